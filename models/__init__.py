@@ -1,0 +1,1 @@
+"""Models: what a forecast is. numpy and onnxruntime; no HTTP, MLflow, database or clock."""

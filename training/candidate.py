@@ -1,0 +1,67 @@
+"""Candidate: one trained network and the record of its training, without Keras."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.forecaster import Forecaster
+from models.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch as it was seen.
+
+    Attributes:
+        epoch: Counted from 1.
+        step: Optimizer steps taken so far.
+        loss: Mean training loss of the epoch (scaled pinball).
+        validation_mase: MASE on the validation origins after the epoch.
+        gradient_norms: L2 norm of the gradient, by layer, before clipping (mean over sampled steps of the epoch).
+        seconds: Wall time since the training of this candidate began.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    validation_mase: float
+    gradient_norms: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trained network at rest, ready to be backtested, compared and registered.
+
+    Attributes:
+        directory: Its artifact: network.onnx, network.keras, spec.json, golden.json.
+        forecaster: The artifact, loaded (ONNX).
+        history: Its epochs in order.
+        validation: Accuracy on the validation origins: `mase`, `smape`, `coverage_80`.
+        train_seconds: Wall time of choosing, fitting, calibrating and exporting.
+        warnings: What a person should know, such as a layer whose gradient vanished.
+    """
+
+    directory: Path
+    forecaster: Forecaster
+    history: Sequence[EpochRecord]
+    validation: Mapping[str, float]
+    train_seconds: float
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """What a candidate may see: series up to the cutoff, nothing after it.
+
+    Attributes:
+        series: Histories, all of one frequency.
+        frequency: Canonical frequency name.
+        horizon: Steps to forecast.
+        digest: SHA-256 of the data.
+    """
+
+    series: Sequence[Series]
+    frequency: str
+    horizon: int
+    digest: str
