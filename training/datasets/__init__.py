@@ -1,0 +1,1 @@
+"""Datasets that ship: real measurements, and the scripts that made their files."""
