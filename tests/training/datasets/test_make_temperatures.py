@@ -11,6 +11,7 @@ from training.datasets.make_temperatures import OUTPUT, celsius, monthly_means, 
 
 @pytest.fixture(scope="module")
 def shipped() -> pd.DataFrame:
+    """Return the file that ships."""
     return pd.read_csv(OUTPUT, parse_dates=["ds"])
 
 
@@ -58,7 +59,7 @@ def test_minima_lie_below_maxima(shipped: pd.DataFrame) -> None:
 
 def test_the_seasons_are_those_of_each_place(shipped: pd.DataFrame) -> None:
     """July is the warmest month in Nottingham and Clemson, and among the coldest in Melbourne."""
-    mean = shipped.groupby(["unique_id", shipped["ds"].dt.month])["y"].mean().unstack()
+    mean = shipped.pivot_table(index="unique_id", columns=shipped["ds"].dt.month, values="y")
 
     assert mean.loc["nottingham"].idxmax() == 7
     assert mean.loc["clemson_max"].idxmax() == 7
