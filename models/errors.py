@@ -30,6 +30,9 @@ AlmanacError
 │   ├── LossNotFinite               a NaN or infinity that stops a run
 │   ├── DataInvalid                 a file that cannot be trained on
 │   └── ConfigInvalid               a setting that is wrong
+├── RegistryError                   the model registry cannot do what was asked
+│   ├── RegistryUnreachable         no answer from the tracking server or its store
+│   └── ModelUnknown                no such name, version or alias
 └── ArtifactError
     ├── ArtifactIncomplete          a file is missing or cannot be read
     └── ArtifactMismatch            golden.json is not reproduced
@@ -251,6 +254,24 @@ class ConfigInvalid(TrainingError):
     """A setting that is wrong."""
 
     code = "CONFIG_INVALID"
+
+
+class RegistryError(AlmanacError):
+    """The model registry cannot do what was asked."""
+
+    code = "REGISTRY_FAILED"
+
+
+class RegistryUnreachable(RegistryError):
+    """No answer from the tracking server or its store."""
+
+    code = "REGISTRY_UNREACHABLE"
+
+
+class ModelUnknown(RegistryError):
+    """No such model name, version or alias."""
+
+    code = "MODEL_UNKNOWN"
 
 
 class ArtifactError(AlmanacError):
