@@ -1,0 +1,200 @@
+"""Artifact: a model at rest (network.onnx, network.keras, spec.json, golden.json) and the check that it still answers.
+
+Nothing here is a pickle, and loading runs no code of the artifact: an ONNX graph and JSON are opened, the golden
+inputs are replayed, and a model that answers differently than on the day it was saved is refused.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.errors import ArtifactIncomplete, ArtifactMismatch
+from models.forecaster import Forecaster
+from models.intervals import interval_sides
+from models.series import Series
+from models.spec import ModelSpec
+from models.windows import Contexts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NETWORK, WEIGHTS, SPEC, GOLDEN = "network.onnx", "network.keras", "spec.json", "golden.json"
+
+GOLDEN_TOLERANCE = 1e-4
+"""Largest difference allowed at load, in units of the golden context's own range (float32 inside, other machines)."""
+
+
+def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Return an ONNX session on one thread without spinning: many small forecasts, none waits for another.
+
+    Raises:
+        ArtifactIncomplete: If the file is missing or is no ONNX graph.
+    """
+    import onnxruntime  # noqa: PLC0415 - 0.4 s that a client of spec.json alone need not pay
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ArtifactIncomplete(
+            f"{path} cannot be opened: {error}", hint="Download or train the model again."
+        ) from error
+    except Exception as error:  # onnxruntime's own errors derive from Exception alone
+        if type(error).__module__.startswith("onnxruntime"):
+            raise ArtifactIncomplete(
+                f"{path} is no ONNX graph: {error}", hint="Download or train the model again."
+            ) from error
+        raise
+
+
+def load(directory: Path) -> Forecaster:
+    """Return the forecaster of an artifact, after it has reproduced its golden forecasts.
+
+    Raises:
+        ArtifactIncomplete: If a file is missing or cannot be read.
+        ArtifactMismatch: If a golden forecast is not reproduced, or the spec is of another format.
+    """
+    forecaster = _open(directory)
+    _replay(forecaster, _read(directory / GOLDEN))
+    return forecaster
+
+
+def seal(directory: Path, spec: ModelSpec) -> Forecaster:
+    """Write spec.json and golden.json beside network.onnx, and return the forecaster.
+
+    Args:
+        directory: Where network.onnx already lies.
+        spec: What the model promises.
+    """
+    (directory / SPEC).write_text(spec.to_json())
+    forecaster = _open(directory)
+    contexts = golden_contexts(spec)
+    golden = {
+        "context": [[None if np.isnan(value) else value for value in row] for row in contexts.context.tolist()],
+        "phase": contexts.phase.tolist(),
+        "quantiles": forecaster.quantiles(contexts).tolist(),
+    }
+    (directory / GOLDEN).write_text(json.dumps(golden, allow_nan=False))
+    return load(directory)
+
+
+def update_spec(directory: Path, **changes: Any) -> Forecaster:  # noqa: ANN401 - any field of ModelSpec
+    """Rewrite fields of spec.json, such as the backtest's figures, and return the forecaster."""
+    spec = replace(ModelSpec.from_json(_read(directory / SPEC)), **changes)
+    (directory / SPEC).write_text(spec.to_json())
+    return load(directory)
+
+
+def golden_contexts(spec: ModelSpec) -> Contexts:
+    """Return inputs that exercise a graph: seasons, a trend, gaps, a short history, unknown dates; seeded."""
+    generator = np.random.default_rng(20)
+    steps = np.arange(spec.context_length)
+    season = np.sin(2 * np.pi * steps / max(spec.season_length, 2))
+    rows = 20.0 + 5.0 * season + 0.02 * steps + generator.normal(0.0, 1.0, (4, spec.context_length))
+    rows[1, generator.random(spec.context_length) < 0.2] = np.nan  # noqa: PLR2004
+    rows[2, :-5] = np.nan
+    rows[:, -1] = 21.0
+    phase = np.array([0, spec.season_length - 1, -1, -1], dtype=np.int32)
+    return Contexts(rows, phase)
+
+
+def _open(directory: Path) -> Forecaster:
+    """Return the forecaster of an artifact without replaying its golden forecasts."""
+    return Forecaster(ModelSpec.from_json(_read(directory / SPEC)), open_network(directory / NETWORK))
+
+
+def _read(path: Path) -> str:
+    """Return a file's text; raises ArtifactIncomplete if it is not there."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactIncomplete(
+            f"{path} cannot be read: {error}", hint="Download or train the model again."
+        ) from error
+
+
+def _replay(forecaster: Forecaster, text: str) -> None:
+    """Compare today's answers with the golden ones; raises ArtifactMismatch where they differ."""
+    try:
+        golden = json.loads(text)
+        context = np.array(golden["context"], dtype=np.float64)
+        expected = np.array(golden["quantiles"], dtype=np.float64)
+        contexts = Contexts(context, np.array(golden["phase"], dtype=np.int32))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactIncomplete(f"golden.json cannot be read: {error!r}", hint="Train the model again.") from error
+    found = forecaster.quantiles(contexts)
+    if found.shape != expected.shape:
+        raise ArtifactMismatch(f"The network answers with shape {found.shape}; golden.json has {expected.shape}.")
+    unit = np.nanmax(context, axis=1) - np.nanmin(context, axis=1)
+    worst = float(np.max(np.abs(found - expected) / np.maximum(unit, 1e-9)[:, None, None]))
+    if not worst <= GOLDEN_TOLERANCE:
+        raise ArtifactMismatch(
+            f"The network differs from golden.json by {worst:.2g} of the context's range; {GOLDEN_TOLERANCE:g} is allowed.",
+            hint="The files do not belong together, or onnxruntime has changed; train the model again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PyfuncForecaster:
+    """The artifact as MLflow's pyfunc: a long frame in, a long frame out."""
+
+    forecaster: Forecaster
+
+    def predict(self, model_input: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
+        """Return forecasts for a long frame.
+
+        Args:
+            model_input: Columns `unique_id`, `ds`, `y`; rows of a series in order of time.
+            params: `horizon` (default: the trained one) and `levels` (default: [80]).
+
+        Returns:
+            Columns `unique_id`, `ds`, `median`, then `q0.1` … by level; `horizon` rows for each series.
+        """
+        asked = params or {}
+        horizon = int(asked.get("horizon") or self.forecaster.spec.horizon)
+        levels = [float(level) for level in asked.get("levels", (80.0,))]
+        series = _series_of(model_input, self.forecaster.spec.frequency)
+        return _frame_of(self.forecaster, series, horizon, levels)
+
+
+def _series_of(frame: "pd.DataFrame", frequency: str) -> list[Series]:
+    """Return the series of a long frame, in order of appearance."""
+    return [
+        Series.make(
+            group["y"].to_numpy(dtype=np.float64),
+            id=str(key),
+            timestamps=group["ds"].to_numpy(dtype="datetime64[us]"),
+            frequency=frequency,
+        )
+        for key, group in frame.groupby("unique_id", sort=False)
+    ]
+
+
+def _frame_of(
+    forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float]
+) -> "pd.DataFrame":
+    """Return the forecasts as a long frame, every computed quantile a column."""
+    import pandas as pd  # noqa: PLC0415 - the service never calls this
+
+    asked = [side for level in levels for side in interval_sides(level)]
+    frames = []
+    for forecast in forecaster.forecast(series, horizon, levels=levels, quantiles=asked):
+        columns = {f"q{level:g}": forecast.quantiles[:, k] for k, level in enumerate(forecast.quantile_levels)}
+        frames.append(
+            pd.DataFrame({"unique_id": forecast.id, "ds": forecast.timestamps, "median": forecast.median, **columns})
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _load_pyfunc(path: str) -> PyfuncForecaster:
+    """Return the pyfunc that MLflow asks for (`loader_module="models.artifact"`)."""
+    return PyfuncForecaster(load(Path(path)))

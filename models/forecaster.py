@@ -1,0 +1,225 @@
+"""Forecaster: series in, forecasts out. The one way to predict, in backtest and in service."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar import parse_frequency
+from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
+from models.series import Forecast, Interval, Series
+from models.spec import ModelSpec
+from models.windows import Contexts, last_contexts
+
+Floats = NDArray[np.float64]
+
+BATCH = 256
+"""Series in one pass: larger batches gain nothing on a core and cost memory."""
+
+MEDIAN = 0.5
+
+
+class Forecaster:
+    """A loaded model: its spec and an ONNX session that answers from any thread.
+
+    Args:
+        spec: What the model promises.
+        session: An `onnxruntime.InferenceSession` over `context` and `phase`.
+    """
+
+    def __init__(self, spec: ModelSpec, session: Any) -> None:  # noqa: ANN401 - onnxruntime ships no types
+        self.spec = spec
+        self._session = session
+        self._conformal = Conformal.from_dict(spec.conformal)
+        self._frequency = parse_frequency(spec.frequency)
+
+    def check(self, series: Series) -> None:
+        """Refuse what this model cannot forecast.
+
+        Raises:
+            FrequencyMismatch: If the series has another frequency than the model.
+            SeriesAllMissing: If everything within the model's context is a gap.
+        """
+        if series.frequency is not None and series.frequency != self._frequency:
+            raise FrequencyMismatch(
+                f"The series has frequency {series.frequency.name}; the model {self.spec.name} has {self.spec.frequency}.",
+                pointer="/frequency",
+                hint=f"Send a series of frequency {self.spec.frequency}, or name a model of {series.frequency.name}.",
+            )
+        if not np.isfinite(series.values[-self.spec.context_length :]).any():
+            raise SeriesAllMissing(
+                f"The newest {self.spec.context_length} values, all that the model reads, are missing.",
+                pointer="/values",
+                hint="Send newer observations.",
+            )
+
+    def forecast(
+        self,
+        series: Sequence[Series],
+        horizon: int,
+        *,
+        levels: Sequence[float] = (80.0,),
+        quantiles: Sequence[float] = (),
+    ) -> list[Forecast]:
+        """Return a forecast for each series, in order.
+
+        Beyond the trained horizon the forecast rolls on over its own medians; each block's spread then adds, as
+        independent errors do, to that of the block before.
+
+        Args:
+            series: Histories of the model's frequency (or of none).
+            horizon: Steps ahead, at least 1.
+            levels: Central intervals in per cent, each in (0, 100).
+            quantiles: Quantile levels in (0, 1) beside the trained ones.
+
+        Raises:
+            HorizonInvalid: If `horizon` is below 1.
+            LevelInvalid: If a level or quantile is out of range.
+            FrequencyMismatch: If a series has another frequency.
+            SeriesAllMissing: If a series has no value within the model's context.
+        """
+        wanted = _wanted_levels(horizon, levels, (*self.spec.quantile_levels, *quantiles))
+        for one in series:
+            self.check(one)
+        if not series:
+            return []
+        table = self._calibrate(self._roll(series, horizon), wanted)
+        reported = sorted({*self.spec.quantile_levels, *(round(float(q), 9) for q in quantiles)})
+        return [
+            self._describe(one, rows, horizon, wanted, reported, levels)
+            for one, rows in zip(series, table, strict=True)
+        ]
+
+    def quantiles(self, contexts: Contexts) -> Floats:
+        """Return the graph's own output, shape (batch, horizon, levels), in the series' units, uncalibrated."""
+        blocks = [
+            self._session.run(
+                None, {"context": contexts.context[at : at + BATCH], "phase": contexts.phase[at : at + BATCH]}
+            )
+            for at in range(0, len(contexts.context), BATCH)
+        ]
+        return np.concatenate([block[0] for block in blocks])
+
+    def _roll(self, series: Sequence[Series], horizon: int) -> Floats:
+        """Return raw quantiles for the whole horizon, block after block, shape (batch, horizon, levels)."""
+        spec = self.spec
+        middle = spec.quantile_levels.index(MEDIAN)
+        contexts = last_contexts(series, spec.context_length, spec.season_length)
+        blocks = [self.quantiles(contexts)]
+        while sum(block.shape[1] for block in blocks) < horizon:
+            median = blocks[-1][..., middle]
+            contexts = _advance(contexts, median, spec.season_length)
+            blocks.append(_widen(self.quantiles(contexts), blocks[-1][:, -1:], middle))
+        return np.concatenate(blocks, axis=1)[:, :horizon]
+
+    def _calibrate(self, raw: Floats, wanted: Sequence[float]) -> Floats:
+        """Return the quantiles at the wanted levels with conformal offsets, never crossing."""
+        trained = self.spec.quantile_levels
+        table = read_quantiles(raw, trained, wanted)
+        if self._conformal is not None:
+            table = table + self._conformal.at(wanted, raw.shape[1]) * spread_of(raw, trained)
+        return uncross(table, wanted)
+
+    def _describe(
+        self,
+        series: Series,
+        table: Floats,
+        horizon: int,
+        wanted: list[float],
+        reported: list[float],
+        levels: Sequence[float],
+    ) -> Forecast:
+        """Return one series' rows as a Forecast."""
+        column = {level: place for place, level in enumerate(wanted)}
+        intervals = []
+        for level in levels:
+            lower, upper = interval_sides(level)
+            intervals.append(Interval(float(level), table[:, column[lower]], table[:, column[upper]]))
+        return Forecast(
+            id=series.id,
+            timestamps=series.future(horizon),
+            style=series.style,
+            timezone=series.timezone,
+            quantile_levels=tuple(reported),
+            quantiles=table[:, [column[level] for level in reported]],
+            median=table[:, column[MEDIAN]],
+            intervals=tuple(intervals),
+            context_used=min(len(series), self.spec.context_length),
+            repairs=series.repairs,
+            warnings=tuple(self._warnings(series, horizon)),
+        )
+
+    def _warnings(self, series: Series, horizon: int) -> list[Finding]:
+        """Return what a reader of this forecast should know."""
+        spec, found = self.spec, []
+        if spec.season_length > 1 and series.start is None:
+            found.append(
+                Finding(
+                    "PHASE_UNKNOWN",
+                    "The series has no dates, so its place in the season is unknown.",
+                    hint="Send start and frequency, or timestamps.",
+                )
+            )
+        enough = min(2 * spec.season_length if spec.season_length > 1 else 10, spec.context_length)
+        if series.observed < enough:
+            found.append(
+                Finding(
+                    "CONTEXT_SHORT",
+                    f"The series has {series.observed} observed values; {enough} or more make a sounder forecast.",
+                    pointer="/values",
+                    hint="Send a longer history.",
+                )
+            )
+        if horizon > spec.horizon:
+            found.append(
+                Finding(
+                    "HORIZON_EXTENDED",
+                    f"Steps {spec.horizon + 1} to {horizon} lie beyond the trained horizon of {spec.horizon}: "
+                    "they are forecast from forecasts, with wider intervals.",
+                    pointer="/horizon",
+                    hint=f"Train a model with a horizon of {horizon}.",
+                )
+            )
+        return found
+
+
+def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[float]) -> list[float]:
+    """Return every quantile level to compute, rising, 0.5 among them.
+
+    Raises:
+        HorizonInvalid: If `horizon` is no whole number of 1 or more.
+        LevelInvalid: If a level is outside (0, 100) or a quantile outside (0, 1).
+    """
+    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
+        raise HorizonInvalid(f"The horizon is {horizon!r}; it must be a whole number of 1 or more.", pointer="/horizon")
+    for place, level in enumerate(levels):
+        if not 0 < level < 100:  # noqa: PLR2004
+            raise LevelInvalid(f"Level {level!r} is not between 0 and 100.", pointer=f"/levels/{place}")
+    for place, quantile in enumerate(quantiles):
+        if not 0 < quantile < 1:
+            raise LevelInvalid(f"Quantile {quantile!r} is not between 0 and 1.", pointer=f"/quantiles/{place}")
+    sides = (side for level in levels for side in interval_sides(level))
+    return sorted({MEDIAN, *(round(float(quantile), 9) for quantile in quantiles), *sides})
+
+
+def _advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:
+    """Return the contexts moved on by a block of forecasts taken as values."""
+    length = contexts.context.shape[1]
+    context = np.concatenate([contexts.context, block], axis=1)[:, -length:]
+    phase = np.where(contexts.phase < 0, -1, (contexts.phase + block.shape[1]) % season_length)
+    return Contexts(context, phase.astype(np.int32))
+
+
+def _widen(block: Floats, before: Floats, middle: int) -> Floats:
+    """Return a block whose distances from its median are joined, in quadrature, with those of the step before it.
+
+    Args:
+        block: Shape (batch, horizon, levels).
+        before: The step before, shape (batch, 1, levels).
+        middle: Place of the median.
+    """
+    median = block[..., middle : middle + 1]
+    distance = np.hypot(block - median, before - before[..., middle : middle + 1])
+    return median + np.sign(np.arange(block.shape[-1]) - middle) * distance

@@ -1,0 +1,153 @@
+"""Intervals: any quantile from the trained ones, conformal calibration per step, and quantiles that never cross.
+
+Split conformal prediction: on origins that the network did not train on, how far did the truth lie beyond each
+quantile? That distance, at the quantile's own level, is added to it. Distances are measured in units of the forecast's
+spread q0.9 - q0.1, so that one set of offsets serves calm and wild series alike.
+
+Source: Romano, Patterson & Candès (2019), Conformalized quantile regression; one-sided per level, per step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CALIBRATED_LEVELS = (0.005, 0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99, 0.995)
+
+ENOUGH_SCORES = 200
+"""Scores wanted for one step's offsets; with fewer, neighbouring steps lend theirs."""
+
+
+def interval_sides(level: float) -> tuple[float, float]:
+    """Return the two quantile levels that bound a central interval: 80 gives 0.1 and 0.9."""
+    tail = (100.0 - level) / 200.0
+    return round(tail, 9), round(1.0 - tail, 9)
+
+
+def read_quantiles(quantiles: Floats, trained: Sequence[float], wanted: Sequence[float]) -> Floats:
+    """Return the quantiles at any level from those at the trained levels.
+
+    Between trained levels linear in the level; beyond the outermost, the distance to the median grows as that of a
+    normal distribution does.
+
+    Args:
+        quantiles: Rising along the last axis, shape (..., len(trained)).
+        trained: Rising levels in (0, 1) that hold 0.5.
+        wanted: Levels in (0, 1), any order.
+
+    Returns:
+        Shape (..., len(wanted)).
+    """
+    levels = np.asarray(trained)
+    median = quantiles[..., int(np.flatnonzero(levels == 0.5)[0])]  # noqa: PLR2004
+    columns = []
+    for level in wanted:
+        place = int(np.searchsorted(levels, level))
+        if place < len(levels) and np.isclose(levels[place], level, rtol=0, atol=1e-9):
+            columns.append(quantiles[..., place])
+        elif 0 < place < len(levels):
+            share = (level - levels[place - 1]) / (levels[place] - levels[place - 1])
+            columns.append((1 - share) * quantiles[..., place - 1] + share * quantiles[..., place])
+        else:
+            outer = 0 if place == 0 else len(levels) - 1
+            stretch = NormalDist().inv_cdf(level) / NormalDist().inv_cdf(float(levels[outer]))
+            columns.append(median + stretch * (quantiles[..., outer] - median))
+    return np.stack(columns, axis=-1)
+
+
+def uncross(quantiles: Floats, levels: Sequence[float]) -> Floats:
+    """Return the quantiles made monotone outwards from the median; those that do not cross stay as they are.
+
+    Args:
+        quantiles: Shape (..., len(levels)).
+        levels: Rising levels that hold 0.5.
+    """
+    middle = list(levels).index(0.5)
+    lower = np.minimum.accumulate(quantiles[..., middle::-1], axis=-1)[..., ::-1]
+    upper = np.maximum.accumulate(quantiles[..., middle:], axis=-1)
+    return np.concatenate([lower[..., :-1], upper], axis=-1)
+
+
+def spread_of(quantiles: Floats, levels: Sequence[float]) -> Floats:
+    """Return q0.9 - q0.1 of each step, with a last axis of 1."""
+    outer = read_quantiles(quantiles, levels, (0.1, 0.9))
+    return outer[..., 1:] - outer[..., :1]
+
+
+@dataclass(frozen=True, slots=True)
+class Conformal:
+    """Offsets that make each quantile mean what it says.
+
+    Attributes:
+        levels: Calibrated levels, rising, shape (levels,).
+        offsets: To be added, in units of the forecast's spread, shape (horizon, levels).
+    """
+
+    levels: Floats
+    offsets: Floats
+
+    @classmethod
+    def fit(cls, targets: Floats, quantiles: Floats, trained: Sequence[float]) -> Self:
+        """Return the offsets learned from forecasts on origins that training did not see.
+
+        Args:
+            targets: What came, NaN where unknown, shape (origins, horizon).
+            quantiles: What was forecast, shape (origins, horizon, len(trained)).
+            trained: Their levels.
+        """
+        spread = spread_of(quantiles, trained)
+        distances = targets[..., None] - read_quantiles(quantiles, trained, CALIBRATED_LEVELS)
+        scores = np.where(spread > 0, distances / np.where(spread > 0, spread, 1.0), np.nan)
+        horizon = targets.shape[1]
+        return cls(np.asarray(CALIBRATED_LEVELS), np.stack([_offsets_at(scores, step) for step in range(horizon)]))
+
+    def at(self, levels: Sequence[float], horizon: int) -> Floats:
+        """Return the offsets for any levels and steps, the last step's beyond the calibrated horizon.
+
+        Returns:
+            Shape (horizon, len(levels)); zero at the median, which stays the network's own.
+        """
+        steps = np.minimum(np.arange(horizon), len(self.offsets) - 1)
+        rows = np.stack([np.interp(levels, self.levels, self.offsets[step]) for step in range(len(self.offsets))])
+        return rows[steps]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the offsets as plain data."""
+        return {"levels": self.levels.tolist(), "offsets": self.offsets.round(6).tolist()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self | None:
+        """Return what `to_dict` wrote; None from empty data."""
+        return cls(np.asarray(data["levels"]), np.asarray(data["offsets"])) if data else None
+
+
+def _offsets_at(scores: Floats, step: int) -> Floats:
+    """Return one step's offsets by level, from its own scores and, where they are few, its neighbours'."""
+    horizon = scores.shape[1]
+    reach = 0
+    known = np.isfinite(scores[..., 0])
+    while known[:, max(step - reach, 0) : step + reach + 1].sum() < ENOUGH_SCORES and reach < horizon:
+        reach += 1
+    pool = scores[:, max(step - reach, 0) : step + reach + 1].reshape(-1, scores.shape[-1])
+    pool = np.sort(pool[np.isfinite(pool[:, 0])], axis=0)
+    if not len(pool):
+        return np.zeros(scores.shape[-1])
+    return np.array([_order_statistic(pool[:, k], level) for k, level in enumerate(CALIBRATED_LEVELS)])
+
+
+def _order_statistic(scores: Floats, level: float) -> float:
+    """Return the score that a share `level` of new ones stays below, with the finite-sample correction outwards.
+
+    The ceil((n + 1) level)-th smallest for upper levels, mirrored for lower ones; 0 for the median.
+    """
+    count = len(scores)
+    if level == 0.5:  # noqa: PLR2004
+        return 0.0
+    if level > 0.5:  # noqa: PLR2004
+        return float(scores[min(int(np.ceil((count + 1) * level)), count) - 1])
+    return float(scores[max(int(np.floor((count + 1) * level)), 1) - 1])

@@ -1,0 +1,84 @@
+"""Artifacts for tests: complete models whose network is a seasonal naive written out in ONNX, without TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from models import artifact
+from models.spec import TRAINED_QUANTILES, ModelSpec
+
+
+def make_artifact(  # noqa: PLR0913 - each argument is a field of the spec
+    directory: Path,
+    *,
+    name: str = "temperatures",
+    frequency: str = "M",
+    season_length: int = 12,
+    context_length: int = 60,
+    horizon: int = 12,
+    shift: float = 0.0,
+    seed: int = 0,
+) -> Path:
+    """Write an artifact that repeats the last season plus `shift`, with quantiles 0.1 … 0.9 of unit normal errors."""
+    directory.mkdir(parents=True, exist_ok=True)
+    network = seasonal_naive(season_length, context_length, horizon, shift)
+    (directory / artifact.NETWORK).write_bytes(network.SerializeToString())
+    (directory / artifact.WEIGHTS).write_bytes(b"")
+    spec = ModelSpec(
+        name=name,
+        architecture="lstm",
+        shape="many_to_many",
+        frequency=frequency,
+        season_length=season_length,
+        context_length=context_length,
+        encoder_length=context_length,
+        horizon=horizon,
+        receptive_field=context_length,
+        memory=tuple(np.full(context_length, 1 / context_length)),
+        validation={"mase": 1.0},
+        seed=seed,
+        created="2026-01-01T00:00:00+00:00",
+    )
+    artifact.seal(directory, spec)
+    return directory
+
+
+def seasonal_naive(season_length: int, context_length: int, horizon: int, shift: float) -> onnx.ModelProto:
+    """Return the graph: the value one season back (a gap becomes the context's mean), and fixed distances around it."""
+    back = context_length - season_length + np.arange(horizon) % season_length
+    distances = np.array([-1.28, -0.84, -0.52, -0.25, 0.0, 0.25, 0.52, 0.84, 1.28]) + shift
+    constants = {
+        "back": np.asarray(back, dtype=np.int64),
+        "distances": distances.reshape(1, 1, len(TRAINED_QUANTILES)),
+        "zero": np.zeros(1),
+        "one": np.ones(1),
+        "row": np.array([1], dtype=np.int64),
+        "last": np.array([2], dtype=np.int64),
+    }
+    nodes = [
+        helper.make_node("IsNaN", ["context"], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", "context"], ["filled"]),
+        helper.make_node("Where", ["missing", "zero", "one"], ["present"]),
+        helper.make_node("ReduceSum", ["filled", "row"], ["total"]),
+        helper.make_node("ReduceSum", ["present", "row"], ["count"]),
+        helper.make_node("Div", ["total", "count"], ["mean"]),
+        helper.make_node("Where", ["missing", "mean", "context"], ["whole"]),
+        helper.make_node("Gather", ["whole", "back"], ["naive"], axis=1),
+        helper.make_node("Unsqueeze", ["naive", "last"], ["column"]),
+        helper.make_node("Add", ["column", "distances"], ["quantiles"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "seasonal_naive",
+        [
+            helper.make_tensor_value_info("context", TensorProto.DOUBLE, ["batch", context_length]),
+            helper.make_tensor_value_info("phase", TensorProto.INT32, ["batch"]),
+        ],
+        [helper.make_tensor_value_info("quantiles", TensorProto.DOUBLE, ["batch", horizon, len(TRAINED_QUANTILES)])],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    return model
