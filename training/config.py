@@ -1,6 +1,20 @@
 """Config: what a training is asked to do, typed, frozen, read once."""
 
-from dataclasses import dataclass
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from models.errors import ConfigInvalid
+
+ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
+SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
+TRANSFORMS = ("auto", "none", "log")
+
+_AT_LEAST = {"clip_norm": 0, "weight_decay": 0}
+_ABOVE_ZERO = ("learning_rate", "max_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,9 @@ class FitConfig:
         patience: Epochs without a better validation error before a training stops.
         max_seconds: Wall time at the most for choosing and fitting.
         validation_origins: Rolling origins before the cutoff that choices are made on.
+
+    Raises:
+        ConfigInvalid: If a value is of the wrong type or out of range.
     """
 
     shape: str = "many_to_many"
@@ -42,3 +59,214 @@ class FitConfig:
     patience: int = 6
     max_seconds: float = 240.0
     validation_origins: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no training could use."""
+        _check_types(self, "fit.")
+        _check_choice("fit.shape", self.shape, SHAPES)
+        _check_choice("fit.transform", self.transform, TRANSFORMS)
+        for item in fields(self):
+            _check_range(item.name, getattr(self, item.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a long file hold the series id, the timestamp and the value; None looks for the usual names."""
+
+    id: str | None = None
+    time: str | None = None
+    value: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that are not text."""
+        _check_types(self, "columns.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One comparison: which data, which candidates, how fitted and how promoted.
+
+    Attributes:
+        data: CSV or Parquet file.
+        horizon: Steps to forecast.
+        name: Registered name of the winner; the file's stem where none is given.
+        frequency: Any alias or word of `models.calendar`, or None to infer it from the data.
+        architecture: Candidates, in the order they are trained.
+        seed: Seed of every random choice.
+        refit: Whether the winner is trained again on all data, held-out block included, before it is registered.
+        promote: Whether the winner takes the champion alias whatever the paired test says.
+        columns: Names of the columns of a long file.
+        fit: How each network is fitted.
+
+    Raises:
+        ConfigInvalid: If a value is of the wrong type or out of range.
+    """
+
+    data: Path
+    horizon: int
+    name: str = ""
+    frequency: str | None = None
+    architecture: tuple[str, ...] = ARCHITECTURES
+    seed: int = 0
+    refit: bool = True
+    promote: bool = False
+    columns: Columns = field(default_factory=Columns)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        """Fill in the name and refuse what cannot be trained."""
+        object.__setattr__(self, "name", self.name or self.data.stem)
+        _check_types(self, "")
+        _check_name(self.name)
+        _check_architectures(self.architecture)
+        if self.horizon < 1:
+            raise ConfigInvalid(f"horizon must be at least 1. Received: {self.horizon}.")
+        if self.seed < 0:
+            raise ConfigInvalid(f"seed must not be negative. Received: {self.seed}.")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file; a relative `data` is relative to the file itself.
+
+    Raises:
+        ConfigInvalid: If the file is missing or is no TOML.
+    """
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(f"{path}: is no TOML: {error}.", hint="See training/configs for an example.") from error
+    if isinstance(settings.get("data"), str):
+        settings["data"] = str(path.parent / settings["data"])
+    return settings
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """Return `{"fit": {"units": 32}}` for `fit.units=32`: the value is TOML, or plain text where it is none.
+
+    Raises:
+        ConfigInvalid: If there is no `=` or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigInvalid(f"An override is key=value, such as fit.units=32. Received: {text!r}.")
+    setting: Any
+    try:
+        setting = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        setting = value.strip()
+    for part in reversed(key.strip().split(".")):
+        setting = {part: setting}
+    return dict(setting)
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the layers laid over each other, table by table; the last one wins, None gives way."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, Mapping):
+                merged[key] = merge(merged.get(key, {}), value)
+            elif value is not None:
+                merged[key] = value
+    return merged
+
+
+def train_config(settings: Mapping[str, Any]) -> TrainConfig:
+    """Return the typed configuration of merged settings.
+
+    Raises:
+        ConfigInvalid: If a key is unknown (with near matches), missing, of the wrong type or out of range.
+    """
+    _check_keys(settings, TrainConfig, "")
+    for key in ("data", "horizon"):
+        if key not in settings:
+            raise ConfigInvalid(f"No {key} given.", hint=f"Give --{key} or a configuration with a line `{key} = …`.")
+    typed = {key: _as_tuple(value) for key, value in settings.items()}
+    if not isinstance(typed["data"], str | Path):
+        raise ConfigInvalid(f"data must be a path. Received: {typed['data']!r}.")
+    typed["data"] = Path(typed["data"])
+    typed["columns"] = Columns(**_table(settings, "columns", Columns))
+    typed["fit"] = FitConfig(**_table(settings, "fit", FitConfig))
+    return TrainConfig(**typed)
+
+
+def with_choices(fit: FitConfig, *, transform: str, context_length: int, encoder_length: int) -> FitConfig:
+    """Return the fit with what the validation origins chose set firmly, for a second training with the same choices."""
+    return replace(fit, transform=transform, context_length=context_length, encoder_length=encoder_length)
+
+
+def _table(settings: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
+    table = settings.get(key, {})
+    if not isinstance(table, Mapping):
+        raise ConfigInvalid(f"{key} must be a table. Received: {table!r}.", hint=f"Write it as [{key}].")
+    _check_keys(table, kind, f"{key}.")
+    return {name: _as_tuple(value) for name, value in table.items()}
+
+
+def _as_tuple(value: object) -> Any:  # noqa: ANN401 - TOML's values are of any type until they are checked
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_keys(settings: Iterable[str], kind: Any, prefix: str) -> None:  # noqa: ANN401 - any dataclass
+    known = [item.name for item in fields(kind)]
+    for key in settings:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {prefix}{near[0]}?" if near else f"Known: {', '.join(known)}."
+            raise ConfigInvalid(f"Unknown setting {prefix}{key}.", hint=hint)
+
+
+def _check_types(config: Any, prefix: str) -> None:  # noqa: ANN401 - any dataclass
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if not _is_a(value, kind):
+            shown = getattr(kind, "__name__", None) if get_origin(kind) is None else str(kind)
+            raise ConfigInvalid(f"{prefix}{name} must be {shown}. Received: {value!r}.")
+
+
+def _is_a(value: object, kind: Any) -> bool:  # noqa: ANN401 - a type or an alias of typing
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is_a(item, get_args(kind)[0]) for item in value)
+    if get_args(kind):
+        return any(_is_a(value, option) for option in get_args(kind))
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        near = difflib.get_close_matches(value, choices, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(choices)}."
+        raise ConfigInvalid(f"{name} {value!r} is unknown.", hint=hint)
+
+
+def _check_range(name: str, value: object) -> None:
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not numbers:
+        raise ConfigInvalid(f"fit.{name} must not be empty.")
+    for number in numbers:
+        if isinstance(number, int | float):
+            if name in _ABOVE_ZERO and not number > 0:
+                raise ConfigInvalid(f"fit.{name} must be above 0. Received: {number}.")
+            if name not in _ABOVE_ZERO and not number >= _AT_LEAST.get(name, 1):
+                raise ConfigInvalid(f"fit.{name} must be at least {_AT_LEAST.get(name, 1)}. Received: {number}.")
+
+
+def _check_name(name: str) -> None:
+    if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
+        raise ConfigInvalid(
+            f"A model's name has letters, digits, dots, dashes and underscores. Received: {name!r}.",
+            hint="Give one with --name.",
+        )
+
+
+def _check_architectures(architectures: tuple[str, ...]) -> None:
+    if not architectures:
+        raise ConfigInvalid("No architecture given.", hint=f"Known: {', '.join(ARCHITECTURES)}.")
+    for architecture in architectures:
+        _check_choice("architecture", architecture, ARCHITECTURES)
+    if len(set(architectures)) < len(architectures):
+        raise ConfigInvalid(f"An architecture stands twice. Received: {', '.join(architectures)}.")
