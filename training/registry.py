@@ -1,0 +1,379 @@
+"""Registry: runs and models in MLflow; with service/registry.py the only place that imports it."""
+
+import functools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import models
+from models.errors import ModelUnknown, RegistryError, RegistryUnreachable
+from models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
+"""What a registered model needs to predict, beside MLflow itself."""
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+"""MLflow's settings here: no calls home, no banners, and a dead server is an error within a minute, not ten."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where runs and models are kept.
+
+    Attributes:
+        home: ALMANAC_HOME, absolute.
+        uri: MLflow's tracking URI.
+    """
+
+    home: Path
+    uri: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Place":
+        """Return the place that ALMANAC_HOME and MLFLOW_TRACKING_URI name."""
+        home = Path(environment.get("ALMANAC_HOME") or "almanac-data").absolute()
+        return cls(home, environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}")
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a tracking server answers, rather than a database file here."""
+        return self.uri.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered version of a model.
+
+    Attributes:
+        name: Registered name.
+        version: Its number, as MLflow writes it.
+        aliases: Those that point at it.
+        run_id: The run that made it.
+        architecture: Of the network.
+        created: Milliseconds since 1970.
+        metrics: Summary metrics of its run.
+    """
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    run_id: str
+    architecture: str = ""
+    created: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def _translated(method: "Callable[Concatenate[Registry, P], T]") -> "Callable[Concatenate[Registry, P], T]":
+    """Turn MLflow's errors into ours: one clear sentence, whatever the store is."""
+
+    @functools.wraps(method)
+    def call(registry: "Registry", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return method(registry, *args, **kwargs)
+        except MlflowException as error:
+            raise _our_error(error, registry.place.uri) from error
+        except OSError as error:
+            raise RegistryUnreachable(f"{registry.place.uri}: {error}", hint="Check ALMANAC_HOME.") from error
+
+    return call
+
+
+class Registry:
+    """Runs, models and aliases at one place; methods raise RegistryUnreachable, ModelUnknown or RegistryError."""
+
+    def __init__(self, place: Place) -> None:
+        """Connect; a local store is made where there is none."""
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        import mlflow
+
+        self.place = place
+        if not place.is_server:
+            place.home.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(place.uri)
+        mlflow.set_registry_uri(place.uri)
+        self._client = self._connect()
+
+    @_translated
+    def start(self, experiment: str, run: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
+        """Begin a run and return its id; with a parent it is a child of it."""
+        own = {"mlflow.source.name": "almanac", "mlflow.source.type": "LOCAL", **tags}
+        if parent is not None:
+            own["mlflow.parentRunId"] = parent
+        created = self._client.create_run(self._experiment(experiment), run_name=run, tags=own)
+        return str(created.info.run_id)
+
+    @_translated
+    def finish(self, run_id: str, status: str = "FINISHED") -> None:
+        """End a run: `FINISHED`, `FAILED` or `KILLED`."""
+        self._client.set_terminated(run_id, status)
+
+    @_translated
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, object] | None = None,
+        step: int = 0,
+    ) -> None:
+        """Write parameters, metrics (at a step) and tags in one call."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(_key(key), float(value), now, step) for key, value in (metrics or {}).items()],
+            params=[Param(_key(key), str(value)[:6000]) for key, value in (params or {}).items()],
+            tags=[RunTag(_key(key), str(value)[:5000]) for key, value in (tags or {}).items()],
+        )
+
+    @_translated
+    def log_dataset(self, run_id: str, *, name: str, digest: str, source: str, profile: str) -> None:
+        """Record the data of a run; MLflow keeps 36 characters of a digest, so the whole one is a tag."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        dataset = Dataset(name, digest[:36], "local", f'{{"uri": "{source}"}}', profile=profile)
+        self._client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        self._client.set_tag(run_id, "data_digest", digest)
+
+    @_translated
+    def log_files(self, run_id: str, directory: Path, folder: str) -> None:
+        """Upload a directory's files as artifacts under a folder."""
+        self._client.log_artifacts(run_id, str(directory), folder)
+
+    @_translated
+    def log_json(self, run_id: str, data: Mapping[str, Any], file: str) -> None:
+        """Write a JSON artifact."""
+        self._client.log_dict(run_id, dict(data), file)
+
+    @_translated
+    def log_model(self, run_id: str, directory: Path, example: "pd.DataFrame") -> str:
+        """Upload an artifact as a pyfunc that any MLflow client can load, and return its URI.
+
+        Args:
+            run_id: The run that made it.
+            directory: The artifact: network.onnx, network.keras, spec.json, golden.json.
+            example: A long frame `unique_id, ds, y` that the model can forecast.
+        """
+        import mlflow.pyfunc
+
+        spec = ModelSpec.from_json((directory / "spec.json").read_text())
+        with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module="models.artifact",
+                data_path=str(directory),
+                code_paths=[str(_copy_models(Path(scratch)))],
+                pip_requirements=[f"{package}=={installed_version(package)}" for package in MODEL_PACKAGES],
+                signature=_signature(spec),
+                input_example=example,
+            )
+        return str(info.model_uri)
+
+    @_translated
+    def register(self, name: str, model_uri: str, *, run_id: str, tags: Mapping[str, str]) -> str:
+        """Make a logged model the next version of a name, alias `challenger`, and return its number."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        created = self._client.create_model_version(name, model_uri, run_id=run_id, tags=dict(tags))
+        self._client.set_registered_model_alias(name, CHALLENGER, created.version)
+        return str(created.version)
+
+    @_translated
+    def promote(self, name: str, version: str) -> str | None:
+        """Make a version champion and the old champion `previous`; return the old one's number."""
+        self._client.get_model_version(name, version)
+        aliases = self._client.get_registered_model(name).aliases
+        old = str(aliases[CHAMPION]) if CHAMPION in aliases else None
+        if old is not None and old != version:
+            self._client.set_registered_model_alias(name, PREVIOUS, old)
+        self._client.set_registered_model_alias(name, CHAMPION, version)
+        return old
+
+    @_translated
+    def rollback(self, name: str) -> tuple[str, str]:
+        """Exchange champion and previous; return the new champion's number and the old one's.
+
+        Raises:
+            ModelUnknown: If there is no previous version.
+        """
+        aliases = self._client.get_registered_model(name).aliases
+        if PREVIOUS not in aliases or CHAMPION not in aliases:
+            raise ModelUnknown(
+                f"{name} has no previous champion to go back to.",
+                hint=f"Name a version: almanac promote {name} VERSION.",
+            )
+        champion, previous = str(aliases[CHAMPION]), str(aliases[PREVIOUS])
+        self._client.set_registered_model_alias(name, CHAMPION, previous)
+        self._client.set_registered_model_alias(name, PREVIOUS, champion)
+        return previous, champion
+
+    @_translated
+    def versions(self, name: str | None = None, *, metrics: bool = False) -> list[Version]:
+        """Return registered versions, newest first within each name, names in order.
+
+        Args:
+            name: Only those of this name.
+            metrics: Whether to look their runs up, one call each.
+        """
+        wanted = f"name = '{name}'" if name else None
+        found = []
+        for model in self._all(self._client.search_registered_models, wanted):
+            rows = self._all(self._client.search_model_versions, f"name = '{model.name}'")
+            for row in sorted(rows, key=lambda item: -int(item.version)):
+                aliases = sorted(alias for alias, at in model.aliases.items() if str(at) == str(row.version))
+                found.append(self._version(row, aliases, metrics=metrics))
+        return found
+
+    @_translated
+    def resolve(self, model: str) -> Version:
+        """Return the version that `name`, `name@alias` or `name/version` means (a bare name: its champion).
+
+        Raises:
+            ModelUnknown: If there is no such name, alias or version; the hint lists what there is.
+        """
+        name, at, alias = model.partition("@")
+        if not at:
+            name, _, number = model.partition("/")
+        wanted = alias if at else number or CHAMPION
+        known = self.versions(name)
+        for one in known:
+            if (wanted in one.aliases) if at or not number else (wanted == one.version):
+                return one
+        there = ", ".join(f"{one.version} ({', '.join(one.aliases)})" if one.aliases else one.version for one in known)
+        hint = f"Versions of {name}: {there}." if known else f"Names: {', '.join(self.names()) or 'none yet'}."
+        raise ModelUnknown(f"No model {model}.", hint=hint)
+
+    @_translated
+    def names(self) -> list[str]:
+        """Return every registered name."""
+        return [model.name for model in self._all(self._client.search_registered_models, None)]
+
+    @_translated
+    def download(self, version: Version, directory: Path) -> Path:
+        """Fetch a version's files into a directory and return the artifact's own folder, the one with spec.json.
+
+        Raises:
+            ModelUnknown: If the version holds no artifact of Almanac.
+        """
+        import mlflow.artifacts
+
+        uri = f"models:/{version.name}/{version.version}"
+        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.place.uri)
+        found = sorted(directory.rglob("spec.json"))
+        if not found:
+            raise ModelUnknown(f"{uri} holds no spec.json.", hint="It was not made by almanac train.")
+        return found[0].parent
+
+    @_translated
+    def _connect(self) -> Any:  # noqa: ANN401 - MLflow's client is untyped
+        from mlflow.tracking import MlflowClient
+
+        client: Any = MlflowClient(self.place.uri, self.place.uri)
+        return client
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            root = None if self.place.is_server else (self.place.home / "artifacts").as_uri()
+            return str(self._client.create_experiment(name, artifact_location=root))
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _version(self, row: Any, aliases: Sequence[str], *, metrics: bool) -> Version:  # noqa: ANN401 - untyped MLflow
+        found = self._client.get_run(row.run_id).data.metrics if metrics and row.run_id else {}
+        kept = {key: value for key, value in found.items() if "/" not in key}
+        architecture = row.tags.get("architecture", "")
+        return Version(
+            row.name, str(row.version), tuple(aliases), row.run_id or "", architecture, row.creation_timestamp, kept
+        )
+
+    def _all(self, search: Callable[..., Any], wanted: str | None) -> list[Any]:
+        """Return every page of a search."""
+        found: list[Any] = []
+        token = None
+        while True:
+            page = search(filter_string=wanted, page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+
+def _copy_models(scratch: Path) -> Path:
+    """Copy what predicting needs of our own code; networks/ stays behind, it would ask for Keras."""
+    source = Path(models.__file__).parent
+    return shutil.copytree(source, scratch / "models", ignore=shutil.ignore_patterns("networks", "__pycache__"))
+
+
+def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, imported late
+    """Return the contract of a forecasting pyfunc: a long frame in, a long frame with a column for each quantile out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, Schema
+    from mlflow.types import ParamSpec as ParameterSpec
+
+    keys = [ColSpec(DataType.string, "unique_id"), ColSpec(DataType.datetime, "ds")]
+    values = ["median", *(f"q{level:g}" for level in spec.quantile_levels)]
+    return ModelSignature(
+        inputs=Schema([*keys, ColSpec(DataType.double, "y")]),
+        outputs=Schema([*keys, *(ColSpec(DataType.double, name) for name in values)]),
+        params=ParamSchema(
+            [
+                ParameterSpec("horizon", DataType.long, spec.horizon),
+                ParameterSpec("levels", DataType.double, [80.0], (-1,)),
+            ]
+        ),
+    )
+
+
+def _key(name: str) -> str:
+    """MLflow's keys have letters, digits and `_-. /:`; anything else of a layer's name becomes a dash."""
+    return "".join(letter if letter.isalnum() or letter in "_-. /:" else "-" for letter in name)[:250]
+
+
+def _our_error(error: Any, uri: str) -> RegistryError:  # noqa: ANN401 - MlflowException, imported late
+    text = (str(error.message).splitlines() or [""])[0]
+    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        return ModelUnknown(text, hint="almanac models lists what there is.")
+    if (
+        "API request to" in text
+        or "Max retries" in text
+        or "OperationalError" in text
+        or "Detected out-of-date" in text
+    ):
+        return RegistryUnreachable(
+            f"{uri} does not answer: {text[:300]}", hint="Is it running? See MLFLOW_TRACKING_URI."
+        )
+    return RegistryError(f"MLflow refuses: {text[:300]}")
