@@ -47,9 +47,9 @@ lock: ## Make the four locks again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--extra train --extra dev pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		pyproject.toml -o deploy/docker/service.lock
+		--constraint requirements.lock pyproject.toml -o deploy/docker/service.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--extra train pyproject.toml -o deploy/docker/training.lock
+		--constraint requirements.lock --extra train pyproject.toml -o deploy/docker/training.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--override tests/benchmarks/overrides.txt tests/benchmarks/requirements.in -o tests/benchmarks/requirements.lock
 

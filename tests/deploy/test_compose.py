@@ -1,0 +1,112 @@
+"""docker-compose.yml: valid by the specification, and true to the files beside it."""
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("almanac-")]
+
+
+def compose_schema() -> dict[str, Any]:
+    """Return the Compose specification's JSON schema, as check-jsonschema carries it."""
+    text = (files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def test_it_follows_the_compose_specification() -> None:
+    """The schema of the specification finds nothing wrong."""
+    jsonschema.Draft202012Validator(compose_schema()).validate(COMPOSE)
+
+
+def test_the_schema_would_have_caught_a_mistake() -> None:
+    """A misspelled key is refused: the check above checks something."""
+    broken = {**COMPOSE, "services": {**SERVICES, "service": {**SERVICES["service"], "port": ["8000"]}}}
+
+    with pytest.raises(jsonschema.ValidationError, match="port"):
+        jsonschema.Draft202012Validator(compose_schema()).validate(broken)
+
+
+def test_what_is_mounted_or_built_exists() -> None:
+    """Every path on the host that the file names is in the repository."""
+    mounts = [text.split(":")[0] for service in SERVICES.values() for text in service.get("volumes", [])]
+    paths = [path for path in mounts if path.startswith(".")]
+    dockerfiles = [service["build"]["dockerfile"] for service in SERVICES.values() if "build" in service]
+
+    assert paths
+    assert dockerfiles
+    for path in (*paths, *dockerfiles):
+        assert (ROOT / path).is_file(), path
+
+
+def test_named_volumes_are_declared_and_used() -> None:
+    """No volume is made by accident, none is left over."""
+    mounts = [text.split(":")[0] for service in SERVICES.values() for text in service.get("volumes", [])]
+
+    assert {mount for mount in mounts if not mount.startswith(".")} == set(COMPOSE["volumes"])
+
+
+def test_every_variable_stands_in_the_example() -> None:
+    """Whoever copies .env.example has set all there is to set, and nothing else."""
+    used = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE_TEXT)) | {
+        secret["environment"] for secret in COMPOSE["secrets"].values()
+    }
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+    assert used == set(re.findall(r"^([A-Z_]+)=", example, flags=re.MULTILINE))
+
+
+def test_ports_are_published_on_loopback_only() -> None:
+    """Nothing leaves the machine until somebody decides so."""
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_hold_no_privileges(name: str) -> None:
+    """No capabilities, and no way to gain any."""
+    assert SERVICES[name]["cap_drop"] == ["ALL"]
+    assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_whoever_speaks_to_mlflow_is_let_in() -> None:
+    """The host in every MLFLOW_TRACKING_URI is one that MLflow's server answers to."""
+    allowed = SERVICES["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    addresses = {
+        service["environment"]["MLFLOW_TRACKING_URI"]
+        for service in SERVICES.values()
+        if "MLFLOW_TRACKING_URI" in service.get("environment", {})
+    }
+
+    assert addresses
+    assert {address.removeprefix("http://") for address in addresses} <= set(allowed)
+
+
+def test_prometheus_scrapes_the_service_where_it_listens() -> None:
+    """The target is the container's name and port, the key the secret that is mounted, the rules the file beside it."""
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    job = config["scrape_configs"][0]
+
+    assert job["static_configs"][0]["targets"] == ["service:8000"]
+    assert SERVICES["service"]["ports"][0].endswith(":8000")
+    assert Path(job["authorization"]["credentials_file"]).name in SERVICES["prometheus"]["secrets"]
+    assert all(f"/etc/prometheus/{name}" in str(SERVICES["prometheus"]["volumes"]) for name in config["rule_files"])
+
+
+def test_who_depends_on_health_waits_for_a_health_check() -> None:
+    """`service_healthy` is only asked of containers that can say so."""
+    for service in SERVICES.values():
+        for needed, condition in service.get("depends_on", {}).items():
+            if condition["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[needed]

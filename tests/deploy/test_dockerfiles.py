@@ -1,0 +1,79 @@
+"""The images: built in stages from locks with hashes, run as nobody in particular, and holding what they copy."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILES = sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile"))
+LOCKS = [ROOT / "requirements.lock", *sorted((ROOT / "deploy" / "docker").glob("*.lock"))]
+
+
+def instructions(dockerfile: Path) -> list[tuple[str, str]]:
+    """Return the instructions of a Dockerfile in order, continued lines joined."""
+    text = re.sub(r"\\\n\s*", " ", dockerfile.read_text(encoding="utf-8"))
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in map(str.strip, lines)]
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Return package → version of a lock; of a package pinned twice, by Python version, the last."""
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_what_is_copied_exists_and_is_not_ignored(dockerfile: Path) -> None:
+    """Every source of a COPY is in the repository and let through by .dockerignore."""
+    let_through = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    copies = [words.split() for name, words in instructions(dockerfile) if name == "COPY" and "--from" not in words]
+
+    assert copies
+    for source in (source for words in copies for source in words[:-1]):
+        assert (ROOT / source).exists(), source
+        assert any(Path(source).match(pattern) for pattern in let_through), source
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_packages_come_from_a_lock_with_hashes(dockerfile: Path) -> None:
+    """Nothing is installed that nobody pinned."""
+    installs = [words for name, words in instructions(dockerfile) if name == "RUN" and "pip install" in words]
+
+    assert installs
+    assert all("--require-hashes" in words for words in installs)
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_the_last_stage_runs_without_root_and_says_how_it_is(dockerfile: Path) -> None:
+    """Two stages or more; the last has a USER, a HEALTHCHECK and an ENTRYPOINT."""
+    names = [name for name, _ in instructions(dockerfile)]
+    last = instructions(dockerfile)[len(names) - 1 - names[::-1].index("FROM") :]
+    final = dict(last)
+
+    assert names.count("FROM") >= 2
+    assert final["USER"] == "almanac"
+    assert {"HEALTHCHECK", "ENTRYPOINT", "CMD"} <= set(final)
+
+
+def test_the_service_image_holds_no_tensorflow() -> None:
+    """The lock of the service is small: no training, no tests."""
+    heavy = {"tensorflow", "keras", "matplotlib", "mlflow", "scikit-learn", "pytest"}
+
+    assert not heavy & set(pins(ROOT / "deploy/docker/service.lock"))
+
+
+@pytest.mark.parametrize("lock", LOCKS[1:], ids=lambda path: path.stem)
+def test_what_is_tested_is_what_ships(lock: Path) -> None:
+    """Every package of an image has the version that the tests ran with."""
+    tested = pins(LOCKS[0])
+
+    assert {name: tested.get(name) for name in pins(lock)} == pins(lock)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_a_lock_pins_every_package_with_hashes(lock: Path) -> None:
+    """No line without a hash, no address of any registry."""
+    blocks = re.split(r"\n(?=[a-z0-9])", lock.read_text(encoding="utf-8"))
+
+    assert all("--hash=sha256:" in block for block in blocks if re.match(r"[a-z0-9]", block))
+    assert "://" not in lock.read_text(encoding="utf-8")
