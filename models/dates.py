@@ -1,0 +1,167 @@
+"""Dates: the start and the timestamps of a request, read into datetime64."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsOutOfOrder
+from models.timestamps import (
+    EARLIEST,
+    LATEST,
+    STYLES,
+    Stamp,
+    Timestamps,
+    find_zone,
+    instants_of,
+    parse_timestamp,
+)
+
+_PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)?")
+_STYLE_OF_LENGTH = {len(style): style for style in STYLES if style != "YYYY-Qq"}
+_HINT = "Write ISO 8601 text such as '1939-01-31'."
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Timestamps as a series keeps them.
+
+    Attributes:
+        values: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
+        style: How the request wrote them, for `format_timestamps`.
+        timezone: IANA name, or None.
+    """
+
+    values: Timestamps
+    style: str
+    timezone: str | None
+
+
+def read_start(start: object, timezone: str | None) -> Dates:
+    """Return the one date that `start` says: text, date, datetime, datetime64 or pandas Timestamp.
+
+    Raises:
+        TimestampInvalid: If it is none, lies outside the years 1 to 9999, or the timezone is unknown.
+    """
+    return _read([start], timezone, "/start")
+
+
+def read_timestamps(timestamps: object, timezone: str | None) -> Dates:
+    """Return rising dates: a sequence of what `read_start` takes, or an array of datetime64.
+
+    Offsets that differ (and no timezone to explain them) are a clock change. Where the wall clocks all show the same
+    time of day they are days or longer and stay wall clocks; else the moments count, written with the last offset.
+
+    Raises:
+        TimestampInvalid: As `read_start`, or if only some have an offset.
+        TimestampsDuplicated: If one stands twice in a row.
+        TimestampsOutOfOrder: If one lies before its predecessor.
+    """
+    if isinstance(timestamps, (str, bytes)) or not (
+        isinstance(timestamps, Sequence) or hasattr(timestamps, "__array__")
+    ):
+        raise TimestampInvalid("The timestamps are no list.", pointer="/timestamps", hint=_HINT)
+    items = timestamps if isinstance(timestamps, Sequence) else np.asarray(timestamps)
+    if isinstance(items, np.ndarray) and items.ndim != 1:
+        raise TimestampInvalid("The timestamps are no flat list.", pointer="/timestamps", hint=_HINT)
+    dates = _read_plain(items, timezone) or _read(list(items), timezone, "/timestamps")
+    _check_order(dates.values)
+    return dates
+
+
+def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates | None:
+    """Return the dates of datetime64 or of plain ISO text of one length, all at once; None where there is more to it."""
+    if isinstance(items, np.ndarray) and items.dtype.kind == "M":
+        walls, style = items.astype("M8[us]"), _style_of(items.astype("M8[us]"))
+    else:
+        first = items[0] if len(items) else None
+        length = len(first) if isinstance(first, str) else 0
+        if not all(isinstance(item, str) and len(item) == length and _PLAIN.fullmatch(item) for item in items):
+            return None
+        try:
+            walls, style = np.array(items, dtype="M8[us]"), _STYLE_OF_LENGTH.get(length, "")
+        except ValueError:
+            return None
+    if not len(walls) or not np.all((walls >= EARLIEST) & (walls <= LATEST)):
+        return None
+    return _in_timezone(walls, style, timezone)
+
+
+def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:
+    pointers = [pointer] if pointer == "/start" else [f"{pointer}/{index}" for index in range(len(items))]
+    stamps = [parse_timestamp(_text(item, where), pointer=where) for item, where in zip(items, pointers, strict=True)]
+    if not stamps:
+        raise TimestampInvalid("There are no timestamps.", pointer=pointer, hint="Send one for every value.")
+    known = [stamp.offset is not None for stamp in stamps]
+    if any(known) and not all(known):
+        index = known.index(not known[0])
+        raise TimestampInvalid(
+            "Some timestamps have an offset and some have none.",
+            pointer=pointers[index],
+            hint="Write all of them with an offset, or none.",
+        )
+    timezone = timezone or _zone_of(items)
+    style = max((stamp.style for stamp in stamps[::-1]), key=len)
+    if isinstance(items[0], datetime) and not any(known):
+        style = _style_of(np.array([stamp.value for stamp in stamps], "M8[us]"))
+    if timezone is not None and all(known):
+        find_zone(timezone)
+        return Dates(np.array([stamp.instant for stamp in stamps], "M8[us]"), style, timezone)
+    return _in_timezone(_common_clock(stamps), style, timezone)
+
+
+def _in_timezone(walls: Timestamps, style: str, timezone: str | None) -> Dates:
+    return Dates(walls if timezone is None else instants_of(walls, timezone), style, timezone)
+
+
+def _common_clock(stamps: Sequence[Stamp]) -> Timestamps:
+    """Return wall clocks that one offset, or one calendar, explains; see `read_timestamps`."""
+    walls = np.array([stamp.value for stamp in stamps], "M8[us]")
+    if len({stamp.offset for stamp in stamps}) == 1 or len(np.unique(walls - walls.astype("M8[D]"))) == 1:
+        return walls
+    instants = np.array([stamp.instant for stamp in stamps], "M8[us]")
+    return cast("Timestamps", instants + np.timedelta64(stamps[-1].offset or 0, "s"))
+
+
+def _text(item: object, pointer: str) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, date):
+        return item.isoformat()
+    if isinstance(item, np.datetime64):
+        return str(item)
+    raise TimestampInvalid(f"A timestamp is of type {type(item).__name__}.", pointer=pointer, hint=_HINT)
+
+
+def _zone_of(items: Sequence[object]) -> str | None:
+    """Return the IANA name that all aware datetimes share, if they do."""
+    names = {getattr(getattr(item, "tzinfo", None), "key", None) for item in items}
+    return names.pop() if len(names) == 1 else None
+
+
+def _style_of(walls: Timestamps) -> str:
+    if np.all(walls == walls.astype("M8[D]")):
+        return "YYYY-MM-DD"
+    return STYLES[5] if np.all(walls == walls.astype("M8[s]")) else STYLES[7]
+
+
+def _check_order(values: Timestamps) -> None:
+    gaps = np.diff(values).astype(np.int64)
+    if np.all(gaps > 0):
+        return
+    index = int(np.argmax(gaps <= 0)) + 1
+    if gaps[index - 1] == 0:
+        raise TimestampsDuplicated(
+            f"The timestamp {values[index]} stands twice.",
+            pointer=f"/timestamps/{index}",
+            hint="Send one value for each timestamp; where a clock change repeats an hour, send offsets or a timezone.",
+        )
+    raise TimestampsOutOfOrder(
+        f"The timestamp {values[index]} comes after {values[index - 1]}.",
+        pointer=f"/timestamps/{index}",
+        hint="Send the oldest first.",
+    )

@@ -1,0 +1,320 @@
+"""Frequency: how often a series is observed; every alias in, one name out."""
+
+import difflib
+import itertools
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal, NoReturn
+
+from models.errors import FrequencyUnknown
+
+StampPlace = Literal["start", "end", "business_start", "business_end", "exact"]
+"""Where in its period a timestamp lies."""
+
+MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}
+"""Calendar months in each unit that is counted in months."""
+
+NANOSECONDS_IN = {
+    "D": 86_400_000_000_000,
+    "h": 3_600_000_000_000,
+    "min": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+    "ns": 1,
+}
+"""Nanoseconds in each unit of fixed length, longest first."""
+
+EXOTIC = frozenset({"SM", "WOM", "LWOM", "bh", "RE", "REQ"})
+"""Units whose steps only pandas knows: half months, nth weekdays, business hours, 52-53-week years."""
+
+MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+WEEKDAY_NAMES = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+LONGEST_DAILY_SEASON = 288
+"""Steps above which a day (an hour, a minute) is too long to be the first season: five minutes still have the day."""
+
+_ALIASES: dict[str, tuple[str, StampPlace]] = {
+    **dict.fromkeys(("M", "ME"), ("M", "end")),
+    "MS": ("M", "start"),
+    **dict.fromkeys(("BM", "BME", "CBM", "CBME"), ("M", "business_end")),
+    **dict.fromkeys(("BMS", "CBMS"), ("M", "business_start")),
+    **dict.fromkeys(("Q", "QE"), ("Q", "end")),
+    "QS": ("Q", "start"),
+    **dict.fromkeys(("BQ", "BQE"), ("Q", "business_end")),
+    "BQS": ("Q", "business_start"),
+    **dict.fromkeys(("A", "Y", "YE"), ("Y", "end")),
+    **dict.fromkeys(("AS", "YS"), ("Y", "start")),
+    **dict.fromkeys(("BA", "BY", "BYE"), ("Y", "business_end")),
+    **dict.fromkeys(("BAS", "BYS"), ("Y", "business_start")),
+    "W": ("W", "end"),
+    "D": ("D", "exact"),
+    **dict.fromkeys(("B", "C"), ("B", "exact")),
+    **dict.fromkeys(("H", "h"), ("h", "exact")),
+    **dict.fromkeys(("T", "min"), ("min", "exact")),
+    **dict.fromkeys(("S", "s"), ("s", "exact")),
+    **dict.fromkeys(("L", "ms"), ("ms", "exact")),
+    **dict.fromkeys(("U", "us"), ("us", "exact")),
+    **dict.fromkeys(("N", "ns"), ("ns", "exact")),
+    **dict.fromkeys(("SM", "SME"), ("SM", "end")),
+    "SMS": ("SM", "start"),
+    "WOM": ("WOM", "exact"),
+    "LWOM": ("LWOM", "exact"),
+    **dict.fromkeys(("BH", "bh", "CBH", "cbh"), ("bh", "exact")),
+    "RE": ("RE", "exact"),
+    "REQ": ("REQ", "exact"),
+}
+
+_WORDS = {
+    **dict.fromkeys(("year", "yearly", "annual", "annually", "yr", "year end"), "Y"),
+    "year start": "YS",
+    **dict.fromkeys(("half year", "half yearly", "semi annual", "semiannual", "semi annually", "semiannually"), "6M"),
+    **dict.fromkeys(("quarter", "quarterly", "qtr", "quarter end"), "Q"),
+    "quarter start": "QS",
+    **dict.fromkeys(("month", "monthly", "mo", "month end"), "M"),
+    "month start": "MS",
+    "business month end": "BME",
+    "business month start": "BMS",
+    **dict.fromkeys(("semi month", "semi monthly", "semimonthly", "half monthly"), "SM"),
+    **dict.fromkeys(("fortnight", "fortnightly"), "2W"),
+    **dict.fromkeys(("week", "weekly", "wk"), "W"),
+    **dict.fromkeys(("day", "daily", "calendar day"), "D"),
+    **dict.fromkeys(("business day", "business daily", "business", "weekday", "working day", "workday"), "B"),
+    **dict.fromkeys(("business hour", "business hourly"), "bh"),
+    **dict.fromkeys(("hour", "hourly", "hr"), "h"),
+    **dict.fromkeys(("half hour", "half hourly"), "30min"),
+    **dict.fromkeys(("quarter hour", "quarter hourly"), "15min"),
+    **dict.fromkeys(("minute", "minutely"), "min"),
+    **dict.fromkeys(("second", "secondly", "sec"), "s"),
+    **dict.fromkeys(("millisecond", "milli"), "ms"),
+    **dict.fromkeys(("microsecond", "micro"), "us"),
+    **dict.fromkeys(("nanosecond", "nano"), "ns"),
+}
+
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)? ?([A-Za-z]+)((?:-[A-Za-z0-9]+)*)")
+_PHRASE = re.compile(r"(?:(?:every|each) )?(?:([0-9]{1,9}) ?)?([a-z ]+)")
+_CANONICAL = re.compile(r"([1-9][0-9]*)?([A-Za-z]+)(?:-([A-Z0-9-]+))?")
+_LONGEST_ALIAS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """How often a series is observed.
+
+    Attributes:
+        name: The canonical name, such as `M`, `Q-DEC`, `W-SUN`, `15min`; equality and hash go by it alone. It says
+            which periods there are: `MS` and `ME` are both `M`, and `QS-OCT`, `QE-MAR` and `Q` are all `Q-DEC`.
+        stamp: Where in the period timestamps lie unless a series says otherwise.
+
+    Raises:
+        FrequencyUnknown: If `name` is not a canonical name; `parse_frequency` reads all others.
+    """
+
+    name: str
+    stamp: StampPlace = field(default="exact", compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is not canonical."""
+        _parts(self.name)
+
+    @property
+    def unit(self) -> str:
+        """The unit without its multiple and anchor: `M`, `Q`, `Y`, `W`, `D`, `B`, `h`, `min`, `s`, …."""
+        return _parts(self.name)[1]
+
+    @property
+    def multiple(self) -> int:
+        """How many units make one step: 15 for `15min`."""
+        return _parts(self.name)[0]
+
+    @property
+    def anchor(self) -> str:
+        """The month or weekday that ends the period: `DEC` for `Q-DEC`; "" where the unit has none."""
+        return _parts(self.name)[2]
+
+    @property
+    def nanoseconds(self) -> int | None:
+        """Length of one step where it is fixed (h, min, s and below), else None: a day may have 23 hours."""
+        return self.multiple * NANOSECONDS_IN[self.unit] if self.unit in NANOSECONDS_IN and self.unit != "D" else None
+
+    @property
+    def season_length(self) -> int:
+        """Steps in the first season: Y 1, Q 4, M 12, W 52, D 7, B 5, h 24, 30min 48, 15min 96, min 60, s 60.
+
+        Below an hour it is the longest of day, hour, minute and second that holds at most 288 whole steps. A multiple
+        divides it (2h 12, 2M 6); where it does not divide (5M, 3D) there is no season and the answer is 1.
+        """
+        return self.seasons[0]
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Steps in each season, shortest first: h (24, 168), D (7, 365), 15min (96, 672), M (12,)."""
+        return _seasons(self.name)
+
+
+def parse_frequency(alias: str) -> Frequency:
+    """Return the frequency that `alias` means: any pandas alias old or new, a word, or a multiple of either.
+
+    Letter case matters only where pandas gives both cases a meaning: `MS` is month start, `ms` a millisecond; `m` is
+    a month and `min` a minute.
+
+    Raises:
+        FrequencyUnknown: If nobody knows the alias; the hint names what comes near.
+    """
+    if not isinstance(alias, str):
+        raise FrequencyUnknown(
+            f"The frequency is of type {type(alias).__name__}, not text.",
+            pointer="/frequency",
+            hint="Send an alias such as 'M', 'D' or '15min'.",
+        )
+    return _parse(alias)
+
+
+def fixed_frequency(nanoseconds: int) -> Frequency:
+    """Return the frequency of a fixed step, in the longest unit that holds it whole: 5400 s is `90min`, 24 h is `D`."""
+    unit = next(unit for unit, length in NANOSECONDS_IN.items() if nanoseconds % length == 0)
+    return Frequency(_name(nanoseconds // NANOSECONDS_IN[unit], unit, ""))
+
+
+@lru_cache(maxsize=512)
+def _parse(alias: str) -> Frequency:
+    text = alias.strip()
+    if len(text) > _LONGEST_ALIAS:
+        _refuse(alias)
+    return _from_phrase(text) or _from_parts(alias, text)
+
+
+def _from_phrase(text: str) -> Frequency | None:
+    match = _PHRASE.fullmatch(re.sub(r"[-_ ]+", " ", text.lower()))
+    word = _WORDS.get(match[2]) or _WORDS.get(match[2].removesuffix("s")) if match else None
+    if match is None or word is None:
+        return None
+    return _from_parts(text, word, int(match[1] or 1))
+
+
+def _from_parts(alias: str, text: str, times: int = 1) -> Frequency:
+    parts = _split(alias, text)
+    if len(parts) == 1 and parts[0][1] not in NANOSECONDS_IN:
+        count, unit, anchor, stamp = parts[0]
+        multiple = times * count
+        if multiple.denominator != 1 or multiple < 1:
+            _refuse(alias)
+        return Frequency(_name(int(multiple), unit, _anchor(alias, unit, stamp, anchor)), stamp)
+    if any(unit not in NANOSECONDS_IN or anchor for _, unit, anchor, _ in parts):
+        _refuse(alias)
+    total = times * sum(count * NANOSECONDS_IN[unit] for count, unit, _, _ in parts)
+    if total.denominator != 1 or total < 1:
+        _refuse(alias)
+    return fixed_frequency(int(total))
+
+
+def _split(alias: str, text: str) -> list[tuple[Fraction, str, str, StampPlace]]:
+    parts, position = [], 0
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None or (position and match[1] is None):
+            _refuse(alias)
+        unit, stamp = _unit(alias, match[2])
+        parts.append((Fraction(match[1] or 1), unit, match[3][1:].upper(), stamp))
+        position = match.end()
+        while text[position : position + 1] == " ":
+            position += 1
+    return parts or _refuse(alias)
+
+
+def _unit(alias: str, token: str) -> tuple[str, StampPlace]:
+    spellings = [token] if token.lower() == "ms" else [token, token.upper(), token.lower()]
+    known = next((spelling for spelling in spellings if spelling in _ALIASES), None)
+    if known is not None:
+        return _ALIASES[known]
+    word = _WORDS.get(token.lower()) or _WORDS.get(token.lower().removesuffix("s"))
+    return _ALIASES[word] if word in _ALIASES else _refuse(alias)
+
+
+def _anchor(alias: str, unit: str, stamp: StampPlace, anchor: str) -> str:
+    if unit in ("Q", "Y"):
+        return _month_anchor(alias, unit, stamp, anchor)
+    if unit == "SM":
+        return "" if anchor in ("", "15") else anchor
+    return anchor or {"W": "SUN"}.get(unit, "")
+
+
+def _month_anchor(alias: str, unit: str, stamp: StampPlace, anchor: str) -> str:
+    """Return the month that ends the year, or the last month of the year that ends a quarter."""
+    starts = stamp in ("start", "business_start")
+    anchor = anchor or ("JAN" if starts else "DEC")
+    if anchor not in MONTH_NAMES:
+        _refuse(alias)
+    month = MONTH_NAMES.index(anchor) - (1 if starts else 0)
+    return MONTH_NAMES[month % 3 + 9] if unit == "Q" else MONTH_NAMES[month]
+
+
+def _name(multiple: int, unit: str, anchor: str) -> str:
+    return f"{multiple if multiple > 1 else ''}{unit}{'-' if anchor else ''}{anchor}"
+
+
+_ANCHORS = {
+    "Q": re.compile("OCT|NOV|DEC"),
+    "Y": re.compile("|".join(MONTH_NAMES)),
+    "W": re.compile("|".join(WEEKDAY_NAMES)),
+    "SM": re.compile("|1?[1-9]|10|2[0-7]"),
+    "WOM": re.compile(f"[1-4](?:{'|'.join(WEEKDAY_NAMES)})"),
+    "LWOM": re.compile("|".join(WEEKDAY_NAMES)),
+    "RE": re.compile(f"[LN]-(?:{'|'.join(MONTH_NAMES)})-(?:{'|'.join(WEEKDAY_NAMES)})"),
+    "REQ": re.compile(f"[LN]-(?:{'|'.join(MONTH_NAMES)})-(?:{'|'.join(WEEKDAY_NAMES)})-[1-4]"),
+}
+_NO_ANCHOR = re.compile("")
+
+
+@lru_cache(maxsize=512)
+def _parts(name: str) -> tuple[int, str, str]:
+    """Return (multiple, unit, anchor) of a canonical name."""
+    match = _CANONICAL.fullmatch(name)
+    if match is None or all(match[2] != unit for unit, _ in _ALIASES.values()):
+        _refuse(name)
+    anchor = match[3] or ""
+    if _ANCHORS.get(match[2], _NO_ANCHOR).fullmatch(anchor) is None:
+        _refuse(name)
+    return int(match[1] or 1), match[2], anchor
+
+
+@lru_cache(maxsize=512)
+def _seasons(name: str) -> tuple[int, ...]:
+    multiple, unit, _ = _parts(name)
+    if unit in NANOSECONDS_IN and unit != "D":
+        return _exact_seasons(multiple * NANOSECONDS_IN[unit])
+    if unit == "D" and multiple % 7 == 0:
+        multiple, unit = multiple // 7, "W"
+    seasons = {
+        "M": (12,),
+        "Q": (4,),
+        "W": (52,),
+        "D": (7, 365) if multiple == 1 else (7,),
+        "B": (5, 260) if multiple == 1 else (5,),
+        "SM": (24,),
+        "WOM": (12,),
+        "LWOM": (12,),
+        "bh": (8, 40) if multiple == 1 else (8,),
+        "REQ": (4,),
+    }.get(unit, (1,))
+    return tuple(season // multiple for season in seasons if season % multiple == 0) or (1,)
+
+
+def _exact_seasons(step: int) -> tuple[int, ...]:
+    cycles = [7 * NANOSECONDS_IN["D"], *(NANOSECONDS_IN[unit] for unit in ("D", "h", "min", "s"))]
+    for longer, cycle in itertools.pairwise(cycles):
+        steps, remainder = divmod(cycle, step)
+        if remainder == 0 and 1 < steps <= LONGEST_DAILY_SEASON:
+            return (steps, longer // step)
+    return (1,)
+
+
+def _refuse(alias: str) -> NoReturn:
+    near = difflib.get_close_matches(alias[:24], [*_ALIASES, *_WORDS], n=3, cutoff=0.5)
+    raise FrequencyUnknown(
+        f"Nobody knows the frequency {alias[:_LONGEST_ALIAS]!r}.",
+        pointer="/frequency",
+        hint=f"Did you mean {', '.join(near)}?" if near else "Send an alias such as 'M', 'W-SUN', 'D', 'h' or '15min'.",
+    )

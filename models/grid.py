@@ -1,0 +1,213 @@
+"""Grid: the timestamps that lie whole steps of a frequency apart, on wall clocks without timezones."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import TimestampInvalid, TimestampsOffCalendar
+from models.frequency import EXOTIC, MONTHS_IN, Frequency, StampPlace
+from models.timestamps import EARLIEST, LATEST, Timestamps
+
+Steps = NDArray[np.int64]
+"""Whole steps from the start, shape (length,)."""
+
+_DAY = np.timedelta64(1, "D")
+_LONGEST_DAYS = {"SM": 17, "WOM": 36, "LWOM": 36, "bh": 4, "RE": 372, "REQ": 99, "B": 3, "D": 1, "W": 7}
+"""No step of the unit is longer than so many days."""
+_SAFE_DAYS = 30_000_000
+"""Days that datetime64[us] can hold for certain."""
+
+
+def walk(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+    """Return the timestamps `steps` away from `start`, shape of `steps`, datetime64[us].
+
+    Months follow the start: from the first day they stay at month starts, from the last at month ends (31 January, 28
+    February, 31 March), from another on that day, clipped where a month is shorter. A frequency stamped `exact` keeps
+    the day from the last day too; one stamped `business_start` or `business_end` keeps to the first or last weekday of
+    the month if the start lies there.
+
+    Raises:
+        TimestampInvalid: If a timestamp lies outside the years 1 to 9999, or a step is no whole microsecond.
+        TimestampsOffCalendar: If the start lies on no business day though the frequency does.
+    """
+    _check_reach(start, frequency, steps)
+    timestamps = _walker(frequency)(start, frequency, steps)
+    if timestamps.size and not (timestamps.min() >= EARLIEST and timestamps.max() <= LATEST):
+        raise _out_of_range(start, frequency)
+    return timestamps
+
+
+def positions(timestamps: Timestamps, frequency: Frequency) -> Steps:
+    """Return how many steps each timestamp lies after the first, shape (length,); the inverse of `walk`.
+
+    Raises:
+        TimestampsOffCalendar: If a timestamp is no whole number of steps away from the first.
+    """
+    start = timestamps[0]
+    steps, whole = _estimate(timestamps, frequency)
+    fits = whole & (walk(start, frequency, steps) == timestamps)
+    if not fits.all():
+        index = int(np.argmin(fits))
+        raise TimestampsOffCalendar(
+            f"The timestamp {timestamps[index]} is no whole number of steps of {frequency.name} after {start}.",
+            pointer=f"/timestamps/{index}",
+            hint="Send another frequency, a timezone if clocks changed, or timestamps that lie on the frequency.",
+        )
+    return steps
+
+
+def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]:
+    """Return the frequency, stamped as these timestamps lie in its periods, and their positions.
+
+    Raises:
+        TimestampsOffCalendar: If they lie on the frequency in no way.
+    """
+    try:
+        return frequency, positions(timestamps, frequency)
+    except TimestampsOffCalendar:
+        if frequency.unit not in MONTHS_IN:
+            raise
+        places: tuple[StampPlace, ...] = ("end", "exact", "business_end", "business_start")
+        for candidate in (Frequency(frequency.name, place) for place in places if place != frequency.stamp):
+            try:
+                return candidate, positions(timestamps, candidate)
+            except TimestampsOffCalendar:
+                continue
+        raise
+
+
+def _walk_months(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+    first = start.astype("M8[M]")
+    months = first + steps * (frequency.multiple * MONTHS_IN[frequency.unit])
+    day = start.astype("M8[D]")
+    place = month_place(day, frequency.stamp)
+    if place == "start":
+        days = months.astype("M8[D]")
+    elif place == "end":
+        days = (months + 1).astype("M8[D]") - _DAY
+    elif place == "exact":
+        days = np.minimum(months.astype("M8[D]") + (day - first), (months + 1).astype("M8[D]") - _DAY)
+    else:
+        days = business_month_days(months, place)
+    return cast("Timestamps", days.astype("M8[us]") + (start - day))
+
+
+def month_place(day: np.datetime64, stamp: StampPlace) -> StampPlace:
+    """Return where in its month a day lies, as far as `stamp` leaves that open."""
+    month = day.astype("M8[M]")
+    if stamp in ("business_start", "business_end") and business_month_days(np.array([month]), stamp)[0] == day:
+        return stamp
+    if day == month.astype("M8[D]"):
+        return "start"
+    return "end" if stamp != "exact" and (day + _DAY).astype("M8[M]") != month else "exact"
+
+
+def business_month_days(months: Timestamps, place: StampPlace) -> Timestamps:
+    """Return the first or last weekday of each month, datetime64[D]."""
+    if place == "business_start":
+        return np.busday_offset(months.astype("M8[D]"), 0, roll="forward")
+    return np.busday_offset((months + 1).astype("M8[D]") - _DAY, 0, roll="backward")
+
+
+def _walk_exact(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+    return start + steps * np.timedelta64(_microseconds(frequency), "us")
+
+
+def _walk_business(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+    day = start.astype("M8[D]")
+    if not np.is_busday(day):
+        raise TimestampsOffCalendar(
+            f"{start} is no business day.", pointer="/start", hint="Start on a weekday, or send the frequency 'D'."
+        )
+    days = np.busday_offset(day, steps * frequency.multiple)
+    return cast("Timestamps", days.astype("M8[us]") + (start - day))
+
+
+def _walk_exotic(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+    if not steps.size:
+        return np.array([], dtype="M8[us]")
+    offset, low, high = _offset(frequency), int(steps.min()), int(steps.max())
+    if not offset.is_on_offset(_pandas().Timestamp(start)):
+        raise TimestampsOffCalendar(
+            f"{start} does not lie on {frequency.name}.", pointer="/start", hint="Start on the frequency."
+        )
+    first = (_pandas().Timestamp(start) + low * offset) if low else start
+    stamps = _pandas().date_range(first, periods=high - low + 1, freq=offset, unit="us").to_numpy()
+    return cast("Timestamps", stamps[steps - low])
+
+
+def _walker(frequency: Frequency) -> Callable[[np.datetime64, Frequency, Steps], Timestamps]:
+    if frequency.unit in MONTHS_IN:
+        return _walk_months
+    if frequency.unit in EXOTIC:
+        return _walk_exotic
+    return _walk_business if frequency.unit == "B" else _walk_exact
+
+
+def _estimate(timestamps: Timestamps, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
+    """Return the steps nearest below each timestamp, and whether they are whole as far as the unit tells."""
+    start = timestamps[0]
+    if frequency.unit in EXOTIC:
+        offset = _offset(frequency)
+        grid = _pandas().date_range(start, timestamps.max(), freq=offset, unit="us").to_numpy()
+        found = np.searchsorted(grid, timestamps)
+        return found, found < len(grid)
+    if frequency.unit in MONTHS_IN:
+        months = (timestamps.astype("M8[M]") - start.astype("M8[M]")).astype(np.int64)
+        steps, rest = np.divmod(months, frequency.multiple * MONTHS_IN[frequency.unit])
+    elif frequency.unit == "B":
+        days = np.busday_count(start.astype("M8[D]"), timestamps.astype("M8[D]"))
+        steps, rest = np.divmod(days, frequency.multiple)
+    else:
+        steps, rest = np.divmod((timestamps - start).astype(np.int64), _microseconds(frequency))
+    return steps, rest == 0
+
+
+def _microseconds(frequency: Frequency) -> int:
+    if frequency.nanoseconds is None:
+        return frequency.multiple * _LONGEST_DAYS[frequency.unit] * 86_400_000_000
+    step, rest = divmod(frequency.nanoseconds, 1000)
+    if rest:
+        raise TimestampInvalid(
+            f"Timestamps cannot be told apart at {frequency.name}.",
+            pointer="/frequency",
+            hint="The finest step with dates is a microsecond; leave out the dates.",
+        )
+    return step
+
+
+def _check_reach(start: np.datetime64, frequency: Frequency, steps: Steps) -> None:
+    """Refuse what would overflow datetime64, in integers that cannot."""
+    reach = max(-int(steps.min()), int(steps.max())) if steps.size else 0
+    if frequency.unit in MONTHS_IN:
+        days = reach * frequency.multiple * MONTHS_IN[frequency.unit] * 31
+    elif frequency.nanoseconds is not None:
+        days = reach * frequency.nanoseconds // 86_400_000_000_000
+    else:
+        days = reach * frequency.multiple * _LONGEST_DAYS[frequency.unit]
+    if days > _SAFE_DAYS or not EARLIEST <= start <= LATEST:
+        raise _out_of_range(start, frequency)
+
+
+def _out_of_range(start: np.datetime64, frequency: Frequency) -> TimestampInvalid:
+    return TimestampInvalid(
+        f"Steps of {frequency.name} from {start} leave the years 1 to 9999.",
+        pointer="/start",
+        hint="Send a start or a horizon that stays within them.",
+    )
+
+
+def _offset(frequency: Frequency) -> Any:  # noqa: ANN401 - pandas is imported when met
+    name = frequency.name
+    if frequency.unit == "SM":
+        day = frequency.anchor or "15"
+        name = f"{frequency.multiple}{'SMS' if frequency.stamp == 'start' else 'SME'}-{day}"
+    return _pandas().tseries.frequencies.to_offset(name)
+
+
+def _pandas() -> Any:  # noqa: ANN401 - pandas is imported when met: it costs half a second
+    import pandas as pd
+
+    return pd

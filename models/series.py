@@ -1,0 +1,364 @@
+"""Series: what was observed, sound by construction; Forecast: what is expected."""
+
+import reprlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar import (
+    Frequency,
+    Timestamps,
+    infer_frequency,
+    on_calendar,
+    parse_frequency,
+    season_position,
+    timestamps_from,
+)
+from models.dates import Dates, read_start, read_timestamps
+from models.errors import (
+    Finding,
+    FrequencyNotInferred,
+    SeriesAllMissing,
+    SeriesEmpty,
+    SeriesError,
+    SeriesInfinite,
+    SeriesNotNumeric,
+    SeriesTooLong,
+    TimestampInvalid,
+    TimestampsMismatched,
+)
+from models.grid import fit
+from models.timestamps import refine_style
+
+Values = NDArray[np.float64]
+"""Shape (length,), the series' units, oldest first; NaN is a gap."""
+
+DEFAULT_STYLE = "YYYY-MM-DD"
+
+MOST_REPAIRS = 1000
+"""Repairs of one kind that are listed one by one; more are one entry without an index."""
+
+_NUMBERS = (float, int, np.floating, np.integer)
+_PLAIN = {float, int, type(None)}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A change that made a series regular.
+
+    Attributes:
+        code: `GAP_MASKED` for a null or NaN among the values, `GAP_INSERTED` for a timestamp that was missing.
+        index: Position in `Series.values`; None where there were too many to list.
+    """
+
+    code: str
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Observations at equal steps, oldest first; always sound.
+
+    Attributes:
+        values: Shape (length,), the series' units, NaN where nothing was observed; read-only.
+        id: Name of the series within its batch.
+        start: Timestamp of the first value, datetime64[us]: a UTC instant where there is a timezone, else a wall clock.
+        frequency: Step between two values, or None where nobody said.
+        timezone: IANA name of the zone whose calendar days, months, … follow.
+        style: How the request wrote its timestamps, for `format_timestamps`.
+        repairs: What was done to make the series regular.
+
+    Raises:
+        SeriesEmpty: If there are no values.
+        SeriesAllMissing: If every value is a gap.
+        SeriesInfinite: If a value is infinite.
+        SeriesNotNumeric: If the values are no flat array of numbers.
+        FrequencyNotInferred: If there is a start but no frequency.
+        TimestampInvalid: If a timestamp lies outside the years 1 to 9999.
+        TimestampsOffCalendar: If the start does not lie on the frequency.
+    """
+
+    values: Values
+    id: str = "0"
+    start: np.datetime64 | None = None
+    frequency: Frequency | None = None
+    timezone: str | None = None
+    style: str = DEFAULT_STYLE
+    repairs: tuple[Repair, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is not sound, and keep the values from being changed."""
+        values = np.array(self.values, dtype=np.float64)
+        _check_values(values)
+        values.setflags(write=False)
+        object.__setattr__(self, "values", values)
+        if self.start is not None:
+            if self.frequency is None:
+                raise _frequency_missing()
+            timestamps_from(self.start, self.frequency, 1, self.timezone, skip=len(values) - 1)
+
+    @classmethod
+    def make(  # noqa: PLR0913 - the fields of a request
+        cls,
+        values: object,
+        *,
+        id: str = "0",  # noqa: A002 - the wire's name
+        start: object = None,
+        frequency: str | Frequency | None = None,
+        timestamps: object = None,
+        timezone: str | None = None,
+    ) -> Self:
+        """Return the series that a request, a file or a person describes.
+
+        Args:
+            values: Numbers, oldest first, None or NaN where nothing was observed; a sequence or an array.
+            id: Name of the series.
+            start: Timestamp of the first value: text, date, datetime, datetime64 or pandas Timestamp.
+            frequency: Any alias that `parse_frequency` reads; inferred from `timestamps` where it is missing.
+            timestamps: One for each value, rising; those that are missing become gaps.
+            timezone: IANA name, where days and months follow a local calendar.
+
+        Raises:
+            SeriesError: Its narrowest kind, with a pointer such as `/values/3`.
+            FrequencyUnknown: If nobody knows the alias.
+            FrequencyNotInferred: If the timestamps do not tell, or there is a start without a frequency.
+        """
+        numbers = _numbers(values)
+        _check_values(numbers)
+        _check_text(id, "/id")
+        step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
+        if start is None and timestamps is None:
+            return cls(numbers, id, None, step, None, DEFAULT_STYLE, _repairs("GAP_MASKED", np.isnan(numbers)))
+        if timezone is not None:
+            _check_text(timezone, "/timezone")
+        if timestamps is not None:
+            return cls._at(numbers, id, step, _matching(read_timestamps(timestamps, timezone), numbers, start))
+        if step is None:
+            raise _frequency_missing()
+        dates = read_start(start, timezone)
+        style = refine_style(dates.style, _coarsest_style(step))
+        masked = _repairs("GAP_MASKED", np.isnan(numbers))
+        return cls(numbers, id, dates.values[0], step, dates.timezone, style, masked)
+
+    @classmethod
+    def _at(cls, numbers: Values, id: str, frequency: Frequency | None, dates: Dates) -> Self:  # noqa: A002
+        """Return the series with its values laid on the regular grid of its dates."""
+        step = frequency or _infer(dates)
+        step, steps = fit(on_calendar(dates.values, step, dates.timezone), step)
+        length = int(steps[-1]) + 1
+        if length > 10_000 + 10 * len(numbers):
+            raise SeriesTooLong(
+                f"{len(numbers)} values spread over {length} steps of {step.name}.",
+                pointer="/timestamps",
+                hint="Send a coarser frequency, or the newest part of the series.",
+            )
+        values, inserted = np.full(length, np.nan), np.ones(length, dtype=np.bool_)
+        values[steps], inserted[steps] = numbers, False
+        repairs = _repairs("GAP_MASKED", np.isnan(values) & ~inserted) + _repairs("GAP_INSERTED", inserted)
+        style = refine_style(dates.style, _coarsest_style(step))
+        return cls(values, id, dates.values[0], step, dates.timezone, style, repairs)
+
+    @property
+    def timestamps(self) -> Timestamps | None:
+        """Timestamps of the values, shape (length,), or None without dates; as `start`, instants or wall clocks."""
+        if self.start is None or self.frequency is None:
+            return None
+        return timestamps_from(self.start, self.frequency, len(self), self.timezone)
+
+    @property
+    def observed(self) -> int:
+        """How many values are no gap."""
+        return int(np.count_nonzero(~np.isnan(self.values)))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __mul__(self, factor: float) -> Self:
+        return replace(self, values=self.values * factor)
+
+    def __add__(self, shift: float) -> Self:
+        return replace(self, values=self.values + shift)
+
+    def before(self, cutoff: int) -> Self:
+        """Return the first `cutoff` values as a series; raises SeriesEmpty or SeriesAllMissing where none are left."""
+        kept = tuple(repair for repair in self.repairs if repair.index is None or repair.index < cutoff)
+        return replace(self, values=self.values[: max(cutoff, 0)], repairs=kept)
+
+    def future(self, horizon: int) -> Timestamps | None:
+        """Return the timestamps of the next `horizon` steps, shape (horizon,), or None without dates.
+
+        Raises:
+            TimestampInvalid: If they leave the years 1 to 9999.
+        """
+        if self.start is None or self.frequency is None:
+            return None
+        return timestamps_from(self.start, self.frequency, horizon, self.timezone, skip=len(self))
+
+    def future_phase(self, season_length: int) -> int:
+        """Return the season position of the next step, in [0, season_length); -1 without dates or such a season."""
+        future = self.future(1)
+        if future is None or self.frequency is None:
+            return -1
+        return season_position(future[0], self.frequency, self.timezone, season_length=season_length)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interval:
+    """Where the truth should lie `level` per cent of the time.
+
+    Attributes:
+        level: Per cent, in (0, 100).
+        lower: Shape (horizon,), the series' units.
+        upper: Same.
+    """
+
+    level: float
+    lower: Values
+    upper: Values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """What is expected of one series.
+
+    Attributes:
+        id: The series' id.
+        timestamps: Shape (horizon,), as in the series, or None without dates.
+        style: The series' style.
+        timezone: The series' timezone.
+        quantile_levels: Rising, in (0, 1).
+        quantiles: Shape (horizon, levels), the series' units, never crossing.
+        median: Shape (horizon,), the series' units.
+        intervals: In the order of the request.
+        context_used: Values of the series that the forecast rests on.
+        repairs: The series' repairs.
+        warnings: What a person should know.
+    """
+
+    id: str
+    timestamps: Timestamps | None
+    style: str
+    timezone: str | None
+    quantile_levels: tuple[float, ...]
+    quantiles: NDArray[np.float64]
+    median: Values
+    intervals: tuple[Interval, ...] = ()
+    context_used: int = 0
+    repairs: tuple[Repair, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+def _numbers(values: object) -> Values:
+    """Return the values as a new float64 array, None as NaN."""
+    if isinstance(values, (list, tuple)):
+        return _numbers_of_list(values)
+    if isinstance(values, np.ndarray) or hasattr(values, "__array__"):
+        array = np.asarray(values)
+        if array.ndim == 1 and array.dtype.kind in "fiu":
+            return array.astype(np.float64)
+        if array.ndim == 1 and array.dtype.kind == "O":
+            return _numbers_of_list(array.tolist())
+        raise _not_numeric(f"an array of {array.ndim} dimensions and type {array.dtype}", "/values")
+    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
+        return _numbers_of_list(list(values))
+    raise _not_numeric(f"of type {type(values).__name__}", "/values")
+
+
+def _numbers_of_list(values: Sequence[object]) -> Values:
+    if not set(map(type, values)) <= _PLAIN:
+        for index, value in enumerate(values):
+            if isinstance(value, (bool, np.bool_)) or not (value is None or isinstance(value, _NUMBERS)):
+                raise _not_numeric(f"{reprlib.repr(value)} of type {type(value).__name__}", f"/values/{index}")
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        return np.array([_float(value) for value in values], dtype=np.float64)
+
+
+def _float(value: object) -> float:
+    """Return a number as float64, infinite where it is a whole number too large for it."""
+    if value is None:
+        return np.nan
+    try:
+        return float(value)  # type: ignore[arg-type]  # checked in _numbers_of_list
+    except OverflowError:
+        return np.inf
+
+
+def _not_numeric(what: str, pointer: str) -> SeriesNotNumeric:
+    return SeriesNotNumeric(
+        f"Expected numbers; received {what}.", pointer=pointer, hint="Send numbers, null for a gap."
+    )
+
+
+def _check_values(values: Values) -> None:
+    if values.ndim != 1:
+        raise _not_numeric(f"an array of {values.ndim} dimensions", "/values")
+    if not values.size:
+        raise SeriesEmpty("The series has no values.", pointer="/values", hint="Send at least one number.")
+    if not np.isfinite(values).any() and np.isnan(values).all():
+        raise SeriesAllMissing("Every value is missing.", pointer="/values", hint="Send at least one number.")
+    if np.isinf(values).any():
+        index = int(np.argmax(np.isinf(values)))
+        raise SeriesInfinite(
+            "A value is infinite, or too large for a float64.",
+            pointer=f"/values/{index}",
+            hint="Send null where nothing was observed.",
+        )
+
+
+def _check_text(value: object, pointer: str) -> None:
+    if not isinstance(value, str):
+        error = TimestampInvalid if pointer == "/timezone" else SeriesError
+        raise error(f"Expected text; received {reprlib.repr(value)}.", pointer=pointer, hint="Send a string.")
+
+
+def _matching(dates: Dates, numbers: Values, start: object) -> Dates:
+    """Return the dates if there is one for each value and the start, where there is one, is the first."""
+    if len(dates.values) != len(numbers):
+        raise TimestampsMismatched(
+            f"{len(numbers)} values have {len(dates.values)} timestamps.",
+            pointer="/timestamps",
+            hint="Send one timestamp for each value.",
+        )
+    if start is not None and read_start(start, dates.timezone).values[0] != dates.values[0]:
+        raise TimestampsMismatched(
+            "The start is not the first timestamp.", pointer="/start", hint="Leave out the start."
+        )
+    return dates
+
+
+def _infer(dates: Dates) -> Frequency:
+    """Return the frequency of the local calendar, or of the moments where that shows none of days or longer."""
+    if dates.timezone is not None:
+        try:
+            frequency = infer_frequency(on_calendar(dates.values, Frequency("D"), dates.timezone))
+        except FrequencyNotInferred:
+            return infer_frequency(dates.values)
+        if frequency.nanoseconds is None:
+            return frequency
+    return infer_frequency(dates.values)
+
+
+def _frequency_missing() -> FrequencyNotInferred:
+    return FrequencyNotInferred(
+        "A start needs a frequency.", pointer="/frequency", hint="Send a frequency such as 'M', or timestamps."
+    )
+
+
+def _repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:
+    if not at.any():
+        return ()
+    indices = np.flatnonzero(at).tolist()
+    return tuple(Repair(code, index) for index in indices) if len(indices) <= MOST_REPAIRS else (Repair(code, None),)
+
+
+def _coarsest_style(frequency: Frequency) -> str:
+    """Return the coarsest style that tells two steps of the frequency apart."""
+    styles = {"Y": "YYYY", "Q": "YYYY-Qq", "M": "YYYY-MM", "h": "YYYY-MM-DDThh:mm", "min": "YYYY-MM-DDThh:mm"}
+    styles |= {"bh": "YYYY-MM-DDThh:mm", "s": "YYYY-MM-DDThh:mm:ss", "ms": "YYYY-MM-DDThh:mm:ss.fff"}
+    styles |= {"us": "YYYY-MM-DDThh:mm:ss.ffffff", "ns": "YYYY-MM-DDThh:mm:ss.ffffff"}
+    return styles.get(frequency.unit, "YYYY-MM-DD")

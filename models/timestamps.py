@@ -1,0 +1,245 @@
+"""Timestamps: text in, datetime64 out, and back in the style of the request."""
+
+import re
+import reprlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import TimestampInvalid
+
+Timestamps = NDArray[np.datetime64]
+"""Shape (length,), datetime64[us]: wall clocks, or UTC instants where an IANA timezone goes with them."""
+
+EARLIEST = np.datetime64("0001-01-01", "us")
+LATEST = np.datetime64("9999-12-31T23:59:59.999999", "us")
+"""The years that four digits and Python's datetime can say."""
+
+STYLES = (
+    "YYYY",
+    "YYYY-Qq",
+    "YYYY-MM",
+    "YYYY-MM-DD",
+    "YYYY-MM-DDThh:mm",
+    "YYYY-MM-DDThh:mm:ss",
+    "YYYY-MM-DDThh:mm:ss.fff",
+    "YYYY-MM-DDThh:mm:ss.ffffff",
+)
+"""How a timestamp may be written, coarse to fine. From the fifth on a `T` may be a space, and an offset may follow."""
+
+_NUMPY_UNITS = ("Y", "M", "M", "D", "m", "s", "ms", "us")
+_FIRST_WITH_TIME = 4
+_DIGITS_TO_STYLE = {0: 5, 3: 6, 6: 7}
+_OFFSET = re.compile(r"Z|[+-][0-9]{2}(?::[0-9]{2}){1,2}")
+_TEXT = re.compile(
+    r"(?P<year>[0-9]{4})(?:(?P<dash>-?)Q(?P<quarter>[1-4])|-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
+    r"(?:(?P<separator>[Tt ])(?P<minute>[0-9]{2}:[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r" ?(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-9]{2}(?::[0-9]{2})?)?)?)?)?)?"
+)
+_HINT = "Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'."
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One timestamp as it was written.
+
+    Attributes:
+        value: Wall clock at the offset it was written with, datetime64[us].
+        style: One of `STYLES`, followed by `Z` or the offset where the text had one.
+        offset: Seconds east of UTC, or None where the text names none.
+    """
+
+    value: np.datetime64
+    style: str
+    offset: int | None = None
+
+    @property
+    def instant(self) -> np.datetime64:
+        """The moment in UTC (the wall clock itself where no offset is known), datetime64[us]."""
+        return self.value - np.timedelta64(self.offset or 0, "s")
+
+
+def parse_timestamp(text: str, *, pointer: str = "") -> Stamp:
+    """Return the timestamp that `text` says: a year, quarter, month, day or ISO 8601 time with or without offset.
+
+    Raises:
+        TimestampInvalid: If `text` is no date, or lies outside the years 1 to 9999.
+    """
+    match = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise TimestampInvalid(f"{reprlib.repr(text)} is no timestamp.", pointer=pointer, hint=_HINT)
+    try:
+        value = np.datetime64(_numpy_text(match), "us")
+        offset = _offset_seconds(match["offset"])
+    except ValueError as error:
+        raise TimestampInvalid(f"{text!r} is no timestamp: {error}.", pointer=pointer, hint=_HINT) from error
+    stamp = Stamp(value, _style(match), offset)
+    if value < EARLIEST or not EARLIEST <= stamp.instant <= LATEST:
+        raise TimestampInvalid(
+            f"{text!r} is out of range.", pointer=pointer, hint="Timestamps lie in the years 1 to 9999."
+        )
+    return stamp
+
+
+def format_timestamps(timestamps: Timestamps, style: str, timezone: str | None = None) -> list[str]:
+    """Return the timestamps as text in `style`, such as "1939-05" where the request said "1939-01".
+
+    With a timezone, `timestamps` are UTC instants: dates are written as local dates, times as local times with their
+    offset (in UTC where the style ends in `Z`), so that the hour that a clock change repeats stays unambiguous.
+
+    Raises:
+        TimestampInvalid: If the timezone is unknown, or a local time lies outside the years 1 to 9999.
+    """
+    rank, separator, tail = _split_style(style)
+    walls, tails = timestamps, [tail] * len(timestamps)
+    if timezone is not None and tail != "Z":
+        walls = local_times(timestamps, timezone)
+        if rank >= _FIRST_WITH_TIME:
+            tails = [
+                _offset_text(seconds) for seconds in (walls - timestamps).astype("m8[s]").astype(np.int64).tolist()
+            ]
+    texts = np.datetime_as_string(walls.astype(f"M8[{_NUMPY_UNITS[rank]}]")).tolist()
+    if rank == STYLES.index("YYYY-Qq"):
+        return [f"{text[:4]}{separator}Q{(int(text[5:7]) + 2) // 3}" for text in texts]
+    if separator == " ":
+        texts = [text.replace("T", " ") for text in texts]
+    return [text + end for text, end in zip(texts, tails, strict=True)] if tails and tails[0] else texts
+
+
+def refine_style(style: str, coarsest: str) -> str:
+    """Return `style`, or `coarsest` where `style` could not tell two steps apart."""
+    rank, separator, tail = _split_style(style)
+    if rank >= STYLES.index(coarsest):
+        return style
+    refined = STYLES[STYLES.index(coarsest)]
+    return (refined.replace("T", " ") if separator == " " else refined) + tail
+
+
+def local_times(instants: Timestamps, timezone: str) -> Timestamps:
+    """Return the wall clocks in `timezone` at UTC instants, same shape.
+
+    Raises:
+        TimestampInvalid: If the timezone is unknown, or a wall clock lies outside the years 1 to 9999.
+    """
+    zone = find_zone(timezone)
+    _check_range(instants)
+    try:
+        locals_ = [instant.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) for instant in instants.tolist()]
+    except OverflowError as error:
+        raise _out_of_range() from error
+    return np.array(locals_, dtype="M8[us]")
+
+
+def instants_of(walls: Timestamps, timezone: str) -> Timestamps:
+    """Return the UTC instants of wall clocks in `timezone`, same shape.
+
+    A wall clock that a clock change skips counts as the time that it would have been: 02:30 becomes 03:30. One that
+    it repeats is the first of the two, or the second where the one before it is already the first.
+
+    Raises:
+        TimestampInvalid: If the timezone is unknown, or an instant lies outside the years 1 to 9999.
+    """
+    zone = find_zone(timezone)
+    _check_range(walls)
+    instants: list[datetime] = []
+    for wall in walls.tolist():
+        instant = _naive_instant(wall.replace(tzinfo=zone))
+        if instants and instant <= instants[-1]:
+            instant = _naive_instant(wall.replace(tzinfo=zone, fold=1))
+        instants.append(instant)
+    return np.array(instants, dtype="M8[us]")
+
+
+@lru_cache(maxsize=128)
+def find_zone(timezone: str) -> ZoneInfo:
+    """Return the IANA zone of that name.
+
+    Raises:
+        TimestampInvalid: If there is none.
+    """
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise TimestampInvalid(
+            f"Nobody knows the timezone {timezone[:40]!r}.",
+            pointer="/timezone",
+            hint="Send an IANA name such as 'Europe/Berlin'.",
+        ) from error
+
+
+def _numpy_text(match: re.Match[str]) -> str:
+    """Return the text as numpy reads it, without its offset."""
+    if match["quarter"]:
+        return f"{match['year']}-{int(match['quarter']) * 3 - 2:02d}"
+    parts = [match["year"], match["month"], match["day"]]
+    date = "-".join(part for part in parts if part)
+    if not match["minute"]:
+        return date
+    fraction = match["fraction"] or ""
+    if fraction[6:].strip("0"):
+        message = "finer than a microsecond"
+        raise ValueError(message)
+    return f"{date}T{match['minute']}:{match['second'] or '00'}.{fraction[:6] or '0'}"
+
+
+def _style(match: re.Match[str]) -> str:
+    if match["quarter"]:
+        return f"YYYY{match['dash']}Qq"
+    if not match["minute"]:
+        return STYLES[3 if match["day"] else 2 if match["month"] else 0]
+    digits = min((len(match["fraction"] or "") + 2) // 3 * 3, 6)
+    style = STYLES[_DIGITS_TO_STYLE[digits] if match["second"] else _FIRST_WITH_TIME]
+    offset = match["offset"]
+    tail = "" if offset is None else "Z" if offset in "Zz" else _offset_text(_offset_seconds(offset) or 0)
+    return (style.replace("T", " ") if match["separator"] == " " else style) + tail
+
+
+def _split_style(style: str) -> tuple[int, str, str]:
+    """Return (index into STYLES, separator, offset tail)."""
+    tail = _OFFSET.search(style, len("YYYY-MM-DDThh:mm"))
+    plain = style[: tail.start()] if tail else style
+    if plain in ("YYYYQq", "YYYY-Qq"):
+        return STYLES.index("YYYY-Qq"), plain[4:-2], ""
+    separator = " " if " " in plain else "T"
+    return STYLES.index(plain.replace(" ", "T")), separator, tail[0] if tail else ""
+
+
+def _offset_seconds(offset: str | None) -> int | None:
+    if offset is None:
+        return None
+    if offset in "Zz":
+        return 0
+    digits = offset[1:].replace(":", "").ljust(6, "0")
+    hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:])
+    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 - a clock's own limits
+        message = f"no offset {offset}"
+        raise ValueError(message)
+    return (hours * 3600 + minutes * 60 + seconds) * (-1 if offset[0] == "-" else 1)
+
+
+def _offset_text(seconds: int) -> str:
+    hours, rest = divmod(abs(seconds), 3600)
+    text = f"{'-' if seconds < 0 else '+'}{hours:02d}:{rest // 60:02d}"
+    return f"{text}:{rest % 60:02d}" if rest % 60 else text
+
+
+def _naive_instant(local: datetime) -> datetime:
+    try:
+        return local.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError as error:
+        raise _out_of_range() from error
+
+
+def _check_range(timestamps: Timestamps) -> None:
+    if not np.all((timestamps >= EARLIEST) & (timestamps <= LATEST)):  # NaT compares false
+        raise _out_of_range()
+
+
+def _out_of_range() -> TimestampInvalid:
+    return TimestampInvalid(
+        "A timestamp lies outside the years 1 to 9999.", hint="Send a start or a horizon that stays within them."
+    )
