@@ -206,7 +206,9 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        created = self._client.create_model_version(name, model_uri, run_id=run_id, tags=dict(tags))
+        # A tracking server refuses a logged model as source unless the request names it once more.
+        logged = model_uri.removeprefix("models:/")
+        created = self._client.create_model_version(name, model_uri, run_id, tags=dict(tags), model_id=logged)
         self._client.set_registered_model_alias(name, CHALLENGER, created.version)
         return str(created.version)
 
