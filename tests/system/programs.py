@@ -1,0 +1,176 @@
+"""Programs: real servers started on loopback for a test, each gone when its block ends."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from training.children import LOOPBACK, Child, free_port, running
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 90.0
+DATABASE = "almanac"
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running PostgreSQL: its server process and the URL of an empty database."""
+
+    child: Child
+    url: str
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Return once `condition` is true; AssertionError if it is not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """Run a fresh PostgreSQL cluster on loopback, as the user `postgres` where we are root."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    folder = Path(tempfile.mkdtemp(prefix="almanac-postgres-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        shutil.chown(folder, "postgres", "postgres")
+    port = free_port(15432)
+    data = folder / "data"
+    options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"]
+    initialise = [str(programs / "initdb"), *options, str(data)]
+    subprocess.run([*as_user, *initialise], check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603 ours
+    options = ["-D", str(data), "-h", LOOPBACK, "-p", str(port), "-k", str(folder), "-F"]
+    command = [*as_user, str(programs / "postgres"), *options]
+    client = [str(programs / "psql"), "--host", LOOPBACK, "--port", str(port), "--username", "postgres"]
+    try:
+        address = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/{DATABASE}"
+        with running("PostgreSQL", command, address=address, log=folder.with_suffix(".log")) as child:
+            eventually(lambda: _says_yes([*client, "-c", f"CREATE DATABASE {DATABASE}"]))
+            yield Postgres(child, address)
+            child.process.terminate()
+    finally:
+        shutil.rmtree(folder)
+        folder.with_suffix(".log").unlink(missing_ok=True)
+
+
+@contextmanager
+def mlflow_server(store: str, folder: Path) -> Iterator[Child]:
+    """Run MLflow's tracking server with proxied artifacts, as docker-compose.yml does."""
+    port = free_port(15000)
+    address = f"http://{LOOPBACK}:{port}"
+    options = ["--host", LOOPBACK, "--port", str(port), "--workers", "1", "--backend-store-uri", store]
+    artifacts = ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
+    command = [sys.executable, "-m", "mlflow", "server", *options, *artifacts]
+    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with running("MLflow", command, address=address, log=folder / "mlflow.log", environment=environment) as child:
+        child.wait_until_answers("/health", START_SECONDS)
+        yield child
+
+
+@contextmanager
+def almanac_service(
+    home: Path, tracking_uri: str, *, port: int | None = None, environment: dict[str, str] | None = None
+) -> Iterator[Child]:
+    """Run `almanac serve` on loopback, and wait until it serves a model."""
+    port = port or free_port(18000)
+    command = [sys.executable, "-m", "almanac", "serve", "--host", LOOPBACK, "--port", str(port)]
+    settings = {"ALMANAC_HOME": str(home), "MLFLOW_TRACKING_URI": tracking_uri, "ALMANAC_POLL_SECONDS": "0.5"}
+    address = f"http://{LOOPBACK}:{port}"
+    log = home / "service.log"
+    both = settings | (environment or {})
+    with running("The service", command, address=address, log=log, environment=both) as child:
+        child.wait_until_answers("/health/ready", START_SECONDS)
+        yield child
+
+
+@contextmanager
+def prometheus(target: Child, key: str, folder: Path) -> Iterator[Child]:
+    """Run Prometheus with the configuration that ships, its target and key moved, asking every second."""
+    shipped = ROOT / "deploy" / "prometheus"
+    config: dict[str, Any] = yaml.safe_load((shipped / "prometheus.yml").read_text(encoding="utf-8"))
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(shipped / "rules.yml")]
+    (folder / "key").write_text(key, encoding="utf-8")
+    job = config["scrape_configs"][0]
+    job["authorization"]["credentials_file"] = str(folder / "key")
+    job["static_configs"][0]["targets"] = [target.address.removeprefix("http://")]
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    port = free_port(19090)
+    options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+    command = ["prometheus", *options, f"--web.listen-address={LOOPBACK}:{port}"]
+    address = f"http://{LOOPBACK}:{port}"
+    with running("Prometheus", command, address=address, log=folder / "prometheus.log") as child:
+        child.wait_until_answers("/-/ready", START_SECONDS)
+        yield child
+
+
+@contextmanager
+def nginx(upstream: Child, folder: Path) -> Iterator[Child]:
+    """Run nginx in front of a server with the configuration that ships, its two addresses moved."""
+    port = free_port(18080)
+    site = (ROOT / "deploy" / "nginx" / "almanac.conf").read_text(encoding="utf-8")
+    site = site.replace("127.0.0.1:8000", upstream.address.removeprefix("http://"))
+    site = site.replace("listen 8080", f"listen {LOOPBACK}:{port}")
+    places = "".join(
+        f"{name}_temp_path {folder / name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    who = "user root;\n" if os.geteuid() == 0 else ""
+    file.write_text(
+        f"{who}daemon off;\nworker_processes 1;\npid {folder / 'nginx.pid'};\nerror_log stderr;\n"
+        f"events {{}}\nhttp {{\naccess_log off;\n{places}{site}}}\n",
+        encoding="utf-8",
+    )
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program is not None
+    command = [program, "-c", str(file), "-e", "stderr"]
+    address = f"http://{LOOPBACK}:{port}"
+    with running("nginx", command, address=address, log=folder / "nginx.log") as child:
+        child.wait_until_answers("/health/live", START_SECONDS)
+        yield child
+
+
+def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
+    """Open a page in headless Chromium, let its scripts run, and return its DOM as HTML."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program is not None
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"]
+    profile = [f"--user-data-dir={folder / 'chromium'}", "--virtual-time-budget=15000", "--timeout=60000"]
+    picture = [f"--screenshot={screenshot}"] if screenshot else []
+    command = [program, *options, *profile, *picture, "--dump-dom", url]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603 ours
+    return result.stdout
+
+
+def add_key(home: Path, name: str, scope: str) -> str:
+    """Return a new API key, made as an operator makes one."""
+    command = [sys.executable, "-m", "almanac", "key", "add", name, "--scope", scope]
+    environment = {**os.environ, "ALMANAC_HOME": str(home)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 ours
+    return next(word for word in result.stdout.split() if word.startswith("alm_"))
+
+
+def ask(address: str, key: str | None = None, **changes: Any) -> httpx.Response:  # noqa: ANN401 any JSON
+    """Post a five-year monthly series to /forecast and return the answer."""
+    series = {"id": "one", "start": "1935-01", "frequency": "M", "values": [float(i % 12) for i in range(60)]}
+    body = {"series": [series], "horizon": 12, **changes}
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.post(f"{address}/forecast", json=body, headers=headers, timeout=30)
+
+
+def _says_yes(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 ours
