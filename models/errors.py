@@ -8,6 +8,7 @@ AlmanacError
 │   ├── SeriesNotNumeric            a value that is not a number
 │   ├── SeriesTooShort              fewer points than the operation needs
 │   ├── SeriesTooLong               more points than the service accepts
+│   ├── ScaleZero                   a history that repeats itself, so that scaled errors are undefined
 │   ├── TimestampsDuplicated        one timestamp twice
 │   ├── TimestampsOutOfOrder        a later timestamp before an earlier one
 │   ├── TimestampsOffCalendar       timestamps that do not lie on the frequency
@@ -122,6 +123,12 @@ class SeriesTooLong(SeriesError):
     """More points than the service accepts."""
 
     code = "SERIES_TOO_LONG"
+
+
+class ScaleZero(SeriesError):
+    """A history that repeats itself exactly, so that scaled errors are undefined."""
+
+    code = "SCALE_ZERO"
 
 
 class TimestampsDuplicated(SeriesError):

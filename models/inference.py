@@ -125,8 +125,7 @@ def _is_filled(steps: NDArray[np.int64]) -> bool:
 
 def _weekday(days: Timestamps) -> NDArray[np.int64]:
     """Return 0 for Monday to 6 for Sunday; day 0 of the epoch was a Thursday."""
-    weekdays: NDArray[np.int64] = (days.astype(np.int64) + 3) % 7
-    return weekdays
+    return np.asarray((days.astype(np.int64) + 3) % 7, dtype=np.int64)
 
 
 def _day_of_month(days: Timestamps) -> NDArray[np.int64]:

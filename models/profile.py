@@ -1,0 +1,149 @@
+"""Profile: what the inputs of a training looked like, and how far today's have drifted from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import ArtifactIncomplete
+
+Array = NDArray[np.float64]
+
+DECILES = np.linspace(0.1, 0.9, 9)
+
+
+def features(values: Array, season_length: int) -> dict[str, Array]:
+    """Return what drift is measured on, one number a context; NaN where a context cannot tell.
+
+    Args:
+        values: Contexts, shape (batch, context), the series' units, NaN for gaps and for padding on the left.
+        season_length: Steps in one season.
+
+    Returns:
+        Four arrays of shape (batch,):
+        `level`, the mean of the context, in the series' units;
+        `scale`, the mean absolute difference of values one season apart, in the series' units;
+        `gap_share`, the share of gaps since the first observed value;
+        `season_strength`, 1 - variance left by the means of each season position / variance, in [0, 1], where two
+        seasons are observed.
+
+    Source: Wang, Smith & Hyndman (2006), Characteristic-based clustering for time series data, for the strength.
+    """
+    known = ~np.isnan(values)
+    started = np.logical_or.accumulate(known, axis=1)
+    lag = season_length if season_length < values.shape[1] else 1
+    with np.errstate(over="ignore", invalid="ignore"):  # values near the end of float64 have no variance in it
+        return {
+            "level": _mean(values),
+            "scale": _mean(np.abs(values[:, lag:] - values[:, :-lag])),
+            "gap_share": _share((started & ~known).sum(axis=1), started.sum(axis=1)),
+            "season_strength": _season_strength(values, season_length),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The distribution of each feature over the training inputs.
+
+    Attributes:
+        edges: Rising inner edges of each feature's bins: its deciles, ties merged.
+        shares: Share of the training inputs in each bin, one more than edges, and last the share without a value.
+    """
+
+    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, training: Mapping[str, Array]) -> Self:
+        """Return the profile of features, each of shape (inputs,), as `features` makes them."""
+        edges = {name: _deciles(values) for name, values in training.items()}
+        counts = {name: _counts(values, edges[name]) for name, values in training.items()}
+        return cls(edges, {name: tuple((count / max(count.sum(), 1)).tolist()) for name, count in counts.items()})
+
+    def drift(self, live: Mapping[str, Array]) -> dict[str, float]:
+        """Return the population stability index of each feature: 0 where nothing changed, without upper limit.
+
+        Both sides get half an input more in each bin, so that an empty bin stays finite and a handful of inputs
+        raises no alarm. Features that the profile does not know are left out.
+
+        Args:
+            live: Features of shape (inputs,), as `features` makes them.
+
+        Source: Jeffreys (1946), An invariant form for the prior probability in estimation problems: the symmetric
+        divergence Σ (p - q) · ln(p / q) that finance calls the population stability index.
+        """
+        return {name: self._index(name, values) for name, values in live.items() if name in self.edges}
+
+    def _index(self, name: str, values: Array) -> float:
+        count = _counts(values, self.edges[name])
+        bins, inputs = len(count), count.sum()
+        expected = (np.array(self.shares[name]) * inputs + 0.5) / (inputs + 0.5 * bins)
+        observed = (count + 0.5) / (inputs + 0.5 * bins)
+        return float(np.sum((observed - expected) * np.log(observed / expected)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the profile as plain data for spec.json."""
+        return {
+            name: {"edges": list(self.edges[name]), "shares": list(self.shares[name])} for name in sorted(self.edges)
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the profile that `to_dict` wrote.
+
+        Raises:
+            ArtifactIncomplete: If a feature lacks its edges or shares, or their numbers do not match.
+        """
+        try:
+            edges = {name: tuple(float(edge) for edge in data[name]["edges"]) for name in data}
+            shares = {name: tuple(float(share) for share in data[name]["shares"]) for name in data}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactIncomplete(
+                f"The profile cannot be read: {error!r}.", hint="Train the model again."
+            ) from error
+        for name, inner in edges.items():
+            if len(shares[name]) != len(inner) + 2:
+                raise ArtifactIncomplete(f"The profile of {name} has lost a bin.", hint="Train the model again.")
+        return cls(edges, shares)
+
+
+def _mean(values: Array) -> Array:
+    known = ~np.isnan(values)
+    return _share(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1))
+
+
+def _share(part: NDArray[Any], whole: NDArray[Any]) -> Array:
+    return cast("Array", np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
+
+
+def _season_strength(values: Array, season_length: int) -> Array:
+    batch, context = values.shape
+    if context < 2 * season_length or season_length < 2:  # noqa: PLR2004 - two make a season's first repetition
+        return np.full(batch, np.nan)
+    seasons = values[:, context % season_length :].reshape(batch, -1, season_length)
+    centred = seasons - _mean(seasons.reshape(batch, -1))[:, np.newaxis, np.newaxis]
+    known = ~np.isnan(centred)
+    count = known.sum(axis=1, keepdims=True)
+    means = np.divide(
+        np.where(known, centred, 0.0).sum(axis=1, keepdims=True), count, where=count > 0, out=np.zeros(count.shape)
+    )
+    left = _mean(np.square(centred - means).reshape(batch, -1))
+    total = _mean(np.square(centred).reshape(batch, -1))
+    strength = np.divide(left, total, out=np.ones(batch), where=total > 0)
+    enough = np.any(known.sum(axis=1) > 1, axis=1)
+    return np.where(enough, 1 - np.clip(strength, 0, 1), np.nan)
+
+
+def _deciles(values: Array) -> tuple[float, ...]:
+    known = values[np.isfinite(values)]
+    return tuple(np.unique(np.quantile(known, DECILES)).tolist()) if known.size else ()
+
+
+def _counts(values: Array, edges: tuple[float, ...]) -> Array:
+    """Return how many values lie in each bin, and last how many are missing, shape (len(edges) + 2,)."""
+    known = values[~np.isnan(values)]
+    bins = np.searchsorted(np.array(edges), known, side="left")
+    inside = np.bincount(bins, minlength=len(edges) + 1).astype(np.float64)
+    return np.append(inside, float(len(values) - len(known)))
