@@ -1,0 +1,23 @@
+"""Figures: what a long proof measured, written into docs/proofs.md by the run itself."""
+
+import os
+import platform
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "proofs.md"
+
+
+def record(title: str, claim: str, figures: Mapping[str, object], page: Path = PAGE) -> None:
+    """Write a section into the page, in place of the one with the same title."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d")
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    rows = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
+    section = f"## {title}\n\n{claim}\n\n| measured {now}, {machine} | |\n|---|---|\n{rows}\n"
+    text = page.read_text(encoding="utf-8")
+    pattern = re.compile(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", re.DOTALL)
+    found = pattern.search(text)
+    text = f"{text[: found.start()]}{section}{text[found.end() :]}" if found else f"{text.rstrip()}\n\n{section}"
+    page.write_text(text, encoding="utf-8")

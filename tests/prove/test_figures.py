@@ -1,0 +1,23 @@
+"""Figures: a proof writes its section, and only its own."""
+
+from pathlib import Path
+
+from tests.prove.figures import record
+
+
+def test_a_section_is_written_anew_and_the_others_stay(tmp_path: Path) -> None:
+    """Running a proof twice leaves one section with the last figures."""
+    page = tmp_path / "proofs.md"
+    page.write_text("# Proofs\n\nWhy.\n", encoding="utf-8")
+    record("Soak", "It does not grow.", {"requests": 10}, page)
+    record("Fuzz", "It does not break.", {"requests": 20}, page)
+
+    record("Soak", "It does not grow.", {"requests": 30}, page)
+
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("# Proofs\n\nWhy.\n")
+    assert text.count("## Soak") == text.count("## Fuzz") == 1
+    assert "| requests | 30 |" in text
+    assert "| requests | 20 |" in text
+    assert "| requests | 10 |" not in text
+    assert text.index("## Soak") < text.index("## Fuzz")

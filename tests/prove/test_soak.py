@@ -1,0 +1,77 @@
+"""Soak: a server that answers for a long time does not grow."""
+
+import http.client
+import json
+import statistics
+import time
+
+import pytest
+
+from tests.prove.figures import record
+from tests.prove.processes import open_files, resident_mebibytes
+from training.children import Child
+
+GROWTH_ALLOWED_MEBIBYTES = 8.0
+
+
+def make_bodies() -> list[bytes]:
+    """Return the questions that take turns: dated, bare, a batch, far ahead, and one that is wrong."""
+    monthly = {"start": "1935-01", "frequency": "M", "values": [float(i % 12) for i in range(60)]}
+    batch = [{**monthly, "id": f"s{i}"} for i in range(20)]
+    questions = [
+        {"series": [monthly], "horizon": 12},
+        {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3},
+        {"series": batch, "horizon": 24, "levels": [50, 80, 95]},
+        {"series": [monthly], "horizon": 60},
+        {"series": [{"values": ["warm"]}], "horizon": 12},
+    ]
+    return [json.dumps(question).encode() for question in questions]
+
+
+def post_many(connection: http.client.HTTPConnection, count: int) -> list[float]:
+    """Post that many questions in turn; return the seconds each took; all must be answered as they deserve."""
+    questions = make_bodies()
+    took = []
+    for i in range(count):
+        began = time.perf_counter()
+        connection.request("POST", "/forecast", questions[i % len(questions)], {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        took.append(time.perf_counter() - began)
+        assert response.status == (422 if i % len(questions) == len(questions) - 1 else 200)
+    return took
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("warm_up", "count"),
+    [pytest.param(1_000, 2_000, id="short"), pytest.param(10_000, 200_000, id="full", marks=pytest.mark.prove)],
+)
+def test_memory_does_not_grow_with_requests(service: Child, warm_up: int, count: int) -> None:
+    """After a warm-up, many more requests leave memory and open files where they were."""
+    pid = service.process.pid
+    connection = http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)
+    post_many(connection, warm_up)
+    memory, files = resident_mebibytes(pid), open_files(pid)
+
+    began = time.monotonic()
+    took = post_many(connection, count)
+
+    grown = resident_mebibytes(pid) - memory
+    assert grown < GROWTH_ALLOWED_MEBIBYTES
+    assert open_files(pid) <= files + 2
+    if count >= 200_000:
+        record(
+            "Soak",
+            "One connection asks five kinds of question in turn, one of them wrong; after a warm-up of "
+            f"{warm_up:,} requests the server's resident memory is read before and after.",
+            {
+                "requests": f"{count:,}",
+                "requests that did not get the answer they deserve": 0,
+                "memory before": f"{memory:.1f} MiB",
+                "memory after": f"{memory + grown:.1f} MiB",
+                "median answer": f"{1000 * statistics.median(took):.2f} ms",
+                "99th percentile": f"{1000 * statistics.quantiles(took, n=100)[98]:.2f} ms",
+                "in all": f"{time.monotonic() - began:.0f} s",
+            },
+        )
