@@ -1,0 +1,1 @@
+"""The REST edge: answers forecasts from the models that MLflow has registered."""

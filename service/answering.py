@@ -1,0 +1,160 @@
+"""Answering: from sound series to the bytes of an answer, all series of a request in one batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import orjson
+
+from models.calendar import format_timestamps
+from models.errors import AlmanacError, Finding, FrequencyError, SeriesError
+from models.forecaster import Forecaster
+from models.series import Forecast, Series
+from service.catalog import Choice
+from service.errors import ForecastNotFinite
+from service.parsing import ForecastQuestion, SeriesFault, fault_of
+
+Row = tuple[int, Series, Forecast]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is given.
+
+    Attributes:
+        members: The answer's `model`, `forecasts` and `errors`, as data.
+        faults: What is wrong with each series that has no forecast, in the order of the request.
+        points: Forecast steps given out.
+    """
+
+    members: dict[str, Any]
+    faults: tuple[SeriesFault, ...]
+    points: int
+
+    @property
+    def succeeded(self) -> int:
+        """Return how many series have a forecast."""
+        return len(self.members["forecasts"])
+
+    def content(self) -> bytes:
+        """Return the answer as JSON."""
+        return orjson.dumps(self.members, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def answer_forecast(question: ForecastQuestion, choice: Choice) -> Answer:
+    """Return the answer to a question; raises HorizonInvalid or LevelInvalid if the model refuses the question whole."""
+    forecaster = choice.served.forecaster
+    sound, refused = _checked(forecaster, question.series)
+    rows, failed = _forecast(forecaster, sound, question)
+    finite, overflown = _finite(rows)
+    faults = sorted([*question.faults, *refused, *failed, *overflown], key=_place)
+    members = {
+        "model": choice.identity(),
+        "forecasts": [_describe(index, forecast) for index, _, forecast in finite],
+        "errors": [fault.to_dict() for fault in faults],
+    }
+    return Answer(members, tuple(faults), len(finite) * question.horizon)
+
+
+def is_large(question: ForecastQuestion, trained_horizon: int) -> bool:
+    """Return whether an answer takes long enough, some milliseconds, for other requests to notice."""
+    passes = len(question.series) * -(-question.horizon // trained_horizon)
+    return passes > LARGE_PASSES or len(question.series) * question.horizon > LARGE_STEPS
+
+
+LARGE_PASSES = 32
+"""Series times blocks of the trained horizon: a network takes about a tenth of a millisecond for each."""
+LARGE_STEPS = 2_000
+"""Steps to write out: JSON takes about a microsecond for each."""
+
+
+def _checked(
+    forecaster: Forecaster, series: Sequence[tuple[int, Series]]
+) -> tuple[list[tuple[int, Series]], list[SeriesFault]]:
+    """Return the series that the model takes, and the faults of the others."""
+    sound, faults = [], []
+    for index, one in series:
+        try:
+            forecaster.check(one)
+            sound.append((index, one))
+        except AlmanacError as error:
+            faults.append(fault_of(index, one.id, error))
+    return sound, faults
+
+
+def _forecast(
+    forecaster: Forecaster, series: Sequence[tuple[int, Series]], question: ForecastQuestion
+) -> tuple[list[Row], list[SeriesFault]]:
+    """Return the forecasts of all series in one batch; one by one where the batch meets a series that cannot be."""
+    try:
+        forecasts = forecaster.forecast(
+            [one for _, one in series], question.horizon, levels=question.levels, quantiles=question.quantiles
+        )
+    except (SeriesError, FrequencyError) as error:
+        if len(series) == 1:
+            index, one = series[0]
+            return [], [fault_of(index, one.id, error)]
+        parts = [_forecast(forecaster, [pair], question) for pair in series]
+        return [row for rows, _ in parts for row in rows], [fault for _, faults in parts for fault in faults]
+    return [(index, one, forecast) for (index, one), forecast in zip(series, forecasts, strict=True)], []
+
+
+def _finite(rows: Sequence[Row]) -> tuple[list[Row], list[SeriesFault]]:
+    """Return the rows whose every number is finite, and the faults of the others."""
+    finite, faults = [], []
+    for row in rows:
+        index, series, forecast = row
+        sides = [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
+        if all(np.isfinite(numbers).all() for numbers in (forecast.quantiles, forecast.median, *sides)):
+            finite.append(row)
+        else:
+            error = ForecastNotFinite(
+                "The forecast overflows: the values are too large.",
+                pointer="/values",
+                hint="Send them in a larger unit.",
+            )
+            faults.append(fault_of(index, series.id, error))
+    return finite, faults
+
+
+def _describe(index: int, forecast: Forecast) -> dict[str, Any]:
+    """Return one forecast as an entry of `forecasts`."""
+    columns = np.ascontiguousarray(forecast.quantiles.T)
+    dates = forecast.timestamps
+    return {
+        "id": forecast.id,
+        "forecast_id": str(uuid4()),
+        "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
+        "median": np.ascontiguousarray(forecast.median),
+        "quantiles": {
+            level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
+        },
+        "intervals": {
+            level_name(interval.level): {
+                "lower": np.ascontiguousarray(interval.lower),
+                "upper": np.ascontiguousarray(interval.upper),
+            }
+            for interval in forecast.intervals
+        },
+        "context_used": forecast.context_used,
+        "repairs": [{"code": repair.code, "index": repair.index} for repair in forecast.repairs],
+        "warnings": [_warning(index, warning) for warning in forecast.warnings],
+    }
+
+
+def level_name(level: float) -> str:
+    """Return a level as the key of an answer: 80.0 is `80`, 97.5 is `97.5`, 0.1 is `0.1`."""
+    return str(int(level)) if level == int(level) else repr(float(level))
+
+
+def _warning(index: int, found: Finding) -> dict[str, str]:
+    """Return a warning that points into the request: at the horizon, or else at its series."""
+    pointer = found.pointer if found.pointer == "/horizon" else f"/series/{index}{found.pointer}"
+    return {"code": found.code, "detail": found.detail, "pointer": pointer, "hint": found.hint}
+
+
+def _place(fault: SeriesFault) -> int:
+    """Return a fault's place in the request."""
+    return int(fault.finding.pointer.split("/")[2])

@@ -1,0 +1,123 @@
+"""App: puts the service together; every call makes one that shares nothing with any other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from models.errors import AlmanacError
+from service.cache import Cache
+from service.catalog import Catalog
+from service.drift import Inputs
+from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
+from service.metrics import Metrics, ModelMetrics
+from service.observing import Observer
+from service.openapi import describe
+from service.routes import docs, forecast, health, metrics, models
+from service.security import Door, KeyRing
+from service.settings import Settings
+from service.state import Service
+from service.supervisor import Supervisor
+from service.working import Workers
+
+ROUTERS = (forecast.router, models.router, health.router, metrics.router, docs.router)
+DISCONNECTED = 499
+"""What nginx logs for a client that has left; nobody receives it."""
+
+
+def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
+    """Return the application; nothing runs until it is started.
+
+    Args:
+        settings: What it goes by.
+        supervise: Whether to run the registry's child process; without it only what is cached is served.
+
+    Raises:
+        KeysInvalid: If the file of keys cannot be read.
+    """
+    supervisor = Supervisor(settings)
+    counters, inputs = Metrics(), Inputs()
+    catalog = Catalog(
+        Cache(settings.cache),
+        default=settings.model,
+        limit=settings.max_models,
+        fetch=supervisor.fetch,
+        on_load=counters.count_load,
+    )
+    counters.registry.register(ModelMetrics(catalog, inputs))
+    service = Service(settings, catalog, counters, inputs, Workers(settings.max_queue))
+    tasks = [catalog.watch, *([supervisor.run] if supervise else [])]
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        running = [asyncio.create_task(task()) for task in tasks]
+        yield
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        service.workers.close()
+
+    app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
+    for router in ROUTERS:
+        app.include_router(router)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.add_middleware(Door, keys=KeyRing(settings.api_keys))
+    app.add_middleware(Observer, metrics=counters, access_log=settings.access_log)
+    return app
+
+
+async def _refused(_request: Request, error: Any) -> Response:  # noqa: ANN401 (an AlmanacError: the table says so)
+    """Answer an error of the tree."""
+    return problem(error)
+
+
+async def _http(request: Request, error: Any) -> Response:  # noqa: ANN401 (an HTTPException)
+    """Answer what Starlette refuses: a path that is not there, a method that is not allowed."""
+    status = HTTPStatus(error.status_code)
+    members = {
+        "code": status.name,
+        "detail": f"{request.method} {request.url.path[:200]}: {status.phrase}.",
+        "pointer": "",
+        "hint": "GET /docs lists what can be asked.",
+    }
+    return problem_response(status, members, {**(error.headers or {}), CODE_HEADER: status.name})
+
+
+async def _invalid(_request: Request, error: Any) -> Response:  # noqa: ANN401 (a RequestValidationError)
+    """Answer what FastAPI refuses before a route sees it."""
+    first = error.errors()[0]
+    pointer = "/" + "/".join(str(part) for part in first["loc"][1:])
+    return problem(FieldInvalid(f"{first['msg']}.", pointer=pointer, hint="GET /docs shows what is expected."))
+
+
+async def _disconnected(_request: Request, _error: Any) -> Response:  # noqa: ANN401 (a ClientDisconnect)
+    """Answer a client that is gone, so that it is counted and leaves no traceback."""
+    return Response(status_code=DISCONNECTED)
+
+
+HANDLERS = {
+    AlmanacError: _refused,
+    HTTPException: _http,
+    RequestValidationError: _invalid,
+    ClientDisconnect: _disconnected,
+}
+
+
+def _version() -> str:
+    """Return the installed version, or 0 in a tree that is not installed."""
+    try:
+        return version("almanac-forecast")
+    except PackageNotFoundError:
+        return "0"

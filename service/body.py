@@ -1,0 +1,32 @@
+"""Body: reads a request's body, never more of it than the service accepts."""
+
+from starlette.requests import Request
+
+from service.errors import BodyTooLarge, EncodingUnsupported
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body.
+
+    Raises:
+        EncodingUnsupported: If it is compressed.
+        BodyTooLarge: As soon as more than `limit` bytes are announced or have come.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() not in ("", "identity"):
+        raise EncodingUnsupported(f"The body is encoded as {encoding[:40]!r}.", hint="Send it uncompressed.")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The body has more than {limit} bytes.", hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
+    )

@@ -1,0 +1,217 @@
+"""Cache: downloaded artifacts under the SHA-256 of their content, and the index that says which version is which.
+
+    cache/index.json                 what the registry said last: names, versions, aliases, digests
+    cache/artifacts/<sha256>/        one artifact; appears whole or not at all, by rename
+    cache/partial/                   downloads under way
+
+The registry's child process writes, the server reads. Neither locks: every change is one atomic rename.
+"""
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import orjson
+
+from models.errors import ArtifactIncomplete
+
+FORMAT = 1
+INDEX = "index.json"
+SPEC = "spec.json"
+NETWORK = "network.onnx"
+
+State = Literal["ok", "absent", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered version.
+
+    Attributes:
+        run_id: The MLflow run that made it.
+        digest: Where its artifact lies in the cache, or None while it has not been fetched.
+        error: Why it cannot be fetched, "" where nothing is wrong.
+    """
+
+    run_id: str | None = None
+    digest: str | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One registered name: its versions by number and its aliases by name."""
+
+    versions: Mapping[str, Version] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What the registry said last.
+
+    Attributes:
+        models: By registered name.
+        state: `ok`, `absent` (there is no registry yet) or `unreachable`; the models are then as last seen.
+        detail: What is wrong with the registry, "" where nothing is.
+        checked: ISO 8601 time at which the registry was last asked, "" before the first time.
+    """
+
+    models: Mapping[str, Registered] = field(default_factory=dict)
+    state: State = "ok"
+    detail: str = ""
+    checked: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the index as plain data."""
+        return {
+            "format": FORMAT,
+            "state": self.state,
+            "detail": self.detail,
+            "checked": self.checked,
+            "models": {
+                name: {
+                    "aliases": dict(model.aliases),
+                    "versions": {
+                        number: {"run_id": version.run_id, "digest": version.digest, "error": version.error}
+                        for number, version in model.versions.items()
+                    },
+                }
+                for name, model in self.models.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the index that `to_dict` wrote; raises KeyError or TypeError if it did not."""
+        if data["format"] != FORMAT:
+            raise KeyError(FORMAT)
+        models = {
+            name: Registered(
+                {number: Version(**version) for number, version in model["versions"].items()}, model["aliases"]
+            )
+            for name, model in data["models"].items()
+        }
+        return cls(models, data["state"], data["detail"], data["checked"])
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The folder of downloaded artifacts."""
+
+    root: Path
+
+    def read(self) -> Index:
+        """Return the index; an empty one where there is none, or none that can be read (it is rewritten every poll)."""
+        try:
+            return Index.from_dict(orjson.loads((self.root / INDEX).read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return Index()
+
+    def write(self, index: Index) -> None:
+        """Replace the index."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        draft = self.root / f"{INDEX}.{uuid.uuid4().hex}"
+        draft.write_bytes(orjson.dumps(index.to_dict(), option=orjson.OPT_INDENT_2))
+        draft.replace(self.root / INDEX)
+
+    def changed(self) -> int:
+        """Return a number that differs after every `write`, 0 before the first."""
+        try:
+            return (self.root / INDEX).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def path(self, digest: str) -> Path:
+        """Return where the artifact with this digest lies, or would lie."""
+        return self.root / "artifacts" / digest
+
+    @contextmanager
+    def download(self) -> Iterator[Path]:
+        """Lend an empty folder for a download; it is gone afterwards, whatever happened."""
+        folder = self.root / "partial" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def store(self, download: Path) -> str:
+        """Take the artifact found beneath `download` in, whole, and return its digest.
+
+        Raises:
+            ArtifactIncomplete: If there is no artifact of Almanac's beneath it.
+        """
+        artifact = _find(download)
+        digest = digest_of(artifact)
+        target = self.path(digest)
+        if self.holds(digest):
+            return digest
+        with self.download() as away:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                target.rename(away / "broken")
+            with suppress(OSError):
+                artifact.rename(target)
+        if not self.holds(digest):
+            raise ArtifactIncomplete(
+                f"The artifact {digest[:12]} could not be kept in {target.parent}.",
+                hint="Is the disk full, or read-only?",
+            )
+        return digest
+
+    def holds(self, digest: str) -> bool:
+        """Return whether the artifact is here and its content still has its digest."""
+        target = self.path(digest)
+        return (target / SPEC).is_file() and digest_of(target) == digest
+
+    def verified(self, digest: str) -> Path:
+        """Return the folder of an artifact whose content has been checked.
+
+        Raises:
+            ArtifactIncomplete: If it is missing or its content has changed.
+        """
+        if not self.holds(digest):
+            raise ArtifactIncomplete(
+                f"The cached artifact {digest[:12]} is missing or damaged.", hint="It is being fetched again."
+            )
+        return self.path(digest)
+
+    def prune(self, index: Index) -> None:
+        """Remove the artifacts that no version of the index names."""
+        named = {version.digest for model in index.models.values() for version in model.versions.values()}
+        for folder in (self.root / "artifacts").glob("*"):
+            if folder.name not in named:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_version(index: Index, name: str, number: str, version: Version) -> Index:
+    """Return the index with one version replaced."""
+    model = index.models[name]
+    changed = replace(model, versions={**model.versions, number: version})
+    return replace(index, models={**index.models, name: changed})
+
+
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256 over the names and contents of the files beneath a folder, hexadecimal."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def _find(download: Path) -> Path:
+    """Return the folder beneath `download` that holds spec and network."""
+    for spec in sorted(download.rglob(SPEC)):
+        if (spec.parent / NETWORK).is_file():
+            return spec.parent
+    raise ArtifactIncomplete(
+        f"There is no {SPEC} beside a {NETWORK} in it: this is no model of Almanac's.",
+        hint="Register a model with `almanac train`.",
+    )

@@ -1,0 +1,320 @@
+"""Catalog: the models that this process can answer with, and how the words of a request find one."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from models import artifact
+from models.errors import AlmanacError, ArtifactIncomplete, ModelUnknown
+from models.forecaster import Forecaster
+from service.cache import Cache, Index, Registered
+from service.errors import ModelLoading, ModelRefused, ModelRequired, NoModel
+
+logger = logging.getLogger("almanac")
+
+CHAMPION = "champion"
+WATCH_SECONDS = 0.2
+LISTED_VERSIONS = 10
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """The words that choose a model: a name, and an alias or a version of it."""
+
+    name: str
+    alias: str | None = CHAMPION
+    version: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Selector":
+        """Return what `name`, `name@alias` or `name/version` chooses; a bare name means its champion."""
+        if "/" in text:
+            name, _, version = text.rpartition("/")
+            return cls(name, None, version)
+        name, at, alias = text.partition("@")
+        return cls(name, alias if at else CHAMPION)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version in memory."""
+
+    name: str
+    version: str
+    run_id: str | None
+    forecaster: Forecaster
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The version that answers a request, and the alias by which it was chosen (None where by its number)."""
+
+    served: Served
+    alias: str | None
+
+    def identity(self) -> dict[str, str | None]:
+        """Return the `model` member of an answer."""
+        served = self.served
+        return {"name": served.name, "version": served.version, "alias": self.alias, "run_id": served.run_id}
+
+
+class Catalog:
+    """Loads versions from the cache, champions ahead of any request, and swaps one only for another that works.
+
+    Args:
+        cache: What the registry's child process fills.
+        default: `ALMANAC_MODEL`, or None.
+        limit: Versions held in memory.
+        fetch: Has a version brought into the cache, later.
+        on_load: Told the name and the outcome of each attempt to load.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        default: str | None = None,
+        limit: int = 64,
+        fetch: Callable[[str, str], None] = lambda _name, _version: None,
+        on_load: Callable[[str, Literal["ok", "failed"]], None] = lambda _name, _outcome: None,
+    ) -> None:
+        """Nothing is read yet."""
+        self._cache = cache
+        self._default = Selector.parse(default) if default else None
+        self._limit = limit
+        self._fetch = fetch
+        self._on_load = on_load
+        self._seen = 0
+        self._loaded: OrderedDict[Key, Served] = OrderedDict()
+        self._champions: dict[str, Served] = {}
+        self._refused: dict[str, AlmanacError] = {}
+        self._loading: dict[Key, asyncio.Task[Served]] = {}
+        self.index = Index()
+
+    @property
+    def champions(self) -> dict[str, Served]:
+        """Return the versions that bare names are answered with, by name."""
+        return self._champions
+
+    def loaded(self) -> list[Served]:
+        """Return every version in memory."""
+        return list(self._loaded.values())
+
+    def names(self) -> list[str]:
+        """Return the registered names that have a champion of Almanac's making."""
+        return [name for name, model in self.index.models.items() if _has_champion(model)]
+
+    def why_not_ready(self) -> AlmanacError | None:
+        """Return what keeps this process from answering a request that names no model, or None once it can."""
+        if self._default is None:
+            return None if self._champions else self._nothing_to_serve()
+        try:
+            found = self._find(self._default)
+        except AlmanacError as error:
+            return error
+        return None if isinstance(found, Choice) else _loading(self._default.name)
+
+    async def choose(self, text: str | None) -> Choice:
+        """Return the version for a request's `model`, loading it if it is in the cache but not in memory.
+
+        Raises:
+            ModelRequired: If the request names no model and there are several.
+            ModelUnknown: If there is no such name, alias or version.
+            ModelLoading: If the version is still being fetched.
+            ModelRefused: If it cannot be loaded.
+            NoModel: If nothing is registered.
+        """
+        selector = self._selector(text)
+        found = self._find(selector)
+        if isinstance(found, Choice):
+            return found
+        return Choice(await self._load(selector.name, found), selector.alias)
+
+    async def watch(self) -> None:
+        """Follow the index until cancelled."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Read the index if it has changed, and bring every champion up to it; one that fails leaves its predecessor."""
+        changed = self._cache.changed()
+        if changed == self._seen:
+            return
+        self._seen = changed
+        self.index = await asyncio.to_thread(self._cache.read)
+        for name in list(self._champions):
+            if CHAMPION not in self.index.models.get(name, Registered()).aliases:
+                self._forget(name)
+        for name in self._ahead():
+            await self._promote(name)
+
+    def _ahead(self) -> list[str]:
+        """Return the names whose champions are loaded ahead of any request: the default's first, as far as memory goes."""
+        first = self._default.name if self._default else ""
+        return sorted(self.names(), key=lambda name: name != first)[: self._limit]
+
+    async def _promote(self, name: str) -> None:
+        """Make the version that the alias points to the one that answers, once it is loaded and has proved itself."""
+        version = self.index.models[name].aliases[CHAMPION]
+        current = self._champions.get(name)
+        if current is not None and current.version == version:
+            return
+        try:
+            served = self._loaded.get((name, version)) or await self._load(name, version)
+        except AlmanacError:
+            return  # counted and logged where it failed; the predecessor goes on answering
+        self._champions[name] = served
+        logger.info("%s/%s answers as champion", name, version)
+
+    def _selector(self, text: str | None) -> Selector:
+        if text is not None:
+            return Selector.parse(text)
+        if self._default is not None:
+            return self._default
+        names = self.names()
+        if len(names) > 1:
+            raise ModelRequired(
+                f"Several models are registered: {', '.join(names)}.",
+                pointer="/model",
+                hint='Send "model": one of them.',
+            )
+        if not names:
+            raise self._nothing_to_serve()
+        return Selector(names[0])
+
+    def _find(self, selector: Selector) -> Choice | str:
+        """Return the choice if it is in memory, else the version to load."""
+        if selector.alias == CHAMPION and selector.name in self._champions:
+            return Choice(self._champions[selector.name], CHAMPION)
+        version = self._version(selector)
+        served = self._loaded.get((selector.name, version))
+        if served is None:
+            return version
+        self._loaded.move_to_end((selector.name, version))
+        return Choice(served, selector.alias)
+
+    def _version(self, selector: Selector) -> str:
+        """Return the number of the version that a selector means; raises ModelUnknown or NoModel."""
+        model = self.index.models.get(selector.name)
+        if model is None:
+            names = self.names()
+            if not names and not self.index.models:
+                raise self._nothing_to_serve()
+            raise ModelUnknown(
+                f"There is no model {selector.name!r}.",
+                pointer="/model",
+                hint=f"Registered: {', '.join(names) or 'none with a champion'}.",
+            )
+        if selector.alias is not None:
+            version = model.aliases.get(selector.alias)
+            if version is None:
+                raise ModelUnknown(
+                    f"The model {selector.name!r} has no alias {selector.alias!r}.",
+                    pointer="/model",
+                    hint=f"Its aliases: {', '.join(model.aliases) or 'none; `almanac promote NAME VERSION` sets champion'}.",
+                )
+            return version
+        if selector.version is None or selector.version not in model.versions:
+            newest = ", ".join(list(model.versions)[-LISTED_VERSIONS:])
+            raise ModelUnknown(
+                f"The model {selector.name!r} has no version {selector.version!r}.",
+                pointer="/model",
+                hint=f"Its newest versions: {newest}.",
+            )
+        return selector.version
+
+    async def _load(self, name: str, version: str) -> Served:
+        """Return a version loaded from the cache; many who ask at once wait for one load."""
+        key = (name, version)
+        if key not in self._loading:
+            task = asyncio.create_task(self._load_once(name, version))
+            task.add_done_callback(lambda done: self._settle(key, done))
+            self._loading[key] = task
+        return await asyncio.shield(self._loading[key])
+
+    def _settle(self, key: Key, task: "asyncio.Task[Served]") -> None:
+        del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # retrieved, though nobody may be waiting any more
+
+    async def _load_once(self, name: str, version: str) -> Served:
+        entry = self.index.models[name].versions.get(version)
+        if entry is not None and entry.error:
+            raise ModelRefused(f"{name}/{version} cannot be served: {entry.error}", pointer="/model")
+        if entry is None or entry.digest is None:
+            self._fetch(name, version)
+            raise _loading(f"{name}/{version}")
+        if entry.digest in self._refused:
+            raise self._refused[entry.digest]
+        forecaster = await self._open(name, version, entry.digest)
+        served = Served(name, version, entry.run_id, forecaster, datetime.now(UTC))
+        self._keep(served)
+        self._on_load(name, "ok")
+        return served
+
+    async def _open(self, name: str, version: str, digest: str) -> Forecaster:
+        """Return the forecaster of an artifact that is what was downloaded and answers as on the day it was saved."""
+        try:
+            folder = await asyncio.to_thread(self._cache.verified, digest)
+        except ArtifactIncomplete as error:
+            logger.warning("%s/%s: %s", name, version, error)
+            self._fetch(name, version)
+            raise _loading(f"{name}/{version}") from error
+        try:
+            return await asyncio.to_thread(artifact.load, folder)
+        except AlmanacError as error:
+            logger.error("%s/%s refused: %s", name, version, error)  # noqa: TRY400 (the error says all)
+            self._on_load(name, "failed")
+            refused = ModelRefused(
+                f"{name}/{version} cannot be served: {error.detail}", pointer="/model", hint=error.hint
+            )
+            self._refused[digest] = refused
+            raise refused from error
+
+    def _keep(self, served: Served) -> None:
+        """Hold a version in memory; beyond the limit the least recently asked for goes, but no champion."""
+        self._loaded[served.name, served.version] = served
+        champions = {(one.name, one.version) for one in self._champions.values()}
+        for key in [key for key in self._loaded if key not in champions and key != (served.name, served.version)]:
+            if len(self._loaded) <= self._limit:
+                return
+            del self._loaded[key]
+
+    def _forget(self, name: str) -> None:
+        """Stop answering with a model that the registry has no champion of any more."""
+        logger.info("%s has no champion any more", name)
+        del self._champions[name]
+        for key in [key for key in self._loaded if key[0] == name]:
+            del self._loaded[key]
+
+    def _nothing_to_serve(self) -> AlmanacError:
+        """Return why no model answers: not asked yet, out of reach, being fetched, refused, or none registered."""
+        if not self.index.checked:
+            return ModelLoading("The registry has not answered yet.", hint="Ask again in a few seconds.")
+        waiting = [model for model in self.index.models.values() if _has_champion(model)]
+        if waiting:
+            refused = next(iter(self._refused.values()), None)
+            return refused or _loading("the champion")
+        if self.index.state == "unreachable":
+            return ModelLoading(
+                f"The registry cannot be reached: {self.index.detail}",
+                hint="Check MLFLOW_TRACKING_URI and that server.",
+            )
+        return NoModel("No model is registered yet.", hint="Run `almanac train` or `almanac demo`.")
+
+
+def _has_champion(model: Registered) -> bool:
+    version = model.versions.get(model.aliases.get(CHAMPION, ""))
+    return version is not None and not version.error
+
+
+def _loading(what: str) -> ModelLoading:
+    return ModelLoading(f"The model {what} is being loaded.", pointer="/model", hint="Ask again in a few seconds.")

@@ -1,0 +1,208 @@
+"""Errors of the service: what the edge itself refuses, and which HTTP status each error of the tree gets.
+
+RequestError (models.errors)        the question itself is wrong
+├── BodyTooLarge                    413
+├── EncodingUnsupported             415
+├── JsonInvalid                     400
+├── FieldMissing
+├── FieldUnknown
+├── FieldInvalid
+├── BatchTooLarge
+├── ModelRequired                   several models are registered, and the request names none
+├── KeyMissing                      401
+└── ScopeMissing                    403
+ModelUnknown (models.errors)        422 in a request, 404 in a path
+ServiceError                        the question is sound, the service cannot answer it
+├── ModelLoading                    503, Retry-After
+├── NoModel                         503, nothing is registered yet
+├── ModelRefused                    503, the model cannot be loaded
+├── QueueFull                       429, Retry-After
+├── ForecastNotFinite               422, values so large that the forecast overflows
+├── KeysInvalid                     the file of keys cannot be read
+├── Unexpected                      500, a defect of ours
+└── SettingInvalid                  an environment variable that is wrong
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from models.errors import AlmanacError, FrequencyError, ModelUnknown, RequestError, SeriesError
+
+PROBLEM_TYPE = "application/problem+json"
+CODE_HEADER = "x-almanac-code"
+"""Repeats a problem's code in the head, where proxies, logs and our own metrics can see it."""
+
+
+class BodyTooLarge(RequestError):
+    """A body with more bytes than the service accepts."""
+
+    code = "BODY_TOO_LARGE"
+
+
+class EncodingUnsupported(RequestError):
+    """A body that is compressed."""
+
+    code = "ENCODING_UNSUPPORTED"
+
+
+class JsonInvalid(RequestError):
+    """A body that is no JSON."""
+
+    code = "JSON_INVALID"
+
+
+class FieldMissing(RequestError):
+    """A required field that is not there."""
+
+    code = "FIELD_MISSING"
+
+
+class FieldUnknown(RequestError):
+    """A field that nobody reads: most often a slip of the pen."""
+
+    code = "FIELD_UNKNOWN"
+
+
+class FieldInvalid(RequestError):
+    """A field of the wrong type."""
+
+    code = "FIELD_INVALID"
+
+
+class BatchTooLarge(RequestError):
+    """More series, or more steps altogether, than one request may ask for."""
+
+    code = "BATCH_TOO_LARGE"
+
+
+class ModelRequired(RequestError):
+    """Several models are registered, and the request names none."""
+
+    code = "MODEL_REQUIRED"
+
+
+class KeyMissing(RequestError):
+    """No key, or one that is not on the list."""
+
+    code = "KEY_MISSING"
+
+
+class ScopeMissing(RequestError):
+    """A key without the scope that the route needs."""
+
+    code = "SCOPE_MISSING"
+
+
+class ServiceError(AlmanacError):
+    """The question is sound, the service cannot answer it."""
+
+    code = "SERVICE_ERROR"
+
+
+class ModelLoading(ServiceError):
+    """The model is being fetched or loaded: ask again soon."""
+
+    code = "MODEL_LOADING"
+
+
+class NoModel(ServiceError):
+    """Nothing is registered yet."""
+
+    code = "NO_MODEL"
+
+
+class ModelRefused(ServiceError):
+    """The registered model cannot be loaded."""
+
+    code = "MODEL_REFUSED"
+
+
+class QueueFull(ServiceError):
+    """More large requests wait than the service lets wait."""
+
+    code = "QUEUE_FULL"
+
+
+class ForecastNotFinite(ServiceError):
+    """Values so large that the forecast overflows."""
+
+    code = "FORECAST_NOT_FINITE"
+
+
+class KeysInvalid(ServiceError):
+    """The file of keys cannot be read."""
+
+    code = "KEYS_INVALID"
+
+
+class Unexpected(ServiceError):
+    """A defect of ours: the log has the traceback, the answer never does."""
+
+    code = "INTERNAL_ERROR"
+
+
+class SettingInvalid(ServiceError):
+    """An environment variable that is wrong."""
+
+    code = "SETTING_INVALID"
+
+
+STATUS: Mapping[type[AlmanacError], int] = {
+    BodyTooLarge: 413,
+    EncodingUnsupported: 415,
+    JsonInvalid: 400,
+    KeyMissing: 401,
+    ScopeMissing: 403,
+    RequestError: 422,
+    SeriesError: 422,
+    FrequencyError: 422,
+    ModelUnknown: 422,
+    ForecastNotFinite: 422,
+    QueueFull: 429,
+    ModelLoading: 503,
+    NoModel: 503,
+    ModelRefused: 503,
+    AlmanacError: 500,
+}
+"""The one table from class to status; an error takes the entry of its nearest ancestor."""
+
+HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
+    BodyTooLarge: {"connection": "close"},
+    KeyMissing: {"www-authenticate": "Bearer"},
+    QueueFull: {"retry-after": "1"},
+    ModelLoading: {"retry-after": "2"},
+    NoModel: {"retry-after": "10"},
+    ModelRefused: {"retry-after": "10"},
+}
+
+
+def status_of(error: AlmanacError) -> int:
+    """Return the HTTP status of an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def document(error: AlmanacError, status: int | None = None) -> dict[str, Any]:
+    """Return an error as a problem document (RFC 9457): type, title, status; code, detail, pointer, hint."""
+    found = error.finding()
+    members = {"code": found.code, "detail": found.detail, "pointer": found.pointer, "hint": found.hint}
+    return {**_head(status or status_of(error)), **members}
+
+
+def problem(error: AlmanacError, status: int | None = None) -> Response:
+    """Return an error as `application/problem+json`, with the headers that go with its class."""
+    members = document(error, status)
+    return problem_response(members["status"], members, {**HEADERS.get(type(error), {}), CODE_HEADER: members["code"]})
+
+
+def problem_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem document with these members."""
+    content = orjson.dumps({**_head(status), **members}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(content, status, headers, media_type=PROBLEM_TYPE)
+
+
+def _head(status: int) -> dict[str, Any]:
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}

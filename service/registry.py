@@ -1,0 +1,218 @@
+"""Registry: the child process that asks MLflow for models and fills the cache; the service's only use of mlflow.
+
+Run as `python -m service.registry CACHE POLL_SECONDS` with MLFLOW_TRACKING_URI set. It reads `{"name", "version"}` lines
+(versions that the server wants fetched) from standard input, and ends when that closes: when its server is gone, however
+it went. mlflow may hang, fail or be absent: the server only ever reads what stands in the cache.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from models.errors import ArtifactIncomplete
+from service.cache import Cache, Index, Registered, State, Version, with_version
+from service.logs import configure_logging
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+logger = logging.getLogger("almanac.registry")
+
+SQLITE = "sqlite:///"
+ENVIRONMENT: Mapping[str, str] = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+"""With mlflow's own defaults a dead server is waited for for minutes, and its use is reported to its makers."""
+
+PAGE = 1000
+DETAIL_LENGTH = 300
+
+
+class Registry:
+    """Asks the registry behind a tracking URI, and keeps the cache as it says."""
+
+    def __init__(self, cache: Cache, tracking_uri: str) -> None:
+        """Nothing is asked yet, and mlflow is not imported."""
+        self._cache = cache
+        self._uri = tracking_uri
+        self._client: MlflowClient | None = None
+        self._wanted: set[tuple[str, str]] = set()
+        self._store = self._store_file()
+
+    def want(self, name: str, version: str) -> None:
+        """Fetch a version at the next poll, though no alias points to it; a damaged copy is replaced."""
+        self._wanted.add((name, version))
+
+    def poll(self, now: str) -> Index:
+        """Ask once, write the index, fetch what is wanted and not here; return the index as it then stands.
+
+        A registry that does not answer leaves the models of the last index, with the reason beside them.
+        """
+        index = self._cache.read()
+        if self._is_absent():
+            return self._keep(index, "absent", f"There is no registry at {self._uri} yet.", now)
+        try:
+            registered = self._ask()
+        except Exception as error:  # noqa: BLE001 (mlflow, its stores and transports raise anything at all)
+            return self._keep(index, "unreachable", describe(error), now)
+        index = Index({name: self._known(name, model, index) for name, model in registered.items()}, checked=now)
+        self._cache.write(index)
+        for name, number in self._missing(index):
+            index = with_version(index, name, number, self._fetch(name, number, index.models[name].versions[number]))
+            self._cache.write(index)
+        self._cache.prune(index)
+        return index
+
+    def was_replaced(self) -> bool:
+        """Return whether the SQLite file is another than at the start: an open connection would read the old one."""
+        before, self._store = self._store, self._store_file()
+        return before is not None and self._store != before
+
+    def _keep(self, index: Index, state: State, detail: str, now: str) -> Index:
+        if (state, detail) != (index.state, index.detail):
+            logger.warning("registry %s: %s", state, detail)
+        kept = replace(index, state=state, detail=detail, checked=now)
+        self._cache.write(kept)
+        return kept
+
+    def _is_absent(self) -> bool:
+        """Return whether a SQLite file is meant that does not exist: mlflow would make an empty one."""
+        return self._uri.startswith(SQLITE) and self._store_file() is None
+
+    def _store_file(self) -> int | None:
+        if not self._uri.startswith(SQLITE):
+            return None
+        try:
+            return Path(self._uri.removeprefix(SQLITE)).stat().st_ino
+        except OSError:
+            return None
+
+    def _connect(self) -> "MlflowClient":
+        if self._client is None:
+            import mlflow
+
+            mlflow.set_tracking_uri(self._uri)
+            mlflow.set_registry_uri(self._uri)
+            logging.getLogger("mlflow").setLevel(logging.ERROR)
+            logging.getLogger("alembic").setLevel(logging.ERROR)
+            self._client = mlflow.MlflowClient()
+        return self._client
+
+    def _ask(self) -> dict[str, Registered]:
+        """Return every registered name with its versions and aliases, nothing fetched."""
+        client = self._connect()
+        versions: dict[str, dict[str, Version]] = {}
+        for version in _pages(client.search_model_versions):
+            versions.setdefault(version.name, {})[str(version.version)] = Version(run_id=version.run_id or None)
+        return {
+            model.name: Registered(
+                dict(sorted(versions.get(model.name, {}).items(), key=lambda item: int(item[0]))),
+                {alias: str(number) for alias, number in sorted(model.aliases.items())},
+            )
+            for model in _pages(client.search_registered_models)
+        }
+
+    def _known(self, name: str, model: Registered, index: Index) -> Registered:
+        """Return a registered model with what is known of its versions' artifacts."""
+        before = index.models.get(name, Registered()).versions
+        versions = {
+            number: replace(version, digest=before[number].digest, error=before[number].error)
+            if number in before and before[number].run_id == version.run_id
+            else version
+            for number, version in model.versions.items()
+        }
+        return replace(model, versions=versions)
+
+    def _missing(self, index: Index) -> list[tuple[str, str]]:
+        """Return the versions to fetch: those with an alias and those asked for, unless they are here and whole."""
+        aliased = {(name, number) for name, model in index.models.items() for number in model.aliases.values()}
+        asked, self._wanted = self._wanted, set()
+        missing = []
+        for name, number in sorted(aliased | asked):
+            version = index.models[name].versions.get(number) if name in index.models else None
+            if version is None or (version.error and (name, number) not in asked):
+                continue
+            here = version.digest is not None and self._cache.path(version.digest).is_dir()
+            if not here or ((name, number) in asked and not self._cache.holds(str(version.digest))):
+                missing.append((name, number))
+        return missing
+
+    def _fetch(self, name: str, number: str, version: Version) -> Version:
+        """Return the version with its artifact in the cache, or with the reason why it cannot be."""
+        from mlflow.artifacts import download_artifacts
+
+        with self._cache.download() as folder:
+            try:
+                download_artifacts(artifact_uri=f"models:/{name}/{number}", dst_path=str(folder))
+                digest = self._cache.store(folder)
+            except ArtifactIncomplete as error:
+                logger.warning("%s/%s refused: %s", name, number, error)
+                return replace(version, digest=None, error=error.detail)
+            except Exception as error:  # noqa: BLE001 (as above; it is tried again at the next poll)
+                logger.warning("%s/%s not fetched: %s", name, number, describe(error))
+                self._wanted.add((name, number))
+                return version
+        logger.info("fetched %s/%s", name, number, extra={"fields": {"digest": digest}})
+        return replace(version, digest=digest, error="")
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as one short line; the remedy where the cause is an installation without a needed package."""
+    line = " ".join(str(error).split())[:DETAIL_LENGTH] or type(error).__name__
+    if isinstance(error, ImportError):
+        return f"{line}. Install almanac-forecast[train], or set MLFLOW_TRACKING_URI to an MLflow server."
+    return line
+
+
+def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (one of mlflow's paged searches; its entities are untyped)
+    """Yield every entity of a paged search."""
+    token = None
+    while True:
+        page = search(max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _listen(asked: "SimpleQueue[tuple[str, str]]", wake: threading.Event) -> None:
+    """Queue each version asked for on standard input; end the process when that closes, even amid a hanging call."""
+    for line in sys.stdin.buffer:
+        wish = orjson.loads(line)
+        asked.put((wish["name"], wish["version"]))
+        wake.set()
+    os._exit(0)
+
+
+def main() -> None:
+    """Poll until the server is gone."""
+    configure_logging()
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    registry = Registry(Cache(Path(sys.argv[1])), os.environ["MLFLOW_TRACKING_URI"])
+    poll_seconds = float(sys.argv[2])
+    asked: SimpleQueue[tuple[str, str]] = SimpleQueue()
+    wake = threading.Event()
+    threading.Thread(target=_listen, args=(asked, wake), daemon=True).start()
+    while not registry.was_replaced():
+        while not asked.empty():
+            registry.want(*asked.get())
+        registry.poll(datetime.now(UTC).isoformat(timespec="seconds"))
+        wake.wait(poll_seconds)
+        wake.clear()
+
+
+if __name__ == "__main__":
+    main()

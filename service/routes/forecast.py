@@ -1,0 +1,77 @@
+"""POST /forecast: a batch of series in, a forecast or an error for each of them out."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.answering import Answer, answer_forecast, is_large
+from service.body import read_body
+from service.catalog import CHAMPION, Choice
+from service.errors import problem_response
+from service.examples import FORECAST_REQUESTS, FORECAST_RESPONSES
+from service.parsing import ForecastQuestion, parse_forecast
+from service.schemas import ForecastAnswer
+from service.state import Service, service_of
+
+router = APIRouter()
+
+LARGE_BODY_BYTES = 65_536
+"""Reading JSON takes about a millisecond for this many."""
+
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/ForecastRequest"},
+            "examples": FORECAST_REQUESTS,
+        }
+    },
+}
+
+
+@router.post(
+    "/forecast",
+    summary="Forecast a batch of series",
+    response_model=ForecastAnswer,
+    responses=FORECAST_RESPONSES,
+    openapi_extra={"requestBody": REQUEST_BODY},
+    tags=["forecast"],
+)
+async def forecast(request: Request) -> Response:
+    """Return a forecast for each series. 200 while any of them succeeded, 422 where none did."""
+    service = service_of(request)
+    body = await read_body(request, service.settings.max_body_bytes)
+    if len(body) > LARGE_BODY_BYTES:
+        question = await service.workers.run(parse_forecast, body, service.settings)
+    else:
+        question = parse_forecast(body, service.settings)
+    choice = await service.catalog.choose(question.model)
+    if is_large(question, choice.served.forecaster.spec.horizon) or len(body) > LARGE_BODY_BYTES:
+        return await service.workers.run(_respond, service, question, choice)
+    return _respond(service, question, choice)
+
+
+def _respond(service: Service, question: ForecastQuestion, choice: Choice) -> Response:
+    answer = answer_forecast(question, choice)
+    if choice.alias == CHAMPION:
+        service.inputs.record(choice.served, [one for _, one in question.series])
+    service.metrics.count_forecast(choice.served.name, answer.succeeded, answer.points)
+    service.metrics.count_errors(fault.finding.code for fault in answer.faults)
+    if answer.succeeded:
+        return Response(answer.content(), media_type="application/json")
+    return _none_succeeded(answer)
+
+
+def _none_succeeded(answer: Answer) -> Response:
+    """Return the problem that stands for all: the error that every series has, or the first beside a count."""
+    first = answer.faults[0].finding
+    codes = {fault.finding.code for fault in answer.faults}
+    count = len(answer.faults)
+    members = {
+        "code": first.code if len(codes) == 1 else "SERIES_INVALID",
+        "detail": first.detail if count == 1 else f"None of {count} series can be forecast. The first: {first.detail}",
+        "pointer": first.pointer if count == 1 else "/series",
+        "hint": first.hint,
+    }
+    return problem_response(422, {**members, **answer.members})

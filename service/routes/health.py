@@ -1,0 +1,30 @@
+"""GET /health/live and /health/ready: whether the process runs, and whether it can answer a forecast."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.catalog import CHAMPION, Choice
+from service.errors import problem
+from service.examples import READY_RESPONSES
+from service.rendering import json_response
+from service.schemas import Live, Ready
+from service.state import service_of
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", summary="Whether the process runs", response_model=Live)
+async def live() -> Response:
+    """Return 200 for as long as the process answers at all."""
+    return json_response({"status": "live"})
+
+
+@router.get("/ready", summary="Whether forecasts are answered", response_model=Ready, responses=READY_RESPONSES)
+async def ready(request: Request) -> Response:
+    """Return 200 once the default model (or any champion, where none is set) is in memory; needs no registry."""
+    catalog = service_of(request).catalog
+    error = catalog.why_not_ready()
+    if error is not None:
+        return problem(error, status=503)
+    champions = [Choice(served, CHAMPION).identity() for served in catalog.champions.values()]
+    return json_response({"status": "ready", "models": champions})

@@ -1,0 +1,182 @@
+"""Schemas: the shapes that go over the wire, as /docs shows them.
+
+The hot path reads requests by hand (parsing.py) and writes answers as plain data; tests hold both to these schemas.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Strict(BaseModel):
+    """A request's object: a field that nobody reads is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SeriesRequest(_Strict):
+    """One series. `start` with `frequency`, or `timestamps`, or no dates at all."""
+
+    id: str | None = Field(None, max_length=256, description="Yours; the series' index where it is left out.")
+    values: list[float | None] = Field(
+        description="Oldest first. null (or NaN) is a gap; infinities are refused.", min_length=1
+    )
+    start: str | None = Field(None, description="Time of the first value, such as `1939-01`; needs `frequency`.")
+    frequency: str | None = Field(None, description="Any pandas alias, old or new, or a word such as `monthly`.")
+    timestamps: list[str] | None = Field(None, description="One for each value, rising; instead of `start`.")
+    timezone: str | None = Field(None, description="IANA name, such as `Europe/Berlin`: steps then follow its clocks.")
+
+
+class ForecastRequest(_Strict):
+    """A batch of series, and what is asked about all of them."""
+
+    series: list[SeriesRequest] = Field(min_length=1)
+    horizon: int = Field(ge=1, description="Steps ahead. Beyond the trained horizon the forecast rolls on and says so.")
+    levels: list[float] | None = Field(
+        None, description="Central intervals in per cent, each in (0, 100). Default [80]."
+    )
+    quantiles: list[float] | None = Field(None, description="Quantile levels in (0, 1), beside the trained ones.")
+    model: str | None = Field(
+        None,
+        description="`name`, `name@alias` or `name/version`; else ALMANAC_MODEL, else the only registered name.",
+    )
+
+
+class ModelIdentity(BaseModel):
+    """The version that answered."""
+
+    name: str
+    version: str
+    alias: str | None = Field(description="The alias by which it was chosen; null where it was asked for by number.")
+    run_id: str | None = Field(description="The MLflow run that made it.")
+
+
+class IntervalAnswer(BaseModel):
+    """Bounds of a central interval, one for each step."""
+
+    lower: list[float]
+    upper: list[float]
+
+
+class RepairAnswer(BaseModel):
+    """What was done to a series before it was forecast."""
+
+    code: str = Field(description="`GAP_MASKED`: a null among the values; `GAP_INSERTED`: a timestamp left out.")
+    index: int | None
+
+
+class FindingAnswer(BaseModel):
+    """Something a reader of the forecast should know."""
+
+    code: str
+    detail: str
+    pointer: str = Field(description="JSON pointer into the request.")
+    hint: str = Field(description="What to do about it.")
+
+
+class SeriesErrorAnswer(FindingAnswer):
+    """Why one series has no forecast."""
+
+    id: str
+
+
+class SeriesForecast(BaseModel):
+    """The forecast of one series, in the units of its values."""
+
+    id: str
+    forecast_id: str
+    timestamps: list[str] | None = Field(description="In the style of the request; null where it gave no dates.")
+    median: list[float]
+    quantiles: dict[str, list[float]] = Field(description="By level, such as `0.1`; they never cross.")
+    intervals: dict[str, IntervalAnswer] = Field(description="By level in per cent, such as `80`.")
+    context_used: int = Field(description="How many of the newest values the model has read.")
+    repairs: list[RepairAnswer]
+    warnings: list[FindingAnswer]
+
+
+class ForecastAnswer(BaseModel):
+    """Forecasts in the order of the request, and an error for each series that has none."""
+
+    model: ModelIdentity
+    forecasts: list[SeriesForecast]
+    errors: list[SeriesErrorAnswer]
+
+
+class Problem(BaseModel):
+    """A request that failed whole (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="Stable, for programs.")
+    detail: str
+    pointer: str
+    hint: str
+
+
+class ForecastProblem(Problem):
+    """A forecast request that failed whole; where each of its series was refused, with the error of each."""
+
+    model: ModelIdentity | None = None
+    forecasts: list[SeriesForecast] | None = None
+    errors: list[SeriesErrorAnswer] | None = None
+
+
+class VersionAnswer(BaseModel):
+    """One registered version."""
+
+    version: str
+    run_id: str | None
+    aliases: list[str]
+    cached: bool = Field(description="Whether it lies in this service's cache; others are fetched when asked for.")
+    error: str = Field(description="Why it cannot be served, empty where nothing is wrong.")
+
+
+class ModelSummary(BaseModel):
+    """One registered name."""
+
+    name: str
+    champion: str | None = Field(description="The version that answers now; null while none does.")
+    aliases: dict[str, str]
+    versions: list[str]
+
+
+class RegistryAnswer(BaseModel):
+    """How the registry did when last asked."""
+
+    state: str = Field(
+        description="`ok`, `absent` (nothing registered yet) or `unreachable` (the cache goes on serving)."
+    )
+    detail: str
+    checked: str
+
+
+class ModelsAnswer(BaseModel):
+    """Every registered name."""
+
+    models: list[ModelSummary]
+    default: str | None = Field(description="What answers a request that names no model; null where it must name one.")
+    registry: RegistryAnswer
+
+
+class ModelCard(BaseModel):
+    """A version with everything it promises."""
+
+    model: ModelIdentity
+    aliases: dict[str, str]
+    versions: list[VersionAnswer]
+    loaded_at: str
+    spec: dict[str, Any] = Field(description="spec.json: architecture, training data, backtest beside the baselines, …")
+
+
+class Live(BaseModel):
+    """The process runs."""
+
+    status: str
+
+
+class Ready(BaseModel):
+    """The service answers forecasts."""
+
+    status: str
+    models: list[ModelIdentity]

@@ -1,0 +1,208 @@
+"""Doors: hashed keys, their scopes, and the middleware that asks for them before a body is read."""
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from models.errors import AlmanacError
+from service.errors import KeyMissing, KeysInvalid, ScopeMissing, problem
+
+logger = logging.getLogger("almanac")
+
+SCOPES = ("forecast", "observe", "admin")
+KEY_PREFIX = "alm_"
+KEY_BYTES = 32
+
+OPEN_PATHS = ("/", "/docs", "/openapi.json")
+OPEN_FOLDERS = ("/health/", "/static/")
+SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
+    "/forecast": ("forecast",),
+    "/models": ("forecast", "observe"),
+    "/metrics": ("observe",),
+}
+"""The scopes that open a path and all beneath it, any of them; other paths are for `admin`, which opens every path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as it is stored: never the key itself.
+
+    Attributes:
+        name: What its owner calls it.
+        sha256: SHA-256 of the key, hexadecimal. A plain hash suffices: the key has 256 random bits.
+        scopes: What it may do, of `SCOPES`.
+        created: ISO 8601 time.
+    """
+
+    name: str
+    sha256: str
+    scopes: tuple[str, ...]
+    created: str = ""
+
+
+def make_key(name: str, scopes: tuple[str, ...], created: str) -> tuple[str, Key]:
+    """Return a new random key, to be shown once, and what is to be stored of it."""
+    secret = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+    return secret, Key(name, _hash(secret), scopes, created)
+
+
+def read_keys(path: Path) -> tuple[Key, ...]:
+    """Return the keys in a file; none where there is no file.
+
+    Raises:
+        KeysInvalid: If the file is not what `write_keys` writes.
+    """
+    try:
+        entries = orjson.loads(path.read_bytes())["keys"]
+        return tuple(_key(entry) for entry in entries)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KeysInvalid(
+            f"{path} is no file of keys: {error}.",
+            hint="Restore it, or remove it and make new keys: `almanac key add`.",
+        ) from error
+
+
+def write_keys(path: Path, keys: tuple[Key, ...]) -> None:
+    """Write keys so that a reader sees the old file or the new one, and only their owner can read either."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    content = orjson.dumps({"keys": [asdict(key) for key in keys]}, option=orjson.OPT_INDENT_2)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server that binds to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def scopes_for(path: str) -> tuple[str, ...] | None:
+    """Return the scopes that open a path, or None where no key is needed."""
+    if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
+        return None
+    for root, scopes in SCOPES_BY_PATH.items():
+        if path == root or path.startswith(root + "/"):
+            return (*scopes, "admin")
+    return ("admin",)
+
+
+class KeyRing:
+    """The keys of a file, read again whenever it changes.
+
+    Once a server has asked for keys it never stops: a file that becomes unreadable leaves the last good keys in force,
+    and one that loses its last key closes the doors to all.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; raises KeysInvalid if it cannot be read now."""
+        self._path = path
+        self._seen = _fingerprint(path)
+        self._keys = read_keys(path)
+        self.asks = bool(self._keys)
+
+    def scopes(self, secret: str) -> tuple[str, ...] | None:
+        """Return the scopes of a key, or None for a stranger's; compared with every stored hash in constant time."""
+        self.refresh()
+        digest = _hash(secret)
+        found: tuple[str, ...] | None = None
+        for key in self._keys:
+            if hmac.compare_digest(digest, key.sha256):
+                found = key.scopes
+        return found
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed."""
+        fingerprint = _fingerprint(self._path)
+        if fingerprint == self._seen:
+            return
+        self._seen = fingerprint
+        try:
+            self._keys = read_keys(self._path)
+        except KeysInvalid as error:
+            logger.error("keys not reloaded: %s", error)  # noqa: TRY400 (the error says all; a traceback adds none)
+            return
+        self.asks = self.asks or bool(self._keys)
+
+
+class Door:
+    """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+        """Guard `app` with `keys`."""
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it here."""
+        if scope["type"] == "http" and (refusal := self._refuse(scope)) is not None:
+            await problem(refusal)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refuse(self, scope: Scope) -> AlmanacError | None:
+        self._keys.refresh()
+        needed = scopes_for(scope["path"])
+        if needed is None or not self._keys.asks:
+            return None
+        secret = _secret(Headers(scope=scope))
+        held = self._keys.scopes(secret) if secret else None
+        if held is None:
+            return KeyMissing(
+                "The request carries no key of this service." if secret is None else "The key is not known here.",
+                hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` makes a key.",
+            )
+        if not set(held) & set(needed):
+            return ScopeMissing(
+                f"The key has the scopes {', '.join(held)}; this path needs {' or '.join(needed)}.",
+                hint=f"Make a key for it: `almanac key add --scope {needed[0]}`.",
+            )
+        return None
+
+
+def _secret(headers: Headers) -> str | None:
+    """Return the key that a request presents, if any."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        return credentials.strip()
+    return headers.get("x-api-key") or None
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key(entry: Mapping[str, Any]) -> Key:
+    """Return a stored key; raises ValueError if one of its parts is not what it must be."""
+    key = Key(str(entry["name"]), str(entry["sha256"]), tuple(entry["scopes"]), str(entry.get("created", "")))
+    unknown = set(key.scopes) - set(SCOPES)
+    if unknown or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
+        raise ValueError(f"key {key.name!r} has unknown scopes {sorted(unknown)} or a malformed hash")
+    return key
+
+
+def _fingerprint(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when the file changes, or None where there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

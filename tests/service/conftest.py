@@ -1,0 +1,54 @@
+"""Fixtures of the service's tests: a home with a filled cache, and applications of one's own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.service.house import Artifacts, House, ready
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """Return artifacts made once for all tests, by what tells them apart."""
+    return Artifacts(tmp_path_factory.mktemp("artifacts"))
+
+
+@pytest.fixture
+def house(tmp_path: Path, artifacts: Artifacts) -> House:
+    """Return an ALMANAC_HOME whose cache the test fills."""
+    return House(tmp_path / "home", artifacts)
+
+
+@pytest.fixture
+def start(house: House) -> Iterator[Callable[..., TestClient]]:
+    """Return a function that starts an application over the house, without the registry's child, and is ready."""
+    with ExitStack() as stack:
+
+        def start(*, wait: bool = True, **changes: Any) -> TestClient:  # noqa: ANN401 (any field of Settings)
+            settings = Settings(
+                **{
+                    "home": house.home,
+                    "tracking_uri": "sqlite:////nowhere/mlflow.db",
+                    "api_keys": house.home / "keys.json",
+                    **changes,
+                }
+            )
+            client = stack.enter_context(TestClient(create_app(settings, supervise=False)))
+            if wait:
+                ready(client)
+            return client
+
+        yield start
+
+
+@pytest.fixture
+def client(house: House, start: Callable[..., TestClient]) -> TestClient:
+    """Return a client of a service whose only model is `temperatures`, version 1."""
+    house.publish("temperatures", "1")
+    return start()
