@@ -158,10 +158,10 @@ def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
 
 def add_key(home: Path, name: str, scope: str) -> str:
     """Return a new API key, made as an operator makes one."""
-    command = [sys.executable, "-m", "almanac", "key", "add", name, "--scope", scope]
+    command = [sys.executable, "-m", "almanac", "key", "add", "--scope", scope, "--name", name]
     environment = {**os.environ, "ALMANAC_HOME": str(home)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 ours
-    return next(word for word in result.stdout.split() if word.startswith("alm_"))
+    return result.stdout.strip()
 
 
 def ask(address: str, key: str | None = None, **changes: Any) -> httpx.Response:  # noqa: ANN401 any JSON
