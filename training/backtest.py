@@ -1,7 +1,7 @@
 """Backtest: the newest points of each series held out, and every forecast of them scored the same way."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,6 +187,13 @@ def join(parts: Sequence[Scores]) -> Scores:
     )
 
 
+def timed(forecast: Callable[[], Predictions]) -> tuple[Predictions, float]:
+    """Return forecasts and the milliseconds that they took."""
+    started = time.perf_counter()
+    predictions = forecast()
+    return predictions, (time.perf_counter() - started) * 1000
+
+
 def measure_latency(forecaster: Forecaster, split: Split) -> float:
     """Return the median time of one single-series forecast over the horizon, in milliseconds."""
     history = [max(split.scored_histories, key=len)]
@@ -211,7 +218,7 @@ def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int])
 def _scale(history: Series, season_length: int) -> float:
     """Return the history's seasonal scale, or 0 where it has none."""
     try:
-        return seasonal_scale(history.values, season_length)
+        return float(seasonal_scale(history.values, season_length))
     except SeriesTooShort:
         return 0.0
 

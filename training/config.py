@@ -37,7 +37,8 @@ class FitConfig:
         steps_per_epoch: Steps between two looks at the validation origins.
         patience: Epochs without a better validation error before a training stops.
         max_seconds: Wall time at the most for choosing and fitting.
-        validation_origins: Rolling origins before the cutoff that choices are made on.
+        validation_origins: Rolling origins of each series before the cutoff that choices are made on; None makes about 200
+            in all.
 
     Raises:
         ConfigInvalid: If a value is of the wrong type or out of range.
@@ -58,7 +59,7 @@ class FitConfig:
     steps_per_epoch: int = 50
     patience: int = 6
     max_seconds: float = 240.0
-    validation_origins: int = 1
+    validation_origins: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no training could use."""
@@ -95,6 +96,7 @@ class TrainConfig:
         seed: Seed of every random choice.
         refit: Whether the winner is trained again on all data, held-out block included, before it is registered.
         promote: Whether the winner takes the champion alias whatever the paired test says.
+        unit: Unit of the values, for the figures' axes.
         columns: Names of the columns of a long file.
         fit: How each network is fitted.
 
@@ -110,6 +112,7 @@ class TrainConfig:
     seed: int = 0
     refit: bool = True
     promote: bool = False
+    unit: str = ""
     columns: Columns = field(default_factory=Columns)
     fit: FitConfig = field(default_factory=FitConfig)
 

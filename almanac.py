@@ -1,0 +1,97 @@
+"""Almanac on the command line: one line a command, each imported only when it is called."""
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from models.errors import AlmanacError
+
+COMMANDS = {
+    "demo": ("training.demo:demo", "The main job: train on real temperatures, serve, forecast."),
+    "train": ("training.commands:train", "Train, compare, register and promote."),
+    "backtest": ("training.commands:backtest", "Measure networks and baselines on held-out data."),
+    "forecast": ("training.commands:forecast", "Forecast a file with a registered model."),
+    "serve": ("service.commands:serve", "Serve the registered models over REST."),
+    "models": ("training.commands:models", "List registered models."),
+    "promote": ("training.commands:promote", "Make a version the champion."),
+    "rollback": ("training.commands:rollback", "Go back to the previous champion."),
+    "key": ("service.commands:key", "Make and list API keys."),
+    "ui": ("training.commands:ui", "Show runs and models in MLflow's UI."),
+}
+"""Where each command lives, and what the list of commands says of it."""
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells count it."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, so that `--help` costs no TensorFlow."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the list of commands from the table, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="almanac-forecast", prog_name="almanac")
+def almanac() -> None:
+    """Train recurrent and WaveNet forecasters on your series, keep them in MLflow, serve them over REST.
+
+    \b
+    Example:
+        almanac demo
+        almanac train --data sales.csv --horizon 12
+        almanac serve
+    """  # noqa: D301 - click's \b keeps the example's lines
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command; whatever goes wrong is one clear line and an exit code, 1 for a failure and 2 for wrong usage."""
+    try:
+        result: Any = almanac.main(arguments, prog_name="almanac", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as usage:
+        usage.show()
+        sys.exit(0)
+    except click.ClickException as usage:
+        usage.show()
+        sys.exit(usage.exit_code)
+    except AlmanacError as error:
+        _fail(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        _fail(f"{error}. Training and MLflow need the train extra: pip install 'almanac-forecast[train]'.")
+    except Exception as error:
+        if os.environ.get("ALMANAC_DEBUG"):
+            raise
+        _fail(f"{type(error).__name__}: {error} (ALMANAC_DEBUG=1 shows where; please report it.)")
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(click.style("Error: ", fg="red", bold=True) + text, err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

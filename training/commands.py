@@ -1,0 +1,272 @@
+"""Commands: train, backtest, forecast, models, promote, rollback and ui, each a thin edge over the pipeline."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from training.config import Columns, merge, parse_override, read_config, train_config
+
+if TYPE_CHECKING:
+    from training.pipeline import Outcome
+    from training.registry import Registry, Version
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def column_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the options that name a long file's columns."""
+    for name, what in (("value", "values"), ("time", "timestamps"), ("id", "series ids")):
+        command = click.option(f"--{name}-column", metavar="NAME", help=f"Column of a long file with the {what}.")(
+            command
+        )
+    return command
+
+
+@click.command(short_help="Train, compare, register and promote.")
+@click.argument("config", type=FILE, required=False)
+@click.option("--data", type=FILE, help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series.")
+@click.option("--horizon", type=int, help="Steps to forecast.")
+@click.option("--frequency", help="Such as M, W-SUN, D, h or monthly. Default: inferred from the data.")
+@click.option("--architecture", help="Comma-separated: lstm,gru,simple_rnn,wavenet. Default: all four.")
+@click.option("--name", help="Registered name. Default: the data file's stem.")
+@click.option("--seed", type=int, help="Seed of weights, windows and draws. Default: 0.")
+@click.option("--unit", help="Unit of the values, for the figures.")
+@click.option("--refit/--no-refit", default=None, help="Train the winner again on all data. Default: yes.")
+@click.option("--promote", is_flag=True, default=None, help="Make the winner champion whatever the test says.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.units=32.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
+@column_options
+def train(
+    config: Path | None, architecture: str | None, overrides: Sequence[str], *, as_json: bool, **flags: Any
+) -> None:  # noqa: ANN401 - click's options
+    """Train networks on a file of series, compare them and register the best one in MLflow.
+
+    CONFIG is a TOML file; flags go before what it says.
+
+    \b
+    Example:
+        almanac train training/configs/temperatures.toml
+        almanac train --data sales.csv --horizon 12 --architecture lstm,wavenet --set fit.max_steps=400
+    """  # noqa: D301 - click's \b keeps the example's lines
+    columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
+    flags["architecture"] = None if architecture is None else architecture.split(",")
+    flags["data"] = None if flags["data"] is None else str(flags["data"])
+    layers = [read_config(config)] if config else []
+    settings = merge(*layers, {**flags, "columns": columns}, *map(parse_override, overrides))
+    for key in ("data", "horizon"):
+        if key not in settings:
+            raise click.UsageError(f"No {key} given: name a configuration or use --{key}.")
+    outcome = _train(settings)
+    _print_outcome(outcome, as_json=as_json)
+
+
+@click.command(short_help="Measure networks and baselines on held-out data.")
+@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
+@click.option("--horizon", type=click.IntRange(1), required=True, help="Points held out at the end of each series.")
+@click.option("--frequency", help="Default: inferred from the data.")
+@click.option("--architecture", default="lstm,gru,simple_rnn,wavenet", show_default=True, help="Comma-separated.")
+@click.option("--origins", type=click.IntRange(1), default=1, show_default=True, help="Origins, a horizon apart.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds; more add an ensemble.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any of [fit], such as fit.units=32.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
+@column_options
+def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
+    """Train on all but the last points of each series, forecast those, and score networks and baselines.
+
+    \b
+    Example:
+        almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training import evaluation
+    from training.data import read_series
+    from training.pipeline import fit_with_keras
+    from training.terminal import Terminal, plain_console, scores_table
+
+    settings = merge({"data": str(data), "horizon": flags["horizon"]}, *map(parse_override, overrides))
+    config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
+    terminal = Terminal()
+    table = read_series(data, frequency=flags["frequency"], columns=_columns(flags))
+    terminal.say(f"{data}: {len(table.series)} series, {table.observed} observations, frequency {table.frequency.name}")
+    terminal.say_findings(table.findings)
+    question = evaluation.Question(
+        flags["horizon"], config.architecture, flags["origins"], flags["seed"], flags["seeds"], config.fit
+    )
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        found = evaluation.evaluate(table, question, fit_with_keras, terminal=terminal, scratch=Path(scratch))
+    if as_json:
+        _print_json(evaluation.to_dict(found, table, question))
+    else:
+        plain_console(stderr=False).print(scores_table(found.rows, found.dropped))
+
+
+@click.command(short_help="Forecast a file with a registered model.")
+@click.option("--model", required=True, help="NAME, NAME@ALIAS or NAME/VERSION.")
+@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
+@click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
+@click.option("--frequency", help="Default: inferred from the data.")
+@click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
+@click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
+@click.option("--plot", type=FILE, help="Draw the first series to a .png file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
+@column_options
+def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
+    """Forecast what follows each series of a file, without a service and without TensorFlow.
+
+    \b
+    Example:
+        almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training import foresee
+    from training.terminal import Terminal, forecast_table, plain_console
+
+    numbers = _levels(levels)
+    if flags["output"] is not None:
+        foresee.check_output(flags["output"])
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        found = foresee.foresee(
+            _registry(),
+            foresee.Wish(model, data, flags["horizon"], flags["frequency"], _columns(flags), numbers),
+            terminal=Terminal(),
+            scratch=Path(scratch),
+        )
+    if flags["output"] is not None:
+        foresee.write(found, flags["output"])
+    if flags["plot"] is not None:
+        foresee.plot(found, flags["plot"])
+    if as_json:
+        _print_json(foresee.to_dict(found))
+    elif flags["output"] is None:
+        plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
+
+
+@click.command(short_help="List registered models.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON on standard output.")
+def models(*, as_json: bool) -> None:
+    """List every registered version with its aliases and figures.
+
+    \b
+    Example:
+        almanac models --json
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.terminal import models_table, plain_console
+
+    rows = [_version_row(version) for version in _registry().versions(metrics=True)]
+    if as_json:
+        _print_json({"models": rows})
+    elif rows:
+        plain_console(stderr=False).print(models_table(rows))
+    else:
+        click.echo("No models yet. almanac train makes the first one.")
+
+
+@click.command(short_help="Make a version the champion.")
+@click.argument("name")
+@click.argument("version")
+def promote(name: str, version: str) -> None:
+    """Make VERSION of NAME the champion; the old champion becomes `previous`.
+
+    \b
+    Example:
+        almanac promote temperatures 3
+    """  # noqa: D301 - click's \b keeps the example's lines
+    registry = _registry()
+    wanted = registry.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}").version
+    old = registry.promote(name, wanted)
+    before = f"; version {old} is now previous" if old not in {None, wanted} else ""
+    click.echo(f"{name} version {wanted} is champion{before}.")
+
+
+@click.command(short_help="Go back to the previous champion.")
+@click.argument("name")
+def rollback(name: str) -> None:
+    """Exchange champion and previous of NAME.
+
+    \b
+    Example:
+        almanac rollback temperatures
+    """  # noqa: D301 - click's \b keeps the example's lines
+    champion, previous = _registry().rollback(name)
+    click.echo(f"{name} version {champion} is champion again; version {previous} is previous.")
+
+
+@click.command(short_help="Show runs and models in MLflow's UI.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on loopback.")
+def ui(port: int) -> None:
+    """Serve MLflow's UI over Almanac's runs until Ctrl-C.
+
+    \b
+    Example:
+        almanac ui --port 5000
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.interface import serve_interface
+    from training.registry import Place
+
+    place = Place.from_environment(os.environ)
+    if place.is_server:
+        click.echo(f"MLflow's UI: {place.uri}")
+        return
+    serve_interface(place, port)
+
+
+def _train(settings: Mapping[str, Any]) -> "Outcome":
+    """Run the pipeline in a folder that is gone afterwards."""
+    from training import pipeline
+    from training.terminal import Terminal
+
+    config = train_config(settings)
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        bench = pipeline.Bench(_registry(), Terminal(), pipeline.fit_with_keras, Path(scratch))
+        return pipeline.train(config, bench)
+
+
+def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
+    from training.terminal import comparison_table, describe_outcome, plain_console
+
+    if as_json:
+        _print_json(outcome.to_dict())
+        return
+    console = plain_console(stderr=False)
+    console.print(comparison_table(outcome.comparison))
+    for line in describe_outcome(outcome):
+        console.print(line, soft_wrap=True)
+
+
+def _registry() -> "Registry":
+    from training.registry import Place, Registry
+
+    return Registry(Place.from_environment(os.environ))
+
+
+def _columns(flags: Mapping[str, Any]) -> Columns:
+    return Columns(flags["id_column"], flags["time_column"], flags["value_column"])
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.UsageError(f"--levels is a list of numbers such as 80,95. Received: {text!r}.") from error
+
+
+def _version_row(version: "Version") -> dict[str, Any]:
+    created = datetime.fromtimestamp(version.created / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "name": version.name,
+        "version": version.version,
+        "aliases": list(version.aliases),
+        "architecture": version.architecture,
+        "run_id": version.run_id,
+        "created": created,
+        "metrics": dict(version.metrics),
+    }
+
+
+def _print_json(data: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(data, indent=2, allow_nan=False))

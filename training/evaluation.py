@@ -1,0 +1,193 @@
+"""Evaluation: architectures, seeds and baselines on rolling origins; what `almanac backtest` prints."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.baselines import BASELINES
+from models.errors import AlmanacError, TrainingError
+from training import backtest
+from training.backtest import Predictions, Scores, Split
+from training.candidate import Candidate, TrainingSet
+from training.config import FitConfig
+from training.data import SeriesSet, digest
+from training.terminal import Terminal
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be evaluated.
+
+    Attributes:
+        horizon: Steps held out at each origin.
+        architecture: Networks to train.
+        origins: Rolling origins, the newest first, each a horizon before the last; each trains anew.
+        seed: First seed.
+        seeds: How many seeds, counted up from the first.
+        fit: How each network is fitted.
+    """
+
+    horizon: int
+    architecture: tuple[str, ...]
+    origins: int = 1
+    seed: int = 0
+    seeds: int = 1
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    @property
+    def members(self) -> list[tuple[str, int]]:
+        """Architecture and seed of each network trained at an origin."""
+        return [(name, self.seed + more) for name in self.architecture for more in range(self.seeds)]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What came out.
+
+    Attributes:
+        rows: By name, figures named as in `Scores.summary`, with `train_seconds`.
+        dropped: Series that could not be scored.
+        failures: By name, why a network has no row.
+    """
+
+    rows: Mapping[str, Row]
+    dropped: int
+    failures: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Scores by row, collected origin by origin."""
+
+    parts: dict[str, list[Scores]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, scores: Scores, seconds: float = 0.0) -> None:
+        """Add one row's scores at one origin."""
+        self.parts.setdefault(name, []).append(scores)
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def row(self, name: str) -> Row:
+        """Return the figures over all origins."""
+        return {**backtest.join(self.parts[name]).summary(), "train_seconds": self.seconds[name]}
+
+
+def evaluate(
+    data: SeriesSet, question: Question, fit: Callable[..., Candidate], *, terminal: Terminal, scratch: Path
+) -> Evaluation:
+    """Return the errors of each architecture and baseline; a network never sees the points it is scored on.
+
+    Raises:
+        TrainingError: If every network fails.
+        DataInvalid: If no series is long enough.
+    """
+    tally = _Tally()
+    for origin in range(question.origins):
+        split = backtest.hold_out(
+            data.series, question.horizon, season_length=data.frequency.season_length, blocks=origin + 1
+        )
+        for name in BASELINES:
+            tally.add(name, backtest.score(split, backtest.predict_baseline(name, split)))
+        made = [
+            _try_member(
+                member, data, split, question, fit=fit, tally=tally, terminal=terminal, folder=scratch / str(origin)
+            )
+            for member in question.members
+        ]
+        there = [one for one in made if one is not None]
+        if question.seeds > 1 and there:
+            spent = sum(tally.seconds.get(_row_name(*member), 0.0) for member in question.members)
+            before = tally.seconds.get("ensemble", 0.0)
+            tally.add("ensemble", backtest.score(split, backtest.predict_ensemble(there)), spent - before)
+    if question.members and not any(_row_name(*member) in tally.parts for member in question.members):
+        raise TrainingError(f"Every network failed. {'; '.join(f'{k}: {v}' for k, v in tally.failures.items())}")
+    return _conclude(tally, question)
+
+
+def _try_member(  # noqa: PLR0913 - one network at one origin is all of this
+    member: tuple[str, int],
+    data: SeriesSet,
+    split: Split,
+    question: Question,
+    *,
+    fit: Callable[..., Candidate],
+    tally: _Tally,
+    terminal: Terminal,
+    folder: Path,
+) -> Predictions | None:
+    """Train and score one network at one origin; a failure is told and kept."""
+    architecture, seed = member
+    name = _row_name(architecture, seed)
+    seen = TrainingSet(split.histories, data.frequency.name, question.horizon, digest(split.histories))
+    directory = folder / f"{architecture}-{seed}"
+    directory.mkdir(parents=True)
+    try:
+        with terminal.training(name) as show:
+            candidate = fit(
+                seen,
+                architecture=architecture,
+                name="backtest",
+                seed=seed,
+                config=question.fit,
+                directory=directory,
+                on_epoch=show,
+            )
+        predictions = backtest.predict_network(candidate.forecaster, split)
+    except AlmanacError as error:
+        tally.failures[name] = str(error)
+        terminal.say(f"{name} failed: {error}", "red")
+        return None
+    for warning in candidate.warnings:
+        terminal.say(f"  {name}: {warning}", "yellow")
+    tally.add(name, backtest.score(split, predictions), candidate.train_seconds)
+    return predictions
+
+
+def _conclude(tally: _Tally, question: Question) -> Evaluation:
+    """Return the rows: networks (over several seeds their mean, then each seed), the ensemble, baselines."""
+    whole = {name: tally.row(name) for name, parts in tally.parts.items() if len(parts) == question.origins}
+    rows: dict[str, Row] = {}
+    for architecture in question.architecture:
+        names = [_row_name(architecture, seed) for one, seed in question.members if one == architecture]
+        members = {name: whole[name] for name in names if name in whole}
+        if members:
+            rows[architecture] = _mean(list(members.values()))
+            rows |= members if question.seeds > 1 else {}
+    rows |= {name: whole[name] for name in ("ensemble", *BASELINES) if name in whole}
+    plain = {
+        name.removesuffix(f"/{question.seed}") if question.seeds == 1 else name: why
+        for name, why in tally.failures.items()
+    }
+    dropped = max(int(row["dropped"]) for row in rows.values())
+    return Evaluation(rows, dropped, plain)
+
+
+def _mean(rows: Sequence[Row]) -> Row:
+    counts = {"series_scored": rows[0]["series_scored"], "dropped": rows[0]["dropped"]}
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} | counts
+
+
+def _row_name(architecture: str, seed: int) -> str:
+    return f"{architecture}/{seed}"
+
+
+def to_dict(evaluation: Evaluation, data: SeriesSet, question: Question) -> dict[str, Any]:
+    """Return an evaluation as `almanac backtest --json` prints it."""
+    found: dict[str, Any] = {
+        "models": dict(evaluation.rows),
+        "dropped": evaluation.dropped,
+        "horizon": question.horizon,
+        "frequency": data.frequency.name,
+        "season_length": data.frequency.season_length,
+        "origins": question.origins,
+        "seeds": question.seeds,
+        "data_digest": data.digest,
+    }
+    ensemble = {"ensemble": evaluation.rows["ensemble"]} if "ensemble" in evaluation.rows else {}
+    return found | ensemble | ({"failed": dict(evaluation.failures)} if evaluation.failures else {})

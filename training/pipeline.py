@@ -1,0 +1,286 @@
+"""Pipeline: read, hold out, train, backtest, compare, register, promote; the whole story, every step logged to MLflow."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import artifact
+from models.baselines import BASELINES
+from models.errors import AlmanacError, ModelUnknown, RegistryError, RegistryUnreachable
+from training import backtest, promotion, record
+from training.candidate import Candidate, EpochRecord, TrainingSet
+from training.comparison import BaselineResult, Comparison, Failure, Result
+from training.config import TrainConfig, with_choices
+from training.data import SeriesSet, read_series
+from training.registry import CHAMPION, Registry
+from training.terminal import Terminal
+
+Fit = Callable[..., Candidate]
+"""`training.fit.train_candidate`, or anything that answers as it does."""
+
+
+Baselines = Mapping[str, BaselineResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a comparison works with.
+
+    Attributes:
+        registry: Where runs and models go.
+        terminal: What a person sees.
+        fit: Trains one candidate.
+        scratch: An empty folder for artifacts that are not registered yet.
+    """
+
+    registry: Registry
+    terminal: Terminal
+    fit: Fit
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One comparison as it is being made: the question, the data, the held-out block and the parent run."""
+
+    config: TrainConfig
+    data: SeriesSet
+    split: backtest.Split
+    run_id: str
+
+    def training_set(self, *, whole: bool) -> TrainingSet:
+        """Return what a candidate may see: everything before the cutoff, or the whole data for the last training."""
+        series = self.data.series if whole else self.split.histories
+        return TrainingSet(series, self.data.frequency.name, self.config.horizon, self.data.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a training.
+
+    Attributes:
+        comparison: Candidates and baselines.
+        name: Registered name.
+        version: The winner's version.
+        decision: Whether it became champion, and why.
+        run_id: The parent run.
+        warnings: What a person should know about the winner.
+    """
+
+    comparison: Comparison
+    name: str
+    version: str
+    decision: promotion.Decision
+    run_id: str
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as `almanac train --json` prints it."""
+        comparison = self.comparison
+        rows = {result.architecture: comparison.summary_metrics(result) for result in comparison.results}
+        rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
+        return {
+            "name": self.name,
+            "version": self.version,
+            "winner": comparison.winner.architecture,
+            "beats_baselines": comparison.beats_baselines(comparison.winner),
+            "models": rows,
+            "failed": {failure.architecture: failure.cause for failure in comparison.failures},
+            "decision": self.decision.to_dict(),
+            "run_id": self.run_id,
+        }
+
+
+def fit_with_keras(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on as it is
+    """Train one candidate; TensorFlow is imported only now, which takes ten seconds and more."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from training.fit import train_candidate
+
+    return train_candidate(training_set, **question)
+
+
+def train(config: TrainConfig, bench: Bench) -> Outcome:
+    """Train every candidate of a configuration, register the winner and let the evidence decide on its alias.
+
+    The winner is chosen on validation origins before the cutoff; the held-out block is reported, never chosen by.
+
+    Raises:
+        AlmanacError: If the data cannot be used, every candidate fails or the registry does not answer.
+    """
+    data = read(config, bench.terminal)
+    split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
+    baselines = {name: backtest_baseline(name, split) for name in BASELINES}
+    with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
+        task = Task(config, data, split, run_id)
+        record.log_parent(bench.registry, run_id, config, data, split)
+        comparison = compare(task, baselines, bench)
+        winner = comparison.winner
+        final = refit(winner, task, bench) if config.refit else winner.candidate
+        version = register(winner, final, comparison, task, bench)
+        decision = decide(winner, comparison, task, bench)
+        if decision.promote:
+            bench.registry.promote(config.name, version)
+        record.log_decision(bench.registry, (run_id, winner.run_id), decision, version)
+    return Outcome(comparison, config.name, version, decision, run_id, tuple(final.warnings))
+
+
+def compare(task: Task, baselines: Baselines, bench: Bench) -> Comparison:
+    """Train every candidate and set it beside the baselines, each in a run of its own."""
+    tried = [try_candidate(architecture, task, baselines, bench) for architecture in task.config.architecture]
+    results = tuple(one for one in tried if isinstance(one, Result))
+    failures = tuple(one for one in tried if isinstance(one, Failure))
+    comparison = Comparison(results, baselines, failures)
+    for name in baselines:
+        with record.tracked_run(bench.registry, task.config.name, name, parent=task.run_id) as run_id:
+            record.log_baseline(bench.registry, run_id, name, comparison)
+    return comparison
+
+
+def read(config: TrainConfig, terminal: Terminal) -> SeriesSet:
+    """Return the data, having said what it holds and what was noticed."""
+    data = read_series(config.data, frequency=config.frequency, columns=config.columns)
+    terminal.say(
+        f"{data.path}: {len(data.series)} series, {data.observed} observations, frequency {data.frequency.name}, "
+        f"{data.layout} layout, digest {data.digest[:12]}"
+    )
+    terminal.say_findings(data.findings)
+    return data
+
+
+def backtest_baseline(name: str, split: backtest.Split) -> BaselineResult:
+    """Return a baseline's forecasts of the held-out block and their errors."""
+    predictions, milliseconds = backtest.timed(lambda: backtest.predict_baseline(name, split))
+    return BaselineResult(backtest.score(split, predictions), predictions, milliseconds / len(split.scored))
+
+
+def try_candidate(architecture: str, task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
+    """Train and backtest one candidate in a run of its own; one that fails is recorded and the others go on."""
+    epochs: list[EpochRecord] = []
+    run_id = ""
+    try:
+        with record.tracked_run(bench.registry, task.config.name, architecture, parent=task.run_id) as run_id:
+            candidate = train_one(architecture, task, bench, run_id, epochs)
+            result = backtest_candidate(candidate, run_id, task.split)
+            record.log_candidate(bench.registry, result, Comparison((result,), baselines), task.split, task.config)
+    except RegistryError:
+        raise
+    except AlmanacError as error:
+        reached = getattr(error, "step", epochs[-1].step if epochs else 0)
+        failure = Failure(architecture, str(error), error.code, int(reached))
+        record.log_failure(bench.registry, run_id, failure)
+        bench.terminal.say(f"{architecture} failed at step {failure.step}: {failure.cause}", "red")
+        return failure
+    for warning in candidate.warnings:
+        bench.terminal.say(f"  {architecture}: {warning}", "yellow")
+    return result
+
+
+def train_one(architecture: str, task: Task, bench: Bench, run_id: str, epochs: list[EpochRecord]) -> Candidate:
+    """Train one candidate on what lies before the cutoff, every epoch shown and logged."""
+    with bench.terminal.training(architecture) as show:
+
+        def on_epoch(epoch: EpochRecord) -> None:
+            epochs.append(epoch)
+            show(epoch)
+            record.log_epoch(bench.registry, run_id, epoch)
+
+        return bench.fit(
+            task.training_set(whole=False),
+            architecture=architecture,
+            name=task.config.name,
+            seed=task.config.seed,
+            config=task.config.fit,
+            directory=empty_folder(bench.scratch / architecture),
+            on_epoch=on_epoch,
+        )
+
+
+def backtest_candidate(candidate: Candidate, run_id: str, split: backtest.Split) -> Result:
+    """Return a candidate with its forecasts of the held-out block, their errors and its latency."""
+    predictions = backtest.predict_network(candidate.forecaster, split)
+    latency = backtest.measure_latency(candidate.forecaster, split)
+    return Result(candidate, run_id, backtest.score(split, predictions), predictions, latency)
+
+
+def refit(winner: Result, task: Task, bench: Bench) -> Candidate:
+    """Return the winner trained again with the same choices on all data, the held-out block included.
+
+    Its specification keeps the figures of the run that had not seen that block. A second training that fails leaves
+    the first one standing.
+    """
+    spec = winner.candidate.forecaster.spec
+    chosen = with_choices(
+        task.config.fit,
+        transform=spec.transform,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+    )
+    try:
+        with bench.terminal.training(f"{winner.architecture}, all data") as show:
+            return bench.fit(
+                task.training_set(whole=True),
+                architecture=winner.architecture,
+                name=task.config.name,
+                seed=task.config.seed,
+                config=chosen,
+                directory=empty_folder(bench.scratch / "refit"),
+                on_epoch=show,
+            )
+    except AlmanacError as error:
+        bench.terminal.say(f"Training on all data failed, so the first training stays: {error}", "yellow")
+        return winner.candidate
+
+
+def register(winner: Result, final: Candidate, comparison: Comparison, task: Task, bench: Bench) -> str:
+    """Write what was found into the winner's specification, upload it and return its version, alias challenger."""
+    again = final is not winner.candidate
+    note = f"Measured on the last {task.config.horizon} points of each series by a network that had not seen them" + (
+        "; the network served was then trained again on all data." if again else "."
+    )
+    artifact.update_spec(
+        final.directory,
+        backtest=comparison.cards(winner, note),
+        beats_baselines=comparison.beats_baselines(winner),
+        run_id=winner.run_id,
+    )
+    model_uri = bench.registry.log_model(winner.run_id, final.directory, record.model_example(task.data))
+    record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
+    tags = {"architecture": winner.architecture, "spec_digest": record.file_digest(final.directory / artifact.SPEC)}
+    return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
+
+
+def decide(winner: Result, comparison: Comparison, task: Task, bench: Bench) -> promotion.Decision:
+    """Return whether the winner becomes champion, by forecasts of the same block from the same histories."""
+    force = task.config.promote
+    try:
+        champion = bench.registry.resolve(f"{task.config.name}@{CHAMPION}")
+    except ModelUnknown:
+        return promotion.decide_first(beats_baselines=comparison.beats_baselines(winner))
+    try:
+        forecaster = artifact.load(bench.registry.download(champion, empty_folder(bench.scratch / "champion")))
+        scores = backtest.score(task.split, backtest.predict_network(forecaster, task.split))
+    except RegistryUnreachable:
+        raise
+    except AlmanacError as error:
+        return promotion.decide_incomparable(str(error), force=force)
+    latency = backtest.measure_latency(forecaster, task.split)
+    return promotion.decide(
+        evidence(winner.scores, winner.forecast_ms),
+        evidence(scores, latency),
+        seed=task.config.seed,
+        force=force,
+        notes=record.seen_by_champion(forecaster.spec, task.split),
+    )
+
+
+def evidence(scores: backtest.Scores, forecast_ms: float) -> promotion.Evidence:
+    """Return scores and latency as the decision wants them."""
+    return promotion.Evidence(scores.scaled_errors, float(scores.summary()["coverage_80"]), forecast_ms)
+
+
+def empty_folder(path: Path) -> Path:
+    """Return a folder that was made just now."""
+    path.mkdir(parents=True)
+    return path

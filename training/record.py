@@ -1,0 +1,182 @@
+"""Record: what a comparison leaves in MLflow, few and stable names that a person can sort by."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.spec import ModelSpec
+from training import report
+from training.backtest import Split
+from training.candidate import EpochRecord
+from training.comparison import Comparison, Failure, Result
+from training.config import TrainConfig
+from training.data import SeriesSet
+from training.promotion import Decision
+from training.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLE_SERIES = 2
+"""Series in a model's input example."""
+
+
+@contextmanager
+def tracked_run(registry: Registry, experiment: str, run: str, *, parent: str | None = None) -> Iterator[str]:
+    """Yield the id of a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C."""
+    run_id = registry.start(experiment, run, tags={}, parent=parent)
+    try:
+        yield run_id
+    except KeyboardInterrupt:
+        registry.finish(run_id, "KILLED")
+        raise
+    except BaseException:
+        registry.finish(run_id, "FAILED")
+        raise
+    registry.finish(run_id)
+
+
+def log_parent(registry: Registry, run_id: str, config: TrainConfig, data: SeriesSet, split: Split) -> None:
+    """Write the question and the data of a comparison."""
+    registry.log(
+        run_id, params={**_flat(asdict(config)), **_data_params(data, split)}, tags={"almanac.kind": "comparison"}
+    )
+    profile = {"series": len(data.series), "observations": data.observed, "frequency": data.frequency.name}
+    registry.log_dataset(
+        run_id, name=data.path.stem, digest=data.digest, source=str(data.path), profile=json.dumps(profile)
+    )
+
+
+def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
+    """Write one epoch: loss, validation error and the gradient norm of each layer, by optimizer step."""
+    norms = {f"gradient_norm/{layer}": norm for layer, norm in epoch.gradient_norms.items()}
+    curves = {"epoch/loss": epoch.loss, "epoch/validation_mase": epoch.validation_mase, **norms}
+    registry.log(run_id, metrics=curves, step=epoch.step)
+
+
+def log_candidate(
+    registry: Registry, result: Result, comparison: Comparison, split: Split, config: TrainConfig
+) -> None:
+    """Write a candidate: what it was, how it did, what to know about it, and its figures."""
+    spec = result.candidate.forecaster.spec
+    chosen = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
+    registry.log(
+        result.run_id,
+        params={"architecture": spec.architecture, "seed": config.seed, **_flat({"fit": asdict(config.fit)})}
+        | {f"chosen.{key}": value for key, value in chosen.items()},
+        metrics=comparison.summary_metrics(result),
+        tags={
+            "almanac.kind": "candidate",
+            "architecture": spec.architecture,
+            "beats_baselines": comparison.beats_baselines(result),
+            "data_digest": spec.data_digest,
+            "warnings": " ".join(result.candidate.warnings) or "none",
+        },
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        report.save_figures(_figures(result, comparison, split, config.unit), Path(folder))
+        registry.log_files(result.run_id, Path(folder), "figures")
+
+
+def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
+    """Write why a candidate failed, and at which step."""
+    tags = {"failure.code": failure.code, "failure.cause": failure.cause, "failure.step": failure.step}
+    registry.log(run_id, tags={"almanac.kind": "candidate", "architecture": failure.architecture, **tags})
+
+
+def log_baseline(registry: Registry, run_id: str, name: str, comparison: Comparison) -> None:
+    """Write a baseline's figures by the candidates' names."""
+    tags = {"almanac.kind": "baseline", "architecture": name}
+    registry.log(run_id, params={"architecture": name}, metrics=comparison.baseline_metrics(name), tags=tags)
+
+
+def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comparison, *, refitted: bool) -> None:
+    """Write which candidate won, on both its run and the comparison's, whose row then sorts like the winner's."""
+    beats = comparison.beats_baselines(winner)
+    tags = {"winner": winner.architecture, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
+    registry.log(run_id, metrics=comparison.summary_metrics(winner), tags=tags)
+    registry.log(winner.run_id, tags={"winner": True, "refit": refitted})
+
+
+def log_decision(registry: Registry, run_ids: Sequence[str], decision: Decision, version: str) -> None:
+    """Write the promotion's decision, its figures and its reason on every run given."""
+    tags = {"promoted": decision.promote, "promotion.reason": decision.reason, "version": version}
+    for run_id in run_ids:
+        registry.log(
+            run_id, tags={**tags, "promotion.forced": decision.forced, "promotion.notes": " ".join(decision.notes)}
+        )
+        registry.log_json(run_id, decision.to_dict(), "decision.json")
+
+
+def model_example(data: SeriesSet) -> "pd.DataFrame":
+    """Return the newest three seasons of the first series as a long frame `unique_id, ds, y`."""
+    import pandas as pd
+
+    count = 3 * data.frequency.season_length
+    frames = [
+        pd.DataFrame({"unique_id": one.id, "ds": one.timestamps, "y": one.values}).tail(count)  # noqa: PD011 - our Series
+        for one in data.series[:EXAMPLE_SERIES]
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def seen_by_champion(champion: ModelSpec, split: Split) -> tuple[str, ...]:
+    """Return a note if the champion was trained on part of the held-out block, which can only favour it."""
+    ends = [history.future(1) for history in split.scored_histories]
+    first = min((end[0] for end in ends if end is not None), default=None)
+    if first is None or champion.trained_to is None or np.datetime64(champion.trained_to[:19]) < first:
+        return ()
+    seen = (
+        f"The champion was trained on data up to {champion.trained_to}; the held-out block begins at {str(first)[:10]}."
+    )
+    return (f"{seen} It has seen part of what it is compared on, which can only favour it.",)
+
+
+def file_digest(path: Path) -> str:
+    """Return SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _figures(result: Result, comparison: Comparison, split: Split, unit: str) -> dict[str, Any]:
+    spec, history = result.candidate.forecaster.spec, result.candidate.history
+    baselines = {name: baseline.scores for name, baseline in comparison.baselines.items()}
+    name = spec.architecture
+    title = f"{name}: {split.horizon} steps held out, forecast against truth"
+    figures = {
+        "forecast_against_truth": report.draw_backtest(split, result.predictions, title=title, unit=unit),
+        "error_by_step": report.draw_error_by_step(result.scores, baselines, name=name),
+        "gradient_norms": report.draw_gradient_norms(history, name=name),
+        "learning": report.draw_learning(history, name=name),
+    }
+    if spec.memory:
+        figures["memory"] = report.draw_memory(spec.memory, spec.season_length, name=name)
+    return figures
+
+
+def _data_params(data: SeriesSet, split: Split) -> dict[str, object]:
+    return {
+        "data.series": len(data.series),
+        "data.observations": data.observed,
+        "data.frequency": data.frequency.name,
+        "data.season_length": split.season_length,
+        "data.layout": data.layout,
+        "data.dropped": split.dropped,
+    }
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Return nested settings as `fit.units`-like keys; None is left out."""
+    flat: dict[str, object] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+    return flat

@@ -1,0 +1,181 @@
+"""Report: the figures of one trained network, drawn for people who were not there."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from models.series import Forecast, Series
+from training.backtest import Predictions, Scores, Split
+from training.candidate import EpochRecord
+
+VANISHED = 1e-6
+"""Gradient norm below which a layer no longer learns."""
+
+PANELS = 6
+"""Series drawn in one figure."""
+
+SEASONS_SHOWN = 3
+"""Seasons of history drawn before the cutoff."""
+
+TRUTH, FORECAST, MUTED = "#222222", "#1f6fb4", "#9a9a9a"
+BASELINES = ("#d1812c", "#5a9e54", "#8a6bb1")
+
+
+def save_figures(figures: Mapping[str, Figure], directory: Path) -> None:
+    """Write each figure as NAME.png, 1,200 dots wide or more."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(directory / f"{name}.png", dpi=130)
+
+
+def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: str = "") -> Figure:
+    """Return forecast against truth over the held-out block, a panel for each of the first series."""
+    histories = split.scored_histories[:PANELS]
+    figure, panels = _panels(len(histories))
+    for row, (axes, history) in enumerate(zip(panels, histories, strict=True)):
+        before = min(len(history), max(SEASONS_SHOWN * split.season_length, split.horizon))
+        x = _positions(history, before, split.horizon)
+        past, ahead = x[:before], x[before:]
+        axes.plot(past, history.values[-before:], color=TRUTH, linewidth=1.2)
+        axes.plot(ahead, split.targets[row], color=TRUTH, linewidth=1.2, label="observed")
+        _draw_band(axes, ahead, predictions.median[row], predictions.lower[row], predictions.upper[row])
+        _finish(axes, history.id, history.start is not None, unit)
+    panels[0].legend(loc="upper left", frameon=False, fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def draw_forecasts(
+    series: Sequence[Series], forecasts: Sequence[Forecast], season_length: int, *, title: str
+) -> Figure:
+    """Return what is expected after the end of each of the first series, with its widest interval."""
+    shown = list(zip(series, forecasts, strict=True))[:PANELS]
+    figure, panels = _panels(len(shown))
+    for axes, (one, forecast) in zip(panels, shown, strict=True):
+        horizon = len(forecast.median)
+        before = min(len(one), max(SEASONS_SHOWN * season_length, horizon))
+        x = _positions(one, before, horizon)
+        axes.plot(x[:before], one.values[-before:], color=TRUTH, linewidth=1.2, label="observed")
+        widest = max(forecast.intervals, key=lambda interval: interval.level)
+        _draw_band(axes, x[before:], forecast.median, widest.lower, widest.upper, widest.level)
+        _finish(axes, one.id, one.start is not None, "")
+    panels[0].legend(loc="upper left", frameon=False, fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def draw_error_by_step(model: Scores, baselines: Mapping[str, Scores], *, name: str) -> Figure:
+    """Return how the error grows with the horizon, beside that of the baselines."""
+    figure, axes = _single()
+    steps = np.arange(1, model.scaled_errors.shape[1] + 1)
+    for (baseline, scores), color in zip(baselines.items(), BASELINES, strict=False):
+        axes.plot(steps, _numbers(scores.mase_by_step), color=color, linewidth=1.2, label=baseline.replace("_", " "))
+    axes.plot(steps, _numbers(model.mase_by_step), color=FORECAST, linewidth=2, label=name)
+    axes.set(xlabel="step ahead", ylabel="mean absolute scaled error (1 = in-sample seasonal naive)", ylim=(0, None))
+    axes.set_title(f"{name}: error by step over {len(set(model.ids))} series held out")
+    axes.legend(frameon=False)
+    return figure
+
+
+def draw_memory(memory: Sequence[float], season_length: int, *, name: str) -> Figure:
+    """Return how much each lag moves the forecast, seasons marked."""
+    figure, axes = _single()
+    lags = np.arange(1, len(memory) + 1)
+    axes.fill_between(lags, np.asarray(memory), step="mid", color=FORECAST, alpha=0.35, linewidth=0)
+    axes.step(lags, np.asarray(memory), where="mid", color=FORECAST, linewidth=1)
+    if season_length > 1:
+        for lag in range(season_length, len(memory) + 1, season_length):
+            axes.axvline(lag, color=MUTED, linewidth=0.5, zorder=0)
+    axes.set(xlabel="lag (steps back)", ylabel="share of the mean absolute gradient", ylim=(0, None))
+    seasons = f", seasons of {season_length} marked" if season_length > 1 else ""
+    axes.set_title(f"{name}: how far back the forecast remembers{seasons}")
+    return figure
+
+
+def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
+    """Return the gradient norm of each layer over the epochs, on a logarithmic scale."""
+    figure, axes = _single()
+    epochs = [record.epoch for record in history]
+    layers = list(dict.fromkeys(layer for record in history for layer in record.gradient_norms))
+    for layer in layers:
+        norms = [max(record.gradient_norms.get(layer, np.nan), 1e-12) for record in history]
+        axes.plot(epochs, norms, linewidth=1.2, marker=".", markersize=3, label=layer)
+    axes.axhline(VANISHED, color="#b03030", linewidth=1, linestyle="--")
+    axes.annotate("below this line a layer has stopped learning", (0.01, VANISHED), (0, 3), fontsize=8,
+                  xycoords=axes.get_yaxis_transform(), textcoords="offset points", color="#b03030")  # fmt: skip
+    axes.set(yscale="log", xlabel="epoch", ylabel="L2 norm of the gradient before clipping")
+    axes.set_title(f"{name}: gradient norm by layer")
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
+    """Return training loss and validation error over the epochs, the best epoch marked."""
+    figure, axes = _single()
+    epochs = [record.epoch for record in history]
+    validation = [record.validation_mase for record in history]
+    axes.plot(epochs, [record.loss for record in history], color=MUTED, label="training loss (scaled pinball)")
+    axes.plot(epochs, validation, color=FORECAST, linewidth=2, label="validation MASE")
+    if validation:
+        best = int(np.nanargmin(validation))
+        axes.plot(epochs[best], validation[best], "o", color=FORECAST)
+    axes.set(xlabel="epoch", ylabel="loss, MASE")
+    axes.set_title(f"{name}: what was learnt")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _draw_band(  # noqa: PLR0913, PLR0917 - a band is its four arrays
+    axes: Axes, x: NDArray[Any], median: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64],
+    level: float = 80.0,
+) -> None:  # fmt: skip
+    axes.fill_between(x, lower, upper, color=FORECAST, alpha=0.22, linewidth=0, label=f"{level:g} % interval")
+    axes.plot(x, median, color=FORECAST, linewidth=1.6, label="forecast (median)")
+
+
+def _positions(history: Series, before: int, horizon: int) -> NDArray[Any]:
+    """Return x for the last `before` points and the horizon: dates, or steps around the cutoff."""
+    stamps, future = history.timestamps, history.future(horizon)
+    if stamps is None or future is None:
+        return np.arange(-before + 1, horizon + 1)
+    return np.concatenate([stamps[-before:], future])
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    columns = 1 if count == 1 else 2
+    rows = -(-count // columns)
+    figure = Figure(figsize=(10, 1.2 + 2.6 * rows), layout="constrained")
+    grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
+    for axes in grid[count:]:
+        axes.remove()
+    return figure, list(grid[:count])
+
+
+def _single() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _finish(axes: Axes, title: str, dated: bool, unit: str) -> None:  # noqa: FBT001 - private, one caller each way
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("date" if dated else "step from the cutoff", fontsize=8)
+    axes.set_ylabel(unit or "value", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    if dated:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]

@@ -1,0 +1,169 @@
+"""Terminal: what a training tells the person who watches it; on standard error, so that results stay alone on output."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from models.errors import Finding
+from models.series import Forecast
+from training.backtest import skill
+from training.candidate import EpochRecord
+from training.comparison import REFERENCE, Comparison
+
+if TYPE_CHECKING:
+    from training.pipeline import Outcome
+
+PLAIN_WIDTH = 120
+"""Columns where nobody's terminal says how many there are."""
+
+FORECASTS_SHOWN = 5
+
+
+def plain_console(*, stderr: bool) -> Console:
+    """Return a console that does not squeeze tables where output is a file or a pipe."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The progress of a training, as one line for each candidate that a terminal rewrites and a file collects."""
+
+    console: Console = field(default_factory=lambda: plain_console(stderr=True))
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print one line."""
+        self.console.print(Text(text, style=style))
+
+    def say_findings(self, findings: Sequence[Finding]) -> None:
+        """Print what was noticed about the data."""
+        for finding in findings:
+            self.say(f"  {finding.code}: {finding.detail} {finding.hint}".rstrip(), "yellow")
+
+    @contextmanager
+    def training(self, name: str) -> Iterator[Callable[[EpochRecord], None]]:
+        """Yield what to call after every epoch of one candidate."""
+        if not self.console.is_terminal:
+            yield lambda record: self.say(describe_epoch(name, record))
+            return
+        with Live(Text(f"{name}: preparing"), console=self.console, refresh_per_second=4) as live:
+            yield lambda record: live.update(Text(describe_epoch(name, record)))
+
+
+def describe_epoch(name: str, record: EpochRecord) -> str:
+    """Return one epoch as one line."""
+    return (
+        f"{name:<11} epoch {record.epoch:>3}  step {record.step:>5}  loss {record.loss:.4f}  "
+        f"validation MASE {record.validation_mase:.4f}  {record.seconds:6.1f} s"
+    )
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return candidates and baselines side by side, the best figure of each column marked, the winner named."""
+    table = Table(title="Backtest on the held-out end of each series", title_justify="left")
+    headings = ("model", "MASE", "sMAPE", "coverage 80 %", "skill", "validation MASE", "train s", "forecast ms", "")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
+    rows = {result.architecture: comparison.summary_metrics(result) for result in comparison.results}
+    rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
+    best = _best(rows)
+    winner = comparison.winner.architecture if comparison.results else ""
+    for name, metrics in rows.items():
+        cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
+        table.add_row(name, *cells, "◀ winner on validation" if name == winner else "")
+    for failure in comparison.failures:
+        table.add_row(failure.architecture, *[""] * len(_COLUMNS), f"failed at step {failure.step}: {failure.code}")
+    return table
+
+
+def describe_outcome(outcome: "Outcome") -> list[str]:
+    """Return who won, whether it beats the baselines, and what became of the champion alias and why."""
+    comparison, decision = outcome.comparison, outcome.decision
+    winner = comparison.winner
+    beats = "beats every baseline" if comparison.beats_baselines(winner) else "does not beat every baseline"
+    verdict = "is champion" if decision.promote else "stays challenger"
+    return [
+        f"{outcome.name} version {outcome.version}: {winner.architecture}, which {beats} on the held-out block.",
+        f"It {verdict}. {decision.reason}",
+        *decision.notes,
+        f"Run {outcome.run_id}; almanac ui shows it.",
+    ]
+
+
+def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table:
+    """Return the rows of a backtest, by the names that its JSON has."""
+    note = f"; {dropped} series dropped, their scale is zero or nothing was observed" if dropped else ""
+    table = Table(title=f"Backtest{note}", title_justify="left")
+    keys = ("mase", "mase_median", "smape", "mae", "coverage_80", "skill", "train_seconds", "series_scored")
+    for key in ("model", *keys):
+        table.add_column(key, justify="left" if key == "model" else "right")
+    best = min(row["mase"] for row in rows.values())
+    for name, row in rows.items():
+        whole = {**row, "skill": skill(row, rows[REFERENCE])} if REFERENCE in rows else dict(row)
+        cells = [
+            f"{whole[key]:.0f}" if key == "series_scored" else f"{whole[key]:.3f}" if key in whole else ""
+            for key in keys
+        ]
+        table.add_row(name, *cells, style="bold green" if row["mase"] == best else "")
+    return table
+
+
+def forecast_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> Table:
+    """Return the first forecasts, a row for each step."""
+    table = Table(title=f"{len(forecasts)} series forecast", title_justify="left")
+    levels = [interval.level for interval in forecasts[0].intervals]
+    for heading in ("series", "step", "median", *(f"{level:g} % interval" for level in levels)):
+        table.add_column(heading, justify="left" if heading in {"series", "step"} else "right")
+    for forecast, times in list(zip(forecasts, stamps, strict=True))[:FORECASTS_SHOWN]:
+        for step, time in enumerate(times):
+            sides = [f"{one.lower[step]:.4g} … {one.upper[step]:.4g}" for one in forecast.intervals]
+            table.add_row(forecast.id if step == 0 else "", time, f"{forecast.median[step]:.4g}", *sides)
+        table.add_section()
+    if len(forecasts) > FORECASTS_SHOWN:
+        table.caption = f"The first {FORECASTS_SHOWN}; --output writes all."
+    return table
+
+
+def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the registered versions."""
+    table = Table(title="Registered models", title_justify="left")
+    keys = ("backtest.mase", "backtest.coverage_80", "backtest.skill_seasonal_naive", "validation.mase")
+    for heading in ("name", "version", "aliases", "architecture", *keys, "created"):
+        table.add_column(heading, justify="right" if heading in keys else "left")
+    for row in rows:
+        cells = [f"{row['metrics'][key]:.3f}" if key in row["metrics"] else "" for key in keys]
+        aliases = ", ".join(row["aliases"])
+        table.add_row(row["name"], row["version"], aliases, row["architecture"], *cells, row["created"])
+    return table
+
+
+_COLUMNS = {
+    "backtest.mase": 3,
+    "backtest.smape": 2,
+    "backtest.coverage_80": 3,
+    "backtest.skill_seasonal_naive": 3,
+    "validation.mase": 3,
+    "train_seconds": 1,
+    "forecast_ms": 2,
+}
+"""Columns of the comparison, with their decimals."""
+
+_LESS_IS_BETTER = ("backtest.mase", "backtest.smape", "validation.mase")
+
+
+def _best(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    columns = {key: [row[key] for row in rows.values() if key in row] for key in _COLUMNS}
+    best = {key: min(columns[key]) for key in _LESS_IS_BETTER if columns[key]}
+    return {**best, "backtest.skill_seasonal_naive": max(columns["backtest.skill_seasonal_naive"])}
+
+
+def _cell(metrics: Mapping[str, float], key: str, decimals: int, best: float | None) -> Text:
+    if key not in metrics:
+        return Text("")
+    return Text(f"{metrics[key]:.{decimals}f}", style="bold green" if metrics[key] == best else "")
