@@ -131,13 +131,13 @@ def _position_in_calendar(stamp: np.datetime64, frequency: Frequency, length: in
         return (month - 1 - MONTH_NAMES.index(frequency.anchor)) % 12 // 3 // frequency.multiple
     if frequency.unit == "SM":
         return (2 * month + _is_second_half(day, frequency)) // frequency.multiple
+    if frequency.unit == "bh":
+        return (hour + weekday * 8 * (length > 8 // frequency.multiple)) // frequency.multiple
     position = {
         ("B", 5): weekday,
         ("B", 260): _number(np.busday_count(day.astype("M8[Y]").astype("M8[D]"), day)),
         ("D", 7): weekday,
         ("D", 365): day_of_year,
-        ("bh", 8): hour,
-        ("bh", 40): weekday * 8 + hour,
         ("REQ", 4): _number((day - _HALF_QUARTER).astype("M8[M]")) % 12 // 3,
     }.get((frequency.unit, length))
     if position is not None:

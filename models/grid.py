@@ -16,8 +16,9 @@ Steps = NDArray[np.int64]
 _DAY = np.timedelta64(1, "D")
 _LONGEST_DAYS = {"SM": 17, "WOM": 36, "LWOM": 36, "bh": 4, "RE": 372, "REQ": 99, "B": 3, "D": 1, "W": 7}
 """No step of the unit is longer than so many days."""
-_SAFE_DAYS = 30_000_000
-"""Days that datetime64[us] can hold for certain."""
+_DAY_MICROSECONDS = 86_400_000_000
+_SAFE_MICROSECONDS = 2**62
+"""A span that datetime64[us] can hold for certain."""
 
 
 def walk(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
@@ -76,6 +77,11 @@ def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]
             except TimestampsOffCalendar:
                 continue
         raise
+
+
+def fewest_steps(start: np.datetime64, end: np.datetime64, frequency: Frequency) -> int:
+    """Return a number of steps that surely lie between two timestamps, without making them."""
+    return int((end - start).astype("m8[us]").astype(np.int64)) // _longest_step(frequency)
 
 
 def _walk_months(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
@@ -167,7 +173,7 @@ def _estimate(timestamps: Timestamps, frequency: Frequency) -> tuple[Steps, NDAr
 
 def _microseconds(frequency: Frequency) -> int:
     if frequency.nanoseconds is None:
-        return frequency.multiple * _LONGEST_DAYS[frequency.unit] * 86_400_000_000
+        return frequency.multiple * _LONGEST_DAYS[frequency.unit] * _DAY_MICROSECONDS
     step, rest = divmod(frequency.nanoseconds, 1000)
     if rest:
         raise TimestampInvalid(
@@ -181,14 +187,17 @@ def _microseconds(frequency: Frequency) -> int:
 def _check_reach(start: np.datetime64, frequency: Frequency, steps: Steps) -> None:
     """Refuse what would overflow datetime64, in integers that cannot."""
     reach = max(-int(steps.min()), int(steps.max())) if steps.size else 0
-    if frequency.unit in MONTHS_IN:
-        days = reach * frequency.multiple * MONTHS_IN[frequency.unit] * 31
-    elif frequency.nanoseconds is not None:
-        days = reach * frequency.nanoseconds // 86_400_000_000_000
-    else:
-        days = reach * frequency.multiple * _LONGEST_DAYS[frequency.unit]
-    if days > _SAFE_DAYS or not EARLIEST <= start <= LATEST:
+    if reach * _longest_step(frequency) > _SAFE_MICROSECONDS or not EARLIEST <= start <= LATEST:
         raise _out_of_range(start, frequency)
+
+
+def _longest_step(frequency: Frequency) -> int:
+    """Return microseconds that no step of the frequency exceeds, at least 1."""
+    if frequency.nanoseconds is not None:
+        return -(-frequency.nanoseconds // 1000)
+    months = MONTHS_IN.get(frequency.unit)
+    days = 31 * months if months else _LONGEST_DAYS[frequency.unit]
+    return frequency.multiple * days * _DAY_MICROSECONDS
 
 
 def _out_of_range(start: np.datetime64, frequency: Frequency) -> TimestampInvalid:

@@ -16,6 +16,7 @@ LEAST_FILLED = 0.1
 
 _MICROSECONDS_A_DAY = 86_400_000_000
 _SHORTEST_MONTH = 28
+_SATURDAY = 5
 
 
 def infer_frequency(timestamps: Timestamps) -> Frequency:
@@ -62,10 +63,10 @@ def _months_name(step: int, month: int, days: Timestamps, place: StampPlace) -> 
     starts = place == "business_start" or (place == "end" and days[0] == days[0].astype("M8[M]"))
     last = (month - 1) % 12 if starts else month % 12
     if step % 12 == 0:
-        return f"{step // 12 if step > 12 else ''}Y-{MONTH_NAMES[last]}"  # noqa: PLR2004 - months in a year
+        return f"{_multiple(step // 12)}Y-{MONTH_NAMES[last]}"
     if step % 3 == 0:
-        return f"{step // 3 if step > 3 else ''}Q-{MONTH_NAMES[last % 3 + 9]}"  # noqa: PLR2004 - months in a quarter
-    return f"{step if step > 1 else ''}M"
+        return f"{_multiple(step // 3)}Q-{MONTH_NAMES[last % 3 + 9]}"
+    return f"{_multiple(step)}M"
 
 
 def _half_monthly(timestamps: Timestamps, days: Timestamps) -> Frequency | None:
@@ -88,24 +89,28 @@ def _nth_weekday(days: Timestamps) -> Frequency | None:
     gaps = np.diff(days).astype(np.int64)
     if np.any(gaps % 7) or gaps.min() < _SHORTEST_MONTH or len(np.unique(gaps)) == 1:
         return None
-    name = WEEKDAY_NAMES[_weekday(days[:1])[0]]
+    step = int(np.gcd.reduce(np.diff(days.astype("M8[M]").astype(np.int64))))
+    multiple, weekday = _multiple(step), WEEKDAY_NAMES[_weekday(days)[0]]
     weeks = (_day_of_month(days) - 1) // 7
     if np.all(weeks == weeks[0]) and weeks[0] < 4:  # noqa: PLR2004 - a fifth week is not in every month
-        return Frequency(f"WOM-{weeks[0] + 1}{name}")
+        return Frequency(f"{multiple}WOM-{weeks[0] + 1}{weekday}")
     lasts = (days + np.timedelta64(7, "D")).astype("M8[M]") != days.astype("M8[M]")
-    return Frequency(f"LWOM-{name}") if np.all(lasts) else None
+    return Frequency(f"{multiple}LWOM-{weekday}") if np.all(lasts) else None
 
 
 def _daily(days: Timestamps) -> Frequency:
+    """Return days, weeks, or business days where no weekend is observed and that leaves fewer steps empty."""
     gaps = np.diff(days).astype(np.int64)
     weekdays = _weekday(days)
-    spans_weekend = weekdays[-1] < weekdays[0] or days[-1] - days[0] >= np.timedelta64(7, "D")
     step = int(np.gcd.reduce(gaps))
     if step % 7 == 0:
-        return _checked(f"{step // 7 if step > 7 else ''}W-{WEEKDAY_NAMES[weekdays[0]]}", gaps // step, "end")  # noqa: PLR2004
-    if weekdays.max() < 5 and spans_weekend and np.busday_count(days[:-1], days[1:]).min() == 1:  # noqa: PLR2004
-        return _checked("B", np.busday_count(days[:-1], days[1:]))
-    return _checked(f"{step if step > 1 else ''}D", gaps // step)
+        return _checked(f"{_multiple(step // 7)}W-{WEEKDAY_NAMES[weekdays[0]]}", gaps // step, "end")
+    if weekdays.max() < _SATURDAY:
+        business_gaps = np.busday_count(days[:-1], days[1:])
+        business_step = int(np.gcd.reduce(business_gaps))
+        if business_gaps.sum() // business_step < gaps.sum() // step:
+            return _checked(f"{_multiple(business_step)}B", business_gaps // business_step)
+    return _checked(f"{_multiple(step)}D", gaps // step)
 
 
 def _of_fixed_length(step: int, gaps: NDArray[np.int64]) -> Frequency:
@@ -123,13 +128,17 @@ def _is_filled(steps: NDArray[np.int64]) -> bool:
     return bool(len(steps) >= LEAST_FILLED * steps.sum() or np.mean(steps == 1) >= 0.5)  # noqa: PLR2004 - most
 
 
+def _multiple(count: int) -> str:
+    return str(count) if count > 1 else ""
+
+
 def _weekday(days: Timestamps) -> NDArray[np.int64]:
     """Return 0 for Monday to 6 for Sunday; day 0 of the epoch was a Thursday."""
     return np.asarray((days.astype(np.int64) + 3) % 7, dtype=np.int64)
 
 
 def _day_of_month(days: Timestamps) -> NDArray[np.int64]:
-    return (days - days.astype("M8[M]")).astype(np.int64) + 1
+    return np.asarray((days - days.astype("M8[M]")).astype(np.int64) + 1)
 
 
 def _refuse(detail: str) -> FrequencyNotInferred:

@@ -1,7 +1,6 @@
 """Series: what was observed, sound by construction; Forecast: what is expected."""
 
-import reprlib
-from collections.abc import Sequence
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,28 +20,22 @@ from models.dates import Dates, read_start, read_timestamps
 from models.errors import (
     Finding,
     FrequencyNotInferred,
-    SeriesAllMissing,
-    SeriesEmpty,
     SeriesError,
-    SeriesInfinite,
-    SeriesNotNumeric,
     SeriesTooLong,
     TimestampInvalid,
     TimestampsMismatched,
 )
-from models.grid import fit
-from models.timestamps import refine_style
-
-Values = NDArray[np.float64]
-"""Shape (length,), the series' units, oldest first; NaN is a gap."""
+from models.grid import fewest_steps, fit
+from models.timestamps import find_zone, refine_style
+from models.values import Values, check_values, describe, read_values
 
 DEFAULT_STYLE = "YYYY-MM-DD"
 
 MOST_REPAIRS = 1000
 """Repairs of one kind that are listed one by one; more are one entry without an index."""
 
-_NUMBERS = (float, int, np.floating, np.integer)
-_PLAIN = {float, int, type(None)}
+MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
+"""A grid has at most so many steps, and so many more for each value: a year of hours may be missing, not a century."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +85,7 @@ class Series:
     def __post_init__(self) -> None:
         """Refuse what is not sound, and keep the values from being changed."""
         values = np.array(self.values, dtype=np.float64)
-        _check_values(values)
+        check_values(values)
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
         if self.start is not None:
@@ -126,16 +119,17 @@ class Series:
             FrequencyUnknown: If nobody knows the alias.
             FrequencyNotInferred: If the timestamps do not tell, or there is a start without a frequency.
         """
-        numbers = _numbers(values)
-        _check_values(numbers)
-        _check_text(id, "/id")
+        numbers = read_values(values)
+        check_values(numbers)
+        _check_text(id, "/id", SeriesError)
+        if timezone is not None:
+            _check_text(timezone, "/timezone", TimestampInvalid)
+            find_zone(timezone)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
         if start is None and timestamps is None:
             return cls(numbers, id, None, step, None, DEFAULT_STYLE, _repairs("GAP_MASKED", np.isnan(numbers)))
-        if timezone is not None:
-            _check_text(timezone, "/timezone")
         if timestamps is not None:
-            return cls._at(numbers, id, step, _matching(read_timestamps(timestamps, timezone), numbers, start))
+            return cls._at(numbers, id, step, _read_matching(timestamps, timezone, numbers, start))
         if step is None:
             raise _frequency_missing()
         dates = read_start(start, timezone)
@@ -147,14 +141,11 @@ class Series:
     def _at(cls, numbers: Values, id: str, frequency: Frequency | None, dates: Dates) -> Self:  # noqa: A002
         """Return the series with its values laid on the regular grid of its dates."""
         step = frequency or _infer(dates)
-        step, steps = fit(on_calendar(dates.values, step, dates.timezone), step)
+        clock = on_calendar(dates.values, step, dates.timezone)
+        _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
+        step, steps = fit(clock, step)
         length = int(steps[-1]) + 1
-        if length > 10_000 + 10 * len(numbers):
-            raise SeriesTooLong(
-                f"{len(numbers)} values spread over {length} steps of {step.name}.",
-                pointer="/timestamps",
-                hint="Send a coarser frequency, or the newest part of the series.",
-            )
+        _check_length(length, numbers, step)
         values, inserted = np.full(length, np.nan), np.ones(length, dtype=np.bool_)
         values[steps], inserted[steps] = numbers, False
         repairs = _repairs("GAP_MASKED", np.isnan(values) & ~inserted) + _repairs("GAP_INSERTED", inserted)
@@ -251,79 +242,30 @@ class Forecast:
     warnings: tuple[Finding, ...] = ()
 
 
-def _numbers(values: object) -> Values:
-    """Return the values as a new float64 array, None as NaN."""
-    if isinstance(values, (list, tuple)):
-        return _numbers_of_list(values)
-    if isinstance(values, np.ndarray) or hasattr(values, "__array__"):
-        array = np.asarray(values)
-        if array.ndim == 1 and array.dtype.kind in "fiu":
-            return array.astype(np.float64)
-        if array.ndim == 1 and array.dtype.kind == "O":
-            return _numbers_of_list(array.tolist())
-        raise _not_numeric(f"an array of {array.ndim} dimensions and type {array.dtype}", "/values")
-    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
-        return _numbers_of_list(list(values))
-    raise _not_numeric(f"of type {type(values).__name__}", "/values")
-
-
-def _numbers_of_list(values: Sequence[object]) -> Values:
-    if not set(map(type, values)) <= _PLAIN:
-        for index, value in enumerate(values):
-            if isinstance(value, (bool, np.bool_)) or not (value is None or isinstance(value, _NUMBERS)):
-                raise _not_numeric(f"{reprlib.repr(value)} of type {type(value).__name__}", f"/values/{index}")
-    try:
-        return np.array(values, dtype=np.float64)
-    except OverflowError:
-        return np.array([_float(value) for value in values], dtype=np.float64)
-
-
-def _float(value: object) -> float:
-    """Return a number as float64, infinite where it is a whole number too large for it."""
-    if value is None:
-        return np.nan
-    try:
-        return float(value)  # type: ignore[arg-type]  # checked in _numbers_of_list
-    except OverflowError:
-        return np.inf
-
-
-def _not_numeric(what: str, pointer: str) -> SeriesNotNumeric:
-    return SeriesNotNumeric(
-        f"Expected numbers; received {what}.", pointer=pointer, hint="Send numbers, null for a gap."
-    )
-
-
-def _check_values(values: Values) -> None:
-    if values.ndim != 1:
-        raise _not_numeric(f"an array of {values.ndim} dimensions", "/values")
-    if not values.size:
-        raise SeriesEmpty("The series has no values.", pointer="/values", hint="Send at least one number.")
-    if not np.isfinite(values).any() and np.isnan(values).all():
-        raise SeriesAllMissing("Every value is missing.", pointer="/values", hint="Send at least one number.")
-    if np.isinf(values).any():
-        index = int(np.argmax(np.isinf(values)))
-        raise SeriesInfinite(
-            "A value is infinite, or too large for a float64.",
-            pointer=f"/values/{index}",
-            hint="Send null where nothing was observed.",
+def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:
+    """Refuse a grid so empty that two timestamps could fill the memory."""
+    if length > MOST_STEPS + MOST_STEPS_A_VALUE * len(numbers):
+        raise SeriesTooLong(
+            f"{len(numbers)} values spread over {length} steps of {frequency.name} or more.",
+            pointer="/timestamps",
+            hint="Send a coarser frequency, or the newest part of the series.",
         )
 
 
-def _check_text(value: object, pointer: str) -> None:
+def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
     if not isinstance(value, str):
-        error = TimestampInvalid if pointer == "/timezone" else SeriesError
-        raise error(f"Expected text; received {reprlib.repr(value)}.", pointer=pointer, hint="Send a string.")
+        raise error(f"Expected text; received {describe(value)}.", pointer=pointer, hint="Send a string.")
 
 
-def _matching(dates: Dates, numbers: Values, start: object) -> Dates:
+def _read_matching(timestamps: object, timezone: str | None, numbers: Values, start: object) -> Dates:
     """Return the dates if there is one for each value and the start, where there is one, is the first."""
-    if len(dates.values) != len(numbers):
+    if isinstance(timestamps, Sized) and len(timestamps) != len(numbers):
         raise TimestampsMismatched(
-            f"{len(numbers)} values have {len(dates.values)} timestamps.",
+            f"{len(numbers)} values have {len(timestamps)} timestamps.",
             pointer="/timestamps",
             hint="Send one timestamp for each value.",
         )
+    dates = read_timestamps(timestamps, timezone)
     if start is not None and read_start(start, dates.timezone).values[0] != dates.values[0]:
         raise TimestampsMismatched(
             "The start is not the first timestamp.", pointer="/start", hint="Leave out the start."

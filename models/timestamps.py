@@ -1,7 +1,6 @@
 """Timestamps: text in, datetime64 out, and back in the style of the request."""
 
 import re
-import reprlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TimestampInvalid
+from models.values import describe
 
 Timestamps = NDArray[np.datetime64]
 """Shape (length,), datetime64[us]: wall clocks, or UTC instants where an IANA timezone goes with them."""
@@ -71,7 +71,7 @@ def parse_timestamp(text: str, *, pointer: str = "") -> Stamp:
     """
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise TimestampInvalid(f"{reprlib.repr(text)} is no timestamp.", pointer=pointer, hint=_HINT)
+        raise TimestampInvalid(f"{describe(text)} is no timestamp.", pointer=pointer, hint=_HINT)
     try:
         value = np.datetime64(_numpy_text(match), "us")
         offset = _offset_seconds(match["offset"])
@@ -115,7 +115,7 @@ def refine_style(style: str, coarsest: str) -> str:
     rank, separator, tail = _split_style(style)
     if rank >= STYLES.index(coarsest):
         return style
-    refined = STYLES[STYLES.index(coarsest)]
+    refined = "YYYY-MM" if coarsest == "YYYY-Qq" else coarsest
     return (refined.replace("T", " ") if separator == " " else refined) + tail
 
 
