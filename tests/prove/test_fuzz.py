@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -67,20 +68,19 @@ def check_answer(status: int, content_type: str, body: bytes) -> str:
 )
 def test_no_request_breaks_the_service(service: Child, count: int) -> None:
     """Every odd request gets a forecast or a typed error, and a good one is answered after all of them."""
-    host = service.address.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=30)
     statuses: Counter[int] = Counter()
     codes: Counter[str] = Counter()
     slowest, began = 0.0, time.monotonic()
 
-    for body in bodies(seed=2, count=count):
-        asked = time.monotonic()
-        connection.request("POST", "/forecast", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        content = response.read()
-        slowest = max(slowest, time.monotonic() - asked)
-        statuses[response.status] += 1
-        codes[check_answer(response.status, response.getheader("content-type", ""), content)] += 1
+    with closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)) as connection:
+        for body in bodies(seed=2, count=count):
+            asked = time.monotonic()
+            connection.request("POST", "/forecast", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            content = response.read()
+            slowest = max(slowest, time.monotonic() - asked)
+            statuses[response.status] += 1
+            codes[check_answer(response.status, response.getheader("content-type", ""), content)] += 1
 
     service.check()
     assert statuses[200] > 0

@@ -4,6 +4,7 @@ import http.client
 import json
 import statistics
 import time
+from contextlib import closing
 
 import pytest
 
@@ -50,16 +51,15 @@ def post_many(connection: http.client.HTTPConnection, count: int) -> list[float]
 def test_memory_does_not_grow_with_requests(service: Child, warm_up: int, count: int) -> None:
     """After a warm-up, many more requests leave memory and open files where they were."""
     pid = service.process.pid
-    connection = http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)
-    post_many(connection, warm_up)
-    memory, files = resident_mebibytes(pid), open_files(pid)
+    with closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)) as connection:
+        post_many(connection, warm_up)
+        memory, files = resident_mebibytes(pid), open_files(pid)
+        began = time.monotonic()
+        took = post_many(connection, count)
+        grown, more_files = resident_mebibytes(pid) - memory, open_files(pid) - files
 
-    began = time.monotonic()
-    took = post_many(connection, count)
-
-    grown = resident_mebibytes(pid) - memory
     assert grown < GROWTH_ALLOWED_MEBIBYTES
-    assert open_files(pid) <= files + 2
+    assert more_files <= 2
     if count >= 200_000:
         record(
             "Soak",
