@@ -368,7 +368,7 @@ def _key(name: str) -> str:
 def _our_error(error: Any, uri: str) -> RegistryError:  # noqa: ANN401 - MlflowException, imported late
     text = (str(error.message).splitlines() or [""])[0]
     if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-        return ModelUnknown(text, hint="almanac models lists what there is.")
+        return ModelUnknown(f"{text.rstrip('.')}.", hint="almanac models lists what there is.")
     if (
         "API request to" in text
         or "Max retries" in text

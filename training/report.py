@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from models.series import Forecast, Series
@@ -40,13 +42,12 @@ def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: s
     for row, (axes, history) in enumerate(zip(panels, histories, strict=True)):
         before = min(len(history), max(SEASONS_SHOWN * split.season_length, split.horizon))
         x = _positions(history, before, split.horizon)
-        past, ahead = x[:before], x[before:]
-        axes.plot(past, history.values[-before:], color=TRUTH, linewidth=1.2)
-        axes.plot(ahead, split.targets[row], color=TRUTH, linewidth=1.2, label="observed")
-        _draw_band(axes, ahead, predictions.median[row], predictions.lower[row], predictions.upper[row])
+        observed = np.concatenate([history.values[-before:], split.targets[row]])
+        axes.plot(x, observed, color=TRUTH, linewidth=1.2, label="observed")
+        axes.axvline(x[before - 1], color=MUTED, linewidth=0.8, linestyle=":", label="cutoff")
+        _draw_band(axes, x[before:], predictions.median[row], predictions.lower[row], predictions.upper[row])
         _finish(axes, history.id, history.start is not None, unit)
-    panels[0].legend(loc="upper left", frameon=False, fontsize=8)
-    figure.suptitle(title)
+    _entitle(figure, panels[0], title)
     return figure
 
 
@@ -64,8 +65,7 @@ def draw_forecasts(
         widest = max(forecast.intervals, key=lambda interval: interval.level)
         _draw_band(axes, x[before:], forecast.median, widest.lower, widest.upper, widest.level)
         _finish(axes, one.id, one.start is not None, "")
-    panels[0].legend(loc="upper left", frameon=False, fontsize=8)
-    figure.suptitle(title)
+    _entitle(figure, panels[0], title)
     return figure
 
 
@@ -108,6 +108,7 @@ def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
     axes.axhline(VANISHED, color="#b03030", linewidth=1, linestyle="--")
     axes.annotate("below this line a layer has stopped learning", (0.01, VANISHED), (0, 3), fontsize=8,
                   xycoords=axes.get_yaxis_transform(), textcoords="offset points", color="#b03030")  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(yscale="log", xlabel="epoch", ylabel="L2 norm of the gradient before clipping")
     axes.set_title(f"{name}: gradient norm by layer")
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -124,10 +125,17 @@ def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
     if validation:
         best = int(np.nanargmin(validation))
         axes.plot(epochs[best], validation[best], "o", color=FORECAST)
-    axes.set(xlabel="epoch", ylabel="loss, MASE")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch", ylabel="loss, MASE (both scaled, no unit)")
     axes.set_title(f"{name}: what was learnt")
     axes.legend(frameon=False)
     return figure
+
+
+def _entitle(figure: Figure, axes: Axes, title: str) -> None:
+    figure.suptitle(title)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
 
 
 def _draw_band(  # noqa: PLR0913, PLR0917 - a band is its four arrays
@@ -170,9 +178,7 @@ def _finish(axes: Axes, title: str, dated: bool, unit: str) -> None:  # noqa: FB
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     if dated:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 

@@ -39,7 +39,7 @@ class Terminal:
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
-        self.console.print(Text(text, style=style))
+        self.console.print(Text(text, style=style), soft_wrap=True)
 
     def say_findings(self, findings: Sequence[Finding]) -> None:
         """Print what was noticed about the data."""
@@ -59,14 +59,17 @@ class Terminal:
 def describe_epoch(name: str, record: EpochRecord) -> str:
     """Return one epoch as one line."""
     return (
-        f"{name:<11} epoch {record.epoch:>3}  step {record.step:>5}  loss {record.loss:.4f}  "
+        f"{name:<14} epoch {record.epoch:>3}  step {record.step:>5}  loss {record.loss:.4f}  "
         f"validation MASE {record.validation_mase:.4f}  {record.seconds:6.1f} s"
     )
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """Return candidates and baselines side by side, the best figure of each column marked, the winner named."""
-    table = Table(title="Backtest on the held-out end of each series", title_justify="left")
+    table = Table(
+        title="Backtest on the held-out end of each series; the winner is chosen on validation origins before it",
+        title_justify="left",
+    )
     headings = ("model", "MASE", "sMAPE", "coverage 80 %", "skill", "validation MASE", "train s", "forecast ms", "")
     for heading in headings:
         table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
@@ -76,9 +79,9 @@ def comparison_table(comparison: Comparison) -> Table:
     winner = comparison.winner.architecture if comparison.results else ""
     for name, metrics in rows.items():
         cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
-        table.add_row(name, *cells, "◀ winner on validation" if name == winner else "")
+        table.add_row(name, *cells, "◀ winner" if name == winner else "")
     for failure in comparison.failures:
-        table.add_row(failure.architecture, *[""] * len(_COLUMNS), f"failed at step {failure.step}: {failure.code}")
+        table.add_row(failure.architecture, *[""] * len(_COLUMNS), "failed")
     return table
 
 
@@ -92,6 +95,7 @@ def describe_outcome(outcome: "Outcome") -> list[str]:
         f"{outcome.name} version {outcome.version}: {winner.architecture}, which {beats} on the held-out block.",
         f"It {verdict}. {decision.reason}",
         *decision.notes,
+        *(f"{one.architecture} failed at step {one.step}: {one.cause}" for one in comparison.failures),
         f"Run {outcome.run_id}; almanac ui shows it.",
     ]
 
@@ -133,11 +137,11 @@ def forecast_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]
 def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return the registered versions."""
     table = Table(title="Registered models", title_justify="left")
-    keys = ("backtest.mase", "backtest.coverage_80", "backtest.skill_seasonal_naive", "validation.mase")
+    keys = {"MASE": "backtest.mase", "coverage 80 %": "backtest.coverage_80", "skill": "backtest.skill_seasonal_naive"}
     for heading in ("name", "version", "aliases", "architecture", *keys, "created"):
         table.add_column(heading, justify="right" if heading in keys else "left")
     for row in rows:
-        cells = [f"{row['metrics'][key]:.3f}" if key in row["metrics"] else "" for key in keys]
+        cells = [f"{row['metrics'][key]:.3f}" if key in row["metrics"] else "" for key in keys.values()]
         aliases = ", ".join(row["aliases"])
         table.add_row(row["name"], row["version"], aliases, row["architecture"], *cells, row["created"])
     return table
