@@ -1,6 +1,7 @@
 """Config: what a training is asked to do, typed, frozen, read once."""
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -141,7 +142,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigInvalid(f"{path}: is no TOML: {error}.", hint="See training/configs for an example.") from error
     if isinstance(settings.get("data"), str):
-        settings["data"] = str(path.parent / settings["data"])
+        settings["data"] = os.path.normpath(path.parent / settings["data"])
     return settings
 
 

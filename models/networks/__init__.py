@@ -1,0 +1,1 @@
+"""Networks: the Keras side of a model; importing this package costs seconds, so only training does."""

@@ -1,0 +1,221 @@
+"""Decoder: what every architecture shares around its encoder: channels in, seasonal means, quantiles out."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+REACHES = (1, 2, 3, 5, 10, 20, 30)
+"""Seasons that a seasonal mean may be taken over."""
+
+EMBEDDING = 8
+"""Width of the season position's embedding."""
+
+FIRST_GAP = -1.8
+"""Where the gaps between quantiles start before softplus: 0.15, a forecast about as wide as seasonal naive's errors."""
+
+
+def season_reaches(context_length: int, season_length: int) -> tuple[int, ...]:
+    """Return the seasonal means that a context holds whole, at least the first."""
+    held = context_length // season_length
+    return tuple(reach for reach in REACHES if reach <= held) or (1,)
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class SeasonPosition(keras.layers.Layer):
+    """Season position of steps around the cutoff.
+
+    Input: phase (batch,) int32, the position of the first forecast step, -1 where unknown.
+    Output: (batch, *offsets.shape) int32 in [0, season_length], season_length standing for unknown.
+
+    Args:
+        season_length: Steps in one season.
+        offsets: Steps from the first forecast step, as a nested list.
+    """
+
+    def __init__(self, season_length: int, offsets: Any, **options: Any) -> None:
+        """Keep the options; there are no weights."""
+        super().__init__(**options)
+        self.season_length = season_length
+        self.offsets = offsets
+
+    def call(self, phase: Any) -> Any:
+        """Return the positions."""
+        steps = np.asarray(self.offsets, dtype=np.int32) % self.season_length
+        phase = ops.reshape(phase, (-1, *(1,) * steps.ndim))
+        position = (phase + steps[None]) % self.season_length
+        return ops.where(phase < 0, ops.full_like(position, self.season_length), position)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options."""
+        return {**super().get_config(), "season_length": self.season_length, "offsets": self.offsets}
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class SeasonalDifference(keras.layers.Layer):
+    """Each value less the one a season before it, 0 where either is unknown or out of reach.
+
+    Input: values, mask (batch, context_length). Output: (batch, context_length).
+    """
+
+    def __init__(self, season_length: int, **options: Any) -> None:
+        """Keep the options; there are no weights."""
+        super().__init__(**options)
+        self.season_length = season_length
+
+    def call(self, values: Any, mask: Any) -> Any:
+        """Return the differences."""
+        lag = self.season_length
+        both = mask[:, lag:] * mask[:, :-lag]
+        return ops.pad((values[:, lag:] - values[:, :-lag]) * both, ((0, 0), (lag, 0)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options."""
+        return {**super().get_config(), "season_length": self.season_length}
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class Anchors(keras.layers.Layer):
+    """Simple forecasts that the network mixes: the last value, the level, and same-season means.
+
+    Input: values, mask (batch, context_length): z and where it is observed.
+    Output: (batch, steps, horizon, anchors): for each supervised step and each step ahead, the last observed value,
+    0 (the level), and for every season the means of its last 1, 2, 3, 5, 10, 20, 30 same-season values as far as the
+    context reaches. Season means go by lag, so they need no dates; where every value of one is unknown it is 0.
+
+    Args:
+        seasons: Season lengths whose means are taken.
+        steps: Supervised steps, the newest last; 1 when forecasting.
+        horizon: Steps ahead.
+    """
+
+    def __init__(self, seasons: Any, steps: int, horizon: int, **options: Any) -> None:
+        """Keep the options; there are no weights."""
+        super().__init__(**options)
+        self.seasons = tuple(seasons)
+        self.steps = steps
+        self.horizon = horizon
+
+    def call(self, values: Any, mask: Any) -> Any:
+        """Return the anchors."""
+        length = values.shape[1]
+        last = self._last(values, mask, length)
+        columns = [last, ops.zeros_like(last)]
+        for season in self.seasons:
+            columns.append(self._means(values, mask, season, length))
+        return ops.concatenate(columns, axis=-1)
+
+    def _means(self, values: Any, mask: Any, season: int, length: int) -> Any:
+        """Return one season's means, shape (batch, steps, horizon, reaches)."""
+        reaches = season_reaches(length, season)
+        back = np.arange(1, reaches[-1] + 1)
+        ends = length - self.steps + 1 + np.arange(self.steps)
+        ahead = np.arange(self.horizon) % season
+        index = ends[:, None, None] - season * back[None, None, :] + ahead[None, :, None]
+        inside = (index >= 0).astype(np.float32)
+        index = np.maximum(index, 0)
+        taken = ops.take(values, index, axis=1)
+        known = ops.take(mask, index, axis=1) * inside[None]
+        totals, counts = [], []
+        for reach in reaches:
+            totals.append(ops.sum((taken * known)[..., :reach], axis=-1, keepdims=True))
+            counts.append(ops.sum(known[..., :reach], axis=-1, keepdims=True))
+        return ops.concatenate(totals, axis=-1) / ops.maximum(ops.concatenate(counts, axis=-1), 1.0)
+
+    def _last(self, values: Any, mask: Any, length: int) -> Any:
+        """Return the last observed value at each supervised step, shape (batch, steps, horizon, 1)."""
+        place = mask * np.arange(1, length + 1, dtype=np.float32)[None]
+        columns = []
+        for end in range(length - self.steps + 1, length + 1):
+            newest = ops.max(place[:, :end], axis=1, keepdims=True)
+            chosen = ops.cast(ops.equal(place[:, :end], newest), values.dtype) * mask[:, :end]
+            columns.append(ops.sum(values[:, :end] * chosen, axis=1, keepdims=True))
+        last = ops.expand_dims(ops.expand_dims(ops.concatenate(columns, axis=1), -1), -1)
+        return ops.repeat(last, self.horizon, axis=2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options."""
+        own = {"seasons": self.seasons, "steps": self.steps, "horizon": self.horizon}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class QuantileHead(keras.layers.Layer):
+    """A mix of the anchors plus a correction that starts at zero, and gaps that cannot be negative.
+
+    Input: features (batch, steps, horizon, width), anchors (batch, steps, horizon, anchors).
+    Output: z of each quantile, (batch, steps, horizon, levels), never crossing: from the median outwards every gap is
+    a softplus.
+
+    Args:
+        levels: How many quantiles, the median in the middle.
+    """
+
+    def __init__(self, levels: int, **options: Any) -> None:
+        """Keep the options."""
+        super().__init__(**options)
+        self.levels = levels
+
+    def build(self, features_shape: Any, anchors_shape: Any) -> None:
+        """Make the two projections, zero at the start: training begins from a sound seasonal forecast."""
+        count = anchors_shape[-1]
+        # Seasonal means start level with each other; the last value and the level wait at e^-4 of their weight.
+        first = keras.initializers.Constant(np.array([-4.0, -4.0, *[0.0] * (count - 2)]))
+        self.mix = keras.layers.Dense(count, kernel_initializer="zeros", bias_initializer=first, name="mix")
+        self.correction = keras.layers.Dense(self.levels, kernel_initializer="zeros", name="correction")
+        self.mix.build(features_shape)
+        self.correction.build(features_shape)
+
+    def call(self, features: Any, anchors: Any) -> Any:
+        """Return the quantiles in z."""
+        weights = ops.softmax(self.mix(features), axis=-1)
+        correction = self.correction(features)
+        half = self.levels // 2
+        median = ops.sum(weights * anchors, axis=-1, keepdims=True) + correction[..., half : half + 1]
+        gaps = ops.softplus(correction + FIRST_GAP)
+        outwards = np.triu(np.ones((half, half), dtype=np.float32))
+        above = ops.matmul(gaps[..., half + 1 :], outwards)
+        below = ops.matmul(gaps[..., :half], outwards.T)
+        return ops.concatenate([median - below, median, median + above], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options."""
+        return {**super().get_config(), "levels": self.levels}
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class RepeatAhead(keras.layers.Layer):
+    """One state for every step ahead: (batch, steps, width) to (batch, steps, horizon, width)."""
+
+    def __init__(self, horizon: int, **options: Any) -> None:
+        """Keep the options; there are no weights."""
+        super().__init__(**options)
+        self.horizon = horizon
+
+    def call(self, state: Any) -> Any:
+        """Return the repeated state."""
+        return ops.repeat(ops.expand_dims(state, 2), self.horizon, axis=2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options."""
+        return {**super().get_config(), "horizon": self.horizon}
+
+
+def decode(state: Any, anchors: Any, season: Any, *, units: int, levels: int) -> Any:
+    """Return the quantiles in z, (batch, steps, horizon, levels).
+
+    Args:
+        state: The encoder's, (batch, steps, width).
+        anchors: Simple forecasts, (batch, steps, horizon, anchors).
+        season: Embedded season position of each target step, (batch, steps, horizon, embedding).
+        units: Width of the hidden layer.
+        levels: How many quantiles.
+    """
+    steps, horizon = anchors.shape[1], anchors.shape[2]
+    own = keras.layers.Dense(horizon * EMBEDDING, name="step_projection")(state)
+    own = keras.layers.Reshape((steps, horizon, EMBEDDING))(own)
+    shared = RepeatAhead(horizon)(keras.layers.Dense(units // 2, name="state_projection")(state))
+    features = keras.layers.Concatenate()([shared, own, season, anchors])
+    hidden = keras.layers.Dense(units, activation="silu", name="decoder")(features)
+    return QuantileHead(levels, name="quantile_head")(hidden, anchors)

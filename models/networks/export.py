@@ -1,0 +1,128 @@
+"""Export: Keras to ONNX, and the proof that both answer alike before anything is registered."""
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+
+from models.artifact import open_network
+from models.errors import ParityFailed
+
+TOLERANCE = 1e-5
+"""Largest difference between Keras and ONNX, in units of each window's scale."""
+
+BATCHES = (1, 7, 64)
+
+
+def export(network: keras.Model, path: Path) -> None:
+    """Write a serving network as ONNX with inputs `context`, `phase` and output `quantiles`, batch axis free.
+
+    Args:
+        network: From `build.serving_network`.
+        path: Where network.onnx goes.
+
+    Raises:
+        ParityFailed: If the graph has other inputs than these two.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx warns of numpy names it still uses
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        network(_windows(np.random.default_rng(0), 1, network.inputs[0].shape[1]))  # a model never called has no trace
+        draft = Path(folder) / "draft.onnx"
+        network.export(str(draft), format="onnx", verbose=False)
+        model = onnx.load(str(draft))
+    _name_output(model)
+    _keep_logarithms_double(model)
+    inputs = [one.name for one in model.graph.input]
+    if sorted(inputs) != ["context", "phase"]:
+        raise ParityFailed(
+            f"The exported graph asks for {inputs}; it must ask for context and phase.",
+            hint="Make constants inside a layer's call, not in the functional graph.",
+        )
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def check_parity(network: keras.Model, path: Path, seed: int = 0) -> float:
+    """Return the largest difference between Keras and ONNX over batches of 1, 7 and 64, in units of the window's scale.
+
+    Args:
+        network: What was exported.
+        path: Where to.
+        seed: Of the made windows: seasons, walks, gaps, short histories, unknown dates.
+
+    Raises:
+        ParityFailed: If the difference is above 1e-5.
+    """
+    session = open_network(path)
+    generator = np.random.default_rng(seed)
+    measure = network.get_layer("normalize")
+    differences = []
+    for batch in BATCHES:
+        context, phase = _windows(generator, batch, network.inputs[0].shape[1])
+        if context.shape[1] == 1:  # scaled by the training set, and at home only near it
+            known = {key: np.asarray(value) for key, value in measure(context).items()}
+            context = known["level"] + known["scale"] * generator.normal(0.0, 1.0, context.shape)
+        expected = np.asarray(network([context, phase], training=False))
+        found = session.run(None, {"context": context, "phase": phase})[0]
+        window = {key: np.asarray(value)[..., None] for key, value in measure(context).items()}
+        differences.append(np.max(_scaled_difference(found, expected, window)))
+    worst = float(np.max(differences))  # NaN, too, comes out of this maximum
+    if not worst <= TOLERANCE:
+        raise ParityFailed(
+            f"ONNX differs from Keras by {worst:.2g} scaled units; {TOLERANCE:g} is allowed.",
+            hint="Do not register this network; look for an operation that the exporter rounds.",
+        )
+    return worst
+
+
+def _name_output(model: onnx.ModelProto) -> None:
+    """Call the graph's one output `quantiles`."""
+    old = model.graph.output[0].name
+    model.graph.output[0].name = "quantiles"
+    for node in model.graph.node:
+        for place, name in enumerate(node.output):
+            if name == old:
+                node.output[place] = "quantiles"
+        for place, name in enumerate(node.input):
+            if name == old:
+                node.input[place] = "quantiles"
+
+
+def _keep_logarithms_double(model: onnx.ModelProto) -> None:
+    """Undo tf2onnx's cast to float32 around a float64 logarithm, which onnxruntime computes as it is."""
+    made_by = {node.output[0]: node for node in model.graph.node}
+    for node in model.graph.node:
+        source = made_by.get(node.input[0]) if node.op_type == "Cast" else None
+        if source is None or source.op_type != "Log" or node.attribute[0].i != onnx.TensorProto.DOUBLE:
+            continue
+        narrowed = made_by.get(source.input[0])
+        if narrowed is not None and narrowed.op_type == "Cast":
+            source.input[0] = narrowed.input[0]
+
+
+def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str, np.ndarray]) -> np.ndarray:
+    """Return |found - expected| in each window's scaled units, those of its logarithm where it was logged."""
+    logged = window["logged"]
+    safe = [np.where(logged, one, 1.0) for one in (found, expected)]
+    linear = np.abs(found - expected)
+    return np.where(logged, np.abs(np.log(safe[0]) - np.log(safe[1])), linear) / window["scale"]
+
+
+def _windows(generator: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return made windows and phases."""
+    steps = np.arange(length)
+    scale = 10.0 ** generator.uniform(-3, 6, batch)
+    walk = generator.normal(0.0, 0.3, (batch, length)).cumsum(axis=1)
+    season = np.sin(2 * np.pi * (steps[None] + generator.integers(0, 12, (batch, 1))) / 12)
+    values = 20.0 + walk + 3.0 * season + generator.normal(0.0, 1.0, (batch, length))
+    values[generator.random((batch, length)) < 0.05] = np.nan  # noqa: PLR2004
+    short = generator.random(batch) < 0.2  # noqa: PLR2004
+    values[short, : length - min(5, length)] = np.nan
+    values[:, -1] = 20.0
+    phase = generator.integers(-1, 2, batch).astype(np.int32)
+    return values * scale[:, None], phase

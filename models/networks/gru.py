@@ -1,0 +1,21 @@
+"""GRU: the LSTM's memory with two gates and no separate cell.
+
+    z_t = σ(W_z x_t + U_z h_{t-1} + b_z)                  update gate: how much of the old state stays
+    r_t = σ(W_r x_t + U_r h_{t-1} + b_r)                  reset gate: how much of it the candidate sees
+    h̃_t = tanh(W_h x_t + r_t ⊙ (U_h h_{t-1} + c_h) + b_h)
+    h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ h̃_t
+
+Source: Cho et al. (2014), Learning phrase representations using RNN encoder-decoder; the reset after the product, as
+Keras and cuDNN have it.
+"""
+
+from typing import Any
+
+import keras
+
+from models.networks.recurrent import stack
+
+
+def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_others: Any) -> Any:
+    """Return the state after the last step (batch, units), or after every step (batch, time, units)."""
+    return stack(keras.layers.GRU, channels, units=units, layers=layers, every_step=every_step)

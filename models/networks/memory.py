@@ -1,0 +1,46 @@
+"""Memory: how far back a network remembers, read off the gradient of its forecast.
+
+For each lag k, the mean over windows of |∂ forecast / ∂ x_{t-k}| with the forecast's median summed over the horizon and
+both sides in scaled units. It is backpropagation through time made visible: where the curve falls to nothing, what
+happened there cannot have been learned.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+REMEMBERED = 0.01
+"""Share of the largest gradient below which a lag counts as forgotten."""
+
+
+def lag_gradients(network: keras.Model, context: NDArray[np.float64], phase: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the mean absolute gradient of the median forecast with respect to each lag.
+
+    Args:
+        network: From `build.build`, raw values in.
+        context: Windows, shape (batch, context_length), in the series' units; NaN where unknown.
+        phase: Season positions, shape (batch,).
+
+    Returns:
+        Shape (context_length,), lag 1 (the newest value) first; in forecast units per unit of the value.
+    """
+    values = tf.constant(context)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        quantiles = network([values, tf.constant(phase)], training=False)["quantiles"]
+        median = quantiles[:, -1, :, quantiles.shape[-1] // 2]
+        total = tf.reduce_sum(tf.reduce_mean(median, axis=1))
+    gradient = np.abs(np.nan_to_num(tape.gradient(total, values).numpy()))
+    known = np.isfinite(context)
+    counts = np.maximum(known.sum(axis=0), 1)
+    return ((gradient * known).sum(axis=0) / counts)[::-1].astype(np.float64)
+
+
+def remembered_lags(gradients: Sequence[float]) -> int:
+    """Return the largest lag whose gradient is at least a hundredth of the largest; 0 if there is no gradient."""
+    values = np.asarray(gradients)
+    above = np.flatnonzero(values >= REMEMBERED * values.max()) if len(values) and values.max() > 0 else []
+    return int(above[-1]) + 1 if len(above) else 0

@@ -1,0 +1,166 @@
+"""Dataset: windows drawn at random over series and cutoffs, and the validation origins that choices are made on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.accuracy import seasonal_scale
+from models.errors import DataInvalid
+from models.series import Series
+from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+WANTED_ORIGINS = 200
+"""Validation windows wanted in all: enough for one conformal offset per step, and for a choice that is not luck."""
+
+MOST_ORIGINS = 24
+"""Origins for one series at the most."""
+
+HELD_OUT_SHARE = 0.3
+"""Share of the median series that validation may hold out at the most, where it needs more than one origin."""
+
+SHORTENED, GAPPED, UNDATED = 0.15, 0.1, 0.1
+"""Shares of training windows that lose their older part, single values, their dates: so that such series are at home."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows and what came after them.
+
+    Attributes:
+        contexts: What the network sees.
+        targets: (batch, steps, horizon) float64, NaN where unknown.
+    """
+
+    contexts: Contexts
+    targets: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Series side by side, with the part that training may touch and the origins that it may not.
+
+    Attributes:
+        panel: Every series whole.
+        seen: The panel as training may see it, NaN from each end on.
+        ends: Points of each series that training may see, shape (series,).
+        rows: Series of each validation origin, shape (origins,).
+        cutoffs: Cutoff of each validation origin.
+        scales: In-sample seasonal scale before each validation origin, the denominator of its MASE.
+        context_length: Steps in a context.
+        season_length: Steps in one season.
+        horizon: Steps ahead.
+        steps: Supervised steps of each training window.
+    """
+
+    panel: Panel
+    seen: Panel
+    ends: Indices
+    rows: Indices
+    cutoffs: Indices
+    scales: Floats
+    context_length: int
+    season_length: int
+    horizon: int
+    steps: int
+
+    def draw(self, generator: np.random.Generator, size: int) -> Batch:
+        """Return random training windows: a series, then a cutoff in it, both uniform; then some made harder."""
+        earliest = np.minimum(self.ends - 1, max(1, min(2 * self.season_length, self.context_length)))
+        rows = self.usable[generator.integers(len(self.usable), size=size)]
+        span = self.ends[rows] - earliest[rows]
+        cutoffs = earliest[rows] + (generator.random(size) * span).astype(np.int64)
+        contexts = cut_contexts(self.seen, rows, cutoffs, self.context_length, self.season_length)
+        starts = [cutoffs - back for back in range(self.steps - 1, -1, -1)]
+        targets = np.stack([cut_targets(self.seen, rows, start, self.horizon) for start in starts], axis=1)
+        return Batch(_harden(contexts, generator), targets)
+
+    @property
+    def usable(self) -> Indices:
+        """Series with at least one value to learn from after a first one."""
+        return np.flatnonzero(self.ends > 1)
+
+    def origins(self, most: int | None = None) -> tuple[Batch, Floats]:
+        """Return the validation windows and their scales, evenly thinned to at most `most`."""
+        count = len(self.rows)
+        keep = np.arange(count) if most is None or count <= most else np.linspace(0, count - 1, most).astype(np.int64)
+        rows, cutoffs = self.rows[keep], self.cutoffs[keep]
+        contexts = cut_contexts(self.panel, rows, cutoffs, self.context_length, self.season_length)
+        targets = cut_targets(self.panel, rows, cutoffs, self.horizon)[:, None]
+        return Batch(contexts, targets), self.scales[keep]
+
+    def whole(self) -> "Dataset":
+        """Return the dataset with nothing held out, for the last steps of a training."""
+        return replace(self, seen=self.panel, ends=self.panel.lengths)
+
+
+def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
+    series: Sequence[Series],
+    *,
+    context_length: int,
+    season_length: int,
+    horizon: int,
+    steps: int = 1,
+    origins: int | None = None,
+) -> Dataset:
+    """Return the dataset of series, with validation origins before the last observed values.
+
+    Args:
+        series: Histories up to the cutoff; nothing after it is here.
+        context_length: Steps in a context.
+        season_length: Steps in one season.
+        horizon: Steps ahead.
+        steps: Supervised steps of a training window.
+        origins: Validation origins of each series, a step apart; None for as many as make about 200 in all.
+
+    Raises:
+        DataInvalid: If no series has the length to be both learned from and validated on.
+    """
+    panel = lay_panel(series, context_length + steps, horizon, season_length)
+    count = origins or wanted_origins(panel.lengths, horizon)
+    fewest = max(season_length + 1, min(horizon, 2 * season_length), 2)
+    fitting = np.clip(panel.lengths - fewest - horizon + 1, 0, count)
+    ends = np.where(fitting > 0, panel.lengths - horizon - fitting + 1, panel.lengths)
+    rows = np.repeat(np.arange(len(series)), fitting)
+    cutoffs = np.concatenate([ends[row] + np.arange(fitting[row]) for row in range(len(series))])
+    scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
+    valid = np.isfinite(scales[rows]) & (scales[rows] > 0)
+    if not valid.any():
+        raise DataInvalid(
+            f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
+            f"{panel.lengths.max()}, and a horizon of {horizon} must be held out.",
+            hint="Send longer series or ask for a shorter horizon.",
+        )
+    rows, cutoffs = rows[valid], cutoffs[valid]
+    columns = np.arange(panel.values.shape[1])[None, :] - panel.left
+    seen = replace(panel, values=np.where(columns < ends[:, None], panel.values, np.nan))
+    return Dataset(panel, seen, ends, rows, cutoffs, scales[rows], context_length, season_length, horizon, steps)
+
+
+def wanted_origins(lengths: Indices, horizon: int) -> int:
+    """Return how many validation origins each series gives: about 200 in all, never much of its history."""
+    spare = int(HELD_OUT_SHARE * np.median(lengths)) - horizon
+    return int(np.clip(-(-WANTED_ORIGINS // len(lengths)), 1, max(1, min(MOST_ORIGINS, spare))))
+
+
+def _scale(history: Floats, season_length: int) -> float:
+    """Return the in-sample seasonal scale, NaN where the history has none."""
+    try:
+        return seasonal_scale(history, season_length)
+    except ValueError:
+        return float("nan")
+
+
+def _harden(contexts: Contexts, generator: np.random.Generator) -> Contexts:
+    """Return the contexts, some shortened, some with gaps, some without dates; the newest value always stays."""
+    size, length = contexts.context.shape
+    visible = np.where(generator.random(size) < SHORTENED, generator.integers(1, length + 1, size), length)
+    hidden = np.arange(length)[None, :] < (length - visible)[:, None]
+    gapped = (generator.random(size) < GAPPED)[:, None] & (generator.random((size, length)) < GAPPED)
+    gapped[:, -1] = False
+    phase = np.where(generator.random(size) < UNDATED, -1, contexts.phase)
+    return Contexts(np.where(hidden | gapped, np.nan, contexts.context), phase.astype(np.int32))
