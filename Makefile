@@ -43,13 +43,15 @@ prove: setup ## Soak, chaos, fuzz, composition: long, and its figures go into do
 bench: setup $(BENCH)/.installed ## Accuracy and speed beside the peers, in an environment of their own
 	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH)/bin/python $(ARGS)
 
-lock: ## Make the four locks again (needs uv)
+lock: ## Make the five locks again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--extra train --extra dev pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements.lock pyproject.toml -o deploy/docker/service.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements.lock --extra train pyproject.toml -o deploy/docker/training.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--constraint requirements.lock deploy/docker/build.in -o deploy/docker/build.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--override tests/benchmarks/overrides.txt tests/benchmarks/requirements.in -o tests/benchmarks/requirements.lock
 

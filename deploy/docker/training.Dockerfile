@@ -2,19 +2,22 @@
 #   docker build -f deploy/docker/training.Dockerfile -t almanac-training .
 
 FROM python:3.11-slim AS packages
-COPY deploy/docker/training.lock /tmp/training.lock
+COPY deploy/docker/build.lock deploy/docker/training.lock /src/
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/training.lock
+    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+        -r /src/training.lock -r /src/build.lock
+COPY pyproject.toml README.md LICENSE almanac.py /src/
+COPY models /src/models
+COPY training /src/training
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation /src
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/almanac --create-home almanac \
     && install -d -o almanac -g almanac /var/lib/mlflow
 COPY --from=packages /opt/venv /opt/venv
-COPY almanac.py LICENSE /app/
-COPY models /app/models
-COPY training /app/training
+COPY training/configs /etc/almanac/configs
+COPY training/datasets/temperatures.csv /etc/almanac/datasets/
 ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     ALMANAC_HOME=/var/lib/almanac
@@ -23,6 +26,6 @@ USER almanac
 VOLUME ["/var/lib/almanac", "/var/lib/mlflow"]
 # A training that cannot import what it needs is sick; MLflow's server is asked over HTTP (docker-compose.yml).
 HEALTHCHECK --interval=60s --timeout=20s --start-period=60s --retries=3 \
-    CMD ["python", "-m", "almanac", "--version"]
-ENTRYPOINT ["python", "-m", "almanac"]
-CMD ["train", "/app/training/configs/temperatures.toml"]
+    CMD ["almanac", "--version"]
+ENTRYPOINT ["almanac"]
+CMD ["train", "/etc/almanac/configs/temperatures.toml"]

@@ -1,0 +1,98 @@
+"""The service's image without Docker: its lock and its files alone make a service."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.test_dockerfiles import instructions
+from tests.system.programs import START_SECONDS, ask, mlflow_server
+from tests.system.registration import register, registry_at
+from training.children import LOOPBACK, Child, free_port, running
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = ROOT / "deploy" / "docker" / "service.Dockerfile"
+
+
+def copy(sources: list[str], target: Path) -> None:
+    """Do what COPY does: a folder becomes the target, files go into it."""
+    for source in (ROOT / source for source in sources):
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Do what the first stage of the Dockerfile does: return an environment with nothing else in it."""
+    folder = tmp_path_factory.mktemp("image")
+    for _, words in [step for step in instructions(DOCKERFILE) if step[0] == "COPY" and "--from" not in step[1]]:
+        *sources, target = words.split()
+        copy(sources, folder / target.strip("/"))
+    steps = [words for name, words in instructions(DOCKERFILE) if name == "RUN" and "/opt/venv" in words]
+    for words in steps:
+        script = words.replace("python -m venv", f"{sys.executable} -m venv").replace("/opt/venv", f"{folder}/venv")
+        script = re.sub(r"(?<=\s)/src\b", f"{folder}/src", script)
+        command = ["/bin/sh", "-euc", script]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 the Dockerfile's own words
+    return folder / "venv"
+
+
+@pytest.fixture(scope="module")
+def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    """Serve from the environment of the image a model that MLflow hands out over HTTP."""
+    home = tmp_path_factory.mktemp("home")
+    with mlflow_server(f"sqlite:///{home / 'mlflow.db'}", home) as tracking:
+        with registry_at(tracking.address, home) as registry:
+            registry.promote("temperatures", register(registry, home))
+        port = free_port(18500)
+        command = [str(image / "bin" / "almanac"), "serve", "--host", LOOPBACK, "--port", str(port)]
+        environment = {"ALMANAC_HOME": str(home), "MLFLOW_TRACKING_URI": tracking.address, "PYTHONPATH": ""}
+        address = f"http://{LOOPBACK}:{port}"
+        with running("The service", command, address=address, log=home / "log", environment=environment) as child:
+            child.wait_until_answers("/health/live", START_SECONDS)
+            yield child
+
+
+def packages_of(image: Path) -> set[str]:
+    """Return the names of what lies in an environment's site-packages."""
+    version = sysconfig.get_python_version()
+    return {path.name for path in (image / "lib" / f"python{version}" / "site-packages").iterdir()}
+
+
+def test_the_image_holds_no_training(image: Path) -> None:
+    """Neither TensorFlow nor what makes networks for it."""
+    assert not packages_of(image) & {"tensorflow", "keras", "training", "tests", "matplotlib"}
+    assert {"service", "models", "onnxruntime"} <= packages_of(image)
+
+
+def test_the_command_line_works_and_says_its_version(image: Path) -> None:
+    """`almanac` is installed, not just copied."""
+    command = [str(image / "bin" / "almanac"), "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")  # noqa: S603 ours
+
+    assert "version 0" in result.stdout
+
+
+def test_the_docs_are_served_from_the_image(service: Child) -> None:
+    """The page and its files are packed."""
+    service.wait_until_answers("/docs", 5)
+
+
+def test_a_forecast_needs_no_other_package(service: Child) -> None:
+    """What the lock pins is enough to fetch a model over HTTP, load and run it."""
+    service.wait_until_answers("/health/ready", START_SECONDS)
+
+    answer = ask(service.address)
+
+    assert answer.status_code == 200
+    assert answer.json()["forecasts"][0]["median"][:3] == pytest.approx([0.0, 1.0, 2.0], abs=1e-6)
