@@ -1,6 +1,9 @@
 """Commands: `almanac serve` and `almanac key`."""
 
 import os
+import signal
+import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +40,7 @@ def serve(host: str, port: int, *, insecure: bool) -> None:
 
 
 def run(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; requests in flight then have `drain_seconds` to end."""
+    """Serve until SIGINT or SIGTERM, then return; requests in flight first have `drain_seconds` to end."""
     import uvicorn
 
     from service.app import create_app
@@ -46,8 +49,6 @@ def run(settings: Settings, host: str, port: int) -> None:
     configure_logging()
     config = uvicorn.Config(
         create_app(settings),
-        host=host,
-        port=port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -58,8 +59,28 @@ def run(settings: Settings, host: str, port: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    click.echo(f"Almanac answers on http://{host}:{port} (docs: http://{host}:{port}/docs)", err=True)
-    uvicorn.Server(config).run()
+    listener = _listen(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    click.echo(f"Almanac answers on {address} (docs: {address}/docs)", err=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)  # uvicorn raises the signal once more when it is done
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address; raises ClickException if it cannot be."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+        ) from error
+
+
+def _leave(_number: int, _frame: object) -> None:
+    sys.exit(0)
 
 
 @click.group(short_help="Make, list and remove API keys.")

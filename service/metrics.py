@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -26,6 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """Every counter stands at zero."""
+        disable_created_metrics()  # a second series beside each counter, which nobody asks for
         self.registry = CollectorRegistry()
         registry = self.registry
         ProcessCollector(registry=registry)

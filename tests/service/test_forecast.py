@@ -187,9 +187,7 @@ def test_each_example_of_the_docs_is_answered(client: TestClient, name: str) -> 
 
 
 @pytest.mark.parametrize("selector", ["temperatures/2", "temperatures@challenger"])
-def test_a_version_is_chosen_by_number_or_alias(
-    house: House, start: Callable[..., TestClient], selector: str
-) -> None:
+def test_a_version_is_chosen_by_number_or_alias(house: House, start: Callable[..., TestClient], selector: str) -> None:
     """The answer names the version that made it, and the alias by which it was chosen."""
     house.publish("temperatures", "1")
     house.publish("temperatures", "2", alias="challenger", shift=100.0)

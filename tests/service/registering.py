@@ -1,0 +1,91 @@
+"""Registering: a real MLflow on SQLite, filled as training fills it; in a process of its own, as training is.
+
+Run as `python -m tests.service.registering HOME`; reads one JSON object a line, answers each with one.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+
+
+class Registrar:
+    """Registers artifacts and moves aliases in the MLflow of a home."""
+
+    def __init__(self, home: Path) -> None:
+        """Start the process."""
+        self.uri = f"sqlite:///{home / 'mlflow.db'}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.service.registering", str(home)],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def register(self, name: str, artifact: Path, alias: str | None = None) -> str:
+        """Log an artifact as training does, register it and return its version."""
+        version = str(self._ask(name=name, artifact=str(artifact)))
+        if alias:
+            self.point(name, alias, version)
+        return version
+
+    def point(self, name: str, alias: str, version: str) -> None:
+        """Let an alias mean a version."""
+        self._ask(name=name, alias=alias, version=version)
+
+    def _ask(self, **wish: str) -> Any:  # noqa: ANN401 (JSON)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+def _register(name: str, artifact: str, artifacts: Path) -> str:
+    import mlflow
+
+    if mlflow.get_experiment_by_name(name) is None:
+        mlflow.create_experiment(name, artifact_location=artifacts.as_uri())
+    mlflow.set_experiment(name)
+    with mlflow.start_run():
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="models.artifact",
+            data_path=artifact,
+            code_paths=[str(ROOT / "models")],
+            pip_requirements=["numpy"],
+            registered_model_name=name,
+        )
+    return str(logged.registered_model_version)
+
+
+def main() -> None:
+    """Do what each line says until there are no more."""
+    import mlflow
+
+    home = Path(sys.argv[1])
+    home.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
+    for line in sys.stdin:
+        wish = json.loads(line)
+        if "artifact" in wish:
+            answer = _register(wish["name"], wish["artifact"], home / "artifacts")
+        else:
+            mlflow.MlflowClient().set_registered_model_alias(wish["name"], wish["alias"], wish["version"])
+            answer = wish["version"]
+        print(json.dumps(answer), flush=True)  # noqa: T201 (the answer)
+
+
+if __name__ == "__main__":
+    main()

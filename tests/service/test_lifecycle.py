@@ -1,0 +1,209 @@
+"""The life of a server: start, promotion under load, a registry that fails, and the end."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service.house import Artifacts, House, eventually
+from tests.service.registering import Registrar
+from tests.service.serving import Serving, command_of
+
+MONTHS = [float(month) for month in range(1, 61)]
+REQUEST = {"series": [{"start": "2000-01", "frequency": "M", "values": MONTHS}], "horizon": 1}
+FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "sqlalchemy")
+
+
+@pytest.fixture(scope="module")
+def registrar(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[Registrar]:
+    """Return a registry that has version 1 as champion and, without an alias, version 2, which forecasts 100 more."""
+    with Registrar(tmp_path_factory.mktemp("registry")) as registrar:
+        registrar.register("temperatures", artifacts.get(name="temperatures"), "champion")
+        registrar.register("temperatures", artifacts.get(name="temperatures", shift=100.0))
+        yield registrar
+
+
+@pytest.fixture
+def served(house: House, registrar: Registrar) -> Iterator[Serving]:
+    """Return a server over that registry, ready, with version 1 as champion."""
+    registrar.point("temperatures", "champion", "1")
+    with Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as server:
+        yield server.ready()
+
+
+def ask(client: httpx.Client, **changes: Any) -> tuple[str, float]:  # noqa: ANN401 (any field of the request)
+    """Return the version that answered, and what it forecast."""
+    response = client.post("/forecast", json={**REQUEST, **changes})
+    response.raise_for_status()
+    answer = response.json()
+    return answer["model"]["version"], answer["forecasts"][0]["median"][0]
+
+
+def test_a_promotion_under_load_drops_no_request(served: Serving, registrar: Registrar) -> None:
+    """Every request is answered, each by one version or the other whole, and the new one takes over."""
+    answers: list[tuple[str, float]] = []
+    done = threading.Event()
+
+    def load() -> None:
+        with httpx.Client(base_url=served.client.base_url, timeout=30) as client:
+            while not done.is_set():
+                answers.append(ask(client))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        eventually(lambda: len(answers) > 100, "no load")
+        registrar.point("temperatures", "champion", "2")
+        eventually(lambda: ask(served.client)[0] == "2", "the promotion went unnoticed")
+        count = len(answers)
+        eventually(lambda: len(answers) > count + 100, "no load after the promotion")
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+    assert set(answers) == {("1", MONTHS[-12]), ("2", MONTHS[-12] + 100.0)}
+
+
+def test_a_version_that_is_not_here_is_fetched_on_request(served: Serving) -> None:
+    """First 503 with Retry-After, soon the answer."""
+    first = served.client.post("/forecast", json={**REQUEST, "model": "temperatures/2"})
+
+    assert first.status_code == 503
+    assert first.json()["code"] == "MODEL_LOADING"
+    assert int(first.headers["retry-after"]) > 0
+    eventually(
+        lambda: served.client.post("/forecast", json={**REQUEST, "model": "temperatures/2"}).status_code == 200,
+        "version 2 was never fetched",
+    )
+
+
+def test_a_damaged_artifact_is_fetched_again(house: House, registrar: Registrar) -> None:
+    """A server that finds its cached champion broken has it replaced, and becomes ready."""
+    registrar.point("temperatures", "champion", "1")
+    with Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as server:
+        server.ready()
+    digest = house.cache.read().models["temperatures"].versions["1"].digest
+    assert digest is not None
+    (house.cache.path(digest) / "network.onnx").write_bytes(b"broken")
+
+    with Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as server:
+        answer = ask(server.ready().client)
+
+    assert answer == ("1", MONTHS[-12])
+
+
+def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(served: Serving, registrar: Registrar) -> None:
+    """The service outlives its registry's child, whose successor sees the next promotion."""
+    child = served.child()
+    assert child is not None
+    os.kill(child, signal.SIGKILL)
+
+    assert ask(served.client)[0] == "1"
+    eventually(lambda: served.child() not in {None, child}, "the child was not started again")
+    registrar.point("temperatures", "champion", "2")
+    eventually(lambda: ask(served.client)[0] == "2", "the new child sees no promotion")
+
+
+def test_a_killed_server_leaves_no_orphan(served: Serving) -> None:
+    """The child ends when its server is gone, even by SIGKILL."""
+    child = served.child()
+    assert child is not None
+
+    served.process.kill()
+    served.process.wait()
+
+    eventually(lambda: command_of(child) == "", "the child lives on")
+
+
+def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(house: House) -> None:
+    """Nobody listens at the tracking URI: ready all the same, and /models says what is wrong."""
+    house.publish("temperatures", "1")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+        with Serving(house.home, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}") as server:
+            answer = ask(server.ready().client)
+            eventually(
+                lambda: server.client.get("/models").json()["registry"]["state"] == "unreachable",
+                "the dead registry goes unnoticed",
+            )
+
+    assert answer == ("1", MONTHS[-12])
+
+
+def test_an_empty_home_says_what_to_do(house: House) -> None:
+    """Before any training the service lives, is not ready, and names the remedy; no database is made."""
+    with Serving(house.home) as server:
+        eventually(lambda: server.client.get("/health/ready").json().get("code") == "NO_MODEL", server.log())
+        live = server.client.get("/health/live")
+        refusal = server.client.post("/forecast", json=REQUEST)
+
+    assert live.status_code == 200
+    assert refusal.status_code == 503
+    assert "almanac train" in refusal.json()["hint"]
+    assert not (house.home / "mlflow.db").exists()
+
+
+def test_the_server_loads_no_training_library(house: House) -> None:
+    """Neither starting nor answering imports TensorFlow, Keras, mlflow, pandas or SQLAlchemy."""
+    house.publish("temperatures", "1")
+    program = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
+        "from service.commands import serve; serve()"
+    )
+
+    with Serving(house.home, program=program) as server:
+        ask(server.ready().client)
+        server.client.get("/metrics").raise_for_status()
+        server.client.get("/openapi.json").raise_for_status()
+
+    assert "LOADED []" in server.log()
+
+
+def test_sigterm_lets_requests_in_flight_finish(house: House) -> None:
+    """A request whose body is still coming when the signal comes is answered; then the server and its child end."""
+    house.publish("temperatures", "1")
+    body = httpx.Request("POST", "http://x", json=REQUEST).content
+    head = f"POST /forecast HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    with Serving(house.home) as server:
+        server.ready()
+        child = server.child()
+        with socket.create_connection((server.client.base_url.host, server.client.base_url.port or 0)) as connection:
+            connection.sendall(head + body[:10])
+            eventually(
+                lambda: "almanac_requests_in_flight 2.0" in server.client.get("/metrics").text,
+                "the request did not begin",
+            )
+            server.process.terminate()
+            connection.sendall(body[10:])
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        code = server.process.wait(20)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert code == 0
+    assert child is not None
+    eventually(lambda: command_of(child) == "", "the child lives on")
+
+
+def test_a_second_server_on_the_same_port_says_so(house: House, tmp_path: Path) -> None:
+    """An address that is taken is one line and exit code 1."""
+    from click.testing import CliRunner
+
+    from service.commands import serve
+
+    with Serving(house.home) as server:
+        port = str(server.client.base_url.port)
+        result = CliRunner().invoke(serve, ["--port", port], env={"ALMANAC_HOME": str(tmp_path)})
+
+    assert result.exit_code == 1
+    assert "Cannot listen" in result.output
