@@ -73,9 +73,10 @@ def season_position(
     *,
     season_length: int | None = None,
 ) -> int:
-    """Return where in its season a timestamp lies: January 0, Monday 0, midnight 0, the first week of the year 0.
+    """Return where in its season a timestamp lies: January 0, Monday 0, midnight 0.
 
-    It goes by the period, so month starts and month ends agree. With a timezone, `timestamp` is a UTC instant and the
+    It goes by the period, so month starts and month ends agree; the first quarter is that after the anchor's month,
+    the first week that of 1 January. With a timezone, `timestamp` is a UTC instant and the
     position is local.
 
     Args:
@@ -126,12 +127,12 @@ def _position_in_calendar(stamp: np.datetime64, frequency: Frequency, length: in
     weekday = _number(day.astype(np.int64) + 3) % 7  # day 0 of the epoch was a Thursday
     month = _number(day.astype("M8[M]")) % 12
     day_of_year = _number(day - day.astype("M8[Y]"))
-    hour = _number((stamp - day).astype("m8[h]")) - _OPENING_HOUR
     if frequency.unit == "Q":
         return (month - 1 - MONTH_NAMES.index(frequency.anchor)) % 12 // 3 // frequency.multiple
     if frequency.unit == "SM":
         return (2 * month + _is_second_half(day, frequency)) // frequency.multiple
     if frequency.unit == "bh":
+        hour = min(max(_number((stamp - day).astype("m8[h]")) - _OPENING_HOUR, 0), 7)
         return (hour + weekday * 8 * (length > 8 // frequency.multiple)) // frequency.multiple
     position = {
         ("B", 5): weekday,

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsOutOfOrder
+from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
 from models.timestamps import (
     EARLIEST,
     LATEST,
@@ -31,12 +31,12 @@ class Dates:
     """Timestamps as a series keeps them.
 
     Attributes:
-        values: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
+        stamps: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
         style: How the request wrote them, for `format_timestamps`.
         timezone: IANA name, or None.
     """
 
-    values: Timestamps
+    stamps: Timestamps
     style: str
     timezone: str | None
 
@@ -50,13 +50,14 @@ def read_start(start: object, timezone: str | None) -> Dates:
     return _read([start], timezone, "/start")
 
 
-def read_timestamps(timestamps: object, timezone: str | None) -> Dates:
-    """Return rising dates: a sequence of what `read_start` takes, or an array of datetime64.
+def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None) -> Dates:
+    """Return rising dates: a sequence of what `read_start` takes, or an array of datetime64; `count` if it is given.
 
     Offsets that differ (and no timezone to explain them) are a clock change. Where the wall clocks all show the same
     time of day they are days or longer and stay wall clocks; else the moments count, written with the last offset.
 
     Raises:
+        TimestampsMismatched: If there are not `count`.
         TimestampInvalid: As `read_start`, or if only some have an offset.
         TimestampsDuplicated: If one stands twice in a row.
         TimestampsOutOfOrder: If one lies before its predecessor.
@@ -68,8 +69,14 @@ def read_timestamps(timestamps: object, timezone: str | None) -> Dates:
     items = timestamps if isinstance(timestamps, Sequence) else np.asarray(timestamps)
     if isinstance(items, np.ndarray) and items.ndim != 1:
         raise TimestampInvalid("The timestamps are no flat list.", pointer="/timestamps", hint=_HINT)
+    if count is not None and len(items) != count:
+        raise TimestampsMismatched(
+            f"{count} values have {len(items)} timestamps.",
+            pointer="/timestamps",
+            hint="Send one timestamp for each value.",
+        )
     dates = _read_plain(items, timezone) or _read(list(items), timezone, "/timestamps")
-    _check_order(dates.values)
+    _check_order(dates.stamps)
     return dates
 
 
@@ -121,7 +128,8 @@ def _in_timezone(walls: Timestamps, style: str, timezone: str | None) -> Dates:
 def _common_clock(stamps: Sequence[Stamp]) -> Timestamps:
     """Return wall clocks that one offset, or one calendar, explains; see `read_timestamps`."""
     walls = np.array([stamp.value for stamp in stamps], "M8[us]")
-    if len({stamp.offset for stamp in stamps}) == 1 or len(np.unique(walls - walls.astype("M8[D]"))) == 1:
+    one_time_of_day = len(np.unique(walls - walls.astype("M8[D]"))) == 1 and np.all(walls[1:] > walls[:-1])
+    if len({stamp.offset for stamp in stamps}) == 1 or one_time_of_day:
         return walls
     instants = np.array([stamp.instant for stamp in stamps], "M8[us]")
     return cast("Timestamps", instants + np.timedelta64(stamps[-1].offset or 0, "s"))

@@ -86,7 +86,7 @@ _WORDS = {
     **dict.fromkeys(("hour", "hourly", "hr"), "h"),
     **dict.fromkeys(("half hour", "half hourly"), "30min"),
     **dict.fromkeys(("quarter hour", "quarter hourly"), "15min"),
-    **dict.fromkeys(("minute", "minutely"), "min"),
+    **dict.fromkeys(("minute", "minutely", "min"), "min"),
     **dict.fromkeys(("second", "secondly", "sec"), "s"),
     **dict.fromkeys(("millisecond", "milli"), "ms"),
     **dict.fromkeys(("microsecond", "micro"), "us"),

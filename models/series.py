@@ -1,6 +1,5 @@
 """Series: what was observed, sound by construction; Forecast: what is expected."""
 
-from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -135,13 +134,13 @@ class Series:
         dates = read_start(start, timezone)
         style = refine_style(dates.style, _coarsest_style(step))
         masked = _repairs("GAP_MASKED", np.isnan(numbers))
-        return cls(numbers, id, dates.values[0], step, dates.timezone, style, masked)
+        return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked)
 
     @classmethod
     def _at(cls, numbers: Values, id: str, frequency: Frequency | None, dates: Dates) -> Self:  # noqa: A002
         """Return the series with its values laid on the regular grid of its dates."""
         step = frequency or _infer(dates)
-        clock = on_calendar(dates.values, step, dates.timezone)
+        clock = on_calendar(dates.stamps, step, dates.timezone)
         _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
         step, steps = fit(clock, step)
         length = int(steps[-1]) + 1
@@ -150,7 +149,7 @@ class Series:
         values[steps], inserted[steps] = numbers, False
         repairs = _repairs("GAP_MASKED", np.isnan(values) & ~inserted) + _repairs("GAP_INSERTED", inserted)
         style = refine_style(dates.style, _coarsest_style(step))
-        return cls(values, id, dates.values[0], step, dates.timezone, style, repairs)
+        return cls(values, id, dates.stamps[0], step, dates.timezone, style, repairs)
 
     @property
     def timestamps(self) -> Timestamps | None:
@@ -258,15 +257,9 @@ def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
 
 
 def _read_matching(timestamps: object, timezone: str | None, numbers: Values, start: object) -> Dates:
-    """Return the dates if there is one for each value and the start, where there is one, is the first."""
-    if isinstance(timestamps, Sized) and len(timestamps) != len(numbers):
-        raise TimestampsMismatched(
-            f"{len(numbers)} values have {len(timestamps)} timestamps.",
-            pointer="/timestamps",
-            hint="Send one timestamp for each value.",
-        )
-    dates = read_timestamps(timestamps, timezone)
-    if start is not None and read_start(start, dates.timezone).values[0] != dates.values[0]:
+    """Return one date for each value, of which the start, where there is one, is the first."""
+    dates = read_timestamps(timestamps, timezone, count=len(numbers))
+    if start is not None and read_start(start, dates.timezone).stamps[0] != dates.stamps[0]:
         raise TimestampsMismatched(
             "The start is not the first timestamp.", pointer="/start", hint="Leave out the start."
         )
@@ -277,12 +270,12 @@ def _infer(dates: Dates) -> Frequency:
     """Return the frequency of the local calendar, or of the moments where that shows none of days or longer."""
     if dates.timezone is not None:
         try:
-            frequency = infer_frequency(on_calendar(dates.values, Frequency("D"), dates.timezone))
+            frequency = infer_frequency(on_calendar(dates.stamps, Frequency("D"), dates.timezone))
         except FrequencyNotInferred:
-            return infer_frequency(dates.values)
+            return infer_frequency(dates.stamps)
         if frequency.nanoseconds is None:
             return frequency
-    return infer_frequency(dates.values)
+    return infer_frequency(dates.stamps)
 
 
 def _frequency_missing() -> FrequencyNotInferred:
