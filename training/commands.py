@@ -43,8 +43,13 @@ def column_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators ar
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
 @column_options
 def train(
-    config: Path | None, architecture: str | None, overrides: Sequence[str], *, as_json: bool, **flags: Any
-) -> None:  # noqa: ANN401 - click's options
+    config: Path | None,
+    architecture: str | None,
+    overrides: Sequence[str],
+    *,
+    as_json: bool,
+    **flags: Any,  # noqa: ANN401 - click's options
+) -> None:
     """Train networks on a file of series, compare them and register the best one in MLflow.
 
     CONFIG is a TOML file; flags go before what it says.

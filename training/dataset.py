@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import seasonal_scale
-from models.errors import DataInvalid
+from models.errors import DataInvalid, SeriesTooShort
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
 
@@ -151,7 +151,7 @@ def _scale(history: Floats, season_length: int) -> float:
     """Return the in-sample seasonal scale, NaN where the history has none."""
     try:
         return seasonal_scale(history, season_length)
-    except ValueError:
+    except SeriesTooShort:
         return float("nan")
 
 
@@ -160,7 +160,8 @@ def _harden(contexts: Contexts, generator: np.random.Generator) -> Contexts:
     size, length = contexts.context.shape
     visible = np.where(generator.random(size) < SHORTENED, generator.integers(1, length + 1, size), length)
     hidden = np.arange(length)[None, :] < (length - visible)[:, None]
-    gapped = (generator.random(size) < GAPPED)[:, None] & (generator.random((size, length)) < GAPPED)
+    chosen = np.less(generator.random((size, 1)), GAPPED)
+    gapped = np.logical_and(chosen, np.less(generator.random((size, length)), GAPPED))
     gapped[:, -1] = False
     phase = np.where(generator.random(size) < UNDATED, -1, contexts.phase)
     return Contexts(np.where(hidden | gapped, np.nan, contexts.context), phase.astype(np.int32))

@@ -128,9 +128,7 @@ class _Weights:
 class _Run:
     """One network on its way: its weights, its optimizer and its windows."""
 
-    def __init__(
-        self, options: NetworkOptions, dataset: Dataset, config: FitConfig, seed: int, started: float
-    ) -> None:
+    def __init__(self, options: NetworkOptions, dataset: Dataset, config: FitConfig, seed: int, started: float) -> None:
         self.options, self.dataset, self.config, self.started = options, dataset, config, started
         self.generator = np.random.default_rng(seed)
         self.network = build(options, supervised_steps=options.supervised_steps)
@@ -189,8 +187,8 @@ class _Run:
             norms.append(norm.numpy())
             if not (np.isfinite(losses[-1]) and np.isfinite(norms[-1]).all()):
                 raise self._not_finite(step + 1, losses[-1], dict(zip(self.layers, norms[-1], strict=True)))
-        means = np.mean(norms, axis=0, dtype=np.float64)
-        return float(np.mean(losses)), {layer: float(value) for layer, value in zip(self.layers, means, strict=True)}
+        means = np.stack(norms).mean(axis=0, dtype=np.float64)
+        return float(np.mean(losses)), dict(zip(self.layers, means.tolist(), strict=True))
 
     def _not_finite(self, step: int, loss: float, norms: Mapping[str, float]) -> LossNotFinite:
         """Return the error that ends a run, with its step and the likeliest cause."""

@@ -106,7 +106,7 @@ def plot(found: Foreseen, path: Path) -> None:
     from training import report
 
     spec = found.forecaster.spec
-    title = f"{found.version.name} version {found.version.version} ({spec.architecture}): the next steps"
+    title = f"{found.version.name} version {found.version.version} ({spec.architecture}): the next {len(found.forecasts[0].median)} steps"
     figure = report.draw_forecasts(found.series, found.forecasts, spec.season_length, title=title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)

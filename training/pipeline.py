@@ -15,7 +15,7 @@ from training.comparison import BaselineResult, Comparison, Failure, Result
 from training.config import TrainConfig, with_choices
 from training.data import SeriesSet, read_series
 from training.registry import CHAMPION, Registry
-from training.terminal import Terminal
+from training.terminal import Terminal, native_noise_hidden
 
 Fit = Callable[..., Candidate]
 """`training.fit.train_candidate`, or anything that answers as it does."""
@@ -96,7 +96,8 @@ class Outcome:
 def fit_with_keras(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on as it is
     """Train one candidate; TensorFlow is imported only now, which takes ten seconds and more."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from training.fit import train_candidate
+    with native_noise_hidden():
+        from training.fit import train_candidate
 
     return train_candidate(training_set, **question)
 

@@ -1,8 +1,10 @@
 """Terminal: what a training tells the person who watches it; on standard error, so that results stay alone on output."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -23,6 +25,9 @@ PLAIN_WIDTH = 120
 """Columns where nobody's terminal says how many there are."""
 
 FORECASTS_SHOWN = 5
+
+STANDARD_ERROR = 2
+"""Its file descriptor."""
 
 
 def plain_console(*, stderr: bool) -> Console:
@@ -54,6 +59,19 @@ class Terminal:
             return
         with Live(Text(f"{name}: preparing"), console=self.console, refresh_per_second=4) as live:
             yield lambda record: live.update(Text(describe_epoch(name, record)))
+
+
+@contextmanager
+def native_noise_hidden() -> Iterator[None]:
+    """Hide what C++ libraries write to standard error while they load; TensorFlow has no setting for all of it."""
+    kept = os.dup(STANDARD_ERROR)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)
 
 
 def describe_epoch(name: str, record: EpochRecord) -> str:

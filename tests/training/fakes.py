@@ -1,0 +1,77 @@
+"""Fakes: a training that takes no time, and series to train it on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import artifact
+from models.calendar import parse_frequency
+from models.errors import LossNotFinite
+from models.series import Series
+from tests.artifacts import make_artifact
+from training.candidate import Candidate, EpochRecord, TrainingSet
+
+VANISHED_LAYER = "Layer encoder_1: the gradient has vanished."
+
+
+def make_fit(
+    *,
+    shifts: dict[str, float] | None = None,
+    validation: dict[str, float] | None = None,
+    failing: tuple[str, ...] = (),
+    seen: list[TrainingSet] | None = None,
+) -> Callable[..., Candidate]:
+    """Return a training whose networks are seasonal naives, `shifts` off the truth; `failing` ones meet a NaN."""
+
+    def fit(training_set: TrainingSet, *, architecture: str, directory: Path, **question: Any) -> Candidate:  # noqa: ANN401 - any more of the contract
+        if seen is not None:
+            seen.append(training_set)
+        history = [make_epoch(number) for number in (1, 2)]
+        for epoch in history:
+            question["on_epoch"](epoch)
+        if architecture in failing:
+            raise LossNotFinite("The loss became NaN at step 20.", hint="Lower the learning rate.")
+        shift = (shifts or {}).get(architecture, 0.0)
+        make_artifact(directory, name=question["name"], horizon=training_set.horizon, shift=shift)
+        forecaster = artifact.update_spec(
+            directory,
+            architecture=architecture,
+            data_digest=training_set.digest,
+            trained_to=str(max(str(one.timestamps[-1]) for one in training_set.series if one.timestamps is not None)),
+        )
+        mase = (validation or {}).get(architecture, 1.0)
+        accuracy = {"mase": mase, "smape": 10.0, "coverage_80": 0.8}
+        return Candidate(directory, forecaster, tuple(history), accuracy, 1.5, (VANISHED_LAYER,))
+
+    return fit
+
+
+def make_epoch(number: int) -> EpochRecord:
+    """Return an epoch whose second layer learns nothing."""
+    norms = {"encoder": 0.1, "encoder_1": 1e-7}
+    return EpochRecord(number, 10 * number, 1.0 / number, 0.9 / number, norms, 0.5 * number)
+
+
+def make_series(id: str = "a", *, length: int = 96, seed: int = 0, start: str = "2000-01-01") -> Series:  # noqa: A002 - Series' own word
+    """Return a monthly series with a season and noise."""
+    steps = np.arange(length)
+    noise = np.random.default_rng(seed).normal(0.0, 1.0, length)
+    values = 10.0 + 5.0 * np.sin(2 * np.pi * steps / 12) + noise
+    return Series.make(values, id=id, start=start, frequency="M")
+
+
+def write_csv(path: Path, series: list[Series]) -> Path:
+    """Write series as a long file."""
+    rows = ["unique_id,ds,y"]
+    for one in series:
+        stamps = one.timestamps
+        assert stamps is not None
+        for stamp, value in zip(stamps, one.values, strict=True):
+            rows.append(f"{one.id},{str(stamp)[:10]},{'' if np.isnan(value) else value}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+MONTHLY = parse_frequency("M")

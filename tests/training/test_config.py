@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from models.errors import ConfigInvalid
+from training.config import FitConfig, TrainConfig, merge, parse_override, read_config, train_config, with_choices
+
+
+def test_a_configuration_is_read_once_and_typed(tmp_path: Path) -> None:
+    """A TOML file becomes a frozen value; its data path is relative to the file."""
+    path = tmp_path / "c.toml"
+    path.write_text('data = "d.csv"\nhorizon = 12\narchitecture = ["lstm"]\n[fit]\nunits = 32\ndilations = [1, 2]\n')
+
+    config = train_config(read_config(path))
+
+    assert config.data == tmp_path / "d.csv"
+    assert config.architecture == ("lstm",)
+    assert config.fit == FitConfig(units=32, dilations=(1, 2))
+
+
+def test_the_name_is_the_files_stem_where_none_is_given() -> None:
+    """A model is named for its data unless a person names it."""
+    assert TrainConfig(Path("weather.csv"), 12).name == "weather"
+    assert TrainConfig(Path("weather.csv"), 12, name="rain").name == "rain"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"horizn": 3}, "Did you mean horizon?"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"unit": 3}}, "Did you mean fit.units?"),
+        ({"data": "x.csv", "horizon": 3, "architecture": ["ltsm"]}, "Did you mean lstm?"),
+        ({"data": "x.csv", "horizon": "3"}, "horizon must be int"),
+        ({"data": "x.csv", "horizon": 0}, "at least 1"),
+        ({"data": "x.csv", "horizon": 3, "seed": -1}, "negative"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"units": True}}, "fit.units must be int"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"clip_norm": -1.0}}, "fit.clip_norm"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"learning_rate": 0.0}}, "above 0"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"dilations": []}}, "must not be empty"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"shape": "one_to_on"}}, "Did you mean one_to_one?"),
+        ({"data": "x.csv", "horizon": 3, "fit": 3}, "must be a table"),
+        ({"data": "x.csv", "horizon": 3, "name": "a/b"}, "name"),
+        ({"data": "x.csv", "horizon": 3, "architecture": []}, "No architecture"),
+        ({"data": "x.csv", "horizon": 3, "architecture": ["lstm", "lstm"]}, "twice"),
+        ({"data": 3, "horizon": 3}, "must be a path"),
+        ({"horizon": 3}, "No data given"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_the_remedy(settings: dict[str, object], words: str) -> None:
+    """Each wrong setting is a ConfigInvalid that says what was met and what would do."""
+    with pytest.raises(ConfigInvalid, match=words.replace("?", r"\?")):
+        train_config(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("fit.units=32", {"fit": {"units": 32}}),
+        ("fit.dilations=[1, 2]", {"fit": {"dilations": [1, 2]}}),
+        ("fit.transform=log", {"fit": {"transform": "log"}}),
+        ("refit=false", {"refit": False}),
+    ],
+)
+def test_an_override_is_toml_or_plain_text(text: str, setting: dict[str, object]) -> None:
+    """Key and value come as on a line of the file; bare words need no quotes."""
+    assert parse_override(text) == setting
+
+
+@pytest.mark.parametrize("text", ["fit.units", "=3"])
+def test_an_override_without_key_or_value_is_refused(text: str) -> None:
+    """An override without its parts is told how one looks."""
+    with pytest.raises(ConfigInvalid, match="key=value"):
+        parse_override(text)
+
+
+def test_later_layers_win_and_none_gives_way() -> None:
+    """Flags go before the file, and a flag that was not given changes nothing."""
+    merged = merge({"horizon": 12, "fit": {"units": 64, "layers": 2}}, {"horizon": None, "fit": {"units": 8}})
+
+    assert merged == {"horizon": 12, "fit": {"units": 8, "layers": 2}}
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+    """A configuration that cannot be read is refused by its path."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("data = ")
+
+    for path in (tmp_path / "missing.toml", broken):
+        with pytest.raises(ConfigInvalid, match=path.name):
+            read_config(path)
+
+
+def test_a_second_training_keeps_the_choices_of_the_first() -> None:
+    """What the validation origins chose is set firmly, the rest stays."""
+    fit = with_choices(FitConfig(units=8), transform="log", context_length=60, encoder_length=36)
+
+    assert fit == FitConfig(units=8, transform="log", context_length=60, encoder_length=36)
