@@ -34,7 +34,7 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
     Raises:
         ArtifactIncomplete: If the file is missing or is no ONNX graph.
     """
-    import onnxruntime  # noqa: PLC0415 - 0.4 s that a client of spec.json alone need not pay
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -183,7 +183,7 @@ def _frame_of(
     forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float]
 ) -> "pd.DataFrame":
     """Return the forecasts as a long frame, every computed quantile a column."""
-    import pandas as pd  # noqa: PLC0415 - the service never calls this
+    import pandas as pd
 
     asked = [side for level in levels for side in interval_sides(level)]
     frames = []

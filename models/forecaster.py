@@ -1,6 +1,6 @@
 """Forecaster: series in, forecasts out. The one way to predict, in backtest and in service."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Forecaster:
     """
 
     def __init__(self, spec: ModelSpec, session: Any) -> None:  # noqa: ANN401 - onnxruntime ships no types
+        """Keep spec and session; read the conformal offsets once."""
         self.spec = spec
         self._session = session
         self._conformal = Conformal.from_dict(spec.conformal)
@@ -88,7 +89,7 @@ class Forecaster:
         table = self._calibrate(self._roll(series, horizon), wanted)
         reported = sorted({*self.spec.quantile_levels, *(round(float(q), 9) for q in quantiles)})
         return [
-            self._describe(one, rows, horizon, wanted, reported, levels)
+            self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels)
             for one, rows in zip(series, table, strict=True)
         ]
 
@@ -123,28 +124,23 @@ class Forecaster:
         return uncross(table, wanted)
 
     def _describe(
-        self,
-        series: Series,
-        table: Floats,
-        horizon: int,
-        wanted: list[float],
-        reported: list[float],
-        levels: Sequence[float],
+        self, series: Series, columns: Mapping[float, Floats], reported: list[float], levels: Sequence[float]
     ) -> Forecast:
-        """Return one series' rows as a Forecast."""
-        column = {level: place for place, level in enumerate(wanted)}
+        """Return one series' columns, by quantile level, as a Forecast."""
+        median = columns[MEDIAN]
+        horizon = len(median)
         intervals = []
         for level in levels:
             lower, upper = interval_sides(level)
-            intervals.append(Interval(float(level), table[:, column[lower]], table[:, column[upper]]))
+            intervals.append(Interval(float(level), columns[lower], columns[upper]))
         return Forecast(
             id=series.id,
             timestamps=series.future(horizon),
             style=series.style,
             timezone=series.timezone,
             quantile_levels=tuple(reported),
-            quantiles=table[:, [column[level] for level in reported]],
-            median=table[:, column[MEDIAN]],
+            quantiles=np.stack([columns[level] for level in reported], axis=1),
+            median=median,
             intervals=tuple(intervals),
             context_used=min(len(series), self.spec.context_length),
             repairs=series.repairs,
@@ -222,4 +218,5 @@ def _widen(block: Floats, before: Floats, middle: int) -> Floats:
     """
     median = block[..., middle : middle + 1]
     distance = np.hypot(block - median, before - before[..., middle : middle + 1])
-    return median + np.sign(np.arange(block.shape[-1]) - middle) * distance
+    widened: Floats = median + np.sign(np.arange(block.shape[-1]) - middle) * distance
+    return widened

@@ -95,4 +95,5 @@ def cut_contexts(
 def cut_targets(panel: Panel, rows: NDArray[np.int64], cutoffs: NDArray[np.int64], horizon: int) -> Floats:
     """Return the `horizon` values from each cutoff on, NaN past a series' end, shape (batch, horizon)."""
     columns = panel.left + cutoffs[:, None] + np.arange(horizon)[None, :]
-    return panel.values[rows[:, None], columns]
+    targets: Floats = panel.values[rows[:, None], columns]
+    return targets

@@ -198,9 +198,11 @@ def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions) -> An
     """Return what the encoder reads, (batch, encoder_length, channels): z, seasonal differences, mask, season."""
     read = slice(options.context_length - options.encoder_length, None)
     columns = [window["values"], window["mask"]]
-    for season in options.seasons or (options.season_length,):
-        if season < options.context_length:
-            columns.append(SeasonalDifference(season)(window["values"], window["mask"]))
+    columns += [
+        SeasonalDifference(season)(window["values"], window["mask"])
+        for season in options.seasons or (options.season_length,)
+        if season < options.context_length
+    ]
     stacked = [keras.layers.Reshape((options.encoder_length, 1))(column[:, read]) for column in columns]
     past = list(range(-options.encoder_length, 0))
     season = keras.layers.Embedding(options.season_length + 1, EMBEDDING, name="past_season")(

@@ -101,10 +101,8 @@ class Anchors(keras.layers.Layer):
         """Return the anchors."""
         length = values.shape[1]
         last = self._last(values, mask, length)
-        columns = [last, ops.zeros_like(last)]
-        for season in self.seasons:
-            columns.append(self._means(values, mask, season, length))
-        return ops.concatenate(columns, axis=-1)
+        means = [self._means(values, mask, season, length) for season in self.seasons]
+        return ops.concatenate([last, ops.zeros_like(last), *means], axis=-1)
 
     def _means(self, values: Any, mask: Any, season: int, length: int) -> Any:
         """Return one season's means, shape (batch, steps, horizon, reaches)."""

@@ -42,5 +42,6 @@ def lag_gradients(network: keras.Model, context: NDArray[np.float64], phase: NDA
 def remembered_lags(gradients: Sequence[float]) -> int:
     """Return the largest lag whose gradient is at least a hundredth of the largest; 0 if there is no gradient."""
     values = np.asarray(gradients)
-    above = np.flatnonzero(values >= REMEMBERED * values.max()) if len(values) and values.max() > 0 else []
-    return int(above[-1]) + 1 if len(above) else 0
+    if not len(values) or values.max() <= 0:
+        return 0
+    return int(np.flatnonzero(values >= REMEMBERED * values.max())[-1]) + 1

@@ -1,4 +1,4 @@
-"""WaveNet: causal convolutions whose dilations double, so that few layers see far.
+r"""WaveNet: causal convolutions whose dilations double, so that few layers see far.
 
 One layer of dilation d, kernel 2, gated, with residual and skip paths:
 
@@ -8,7 +8,7 @@ One layer of dilation d, kernel 2, gated, with residual and skip paths:
     s_t ← s_t + S g_t            skip: to the output
 
     dilation 4   o       o       o       o
-                  \\______|\\______|\\______|      each step reads itself and the step d before,
+                  \______|\______|\______|      each step reads itself and the step d before,
     dilation 2   o   o   o   o   o   o   o       never one after it
     dilation 1   o o o o o o o o o o o o o
 
