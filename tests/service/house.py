@@ -33,6 +33,7 @@ class Artifacts:
     """Complete artifacts, each made once."""
 
     def __init__(self, root: Path) -> None:
+        """Keep them under `root`."""
         self._root = root
 
     def get(self, **options: Any) -> Path:  # noqa: ANN401 (the options of make_artifact)
@@ -45,6 +46,7 @@ class House:
     """An ALMANAC_HOME with a cache."""
 
     def __init__(self, home: Path, artifacts: Artifacts) -> None:
+        """Nothing is cached yet."""
         self.home = home
         self.cache = Cache(home / "cache")
         self._artifacts = artifacts

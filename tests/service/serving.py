@@ -9,6 +9,7 @@ from typing import Self
 
 import httpx
 
+from service.cache import Cache
 from tests.service.house import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -21,10 +22,11 @@ class Serving:
     def __init__(self, home: Path, *, program: str = PROGRAM, arguments: tuple[str, ...] = (), **environ: str) -> None:
         """Start it on a free port."""
         home.mkdir(parents=True, exist_ok=True)
+        self.cache = Cache(home / "cache")
         self._log = home / "server.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ALMANAC_", "MLFLOW_"))}
         with self._log.open("w") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 (our own server)
                 [sys.executable, "-c", program, "--port", "0", *arguments],
                 cwd=ROOT,
                 env={**inherited, "ALMANAC_HOME": str(home), "ALMANAC_POLL_SECONDS": "0.1", **environ},

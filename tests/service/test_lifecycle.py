@@ -5,12 +5,14 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from service.cache import Registered
 from tests.service.house import Artifacts, House, eventually
 from tests.service.registering import Registrar
 from tests.service.serving import Serving, command_of
@@ -22,18 +24,16 @@ FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "sqlalchemy")
 
 @pytest.fixture(scope="module")
 def registrar(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[Registrar]:
-    """Return a registry that has version 1 as champion and, without an alias, version 2, which forecasts 100 more."""
+    """Return a registry whose champion repeats the last season."""
     with Registrar(tmp_path_factory.mktemp("registry")) as registrar:
         registrar.register("temperatures", artifacts.get(name="temperatures"), "champion")
-        registrar.register("temperatures", artifacts.get(name="temperatures", shift=100.0))
         yield registrar
 
 
-@pytest.fixture
-def served(house: House, registrar: Registrar) -> Iterator[Serving]:
-    """Return a server over that registry, ready, with version 1 as champion."""
-    registrar.point("temperatures", "champion", "1")
-    with Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as server:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, registrar: Registrar) -> Iterator[Serving]:
+    """Return a server over that registry, ready; one for all, since its child takes seconds to import mlflow."""
+    with Serving(tmp_path_factory.mktemp("served"), MLFLOW_TRACKING_URI=registrar.uri) as server:
         yield server.ready()
 
 
@@ -45,8 +45,22 @@ def ask(client: httpx.Client, **changes: Any) -> tuple[str, float]:  # noqa: ANN
     return answer["model"]["version"], answer["forecasts"][0]["median"][0]
 
 
-def test_a_promotion_under_load_drops_no_request(served: Serving, registrar: Registrar) -> None:
+def cached(server: Serving, version: str, name: str = "temperatures") -> str | None:
+    """Return the digest under which a server's cache holds a version, or None."""
+    model = server.cache.read().models.get(name, Registered())
+    return model.versions[version].digest if version in model.versions else None
+
+
+def is_listed(server: Serving, version: str, name: str = "temperatures") -> bool:
+    """Return whether a server knows that a version is registered."""
+    models = server.client.get("/models").json()["models"]
+    return any(model["name"] == name and version in model["versions"] for model in models)
+
+
+def test_a_promotion_under_load_drops_no_request(served: Serving, registrar: Registrar, artifacts: Artifacts) -> None:
     """Every request is answered, each by one version or the other whole, and the new one takes over."""
+    before = ask(served.client)
+    after = (registrar.register("temperatures", artifacts.get(name="temperatures", shift=100.0)), MONTHS[-12] + 100.0)
     answers: list[tuple[str, float]] = []
     done = threading.Event()
 
@@ -55,72 +69,97 @@ def test_a_promotion_under_load_drops_no_request(served: Serving, registrar: Reg
             while not done.is_set():
                 answers.append(ask(client))
 
-    threads = [threading.Thread(target=load) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
+    with ThreadPoolExecutor(4) as threads:
+        runs = [threads.submit(load) for _ in range(4)]
         eventually(lambda: len(answers) > 100, "no load")
-        registrar.point("temperatures", "champion", "2")
-        eventually(lambda: ask(served.client)[0] == "2", "the promotion went unnoticed")
+        registrar.point("temperatures", "champion", after[0])
+        eventually(lambda: ask(served.client) == after, "the promotion went unnoticed")
         count = len(answers)
         eventually(lambda: len(answers) > count + 100, "no load after the promotion")
-    finally:
         done.set()
-        for thread in threads:
-            thread.join()
+        for run in runs:
+            run.result()
 
-    assert set(answers) == {("1", MONTHS[-12]), ("2", MONTHS[-12] + 100.0)}
+    assert set(answers) == {before, after}
 
 
-def test_a_version_that_is_not_here_is_fetched_on_request(served: Serving) -> None:
+def test_a_version_that_is_not_here_is_fetched_on_request(
+    served: Serving, registrar: Registrar, artifacts: Artifacts
+) -> None:
     """First 503 with Retry-After, soon the answer."""
-    first = served.client.post("/forecast", json={**REQUEST, "model": "temperatures/2"})
+    version = registrar.register("temperatures", artifacts.get(name="temperatures", shift=200.0))
+    eventually(lambda: is_listed(served, version), "the version is not listed")
+    request = {**REQUEST, "model": f"temperatures/{version}"}
+
+    first = served.client.post("/forecast", json=request)
 
     assert first.status_code == 503
     assert first.json()["code"] == "MODEL_LOADING"
     assert int(first.headers["retry-after"]) > 0
+    eventually(lambda: served.client.post("/forecast", json=request).status_code == 200, "it was never fetched")
+    assert ask(served.client, model=f"temperatures/{version}") == (version, MONTHS[-12] + 200.0)
+
+
+def test_a_damaged_artifact_is_fetched_again(served: Serving, registrar: Registrar, artifacts: Artifacts) -> None:
+    """What no longer has its digest is never loaded, but replaced."""
+    version = registrar.register("temperatures", artifacts.get(name="temperatures", shift=300.0), "challenger")
+    eventually(lambda: cached(served, version) is not None, "the challenger was not fetched")
+    digest = cached(served, version)
+    assert digest is not None
+    (served.cache.path(digest) / "network.onnx").write_bytes(b"broken")
+    request = {**REQUEST, "model": "temperatures@challenger"}
+
     eventually(
-        lambda: served.client.post("/forecast", json={**REQUEST, "model": "temperatures/2"}).status_code == 200,
-        "version 2 was never fetched",
+        lambda: served.client.post("/forecast", json=request).json().get("code") == "MODEL_LOADING",
+        "the damage went unnoticed",
     )
 
+    eventually(lambda: served.client.post("/forecast", json=request).status_code == 200, "it was never replaced")
+    assert served.cache.holds(digest)
 
-def test_a_damaged_artifact_is_fetched_again(house: House, registrar: Registrar) -> None:
-    """A server that finds its cached champion broken has it replaced, and becomes ready."""
-    registrar.point("temperatures", "champion", "1")
-    with Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as server:
+
+def test_what_is_no_model_of_ours_is_refused_by_its_name(served: Serving, registrar: Registrar, tmp_path: Path) -> None:
+    """A foreign model in the same registry neither stops the service nor is one of its names."""
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "weights.txt").write_text("1 2 3")
+    version = registrar.register("foreign", foreign, "champion")
+    eventually(lambda: is_listed(served, version, "foreign"), "the foreign model is not listed")
+
+    eventually(
+        lambda: served.client.post("/forecast", json={**REQUEST, "model": "foreign"}).json()["code"] == "MODEL_REFUSED",
+        "the foreign model was not refused",
+    )
+    assert ask(served.client)
+
+
+def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(house: House) -> None:
+    """The service outlives its registry's child, which has a successor."""
+    house.publish("temperatures", "1")
+    with Serving(house.home) as server:
         server.ready()
-    digest = house.cache.read().models["temperatures"].versions["1"].digest
-    assert digest is not None
-    (house.cache.path(digest) / "network.onnx").write_bytes(b"broken")
+        eventually(lambda: server.child() is not None, "no child")
+        child = server.child()
+        assert child is not None
+        os.kill(child, signal.SIGKILL)
 
-    with Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as server:
-        answer = ask(server.ready().client)
+        answer = ask(server.client)
 
-    assert answer == ("1", MONTHS[-12])
-
-
-def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(served: Serving, registrar: Registrar) -> None:
-    """The service outlives its registry's child, whose successor sees the next promotion."""
-    child = served.child()
-    assert child is not None
-    os.kill(child, signal.SIGKILL)
-
-    assert ask(served.client)[0] == "1"
-    eventually(lambda: served.child() not in {None, child}, "the child was not started again")
-    registrar.point("temperatures", "champion", "2")
-    eventually(lambda: ask(served.client)[0] == "2", "the new child sees no promotion")
+        assert answer == ("1", MONTHS[-12])
+        eventually(lambda: server.child() not in {None, child}, "the child was not started again")
 
 
-def test_a_killed_server_leaves_no_orphan(served: Serving) -> None:
+def test_a_killed_server_leaves_no_orphan(house: House) -> None:
     """The child ends when its server is gone, even by SIGKILL."""
-    child = served.child()
-    assert child is not None
+    with Serving(house.home) as server:
+        eventually(lambda: server.child() is not None, "no child")
+        child = server.child()
+        assert child is not None
 
-    served.process.kill()
-    served.process.wait()
+        server.process.kill()
+        server.process.wait()
 
-    eventually(lambda: command_of(child) == "", "the child lives on")
+        eventually(lambda: command_of(child) == "", "the child lives on")
 
 
 def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(house: House) -> None:

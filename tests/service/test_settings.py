@@ -1,0 +1,72 @@
+"""Settings: what the environment may say."""
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import SettingInvalid
+from service.settings import Settings
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    """Everything lies under ./almanac-data, the registry in its SQLite file."""
+    settings = Settings.from_environment({})
+
+    assert settings.home == Path.cwd() / "almanac-data"
+    assert settings.tracking_uri == f"sqlite:///{settings.home}/mlflow.db"
+    assert settings.api_keys == settings.home / "keys.json"
+    assert settings.model is None
+
+
+def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
+    """What is set is what counts."""
+    keys = tmp_path / "doors.json"
+    keys.write_text("{}")
+
+    settings = Settings.from_environment(
+        {
+            "ALMANAC_HOME": str(tmp_path),
+            "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+            "ALMANAC_API_KEYS": str(keys),
+            "ALMANAC_MODEL": "rain@challenger",
+            "ALMANAC_MAX_BODY_BYTES": "1",
+            "ALMANAC_MAX_HORIZON": "2",
+            "ALMANAC_MAX_SERIES": "3",
+            "ALMANAC_MAX_POINTS": "4",
+            "ALMANAC_MAX_STEPS": "5",
+            "ALMANAC_MAX_MODELS": "6",
+            "ALMANAC_MAX_QUEUE": "7",
+            "ALMANAC_POLL_SECONDS": "0.5",
+            "ALMANAC_DRAIN_SECONDS": "9",
+            "ALMANAC_ACCESS_LOG": "on",
+        }
+    )
+
+    assert settings == Settings(
+        tmp_path, "http://mlflow:5000", keys, "rain@challenger", 1, 2, 3, 4, 5, 6, 7, 0.5, 9, access_log=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALMANAC_MAX_BODY_BYTES", "16M"),
+        ("ALMANAC_MAX_HORIZON", "0"),
+        ("ALMANAC_MAX_SERIES", "-1"),
+        ("ALMANAC_MAX_POINTS", "1e5"),
+        ("ALMANAC_MAX_QUEUE", "²"),
+        ("ALMANAC_POLL_SECONDS", "soon"),
+        ("ALMANAC_POLL_SECONDS", "0"),
+        ("ALMANAC_POLL_SECONDS", "nan"),
+        ("ALMANAC_ACCESS_LOG", "maybe"),
+        ("ALMANAC_API_KEYS", "/nowhere/keys.json"),
+    ],
+)
+def test_a_value_that_cannot_be_read_names_its_variable(name: str, value: str) -> None:
+    """The refusal says which variable, what it held and what it should hold."""
+    with pytest.raises(SettingInvalid) as refusal:
+        Settings.from_environment({name: value})
+
+    assert name in refusal.value.detail
+    assert value in refusal.value.detail
+    assert refusal.value.hint
