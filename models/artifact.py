@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.forecaster import Forecaster
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 NETWORK, WEIGHTS, SPEC, GOLDEN = "network.onnx", "network.keras", "spec.json", "golden.json"
 
 GOLDEN_TOLERANCE = 1e-4
-"""Largest difference allowed at load, in units of the golden context's own range (float32 inside, other machines)."""
+"""Largest difference allowed at load, in units of the golden context's own range, or of its forecast's where that is
+larger (float32 inside, other machines)."""
 
 
 def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no types
@@ -48,12 +50,12 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
         raise ArtifactIncomplete(
             f"{path} cannot be opened: {error}", hint="Download or train the model again."
         ) from error
-    except Exception as error:  # onnxruntime's own errors derive from Exception alone
-        if type(error).__module__.startswith("onnxruntime"):
-            raise ArtifactIncomplete(
-                f"{path} is no ONNX graph: {error}", hint="Download or train the model again."
-            ) from error
-        raise
+    except Exception as error:
+        if not _is_onnxruntimes(error):
+            raise
+        raise ArtifactIncomplete(
+            f"{path} is no ONNX graph: {error}", hint="Download or train the model again."
+        ) from error
 
 
 def load(directory: Path) -> Forecaster:
@@ -122,6 +124,11 @@ def _read(path: Path) -> str:
         ) from error
 
 
+def _is_onnxruntimes(error: Exception) -> bool:
+    """Return whether onnxruntime raised this; its errors derive from Exception alone."""
+    return type(error).__module__.startswith("onnxruntime")
+
+
 def _replay(forecaster: Forecaster, text: str) -> None:
     """Compare today's answers with the golden ones; raises ArtifactMismatch where they differ."""
     try:
@@ -131,15 +138,40 @@ def _replay(forecaster: Forecaster, text: str) -> None:
         contexts = Contexts(context, np.array(golden["phase"], dtype=np.int32))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactIncomplete(f"golden.json cannot be read: {error!r}", hint="Train the model again.") from error
-    found = forecaster.quantiles(contexts)
+    found = _answer(forecaster, contexts)
     if found.shape != expected.shape:
         raise ArtifactMismatch(f"The network answers with shape {found.shape}; golden.json has {expected.shape}.")
-    unit = np.nanmax(context, axis=1) - np.nanmin(context, axis=1)
+    _check_promises(forecaster.spec, contexts, found)
+    # The forecast's own range counts too: a context of one value has none.
+    unit = np.maximum(np.nanmax(context, axis=1) - np.nanmin(context, axis=1), np.ptp(expected, axis=(1, 2)))
     worst = float(np.max(np.abs(found - expected) / np.maximum(unit, 1e-9)[:, None, None]))
     if not worst <= GOLDEN_TOLERANCE:
         raise ArtifactMismatch(
             f"The network differs from golden.json by {worst:.2g} of the context's range; {GOLDEN_TOLERANCE:g} is allowed.",
             hint="The files do not belong together, or onnxruntime has changed; train the model again.",
+        )
+
+
+def _answer(forecaster: Forecaster, contexts: Contexts) -> NDArray[np.float64]:
+    """Return the network's answers to the golden inputs; raises ArtifactMismatch if it does not take them."""
+    try:
+        return forecaster.quantiles(contexts)
+    except Exception as error:
+        if not _is_onnxruntimes(error):
+            raise
+        raise ArtifactMismatch(
+            f"The network does not take the inputs of golden.json: {error}", hint="The files do not belong together."
+        ) from error
+
+
+def _check_promises(spec: ModelSpec, contexts: Contexts, quantiles: NDArray[np.float64]) -> None:
+    """Raise ArtifactMismatch where the network's lengths are not those that spec.json promises."""
+    found = (contexts.context.shape[1], *quantiles.shape[1:])
+    promised = (spec.context_length, spec.horizon, len(spec.quantile_levels))
+    if found != promised:
+        raise ArtifactMismatch(
+            f"The network has context, horizon and levels {found}; spec.json promises {promised}.",
+            hint="The files do not belong together.",
         )
 
 

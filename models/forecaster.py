@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.calendar import parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
-from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
+from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross
 from models.series import Forecast, Interval, Series
 from models.spec import ModelSpec
 from models.windows import Contexts, last_contexts
@@ -87,7 +87,7 @@ class Forecaster:
         if not series:
             return []
         table = self._calibrate(self._roll(series, horizon), wanted)
-        reported = sorted({*self.spec.quantile_levels, *(round(float(q), 9) for q in quantiles)})
+        reported = sorted({*self.spec.quantile_levels, *(tidy_level(quantile) for quantile in quantiles)})
         return [
             self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels)
             for one, rows in zip(series, table, strict=True)
@@ -159,11 +159,12 @@ class Forecaster:
                 )
             )
         enough = min(2 * spec.season_length if spec.season_length > 1 else 10, spec.context_length)
-        if series.observed < enough:
+        observed = int(np.count_nonzero(~np.isnan(series.values[-spec.context_length :])))
+        if observed < enough:
             found.append(
                 Finding(
                     "CONTEXT_SHORT",
-                    f"The series has {series.observed} observed values; {enough} or more make a sounder forecast.",
+                    f"The context holds {observed} observed values; {enough} or more make a sounder forecast.",
                     pointer="/values",
                     hint="Send a longer history.",
                 )
@@ -197,7 +198,7 @@ def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[fl
         if not 0 < quantile < 1:
             raise LevelInvalid(f"Quantile {quantile!r} is not between 0 and 1.", pointer=f"/quantiles/{place}")
     sides = (side for level in levels for side in interval_sides(level))
-    return sorted({MEDIAN, *(round(float(quantile), 9) for quantile in quantiles), *sides})
+    return sorted({MEDIAN, *(tidy_level(quantile) for quantile in quantiles), *sides})
 
 
 def _advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:

@@ -23,10 +23,19 @@ ENOUGH_SCORES = 200
 """Scores wanted for one step's offsets; with fewer, neighbouring steps lend theirs."""
 
 
+NARROWEST_TAIL = 1e-9
+"""No quantile level is told apart from 0 or 1 by less, so that each has a finite distance to the median."""
+
+
+def tidy_level(level: float) -> float:
+    """Return a quantile level in (0, 1) rounded to nine digits, 0.30000000000000004 to 0.3, and never to 0 or 1."""
+    return min(max(round(float(level), 9), NARROWEST_TAIL), 1.0 - NARROWEST_TAIL)
+
+
 def interval_sides(level: float) -> tuple[float, float]:
     """Return the two quantile levels that bound a central interval: 80 gives 0.1 and 0.9."""
     tail = (100.0 - level) / 200.0
-    return round(tail, 9), round(1.0 - tail, 9)
+    return tidy_level(tail), tidy_level(1.0 - tail)
 
 
 def read_quantiles(quantiles: Floats, trained: Sequence[float], wanted: Sequence[float]) -> Floats:

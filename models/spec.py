@@ -110,9 +110,11 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Return the spec that `to_json` wrote; raises as `from_dict`, or ArtifactIncomplete if it is no JSON."""
+        """Return the spec that `to_json` wrote; raises as `from_dict`, or ArtifactIncomplete if it is no JSON object."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # no JSON, or no text at all
             raise ArtifactIncomplete(f"spec.json is no JSON: {error}.", hint="Download the model again.") from error
+        if not isinstance(data, dict):
+            raise ArtifactIncomplete("spec.json holds no JSON object.", hint="Download the model again.")
         return cls.from_dict(data)

@@ -128,7 +128,9 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
     rows = np.repeat(np.arange(len(series)), fitting)
     cutoffs = np.concatenate([ends[row] + np.arange(fitting[row]) for row in range(len(series))])
     scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
-    valid = np.isfinite(scales[rows]) & (scales[rows] > 0)
+    told = np.isfinite(cut_targets(panel, rows, cutoffs, horizon)).any(axis=1)
+    told &= np.isfinite(cut_contexts(panel, rows, cutoffs, context_length, season_length).context).any(axis=1)
+    valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
     if not valid.any():
         raise DataInvalid(
             f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "

@@ -10,6 +10,9 @@ from keras import ops
 LARGEST = 5.0
 """A window's loss above this counts with a weight that keeps its pull at 5: one wild window must not steer a batch."""
 
+WILDEST = 1e6
+"""Scaled errors are cut here: float32's square of it is still finite."""
+
 
 def scaled_pinball(outputs: Mapping[str, Any], targets: Any, levels: Sequence[float]) -> Any:
     """Return the mean over observed targets of 2 max(τ e, (τ - 1) e) / unit, with e = target - quantile.
@@ -43,14 +46,15 @@ def _error(scaled: Any, targets: Any, parts: Mapping[str, Any]) -> Any:
     level, scale, unit = parts["level"], parts["scale"], parts["unit"]
     positive = ops.where(parts["logged"], ops.maximum(targets, 1e-300), ops.ones_like(targets))
     transformed = ops.where(parts["logged"], ops.log(positive), targets)
-    goal = ops.cast((transformed - level) / scale, "float32")
+    # A window whose context holds no value has no scale: its goal stays finite and, being wild, hardly counts.
+    goal = ops.cast(ops.clip((transformed - level) / scale, -WILDEST, WILDEST), "float32")
     linear = (ops.expand_dims(goal, -1) - scaled) * ops.expand_dims(ops.cast(scale / unit, "float32"), -1)
     exponent = ops.expand_dims(level, -1) + ops.expand_dims(scale, -1) * ops.cast(scaled, "float64")
     logged = ops.expand_dims(parts["logged"], -1)
     exponent = ops.where(logged, ops.clip(exponent, -700.0, 700.0), ops.zeros_like(exponent))
     raw = ops.expand_dims(targets, -1) - ops.exp(exponent)
     curved = ops.cast(raw / ops.expand_dims(unit, -1), "float32")
-    return ops.where(logged, ops.clip(curved, -1e6, 1e6), linear)
+    return ops.where(logged, ops.clip(curved, -WILDEST, WILDEST), linear)
 
 
 def median_of(outputs: Mapping[str, Any]) -> Any:
