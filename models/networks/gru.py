@@ -9,13 +9,15 @@ Source: Cho et al. (2014), Learning phrase representations using RNN encoder-dec
 Keras and cuDNN have it.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
 
-from models.networks.recurrent import stack
+from models.networks.recurrent import ChronoBias, stack
 
 
 def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_others: Any) -> Any:
     """Return the state after the last step (batch, units), or after every step (batch, time, units)."""
-    return stack(keras.layers.GRU, channels, units=units, layers=layers, every_step=every_step)
+    cell = partial(keras.layers.GRU, bias_initializer=ChronoBias((1, 0, 0), channels.shape[1]))
+    return stack(cell, channels, units=units, layers=layers, every_step=every_step)

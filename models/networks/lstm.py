@@ -10,11 +10,12 @@
 Source: Hochreiter & Schmidhuber (1997), Long short-term memory; forget gate: Gers, Schmidhuber & Cummins (2000).
 """
 
+from functools import partial
 from typing import Any
 
 import keras
 
-from models.networks.recurrent import stack
+from models.networks.recurrent import ChronoBias, stack
 
 
 def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_others: Any) -> Any:
@@ -26,4 +27,7 @@ def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_other
         layers: Stacked layers.
         every_step: (batch, time, units) if true, else (batch, units).
     """
-    return stack(keras.layers.LSTM, channels, units=units, layers=layers, every_step=every_step)
+    cell = partial(
+        keras.layers.LSTM, bias_initializer=ChronoBias((-1, 1, 0, 0), channels.shape[1]), unit_forget_bias=False
+    )
+    return stack(cell, channels, units=units, layers=layers, every_step=every_step)

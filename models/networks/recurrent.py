@@ -4,6 +4,40 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class ChronoBias(keras.initializers.Initializer):
+    """Gate biases with which a network remembers from its first step: log of times drawn from 1 to the steps it reads.
+
+    A gate σ(log T) keeps (T - 1) / T of a state each step, so it holds it for about T steps; the usual bias of 1 holds
+    it for four, and what lies further back has no gradient to be learned by.
+
+    Args:
+        gates: For each gate of the layer, in its order, the sign of its bias; 0 leaves it at zero.
+        steps: Steps that the layer reads.
+        seed: Of the times.
+
+    Source: Tallec & Ollivier (2018), Can recurrent neural networks warp time?
+    """
+
+    def __init__(self, gates: tuple[int, ...], steps: int, seed: int = 0) -> None:
+        """Keep the options."""
+        self.gates, self.steps, self.seed = tuple(gates), steps, seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        """Return biases of shape (..., gates * units); of several rows only the first is set."""
+        units = shape[-1] // len(self.gates)
+        times = np.random.default_rng(self.seed).uniform(1.0, max(self.steps - 1.0, 1.0), units)
+        biases = np.zeros(shape)
+        row = biases.reshape(-1, shape[-1])[0]
+        row[:] = np.concatenate([sign * np.log(times) for sign in self.gates])
+        return keras.ops.convert_to_tensor(biases, dtype or "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options."""
+        return {"gates": self.gates, "steps": self.steps, "seed": self.seed}
 
 
 def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, every_step: bool) -> Any:
@@ -13,7 +47,7 @@ def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, e
     every step is asked for. A residual path around each layer lets depth cost no signal.
 
     Args:
-        cell: A Keras recurrent layer class.
+        cell: Makes a Keras recurrent layer from units, `return_sequences` and `name`.
         channels: (batch, time, channels).
         units: Width of each layer.
         layers: How many.
