@@ -1,0 +1,58 @@
+"""The documents: what they point at exists, and what they say of settings and commands is so."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from almanac import COMMANDS
+from service.settings import MEBIBYTE, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+EVERYTHING = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """Links between documents, and pictures, are files of the repository."""
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8"))
+
+    for link in links:
+        assert (document.parent / link).is_file(), link
+
+
+def test_every_setting_of_the_service_is_documented() -> None:
+    """Each environment variable in the docstring of Settings stands in README or docs."""
+    variables = re.findall(r"`((?:ALMANAC|MLFLOW)_[A-Z_]+)`", str(Settings.__doc__))
+
+    assert len(variables) >= 10
+    assert [name for name in variables if f"`{name}`" not in EVERYTHING] == []
+
+
+def test_documented_limits_are_the_defaults() -> None:
+    """The table of limits says what the service does when nothing is set."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    defaults = {field.name: field.default for field in fields(Settings)}
+    rows = re.findall(r"^\| `ALMANAC_([A-Z_]+)` \| ([\d,]+)( MiB)? \|", text, flags=re.MULTILINE)
+
+    assert len(rows) >= 8
+    for name, number, unit in rows:
+        assert defaults[name.lower()] == int(number.replace(",", "")) * (MEBIBYTE if unit else 1), name
+
+
+def test_every_command_is_in_the_readme_and_none_is_made_up() -> None:
+    """README lists what `almanac --help` lists."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^almanac ([a-z]+)", text, flags=re.MULTILINE)
+
+    assert set(listed) == set(COMMANDS)
+
+
+def test_every_make_target_named_exists() -> None:
+    """Whoever types what the documents say gets what they say."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", EVERYTHING, flags=re.MULTILINE))
+
+    assert {"demo", "test"} <= named <= targets
