@@ -22,7 +22,7 @@ _SAFE_MICROSECONDS = 2**62
 
 
 def walk(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
-    """Return the timestamps `steps` away from `start`, shape of `steps`, datetime64[us].
+    """Return the timestamps that lie `steps`, 0 or more, after `start`, shape of `steps`, datetime64[us].
 
     Months follow the start: from the first day they stay at month starts, from the last at month ends (31 January, 28
     February, 31 March), from another on that day, clipped where a month is shorter. A frequency stamped `exact` keeps
@@ -68,15 +68,18 @@ def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]
     try:
         return frequency, positions(timestamps, frequency)
     except TimestampsOffCalendar:
-        if frequency.unit not in MONTHS_IN:
-            raise
-        places: tuple[StampPlace, ...] = ("end", "exact", "business_end", "business_start")
-        for candidate in (Frequency(frequency.name, place) for place in places if place != frequency.stamp):
+        for candidate in (Frequency(frequency.name, place) for place in _other_places(frequency)):
             try:
                 return candidate, positions(timestamps, candidate)
             except TimestampsOffCalendar:
                 continue
         raise
+
+
+def _other_places(frequency: Frequency) -> tuple[StampPlace, ...]:
+    if frequency.unit == "SM":
+        return ("start", "end")
+    return ("end", "exact", "business_end", "business_start") if frequency.unit in MONTHS_IN else ()
 
 
 def fewest_steps(start: np.datetime64, end: np.datetime64, frequency: Frequency) -> int:
@@ -134,14 +137,20 @@ def _walk_business(start: np.datetime64, frequency: Frequency, steps: Steps) -> 
 def _walk_exotic(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
     if not steps.size:
         return np.array([], dtype="M8[us]")
-    offset, low, high = _offset(frequency), int(steps.min()), int(steps.max())
-    if not offset.is_on_offset(_pandas().Timestamp(start)):
-        raise TimestampsOffCalendar(
-            f"{start} does not lie on {frequency.name}.", pointer="/start", hint="Start on the frequency."
-        )
-    first = (_pandas().Timestamp(start) + low * offset) if low else start
-    stamps = _pandas().date_range(first, periods=high - low + 1, freq=offset, unit="us").to_numpy()
-    return cast("Timestamps", stamps[steps - low])
+    return _exotic_grid(start, frequency, periods=int(steps.max()) + 1)[steps]
+
+
+def _exotic_grid(start: np.datetime64, frequency: Frequency, **until: Any) -> Timestamps:  # noqa: ANN401 - pandas' own
+    """Return all timestamps from the start, until pandas' `end` or as many as its `periods`."""
+    pandas, offset = _pandas(), _offset(frequency)
+    try:
+        if offset.is_on_offset(pandas.Timestamp(start)):
+            return cast("Timestamps", pandas.date_range(start, freq=offset, unit="us", **until).to_numpy())
+    except (ValueError, OverflowError) as error:  # its offsets reckon with Python's datetime, which ends in 9999
+        raise _out_of_range(start, frequency) from error
+    raise TimestampsOffCalendar(
+        f"{start} does not lie on {frequency.name}.", pointer="/start", hint="Start on the frequency."
+    )
 
 
 def _walker(frequency: Frequency) -> Callable[[np.datetime64, Frequency, Steps], Timestamps]:
@@ -156,8 +165,7 @@ def _estimate(timestamps: Timestamps, frequency: Frequency) -> tuple[Steps, NDAr
     """Return the steps nearest below each timestamp, and whether they are whole as far as the unit tells."""
     start = timestamps[0]
     if frequency.unit in EXOTIC:
-        offset = _offset(frequency)
-        grid = _pandas().date_range(start, timestamps.max(), freq=offset, unit="us").to_numpy()
+        grid = _exotic_grid(start, frequency, end=timestamps.max())
         found = np.searchsorted(grid, timestamps)
         return found, found < len(grid)
     if frequency.unit in MONTHS_IN:
@@ -186,7 +194,7 @@ def _microseconds(frequency: Frequency) -> int:
 
 def _check_reach(start: np.datetime64, frequency: Frequency, steps: Steps) -> None:
     """Refuse what would overflow datetime64, in integers that cannot."""
-    reach = max(-int(steps.min()), int(steps.max())) if steps.size else 0
+    reach = int(steps.max()) if steps.size else 0
     if reach * _longest_step(frequency) > _SAFE_MICROSECONDS or not EARLIEST <= start <= LATEST:
         raise _out_of_range(start, frequency)
 

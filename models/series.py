@@ -44,10 +44,12 @@ class Repair:
     Attributes:
         code: `GAP_MASKED` for a null or NaN among the values, `GAP_INSERTED` for a timestamp that was missing.
         index: Position in `Series.values`; None where there were too many to list.
+        count: Gaps that it stands for: 1, or all of them where there is no index.
     """
 
     code: str
     index: int | None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,7 +290,9 @@ def _repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:
     if not at.any():
         return ()
     indices = np.flatnonzero(at).tolist()
-    return tuple(Repair(code, index) for index in indices) if len(indices) <= MOST_REPAIRS else (Repair(code, None),)
+    if len(indices) > MOST_REPAIRS:
+        return (Repair(code, None, len(indices)),)
+    return tuple(Repair(code, index) for index in indices)
 
 
 def _coarsest_style(frequency: Frequency) -> str:

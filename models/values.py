@@ -84,7 +84,7 @@ def _float(value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]  # checked in _numbers_of_list
     except OverflowError:
-        return np.inf
+        return np.inf if value > 0 else -np.inf  # type: ignore[operator]  # same
 
 
 def _not_numeric(what: str, pointer: str) -> SeriesNotNumeric:
