@@ -183,7 +183,7 @@ def _place(path: Path, group: _Group, pointer: str) -> str:
 def _count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
     said = {"GAP_INSERTED": "timestamps are missing", "GAP_MASKED": "values are empty"}
     for code, what in said.items():
-        counts = [sum(repair.code == code for repair in one.repairs) for one in series]
+        counts = [sum(repair.count for repair in one.repairs if repair.code == code) for one in series]
         if any(counts):
             touched = sum(count > 0 for count in counts)
             yield Finding(

@@ -116,11 +116,11 @@ def test_a_series_in_hand_is_sound(values: list[float | None]) -> None:
         series = Series.make(values)
     except (SeriesEmpty, SeriesAllMissing):
         return
-    assert series.values.dtype == np.float64  # noqa: PD011 - our Series
+    assert series.values.dtype == np.float64
     assert not np.isinf(series.values).any()
     assert series.observed == sum(value is not None and value == value for value in values) > 0  # noqa: PLR0124 - NaN
     with pytest.raises(ValueError, match="read-only"):
-        series.values[0] = 1  # noqa: PD011 - our Series
+        series.values[0] = 1
 
 
 def test_bare_values_need_no_dates() -> None:
@@ -285,7 +285,7 @@ def test_arguments_are_not_changed() -> None:
     series = Series.make(values)
     values[0] = 99
 
-    assert series.values[0] == 0  # noqa: PD011 - our Series
+    assert series.values[0] == 0
 
 
 @pytest.mark.parametrize(
