@@ -223,9 +223,11 @@ def ui(port: int) -> None:
 def _train(settings: Mapping[str, Any]) -> "Outcome":
     """Run the pipeline in a folder that is gone afterwards."""
     from training import pipeline
+    from training.tables import require_file
     from training.terminal import Terminal
 
     config = train_config(settings)
+    require_file(config.data)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         bench = pipeline.Bench(_registry(), Terminal(), pipeline.fit_with_keras, Path(scratch))
         return pipeline.train(config, bench)

@@ -121,7 +121,7 @@ def model_example(data: SeriesSet) -> "pd.DataFrame":
 
     count = 3 * data.frequency.season_length
     frames = [
-        pd.DataFrame({"unique_id": one.id, "ds": one.timestamps, "y": one.values}).tail(count)  # noqa: PD011 - our Series
+        pd.DataFrame({"unique_id": one.id, "ds": one.timestamps, "y": one.values}).tail(count)
         for one in data.series[:EXAMPLE_SERIES]
     ]
     return pd.concat(frames, ignore_index=True)

@@ -62,8 +62,7 @@ def read_table(path: Path, columns: Columns) -> Table:
     Raises:
         DataInvalid: If the file cannot be read, or a cell is no date or no number: with file, row and column.
     """
-    if not path.is_file():
-        raise DataInvalid(f"{path}: no such file.", hint="Check the path.")
+    require_file(path)
     raw = _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
     raw.columns = [str(name) for name in raw.columns]
     raw = raw.dropna(how="all")
@@ -78,6 +77,12 @@ def read_table(path: Path, columns: Columns) -> Table:
     if value is None and columns.id is not None:
         raise DataInvalid(f"{path}: no value column among {', '.join(raw.columns)}.", hint=LONG_HINT)
     return _wide(path, raw, time) if value is None else _long(path, raw, key, time, value)
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path that is no file, before anything that takes time; raises DataInvalid."""
+    if not path.is_file():
+        raise DataInvalid(f"{path}: no such file.", hint="Check the path.")
 
 
 def _long(path: Path, raw: pd.DataFrame, key: str | None, time: str, value: str) -> Table:

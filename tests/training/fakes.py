@@ -34,7 +34,14 @@ def make_fit(
         if architecture in failing:
             raise LossNotFinite("The loss became NaN at step 20.", hint="Lower the learning rate.")
         shift = (shifts or {}).get(architecture, 0.0)
-        make_artifact(directory, name=question["name"], horizon=training_set.horizon, shift=shift)
+        make_artifact(
+            directory,
+            name=question["name"],
+            frequency=training_set.frequency,
+            season_length=parse_frequency(training_set.frequency).season_length,
+            horizon=training_set.horizon,
+            shift=shift,
+        )
         forecaster = artifact.update_spec(
             directory,
             architecture=architecture,
@@ -72,6 +79,3 @@ def write_csv(path: Path, series: list[Series]) -> Path:
             rows.append(f"{one.id},{str(stamp)[:10]},{'' if np.isnan(value) else value}")
     path.write_text("\n".join(rows) + "\n")
     return path
-
-
-MONTHLY = parse_frequency("M")

@@ -1,0 +1,104 @@
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import almanac
+from models.errors import DataInvalid
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line in a process of its own."""
+    return subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "almanac", *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_help_imports_no_command() -> None:
+    """The list of commands costs no TensorFlow, no MLflow and no pandas."""
+    code = (
+        "import sys, almanac\n"
+        "try: almanac.main(['--help'])\n"
+        "except SystemExit as done: assert done.code == 0\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'mlflow', 'pandas', 'fastapi')))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert found.returncode == 0
+    assert all(name in found.stdout for name in almanac.COMMANDS)
+
+
+@pytest.mark.parametrize("name", almanac.COMMANDS)
+def test_every_commands_help_shows_an_example(name: str) -> None:
+    """Someone who asks for help is shown a line to copy."""
+    found = CliRunner().invoke(almanac.almanac, [name, "--help"])
+
+    text = found.output
+    if isinstance(almanac.almanac.get_command(click.Context(almanac.almanac), name), click.Group):
+        text += CliRunner().invoke(almanac.almanac, [name, "add", "--help"]).output
+    assert found.exit_code == 0
+    assert f"almanac {name}" in text.split("Example", 1)[-1]
+
+
+def test_version_is_the_packages() -> None:
+    """The version says which Almanac this is."""
+    assert run("--version").stdout.startswith("almanac, version ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["train"], 2, "No data given"),
+        (["train", "--data", "missing.csv", "--horizon", "3"], 1, "missing.csv"),
+        (["train", "missing.toml"], 1, "missing.toml"),
+        (["backtest", "--data", "missing.csv", "--horizon", "3", "--set", "fit.unit=3"], 1, "Did you mean fit.units?"),
+        (["backtest", "--data", "missing.csv"], 2, "--horizon"),
+        (["forecast", "--model", "m", "--data", "d.csv", "--levels", "high"], 2, "--levels"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_what_goes_wrong_is_one_clear_line(arguments: list[str], code: int, words: str) -> None:
+    """Failures exit with 1, wrong usage with 2, and nobody sees a traceback."""
+    found = run(*arguments)
+
+    assert found.returncode == code
+    assert words in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_an_unforeseen_error_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even a bug of ours does not throw a traceback at a person, unless asked to."""
+
+    def broken(*_args: object, **_options: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(almanac.almanac, "main", broken)
+
+    with pytest.raises(SystemExit) as done:
+        almanac.main([])
+
+    assert done.value.code == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    monkeypatch.setenv("ALMANAC_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        almanac.main([])
+
+
+@pytest.mark.parametrize(("error", "code"), [(DataInvalid("Row 3 is wrong."), 1), (KeyboardInterrupt(), 130)])
+def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
+    """Shells can tell a failure from an interruption."""
+
+    def failing(*_args: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(almanac.almanac, "main", failing)
+
+    with pytest.raises(SystemExit) as done:
+        almanac.main([])
+
+    assert done.value.code == code

@@ -1,0 +1,80 @@
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from models.errors import TrainingError
+from models.series import Series
+from tests.training.fakes import make_fit
+from training.data import SeriesSet, read_series
+from training.evaluation import Question, evaluate, to_dict
+from training.terminal import Terminal
+
+if TYPE_CHECKING:
+    from training.candidate import TrainingSet
+
+FIGURES = {"mase", "mase_median", "smape", "mae", "coverage_80", "train_seconds", "series_scored"}
+
+
+@pytest.fixture
+def data(data_file: Path) -> SeriesSet:
+    """Return three monthly series."""
+    return read_series(data_file)
+
+
+def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """One object with a row for each, all with the same figures."""
+    question = Question(12, ("lstm", "gru"))
+
+    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
+
+    models = to_dict(found, data, question)["models"]
+    assert set(models) == {"lstm", "gru", "seasonal_naive", "climatology"}
+    assert all(set(row) >= FIGURES for row in models.values())
+    assert models["lstm"]["mase"] == pytest.approx(models["seasonal_naive"]["mase"])
+    assert models["lstm"]["train_seconds"] == 1.5
+
+
+def test_no_network_sees_the_points_it_is_scored_on(
+    data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
+) -> None:
+    """At each origin a network is trained anew on what lies before it; the digest is of that."""
+    seen: list[TrainingSet] = []
+
+    evaluate(data, Question(12, ("lstm",), origins=2), make_fit(seen=seen), terminal=terminal, scratch=tmp_path / "s")
+
+    assert [len(one.series[0]) for one in seen] == [96 - 12, 96 - 24]
+    np.testing.assert_allclose(seen[1].series[0].values, series[0].values[:72])
+    assert len({one.digest for one in seen}) == 2
+
+
+def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """A row for each seed, their mean under the architecture's name, and the mean of their forecasts."""
+    question = Question(12, ("lstm", "gru"), seeds=2, seed=5)
+    fit = make_fit(shifts={"lstm": 1.0, "gru": -1.0})
+
+    found = evaluate(data, question, fit, terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    assert {"lstm", "lstm/5", "lstm/6", "gru", "gru/5", "gru/6", "ensemble"} <= set(printed["models"])
+    assert printed["models"]["ensemble"]["mase"] == pytest.approx(printed["models"]["seasonal_naive"]["mase"])
+    assert printed["models"]["ensemble"]["train_seconds"] == pytest.approx(6.0)
+    assert printed["ensemble"] == printed["models"]["ensemble"]
+
+
+def test_a_network_that_fails_is_named_and_the_others_stay(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """A failure takes away one row and says why."""
+    question = Question(12, ("lstm", "gru"))
+
+    found = evaluate(data, question, make_fit(failing=("gru",)), terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    assert "gru" not in printed["models"]
+    assert "NaN" in printed["failed"]["gru"]
+
+
+def test_an_evaluation_in_which_all_fail_is_an_error(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Baselines alone are no answer to a question about networks."""
+    with pytest.raises(TrainingError, match="Every network failed"):
+        evaluate(data, Question(12, ("lstm",)), make_fit(failing=("lstm",)), terminal=terminal, scratch=tmp_path / "s")

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from models import artifact
+from models.series import Series
+from tests.artifacts import make_artifact
+from tests.training.fakes import make_epoch
+from training import backtest, report
+
+
+def labels(figure: Figure) -> list[str]:
+    """Return titles and axis labels of a figure."""
+    return [text for axes in figure.axes for text in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())]
+
+
+def test_the_backtest_shows_truth_forecast_band_and_unit(series: list[Series], tmp_path: Path) -> None:
+    """A panel for each series, its axes with units, one legend for all."""
+    split = backtest.hold_out(series, 12, season_length=12)
+    predictions = backtest.predict_baseline("seasonal_naive", split)
+
+    figure = report.draw_backtest(split, predictions, title="lstm: held out", unit="°C")
+
+    report.save_figures({"backtest": figure}, tmp_path)
+    assert (tmp_path / "backtest.png").read_bytes().startswith(b"\x89PNG")
+    assert labels(figure)[:3] == ["a", "date", "°C"]
+    assert len(figure.axes) == 3
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "observed", "cutoff", "80 % interval", "forecast (median)",
+    ]  # fmt: skip
+
+
+def test_forecasts_are_drawn_without_dates_too(tmp_path: Path) -> None:
+    """A series without dates has steps from the cutoff on its axis."""
+    bare = Series.make(np.arange(40.0))
+    forecaster = artifact.load(make_artifact(tmp_path / "m"))
+    forecasts = forecaster.forecast([bare], 12, levels=(80.0, 95.0))
+
+    figure = report.draw_forecasts([bare], forecasts, 12, title="next")
+
+    assert labels(figure)[1] == "step from the cutoff"
+    assert "95 % interval" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_error_by_step_stands_beside_the_baselines(series: list[Series]) -> None:
+    """The model's line and one for each baseline."""
+    split = backtest.hold_out(series, 12, season_length=12)
+    scores = backtest.score(split, backtest.predict_baseline("climatology", split))
+
+    figure = report.draw_error_by_step(scores, {"seasonal_naive": scores}, name="lstm")
+
+    assert [line.get_label() for line in figure.axes[0].lines] == ["seasonal naive", "lstm"]
+    assert labels(figure)[1] == "step ahead"
+
+
+def test_gradient_norms_are_logarithmic_with_the_line_of_vanishing() -> None:
+    """A layer that no longer learns lies below a line that says so."""
+    figure = report.draw_gradient_norms([make_epoch(1), make_epoch(2)], name="lstm")
+
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    assert report.VANISHED in [line.get_ydata()[0] for line in axes.lines]  # type: ignore[index]
+    assert {"encoder", "encoder_1"} <= {line.get_label() for line in axes.lines}
+
+
+@pytest.mark.parametrize(("season", "lines"), [(12, 5), (1, 0)])
+def test_memory_marks_the_seasons(season: int, lines: int) -> None:
+    """Five years of memory have five seasons marked; what has no season has none."""
+    figure = report.draw_memory(tuple(np.full(60, 1 / 60)), season, name="lstm")
+
+    assert sum(len(line.get_xdata()) == 2 for line in figure.axes[0].lines) == lines  # type: ignore[arg-type]
+
+
+def test_learning_marks_the_best_epoch() -> None:
+    """The epoch whose weights were kept is a dot."""
+    figure = report.draw_learning([make_epoch(1), make_epoch(2)], name="lstm")
+
+    assert figure.axes[0].lines[-1].get_marker() == "o"
+
+
+def test_no_figure_is_kept_by_pyplot() -> None:
+    """Drawing leaves no state behind: pyplot is never imported for it."""
+    import subprocess
+    import sys
+
+    code = "import sys, training.report; sys.exit('matplotlib.pyplot' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - fixed code
