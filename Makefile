@@ -38,10 +38,11 @@ test-system: setup ## The gate's second half: real PostgreSQL, Prometheus, nginx
 	$(BIN)/pytest -q -m system $(ARGS)
 
 prove: setup ## Soak, chaos, fuzz, composition: long, and its figures go into docs/proofs.md
+	@bash deploy/debian.sh
 	$(BIN)/pytest -q -s -m prove $(ARGS)
 
 bench: setup $(BENCH)/.installed ## Accuracy and speed beside the peers, in an environment of their own
-	$(BIN)/python tests/benchmarks/run.py --peers $(BENCH)/bin/python $(ARGS)
+	$(BIN)/python -m tests.benchmarks.run --peers $(BENCH)/bin/python $(ARGS)
 
 lock: ## Make the five locks again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
