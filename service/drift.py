@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 import numpy as np
 
+from models.errors import ArtifactIncomplete
 from models.profile import Profile, features
 from models.series import Series
 from models.windows import Floats, last_context
@@ -33,9 +35,7 @@ class Inputs:
     def scores(self, champions: Sequence[Served]) -> Iterator[tuple[Served, dict[str, float]]]:
         """Yield each champion with its drift by feature, where enough was seen; forget what is champion no more.
 
-        The score is the population stability index: below 0.1 nothing has moved, above 0.25 a great deal has.
-
-        Source: Siddiqi (2006), Credit Risk Scorecards, chapter 9.
+        The score is the population stability index of `models.profile`; a profile that cannot be read gives none.
         """
         current = {(one.name, one.version) for one in champions}
         for key in self._newest.keys() - current:
@@ -45,4 +45,5 @@ class Inputs:
             spec = one.forecaster.spec
             if spec.profile and len(newest) >= ENOUGH:
                 seen = features(np.stack(newest), spec.season_length)
-                yield one, Profile.from_dict(spec.profile).drift(seen)
+                with suppress(ArtifactIncomplete):
+                    yield one, Profile.from_dict(spec.profile).drift(seen)

@@ -26,7 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """Every counter stands at zero."""
-        disable_created_metrics()  # a second series beside each counter, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series beside each counter, which nobody asks for
         self.registry = CollectorRegistry()
         registry = self.registry
         ProcessCollector(registry=registry)

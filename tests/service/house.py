@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from service.cache import Cache, Index, Registered, State, Version
 from tests.artifacts import make_artifact
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 CHECKED = "2026-01-01T00:00:00+00:00"
 
 

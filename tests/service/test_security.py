@@ -165,7 +165,7 @@ def test_a_file_that_is_no_file_of_keys_is_refused_at_start(tmp_path: Path, cont
     path = tmp_path / "keys.json"
     path.write_text(content)
 
-    with pytest.raises(KeysInvalid, match="keys.json"):
+    with pytest.raises(KeysInvalid, match=r"keys\.json"):
         KeyRing(path)
 
 

@@ -1,0 +1,200 @@
+"""The catalog: which version answers, and when another takes its place."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from models.errors import ModelUnknown
+from service.cache import Registered, Version
+from service.catalog import Catalog, Selector
+from service.errors import ModelLoading, ModelRefused, NoModel
+from tests.service.house import House, eventually
+
+MONTHS = [float(month) for month in range(1, 61)]
+REQUEST = {"series": [{"values": MONTHS}], "horizon": 1}
+
+
+def version_of(client: TestClient) -> str:
+    """Return the version that answers now."""
+    return str(client.post("/forecast", json=REQUEST).json()["model"]["version"])
+
+
+def metric(client: TestClient, sample: str) -> float:
+    """Return the value of one sample, 0 where it is not there."""
+    lines = client.get("/metrics").text.splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(sample + " ")), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rain", Selector("rain", "champion")),
+        ("rain@challenger", Selector("rain", "challenger")),
+        ("rain/7", Selector("rain", None, "7")),
+        ("a/b/7", Selector("a/b", None, "7")),
+    ],
+)
+def test_a_model_is_named_in_three_ways(text: str, expected: Selector) -> None:
+    """A bare name means its champion."""
+    assert Selector.parse(text) == expected
+
+
+def test_a_moved_alias_changes_the_version_that_answers(house: House, start: Callable[..., TestClient]) -> None:
+    """Forth, and back again: the old version is still in memory."""
+    house.publish("temperatures", "1")
+    client = start()
+
+    house.publish("temperatures", "2", shift=100.0)
+    eventually(lambda: version_of(client) == "2", "the promotion went unnoticed")
+    house.publish("temperatures", "1")
+
+    eventually(lambda: version_of(client) == "1", "the rollback went unnoticed")
+    assert metric(client, 'almanac_model_reloads_total{model="temperatures",outcome="ok"}') == 2.0
+    assert 'almanac_model_info{alias="champion",architecture="lstm"' in client.get("/metrics").text
+
+
+def test_a_version_that_fails_its_goldens_never_answers(house: House, start: Callable[..., TestClient]) -> None:
+    """The old one goes on, the failure is counted once, and asking for the new one says why."""
+    house.publish("temperatures", "1")
+    client = start()
+    with house.cache.download() as folder:
+        shutil.copytree(house.cache.path(house.keep()), folder / "a")
+        shutil.copy(house.cache.path(house.keep(shift=5.0)) / "network.onnx", folder / "a" / "network.onnx")
+        digest = house.cache.store(folder)
+    versions = {**house.cache.read().models["temperatures"].versions, "2": Version("run-2", digest)}
+
+    house.say({"temperatures": Registered(versions, {"champion": "2"})})
+
+    failed = 'almanac_model_reloads_total{model="temperatures",outcome="failed"}'
+    eventually(lambda: metric(client, failed) == 1.0, "the failure was not counted")
+    assert version_of(client) == "1"
+    refusal = client.post("/forecast", json={**REQUEST, "model": "temperatures/2"})
+    assert (refusal.status_code, refusal.json()["code"]) == (503, "MODEL_REFUSED")
+    assert metric(client, failed) == 1.0
+
+
+def test_a_model_that_is_gone_from_the_registry_answers_no_more(house: House, start: Callable[..., TestClient]) -> None:
+    """The registry's word counts; only its silence does not."""
+    house.publish("temperatures", "1")
+    client = start()
+
+    house.silence()
+
+    eventually(lambda: client.post("/forecast", json=REQUEST).status_code == 503, "the model still answers")
+    assert client.get("/health/ready").json()["code"] == "NO_MODEL"
+
+
+def test_a_registry_that_falls_silent_changes_nothing(house: House, start: Callable[..., TestClient]) -> None:
+    """The cache goes on answering, also after a restart."""
+    house.publish("temperatures", "1")
+    house.say({}, state="unreachable", detail="timed out")
+
+    client = start()
+
+    assert version_of(client) == "1"
+    assert client.get("/models").json()["registry"] == {
+        "state": "unreachable",
+        "detail": "timed out",
+        "checked": "2026-01-01T00:00:00+00:00",
+    }
+    assert metric(client, "almanac_registry_up") == 0.0
+
+
+@pytest.mark.parametrize(("state", "expected"), [("ok", NoModel), ("absent", NoModel), ("unreachable", ModelLoading)])
+def test_an_empty_registry_and_a_silent_one_are_told_apart(house: House, state: Any, expected: type) -> None:  # noqa: ANN401
+    """The remedy is another."""
+    house.say({}, state=state, detail="because")
+    catalog = Catalog(house.cache)
+
+    asyncio.run(catalog.refresh())
+
+    assert isinstance(catalog.why_not_ready(), expected)
+
+
+def test_before_the_registry_has_answered_the_model_is_loading(house: House) -> None:
+    """Nothing is known yet: not that there is nothing."""
+    catalog = Catalog(house.cache)
+
+    asyncio.run(catalog.refresh())
+
+    assert isinstance(catalog.why_not_ready(), ModelLoading)
+
+
+def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(house: House) -> None:
+    """Other champions do not make up for ALMANAC_MODEL."""
+    house.publish("rain", "1")
+    catalog = Catalog(house.cache, default="temperatures")
+
+    asyncio.run(catalog.refresh())
+
+    assert isinstance(catalog.why_not_ready(), ModelUnknown)
+
+
+def test_a_version_that_is_not_cached_is_asked_for(house: House) -> None:
+    """Once it is known by its number, the registry's child is told to fetch it."""
+    house.publish("temperatures", "1")
+    house.say({"temperatures": Registered({"1": Version("run"), "2": Version("run")}, {"champion": "1"})})
+    asked: list[tuple[str, str]] = []
+    catalog = Catalog(house.cache, fetch=lambda *wish: asked.append(wish))
+
+    async def choose() -> None:
+        await catalog.refresh()
+        await catalog.choose("temperatures/2")
+
+    with pytest.raises(ModelLoading):
+        asyncio.run(choose())
+
+    assert ("temperatures", "2") in asked
+
+
+def test_many_who_ask_for_one_version_wait_for_one_load(house: House) -> None:
+    """A version is loaded once, however many ask for it at the same time."""
+    house.publish("temperatures", "1")
+    house.publish("temperatures", "2", alias=None, shift=1.0)
+    loads: list[str] = []
+    catalog = Catalog(house.cache, on_load=lambda name, _outcome: loads.append(name))
+
+    async def choose() -> list[Any]:
+        await catalog.refresh()
+        return await asyncio.gather(*(catalog.choose("temperatures/2") for _ in range(20)))
+
+    choices = asyncio.run(choose())
+
+    assert {choice.served.version for choice in choices} == {"2"}
+    assert len(loads) == 2
+
+
+def test_memory_holds_only_so_many_versions_and_always_the_champion(house: House) -> None:
+    """The least recently asked for makes room."""
+    house.publish("temperatures", "1")
+    for number in range(2, 6):
+        house.publish("temperatures", str(number), alias=None, shift=float(number))
+    catalog = Catalog(house.cache, limit=3)
+
+    async def choose() -> None:
+        await catalog.refresh()
+        for number in range(2, 6):
+            await catalog.choose(f"temperatures/{number}")
+
+    asyncio.run(choose())
+
+    assert [served.version for served in catalog.loaded()] == ["1", "4", "5"]
+
+
+def test_a_foreign_model_is_no_name_of_ours(house: House) -> None:
+    """The only name of ours needs no naming, though the registry has others."""
+    house.publish("temperatures", "1")
+    house.say({"foreign": Registered({"1": Version("run", None, "no model of Almanac's")}, {"champion": "1"})})
+    catalog = Catalog(house.cache)
+
+    async def choose(text: str | None) -> str:
+        await catalog.refresh()
+        return (await catalog.choose(text)).served.name
+
+    assert asyncio.run(choose(None)) == "temperatures"
+    with pytest.raises(ModelRefused, match="no model of Almanac"):
+        asyncio.run(choose("foreign"))

@@ -1,0 +1,103 @@
+"""Fuzz: whatever is posted, the answer is one of those that the docs name."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.service.house import Artifacts, House, ready
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=10**15, max_value=10**320),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(["1939-01", "M", "D", "h", "2024-02-30", "9999-12-31", "0001-01-01", "Europe/Berlin", "12"]),
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NUMBERS = st.lists(st.one_of(st.floats(), st.integers(-(10**6), 10**6), st.none()), max_size=80)
+DATES = st.datetimes().map(lambda moment: moment.isoformat()) | st.dates().map(str)
+SERIES = st.fixed_dictionaries(
+    {"values": NUMBERS | ANYTHING},
+    optional={
+        "id": st.text(max_size=8) | ANYTHING,
+        "start": DATES | ANYTHING,
+        "frequency": st.sampled_from(["M", "ME", "MS", "D", "h", "W-SUN", "B", "Q", "Y", "15min", "monthly", "7s"])
+        | ANYTHING,
+        "timestamps": st.lists(DATES, max_size=80) | ANYTHING,
+        "timezone": st.sampled_from(["UTC", "Europe/Berlin", "Mars/Olympus"]) | ANYTHING,
+    },
+)
+REQUESTS = st.fixed_dictionaries(
+    {
+        "series": st.lists(SERIES | ANYTHING, max_size=4) | ANYTHING,
+        "horizon": st.integers(1, 40) | ANYTHING,
+    },
+    optional={
+        "levels": st.lists(st.floats(0, 100), max_size=3) | ANYTHING,
+        "quantiles": st.lists(st.floats(0, 1), max_size=3) | ANYTHING,
+        "model": st.sampled_from(["temperatures", "temperatures@champion", "temperatures/1"]) | ANYTHING,
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[TestClient]:
+    """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
+    house = House(tmp_path_factory.mktemp("fuzz"), artifacts)
+    house.publish("temperatures", "1")
+    with TestClient(create_app(Settings(house.home, "", house.home / "keys.json"), supervise=False)) as client:
+        ready(client)
+        yield client
+
+
+def judge(client: TestClient, body: bytes) -> None:
+    """Hold the answer to a body against what the docs promise."""
+    response = client.post("/forecast", content=body)
+    answer: dict[str, Any] = response.json()
+    assert response.status_code in {200, 400, 413, 422}, (response.text, body)
+    if response.status_code == 200:
+        assert answer["forecasts"]
+        for forecast in answer["forecasts"]:
+            numbers = [forecast["median"], *forecast["quantiles"].values()]
+            numbers += [side for interval in forecast["intervals"].values() for side in interval.values()]
+            assert all(isinstance(number, int | float) for column in numbers for number in column)
+    else:
+        assert answer["code"]
+        assert answer["detail"]
+    for error in answer.get("errors", []):
+        assert error["pointer"].startswith("/series/")
+        assert {"id", "code", "detail", "pointer", "hint"} == set(error)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=REQUESTS)
+def test_whatever_a_request_holds_it_is_answered_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
+    """Never a 500, never a null among the numbers."""
+    judge(served, json.dumps(request).encode())
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=ANYTHING)
+def test_any_json_is_refused_in_words(served: TestClient, value: Any) -> None:  # noqa: ANN401
+    """Whatever its shape."""
+    judge(served, json.dumps(value).encode())
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200))
+def test_any_bytes_are_refused_in_words(served: TestClient, body: bytes) -> None:
+    """Also those that are no text."""
+    judge(served, body)

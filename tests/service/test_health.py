@@ -1,0 +1,36 @@
+"""Health: alive as soon as it runs, ready as soon as it can answer."""
+
+from collections.abc import Callable
+
+from starlette.testclient import TestClient
+
+from tests.service.house import House
+
+
+def test_a_service_is_live_before_it_is_ready(house: House, start: Callable[..., TestClient]) -> None:
+    """Nothing cached: live, not ready, and a time to ask again."""
+    house.silence()
+    client = start(wait=False)
+
+    live, ready = client.get("/health/live"), client.get("/health/ready")
+
+    assert (live.status_code, live.json()) == (200, {"status": "live"})
+    assert ready.status_code == 503
+    assert ready.headers["retry-after"]
+
+
+def test_a_ready_service_names_its_champions(client: TestClient) -> None:
+    """With the run that made each."""
+    assert client.get("/health/ready").json() == {
+        "status": "ready",
+        "models": [{"name": "temperatures", "version": "1", "alias": "champion", "run_id": "run-1"}],
+    }
+
+
+def test_a_default_that_is_missing_keeps_the_service_from_ready(house: House, start: Callable[..., TestClient]) -> None:
+    """503, whatever the error would be elsewhere."""
+    house.publish("rain", "1")
+
+    response = start(wait=False, model="temperatures").get("/health/ready")
+
+    assert response.status_code == 503

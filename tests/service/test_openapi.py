@@ -1,0 +1,120 @@
+"""The description behind /docs: it says what the service does, and needs nothing from outside."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+from starlette.testclient import TestClient
+
+from service.examples import FORECAST_REQUESTS, FORECAST_RESPONSES
+from service.parsing import REQUEST_FIELDS, SERIES_FIELDS
+from service.schemas import ForecastRequest, SeriesRequest
+from tests.service.house import House
+
+
+def check(document: dict[str, Any], name: str, instance: object) -> None:
+    """Hold an instance against a schema of the document; raises if it does not fit."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    jsonschema.Draft202012Validator(schema).validate(instance)
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    response = client.get("/openapi.json")
+    assert response.status_code == 200
+    described: dict[str, Any] = response.json()
+    return described
+
+
+def test_every_route_is_described(document: dict[str, Any]) -> None:
+    """With what it answers, in success and in failure."""
+    assert set(document["paths"]) == {
+        "/forecast",
+        "/models",
+        "/models/{model}",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    }
+    statuses = set(document["paths"]["/forecast"]["post"]["responses"])
+    assert statuses == {"200", "400", "401", "403", "413", "415", "422", "429", "503"}
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    """No schema is named that is not there."""
+    references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
+
+    assert references <= set(document["components"]["schemas"])
+    assert "ForecastRequest" in references
+
+
+@pytest.mark.parametrize("name", FORECAST_REQUESTS)
+def test_each_example_and_its_answer_fit_the_schemas(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """The schemas are held to the hand-written reading and writing."""
+    request = FORECAST_REQUESTS[name]["value"]
+
+    answer = client.post("/forecast", json=request).json()
+
+    check(document, "ForecastRequest", request)
+    check(document, "ForecastAnswer", answer)
+
+
+def test_each_example_of_a_failure_fits_its_schema(document: dict[str, Any]) -> None:
+    """And stands under its own status."""
+    for status, response in FORECAST_RESPONSES.items():
+        for example in response["content"]["application/problem+json"]["examples"].values():
+            check(document, "ForecastProblem", example["value"])
+            assert example["value"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    "request_body",
+    [
+        {"series": [{"values": [float("inf")]}, {"values": []}], "horizon": 1},
+        {"series": [{"values": [1]}], "horizon": 0},
+    ],
+)
+def test_real_failures_fit_the_schema(
+    client: TestClient, document: dict[str, Any], request_body: dict[str, Any]
+) -> None:
+    """Those of the series, and those of the request."""
+    body = str(request_body).replace("'", '"').replace("inf", "Infinity")
+
+    check(document, "ForecastProblem", client.post("/forecast", content=body).json())
+
+
+def test_the_other_answers_fit_their_schemas(client: TestClient, document: dict[str, Any]) -> None:
+    """Models, card, health."""
+    check(document, "ModelsAnswer", client.get("/models").json())
+    check(document, "ModelCard", client.get("/models/temperatures").json())
+    check(document, "Live", client.get("/health/live").json())
+    check(document, "Ready", client.get("/health/ready").json())
+
+
+def test_the_parser_and_the_schema_know_the_same_fields() -> None:
+    """A field that is added to one is added to the other."""
+    assert set(REQUEST_FIELDS) == set(ForecastRequest.model_fields)
+    assert set(SERIES_FIELDS) == set(SeriesRequest.model_fields)
+
+
+def test_the_page_needs_no_internet(house: House, start: Callable[..., TestClient]) -> None:
+    """Everything it loads comes from this service, and is there; also before there is a model."""
+    house.silence()
+    client = start(wait=False)
+
+    page = client.get("/", follow_redirects=True)
+
+    assert page.url.path == "/docs"
+    assert re.findall(r"https?://", page.text) == []
+    loaded = re.findall(r'(?:src|href)="(static/[^"]+)"', page.text)
+    assert sorted(loaded) == ["static/swagger-ui-bundle.js", "static/swagger-ui.css"]
+    assert all(len(client.get(f"/{path}").content) > 100_000 for path in loaded)
+
+
+@pytest.mark.parametrize("name", ["redoc.standalone.js", "..%2Fcore.py", "core.py", "%2e%2e/__init__.py"])
+def test_only_the_pages_own_files_are_handed_out(client: TestClient, name: str) -> None:
+    """The folder of a package is not the public's."""
+    assert client.get(f"/static/{name}").status_code == 404
