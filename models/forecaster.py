@@ -81,7 +81,7 @@ class Forecaster:
             FrequencyMismatch: If a series has another frequency.
             SeriesAllMissing: If a series has no value within the model's context.
         """
-        wanted = _wanted_levels(horizon, levels, (*self.spec.quantile_levels, *quantiles))
+        wanted = _wanted_levels(horizon, levels, (*quantiles, *self.spec.quantile_levels))
         for one in series:
             self.check(one)
         if not series:

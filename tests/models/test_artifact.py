@@ -1,0 +1,185 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from models import artifact
+from models.errors import ArtifactIncomplete, ArtifactMismatch
+from models.series import Series
+from models.spec import ModelSpec
+from tests.artifacts import make_artifact, seasonal_naive
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Return an artifact that the test may spoil."""
+    return make_artifact(tmp_path / "model")
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a JSON file in place."""
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def test_an_artifact_is_what_was_sealed(directory: Path) -> None:
+    """The spec comes back, and the forecaster answers."""
+    forecaster = artifact.load(directory)
+
+    assert forecaster.spec.name == "temperatures"
+    assert forecaster.spec == ModelSpec.from_json((directory / artifact.SPEC).read_text())
+    assert len(forecaster.forecast([Series.make(np.arange(30.0))], 5)[0].median) == 5
+
+
+def test_nothing_in_an_artifact_is_a_pickle(directory: Path) -> None:
+    """A graph, weights and two JSON files; no bytes that a pickle begins with."""
+    assert {path.name for path in directory.iterdir()} == {"network.onnx", "network.keras", "spec.json", "golden.json"}
+    for path in directory.iterdir():
+        assert path.read_bytes()[:1] != b"\x80"
+
+
+def test_golden_inputs_hold_what_a_graph_must_bear() -> None:
+    """Gaps, a short history and unknown dates are among them, and they are the same every time."""
+    spec = ModelSpec("n", "lstm", "many_to_many", "M", 12, 60, 60, 12)
+
+    contexts, again = artifact.golden_contexts(spec), artifact.golden_contexts(spec)
+
+    assert np.isnan(contexts.context[1]).any()
+    assert np.isfinite(contexts.context[2]).sum() == 5
+    assert -1 in contexts.phase
+    assert_array_equal(contexts.context, again.context)
+
+
+@pytest.mark.parametrize("name", [artifact.NETWORK, artifact.SPEC, artifact.GOLDEN])
+def test_a_missing_file_is_named(directory: Path, name: str) -> None:
+    """What was not downloaded whole is not served."""
+    (directory / name).unlink()
+
+    with pytest.raises(ArtifactIncomplete, match=name):
+        artifact.load(directory)
+
+
+@pytest.mark.parametrize("name", [artifact.NETWORK, artifact.SPEC, artifact.GOLDEN])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[]"])
+def test_a_broken_file_is_incomplete(directory: Path, name: str, content: bytes) -> None:
+    """Empty, no text, or JSON of another kind: typed, whichever library noticed."""
+    (directory / name).write_bytes(content)
+
+    with pytest.raises(ArtifactIncomplete):
+        artifact.load(directory)
+
+
+def test_a_network_that_answers_differently_is_refused(directory: Path) -> None:
+    """A thousandth of a degree would do: the golden forecasts are replayed at every load."""
+    (directory / artifact.NETWORK).write_bytes(seasonal_naive(12, 60, 12, 0.01).SerializeToString())
+
+    with pytest.raises(ArtifactMismatch, match=r"differs from golden\.json"):
+        artifact.load(directory)
+
+
+@pytest.mark.parametrize(("context_length", "horizon"), [(48, 12), (60, 6)])
+def test_a_network_of_other_lengths_is_refused(directory: Path, context_length: int, horizon: int) -> None:
+    """One that does not take the golden inputs, or answers with another shape, is a mismatch too."""
+    network = seasonal_naive(12, context_length, horizon, 0.0)
+    (directory / artifact.NETWORK).write_bytes(network.SerializeToString())
+
+    with pytest.raises(ArtifactMismatch):
+        artifact.load(directory)
+
+
+@pytest.mark.parametrize(
+    "change", [{"context_length": 48}, {"horizon": 24}, {"quantile_levels": [0.1, 0.5, 0.9]}, {"format": 99}]
+)
+def test_a_spec_that_promises_something_else_is_refused(directory: Path, change: dict[str, Any]) -> None:
+    """Lengths in spec.json that are not the network's would fail at the first request instead."""
+    edit(directory / artifact.SPEC, lambda spec: spec.update(change))
+
+    with pytest.raises(ArtifactMismatch):
+        artifact.load(directory)
+
+
+@pytest.mark.parametrize(
+    "change", [{"quantiles": [[[0.0] * 9] * 12] * 4}, {"quantiles": [[[float("nan")] * 9] * 12] * 4}]
+)
+def test_golden_answers_that_are_not_the_networks_are_refused(directory: Path, change: dict[str, Any]) -> None:
+    """Nothing compares well with NaN, either."""
+    edit(directory / artifact.GOLDEN, lambda golden: golden.update(change))
+
+    with pytest.raises(ArtifactMismatch):
+        artifact.load(directory)
+
+
+def test_rounding_of_another_machine_is_allowed(directory: Path) -> None:
+    """A ten-thousandth of the context's range is float32's business."""
+    edit(
+        directory / artifact.GOLDEN,
+        lambda golden: golden.update(quantiles=(np.array(golden["quantiles"]) + 1e-4).tolist()),
+    )
+
+    assert artifact.load(directory).spec.horizon == 12
+
+
+def test_a_context_of_one_value_is_measured_by_its_forecast(tmp_path: Path) -> None:
+    """One value has no range; rounding is allowed there as well, and a wrong answer is not."""
+    directory = make_artifact(tmp_path, context_length=1, season_length=1)
+    golden = json.loads((directory / artifact.GOLDEN).read_text())
+    for shift in (1e-5, 0.1):
+        shifted = (np.array(golden["quantiles"]) + shift).tolist()
+        (directory / artifact.GOLDEN).write_text(json.dumps({**golden, "quantiles": shifted}))
+        if shift < 1e-4:
+            artifact.load(directory)
+    with pytest.raises(ArtifactMismatch):
+        artifact.load(directory)
+
+
+def test_update_spec_changes_what_it_is_told_and_nothing_else(directory: Path) -> None:
+    """The backtest's figures are written after the training; the files are as they were."""
+    before = artifact.load(directory).spec
+    files = {path.name: path.read_bytes() for path in directory.iterdir()}
+
+    forecaster = artifact.update_spec(directory, backtest={"mase": 0.7}, beats_baselines=True, run_id="42")
+
+    assert forecaster.spec == replace(before, backtest={"mase": 0.7}, beats_baselines=True, run_id="42")
+    assert artifact.load(directory).spec == forecaster.spec
+    assert {name for name, content in files.items() if (directory / name).read_bytes() != content} == {"spec.json"}
+
+
+def frame() -> pd.DataFrame:
+    """Return two series as MLflow's clients send them."""
+    dates = pd.date_range("1939-01-01", periods=36, freq="MS")
+    rows = {
+        key: pd.DataFrame({"unique_id": key, "ds": dates, "y": level + np.arange(36.0)})
+        for key, level in (("nottingham", 0.0), ("clemson", 50.0))
+    }
+    return pd.concat(rows.values(), ignore_index=True)
+
+
+def test_mlflow_is_answered_in_a_long_frame(directory: Path) -> None:
+    """A row a step and series, series in their order, quantiles beside the median, as the forecaster has them."""
+    answer = artifact._load_pyfunc(str(directory)).predict(frame())
+
+    assert list(answer.columns[:3]) == ["unique_id", "ds", "median"]
+    assert answer["unique_id"].tolist() == ["nottingham"] * 12 + ["clemson"] * 12
+    assert answer["ds"].iloc[0] == pd.Timestamp("1942-01-01")
+    past = Series.make(frame()["y"][:36].to_numpy(), start="1939-01", frequency="M")
+    (expected,) = artifact.load(directory).forecast([past], 12)
+    assert_allclose(answer["median"][:12], expected.median)
+    assert_allclose(answer["q0.1"][:12], expected.quantiles[:, 0])
+
+
+def test_mlflows_params_are_horizon_and_levels(directory: Path) -> None:
+    """Another horizon, and the sides of a level as columns of their own."""
+    model = artifact._load_pyfunc(str(directory))
+
+    answer = model.predict(frame(), {"horizon": 2, "levels": [95]})
+
+    assert len(answer) == 4
+    assert (answer["q0.025"] < answer["q0.1"]).all()
+    assert (answer["q0.975"] > answer["q0.9"]).all()

@@ -1,0 +1,251 @@
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from models import artifact
+from models.errors import FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.forecaster import BATCH, Forecaster
+from models.intervals import CALIBRATED_LEVELS
+from models.series import Forecast, Series
+from models.spec import TRAINED_QUANTILES
+from models.windows import Contexts
+from tests.artifacts import make_artifact
+
+HORIZON, CONTEXT, SEASON = 12, 60, 12
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the artifact of a seasonal naive."""
+    return make_artifact(tmp_path_factory.mktemp("naive"), context_length=CONTEXT, horizon=HORIZON)
+
+
+@pytest.fixture(scope="module")
+def forecaster(directory: Path) -> Forecaster:
+    """Return a seasonal naive that is not calibrated."""
+    return artifact.load(directory)
+
+
+def series(length: int = 72, *, seed: int = 0, id: str = "0", start: str | None = "1939-01") -> Series:  # noqa: A002 - the wire's name
+    """Return a seasonal monthly series."""
+    values = 20 + 5 * np.sin(np.arange(length) * np.pi / 6) + np.random.default_rng(seed).normal(size=length)
+    return Series.make(values, id=id, start=start, frequency="M")
+
+
+def codes(forecast: Forecast) -> list[str]:
+    """Return the codes of a forecast's warnings."""
+    return [warning.code for warning in forecast.warnings]
+
+
+def same(one: Forecast, other: Forecast) -> None:
+    """Assert that two forecasts are equal to the last bit."""
+    assert_array_equal(one.quantiles, other.quantiles)
+    assert_array_equal(one.median, other.median)
+
+
+def test_a_forecast_is_the_networks_in_the_series_units(forecaster: Forecaster) -> None:
+    """The seasonal naive repeats the last season; dates, id and levels stand beside it."""
+    past = series(id="nottingham")
+
+    (forecast,) = forecaster.forecast([past], HORIZON)
+
+    assert_allclose(forecast.median, past.values[-SEASON:])
+    assert forecast.id == "nottingham"
+    assert forecast.timestamps is not None
+    assert_array_equal(forecast.timestamps, np.arange("1945-01", "1946-01", dtype="M8[M]"))
+    assert forecast.quantile_levels == TRAINED_QUANTILES
+    assert forecast.quantiles.shape == (HORIZON, len(TRAINED_QUANTILES))
+    assert forecast.context_used == CONTEXT
+    assert codes(forecast) == []
+
+
+def test_the_bare_five_months_of_the_issue_are_forecast(forecaster: Forecaster) -> None:
+    """Three finite steps from five values without dates, and warnings that say how little they rest on."""
+    (forecast,) = forecaster.forecast([Series.make([35, 40, 38, 29, 19])], 3)
+
+    assert forecast.median.shape == (3,)
+    assert np.isfinite(forecast.quantiles).all()
+    assert forecast.context_used == 5
+    assert forecast.timestamps is None
+    assert codes(forecast) == ["PHASE_UNKNOWN", "CONTEXT_SHORT"]
+
+
+def test_the_context_is_short_where_its_own_values_are_few(forecaster: Forecaster) -> None:
+    """A long history whose newest part is nearly empty is as short as that part."""
+    values = [20.0] * 100 + [None] * (CONTEXT - 1) + [21.0]
+
+    (forecast,) = forecaster.forecast([Series.make(values, start="1939-01", frequency="M")], 1)
+
+    (warning,) = forecast.warnings
+    assert warning.code == "CONTEXT_SHORT"
+    assert warning.detail.startswith("The context holds 1 observed")
+
+
+def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(forecaster: Forecaster) -> None:
+    """Nothing about the first steps changes with how many are asked for."""
+    (short,), (long,) = (forecaster.forecast([series()], horizon) for horizon in (5, 31))
+
+    assert_array_equal(long.quantiles[:5], short.quantiles)
+
+
+def test_a_longer_horizon_rolls_on_and_says_so(forecaster: Forecaster) -> None:
+    """Beyond the trained horizon the forecast goes on over its own medians, with a warning that names both."""
+    past = series()
+
+    (forecast,) = forecaster.forecast([past], 30)
+
+    assert_allclose(forecast.median, np.tile(past.values[-SEASON:], 3)[:30])
+    assert codes(forecast) == ["HORIZON_EXTENDED"]
+    assert "13 to 30" in forecast.warnings[0].detail
+    assert forecast.warnings[0].pointer == "/horizon"
+
+
+def test_intervals_do_not_shrink_from_block_to_block(forecaster: Forecaster) -> None:
+    """A forecast of forecasts is never surer than what it rests on."""
+    (forecast,) = forecaster.forecast([series()], 4 * HORIZON)
+
+    (interval,) = forecast.intervals
+    width = (interval.upper - interval.lower).reshape(4, HORIZON)
+    assert (np.diff(width, axis=0) > 0).all()
+    assert (width[1:, :1] >= width[:-1, -1:]).all()
+
+
+def test_the_phase_moves_on_with_each_block(forecaster: Forecaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second block begins where the first ended in the season; unknown stays unknown."""
+    seen: list[list[int]] = []
+    answer = forecaster.quantiles
+
+    def watch(contexts: Contexts) -> NDArray[np.float64]:
+        seen.append(contexts.phase.tolist())
+        return answer(contexts)
+
+    monkeypatch.setattr(forecaster, "quantiles", watch)
+
+    forecaster.forecast([series(63), series(start=None)], 2 * HORIZON)
+
+    assert seen == [[3, -1], [(3 + HORIZON) % SEASON, -1]]
+
+
+@given(st.lists(st.floats(0, 100, exclude_min=True, exclude_max=True), min_size=1, max_size=5))
+def test_any_level_between_0_and_100_is_answered(forecaster: Forecaster, levels: list[float]) -> None:
+    """However extreme: finite, around the median, and wider the higher the level."""
+    (forecast,) = forecaster.forecast([series()], 2, levels=levels)
+
+    assert [interval.level for interval in forecast.intervals] == levels
+    ordered = sorted(forecast.intervals, key=lambda interval: interval.level)
+    for interval in ordered:
+        assert np.isfinite(interval.lower).all()
+        assert (interval.lower <= forecast.median).all()
+        assert (forecast.median <= interval.upper).all()
+    for narrow, wide in pairwise(ordered):
+        assert (narrow.upper <= wide.upper).all()
+        assert (wide.lower <= narrow.lower).all()
+
+
+def test_quantiles_are_added_to_the_trained_ones(forecaster: Forecaster) -> None:
+    """In rising order, a trained one asked for again stands once."""
+    (forecast,) = forecaster.forecast([series()], 2, quantiles=(0.999, 0.025, 0.5))
+
+    assert forecast.quantile_levels == (0.025, *TRAINED_QUANTILES, 0.999)
+    assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
+    assert_array_equal(forecast.quantiles[:, 5], forecast.median)
+
+
+def test_calibration_moves_the_intervals_and_not_the_median(directory: Path, forecaster: Forecaster) -> None:
+    """Offsets are in units of the spread: half a spread outwards on both sides doubles an 80 % interval."""
+    offsets = 0.5 * np.sign(np.asarray(CALIBRATED_LEVELS) - 0.5)
+    conformal = {"levels": list(CALIBRATED_LEVELS), "offsets": [offsets.tolist()] * HORIZON}
+    spec = type(forecaster.spec).from_dict({**forecaster.spec.to_dict(), "conformal": conformal})
+    calibrated = Forecaster(spec, artifact.open_network(directory / artifact.NETWORK))
+
+    (wide,), (plain,) = (one.forecast([series()], HORIZON) for one in (calibrated, forecaster))
+
+    assert_array_equal(wide.median, plain.median)
+    widths = [one.intervals[0].upper - one.intervals[0].lower for one in (wide, plain)]
+    assert_allclose(widths[0], 2 * widths[1])
+    assert (np.diff(wide.quantiles, axis=1) >= 0).all()
+
+
+def test_batch_mates_do_not_matter(forecaster: Forecaster) -> None:
+    """More series than one pass of the network takes are each forecast as if alone, in their order."""
+    batch = [series(20 + k % 70, seed=k, id=str(k), start=None if k % 3 else "1950-01") for k in range(BATCH + 44)]
+
+    together = forecaster.forecast(batch, 15)
+
+    assert [forecast.id for forecast in together] == [one.id for one in batch]
+    for k in (0, 1, BATCH - 1, BATCH, len(batch) - 1):
+        same(together[k], forecaster.forecast([batch[k]], 15)[0])
+
+
+def test_no_series_no_forecasts(forecaster: Forecaster) -> None:
+    """An empty batch is answered with an empty list."""
+    assert forecaster.forecast([], 3) == []
+
+
+def test_threads_share_a_forecaster(forecaster: Forecaster) -> None:
+    """What eight threads are told at once is what each would have been told alone."""
+    batches = [[series(seed=k), series(30, seed=k + 100)] for k in range(40)]
+    alone = [forecaster.forecast(batch, 20) for batch in batches]
+
+    with ThreadPoolExecutor(8) as pool:
+        at_once = list(pool.map(lambda batch: forecaster.forecast(batch, 20), batches))
+
+    for expected, found in zip(alone, at_once, strict=True):
+        for one, other in zip(expected, found, strict=True):
+            same(one, other)
+
+
+@pytest.mark.parametrize("horizon", [0, -1, 1.5, "12", None, True])
+def test_a_horizon_is_a_whole_number_of_one_or_more(forecaster: Forecaster, horizon: int) -> None:
+    """Anything else is refused, and the pointer says where it stood."""
+    with pytest.raises(HorizonInvalid) as caught:
+        forecaster.forecast([series()], horizon)
+
+    assert caught.value.pointer == "/horizon"
+
+
+@pytest.mark.parametrize(
+    ("levels", "quantiles", "pointer"),
+    [
+        ((80, 0), (), "/levels/1"),
+        ((100,), (), "/levels/0"),
+        ((float("nan"),), (), "/levels/0"),
+        ((80,), (0.1, 1.0), "/quantiles/1"),
+        ((80,), (-0.1,), "/quantiles/0"),
+    ],
+)
+def test_a_level_out_of_range_is_refused(
+    forecaster: Forecaster, levels: Sequence[float], quantiles: Sequence[float], pointer: str
+) -> None:
+    """The pointer counts within the request's own list."""
+    with pytest.raises(LevelInvalid) as caught:
+        forecaster.forecast([series()], 1, levels=levels, quantiles=quantiles)
+
+    assert caught.value.pointer == pointer
+
+
+def test_another_frequency_is_refused(forecaster: Forecaster) -> None:
+    """Both frequencies stand in the error; an alias of the model's own is no other."""
+    daily = Series.make([1.0, 2.0], start="2024-01-01", frequency="D")
+
+    with pytest.raises(FrequencyMismatch, match=r"D.*M") as caught:
+        forecaster.forecast([daily], 1)
+
+    assert caught.value.pointer == "/frequency"
+    forecaster.check(Series.make([1.0, 2.0], start="2024-01-01", frequency="MS"))
+
+
+def test_a_context_without_any_value_is_refused(forecaster: Forecaster) -> None:
+    """Values older than the model reads do not help; one within it does."""
+    with pytest.raises(SeriesAllMissing, match=str(CONTEXT)):
+        forecaster.forecast([Series.make([1.0] + [None] * CONTEXT)], 1)
+
+    forecaster.check(Series.make([1.0] + [None] * (CONTEXT - 1)))
