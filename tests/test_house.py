@@ -1,5 +1,6 @@
 """The house of CONTRIBUTING.md: import-linter holds it, and sees when somebody breaks it."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -50,9 +51,9 @@ def test_a_planted_violation_is_caught(house: Path, file: str, line: str, contra
 
     result = lint(house)
 
-    broken = [text for text in result.stdout.splitlines() if text.endswith("BROKEN")]
+    verdicts = re.findall(r"(.*?)\b(KEPT|BROKEN)", " ".join(result.stdout.split()))
     assert result.returncode != 0
-    assert any(contract in text for text in broken), result.stdout
+    assert any(contract in name for name, verdict in verdicts if verdict == "BROKEN"), result.stdout
 
 
 def test_the_house_as_it_stands_is_sound(house: Path) -> None:
