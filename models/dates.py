@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -21,8 +22,8 @@ from models.timestamps import (
     parse_timestamp,
 )
 
-_PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)?")
-_STYLE_OF_LENGTH = {len(style): style for style in STYLES if style != "YYYY-Qq"}
+_SHAPE = re.compile(r"(YYYY(?:-MM(?:-DD(?:[T ]hh:mm(?::ss(?:\.f+)?)?)?)?)?)(Z|[+-][0-9:]+)?")
+_DIGIT = re.compile("[YMDhmsf]")
 _HINT = "Write ISO 8601 text such as '1939-01-31'."
 
 
@@ -81,21 +82,38 @@ def read_timestamps(timestamps: object, timezone: str | None, *, count: int | No
 
 
 def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates | None:
-    """Return the dates of datetime64 or of plain ISO text of one length, all at once; None where there is more to it."""
+    """Return datetime64, or text that is all written like its first, at once; None where there is more to it."""
     if isinstance(items, np.ndarray) and items.dtype.kind == "M":
-        walls, style = items.astype("M8[us]"), _style_of(items.astype("M8[us]"))
+        walls = items.astype("M8[us]")
+        style, offset = _style_of(walls), None
     else:
-        first = items[0] if len(items) else None
-        length = len(first) if isinstance(first, str) else 0
-        if not all(isinstance(item, str) and len(item) == length and _PLAIN.fullmatch(item) for item in items):
+        first = parse_timestamp(items[0], pointer="/timestamps/0") if len(items) and isinstance(items[0], str) else None
+        pattern = _pattern_of(first.style) if first else None
+        if first is None or pattern is None:
+            return None
+        texts = [match[1] for item in items if isinstance(item, str) and (match := pattern.fullmatch(item))]
+        if len(texts) < len(items):
             return None
         try:
-            walls, style = np.array(items, dtype="M8[us]"), _STYLE_OF_LENGTH.get(length, "")
+            walls = np.array(texts, dtype="M8[us]")
         except ValueError:
             return None
-    if not len(walls) or not np.all((walls >= EARLIEST) & (walls <= LATEST)):
+        style, offset = first.style, first.offset
+    instants = walls - np.timedelta64(offset or 0, "s")
+    if not np.all((walls >= EARLIEST) & (walls <= LATEST) & (instants >= EARLIEST) & (instants <= LATEST)):
         return None
+    if timezone is not None and offset is not None:
+        return Dates(cast("Timestamps", instants), style, timezone)
     return _in_timezone(walls, style, timezone)
+
+
+@lru_cache(maxsize=128)
+def _pattern_of(style: str) -> re.Pattern[str] | None:
+    """Return what matches a text of the style, its first group without the offset; None where numpy cannot read it."""
+    shape = _SHAPE.fullmatch(style)
+    if shape is None:
+        return None
+    return re.compile(f"({_DIGIT.sub('[0-9]', shape[1])}){re.escape(shape[2] or '')}")
 
 
 def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:

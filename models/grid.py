@@ -137,15 +137,18 @@ def _walk_business(start: np.datetime64, frequency: Frequency, steps: Steps) -> 
 def _walk_exotic(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
     if not steps.size:
         return np.array([], dtype="M8[us]")
-    return _exotic_grid(start, frequency, periods=int(steps.max()) + 1)[steps]
+    skip = int(steps.min())
+    return _exotic_grid(start, frequency, skip, periods=int(steps.max()) - skip + 1)[steps - skip]
 
 
-def _exotic_grid(start: np.datetime64, frequency: Frequency, **until: Any) -> Timestamps:  # noqa: ANN401 - pandas' own
-    """Return all timestamps from the start, until pandas' `end` or as many as its `periods`."""
+def _exotic_grid(start: np.datetime64, frequency: Frequency, skip: int = 0, **until: Any) -> Timestamps:  # noqa: ANN401
+    """Return all timestamps after the first `skip`, up to pandas' `end` or as many as its `periods`."""
     pandas, offset = _pandas(), _offset(frequency)
+    first = pandas.Timestamp(start)
     try:
-        if offset.is_on_offset(pandas.Timestamp(start)):
-            return cast("Timestamps", pandas.date_range(start, freq=offset, unit="us", **until).to_numpy())
+        if offset.is_on_offset(first):
+            first = first + skip * offset if skip else first
+            return cast("Timestamps", pandas.date_range(first, freq=offset, unit="us", **until).to_numpy())
     except (ValueError, OverflowError) as error:  # its offsets reckon with Python's datetime, which ends in 9999
         raise _out_of_range(start, frequency) from error
     raise TimestampsOffCalendar(

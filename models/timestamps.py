@@ -128,7 +128,7 @@ def local_times(instants: Timestamps, timezone: str) -> Timestamps:
     zone = find_zone(timezone)
     _check_range(instants)
     try:
-        locals_ = [instant.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) for instant in instants.tolist()]
+        locals_ = [zone.fromutc(instant.replace(tzinfo=zone)).replace(tzinfo=None) for instant in instants.tolist()]
     except OverflowError as error:
         raise _out_of_range() from error
     return np.array(locals_, dtype="M8[us]")

@@ -4,6 +4,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from models.dates import read_start, read_timestamps
 from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsOutOfOrder
@@ -102,6 +104,21 @@ def test_timestamps_must_rise(items: list[str], error: type[Exception]) -> None:
         read_timestamps(items, None)
 
     assert caught.value.pointer in ("/timestamps/1", "/timestamps/2")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("tail", ["", "Z", "+05:30", "-0330", " Z"])
+@pytest.mark.parametrize("zone", [None, BERLIN])
+@given(moments=st.sets(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1, max_size=20))  # noqa: DTZ001
+def test_texts_read_at_once_are_read_as_each_alone(moments: set[datetime], tail: str, zone: str | None) -> None:
+    """Texts written alike go through numpy together; the answer is that of one after the other."""
+    texts = [moment.isoformat(timespec="milliseconds") + tail for moment in sorted(moments)]
+    assume(len(set(texts)) == len(texts) and (tail or zone is None))
+
+    dates = read_timestamps(texts, zone)
+
+    alone = [read_start(text, zone) for text in texts]
+    np.testing.assert_array_equal(dates.stamps, [one.stamps[0] for one in alone])
+    assert dates.style == alone[0].style
 
 
 def test_a_fixed_offset_stays() -> None:
