@@ -106,13 +106,14 @@ def test_timestamps_must_rise(items: list[str], error: type[Exception]) -> None:
     assert caught.value.pointer in ("/timestamps/1", "/timestamps/2")  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("tail", ["", "Z", "+05:30", "-0330", " Z"])
-@pytest.mark.parametrize("zone", [None, BERLIN])
+@pytest.mark.parametrize(
+    ("tail", "zone"), [("", None), ("Z", None), ("Z", BERLIN), ("+05:30", None), ("+05:30", BERLIN), ("-0330", BERLIN)]
+)
 @given(moments=st.sets(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1, max_size=20))  # noqa: DTZ001
 def test_texts_read_at_once_are_read_as_each_alone(moments: set[datetime], tail: str, zone: str | None) -> None:
     """Texts written alike go through numpy together; the answer is that of one after the other."""
     texts = [moment.isoformat(timespec="milliseconds") + tail for moment in sorted(moments)]
-    assume(len(set(texts)) == len(texts) and (tail or zone is None))
+    assume(len(set(texts)) == len(texts))
 
     dates = read_timestamps(texts, zone)
 

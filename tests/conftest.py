@@ -1,0 +1,9 @@
+"""What all tests share: how Hypothesis searches."""
+
+from hypothesis import HealthCheck, settings
+
+# The gate must answer the same on a slow, busy machine as on a fast one: no deadline, the same examples every time.
+settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# `pytest --hypothesis-profile explore` looks elsewhere each time, and longer.
+settings.register_profile("explore", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gate")
