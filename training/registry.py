@@ -30,6 +30,7 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 """MLflow's settings here: no calls home, no banners, and a dead server is an error within a minute, not ten."""
@@ -53,7 +54,7 @@ class Place:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Place":
         """Return the place that ALMANAC_HOME and MLFLOW_TRACKING_URI name."""
-        home = Path(environment.get("ALMANAC_HOME") or "almanac-data").absolute()
+        home = Path(environment.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
         return cls(home, environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}")
 
     @property

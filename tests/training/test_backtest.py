@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,7 +102,7 @@ def test_zero_against_zero_is_no_error(series: list[Series]) -> None:
     assert backtest.score(split, around(np.zeros((1, 12)))).summary()["smape"] == 0.0
 
 
-def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_path) -> None:  # noqa: ANN001
+def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_path: Path) -> None:
     """A network that is a seasonal naive scores as the seasonal naive does."""
     split = backtest.hold_out(series, 12, season_length=12)
     forecaster = artifact.load(make_artifact(tmp_path / "m", horizon=12))

@@ -1,0 +1,157 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.service.house import eventually, ready
+from tests.training.fakes import make_fit, make_series, write_csv
+from training.config import TrainConfig
+from training.pipeline import Bench, train
+from training.registry import Place, Registry
+from training.terminal import Terminal
+
+ROOT = Path(__file__).parents[2]
+HORIZON = 12
+
+LONELY = """
+import json, sys
+root, request = sys.argv[1:3]
+sys.path[:] = [path for path in sys.path if path not in ("", root)]
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+import mlflow.pyfunc, pandas as pd
+question = json.loads(request)
+frame = pd.DataFrame({"unique_id": "a", "ds": pd.to_datetime(question["ds"]), "y": question["y"]})
+model = mlflow.pyfunc.load_model("models:/weather@champion")
+answer = model.predict(frame, params={"horizon": question["horizon"]})
+import models
+print(json.dumps({"columns": answer.drop(columns=["ds"]).to_dict("list"), "code": models.__file__}))
+"""
+"""A client of MLflow that has the packages but not this project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A home in which `almanac train` has run, its output, and the data."""
+
+    home: Path
+    data: Path
+    outcome: dict[str, Any]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment that a person would set."""
+        return {**os.environ, "ALMANAC_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
+    """Return the first half of the circle, as a person goes it: data, and one command that trains a tiny network."""
+    folder = tmp_path_factory.mktemp("circle")
+    data = write_csv(folder / "weather.csv", [make_series(name, seed=seed) for seed, name in enumerate("abc")])
+    half = Circle(folder / "home", data, {})
+    small = ("fit.units=8", "fit.max_steps=20", "fit.steps_per_epoch=10", "fit.transform=none", "fit.context_length=48")
+    command = [sys.executable, "-m", "almanac", "train", "--data", str(data), "--horizon", str(HORIZON), "--json"]
+    command += ["--architecture", "lstm", "--no-refit", *(part for one in small for part in ("--set", one))]
+    found = subprocess.run(command, env=half.environment, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    assert found.returncode == 0, found.stderr
+    return Circle(half.home, data, json.loads(found.stdout))
+
+
+@pytest.fixture(scope="module")
+def service(circle: Circle) -> Iterator[TestClient]:
+    """Return a client of the real service over that home, its registry child watching the real MLflow."""
+    settings = Settings.from_environment(circle.environment)
+    with TestClient(create_app(settings)) as client:
+        ready(client)
+        yield client
+
+
+def ask(service: TestClient, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a request
+    """Post series `a` and return the answer."""
+    series = make_series("a")
+    body = {"id": "a", "start": "2000-01", "frequency": "M", "values": series.values.tolist()}
+    answer = service.post("/forecast", json={"series": [body], "horizon": HORIZON, **changes})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_training_tells_what_it_decided(circle: Circle) -> None:
+    """The outcome names the winner, its figures beside the baselines, and that the first model is champion."""
+    assert circle.outcome["winner"] == "lstm"
+    assert circle.outcome["decision"]["promote"]
+    assert {"lstm", "seasonal_naive", "climatology"} == set(circle.outcome["models"])
+    assert np.isfinite(circle.outcome["models"]["lstm"]["backtest.mase"])
+
+
+def test_the_service_answers_with_the_champion(circle: Circle, service: TestClient) -> None:
+    """What was trained is what answers, with the run that made it."""
+    answer = ask(service)
+
+    assert answer["model"]["name"] == "weather"
+    assert answer["model"]["version"] == "1"
+    card = service.get("/models/weather").json()
+    assert circle.outcome["winner"] in json.dumps(card)
+    assert answer["forecasts"][0]["timestamps"][0] == "2008-01"
+
+
+def test_any_mlflow_client_answers_the_same_without_this_project(circle: Circle, service: TestClient) -> None:
+    """A pyfunc loaded by MLflow alone agrees with the service to 1e-5, running the code that lies beside the model."""
+    series = make_series("a")
+    assert series.timestamps is not None
+    question = {"ds": [str(stamp) for stamp in series.timestamps], "y": series.values.tolist(), "horizon": HORIZON}
+    place = Place.from_environment(circle.environment)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+    found = subprocess.run(  # noqa: S603 - fixed code
+        [sys.executable, "-c", LONELY, str(ROOT), json.dumps(question)],
+        env={**environment, "MLFLOW_TRACKING_URI": place.uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        cwd=circle.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert found.returncode == 0, found.stderr
+    lonely = json.loads(found.stdout.splitlines()[-1])
+    served = ask(service)["forecasts"][0]
+    assert_allclose(lonely["columns"]["median"], served["median"], rtol=1e-5)
+    for level, values in served["quantiles"].items():
+        assert_allclose(lonely["columns"][f"q{level}"], values, rtol=1e-5)
+    assert not lonely["code"].startswith(str(ROOT / "models"))
+
+
+def test_the_command_line_forecasts_the_same(circle: Circle, service: TestClient) -> None:
+    """`almanac forecast` and the service are one forecaster."""
+    command = [sys.executable, "-m", "almanac", "forecast", "--model", "weather", "--data", str(circle.data), "--json"]
+
+    found = subprocess.run(command, env=circle.environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert found.returncode == 0, found.stderr
+    assert_allclose(
+        json.loads(found.stdout)["forecasts"][0]["median"], ask(service)["forecasts"][0]["median"], rtol=1e-5
+    )
+
+
+def test_a_newly_promoted_version_answers_without_a_restart(
+    circle: Circle, service: TestClient, tmp_path: Path
+) -> None:
+    """Training and promoting again while the service runs changes the version in its answers, and none fails."""
+    bench = Bench(Registry(Place.from_environment(circle.environment)), Terminal(), make_fit(), tmp_path)
+    config = TrainConfig(circle.data, HORIZON, architecture=("gru",), refit=False, promote=True)
+
+    outcome = train(config, bench)
+
+    assert outcome.version == "2"
+    eventually(lambda: ask(service)["model"]["version"] == "2", "the service goes on with the old champion")
+    assert ask(service, model="weather@previous")["model"]["version"] == "1"
