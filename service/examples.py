@@ -16,6 +16,7 @@ from service.errors import (
     document,
 )
 from service.openapi import problems
+from service.recorded import BATCH_ANSWER, DATED_ANSWER
 from service.schemas import ForecastProblem
 
 FIVE_MONTHS: dict[str, Any] = {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}
@@ -101,6 +102,12 @@ LOADING = document(
 NOTHING = document(NoModel("No model is registered yet.", hint="Run `almanac train` or `almanac demo`."))
 
 FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Forecasts, and an error for each series that has none.",
+        "content": {
+            "application/json": {"examples": {"dated": {"value": DATED_ANSWER}, "batch": {"value": BATCH_ANSWER}}}
+        },
+    },
     400: problems("The body is no JSON.", NO_JSON),
     401: problems("Keys are set, and the request carries none of them.", NO_KEY),
     403: problems("The key may not do this.", NO_SCOPE),

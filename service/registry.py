@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,8 @@ class Registry:
 
     def _connect(self) -> "MlflowClient":
         if self._client is None:
+            if not self._uri.startswith("http") and find_spec("sqlalchemy") is None:
+                raise ModuleNotFoundError(f"mlflow-skinny cannot read {self._uri.partition(':')[0]}")
             import mlflow
 
             mlflow.set_tracking_uri(self._uri)

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.cache import Registered, Version
-from tests.service.house import House
+from tests.service.house import House, eventually
 
 
 def test_the_list_names_models_aliases_and_versions(house: House, start: Callable[..., TestClient]) -> None:
@@ -84,8 +84,9 @@ def test_a_version_that_is_still_to_be_fetched_is_503(house: House, start: Calla
     versions = {**house.cache.read().models["temperatures"].versions, "2": Version("run-2")}
     house.say({"temperatures": Registered(versions, {"champion": "1"})})
 
-    while (response := client.get("/models/temperatures/2")).status_code == 404:
-        pass  # until the service has seen what the registry said
+    eventually(lambda: client.get("/models/temperatures/2").status_code != 404, "the version goes unnoticed")
+
+    response = client.get("/models/temperatures/2")
 
     assert response.status_code == 503
     assert response.headers["retry-after"]

@@ -62,9 +62,22 @@ def test_each_example_and_its_answer_fit_the_schemas(client: TestClient, documen
     check(document, "ForecastAnswer", answer)
 
 
+def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[str, Any]) -> None:
+    """They are what a trained model said, in today's form; level by level and step by step."""
+    examples = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"]["application/json"]["examples"]
+
+    for name, example in examples.items():
+        request = FORECAST_REQUESTS[name]["value"]
+        check(document, "ForecastAnswer", example["value"])
+        assert len(example["value"]["forecasts"]) + len(example["value"]["errors"]) == len(request["series"])
+        assert all(len(one["median"]) == request["horizon"] for one in example["value"]["forecasts"])
+
+
 def test_each_example_of_a_failure_fits_its_schema(document: dict[str, Any]) -> None:
     """And stands under its own status."""
     for status, response in FORECAST_RESPONSES.items():
+        if status == 200:
+            continue
         for example in response["content"]["application/problem+json"]["examples"].values():
             check(document, "ForecastProblem", example["value"])
             assert example["value"]["status"] == status
