@@ -1,6 +1,8 @@
 """The images: built in stages from locks with hashes, run as nobody in particular, and holding what they copy."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,10 @@ def test_a_lock_pins_every_package_with_hashes(lock: Path) -> None:
 
     assert all("--hash=sha256:" in block for block in blocks if re.match(r"[a-z0-9]", block))
     assert "://" not in lock.read_text(encoding="utf-8")
+
+
+def test_the_lock_is_whole() -> None:
+    """What is installed from it lacks nothing and contradicts nothing: `make setup` resolves no dependencies."""
+    result = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)  # noqa: S603 fixed
+
+    assert result.returncode == 0, result.stdout
