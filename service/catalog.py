@@ -111,6 +111,11 @@ class Catalog:
         """Return the registered names that have a champion of Almanac's making."""
         return [name for name, model in self.index.models.items() if _has_champion(model)]
 
+    def why_refused(self, digest: str | None) -> str:
+        """Return why this process would not load an artifact, "" where it has not refused it."""
+        refused = self._refused.get(digest or "")
+        return refused.detail if refused else ""
+
     def why_not_ready(self) -> AlmanacError | None:
         """Return what keeps this process from answering a request that names no model, or None once it can."""
         if self._default is None:

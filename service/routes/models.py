@@ -45,7 +45,7 @@ async def model(request: Request, model: str) -> Response:
         {
             "model": choice.identity(),
             "aliases": registered.aliases,
-            "versions": _versions(registered),
+            "versions": _versions(catalog, registered),
             "loaded_at": choice.served.loaded_at.isoformat(timespec="seconds"),
             "spec": choice.served.forecaster.spec.to_dict(),
         }
@@ -62,14 +62,14 @@ def _summary(catalog: Catalog, name: str, model: Registered) -> dict[str, Any]:
     }
 
 
-def _versions(model: Registered) -> list[dict[str, Any]]:
+def _versions(catalog: Catalog, model: Registered) -> list[dict[str, Any]]:
     return [
         {
             "version": number,
             "run_id": version.run_id,
             "aliases": [alias for alias, target in model.aliases.items() if target == number],
             "cached": version.digest is not None,
-            "error": version.error,
+            "error": version.error or catalog.why_refused(version.digest),
         }
         for number, version in model.versions.items()
     ]

@@ -74,6 +74,9 @@ def test_a_version_that_fails_its_goldens_never_answers(house: House, start: Cal
     assert version_of(client) == "1"
     refusal = client.post("/forecast", json={**REQUEST, "model": "temperatures/2"})
     assert (refusal.status_code, refusal.json()["code"]) == (503, "MODEL_REFUSED")
+    errors = {one["version"]: one["error"] for one in client.get("/models/temperatures").json()["versions"]}
+    assert errors["1"] == ""
+    assert errors["2"] == refusal.json()["detail"]
     assert metric(client, failed) == 1.0
 
 
