@@ -14,7 +14,8 @@ from training.config import Columns, merge, parse_override, read_config, train_c
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
-    from training.registry import Registry, Version
+    from training.place import Version
+    from training.registry import Registry
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -211,7 +212,7 @@ def ui(port: int) -> None:
         almanac ui --port 5000
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.interface import serve_interface
-    from training.registry import Place
+    from training.place import Place
 
     place = Place.from_environment(os.environ)
     if place.is_server:
@@ -246,7 +247,8 @@ def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
 
 
 def _registry() -> "Registry":
-    from training.registry import Place, Registry
+    from training.place import Place
+    from training.registry import Registry
 
     return Registry(Place.from_environment(os.environ))
 

@@ -13,7 +13,8 @@ from models.forecaster import Forecaster
 from models.series import Forecast, Series
 from training.config import Columns
 from training.data import SeriesSet, read_series
-from training.registry import Registry, Version
+from training.place import Version
+from training.registry import Registry
 from training.terminal import Terminal
 
 if TYPE_CHECKING:

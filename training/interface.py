@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from models.errors import RegistryUnreachable
-from training.registry import QUIET, Place
+from training.place import QUIET, Place
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 10.0

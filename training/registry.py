@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import models
 from models.errors import ModelUnknown, RegistryError, RegistryUnreachable
 from models.spec import ModelSpec
+from training.place import QUIET, Place, Version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,67 +23,8 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """What a registered model needs to predict, beside MLflow itself."""
 
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-"""MLflow's settings here: no calls home, no banners, and a dead server is an error within a minute, not ten."""
-
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where runs and models are kept.
-
-    Attributes:
-        home: ALMANAC_HOME, absolute.
-        uri: MLflow's tracking URI.
-    """
-
-    home: Path
-    uri: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Place":
-        """Return the place that ALMANAC_HOME and MLFLOW_TRACKING_URI name."""
-        home = Path(environment.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
-        return cls(home, environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}")
-
-    @property
-    def is_server(self) -> bool:
-        """Whether a tracking server answers, rather than a database file here."""
-        return self.uri.startswith(("http://", "https://"))
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One registered version of a model.
-
-    Attributes:
-        name: Registered name.
-        version: Its number, as MLflow writes it.
-        aliases: Those that point at it.
-        run_id: The run that made it.
-        architecture: Of the network.
-        created: Milliseconds since 1970.
-        metrics: Summary metrics of its run.
-    """
-
-    name: str
-    version: str
-    aliases: tuple[str, ...]
-    run_id: str
-    architecture: str = ""
-    created: int = 0
-    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def _translated(method: "Callable[Concatenate[Registry, P], T]") -> "Callable[Concatenate[Registry, P], T]":
@@ -110,13 +51,10 @@ class Registry:
         """Connect; a local store is made where there is none."""
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        import mlflow
-
         self.place = place
         if not place.is_server:
             place.home.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(place.uri)
-        mlflow.set_registry_uri(place.uri)
+        _point_mlflow_to(place.uri)
         self._client = self._connect()
 
     @_translated
@@ -333,6 +271,20 @@ class Registry:
             token = page.token
             if not token:
                 return found
+
+
+def _point_mlflow_to(uri: str) -> None:
+    """Set MLflow's global URIs, which its `log_model` goes by, without the environment variables that it sets along."""
+    import mlflow
+
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _copy_models(scratch: Path) -> Path:

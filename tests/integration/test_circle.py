@@ -18,7 +18,8 @@ from tests.service.house import eventually, ready
 from tests.training.fakes import make_fit, make_series, write_csv
 from training.config import TrainConfig
 from training.pipeline import Bench, train
-from training.registry import Place, Registry
+from training.place import Place
+from training.registry import Registry
 from training.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]

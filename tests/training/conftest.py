@@ -10,7 +10,8 @@ from models.series import Series
 from tests.training.fakes import make_series, write_csv
 from training.candidate import Candidate
 from training.pipeline import Bench
-from training.registry import Place, Registry
+from training.place import Place
+from training.registry import Registry
 from training.terminal import Terminal
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from models.errors import ModelUnknown, RegistryUnreachable
 from tests.artifacts import make_artifact
-from training.registry import Place, Registry
+from training.place import Place
+from training.registry import Registry
 
 
 def publish(registry: Registry, directory: Path, *, shift: float = 0.0) -> str:

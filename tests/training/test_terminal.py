@@ -1,0 +1,86 @@
+import os
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from models.errors import Finding
+from tests.training.fakes import make_epoch
+from training.terminal import Terminal, describe_epoch, models_table, native_noise_hidden, scores_table
+
+
+def printed(*things: object, terminal: bool = False) -> str:
+    """Return what a console makes of things."""
+    console = Console(file=StringIO(), width=160, force_terminal=terminal)
+    for thing in things:
+        console.print(thing)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_an_epoch_is_one_line_with_all_that_matters() -> None:
+    """Epoch, step, loss, validation error and seconds."""
+    line = describe_epoch("lstm", make_epoch(2))
+
+    for part in ("lstm", "epoch   2", "step    20", "loss 0.5000", "validation MASE 0.4500", "1.0 s"):
+        assert part in line
+
+
+@pytest.mark.parametrize(("is_terminal", "lines"), [(False, 2), (True, 1)])
+def test_a_terminal_rewrites_its_line_and_a_file_collects_them(is_terminal: bool, lines: int) -> None:  # noqa: FBT001 - a parametrised truth
+    """A person sees one line moving; a log keeps them all."""
+    console = Console(file=StringIO(), width=160, force_terminal=is_terminal)
+
+    with Terminal(console).training("lstm") as show:
+        for number in (1, 2):
+            show(make_epoch(number))
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().count("\n") == lines
+    assert "epoch   2" in console.file.getvalue()
+
+
+def test_findings_are_said_with_their_remedy(terminal: Terminal) -> None:
+    """Code, detail and hint on one line."""
+    terminal.say_findings([Finding("GAP_MASKED", "3 values are empty.", hint="Fill them.")])
+
+    assert isinstance(terminal.console.file, StringIO)
+    assert "GAP_MASKED: 3 values are empty. Fill them." in terminal.console.file.getvalue()
+
+
+def test_the_best_row_of_a_backtest_is_marked() -> None:
+    """The least error stands out; dropped series are counted."""
+    row = {"mase": 0.9, "mase_median": 0.8, "smape": 10.0, "mae": 1.0, "coverage_80": 0.8, "series_scored": 3.0}
+    rows = {"lstm": {**row, "train_seconds": 2.0}, "seasonal_naive": {**row, "mase": 1.0, "train_seconds": 0.0}}
+
+    text = printed(scores_table(rows, 2), terminal=True)
+
+    marked = [line for line in text.splitlines() if "\x1b[1;32m" in line]
+    assert len(marked) == 1
+    assert "lstm" in marked[0]
+    assert "2 series dropped" in text
+
+
+def test_models_are_listed_with_aliases_and_figures() -> None:
+    """Metrics that a run does not have stay empty."""
+    row = {"name": "weather", "version": "2", "aliases": ["champion"], "architecture": "lstm", "created": "2026"}
+
+    text = printed(models_table([{**row, "metrics": {"backtest.mase": 0.8123}}, {**row, "metrics": {}}]))
+
+    assert "champion" in text
+    assert "0.812" in text
+
+
+def test_noise_of_native_libraries_is_hidden_while_they_load(tmp_path: Path) -> None:
+    """What is written to the file descriptor itself is gone; afterwards it is heard again."""
+    kept = os.dup(2)
+    with (tmp_path / "heard").open("wb") as file:
+        os.dup2(file.fileno(), 2)
+        with native_noise_hidden():
+            os.write(2, b"noise")
+        os.write(2, b"words")
+        os.dup2(kept, 2)
+    os.close(kept)
+
+    assert (tmp_path / "heard").read_bytes() == b"words"
