@@ -152,7 +152,8 @@ def show_forecast(request: Mapping[str, Any], answer: Mapping[str, Any]) -> None
     series, model = request["series"][0], answer["model"]
     console.print(
         f"POST /forecast: {len(series['values'])} months of {series['id']} from {series['start']}, "
-        f"horizon {request['horizon']}. Answered by {model['name']} version {model['version']}."
+        f"horizon {request['horizon']}. Answered by {model['name']} version {model['version']}.",
+        soft_wrap=True,
     )
     console.print(forecast_table(series["values"], answer["forecasts"][0]))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from tests.artifacts import make_artifact
-from training.registry import Place, Registry
+from training.place import Place
+from training.registry import Registry
 
 
 def example() -> pd.DataFrame:
