@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar import parse_frequency
+from models.calendar import Frequency, parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross
 from models.series import Forecast, Interval, Series
@@ -43,7 +43,7 @@ class Forecaster:
             FrequencyMismatch: If the series has another frequency than the model.
             SeriesAllMissing: If everything within the model's context is a gap.
         """
-        if series.frequency is not None and series.frequency != self._frequency:
+        if series.frequency is not None and not _same_step(series.frequency, self._frequency):
             raise FrequencyMismatch(
                 f"The series has frequency {series.frequency.name}; the model {self.spec.name} has {self.spec.frequency}.",
                 pointer="/frequency",
@@ -180,6 +180,12 @@ class Forecaster:
                 )
             )
         return found
+
+
+def _same_step(one: Frequency, other: Frequency) -> bool:
+    """Return whether two frequencies step alike: weeks that end on another day, years in another month are no hindrance."""
+    free = one.unit == other.unit and one.unit in {"W", "Y"} and one.multiple == other.multiple
+    return free or one == other
 
 
 def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[float]) -> list[float]:

@@ -9,6 +9,7 @@ Source: Romano, Patterson & Candès (2019), Conformalized quantile regression; o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Self
 
@@ -16,8 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 CALIBRATED_LEVELS = (0.005, 0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99, 0.995)
+
+SAME = 1e-9
+"""Levels closer than this are one."""
 
 ENOUGH_SCORES = 200
 """Scores wanted for one step's offsets; with fewer, neighbouring steps lend theirs."""
@@ -52,21 +57,26 @@ def read_quantiles(quantiles: Floats, trained: Sequence[float], wanted: Sequence
     Returns:
         Shape (..., len(wanted)).
     """
-    levels = np.asarray(trained)
-    median = quantiles[..., int(np.flatnonzero(levels == 0.5)[0])]  # noqa: PLR2004
-    columns = []
+    left, right, weight = _reading(tuple(trained), tuple(wanted))
+    return quantiles[..., left] + weight * (quantiles[..., right] - quantiles[..., left])
+
+
+@lru_cache(maxsize=256)
+def _reading(trained: tuple[float, ...], wanted: tuple[float, ...]) -> tuple[Indices, Indices, Floats]:
+    """Return for each wanted level the two trained ones it is read between, and how far from the first."""
+    levels, middle = np.asarray(trained), trained.index(0.5)
+    found = []
     for level in wanted:
-        place = int(np.searchsorted(levels, level))
-        if place < len(levels) and np.isclose(levels[place], level, rtol=0, atol=1e-9):
-            columns.append(quantiles[..., place])
+        place = int(np.searchsorted(levels, level - SAME))
+        if place < len(levels) and levels[place] - level <= SAME:
+            found.append((place, place, 0.0))
         elif 0 < place < len(levels):
-            share = (level - levels[place - 1]) / (levels[place] - levels[place - 1])
-            columns.append((1 - share) * quantiles[..., place - 1] + share * quantiles[..., place])
+            found.append((place - 1, place, (level - levels[place - 1]) / (levels[place] - levels[place - 1])))
         else:
             outer = 0 if place == 0 else len(levels) - 1
-            stretch = NormalDist().inv_cdf(level) / NormalDist().inv_cdf(float(levels[outer]))
-            columns.append(median + stretch * (quantiles[..., outer] - median))
-    return np.stack(columns, axis=-1)
+            found.append((middle, outer, NormalDist().inv_cdf(level) / NormalDist().inv_cdf(trained[outer])))
+    left, right, weight = zip(*found, strict=True)
+    return np.array(left), np.array(right), np.array(weight, dtype=np.float64)
 
 
 def uncross(quantiles: Floats, levels: Sequence[float]) -> Floats:
@@ -121,9 +131,12 @@ class Conformal:
         Returns:
             Shape (horizon, len(levels)); zero at the median, which stays the network's own.
         """
-        steps = np.minimum(np.arange(horizon), len(self.offsets) - 1)
-        rows = np.stack([np.interp(levels, self.levels, self.offsets[step]) for step in range(len(self.offsets))])
-        return rows[steps]
+        wanted = np.clip(np.asarray(levels), self.levels[0], self.levels[-1])
+        right = np.clip(np.searchsorted(self.levels, wanted), 1, len(self.levels) - 1)
+        share = (wanted - self.levels[right - 1]) / (self.levels[right] - self.levels[right - 1])
+        rows: Floats = self.offsets[np.minimum(np.arange(horizon), len(self.offsets) - 1)]
+        between: Floats = (1 - share) * rows[:, right - 1] + share * rows[:, right]
+        return between
 
     def to_dict(self) -> dict[str, Any]:
         """Return the offsets as plain data."""

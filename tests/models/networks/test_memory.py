@@ -1,5 +1,7 @@
 """SimpleRNN forgets what LSTM, GRU and WaveNet keep, and the gradient by lag shows it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ LAG = 33
 HEIGHT = 4.0
 
 
-def draw(generator, size):
+def draw(generator: np.random.Generator, size: int) -> tuple[Any, Any, Any]:
     """Return noise whose oldest value is a pulse up or down, and the same pulse as the value to be forecast."""
     context = generator.normal(0.0, 1.0, (size, LAG))
     pulse = generator.choice([-HEIGHT, HEIGHT], size)
@@ -22,7 +24,7 @@ def draw(generator, size):
     return context, np.full(size, -1, np.int32), pulse[:, None, None]
 
 
-def learn(architecture, steps=240):
+def learn(architecture: str, steps: int = 240) -> keras.Model:
     """Return a small network trained to repeat what it saw 33 steps ago."""
     keras.utils.set_random_seed(0)
     options = NetworkOptions(architecture, 1, 1, LAG, LAG, units=16, layers=1)
@@ -31,7 +33,7 @@ def learn(architecture, steps=240):
     optimizer.build(network.trainable_variables)
 
     @tf.function(jit_compile=True)
-    def step(context, phase, target):
+    def step(context: Any, phase: Any, target: Any) -> None:
         with tf.GradientTape() as tape:
             loss = scaled_pinball(network([context, phase], training=True), target, options.quantile_levels)
         variables = network.trainable_variables
@@ -43,7 +45,7 @@ def learn(architecture, steps=240):
     return network
 
 
-def recall(network):
+def recall(network: keras.Model) -> tuple[float, float]:
     """Return the mean error of the recalled pulse and the share of the gradient that lies on its lag."""
     context, phase, target = draw(np.random.default_rng(1), 256)
     median = np.asarray(network([context, phase])["quantiles"])[:, 0, :, 4]
@@ -52,7 +54,7 @@ def recall(network):
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "gru", "wavenet"])
-def test_gated_and_dilated_networks_keep_what_lies_far_back(architecture):
+def test_gated_and_dilated_networks_keep_what_lies_far_back(architecture: str) -> None:
     """The answer lies 33 steps back under noise, and the forecast finds it there."""
     error, share = recall(learn(architecture))
 
@@ -60,7 +62,7 @@ def test_gated_and_dilated_networks_keep_what_lies_far_back(architecture):
     assert share > 0.2
 
 
-def test_a_simple_rnn_loses_what_lies_far_back():
+def test_a_simple_rnn_loses_what_lies_far_back() -> None:
     """Its gradient has vanished over 33 steps: as good as a guess, and looking elsewhere."""
     error, share = recall(learn("simple_rnn"))
 
@@ -68,7 +70,7 @@ def test_a_simple_rnn_loses_what_lies_far_back():
     assert share < 0.1
 
 
-def test_gradients_are_ordered_by_lag_with_the_newest_first():
+def test_gradients_are_ordered_by_lag_with_the_newest_first() -> None:
     """A forecast that only reads the last value has its whole gradient at lag 1."""
     network = build(NetworkOptions("simple_rnn", 1, 1, 4, 1, units=2, layers=1))
     context = np.random.default_rng(0).normal(20.0, 1.0, (8, 4))
@@ -79,7 +81,7 @@ def test_gradients_are_ordered_by_lag_with_the_newest_first():
     assert gradients.argmax() == 0
 
 
-def test_a_missing_value_has_no_gradient():
+def test_a_missing_value_has_no_gradient() -> None:
     """What was not observed cannot be remembered."""
     network = build(NetworkOptions("simple_rnn", 1, 1, 4, 4, units=2, layers=1))
     context = np.array([[np.nan, 1.0, 2.0, 4.0]])
@@ -88,6 +90,6 @@ def test_a_missing_value_has_no_gradient():
 
 
 @pytest.mark.parametrize(("gradients", "expected"), [([1.0, 0.5, 0.02, 0.001], 3), ([0.0, 0.0], 0), ([], 0)])
-def test_remembered_lags_end_where_the_gradient_falls_below_a_hundredth(gradients, expected):
+def test_remembered_lags_end_where_the_gradient_falls_below_a_hundredth(gradients: list[float], expected: int) -> None:
     """The reach of a memory is the furthest lag that still counts."""
     assert remembered_lags(gradients) == expected
