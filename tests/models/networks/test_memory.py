@@ -33,7 +33,7 @@ def learn(architecture: str, steps: int = 240) -> keras.Model:
     optimizer.build(network.trainable_variables)
 
     @tf.function(jit_compile=True)
-    def step(context: Any, phase: Any, target: Any) -> None:
+    def step(context: tf.Tensor, phase: tf.Tensor, target: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             loss = scaled_pinball(network([context, phase], training=True), target, options.quantile_levels)
         variables = network.trainable_variables
