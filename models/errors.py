@@ -246,9 +246,14 @@ class TrainingError(AlmanacError):
 
 
 class LossNotFinite(TrainingError):
-    """A loss that became NaN or infinite."""
+    """A loss that became NaN or infinite, at an optimizer step."""
 
     code = "LOSS_NOT_FINITE"
+
+    def __init__(self, detail: str, *, step: int = 0, hint: str = "") -> None:
+        """Keep the step apart, so that a run can be tagged with it."""
+        super().__init__(detail, hint=hint)
+        self.step = step
 
 
 class DataInvalid(TrainingError):

@@ -197,6 +197,7 @@ class _Run:
         clip = f"clipped at {self.config.clip_norm:g}" if self.config.clip_norm else "not clipped"
         return LossNotFinite(
             f"The loss became {loss} at step {step}: {where}; learning rate {self.config.learning_rate:g}, gradients {clip}.",
+            step=step,
             hint="Lower fit.learning_rate, or set fit.clip_norm to 1.",
         )
 

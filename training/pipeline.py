@@ -8,7 +8,7 @@ from typing import Any
 
 from models import artifact
 from models.baselines import BASELINES
-from models.errors import AlmanacError, ModelUnknown, RegistryError, RegistryUnreachable
+from models.errors import AlmanacError, LossNotFinite, ModelUnknown, RegistryError, RegistryUnreachable
 from training import backtest, promotion, record
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result
@@ -168,8 +168,8 @@ def try_candidate(architecture: str, task: Task, baselines: Baselines, bench: Be
     except RegistryError:
         raise
     except AlmanacError as error:
-        reached = getattr(error, "step", epochs[-1].step if epochs else 0)
-        failure = Failure(architecture, str(error), error.code, int(reached))
+        reached = error.step if isinstance(error, LossNotFinite) else epochs[-1].step if epochs else 0
+        failure = Failure(architecture, str(error), error.code, reached)
         record.log_failure(bench.registry, run_id, failure)
         bench.terminal.say(f"{architecture} failed at step {failure.step}: {failure.cause}", "red")
         return failure

@@ -32,7 +32,7 @@ def make_fit(
         for epoch in history:
             question["on_epoch"](epoch)
         if architecture in failing:
-            raise LossNotFinite("The loss became NaN at step 20.", hint="Lower the learning rate.")
+            raise LossNotFinite("The loss became NaN at step 17.", step=17, hint="Lower the learning rate.")
         shift = (shifts or {}).get(architecture, 0.0)
         make_artifact(
             directory,
