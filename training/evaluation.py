@@ -124,11 +124,12 @@ def _try_member(  # noqa: PLR0913 - one network at one origin is all of this
     """Train and score one network at one origin; a failure is told and kept."""
     architecture, seed = member
     name = _row_name(architecture, seed)
+    label = name if question.seeds > 1 else architecture
     seen = TrainingSet(split.histories, data.frequency.name, question.horizon, digest(split.histories))
     directory = folder / f"{architecture}-{seed}"
     directory.mkdir(parents=True)
     try:
-        with terminal.training(name) as show:
+        with terminal.training(label) as show:
             candidate = fit(
                 seen,
                 architecture=architecture,
@@ -141,10 +142,10 @@ def _try_member(  # noqa: PLR0913 - one network at one origin is all of this
         predictions = backtest.predict_network(candidate.forecaster, split)
     except AlmanacError as error:
         tally.failures[name] = str(error)
-        terminal.say(f"{name} failed: {error}", "red")
+        terminal.say(f"{label} failed: {error}", "red")
         return None
     for warning in candidate.warnings:
-        terminal.say(f"  {name}: {warning}", "yellow")
+        terminal.say(f"  {label}: {warning}", "yellow")
     tally.add(name, backtest.score(split, predictions), candidate.train_seconds)
     return predictions
 
