@@ -1,0 +1,203 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from models.errors import DataInvalid
+from models.series import Series
+from training.dataset import MOST_ORIGINS, WANTED_ORIGINS, Dataset, make_dataset, wanted_origins
+
+SEASON = 12
+THOUSAND = 1000.0
+"""Value of a point: a thousand times its series, and its place."""
+
+
+def counted(lengths: Sequence[int], start: str | None = "1990-03") -> list[Series]:
+    """Return series whose every value says which series and which place it comes from."""
+    return [
+        Series.make(THOUSAND * row + np.arange(length), id=str(row), start=start, frequency="M")
+        for row, length in enumerate(lengths)
+    ]
+
+
+def dataset_of(lengths: Sequence[int], *, context: int = 24, horizon: int = 6, steps: int = 1) -> Dataset:
+    """Return a data set of such series."""
+    return make_dataset(counted(lengths), context_length=context, season_length=SEASON, horizon=horizon, steps=steps)
+
+
+def places(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return series and place of every known value."""
+    known = values[np.isfinite(values)].astype(np.int64)
+    return known // int(THOUSAND), known % int(THOUSAND)
+
+
+LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=5).filter(lambda lengths: max(lengths) > 40)
+
+
+@given(LENGTHS, st.integers(1, 40), st.integers(1, 12), st.sampled_from([1, 5]), st.integers(0, 9))
+def test_training_never_sees_what_is_held_out(
+    lengths: list[int], context: int, horizon: int, steps: int, seed: int
+) -> None:
+    """No window holds or targets a value from a validation origin on, whatever the lengths."""
+    dataset = dataset_of(lengths, context=context, horizon=horizon, steps=steps)
+
+    batch = dataset.draw(np.random.default_rng(seed), 64)
+
+    for values in (batch.contexts.context, batch.targets):
+        rows, at = places(values)
+        assert (at < dataset.ends[rows]).all()
+    assert (dataset.cutoffs >= dataset.ends[dataset.rows]).all()
+
+
+@given(LENGTHS, st.integers(1, 12))
+def test_validation_origins_lie_before_the_end(lengths: list[int], horizon: int) -> None:
+    """Every step of their horizon was observed, and their context is what lies just before."""
+    dataset = dataset_of(lengths, horizon=horizon)
+
+    batch, scales = dataset.origins()
+
+    assert batch.targets.shape == (len(dataset.rows), 1, horizon)
+    assert np.isfinite(batch.targets).all()
+    assert_array_equal(batch.targets[:, 0, 0], THOUSAND * dataset.rows + dataset.cutoffs)
+    assert_array_equal(batch.contexts.context[:, -1], batch.targets[:, 0, 0] - 1)
+    assert (scales > 0).all()
+
+
+@given(LENGTHS, st.sampled_from([1, 4]), st.integers(0, 9))
+def test_targets_follow_their_contexts(lengths: list[int], steps: int, seed: int) -> None:
+    """The newest value always stays, the newest target begins right after it, each earlier one a step before."""
+    batch = dataset_of(lengths, steps=steps).draw(np.random.default_rng(seed), 32)
+
+    newest = batch.contexts.context[:, -1]
+    assert np.isfinite(newest).all()
+    for back in range(steps):
+        first = batch.targets[:, steps - 1 - back, 0]
+        known = np.isfinite(first)
+        assert_array_equal(first[known], (newest + 1 - back)[known])
+
+
+@given(st.integers(0, 9))
+def test_phases_are_the_months_of_the_first_forecast_step(seed: int) -> None:
+    """The series begin in March; some windows lose their dates, so that undated series are at home."""
+    dataset = dataset_of([80, 60])
+
+    drawn = dataset.draw(np.random.default_rng(seed), 200).contexts
+    validated = dataset.origins()[0].contexts
+
+    months = (2 + drawn.context[:, -1] % THOUSAND + 1) % SEASON
+    dated = drawn.phase >= 0
+    assert 0 < dated.mean() < 1
+    assert_array_equal(drawn.phase[dated], months[dated])
+    assert_array_equal(validated.phase, (2 + dataset.cutoffs) % SEASON)
+
+
+def test_series_without_dates_have_no_phase() -> None:
+    """Neither in training nor in validation."""
+    dataset = make_dataset(counted([60], start=None), context_length=24, season_length=SEASON, horizon=6)
+
+    assert (dataset.draw(np.random.default_rng(0), 20).contexts.phase == -1).all()
+    assert (dataset.origins()[0].contexts.phase == -1).all()
+
+
+def test_short_series_are_learned_from_whole() -> None:
+    """Too short to be validated on, a series gives training windows up to its last value."""
+    dataset = dataset_of([80, 5])
+
+    batch = dataset.draw(np.random.default_rng(0), 500)
+
+    assert 1 not in dataset.rows
+    rows, at = places(batch.targets)
+    assert set(at[rows == 1].tolist()) == {4}
+
+
+def test_a_single_point_harms_nobody() -> None:
+    """A series of one value has nothing to learn from; the others are trained on."""
+    dataset = dataset_of([1, 80])
+
+    batch = dataset.draw(np.random.default_rng(0), 100)
+
+    assert set(places(batch.contexts.context)[0].tolist()) == {1}
+
+
+def test_windows_are_made_harder_now_and_then() -> None:
+    """Some are shortened, some have gaps, most are whole: what a service meets is met in training."""
+    dataset = dataset_of([400], context=24)
+
+    missing = np.isnan(dataset.draw(np.random.default_rng(0), 1000).contexts.context).sum(axis=1)
+
+    assert 0.5 < (missing == 0).mean() < 0.95
+    assert missing.max() > 12
+
+
+def test_at_last_nothing_is_held_out() -> None:
+    """The whole data set reaches each series' last value."""
+    dataset = dataset_of([60, 90])
+
+    batch = dataset.whole().draw(np.random.default_rng(0), 2000)
+
+    rows, at = places(batch.targets)
+    assert [at[rows == row].max() for row in (0, 1)] == [59, 89]
+
+
+def test_the_same_seed_draws_the_same_windows() -> None:
+    """And the next draw others."""
+    dataset = dataset_of([60, 90])
+    one, two = np.random.default_rng(7), np.random.default_rng(7)
+
+    first, again, next_one = dataset.draw(one, 50), dataset.draw(two, 50), dataset.draw(one, 50)
+
+    assert_array_equal(first.contexts.context, again.contexts.context)
+    assert_array_equal(first.targets, again.targets)
+    assert not np.array_equal(first.targets, next_one.targets, equal_nan=True)
+
+
+def test_thinned_origins_are_spread_over_all() -> None:
+    """As many as asked for, the first and the last among them."""
+    dataset = dataset_of([90] * 5)
+    everything, scales = dataset.origins()
+
+    thinned, kept = dataset.origins(4)
+
+    assert len(thinned.targets) == len(kept) == 4
+    assert_array_equal(thinned.targets[[0, -1]], everything.targets[[0, -1]])
+    assert_array_equal(dataset.origins(10_000)[1], scales)
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=300), st.integers(1, 48))
+def test_validation_takes_what_it_needs_and_no_more(lengths: list[int], horizon: int) -> None:
+    """At least one origin a series; more only until there are enough, and while most of the history stays."""
+    count = wanted_origins(np.array(lengths), horizon)
+
+    assert 1 <= count <= MOST_ORIGINS
+    assert count == 1 or (count - 1) * len(lengths) < WANTED_ORIGINS
+    assert count == 1 or count + horizon <= np.median(lengths) / 2
+
+
+def test_origins_can_be_asked_for() -> None:
+    """So many for each series that is long enough."""
+    dataset = make_dataset(counted([80, 80, 4]), context_length=24, season_length=SEASON, horizon=6, origins=3)
+
+    assert_array_equal(np.bincount(dataset.rows), [3, 3])
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        counted([5, 3, 1]),
+        [Series.make(np.full(80, 7.0))],
+        [Series.make(np.tile(np.arange(12.0), 8))],
+        [Series.make([1.0, 2.0] * 20 + [None] * 30)],
+        [Series.make([None] * 60 + [1.0, 2.0] * 3)],
+    ],
+    ids=["too short", "constant", "a season without end", "no target", "no context"],
+)
+def test_series_that_cannot_be_validated_on_are_refused(series: list[Series]) -> None:
+    """The error says how many there were and how long one must be."""
+    with pytest.raises(DataInvalid, match=f"None of {len(series)} series has 19 points") as caught:
+        make_dataset(series, context_length=24, season_length=SEASON, horizon=6, origins=1)
+
+    assert caught.value.hint
