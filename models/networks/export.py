@@ -11,6 +11,7 @@ import onnx
 
 from models.artifact import open_network
 from models.errors import ParityFailed
+from models.networks import recurrent_nodes
 
 TOLERANCE = 1e-5
 """Largest difference between Keras and ONNX, in units of each window's scale."""
@@ -31,10 +32,12 @@ def export(network: keras.Model, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf2onnx warns of numpy names it still uses
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-        network(_windows(np.random.default_rng(0), 1, network.inputs[0].shape[1]))  # a model never called has no trace
+        shell = recurrent_nodes.hollow(network)
+        shell(_windows(np.random.default_rng(0), 1, network.inputs[0].shape[1]))  # a model never called has no trace
         draft = Path(folder) / "draft.onnx"
-        network.export(str(draft), format="onnx", verbose=False)
+        shell.export(str(draft), format="onnx", verbose=False)
         model = onnx.load(str(draft))
+    recurrent_nodes.fill(model, network)
     _name_output(model)
     _keep_logarithms_double(model)
     inputs = [one.name for one in model.graph.input]
