@@ -99,6 +99,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:
     """Return the options of a network: what the configuration says, the rest from season and data."""
+    if not training_set.series:
+        raise DataInvalid("The training set holds no series.", hint="Check the file and its filters.")
     season = parse_frequency(training_set.frequency).season_length
     context = sizing.context_length(training_set, config)
     options = NetworkOptions(
@@ -241,8 +243,6 @@ def _seed(seed: int) -> None:
 
 def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
     """Return the windows of a training set in the shape that a network needs."""
-    if not training_set.series:
-        raise DataInvalid("The training set holds no series.")
     return make_dataset(
         training_set.series,
         context_length=options.context_length,
