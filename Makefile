@@ -42,6 +42,7 @@ prove: setup ## Soak, chaos, fuzz, composition: long, and its figures go into do
 	$(BIN)/pytest -q -s -m prove $(ARGS)
 
 bench: setup $(BENCH)/.installed ## Accuracy and speed beside the peers, in an environment of their own
+	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.run --peers $(BENCH)/bin/python $(ARGS)
 
 lock: ## Make the five locks again (needs uv)

@@ -43,7 +43,9 @@ def benchmark(peers: Path, architecture: str) -> None:
         rows = almanac_rows(folder, architecture)
         rows |= peer_rows(peers, frame, folder)
         with serving(folder) as service:
-            rows["Almanac, over HTTP"] = {"forecast_ms": 1000 * http_latency(service, frame)}
+            body = make_body(frame)
+            rows["Almanac served, one connection"] = {"forecast_ms": 1000 * http_latency(service, body)}
+            rows["Almanac served, 8 connections"] = {"requests_per_second": throughput(service, body, folder)}
     record(
         "Monthly temperatures",
         f"The six series that ship, the last {HORIZON} months of each held out, mean MASE (season {SEASON}); untuned, one "
@@ -102,11 +104,15 @@ def serving(folder: Path) -> Any:  # noqa: ANN401 a context manager of Child
     return almanac_service(home, f"sqlite:///{home / 'mlflow.db'}")
 
 
-def http_latency(service: Child, frame: pd.DataFrame) -> float:
-    """Return the median seconds of one forecast of one 60-month series over a kept-alive connection."""
+def make_body(frame: pd.DataFrame) -> str:
+    """Return the request that is timed: the last 60 months of Nottingham, 24 months ahead."""
     values = frame[frame["unique_id"] == "nottingham"]["y"].tolist()[-60:]
     series = {"start": "1935-01", "frequency": "M", "values": values}
-    body = json.dumps({"series": [series], "horizon": HORIZON}).encode()
+    return json.dumps({"series": [series], "horizon": HORIZON})
+
+
+def http_latency(service: Child, body: str) -> float:
+    """Return the median seconds of one request over a kept-alive connection."""
     took = []
     with closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)) as connection:
         for _ in range(REQUESTS):
@@ -117,10 +123,27 @@ def http_latency(service: Child, frame: pd.DataFrame) -> float:
     return statistics.median(took)
 
 
+def throughput(service: Child, body: str, folder: Path) -> float:
+    """Return the requests a second that wrk gets through eight connections, all of them answered with 200."""
+    script = folder / "post.lua"
+    script.write_text(f"wrk.method = 'POST'\nwrk.body = [[{body}]]\n", encoding="utf-8")
+    url = f"{service.address}/forecast"
+    command = ["wrk", "--threads", "1", "--connections", "8", "--duration", "10s", "--script", str(script), url]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 ours
+    if "Non-2xx" in output:
+        raise click.ClickException(output)
+    return float(output.split("Requests/sec:")[1].split()[0])
+
+
 def cells(row: dict[str, float]) -> str:
     """Return a row's figures as one cell."""
-    shown = {"MASE": "mase", "train s": "train_seconds", "forecast ms": "forecast_ms"}
-    return ", ".join(f"{label} {row[key]:.3g}" for label, key in shown.items() if row.get(key) is not None)
+    shown = {
+        "MASE": "mase",
+        "train s": "train_seconds",
+        "forecast ms": "forecast_ms",
+        "requests/s": "requests_per_second",
+    }
+    return ", ".join(f"{label} {row[key]:.4g}" for label, key in shown.items() if row.get(key) is not None)
 
 
 if __name__ == "__main__":
