@@ -69,15 +69,20 @@ class Dataset:
     steps: int
 
     def draw(self, generator: np.random.Generator, size: int) -> Batch:
-        """Return random training windows: a series, then a cutoff in it, both uniform; then some made harder."""
-        earliest = np.minimum(self.ends - 1, max(1, min(2 * self.season_length, self.context_length)))
+        """Return random training windows: a series, then a cutoff in it, both uniform; then some made harder.
+
+        Supervised at several steps, a window keeps what lies before the first of them, which alone may scale it.
+        """
+        before = max(1, min(2 * self.season_length, self.context_length))
+        earliest = np.minimum(self.ends - 1, self.steps - 1 + before)
         rows = self.usable[generator.integers(len(self.usable), size=size)]
         span = self.ends[rows] - earliest[rows]
         cutoffs = earliest[rows] + (generator.random(size) * span).astype(np.int64)
         contexts = cut_contexts(self.seen, rows, cutoffs, self.context_length, self.season_length)
         starts = [cutoffs - back for back in range(self.steps - 1, -1, -1)]
         targets = np.stack([cut_targets(self.seen, rows, start, self.horizon) for start in starts], axis=1)
-        return Batch(_harden(contexts, generator), targets)
+        fewest = 1 if self.steps == 1 else min(self.steps + self.season_length, self.context_length)
+        return Batch(_harden(contexts, generator, fewest), targets)
 
     @property
     def usable(self) -> Indices:
@@ -157,10 +162,10 @@ def _scale(history: Floats, season_length: int) -> float:
         return float("nan")
 
 
-def _harden(contexts: Contexts, generator: np.random.Generator) -> Contexts:
-    """Return the contexts, some shortened, some with gaps, some without dates; the newest value always stays."""
+def _harden(contexts: Contexts, generator: np.random.Generator, fewest: int) -> Contexts:
+    """Return the contexts, some shortened, some with gaps, some without dates; the newest `fewest` steps stay."""
     size, length = contexts.context.shape
-    visible = np.where(generator.random(size) < SHORTENED, generator.integers(1, length + 1, size), length)
+    visible = np.where(generator.random(size) < SHORTENED, generator.integers(fewest, length + 1, size), length)
     hidden = np.arange(length)[None, :] < (length - visible)[:, None]
     chosen = np.less(generator.random((size, 1)), GAPPED)
     gapped = np.logical_and(chosen, np.less(generator.random((size, length)), GAPPED))

@@ -46,7 +46,10 @@ def encoder_length(training_set: TrainingSet, config: FitConfig) -> int:
             hint="Raise fit.context_length or lower fit.encoder_length.",
         )
     season = parse_frequency(training_set.frequency).season_length
-    chosen = max(min(max(SEASONS_READ * season, SHORTEST_ENCODER), LONGEST_ENCODER), season + 1)
+    longest = LONGEST_ENCODER
+    if config.shape == "many_to_many_equal":  # what lies before the first supervised step is all that scales a window
+        longest = min(longest, context // 2)
+    chosen = max(min(max(SEASONS_READ * season, SHORTEST_ENCODER), longest), season + 1)
     return min(asked or chosen, context)
 
 

@@ -80,6 +80,18 @@ def test_targets_follow_their_contexts(lengths: list[int], steps: int, seed: int
         assert_array_equal(first[known], (newest + 1 - back)[known])
 
 
+@pytest.mark.parametrize("length", [60, 100, 600])
+def test_a_window_has_a_season_before_its_first_supervised_step(length: int) -> None:
+    """Nothing later may scale it: without values there, it would have no scale."""
+    dataset = dataset_of([length], context=60, steps=30)
+
+    contexts = dataset.draw(np.random.default_rng(0), 500).contexts.context
+
+    before = np.isfinite(contexts[:, : 60 - 30 + 1])
+    assert (before.sum(axis=1) >= 5).all()
+    assert (before.sum(axis=1) >= SEASON).mean() > 0.8
+
+
 @given(st.integers(0, 9))
 def test_phases_are_the_months_of_the_first_forecast_step(seed: int) -> None:
     """The series begin in March; some windows lose their dates, so that undated series are at home."""

@@ -64,6 +64,16 @@ def test_what_is_asked_for_is_done() -> None:
     assert sizing.encoder_length(training_set(500), asked) == 24
 
 
+@pytest.mark.parametrize("length", [60, 100, 2000])
+def test_supervision_at_every_step_leaves_half_the_context_before_it(length: int) -> None:
+    """That half alone scales a window of this shape."""
+    asked = config(shape="many_to_many_equal")
+
+    context, encoder = (find(training_set(length), asked) for find in (sizing.context_length, sizing.encoder_length))
+
+    assert encoder <= context / 2
+
+
 def test_an_encoder_longer_than_its_context_is_refused() -> None:
     """Both numbers stand in the error."""
     with pytest.raises(ConfigInvalid, match=r"36.*24"):
