@@ -1,10 +1,11 @@
 """Intervals: any quantile from the trained ones, conformal calibration per step, and quantiles that never cross.
 
-Split conformal prediction: on origins that the network did not train on, how far did the truth lie beyond each
-quantile? That distance, at the quantile's own level, is added to it. Distances are measured in units of the forecast's
-spread q0.9 - q0.1, so that one set of offsets serves calm and wild series alike.
+Split conformal prediction: on origins that the network did not train on, how far did the truth lie outside each
+central interval (negative where inside)? The distance that a share of them equal to the interval's level stays below is
+added on both sides, so that the interval covers as often as it says and keeps the network's own skew. Distances are
+measured in units of the forecast's spread q0.9 - q0.1, so that one set of offsets serves calm and wild series alike.
 
-Source: Romano, Patterson & Candès (2019), Conformalized quantile regression; one-sided per level, per step.
+Source: Romano, Patterson & Candès (2019), Conformalized quantile regression, equation 8; here per step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 CALIBRATED_LEVELS = (0.005, 0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99, 0.995)
+
+HALF = len(CALIBRATED_LEVELS) // 2
+"""Calibrated levels on either side of the median."""
 
 SAME = 1e-9
 """Levels closer than this are one."""
@@ -120,10 +124,14 @@ class Conformal:
             trained: Their levels.
         """
         spread = spread_of(quantiles, trained)
-        distances = targets[..., None] - read_quantiles(quantiles, trained, CALIBRATED_LEVELS)
-        scores = np.where(spread > 0, distances / np.where(spread > 0, spread, 1.0), np.nan)
-        horizon = targets.shape[1]
-        return cls(np.asarray(CALIBRATED_LEVELS), np.stack([_offsets_at(scores, step) for step in range(horizon)]))
+        bounds = read_quantiles(quantiles, trained, CALIBRATED_LEVELS)
+        outside = np.maximum(
+            bounds[..., :HALF][..., ::-1] - targets[..., None], targets[..., None] - bounds[..., HALF + 1 :]
+        )
+        scores = np.where(spread > 0, outside / np.where(spread > 0, spread, 1.0), np.nan)
+        upper = np.stack([_offsets_at(scores, step) for step in range(targets.shape[1])])
+        offsets = np.concatenate([-upper[:, ::-1], np.zeros((len(upper), 1)), upper], axis=1)
+        return cls(np.asarray(CALIBRATED_LEVELS), offsets)
 
     def at(self, levels: Sequence[float], horizon: int) -> Floats:
         """Return the offsets for any levels and steps, the last step's beyond the calibrated horizon.
@@ -149,27 +157,24 @@ class Conformal:
 
 
 def _offsets_at(scores: Floats, step: int) -> Floats:
-    """Return one step's offsets by level, from its own scores and, where they are few, its neighbours'."""
+    """Return one step's offsets of the upper levels, from its own scores and, where they are few, its neighbours'.
+
+    The offset of the interval between levels 1 - τ and τ is the ceil((n + 1)(2τ - 1))-th smallest of n scores.
+
+    Args:
+        scores: How far the truth lay outside each interval, shape (origins, horizon, HALF), narrowest interval first.
+        step: The step ahead, from 0.
+    """
     horizon = scores.shape[1]
     reach = 0
     known = np.isfinite(scores[..., 0])
     while known[:, max(step - reach, 0) : step + reach + 1].sum() < ENOUGH_SCORES and reach < horizon:
         reach += 1
-    pool = scores[:, max(step - reach, 0) : step + reach + 1].reshape(-1, scores.shape[-1])
+    pool = scores[:, max(step - reach, 0) : step + reach + 1].reshape(-1, HALF)
     pool = np.sort(pool[np.isfinite(pool[:, 0])], axis=0)
     if not len(pool):
-        return np.zeros(scores.shape[-1])
-    return np.array([_order_statistic(pool[:, k], level) for k, level in enumerate(CALIBRATED_LEVELS)])
-
-
-def _order_statistic(scores: Floats, level: float) -> float:
-    """Return the score that a share `level` of new ones stays below, with the finite-sample correction outwards.
-
-    The ceil((n + 1) level)-th smallest for upper levels, mirrored for lower ones; 0 for the median.
-    """
-    count = len(scores)
-    if level == 0.5:  # noqa: PLR2004
-        return 0.0
-    if level > 0.5:  # noqa: PLR2004
-        return float(scores[min(int(np.ceil((count + 1) * level)), count) - 1])
-    return float(scores[max(int(np.floor((count + 1) * level)), 1) - 1])
+        return np.zeros(HALF)
+    shares = 2 * np.asarray(CALIBRATED_LEVELS[HALF + 1 :]) - 1
+    ranks = np.clip(np.ceil((len(pool) + 1) * shares), 1, len(pool)).astype(np.int64)
+    chosen: Floats = pool[ranks - 1, np.arange(HALF)]
+    return chosen
