@@ -62,7 +62,9 @@ def read_quantiles(quantiles: Floats, trained: Sequence[float], wanted: Sequence
         Shape (..., len(wanted)).
     """
     left, right, weight = _reading(tuple(trained), tuple(wanted))
-    return quantiles[..., left] + weight * (quantiles[..., right] - quantiles[..., left])
+    with np.errstate(invalid="ignore"):  # a forecast that overflowed is the caller's to refuse
+        read: Floats = quantiles[..., left] + weight * (quantiles[..., right] - quantiles[..., left])
+    return read
 
 
 @lru_cache(maxsize=256)
