@@ -80,7 +80,9 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     _seed(seed)
     options = network_options(training_set, architecture, config)
     dataset = _dataset(training_set, options, config)
-    options = replace(options, transform=_choose_transform(training_set, options, dataset, config, seed))
+    options = replace(
+        options, transform=_choose_transform(training_set, options, dataset, config, seed=seed, started=started)
+    )
     run = _Run(options, dataset, config, seed, started)
     history = run.learn(on_epoch)
     validation, conformal = _judge(run.network, dataset, options)
@@ -94,7 +96,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     spec = replace(spec, validation=validation, conformal=conformal.to_dict())
     forecaster = artifact.seal(directory, spec)
     seconds = time.perf_counter() - started
-    return Candidate(directory, forecaster, tuple(history), validation, seconds, tuple(gradient_warnings(history)))
+    warnings = (*gradient_warnings(history), *run.time_warnings(history))
+    return Candidate(directory, forecaster, tuple(history), validation, seconds, warnings)
 
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:
@@ -151,7 +154,7 @@ class _Run:
         batch, scales = self.dataset.origins(WATCHED_ORIGINS)
         history: list[EpochRecord] = []
         stale, step = 0, 0
-        while step < total and stale < self.config.patience and not self._late():
+        while step < total and stale < self.config.patience and not (history and self._late()):
             count = min(self.config.steps_per_epoch, total - step)
             loss, norms = self._epoch(step, count, total, self.config.learning_rate, self.dataset)
             step += count
@@ -171,6 +174,16 @@ class _Run:
         steps = max(1, int(SETTLE_SHARE * self.best.step))
         peak = SETTLE_RATE * self.config.learning_rate
         self._epoch(0, steps, steps, peak, self.dataset.whole())
+
+    def time_warnings(self, history: list[EpochRecord]) -> list[str]:
+        """Return a sentence if the clock ended the training, since then the seed alone no longer fixes the weights."""
+        last = history[-1]
+        if last.step >= self.config.max_steps or last.seconds <= self.config.max_seconds:
+            return []
+        ended = f"fit.max_seconds ({self.config.max_seconds:g}) ended the training after {last.step} of "
+        return [
+            f"{ended}{self.config.max_steps} steps; another run may stop elsewhere. Lower fit.max_steps to repeat it."
+        ]
 
     def _late(self) -> bool:
         """Return whether the wall time is used up."""
@@ -253,8 +266,14 @@ def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConf
     )
 
 
-def _choose_transform(
-    training_set: TrainingSet, options: NetworkOptions, dataset: Dataset, config: FitConfig, seed: int
+def _choose_transform(  # noqa: PLR0913 - what a run is made from
+    training_set: TrainingSet,
+    options: NetworkOptions,
+    dataset: Dataset,
+    config: FitConfig,
+    *,
+    seed: int,
+    started: float,
 ) -> str:
     """Return `none` or `log`: what is asked for, or what a short trial of both says on the validation origins."""
     possible = sizing.could_be_logged(list(training_set.series)) and options.context_length > 1
@@ -264,7 +283,7 @@ def _choose_transform(
     errors = {}
     for transform in ("none", "log"):
         _seed(seed)
-        run = _Run(replace(options, transform=transform), dataset, config, seed, time.perf_counter())
+        run = _Run(replace(options, transform=transform), dataset, config, seed, started)
         run.learn(None, steps)
         errors[transform] = run.best.error
     return "log" if errors["log"] < (1 - TRIAL_GAIN) * errors["none"] else "none"
