@@ -366,7 +366,7 @@ def choice(training_set: TrainingSet, **changes: Any) -> str:  # noqa: ANN401 - 
     config = replace(CONFIG, **changes)
     options = fit.network_options(training_set, "gru", config)
     return fit._choose_transform(
-        training_set, options, fit._dataset(training_set, options, config), config, 0, time.perf_counter()
+        training_set, options, fit._dataset(training_set, options, config), config, seed=0, started=time.perf_counter()
     )
 
 
