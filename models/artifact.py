@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ArtifactIncomplete, ArtifactMismatch
+from models.errors import ArtifactIncomplete, ArtifactMismatch, SeriesEmpty
 from models.forecaster import Forecaster
 from models.intervals import interval_sides
 from models.series import Series
@@ -190,9 +190,15 @@ class PyfuncForecaster:
 
         Returns:
             Columns `unique_id`, `ds`, `median`, then `q0.1` … by level; `horizon` rows for each series.
+
+        Raises:
+            SeriesEmpty: If the frame has no rows.
+            HorizonInvalid: If `horizon` is below 1.
         """
+        if model_input.empty:
+            raise SeriesEmpty("The frame has no rows.", hint="Send columns unique_id, ds, y with one row a value.")
         asked = params or {}
-        horizon = int(asked.get("horizon") or self.forecaster.spec.horizon)
+        horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
         levels = [float(level) for level in asked.get("levels", (80.0,))]
         series = _series_of(model_input, self.forecaster.spec.frequency)
         return _frame_of(self.forecaster, series, horizon, levels)

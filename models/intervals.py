@@ -95,7 +95,7 @@ def uncross(quantiles: Floats, levels: Sequence[float]) -> Floats:
     middle = list(levels).index(0.5)
     lower = np.minimum.accumulate(quantiles[..., middle::-1], axis=-1)[..., ::-1]
     upper = np.maximum.accumulate(quantiles[..., middle:], axis=-1)
-    return np.concatenate([lower[..., :-1], upper], axis=-1)
+    return np.concatenate([lower[..., :-1], upper], axis=-1) + 0.0  # and no answer says -0.0
 
 
 def spread_of(quantiles: Floats, levels: Sequence[float]) -> Floats:

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models import artifact
-from models.errors import ArtifactIncomplete, ArtifactMismatch
+from models.errors import ArtifactIncomplete, ArtifactMismatch, HorizonInvalid, SeriesEmpty
 from models.series import Series
 from models.spec import ModelSpec
 from tests.artifacts import make_artifact, seasonal_naive
@@ -183,3 +183,13 @@ def test_mlflows_params_are_horizon_and_levels(directory: Path) -> None:
     assert len(answer) == 4
     assert (answer["q0.025"] < answer["q0.1"]).all()
     assert (answer["q0.975"] > answer["q0.9"]).all()
+
+
+def test_pyfunc_refuses_a_frame_without_rows_and_a_horizon_of_zero(tmp_path: Path) -> None:
+    """What cannot be answered is refused by name, not answered with a default."""
+    model = artifact._load_pyfunc(str(make_artifact(tmp_path)))
+
+    with pytest.raises(SeriesEmpty):
+        model.predict(frame().iloc[:0])
+    with pytest.raises(HorizonInvalid):
+        model.predict(frame(), {"horizon": 0})

@@ -180,3 +180,10 @@ def test_offsets_survive_their_journey_through_json() -> None:
     assert_allclose(read.offsets, conformal.offsets, atol=1e-6)
     assert_array_equal(read.levels, conformal.levels)
     assert Conformal.from_dict({}) is None
+
+
+def test_no_answer_says_minus_zero() -> None:
+    """A lower bound of -0.0 is 0.0: JSON would show the sign."""
+    mended = uncross(np.array([[-0.0, -0.0, 0.0]]), (0.1, 0.5, 0.9))
+
+    assert not np.signbit(mended).any()
