@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -102,3 +103,23 @@ def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseEx
         almanac.main([])
 
     assert done.value.code == code
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("models",),
+        ("forecast", "--model", "a", "--data", __file__),
+        ("promote", "a", "1"),
+        ("rollback", "a"),
+        ("ui",),
+    ],
+)
+def test_who_only_reads_makes_no_home(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Where nothing was ever trained a command says so and leaves no file behind; only the list is no failure."""
+    found = CliRunner(env={"ALMANAC_HOME": str(tmp_path / "home")}).invoke(almanac.almanac, list(arguments))
+
+    assert found.exit_code == (0 if arguments == ("models",) else 1)
+    said = found.output + str(found.exception or "")
+    assert f"No registry at {tmp_path}/home/mlflow.db yet: run almanac train or almanac demo." in said
+    assert list(tmp_path.iterdir()) == []

@@ -161,8 +161,15 @@ def models(*, as_json: bool) -> None:
     Example:
         almanac models --json
     """  # noqa: D301 - click's \b keeps the example's lines
+    from training.place import Place
     from training.terminal import models_table, plain_console
 
+    place = Place.from_environment(os.environ)
+    if place.is_absent:
+        click.echo(f"{place.absence}: run almanac train or almanac demo.", err=as_json)
+        if as_json:
+            _print_json({"models": []})
+        return
     rows = [_version_row(version) for version in _registry().versions(metrics=True)]
     if as_json:
         _print_json({"models": rows})
@@ -230,7 +237,7 @@ def _train(settings: Mapping[str, Any]) -> "Outcome":
     config = train_config(settings)
     require_file(config.data)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        bench = pipeline.Bench(_registry(), Terminal(), pipeline.fit_with_keras, Path(scratch))
+        bench = pipeline.Bench(_registry(make=True), Terminal(), pipeline.fit_with_keras, Path(scratch))
         return pipeline.train(config, bench)
 
 
@@ -246,11 +253,16 @@ def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _registry() -> "Registry":
+def _registry(*, make: bool = False) -> "Registry":
+    """Return the registry; only a training makes one where there is none."""
     from training.place import Place
+
+    place = Place.from_environment(os.environ)
+    if not make:
+        place.require_registry()
     from training.registry import Registry
 
-    return Registry(Place.from_environment(os.environ))
+    return Registry(place)
 
 
 def _columns(flags: Mapping[str, Any]) -> Columns:

@@ -19,9 +19,9 @@ def serve_interface(place: Place, port: int) -> None:
     """Serve the UI on loopback until Ctrl-C or SIGTERM.
 
     Raises:
-        RegistryUnreachable: If MLflow's server ends by itself, as when the port is taken.
+        RegistryUnreachable: If there is nothing to show, or MLflow's server ends by itself, as when the port is taken.
     """
-    place.home.mkdir(parents=True, exist_ok=True)
+    place.require_registry()
     before = signal.signal(signal.SIGTERM, _interrupt)
     # A group of its own: Ctrl-C reaches us alone, and we end MLflow's server and its workers together.
     child = subprocess.Popen(_command(place, port), env={**QUIET, **os.environ, **SERVER}, start_new_session=True)  # noqa: S603

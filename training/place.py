@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.errors import ConfigInvalid, RegistryUnreachable
+
+SQLITE = "sqlite:///"
+
+UNCARRIED = "%?"
+"""Letters of a folder that MLflow reads one way in a database's address and another way in the folder's name."""
+
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -31,9 +38,39 @@ class Place:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Place":
-        """Return the place that ALMANAC_HOME and MLFLOW_TRACKING_URI name."""
+        """Return the place that ALMANAC_HOME and MLFLOW_TRACKING_URI name.
+
+        Raises:
+            ConfigInvalid: If the home's path has a letter that would make its database's address mean another file.
+        """
         home = Path(environment.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
-        return cls(home, environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}")
+        uri = environment.get("MLFLOW_TRACKING_URI")
+        if not uri and any(letter in str(home) for letter in UNCARRIED):
+            raise ConfigInvalid(
+                f"ALMANAC_HOME {home} has a % or a ? in its path, which MLflow's database addresses cannot carry.",
+                hint="Choose another folder.",
+            )
+        return cls(home, uri or f"{SQLITE}{home / 'mlflow.db'}")
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file, or None where something else answers."""
+        return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the SQLite file is still to be made."""
+        return self.database is not None and not self.database.exists()
+
+    def require_registry(self) -> None:
+        """Refuse a place where nothing was ever registered: who only reads must not make one; RegistryUnreachable."""
+        if self.is_absent:
+            raise RegistryUnreachable(f"{self.absence}:", hint="run almanac train or almanac demo.")
+
+    @property
+    def absence(self) -> str:
+        """What is said of a registry that is still to be made."""
+        return f"No registry at {self.database} yet"
 
     @property
     def is_server(self) -> bool:
