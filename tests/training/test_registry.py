@@ -1,9 +1,10 @@
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from models.errors import ModelUnknown, RegistryUnreachable
+from models.errors import ConfigInvalid, ModelUnknown, RegistryUnreachable
 from tests.artifacts import make_artifact
 from training.place import Place
 from training.registry import Registry
@@ -25,6 +26,28 @@ def test_the_store_is_sqlite_at_home_unless_a_server_is_named() -> None:
 
     assert (local.uri, local.is_server) == ("sqlite:////tmp/a/mlflow.db", False)
     assert (remote.uri, remote.is_server) == ("http://m:5000", True)
+
+
+def test_a_home_with_spaces_and_a_hash_is_itself(empty_store: Path, tmp_path: Path) -> None:
+    """Letters that end a web address do not end a folder's name: nothing is written beside the home."""
+    home = tmp_path / "my data #1"
+    home.mkdir()
+    shutil.copy(empty_store, home / "mlflow.db")
+    registry = Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
+
+    publish(registry, tmp_path / "model")
+
+    assert registry.download(registry.resolve("weather@challenger"), tmp_path / "fetched").is_dir()
+    assert {path.name for path in tmp_path.iterdir()} == {"my data #1", "model", "fetched"}
+
+
+@pytest.mark.parametrize("name", ["50%41", "what?mode=ro"])
+def test_a_home_that_would_mean_another_file_is_refused(name: str) -> None:
+    """MLflow reads % and ? of a database's address as it does on the web, so such a folder is refused by name."""
+    with pytest.raises(ConfigInvalid, match="Choose another folder") as caught:
+        Place.from_environment({"ALMANAC_HOME": f"/tmp/{name}"})  # noqa: S108 - a name, nothing is written
+
+    assert name in str(caught.value)
 
 
 def test_a_registered_model_comes_back_as_it_was(registry: Registry, tmp_path: Path) -> None:
