@@ -25,7 +25,7 @@ INDEX = "index.json"
 SPEC = "spec.json"
 NETWORK = "network.onnx"
 
-State = Literal["ok", "absent", "unreachable"]
+State = Literal["ok", "emptied", "absent", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,18 @@ class Index:
 
     Attributes:
         models: By registered name.
-        state: `ok`, `absent` (there is no registry yet) or `unreachable`; the models are then as last seen.
+        state: `ok`, `emptied` (it had champions and has no model any more), `absent` (there is no registry yet) or
+            `unreachable`; the models are then as last seen.
         detail: What is wrong with the registry, "" where nothing is.
         checked: ISO 8601 time at which the registry was last asked, "" before the first time.
+        gone: Names that the registry has no champion of any more; they keep the one they had until there is another.
     """
 
     models: Mapping[str, Registered] = field(default_factory=dict)
     state: State = "ok"
     detail: str = ""
     checked: str = ""
+    gone: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the index as plain data."""
@@ -74,6 +77,7 @@ class Index:
             "state": self.state,
             "detail": self.detail,
             "checked": self.checked,
+            "gone": list(self.gone),
             "models": {
                 name: {
                     "aliases": dict(model.aliases),
@@ -97,7 +101,7 @@ class Index:
             )
             for name, model in data["models"].items()
         }
-        return cls(models, data["state"], data["detail"], data["checked"])
+        return cls(models, data["state"], data["detail"], data["checked"], tuple(data.get("gone", ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,25 @@ class Cache:
         for folder in (self.root / "artifacts").glob("*"):
             if folder.name not in named:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_champions_of(before: Index, now: Index, alias: str = "champion") -> Index:
+    """Return what the registry says now, with the champions it had before and has lost: deleted, or its file emptied.
+
+    A registry that loses a model by accident must not take it out of service; another champion does. `gone` names them.
+    """
+    models, gone = dict(now.models), []
+    for name, old in before.models.items():
+        number = old.aliases.get(alias, "")
+        lost, model = old.versions.get(number), now.models.get(name, Registered())
+        if model.aliases.get(alias) in model.versions or lost is None or lost.digest is None:
+            continue
+        models[name] = Registered({**model.versions, number: lost}, {**model.aliases, alias: number})
+        gone.append(name)
+    if not gone:
+        return now
+    detail = f"The registry has no champion any more of {', '.join(gone)}: the one it had goes on answering."
+    return replace(now, models=models, state="ok" if now.models else "emptied", detail=detail, gone=tuple(gone))
 
 
 def with_version(index: Index, name: str, number: str, version: Version) -> Index:

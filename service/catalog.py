@@ -108,8 +108,9 @@ class Catalog:
         return list(self._loaded.values())
 
     def names(self) -> list[str]:
-        """Return the registered names that have a champion of Almanac's making."""
-        return [name for name, model in self.index.models.items() if _has_champion(model)]
+        """Return the names that have a champion of Almanac's making: registered, or in memory still."""
+        registered = [name for name, model in self.index.models.items() if _has_champion(model)]
+        return list(dict.fromkeys([*registered, *self._champions]))
 
     def why_refused(self, digest: str | None) -> str:
         """Return why this process would not load an artifact, "" where it has not refused it."""
@@ -149,31 +150,35 @@ class Catalog:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def refresh(self) -> None:
-        """Read the index if it has changed, and bring every champion up to it; one that fails leaves its predecessor."""
+        """Read the index if it has changed, and bring every champion up to it; one that fails leaves its predecessor.
+
+        Only another champion takes one out of memory: neither a cache nor a registry that is emptied does.
+        """
         changed = self._cache.changed()
         if changed == self._seen:
             return
         self._seen = changed
-        self.index = await asyncio.to_thread(self._cache.read)
-        for name in list(self._champions):
-            if CHAMPION not in self.index.models.get(name, Registered()).aliases:
-                self._forget(name)
+        index = await asyncio.to_thread(self._cache.read)
+        if not index.checked and self.index.checked:
+            return  # removed or unreadable: the child writes it anew
+        self.index = index
         for name in self._ahead():
             await self._promote(name)
 
     def _ahead(self) -> list[str]:
         """Return the names whose champions are loaded ahead of any request: the default's first, as far as memory goes."""
         first = self._default.name if self._default else ""
-        return sorted(self.names(), key=lambda name: name != first)[: self._limit]
+        registered = [name for name, model in self.index.models.items() if _has_champion(model)]
+        return sorted(registered, key=lambda name: name != first)[: self._limit]
 
     async def _promote(self, name: str) -> None:
         """Make the version that the alias points to the one that answers, once it is loaded and has proved itself."""
         version = self.index.models[name].aliases[CHAMPION]
         current = self._champions.get(name)
-        if current is not None and current.version == version:
+        if current is not None and current.version == version and self._is_current(current):
             return
         try:
-            served = self._loaded.get((name, version)) or await self._load(name, version)
+            served = self._in_memory(name, version) or await self._load(name, version)
         except AlmanacError:
             return  # counted and logged where it failed; the predecessor goes on answering
         self._champions[name] = served
@@ -200,11 +205,20 @@ class Catalog:
         if selector.alias == CHAMPION and selector.name in self._champions:
             return Choice(self._champions[selector.name], CHAMPION)
         version = self._version(selector)
-        served = self._loaded.get((selector.name, version))
+        served = self._in_memory(selector.name, version)
         if served is None:
             return version
         self._loaded.move_to_end((selector.name, version))
         return Choice(served, selector.alias)
+
+    def _in_memory(self, name: str, version: str) -> Served | None:
+        """Return a version if it is in memory and of the registered run: a registry made anew counts from 1 again."""
+        served = self._loaded.get((name, version))
+        return served if served is not None and self._is_current(served) else None
+
+    def _is_current(self, served: Served) -> bool:
+        registered = self.index.models.get(served.name, Registered()).versions.get(served.version)
+        return registered is None or registered.run_id == served.run_id
 
     def _version(self, selector: Selector) -> str:
         """Return the number of the version that a selector means; raises ModelUnknown or NoModel."""
@@ -291,13 +305,6 @@ class Catalog:
         for key in [key for key in self._loaded if key not in champions and key != (served.name, served.version)]:
             if len(self._loaded) <= self._limit:
                 return
-            del self._loaded[key]
-
-    def _forget(self, name: str) -> None:
-        """Stop answering with a model that the registry has no champion of any more."""
-        logger.info("%s has no champion any more", name)
-        del self._champions[name]
-        for key in [key for key in self._loaded if key[0] == name]:
             del self._loaded[key]
 
     def _nothing_to_serve(self) -> AlmanacError:

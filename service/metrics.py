@@ -99,7 +99,8 @@ class ModelMetrics(Collector):
             for feature, score in scores.items():
                 families["drift"].add_metric([served.name, feature], score)
         index = self._catalog.index
-        families["registry"].add_metric([], float(index.state == "ok" and bool(index.checked)))
+        families["gone"].add_metric([], len(index.gone))
+        families["registry"].add_metric([], float(index.state in {"ok", "emptied"} and bool(index.checked)))
         if checked := _seconds(index.checked):
             families["checked"].add_metric([], now - checked)
         return families.values()
@@ -123,6 +124,11 @@ class ModelMetrics(Collector):
                 "almanac_input_drift_score",
                 "Population stability index of the newest inputs against the training's, by feature.",
                 labels=["model", "feature"],
+            ),
+            "gone": GaugeMetricFamily(
+                "almanac_registry_champions_gone",
+                "Models that answer although the registry has no champion of them any more.",
+                labels=[],
             ),
             "registry": GaugeMetricFamily(
                 "almanac_registry_up", "Whether the registry answered the last poll.", labels=[]

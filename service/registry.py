@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.errors import ArtifactIncomplete
-from service.cache import Cache, Index, Registered, State, Version, with_version
+from service.cache import Cache, Index, Registered, State, Version, with_champions_of, with_version
 from service.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Registry:
         self._client: MlflowClient | None = None
         self._wanted: set[tuple[str, str]] = set()
         self._store = self._store_file()
+        self._index: Index | None = None
 
     def want(self, name: str, version: str) -> None:
         """Fetch a version at the next poll, though no alias points to it; a damaged copy is replaced."""
@@ -61,19 +62,20 @@ class Registry:
 
         A registry that does not answer leaves the models of the last index, with the reason beside them.
         """
-        index = self._cache.read()
+        index = self._index or self._cache.read()  # what is known outlives a cache that somebody removes
         if self._is_absent():
             return self._keep(index, "absent", f"There is no registry at {self._uri} yet.", now)
         try:
             registered = self._ask()
         except Exception as error:  # noqa: BLE001 (mlflow, its stores and transports raise anything at all)
             return self._keep(index, "unreachable", describe(error), now)
-        index = Index({name: self._known(name, model, index) for name, model in registered.items()}, checked=now)
-        self._cache.write(index)
+        known = {name: self._known(name, model, index) for name, model in registered.items()}
+        index = self._write(with_champions_of(index, Index(known, checked=now)))
         for name, number in self._missing(index):
-            index = with_version(index, name, number, self._fetch(name, number, index.models[name].versions[number]))
-            self._cache.write(index)
-        self._cache.prune(index)
+            version = self._fetch(name, number, index.models[name].versions[number])
+            index = self._write(with_version(index, name, number, version))
+        if all(_has_arrived(model) for model in index.models.values()):
+            self._cache.prune(index)
         return index
 
     def was_replaced(self) -> bool:
@@ -82,11 +84,17 @@ class Registry:
         return before is not None and self._store != before
 
     def _keep(self, index: Index, state: State, detail: str, now: str) -> Index:
-        if (state, detail) != (index.state, index.detail):
-            logger.warning("registry %s: %s", state, detail)
-        kept = replace(index, state=state, detail=detail, checked=now)
-        self._cache.write(kept)
-        return kept
+        return self._write(replace(index, state=state, detail=detail, checked=now))
+
+    def _write(self, index: Index) -> Index:
+        """Write the index and remember it; say so once when the registry does otherwise than before."""
+        told = (self._index.state, self._index.detail) if self._index else ("ok", "")
+        if (index.state, index.detail) != told:
+            level = logging.WARNING if index.detail else logging.INFO
+            logger.log(level, "registry %s: %s", index.state, index.detail or "as it should be")
+        self._index = index
+        self._cache.write(index)
+        return index
 
     def _is_absent(self) -> bool:
         """Return whether a SQLite file is meant that does not exist: mlflow would make an empty one."""
@@ -140,7 +148,12 @@ class Registry:
 
     def _missing(self, index: Index) -> list[tuple[str, str]]:
         """Return the versions to fetch: those with an alias and those asked for, unless they are here and whole."""
-        aliased = {(name, number) for name, model in index.models.items() for number in model.aliases.values()}
+        aliased = {
+            (name, number)
+            for name, model in index.models.items()
+            for alias, number in model.aliases.items()
+            if not (name in index.gone and alias == "champion")  # nobody has it but us
+        }
         asked, self._wanted = self._wanted, set()
         missing = []
         for name, number in sorted(aliased | asked):
@@ -177,6 +190,12 @@ def describe(error: BaseException) -> str:
     if isinstance(error, ImportError):
         return f"{line}. Install almanac-forecast[train], or set MLFLOW_TRACKING_URI to an MLflow server."
     return line
+
+
+def _has_arrived(model: Registered) -> bool:
+    """Return whether a model's champion, if it has one, is in the cache or known to be none of ours."""
+    champion = model.versions.get(model.aliases.get("champion", ""))
+    return champion is None or champion.digest is not None or champion.error != ""
 
 
 def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (one of mlflow's paged searches; its entities are untyped)

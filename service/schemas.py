@@ -145,7 +145,7 @@ class RegistryAnswer(BaseModel):
     """How the registry did when last asked."""
 
     state: str = Field(
-        description="`ok`, `absent` (nothing registered yet) or `unreachable` (the cache goes on serving)."
+        description="`ok`, `absent` (nothing registered yet), `emptied` or `unreachable` (the cache goes on serving)."
     )
     detail: str
     checked: str

@@ -80,15 +80,52 @@ def test_a_version_that_fails_its_goldens_never_answers(house: House, start: Cal
     assert metric(client, failed) == 1.0
 
 
-def test_a_model_that_is_gone_from_the_registry_answers_no_more(house: House, start: Callable[..., TestClient]) -> None:
-    """The registry's word counts; only its silence does not."""
+def test_a_champion_in_memory_outlives_an_index_without_it(house: House, start: Callable[..., TestClient]) -> None:
+    """Only another champion takes its place; a request that names no model still means it."""
     house.publish("temperatures", "1")
     client = start()
+    catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
 
     house.silence()
+    eventually(lambda: catalog.index.models == {}, "the empty index went unread")
 
-    eventually(lambda: client.post("/forecast", json=REQUEST).status_code == 503, "the model still answers")
-    assert client.get("/health/ready").json()["code"] == "NO_MODEL"
+    assert version_of(client) == "1"
+    assert client.get("/health/ready").status_code == 200
+    house.publish("temperatures", "2", shift=1.0)
+    eventually(lambda: version_of(client) == "2", "the promotion went unnoticed")
+
+
+def test_a_cache_that_is_removed_changes_nothing(house: House, start: Callable[..., TestClient]) -> None:
+    """What is in memory answers; the models stay listed."""
+    house.publish("temperatures", "1")
+    client = start()
+    catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
+
+    shutil.rmtree(house.cache.root)
+    asyncio.run(catalog.refresh())
+
+    assert version_of(client) == "1"
+    assert client.get("/health/ready").status_code == 200
+    assert [one["name"] for one in client.get("/models").json()["models"]] == ["temperatures"]
+
+
+def test_the_same_number_of_another_run_is_another_version(house: House) -> None:
+    """A registry made anew counts from 1 again; its first model takes over."""
+    house.publish("temperatures", "1")
+    catalog = Catalog(house.cache)
+
+    async def choose() -> list[str | None]:
+        await catalog.refresh()
+        before = (await catalog.choose(None)).served.run_id
+        house.say({"temperatures": Registered({"1": Version("new", house.keep(shift=1.0))}, {"champion": "1"})})
+        await catalog.refresh()
+        return [
+            before,
+            (await catalog.choose(None)).served.run_id,
+            (await catalog.choose("temperatures/1")).served.run_id,
+        ]
+
+    assert asyncio.run(choose()) == ["run-1", "new", "new"]
 
 
 def test_a_registry_that_falls_silent_changes_nothing(house: House, start: Callable[..., TestClient]) -> None:

@@ -1,5 +1,6 @@
 """The registry's child: what it makes of MLflow's answers, and of none."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,68 @@ def test_a_registry_that_fails_leaves_the_models_as_they_were(house: House, asks
     assert "search_model_versions" in index.detail
     assert index.models["rain"].aliases == {"champion": "1"}
     assert index.checked == NOW
+
+
+@pytest.mark.parametrize(
+    ("client", "state"),
+    [
+        (Client({}, {}), "emptied"),
+        (Client({"wind": ["1"]}, {}), "ok"),
+        (Client({"rain": ["1"]}, {}), "ok"),
+        (Client({"rain": ["2"]}, {"rain": {"champion": "1"}}), "ok"),
+    ],
+)
+def test_a_champion_that_the_registry_lost_is_kept(
+    house: House, asks: Callable[..., Registry], caplog: pytest.LogCaptureFixture, client: Client, state: str
+) -> None:
+    """Its name, alias or version deleted, or all of it: the index and the artifact stay, with a word about it, once."""
+    digest = house.publish("rain", "1")
+    polling = asks(client)
+
+    with caplog.at_level("WARNING"):
+        polling.poll(NOW)
+        index = polling.poll(NOW)
+
+    assert (index.state, index.gone) == (state, ("rain",))
+    assert "rain" in index.detail
+    assert index.models["rain"].aliases["champion"] == "1"
+    assert index.models["rain"].versions["1"].digest == digest
+    assert house.cache.holds(digest)
+    assert len([one for one in caplog.records if "no champion any more" in one.message]) == 1
+
+
+def test_another_champion_ends_the_mourning(house: House, asks: Callable[..., Registry]) -> None:
+    """The registry's word counts again, and the old artifact goes."""
+    digest = house.publish("rain", "1")
+    asks(Client({}, {})).poll(NOW)
+    bring = lambda _name, _number, version: Version(version.run_id, house.keep(shift=1.0))  # noqa: E731
+
+    index = asks(Client({"rain": ["2"]}, {"rain": {"champion": "2"}}), bring).poll(NOW)
+
+    assert (index.state, index.detail, index.gone) == ("ok", "", ())
+    assert list(index.models["rain"].versions) == ["2"]
+    assert not house.cache.path(digest).exists()
+
+
+def test_nothing_is_pruned_before_the_new_champion_is_here(house: House, asks: Callable[..., Registry]) -> None:
+    """A download that fails leaves the old artifact in its place."""
+    digest = house.publish("rain", "1")
+
+    asks(Client({"rain": ["2"]}, {"rain": {"champion": "2"}}), lambda _name, _number, version: version).poll(NOW)
+
+    assert house.cache.holds(digest)
+
+
+def test_a_cache_removed_between_two_polls_is_filled_again(house: House, asks: Callable[..., Registry]) -> None:
+    """Index and artifacts come back."""
+    polling = asks(Client({"rain": ["1"]}, {"rain": {"champion": "1"}}))
+    before = polling.poll(NOW)
+    shutil.rmtree(house.cache.root)
+
+    after = polling.poll(NOW)
+
+    assert house.cache.read() == after == before
+    assert house.cache.holds(str(after.models["rain"].versions["1"].digest))
 
 
 def test_a_missing_sqlite_file_is_no_registry_yet(house: House, tmp_path: Path) -> None:
