@@ -1,18 +1,22 @@
 """Registry: runs and models in MLflow; with service/registry.py the only place that imports it."""
 
+import fcntl
 import functools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import models
 from models.errors import ModelUnknown, RegistryError, RegistryUnreachable
 from models.spec import ModelSpec
+from training import trouble
 from training.place import QUIET, Place, Version
 
 if TYPE_CHECKING:
@@ -22,6 +26,9 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """What a registered model needs to predict, beside MLflow itself."""
+
+LOCK_SECONDS, LOCK_POLL_SECONDS = 120.0, 0.05
+"""How long a new database may take others to make, and how often it is looked whether they are done."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,9 +44,13 @@ def _translated(method: "Callable[Concatenate[Registry, P], T]") -> "Callable[Co
         try:
             return method(registry, *args, **kwargs)
         except MlflowException as error:
-            raise _our_error(error, registry.place.uri) from error
+            raise trouble.refused(error, registry.place.uri) from error
         except OSError as error:
-            raise RegistryUnreachable(f"{registry.place.uri}: {error}", hint="Check ALMANAC_HOME.") from error
+            raise trouble.unusable(error, registry.place) from error
+        except Exception as error:
+            if not type(error).__module__.startswith("sqlalchemy"):
+                raise
+            raise trouble.unreadable(error, registry.place) from error
 
     return call
 
@@ -52,8 +63,6 @@ class Registry:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         self.place = place
-        if not place.is_server:
-            place.home.mkdir(parents=True, exist_ok=True)
         _point_mlflow_to(place.uri)
         self._client = self._connect()
 
@@ -227,21 +236,39 @@ class Registry:
 
         Raises:
             ModelUnknown: If the version holds no artifact of Almanac.
+            RegistryError: If the home was moved: MLflow wrote down where the files lay then.
         """
         import mlflow.artifacts
 
         uri = f"models:/{version.name}/{version.version}"
+        self._refuse_moved(version)
         mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.place.uri)
         found = sorted(directory.rglob("spec.json"))
         if not found:
             raise ModelUnknown(f"{uri} holds no spec.json.", hint="It was not made by almanac train.")
         return found[0].parent
 
+    def _refuse_moved(self, version: Version) -> None:
+        """Raise RegistryError if a version's files should lie in a folder of this machine that is not there."""
+        source = str(self._client.get_model_version(version.name, version.version).source)
+        if source.startswith("models:/m-"):
+            source = str(self._client.get_logged_model(source.removeprefix("models:/")).artifact_location)
+        if source.startswith("file:") and not (there := Path(unquote(urlsplit(source).path))).is_dir():
+            raise RegistryError(
+                f"The files of {version.name} version {version.version} should lie in {there}, which is not there.",
+                hint="MLflow keeps absolute paths: move the home back (or link it there), or train in a new home.",
+            )
+
     @_translated
     def _connect(self) -> Any:  # noqa: ANN401 - MLflow's client is untyped
         from mlflow.tracking import MlflowClient
 
-        client: Any = MlflowClient(self.place.uri, self.place.uri)
+        if self.place.database is None:
+            return MlflowClient(self.place.uri, self.place.uri)
+        self.place.home.mkdir(parents=True, exist_ok=True)
+        with _alone(self.place.database):
+            client: Any = MlflowClient(self.place.uri, self.place.uri)
+            client.search_registered_models(max_results=1)
         return client
 
     def _experiment(self, name: str) -> str:
@@ -271,6 +298,28 @@ class Registry:
             token = page.token
             if not token:
                 return found
+
+
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Hold the lock under which a database is opened: two processes that both make its tables break each other's.
+
+    service/registry.py waits at the same file. Raises RegistryUnreachable after LOCK_SECONDS.
+    """
+    path = database.with_name(f"{database.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_SECONDS
+    with path.open("ab") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    detail = f"{database}: another process has been opening it for {LOCK_SECONDS:.0f} s."
+                    raise RegistryUnreachable(detail, hint=f"See who holds {path}.") from None
+                time.sleep(LOCK_POLL_SECONDS)
+        yield
 
 
 def _point_mlflow_to(uri: str) -> None:
@@ -316,19 +365,3 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
 def _key(name: str) -> str:
     """MLflow's keys have letters, digits and `_-. /:`; anything else of a layer's name becomes a dash."""
     return "".join(letter if letter.isalnum() or letter in "_-. /:" else "-" for letter in name)[:250]
-
-
-def _our_error(error: Any, uri: str) -> RegistryError:  # noqa: ANN401 - MlflowException, imported late
-    text = (str(error.message).splitlines() or [""])[0]
-    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-        return ModelUnknown(f"{text.rstrip('.')}.", hint="almanac models lists what there is.")
-    if (
-        "API request to" in text
-        or "Max retries" in text
-        or "OperationalError" in text
-        or "Detected out-of-date" in text
-    ):
-        return RegistryUnreachable(
-            f"{uri} does not answer: {text[:300]}", hint="Is it running? See MLFLOW_TRACKING_URI."
-        )
-    return RegistryError(f"MLflow refuses: {text[:300]}")

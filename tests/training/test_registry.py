@@ -1,13 +1,19 @@
+import fcntl
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from models.errors import ConfigInvalid, ModelUnknown, RegistryUnreachable
+from models.errors import ConfigInvalid, ModelUnknown, RegistryError, RegistryUnreachable
 from tests.artifacts import make_artifact
 from training.place import Place
 from training.registry import Registry
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def publish(registry: Registry, directory: Path, *, shift: float = 0.0) -> str:
@@ -157,5 +163,65 @@ def test_a_server_that_does_not_answer_is_one_clear_error(tmp_path: Path) -> Non
     """A dead tracking server is an error of ours, with its address."""
     registry = Registry(Place(tmp_path, "http://127.0.0.1:9"))
 
-    with pytest.raises(RegistryUnreachable, match=r"127\.0\.0\.1:9"):
+    with pytest.raises(RegistryUnreachable, match=r"^http://127\.0\.0\.1:9 does not answer \(Connection refused\)"):
         registry.names()
+
+
+def test_a_damaged_database_is_one_clear_error(tmp_path: Path) -> None:
+    """A file that is no database is named, with neither query nor web address."""
+    (tmp_path / "mlflow.db").write_text("no database, though long enough to look like one for a moment\n" * 9)
+
+    with pytest.raises(RegistryUnreachable, match="file is not a database") as caught:
+        Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path)}))
+
+    assert str(tmp_path / "mlflow.db") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_home_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
+    """A home must be a folder; the path that is none is named."""
+    (tmp_path / "home").write_text("")
+
+    with pytest.raises(RegistryUnreachable, match=r"home: File exists\. Set ALMANAC_HOME"):
+        Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "home")}))
+
+
+def test_a_moved_home_is_told_by_the_path_that_is_not_there(registry: Registry, tmp_path: Path) -> None:
+    """MLflow keeps absolute paths: whoever moves a home learns which one it wants."""
+    publish(registry, tmp_path / "model")
+    registry.place.home.rename(tmp_path / "moved")
+    moved = Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "moved")}))
+
+    with pytest.raises(RegistryError, match=r"move the home back") as caught:
+        moved.download(moved.resolve("weather@challenger"), tmp_path / "fetched")
+
+    assert f"{tmp_path}/home/artifacts" in str(caught.value)
+
+
+def test_processes_that_meet_at_a_new_home_wait_for_each_other(tmp_path: Path) -> None:
+    """The database's tables are made once, by whoever comes first; the others find them made."""
+    code = "import os; from training.place import Place; from training.registry import Registry; "
+    code += "print(Registry(Place.from_environment(os.environ)).names())"
+    environment = {**os.environ, "ALMANAC_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+    together = [
+        subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+
+    for one in together:
+        said, complaint = one.communicate(timeout=120)
+        assert (one.returncode, said.strip()) == (0, "[]"), complaint
+
+
+def test_a_database_that_someone_else_holds_is_not_waited_for_forever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the limit the lock is named, so that its holder can be found."""
+    monkeypatch.setattr("training.registry.LOCK_SECONDS", 0.0)
+    with (tmp_path / "mlflow.db.lock").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        with pytest.raises(RegistryUnreachable, match=r"mlflow\.db\.lock"):
+            Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path)}))
