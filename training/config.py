@@ -125,6 +125,11 @@ class TrainConfig:
         _check_architectures(self.architecture)
         if self.horizon < 1:
             raise ConfigInvalid(f"horizon must be at least 1. Received: {self.horizon}.")
+        if self.fit.shape == "one_to_one" and self.horizon != 1:
+            raise ConfigInvalid(
+                f"fit.shape one_to_one has a horizon of 1. Received: {self.horizon}.",
+                hint="Use another shape, such as many_to_many, or horizon 1.",
+            )
         if self.seed < 0:
             raise ConfigInvalid(f"seed must not be negative. Received: {self.seed}.")
 

@@ -95,3 +95,12 @@ def test_a_second_training_keeps_the_choices_of_the_first() -> None:
     fit = with_choices(FitConfig(units=8), transform="log", context_length=60, encoder_length=36)
 
     assert fit == FitConfig(units=8, transform="log", context_length=60, encoder_length=36)
+
+
+def test_a_shape_of_one_step_takes_no_longer_horizon() -> None:
+    """One value to one value is one step ahead: more steps are refused before anything is trained."""
+    settings = {"data": "d.csv", "fit": {"shape": "one_to_one"}}
+
+    assert train_config({**settings, "horizon": 1}).fit.shape == "one_to_one"
+    with pytest.raises(ConfigInvalid, match=r"one_to_one has a horizon of 1\. Received: 6"):
+        train_config({**settings, "horizon": 6})
