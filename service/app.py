@@ -44,10 +44,11 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     Raises:
         KeysInvalid: If the file of keys cannot be read.
     """
-    supervisor = Supervisor(settings)
+    cache = Cache.own(settings.cache) if supervise else Cache(settings.cache)
+    supervisor = Supervisor(settings, cache)
     counters, inputs = Metrics(), Inputs()
     catalog = Catalog(
-        Cache(settings.cache),
+        cache,
         default=settings.model,
         limit=settings.max_models,
         fetch=supervisor.fetch,

@@ -1,14 +1,18 @@
 """Cache: downloaded artifacts under the SHA-256 of their content, and the index that says which version is which.
 
-    cache/index.json                 what the registry said last: names, versions, aliases, digests
+    cache/index-<host>-<pid>.json    what the registry said last, to one server: names, versions, aliases, digests
     cache/artifacts/<sha256>/        one artifact; appears whole or not at all, by rename
     cache/partial/                   downloads under way
 
-The registry's child process writes, the server reads. Neither locks: every change is one atomic rename.
+A server's child process writes, the server reads. Neither locks: every change is one atomic rename, and servers that
+share a home share its artifacts, but each has an index of its own and starts from the newest of all.
 """
 
 import hashlib
+import os
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +26,9 @@ from models.errors import ArtifactIncomplete
 
 FORMAT = 1
 INDEX = "index.json"
+INDEXES = "index*.json"
+STALE_SECONDS = 2 * 86_400
+"""An index that was written so long ago has no server: the longest poll is a day."""
 SPEC = "spec.json"
 NETWORK = "network.onnx"
 
@@ -106,30 +113,46 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The folder of downloaded artifacts."""
+    """The folder of downloaded artifacts, and one server's index of them.
+
+    Attributes:
+        root: The folder.
+        index: The name of the index that `write` writes.
+    """
 
     root: Path
+    index: str = INDEX
+
+    @classmethod
+    def own(cls, root: Path) -> Self:
+        """Return the cache as this process, a server, sees it: with an index that no other one writes."""
+        return cls(root, f"index-{socket.gethostname()}-{os.getpid()}.json")
 
     def read(self) -> Index:
-        """Return the index; an empty one where there is none, or none that can be read (it is rewritten every poll)."""
-        try:
-            return Index.from_dict(orjson.loads((self.root / INDEX).read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return Index()
+        """Return the index, the newest of all servers' before the first `write`; an empty one where none can be read."""
+        return next((index for path in self._sources() if (index := _read(path)) is not None), Index())
 
     def write(self, index: Index) -> None:
         """Replace the index."""
         self.root.mkdir(parents=True, exist_ok=True)
-        draft = self.root / f"{INDEX}.{uuid.uuid4().hex}"
+        draft = self.root / f"{self.index}.{uuid.uuid4().hex}"
         draft.write_bytes(orjson.dumps(index.to_dict(), option=orjson.OPT_INDENT_2))
-        draft.replace(self.root / INDEX)
+        draft.replace(self.root / self.index)
 
     def changed(self) -> int:
         """Return a number that differs after every `write`, 0 before the first."""
-        try:
-            return (self.root / INDEX).stat().st_mtime_ns
-        except OSError:
-            return 0
+        return next((_modified(path) for path in self._sources()), 0)
+
+    def _sources(self) -> list[Path]:
+        """Return the files to read the index from: its own, before there is one all others, the newest first."""
+        own = self.root / self.index
+        return [own] if own.exists() else sorted(self.root.glob(INDEXES), key=_modified, reverse=True)
+
+    def tidy(self) -> None:
+        """Remove the indexes whose servers are gone: of this machine's dead processes, and those not written for days."""
+        for path in self.root.glob(INDEXES):
+            if path.name != self.index and _is_stale(path):
+                path.unlink(missing_ok=True)
 
     def path(self, digest: str) -> Path:
         """Return where the artifact with this digest lies, or would lie."""
@@ -187,8 +210,14 @@ class Cache:
         return self.path(digest)
 
     def prune(self, index: Index) -> None:
-        """Remove the artifacts that no version of the index names."""
-        named = {version.digest for model in index.models.values() for version in model.versions.values()}
+        """Remove the artifacts that no version of the index names, nor of another server's."""
+        others = [_read(path) for path in self.root.glob(INDEXES) if path.name != self.index]
+        named = {
+            version.digest
+            for one in [index, *filter(None, others)]
+            for model in one.models.values()
+            for version in model.versions.values()
+        }
         for folder in (self.root / "artifacts").glob("*"):
             if folder.name not in named:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -227,6 +256,39 @@ def digest_of(folder: Path) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
     return total.hexdigest()
+
+
+def _read(path: Path) -> Index | None:
+    """Return the index in a file, or None where there is none to be read."""
+    try:
+        return Index.from_dict(orjson.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _is_stale(path: Path) -> bool:
+    """Return whether nobody writes an index any more: the shared one of older versions, a dead server's, an old one."""
+    host, _, pid = path.stem.removeprefix("index-").rpartition("-")
+    if path.name == INDEX or time.time_ns() - _modified(path) > STALE_SECONDS * 1_000_000_000:
+        return True
+    return host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _find(download: Path) -> Path:

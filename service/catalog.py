@@ -95,6 +95,7 @@ class Catalog:
         self._loaded: OrderedDict[Key, Served] = OrderedDict()
         self._champions: dict[str, Served] = {}
         self._refused: dict[str, AlmanacError] = {}
+        self._missed: set[str] = set()
         self._loading: dict[Key, asyncio.Task[Served]] = {}
         self.index = Index()
 
@@ -284,9 +285,12 @@ class Catalog:
         try:
             folder = await asyncio.to_thread(self._cache.verified, digest)
         except ArtifactIncomplete as error:
-            logger.warning("%s/%s: %s", name, version, error)
+            if digest not in self._missed:
+                logger.warning("%s/%s: %s", name, version, error)
+            self._missed.add(digest)
             self._fetch(name, version)
             raise _loading(f"{name}/{version}") from error
+        self._missed.discard(digest)
         try:
             return await asyncio.to_thread(artifact.load, folder)
         except AlmanacError as error:

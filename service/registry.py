@@ -1,8 +1,9 @@
 """Registry: the child process that asks MLflow for models and fills the cache; the service's only use of mlflow.
 
-Run as `python -m service.registry CACHE POLL_SECONDS` with MLFLOW_TRACKING_URI set. It reads `{"name", "version"}` lines
+Run as `python -m service.registry CACHE INDEX POLL_SECONDS` with MLFLOW_TRACKING_URI set. It reads `{"name", "version"}` lines
 (versions that the server wants fetched) from standard input, and ends when that closes: when its server is gone, however
-it went. mlflow may hang, fail or be absent: the server only ever reads what stands in the cache.
+it went. It ends with os.EX_TEMPFAIL, to be started again at once, when the registry's SQLite file is another than the one
+it has open. mlflow may hang, fail or be absent: the server only ever reads what stands in the cache.
 """
 
 import logging
@@ -50,7 +51,7 @@ class Registry:
         self._uri = tracking_uri
         self._client: MlflowClient | None = None
         self._wanted: set[tuple[str, str]] = set()
-        self._store = self._store_file()
+        self._opened: int | None = None
         self._index: Index | None = None
 
     def want(self, name: str, version: str) -> None:
@@ -60,15 +61,21 @@ class Registry:
     def poll(self, now: str) -> Index:
         """Ask once, write the index, fetch what is wanted and not here; return the index as it then stands.
 
-        A registry that does not answer leaves the models of the last index, with the reason beside them.
+        A registry that does not answer leaves the models of the last index, with the reason beside them. What one says
+        whose SQLite file was replaced meanwhile is not listened to: it may have been either file, or a half of each.
         """
         index = self._index or self._cache.read()  # what is known outlives a cache that somebody removes
         if self._is_absent():
             return self._keep(index, "absent", f"There is no registry at {self._uri} yet.", now)
+        if self.was_replaced():
+            return index
         try:
+            self._hold()
             registered = self._ask()
         except Exception as error:  # noqa: BLE001 (mlflow, its stores and transports raise anything at all)
             return self._keep(index, "unreachable", describe(error), now)
+        if self.was_replaced():
+            return index
         known = {name: self._known(name, model, index) for name, model in registered.items()}
         index = self._write(with_champions_of(index, Index(known, checked=now)))
         for name, number in self._missing(index):
@@ -79,9 +86,16 @@ class Registry:
         return index
 
     def was_replaced(self) -> bool:
-        """Return whether the SQLite file is another than at the start: an open connection would read the old one."""
-        before, self._store = self._store, self._store_file()
-        return before is not None and self._store != before
+        """Return whether the SQLite file is another than was opened, or gone: a connection would read the old one."""
+        return self._opened is not None and _identity(os.fstat(self._opened)) != self._store_file()
+
+    def _hold(self) -> None:
+        """Open the SQLite file, and never close it: its inode's number is then given to no other file.
+
+        (Closing would also drop the locks that SQLite has on it in this process.)
+        """
+        if self._opened is None and self._uri.startswith(SQLITE):
+            self._opened = os.open(self._uri.removeprefix(SQLITE), os.O_RDONLY)
 
     def _keep(self, index: Index, state: State, detail: str, now: str) -> Index:
         return self._write(replace(index, state=state, detail=detail, checked=now))
@@ -100,11 +114,11 @@ class Registry:
         """Return whether a SQLite file is meant that does not exist: mlflow would make an empty one."""
         return self._uri.startswith(SQLITE) and self._store_file() is None
 
-    def _store_file(self) -> int | None:
+    def _store_file(self) -> tuple[int, int] | None:
         if not self._uri.startswith(SQLITE):
             return None
         try:
-            return Path(self._uri.removeprefix(SQLITE)).stat().st_ino
+            return _identity(Path(self._uri.removeprefix(SQLITE)).stat())
         except OSError:
             return None
 
@@ -184,6 +198,10 @@ class Registry:
         return replace(version, digest=digest, error="")
 
 
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
 def describe(error: BaseException) -> str:
     """Return an exception as one short line; the remedy where the cause is an installation without a needed package."""
     line = " ".join(str(error).split())[:DETAIL_LENGTH] or type(error).__name__
@@ -223,8 +241,9 @@ def main() -> None:
     configure_logging()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    registry = Registry(Cache(Path(sys.argv[1])), os.environ["MLFLOW_TRACKING_URI"])
-    poll_seconds = float(sys.argv[2])
+    cache = Cache(Path(sys.argv[1]), sys.argv[2])
+    registry = Registry(cache, os.environ["MLFLOW_TRACKING_URI"])
+    poll_seconds = float(sys.argv[3])
     asked: SimpleQueue[tuple[str, str]] = SimpleQueue()
     wake = threading.Event()
     threading.Thread(target=_listen, args=(asked, wake), daemon=True).start()
@@ -232,8 +251,11 @@ def main() -> None:
         while not asked.empty():
             registry.want(*asked.get())
         registry.poll(datetime.now(UTC).isoformat(timespec="seconds"))
+        cache.tidy()
         wake.wait(poll_seconds)
         wake.clear()
+    logging.shutdown()
+    os._exit(os.EX_TEMPFAIL)  # an orderly end would wait for the lock on standard input, which the thread holds
 
 
 if __name__ == "__main__":

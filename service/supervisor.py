@@ -28,10 +28,10 @@ SAME_WISH_SECONDS = 1.0
 class Supervisor:
     """Starts the child, starts it again whenever it ends, each time waiting longer, and ends it with the server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cache: Cache) -> None:
         """Nothing is started yet."""
         self._settings = settings
-        self._cache = Cache(settings.cache)
+        self._cache = cache
         self._child: Process | None = None
         self._told: dict[tuple[str, str], float] = {}
 
@@ -58,6 +58,10 @@ class Supervisor:
                 started = time.monotonic()
                 self._child = await self._start()
                 code = await self._watch(self._child)
+                if code == os.EX_TEMPFAIL:
+                    logger.info("the registry's file is another one; the child is started anew")
+                    await asyncio.sleep(FIRST_DELAY_SECONDS)
+                    continue
                 if time.monotonic() - started > SETTLED_SECONDS:
                     delay = FIRST_DELAY_SECONDS
                 logger.warning("registry child ended with code %s; starting it again in %.1f s", code, delay)
@@ -74,7 +78,8 @@ class Supervisor:
             "-P",
             "-m",
             "service.registry",
-            str(self._settings.cache),
+            str(self._cache.root),
+            self._cache.index,
             str(self._settings.poll_seconds),
             stdin=PIPE,
             stdout=sys.stderr,

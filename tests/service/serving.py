@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,6 @@ class Serving:
     def __init__(self, home: Path, *, program: str = PROGRAM, arguments: tuple[str, ...] = (), **environ: str) -> None:
         """Start it on a free port."""
         home.mkdir(parents=True, exist_ok=True)
-        self.cache = Cache(home / "cache")
         self._log = home / "server.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ALMANAC_", "MLFLOW_"))}
         with self._log.open("w") as log:
@@ -33,6 +33,7 @@ class Serving:
                 stdout=log,
                 stderr=log,
             )
+        self.cache = Cache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
         eventually(lambda: "answers on" in self.log() or self.process.poll() is not None, "the server did not start")
         found = re.search(r"answers on (http://\S+)", self.log())
         assert found is not None, self.log()

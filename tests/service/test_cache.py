@@ -1,5 +1,8 @@
 """The cache: an artifact is there whole or not at all."""
 
+import os
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,50 @@ def test_an_index_that_cannot_be_read_is_an_empty_one(tmp_path: Path, content: s
     (tmp_path / "index.json").write_text(content)
 
     assert Cache(tmp_path).read() == Index()
+
+
+def test_two_servers_on_one_home_write_an_index_each(tmp_path: Path) -> None:
+    """The second starts from the first's and never changes it; neither prunes what the other names."""
+    first, second = Cache(tmp_path, "index-elsewhere-1.json"), Cache.own(tmp_path)
+    index = Index({"rain": Registered({"1": Version("run", "abc")}, {"champion": "1"})}, checked="now")
+    first.write(index)
+    first.path("abc").mkdir(parents=True)
+    seed = second.read()
+    second.write(Index(checked="later"))
+
+    second.prune(second.read())
+
+    assert seed == first.read() == index
+    assert second.read().models == {}
+    assert first.path("abc").is_dir()
+
+
+def test_a_new_server_starts_from_the_newest_index_that_can_be_read(tmp_path: Path) -> None:
+    """A broken one is passed over."""
+    for at, name in enumerate(["index.json", "index-elsewhere-1.json"]):
+        Cache(tmp_path, name).write(Index(checked=name))
+        os.utime(tmp_path / name, (at, at))
+    (tmp_path / "index-elsewhere-2.json").write_text("{")
+
+    assert Cache.own(tmp_path).read().checked == "index-elsewhere-1.json"
+
+
+def test_indexes_of_servers_that_are_gone_are_tidied_away(tmp_path: Path) -> None:
+    """A dead process', one not written for days; a living server's stays, also one of another machine."""
+    here = socket.gethostname()
+    dead = subprocess.Popen(["true"])  # noqa: S607
+    dead.wait()
+    names = ["index.json", f"index-{here}-{dead.pid}.json", f"index-{here}-{os.getppid()}.json"]
+    for name in [*names, "index-elsewhere-1.json", "index-elsewhere-2.json"]:
+        Cache(tmp_path, name).write(Index())
+    os.utime(tmp_path / "index-elsewhere-2.json", (0, 0))
+    own = Cache.own(tmp_path)
+    own.write(Index())
+
+    own.tidy()
+
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {names[2], "index-elsewhere-1.json", own.index}
 
 
 def test_every_write_is_noticed(tmp_path: Path) -> None:

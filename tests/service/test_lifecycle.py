@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -246,3 +247,42 @@ def test_a_second_server_on_the_same_port_says_so(house: House, tmp_path: Path) 
 
     assert result.exit_code == 1
     assert "Cannot listen" in result.output
+
+
+def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(house: House) -> None:
+    """Removed, then made anew and empty: the child ends cleanly, its successor follows at once, the model goes on."""
+    house.publish("temperatures", "1")
+    database = house.home / "mlflow.db"
+    with Registrar(house.home) as registrar:
+        registrar.register("rain", house.cache.path(house.keep(name="rain")), "champion")
+    with Serving(house.home) as server:
+        server.ready()
+        eventually(lambda: is_listed(server, "1", "rain"), server.log())
+        child = server.child()
+
+        database.unlink()
+        sqlite3.connect(database).close()
+
+        eventually(lambda: server.child() not in {None, child}, "no new child")
+        eventually(lambda: "another one" in server.log(), server.log())
+        eventually(lambda: server.client.get("/models").json()["registry"]["state"] == "emptied", server.log())
+        answers = {ask(server.client, model=name)[0] for name in ("temperatures", "rain")}
+        listed = server.client.get("/models").json()
+
+    assert answers == {"1"}
+    assert {one["name"] for one in listed["models"]} == {"temperatures", "rain"}
+    assert "Fatal Python error" not in server.log()
+
+
+def test_two_servers_on_one_home_leave_each_other_alone(house: House, registrar: Registrar) -> None:
+    """Each polls its own registry and writes its own index; both answer."""
+    house.publish("temperatures", "1")
+    with Serving(house.home) as first, Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as second:
+        eventually(lambda: first.cache.changed() and first.cache.read().state == "absent", first.log())
+        eventually(lambda: second.cache.read().state == "ok", second.log())
+
+        answers = {ask(server.ready().client)[0] for server in (first, second)}
+        written = {path.name for path in first.cache.root.glob("index*.json")}
+
+    assert "1" in answers
+    assert written == {first.cache.index, second.cache.index}

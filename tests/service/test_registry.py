@@ -218,18 +218,45 @@ def test_a_missing_sqlite_file_is_no_registry_yet(house: House, tmp_path: Path) 
     assert list(tmp_path.glob("mlflow.db")) == []
 
 
-def test_a_replaced_sqlite_file_ends_the_child(house: House, tmp_path: Path) -> None:
+def test_a_replaced_sqlite_file_ends_the_child(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An open connection would go on reading the old one; its first appearance is no replacement."""
     path = tmp_path / "mlflow.db"
     polling = Registry(house.cache, f"sqlite:///{path}")
+    monkeypatch.setattr(polling, "_connect", lambda: Client({"rain": ["1"]}, {}))
     path.write_text("first")
     assert not polling.was_replaced()
+    polling.poll(NOW)
     assert not polling.was_replaced()
 
-    path.rename(tmp_path / "old.db")
+    path.unlink()
+    gone = polling.was_replaced()
     path.write_text("second")
 
+    assert gone
     assert polling.was_replaced()
+
+
+def test_what_a_file_says_that_is_replaced_meanwhile_is_not_listened_to(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll began with one file and ended with another, which may be empty: the index stays as it was."""
+    house.publish("rain", "1")
+    before = house.cache.read()
+    path = tmp_path / "mlflow.db"
+    path.write_text("first")
+    polling = Registry(house.cache, f"sqlite:///{path}")
+
+    def connect() -> Client:
+        path.unlink()
+        path.write_text("second")
+        return Client({}, {})
+
+    monkeypatch.setattr(polling, "_connect", connect)
+
+    polling.poll(NOW)
+
+    assert polling.was_replaced()
+    assert house.cache.read() == before
 
 
 def test_an_installation_without_mlflows_sqlite_says_what_to_install() -> None:
