@@ -1,5 +1,6 @@
 """Backtest: the newest points of each series held out, and every forecast of them scored the same way."""
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.accuracy import seasonal_scale
 from models.baselines import baseline_forecast
-from models.errors import DataInvalid, SeriesTooShort
+from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.forecaster import Forecaster
 from models.series import Forecast, Series
 
@@ -18,6 +19,9 @@ Floats = NDArray[np.float64]
 
 LEVEL = 80.0
 """Central interval whose coverage is reported, in per cent."""
+
+NAMED = 3
+"""Series that cannot be scored whose names and reasons are told; the others are counted."""
 
 LATENCY_CALLS = 25
 """Single-series forecasts timed for `forecast_ms`; their median is taken."""
@@ -32,7 +36,7 @@ class Split:
         targets: The held-out values of the scored series, shape (scored, horizon), NaN for a gap.
         scales: In-sample mean absolute seasonal difference of each scored history, shape (scored,).
         scored: Places in `histories` of the series that are scored.
-        dropped: Series that cannot be scored: zero scale, or nothing observed on one side of the cutoff.
+        left_out: Why a series cannot be scored, by its id: too short, or no scale, or nothing observed on one side.
         season_length: Steps in one season.
     """
 
@@ -40,8 +44,13 @@ class Split:
     targets: Floats
     scales: Floats
     scored: tuple[int, ...]
-    dropped: int
+    left_out: Mapping[str, str]
     season_length: int
+
+    @property
+    def dropped(self) -> int:
+        """Series that cannot be scored."""
+        return len(self.left_out)
 
     @property
     def horizon(self) -> int:
@@ -121,19 +130,27 @@ def hold_out(series: Sequence[Series], horizon: int, *, season_length: int, bloc
         DataInvalid: If no series can be scored.
     """
     cuts = [len(one) - blocks * horizon for one in series]
+    whys = [_why_left_out(one, cut, horizon, season_length) for one, cut in zip(series, cuts, strict=True)]
+    left_out = {one.id: why for one, why in zip(series, whys, strict=True) if why}
     kept = [(one, cut) for one, cut in zip(series, cuts, strict=True) if cut > 0 and one.before(cut).observed]
     histories = tuple(one.before(cut) for one, cut in kept)
-    targets = np.array([one.values[cut : cut + horizon] for one, cut in kept]).reshape(-1, horizon)
-    scales = np.array([_scale(history, season_length) for history in histories])
-    scored = np.flatnonzero((scales > 0) & ~np.isnan(targets).all(axis=1))
-    if not scored.size:
+    scored = tuple(at for at, history in enumerate(histories) if history.id not in left_out)
+    if not scored:
         raise DataInvalid(
-            f"No series can be scored on {horizon} held-out points: {len(series) - len(kept)} are too short, "
-            f"{len(kept)} do not vary or are unobserved there.",
+            f"No series can be scored on {horizon} held-out points: {_name(left_out)}.",
             hint="Give longer series or a shorter horizon.",
         )
-    dropped = len(series) - scored.size
-    return Split(histories, targets[scored], scales[scored], tuple(scored.tolist()), dropped, season_length)
+    targets = np.array([one.values[cut : cut + horizon] for one, cut in kept])[list(scored)]
+    scales = np.array([_scale(histories[at], season_length) for at in scored])
+    return Split(histories, targets, scales, scored, left_out, season_length)
+
+
+def tell_left_out(split: Split) -> tuple[Finding, ...]:
+    """Return how many series are not scored and why, the first few by name."""
+    if not split.left_out:
+        return ()
+    count = split.dropped + len(split.scored)
+    return (Finding("SERIES_NOT_SCORED", f"{split.dropped} of {count} series: {_name(split.left_out)}."),)
 
 
 def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
@@ -215,12 +232,33 @@ def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int])
     return 1.0 - model["mase"] / baseline["mase"] if baseline["mase"] > 0 else 0.0
 
 
+def _name(left_out: Mapping[str, str]) -> str:
+    named = [f"{key} ({why})" for key, why in itertools.islice(left_out.items(), NAMED)]
+    more = [f"and {len(left_out) - NAMED} more"] if len(left_out) > NAMED else []
+    return ", ".join([*named, *more])
+
+
+def _why_left_out(one: Series, cut: int, horizon: int, season_length: int) -> str:
+    """Return why a series cannot be scored at a cutoff, or nothing where it can."""
+    if cut <= 0:
+        return f"too short: {len(one)} points, {len(one) - cut} held out"
+    history = one.before(cut)
+    if not history.observed:
+        return "nothing observed before the held-out points"
+    if np.isnan(one.values[cut : cut + horizon]).all():
+        return "nothing observed in the held-out points"
+    scale = _scale(history, season_length)
+    if np.isnan(scale):
+        return f"too short: {history.observed} observed before the held-out points"
+    return "" if scale > 0 else "its values repeat themselves, so errors have no scale"
+
+
 def _scale(history: Series, season_length: int) -> float:
-    """Return the history's seasonal scale, or 0 where it has none."""
+    """Return the history's seasonal scale: 0 where it repeats itself, NaN where it is too short to tell."""
     try:
         return float(seasonal_scale(history.values, season_length))
     except SeriesTooShort:
-        return 0.0
+        return float("nan")
 
 
 def _stack(forecasts: Sequence[Forecast]) -> Predictions:

@@ -87,11 +87,14 @@ def evaluate(
         TrainingError: If every network fails.
         DataInvalid: If no series is long enough.
     """
-    tally = _Tally()
+    tally, told = _Tally(), set[str]()
     for origin in range(question.origins):
         split = backtest.hold_out(
             data.series, question.horizon, season_length=data.frequency.season_length, blocks=origin + 1
         )
+        if origin == 0 or split.left_out.keys() - told:
+            terminal.say_findings(backtest.tell_left_out(split))
+            told |= split.left_out.keys()
         for name in BASELINES:
             tally.add(name, backtest.score(split, backtest.predict_baseline(name, split)))
         made = [

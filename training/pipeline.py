@@ -112,6 +112,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
     """
     data = read(config, bench.terminal)
     split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
+    bench.terminal.say_findings(backtest.tell_left_out(split))
     baselines = {name: backtest_baseline(name, split) for name in BASELINES}
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
         task = Task(config, data, split, run_id)

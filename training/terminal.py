@@ -120,7 +120,7 @@ def describe_outcome(outcome: "Outcome") -> list[str]:
 
 def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table:
     """Return the rows of a backtest, by the names that its JSON has."""
-    note = f"; {dropped} series dropped, their scale is zero or nothing was observed" if dropped else ""
+    note = f"; {dropped} series dropped, as said above" if dropped else ""
     table = Table(title=f"Backtest{note}", title_justify="left")
     keys = ("mase", "mase_median", "smape", "mae", "coverage_80", "skill", "train_seconds", "series_scored")
     for key in ("model", *keys):

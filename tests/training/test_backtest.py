@@ -45,12 +45,18 @@ def test_series_without_scale_are_dropped_and_counted(series: list[Series]) -> N
 
     assert [one.id for one in split.scored_histories] == ["a", "b", "c"]
     assert split.dropped == 3
+    assert split.left_out == {
+        "constant": "its values repeat themselves, so errors have no scale",
+        "short": "too short: 12 points, 12 held out",
+        "silent": "nothing observed in the held-out points",
+    }
+    assert backtest.tell_left_out(split)[0].detail.startswith("3 of 6 series: constant (its values repeat")
     assert "constant" in [one.id for one in split.histories]
 
 
 def test_nothing_to_score_is_refused() -> None:
     """Series no longer than the horizon cannot be backtested, and the error says so in numbers."""
-    with pytest.raises(DataInvalid, match="1 are too short"):
+    with pytest.raises(DataInvalid, match="too short: 12 points, 12 held out"):
         backtest.hold_out([make_series(length=12)], 12, season_length=12)
 
 
@@ -137,3 +143,13 @@ def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
     assert len(whole.mase) == 6
     assert whole.summary()["series_scored"] == 3
     assert whole.summary()["mae"] == pytest.approx(1.5)
+
+
+def test_series_left_out_are_counted_past_the_first_three(series: list[Series]) -> None:
+    """A file of many short series is told in one line."""
+    short = [make_series(f"s{number}", length=9 + number) for number in range(5)]
+
+    (finding,) = backtest.tell_left_out(backtest.hold_out([*series, *short], 12, season_length=12))
+
+    assert finding.detail.startswith("5 of 8 series: s0 (too short: 9 points, 12 held out)")
+    assert finding.detail.endswith("and 2 more.")
