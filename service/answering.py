@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from models.calendar import format_timestamps
 from models.errors import AlmanacError, Finding, FrequencyError, SeriesError
 from models.forecaster import Forecaster
 from models.series import Forecast, Series
 from service.catalog import Choice
-from service.errors import ForecastNotFinite
+from service.errors import BatchTooLarge, ForecastNotFinite
 from service.parsing import ForecastQuestion, SeriesFault, fault_of
 
 Row = tuple[int, Series, Forecast]
@@ -56,6 +57,21 @@ def answer_forecast(question: ForecastQuestion, choice: Choice) -> Answer:
         "errors": [fault.to_dict() for fault in faults],
     }
     return Answer(members, tuple(faults), len(finite) * question.horizon)
+
+
+def check_size(question: ForecastQuestion, choice: Choice, limit: int) -> None:
+    """Raise BatchTooLarge if the answer would hold more than `limit` numbers: a short request can ask for gigabytes."""
+    spec = choice.served.forecaster.spec
+    columns = 1 + len({*spec.quantile_levels, *question.quantiles}) + 2 * len(question.levels)
+    numbers = len(question.series) * question.horizon * columns
+    if numbers > limit:
+        raise BatchTooLarge(
+            f"{len(question.series)} series of {question.horizon} steps of {columns} numbers (median, quantiles, bounds of "
+            f"levels) are {numbers} numbers.",
+            pointer="/series",
+            hint=f"Ask for fewer series, steps, levels or quantiles at a time: at most {limit} numbers "
+            "(ALMANAC_MAX_NUMBERS).",
+        )
 
 
 def is_large(question: ForecastQuestion, trained_horizon: int) -> bool:
@@ -121,20 +137,20 @@ def _finite(rows: Sequence[Row]) -> tuple[list[Row], list[SeriesFault]]:
 
 def _describe(index: int, forecast: Forecast) -> dict[str, Any]:
     """Return one forecast as an entry of `forecasts`."""
-    columns = np.ascontiguousarray(forecast.quantiles.T)
+    columns = _plain(forecast.quantiles.T)
     dates = forecast.timestamps
     return {
         "id": forecast.id,
         "forecast_id": str(uuid4()),
         "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
-        "median": np.ascontiguousarray(forecast.median),
+        "median": _plain(forecast.median),
         "quantiles": {
             level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
         },
         "intervals": {
             level_name(interval.level): {
-                "lower": np.ascontiguousarray(interval.lower),
-                "upper": np.ascontiguousarray(interval.upper),
+                "lower": _plain(interval.lower),
+                "upper": _plain(interval.upper),
             }
             for interval in forecast.intervals
         },
@@ -142,6 +158,11 @@ def _describe(index: int, forecast: Forecast) -> dict[str, Any]:
         "repairs": [{"code": repair.code, "index": repair.index} for repair in forecast.repairs],
         "warnings": [_warning(index, warning) for warning in forecast.warnings],
     }
+
+
+def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers as they are written: contiguous, and no -0.0 among them."""
+    return np.ascontiguousarray(numbers + 0.0)
 
 
 def level_name(level: float) -> str:

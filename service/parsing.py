@@ -20,7 +20,7 @@ REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
 SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone")
 TEXT_FIELDS = ("id", "start", "frequency", "timezone")
 DEFAULT_LEVELS = (80.0,)
-MAX_LEVELS = 100
+MAX_LEVELS = 99
 MAX_ID_LENGTH = 256
 SHOWN_LENGTH = 60
 

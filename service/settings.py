@@ -26,6 +26,8 @@ class Settings:
         max_series: `ALMANAC_MAX_SERIES`: most series in one request.
         max_points: `ALMANAC_MAX_POINTS`: most values in one series.
         max_steps: `ALMANAC_MAX_STEPS`: most forecast steps in one answer, series times horizon.
+        max_numbers: `ALMANAC_MAX_NUMBERS`: most numbers in one answer, steps times median, quantiles and bounds of intervals;
+            a number takes up to some twenty bytes.
         max_models: `ALMANAC_MAX_MODELS`: versions held in memory; the least recently asked for makes room.
         max_queue: `ALMANAC_MAX_QUEUE`: large requests that may wait for a thread.
         poll_seconds: `ALMANAC_POLL_SECONDS`: how often the registry is asked for its aliases.
@@ -42,6 +44,7 @@ class Settings:
     max_series: int = 10_000
     max_points: int = 100_000
     max_steps: int = 250_000
+    max_numbers: int = 3_000_000
     max_models: int = 64
     max_queue: int = 64
     poll_seconds: float = 2.0
@@ -71,6 +74,7 @@ class Settings:
             max_series=_whole_number(environ, "ALMANAC_MAX_SERIES", cls.max_series),
             max_points=_whole_number(environ, "ALMANAC_MAX_POINTS", cls.max_points),
             max_steps=_whole_number(environ, "ALMANAC_MAX_STEPS", cls.max_steps),
+            max_numbers=_whole_number(environ, "ALMANAC_MAX_NUMBERS", cls.max_numbers),
             max_models=_whole_number(environ, "ALMANAC_MAX_MODELS", cls.max_models),
             max_queue=_whole_number(environ, "ALMANAC_MAX_QUEUE", cls.max_queue),
             poll_seconds=_seconds(environ, "ALMANAC_POLL_SECONDS", cls.poll_seconds),

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.answering import Answer, answer_forecast, is_large
+from service.answering import Answer, answer_forecast, check_size, is_large
 from service.body import read_body
 from service.catalog import CHAMPION, Choice
 from service.errors import problem_response
@@ -47,6 +47,7 @@ async def forecast(request: Request) -> Response:
     else:
         question = parse_forecast(body, service.settings)
     choice = await service.catalog.choose(question.model)
+    check_size(question, choice, service.settings.max_numbers)
     if is_large(question, choice.served.forecaster.spec.horizon) or len(body) > LARGE_BODY_BYTES:
         return await service.workers.run(_respond, service, question, choice)
     return _respond(service, question, choice)

@@ -145,6 +145,45 @@ def test_limits_of_a_batch_are_settings(house: House, start: Callable[..., TestC
     assert refusal(client, "POST", "/forecast", json={**far, "horizon": 16}) == (422, "HORIZON_INVALID", "/horizon")
 
 
+def test_a_short_request_cannot_ask_for_gigabytes(client: TestClient) -> None:
+    """What counts is the numbers of the answer: steps times median, quantiles and two bounds for each level."""
+    series = [{"values": [1]} for _ in range(249)]
+    fine = [(place + 0.5) / 100 for place in range(99)]
+    huge = {"series": series, "horizon": 1000, "levels": [100 * one for one in fine], "quantiles": fine}
+
+    response = client.post("/forecast", json=huge)
+
+    assert (response.status_code, response.json()["code"]) == (422, "BATCH_TOO_LARGE")
+    assert "ALMANAC_MAX_NUMBERS" in response.json()["hint"]
+
+
+def test_the_numbers_of_an_answer_are_counted_exactly(house: House, start: Callable[..., TestClient]) -> None:
+    """Two series, three steps, nine trained quantiles and one more, the median, two levels: 90 numbers."""
+    house.publish("temperatures", "1")
+    request = {
+        "series": [{"values": [1, 2]}, {"values": [1, 2]}],
+        "horizon": 3,
+        "levels": [50, 90],
+        "quantiles": [0.25, 0.5],
+    }
+
+    assert start(max_numbers=90).post("/forecast", json=request).status_code == 200
+    assert start(max_numbers=89).post("/forecast", json=request).status_code == 422
+
+
+@pytest.mark.parametrize(("name", "scale"), [("levels", 1.0), ("quantiles", 0.01)])
+def test_levels_and_quantiles_are_99_at_most(client: TestClient, name: str, scale: float) -> None:
+    """One for each per cent."""
+    many = [scale * (place + 0.5) for place in range(100)]
+
+    assert client.post("/forecast", json={"series": SERIES, "horizon": 1, name: many[:99]}).status_code == 200
+    assert refusal(client, "POST", "/forecast", json={"series": SERIES, "horizon": 1, name: many}) == (
+        422,
+        "LEVEL_INVALID",
+        f"/{name}",
+    )
+
+
 def test_a_full_queue_is_429(house: House, start: Callable[..., TestClient]) -> None:
     """Beyond the limit a large request is asked to come back; a small one needs no queue."""
     house.publish("temperatures", "1")

@@ -127,6 +127,36 @@ def test_an_id_that_stands_twice_is_the_second_series_fault(client: TestClient) 
     assert answer["errors"][0]["pointer"] == "/series/1/id"
 
 
+@pytest.mark.parametrize(
+    ("series", "duplicate"),
+    [
+        ([{"id": "a", "values": [1]}, {"id": "b", "values": [1]}, {"id": "a", "values": [2]}], 2),
+        ([{"id": "1", "values": [1]}, {"values": [2]}], 1),
+        ([{"values": [1]}, {"id": "0", "values": [2]}], 1),
+        ([{"id": "a", "values": []}, {"id": "a", "values": [2]}], 1),
+        ([{"id": "", "values": [1]}, {"id": "", "values": [2]}], 1),
+    ],
+)
+def test_the_later_of_two_ids_is_the_one_at_fault(
+    client: TestClient, series: list[dict[str, Any]], duplicate: int
+) -> None:
+    """Given twice, given as what another one's index makes, or that of a series with a fault of its own."""
+    answer = client.post("/forecast", json={"series": series, "horizon": 1}).json()
+
+    duplicates = [one["pointer"] for one in answer["errors"] if one["code"] == "SERIES_DUPLICATED"]
+    assert duplicates == [f"/series/{duplicate}/id"]
+    assert len(answer["forecasts"]) + len(answer["errors"]) == len(series)
+
+
+def test_no_answer_holds_a_negative_zero(client: TestClient) -> None:
+    """Zero is zero."""
+    response = client.post("/forecast", json={"series": [{"values": [-0.0] * 24}], "horizon": 12, "levels": [50, 95]})
+
+    assert response.status_code == 200
+    assert "-0.0," not in response.text
+    assert "-0.0]" not in response.text
+
+
 def test_nan_is_a_gap_and_infinity_a_fault(client: TestClient) -> None:
     """Python clients send the words that JSON does not know."""
     body = b'{"series": [{"values": [1, NaN, 3]}, {"values": [1, Infinity]}, {"values": [-Infinity]}], "horizon": 1}'

@@ -34,6 +34,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
             "ALMANAC_MAX_SERIES": "3",
             "ALMANAC_MAX_POINTS": "4",
             "ALMANAC_MAX_STEPS": "5",
+            "ALMANAC_MAX_NUMBERS": "55",
             "ALMANAC_MAX_MODELS": "6",
             "ALMANAC_MAX_QUEUE": "7",
             "ALMANAC_POLL_SECONDS": "0.5",
@@ -43,7 +44,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
     )
 
     assert settings == Settings(
-        tmp_path, "http://mlflow:5000", keys, "rain@challenger", 1, 2, 3, 4, 5, 6, 7, 0.5, 9, access_log=True
+        tmp_path, "http://mlflow:5000", keys, "rain@challenger", 1, 2, 3, 4, 5, 55, 6, 7, 0.5, 9, access_log=True
     )
 
 
