@@ -1,16 +1,19 @@
-"""Body: reads a request's body, never more of it than the service accepts."""
+"""Body: reads a request's body, never more of it than the service accepts, and never longer."""
+
+import asyncio
 
 from starlette.requests import Request
 
-from service.errors import BodyTooLarge, EncodingUnsupported
+from service.errors import BodyTooLarge, BodyTooSlow, EncodingUnsupported
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     """Return the body.
 
     Raises:
         EncodingUnsupported: If it is compressed.
         BodyTooLarge: As soon as more than `limit` bytes are announced or have come.
+        BodyTooSlow: If it has not come whole after `seconds`.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() not in ("", "identity"):
@@ -19,10 +22,17 @@ async def read_body(request: Request, limit: int) -> bytes:
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError as error:
+        raise BodyTooSlow(
+            f"The body had not come whole after {seconds:g} seconds.",
+            hint="Send it faster, in smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+        ) from error
     return bytes(body)
 
 

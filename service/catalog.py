@@ -12,13 +12,14 @@ from models import artifact
 from models.errors import AlmanacError, ArtifactIncomplete, ModelUnknown
 from models.forecaster import Forecaster
 from service.cache import Cache, Index, Registered
-from service.errors import ModelLoading, ModelRefused, ModelRequired, NoModel
+from service.errors import DefaultUnknown, ModelLoading, ModelRefused, ModelRequired, NoModel
 
 logger = logging.getLogger("almanac")
 
 CHAMPION = "champion"
 WATCH_SECONDS = 0.2
 LISTED_VERSIONS = 10
+SHOWN_LENGTH = 100
 
 Key = tuple[str, str]
 
@@ -96,6 +97,7 @@ class Catalog:
         self._champions: dict[str, Served] = {}
         self._refused: dict[str, AlmanacError] = {}
         self._missed: set[str] = set()
+        self._warned = ""
         self._loading: dict[Key, asyncio.Task[Served]] = {}
         self.index = Index()
 
@@ -124,6 +126,8 @@ class Catalog:
             return None if self._champions else self._nothing_to_serve()
         try:
             found = self._find(self._default)
+        except ModelUnknown as error:
+            return _unknown_default(self._default, error)
         except AlmanacError as error:
             return error
         return None if isinstance(found, Choice) else _loading(self._default.name)
@@ -134,12 +138,16 @@ class Catalog:
         Raises:
             ModelRequired: If the request names no model and there are several.
             ModelUnknown: If there is no such name, alias or version.
+            DefaultUnknown: If the request names no model, and there is none such as ALMANAC_MODEL says.
             ModelLoading: If the version is still being fetched.
             ModelRefused: If it cannot be loaded.
             NoModel: If nothing is registered.
         """
         selector = self._selector(text)
-        found = self._find(selector)
+        try:
+            found = self._find(selector)
+        except ModelUnknown as error:
+            raise (error if text is not None else _unknown_default(selector, error)) from error
         if isinstance(found, Choice):
             return found
         return Choice(await self._load(selector.name, found), selector.alias)
@@ -165,6 +173,15 @@ class Catalog:
         self.index = index
         for name in self._ahead():
             await self._promote(name)
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say it in the log, once, if the default is not registered."""
+        error = self.why_not_ready()
+        wrong = error.detail if isinstance(error, DefaultUnknown) else ""
+        if error is not None and wrong and wrong != self._warned:
+            logger.warning("%s %s", wrong, error.hint)
+        self._warned = wrong
 
     def _ahead(self) -> list[str]:
         """Return the names whose champions are loaded ahead of any request: the default's first, as far as memory goes."""
@@ -229,7 +246,7 @@ class Catalog:
             if not names and not self.index.models:
                 raise self._nothing_to_serve()
             raise ModelUnknown(
-                f"There is no model {selector.name!r}.",
+                f"There is no model {_cut(selector.name)}.",
                 pointer="/model",
                 hint=f"Registered: {', '.join(names) or 'none with a champion'}.",
             )
@@ -237,7 +254,7 @@ class Catalog:
             version = model.aliases.get(selector.alias)
             if version is None:
                 raise ModelUnknown(
-                    f"The model {selector.name!r} has no alias {selector.alias!r}.",
+                    f"The model {selector.name!r} has no alias {_cut(selector.alias)}.",
                     pointer="/model",
                     hint=f"Its aliases: {', '.join(model.aliases) or 'none; `almanac promote NAME VERSION` sets champion'}.",
                 )
@@ -245,7 +262,7 @@ class Catalog:
         if selector.version is None or selector.version not in model.versions:
             newest = ", ".join(list(model.versions)[-LISTED_VERSIONS:])
             raise ModelUnknown(
-                f"The model {selector.name!r} has no version {selector.version!r}.",
+                f"The model {selector.name!r} has no version {_cut(selector.version)}.",
                 pointer="/model",
                 hint=f"Its newest versions: {newest}.",
             )
@@ -327,9 +344,23 @@ class Catalog:
         return NoModel("No model is registered yet.", hint="Run `almanac train` or `almanac demo`.")
 
 
+def _cut(text: str | None) -> str:
+    """Return what a request calls a model, quoted, and not the whole of it where it is long."""
+    text = text or ""
+    return repr(text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…")
+
+
 def _has_champion(model: Registered) -> bool:
     version = model.versions.get(model.aliases.get(CHAMPION, ""))
     return version is not None and not version.error
+
+
+def _unknown_default(default: Selector, error: ModelUnknown) -> DefaultUnknown:
+    """Return an unknown model as what is wrong with the setting: the request, which names none, is sound."""
+    return DefaultUnknown(
+        f"ALMANAC_MODEL names {default.name!r}: {error.detail}",
+        hint=f"{error.hint} Set ALMANAC_MODEL to one of them, or unset it; or send a `model` with the request.",
+    )
 
 
 def _loading(what: str) -> ModelLoading:

@@ -2,6 +2,7 @@
 
 RequestError (models.errors)        the question itself is wrong
 ├── BodyTooLarge                    413
+├── BodyTooSlow                     408
 ├── EncodingUnsupported             415
 ├── JsonInvalid                     400
 ├── FieldMissing
@@ -16,6 +17,7 @@ ServiceError                        the question is sound, the service cannot an
 ├── ModelLoading                    503, Retry-After
 ├── NoModel                         503, nothing is registered yet
 ├── ModelRefused                    503, the model cannot be loaded
+├── DefaultUnknown                  503, ALMANAC_MODEL names what is not registered
 ├── QueueFull                       429, Retry-After
 ├── ForecastNotFinite               422, values so large that the forecast overflows
 ├── KeysInvalid                     the file of keys cannot be read
@@ -41,6 +43,12 @@ class BodyTooLarge(RequestError):
     """A body with more bytes than the service accepts."""
 
     code = "BODY_TOO_LARGE"
+
+
+class BodyTooSlow(RequestError):
+    """A body that did not come in the time that the service waits for one."""
+
+    code = "BODY_TOO_SLOW"
 
 
 class EncodingUnsupported(RequestError):
@@ -121,6 +129,12 @@ class ModelRefused(ServiceError):
     code = "MODEL_REFUSED"
 
 
+class DefaultUnknown(ServiceError):
+    """ALMANAC_MODEL names a model, an alias or a version that is not registered."""
+
+    code = "DEFAULT_MODEL_UNKNOWN"
+
+
 class QueueFull(ServiceError):
     """More large requests wait than the service lets wait."""
 
@@ -153,6 +167,7 @@ class SettingInvalid(ServiceError):
 
 STATUS: Mapping[type[AlmanacError], int] = {
     BodyTooLarge: 413,
+    BodyTooSlow: 408,
     EncodingUnsupported: 415,
     JsonInvalid: 400,
     KeyMissing: 401,
@@ -166,17 +181,20 @@ STATUS: Mapping[type[AlmanacError], int] = {
     ModelLoading: 503,
     NoModel: 503,
     ModelRefused: 503,
+    DefaultUnknown: 503,
     AlmanacError: 500,
 }
 """The one table from class to status; an error takes the entry of its nearest ancestor."""
 
 HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
     BodyTooLarge: {"connection": "close"},
+    BodyTooSlow: {"connection": "close"},
     KeyMissing: {"www-authenticate": "Bearer"},
     QueueFull: {"retry-after": "1"},
     ModelLoading: {"retry-after": "2"},
     NoModel: {"retry-after": "10"},
     ModelRefused: {"retry-after": "10"},
+    DefaultUnknown: {"retry-after": "10"},
 }
 
 

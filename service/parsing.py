@@ -4,6 +4,7 @@ Written by hand because one bad series must not refuse its batch; the schemas th
 test holds the two together.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -272,5 +273,5 @@ def _shown(value: object) -> str:
         return f"{kind} of {len(value)}"
     if isinstance(value, int) and abs(value) >= 10**SHOWN_LENGTH:
         return "a number of very many digits"
-    text = "null" if value is None else repr(value)
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"

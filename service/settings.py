@@ -32,6 +32,7 @@ class Settings:
         max_queue: `ALMANAC_MAX_QUEUE`: large requests that may wait for a thread.
         poll_seconds: `ALMANAC_POLL_SECONDS`: how often the registry is asked for its aliases.
         drain_seconds: `ALMANAC_DRAIN_SECONDS`: how long requests in flight may take to end at shutdown.
+        body_timeout_seconds: `ALMANAC_BODY_TIMEOUT_SECONDS`: how long a request's body may take to come.
         access_log: `ALMANAC_ACCESS_LOG`: one line for each request on standard error.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     max_queue: int = 64
     poll_seconds: float = 2.0
     drain_seconds: int = 30
+    body_timeout_seconds: float = 30.0
     access_log: bool = False
 
     @property
@@ -79,6 +81,7 @@ class Settings:
             max_queue=_whole_number(environ, "ALMANAC_MAX_QUEUE", cls.max_queue),
             poll_seconds=_seconds(environ, "ALMANAC_POLL_SECONDS", cls.poll_seconds),
             drain_seconds=_whole_number(environ, "ALMANAC_DRAIN_SECONDS", cls.drain_seconds),
+            body_timeout_seconds=_seconds(environ, "ALMANAC_BODY_TIMEOUT_SECONDS", cls.body_timeout_seconds),
             access_log=_switch(environ, "ALMANAC_ACCESS_LOG"),
         )
 

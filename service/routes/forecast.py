@@ -41,7 +41,7 @@ REQUEST_BODY: dict[str, Any] = {
 async def forecast(request: Request) -> Response:
     """Return a forecast for each series. 200 while any of them succeeded, 422 where none did."""
     service = service_of(request)
-    body = await read_body(request, service.settings.max_body_bytes)
+    body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
     if len(body) > LARGE_BODY_BYTES:
         question = await service.workers.run(parse_forecast, body, service.settings)
     else:

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from models.errors import ModelUnknown
 from service.cache import Registered, Version
 from service.catalog import Catalog, Selector
-from service.errors import ModelLoading, ModelRefused, NoModel
+from service.errors import DefaultUnknown, ModelLoading, ModelRefused, NoModel
 from tests.service.house import House, eventually
 
 MONTHS = [float(month) for month in range(1, 61)]
@@ -171,7 +170,56 @@ def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(house:
 
     asyncio.run(catalog.refresh())
 
-    assert isinstance(catalog.why_not_ready(), ModelUnknown)
+    assert isinstance(catalog.why_not_ready(), DefaultUnknown)
+
+
+@pytest.mark.parametrize("default", ["temperatures", "rain@best", "rain/7"])
+def test_a_default_that_is_not_registered_is_the_settings_fault(
+    house: House, start: Callable[..., TestClient], caplog: pytest.LogCaptureFixture, default: str
+) -> None:
+    """A request without `model` is sound: 503, the setting named, in the log too; one that names the model is at fault."""
+    house.publish("rain", "1")
+    client = start(wait=False, model=default)
+    catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
+    eventually(lambda: catalog.champions, "nothing is loaded")
+
+    bare = client.post("/forecast", json=REQUEST)
+    named = client.post("/forecast", json={**REQUEST, "model": default})
+    eventually(lambda: any("ALMANAC_MODEL" in one.message for one in caplog.records), "the log says nothing")
+
+    assert (bare.status_code, bare.json()["code"], bare.json()["pointer"]) == (503, "DEFAULT_MODEL_UNKNOWN", "")
+    assert "ALMANAC_MODEL" in bare.json()["detail"]
+    assert "Set ALMANAC_MODEL" in bare.json()["hint"]
+    assert (named.status_code, named.json()["code"], named.json()["pointer"]) == (422, "MODEL_UNKNOWN", "/model")
+    assert client.get("/health/ready").json()["code"] == "DEFAULT_MODEL_UNKNOWN"
+    assert client.post("/forecast", json={**REQUEST, "model": "rain"}).status_code == 200
+
+
+def test_a_damaged_artifact_is_said_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """However often it is asked for."""
+    digest = house.publish("rain", "1")
+    shutil.rmtree(house.cache.path(digest))
+    catalog = Catalog(house.cache)
+
+    async def ask() -> None:
+        await catalog.refresh()
+        for _ in range(5):
+            with pytest.raises(ModelLoading):
+                await catalog.choose("rain/1")
+
+    asyncio.run(ask())
+
+    assert len([one for one in caplog.records if "missing or damaged" in one.message]) == 1
+
+
+def test_a_long_name_is_not_echoed_whole(client: TestClient) -> None:
+    """Its beginning suffices."""
+    for model in ("n" * 5000, "temperatures@" + "a" * 5000, "temperatures/" + "9" * 5000):
+        refusal = client.post("/forecast", json={**REQUEST, "model": model}).json()
+
+        assert refusal["code"] == "MODEL_UNKNOWN"
+        assert "…" in refusal["detail"]
+        assert len(str(refusal)) < 500
 
 
 def test_a_version_that_is_not_cached_is_asked_for(house: House) -> None:

@@ -1,13 +1,17 @@
 """Requests that fail whole: each is a problem document with its status, code and pointer."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
+from starlette.types import Message
 
-from service.errors import PROBLEM_TYPE
+from service.body import read_body
+from service.errors import PROBLEM_TYPE, BodyTooSlow, problem
 from tests.service.house import House
 
 SERIES = [{"values": [1, 2, 3]}]
@@ -68,6 +72,33 @@ def test_a_wrong_envelope_is_refused_whole(client: TestClient, body: object, exp
 def test_a_body_that_is_no_json_is_400(client: TestClient, body: bytes) -> None:
     """Broken, nested without end or in another encoding: the client's mistake."""
     assert refusal(client, "POST", "/forecast", content=body) == (400, "JSON_INVALID", "")
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"), [("true", "true"), ("NaN", "NaN"), ('"12"', "'12'"), ("[1]", "a list of 1")]
+)
+def test_an_error_shows_what_was_sent_as_it_was_sent(client: TestClient, sent: str, shown: str) -> None:
+    """In JSON's words, not in Python's."""
+    response = client.post("/forecast", content=f'{{"series": [{{"values": [1]}}], "horizon": {sent}}}')
+
+    assert response.json()["detail"] == f"`horizon` is {shown}."
+
+
+def test_a_body_that_comes_too_slowly_is_408() -> None:
+    """Not one byte after the time that the service waits for all of them; the connection is closed."""
+
+    async def silence() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, silence)
+
+    with pytest.raises(BodyTooSlow) as slow:
+        asyncio.run(read_body(request, 1000, 0.01))
+
+    answer = problem(slow.value)
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+    assert "ALMANAC_BODY_TIMEOUT_SECONDS" in slow.value.hint
 
 
 def test_a_slip_is_answered_with_the_field_that_was_meant(client: TestClient) -> None:

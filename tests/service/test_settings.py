@@ -39,12 +39,13 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
             "ALMANAC_MAX_QUEUE": "7",
             "ALMANAC_POLL_SECONDS": "0.5",
             "ALMANAC_DRAIN_SECONDS": "9",
+            "ALMANAC_BODY_TIMEOUT_SECONDS": "1.5",
             "ALMANAC_ACCESS_LOG": "on",
         }
     )
 
     assert settings == Settings(
-        tmp_path, "http://mlflow:5000", keys, "rain@challenger", 1, 2, 3, 4, 5, 55, 6, 7, 0.5, 9, access_log=True
+        tmp_path, "http://mlflow:5000", keys, "rain@challenger", 1, 2, 3, 4, 5, 55, 6, 7, 0.5, 9, 1.5, access_log=True
     )
 
 
