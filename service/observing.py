@@ -10,10 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import CODE_HEADER, Unexpected, problem
 from service.metrics import UNMATCHED, Metrics
+from service.security import guarded_route
 
 logger = logging.getLogger("almanac")
 access = logging.getLogger("almanac.access")
 
+REFUSED = (401, 403)
 REQUEST_ID = "x-request-id"
 _SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -56,7 +58,8 @@ class Observer:
         self._note(scope, request_id, status, code, time.perf_counter() - started)
 
     def _note(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        refused = guarded_route(scope["path"]) if status in REFUSED else None
+        route = getattr(scope.get("route"), "path", refused or UNMATCHED)
         self._metrics.count_request(route, scope["method"], status, seconds)
         if code is not None:
             self._metrics.count_errors([code])

@@ -105,6 +105,13 @@ def scopes_for(path: str) -> tuple[str, ...] | None:
     return ("admin",)
 
 
+def guarded_route(path: str) -> str | None:
+    """Return the route of a path that has doors: one that is refused there never comes to the router, which knows."""
+    if path in SCOPES_BY_PATH:
+        return path
+    return "/models/{model:path}" if path.startswith("/models/") else None
+
+
 class KeyRing:
     """The keys of a file, read again whenever it changes.
 

@@ -10,9 +10,10 @@ from starlette.testclient import TestClient
 
 from models import artifact
 from models.profile import Profile, features
-from service.cache import Registered, Version
+from service.cache import Index, Registered, Version, with_champions_of
 from service.drift import ENOUGH, WINDOW
-from tests.service.house import House
+from service.security import make_key, write_keys
+from tests.service.house import House, eventually
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -47,6 +48,38 @@ def test_requests_are_counted_by_route_method_and_status(client: TestClient) -> 
     assert value(client, "almanac_requests_total", route="/models/{model:path}", method="GET", status="200") == 1
     assert value(client, "almanac_requests_total", route="/models/{model:path}", method="GET", status="404") == 1
     assert value(client, "almanac_request_seconds_count", route="/forecast") == 2
+
+
+def test_a_refused_key_is_counted_under_the_route_that_refused_it(
+    house: House, start: Callable[..., TestClient]
+) -> None:
+    """So that a client with a wrong key is seen where it knocks; other paths stay unmatched."""
+    house.publish("temperatures", "1")
+    client = start()
+    secret, key = make_key("k", ("observe",), "")
+    write_keys(house.home / "keys.json", (key,))
+    for path in ("/models", "/models/rain", "/nowhere"):
+        client.get(path)
+    client.post("/forecast", json={}, headers={"x-api-key": secret})
+
+    client.headers["x-api-key"] = secret
+
+    refused = {"method": "GET", "status": "401"}
+    assert value(client, "almanac_requests_total", route="/models", **refused) == 1
+    assert value(client, "almanac_requests_total", route="/models/{model:path}", **refused) == 1
+    assert value(client, "almanac_requests_total", route="unmatched", **refused) == 1
+    assert value(client, "almanac_requests_total", route="/forecast", method="POST", status="403") == 1
+
+
+def test_models_that_the_registry_lost_are_counted(house: House, start: Callable[..., TestClient]) -> None:
+    """An alert can be made of it."""
+    house.publish("temperatures", "1")
+    client = start()
+    house.cache.write(with_champions_of(house.cache.read(), Index(checked="2026-01-01T00:00:00+00:00")))
+
+    eventually(lambda: value(client, "almanac_registry_champions_gone") == 1, "the loss goes unnoticed")
+
+    assert client.get("/models").json()["registry"]["state"] == "emptied"
 
 
 def test_series_points_and_errors_are_counted(client: TestClient) -> None:
