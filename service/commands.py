@@ -1,17 +1,24 @@
 """Commands: `almanac serve` and `almanac key`."""
 
+import logging
 import os
 import signal
 import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import click
 import orjson
 
 from service.security import SCOPES, Key, is_loopback, make_key, read_keys, write_keys
 from service.settings import Settings
+
+logger = logging.getLogger("almanac")
+
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection lives this long: longer than nginx keeps its own (60), so that it never sends into a closed one."""
 
 
 @click.command(short_help="Answer forecasts over REST.")
@@ -58,13 +65,23 @@ def run(settings: Settings, host: str, port: int) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_seconds,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     click.echo(f"Almanac answers on {address} (docs: {address}/docs)", err=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # uvicorn raises the signal once more when it is done
-    uvicorn.Server(config).run(sockets=[listener])
+
+    class Server(uvicorn.Server):
+        """Says it when a signal ends it."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """Log the signal, then do as uvicorn does."""
+            logger.info("%s: requests in flight may end, for %d s", signal.Signals(sig).name, settings.drain_seconds)
+            super().handle_exit(sig, frame)
+
+    Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -13,12 +13,14 @@ from service.state import service_of
 router = APIRouter(prefix="/health", tags=["health"])
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live", summary="Whether the process runs", response_model=Live)
 async def live() -> Response:
     """Return 200 for as long as the process answers at all."""
     return json_response({"status": "live"})
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", summary="Whether forecasts are answered", response_model=Ready, responses=READY_RESPONSES)
 async def ready(request: Request) -> Response:
     """Return 200 once the default model (or any champion, where none is set) is in memory; needs no registry."""

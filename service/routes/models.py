@@ -35,6 +35,8 @@ async def models(request: Request) -> Response:
 @router.get("/models/{model:path}", summary="Show a model's card", response_model=ModelCard, responses=MODEL_RESPONSES)
 async def model(request: Request, model: str) -> Response:
     """Return all that a version promises; `model` is `name`, `name@alias` or `name/version`."""
+    if not model:
+        return await models(request)
     catalog = service_of(request).catalog
     try:
         choice = await catalog.choose(model)

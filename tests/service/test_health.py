@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from starlette.testclient import TestClient
 
 from tests.service.house import House
@@ -25,6 +26,12 @@ def test_a_ready_service_names_its_champions(client: TestClient) -> None:
         "status": "ready",
         "models": [{"name": "temperatures", "version": "1", "alias": "champion", "run_id": "run-1"}],
     }
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_can_be_asked_for_its_head(client: TestClient, path: str) -> None:
+    """As some load balancers do."""
+    assert client.head(path).status_code == 200
 
 
 def test_a_default_that_is_missing_keeps_the_service_from_ready(house: House, start: Callable[..., TestClient]) -> None:

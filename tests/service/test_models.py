@@ -90,3 +90,8 @@ def test_a_version_that_is_still_to_be_fetched_is_503(house: House, start: Calla
 
     assert response.status_code == 503
     assert response.headers["retry-after"]
+
+
+def test_a_slash_too_many_lists_the_models(client: TestClient) -> None:
+    """/models/ is /models."""
+    assert client.get("/models/").json() == client.get("/models").json()
