@@ -123,3 +123,26 @@ def test_who_only_reads_makes_no_home(arguments: tuple[str, ...], tmp_path: Path
     said = found.output + str(found.exception or "")
     assert f"No registry at {tmp_path}/home/mlflow.db yet: run almanac train or almanac demo." in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--horizon", "3"),
+        ("backtest", "--horizon", "3"),
+        ("forecast", "--model", "a"),
+    ],
+)
+def test_a_missing_data_file_is_told_before_anything_slow_is_imported(arguments: tuple[str, ...]) -> None:
+    """A slip in a path costs a blink, not the loading of pandas and MLflow."""
+    code = (
+        "import sys, almanac\n"
+        f"try: almanac.main({[*arguments, '--data', 'missing.csv']!r})\n"
+        "except SystemExit as done: assert done.code == 1\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'mlflow', 'pandas')))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert found.returncode == 0, found.stderr
+    assert "missing.csv: no such file." in found.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.config import Columns, merge, parse_override, read_config, train_config
+from training.config import Columns, merge, parse_override, read_config, require_file, train_config
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
@@ -90,13 +90,14 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     Example:
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
     """  # noqa: D301 - click's \b keeps the example's lines
+    settings = merge({"data": str(data), "horizon": flags["horizon"]}, *map(parse_override, overrides))
+    config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
+    require_file(data)
     from training import evaluation
     from training.data import read_series
     from training.pipeline import fit_with_keras
     from training.terminal import Terminal, plain_console, scores_table
 
-    settings = merge({"data": str(data), "horizon": flags["horizon"]}, *map(parse_override, overrides))
-    config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     terminal = Terminal()
     table = read_series(data, frequency=flags["frequency"], columns=_columns(flags))
     terminal.say(f"{data}: {len(table.series)} series, {table.observed} observations, frequency {table.frequency.name}")
@@ -129,10 +130,11 @@ def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any
     Example:
         almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
     """  # noqa: D301 - click's \b keeps the example's lines
+    numbers = _levels(levels)
+    require_file(data)
     from training import foresee
     from training.terminal import Terminal, forecast_table, plain_console
 
-    numbers = _levels(levels)
     if flags["output"] is not None:
         foresee.check_output(flags["output"])
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
@@ -230,12 +232,11 @@ def ui(port: int) -> None:
 
 def _train(settings: Mapping[str, Any]) -> "Outcome":
     """Run the pipeline in a folder that is gone afterwards."""
-    from training import pipeline
-    from training.tables import require_file
-    from training.terminal import Terminal
-
     config = train_config(settings)
     require_file(config.data)
+    from training import pipeline
+    from training.terminal import Terminal
+
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         bench = pipeline.Bench(_registry(make=True), Terminal(), pipeline.fit_with_keras, Path(scratch))
         return pipeline.train(config, bench)

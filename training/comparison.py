@@ -84,8 +84,9 @@ class Comparison:
             TrainingError: If every candidate failed.
         """
         if not self.results:
-            causes = "; ".join(f"{failure.architecture}: {failure.cause}" for failure in self.failures)
-            raise TrainingError(f"Every candidate failed. {causes}", hint="The runs in MLflow hold step and cause.")
+            raise TrainingError(
+                f"Every candidate failed. {name_causes({one.architecture: one.cause for one in self.failures})}"
+            )
         return min(self.results, key=_order)
 
     def beats_baselines(self, result: Result) -> bool:
@@ -111,6 +112,14 @@ class Comparison:
         """Return the backtest as the specification of a model holds it: the model's figures beside the baselines'."""
         baselines = {name: card(baseline.scores) for name, baseline in self.baselines.items()}
         return {"model": card(result.scores, note=note), **baselines}
+
+
+def name_causes(failures: Mapping[str, str]) -> str:
+    """Return each cause once, behind the names of those that it stopped."""
+    stopped: dict[str, list[str]] = {}
+    for name, cause in failures.items():
+        stopped.setdefault(cause, []).append(name)
+    return " ".join(f"{', '.join(names)}: {cause}" for cause, names in stopped.items())
 
 
 def _order(result: Result) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from models.errors import ConfigInvalid
+from models.errors import ConfigInvalid, DataInvalid
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
@@ -199,6 +199,14 @@ def train_config(settings: Mapping[str, Any]) -> TrainConfig:
     typed["columns"] = Columns(**_table(settings, "columns", Columns))
     typed["fit"] = FitConfig(**_table(settings, "fit", FitConfig))
     return TrainConfig(**typed)
+
+
+def require_file(path: Path) -> None:
+    """Refuse a data file that is none or is empty, before anything that takes time; raises DataInvalid."""
+    if not path.is_file():
+        raise DataInvalid(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}.", hint="Check the path.")
+    if path.stat().st_size == 0:
+        raise DataInvalid(f"{path}: is empty.", hint="Give a file with a header and at least one row.")
 
 
 def with_choices(fit: FitConfig, *, transform: str, context_length: int, encoder_length: int) -> FitConfig:

@@ -12,6 +12,7 @@ from models.errors import AlmanacError, TrainingError
 from training import backtest
 from training.backtest import Predictions, Scores, Split
 from training.candidate import Candidate, TrainingSet
+from training.comparison import name_causes
 from training.config import FitConfig
 from training.data import SeriesSet, digest
 from training.terminal import Terminal
@@ -109,7 +110,7 @@ def evaluate(
             before = tally.seconds.get("ensemble", 0.0)
             tally.add("ensemble", backtest.score(split, backtest.predict_ensemble(there)), spent - before)
     if question.members and not any(_row_name(*member) in tally.parts for member in question.members):
-        raise TrainingError(f"Every network failed. {'; '.join(f'{k}: {v}' for k, v in tally.failures.items())}")
+        raise TrainingError(f"Every network failed. {name_causes(tally.failures)}")
     return _conclude(tally, question)
 
 
@@ -144,8 +145,9 @@ def _try_member(  # noqa: PLR0913 - one network at one origin is all of this
             )
         predictions = backtest.predict_network(candidate.forecaster, split)
     except AlmanacError as error:
+        again = str(error) in tally.failures.values()
         tally.failures[name] = str(error)
-        terminal.say(f"{label} failed: {error}", "red")
+        terminal.say(f"{label} failed{', as before.' if again else f': {error.detail}'}", "red")
         return None
     for warning in candidate.warnings:
         terminal.say(f"  {label}: {warning}", "yellow")

@@ -11,7 +11,7 @@ from models.baselines import BASELINES
 from models.errors import AlmanacError, LossNotFinite, ModelUnknown, RegistryError, RegistryUnreachable
 from training import backtest, promotion, record
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.comparison import BaselineResult, Comparison, Failure, Result
+from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import TrainConfig, with_choices
 from training.data import SeriesSet, read_series
 from training.registry import CHAMPION, Registry
@@ -137,6 +137,8 @@ def compare(task: Task, baselines: Baselines, bench: Bench) -> Comparison:
     for name in baselines:
         with record.tracked_run(bench.registry, task.config.name, name, parent=task.run_id) as run_id:
             record.log_baseline(bench.registry, run_id, name, comparison)
+    if results and failures:
+        bench.terminal.say(name_causes({one.architecture: one.cause for one in failures}), "red")
     return comparison
 
 
@@ -172,7 +174,7 @@ def try_candidate(architecture: str, task: Task, baselines: Baselines, bench: Be
         reached = error.step if isinstance(error, LossNotFinite) else epochs[-1].step if epochs else 0
         failure = Failure(architecture, str(error), error.code, reached)
         record.log_failure(bench.registry, run_id, failure)
-        bench.terminal.say(f"{architecture} failed at step {failure.step}: {failure.cause}", "red")
+        bench.terminal.say(f"{architecture} failed at step {failure.step}.", "red")
         return failure
     for warning in candidate.warnings:
         bench.terminal.say(f"  {architecture}: {warning}", "yellow")

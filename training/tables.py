@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.errors import DataInvalid, Finding
-from training.config import Columns
+from training.config import Columns, require_file
 
 ID_NAMES = ("unique_id", "series_id", "item_id", "series", "id")
 TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "month", "day", "year", "period")
@@ -79,12 +79,6 @@ def read_table(path: Path, columns: Columns) -> Table:
     return _wide(path, raw, time) if value is None else _long(path, raw, key, time, value)
 
 
-def require_file(path: Path) -> None:
-    """Refuse a path that is no file, before anything that takes time; raises DataInvalid."""
-    if not path.is_file():
-        raise DataInvalid(f"{path}: no such file.", hint="Check the path.")
-
-
 def _long(path: Path, raw: pd.DataFrame, key: str | None, time: str, value: str) -> Table:
     if time == value:
         raise DataInvalid(f"{path}: no time column among {', '.join(raw.columns)}.", hint=LONG_HINT)
@@ -135,8 +129,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
         texts = {name: str for name in names if name.lower() in {*ID_NAMES, *TIME_NAMES} or name == names[0]}
         options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "skip_blank_lines": False}
         frame: pd.DataFrame = pd.read_csv(path, dtype=texts, low_memory=False, **options)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataInvalid(f"{path}: is no CSV in UTF-8 ({_first_line(error)}).", hint="Check the file.") from error
+    except UnicodeDecodeError as error:
+        raise DataInvalid(f"{path}: is not in UTF-8.", hint="Save it as UTF-8.") from error
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataInvalid(f"{path}: is no CSV ({_first_line(error)}).", hint="Check the file.") from error
     return frame
 
 

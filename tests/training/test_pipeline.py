@@ -149,8 +149,10 @@ def test_a_comparison_in_which_all_fail_is_an_error(make_bench: MakeBench, data_
     """Nothing trained, nothing registered; the parent run is FAILED too."""
     bench = make_bench(make_fit(failing=("lstm", "wavenet")))
 
-    with pytest.raises(TrainingError, match="Every candidate failed"):
+    with pytest.raises(TrainingError, match="Every candidate failed") as caught:
         train(make_config(data_file), bench)
+
+    assert str(caught.value).count("became NaN") == 1
 
     assert runs_of(bench)["comparison"].info.status == "FAILED"
     assert bench.registry.names() == []

@@ -143,3 +143,16 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
 
     with pytest.raises(DataInvalid, match=r"no column 'temp'\. It has unique_id, ds, y"):
         read_table(path, Columns(value="temp"))
+
+
+def test_an_empty_file_and_another_encoding_are_told_apart(tmp_path: Path) -> None:
+    """Who saved nothing, or saved as Latin-1, reads just that."""
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "latin.csv").write_bytes("unique_id,ds,y\nZürich,1939-01,1\n".encode("latin-1"))
+
+    with pytest.raises(DataInvalid, match=r"empty\.csv: is empty\."):
+        read_table(tmp_path / "empty.csv", Columns())
+    with pytest.raises(DataInvalid, match=r"latin\.csv: is not in UTF-8\. Save it as UTF-8\."):
+        read_table(tmp_path / "latin.csv", Columns())
+    with pytest.raises(DataInvalid, match="is a folder"):
+        read_table(tmp_path, Columns())
