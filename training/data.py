@@ -26,6 +26,13 @@ MOST_GAPS = 100
 """Grid steps for each observed value above which a stray date is likelier than a gap."""
 
 
+CLOCK_HINT = (
+    "Keep one value for each timestamp; where clocks go back, write hours with offsets: 2020-10-25T02:00+01:00."
+)
+
+DAY = np.timedelta64(1, "D")
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesSet:
     """All series of one file.
@@ -77,6 +84,8 @@ def read_series(path: Path, *, frequency: str | None = None, columns: Columns | 
     """
     table = read_table(path, columns or Columns())
     groups, findings = _group(table)
+    groups, trimmed = _trim(groups)
+    findings += trimmed
     known = parse_frequency(frequency) if frequency else _infer(path, groups)
     if frequency is None:
         _refuse_mixed(path, groups, known)
@@ -118,12 +127,35 @@ def _group(table: Table) -> tuple[list[_Group], tuple[Finding, ...]]:
         at = int(twice[0])
         more = f" {twice.size - 1} more like it." if twice.size > 1 else ""
         raise DataInvalid(
-            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {ds[at]} twice.{more}",
-            hint="Keep one value for each timestamp.",
+            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {_shown(ds[at])} twice.{more}",
+            hint="Keep one value for each timestamp." if _is_midnight(ds[at]) else CLOCK_HINT,
         )
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(codes)]
     slices = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
     return [_Group(str(ids[codes[part.start]]), ds[part], y[part], row[part]) for part in slices], findings
+
+
+def _is_midnight(stamp: np.datetime64) -> bool:
+    return bool(stamp == stamp.astype("datetime64[D]"))
+
+
+def _shown(stamp: np.datetime64) -> str:
+    """Return a timestamp as a person writes it: no fractions, a day without its midnight."""
+    return str(stamp.astype("datetime64[D]" if _is_midnight(stamp) else "datetime64[s]"))
+
+
+def _trim(groups: Sequence[_Group]) -> tuple[list[_Group], tuple[Finding, ...]]:
+    """Leave out the rows after the file's last value: they are the times that somebody wants forecast."""
+    known = [group.ds[~np.isnan(group.y)].max() for group in groups if not np.isnan(group.y).all()]
+    if not known:
+        return list(groups), ()
+    kept = [(group, group.ds <= max(known)) for group in groups]
+    rows = sum(int(np.sum(~there)) for _, there in kept)
+    if not rows:
+        return list(groups), ()
+    found = Finding("ROWS_TRIMMED", f"{rows} rows after the file's last value are left out.")
+    trimmed = [_Group(group.id, group.ds[there], group.y[there], group.row[there]) for group, there in kept]
+    return [group for group in trimmed if len(group.ds)], (found,)
 
 
 def _infer(path: Path, groups: Sequence[_Group]) -> Frequency:

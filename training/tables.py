@@ -35,6 +35,7 @@ HOURS_OF_A_SHORT_DAY = 23
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_QUARTER = re.compile(r"^(\d{4})-?[Qq]([1-4])$")
 _OFFSET = re.compile(r"[T ]\d{2}:\d{2}\S*?(Z|[+-]\d{2}:?\d{2})$")
 
 
@@ -210,7 +211,7 @@ def _drop_timezone(column: "pd.Series[Any]") -> tuple[NDArray[np.datetime64], tu
 def _parse(cells: _Cells) -> "tuple[pd.Series[Any], tuple[Finding, ...]]":
     """Parse each distinct text once: files of many series repeat their dates."""
     distinct = cells.column.drop_duplicates()
-    bare, findings = _drop_offset(distinct)
+    bare, findings = _drop_offset(distinct.str.replace(_QUARTER, _first_month, regex=True))
     parsed = pd.to_datetime(bare, format="ISO8601", errors="coerce", utc=True)
     if parsed.isna().all():
         parsed, found = _parse_other(replace(cells, column=bare))
@@ -219,6 +220,10 @@ def _parse(cells: _Cells) -> "tuple[pd.Series[Any], tuple[Finding, ...]]":
     cells.refuse(wrong.to_numpy(), "is no date.", DATE_HINT)
     times = pd.Series(parsed.dt.tz_localize(None).to_numpy(), index=distinct.to_numpy())
     return cells.column.map(times), findings
+
+
+def _first_month(quarter: "re.Match[str]") -> str:
+    return f"{quarter[1]}-{3 * int(quarter[2]) - 2:02d}"
 
 
 def _parse_other(cells: _Cells) -> "tuple[pd.Series[Any], tuple[Finding, ...]]":

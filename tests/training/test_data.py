@@ -27,7 +27,7 @@ def test_a_missing_month_is_a_gap_and_is_counted(tmp_path: Path) -> None:
     """Rows that are missing become gaps; what was missing is said once, in numbers."""
     path = write_csv(tmp_path / "d.csv", [make_series()])
     lines = path.read_text().splitlines()
-    path.write_text("\n".join(lines[:20] + lines[23:] + ["a,2008-01-01,"]) + "\n")
+    path.write_text("\n".join(lines[:20] + lines[23:] + ["a,2008-01-01,", "a,2008-02-01,5"]) + "\n")
 
     data = read_series(path)
 
@@ -131,3 +131,25 @@ def test_named_columns_reach_the_table(tmp_path: Path) -> None:
     data = read_series(path, columns=Columns("station", "when", "temp"))
 
     assert data.series[0].id == "ox"
+
+
+def test_rows_after_the_last_value_are_trimmed_and_told(tmp_path: Path) -> None:
+    """A file that lists the months to forecast ends, as a history, with its last value."""
+    path = tmp_path / "d.csv"
+    path.write_text(
+        "unique_id,ds,y\n" + "".join(f"a,2000-{month:02d},{month if month < 10 else ''}\n" for month in range(1, 13))
+    )
+
+    data = read_series(path)
+
+    assert len(data.series[0]) == 9
+    assert [one.detail for one in data.findings] == ["3 rows after the file's last value are left out."]
+
+
+def test_an_hour_that_stands_twice_is_shown_as_it_was_written_and_explained(tmp_path: Path) -> None:
+    """Local hours repeat when clocks go back; who has them learns to write offsets."""
+    path = tmp_path / "d.csv"
+    path.write_text("ds,y\n2020-10-25T01:00,1\n2020-10-25T02:00,1\n2020-10-25T02:00,1\n2020-10-25T03:00,1\n")
+
+    with pytest.raises(DataInvalid, match=r"has 2020-10-25T02:00:00 twice\..*write hours with offsets"):
+        read_series(path)

@@ -156,3 +156,15 @@ def test_an_empty_file_and_another_encoding_are_told_apart(tmp_path: Path) -> No
         read_table(tmp_path / "latin.csv", Columns())
     with pytest.raises(DataInvalid, match="is a folder"):
         read_table(tmp_path, Columns())
+
+
+@pytest.mark.parametrize("form", ["{}Q{}", "{}-Q{}"])
+def test_quarters_are_dates(tmp_path: Path, form: str) -> None:
+    """A quarter stands for its first month."""
+    path = write(tmp_path / "d.csv", "ds,y", *(f"{form.format(1990, quarter)},1" for quarter in (1, 2, 4)))
+
+    assert [f"{one:%Y-%m-%d}" for one in read_table(path, Columns()).frame["ds"]] == [
+        "1990-01-01",
+        "1990-04-01",
+        "1990-10-01",
+    ]
