@@ -120,7 +120,11 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
 @click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
-@click.option("--plot", type=FILE, help="Draw the first series to a .png file.")
+@click.option(
+    "--plot",
+    type=FILE,
+    help="Draw the first six series, each with its end, forecast and widest interval, to a .png, .svg or .pdf file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
 @column_options
 def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
@@ -135,8 +139,9 @@ def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any
     from training import foresee
     from training.terminal import Terminal, forecast_table, plain_console
 
-    if flags["output"] is not None:
-        foresee.check_output(flags["output"])
+    for option, kinds in (("output", foresee.OUTPUTS), ("plot", foresee.PICTURES)):
+        if flags[option] is not None:
+            foresee.check_output(f"--{option}", flags[option], kinds)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = foresee.foresee(
             _registry(),

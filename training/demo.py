@@ -70,7 +70,7 @@ def circle(home: Path, *, port: int, ui_port: int, once: bool) -> None:
         answer = post_forecast(api.address, request)
         show_forecast(request, answer)
         ui.wait_until_answers("/health", READY_SECONDS)
-        show_addresses(api.address, ui.address, time.monotonic() - began)
+        show_addresses(api.address, ui.address, time.monotonic() - began, ended=once)
         if not once:
             watch(api, ui)
 
@@ -158,9 +158,9 @@ def show_forecast(request: Mapping[str, Any], answer: Mapping[str, Any]) -> None
     console.print(forecast_table(series["values"], answer["forecasts"][0]))
 
 
-def show_addresses(api: str, ui: str, seconds: float) -> None:
-    """Print where everything answers, and how long the way took."""
-    console.rule("[bold]4  Look around")
+def show_addresses(api: str, ui: str, seconds: float, *, ended: bool) -> None:
+    """Print where everything answers, or answered before it ended, and how long the way took."""
+    console.rule("[bold]4  These answered, and end now" if ended else "[bold]4  Look around")
     console.print(f"  service     {api}")
     console.print(f"  its docs    {api}/docs")
     console.print(f"  MLflow's UI {ui}")

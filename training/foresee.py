@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OUTPUTS = (".csv", ".parquet", ".json")
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,16 @@ def foresee(registry: Registry, wish: Wish, *, terminal: Terminal, scratch: Path
     return Foreseen(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
 
 
-def check_output(path: Path) -> None:
-    """Refuse an output file of a kind that cannot be written, before anything is computed.
+def check_output(option: str, path: Path, kinds: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
 
     Raises:
-        ConfigInvalid: If the suffix is unknown.
+        ConfigInvalid: If the suffix is unknown or the folder is not there.
     """
-    if path.suffix.lower() not in OUTPUTS:
-        raise ConfigInvalid(f"--output {path}: unknown kind of file.", hint=f"Use {', '.join(OUTPUTS)}.")
+    if path.suffix.lower() not in kinds:
+        raise ConfigInvalid(f"{option} {path}: unknown kind of file.", hint=f"Use {', '.join(kinds)}.")
+    if not path.parent.is_dir():
+        raise ConfigInvalid(f"{option} {path}: there is no folder {path.parent}.", hint="Make it, or choose another.")
 
 
 def write(found: Foreseen, path: Path) -> None:
@@ -91,7 +94,6 @@ def write(found: Foreseen, path: Path) -> None:
         ConfigInvalid: If the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".json":
             path.write_text(json.dumps(to_dict(found), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         elif path.suffix.lower() == ".parquet":
@@ -103,14 +105,22 @@ def write(found: Foreseen, path: Path) -> None:
 
 
 def plot(found: Foreseen, path: Path) -> None:
-    """Draw the first series and what is expected after them."""
+    """Draw the first series and what is expected after them.
+
+    Raises:
+        ConfigInvalid: If the file cannot be written.
+    """
     from training import report
 
     spec = found.forecaster.spec
     title = f"{found.version.name} version {found.version.version} ({spec.architecture}): the next {len(found.forecasts[0].median)} steps"
-    figure = report.draw_forecasts(found.series, found.forecasts, spec.season_length, title=title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    figure = report.draw_forecasts(
+        found.series, found.forecasts, spec.season_length, title=title, unit=found.version.unit
+    )
+    try:
+        figure.savefig(path, dpi=130)
+    except OSError as error:
+        raise ConfigInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Check the folder.") from error
 
 
 def to_frame(found: Foreseen) -> "pd.DataFrame":

@@ -43,7 +43,7 @@ SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 def _command(place: Place, port: int) -> list[str]:
     artifacts = (place.home / "artifacts").as_uri()
-    flags = ["--host", HOST, "--port", str(port), "--workers", "1"]
+    flags = ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level warning"]
     store = ["--backend-store-uri", place.uri, "--default-artifact-root", artifacts]
     return [sys.executable, "-m", "mlflow", "server", *flags, *store]
 

@@ -252,6 +252,8 @@ def register(winner: Result, final: Candidate, comparison: Comparison, task: Tas
     model_uri = bench.registry.log_model(winner.run_id, final.directory, record.model_example(task.data))
     record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
     tags = {"architecture": winner.architecture, "spec_digest": record.file_digest(final.directory / artifact.SPEC)}
+    if task.config.unit:
+        tags["unit"] = task.config.unit
     return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
 
 

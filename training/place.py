@@ -90,6 +90,7 @@ class Version:
         architecture: Of the network.
         created: Milliseconds since 1970.
         metrics: Summary metrics of its run.
+        unit: Unit of the values, where the training was told.
     """
 
     name: str
@@ -99,3 +100,4 @@ class Version:
     architecture: str = ""
     created: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    unit: str = ""

@@ -284,8 +284,9 @@ class Registry:
         found = self._client.get_run(row.run_id).data.metrics if metrics and row.run_id else {}
         kept = {key: value for key, value in found.items() if "/" not in key}
         architecture = row.tags.get("architecture", "")
+        run_id, unit = row.run_id or "", row.tags.get("unit", "")
         return Version(
-            row.name, str(row.version), tuple(aliases), row.run_id or "", architecture, row.creation_timestamp, kept
+            row.name, str(row.version), tuple(aliases), run_id, architecture, row.creation_timestamp, kept, unit
         )
 
     def _all(self, search: Callable[..., Any], wanted: str | None) -> list[Any]:

@@ -1,10 +1,12 @@
 """Report: the figures of one trained network, drawn for people who were not there."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -25,6 +27,9 @@ SEASONS_SHOWN = 3
 """Seasons of history drawn before the cutoff."""
 
 TRUTH, FORECAST, MUTED = "#222222", "#1f6fb4", "#9a9a9a"
+HUES = tuple(f"C{number}" for number in range(10))
+RAMPS = ("Blues", "Oranges", "Greens", "Purples", "Reds", "Greys")
+LEGEND_ROWS = 20
 BASELINES = ("#d1812c", "#5a9e54", "#8a6bb1")
 
 
@@ -52,7 +57,7 @@ def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: s
 
 
 def draw_forecasts(
-    series: Sequence[Series], forecasts: Sequence[Forecast], season_length: int, *, title: str
+    series: Sequence[Series], forecasts: Sequence[Forecast], season_length: int, *, title: str, unit: str = ""
 ) -> Figure:
     """Return what is expected after the end of each of the first series, with its widest interval."""
     shown = list(zip(series, forecasts, strict=True))[:PANELS]
@@ -64,7 +69,7 @@ def draw_forecasts(
         axes.plot(x[:before], one.values[-before:], color=TRUTH, linewidth=1.2, label="observed")
         widest = max(forecast.intervals, key=lambda interval: interval.level)
         _draw_band(axes, x[before:], forecast.median, widest.lower, widest.upper, widest.level)
-        _finish(axes, one.id, one.start is not None, "")
+        _finish(axes, one.id, one.start is not None, unit)
     _entitle(figure, panels[0], title)
     return figure
 
@@ -102,16 +107,17 @@ def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
     figure, axes = _single()
     epochs = [record.epoch for record in history]
     layers = list(dict.fromkeys(layer for record in history for layer in record.gradient_norms))
-    for layer in layers:
+    for layer, color in _layer_colors(layers).items():
         norms = [max(record.gradient_norms.get(layer, np.nan), 1e-12) for record in history]
-        axes.plot(epochs, norms, linewidth=1.2, marker=".", markersize=3, label=layer)
+        axes.plot(epochs, norms, linewidth=1.2, marker=".", markersize=3, label=layer, color=color)
     axes.axhline(VANISHED, color="#b03030", linewidth=1, linestyle="--")
     axes.annotate("below this line a layer has stopped learning", (0.01, VANISHED), (0, 3), fontsize=8,
                   xycoords=axes.get_yaxis_transform(), textcoords="offset points", color="#b03030")  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(yscale="log", xlabel="epoch", ylabel="L2 norm of the gradient before clipping")
     axes.set_title(f"{name}: gradient norm by layer")
-    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    columns = -(-len(layers) // LEGEND_ROWS)
+    axes.legend(frameon=False, fontsize=7, ncols=columns, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
@@ -130,6 +136,20 @@ def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
     axes.set_title(f"{name}: what was learnt")
     axes.legend(frameon=False)
     return figure
+
+
+def _layer_colors(layers: Sequence[str]) -> dict[str, Any]:
+    """Return a colour for each layer: up to ten differ in hue, more share one by kind and darken with depth."""
+    if len(layers) <= len(HUES):
+        return dict(zip(layers, HUES, strict=False))
+    kinds: dict[str, list[str]] = {}
+    for layer in layers:
+        kinds.setdefault(layer.rstrip("0123456789_"), []).append(layer)
+    ramps, colors = itertools.cycle(RAMPS), dict[str, Any]()
+    for members in sorted(kinds.values(), key=len, reverse=True):
+        shades = np.linspace(0.4, 0.95, len(members)) if len(members) > 1 else [0.7]
+        colors |= dict(zip(members, colormaps[next(ramps)](shades), strict=True))
+    return {layer: colors[layer] for layer in layers}
 
 
 def _entitle(figure: Figure, axes: Axes, title: str) -> None:

@@ -32,5 +32,6 @@ def test_it_serves_forecasts_shows_the_addresses_and_leaves_nothing_behind(
     assert "1941-12" in shown
     assert f"http://{LOOPBACK}:18701/docs" in shown
     assert f"http://{LOOPBACK}:18750" in shown
+    assert "These answered, and end now" in shown
     assert not answers(f"http://{LOOPBACK}:18701/health/live")
     assert not answers(f"http://{LOOPBACK}:18750/health")

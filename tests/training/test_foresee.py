@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ from models.series import Series
 from tests.training.fakes import make_series, write_csv
 from tests.training.test_registry import publish
 from training.config import Columns
-from training.foresee import Foreseen, Wish, check_output, foresee, plot, to_dict, write
+from training.foresee import OUTPUTS, Foreseen, Wish, check_output, foresee, plot, to_dict, write
 from training.registry import Registry
 from training.terminal import Terminal
 
@@ -42,16 +43,16 @@ def test_outputs_say_the_same(registry: Registry, terminal: Terminal, data_file:
     """CSV, Parquet and JSON hold the same forecasts; the plot is a picture."""
     found = ask(registry, terminal, data_file, tmp_path)
     for suffix in ("csv", "parquet", "json"):
-        write(found, tmp_path / "out" / f"f.{suffix}")
-    plot(found, tmp_path / "out" / "f.png")
+        write(found, tmp_path / f"f.{suffix}")
+    plot(found, tmp_path / "f.png")
 
-    table = pd.read_csv(tmp_path / "out" / "f.csv")
-    parquet = pd.read_parquet(tmp_path / "out" / "f.parquet")
-    printed = json.loads((tmp_path / "out" / "f.json").read_text())
+    table = pd.read_csv(tmp_path / "f.csv")
+    parquet = pd.read_parquet(tmp_path / "f.parquet")
+    printed = json.loads((tmp_path / "f.json").read_text())
     assert table["upper_95"].tolist() == pytest.approx(parquet["upper_95"].tolist())
     assert printed["forecasts"][0]["median"] == pytest.approx(table["median"][:6].tolist())
     assert printed == json.loads(json.dumps(to_dict(found)))
-    assert (tmp_path / "out" / "f.png").stat().st_size > 10_000
+    assert (tmp_path / "f.png").stat().st_size > 10_000
 
 
 def test_series_that_cannot_be_forecast_are_named_and_left_out(
@@ -80,4 +81,24 @@ def test_data_of_another_frequency_is_refused(registry: Registry, terminal: Term
 def test_an_output_of_unknown_kind_is_refused() -> None:
     """The kinds there are stand in the error."""
     with pytest.raises(ConfigInvalid, match=r"\.csv, \.parquet, \.json"):
-        check_output(Path("f.xlsx"))
+        check_output("--output", Path("f.xlsx"), OUTPUTS)
+
+
+def test_a_folder_that_is_not_there_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    """A slip in a path makes no folders; it is named."""
+    with pytest.raises(ConfigInvalid, match=r"there is no folder .*nope"):
+        check_output("--output", tmp_path / "nope" / "f.csv", OUTPUTS)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plot_names_the_unit_that_the_training_was_told(
+    registry: Registry, terminal: Terminal, data_file: Path, tmp_path: Path
+) -> None:
+    """A version remembers its unit, and its axes show it."""
+    found = ask(registry, terminal, data_file, tmp_path)
+    told = replace(found, version=replace(found.version, unit="km/h"))
+
+    plot(told, tmp_path / "f.svg")
+
+    assert "<!-- km/h -->" in (tmp_path / "f.svg").read_text()

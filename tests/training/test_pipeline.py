@@ -219,6 +219,15 @@ def test_a_better_challenger_takes_the_alias(make_bench: MakeBench, tmp_path: Pa
     assert bench.registry.resolve("weather@previous").version == "1"
 
 
+def test_a_registered_version_knows_its_unit(make_bench: MakeBench, data_file: Path) -> None:
+    """Forecasts are drawn later, by who has only the version."""
+    bench = make_bench(make_fit())
+
+    train(make_config(data_file, architecture=("lstm",), unit="mm"), bench)
+
+    assert bench.registry.versions()[0].unit == "mm"
+
+
 def test_force_is_recorded(make_bench: MakeBench, data_file: Path) -> None:
     """A promotion by hand says so in the run."""
     config = make_config(data_file, architecture=("lstm",), promote=True)

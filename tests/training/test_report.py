@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from models import artifact
@@ -88,3 +90,16 @@ def test_no_figure_is_kept_by_pyplot() -> None:
     code = "import sys, training.report; sys.exit('matplotlib.pyplot' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - fixed code
+
+
+def test_layers_past_ten_are_told_apart_by_kind_and_shade() -> None:
+    """A WaveNet's layers share a colour by kind, and no two look the same."""
+    layers = [f"{kind}_{2**place}_{place}" for kind in ("dilation", "residual", "skip") for place in range(7)]
+    epoch = replace(make_epoch(1), gradient_norms=dict.fromkeys(["input_projection", *layers], 0.1))
+
+    axes = report.draw_gradient_norms([epoch], name="wavenet").axes[0]
+
+    colors = {str(line.get_label()): to_rgb(line.get_color()) for line in axes.lines if line.get_label() in layers}
+    assert len(set(colors.values())) == len(layers)
+    assert all(blue > red for name, (red, _, blue) in colors.items() if name.startswith("dilation"))
+    assert sum(colors["skip_1_0"]) > sum(colors["skip_64_6"])
