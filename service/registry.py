@@ -6,11 +6,13 @@ it went. It ends with os.EX_TEMPFAIL, to be started again at once, when the regi
 it has open. mlflow may hang, fail or be absent: the server only ever reads what stands in the cache.
 """
 
+import fcntl
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -70,8 +72,9 @@ class Registry:
         if self.was_replaced():
             return index
         try:
-            self._hold()
-            registered = self._ask()
+            with self._alone():
+                self._hold()
+                registered = self._ask()
         except Exception as error:  # noqa: BLE001 (mlflow, its stores and transports raise anything at all)
             return self._keep(index, "unreachable", describe(error), now)
         if self.was_replaced():
@@ -88,6 +91,22 @@ class Registry:
     def was_replaced(self) -> bool:
         """Return whether the SQLite file is another than was opened, or gone: a connection would read the old one."""
         return self._opened is not None and _identity(os.fstat(self._opened)) != self._store_file()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock under which a SQLite file is first opened, which training takes too (training/registry.py).
+
+        mlflow makes the tables that it misses; two processes that do so at once break each other's.
+        """
+        if self._opened is not None or not self._uri.startswith(SQLITE):
+            yield
+            return
+        path = Path(self._uri.removeprefix(SQLITE))
+        with ExitStack() as stack:
+            with suppress(OSError):  # a folder that nobody may write to has no tables made in it either
+                file = stack.enter_context(path.with_name(f"{path.name}.lock").open("ab"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _hold(self) -> None:
         """Open the SQLite file, and never close it: its inode's number is then given to no other file.

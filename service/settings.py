@@ -66,6 +66,11 @@ class Settings:
             SettingInvalid: If a value cannot be read as what the setting is.
         """
         home = Path(environ.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
+        if not environ.get("MLFLOW_TRACKING_URI") and set("%?") & set(str(home)):
+            raise SettingInvalid(
+                f"ALMANAC_HOME is {str(home)!r}; MLflow reads % and ? of a database's address as on the web.",
+                hint="Choose another folder, or set MLFLOW_TRACKING_URI to an MLflow server.",
+            )
         return cls(
             home=home,
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",

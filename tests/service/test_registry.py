@@ -1,5 +1,6 @@
 """The registry's child: what it makes of MLflow's answers, and of none."""
 
+import fcntl
 import shutil
 import threading
 from collections.abc import Callable
@@ -234,6 +235,33 @@ def test_a_replaced_sqlite_file_ends_the_child(house: House, tmp_path: Path, mon
 
     assert gone
     assert polling.was_replaced()
+
+
+def test_a_database_is_not_opened_while_training_makes_it(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first question waits for the lock that training holds; the later ones need none."""
+    path = tmp_path / "mlflow.db"
+    path.write_text("half")
+    polling = Registry(house.cache, f"sqlite:///{path}")
+    held: list[bool] = []
+
+    def connect() -> Client:
+        with (tmp_path / "mlflow.db.lock").open("ab") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+            else:
+                held.append(False)
+        return Client({"rain": ["1"]}, {})
+
+    monkeypatch.setattr(polling, "_connect", connect)
+
+    polling.poll(NOW)
+    polling.poll(NOW)
+
+    assert held == [True, False]
 
 
 def test_what_a_file_says_that_is_replaced_meanwhile_is_not_listened_to(

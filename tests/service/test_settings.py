@@ -52,6 +52,8 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("ALMANAC_HOME", "/tmp/50%41"),  # noqa: S108 (a name, nothing is written)
+        ("ALMANAC_HOME", "/tmp/what?mode=ro"),  # noqa: S108
         ("ALMANAC_MAX_BODY_BYTES", "16M"),
         ("ALMANAC_MAX_HORIZON", "0"),
         ("ALMANAC_MAX_SERIES", "-1"),
