@@ -69,6 +69,7 @@ class Index:
         detail: What is wrong with the registry, "" where nothing is.
         checked: ISO 8601 time at which the registry was last asked, "" before the first time.
         gone: Names that the registry has no champion of any more; they keep the one they had until there is another.
+        source: Which registry said it, "" where nobody knows.
     """
 
     models: Mapping[str, Registered] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Index:
     detail: str = ""
     checked: str = ""
     gone: tuple[str, ...] = ()
+    source: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the index as plain data."""
@@ -85,6 +87,7 @@ class Index:
             "detail": self.detail,
             "checked": self.checked,
             "gone": list(self.gone),
+            "source": self.source,
             "models": {
                 name: {
                     "aliases": dict(model.aliases),
@@ -108,7 +111,9 @@ class Index:
             )
             for name, model in data["models"].items()
         }
-        return cls(models, data["state"], data["detail"], data["checked"], tuple(data.get("gone", ())))
+        return cls(
+            models, data["state"], data["detail"], data["checked"], tuple(data.get("gone", ())), data.get("source", "")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +231,11 @@ class Cache:
 def with_champions_of(before: Index, now: Index, alias: str = "champion") -> Index:
     """Return what the registry says now, with the champions it had before and has lost: deleted, or its file emptied.
 
-    A registry that loses a model by accident must not take it out of service; another champion does. `gone` names them.
+    A registry that loses a model by accident must not take it out of service; another champion does, and so does
+    another registry: whoever sets its address means it. `gone` names the kept ones.
     """
+    if before.source not in {"", now.source}:
+        return now
     models, gone = dict(now.models), []
     for name, old in before.models.items():
         number = old.aliases.get(alias, "")

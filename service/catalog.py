@@ -161,7 +161,8 @@ class Catalog:
     async def refresh(self) -> None:
         """Read the index if it has changed, and bring every champion up to it; one that fails leaves its predecessor.
 
-        Only another champion takes one out of memory: neither a cache nor a registry that is emptied does.
+        Only another champion takes one out of memory, or another registry: neither a cache nor a registry that is emptied
+        does.
         """
         changed = self._cache.changed()
         if changed == self._seen:
@@ -170,6 +171,9 @@ class Catalog:
         index = await asyncio.to_thread(self._cache.read)
         if not index.checked and self.index.checked:
             return  # removed or unreadable: the child writes it anew
+        if self.index.source not in {"", index.source}:
+            registered = {name for name, model in index.models.items() if _has_champion(model)}
+            self._champions = {name: served for name, served in self._champions.items() if name in registered}
         self.index = index
         for name in self._ahead():
             await self._promote(name)

@@ -7,6 +7,7 @@ it has open. mlflow may hang, fail or be absent: the server only ever reads what
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import sys
@@ -53,6 +54,8 @@ class Registry:
         self._uri = tracking_uri
         self._client: MlflowClient | None = None
         self._wanted: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str], str] = {}
+        self._source = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
         self._opened: int | None = None
         self._index: Index | None = None
 
@@ -80,7 +83,7 @@ class Registry:
         if self.was_replaced():
             return index
         known = {name: self._known(name, model, index) for name, model in registered.items()}
-        index = self._write(with_champions_of(index, Index(known, checked=now)))
+        index = self._write(with_champions_of(index, Index(known, checked=now, source=self._source)))
         for name, number in self._missing(index):
             version = self._fetch(name, number, index.models[name].versions[number])
             index = self._write(with_version(index, name, number, version))
@@ -210,9 +213,13 @@ class Registry:
                 logger.warning("%s/%s refused: %s", name, number, error)
                 return replace(version, digest=None, error=error.detail)
             except Exception as error:  # noqa: BLE001 (as above; it is tried again at the next poll)
-                logger.warning("%s/%s not fetched: %s", name, number, describe(error))
+                reason = describe(error)
+                if self._failed.get((name, number)) != reason:
+                    logger.warning("%s/%s not fetched: %s", name, number, reason)
+                self._failed[name, number] = reason
                 self._wanted.add((name, number))
                 return version
+        self._failed.pop((name, number), None)
         logger.info("fetched %s/%s", name, number, extra={"fields": {"digest": digest}})
         return replace(version, digest=digest, error="")
 

@@ -19,6 +19,8 @@ def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
         state="unreachable",
         detail="timed out",
         checked="2026-01-01T00:00:00+00:00",
+        gone=("rain",),
+        source="a registry",
     )
 
     Cache(tmp_path).write(index)

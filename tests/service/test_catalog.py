@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from service.cache import Registered, Version
+from service.cache import Index, Registered, Version
 from service.catalog import Catalog, Selector
 from service.errors import DefaultUnknown, ModelLoading, ModelRefused, NoModel
 from tests.service.house import House, eventually
@@ -92,6 +93,22 @@ def test_a_champion_in_memory_outlives_an_index_without_it(house: House, start: 
     assert client.get("/health/ready").status_code == 200
     house.publish("temperatures", "2", shift=1.0)
     eventually(lambda: version_of(client) == "2", "the promotion went unnoticed")
+
+
+def test_champions_of_another_registry_leave_memory(house: House) -> None:
+    """A new server starts from the last index, whose registry may not be the one that it is now told of."""
+    house.publish("temperatures", "1")
+    house.cache.write(replace(house.cache.read(), source="one"))
+    catalog = Catalog(house.cache)
+
+    async def champions() -> list[list[str]]:
+        await catalog.refresh()
+        before = catalog.names()
+        house.cache.write(Index(checked="now", source="another"))
+        await catalog.refresh()
+        return [before, catalog.names()]
+
+    assert asyncio.run(champions()) == [["temperatures"], []]
 
 
 def test_a_cache_that_is_removed_changes_nothing(house: House, start: Callable[..., TestClient]) -> None:

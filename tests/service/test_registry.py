@@ -4,6 +4,7 @@ import fcntl
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -175,6 +176,18 @@ def test_a_champion_that_the_registry_lost_is_kept(
     assert index.models["rain"].versions["1"].digest == digest
     assert house.cache.holds(digest)
     assert len([one for one in caplog.records if "no champion any more" in one.message]) == 1
+
+
+def test_another_registry_is_taken_at_its_word(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes MLFLOW_TRACKING_URI does not want the old one's models."""
+    house.publish("rain", "1")
+    house.cache.write(replace(house.cache.read(), source="another"))
+    polling = Registry(house.cache, "http://mlflow")
+    monkeypatch.setattr(polling, "_connect", lambda: Client({}, {}))
+
+    index = polling.poll(NOW)
+
+    assert (index.state, index.models) == ("ok", {})
 
 
 def test_another_champion_ends_the_mourning(house: House, asks: Callable[..., Registry]) -> None:
