@@ -5,6 +5,7 @@ from typing import Any
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
 from service.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     EncodingUnsupported,
     FieldUnknown,
     JsonInvalid,
@@ -77,6 +78,12 @@ TOO_LARGE = document(
         hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES.",
     )
 )
+TOO_SLOW = document(
+    BodyTooSlow(
+        "The body had not come whole after 30 seconds.",
+        hint="Send it faster, in smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+    )
+)
 COMPRESSED = document(EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed."))
 BAD_HORIZON = document(
     HorizonInvalid(
@@ -111,6 +118,7 @@ FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
     400: problems("The body is no JSON.", NO_JSON),
     401: problems("Keys are set, and the request carries none of them.", NO_KEY),
     403: problems("The key may not do this.", NO_SCOPE),
+    408: problems("The body does not come in time.", TOO_SLOW),
     413: problems("The body is too large.", TOO_LARGE),
     415: problems("The body is compressed.", COMPRESSED),
     422: problems(

@@ -40,7 +40,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/metrics",
     }
     statuses = set(document["paths"]["/forecast"]["post"]["responses"])
-    assert statuses == {"200", "400", "401", "403", "413", "415", "422", "429", "503"}
+    assert statuses == {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
