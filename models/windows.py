@@ -52,11 +52,10 @@ def last_context(values: Floats, context_length: int) -> Floats:
 
 def last_contexts(series: Sequence[Series], context_length: int, season_length: int) -> Contexts:
     """Return the newest context of each series, ready for the graph."""
-    context = np.full((len(series), context_length), np.nan)
+    context = np.empty((len(series), context_length))
     phase = np.empty(len(series), dtype=np.int32)
     for row, one in enumerate(series):
-        newest = one.values[-context_length:]
-        context[row, context_length - len(newest) :] = newest
+        context[row] = last_context(one.values, context_length)
         phase[row] = one.future_phase(season_length)
     return Contexts(context, phase)
 
