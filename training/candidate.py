@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.forecaster import Forecaster
 from models.series import Series
+from training.validation import Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Candidate:
         validation: Accuracy on the validation origins: `mase`, `smape`, `coverage_80`.
         train_seconds: Wall time of choosing, fitting, calibrating and exporting.
         warnings: What a person should know, such as a layer whose gradient vanished.
+        forecasts: Its forecasts on the validation origins, from before it learned from them, or None where they were
+            not kept: such a candidate cannot join an ensemble.
     """
 
     directory: Path
@@ -48,6 +51,7 @@ class Candidate:
     validation: Mapping[str, float]
     train_seconds: float
     warnings: Sequence[str] = ()
+    forecasts: Validation | None = None
 
 
 @dataclass(frozen=True, slots=True)

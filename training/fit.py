@@ -13,10 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import artifact
-from models.accuracy import coverage, smape
 from models.calendar import parse_frequency
 from models.errors import DataInvalid, LossNotFinite
-from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
 from models.networks.build import NetworkOptions, build, serving_network, shaped
 from models.networks.export import check_parity, export
 from models.networks.loss import layer_of, median_of, scaled_pinball
@@ -27,6 +25,7 @@ from training import sizing
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.config import FitConfig
 from training.dataset import Batch, Dataset, make_dataset
+from training.validation import Validation, judge
 
 Floats = NDArray[np.float64]
 Watch = Callable[[EpochRecord], None]
@@ -85,7 +84,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     )
     run = _Run(options, dataset, config, seed, started)
     history = run.learn(on_epoch)
-    validation, conformal = _judge(run.network, dataset, options)
+    forecasts = _validate(run.network, dataset, options)
+    validation, conformal = judge(forecasts)
     run.settle()
     network = serving_network(run.network, options)
     directory.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     forecaster = artifact.seal(directory, spec)
     seconds = time.perf_counter() - started
     warnings = (*gradient_warnings(history), *run.time_warnings(history))
-    return Candidate(directory, forecaster, tuple(history), validation, seconds, warnings)
+    return Candidate(directory, forecaster, tuple(history), validation, seconds, warnings, forecasts)
 
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:
@@ -289,25 +289,13 @@ def _choose_transform(  # noqa: PLR0913 - what a run is made from
     return "log" if errors["log"] < (1 - TRIAL_GAIN) * errors["none"] else "none"
 
 
-def _judge(network: keras.Model, dataset: Dataset, options: NetworkOptions) -> tuple[dict[str, float], Conformal]:
-    """Return accuracy on the validation origins and the conformal offsets learned there."""
+def _validate(network: keras.Model, dataset: Dataset, options: NetworkOptions) -> Validation:
+    """Return the network's forecasts on every validation origin."""
     batch, scales = dataset.origins()
-    levels = options.quantile_levels
     quantiles = np.concatenate([part["quantiles"][:, -1] for part in _outputs(network, batch)])
-    targets = batch.targets[:, -1]
-    conformal = Conformal.fit(targets, quantiles, levels)
-    lower, upper = interval_sides(80.0)
-    wanted = (lower, 0.5, upper)
-    bounds = read_quantiles(quantiles, levels, wanted)
-    bounds = uncross(bounds + conformal.at(wanted, targets.shape[1]) * spread_of(quantiles, levels), wanted)
-    error = np.abs(targets - bounds[..., 1]) / scales[:, None]
-    figures = {
-        "mase": float(np.nanmean(error)),
-        "smape": smape(targets.ravel(), bounds[..., 1].ravel()),
-        "coverage_80": coverage(targets.ravel(), bounds[..., 0].ravel(), bounds[..., 2].ravel()),
-        "origins": float(len(targets)),
-    }
-    return figures, conformal
+    return Validation(
+        dataset.rows, dataset.cutoffs, batch.targets[:, -1], quantiles, scales, tuple(options.quantile_levels)
+    )
 
 
 def _describe(  # noqa: PLR0913 - the parts of a spec

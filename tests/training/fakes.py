@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from models import artifact
 from models.calendar import parse_frequency
 from models.errors import LossNotFinite
 from models.series import Series
+from models.spec import TRAINED_QUANTILES
 from tests.artifacts import make_artifact
 from training.candidate import Candidate, EpochRecord, TrainingSet
+from training.validation import Validation
 
 VANISHED_LAYER = "Layer encoder_1: the gradient has vanished."
 
@@ -50,9 +53,36 @@ def make_fit(
         )
         mase = (validation or {}).get(architecture, 1.0)
         accuracy = {"mase": mase, "smape": 10.0, "coverage_80": 0.8}
-        return Candidate(directory, forecaster, tuple(history), accuracy, 1.5, (VANISHED_LAYER,))
+        forecasts = make_validation(horizon=training_set.horizon, shift=shift)
+        return Candidate(directory, forecaster, tuple(history), accuracy, 1.5, (VANISHED_LAYER,), forecasts)
 
     return fit
+
+
+def make_validation(  # noqa: PLR0913 - what a network's forecasts can be
+    *,
+    origins: int = 200,
+    horizon: int = 12,
+    shift: float = 0.0,
+    noise: float = 1.0,
+    scale: float = 1.0,
+    seed: int = 0,
+) -> Validation:
+    """Return forecasts of truths around zero, `shift` off them, whose quantiles are those of unit normal errors.
+
+    Args:
+        origins: Of as many series, one each.
+        horizon: Steps ahead.
+        shift: What every forecast is too high by.
+        noise: Standard deviation of the truths.
+        scale: In-sample scale of every series.
+        seed: Of the truths: forecasts of the same seed are of the same truths.
+    """
+    targets = noise * np.random.default_rng(seed).normal(size=(origins, horizon))
+    distances = np.array([NormalDist().inv_cdf(level) for level in TRAINED_QUANTILES])
+    quantiles = np.broadcast_to(shift + distances, (origins, horizon, len(distances)))
+    rows = np.arange(origins)
+    return Validation(rows, np.full(origins, 60), targets, quantiles, np.full(origins, scale), TRAINED_QUANTILES)
 
 
 def make_epoch(number: int) -> EpochRecord:

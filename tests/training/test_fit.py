@@ -180,6 +180,23 @@ def test_a_candidate_is_judged_on_its_validation_origins(trainings: Trainings) -
     assert candidate.train_seconds > 0
 
 
+def test_a_candidate_keeps_what_it_forecast_on_the_validation_origins(trainings: Trainings) -> None:
+    """The raw forecasts that its figures and offsets come from, of the same origins whatever the network."""
+    recurrent, convolutional = (trainings.of(shape).candidate for shape in ("many_to_many", "many_to_many_equal"))
+    first, second = recurrent.forecasts, convolutional.forecasts
+
+    assert first is not None
+    assert second is not None
+    assert first.quantiles.shape == (*first.targets.shape, len(first.levels))
+    assert_allclose(
+        np.nanmean(np.abs(first.targets - first.median) / first.scales[:, None]), recurrent.validation["mase"]
+    )
+    assert_array_equal(first.rows, second.rows)
+    assert_array_equal(first.cutoffs, second.cutoffs)
+    assert_array_equal(first.targets, second.targets)
+    assert (first.quantiles != second.quantiles).any()
+
+
 def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> None:
     """To the last bit, through choosing, fitting and settling."""
     first, again = (trainings.of("many_to_many", attempt).candidate for attempt in (0, 1))

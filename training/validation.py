@@ -1,0 +1,59 @@
+"""Validation: what a network forecast on the origins that it had not learned from, and what is concluded from that."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.accuracy import coverage, smape
+from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+LEVEL = 80.0
+"""Central interval whose coverage is told, in per cent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Forecasts of one network on validation origins, as they came out of it, before any calibration.
+
+    Attributes:
+        rows: Series of each origin, its place in the training set, shape (origins,).
+        cutoffs: Points of that series before the origin, shape (origins,).
+        targets: What came, NaN where unknown, shape (origins, horizon).
+        quantiles: What was forecast, in the series' units, shape (origins, horizon, levels).
+        scales: In-sample seasonal scale before each origin, shape (origins,).
+        levels: The quantile levels, rising, 0.5 among them.
+    """
+
+    rows: Indices
+    cutoffs: Indices
+    targets: Floats
+    quantiles: Floats
+    scales: Floats
+    levels: tuple[float, ...]
+
+    @property
+    def median(self) -> Floats:
+        """The median forecast, shape (origins, horizon)."""
+        return self.quantiles[..., self.levels.index(0.5)]
+
+
+def judge(validation: Validation) -> tuple[dict[str, float], Conformal]:
+    """Return accuracy on the validation origins and the conformal offsets learned there."""
+    targets, quantiles, levels = validation.targets, validation.quantiles, validation.levels
+    conformal = Conformal.fit(targets, quantiles, levels)
+    lower, upper = interval_sides(LEVEL)
+    wanted = (lower, 0.5, upper)
+    bounds = read_quantiles(quantiles, levels, wanted)
+    bounds = uncross(bounds + conformal.at(wanted, targets.shape[1]) * spread_of(quantiles, levels), wanted)
+    error = np.abs(targets - bounds[..., 1]) / validation.scales[:, None]
+    figures = {
+        "mase": float(np.nanmean(error)),
+        "smape": smape(targets.ravel(), bounds[..., 1].ravel()),
+        "coverage_80": coverage(targets.ravel(), bounds[..., 0].ravel(), bounds[..., 2].ravel()),
+        "origins": float(len(targets)),
+    }
+    return figures, conformal
