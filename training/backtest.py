@@ -1,6 +1,5 @@
 """Backtest: the newest points of each series held out, and every forecast of them scored the same way."""
 
-import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,67 +8,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import seasonal_scale
 from models.baselines import baseline_forecast
-from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.forecaster import Forecaster
-from models.series import Forecast, Series
+from models.intervals import interval_sides
+from models.series import Forecast
+from training.holdout import Cutoff, Split, hold_out, tell_left_out
+
+__all__ = [
+    "Cutoff",
+    "Predictions",
+    "Scores",
+    "Split",
+    "card",
+    "hold_out",
+    "join",
+    "measure_latency",
+    "predict_baseline",
+    "predict_ensemble",
+    "predict_network",
+    "score",
+    "skill",
+    "tell_left_out",
+    "timed",
+]
 
 Floats = NDArray[np.float64]
 
-LEVEL = 80.0
-"""Central interval whose coverage is reported, in per cent."""
-
-NAMED = 3
-"""Series that cannot be scored whose names and reasons are told; the others are counted."""
+LEVELS = (80.0, 95.0)
+"""Central intervals whose coverage is reported, in per cent."""
 
 LATENCY_CALLS = 25
 """Single-series forecasts timed for `forecast_ms`; their median is taken."""
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """One origin: what came before the cutoff and what happened after it.
+class Predictions:
+    """Forecasts of the scored series.
 
     Attributes:
-        histories: Series up to the cutoff; all that a training may see.
-        targets: The held-out values of the scored series, shape (scored, horizon), NaN for a gap.
-        scales: In-sample mean absolute seasonal difference of each scored history, shape (scored,).
-        scored: Places in `histories` of the series that are scored.
-        left_out: Why a series cannot be scored, by its id: too short, or no scale, or nothing observed on one side.
-        season_length: Steps in one season.
+        quantiles: In the series' units, shape (scored, horizon, levels).
+        levels: Their levels, rising; 0.5 and the sides of every interval of `LEVELS` are among them.
     """
 
-    histories: tuple[Series, ...]
-    targets: Floats
-    scales: Floats
-    scored: tuple[int, ...]
-    left_out: Mapping[str, str]
-    season_length: int
+    quantiles: Floats
+    levels: tuple[float, ...]
 
     @property
-    def dropped(self) -> int:
-        """Series that cannot be scored."""
-        return len(self.left_out)
+    def median(self) -> Floats:
+        """What is expected, shape (scored, horizon)."""
+        return self._at(0.5)
 
     @property
-    def horizon(self) -> int:
-        """Steps held out."""
-        return int(self.targets.shape[1])
+    def lower(self) -> Floats:
+        """Lower side of the 80 % interval, shape (scored, horizon)."""
+        return self.interval(LEVELS[0])[0]
 
     @property
-    def scored_histories(self) -> tuple[Series, ...]:
-        """The histories that are scored, in the order of `targets`."""
-        return tuple(self.histories[place] for place in self.scored)
+    def upper(self) -> Floats:
+        """Upper side of the 80 % interval, shape (scored, horizon)."""
+        return self.interval(LEVELS[0])[1]
 
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """Return both sides of the central interval of a level in per cent, each of shape (scored, horizon)."""
+        lower, upper = interval_sides(level)
+        return self._at(lower), self._at(upper)
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Forecasts of the scored series, in their units, each of shape (scored, horizon)."""
-
-    median: Floats
-    lower: Floats
-    upper: Floats
+    def _at(self, level: float) -> Floats:
+        found: Floats = self.quantiles[..., self.levels.index(level)]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,8 @@ class Scores:
         scaled_errors: |error| by step over the history's seasonal scale, shape (rows, horizon), NaN at gaps.
         mae: Shape (rows,), in the series' units.
         smape: Shape (rows,), 0 to 200.
-        covered: Whether the truth lay within the 80 % interval, shape (rows, horizon), NaN at gaps.
+        covered: By level of `LEVELS`, whether the truth lay within that interval, shape (rows, horizon), NaN at gaps.
+        crossed: Share of neighbouring quantiles that stand in the wrong order, shape (rows,); 0 is right.
         dropped: Series that could not be scored.
     """
 
@@ -89,7 +96,8 @@ class Scores:
     scaled_errors: Floats
     mae: Floats
     smape: Floats
-    covered: Floats
+    covered: Mapping[float, Floats]
+    crossed: Floats
     dropped: int
 
     @property
@@ -111,57 +119,22 @@ class Scores:
             "mase_median": float(np.median(self.mase)),
             "smape": float(self.smape.mean()),
             "mae": float(self.mae.mean()),
-            "coverage_80": float(np.nanmean(self.covered)),
+            **{f"coverage_{level:g}": float(np.nanmean(covered)) for level, covered in self.covered.items()},
+            "crossings": float(self.crossed.mean()),
             "series_scored": len(set(self.ids)),
             "dropped": self.dropped,
         }
 
 
-def hold_out(series: Sequence[Series], horizon: int, *, season_length: int, blocks: int = 1) -> Split:
-    """Return the split whose targets are `horizon` points that end `(blocks - 1) * horizon` points before the end.
-
-    Args:
-        series: Whole series.
-        horizon: Steps held out.
-        season_length: Steps in one season.
-        blocks: Which origin: 1 is the newest, each further one lies a horizon earlier.
-
-    Raises:
-        DataInvalid: If no series can be scored.
-    """
-    cuts = [len(one) - blocks * horizon for one in series]
-    whys = [_why_left_out(one, cut, horizon, season_length) for one, cut in zip(series, cuts, strict=True)]
-    left_out = {one.id: why for one, why in zip(series, whys, strict=True) if why}
-    kept = [(one, cut) for one, cut in zip(series, cuts, strict=True) if cut > 0 and one.before(cut).observed]
-    histories = tuple(one.before(cut) for one, cut in kept)
-    scored = tuple(at for at, history in enumerate(histories) if history.id not in left_out)
-    if not scored:
-        raise DataInvalid(
-            f"No series can be scored on {horizon} held-out points: {_name(left_out)}.",
-            hint="Give longer series or a shorter horizon.",
-        )
-    targets = np.array([one.values[cut : cut + horizon] for one, cut in kept])[list(scored)]
-    scales = np.array([_scale(histories[at], season_length) for at in scored])
-    return Split(histories, targets, scales, scored, left_out, season_length)
-
-
-def tell_left_out(split: Split) -> tuple[Finding, ...]:
-    """Return how many series are not scored and why, the first few by name."""
-    if not split.left_out:
-        return ()
-    count = split.dropped + len(split.scored)
-    return (Finding("SERIES_NOT_SCORED", f"{split.dropped} of {count} series: {_name(split.left_out)}."),)
-
-
 def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
     """Return a network's forecasts of the held-out block; raises as `Forecaster.forecast`."""
-    return _stack(forecaster.forecast(split.scored_histories, split.horizon, levels=(LEVEL,)))
+    return _stack(forecaster.forecast(split.scored_histories, split.horizon, levels=LEVELS))
 
 
 def predict_baseline(name: str, split: Split) -> Predictions:
     """Return a baseline's forecasts of the held-out block, from the same histories."""
     histories = split.scored_histories
-    return _stack([baseline_forecast(name, history, split.horizon, (LEVEL,)) for history in histories])
+    return _stack([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
 
 
 def predict_ensemble(members: Sequence[Predictions]) -> Predictions:
@@ -169,11 +142,7 @@ def predict_ensemble(members: Sequence[Predictions]) -> Predictions:
 
     Source: Genest (1992), Vincentization revisited, Annals of Statistics 20(2).
     """
-    return Predictions(
-        np.mean([member.median for member in members], axis=0),
-        np.mean([member.lower for member in members], axis=0),
-        np.mean([member.upper for member in members], axis=0),
-    )
+    return Predictions(np.mean([member.quantiles for member in members], axis=0), members[0].levels)
 
 
 def score(split: Split, predictions: Predictions) -> Scores:
@@ -181,13 +150,14 @@ def score(split: Split, predictions: Predictions) -> Scores:
     error = np.abs(split.targets - predictions.median)
     size = np.abs(split.targets) + np.abs(predictions.median)
     relative = np.where(size > 0, 200.0 * error / np.where(size > 0, size, 1.0), 0.0 * size)
-    covered = ((predictions.lower <= split.targets) & (split.targets <= predictions.upper)).astype(np.float64)
+    fallen = np.diff(predictions.quantiles, axis=-1) < 0
     return Scores(
         tuple(history.id for history in split.scored_histories),
         error / split.scales[:, None],
         np.nanmean(error, axis=1),
         np.nanmean(relative, axis=1),
-        np.where(np.isnan(split.targets), np.nan, covered),
+        {level: _covered(split.targets, *predictions.interval(level)) for level in LEVELS},
+        np.mean(fallen, axis=(1, 2)),
         split.dropped,
     )
 
@@ -199,7 +169,8 @@ def join(parts: Sequence[Scores]) -> Scores:
         np.concatenate([part.scaled_errors for part in parts]),
         np.concatenate([part.mae for part in parts]),
         np.concatenate([part.smape for part in parts]),
-        np.concatenate([part.covered for part in parts]),
+        {level: np.concatenate([part.covered[level] for part in parts]) for level in parts[0].covered},
+        np.concatenate([part.crossed for part in parts]),
         max(part.dropped for part in parts),
     )
 
@@ -217,7 +188,7 @@ def measure_latency(forecaster: Forecaster, split: Split) -> float:
     seconds = []
     for _ in range(LATENCY_CALLS):
         started = time.perf_counter()
-        forecaster.forecast(history, split.horizon, levels=(LEVEL,))
+        forecaster.forecast(history, split.horizon, levels=LEVELS[:1])
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds) * 1000)
 
@@ -232,38 +203,23 @@ def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int])
     return 1.0 - model["mase"] / baseline["mase"] if baseline["mase"] > 0 else 0.0
 
 
-def _name(left_out: Mapping[str, str]) -> str:
-    named = [f"{key} ({why})" for key, why in itertools.islice(left_out.items(), NAMED)]
-    more = [f"and {len(left_out) - NAMED} more"] if len(left_out) > NAMED else []
-    return ", ".join([*named, *more])
-
-
-def _why_left_out(one: Series, cut: int, horizon: int, season_length: int) -> str:
-    """Return why a series cannot be scored at a cutoff, or nothing where it can."""
-    if cut <= 0:
-        return f"too short: {len(one)} points, {len(one) - cut} held out"
-    history = one.before(cut)
-    if not history.observed:
-        return "nothing observed before the held-out points"
-    if np.isnan(one.values[cut : cut + horizon]).all():
-        return "nothing observed in the held-out points"
-    scale = _scale(history, season_length)
-    if np.isnan(scale):
-        return f"too short: {history.observed} observed before the held-out points"
-    return "" if scale > 0 else "its values repeat themselves, so errors have no scale"
-
-
-def _scale(history: Series, season_length: int) -> float:
-    """Return the history's seasonal scale: 0 where it repeats itself, NaN where it is too short to tell."""
-    try:
-        return float(seasonal_scale(history.values, season_length))
-    except SeriesTooShort:
-        return float("nan")
+def _covered(targets: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Return 1 where the truth lies within an interval, both ends included, 0 where outside, NaN at gaps."""
+    return np.where(np.isnan(targets), np.nan, ((lower <= targets) & (targets <= upper)).astype(np.float64))
 
 
 def _stack(forecasts: Sequence[Forecast]) -> Predictions:
+    """Return forecasts as one table: every quantile that they report and the sides of their intervals."""
+    sides = [side for interval in forecasts[0].intervals for side in interval_sides(interval.level)]
+    order = sorted({*forecasts[0].quantile_levels, *sides})
     return Predictions(
-        np.array([forecast.median for forecast in forecasts]),
-        np.array([forecast.intervals[0].lower for forecast in forecasts]),
-        np.array([forecast.intervals[0].upper for forecast in forecasts]),
+        np.array([[_columns(one)[level] for level in order] for one in forecasts]).swapaxes(1, 2), tuple(order)
     )
+
+
+def _columns(forecast: Forecast) -> dict[float, Floats]:
+    """Return a forecast's quantiles by level, each of shape (horizon,)."""
+    found = dict(zip(forecast.quantile_levels, forecast.quantiles.T, strict=True))
+    for interval in forecast.intervals:
+        found |= dict(zip(interval_sides(interval.level), (interval.lower, interval.upper), strict=True))
+    return found

@@ -78,6 +78,7 @@ def train(
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option("--architecture", default="lstm,gru,simple_rnn,wavenet", show_default=True, help="Comma-separated.")
 @click.option("--origins", type=click.IntRange(1), default=1, show_default=True, help="Origins, a horizon apart.")
+@click.option("--cutoff", metavar="DATE", help="Last date seen, the same for all series. Default: each before its end.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds; more add an ensemble.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any of [fit], such as fit.units=32.")
@@ -86,24 +87,30 @@ def train(
 def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
     """Train on all but the last points of each series, forecast those, and score networks and baselines.
 
+    With --cutoff all series are cut at one date, so that no series' training lies in another's test. DATE is a day, a
+    month or a year, and is seen itself; series that do not reach a horizon past it are left out and counted.
+
     \b
     Example:
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
+        almanac backtest --data sales.parquet --horizon 24 --cutoff 2019-12 --origins 3
     """  # noqa: D301 - click's \b keeps the example's lines
     settings = merge({"data": str(data), "horizon": flags["horizon"]}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     require_file(data)
     from training import evaluation
+    from training.backtest import Cutoff
     from training.data import read_series
     from training.pipeline import fit_with_keras
     from training.terminal import Terminal, plain_console, scores_table
 
+    cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
     terminal = Terminal()
     table = read_series(data, frequency=flags["frequency"], columns=_columns(flags))
     terminal.say(f"{data}: {len(table.series)} series, {table.observed} observations, frequency {table.frequency.name}")
     terminal.say_findings(table.findings)
     question = evaluation.Question(
-        flags["horizon"], config.architecture, flags["origins"], flags["seed"], flags["seeds"], config.fit
+        flags["horizon"], config.architecture, flags["origins"], flags["seed"], flags["seeds"], config.fit, cutoff
     )
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = evaluation.evaluate(table, question, fit_with_keras, terminal=terminal, scratch=Path(scratch))

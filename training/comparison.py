@@ -131,6 +131,6 @@ def _backtest_metrics(scores: Scores, baselines: Mapping[str, BaselineResult]) -
     return {
         "backtest.mase": summary["mase"],
         "backtest.smape": summary["smape"],
-        "backtest.coverage_80": summary["coverage_80"],
+        **{f"backtest.{key}": summary[key] for key in ("coverage_80", "coverage_95", "crossings")},
         "backtest.skill_seasonal_naive": skill(summary, baselines[REFERENCE].scores.summary()),
     }

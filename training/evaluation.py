@@ -10,7 +10,7 @@ import numpy as np
 from models.baselines import BASELINES
 from models.errors import AlmanacError, TrainingError
 from training import backtest
-from training.backtest import Predictions, Scores, Split
+from training.backtest import Cutoff, Predictions, Scores, Split
 from training.candidate import Candidate, TrainingSet
 from training.comparison import name_causes
 from training.config import FitConfig
@@ -31,6 +31,8 @@ class Question:
         seed: First seed.
         seeds: How many seeds, counted up from the first.
         fit: How each network is fitted.
+        cutoff: One calendar date that ends the newest origin's past for all series; None: each series before its last
+            `horizon` points.
     """
 
     horizon: int
@@ -39,6 +41,7 @@ class Question:
     seed: int = 0
     seeds: int = 1
     fit: FitConfig = field(default_factory=FitConfig)
+    cutoff: Cutoff | None = None
 
     @property
     def members(self) -> list[tuple[str, int]]:
@@ -91,7 +94,11 @@ def evaluate(
     tally, told = _Tally(), set[str]()
     for origin in range(question.origins):
         split = backtest.hold_out(
-            data.series, question.horizon, season_length=data.frequency.season_length, blocks=origin + 1
+            data.series,
+            question.horizon,
+            season_length=data.frequency.season_length,
+            blocks=origin + 1,
+            cutoff=question.cutoff,
         )
         if origin == 0 or split.left_out.keys() - told:
             terminal.say_findings(backtest.tell_left_out(split))
@@ -193,6 +200,7 @@ def to_dict(evaluation: Evaluation, data: SeriesSet, question: Question) -> dict
         "season_length": data.frequency.season_length,
         "origins": question.origins,
         "seeds": question.seeds,
+        "cutoff": question.cutoff.text if question.cutoff else None,
         "data_digest": data.digest,
     }
     ensemble = {"ensemble": evaluation.rows["ensemble"]} if "ensemble" in evaluation.rows else {}

@@ -88,7 +88,18 @@ def comparison_table(comparison: Comparison) -> Table:
         title="Backtest on the held-out end of each series; the winner is chosen on validation origins before it",
         title_justify="left",
     )
-    headings = ("model", "MASE", "sMAPE", "coverage 80 %", "skill", "validation MASE", "train s", "forecast ms", "")
+    headings = (
+        "model",
+        "MASE",
+        "sMAPE",
+        "in 80 %",
+        "in 95 %",
+        "skill",
+        "validation MASE",
+        "train s",
+        "forecast ms",
+        "",
+    )
     for heading in headings:
         table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
     rows = {result.architecture: comparison.summary_metrics(result) for result in comparison.results}
@@ -122,7 +133,17 @@ def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table
     """Return the rows of a backtest, by the names that its JSON has."""
     note = f"; {dropped} series dropped, as said above" if dropped else ""
     table = Table(title=f"Backtest{note}", title_justify="left")
-    keys = ("mase", "mase_median", "smape", "mae", "coverage_80", "skill", "train_seconds", "series_scored")
+    keys = (
+        "mase",
+        "mase_median",
+        "smape",
+        "mae",
+        "coverage_80",
+        "coverage_95",
+        "skill",
+        "train_seconds",
+        "series_scored",
+    )
     for key in ("model", *keys):
         table.add_column(key, justify="left" if key == "model" else "right")
     best = min(row["mase"] for row in rows.values())
@@ -169,6 +190,7 @@ _COLUMNS = {
     "backtest.mase": 3,
     "backtest.smape": 2,
     "backtest.coverage_80": 3,
+    "backtest.coverage_95": 3,
     "backtest.skill_seasonal_naive": 3,
     "validation.mase": 3,
     "train_seconds": 1,

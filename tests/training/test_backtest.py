@@ -6,58 +6,16 @@ import pytest
 from utilsforecast import losses
 
 from models import artifact
-from models.errors import DataInvalid
 from models.series import Series
 from tests.artifacts import make_artifact
-from tests.training.fakes import make_series
 from training import backtest
 from training.backtest import Predictions
 
 
 def around(median: np.ndarray, width: float = 1.0) -> Predictions:
-    """Return predictions with an interval of a width on each side."""
-    return Predictions(median, median - width, median + width)
-
-
-def test_what_is_held_out_is_not_in_the_histories(series: list[Series]) -> None:
-    """Histories end at the cutoff, targets begin there."""
-    split = backtest.hold_out(series, 12, season_length=12)
-
-    for one, history, target in zip(series, split.histories, split.targets, strict=True):
-        np.testing.assert_array_equal(np.concatenate([history.values, target]), one.values)
-
-
-def test_each_further_origin_lies_a_horizon_earlier(series: list[Series]) -> None:
-    """The second block ends where the first begins."""
-    split = backtest.hold_out(series, 12, season_length=12, blocks=2)
-
-    np.testing.assert_array_equal(split.targets[0], series[0].values[-24:-12])
-    assert len(split.histories[0]) == len(series[0]) - 24
-
-
-def test_series_without_scale_are_dropped_and_counted(series: list[Series]) -> None:
-    """A constant, a too short and an unobserved series are not scored; the constant one may still be learnt from."""
-    constant = Series.make([5.0] * 96, id="constant", start="2000-01-01", frequency="M")
-    short = Series.make([1.0] * 12, id="short", start="2000-01-01", frequency="M")
-    silent = Series.make([*make_series().values[:84], *[None] * 12], id="silent", start="2000-01-01", frequency="M")
-
-    split = backtest.hold_out([*series, constant, short, silent], 12, season_length=12)
-
-    assert [one.id for one in split.scored_histories] == ["a", "b", "c"]
-    assert split.dropped == 3
-    assert split.left_out == {
-        "constant": "its values repeat themselves, so errors have no scale",
-        "short": "too short: 12 points, 12 held out",
-        "silent": "nothing observed in the held-out points",
-    }
-    assert backtest.tell_left_out(split)[0].detail.startswith("3 of 6 series: constant (its values repeat")
-    assert "constant" in [one.id for one in split.histories]
-
-
-def test_nothing_to_score_is_refused() -> None:
-    """Series no longer than the horizon cannot be backtested, and the error says so in numbers."""
-    with pytest.raises(DataInvalid, match="too short: 12 points, 12 held out"):
-        backtest.hold_out([make_series(length=12)], 12, season_length=12)
+    """Return predictions with an 80 % interval of a width on each side, and a 95 % interval of twice that."""
+    offsets = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) * width
+    return Predictions(median[..., None] + offsets, (0.025, 0.1, 0.5, 0.9, 0.975))
 
 
 def test_scores_are_those_of_the_textbook(series: list[Series]) -> None:
@@ -145,11 +103,24 @@ def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
     assert whole.summary()["mae"] == pytest.approx(1.5)
 
 
-def test_series_left_out_are_counted_past_the_first_three(series: list[Series]) -> None:
-    """A file of many short series is told in one line."""
-    short = [make_series(f"s{number}", length=9 + number) for number in range(5)]
+def test_coverage_and_crossings_are_counted_at_both_levels(series: list[Series]) -> None:
+    """The wider interval covers what the narrow one misses; two quantiles of five that change places cross once in four."""
+    split = backtest.hold_out(series, 12, season_length=12)
+    sound = around(split.targets + 1.5)
+    crossed = Predictions(sound.quantiles[..., [0, 1, 2, 4, 3]], sound.levels)
 
-    (finding,) = backtest.tell_left_out(backtest.hold_out([*series, *short], 12, season_length=12))
+    summary = backtest.score(split, sound).summary()
 
-    assert finding.detail.startswith("5 of 8 series: s0 (too short: 9 points, 12 held out)")
-    assert finding.detail.endswith("and 2 more.")
+    assert (summary["coverage_80"], summary["coverage_95"], summary["crossings"]) == (0.0, 1.0, 0.0)
+    assert backtest.score(split, crossed).summary()["crossings"] == 0.25
+
+
+def test_a_network_and_the_baselines_are_scored_on_every_quantile(series: list[Series], tmp_path: Path) -> None:
+    """Eleven levels, the sides of the 95 % interval outermost, in order."""
+    split = backtest.hold_out(series, 12, season_length=12)
+    forecaster = artifact.load(make_artifact(tmp_path / "m", horizon=12))
+
+    for found in (backtest.predict_network(forecaster, split), backtest.predict_baseline("climatology", split)):
+        assert found.quantiles.shape == (3, 12, 11)
+        assert (found.levels[0], found.levels[-1]) == (0.025, 0.975)
+        assert backtest.score(split, found).summary()["crossings"] == 0.0

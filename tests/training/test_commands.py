@@ -79,6 +79,14 @@ def test_backtest_prints_one_json_object_alone_on_standard_output(run: Run, data
     assert "lstm/0" in found.stderr
 
 
+def test_backtest_cuts_at_a_date(run: Run, data_file: Path) -> None:
+    """The date is in the JSON; one that is none is said in one line."""
+    ask: tuple[Any, ...] = ("backtest", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--json")
+
+    assert json.loads(run(*ask, "--cutoff", "2005-12", "--origins", 2).stdout)["cutoff"] == "2005-12"
+    assert "The cutoff is no date" in str(run(*ask, "--cutoff", "christmas").exception)
+
+
 def test_backtest_prints_a_table_otherwise(run: Run, data_file: Path) -> None:
     """People read a table."""
     found = run("backtest", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--frequency", "MS")

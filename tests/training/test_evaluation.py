@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import pytest
 from models.errors import TrainingError
 from models.series import Series
 from tests.training.fakes import make_fit
+from training.backtest import Cutoff
 from training.data import SeriesSet, read_series
 from training.evaluation import Question, evaluate, to_dict
 from training.terminal import Terminal
@@ -14,7 +16,17 @@ from training.terminal import Terminal
 if TYPE_CHECKING:
     from training.candidate import TrainingSet
 
-FIGURES = {"mase", "mase_median", "smape", "mae", "coverage_80", "train_seconds", "series_scored"}
+FIGURES = {
+    "mase",
+    "mase_median",
+    "smape",
+    "mae",
+    "coverage_80",
+    "coverage_95",
+    "crossings",
+    "train_seconds",
+    "series_scored",
+}
 
 
 @pytest.fixture
@@ -47,6 +59,25 @@ def test_no_network_sees_the_points_it_is_scored_on(
     assert [len(one.series[0]) for one in seen] == [96 - 12, 96 - 24]
     np.testing.assert_allclose(seen[1].series[0].values, series[0].values[:72])
     assert len({one.digest for one in seen}) == 2
+
+
+def test_nothing_after_a_cutoff_reaches_a_training(
+    data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
+) -> None:
+    """What comes after the date may be anything: the trainings see the same, and nothing stamped after it."""
+    spoiled = [
+        Series(np.concatenate([one.values[:60], one.values[60:] + 1e6]), one.id, one.start, one.frequency)
+        for one in series
+    ]
+    question = Question(12, ("lstm",), origins=2, cutoff=Cutoff.parse("2004-12-31"))
+    seen: list[TrainingSet] = []
+
+    for number, one in enumerate((data, replace(data, series=tuple(spoiled)))):
+        evaluate(one, question, make_fit(seen=seen), terminal=terminal, scratch=tmp_path / str(number))
+
+    ends = [str(max(one.timestamps[-1] for one in each.series if one.timestamps is not None))[:7] for each in seen]
+    assert ends == ["2004-12", "2003-12"] * 2
+    assert [one.digest for one in seen[:2]] == [one.digest for one in seen[2:]]
 
 
 def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ METRICS = {
     "backtest.mase",
     "backtest.smape",
     "backtest.coverage_80",
+    "backtest.coverage_95",
+    "backtest.crossings",
     "backtest.skill_seasonal_naive",
     "validation.mase",
     "train_seconds",
