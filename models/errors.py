@@ -14,7 +14,11 @@ AlmanacError
 │   ├── TimestampsOffCalendar       timestamps that do not lie on the frequency
 │   ├── TimestampsMismatched        as many timestamps as values are needed
 │   ├── TimestampInvalid            text that is no date, or a date out of range
-│   └── SeriesDuplicated            one id twice in a batch
+│   ├── SeriesDuplicated            one id twice in a batch
+│   ├── CovariateUnknown            a covariate that the model does not read
+│   ├── CovariateMissing            one that it reads and is not given
+│   ├── CovariateLength             another number of its values than of steps
+│   └── CovariateNotNumeric         a value of it that is not a number
 ├── FrequencyError
 │   ├── FrequencyUnknown            an alias nobody knows
 │   ├── FrequencyNotInferred        timestamps too few or too irregular to tell
@@ -165,6 +169,30 @@ class SeriesDuplicated(SeriesError):
     """One id twice in a batch."""
 
     code = "SERIES_DUPLICATED"
+
+
+class CovariateUnknown(SeriesError):
+    """A covariate that the model does not read."""
+
+    code = "COVARIATE_UNKNOWN"
+
+
+class CovariateMissing(SeriesError):
+    """A covariate that the model reads and that is not given."""
+
+    code = "COVARIATE_MISSING"
+
+
+class CovariateLength(SeriesError):
+    """Another number of a covariate's values than of steps."""
+
+    code = "COVARIATE_LENGTH"
+
+
+class CovariateNotNumeric(SeriesError):
+    """A covariate's value that is not a number."""
+
+    code = "COVARIATE_NOT_NUMERIC"
 
 
 class FrequencyError(AlmanacError):

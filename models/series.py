@@ -1,7 +1,8 @@
 """Series: what was observed, sound by construction; Forecast: what is expected."""
 
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from models.calendar import (
     season_position,
     timestamps_from,
 )
+from models.covariates import NO_COVARIATES, Covariates, check_covariates, cut_covariates, read_covariates
 from models.dates import Dates, read_start, read_timestamps
 from models.errors import (
     Finding,
@@ -64,6 +66,8 @@ class Series:
         timezone: IANA name of the zone whose calendar days, months, … follow.
         style: How the request wrote its timestamps, for `format_timestamps`.
         repairs: What was done to make the series regular.
+        past_covariates: By name, a covariate's values at the series' steps, each (length,); read-only.
+        future_covariates: By name, values after the last step, of any length; a covariate named here is known ahead.
 
     Raises:
         SeriesEmpty: If there are no values.
@@ -73,6 +77,7 @@ class Series:
         FrequencyNotInferred: If there is a start but no frequency.
         TimestampInvalid: If a timestamp lies outside the years 1 to 9999.
         TimestampsOffCalendar: If the start does not lie on the frequency.
+        CovariateLength, CovariateNotNumeric: If a covariate is no such list.
     """
 
     values: Values
@@ -82,6 +87,8 @@ class Series:
     timezone: str | None = None
     style: str = DEFAULT_STYLE
     repairs: tuple[Repair, ...] = ()
+    past_covariates: Covariates = field(default_factory=lambda: NO_COVARIATES)
+    future_covariates: Covariates = field(default_factory=lambda: NO_COVARIATES)
 
     def __post_init__(self) -> None:
         """Refuse what is not sound, and keep the values from being changed."""
@@ -89,6 +96,9 @@ class Series:
         check_values(values)
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
+        past, future = check_covariates(self.past_covariates, self.future_covariates, len(values))
+        object.__setattr__(self, "past_covariates", past)
+        object.__setattr__(self, "future_covariates", future)
         if self.start is not None:
             if self.frequency is None:
                 raise _frequency_missing()
@@ -104,6 +114,9 @@ class Series:
         frequency: str | Frequency | None = None,
         timestamps: object = None,
         timezone: str | None = None,
+        past_covariates: object = None,
+        future_covariates: object = None,
+        horizon: int | None = None,
     ) -> Self:
         """Return the series that a request, a file or a person describes.
 
@@ -114,6 +127,9 @@ class Series:
             frequency: Any alias that `parse_frequency` reads; inferred from `timestamps` where it is missing.
             timestamps: One for each value, rising; those that are missing become gaps.
             timezone: IANA name, where days and months follow a local calendar.
+            past_covariates: Name to numbers, as many as values.
+            future_covariates: Name to the numbers after the last value; or to all, where `horizon` tells them apart.
+            horizon: Steps that each future covariate must reach, where that is known.
 
         Raises:
             SeriesError: Its narrowest kind, with a pointer such as `/values/3`.
@@ -126,20 +142,30 @@ class Series:
         if timezone is not None:
             _check_text(timezone, "/timezone", TimestampInvalid)
             find_zone(timezone)
+        past, future = read_covariates(past_covariates, future_covariates, len(numbers), horizon)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
         if start is None and timestamps is None:
-            return cls(numbers, id, None, step, None, DEFAULT_STYLE, _repairs("GAP_MASKED", np.isnan(numbers)))
+            masked = _repairs("GAP_MASKED", np.isnan(numbers))
+            return cls(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future)
         if timestamps is not None:
-            return cls._at(numbers, id, step, _read_matching(timestamps, timezone, numbers, start))
+            dates = _read_matching(timestamps, timezone, numbers, start)
+            return cls._at(numbers, id, step, dates, (past, future))
         if step is None:
             raise _frequency_missing()
         dates = read_start(start, timezone)
         style = refine_style(dates.style, _coarsest_style(step))
         masked = _repairs("GAP_MASKED", np.isnan(numbers))
-        return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked)
+        return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked, past, future)
 
     @classmethod
-    def _at(cls, numbers: Values, id: str, frequency: Frequency | None, dates: Dates) -> Self:  # noqa: A002
+    def _at(
+        cls,
+        numbers: Values,
+        id: str,  # noqa: A002 - the wire's name
+        frequency: Frequency | None,
+        dates: Dates,
+        covariates: tuple[Covariates, Covariates],
+    ) -> Self:
         """Return the series with its values laid on the regular grid of its dates."""
         step = frequency or _infer(dates)
         clock = on_calendar(dates.stamps, step, dates.timezone)
@@ -147,11 +173,18 @@ class Series:
         step, steps = fit(clock, step)
         length = int(steps[-1]) + 1
         _check_length(length, numbers, step)
-        values, inserted = np.full(length, np.nan), np.ones(length, dtype=np.bool_)
-        values[steps], inserted[steps] = numbers, False
+        values, inserted = _lay(numbers, steps, length), np.ones(length, dtype=np.bool_)
+        inserted[steps] = False
         repairs = _repairs("GAP_MASKED", np.isnan(values) & ~inserted) + _repairs("GAP_INSERTED", inserted)
         style = refine_style(dates.style, _coarsest_style(step))
-        return cls(values, id, dates.stamps[0], step, dates.timezone, style, repairs)
+        past, future = covariates
+        laid = {name: _lay(one, steps, length) for name, one in past.items()}
+        return cls(values, id, dates.stamps[0], step, dates.timezone, style, repairs, laid, future)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Be made again from plain parts: a read-only mapping cannot be pickled."""
+        parts = (getattr(self, item.name) for item in fields(self))
+        return type(self), tuple(dict(part) if isinstance(part, Mapping) else part for part in parts)
 
     @property
     def timestamps(self) -> Timestamps | None:
@@ -175,9 +208,14 @@ class Series:
         return replace(self, values=self.values + shift)
 
     def before(self, cutoff: int) -> Self:
-        """Return the first `cutoff` values as a series; raises SeriesEmpty or SeriesAllMissing where none are left."""
+        """Return the first `cutoff` values as a series; raises SeriesEmpty or SeriesAllMissing where none are left.
+
+        What was known ahead stays known: later values of those covariates become their future, those of others go.
+        """
         kept = tuple(repair for repair in self.repairs if repair.index is None or repair.index < cutoff)
-        return replace(self, values=self.values[: max(cutoff, 0)], repairs=kept)
+        first = max(cutoff, 0)
+        past, future = cut_covariates(self.past_covariates, self.future_covariates, first, len(self))
+        return replace(self, values=self.values[:first], repairs=kept, past_covariates=past, future_covariates=future)
 
     def future(self, horizon: int) -> Timestamps | None:
         """Return the timestamps of the next `horizon` steps, shape (horizon,), or None without dates.
@@ -284,6 +322,13 @@ def _frequency_missing() -> FrequencyNotInferred:
     return FrequencyNotInferred(
         "A start needs a frequency.", pointer="/frequency", hint="Send a frequency such as 'M', or timestamps."
     )
+
+
+def _lay(numbers: Values, steps: NDArray[np.int64], length: int) -> Values:
+    """Return numbers at their places on a grid, NaN between them, shape (length,)."""
+    laid = np.full(length, np.nan)
+    laid[steps] = numbers
+    return laid
 
 
 def _repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:

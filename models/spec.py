@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from models.covariates import CovariateNames
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 
 FORMAT = 1
@@ -31,7 +32,8 @@ class ModelSpec:
         receptive_field: Steps back that the architecture can see at all.
         options: Architecture options (`units`, `layers`, `dilations`, …).
         past_covariates: Names of covariates known up to the cutoff.
-        future_covariates: Names of covariates known over the horizon too.
+        future_covariates: Names of covariates known over the horizon too, holidays among them.
+        holidays: Countries whose holidays are counted from the dates.
         memory: Mean absolute gradient of the forecast by lag, lag 1 first, divided by its sum.
         trained_from: First timestamp of the training data, ISO 8601, or None without dates.
         trained_to: Last timestamp of the training data.
@@ -64,6 +66,7 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     past_covariates: tuple[str, ...] = ()
     future_covariates: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
     memory: tuple[float, ...] = ()
     trained_from: str | None = None
     trained_to: str | None = None
@@ -79,6 +82,11 @@ class ModelSpec:
     packages: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     created: str = ""
+
+    @property
+    def covariates(self) -> CovariateNames:
+        """Which covariates the graph reads, in its order."""
+        return CovariateNames(self.past_covariates, self.future_covariates, self.holidays)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain data, with its format."""

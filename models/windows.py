@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.covariates import CovariateNames
+from models.holidays import count_holidays
 from models.series import Series
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
+
+
+INPUTS = ("context", "phase", "past_covariates", "future_covariates")
+"""Inputs of every graph, in order; the last two only where a model reads covariates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +26,25 @@ class Contexts:
     Attributes:
         context: Newest values, oldest first, left-padded with NaN, shape (batch, context_length), float64.
         phase: Season position of the first forecast step, shape (batch,), int32; -1 where no dates are known.
+        past_covariates: History of every covariate, those known ahead last, NaN where unknown, shape
+            (batch, context_length, covariates), float64; None where the graph reads none.
+        future_covariates: Those known ahead, over the horizon, NaN where unknown, shape (batch, horizon, known ahead),
+            float64; None where the graph reads none.
     """
 
     context: Floats
     phase: Integers
+    past_covariates: Floats | None = None
+    future_covariates: Floats | None = None
+
+    def inputs(self) -> dict[str, NDArray[Any]]:
+        """Return what the graph is fed, by the names of its inputs and in their order; absent ones are left out."""
+        named = {name: getattr(self, name) for name in INPUTS}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def part(self, rows: slice) -> "Contexts":
+        """Return some of the batch."""
+        return Contexts(**{name: value[rows] for name, value in self.inputs().items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +56,17 @@ class Panel:
         lengths: Points of each series, shape (series,).
         phases: Season position of each series' first point, shape (series,); -1 where no dates are known.
         left: Columns of padding before each series.
+        covariates: Every covariate, those known ahead last, NaN where unknown, shape (series, columns, covariates);
+            None where none is read.
+        known_ahead: How many of them are known ahead; these go on past a series' end.
     """
 
     values: Floats
     lengths: NDArray[np.int64]
     phases: Integers
     left: int
+    covariates: Floats | None = None
+    known_ahead: int = 0
 
 
 def last_context(values: Floats, context_length: int) -> Floats:
@@ -50,18 +77,64 @@ def last_context(values: Floats, context_length: int) -> Floats:
     return context
 
 
-def last_contexts(series: Sequence[Series], context_length: int, season_length: int) -> Contexts:
-    """Return the newest context of each series, ready for the graph."""
+def last_contexts(
+    series: Sequence[Series],
+    context_length: int,
+    season_length: int,
+    *,
+    names: CovariateNames | None = None,
+    horizon: int = 0,
+) -> Contexts:
+    """Return the newest context of each series, ready for the graph.
+
+    Args:
+        series: Histories.
+        context_length: Values in a context.
+        season_length: Steps in one season.
+        names: The covariates that the graph reads.
+        horizon: Steps over which those known ahead are wanted.
+    """
     context = np.empty((len(series), context_length))
     phase = np.empty(len(series), dtype=np.int32)
     for row, one in enumerate(series):
         context[row] = last_context(one.values, context_length)
         phase[row] = one.future_phase(season_length)
-    return Contexts(context, phase)
+    if not names:
+        return Contexts(context, phase)
+    laid = [covariate_columns(one, names, context_length, horizon) for one in series]
+    past, ahead = np.stack([history for history, _ in laid]), np.stack([future for _, future in laid])
+    return Contexts(context, phase, past, ahead if names.future else None)
 
 
-def lay_panel(series: Sequence[Series], left: int, right: int, season_length: int) -> Panel:
-    """Return all series in one padded matrix; a cut never leaves it."""
+def covariate_columns(one: Series, names: CovariateNames, length: int, horizon: int) -> tuple[Floats, Floats]:
+    """Return a series' covariates as a graph reads them: the newest `length` steps, and the `horizon` after them.
+
+    Holidays that the series does not carry are counted from its dates; whatever else it does not carry is NaN.
+
+    Returns:
+        History of every covariate, shape (length, covariates), and those known ahead, shape (horizon, known ahead).
+    """
+    history, ahead = np.full((length, len(names.all)), np.nan), np.full((horizon, len(names.future)), np.nan)
+    for place, name in enumerate(names.all):
+        if name in one.past_covariates:
+            history[:, place] = last_context(one.past_covariates[name], length)
+    for place, name in enumerate(names.future):
+        if name in one.future_covariates:
+            known = one.future_covariates[name][:horizon]
+            ahead[: len(known), place] = known
+    for country, name in zip(names.holidays, names.counted, strict=True):
+        if name not in one.past_covariates and name not in one.future_covariates and one.start is not None:
+            kept = min(len(one), length)
+            counts = count_holidays(country, one, len(one) - kept, kept + horizon)
+            history[length - kept :, names.all.index(name)] = counts[:kept]
+            ahead[:, names.future.index(name)] = counts[kept:]
+    return history, ahead
+
+
+def lay_panel(
+    series: Sequence[Series], left: int, right: int, season_length: int, *, names: CovariateNames | None = None
+) -> Panel:
+    """Return all series, with the covariates named, in one padded matrix; a cut never leaves it."""
     lengths = np.array([len(one) for one in series], dtype=np.int64)
     values = np.full((len(series), left + int(lengths.max()) + right), np.nan)
     phases = np.full(len(series), -1, dtype=np.int32)
@@ -70,11 +143,26 @@ def lay_panel(series: Sequence[Series], left: int, right: int, season_length: in
         after = one.future_phase(season_length)
         if after >= 0:
             phases[row] = (after - len(one)) % season_length
-    return Panel(values, lengths, phases, left)
+    if not names:
+        return Panel(values, lengths, phases, left)
+    covariates = np.full((*values.shape, len(names.all)), np.nan)
+    known_ahead = len(names.future)
+    for row, one in enumerate(series):
+        end = left + len(one)
+        history, ahead = covariate_columns(one, names, len(one), right)
+        covariates[row, left:end] = history
+        covariates[row, end : end + right, len(names.past) :] = ahead
+    return Panel(values, lengths, phases, left, covariates, known_ahead)
 
 
-def cut_contexts(
-    panel: Panel, rows: NDArray[np.int64], cutoffs: NDArray[np.int64], length: int, season_length: int
+def cut_contexts(  # noqa: PLR0913 - where to cut, and how much
+    panel: Panel,
+    rows: NDArray[np.int64],
+    cutoffs: NDArray[np.int64],
+    length: int,
+    season_length: int,
+    *,
+    horizon: int = 0,
 ) -> Contexts:
     """Return the contexts of `length` values that end just before each cutoff.
 
@@ -84,11 +172,19 @@ def cut_contexts(
         cutoffs: Points before the forecast, counted from each series' first, shape (batch,).
         length: Values in a context.
         season_length: Steps in one season.
+        horizon: Steps over which covariates known ahead are wanted.
     """
     columns = panel.left + cutoffs[:, None] + np.arange(-length, 0)[None, :]
     phases = panel.phases[rows]
-    phase = np.where(phases < 0, -1, (phases + cutoffs) % season_length)
-    return Contexts(panel.values[rows[:, None], columns], phase.astype(np.int32))
+    phase = np.where(phases < 0, -1, (phases + cutoffs) % season_length).astype(np.int32)
+    context = panel.values[rows[:, None], columns]
+    if panel.covariates is None:
+        return Contexts(context, phase)
+    past = panel.covariates[rows[:, None], columns]
+    if not panel.known_ahead:
+        return Contexts(context, phase, past)
+    after = panel.left + cutoffs[:, None] + np.arange(horizon)[None, :]
+    return Contexts(context, phase, past, panel.covariates[rows[:, None], after, -panel.known_ahead :])
 
 
 def cut_targets(panel: Panel, rows: NDArray[np.int64], cutoffs: NDArray[np.int64], horizon: int) -> Floats:

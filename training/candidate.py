@@ -1,9 +1,10 @@
 """Candidate: one trained network and the record of its training, without Keras."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.covariates import CovariateNames
 from models.forecaster import Forecaster
 from models.series import Series
 from training.validation import Validation
@@ -63,9 +64,11 @@ class TrainingSet:
         frequency: Canonical frequency name.
         horizon: Steps to forecast.
         digest: SHA-256 of the data.
+        covariates: Which of the series' covariates a network may read.
     """
 
     series: Sequence[Series]
     frequency: str
     horizon: int
     digest: str
+    covariates: CovariateNames = field(default_factory=CovariateNames)

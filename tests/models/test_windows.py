@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from models.covariates import CovariateNames
 from models.series import Series
 from models.windows import cut_contexts, cut_targets, last_context, last_contexts, lay_panel
 
@@ -90,3 +91,66 @@ def test_no_context_looks_into_the_future(length: int, data: st.DataObject) -> N
     )
 
     assert_array_equal(before.context, after.context)
+
+
+NAMES = CovariateNames(past=("traffic",), future=("price", "holidays_DE"), holidays=("DE",))
+
+
+def with_covariates(length: int, ahead: int = 4) -> Series:
+    """Return a monthly series whose covariates are its steps, times 10 and 100."""
+    steps = np.arange(length + ahead, dtype=np.float64)
+    return Series.make(
+        steps[:length],
+        start="2021-01",
+        frequency="M",
+        past_covariates={"traffic": 10 * steps[:length], "price": 100 * steps[:length]},
+        future_covariates={"price": 100 * steps[length:]},
+    )
+
+
+def test_covariates_of_a_batch_lie_beside_its_contexts() -> None:
+    """History of all of them in the graph's order, future of those known ahead; what is not given is NaN or counted."""
+    batch = [with_covariates(6), dated(2, "2021-01"), Series.make([1.0])]
+
+    contexts = last_contexts(batch, 3, SEASON, names=NAMES, horizon=2)
+
+    assert list(contexts.inputs()) == ["context", "phase", "past_covariates", "future_covariates"]
+    assert contexts.past_covariates is not None
+    assert contexts.future_covariates is not None
+    assert_array_equal(contexts.past_covariates[0], [[30, 300, 2], [40, 400, 3], [50, 500, 0]])
+    assert_array_equal(contexts.future_covariates[0], [[600, 0], [700, 0]])
+    assert_array_equal(contexts.past_covariates[1], [[np.nan] * 3, [np.nan, np.nan, 1], [np.nan, np.nan, 0]])
+    assert_array_equal(contexts.future_covariates[1], [[np.nan, 0], [np.nan, 2]])
+    assert np.isnan(contexts.past_covariates[2]).all()
+    assert np.isnan(contexts.future_covariates[2]).all()
+
+
+def test_without_covariates_the_graph_is_fed_two_inputs() -> None:
+    """A model that reads none sees none, whatever a series carries."""
+    assert list(last_contexts([with_covariates(6)], 3, SEASON).inputs()) == ["context", "phase"]
+
+
+@given(st.integers(2, 30), st.integers(1, 12), st.integers(1, 6), st.data())
+def test_training_and_serving_cut_the_same_covariates(
+    length: int, context: int, horizon: int, data: st.DataObject
+) -> None:
+    """A window at a cutoff is what the service would be sent at that time: no later value of a past covariate."""
+    cutoff = data.draw(st.integers(1, length))
+    series = with_covariates(length)
+    panel = lay_panel([dated(5), series], context, horizon, SEASON, names=NAMES)
+
+    trained = cut_contexts(panel, np.array([1]), np.array([cutoff]), context, SEASON, horizon=horizon)
+    served = last_contexts([series.before(cutoff)], context, SEASON, names=NAMES, horizon=horizon)
+
+    for one, other in zip(trained.inputs().values(), served.inputs().values(), strict=True):
+        assert_array_equal(one, other)
+
+
+def test_a_part_of_a_batch_keeps_every_input() -> None:
+    """Rows stay together."""
+    whole = last_contexts([with_covariates(6), with_covariates(9)], 3, SEASON, names=NAMES, horizon=2)
+
+    part = whole.part(slice(1, 2))
+
+    for name, value in part.inputs().items():
+        assert_array_equal(value, whole.inputs()[name][1:])

@@ -1,0 +1,209 @@
+"""Covariates: columns known beside a series, up to its last value or beyond it, as a request or a file gives them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+
+import numpy as np
+
+from models.errors import CovariateLength, CovariateMissing, CovariateNotNumeric, CovariateUnknown, SeriesNotNumeric
+from models.values import Values, describe, read_values
+
+Covariates = Mapping[str, Values]
+"""By name, values at the series' steps, NaN where unknown."""
+
+NO_COVARIATES: Covariates = MappingProxyType({})
+
+HOLIDAYS = "holidays_"
+"""How the name of a covariate begins that is counted from the dates: `holidays_DE`."""
+
+PAST, FUTURE = "past_covariates", "future_covariates"
+SHOWN_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CovariateNames:
+    """Which covariates a model reads, in the order of its graph.
+
+    Attributes:
+        past: Names of those known up to the last value.
+        future: Names of those known over the horizon too, holidays among them.
+        holidays: Countries whose holidays are counted from the dates, such as `DE` for `holidays_DE`.
+    """
+
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.past or self.future)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every name, those known up to the last value first."""
+        return (*self.past, *self.future)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The names that are counted from the dates."""
+        return tuple(f"{HOLIDAYS}{country}" for country in self.holidays)
+
+    def check(self, past: Covariates, future: Covariates) -> None:
+        """Refuse covariates that a model does not read, and the lack of one that it does.
+
+        Raises:
+            CovariateUnknown: If a name is none of these.
+            CovariateMissing: If one of these is not given; null values are enough, and holidays need not be.
+        """
+        for name in past:
+            self._require(name, PAST, self.all)
+        for name in future:
+            self._require(name, FUTURE, self.future)
+        for kind, given, wanted in ((PAST, past, self.past), (FUTURE, future, self.future)):
+            for name in wanted:
+                if name not in given and name not in self.counted:
+                    raise CovariateMissing(
+                        f"The model reads the covariate {name!r}, which is not given in {kind}.",
+                        pointer=covariate_pointer(kind, name),
+                        hint="Send its values, null where they are unknown.",
+                    )
+
+    def _require(self, name: str, kind: str, known: tuple[str, ...]) -> None:
+        """Raise CovariateUnknown if a name is not known, with the nearest that is."""
+        if name in known:
+            return
+        shown = name if len(name) <= SHOWN_LENGTH else f"{name[:SHOWN_LENGTH]}…"
+        near = get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known in {kind}: {', '.join(known)}."
+        if not known:
+            hint = f"This model takes no {kind}; leave them out."
+        if kind == FUTURE and name in self.past:
+            hint = f"{name!r} is known up to the last value only; send it in {PAST}."
+        raise CovariateUnknown(
+            f"The model reads no covariate {shown!r} in {kind}.", pointer=covariate_pointer(kind, name), hint=hint
+        )
+
+
+def covariate_pointer(kind: str, name: str, index: str = "") -> str:
+    """Return a JSON pointer (RFC 6901) to a covariate or, with an index such as `/3`, to one of its values."""
+    token = name[:SHOWN_LENGTH].replace("~", "~0").replace("/", "~1")
+    return f"/{kind}/{token}{index}"
+
+
+def check_covariates(past: Covariates, future: Covariates, length: int) -> tuple[Covariates, Covariates]:
+    """Return covariates as read-only copies.
+
+    Args:
+        past: By name, shape (length,).
+        future: By name, values after the last one of the series, of any length.
+        length: Values of the series.
+
+    Raises:
+        CovariateLength: If one of `past` has another length.
+        CovariateNotNumeric: If values are not flat, or one is infinite.
+    """
+    if not past and not future:
+        return NO_COVARIATES, NO_COVARIATES
+    return (
+        MappingProxyType({name: _checked(PAST, name, values, length) for name, values in past.items()}),
+        MappingProxyType({name: _checked(FUTURE, name, values, None) for name, values in future.items()}),
+    )
+
+
+def read_covariates(past: object, future: object, length: int, horizon: int | None) -> tuple[Covariates, Covariates]:
+    """Return covariates as a request, a file or a person gives them: history, and what comes after.
+
+    Args:
+        past: A mapping of name to `length` numbers, None or NaN where unknown; None for none.
+        future: A mapping of name to what comes after: `horizon` numbers (any, where the horizon is None), or the
+            history before them too, which then counts where `past` has none.
+        length: Values of the series.
+        horizon: Steps that are asked for, if that is known.
+
+    Raises:
+        CovariateLength: If a list has another length.
+        CovariateNotNumeric: If a list holds something else than numbers.
+    """
+    if past is None and future is None:
+        return NO_COVARIATES, NO_COVARIATES
+    history = {name: _read(PAST, name, values) for name, values in _items(PAST, past)}
+    ahead = {}
+    for name, given in _items(FUTURE, future):
+        values = _read(FUTURE, name, given)
+        if horizon is not None and len(values) == length + horizon:
+            history.setdefault(name, values[:length])
+            values = values[length:]
+        if horizon is not None and len(values) != horizon:
+            raise _wrong_length(
+                FUTURE, name, len(values), f"{horizon} (the horizon) or {length + horizon} (history too)"
+            )
+        ahead[name] = values
+    for name, values in history.items():
+        if len(values) != length:
+            raise _wrong_length(PAST, name, len(values), f"{length}, as the series has")
+    return history, ahead
+
+
+def cut_covariates(past: Covariates, future: Covariates, cutoff: int, length: int) -> tuple[Covariates, Covariates]:
+    """Return what was known at a cutoff: of those known ahead, later values move into the future; of others, none.
+
+    Args:
+        past: By name, shape (length,).
+        future: By name, values after the last one.
+        cutoff: Values of the series that are kept.
+        length: Values that it had.
+    """
+    kept = {name: values[:cutoff] for name, values in past.items()}
+    unknown = np.full(length, np.nan)
+    ahead = {name: np.concatenate([past.get(name, unknown)[cutoff:], values]) for name, values in future.items()}
+    return kept, ahead
+
+
+def _items(kind: str, given: object) -> list[tuple[str, object]]:
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        raise CovariateNotNumeric(
+            f"Expected an object of name and values; received {describe(given)}.",
+            pointer=f"/{kind}",
+            hint='Send {"price": [1.5, 2, null]}.',
+        )
+    return list(given.items())
+
+
+def _read(kind: str, name: str, given: object) -> Values:
+    try:
+        return read_values(given)
+    except SeriesNotNumeric as error:
+        index = error.pointer.removeprefix("/values")
+        raise _not_numeric(kind, name, index, error.detail) from error
+
+
+def _checked(kind: str, name: str, values: Values, length: int | None) -> Values:
+    copy = np.array(values, dtype=np.float64)
+    if copy.ndim != 1:
+        raise _not_numeric(kind, name, "", f"Expected a flat list; received {copy.ndim} dimensions.")
+    if length is not None and len(copy) != length:
+        raise _wrong_length(kind, name, len(copy), f"{length}, as the series has")
+    if np.isinf(copy).any():
+        index = f"/{int(np.argmax(np.isinf(copy)))}"
+        raise _not_numeric(kind, name, index, "A value is infinite, or too large for a float64.")
+    copy.setflags(write=False)
+    return copy
+
+
+def _wrong_length(kind: str, name: str, found: int, wanted: str) -> CovariateLength:
+    return CovariateLength(
+        f"The covariate {name!r} has {found} values; expected {wanted}.",
+        pointer=covariate_pointer(kind, name),
+        hint="Send one number for each step, null where it is unknown.",
+    )
+
+
+def _not_numeric(kind: str, name: str, index: str, detail: str) -> CovariateNotNumeric:
+    return CovariateNotNumeric(
+        detail,
+        pointer=covariate_pointer(kind, name, index),
+        hint="Send numbers, null where one is unknown, 1 and 0 for yes and no.",
+    )
