@@ -50,20 +50,23 @@ def export(network: keras.Model, path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def check_parity(network: keras.Model, path: Path, seed: int = 0) -> float:
+def check_parity(
+    network: keras.Model, path: Path, seed: int = 0, *, measure: keras.layers.Layer | None = None
+) -> float:
     """Return the largest difference between Keras and ONNX over batches of 1, 7 and 64, in units of the window's scale.
 
     Args:
         network: What was exported.
         path: Where to.
         seed: Of the made windows: seasons, walks, gaps, short histories, unknown dates.
+        measure: What says each window's scale; the network's own `normalize` layer where none is given.
 
     Raises:
         ParityFailed: If the difference is above 1e-5.
     """
     session = open_network(path)
     generator = np.random.default_rng(seed)
-    measure = network.get_layer("normalize")
+    measure = measure or network.get_layer("normalize")
     differences = []
     for batch in BATCHES:
         context, phase = _windows(generator, batch, network.inputs[0].shape[1])
