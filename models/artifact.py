@@ -80,11 +80,8 @@ def seal(directory: Path, spec: ModelSpec) -> Forecaster:
     (directory / SPEC).write_text(spec.to_json())
     forecaster = _open(directory)
     contexts = golden_contexts(spec)
-    golden = {
-        "context": [[None if np.isnan(value) else value for value in row] for row in contexts.context.tolist()],
-        "phase": contexts.phase.tolist(),
-        "quantiles": forecaster.quantiles(contexts).tolist(),
-    }
+    golden = {name: _without_nan(value.tolist()) for name, value in contexts.inputs().items()}
+    golden["quantiles"] = forecaster.quantiles(contexts).tolist()
     (directory / GOLDEN).write_text(json.dumps(golden, allow_nan=False))
     return load(directory)
 
@@ -94,6 +91,13 @@ def update_spec(directory: Path, **changes: Any) -> Forecaster:  # noqa: ANN401 
     spec = replace(ModelSpec.from_json(_read(directory / SPEC)), **changes)
     (directory / SPEC).write_text(spec.to_json())
     return load(directory)
+
+
+def _without_nan(numbers: Any) -> Any:  # noqa: ANN401 - nested lists of numbers
+    """Return nested lists with None for NaN, which JSON does not have."""
+    if isinstance(numbers, list):
+        return [_without_nan(one) for one in numbers]
+    return None if numbers != numbers else numbers  # noqa: PLR0124 - NaN alone differs from itself
 
 
 def golden_contexts(spec: ModelSpec) -> Contexts:
@@ -106,7 +110,14 @@ def golden_contexts(spec: ModelSpec) -> Contexts:
     rows[2, :-5] = np.nan
     rows[:, -1] = 21.0
     phase = np.array([0, spec.season_length - 1, -1, -1], dtype=np.int32)
-    return Contexts(rows, phase)
+    if not spec.covariates:
+        return Contexts(rows, phase)
+    columns = generator.normal(10.0, 2.0, (4, spec.context_length + spec.horizon, len(spec.covariates.all)))
+    columns[1, generator.random(columns.shape[1:]) < 0.2] = np.nan  # noqa: PLR2004
+    columns[2, :, 0] = np.nan
+    columns[3] = 1.0
+    past, ahead = columns[:, : spec.context_length], columns[:, spec.context_length :, len(spec.past_covariates) :]
+    return Contexts(rows, phase, past, ahead if spec.future_covariates else None)
 
 
 def _open(directory: Path) -> Forecaster:
@@ -133,9 +144,9 @@ def _replay(forecaster: Forecaster, text: str) -> None:
     """Compare today's answers with the golden ones; raises ArtifactMismatch where they differ."""
     try:
         golden = json.loads(text)
-        context = np.array(golden["context"], dtype=np.float64)
-        expected = np.array(golden["quantiles"], dtype=np.float64)
-        contexts = Contexts(context, np.array(golden["phase"], dtype=np.int32))
+        floats = {name: np.array(golden[name], dtype=np.float64) for name in golden if name != "phase"}
+        expected, context = floats.pop("quantiles"), floats["context"]
+        contexts = Contexts(phase=np.array(golden["phase"], dtype=np.int32), **floats)
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactIncomplete(f"golden.json cannot be read: {error!r}", hint="Train the model again.") from error
     found = _answer(forecaster, contexts)
@@ -157,7 +168,7 @@ def _answer(forecaster: Forecaster, contexts: Contexts) -> NDArray[np.float64]:
     try:
         return forecaster.quantiles(contexts)
     except Exception as error:
-        if not _is_onnxruntimes(error):
+        if not (_is_onnxruntimes(error) or isinstance(error, ValueError)):  # a missing input is a ValueError
             raise
         raise ArtifactMismatch(
             f"The network does not take the inputs of golden.json: {error}", hint="The files do not belong together."
@@ -185,7 +196,8 @@ class PyfuncForecaster:
         """Return forecasts for a long frame.
 
         Args:
-            model_input: Columns `unique_id`, `ds`, `y`; rows of a series in order of time.
+            model_input: Columns `unique_id`, `ds`, `y` and the model's covariates; rows of a series in order of time. Of
+                a model with covariates known ahead, rows after the last value carry their future.
             params: `horizon` (default: the trained one) and `levels` (default: [80]).
 
         Returns:
@@ -200,21 +212,27 @@ class PyfuncForecaster:
         asked = params or {}
         horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
         levels = [float(level) for level in asked.get("levels", (80.0,))]
-        series = _series_of(model_input, self.forecaster.spec.frequency)
+        series = _series_of(model_input, self.forecaster.spec)
         return _frame_of(self.forecaster, series, horizon, levels)
 
 
-def _series_of(frame: "pd.DataFrame", frequency: str) -> list[Series]:
+def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
     """Return the series of a long frame, in order of appearance."""
-    return [
-        Series.make(
-            group["y"].to_numpy(dtype=np.float64),
-            id=str(key),
-            timestamps=group["ds"].to_numpy(dtype="datetime64[us]"),
-            frequency=frequency,
-        )
-        for key, group in frame.groupby("unique_id", sort=False)
-    ]
+    return [_series_in(group, str(key), spec) for key, group in frame.groupby("unique_id", sort=False)]
+
+
+def _series_in(rows: "pd.DataFrame", key: str, spec: ModelSpec) -> Series:
+    """Return the series of some rows; where covariates are known ahead, rows after its last value are its future."""
+    given = {name: rows[name].to_numpy(dtype=np.float64) for name in spec.covariates.all if name in rows}
+    whole = Series.make(
+        rows["y"].to_numpy(dtype=np.float64),
+        id=key,
+        timestamps=rows["ds"].to_numpy(dtype="datetime64[us]"),
+        frequency=spec.frequency,
+        past_covariates=given,
+        future_covariates={name: [] for name in spec.future_covariates if name in given},
+    )
+    return whole.before(int(np.flatnonzero(~np.isnan(whole.values))[-1]) + 1) if spec.future_covariates else whole
 
 
 def _frame_of(

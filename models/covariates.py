@@ -7,7 +7,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from models.errors import CovariateLength, CovariateMissing, CovariateNotNumeric, CovariateUnknown, SeriesNotNumeric
+from models.errors import (
+    CovariateLength,
+    CovariateMissing,
+    CovariateNotNumeric,
+    CovariateUnknown,
+    Finding,
+    SeriesNotNumeric,
+)
 from models.values import Values, describe, read_values
 
 Covariates = Mapping[str, Values]
@@ -68,6 +75,34 @@ class CovariateNames:
                         pointer=covariate_pointer(kind, name),
                         hint="Send its values, null where they are unknown.",
                     )
+
+    def warnings(self, past: Covariates, future: Covariates, horizon: int, *, dated: bool) -> list[Finding]:
+        """Return what a reader of a forecast should know of the covariates, sound by `check`, that it rests on."""
+        found = []
+        for name in (name for name in self.future if name in future):
+            if name not in past:
+                found.append(
+                    Finding(
+                        "COVARIATE_HISTORY_MISSING",
+                        f"The history of {name!r} is not given, so its effect cannot be read off this series.",
+                        covariate_pointer(PAST, name),
+                        "Send its history in past_covariates, one number for each value.",
+                    )
+                )
+            unknown = horizon - int(np.count_nonzero(~np.isnan(future[name][:horizon])))
+            if unknown:
+                found.append(
+                    Finding(
+                        "COVARIATE_FUTURE_UNKNOWN",
+                        f"{name!r} is unknown in {unknown} of {horizon} steps ahead.",
+                        covariate_pointer(FUTURE, name),
+                        "Send one number for each step of the horizon.",
+                    )
+                )
+        if self.holidays and not dated:
+            hint = "Send start and frequency, or timestamps."
+            found.append(Finding("HOLIDAYS_UNKNOWN", "Without dates the series' holidays are unknown.", hint=hint))
+        return found
 
     def _require(self, name: str, kind: str, known: tuple[str, ...]) -> None:
         """Raise CovariateUnknown if a name is not known, with the nearest that is."""

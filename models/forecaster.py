@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from models.calendar import Frequency, parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.holidays import check_countries
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross
 from models.series import Forecast, Interval, Series
 from models.spec import ModelSpec
-from models.windows import Contexts, last_contexts
+from models.windows import Contexts, advance, last_contexts
 
 Floats = NDArray[np.float64]
 
@@ -26,12 +27,17 @@ class Forecaster:
 
     Args:
         spec: What the model promises.
-        session: An `onnxruntime.InferenceSession` over `context` and `phase`.
+        session: An `onnxruntime.InferenceSession` over `context`, `phase` and the covariates that the spec names.
+
+    Raises:
+        ConfigInvalid: If the holidays of one of the spec's countries are not known here.
     """
 
     def __init__(self, spec: ModelSpec, session: Any) -> None:  # noqa: ANN401 - onnxruntime ships no types
         """Keep spec and session; read the conformal offsets once."""
         self.spec = spec
+        self.names = spec.covariates
+        check_countries(spec.holidays)
         self._session = session
         self._conformal = Conformal.from_dict(spec.conformal)
         self._frequency = parse_frequency(spec.frequency)
@@ -42,6 +48,7 @@ class Forecaster:
         Raises:
             FrequencyMismatch: If the series has another frequency than the model.
             SeriesAllMissing: If everything within the model's context is a gap.
+            CovariateUnknown, CovariateMissing: If its covariates are not those that the model reads.
         """
         if series.frequency is not None and not _same_step(series.frequency, self._frequency):
             raise FrequencyMismatch(
@@ -55,6 +62,8 @@ class Forecaster:
                 pointer="/values",
                 hint="Send newer observations.",
             )
+        if self.names or series.past_covariates or series.future_covariates:
+            self.names.check(series.past_covariates, series.future_covariates)
 
     def forecast(
         self,
@@ -80,6 +89,7 @@ class Forecaster:
             LevelInvalid: If a level or quantile is out of range.
             FrequencyMismatch: If a series has another frequency.
             SeriesAllMissing: If a series has no value within the model's context.
+            CovariateUnknown, CovariateMissing: If a series' covariates are not those that the model reads.
         """
         wanted = _wanted_levels(horizon, levels, (*quantiles, *self.spec.quantile_levels))
         for one in series:
@@ -96,9 +106,7 @@ class Forecaster:
     def quantiles(self, contexts: Contexts) -> Floats:
         """Return the graph's own output, shape (batch, horizon, levels), in the series' units, uncalibrated."""
         blocks = [
-            self._session.run(
-                None, {"context": contexts.context[at : at + BATCH], "phase": contexts.phase[at : at + BATCH]}
-            )
+            self._session.run(None, contexts.part(slice(at, at + BATCH)).inputs())
             for at in range(0, len(contexts.context), BATCH)
         ]
         return np.concatenate([block[0] for block in blocks])
@@ -107,12 +115,14 @@ class Forecaster:
         """Return raw quantiles for the whole horizon, block after block, shape (batch, horizon, levels)."""
         spec = self.spec
         middle = spec.quantile_levels.index(MEDIAN)
-        contexts = last_contexts(series, spec.context_length, spec.season_length)
-        blocks = [self.quantiles(contexts)]
-        while sum(block.shape[1] for block in blocks) < horizon:
-            median = blocks[-1][..., middle]
-            contexts = _advance(contexts, median, spec.season_length)
-            blocks.append(_widen(self.quantiles(contexts), blocks[-1][:, -1:], middle))
+        rounds = -(-horizon // spec.horizon)
+        contexts = last_contexts(
+            series, spec.context_length, spec.season_length, names=self.names, horizon=rounds * spec.horizon
+        )
+        blocks = [self.quantiles(contexts.within(spec.horizon))]
+        for _ in range(1, rounds):
+            contexts = advance(contexts, blocks[-1][..., middle], spec.season_length)
+            blocks.append(_widen(self.quantiles(contexts.within(spec.horizon)), blocks[-1][:, -1:], middle))
         return np.concatenate(blocks, axis=1)[:, :horizon]
 
     def _calibrate(self, raw: Floats, wanted: Sequence[float]) -> Floats:
@@ -179,7 +189,8 @@ class Forecaster:
                     hint=f"Train a model with a horizon of {horizon}.",
                 )
             )
-        return found
+        known = (series.past_covariates, series.future_covariates)
+        return [*found, *self.names.warnings(*known, horizon, dated=series.start is not None)]
 
 
 def _same_step(one: Frequency, other: Frequency) -> bool:
@@ -205,14 +216,6 @@ def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[fl
             raise LevelInvalid(f"Quantile {quantile!r} is not between 0 and 1.", pointer=f"/quantiles/{place}")
     sides = (side for level in levels for side in interval_sides(level))
     return sorted({MEDIAN, *(tidy_level(quantile) for quantile in quantiles), *sides})
-
-
-def _advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:
-    """Return the contexts moved on by a block of forecasts taken as values."""
-    length = contexts.context.shape[1]
-    context = np.concatenate([contexts.context, block], axis=1)[:, -length:]
-    phase = np.where(contexts.phase < 0, -1, (contexts.phase + block.shape[1]) % season_length)
-    return Contexts(context, phase.astype(np.int32))
 
 
 def _widen(block: Floats, before: Floats, middle: int) -> Floats:

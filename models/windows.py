@@ -1,7 +1,7 @@
 """Windows: how a series becomes the context a network sees, in training and in service alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,12 @@ class Contexts:
     def part(self, rows: slice) -> "Contexts":
         """Return some of the batch."""
         return Contexts(**{name: value[rows] for name, value in self.inputs().items()})
+
+    def within(self, horizon: int) -> "Contexts":
+        """Return the contexts with covariates known ahead over no more than `horizon` steps."""
+        if self.future_covariates is None:
+            return self
+        return replace(self, future_covariates=self.future_covariates[:, :horizon])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +129,30 @@ def covariate_columns(one: Series, names: CovariateNames, length: int, horizon: 
             known = one.future_covariates[name][:horizon]
             ahead[: len(known), place] = known
     for country, name in zip(names.holidays, names.counted, strict=True):
-        if name not in one.past_covariates and name not in one.future_covariates and one.start is not None:
+        if name not in one.future_covariates and one.start is not None:
             kept = min(len(one), length)
             counts = count_holidays(country, one, len(one) - kept, kept + horizon)
             history[length - kept :, names.all.index(name)] = counts[:kept]
             ahead[:, names.future.index(name)] = counts[kept:]
     return history, ahead
+
+
+def advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:
+    """Return the contexts moved on by a block of forecasts, shape (batch, horizon), taken as values.
+
+    What was known ahead of that block becomes history; the other covariates are unknown there.
+    """
+    length, horizon = contexts.context.shape[1], block.shape[1]
+    context = np.concatenate([contexts.context, block], axis=1)[:, -length:]
+    phase = np.where(contexts.phase < 0, -1, (contexts.phase + horizon) % season_length).astype(np.int32)
+    past, ahead = contexts.past_covariates, contexts.future_covariates
+    if past is None:
+        return Contexts(context, phase)
+    passed = np.full((len(block), horizon, past.shape[2]), np.nan)
+    if ahead is not None:
+        passed[..., past.shape[2] - ahead.shape[2] :] = ahead[:, :horizon]
+        ahead = ahead[:, horizon:]
+    return Contexts(context, phase, np.concatenate([past, passed], axis=1)[:, -length:], ahead)
 
 
 def lay_panel(

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models import artifact
+from models.covariates import CovariateNames
 from models.errors import ArtifactIncomplete, ArtifactMismatch, HorizonInvalid, SeriesEmpty
 from models.series import Series
 from models.spec import ModelSpec
@@ -193,3 +194,35 @@ def test_pyfunc_refuses_a_frame_without_rows_and_a_horizon_of_zero(tmp_path: Pat
         model.predict(frame().iloc[:0])
     with pytest.raises(HorizonInvalid):
         model.predict(frame(), {"horizon": 0})
+
+
+NAMES = CovariateNames(("traffic",), ("price",))
+
+
+def test_golden_inputs_hold_covariates_with_gaps(tmp_path: Path) -> None:
+    """They are replayed at load as the others are: known, unknown here and there, constant."""
+    directory = make_artifact(tmp_path / "model", names=NAMES)
+
+    golden = json.loads((directory / artifact.GOLDEN).read_text())
+
+    assert np.shape(golden["past_covariates"]) == (4, 60, 2)
+    assert np.shape(golden["future_covariates"]) == (4, 12, 1)
+    assert "null" in (directory / artifact.GOLDEN).read_text()
+    edit(directory / artifact.GOLDEN, lambda golden: golden.pop("future_covariates"))
+    with pytest.raises(ArtifactMismatch, match="future_covariates"):
+        artifact.load(directory)
+
+
+def test_mlflow_sends_covariates_as_columns(tmp_path: Path) -> None:
+    """Rows after the last value carry the future of those known ahead."""
+    model = artifact._load_pyfunc(str(make_artifact(tmp_path / "model", names=NAMES)))
+    dates = pd.date_range("2014-01-01", periods=39, freq="MS")
+    known = [*np.arange(36.0), *[np.nan] * 3]
+    frame = pd.DataFrame(
+        {"unique_id": "a", "ds": dates, "y": known, "traffic": 0.0, "price": [*[7.0] * 36, 1.0, 2.0, 3.0]}
+    )
+
+    answer = model.predict(frame, {"horizon": 3})
+
+    assert_allclose(answer["median"], np.arange(24.0, 27.0) + [1, 2, 3])
+    assert answer["ds"].tolist() == dates[36:].tolist()

@@ -11,7 +11,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models import artifact
-from models.errors import FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.covariates import CovariateNames
+from models.errors import (
+    CovariateMissing,
+    CovariateUnknown,
+    FrequencyMismatch,
+    HorizonInvalid,
+    LevelInvalid,
+    SeriesAllMissing,
+)
 from models.forecaster import BATCH, Forecaster
 from models.intervals import CALIBRATED_LEVELS
 from models.series import Forecast, Series
@@ -249,3 +257,83 @@ def test_a_context_without_any_value_is_refused(forecaster: Forecaster) -> None:
         forecaster.forecast([Series.make([1.0] + [None] * CONTEXT)], 1)
 
     forecaster.check(Series.make([1.0] + [None] * (CONTEXT - 1)))
+
+
+@pytest.fixture(scope="module")
+def informed(tmp_path_factory: pytest.TempPathFactory) -> Forecaster:
+    """Return a seasonal naive that adds its covariates."""
+    names = CovariateNames(("traffic",), ("price", "holidays_DE"), ("DE",))
+    return artifact.load(make_artifact(tmp_path_factory.mktemp("informed"), horizon=HORIZON, names=names))
+
+
+def with_covariates(ahead: Sequence[float | None], *, length: int = 72, **more: object) -> Series:
+    """Return a series from January 2014 to December 2019 whose price stands ahead."""
+    plain = series(length, start="2014-01")
+    past = {"traffic": np.zeros(length), "price": np.zeros(length)}
+    return Series.make(
+        plain.values,
+        start="2014-01",
+        frequency="M",
+        **{"past_covariates": past, "future_covariates": {"price": ahead}, **more},  # type: ignore[arg-type]
+    )
+
+
+def test_covariates_reach_the_graph(informed: Forecaster) -> None:
+    """What was known up to the cutoff, what is known ahead, and the holidays, which nobody sent."""
+    past = with_covariates(np.arange(12.0).tolist(), past_covariates={"traffic": [100.0] * 72, "price": [5.0] * 72})
+
+    (forecast,) = informed.forecast([past], HORIZON)
+
+    holidays = [1, 0, 0, 2, 2, 1, 0, 0, 0, 1, 0, 2]
+    assert_allclose(forecast.median, past.values[-SEASON:] + 100 + np.arange(12) + holidays)
+    assert codes(forecast) == []
+
+
+def test_beyond_the_trained_horizon_covariates_go_on_as_far_as_they_are_known(informed: Forecaster) -> None:
+    """Each block takes its own; where they end they are unknown, which the answer says."""
+    ahead = [0.0] * 12 + [10.0] * 12
+
+    (forecast,) = informed.forecast([with_covariates(ahead)], 30)
+
+    (plain,) = informed.forecast([with_covariates([0.0] * 30)], 30)
+    assert_allclose((forecast.median - plain.median)[:24], ahead)
+    assert_allclose((forecast.median - plain.median)[24:], 10.0)  # the naive repeats the block before
+    assert codes(forecast) == ["HORIZON_EXTENDED", "COVARIATE_FUTURE_UNKNOWN"]
+    assert "6 of 30" in forecast.warnings[1].detail
+    assert codes(plain) == ["HORIZON_EXTENDED"]
+
+
+def test_what_a_covariate_lacks_is_said(informed: Forecaster) -> None:
+    """A history that is not given, a future that is null, dates without which holidays are unknown."""
+    past = with_covariates([1.0, None, 1.0], past_covariates={"traffic": [0.0] * 72})
+
+    (forecast,) = informed.forecast([past], 3)
+    (undated,) = informed.forecast(
+        [Series.make(past.values, past_covariates={"traffic": past.values}, future_covariates={"price": [1.0] * 3})], 3
+    )
+
+    assert codes(forecast) == ["COVARIATE_HISTORY_MISSING", "COVARIATE_FUTURE_UNKNOWN"]
+    assert [one.pointer for one in forecast.warnings] == ["/past_covariates/price", "/future_covariates/price"]
+    assert codes(undated) == ["PHASE_UNKNOWN", "COVARIATE_HISTORY_MISSING", "HOLIDAYS_UNKNOWN"]
+
+
+def test_covariates_are_held_to_the_specification(informed: Forecaster, forecaster: Forecaster) -> None:
+    """One that is lacking, one that the model does not read, one sent to a model that reads none: all are errors."""
+    sound = with_covariates([0.0] * 12)
+
+    with pytest.raises(CovariateMissing, match="'traffic'"):
+        informed.forecast([series()], 12)
+    with pytest.raises(CovariateUnknown, match="'prise'"):
+        informed.forecast([with_covariates([], future_covariates={"prise": [1.0]})], 12)
+    with pytest.raises(CovariateUnknown, match="takes no past_covariates"):
+        forecaster.forecast([sound], 12)
+
+
+def test_covariates_do_not_mix_series_of_a_batch(informed: Forecaster) -> None:
+    """In a batch or alone, each series has its own."""
+    batch = [with_covariates([float(step)] * 15) for step in range(5)]
+
+    together = informed.forecast(batch, 15)
+
+    for one, forecast in zip(batch, together, strict=True):
+        same(forecast, informed.forecast([one], 15)[0])
