@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,14 @@ class Scores:
     crossed: Floats
     dropped: int
 
+    def only(self, rows: Sequence[int]) -> Self:
+        """Return the scores of some rows, in the order given."""
+        chosen = list(rows)
+        columns = {item.name: getattr(self, item.name) for item in fields(self)}
+        parts: dict[str, Any] = {key: one[chosen] for key, one in columns.items() if isinstance(one, np.ndarray)}
+        covered = {level: one[chosen] for level, one in self.covered.items()}
+        return replace(self, ids=tuple(self.ids[row] for row in chosen), covered=covered, **parts)
+
     @property
     def mase(self) -> Floats:
         """Mean absolute scaled error of each row, shape (rows,)."""
@@ -128,13 +136,22 @@ class Scores:
 
 def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
     """Return a network's forecasts of the held-out block; raises as `Forecaster.forecast`."""
-    return _stack(forecaster.forecast(split.scored_histories, split.horizon, levels=LEVELS))
+    return stack(forecaster.forecast(split.scored_histories, split.horizon, levels=LEVELS))
 
 
 def predict_baseline(name: str, split: Split) -> Predictions:
     """Return a baseline's forecasts of the held-out block, from the same histories."""
     histories = split.scored_histories
-    return _stack([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
+    return stack([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
+
+
+def stack(forecasts: Sequence[Forecast]) -> Predictions:
+    """Return forecasts as one table: every quantile that they report and the sides of their intervals."""
+    sides = [side for interval in forecasts[0].intervals for side in interval_sides(interval.level)]
+    order = sorted({*forecasts[0].quantile_levels, *sides})
+    return Predictions(
+        np.array([[_columns(one)[level] for level in order] for one in forecasts]).swapaxes(1, 2), tuple(order)
+    )
 
 
 def predict_ensemble(members: Sequence[Predictions]) -> Predictions:
@@ -206,15 +223,6 @@ def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int])
 def _covered(targets: Floats, lower: Floats, upper: Floats) -> Floats:
     """Return 1 where the truth lies within an interval, both ends included, 0 where outside, NaN at gaps."""
     return np.where(np.isnan(targets), np.nan, ((lower <= targets) & (targets <= upper)).astype(np.float64))
-
-
-def _stack(forecasts: Sequence[Forecast]) -> Predictions:
-    """Return forecasts as one table: every quantile that they report and the sides of their intervals."""
-    sides = [side for interval in forecasts[0].intervals for side in interval_sides(interval.level)]
-    order = sorted({*forecasts[0].quantile_levels, *sides})
-    return Predictions(
-        np.array([[_columns(one)[level] for level in order] for one in forecasts]).swapaxes(1, 2), tuple(order)
-    )
 
 
 def _columns(forecast: Forecast) -> dict[float, Floats]:

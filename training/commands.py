@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.config import Columns, merge, parse_override, read_config, require_file, train_config
+from training.config import BASELINES, Columns, merge, parse_override, read_config, require_file, train_config
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
@@ -29,6 +29,18 @@ def column_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators ar
     return command
 
 
+def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the options that choose the baselines."""
+    names = click.option("--baselines", help=f"Comma-separated. Default: {','.join(BASELINES)}.")
+    series = click.option(
+        "--baseline-series",
+        type=int,
+        metavar="N",
+        help="Series for auto_ets and auto_theta. Default: a minute's worth.",
+    )
+    return names(series(command))
+
+
 @click.command(short_help="Train, compare, register and promote.")
 @click.argument("config", type=FILE, required=False)
 @click.option("--data", type=FILE, help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series.")
@@ -42,6 +54,7 @@ def column_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators ar
 @click.option("--promote", is_flag=True, default=None, help="Make the winner champion whatever the test says.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
+@baseline_options
 @column_options
 def train(
     config: Path | None,
@@ -62,6 +75,7 @@ def train(
     """  # noqa: D301 - click's \b keeps the example's lines
     columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
     flags["architecture"] = None if architecture is None else architecture.split(",")
+    flags["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
     flags["data"] = None if flags["data"] is None else str(flags["data"])
     layers = [read_config(config)] if config else []
     settings = merge(*layers, {**flags, "columns": columns}, *map(parse_override, overrides))
@@ -83,6 +97,7 @@ def train(
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds; more add an ensemble.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any of [fit], such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
+@baseline_options
 @column_options
 def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
     """Train on all but the last points of each series, forecast those, and score networks and baselines.
@@ -95,7 +110,9 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
         almanac backtest --data sales.parquet --horizon 24 --cutoff 2019-12 --origins 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    settings = merge({"data": str(data), "horizon": flags["horizon"]}, *map(parse_override, overrides))
+    asked = {key: flags[key] for key in ("horizon", "baseline_series")}
+    asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
+    settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     require_file(data)
     from training import evaluation
@@ -110,7 +127,15 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     terminal.say(f"{data}: {len(table.series)} series, {table.observed} observations, frequency {table.frequency.name}")
     terminal.say_findings(table.findings)
     question = evaluation.Question(
-        flags["horizon"], config.architecture, flags["origins"], flags["seed"], flags["seeds"], config.fit, cutoff
+        flags["horizon"],
+        config.architecture,
+        flags["origins"],
+        flags["seed"],
+        flags["seeds"],
+        config.fit,
+        cutoff,
+        baselines=config.baselines,
+        baseline_series=config.baseline_series,
     )
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = evaluation.evaluate(table, question, fit_with_keras, terminal=terminal, scratch=Path(scratch))

@@ -1,9 +1,9 @@
 """Comparison: candidates and baselines on the same held-out block, and which candidate wins on validation."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from models.errors import TrainingError
 from training.backtest import Predictions, Scores, card, skill
@@ -43,12 +43,71 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """The series that a baseline was fitted to.
+
+    Attributes:
+        places: Rows of the split's scored series, rising.
+        of: Scored series in all.
+        observations: Values fitted.
+        seed: Seed of the draw.
+        interpolated: Gaps that were filled for this baseline alone.
+        shortened: Series of which only the newest steps were fitted.
+        failed: Series whose fit failed and that got a seasonal naive.
+    """
+
+    places: tuple[int, ...]
+    of: int
+    observations: int
+    seed: int
+    interpolated: int
+    shortened: int
+    failed: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no series was left out."""
+        return len(self.places) == self.of
+
+    @classmethod
+    def join(cls, parts: "Sequence[Self]") -> Self:
+        """Return the samples of several origins as one: the newest one's series, everything counted together."""
+        newest = parts[0]
+        counted = ("observations", "interpolated", "shortened", "failed")
+        return replace(newest, **{name: sum(getattr(part, name) for part in parts) for name in counted})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sample as JSON and MLflow have it."""
+        return {
+            "series": len(self.places),
+            "of": self.of,
+            "observations": self.observations,
+            "seed": self.seed,
+            "interpolated": self.interpolated,
+            "shortened": self.shortened,
+            "failed": self.failed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class BaselineResult:
-    """A baseline on the held-out block."""
+    """A baseline on the held-out block.
+
+    Attributes:
+        scores: Its errors.
+        predictions: Its forecasts.
+        forecast_ms: Mean time of one series; for the classical models it holds the fit.
+        sample: The series it was fitted to; None where it stands on all of them.
+    """
 
     scores: Scores
     predictions: Predictions
     forecast_ms: float
+    sample: Sample | None = None
+
+    def same_rows(self, scores: Scores) -> Scores:
+        """Return the part of another model's scores that lies on this baseline's series."""
+        return scores if self.sample is None or self.sample.is_whole else scores.only(self.sample.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +149,16 @@ class Comparison:
         return min(self.results, key=_order)
 
     def beats_baselines(self, result: Result) -> bool:
-        """Return whether the backtest error is below that of every baseline."""
-        own = result.scores.summary()["mase"]
-        return all(own < baseline.scores.summary()["mase"] for baseline in self.baselines.values())
+        """Return whether the backtest error is below that of every baseline, on the series that the baseline stands on."""
+        return all(
+            baseline.same_rows(result.scores).mase.mean() < baseline.scores.mase.mean()
+            for baseline in self.baselines.values()
+        )
 
     def summary_metrics(self, result: Result) -> dict[str, float]:
         """Return the few metrics by which a person sorts candidates in MLflow's table."""
         return {
-            **_backtest_metrics(result.scores, self.baselines),
+            **_backtest_metrics(result.scores, self.baselines[REFERENCE].scores),
             "validation.mase": result.validation_mase,
             "train_seconds": float(result.candidate.train_seconds),
             "forecast_ms": result.forecast_ms,
@@ -106,12 +167,34 @@ class Comparison:
     def baseline_metrics(self, name: str) -> dict[str, float]:
         """Return the same metrics for a baseline, as far as they apply."""
         baseline = self.baselines[name]
-        return {**_backtest_metrics(baseline.scores, self.baselines), "forecast_ms": baseline.forecast_ms}
+        reference = baseline.same_rows(self.baselines[REFERENCE].scores)
+        return {**_backtest_metrics(baseline.scores, reference), "forecast_ms": baseline.forecast_ms}
+
+    def samples(self) -> dict[str, dict[str, Any]]:
+        """Return, for each baseline that is fitted to a sample, which one; and each candidate's MASE on it if it is partial."""
+        found = {}
+        for name, baseline in self.baselines.items():
+            if baseline.sample:
+                there = {one.architecture: float(baseline.same_rows(one.scores).mase.mean()) for one in self.results}
+                found[name] = baseline.sample.to_dict() | ({} if baseline.sample.is_whole else {"mase": there})
+        return found
 
     def cards(self, result: Result, note: str) -> dict[str, Any]:
         """Return the backtest as the specification of a model holds it: the model's figures beside the baselines'."""
-        baselines = {name: card(baseline.scores) for name, baseline in self.baselines.items()}
+        baselines = {
+            name: card(baseline.scores, **({"note": tell_sample(name, baseline.sample)} if baseline.sample else {}))
+            for name, baseline in self.baselines.items()
+        }
         return {"model": card(result.scores, note=note), **baselines}
+
+
+def tell_sample(name: str, sample: Sample) -> str:
+    """Return one sentence that says on which series a baseline stands."""
+    if sample.is_whole:
+        return f"{name}: all {sample.of} series"
+    return (
+        f"{name}: {len(sample.places)} of {sample.of} series ({sample.observations} observations, seed {sample.seed})"
+    )
 
 
 def name_causes(failures: Mapping[str, str]) -> str:
@@ -126,11 +209,11 @@ def _order(result: Result) -> float:
     return math.inf if math.isnan(result.validation_mase) else result.validation_mase
 
 
-def _backtest_metrics(scores: Scores, baselines: Mapping[str, BaselineResult]) -> dict[str, float]:
+def _backtest_metrics(scores: Scores, reference: Scores) -> dict[str, float]:
     summary = scores.summary()
     return {
         "backtest.mase": summary["mase"],
         "backtest.smape": summary["smape"],
         **{f"backtest.{key}": summary[key] for key in ("coverage_80", "coverage_95", "crossings")},
-        "backtest.skill_seasonal_naive": skill(summary, baselines[REFERENCE].scores.summary()),
+        "backtest.skill_seasonal_naive": skill(summary, reference.summary()),
     }

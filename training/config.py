@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from models.errors import ConfigInvalid, DataInvalid
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
+BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
 TRANSFORMS = ("auto", "none", "log")
 
@@ -95,6 +96,8 @@ class TrainConfig:
         frequency: Any alias or word of `models.calendar`, or None to infer it from the data.
         architecture: Candidates, in the order they are trained.
         seed: Seed of every random choice.
+        baselines: What candidates are compared with; `seasonal_naive` is always among them, since skill is measured by it.
+        baseline_series: Series that AutoETS and AutoTheta are fitted to; None takes as many as a minute on two cores allows.
         refit: Whether the winner is trained again on all data, held-out block included, before it is registered.
         promote: Whether the winner takes the champion alias whatever the paired test says.
         unit: Unit of the values, for the figures' axes.
@@ -111,6 +114,8 @@ class TrainConfig:
     frequency: str | None = None
     architecture: tuple[str, ...] = ARCHITECTURES
     seed: int = 0
+    baselines: tuple[str, ...] = BASELINES
+    baseline_series: int | None = None
     refit: bool = True
     promote: bool = False
     unit: str = ""
@@ -122,7 +127,9 @@ class TrainConfig:
         object.__setattr__(self, "name", self.name or self.data.stem)
         _check_types(self, "")
         _check_name(self.name)
-        _check_architectures(self.architecture)
+        _check_names("architecture", self.architecture, ARCHITECTURES)
+        _check_names("baseline", self.baselines, BASELINES)
+        object.__setattr__(self, "baselines", tuple(dict.fromkeys((BASELINES[0], *self.baselines))))
         if self.horizon < 1:
             raise ConfigInvalid(f"horizon must be at least 1. Received: {self.horizon}.")
         if self.fit.shape == "one_to_one" and self.horizon != 1:
@@ -132,6 +139,11 @@ class TrainConfig:
             )
         if self.seed < 0:
             raise ConfigInvalid(f"seed must not be negative. Received: {self.seed}.")
+        if self.baseline_series is not None and self.baseline_series < 1:
+            raise ConfigInvalid(
+                f"baseline_series must be at least 1. Received: {self.baseline_series}.",
+                hint="Leave auto_ets and auto_theta out of the baselines to fit none.",
+            )
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -280,10 +292,10 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_architectures(architectures: tuple[str, ...]) -> None:
-    if not architectures:
-        raise ConfigInvalid("No architecture given.", hint=f"Known: {', '.join(ARCHITECTURES)}.")
-    for architecture in architectures:
-        _check_choice("architecture", architecture, ARCHITECTURES)
-    if len(set(architectures)) < len(architectures):
-        raise ConfigInvalid(f"An architecture stands twice. Received: {', '.join(architectures)}.")
+def _check_names(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    if not names:
+        raise ConfigInvalid(f"No {what} given.", hint=f"Known: {', '.join(known)}.")
+    for name in names:
+        _check_choice(what, name, known)
+    if len(set(names)) < len(names):
+        raise ConfigInvalid(f"{what} {max(names, key=names.count)} stands twice. Received: {', '.join(names)}.")

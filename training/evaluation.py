@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from models.baselines import BASELINES
 from models.errors import AlmanacError, TrainingError
 from training import backtest
 from training.backtest import Cutoff, Predictions, Scores, Split
+from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, TrainingSet
-from training.comparison import name_causes
-from training.config import FitConfig
+from training.comparison import REFERENCE, BaselineResult, Sample, name_causes
+from training.config import BASELINES, FitConfig
 from training.data import SeriesSet, digest
 from training.terminal import Terminal
 
@@ -33,6 +33,8 @@ class Question:
         fit: How each network is fitted.
         cutoff: One calendar date that ends the newest origin's past for all series; None: each series before its last
             `horizon` points.
+        baselines: What the networks are compared with; the seasonal naive is among them.
+        baseline_series: Series that AutoETS and AutoTheta are fitted to; None goes by a budget.
     """
 
     horizon: int
@@ -42,6 +44,8 @@ class Question:
     seeds: int = 1
     fit: FitConfig = field(default_factory=FitConfig)
     cutoff: Cutoff | None = None
+    baselines: tuple[str, ...] = BASELINES
+    baseline_series: int | None = None
 
     @property
     def members(self) -> list[tuple[str, int]]:
@@ -54,14 +58,17 @@ class Evaluation:
     """What came out.
 
     Attributes:
-        rows: By name, figures named as in `Scores.summary`, with `train_seconds`.
+        rows: By name, figures named as in `Scores.summary`, with `train_seconds` and `skill`: 1 - MASE / MASE of the
+            seasonal naive on the same series.
         dropped: Series that could not be scored.
         failures: By name, why a network has no row.
+        samples: By baseline that is fitted to a sample, which one, and where it is partial each network's MASE on it.
     """
 
     rows: Mapping[str, Row]
     dropped: int
     failures: Mapping[str, str]
+    samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,15 +78,37 @@ class _Tally:
     parts: dict[str, list[Scores]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    baselines: dict[str, list[BaselineResult]] = field(default_factory=dict)
 
     def add(self, name: str, scores: Scores, seconds: float = 0.0) -> None:
         """Add one row's scores at one origin."""
         self.parts.setdefault(name, []).append(scores)
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
+    def add_baseline(self, name: str, result: BaselineResult) -> None:
+        """Add a baseline at one origin."""
+        self.baselines.setdefault(name, []).append(result)
+        self.add(name, result.scores, result.forecast_ms * len(result.scores.ids) / 1000 if result.sample else 0.0)
+
     def row(self, name: str) -> Row:
         """Return the figures over all origins."""
-        return {**backtest.join(self.parts[name]).summary(), "train_seconds": self.seconds[name]}
+        summary = backtest.join(self.parts[name]).summary()
+        reference = self.on_series_of(name, REFERENCE) if name in self.baselines else self.whole(REFERENCE)
+        skill = backtest.skill(summary, reference.summary())
+        return {**summary, "train_seconds": self.seconds[name], "skill": skill}
+
+    def whole(self, name: str) -> Scores:
+        """Return a row's scores over all origins."""
+        return backtest.join(self.parts[name])
+
+    def on_series_of(self, baseline: str, name: str) -> Scores:
+        """Return a row's scores on the series that a baseline stands on."""
+        pairs = zip(self.baselines[baseline], self.parts[name], strict=True)
+        return backtest.join([result.same_rows(scores) for result, scores in pairs])
+
+    def sample(self, baseline: str) -> Sample:
+        """Return the series that a baseline was fitted to at all origins."""
+        return Sample.join([one.sample for one in self.baselines[baseline] if one.sample])
 
 
 def evaluate(
@@ -103,8 +132,9 @@ def evaluate(
         if origin == 0 or split.left_out.keys() - told:
             terminal.say_findings(backtest.tell_left_out(split))
             told |= split.left_out.keys()
-        for name in BASELINES:
-            tally.add(name, backtest.score(split, backtest.predict_baseline(name, split)))
+        wish = BaselineWish(question.baselines, question.baseline_series, question.seed, question.origins)
+        for name, result in backtest_baselines(split, wish, terminal).items():
+            tally.add_baseline(name, result)
         made = [
             _try_member(
                 member, data, split, question, fit=fit, tally=tally, terminal=terminal, folder=scratch / str(origin)
@@ -172,13 +202,33 @@ def _conclude(tally: _Tally, question: Question) -> Evaluation:
         if members:
             rows[architecture] = _mean(list(members.values()))
             rows |= members if question.seeds > 1 else {}
-    rows |= {name: whole[name] for name in ("ensemble", *BASELINES) if name in whole}
+    rows |= {name: whole[name] for name in ("ensemble", *question.baselines) if name in whole}
     plain = {
         name.removesuffix(f"/{question.seed}") if question.seeds == 1 else name: why
         for name, why in tally.failures.items()
     }
     dropped = max(int(row["dropped"]) for row in rows.values())
-    return Evaluation(rows, dropped, plain)
+    sampled = [name for name in question.baselines if name in whole and tally.baselines[name][0].sample]
+    return Evaluation(rows, dropped, plain, {name: _state_sample(name, tally, whole, question) for name in sampled})
+
+
+def _state_sample(baseline: str, tally: _Tally, whole: Mapping[str, Row], question: Question) -> dict[str, Any]:
+    """Return which series a baseline stands on; where not on all, each network's MASE on the same, named as its row."""
+    sample = tally.sample(baseline)
+    if sample.is_whole:
+        return sample.to_dict()
+    errors = {
+        name: float(tally.on_series_of(baseline, name).mase.mean()) for name in whole if name not in tally.baselines
+    }
+    for architecture in question.architecture:
+        seeds = [
+            errors[_row_name(one, seed)]
+            for one, seed in question.members
+            if _row_name(one, seed) in errors and one == architecture
+        ]
+        errors |= {architecture: float(np.mean(seeds))} if seeds else {}
+    shown = errors if question.seeds > 1 else {name: error for name, error in errors.items() if "/" not in name}
+    return sample.to_dict() | {"mase": shown}
 
 
 def _mean(rows: Sequence[Row]) -> Row:
@@ -202,6 +252,7 @@ def to_dict(evaluation: Evaluation, data: SeriesSet, question: Question) -> dict
         "seeds": question.seeds,
         "cutoff": question.cutoff.text if question.cutoff else None,
         "data_digest": data.digest,
+        "sample": dict(evaluation.samples),
     }
     ensemble = {"ensemble": evaluation.rows["ensemble"]} if "ensemble" in evaluation.rows else {}
     return found | ensemble | ({"failed": dict(evaluation.failures)} if evaluation.failures else {})

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -96,6 +96,12 @@ class Split:
     def scored_histories(self) -> tuple[Series, ...]:
         """The histories that are scored, in the order of `targets`."""
         return tuple(self.histories[place] for place in self.scored)
+
+    def only(self, rows: Sequence[int]) -> Self:
+        """Return the split with some of the scored series alone, in the order of `rows`."""
+        chosen = list(rows)
+        scored = tuple(self.scored[row] for row in chosen)
+        return replace(self, targets=self.targets[chosen], scales=self.scales[chosen], scored=scored)
 
 
 def hold_out(

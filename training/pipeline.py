@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from models import artifact
-from models.baselines import BASELINES
 from models.errors import AlmanacError, LossNotFinite, ModelUnknown, RegistryError, RegistryUnreachable
 from training import backtest, promotion, record
+from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import TrainConfig, with_choices
@@ -87,6 +87,7 @@ class Outcome:
             "winner": comparison.winner.architecture,
             "beats_baselines": comparison.beats_baselines(comparison.winner),
             "models": rows,
+            "sample": comparison.samples(),
             "failed": {failure.architecture: failure.cause for failure in comparison.failures},
             "decision": self.decision.to_dict(),
             "run_id": self.run_id,
@@ -113,7 +114,8 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
     data = read(config, bench.terminal)
     split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
     bench.terminal.say_findings(backtest.tell_left_out(split))
-    baselines = {name: backtest_baseline(name, split) for name in BASELINES}
+    wish = BaselineWish(config.baselines, config.baseline_series, config.seed)
+    baselines = backtest_baselines(split, wish, bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
         task = Task(config, data, split, run_id)
         record.log_parent(bench.registry, run_id, config, data, split)
@@ -151,12 +153,6 @@ def read(config: TrainConfig, terminal: Terminal) -> SeriesSet:
     )
     terminal.say_findings(data.findings)
     return data
-
-
-def backtest_baseline(name: str, split: backtest.Split) -> BaselineResult:
-    """Return a baseline's forecasts of the held-out block and their errors."""
-    predictions, milliseconds = backtest.timed(lambda: backtest.predict_baseline(name, split))
-    return BaselineResult(backtest.score(split, predictions), predictions, milliseconds / len(split.scored))
 
 
 def try_candidate(architecture: str, task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:

@@ -94,7 +94,8 @@ def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
 def log_baseline(registry: Registry, run_id: str, name: str, comparison: Comparison) -> None:
     """Write a baseline's figures by the candidates' names."""
     tags = {"almanac.kind": "baseline", "architecture": name}
-    registry.log(run_id, params={"architecture": name}, metrics=comparison.baseline_metrics(name), tags=tags)
+    sample = _flat({"sample": comparison.samples().get(name, {})})
+    registry.log(run_id, params={"architecture": name, **sample}, metrics=comparison.baseline_metrics(name), tags=tags)
 
 
 def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comparison, *, refitted: bool) -> None:

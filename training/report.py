@@ -30,7 +30,7 @@ TRUTH, FORECAST, MUTED = "#222222", "#1f6fb4", "#9a9a9a"
 HUES = tuple(f"C{number}" for number in range(10))
 RAMPS = ("Blues", "Oranges", "Greens", "Purples", "Reds", "Greys")
 LEGEND_ROWS = 20
-BASELINES = ("#d1812c", "#5a9e54", "#8a6bb1")
+BASELINES = ("#d1812c", "#5a9e54", "#8a6bb1", "#b04a4a")
 
 
 def save_figures(figures: Mapping[str, Figure], directory: Path) -> None:

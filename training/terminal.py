@@ -14,9 +14,8 @@ from rich.text import Text
 
 from models.errors import Finding
 from models.series import Forecast
-from training.backtest import skill
 from training.candidate import EpochRecord
-from training.comparison import REFERENCE, Comparison
+from training.comparison import Comparison, tell_sample
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
@@ -25,6 +24,9 @@ PLAIN_WIDTH = 120
 """Columns where nobody's terminal says how many there are."""
 
 FORECASTS_SHOWN = 5
+
+SILENT_SERIES = 50
+"""Up to so many series a file gets no lines of progress."""
 
 STANDARD_ERROR = 2
 """Its file descriptor."""
@@ -59,6 +61,17 @@ class Terminal:
             return
         with Live(Text(f"{name}: preparing"), console=self.console, refresh_per_second=4) as live:
             yield lambda record: live.update(Text(describe_epoch(name, record)))
+
+    @contextmanager
+    def counting(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Yield what to call with the number of series done; a file gets a line for each tenth of them."""
+        text = f"{name}: {{}} of {total} series".format
+        if not self.console.is_terminal:
+            tenth = max(1, -(-total // 10))
+            yield lambda done: self.say(text(done)) if done % tenth == 0 and total > SILENT_SERIES else None
+            return
+        with Live(Text(text(0)), console=self.console, refresh_per_second=4, transient=True) as live:
+            yield lambda done: live.update(Text(text(done)))
 
 
 @contextmanager
@@ -104,11 +117,14 @@ def comparison_table(comparison: Comparison) -> Table:
         table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
     rows = {result.architecture: comparison.summary_metrics(result) for result in comparison.results}
     rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
-    best = _best(rows)
+    partial = {name: one.sample for name, one in comparison.baselines.items() if one.sample and not one.sample.is_whole}
+    best = _best({name: metrics for name, metrics in rows.items() if name not in partial})
     winner = comparison.winner.architecture if comparison.results else ""
     for name, metrics in rows.items():
         cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
         table.add_row(name, *cells, "◀ winner" if name == winner else "")
+    if partial:
+        table.caption = f"{'; '.join(tell_sample(*one) for one in partial.items())}. Skill is on the same series."
     for failure in comparison.failures:
         table.add_row(failure.architecture, *[""] * len(_COLUMNS), "failed")
     return table
@@ -146,12 +162,11 @@ def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table
     )
     for key in ("model", *keys):
         table.add_column(key, justify="left" if key == "model" else "right")
-    best = min(row["mase"] for row in rows.values())
+    scored = max(row["series_scored"] for row in rows.values())
+    best = min(row["mase"] for row in rows.values() if row["series_scored"] == scored)
     for name, row in rows.items():
-        whole = {**row, "skill": skill(row, rows[REFERENCE])} if REFERENCE in rows else dict(row)
         cells = [
-            f"{whole[key]:.0f}" if key == "series_scored" else f"{whole[key]:.3f}" if key in whole else ""
-            for key in keys
+            f"{row[key]:.0f}" if key == "series_scored" else f"{row[key]:.3f}" if key in row else "" for key in keys
         ]
         table.add_row(name, *cells, style="bold green" if row["mase"] == best else "")
     return table

@@ -1,5 +1,7 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -8,11 +10,25 @@ from rich.console import Console
 
 from models.series import Series
 from tests.training.fakes import make_series, write_csv
+from training import classical
 from training.candidate import Candidate
 from training.pipeline import Bench
 from training.place import Place
 from training.registry import Registry
 from training.terminal import Terminal
+
+
+@contextmanager
+def in_this_process(_count: int) -> Iterator[Executor]:
+    """Yield one thread in the place of spawned processes, each of which would import statsforecast anew."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture(autouse=True)
+def classical_models_fitted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit AutoETS and AutoTheta in this process: real fits, at a hundredth of the price."""
+    monkeypatch.setattr(classical, "_processes", in_this_process)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from tests.service.house import eventually
 from tests.training.fakes import make_fit
 from tests.training.test_registry import publish
 from training import pipeline
+from training.config import BASELINES
 from training.place import Place
 from training.registry import Registry
 
@@ -75,7 +76,7 @@ def test_backtest_prints_one_json_object_alone_on_standard_output(run: Run, data
     found = run("backtest", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--seeds", 2, "--json")
 
     models = json.loads(found.stdout)["models"]
-    assert set(models) == {"lstm", "lstm/0", "lstm/1", "ensemble", "seasonal_naive", "climatology"}
+    assert set(models) == {"lstm", "lstm/0", "lstm/1", "ensemble", *BASELINES}
     assert "lstm/0" in found.stderr
 
 

@@ -3,7 +3,16 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
-from training.config import FitConfig, TrainConfig, merge, parse_override, read_config, train_config, with_choices
+from training.config import (
+    BASELINES,
+    FitConfig,
+    TrainConfig,
+    merge,
+    parse_override,
+    read_config,
+    train_config,
+    with_choices,
+)
 
 
 def test_a_configuration_is_read_once_and_typed(tmp_path: Path) -> None:
@@ -104,3 +113,26 @@ def test_a_shape_of_one_step_takes_no_longer_horizon() -> None:
     assert train_config({**settings, "horizon": 1}).fit.shape == "one_to_one"
     with pytest.raises(ConfigInvalid, match=r"one_to_one has a horizon of 1\. Received: 6"):
         train_config({**settings, "horizon": 6})
+
+
+def test_the_naive_is_always_among_the_baselines() -> None:
+    """Skill is measured by it."""
+    settings = {"data": "d.csv", "horizon": 3}
+
+    assert train_config({**settings, "baselines": ["auto_ets"]}).baselines == ("seasonal_naive", "auto_ets")
+    assert train_config(settings).baselines == BASELINES
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"baselines": ["auto_est"]}, "Did you mean auto_ets"),
+        ({"baselines": []}, "No baseline given"),
+        ({"baselines": ["climatology", "climatology"]}, "baseline climatology stands twice"),
+        ({"baseline_series": 0}, "at least 1. Received: 0"),
+    ],
+)
+def test_baselines_that_are_none_are_refused(setting: dict[str, object], words: str) -> None:
+    """Near matches and remedies, before anything is fitted."""
+    with pytest.raises(ConfigInvalid, match=words):
+        train_config({"data": "d.csv", "horizon": 3, **setting})

@@ -9,6 +9,7 @@ from models.errors import TrainingError
 from models.series import Series
 from tests.training.fakes import make_fit
 from training.backtest import Cutoff
+from training.config import BASELINES
 from training.data import SeriesSet, read_series
 from training.evaluation import Question, evaluate, to_dict
 from training.terminal import Terminal
@@ -25,6 +26,7 @@ FIGURES = {
     "coverage_95",
     "crossings",
     "train_seconds",
+    "skill",
     "series_scored",
 }
 
@@ -42,7 +44,7 @@ def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: T
     found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
 
     models = to_dict(found, data, question)["models"]
-    assert set(models) == {"lstm", "gru", "seasonal_naive", "climatology"}
+    assert set(models) == {"lstm", "gru", *BASELINES}
     assert all(set(row) >= FIGURES for row in models.values())
     assert models["lstm"]["mase"] == pytest.approx(models["seasonal_naive"]["mase"])
     assert models["lstm"]["train_seconds"] == 1.5
@@ -109,3 +111,16 @@ def test_an_evaluation_in_which_all_fail_is_an_error(data: SeriesSet, terminal: 
     """Baselines alone are no answer to a question about networks."""
     with pytest.raises(TrainingError, match="Every network failed"):
         evaluate(data, Question(12, ("lstm",)), make_fit(failing=("lstm",)), terminal=terminal, scratch=tmp_path / "s")
+
+
+def test_a_sampled_baseline_says_on_which_series_it_stands(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Its sample has each network's error on the same series, and its skill is against the naive there."""
+    question = Question(12, ("lstm",), origins=2, baselines=("seasonal_naive", "auto_theta"), baseline_series=2)
+
+    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    row, sample = printed["models"]["auto_theta"], printed["sample"]["auto_theta"]
+    assert (sample["series"], sample["of"], sample["observations"]) == (2, 3, 2 * (84 + 72))
+    assert row["series_scored"] == 2
+    assert row["skill"] == pytest.approx(1 - row["mase"] / sample["mase"]["lstm"])

@@ -11,7 +11,7 @@ from models.errors import DataInvalid, TrainingError
 from models.series import Series
 from tests.training.fakes import VANISHED_LAYER, make_fit, make_series, write_csv
 from training.candidate import Candidate, TrainingSet
-from training.config import TrainConfig
+from training.config import BASELINES, TrainConfig
 from training.pipeline import Bench, train
 from training.terminal import Terminal
 
@@ -74,7 +74,7 @@ def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
     outcome = train(make_config(data_file), bench)
 
     runs = runs_of(bench)
-    assert set(runs) == {"comparison", "lstm", "wavenet", "seasonal_naive", "climatology"}
+    assert set(runs) == {"comparison", "lstm", "wavenet", *BASELINES}
     for name in ("lstm", "wavenet"):
         assert {key for key in runs[name].data.metrics if "/" not in key} == METRICS
         assert runs[name].data.tags["mlflow.parentRunId"] == outcome.run_id
@@ -83,6 +83,26 @@ def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
     assert (
         runs["comparison"].inputs.dataset_inputs[0].dataset.digest == runs["comparison"].data.tags["data_digest"][:36]
     )
+
+
+def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
+    make_bench: MakeBench, data_file: Path
+) -> None:
+    """Run, JSON and card state the sample; whether a network beats it is asked on its series alone."""
+    bench = make_bench(make_fit())
+    config = make_config(data_file, architecture=("lstm",), baselines=("auto_theta",), baseline_series=1)
+
+    outcome = train(config, bench)
+
+    run, sample = runs_of(bench)["auto_theta"].data, outcome.to_dict()["sample"]["auto_theta"]
+    assert (run.params["sample.series"], run.params["sample.of"]) == ("1", "3")
+    assert (sample["series"], sample["of"], sample["observations"]) == (1, 3, 84)
+    winner, theta = outcome.comparison.winner, outcome.comparison.baselines["auto_theta"]
+    assert sample["mase"]["lstm"] == pytest.approx(theta.same_rows(winner.scores).mase.mean())
+    assert winner.candidate.forecaster.spec.architecture == "lstm"
+    cards = outcome.comparison.cards(winner, "")
+    assert cards["auto_theta"]["note"] == "auto_theta: 1 of 3 series (84 observations, seed 0)"
+    assert set(cards) == {"model", "seasonal_naive", "auto_theta"}
 
 
 def test_curves_and_gradient_norms_are_logged_by_step(make_bench: MakeBench, data_file: Path) -> None:
@@ -125,7 +145,7 @@ def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(
 
     version = bench.registry.resolve("weather@champion")
     spec = artifact.load(bench.registry.download(version, tmp_path / "fetched")).spec
-    assert set(spec.backtest) == {"model", "seasonal_naive", "climatology"}
+    assert set(spec.backtest) == {"model", *BASELINES}
     assert spec.backtest["model"]["mase"] == pytest.approx(outcome.comparison.winner.scores.summary()["mase"])
     assert len(spec.backtest["model"]["mase_by_step"]) == 12
     assert "trained again on all data" in spec.backtest["model"]["note"]

@@ -41,6 +41,19 @@ def test_a_terminal_rewrites_its_line_and_a_file_collects_them(is_terminal: bool
     assert "epoch   2" in console.file.getvalue()
 
 
+@pytest.mark.parametrize(("is_terminal", "total", "lines"), [(False, 20, 0), (False, 100, 10), (True, 100, 1)])
+def test_a_count_is_a_moving_line_or_ten_lines(is_terminal: bool, total: int, lines: int) -> None:  # noqa: FBT001 - a parametrised truth
+    """A person sees it count, a log of many series gets a line for each tenth."""
+    console = Console(file=StringIO(), width=160, force_terminal=is_terminal)
+
+    with Terminal(console).counting("auto_ets", total) as show:
+        for done in range(1, total + 1):
+            show(done)
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().count(" series\n") == lines
+
+
 def test_findings_are_said_with_their_remedy(terminal: Terminal) -> None:
     """Code, detail and hint on one line."""
     terminal.say_findings([Finding("GAP_MASKED", "3 values are empty.", hint="Fill them.")])
