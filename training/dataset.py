@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import seasonal_scale
+from models.covariates import CovariateNames
 from models.errors import DataInvalid, SeriesTooShort
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
@@ -25,6 +26,9 @@ HELD_OUT_SHARE = 0.3
 
 SHORTENED, GAPPED, UNDATED = 0.15, 0.1, 0.1
 """Shares of training windows that lose their older part, single values, their dates: so that such series are at home."""
+
+UNINFORMED = 0.1
+"""Share of training windows that lose a covariate's history, and share that lose its future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Dataset:
         rows = self.usable[generator.integers(len(self.usable), size=size)]
         span = self.ends[rows] - earliest[rows]
         cutoffs = earliest[rows] + (generator.random(size) * span).astype(np.int64)
-        contexts = cut_contexts(self.seen, rows, cutoffs, self.context_length, self.season_length)
+        contexts = self._cut(self.seen, rows, cutoffs)
         starts = [cutoffs - back for back in range(self.steps - 1, -1, -1)]
         targets = np.stack([cut_targets(self.seen, rows, start, self.horizon) for start in starts], axis=1)
         fewest = 1 if self.steps == 1 else min(self.steps + self.season_length, self.context_length)
@@ -94,9 +98,13 @@ class Dataset:
         count = len(self.rows)
         keep = np.arange(count) if most is None or count <= most else np.linspace(0, count - 1, most).astype(np.int64)
         rows, cutoffs = self.rows[keep], self.cutoffs[keep]
-        contexts = cut_contexts(self.panel, rows, cutoffs, self.context_length, self.season_length)
+        contexts = self._cut(self.panel, rows, cutoffs)
         targets = cut_targets(self.panel, rows, cutoffs, self.horizon)[:, None]
         return Batch(contexts, targets), self.scales[keep]
+
+    def _cut(self, panel: Panel, rows: Indices, cutoffs: Indices) -> Contexts:
+        """Return the contexts of a panel at cutoffs."""
+        return cut_contexts(panel, rows, cutoffs, self.context_length, self.season_length, horizon=self.horizon)
 
     def whole(self) -> "Dataset":
         """Return the dataset with nothing held out, for the last steps of a training."""
@@ -111,6 +119,7 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
     horizon: int,
     steps: int = 1,
     origins: int | None = None,
+    names: CovariateNames | None = None,
 ) -> Dataset:
     """Return the dataset of series, with validation origins before the last observed values.
 
@@ -121,11 +130,12 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         horizon: Steps ahead.
         steps: Supervised steps of a training window.
         origins: Validation origins of each series, a step apart; None for as many as make about 200 in all.
+        names: The covariates that a network reads.
 
     Raises:
         DataInvalid: If no series has the length to be both learned from and validated on.
     """
-    panel = lay_panel(series, context_length + steps, horizon, season_length)
+    panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
     count = origins or wanted_origins(panel.lengths, horizon)
     fewest = max(season_length + 1, min(horizon, 2 * season_length), 2)
     fitting = np.clip(panel.lengths - fewest - horizon + 1, 0, count)
@@ -171,4 +181,18 @@ def _harden(contexts: Contexts, generator: np.random.Generator, fewest: int) -> 
     gapped = np.logical_and(chosen, np.less(generator.random((size, length)), GAPPED))
     gapped[:, -1] = False
     phase = np.where(generator.random(size) < UNDATED, -1, contexts.phase)
-    return Contexts(np.where(hidden | gapped, np.nan, contexts.context), phase.astype(np.int32))
+    harder = replace(
+        contexts, context=np.where(hidden | gapped, np.nan, contexts.context), phase=phase.astype(np.int32)
+    )
+    return _uninform(harder, generator) if contexts.past_covariates is not None else harder
+
+
+def _uninform(contexts: Contexts, generator: np.random.Generator) -> Contexts:
+    """Return the contexts, some without a covariate's history or future: so that such requests are at home."""
+    lost = {}
+    for name in ("past_covariates", "future_covariates"):
+        columns = getattr(contexts, name)
+        if columns is not None:
+            unknown = np.less(generator.random((len(columns), 1, columns.shape[2])), UNINFORMED)
+            lost[name] = np.where(unknown, np.nan, columns)
+    return replace(contexts, **lost)

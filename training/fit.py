@@ -117,6 +117,8 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
         layers=config.layers,
         dilations=sizing.dilations(config, season),
         transform="log" if config.transform == "log" else "none",
+        past_covariates=len(training_set.covariates.past),
+        future_covariates=len(training_set.covariates.future),
     )
     return shaped(options, config.shape)
 
@@ -140,6 +142,8 @@ class _Run:
         if options.context_length == 1:
             seen = dataset.seen.values
             self.network.get_layer("normalize").adapt(seen[np.isfinite(seen)])
+        if dataset.seen.covariates is not None:
+            self.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
         self.optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
         self.optimizer.build(self.network.trainable_variables)
         self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})
@@ -197,7 +201,7 @@ class _Run:
         for step in range(first, first + count):
             batch = dataset.draw(self.generator, self.config.batch_size)
             rate = tf.constant(learning_rate(step, total, peak), tf.float32)
-            loss, norm = self.take_step(batch.contexts.context, batch.contexts.phase, batch.targets, rate)
+            loss, norm = self.take_step(batch.contexts.inputs(), batch.targets, rate)
             losses.append(float(loss))
             norms.append(norm.numpy())
             if not (np.isfinite(losses[-1]) and np.isfinite(norms[-1]).all()):
@@ -263,6 +267,7 @@ def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConf
         horizon=options.horizon,
         steps=options.supervised_steps,
         origins=config.validation_origins,
+        names=training_set.covariates,
     )
 
 
@@ -309,7 +314,7 @@ def _describe(  # noqa: PLR0913 - the parts of a spec
 ) -> ModelSpec:
     """Return the spec of a trained network, but for its accuracy."""
     batch, _ = dataset.origins(DESCRIBED_WINDOWS)
-    gradients = lag_gradients(network, batch.contexts.context, batch.contexts.phase)
+    gradients = lag_gradients(network, *batch.contexts.inputs().values())
     dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
     chosen = {"units": options.units, "layers": options.layers, "seasons": list(options.seasons)}
     if options.architecture == "wavenet":
@@ -327,6 +332,9 @@ def _describe(  # noqa: PLR0913 - the parts of a spec
         transform=options.transform,
         receptive_field=options.receptive_field(),
         options=chosen,
+        past_covariates=training_set.covariates.past,
+        future_covariates=training_set.covariates.future,
+        holidays=training_set.covariates.holidays,
         memory=tuple((gradients / max(gradients.sum(), 1e-300)).round(8).tolist()),
         trained_from=str(min(dates)) if dates else None,
         trained_to=str(max(dates)) if dates else None,
@@ -345,7 +353,7 @@ def _outputs(network: keras.Model, batch: Batch) -> list[dict[str, Any]]:
     contexts = batch.contexts
     parts = []
     for at in range(0, len(contexts.context), 256):
-        found = network([contexts.context[at : at + 256], contexts.phase[at : at + 256]], training=False)
+        found = network(list(contexts.part(slice(at, at + 256)).inputs().values()), training=False)
         parts.append({key: np.asarray(value) for key, value in found.items()})
     return parts
 
@@ -358,9 +366,9 @@ def _compiled_step(
     owners = [layers.index(layer_of(one)) for one in variables]
 
     @tf.function(jit_compile=True, reduce_retracing=True)
-    def step(context: Any, phase: Any, targets: Any, rate: Any) -> Any:
+    def step(inputs: Mapping[str, Any], targets: Any, rate: Any) -> Any:
         with tf.GradientTape() as tape:
-            outputs = network([context, phase], training=True)
+            outputs = network([inputs[one.name] for one in network.inputs], training=True)
             loss = scaled_pinball(outputs, targets, levels)
         gradients = tape.gradient(loss, [one.value for one in variables])
         squares = [tf.reduce_sum(tf.square(one)) for one in gradients]

@@ -8,6 +8,7 @@ import keras
 
 from models.errors import ArchitectureUnknown, OptionInvalid
 from models.networks import gru, lstm, simple_rnn, wavenet
+from models.networks.covariates import Known, know
 from models.networks.decoder import (
     EMBEDDING,
     Anchors,
@@ -46,6 +47,8 @@ class NetworkOptions:
         dilations: WaveNet's.
         transform: `none` or `log`.
         quantile_levels: Rising, odd in number, 0.5 in the middle.
+        past_covariates: How many covariates are known up to the cutoff only.
+        future_covariates: How many are known over the horizon too.
     """
 
     architecture: str
@@ -60,6 +63,8 @@ class NetworkOptions:
     dilations: tuple[int, ...] = wavenet.DILATIONS
     transform: str = "none"
     quantile_levels: tuple[float, ...] = TRAINED_QUANTILES
+    past_covariates: int = 0
+    future_covariates: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -119,7 +124,9 @@ class NetworkOptions:
 def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
     """Return a network: raw context and phase in, quantiles in raw units out.
 
-    Inputs: `context` (batch, context_length) float64; `phase` (batch,) int32.
+    Inputs: `context` (batch, context_length) float64; `phase` (batch,) int32; with covariates also `past_covariates`
+    (batch, context_length, all of them, those known ahead last) and, where some are known ahead, `future_covariates`
+    (batch, horizon, those), both float64.
     Outputs, a dict: `quantiles` (batch, supervised_steps, horizon, levels) float64 in raw units; `scaled`, the same in
     units of the window's scale, float32; `level`, `scale`, `unit` (batch, 1) float64; `logged` (batch, 1) bool.
 
@@ -131,7 +138,8 @@ def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
     context = keras.Input((options.context_length,), dtype="float64", name="context")
     phase = keras.Input((), dtype="int32", name="phase")
     window = _normalization(options, supervised_steps)(context)
-    channels = _channels(window, phase, options)
+    known = _covariates(window, options, supervised_steps)
+    channels = _channels(window, phase, options, known)
     state = ENCODERS[options.architecture](
         channels,
         units=options.units,
@@ -145,11 +153,12 @@ def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
     )
     ahead = [[step + one for one in range(options.horizon)] for step in range(1 - supervised_steps, 1)]
     season = _embedding(options)(SeasonPosition(options.season_length, ahead)(phase))
-    z = decode(state, anchors, season, units=options.units, levels=len(options.quantile_levels))
+    z = decode(state, anchors, season, units=options.units, levels=len(options.quantile_levels), known=known)
     scaled = Unsquash(name="scaled")(z)
     raw = Restore(name="quantiles")(scaled, window["level"], window["scale"], window["logged"])
     parts = {key: window[key] for key in ("level", "scale", "unit", "logged")}
-    return keras.Model([context, phase], {"quantiles": raw, "scaled": scaled, **parts}, name=options.architecture)
+    inputs = [context, phase, *(known.inputs if known else ())]
+    return keras.Model(inputs, {"quantiles": raw, "scaled": scaled, **parts}, name=options.architecture)
 
 
 def serving_network(network: keras.Model, options: NetworkOptions) -> keras.Model:
@@ -194,8 +203,22 @@ def _embedding(options: NetworkOptions) -> keras.layers.Layer:
     return keras.layers.Embedding(options.season_length + 1, EMBEDDING, name="target_season")
 
 
-def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions) -> Any:
-    """Return what the encoder reads, (batch, encoder_length, channels): z, seasonal differences, mask, season."""
+def _covariates(window: dict[str, Any], options: NetworkOptions, supervised_steps: int) -> Known | None:
+    """Return what the network reads of its covariates, None where it has none."""
+    if not options.past_covariates + options.future_covariates:
+        return None
+    return know(
+        window,
+        past=options.past_covariates,
+        ahead=options.future_covariates,
+        seasons=options.seasons or (options.season_length,),
+        steps=supervised_steps,
+        horizon=options.horizon,
+    )
+
+
+def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions, known: Known | None) -> Any:
+    """Return what the encoder reads, (batch, encoder_length, channels): z, seasonal differences, mask, season, covariates."""
     read = slice(options.context_length - options.encoder_length, None)
     columns = [window["values"], window["mask"]]
     columns += [
@@ -208,4 +231,4 @@ def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions) -> An
     season = keras.layers.Embedding(options.season_length + 1, EMBEDDING, name="past_season")(
         SeasonPosition(options.season_length, past)(phase)
     )
-    return keras.layers.Concatenate()([*stacked, season])
+    return keras.layers.Concatenate()([*stacked, season, *([known.channels[:, read]] if known else [])])

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.networks.covariates import Known
+
 REACHES = (1, 2, 3, 5, 10, 20, 30)
 """Seasons that a seasonal mean may be taken over."""
 
@@ -200,7 +202,9 @@ class RepeatAhead(keras.layers.Layer):
         return {**super().get_config(), "horizon": self.horizon}
 
 
-def decode(state: Any, anchors: Any, season: Any, *, units: int, levels: int) -> Any:
+def decode(  # noqa: PLR0913 - all that a forecast rests on
+    state: Any, anchors: Any, season: Any, *, units: int, levels: int, known: Known | None = None
+) -> Any:
     """Return the quantiles in z, (batch, steps, horizon, levels).
 
     Args:
@@ -209,11 +213,17 @@ def decode(state: Any, anchors: Any, season: Any, *, units: int, levels: int) ->
         season: Embedded season position of each target step, (batch, steps, horizon, embedding).
         units: Width of the hidden layer.
         levels: How many quantiles.
+        known: Covariates; the effects of those known ahead also move all quantiles, by weights that start at zero.
     """
     steps, horizon = anchors.shape[1], anchors.shape[2]
     own = keras.layers.Dense(horizon * EMBEDDING, name="step_projection")(state)
     own = keras.layers.Reshape((steps, horizon, EMBEDDING))(own)
     shared = RepeatAhead(horizon)(keras.layers.Dense(units // 2, name="state_projection")(state))
-    features = keras.layers.Concatenate()([shared, own, season, anchors])
+    ahead = [] if known is None or known.features is None else [known.features]
+    features = keras.layers.Concatenate()([shared, own, season, anchors, *ahead])
     hidden = keras.layers.Dense(units, activation="silu", name="decoder")(features)
-    return QuantileHead(levels, name="quantile_head")(hidden, anchors)
+    z = QuantileHead(levels, name="quantile_head")(hidden, anchors)
+    if known is None or known.effects is None:
+        return z
+    moved = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="covariate_effects")(known.effects)
+    return keras.layers.Add()([z, moved])

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ import onnx
 from models.artifact import open_network
 from models.errors import ParityFailed
 from models.networks import recurrent_nodes
+from models.windows import INPUTS
 
 TOLERANCE = 1e-5
 """Largest difference between Keras and ONNX, in units of each window's scale; relative beyond one unit."""
@@ -20,32 +22,28 @@ BATCHES = (1, 7, 64)
 
 
 def export(network: keras.Model, path: Path) -> None:
-    """Write a serving network as ONNX with inputs `context`, `phase` and output `quantiles`, batch axis free.
+    """Write a serving network as ONNX with the network's own inputs by name and output `quantiles`, batch axis free.
 
     Args:
         network: From `build.serving_network`.
         path: Where network.onnx goes.
 
     Raises:
-        ParityFailed: If the graph has other inputs than these two.
+        ParityFailed: If network or graph has inputs that no service feeds.
     """
+    _check_inputs([one.name for one in network.inputs])
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf2onnx warns of numpy names it still uses
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         shell = recurrent_nodes.hollow(network)
-        shell(_windows(np.random.default_rng(0), 1, network.inputs[0].shape[1]))  # a model never called has no trace
+        shell(list(_inputs(network, np.random.default_rng(0), 1).values()))  # a model never called has no trace
         draft = Path(folder) / "draft.onnx"
         shell.export(str(draft), format="onnx", verbose=False)
         model = onnx.load(str(draft))
     recurrent_nodes.fill(model, network)
     _name_output(model)
     _keep_logarithms_double(model)
-    inputs = [one.name for one in model.graph.input]
-    if sorted(inputs) != ["context", "phase"]:
-        raise ParityFailed(
-            f"The exported graph asks for {inputs}; it must ask for context and phase.",
-            hint="Make constants inside a layer's call, not in the functional graph.",
-        )
+    _check_inputs([one.name for one in model.graph.input], len(network.inputs))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
@@ -69,12 +67,14 @@ def check_parity(
     measure = measure or network.get_layer("normalize")
     differences = []
     for batch in BATCHES:
-        context, phase = _windows(generator, batch, network.inputs[0].shape[1])
+        inputs = _inputs(network, generator, batch)
+        context = inputs["context"]
         if context.shape[1] == 1:  # scaled by the training set, and at home only near it
             known = {key: np.asarray(value) for key, value in measure(context).items()}
             context = known["level"] + known["scale"] * generator.normal(0.0, 1.0, context.shape)
-        expected = np.asarray(network([context, phase], training=False))
-        found = session.run(None, {"context": context, "phase": phase})[0]
+            inputs["context"] = context
+        expected = np.asarray(network(list(inputs.values()), training=False))
+        found = session.run(None, inputs)[0]
         window = {key: np.asarray(value)[..., None] for key, value in measure(context).items()}
         differences.append(np.max(_scaled_difference(found, expected, window)))
     worst = float(np.max(differences))  # NaN, too, comes out of this maximum
@@ -84,6 +84,15 @@ def check_parity(
             hint="Do not register this network; look for an operation that the exporter rounds.",
         )
     return worst
+
+
+def _check_inputs(names: Sequence[str], count: int | None = None) -> None:
+    """Refuse inputs that are none of those a service feeds, or other than `count` of them."""
+    if not {*INPUTS[:2]} <= {*names} <= {*INPUTS} or count not in {None, len(names)}:
+        raise ParityFailed(
+            f"The exported graph asks for {list(names)}; it must ask for context, phase and covariates alone.",
+            hint="Make constants inside a layer's call, not in the functional graph.",
+        )
 
 
 def _name_output(model: onnx.ModelProto) -> None:
@@ -122,6 +131,29 @@ def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str
         for one in (found, expected)
     )
     return np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1.0)
+
+
+def _inputs(network: keras.Model, generator: np.random.Generator, batch: int) -> dict[str, np.ndarray]:
+    """Return made inputs of a network, by name and in its order."""
+    shapes = {one.name: one.shape[1:] for one in network.inputs}
+    context, phase = _windows(generator, batch, shapes["context"][0])
+    made = {"context": context, "phase": phase}
+    if "past_covariates" in shapes:
+        length, count = shapes["past_covariates"]
+        horizon, ahead = shapes.get("future_covariates", (0, 0))
+        columns = _columns(generator, (batch, length + horizon, count))
+        made |= {"past_covariates": columns[:, :length], "future_covariates": columns[:, length:, count - ahead :]}
+    return {name: made[name] for name in shapes}
+
+
+def _columns(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return made covariates: numbers of any size, flags, constants; unknown here and there, or throughout."""
+    batch, _, count = shape
+    kind = generator.integers(0, 4, (batch, 1, count))
+    columns = np.where(kind == 0, generator.random(shape) < 0.1, generator.normal(3.0, 1.0, shape))  # noqa: PLR2004
+    columns = np.where(kind == 1, columns[:, :1], columns) * 10.0 ** generator.uniform(-3, 6, (batch, 1, count))
+    columns[generator.random(shape) < 0.1] = np.nan  # noqa: PLR2004
+    return np.where((kind == 2) & (generator.random((batch, 1, count)) < 0.5), np.nan, columns)  # noqa: PLR2004
 
 
 def _windows(generator: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:

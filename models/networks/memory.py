@@ -16,13 +16,16 @@ REMEMBERED = 0.01
 """Share of the largest gradient below which a lag counts as forgotten."""
 
 
-def lag_gradients(network: keras.Model, context: NDArray[np.float64], phase: NDArray[np.int32]) -> NDArray[np.float64]:
+def lag_gradients(
+    network: keras.Model, context: NDArray[np.float64], phase: NDArray[np.int32], *covariates: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the mean absolute gradient of the median forecast with respect to each lag.
 
     Args:
         network: From `build.build`, raw values in.
         context: Windows, shape (batch, context_length), in the series' units; NaN where unknown.
         phase: Season positions, shape (batch,).
+        covariates: The further inputs of a network that has covariates.
 
     Returns:
         Shape (context_length,), lag 1 (the newest value) first; in forecast units per unit of the value.
@@ -30,7 +33,7 @@ def lag_gradients(network: keras.Model, context: NDArray[np.float64], phase: NDA
     values = tf.constant(context)
     with tf.GradientTape() as tape:
         tape.watch(values)
-        quantiles = network([values, tf.constant(phase)], training=False)["quantiles"]
+        quantiles = network([values, *map(tf.constant, (phase, *covariates))], training=False)["quantiles"]
         median = quantiles[:, -1, :, quantiles.shape[-1] // 2]
         total = tf.reduce_sum(tf.reduce_mean(median, axis=1))
     gradient = np.abs(np.nan_to_num(tape.gradient(total, values).numpy()))

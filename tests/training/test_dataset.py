@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
 from training.dataset import MOST_ORIGINS, WANTED_ORIGINS, Dataset, make_dataset, wanted_origins
@@ -213,3 +214,54 @@ def test_series_that_cannot_be_validated_on_are_refused(series: list[Series]) ->
         make_dataset(series, context_length=24, season_length=SEASON, horizon=6, origins=1)
 
     assert caught.value.hint
+
+
+NAMES = CovariateNames(("traffic",), ("price",))
+
+
+def informed(length: int = 80) -> Dataset:
+    """Return a data set of one series whose covariates are its places, times 10 and 100."""
+    steps = np.arange(length + 3, dtype=np.float64)
+    series = Series.make(
+        steps[:length],
+        past_covariates={"traffic": 10 * steps[:length], "price": 100 * steps[:length]},
+        future_covariates={"price": 100 * steps[length:]},
+    )
+    return make_dataset([series], context_length=24, season_length=SEASON, horizon=6, names=NAMES)
+
+
+def test_windows_carry_covariates_up_to_their_cutoff_and_ahead() -> None:
+    """History beside the values, those known ahead over the horizon; past a series' end as far as they are known."""
+    dataset = informed()
+
+    for batch in (dataset.draw(np.random.default_rng(0), 200), dataset.origins()[0]):
+        past, ahead = batch.contexts.past_covariates, batch.contexts.future_covariates
+        assert past is not None
+        assert ahead is not None
+        newest = batch.contexts.context[:, -1]
+        known = np.isfinite(past[:, -1, 0])
+        assert_array_equal(past[known, -1, 0], 10 * newest[known])
+        first = np.isfinite(ahead[:, 0, 0])
+        assert_array_equal(ahead[first, 0, 0], 100 * (newest[first] + 1))
+        assert np.nanmax(past[..., 0]) < 10 * dataset.cutoffs.max()
+
+
+def test_some_windows_lose_a_covariate() -> None:
+    """Its history or its future, whole, in about a tenth of the windows each; a service meets such requests too."""
+    batch = informed(400).draw(np.random.default_rng(0), 3000).contexts
+
+    assert batch.past_covariates is not None
+    assert batch.future_covariates is not None
+    for columns in (batch.past_covariates[..., 0], batch.past_covariates[..., 1], batch.future_covariates[..., 0]):
+        assert 0.06 < np.isnan(columns).all(axis=1).mean() < 0.15
+
+
+def test_covariates_leave_the_other_draws_as_they_are() -> None:
+    """The same seed cuts the same windows with covariates and without."""
+    plain = make_dataset([Series.make(np.arange(80.0))], context_length=24, season_length=SEASON, horizon=6)
+
+    one, other = (data.draw(np.random.default_rng(3), 50) for data in (plain, informed()))
+
+    assert_array_equal(one.contexts.context, other.contexts.context)
+    assert_array_equal(one.targets, other.targets)
+    assert one.contexts.past_covariates is None

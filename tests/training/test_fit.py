@@ -229,7 +229,7 @@ def update_of(clip_norm: float) -> tuple[float, float]:
     step = fit._compiled_step(run.network, descent, clip_norm, run.options.quantile_levels, layers)
     before = [one.numpy() for one in run.network.trainable_variables]
     batch = run.dataset.draw(np.random.default_rng(0), 16)
-    _, norms = step(batch.contexts.context, batch.contexts.phase, batch.targets, tf.constant(1.0))
+    _, norms = step(batch.contexts.inputs(), batch.targets, tf.constant(1.0))
     moved = [one.numpy() - old for one, old in zip(run.network.trainable_variables, before, strict=True)]
     return float(np.sqrt(sum(np.square(one).sum() for one in moved))), float(np.linalg.norm(norms.numpy()))
 

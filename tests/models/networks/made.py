@@ -41,10 +41,10 @@ class Made:
     network: keras.Model
     run: Callable[..., dict[str, Any]]
 
-    def answer(self, context: Floats, phase: Integers | None = None) -> dict[str, NDArray[Any]]:
+    def answer(self, context: Floats, phase: Integers | None = None, *covariates: Floats) -> dict[str, NDArray[Any]]:
         """Return every output for raw contexts (batch, context_length); unknown dates where no phase is given."""
         known = np.full(len(context), -1, dtype=np.int32) if phase is None else phase
-        outputs = self.run(tf.constant(context), tf.constant(known))
+        outputs = self.run(*map(tf.constant, (context, known, *covariates)))
         return {key: np.asarray(value) for key, value in outputs.items()}
 
     def quantiles(self, context: Floats, phase: Integers | None = None) -> Floats:
@@ -70,11 +70,8 @@ def random_weights(network: keras.Model, seed: int, spread: float) -> list[NDArr
 def _compiled(options: NetworkOptions, supervised_steps: int) -> Made:
     """Return a network that is traced once, its batch axis free."""
     network = build(options, supervised_steps=supervised_steps)
-    signature = [
-        tf.TensorSpec((None, options.context_length), tf.float64),
-        tf.TensorSpec((None,), tf.int32),
-    ]
-    run = tf.function(lambda context, phase: network([context, phase], training=False), input_signature=signature)
+    signature = [tf.TensorSpec(one.shape, one.dtype) for one in network.inputs]
+    run = tf.function(lambda *inputs: network([*inputs], training=False), input_signature=signature)
     return Made(options, network, run)
 
 

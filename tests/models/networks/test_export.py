@@ -13,6 +13,7 @@ from models import artifact
 from models.errors import ParityFailed
 from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.export import TOLERANCE, check_parity, export
+from models.windows import INPUTS
 from tests.models.networks.made import (
     ARCHITECTURES,
     HORIZON,
@@ -120,6 +121,20 @@ def test_a_graph_that_differs_is_refused(exports: Exports, tmp_path: Path, chang
         check_parity(exported.network, path)
 
     assert "Do not register" in caught.value.hint
+
+
+@pytest.mark.parametrize(("past", "ahead"), [(2, 0), (0, 1), (1, 2)])
+@pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
+def test_covariates_are_inputs_of_the_graph(tmp_path: Path, architecture: str, past: int, ahead: int) -> None:
+    """Known ahead or not, flags, constants, unknown ones: Keras and ONNX answer alike."""
+    network = _serving(make_options(architecture, past_covariates=past, future_covariates=ahead))
+    path = tmp_path / "network.onnx"
+
+    export(network, path)
+
+    assert check_parity(network, path) <= TOLERANCE
+    inputs = [one.name for one in onnx.load(str(path)).graph.input]
+    assert sorted(inputs) == sorted(INPUTS if ahead else INPUTS[:3])
 
 
 def test_a_graph_with_other_inputs_is_refused(tmp_path: Path) -> None:
