@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": ("training.demo:demo", "The main job: train on real temperatures, serve, forecast."),
     "train": ("training.commands:train", "Train, compare, register and promote."),
     "backtest": ("training.commands:backtest", "Measure networks and baselines on held-out data."),
+    "reproduce": ("training.reproduce:reproduce", "Train a run again and compare."),
     "forecast": ("training.commands:forecast", "Forecast a file with a registered model."),
     "serve": ("service.commands:serve", "Serve the registered models over REST."),
     "models": ("training.commands:models", "List registered models."),

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import click
 from training.config import BASELINES, Columns, merge, parse_override, read_config, require_file, train_config
 
 if TYPE_CHECKING:
-    from training.pipeline import Outcome
+    from training.pipeline import Bench, Outcome
     from training.place import Version
     from training.registry import Registry
 
@@ -110,12 +112,13 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
         almanac backtest --data sales.parquet --horizon 24 --cutoff 2019-12 --origins 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    asked = {key: flags[key] for key in ("horizon", "baseline_series")}
+    asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "baseline_series")}
     asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
+    asked["columns"] = asdict(_columns(flags))
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     require_file(data)
-    from training import evaluation
+    from training import evaluation, provenance
     from training.backtest import Cutoff
     from training.data import read_series
     from training.pipeline import fit_with_keras
@@ -140,7 +143,8 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = evaluation.evaluate(table, question, fit_with_keras, terminal=terminal, scratch=Path(scratch))
     if as_json:
-        _print_json(evaluation.to_dict(found, table, question))
+        told = provenance.describe(config, table, provenance.Surroundings.gather(sys.argv[1:]))
+        print_json(evaluation.to_dict(found, table, question, told))
     else:
         plain_console(stderr=False).print(scores_table(found.rows, found.dropped))
 
@@ -176,7 +180,7 @@ def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any
             foresee.check_output(f"--{option}", flags[option], kinds)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = foresee.foresee(
-            _registry(),
+            open_registry(),
             foresee.Wish(model, data, flags["horizon"], flags["frequency"], _columns(flags), numbers),
             terminal=Terminal(),
             scratch=Path(scratch),
@@ -186,7 +190,7 @@ def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any
     if flags["plot"] is not None:
         foresee.plot(found, flags["plot"])
     if as_json:
-        _print_json(foresee.to_dict(found))
+        print_json(foresee.to_dict(found))
     elif flags["output"] is None:
         plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
 
@@ -207,11 +211,11 @@ def models(*, as_json: bool) -> None:
     if place.is_absent:
         click.echo(f"{place.absence}: run almanac train or almanac demo.", err=as_json)
         if as_json:
-            _print_json({"models": []})
+            print_json({"models": []})
         return
-    rows = [_version_row(version) for version in _registry().versions(metrics=True)]
+    rows = [_version_row(version) for version in open_registry().versions(metrics=True)]
     if as_json:
-        _print_json({"models": rows})
+        print_json({"models": rows})
     elif rows:
         plain_console(stderr=False).print(models_table(rows))
     else:
@@ -228,7 +232,7 @@ def promote(name: str, version: str) -> None:
     Example:
         almanac promote temperatures 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    registry = _registry()
+    registry = open_registry()
     wanted = registry.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}").version
     old = registry.promote(name, wanted)
     before = f"; version {old} is now previous" if old not in {None, wanted} else ""
@@ -244,7 +248,7 @@ def rollback(name: str) -> None:
     Example:
         almanac rollback temperatures
     """  # noqa: D301 - click's \b keeps the example's lines
-    champion, previous = _registry().rollback(name)
+    champion, previous = open_registry().rollback(name)
     click.echo(f"{name} version {champion} is champion again; version {previous} is previous.")
 
 
@@ -272,18 +276,26 @@ def _train(settings: Mapping[str, Any]) -> "Outcome":
     config = train_config(settings)
     require_file(config.data)
     from training import pipeline
-    from training.terminal import Terminal
 
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        bench = pipeline.Bench(_registry(make=True), Terminal(), pipeline.fit_with_keras, Path(scratch))
-        return pipeline.train(config, bench)
+        return pipeline.train(config, open_bench(Path(scratch)))
+
+
+def open_bench(scratch: Path) -> "Bench":
+    """Return what a comparison works with, its registry made where there is none."""
+    from training import pipeline
+    from training.provenance import Surroundings
+    from training.terminal import Terminal
+
+    surroundings = Surroundings.gather(sys.argv[1:])
+    return pipeline.Bench(open_registry(make=True), Terminal(), pipeline.fit_with_keras, scratch, surroundings)
 
 
 def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
     from training.terminal import comparison_table, describe_outcome, plain_console
 
     if as_json:
-        _print_json(outcome.to_dict())
+        print_json(outcome.to_dict())
         return
     console = plain_console(stderr=False)
     console.print(comparison_table(outcome.comparison))
@@ -291,7 +303,7 @@ def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _registry(*, make: bool = False) -> "Registry":
+def open_registry(*, make: bool = False) -> "Registry":
     """Return the registry; only a training makes one where there is none."""
     from training.place import Place
 
@@ -327,5 +339,6 @@ def _version_row(version: "Version") -> dict[str, Any]:
     }
 
 
-def _print_json(data: Mapping[str, Any]) -> None:
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print one JSON object alone on standard output."""
     click.echo(json.dumps(data, indent=2, allow_nan=False))

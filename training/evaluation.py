@@ -240,8 +240,10 @@ def _row_name(architecture: str, seed: int) -> str:
     return f"{architecture}/{seed}"
 
 
-def to_dict(evaluation: Evaluation, data: SeriesSet, question: Question) -> dict[str, Any]:
-    """Return an evaluation as `almanac backtest --json` prints it."""
+def to_dict(
+    evaluation: Evaluation, data: SeriesSet, question: Question, told: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return an evaluation as `almanac backtest --json` prints it; `told` is what is needed to do it again."""
     found: dict[str, Any] = {
         "models": dict(evaluation.rows),
         "dropped": evaluation.dropped,
@@ -255,4 +257,5 @@ def to_dict(evaluation: Evaluation, data: SeriesSet, question: Question) -> dict
         "sample": dict(evaluation.samples),
     }
     ensemble = {"ensemble": evaluation.rows["ensemble"]} if "ensemble" in evaluation.rows else {}
-    return found | ensemble | ({"failed": dict(evaluation.failures)} if evaluation.failures else {})
+    failed = {"failed": dict(evaluation.failures)} if evaluation.failures else {}
+    return found | ensemble | failed | ({"provenance": dict(told)} if told else {})

@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models import artifact
 from models.errors import AlmanacError, LossNotFinite, ModelUnknown, RegistryError, RegistryUnreachable
-from training import backtest, promotion, record
+from training import backtest, promotion, provenance, record
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import TrainConfig, with_choices
 from training.data import SeriesSet, read_series
+from training.provenance import Surroundings
 from training.registry import CHAMPION, Registry
 from training.terminal import Terminal, native_noise_hidden
 
@@ -33,12 +34,14 @@ class Bench:
         terminal: What a person sees.
         fit: Trains one candidate.
         scratch: An empty folder for artifacts that are not registered yet.
+        surroundings: Command, code, packages and machine, for the record.
     """
 
     registry: Registry
     terminal: Terminal
     fit: Fit
     scratch: Path
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Outcome:
         version: The winner's version.
         decision: Whether it became champion, and why.
         run_id: The parent run.
+        provenance: What is needed to do all of it again.
         warnings: What a person should know about the winner.
     """
 
@@ -74,6 +78,7 @@ class Outcome:
     version: str
     decision: promotion.Decision
     run_id: str
+    provenance: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,6 +96,7 @@ class Outcome:
             "failed": {failure.architecture: failure.cause for failure in comparison.failures},
             "decision": self.decision.to_dict(),
             "run_id": self.run_id,
+            "provenance": dict(self.provenance),
         }
 
 
@@ -118,7 +124,9 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
     baselines = backtest_baselines(split, wish, bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
         task = Task(config, data, split, run_id)
-        record.log_parent(bench.registry, run_id, config, data, split)
+        told = provenance.describe(config, data, bench.surroundings)
+        record.log_provenance(bench.registry, run_id, told)
+        record.log_parent(bench.registry, run_id, data, split)
         comparison = compare(task, baselines, bench)
         winner = comparison.winner
         final = refit(winner, task, bench) if config.refit else winner.candidate
@@ -127,7 +135,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
         if decision.promote:
             bench.registry.promote(config.name, version)
         record.log_decision(bench.registry, (run_id, winner.run_id), decision, version)
-    return Outcome(comparison, config.name, version, decision, run_id, tuple(final.warnings))
+    return Outcome(comparison, config.name, version, decision, run_id, told, tuple(final.warnings))
 
 
 def compare(task: Task, baselines: Baselines, bench: Bench) -> Comparison:
@@ -161,9 +169,13 @@ def try_candidate(architecture: str, task: Task, baselines: Baselines, bench: Be
     run_id = ""
     try:
         with record.tracked_run(bench.registry, task.config.name, architecture, parent=task.run_id) as run_id:
+            told = provenance.describe(
+                task.config, task.data, bench.surroundings, architecture=architecture, seed=task.config.seed
+            )
+            record.log_provenance(bench.registry, run_id, told)
             candidate = train_one(architecture, task, bench, run_id, epochs)
             result = backtest_candidate(candidate, run_id, task.split)
-            record.log_candidate(bench.registry, result, Comparison((result,), baselines), task.split, task.config)
+            record.log_candidate(bench.registry, result, Comparison((result,), baselines), task.split, task.config.unit)
     except RegistryError:
         raise
     except AlmanacError as error:
@@ -247,6 +259,8 @@ def register(winner: Result, final: Candidate, comparison: Comparison, task: Tas
     )
     model_uri = bench.registry.log_model(winner.run_id, final.directory, record.model_example(task.data))
     record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
+    if again:
+        record.log_served(bench.registry, winner.run_id, final.directory)
     tags = {"architecture": winner.architecture, "spec_digest": record.file_digest(final.directory / artifact.SPEC)}
     if task.config.unit:
         tags["unit"] = task.config.unit

@@ -101,3 +101,12 @@ class Version:
     created: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
     unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run says of itself: its figures as they were last written, and its tags."""
+
+    run_id: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)

@@ -5,18 +5,17 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models import artifact
 from models.spec import ModelSpec
-from training import report
+from training import provenance, report
 from training.backtest import Split
 from training.candidate import EpochRecord
 from training.comparison import Comparison, Failure, Result
-from training.config import TrainConfig
 from training.data import SeriesSet
 from training.promotion import Decision
 from training.registry import Registry
@@ -43,15 +42,32 @@ def tracked_run(registry: Registry, experiment: str, run: str, *, parent: str | 
     registry.finish(run_id)
 
 
-def log_parent(registry: Registry, run_id: str, config: TrainConfig, data: SeriesSet, split: Split) -> None:
-    """Write the question and the data of a comparison."""
-    registry.log(
-        run_id, params={**_flat(asdict(config)), **_data_params(data, split)}, tags={"almanac.kind": "comparison"}
-    )
+def log_parent(registry: Registry, run_id: str, data: SeriesSet, split: Split) -> None:
+    """Write the data of a comparison."""
+    registry.log(run_id, params=_data_params(data, split), tags={"almanac.kind": "comparison"})
     profile = {"series": len(data.series), "observations": data.observed, "frequency": data.frequency.name}
     registry.log_dataset(
         run_id, name=data.path.stem, digest=data.digest, source=str(data.path), profile=json.dumps(profile)
     )
+
+
+def log_provenance(registry: Registry, run_id: str, told: Mapping[str, Any]) -> None:
+    """Write how a run is made, before it is: settings to sort by, and all of it as a file that `reproduce` reads."""
+    own = {key: told[key] for key in ("architecture", "seed") if key in told}
+    packages = {f"packages.{name}": version for name, version in told["packages"].items()}
+    params = {**_flat(told["config"]), **own, **packages, "data_digest": told["data_digest"], "python": told["python"]}
+    tags = {key: told[key] for key in ("command", "machine")}
+    if told["commit"]:
+        tags["mlflow.source.git.commit"] = told["commit"]
+    registry.log(run_id, params=params, tags=tags)
+    registry.log_json(run_id, told, provenance.FILE)
+
+
+def log_reproduction(registry: Registry, run_id: str, found: Mapping[str, Any]) -> None:
+    """Write what came of training a run again."""
+    keys = {"reproduces": "run_id", "same_figures": "same_figures", "same_weights": "same_weights"}
+    registry.log(run_id, tags={tag: found[key] for tag, key in keys.items()})
+    registry.log_json(run_id, found, "reproduction.json")
 
 
 def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
@@ -61,16 +77,13 @@ def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
     registry.log(run_id, metrics=curves, step=epoch.step)
 
 
-def log_candidate(
-    registry: Registry, result: Result, comparison: Comparison, split: Split, config: TrainConfig
-) -> None:
+def log_candidate(registry: Registry, result: Result, comparison: Comparison, split: Split, unit: str) -> None:
     """Write a candidate: what it was, how it did, what to know about it, and its figures."""
     spec = result.candidate.forecaster.spec
     chosen = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
     registry.log(
         result.run_id,
-        params={"architecture": spec.architecture, "seed": config.seed, **_flat({"fit": asdict(config.fit)})}
-        | {f"chosen.{key}": value for key, value in chosen.items()},
+        params={f"chosen.{key}": value for key, value in chosen.items()},
         metrics=comparison.summary_metrics(result),
         tags={
             "almanac.kind": "candidate",
@@ -78,10 +91,11 @@ def log_candidate(
             "beats_baselines": comparison.beats_baselines(result),
             "data_digest": spec.data_digest,
             "warnings": " ".join(result.candidate.warnings) or "none",
+            "weights_digest": provenance.weights_digest(result.candidate.directory / artifact.NETWORK),
         },
     )
     with tempfile.TemporaryDirectory() as folder:
-        report.save_figures(_figures(result, comparison, split, config.unit), Path(folder))
+        report.save_figures(_figures(result, comparison, split, unit), Path(folder))
         registry.log_files(result.run_id, Path(folder), "figures")
 
 
@@ -104,6 +118,11 @@ def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comp
     tags = {"winner": winner.architecture, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
     registry.log(run_id, metrics=comparison.summary_metrics(winner), tags=tags)
     registry.log(winner.run_id, tags={"winner": True, "refit": refitted})
+
+
+def log_served(registry: Registry, run_id: str, directory: Path) -> None:
+    """Write the digest of the weights that are served, where they are not those that were backtested."""
+    registry.log(run_id, tags={"served_weights_digest": provenance.weights_digest(directory / artifact.NETWORK)})
 
 
 def log_decision(registry: Registry, run_ids: Sequence[str], decision: Decision, version: str) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import json
 import os
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ import models
 from models.errors import ModelUnknown, RegistryError, RegistryUnreachable
 from models.spec import ModelSpec
 from training import trouble
-from training.place import QUIET, Place, Version
+from training.place import QUIET, Place, Run, Version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,22 @@ class Registry:
     def log_json(self, run_id: str, data: Mapping[str, Any], file: str) -> None:
         """Write a JSON artifact."""
         self._client.log_dict(run_id, dict(data), file)
+
+    @_translated
+    def run(self, run_id: str) -> Run:
+        """Return what a run says of itself; raises ModelUnknown if there is none of this id."""
+        found = self._client.get_run(run_id)
+        return Run(run_id, dict(found.data.metrics), dict(found.data.tags))
+
+    @_translated
+    def read_json(self, run_id: str, file: str) -> dict[str, Any] | None:
+        """Return a JSON artifact that lies at the top of a run, or None where it has none of this name."""
+        if file not in {item.path for item in self._client.list_artifacts(run_id)}:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(self._client.download_artifacts(run_id, file, folder))
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     @_translated
     def log_model(self, run_id: str, directory: Path, example: "pd.DataFrame") -> str:

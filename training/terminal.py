@@ -19,6 +19,7 @@ from training.comparison import Comparison, tell_sample
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
+    from training.reproduction import Reproduction
 
 PLAIN_WIDTH = 120
 """Columns where nobody's terminal says how many there are."""
@@ -142,6 +143,21 @@ def describe_outcome(outcome: "Outcome") -> list[str]:
         *decision.notes,
         *(f"{one.architecture} failed at step {one.step}: {one.cause}" for one in comparison.failures),
         f"Run {outcome.run_id}; almanac ui shows it.",
+    ]
+
+
+def describe_reproduction(found: "Reproduction") -> list[str]:
+    """Return each figure as it was recorded and as it came out again, and whether the weights are the same."""
+    rows = [
+        f"{name:<32} {then:>12.6g} {now:>12.6g}  {'same' if then == now else f'{now - then:+.3g}'}"
+        for name, (then, now) in found.figures.items()
+    ]
+    same = "the same, bit by bit" if found.same_weights else "not the same"
+    which = " and ".join(found.weights) or "no"
+    return [
+        f"{'':<32} {'recorded':>12} {'now':>12}",
+        *rows,
+        f"The {which} weights are {same}. Run {found.new_run_id}; almanac ui shows it.",
     ]
 
 

@@ -1,0 +1,164 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from models.errors import DataInvalid, ModelUnknown, RegistryError
+from models.series import Series
+from tests.training.fakes import make_fit, write_csv
+from training.candidate import Candidate, TrainingSet
+from training.config import FitConfig, TrainConfig
+from training.pipeline import Bench, Outcome, fit_with_keras, train
+from training.provenance import FILE, Surroundings
+from training.reproduction import read_provenance, reproduce
+
+MakeBench = Callable[[Callable[..., Candidate]], Bench]
+
+TINY = FitConfig(
+    units=4,
+    layers=1,
+    context_length=36,
+    encoder_length=24,
+    transform="none",
+    batch_size=8,
+    max_steps=4,
+    steps_per_epoch=2,
+)
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
+    tf.config.run_functions_eagerly(run_eagerly=True)
+    yield
+    tf.config.run_functions_eagerly(run_eagerly=False)
+
+
+def make_comparison(data: Path, bench: Bench, **changes: Any) -> Outcome:  # noqa: ANN401 - any field of a configuration
+    """Train two architectures a year ahead."""
+    return train(TrainConfig(data, 12, **{"architecture": ("lstm", "wavenet"), "seed": 3, **changes}), bench)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_network_trained_again_from_its_record_is_the_same(make_bench: MakeBench, data_file: Path) -> None:
+    """Weights bit by bit and every figure, of the network that was backtested and of the one that is served."""
+    first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=TINY)
+
+    found = reproduce(first.comparison.winner.run_id, make_bench(fit_with_keras))
+
+    assert set(found.weights) == {"backtested", "served"}
+    assert found.weights["backtested"] != found.weights["served"]
+    assert found.same_weights
+    assert found.same_figures
+    assert {"backtest.mase", "backtest.coverage_95", "validation.mase"} <= set(found.figures)
+
+
+@pytest.mark.usefixtures("eager")
+def test_another_seed_is_another_network(make_bench: MakeBench, data_file: Path, registry: Any) -> None:  # noqa: ANN401
+    """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
+    first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=TINY, refit=False)
+    run_id = first.comparison.winner.run_id
+    registry.log_json(run_id, {**registry.read_json(run_id, FILE), "seed": 4}, FILE)
+
+    found = reproduce(run_id, make_bench(fit_with_keras))
+
+    assert not found.same_weights
+    assert not found.same_figures
+
+
+def test_a_candidate_is_trained_alone_and_nothing_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+    """One architecture with its own seed, on what lies before the cutoff; no version is added."""
+    seen: list[TrainingSet] = []
+    bench = make_bench(make_fit(seen=seen))
+    first = make_comparison(data_file, make_bench(make_fit()))
+    loser = next(one for one in first.comparison.results if one is not first.comparison.winner)
+
+    found = reproduce(loser.run_id, bench)
+
+    assert [len(one.series[0]) for one in seen] == [96 - 12]
+    assert len(bench.registry.versions()) == 1
+    tags = bench.registry.run(found.new_run_id).tags
+    assert (tags["reproduces"], tags["same_figures"]) == (loser.run_id, "True")
+
+
+def test_of_a_comparison_all_is_trained_and_its_winner_compared(make_bench: MakeBench, data_file: Path) -> None:
+    """The parent's figures are the winner's, and so are the weights."""
+    seen: list[TrainingSet] = []
+    first = make_comparison(data_file, make_bench(make_fit(validation={"wavenet": 0.5})))
+
+    found = reproduce(first.run_id, make_bench(make_fit(validation={"wavenet": 0.5}, seen=seen)))
+
+    assert len(seen) == 3  # two candidates, and the winner once more on all data
+    assert found.same_weights
+    assert found.figures["validation.mase"] == (0.5, 0.5)
+
+
+def test_every_candidate_carries_how_it_was_made(make_bench: MakeBench, data_file: Path) -> None:
+    """Command, whole configuration, seed, data, packages and commit, in the run and in the JSON; of a failed one too."""
+    bench = replace(make_bench(make_fit(failing=("wavenet",))), surroundings=Surroundings.gather(["train", "x"]))
+
+    outcome = make_comparison(data_file, bench)
+
+    client = bench.registry._client
+    runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
+    candidates = [run for run in runs if run.data.tags.get("almanac.kind") == "candidate"]
+    assert {run.data.params["architecture"] for run in candidates} == {"lstm", "wavenet"}
+    for run in candidates:
+        told = read_provenance(run.info.run_id, bench)
+        assert told["command"] == run.data.tags["command"] == "almanac train x"
+        assert run.data.params["fit.units"] == str(told["config"]["fit"]["units"])
+        assert run.data.params["packages.keras"] == told["packages"]["keras"]
+        assert run.data.params["seed"] == "3"
+        assert run.data.params["data_digest"] == told["data_digest"]
+        assert run.data.tags.get("mlflow.source.git.commit") == told["commit"]
+    printed = json.loads(json.dumps(outcome.to_dict()))["provenance"]
+    assert printed["config"]["architecture"] == ["lstm", "wavenet"]
+
+
+def test_changed_data_is_refused(make_bench: MakeBench, data_file: Path, series: list[Series]) -> None:
+    """Figures from other data say nothing; the error has both digests."""
+    first = make_comparison(data_file, make_bench(make_fit()))
+    write_csv(data_file, [series[0] * 2, *series[1:]])
+
+    with pytest.raises(DataInvalid, match="the run was made with"):
+        reproduce(first.run_id, make_bench(make_fit()))
+
+
+def test_data_that_moved_is_found_where_it_is_now(make_bench: MakeBench, data_file: Path) -> None:
+    """What counts is what the file says, not where it lies."""
+    first = make_comparison(data_file, make_bench(make_fit()))
+    moved = data_file.rename(data_file.with_name("moved.csv"))
+
+    assert reproduce(first.run_id, make_bench(make_fit()), data=moved).same_figures
+
+
+def test_runs_that_nobody_knows_and_runs_without_a_record_are_refused(make_bench: MakeBench, data_file: Path) -> None:
+    """A baseline's run has nothing to train."""
+    bench = make_bench(make_fit())
+    make_comparison(data_file, bench)
+    client = bench.registry._client
+    runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
+    baseline = next(run for run in runs if run.data.tags["almanac.kind"] == "baseline")
+
+    with pytest.raises(RegistryError, match="has no provenance"):
+        reproduce(baseline.info.run_id, bench)
+    with pytest.raises(ModelUnknown, match="0123"):
+        reproduce("0123456789abcdef0123456789abcdef", bench)
+
+
+def test_what_is_not_as_it_was_is_said(make_bench: MakeBench, data_file: Path) -> None:
+    """Another version of a package explains another figure."""
+    then = replace(make_bench(make_fit()), surroundings=Surroundings(packages={"keras": "3.0"}))
+    first = make_comparison(data_file, then)
+    bench = replace(make_bench(make_fit()), surroundings=Surroundings(packages={"keras": "3.1"}))
+
+    found = reproduce(first.comparison.winner.run_id, bench)
+
+    assert found.differences == ("keras was 3.0, is 3.1.",)
+    assert isinstance(bench.terminal.console.file, StringIO)
+    assert "keras was 3.0, is 3.1." in bench.terminal.console.file.getvalue()

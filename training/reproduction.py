@@ -1,0 +1,164 @@
+"""Reproduce: a run's own record read back from MLflow, trained again, and set beside what it says."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import artifact
+from models.baselines import BASELINES
+from models.errors import DataInvalid, RegistryError, TrainingError
+from training import backtest, pipeline, provenance, record
+from training.baselines import BaselineWish, backtest_baselines
+from training.comparison import Comparison, Result, name_causes
+from training.config import TrainConfig, merge, train_config
+from training.data import SeriesSet
+from training.pipeline import Bench, Task
+from training.place import Run
+from training.provenance import FILE, Surroundings, weights_digest
+
+EXACT = 1e-9
+"""Relative difference below which two figures are one: sums in another order differ by less."""
+
+REPEATABLE = ("backtest.", "validation.")
+"""Beginnings of the figures that the same training gives again; seconds are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What a run says and what came of doing it again.
+
+    Attributes:
+        run_id: The run that was read.
+        new_run_id: The run of the second training.
+        figures: By name, as recorded and as found now.
+        weights: Digests of the weights as recorded and as found now: `backtested`, and `served` where the winner was
+            trained again on all data.
+        differences: What of the surroundings is not as it was.
+    """
+
+    run_id: str
+    new_run_id: str
+    figures: Mapping[str, tuple[float, float]]
+    weights: Mapping[str, tuple[str, str]]
+    differences: tuple[str, ...] = ()
+
+    @property
+    def same_weights(self) -> bool:
+        """Whether every weight is the same, bit by bit."""
+        return all(then == now for then, now in self.weights.values())
+
+    @property
+    def same_figures(self) -> bool:
+        """Whether every figure is the same but for rounding."""
+        return all(math.isclose(then, now, rel_tol=EXACT, abs_tol=EXACT) for then, now in self.figures.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as `almanac reproduce --json` prints it."""
+        return {
+            "run_id": self.run_id,
+            "new_run_id": self.new_run_id,
+            "same_figures": self.same_figures,
+            "same_weights": self.same_weights,
+            "figures": {name: {"recorded": then, "now": now} for name, (then, now) in self.figures.items()},
+            "weights": {name: {"recorded": then, "now": now} for name, (then, now) in self.weights.items()},
+            "differences": list(self.differences),
+        }
+
+
+def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reproduction:
+    """Train again what a run trained, from what MLflow has of it; nothing is registered or promoted.
+
+    Of a candidate's run that candidate alone is trained; of a comparison's run all are, and its winner is looked at.
+
+    Args:
+        run_id: A candidate's run, or that of a whole comparison.
+        bench: Where runs go, what a person sees and what trains.
+        data: Where the data file is now; None where it was.
+
+    Raises:
+        RegistryError: If there is no such run, or it does not say how it was made.
+        DataInvalid: If the data is not what the run was trained on.
+        AlmanacError: If the training fails.
+    """
+    past = bench.registry.run(run_id)
+    told = read_provenance(run_id, bench)
+    config = recorded_config(told, data)
+    series = pipeline.read(config, bench.terminal)
+    refuse_other_data(told, series)
+    before = Surroundings(**{key: told[key] for key in ("command", "commit", "packages", "python", "machine")})
+    differences = tuple(bench.surroundings.differences(before))
+    for sentence in differences:
+        bench.terminal.say(f"  {sentence}", "yellow")
+    return _compare_with(past, config, series, bench, differences)
+
+
+def read_provenance(run_id: str, bench: Bench) -> Mapping[str, Any]:
+    """Return how a run was made; raises RegistryError where it does not say."""
+    told = bench.registry.read_json(run_id, FILE)
+    if told is None:
+        raise RegistryError(
+            f"Run {run_id} has no {FILE}, so nobody can tell how it was made.",
+            hint="Name the run of a comparison or of a network; almanac ui lists them.",
+        )
+    return told
+
+
+def recorded_config(told: Mapping[str, Any], data: Path | None = None) -> TrainConfig:
+    """Return the configuration of a run, for a candidate narrowed to it."""
+    settings = merge(told["config"], {"data": str(data) if data else None})
+    if "architecture" in told:
+        settings |= {"architecture": [told["architecture"]], "seed": told["seed"]}
+    return train_config(settings)
+
+
+def refuse_other_data(told: Mapping[str, Any], series: SeriesSet) -> None:
+    """Raise DataInvalid if the data is not what it was."""
+    if series.digest != told["data_digest"]:
+        raise DataInvalid(
+            f"{series.path} has digest {series.digest[:12]}; the run was made with {told['data_digest'][:12]}.",
+            hint="Put the file back as it was, or say with --data where it is.",
+        )
+
+
+def _compare_with(
+    past: Run, config: TrainConfig, series: SeriesSet, bench: Bench, differences: tuple[str, ...]
+) -> Reproduction:
+    split = backtest.hold_out(series.series, config.horizon, season_length=series.frequency.season_length)
+    baselines = backtest_baselines(split, BaselineWish(tuple(BASELINES)), bench.terminal)
+    with record.tracked_run(bench.registry, config.name, f"reproduce {past.run_id[:8]}") as new_run_id:
+        task = Task(config, series, split, new_run_id)
+        record.log_provenance(bench.registry, new_run_id, provenance.describe(config, series, bench.surroundings))
+        record.log_parent(bench.registry, new_run_id, series, split)
+        comparison = pipeline.compare(task, baselines, bench)
+        result = _wanted(past, comparison)
+        now = comparison.summary_metrics(result)
+        names = [name for name in now if name in past.metrics and name.startswith(REPEATABLE)]
+        figures = {name: (past.metrics[name], now[name]) for name in names}
+        found = Reproduction(past.run_id, new_run_id, figures, _weights(past, result, task, bench), differences)
+        record.log_reproduction(bench.registry, new_run_id, found.to_dict())
+    return found
+
+
+def _wanted(past: Run, comparison: Comparison) -> Result:
+    """Return the candidate that a run is about: its own, or the winner."""
+    name = past.tags.get("winner") if past.tags.get("almanac.kind") == "comparison" else past.tags.get("architecture")
+    for result in comparison.results:
+        if result.architecture == name:
+            return result
+    causes = name_causes({one.architecture: one.cause for one in comparison.failures})
+    raise TrainingError(f"The run's network {name} could not be trained again. {causes}")
+
+
+def _weights(past: Run, result: Result, task: Task, bench: Bench) -> dict[str, tuple[str, str]]:
+    """Return the digests of the weights, then and now; a winner that was trained again on all data is so again."""
+    winner = past.tags.get("winner_run_id")
+    tags = bench.registry.run(winner).tags if winner else past.tags
+    found = {}
+    if then := tags.get("weights_digest"):
+        found["backtested"] = (then, weights_digest(result.candidate.directory / artifact.NETWORK))
+    if then := tags.get("served_weights_digest"):
+        again = pipeline.refit(result, task, bench)
+        found["served"] = (then, weights_digest(again.directory / artifact.NETWORK))
+    return found
