@@ -7,6 +7,7 @@ from pathlib import Path
 from models.covariates import CovariateNames
 from models.forecaster import Forecaster
 from models.series import Series
+from training.mixture import Mixture
 from training.validation import Validation
 
 
@@ -44,6 +45,8 @@ class Candidate:
         warnings: What a person should know, such as a layer whose gradient vanished.
         forecasts: Its forecasts on the validation origins, from before it learned from them, or None where they were
             not kept: such a candidate cannot join an ensemble.
+        members: Of an ensemble, the candidates that it is made of, by name; empty for a network.
+        mixture: Of an ensemble, how its members were weighed.
     """
 
     directory: Path
@@ -53,6 +56,8 @@ class Candidate:
     train_seconds: float
     warnings: Sequence[str] = ()
     forecasts: Validation | None = None
+    members: Mapping[str, "Candidate"] = field(default_factory=dict)
+    mixture: Mixture | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """Fakes: a training that takes no time, and series to train it on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import onnx
 
 from models import artifact
 from models.calendar import parse_frequency
 from models.errors import LossNotFinite
+from models.networks.merge import merge_graphs
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
 from tests.artifacts import make_artifact
@@ -57,6 +59,14 @@ def make_fit(
         return Candidate(directory, forecaster, tuple(history), accuracy, 1.5, (VANISHED_LAYER,), forecasts)
 
     return fit
+
+
+def combine_graphs(members: Sequence[Path], weights: Sequence[float], directory: Path) -> None:
+    """Write the weighted mean of members' graphs, without Keras, as `make_artifact` writes each of them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    graph = merge_graphs([onnx.load(one / artifact.NETWORK) for one in members], weights)
+    (directory / artifact.NETWORK).write_bytes(graph.SerializeToString())
+    (directory / artifact.WEIGHTS).write_bytes(b"")
 
 
 def make_validation(  # noqa: PLR0913 - what a network's forecasts can be
