@@ -100,6 +100,11 @@ def _without_nan(numbers: Any) -> Any:  # noqa: ANN401 - nested lists of numbers
     return None if numbers != numbers else numbers  # noqa: PLR0124 - NaN alone differs from itself
 
 
+def network_mb(directory: Path) -> float:
+    """Return the size of network.onnx, which a service holds in memory, in 10⁶ bytes."""
+    return (directory / NETWORK).stat().st_size / 1e6
+
+
 def golden_contexts(spec: ModelSpec) -> Contexts:
     """Return inputs that exercise a graph: seasons, a trend, gaps, a short history, unknown dates; seeded."""
     generator = np.random.default_rng(20)

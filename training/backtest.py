@@ -24,7 +24,6 @@ __all__ = [
     "join",
     "measure_latency",
     "predict_baseline",
-    "predict_ensemble",
     "predict_network",
     "score",
     "skill",
@@ -152,14 +151,6 @@ def stack(forecasts: Sequence[Forecast]) -> Predictions:
     return Predictions(
         np.array([[_columns(one)[level] for level in order] for one in forecasts]).swapaxes(1, 2), tuple(order)
     )
-
-
-def predict_ensemble(members: Sequence[Predictions]) -> Predictions:
-    """Return the mean of the members' quantiles (Vincentization), which cross no more than theirs do.
-
-    Source: Genest (1992), Vincentization revisited, Annals of Statistics 20(2).
-    """
-    return Predictions(np.mean([member.quantiles for member in members], axis=0), members[0].levels)
 
 
 def score(split: Split, predictions: Predictions) -> Scores:

@@ -50,7 +50,9 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
 @click.option("--frequency", help="Such as M, W-SUN, D, h or monthly. Default: inferred from the data.")
 @click.option("--architecture", help="Comma-separated: lstm,gru,simple_rnn,wavenet. Default: all four.")
 @click.option("--name", help="Registered name. Default: the data file's stem.")
-@click.option("--seed", type=int, help="Seed of weights, windows and draws. Default: 0.")
+@click.option("--seed", type=int, help="Seed of weights, windows and draws, the first of several. Default: 0.")
+@click.option("--seeds", type=int, help="Networks of each architecture. Two networks make an ensemble. Default: 1.")
+@click.option("--pick", metavar="NAME", help="Register this candidate, such as lstm, lstm/1 or ensemble.")
 @click.option("--unit", help="Unit of the values, for the figures.")
 @click.option("--refit/--no-refit", default=None, help="Train the winner again on all data. Default: yes.")
 @click.option("--promote", is_flag=True, default=None, help="Make the winner champion whatever the test says.")
@@ -96,7 +98,13 @@ def train(
 @click.option("--origins", type=click.IntRange(1), default=1, show_default=True, help="Origins, a horizon apart.")
 @click.option("--cutoff", metavar="DATE", help="Last date seen, the same for all series. Default: each before its end.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds; more add an ensemble.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Networks of each architecture. Two networks make an ensemble.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any of [fit], such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @baseline_options
@@ -118,10 +126,9 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     require_file(data)
-    from training import evaluation, provenance
+    from training import ensemble, evaluation, pipeline, provenance
     from training.backtest import Cutoff
     from training.data import read_series
-    from training.pipeline import fit_with_keras
     from training.terminal import Terminal, plain_console, scores_table
 
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
@@ -141,7 +148,14 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         baseline_series=config.baseline_series,
     )
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = evaluation.evaluate(table, question, fit_with_keras, terminal=terminal, scratch=Path(scratch))
+        found = evaluation.evaluate(
+            table,
+            question,
+            pipeline.fit_with_keras,
+            terminal=terminal,
+            scratch=Path(scratch),
+            combine=ensemble.combine_with_keras,
+        )
     if as_json:
         told = provenance.describe(config, table, provenance.Surroundings.gather(sys.argv[1:]))
         print_json(evaluation.to_dict(found, table, question, told))
@@ -283,12 +297,13 @@ def _train(settings: Mapping[str, Any]) -> "Outcome":
 
 def open_bench(scratch: Path) -> "Bench":
     """Return what a comparison works with, its registry made where there is none."""
-    from training import pipeline
+    from training import ensemble, pipeline
     from training.provenance import Surroundings
     from training.terminal import Terminal
 
     surroundings = Surroundings.gather(sys.argv[1:])
-    return pipeline.Bench(open_registry(make=True), Terminal(), pipeline.fit_with_keras, scratch, surroundings)
+    made = (open_registry(make=True), Terminal(), pipeline.fit_with_keras, scratch, surroundings)
+    return pipeline.Bench(*made, ensemble.combine_with_keras)
 
 
 def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:

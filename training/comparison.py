@@ -23,6 +23,8 @@ class Result:
         scores: Its errors on the held-out block.
         predictions: Its forecasts of that block.
         forecast_ms: Median time of one single-series forecast.
+        name: What it is called among the candidates, such as `lstm`, `lstm/1` or `ensemble`.
+        network_mb: Size of network.onnx, which a service holds in memory, in 10⁶ bytes.
     """
 
     candidate: Candidate
@@ -30,6 +32,8 @@ class Result:
     scores: Scores
     predictions: Predictions
     forecast_ms: float
+    name: str
+    network_mb: float
 
     @property
     def architecture(self) -> str:
@@ -115,13 +119,13 @@ class Failure:
     """A candidate that could not be trained or backtested.
 
     Attributes:
-        architecture: What was tried.
+        name: What was tried.
         cause: The error's text.
         code: The error's code.
         step: Optimizer step reached.
     """
 
-    architecture: str
+    name: str
     cause: str
     code: str
     step: int
@@ -129,24 +133,49 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that came out of one comparison."""
+    """All that came out of one comparison.
+
+    Attributes:
+        results: Candidates, in the order in which they were trained.
+        baselines: By name.
+        failures: Candidates that came to nothing.
+        pick: Name or architecture of the candidate that a person wants; "" for validation's winner.
+    """
 
     results: tuple[Result, ...]
     baselines: Mapping[str, BaselineResult]
     failures: tuple[Failure, ...] = ()
+    pick: str = ""
 
     @property
-    def winner(self) -> Result:
+    def best(self) -> Result:
         """The candidate with the least validation error; the first one trained, where two are equal.
 
         Raises:
             TrainingError: If every candidate failed.
         """
         if not self.results:
-            raise TrainingError(
-                f"Every candidate failed. {name_causes({one.architecture: one.cause for one in self.failures})}"
-            )
+            raise TrainingError(f"Every candidate failed. {self._causes()}")
         return min(self.results, key=_order)
+
+    @property
+    def winner(self) -> Result:
+        """The candidate that is registered: the one picked, else the best.
+
+        Raises:
+            TrainingError: If every candidate failed, or the one picked did.
+        """
+        best = self.best
+        picked = [one for one in self.results if self.pick in {one.name, one.architecture}]
+        if self.pick and not picked:
+            raise TrainingError(
+                f"The candidate picked, {self.pick}, was not made. {self._causes()}".rstrip(),
+                hint=f"Validation's winner is {best.name}; train without --pick.",
+            )
+        return min(picked, key=_order) if picked else best
+
+    def _causes(self) -> str:
+        return name_causes({one.name: one.cause for one in self.failures})
 
     def beats_baselines(self, result: Result) -> bool:
         """Return whether the backtest error is below that of every baseline, on the series that the baseline stands on."""
@@ -162,6 +191,8 @@ class Comparison:
             "validation.mase": result.validation_mase,
             "train_seconds": float(result.candidate.train_seconds),
             "forecast_ms": result.forecast_ms,
+            "network_mb": result.network_mb,
+            **({"ensemble.spread": result.candidate.validation["spread"]} if result.candidate.mixture else {}),
         }
 
     def baseline_metrics(self, name: str) -> dict[str, float]:
@@ -175,7 +206,7 @@ class Comparison:
         found = {}
         for name, baseline in self.baselines.items():
             if baseline.sample:
-                there = {one.architecture: float(baseline.same_rows(one.scores).mase.mean()) for one in self.results}
+                there = {one.name: float(baseline.same_rows(one.scores).mase.mean()) for one in self.results}
                 found[name] = baseline.sample.to_dict() | ({} if baseline.sample.is_whole else {"mase": there})
         return found
 

@@ -13,6 +13,9 @@ from models.errors import ConfigInvalid, DataInvalid
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
+ENSEMBLE = "ensemble"
+"""The candidate that is made of all others."""
+
 TRANSFORMS = ("auto", "none", "log")
 
 _AT_LEAST = {"clip_norm": 0, "weight_decay": 0}
@@ -86,6 +89,21 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Contender:
+    """One network of a comparison.
+
+    Attributes:
+        name: What its figures are called: the architecture, and where there are several seeds `architecture/seed`.
+        architecture: What it is built as.
+        seed: Of its weights and windows.
+    """
+
+    name: str
+    architecture: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """One comparison: which data, which candidates, how fitted and how promoted.
 
@@ -95,7 +113,10 @@ class TrainConfig:
         name: Registered name of the winner; the file's stem where none is given.
         frequency: Any alias or word of `models.calendar`, or None to infer it from the data.
         architecture: Candidates, in the order they are trained.
-        seed: Seed of every random choice.
+        seed: Seed of every random choice; the first one where there are several.
+        seeds: Networks of each architecture, their seeds counted up from the first.
+        pick: Candidate to register whatever validation says: an architecture (of several seeds the best one), a name
+            such as `lstm/1`, or `ensemble`; "" registers validation's winner.
         baselines: What candidates are compared with; `seasonal_naive` is always among them, since skill is measured by it.
         baseline_series: Series that AutoETS and AutoTheta are fitted to; None takes as many as a minute on two cores allows.
         refit: Whether the winner is trained again on all data, held-out block included, before it is registered.
@@ -114,6 +135,8 @@ class TrainConfig:
     frequency: str | None = None
     architecture: tuple[str, ...] = ARCHITECTURES
     seed: int = 0
+    seeds: int = 1
+    pick: str = ""
     baselines: tuple[str, ...] = BASELINES
     baseline_series: int | None = None
     refit: bool = True
@@ -144,6 +167,24 @@ class TrainConfig:
                 f"baseline_series must be at least 1. Received: {self.baseline_series}.",
                 hint="Leave auto_ets and auto_theta out of the baselines to fit none.",
             )
+        if self.seeds < 1:
+            raise ConfigInvalid(f"seeds must be at least 1. Received: {self.seeds}.")
+        if self.pick:
+            _check_choice("pick", self.pick, self._pickable())
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Every network to train, in order."""
+        return tuple(
+            Contender(f"{one}/{seed}" if self.seeds > 1 else one, one, seed)
+            for one in self.architecture
+            for seed in range(self.seed, self.seed + self.seeds)
+        )
+
+    def _pickable(self) -> tuple[str, ...]:
+        """Return the names that `pick` may have: two networks or more make an ensemble too."""
+        names = tuple(one.name for one in self.contenders)
+        return (*dict.fromkeys((*self.architecture, *names)), *((ENSEMBLE,) if len(names) > 1 else ()))
 
 
 def read_config(path: Path) -> dict[str, Any]:

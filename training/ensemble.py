@@ -10,11 +10,9 @@ from models import artifact
 from models.errors import TrainingError
 from models.spec import ModelSpec
 from training.candidate import Candidate
+from training.config import ENSEMBLE
 from training.mixture import Mixture, choose_mixture, mix, spread_of_members
 from training.validation import Validation, judge
-
-ENSEMBLE = "ensemble"
-"""Name and architecture of what is made here."""
 
 MIXED = "mixed"
 """Transform of an ensemble whose members do not have the same one."""

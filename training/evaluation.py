@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from models import artifact
 from models.errors import AlmanacError, TrainingError
 from training import backtest
-from training.backtest import Cutoff, Predictions, Scores, Split
+from training.backtest import Cutoff, Scores, Split
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, TrainingSet
 from training.comparison import REFERENCE, BaselineResult, Sample, name_causes
-from training.config import BASELINES, FitConfig
+from training.config import BASELINES, ENSEMBLE, FitConfig
 from training.data import SeriesSet, digest
-from training.terminal import Terminal
+from training.ensemble import Combine, combine_with_keras, make_ensemble
+from training.mixture import Mixture
+from training.terminal import Terminal, describe_mixture
 
 Row = dict[str, float]
 
@@ -58,17 +61,19 @@ class Evaluation:
     """What came out.
 
     Attributes:
-        rows: By name, figures named as in `Scores.summary`, with `train_seconds` and `skill`: 1 - MASE / MASE of the
-            seasonal naive on the same series.
+        rows: By name, figures named as in `Scores.summary`, with `skill` (1 - MASE / MASE of the seasonal naive on the
+            same series) and what the row costs: `train_seconds`, `forecast_ms` and, of a network, `network_mb`.
         dropped: Series that could not be scored.
         failures: By name, why a network has no row.
         samples: By baseline that is fitted to a sample, which one, and where it is partial each network's MASE on it.
+        mixtures: How the ensemble was weighed at each origin, the newest first.
     """
 
     rows: Mapping[str, Row]
     dropped: int
     failures: Mapping[str, str]
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mixtures: Sequence[Mixture] = ()
 
 
 @dataclass(slots=True)
@@ -79,23 +84,30 @@ class _Tally:
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     baselines: dict[str, list[BaselineResult]] = field(default_factory=dict)
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    megabytes: dict[str, float] = field(default_factory=dict)
+    mixtures: list[Mixture] = field(default_factory=list)
 
-    def add(self, name: str, scores: Scores, seconds: float = 0.0) -> None:
-        """Add one row's scores at one origin."""
+    def add(self, name: str, scores: Scores, seconds: float, milliseconds: float) -> None:
+        """Add one row's scores at one origin, and what they cost."""
         self.parts.setdefault(name, []).append(scores)
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self.milliseconds.setdefault(name, []).append(milliseconds)
 
     def add_baseline(self, name: str, result: BaselineResult) -> None:
         """Add a baseline at one origin."""
         self.baselines.setdefault(name, []).append(result)
-        self.add(name, result.scores, result.forecast_ms * len(result.scores.ids) / 1000 if result.sample else 0.0)
+        seconds = result.forecast_ms * len(result.scores.ids) / 1000 if result.sample else 0.0
+        self.add(name, result.scores, seconds, result.forecast_ms)
 
     def row(self, name: str) -> Row:
         """Return the figures over all origins."""
         summary = backtest.join(self.parts[name]).summary()
         reference = self.on_series_of(name, REFERENCE) if name in self.baselines else self.whole(REFERENCE)
         skill = backtest.skill(summary, reference.summary())
-        return {**summary, "train_seconds": self.seconds[name], "skill": skill}
+        size = {"network_mb": self.megabytes[name]} if name in self.megabytes else {}
+        cost = {"train_seconds": self.seconds[name], "forecast_ms": float(np.mean(self.milliseconds[name])), **size}
+        return {**summary, **cost, "skill": skill}
 
     def whole(self, name: str) -> Scores:
         """Return a row's scores over all origins."""
@@ -111,76 +123,103 @@ class _Tally:
         return Sample.join([one.sample for one in self.baselines[baseline] if one.sample])
 
 
-def evaluate(
-    data: SeriesSet, question: Question, fit: Callable[..., Candidate], *, terminal: Terminal, scratch: Path
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """One origin as it is being evaluated: what is asked, what was before it, who trains and where."""
+
+    data: SeriesSet
+    question: Question
+    split: Split
+    tally: _Tally
+    fit: Callable[..., Candidate]
+    combine: Combine
+    terminal: Terminal
+    folder: Path
+
+
+def evaluate(  # noqa: PLR0913 - the question, and all that answers it
+    data: SeriesSet,
+    question: Question,
+    fit: Callable[..., Candidate],
+    *,
+    terminal: Terminal,
+    scratch: Path,
+    combine: Combine = combine_with_keras,
 ) -> Evaluation:
     """Return the errors of each architecture and baseline; a network never sees the points it is scored on.
+
+    Two networks or more make an ensemble, as `almanac train` would: one model with a file of its own.
 
     Raises:
         TrainingError: If every network fails.
         DataInvalid: If no series is long enough.
     """
     tally, told = _Tally(), set[str]()
-    for origin in range(question.origins):
+    for number in range(question.origins):
         split = backtest.hold_out(
             data.series,
             question.horizon,
             season_length=data.frequency.season_length,
-            blocks=origin + 1,
+            blocks=number + 1,
             cutoff=question.cutoff,
         )
-        if origin == 0 or split.left_out.keys() - told:
+        if number == 0 or split.left_out.keys() - told:
             terminal.say_findings(backtest.tell_left_out(split))
             told |= split.left_out.keys()
         wish = BaselineWish(question.baselines, question.baseline_series, question.seed, question.origins)
         for name, result in backtest_baselines(split, wish, terminal).items():
             tally.add_baseline(name, result)
-        made = [
-            _try_member(
-                member, data, split, question, fit=fit, tally=tally, terminal=terminal, folder=scratch / str(origin)
-            )
-            for member in question.members
-        ]
-        there = [one for one in made if one is not None]
-        if question.seeds > 1 and there:
-            spent = sum(tally.seconds.get(_row_name(*member), 0.0) for member in question.members)
-            before = tally.seconds.get("ensemble", 0.0)
-            tally.add("ensemble", backtest.score(split, backtest.predict_ensemble(there)), spent - before)
+        origin = _Origin(data, question, split, tally, fit, combine, terminal, scratch / str(number))
+        made = {_row_name(*member): _try_member(member, origin) for member in question.members}
+        networks = {name: one for name, one in made.items() if one is not None}
+        if len(networks) > 1:
+            _try_ensemble(networks, origin)
     if question.members and not any(_row_name(*member) in tally.parts for member in question.members):
         raise TrainingError(f"Every network failed. {name_causes(tally.failures)}")
     return _conclude(tally, question)
 
 
-def _try_member(  # noqa: PLR0913 - one network at one origin is all of this
-    member: tuple[str, int],
-    data: SeriesSet,
-    split: Split,
-    question: Question,
-    *,
-    fit: Callable[..., Candidate],
-    tally: _Tally,
-    terminal: Terminal,
-    folder: Path,
-) -> Predictions | None:
+def _try_member(member: tuple[str, int], origin: _Origin) -> Candidate | None:
     """Train and score one network at one origin; a failure is told and kept."""
     architecture, seed = member
     name = _row_name(architecture, seed)
-    label = name if question.seeds > 1 else architecture
-    seen = TrainingSet(split.histories, data.frequency.name, question.horizon, digest(split.histories))
-    directory = folder / f"{architecture}-{seed}"
-    directory.mkdir(parents=True)
-    try:
-        with terminal.training(label) as show:
-            candidate = fit(
+    label = name if origin.question.seeds > 1 else architecture
+    histories = origin.split.histories
+    seen = TrainingSet(histories, origin.data.frequency.name, origin.question.horizon, digest(histories))
+
+    def make() -> Candidate:
+        directory = origin.folder / f"{architecture}-{seed}"
+        directory.mkdir(parents=True)
+        with origin.terminal.training(label) as show:
+            return origin.fit(
                 seen,
                 architecture=architecture,
                 name="backtest",
                 seed=seed,
-                config=question.fit,
+                config=origin.question.fit,
                 directory=directory,
                 on_epoch=show,
             )
-        predictions = backtest.predict_network(candidate.forecaster, split)
+
+    return _try(name, label, make, origin)
+
+
+def _try_ensemble(networks: Mapping[str, Candidate], origin: _Origin) -> None:
+    """Make one model of all networks and score it at one origin; a failure is told and kept."""
+    plain = origin.question.seeds == 1
+    named = {name.partition("/")[0] if plain else name: one for name, one in networks.items()}
+    whole = _try(ENSEMBLE, ENSEMBLE, lambda: make_ensemble(named, origin.folder / ENSEMBLE, origin.combine), origin)
+    if whole is not None and whole.mixture is not None:
+        origin.tally.mixtures.append(whole.mixture)
+        origin.terminal.say(describe_mixture(whole))
+
+
+def _try(name: str, label: str, make: Callable[[], Candidate], origin: _Origin) -> Candidate | None:
+    """Make and score one candidate at one origin; a failure is told and kept."""
+    tally, split, terminal = origin.tally, origin.split, origin.terminal
+    try:
+        candidate = make()
+        scores = backtest.score(split, backtest.predict_network(candidate.forecaster, split))
     except AlmanacError as error:
         again = str(error) in tally.failures.values()
         tally.failures[name] = str(error)
@@ -188,8 +227,9 @@ def _try_member(  # noqa: PLR0913 - one network at one origin is all of this
         return None
     for warning in candidate.warnings:
         terminal.say(f"  {label}: {warning}", "yellow")
-    tally.add(name, backtest.score(split, predictions), candidate.train_seconds)
-    return predictions
+    tally.add(name, scores, candidate.train_seconds, backtest.measure_latency(candidate.forecaster, split))
+    tally.megabytes[name] = artifact.network_mb(candidate.directory)
+    return candidate
 
 
 def _conclude(tally: _Tally, question: Question) -> Evaluation:
@@ -202,14 +242,15 @@ def _conclude(tally: _Tally, question: Question) -> Evaluation:
         if members:
             rows[architecture] = _mean(list(members.values()))
             rows |= members if question.seeds > 1 else {}
-    rows |= {name: whole[name] for name in ("ensemble", *question.baselines) if name in whole}
+    rows |= {name: whole[name] for name in (ENSEMBLE, *question.baselines) if name in whole}
     plain = {
         name.removesuffix(f"/{question.seed}") if question.seeds == 1 else name: why
         for name, why in tally.failures.items()
     }
     dropped = max(int(row["dropped"]) for row in rows.values())
     sampled = [name for name in question.baselines if name in whole and tally.baselines[name][0].sample]
-    return Evaluation(rows, dropped, plain, {name: _state_sample(name, tally, whole, question) for name in sampled})
+    samples = {name: _state_sample(name, tally, whole, question) for name in sampled}
+    return Evaluation(rows, dropped, plain, samples, tally.mixtures)
 
 
 def _state_sample(baseline: str, tally: _Tally, whole: Mapping[str, Row], question: Question) -> dict[str, Any]:
@@ -255,7 +296,8 @@ def to_dict(
         "cutoff": question.cutoff.text if question.cutoff else None,
         "data_digest": data.digest,
         "sample": dict(evaluation.samples),
+        "mixtures": [one.to_dict() for one in evaluation.mixtures],
     }
-    ensemble = {"ensemble": evaluation.rows["ensemble"]} if "ensemble" in evaluation.rows else {}
+    ensemble = {ENSEMBLE: evaluation.rows[ENSEMBLE]} if ENSEMBLE in evaluation.rows else {}
     failed = {"failed": dict(evaluation.failures)} if evaluation.failures else {}
     return found | ensemble | failed | ({"provenance": dict(told)} if told else {})

@@ -18,6 +18,7 @@ explanation of the forecast combination puzzle, Oxford Bulletin of Economics and
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class Mixture:
     combination: str
     weights: Mapping[str, float]
     losses: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mixture as plain data."""
+        return {"combination": self.combination, "weights": dict(self.weights), "losses": dict(self.losses)}
 
 
 def choose_mixture(validations: Mapping[str, Validation]) -> Mixture:

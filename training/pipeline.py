@@ -1,7 +1,7 @@
 """Pipeline: read, hold out, train, backtest, compare, register, promote; the whole story, every step logged to MLflow."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,22 @@ from training import backtest, promotion, provenance, record
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
-from training.config import TrainConfig, with_choices
+from training.config import ENSEMBLE, Contender, TrainConfig
 from training.data import SeriesSet, read_series
+from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.provenance import Surroundings
+from training.refit import empty_folder, refit
 from training.registry import CHAMPION, Registry
-from training.terminal import Terminal, native_noise_hidden
+from training.terminal import Terminal, describe_mixture, native_noise_hidden
 
 Fit = Callable[..., Candidate]
 """`training.fit.train_candidate`, or anything that answers as it does."""
 
 
 Baselines = Mapping[str, BaselineResult]
+
+Make = Callable[[str, list[EpochRecord]], Candidate]
+"""Makes a candidate in the run of an id, its epochs added to the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Bench:
         fit: Trains one candidate.
         scratch: An empty folder for artifacts that are not registered yet.
         surroundings: Command, code, packages and machine, for the record.
+        combine: Writes the network of an ensemble.
     """
 
     registry: Registry
@@ -42,6 +48,7 @@ class Bench:
     fit: Fit
     scratch: Path
     surroundings: Surroundings = field(default_factory=Surroundings)
+    combine: Combine = combine_with_keras
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +91,19 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as `almanac train --json` prints it."""
         comparison = self.comparison
-        rows = {result.architecture: comparison.summary_metrics(result) for result in comparison.results}
+        rows = {result.name: comparison.summary_metrics(result) for result in comparison.results}
         rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
         return {
             "name": self.name,
             "version": self.version,
-            "winner": comparison.winner.architecture,
+            "winner": comparison.winner.name,
+            "picked": bool(comparison.pick),
+            "validation_winner": comparison.best.name,
             "beats_baselines": comparison.beats_baselines(comparison.winner),
             "models": rows,
             "sample": comparison.samples(),
-            "failed": {failure.architecture: failure.cause for failure in comparison.failures},
+            **_mixture(comparison),
+            "failed": {failure.name: failure.cause for failure in comparison.failures},
             "decision": self.decision.to_dict(),
             "run_id": self.run_id,
             "provenance": dict(self.provenance),
@@ -112,7 +122,8 @@ def fit_with_keras(training_set: TrainingSet, **question: Any) -> Candidate:  # 
 def train(config: TrainConfig, bench: Bench) -> Outcome:
     """Train every candidate of a configuration, register the winner and let the evidence decide on its alias.
 
-    The winner is chosen on validation origins before the cutoff; the held-out block is reported, never chosen by.
+    The winner is chosen on validation origins before the cutoff, or picked by hand; the held-out block is reported,
+    never chosen by.
 
     Raises:
         AlmanacError: If the data cannot be used, every candidate fails or the registry does not answer.
@@ -140,16 +151,25 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
 
 def compare(task: Task, baselines: Baselines, bench: Bench) -> Comparison:
     """Train every candidate and set it beside the baselines, each in a run of its own."""
-    tried = [try_candidate(architecture, task, baselines, bench) for architecture in task.config.architecture]
+    tried = [try_network(contender, task, baselines, bench) for contender in task.config.contenders]
+    networks = [one for one in tried if isinstance(one, Result)]
+    if len(networks) > 1:
+        tried.append(try_ensemble(networks, task, baselines, bench))
     results = tuple(one for one in tried if isinstance(one, Result))
     failures = tuple(one for one in tried if isinstance(one, Failure))
-    comparison = Comparison(results, baselines, failures)
+    comparison = Comparison(results, baselines, failures, task.config.pick)
     for name in baselines:
         with record.tracked_run(bench.registry, task.config.name, name, parent=task.run_id) as run_id:
             record.log_baseline(bench.registry, run_id, name, comparison)
     if results and failures:
-        bench.terminal.say(name_causes({one.architecture: one.cause for one in failures}), "red")
+        bench.terminal.say(name_causes({one.name: one.cause for one in failures}), "red")
     return comparison
+
+
+def _mixture(comparison: Comparison) -> dict[str, Any]:
+    """Return how the ensemble was weighed, where there is one."""
+    mixtures = [one.candidate.mixture for one in comparison.results if one.candidate.mixture]
+    return {"mixture": mixtures[0].to_dict()} if mixtures else {}
 
 
 def read(config: TrainConfig, terminal: Terminal) -> SeriesSet:
@@ -163,35 +183,57 @@ def read(config: TrainConfig, terminal: Terminal) -> SeriesSet:
     return data
 
 
-def try_candidate(architecture: str, task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
-    """Train and backtest one candidate in a run of its own; one that fails is recorded and the others go on."""
+def try_network(contender: Contender, task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
+    """Train and backtest one network in a run of its own."""
+
+    def make(run_id: str, epochs: list[EpochRecord]) -> Candidate:
+        architecture, seed = contender.architecture, contender.seed
+        told = provenance.describe(task.config, task.data, bench.surroundings, architecture=architecture, seed=seed)
+        record.log_provenance(bench.registry, run_id, told)
+        return train_one(contender, task, bench, run_id, epochs)
+
+    return try_candidate(contender.name, make, task, baselines, bench)
+
+
+def try_ensemble(results: Sequence[Result], task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
+    """Make one model of all networks and backtest it in a run of its own."""
+
+    def make(run_id: str, _epochs: list[EpochRecord]) -> Candidate:
+        told = provenance.describe(task.config, task.data, bench.surroundings)
+        record.log_provenance(bench.registry, run_id, told)
+        candidates = {one.name: one.candidate for one in results}
+        whole = make_ensemble(candidates, bench.scratch / ENSEMBLE, bench.combine)
+        bench.terminal.say(describe_mixture(whole))
+        return whole
+
+    return try_candidate(ENSEMBLE, make, task, baselines, bench)
+
+
+def try_candidate(name: str, make: Make, task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
+    """Make and backtest a candidate in a run of its own; one that fails is recorded and the others go on."""
     epochs: list[EpochRecord] = []
     run_id = ""
     try:
-        with record.tracked_run(bench.registry, task.config.name, architecture, parent=task.run_id) as run_id:
-            told = provenance.describe(
-                task.config, task.data, bench.surroundings, architecture=architecture, seed=task.config.seed
-            )
-            record.log_provenance(bench.registry, run_id, told)
-            candidate = train_one(architecture, task, bench, run_id, epochs)
-            result = backtest_candidate(candidate, run_id, task.split)
+        with record.tracked_run(bench.registry, task.config.name, name, parent=task.run_id) as run_id:
+            candidate = make(run_id, epochs)
+            result = backtest_candidate(name, candidate, run_id, task.split)
             record.log_candidate(bench.registry, result, Comparison((result,), baselines), task.split, task.config.unit)
     except RegistryError:
         raise
     except AlmanacError as error:
         reached = error.step if isinstance(error, LossNotFinite) else epochs[-1].step if epochs else 0
-        failure = Failure(architecture, str(error), error.code, reached)
+        failure = Failure(name, str(error), error.code, reached)
         record.log_failure(bench.registry, run_id, failure)
-        bench.terminal.say(f"{architecture} failed at step {failure.step}.", "red")
+        bench.terminal.say(f"{name} failed at step {failure.step}.", "red")
         return failure
     for warning in candidate.warnings:
-        bench.terminal.say(f"  {architecture}: {warning}", "yellow")
+        bench.terminal.say(f"  {name}: {warning}", "yellow")
     return result
 
 
-def train_one(architecture: str, task: Task, bench: Bench, run_id: str, epochs: list[EpochRecord]) -> Candidate:
-    """Train one candidate on what lies before the cutoff, every epoch shown and logged."""
-    with bench.terminal.training(architecture) as show:
+def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epochs: list[EpochRecord]) -> Candidate:
+    """Train one network on what lies before the cutoff, every epoch shown and logged."""
+    with bench.terminal.training(contender.name) as show:
 
         def on_epoch(epoch: EpochRecord) -> None:
             epochs.append(epoch)
@@ -200,49 +242,21 @@ def train_one(architecture: str, task: Task, bench: Bench, run_id: str, epochs: 
 
         return bench.fit(
             task.training_set(whole=False),
-            architecture=architecture,
+            architecture=contender.architecture,
             name=task.config.name,
-            seed=task.config.seed,
+            seed=contender.seed,
             config=task.config.fit,
-            directory=empty_folder(bench.scratch / architecture),
+            directory=empty_folder(bench.scratch / contender.name),
             on_epoch=on_epoch,
         )
 
 
-def backtest_candidate(candidate: Candidate, run_id: str, split: backtest.Split) -> Result:
-    """Return a candidate with its forecasts of the held-out block, their errors and its latency."""
+def backtest_candidate(name: str, candidate: Candidate, run_id: str, split: backtest.Split) -> Result:
+    """Return a candidate with its forecasts of the held-out block, their errors, and what serving it costs."""
     predictions = backtest.predict_network(candidate.forecaster, split)
     latency = backtest.measure_latency(candidate.forecaster, split)
-    return Result(candidate, run_id, backtest.score(split, predictions), predictions, latency)
-
-
-def refit(winner: Result, task: Task, bench: Bench) -> Candidate:
-    """Return the winner trained again with the same choices on all data, the held-out block included.
-
-    Its specification keeps the figures of the run that had not seen that block. A second training that fails leaves
-    the first one standing.
-    """
-    spec = winner.candidate.forecaster.spec
-    chosen = with_choices(
-        task.config.fit,
-        transform=spec.transform,
-        context_length=spec.context_length,
-        encoder_length=spec.encoder_length,
-    )
-    try:
-        with bench.terminal.training(f"{winner.architecture}, all data") as show:
-            return bench.fit(
-                task.training_set(whole=True),
-                architecture=winner.architecture,
-                name=task.config.name,
-                seed=task.config.seed,
-                config=chosen,
-                directory=empty_folder(bench.scratch / "refit"),
-                on_epoch=show,
-            )
-    except AlmanacError as error:
-        bench.terminal.say(f"Training on all data failed, so the first training stays: {error}", "yellow")
-        return winner.candidate
+    scores = backtest.score(split, predictions)
+    return Result(candidate, run_id, scores, predictions, latency, name, artifact.network_mb(candidate.directory))
 
 
 def register(winner: Result, final: Candidate, comparison: Comparison, task: Task, bench: Bench) -> str:
@@ -294,9 +308,3 @@ def decide(winner: Result, comparison: Comparison, task: Task, bench: Bench) -> 
 def evidence(scores: backtest.Scores, forecast_ms: float) -> promotion.Evidence:
     """Return scores and latency as the decision wants them."""
     return promotion.Evidence(scores.scaled_errors, float(scores.summary()["coverage_80"]), forecast_ms)
-
-
-def empty_folder(path: Path) -> Path:
-    """Return a folder that was made just now."""
-    path.mkdir(parents=True)
-    return path

@@ -17,6 +17,7 @@ from training.backtest import Split
 from training.candidate import EpochRecord
 from training.comparison import Comparison, Failure, Result
 from training.data import SeriesSet
+from training.mixture import Mixture
 from training.promotion import Decision
 from training.registry import Registry
 
@@ -83,11 +84,12 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
     chosen = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
     registry.log(
         result.run_id,
-        params={f"chosen.{key}": value for key, value in chosen.items()},
-        metrics=comparison.summary_metrics(result),
+        params={f"chosen.{key}": value for key, value in chosen.items()} | _mixture_params(result.candidate.mixture),
+        metrics=comparison.summary_metrics(result) | _mixture_metrics(result.candidate.mixture),
         tags={
             "almanac.kind": "candidate",
             "architecture": spec.architecture,
+            "candidate": result.name,
             "beats_baselines": comparison.beats_baselines(result),
             "data_digest": spec.data_digest,
             "warnings": " ".join(result.candidate.warnings) or "none",
@@ -102,7 +104,9 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
 def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
     """Write why a candidate failed, and at which step."""
     tags = {"failure.code": failure.code, "failure.cause": failure.cause, "failure.step": failure.step}
-    registry.log(run_id, tags={"almanac.kind": "candidate", "architecture": failure.architecture, **tags})
+    architecture = failure.name.partition("/")[0]
+    named = {"almanac.kind": "candidate", "architecture": architecture, "candidate": failure.name}
+    registry.log(run_id, tags={**named, **tags})
 
 
 def log_baseline(registry: Registry, run_id: str, name: str, comparison: Comparison) -> None:
@@ -115,8 +119,9 @@ def log_baseline(registry: Registry, run_id: str, name: str, comparison: Compari
 def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comparison, *, refitted: bool) -> None:
     """Write which candidate won, on both its run and the comparison's, whose row then sorts like the winner's."""
     beats = comparison.beats_baselines(winner)
-    tags = {"winner": winner.architecture, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
-    registry.log(run_id, metrics=comparison.summary_metrics(winner), tags=tags)
+    tags = {"winner": winner.name, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
+    chosen = {"picked": bool(comparison.pick), "validation_winner": comparison.best.name}
+    registry.log(run_id, metrics=comparison.summary_metrics(winner), tags={**tags, **chosen})
     registry.log(winner.run_id, tags={"winner": True, "refit": refitted})
 
 
@@ -167,17 +172,31 @@ def file_digest(path: Path) -> str:
 def _figures(result: Result, comparison: Comparison, split: Split, unit: str) -> dict[str, Any]:
     spec, history = result.candidate.forecaster.spec, result.candidate.history
     baselines = {name: baseline.scores for name, baseline in comparison.baselines.items()}
-    name = spec.architecture
+    name = result.name
     title = f"{name}: {split.horizon} steps held out, forecast against truth"
     figures = {
         "forecast_against_truth": report.draw_backtest(split, result.predictions, title=title, unit=unit),
         "error_by_step": report.draw_error_by_step(result.scores, baselines, name=name),
-        "gradient_norms": report.draw_gradient_norms(history, name=name),
-        "learning": report.draw_learning(history, name=name),
     }
+    if history:
+        figures["gradient_norms"] = report.draw_gradient_norms(history, name=name)
+        figures["learning"] = report.draw_learning(history, name=name)
     if spec.memory:
         figures["memory"] = report.draw_memory(spec.memory, spec.season_length, name=name)
     return figures
+
+
+def _mixture_params(mixture: Mixture | None) -> dict[str, object]:
+    """Return how an ensemble was weighed; nothing for a network."""
+    if mixture is None:
+        return {}
+    weights = {f"ensemble.weight.{name}": weight for name, weight in mixture.weights.items()}
+    return {"ensemble.combination": mixture.combination, **weights}
+
+
+def _mixture_metrics(mixture: Mixture | None) -> dict[str, float]:
+    """Return the validation loss of each way of weighing that was tried; nothing for a network."""
+    return {f"ensemble.pinball_{way}": loss for way, loss in mixture.losses.items()} if mixture else {}
 
 
 def _data_params(data: SeriesSet, split: Split) -> dict[str, object]:

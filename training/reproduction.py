@@ -12,11 +12,12 @@ from models.errors import DataInvalid, RegistryError, TrainingError
 from training import backtest, pipeline, provenance, record
 from training.baselines import BaselineWish, backtest_baselines
 from training.comparison import Comparison, Result, name_causes
-from training.config import TrainConfig, merge, train_config
+from training.config import ENSEMBLE, TrainConfig, merge, train_config
 from training.data import SeriesSet
 from training.pipeline import Bench, Task
 from training.place import Run
 from training.provenance import FILE, Surroundings, weights_digest
+from training.refit import refit
 
 EXACT = 1e-9
 """Relative difference below which two figures are one: sums in another order differ by less."""
@@ -70,7 +71,8 @@ class Reproduction:
 def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reproduction:
     """Train again what a run trained, from what MLflow has of it; nothing is registered or promoted.
 
-    Of a candidate's run that candidate alone is trained; of a comparison's run all are, and its winner is looked at.
+    Of a network's run that network alone is trained; of an ensemble's or a comparison's run all are, and the ensemble or
+    the winner is looked at.
 
     Args:
         run_id: A candidate's run, or that of a whole comparison.
@@ -109,7 +111,7 @@ def recorded_config(told: Mapping[str, Any], data: Path | None = None) -> TrainC
     """Return the configuration of a run, for a candidate narrowed to it."""
     settings = merge(told["config"], {"data": str(data) if data else None})
     if "architecture" in told:
-        settings |= {"architecture": [told["architecture"]], "seed": told["seed"]}
+        settings |= {"architecture": [told["architecture"]], "seed": told["seed"], "seeds": 1, "pick": ""}
     return train_config(settings)
 
 
@@ -143,11 +145,14 @@ def _compare_with(
 
 def _wanted(past: Run, comparison: Comparison) -> Result:
     """Return the candidate that a run is about: its own, or the winner."""
-    name = past.tags.get("winner") if past.tags.get("almanac.kind") == "comparison" else past.tags.get("architecture")
+    kind = "winner" if past.tags.get("almanac.kind") == "comparison" else "candidate"
+    name = past.tags.get(kind, past.tags.get("architecture"))
+    if kind == "candidate" and name != ENSEMBLE and comparison.results:
+        return comparison.results[0]  # a network is trained again alone
     for result in comparison.results:
-        if result.architecture == name:
+        if result.name == name:
             return result
-    causes = name_causes({one.architecture: one.cause for one in comparison.failures})
+    causes = name_causes({one.name: one.cause for one in comparison.failures})
     raise TrainingError(f"The run's network {name} could not be trained again. {causes}")
 
 
@@ -159,6 +164,6 @@ def _weights(past: Run, result: Result, task: Task, bench: Bench) -> dict[str, t
     if then := tags.get("weights_digest"):
         found["backtested"] = (then, weights_digest(result.candidate.directory / artifact.NETWORK))
     if then := tags.get("served_weights_digest"):
-        again = pipeline.refit(result, task, bench)
+        again = refit(result, task, bench)
         found["served"] = (then, weights_digest(again.directory / artifact.NETWORK))
     return found

@@ -14,14 +14,14 @@ from rich.text import Text
 
 from models.errors import Finding
 from models.series import Forecast
-from training.candidate import EpochRecord
+from training.candidate import Candidate, EpochRecord
 from training.comparison import Comparison, tell_sample
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
     from training.reproduction import Reproduction
 
-PLAIN_WIDTH = 120
+PLAIN_WIDTH = 160
 """Columns where nobody's terminal says how many there are."""
 
 FORECASTS_SHOWN = 5
@@ -112,22 +112,23 @@ def comparison_table(comparison: Comparison) -> Table:
         "validation MASE",
         "train s",
         "forecast ms",
+        "MB",
         "",
     )
     for heading in headings:
         table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
-    rows = {result.architecture: comparison.summary_metrics(result) for result in comparison.results}
+    rows = {result.name: comparison.summary_metrics(result) for result in comparison.results}
     rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
     partial = {name: one.sample for name, one in comparison.baselines.items() if one.sample and not one.sample.is_whole}
     best = _best({name: metrics for name, metrics in rows.items() if name not in partial})
-    winner = comparison.winner.architecture if comparison.results else ""
+    winner = comparison.winner.name if comparison.results else ""
     for name, metrics in rows.items():
         cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
         table.add_row(name, *cells, "◀ winner" if name == winner else "")
     if partial:
         table.caption = f"{'; '.join(tell_sample(*one) for one in partial.items())}. Skill is on the same series."
     for failure in comparison.failures:
-        table.add_row(failure.architecture, *[""] * len(_COLUMNS), "failed")
+        table.add_row(failure.name, *[""] * len(_COLUMNS), "failed")
     return table
 
 
@@ -138,10 +139,11 @@ def describe_outcome(outcome: "Outcome") -> list[str]:
     beats = "beats every baseline" if comparison.beats_baselines(winner) else "does not beat every baseline"
     verdict = "is champion" if decision.promote else "stays challenger"
     return [
-        f"{outcome.name} version {outcome.version}: {winner.architecture}, which {beats} on the held-out block.",
+        f"{outcome.name} version {outcome.version}: {winner.name}, which {beats} on the held-out block.",
+        *_how_chosen(comparison),
         f"It {verdict}. {decision.reason}",
         *decision.notes,
-        *(f"{one.architecture} failed at step {one.step}: {one.cause}" for one in comparison.failures),
+        *(f"{one.name} failed at step {one.step}: {one.cause}" for one in comparison.failures),
         f"Run {outcome.run_id}; almanac ui shows it.",
     ]
 
@@ -161,6 +163,23 @@ def describe_reproduction(found: "Reproduction") -> list[str]:
     ]
 
 
+def describe_mixture(whole: Candidate) -> str:
+    """Return how an ensemble was made, in one line; nothing for a network."""
+    if whole.mixture is None:
+        return ""
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in whole.mixture.weights.items())
+    how = whole.mixture.combination.replace("_", " ")
+    spread = whole.validation["spread"]
+    return f"ensemble: {how} weights ({weights}); its members' medians deviate by {spread:.3f} of the scale"
+
+
+def _how_chosen(comparison: Comparison) -> list[str]:
+    """Return that a candidate was picked by hand, and which one validation would have chosen."""
+    if not comparison.pick:
+        return []
+    return [f"It was picked by hand; validation's winner is {comparison.best.name}."]
+
+
 def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table:
     """Return the rows of a backtest, by the names that its JSON has."""
     note = f"; {dropped} series dropped, as said above" if dropped else ""
@@ -174,6 +193,8 @@ def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table
         "coverage_95",
         "skill",
         "train_seconds",
+        "forecast_ms",
+        "network_mb",
         "series_scored",
     )
     for key in ("model", *keys):
@@ -226,6 +247,7 @@ _COLUMNS = {
     "validation.mase": 3,
     "train_seconds": 1,
     "forecast_ms": 2,
+    "network_mb": 2,
 }
 """Columns of the comparison, with their decimals."""
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from models.series import Series
-from tests.training.fakes import make_series, write_csv
+from tests.training.fakes import combine_graphs, make_series, write_csv
 from training import classical
 from training.candidate import Candidate
 from training.pipeline import Bench
@@ -58,7 +58,7 @@ def terminal() -> Terminal:
 def make_bench(registry: Registry, terminal: Terminal, tmp_path: Path) -> Callable[[Callable[..., Candidate]], Bench]:
     """Return what makes a bench around a training; each has a scratch folder of its own."""
     count = iter(range(100))
-    return lambda fit: Bench(registry, terminal, fit, tmp_path / f"scratch-{next(count)}")
+    return lambda fit: Bench(registry, terminal, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
 
 
 @pytest.fixture

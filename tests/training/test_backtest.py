@@ -79,16 +79,6 @@ def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_
     assert backtest.measure_latency(forecaster, split) > 0
 
 
-def test_an_ensemble_is_the_mean_of_its_members(series: list[Series]) -> None:
-    """Quantile by quantile, so that sides stay in order."""
-    split = backtest.hold_out(series, 12, season_length=12)
-
-    mean = backtest.predict_ensemble([around(split.targets - 1), around(split.targets + 1, 3.0)])
-
-    np.testing.assert_allclose(mean.median, split.targets)
-    np.testing.assert_allclose(mean.upper - mean.lower, 4.0)
-
-
 def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
     """Two origins of three series are six rows of three series."""
     parts = []

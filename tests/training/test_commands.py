@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 
 import almanac
 from tests.service.house import eventually
-from tests.training.fakes import make_fit
+from tests.training.fakes import combine_graphs, make_fit
 from tests.training.test_registry import publish
-from training import pipeline
+from training import ensemble, pipeline
 from training.config import BASELINES
 from training.place import Place
 from training.registry import Registry
@@ -33,6 +33,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     shutil.copy(empty_store, home / "mlflow.db")
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.setattr(pipeline, "fit_with_keras", make_fit())
+    monkeypatch.setattr(ensemble, "combine_with_keras", combine_graphs)
 
     def run(*arguments: object) -> Result:
         return CliRunner().invoke(almanac.almanac, [str(one) for one in arguments])

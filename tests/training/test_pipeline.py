@@ -27,6 +27,7 @@ METRICS = {
     "validation.mase",
     "train_seconds",
     "forecast_ms",
+    "network_mb",
 }
 
 
@@ -74,12 +75,13 @@ def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
     outcome = train(make_config(data_file), bench)
 
     runs = runs_of(bench)
-    assert set(runs) == {"comparison", "lstm", "wavenet", *BASELINES}
+    assert set(runs) == {"comparison", "lstm", "wavenet", "ensemble", *BASELINES}
     for name in ("lstm", "wavenet"):
         assert {key for key in runs[name].data.metrics if "/" not in key} == METRICS
         assert runs[name].data.tags["mlflow.parentRunId"] == outcome.run_id
         assert runs[name].info.status == "FINISHED"
-    assert set(runs["climatology"].data.metrics) == METRICS - {"validation.mase", "train_seconds"}
+    costs = {"validation.mase", "train_seconds", "network_mb"}
+    assert set(runs["climatology"].data.metrics) == METRICS - costs
     assert (
         runs["comparison"].inputs.dataset_inputs[0].dataset.digest == runs["comparison"].data.tags["data_digest"][:36]
     )

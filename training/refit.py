@@ -1,0 +1,57 @@
+"""Refit: the winner trained again on all data, with the choices that were made before."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.errors import AlmanacError
+from training.candidate import Candidate
+from training.comparison import Result
+from training.config import ENSEMBLE, with_choices
+from training.ensemble import make_ensemble
+
+if TYPE_CHECKING:
+    from training.pipeline import Bench, Task
+
+
+def refit(winner: Result, task: "Task", bench: "Bench") -> Candidate:
+    """Return the winner trained again with the same choices on all data, the held-out block included.
+
+    Of an ensemble every member is trained again, and counts as it did. The specification keeps the figures of the run
+    that had not seen the held-out block. A second training that fails leaves the first one standing.
+    """
+    first = winner.candidate
+    try:
+        if first.mixture is None:
+            return _fit_again(winner.name, first, task, bench)
+        members = {name: _fit_again(name, one, task, bench) for name, one in first.members.items()}
+        return make_ensemble(members, bench.scratch / "refit" / ENSEMBLE, bench.combine, first.mixture)
+    except AlmanacError as error:
+        bench.terminal.say(f"Training on all data failed, so the first training stays: {error}", "yellow")
+        return first
+
+
+def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Candidate:
+    """Return one network trained again on all data."""
+    spec = first.forecaster.spec
+    chosen = with_choices(
+        task.config.fit,
+        transform=spec.transform,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+    )
+    with bench.terminal.training(f"{name}, all data") as show:
+        return bench.fit(
+            task.training_set(whole=True),
+            architecture=spec.architecture,
+            name=task.config.name,
+            seed=spec.seed,
+            config=chosen,
+            directory=empty_folder(bench.scratch / "refit" / name),
+            on_epoch=show,
+        )
+
+
+def empty_folder(path: Path) -> Path:
+    """Return a folder that was made just now."""
+    path.mkdir(parents=True)
+    return path
