@@ -1,13 +1,15 @@
 """Covariates: columns known beside a series, up to its last value or beyond it, as a request or a file gives them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import Self
 
 import numpy as np
 
 from models.errors import (
+    ConfigInvalid,
     CovariateLength,
     CovariateMissing,
     CovariateNotNumeric,
@@ -55,6 +57,28 @@ class CovariateNames:
     def counted(self) -> tuple[str, ...]:
         """The names that are counted from the dates."""
         return tuple(f"{HOLIDAYS}{country}" for country in self.holidays)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The names that a file or a request gives: all but those that are counted."""
+        return tuple(name for name in self.all if name not in self.counted)
+
+    @classmethod
+    def make(cls, past: Sequence[str] = (), future: Sequence[str] = (), holidays: Sequence[str] = ()) -> Self:
+        """Return the names of given covariates and counted holidays; raises ConfigInvalid if one stands twice."""
+        made = cls(
+            tuple(past), tuple(dict.fromkeys([*future, *(f"{HOLIDAYS}{one}" for one in holidays)])), tuple(holidays)
+        )
+        for kind, names in ((PAST, made.past), (FUTURE, tuple(future)), ("holidays", made.holidays)):
+            if len(set(names)) < len(names):
+                raise ConfigInvalid(f"{kind} names one twice. Received: {', '.join(names)}.")
+        both = [name for name in made.past if name in made.future]
+        if both:
+            raise ConfigInvalid(
+                f"{both[0]!r} stands in {PAST} and in {FUTURE}.",
+                hint=f"A covariate known ahead stands in {FUTURE} alone; its history is read too.",
+            )
+        return made
 
     def check(self, past: Covariates, future: Covariates) -> None:
         """Refuse covariates that a model does not read, and the lack of one that it does.

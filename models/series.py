@@ -16,7 +16,14 @@ from models.calendar import (
     season_position,
     timestamps_from,
 )
-from models.covariates import NO_COVARIATES, Covariates, check_covariates, cut_covariates, read_covariates
+from models.covariates import (
+    NO_COVARIATES,
+    CovariateNames,
+    Covariates,
+    check_covariates,
+    cut_covariates,
+    read_covariates,
+)
 from models.dates import Dates, read_start, read_timestamps
 from models.errors import (
     Finding,
@@ -216,6 +223,14 @@ class Series:
         first = max(cutoff, 0)
         past, future = cut_covariates(self.past_covariates, self.future_covariates, first, len(self))
         return replace(self, values=self.values[:first], repairs=kept, past_covariates=past, future_covariates=future)
+
+    def reading(self, names: CovariateNames) -> Self:
+        """Return the series with those covariates alone that a model reads."""
+        if not (self.past_covariates or self.future_covariates):
+            return self
+        past = {name: values for name, values in self.past_covariates.items() if name in names.all}
+        future = {name: values for name, values in self.future_covariates.items() if name in names.future}
+        return replace(self, past_covariates=past, future_covariates=future)
 
     def future(self, horizon: int) -> Timestamps | None:
         """Return the timestamps of the next `horizon` steps, shape (horizon,), or None without dates.

@@ -134,8 +134,9 @@ class Scores:
 
 
 def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
-    """Return a network's forecasts of the held-out block; raises as `Forecaster.forecast`."""
-    return stack(forecaster.forecast(split.scored_histories, split.horizon, levels=LEVELS))
+    """Return a network's forecasts of the held-out block by the covariates it reads; raises as `Forecaster.forecast`."""
+    histories = [history.reading(forecaster.names) for history in split.scored_histories]
+    return stack(forecaster.forecast(histories, split.horizon, levels=LEVELS))
 
 
 def predict_baseline(name: str, split: Split) -> Predictions:
@@ -192,7 +193,7 @@ def timed(forecast: Callable[[], Predictions]) -> tuple[Predictions, float]:
 
 def measure_latency(forecaster: Forecaster, split: Split) -> float:
     """Return the median time of one single-series forecast over the horizon, in milliseconds."""
-    history = [max(split.scored_histories, key=len)]
+    history = [max(split.scored_histories, key=len).reading(forecaster.names)]
     seconds = []
     for _ in range(LATENCY_CALLS):
         started = time.perf_counter()

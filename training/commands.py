@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from training.config import BASELINES, Columns, merge, parse_override, read_config, require_file, train_config
+from training.options import COVARIATES, covariate_options
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Outcome
@@ -59,6 +60,7 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
 @baseline_options
+@covariate_options
 @column_options
 def train(
     config: Path | None,
@@ -76,6 +78,7 @@ def train(
     Example:
         almanac train training/configs/temperatures.toml
         almanac train --data sales.csv --horizon 12 --architecture lstm,wavenet --set fit.max_steps=400
+        almanac train --data sales.csv --horizon 28 --future-covariates price,promotion --holidays DE
     """  # noqa: D301 - click's \b keeps the example's lines
     columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
     flags["architecture"] = None if architecture is None else architecture.split(",")
@@ -108,6 +111,7 @@ def train(
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any of [fit], such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @baseline_options
+@covariate_options
 @column_options
 def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
     """Train on all but the last points of each series, forecast those, and score networks and baselines.
@@ -120,7 +124,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
         almanac backtest --data sales.parquet --horizon 24 --cutoff 2019-12 --origins 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "baseline_series")}
+    asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "baseline_series", *COVARIATES)}
     asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
     asked["columns"] = asdict(_columns(flags))
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
@@ -133,7 +137,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
 
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
     terminal = Terminal()
-    table = read_series(data, frequency=flags["frequency"], columns=_columns(flags))
+    table = read_series(data, frequency=flags["frequency"], columns=_columns(flags), covariates=config.covariates)
     terminal.say(f"{data}: {len(table.series)} series, {table.observed} observations, frequency {table.frequency.name}")
     terminal.say_findings(table.findings)
     question = evaluation.Question(
@@ -168,6 +172,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
 @click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
 @click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
 @click.option("--frequency", help="Default: inferred from the data.")
+@click.option("--future", type=FILE, help="Long file with what is known ahead, if --data does not have it.")
 @click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
 @click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
 @click.option(
@@ -180,12 +185,16 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
 def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
     """Forecast what follows each series of a file, without a service and without TensorFlow.
 
+    The model's covariates are columns of the file. What is known of them ahead stands in rows after the last value, in
+    the same file or in that of --future; holidays are counted from the dates.
+
     \b
     Example:
         almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
     """  # noqa: D301 - click's \b keeps the example's lines
     numbers = _levels(levels)
-    require_file(data)
+    for file in (data, *([flags["future"]] if flags["future"] else [])):
+        require_file(file)
     from training import foresee
     from training.terminal import Terminal, forecast_table, plain_console
 
@@ -195,7 +204,7 @@ def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = foresee.foresee(
             open_registry(),
-            foresee.Wish(model, data, flags["horizon"], flags["frequency"], _columns(flags), numbers),
+            foresee.Wish(model, data, flags["horizon"], flags["frequency"], _columns(flags), numbers, flags["future"]),
             terminal=Terminal(),
             scratch=Path(scratch),
         )

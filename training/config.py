@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
+from models.holidays import check_countries
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
@@ -122,6 +124,9 @@ class TrainConfig:
         refit: Whether the winner is trained again on all data, held-out block included, before it is registered.
         promote: Whether the winner takes the champion alias whatever the paired test says.
         unit: Unit of the values, for the figures' axes.
+        past_covariates: Columns of a long file known up to the last value.
+        future_covariates: Columns of a long file known over the horizon too.
+        holidays: Countries whose public holidays are counted from the dates, such as `DE`.
         columns: Names of the columns of a long file.
         fit: How each network is fitted.
 
@@ -142,6 +147,9 @@ class TrainConfig:
     refit: bool = True
     promote: bool = False
     unit: str = ""
+    past_covariates: tuple[str, ...] = ()
+    future_covariates: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
     fit: FitConfig = field(default_factory=FitConfig)
 
@@ -171,6 +179,8 @@ class TrainConfig:
             raise ConfigInvalid(f"seeds must be at least 1. Received: {self.seeds}.")
         if self.pick:
             _check_choice("pick", self.pick, self._pickable())
+        check_countries(self.holidays)
+        CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -180,6 +190,11 @@ class TrainConfig:
             for one in self.architecture
             for seed in range(self.seed, self.seed + self.seeds)
         )
+
+    @property
+    def covariates(self) -> CovariateNames:
+        """Which covariates a network reads."""
+        return CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
 
     def _pickable(self) -> tuple[str, ...]:
         """Return the names that `pick` may have: two networks or more make an ensemble too."""

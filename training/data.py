@@ -1,9 +1,8 @@
 """Data: a file as a set of series of one frequency, validated, with a digest of what it says."""
 
 import hashlib
-import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar import Frequency, infer_frequency, parse_frequency
+from models.covariates import CovariateNames
 from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred
 from models.series import Series
 from training.config import Columns
-from training.tables import Table, read_table
+from training.rows import Rows, group_rows, join_rows, part_rows, read_future
+from training.tables import read_table
 
 SAME_STEP = (0.6, 1.6)
 """How far a series' usual step may be from the set's, as a ratio: months differ by 28 to 31 days, quarters by more."""
@@ -24,13 +25,6 @@ FEW_POINTS = 4
 
 MOST_GAPS = 100
 """Grid steps for each observed value above which a stray date is likelier than a gap."""
-
-
-CLOCK_HINT = (
-    "Keep one value for each timestamp; where clocks go back, write hours with offsets: 2020-10-25T02:00+01:00."
-)
-
-DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +38,7 @@ class SeriesSet:
         frequency: Of every series.
         digest: SHA-256 over what the file says, whatever its layout, format or order of rows.
         findings: What was noticed and repaired on the way.
+        covariates: Which covariates the series carry.
     """
 
     path: Path
@@ -52,6 +47,7 @@ class SeriesSet:
     frequency: Frequency
     digest: str
     findings: tuple[Finding, ...] = ()
+    covariates: CovariateNames = field(default_factory=CovariateNames)
 
     @property
     def observed(self) -> int:
@@ -59,106 +55,70 @@ class SeriesSet:
         return sum(one.observed for one in self.series)
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Rows of one series, in order of time."""
-
-    id: str
-    ds: NDArray[np.datetime64]
-    y: NDArray[np.float64]
-    row: NDArray[np.int64]
-
-
-def read_series(path: Path, *, frequency: str | None = None, columns: Columns | None = None) -> SeriesSet:
+def read_series(
+    path: Path,
+    *,
+    frequency: str | None = None,
+    columns: Columns | None = None,
+    covariates: CovariateNames | None = None,
+    future: Path | None = None,
+) -> SeriesSet:
     """Return the series of a CSV or Parquet file.
+
+    Where covariates are known ahead, rows after the file's last value carry their future.
 
     Args:
         path: Long (`unique_id, ds, y`, or as named by `columns`) or wide (a time column and one column per series).
         frequency: Any alias or word; None infers it from the longest series.
         columns: Names of a long file's columns where they are not the usual ones.
+        covariates: Columns of a long file to be read beside the values; holidays are counted, not read.
+        future: A long file of ids, times and covariates known ahead, after the last value; without an id column it is
+            every series' future.
 
     Raises:
         DataInvalid: With file, row and column, if a cell is wrong, a timestamp stands twice or frequencies differ.
         FrequencyUnknown: If `frequency` is no alias.
         FrequencyNotInferred: If the dates do not tell the frequency.
     """
-    table = read_table(path, columns or Columns())
-    groups, findings = _group(table)
-    groups, trimmed = _trim(groups)
+    names = covariates or CovariateNames()
+    table = read_table(path, columns or Columns(), names.read)
+    groups, findings = group_rows(table)
+    groups, later, trimmed = part_rows(groups, known_ahead=bool(names.future))
+    if future is not None:
+        later, found = read_future(future, columns or Columns(), names, groups)
+        findings += found
     findings += trimmed
     known = parse_frequency(frequency) if frequency else _infer(path, groups)
     if frequency is None:
         _refuse_mixed(path, groups, known)
-    made = [_make(path, group, known) for group in groups]
+    made = [_make(path, group, known, names, later.get(group.id)) for group in groups]
     series = tuple(one for one in made if one is not None)
     if not series:
         raise DataInvalid(f"{path}: every value is missing.", hint="Give a file with values.")
-    findings += (*_count_gaps(series), *_name_dropped(groups, made))
-    return SeriesSet(path, table.layout, series, known, digest(series), findings)
+    findings += (*_count_gaps(series), *_count_unknown(series, names), *_name_dropped(groups, made))
+    return SeriesSet(path, table.layout, series, known, digest(series), findings, names)
 
 
 def digest(series: Sequence[Series]) -> str:
-    """Return SHA-256 over ids, frequencies, starts and values, in order of id, as 64 hexadecimal digits."""
+    """Return SHA-256 over ids, frequencies, starts, values and covariates, in order of id, as 64 hexadecimal digits."""
     total = hashlib.sha256()
     for one in sorted(series, key=lambda item: item.id):
         frequency = one.frequency.name if one.frequency else ""
         start = "" if one.start is None else str(one.start.astype("datetime64[us]"))
         total.update(f"{one.id}\0{frequency}\0{start}\0{len(one)}\0".encode())
-        values = np.where(np.isnan(one.values), np.nan, one.values + 0.0)
-        total.update(values.astype("<f8").tobytes())
+        total.update(_bytes_of(one.values))
+        for known in (one.past_covariates, one.future_covariates):
+            for name in sorted(known):
+                total.update(f"{name}\0{len(known[name])}\0".encode() + _bytes_of(known[name]))
     return total.hexdigest()
 
 
-def _group(table: Table) -> tuple[list[_Group], tuple[Finding, ...]]:
-    """Split the long frame by id and sort each part by time."""
-    import pandas as pd
-
-    frame, findings = table.frame, table.findings
-    codes, ids = pd.factorize(frame["unique_id"])
-    ds = frame["ds"].to_numpy(dtype="datetime64[us]")
-    order = np.lexsort((ds, codes))
-    codes, ds = codes[order], ds[order]
-    y, row = frame["y"].to_numpy(dtype=np.float64)[order], frame["row"].to_numpy(dtype=np.int64)[order]
-    same = codes[1:] == codes[:-1]
-    if ((np.diff(order) < 0) & same).any():
-        findings += (Finding("ROWS_SORTED", "Rows were not in order of time; they were sorted."),)
-    twice = np.flatnonzero(same & (ds[1:] == ds[:-1]))
-    if twice.size:
-        at = int(twice[0])
-        more = f" {twice.size - 1} more like it." if twice.size > 1 else ""
-        raise DataInvalid(
-            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {_shown(ds[at])} twice.{more}",
-            hint="Keep one value for each timestamp." if _is_midnight(ds[at]) else CLOCK_HINT,
-        )
-    edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(codes)]
-    slices = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
-    return [_Group(str(ids[codes[part.start]]), ds[part], y[part], row[part]) for part in slices], findings
+def _bytes_of(values: NDArray[np.float64]) -> bytes:
+    """Return numbers as bytes, the same for every NaN and both zeros."""
+    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
 
 
-def _is_midnight(stamp: np.datetime64) -> bool:
-    return bool(stamp == stamp.astype("datetime64[D]"))
-
-
-def _shown(stamp: np.datetime64) -> str:
-    """Return a timestamp as a person writes it: no fractions, a day without its midnight."""
-    return str(stamp.astype("datetime64[D]" if _is_midnight(stamp) else "datetime64[s]"))
-
-
-def _trim(groups: Sequence[_Group]) -> tuple[list[_Group], tuple[Finding, ...]]:
-    """Leave out the rows after the file's last value: they are the times that somebody wants forecast."""
-    known = [group.ds[~np.isnan(group.y)].max() for group in groups if not np.isnan(group.y).all()]
-    if not known:
-        return list(groups), ()
-    kept = [(group, group.ds <= max(known)) for group in groups]
-    rows = sum(int(np.sum(~there)) for _, there in kept)
-    if not rows:
-        return list(groups), ()
-    found = Finding("ROWS_TRIMMED", f"{rows} rows after the file's last value are left out.")
-    trimmed = [_Group(group.id, group.ds[there], group.y[there], group.row[there]) for group, there in kept]
-    return [group for group in trimmed if len(group.ds)], (found,)
-
-
-def _infer(path: Path, groups: Sequence[_Group]) -> Frequency:
+def _infer(path: Path, groups: Sequence[Rows]) -> Frequency:
     longest = max(groups, key=lambda group: len(group.ds))
     try:
         return infer_frequency(longest.ds)
@@ -168,7 +128,7 @@ def _infer(path: Path, groups: Sequence[_Group]) -> Frequency:
         ) from error
 
 
-def _refuse_mixed(path: Path, groups: Sequence[_Group], frequency: Frequency) -> None:
+def _refuse_mixed(path: Path, groups: Sequence[Rows], frequency: Frequency) -> None:
     """Raise DataInvalid if a series' usual step is not the set's: a daily series would look like an hourly with gaps."""
     usual = _usual_step(max(groups, key=lambda group: len(group.ds)))
     low, high = SAME_STEP
@@ -184,16 +144,19 @@ def _refuse_mixed(path: Path, groups: Sequence[_Group], frequency: Frequency) ->
             )
 
 
-def _usual_step(group: _Group) -> float:
+def _usual_step(group: Rows) -> float:
     return float(np.median(np.diff(group.ds).astype(np.int64))) if len(group.ds) > 1 else 1.0
 
 
-def _make(path: Path, group: _Group, frequency: Frequency) -> Series | None:
-    """Return the series on its grid, or None where every value is missing."""
+def _make(path: Path, group: Rows, frequency: Frequency, names: CovariateNames, later: Rows | None) -> Series | None:
+    """Return the series on its grid, with what is known later, or None where every value is missing."""
     if np.isnan(group.y).all():
         return None
     try:
-        series = Series.make(group.y, id=group.id, timestamps=group.ds, frequency=frequency)
+        series = _lay(group, frequency, names)
+        if later is not None and len(later.ds):
+            whole = _lay(join_rows(group, later), frequency, names).before(len(series))
+            series = replace(whole, repairs=series.repairs)
     except AlmanacError as error:
         raise DataInvalid(f"{_place(path, group, error.pointer)}: {error.detail}", hint=error.hint) from error
     if len(series) > MOST_GAPS * len(group.y):
@@ -205,7 +168,19 @@ def _make(path: Path, group: _Group, frequency: Frequency) -> Series | None:
     return series
 
 
-def _place(path: Path, group: _Group, pointer: str) -> str:
+def _lay(group: Rows, frequency: Frequency, names: CovariateNames) -> Series:
+    """Return rows as a series on its grid; raises as `Series.make`."""
+    return Series.make(
+        group.y,
+        id=group.id,
+        timestamps=group.ds,
+        frequency=frequency,
+        past_covariates=dict(group.covariates),
+        future_covariates={name: [] for name in names.read if name in names.future},
+    )
+
+
+def _place(path: Path, group: Rows, pointer: str) -> str:
     column, _, index = pointer.lstrip("/").partition("/")
     row = group.row[min(int(index), len(group.row) - 1)] if index.isdigit() else group.row[0]
     name = {"timestamps": ", column 'ds'", "values": ", column 'y'"}.get(column, "")
@@ -223,7 +198,15 @@ def _count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
             )
 
 
-def _name_dropped(groups: Sequence[_Group], made: Sequence[Any]) -> Iterator[Finding]:
+def _count_unknown(series: Sequence[Series], names: CovariateNames) -> Iterator[Finding]:
+    """Yield how many values of each covariate are unknown up to the last value, where any are."""
+    for name in names.read:
+        counts = [int(np.isnan(one.past_covariates[name]).sum()) for one in series]
+        if any(counts):
+            yield Finding("COVARIATE_GAPS", f"{sum(counts)} values of {name!r} are unknown; they are masked.")
+
+
+def _name_dropped(groups: Sequence[Rows], made: Sequence[Any]) -> Iterator[Finding]:
     for group, one in zip(groups, made, strict=True):
         if one is None:
             yield Finding("SERIES_ALL_MISSING", f"Series {group.id!r} has no values and is left out.")

@@ -185,7 +185,8 @@ def _try_member(member: tuple[str, int], origin: _Origin) -> Candidate | None:
     name = _row_name(architecture, seed)
     label = name if origin.question.seeds > 1 else architecture
     histories = origin.split.histories
-    seen = TrainingSet(histories, origin.data.frequency.name, origin.question.horizon, digest(histories))
+    data, horizon = origin.data, origin.question.horizon
+    seen = TrainingSet(histories, data.frequency.name, horizon, digest(histories), data.covariates)
 
     def make() -> Candidate:
         directory = origin.folder / f"{architecture}-{seed}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from models.calendar import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, FrequencyNotInferred
 from models.forecaster import Forecaster
 from models.series import Forecast, Series
+from models.spec import ModelSpec
 from training.config import Columns
 from training.data import SeriesSet, read_series
 from training.place import Version
@@ -26,7 +28,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be forecast: by which model, from which file, how far, with which intervals."""
+    """What is to be forecast: by which model, from which file, how far, with which intervals, knowing what ahead."""
 
     model: str
     data: Path
@@ -34,6 +36,7 @@ class Wish:
     frequency: str | None
     columns: Columns
     levels: tuple[float, ...]
+    future: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def foresee(registry: Registry, wish: Wish, *, terminal: Terminal, scratch: Path
     """
     version = registry.resolve(wish.model)
     forecaster = artifact.load(registry.download(version, scratch))
-    data = _read(wish, forecaster.spec.frequency)
+    data = _read(wish, forecaster.spec)
     terminal.say_findings(data.findings)
     series = _sound(forecaster, data.series, terminal)
     horizon = wish.horizon or forecaster.spec.horizon
@@ -161,12 +164,13 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _read(wish: Wish, frequency: str) -> SeriesSet:
-    """Return the file's series; where its dates do not tell a frequency, the model's counts."""
+def _read(wish: Wish, spec: ModelSpec) -> SeriesSet:
+    """Return the file's series with the model's covariates; where dates do not tell a frequency, the model's counts."""
+    read = partial(read_series, wish.data, columns=wish.columns, covariates=spec.covariates, future=wish.future)
     try:
-        return read_series(wish.data, frequency=wish.frequency, columns=wish.columns)
+        return read(frequency=wish.frequency)
     except FrequencyNotInferred:
-        return read_series(wish.data, frequency=frequency, columns=wish.columns)
+        return read(frequency=spec.frequency)
 
 
 def _sound(forecaster: Forecaster, series: Sequence[Series], terminal: Terminal) -> list[Series]:

@@ -63,7 +63,9 @@ class Task:
     def training_set(self, *, whole: bool) -> TrainingSet:
         """Return what a candidate may see: everything before the cutoff, or the whole data for the last training."""
         series = self.data.series if whole else self.split.histories
-        return TrainingSet(series, self.data.frequency.name, self.config.horizon, self.data.digest)
+        return TrainingSet(
+            series, self.data.frequency.name, self.config.horizon, self.data.digest, self.data.covariates
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _mixture(comparison: Comparison) -> dict[str, Any]:
 
 def read(config: TrainConfig, terminal: Terminal) -> SeriesSet:
     """Return the data, having said what it holds and what was noticed."""
-    data = read_series(config.data, frequency=config.frequency, columns=config.columns)
+    data = read_series(config.data, frequency=config.frequency, columns=config.columns, covariates=config.covariates)
     terminal.say(
         f"{data.path}: {len(data.series)} series, {data.observed} observations, frequency {data.frequency.name}, "
         f"{data.layout} layout, digest {data.digest[:12]}"
@@ -271,7 +273,9 @@ def register(winner: Result, final: Candidate, comparison: Comparison, task: Tas
         beats_baselines=comparison.beats_baselines(winner),
         run_id=winner.run_id,
     )
-    model_uri = bench.registry.log_model(winner.run_id, final.directory, record.model_example(task.data))
+    model_uri = bench.registry.log_model(
+        winner.run_id, final.directory, record.model_example(task.data, task.config.horizon)
+    )
     record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
     if again:
         record.log_served(bench.registry, winner.run_id, final.directory)

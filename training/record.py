@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models import artifact
+from models.series import Series
 from models.spec import ModelSpec
+from models.windows import covariate_columns
 from training import provenance, report
 from training.backtest import Split
 from training.candidate import EpochRecord
@@ -140,16 +142,38 @@ def log_decision(registry: Registry, run_ids: Sequence[str], decision: Decision,
         registry.log_json(run_id, decision.to_dict(), "decision.json")
 
 
-def model_example(data: SeriesSet) -> "pd.DataFrame":
-    """Return the newest three seasons of the first series as a long frame `unique_id, ds, y`."""
+def model_example(data: SeriesSet, horizon: int = 0) -> "pd.DataFrame":
+    """Return the newest three seasons of the first series as a long frame `unique_id, ds, y` and covariates.
+
+    Where some of these are known ahead, `horizon` rows without a value carry their future.
+    """
     import pandas as pd
 
     count = 3 * data.frequency.season_length
+    ahead = horizon if any(name in data.covariates.future for name in data.covariates.read) else 0
     frames = [
-        pd.DataFrame({"unique_id": one.id, "ds": one.timestamps, "y": one.values}).tail(count)
+        pd.DataFrame({"unique_id": one.id, "ds": _stamps_of(one, ahead)} | _columns_of(one, data, ahead)).tail(
+            count + ahead
+        )
         for one in data.series[:EXAMPLE_SERIES]
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def _stamps_of(one: Series, ahead: int) -> Any:  # noqa: ANN401 - timestamps, or None without dates
+    """Return the timestamps of a series and of the steps after it."""
+    return None if one.timestamps is None else np.concatenate([one.timestamps, one.future(ahead)])
+
+
+def _columns_of(one: Series, data: SeriesSet, ahead: int) -> dict[str, Any]:
+    """Return a series' values and covariates, and those known ahead for the steps after it, NaN where unknown."""
+    past, future = covariate_columns(one, data.covariates, len(one), ahead)
+    columns = {"y": np.append(one.values, np.full(ahead, np.nan))}
+    for place, name in enumerate(data.covariates.all):
+        known = place - len(data.covariates.past)
+        after = future[:, known] if known >= 0 else np.full(ahead, np.nan)
+        columns[name] = np.append(past[:, place], after)
+    return {name: columns[name] for name in ("y", *data.covariates.read)}
 
 
 def seen_by_champion(champion: ModelSpec, split: Split) -> tuple[str, ...]:

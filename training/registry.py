@@ -144,18 +144,19 @@ class Registry:
         Args:
             run_id: The run that made it.
             directory: The artifact: network.onnx, network.keras, spec.json, golden.json.
-            example: A long frame `unique_id, ds, y` that the model can forecast.
+            example: A long frame `unique_id, ds, y`, and the model's covariates, that the model can forecast.
         """
         import mlflow.pyfunc
 
         spec = ModelSpec.from_json((directory / "spec.json").read_text())
+        needed = (*MODEL_PACKAGES, *(["holidays"] if spec.holidays else []))
         with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
             info = mlflow.pyfunc.log_model(
                 name="model",
                 loader_module="models.artifact",
                 data_path=str(directory),
                 code_paths=[str(_copy_models(Path(scratch)))],
-                pip_requirements=[f"{package}=={installed_version(package)}" for package in MODEL_PACKAGES],
+                pip_requirements=[f"{package}=={installed_version(package)}" for package in needed],
                 signature=_signature(spec),
                 input_example=example,
             )
@@ -369,7 +370,7 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
     keys = [ColSpec(DataType.string, "unique_id"), ColSpec(DataType.datetime, "ds")]
     values = ["median", *(f"q{level:g}" for level in spec.quantile_levels)]
     return ModelSignature(
-        inputs=Schema([*keys, ColSpec(DataType.double, "y")]),
+        inputs=Schema([*keys, *(ColSpec(DataType.double, name) for name in ("y", *spec.covariates.read))]),
         outputs=Schema([*keys, *(ColSpec(DataType.double, name) for name in values)]),
         params=ParamSchema(
             [

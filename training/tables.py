@@ -1,7 +1,9 @@
 """Tables: how a CSV or Parquet file, long or wide, becomes one long frame whose every fault has a row and a column."""
 
+import difflib
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +51,24 @@ class Table:
         frame: Columns `unique_id` (str), `ds` (datetime64[us]), `y` (float64, NaN for a gap) and `row` (the line of the
             file, the header being row 1), in the order of the file.
         findings: What was noticed on the way.
+        covariates: By name, a number for each row of the frame, NaN where unknown.
     """
 
     path: Path
     layout: str
     frame: pd.DataFrame
     findings: tuple[Finding, ...] = ()
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def read_table(path: Path, columns: Columns) -> Table:
+def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, valued: bool = True) -> Table:
     """Return the file as a long frame.
+
+    Args:
+        path: The file.
+        columns: Names of a long file's columns where they are not the usual ones.
+        covariates: Columns of a long file that stand beside the values.
+        valued: Whether the file must have values; one without them holds covariates alone, and its `y` is NaN.
 
     Raises:
         DataInvalid: If the file cannot be read, or a cell is no date or no number: with file, row and column.
@@ -70,27 +80,53 @@ def read_table(path: Path, columns: Columns) -> Table:
     if raw.empty:
         raise DataInvalid(f"{path}: holds no rows.", hint="Give a file with a header and at least one row.")
     time = _pick(path, raw, columns.time, TIME_NAMES, "time") or str(raw.columns[0])
-    value = _pick(path, raw, columns.value, VALUE_NAMES, "value")
+    value = _pick(path, raw, columns.value if valued else None, VALUE_NAMES, "value")
     key = _pick(path, raw, columns.id, ID_NAMES, "id")
-    others = [name for name in raw.columns if name not in {time, key, value}]
+    _check_covariates(path, raw, covariates, {time, key, value})
+    others = [name for name in raw.columns if name not in {time, key, value, *covariates}]
+    if not valued:
+        return _long(path, raw, key, time, None, covariates)
     if value is None and key is not None and len(others) == 1:
         value = others.pop()
     if value is None and columns.id is not None:
         raise DataInvalid(f"{path}: no value column among {', '.join(raw.columns)}.", hint=LONG_HINT)
-    return _wide(path, raw, time) if value is None else _long(path, raw, key, time, value)
+    if value is None and covariates:
+        raise DataInvalid(
+            f"{path}: covariates need a long file, and there is no value column among {', '.join(raw.columns)}.",
+            hint=LONG_HINT,
+        )
+    return _wide(path, raw, time) if value is None else _long(path, raw, key, time, value, covariates)
 
 
-def _long(path: Path, raw: pd.DataFrame, key: str | None, time: str, value: str) -> Table:
+def _check_covariates(path: Path, raw: pd.DataFrame, covariates: Sequence[str], taken: set[str | None]) -> None:
+    """Refuse covariates that are no columns, or that are columns of another use; with near matches."""
+    for name in covariates:
+        if name not in raw.columns:
+            near = difflib.get_close_matches(name, raw.columns, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Covariates are columns of the file."
+            raise DataInvalid(f"{path}: no column {name!r}. It has {', '.join(raw.columns)}.", hint=hint)
+        if name in taken:
+            raise DataInvalid(
+                f"{path}: column {name!r} holds ids, times or values; it is no covariate.", hint=LONG_HINT
+            )
+
+
+def _long(  # noqa: PLR0913, PLR0917 - the file and each of its columns
+    path: Path, raw: pd.DataFrame, key: str | None, time: str, value: str | None, covariates: Sequence[str]
+) -> Table:
     if time == value:
         raise DataInvalid(f"{path}: no time column among {', '.join(raw.columns)}.", hint=LONG_HINT)
-    ids = np.full(len(raw), value, dtype=object) if key is None else _ids(_cells(path, raw, key))
-    ds, findings = _times(_cells(path, raw, time))
-    cells = _cells(path, raw, value)
-    frame = pd.DataFrame({"unique_id": ids, "ds": ds, "y": _numbers(cells), "row": cells.rows})
-    ignored = [name for name in raw.columns if name not in {key, time, value}]
+    ids = np.full(len(raw), value or "", dtype=object) if key is None else _ids(_cells(path, raw, key))
+    times = _cells(path, raw, time)
+    ds, findings = _times(times)
+    values = np.full(len(raw), np.nan) if value is None else _numbers(_cells(path, raw, value))
+    frame = pd.DataFrame({"unique_id": ids, "ds": ds, "y": values, "row": times.rows})
+    ignored = [name for name in raw.columns if name not in {key, time, value, *covariates}]
     if ignored:
         findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(ignored)}."),)
-    return Table(path, "long", frame, findings)
+    return Table(
+        path, "long", frame, findings, {name: _flags_or_numbers(_cells(path, raw, name)) for name in covariates}
+    )
 
 
 def _wide(path: Path, raw: pd.DataFrame, time: str) -> Table:
@@ -183,6 +219,13 @@ def _numbers(cells: _Cells) -> NDArray[np.float64]:
     cells.refuse(wrong, "is no number.", f"Leave gaps empty, write decimals with a point. {LONG_HINT}")
     cells.refuse(np.isinf(numeric), "is infinite.", "Leave the cell empty where the value is unknown.")
     return numeric
+
+
+def _flags_or_numbers(cells: _Cells) -> NDArray[np.float64]:
+    """Return numbers, true as 1 and false as 0, NaN where a cell is empty."""
+    if pd.api.types.is_bool_dtype(cells.column.dtype):
+        return cells.column.to_numpy(np.float64, na_value=np.nan)
+    return _numbers(cells)
 
 
 def _times(cells: _Cells) -> tuple[NDArray[np.datetime64], tuple[Finding, ...]]:

@@ -47,6 +47,7 @@ def make_fit(
             season_length=parse_frequency(training_set.frequency).season_length,
             horizon=training_set.horizon,
             shift=shift,
+            names=training_set.covariates,
         )
         forecaster = artifact.update_spec(
             directory,
@@ -115,6 +116,24 @@ def make_series(id: str = "a", *, length: int = 96, seed: int = 0, start: str = 
     noise = np.random.default_rng(seed).normal(0.0, 1.0, length)
     values = 10.0 + 5.0 * np.sin(2 * np.pi * steps / 12) + noise
     return Series.make(values, id=id, start=start, frequency="M")
+
+
+def write_covariates(path: Path, *, length: int = 36, ahead: int = 6, ids: tuple[str, ...] = ("a", "b")) -> Path:
+    """Write monthly series beside a traffic of 0 and a price that is ten times the step, `ahead` rows past the values."""
+    stamps = np.arange("2014-01", "2099-01", dtype="M8[M]")
+    rows = ["unique_id,ds,y,traffic,price"]
+    for name in ids:
+        rows += [
+            f"{name},{stamps[step]},{make_value(step) if step < length else ''},{0 if step < length else ''},{10 * step}"
+            for step in range(length + ahead)
+        ]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def make_value(step: int) -> float:
+    """Return a season that does not repeat itself to the letter."""
+    return round(20 + 5 * float(np.sin(step * np.pi / 6)) + 0.1 * (step % 7), 3)
 
 
 def write_csv(path: Path, series: list[Series]) -> Path:

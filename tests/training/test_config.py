@@ -136,3 +136,29 @@ def test_baselines_that_are_none_are_refused(setting: dict[str, object], words: 
     """Near matches and remedies, before anything is fitted."""
     with pytest.raises(ConfigInvalid, match=words):
         train_config({"data": "d.csv", "horizon": 3, **setting})
+
+
+def test_covariates_and_holidays_are_names_of_columns() -> None:
+    """Holidays are a covariate known ahead, counted rather than read."""
+    config = TrainConfig(
+        Path("d.csv"), 12, past_covariates=("traffic",), future_covariates=("price",), holidays=("DE", "FR")
+    )
+
+    assert config.covariates.all == ("traffic", "price", "holidays_DE", "holidays_FR")
+    assert config.covariates.read == ("traffic", "price")
+    assert not TrainConfig(Path("d.csv"), 12).covariates
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"holidays": ["Germany"]}, "Did you mean DE"),
+        ({"past_covariates": ["a"], "future_covariates": ["a"]}, "in future_covariates alone"),
+        ({"past_covariates": ["a", "a"]}, "names one twice"),
+        ({"past_covariates": "a"}, "past_covariates must be"),
+    ],
+)
+def test_covariates_that_cannot_be_are_refused(settings: dict[str, object], words: str) -> None:
+    """Before anything is read."""
+    with pytest.raises(ConfigInvalid, match=words):
+        train_config({"data": "d.csv", "horizon": 3, **settings})

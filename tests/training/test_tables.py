@@ -168,3 +168,48 @@ def test_quarters_are_dates(tmp_path: Path, form: str) -> None:
         "1990-04-01",
         "1990-10-01",
     ]
+
+
+def test_covariates_are_columns_beside_the_values(tmp_path: Path) -> None:
+    """Numbers or true and false, empty where unknown; what is not asked for is ignored and told."""
+    path = write(tmp_path / "d.csv", "id,ds,y,price,open,other", "a,2020-01,1,2.5,True,x", "a,2020-02,2,,False,x")
+
+    table = read_table(path, Columns(), ("price", "open"))
+
+    np.testing.assert_array_equal(table.covariates["price"], [2.5, np.nan])
+    np.testing.assert_array_equal(table.covariates["open"], [1, 0])
+    assert [one.detail for one in table.findings] == ["Not used: other."]
+
+
+def test_a_single_column_beside_covariates_is_the_value(tmp_path: Path) -> None:
+    """However it is called: the covariates are taken out first."""
+    path = write(tmp_path / "d.csv", "unique_id,ds,sold,price", "a,2020-01,1,2", "a,2020-02,3,4")
+
+    table = read_table(path, Columns(), ("price",))
+
+    assert table.layout == "long"
+    assert table.frame["y"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("prise", "no column 'prise'.*Did you mean 'price'"),
+        ("y", "'y' holds ids"),
+        ("word", "row 2, column 'word': 'x'"),
+    ],
+)
+def test_a_covariate_that_is_no_column_of_numbers_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    """With the file, the column and what to do."""
+    path = write(tmp_path / "d.csv", "unique_id,ds,y,price,word", "a,2020-01,1,2,x", "a,2020-02,3,4,x")
+
+    with pytest.raises(DataInvalid, match=words):
+        read_table(path, Columns(), (name,))
+
+
+def test_a_wide_file_has_no_place_for_covariates(tmp_path: Path) -> None:
+    """Each of its columns is a series; a long file is asked for."""
+    path = write(tmp_path / "d.csv", "date,shop,market,price", "2020-01,1,2,3", "2020-02,2,3,4")
+
+    with pytest.raises(DataInvalid, match="covariates need a long file"):
+        read_table(path, Columns(), ("price",))
