@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,8 @@ BENCH := .venv-bench
 # What neuralforecast runs on; tests/benchmarks/overrides.txt says why it is not in the lock.
 TORCH := 2.13.0
 ARGS ?=
+# Parquet files unique_id, ds, y; published_monash.csv lies beside the folder.
+DATA ?= ../shared/data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUTF8 := 1
@@ -19,7 +21,7 @@ FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$python; exit; fi; done
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make .venv from requirements.lock, and install Almanac into it
 
@@ -44,6 +46,9 @@ prove: setup ## Soak, chaos, fuzz, composition: long, and its figures go into do
 bench: setup $(BENCH)/.installed ## Accuracy and speed beside the peers, in an environment of their own
 	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.run --peers $(BENCH)/bin/python $(ARGS)
+
+bench-accuracy: setup ## The accuracy record into docs/accuracy.md, one set after another (DATA=folder, ARGS="--only tourism")
+	$(BIN)/python -m tests.benchmarks.accuracy --data $(DATA) $(ARGS)
 
 lock: ## Make the five locks again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -30,6 +30,9 @@ PACKAGES = (
 )
 """Packages whose version can change a weight, a forecast or a score."""
 
+CODE = (":(top)*.py", ":(top)*.toml", ":(top)*.lock")
+"""What makes a commit dirty where it was changed: a page of results does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -109,7 +112,7 @@ def code_commit(file: Path) -> str | None:
         subprocess.run([*git, "ls-files", "--error-unmatch", file.name], check=True, capture_output=True)  # noqa: S603 - git
         commit, changed = (
             subprocess.run([*git, *ask], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - git
-            for ask in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+            for ask in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "--", *CODE])
         )
     except (OSError, subprocess.CalledProcessError):
         return None

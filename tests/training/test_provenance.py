@@ -53,16 +53,18 @@ def test_what_changed_is_named() -> None:
 
 
 def test_the_commit_is_that_of_the_repository_which_tracks_the_file(tmp_path: Path) -> None:
-    """Changed files are said; a file that merely lies in somebody's repository has no commit."""
+    """Changed code is said, changed documents are not; a file that merely lies in somebody's repository has no commit."""
     code, stray = tmp_path / "code.py", tmp_path / "stray.py"
     code.write_text("one = 1\n")
     stray.write_text("two = 2\n")
     assert code_commit(code) is None
     git(tmp_path, "init", "-q")
-    git(tmp_path, "add", "code.py")
+    (tmp_path / "page.md").write_text("Figures.\n")
+    git(tmp_path, "add", "code.py", "page.md")
     git(tmp_path, "commit", "-q", "-m", "code: one")
     head = git(tmp_path, "rev-parse", "HEAD")
 
+    (tmp_path / "page.md").write_text("Other figures.\n")
     assert (code_commit(code), code_commit(stray)) == (head, None)
     code.write_text("one = 3\n")
     assert code_commit(code) == f"{head}-dirty"

@@ -1,0 +1,166 @@
+"""The accuracy page: Markdown made of docs/accuracy.json and of nothing else."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+INTRODUCTION = """# Accuracy
+
+Written by `make bench-accuracy` from docs/accuracy.json; no number here is typed by hand. Each command below is the one
+that a user runs, with the defaults of `almanac`: transform, context, stopping and calibration are chosen on validation
+origins before the cutoff, never on the held-out points. MASE is the mean over series of the mean absolute error over the
+in-sample error of the seasonal naive, as in the Monash archive; *in 80 %* and *in 95 %* are the shares of truths within
+those intervals, *crossing* the share of neighbouring quantiles in the wrong order, *train s* the seconds of one training,
+*forecast ms* the median time of one series' forecast, *MB* the network's file.
+"""
+
+COLUMNS = {
+    "mean MASE": ("mase", ".3f"),
+    "median MASE": ("mase_median", ".3f"),
+    "sMAPE": ("smape", ".2f"),
+    "in 80 %": ("coverage_80", ".1%"),
+    "in 95 %": ("coverage_95", ".1%"),
+    "crossing": ("crossings", ".0%"),
+    "train s": ("train_seconds", ".0f"),
+    "forecast ms": ("forecast_ms", ".2f"),
+    "MB": ("network_mb", ".2f"),
+}
+"""Our columns: where a figure lies in a row of `almanac backtest --json`, and how it is shown."""
+
+METRICS = {
+    "mean MASE": ("mean_MASE", ".3f"),
+    "median MASE": ("median_MASE", ".3f"),
+    "mean sMAPE": ("mean_sMAPE", ".2f"),
+    "mean MAE": ("mean_MAE", ".2f"),
+    "mean RMSE": ("mean_RMSE", ".2f"),
+}
+"""The published table's columns."""
+
+
+def render(record: Mapping[str, Any], order: Sequence[str]) -> str:
+    """Return the page: a section for each set, its architectures together, published rows beside ours.
+
+    Args:
+        record: Raw results by question, and published figures.
+        order: Names of the questions, in which sections come.
+    """
+    answers = [record["answers"][key] for key in order if key in record["answers"]]
+    titles = dict.fromkeys(one["question"]["title"] for one in answers)
+    sections = [_section([one for one in answers if one["question"]["title"] == title], record) for title in titles]
+    return "\n".join([INTRODUCTION, *sections, _surroundings(answers)])
+
+
+def _section(answers: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
+    question, result = answers[0]["question"], answers[0]["result"]
+    counts = next(iter(result["models"].values()))
+    scored = f"{counts['series_scored']:.0f} series scored on {question['horizon']} steps"
+    left = f", {result['dropped']} left out" if result["dropped"] else ""
+    cut = f"; nothing after {question['cutoff']} was seen of any series" if question["cutoff"] else ""
+    parts = [
+        f"## {question['title']}\n\n{scored}{left}{cut}.\n",
+        _table(COLUMNS, _our_rows(answers)),
+        _same_series(answers),
+    ]
+    if len(answers) > 1:
+        parts.append(_architectures(answers))
+    if published := record["published"].get(question["published"], {}):
+        best_first = sorted(published.items(), key=lambda item: item[1].get("mean_MASE", float("inf")))
+        parts.append(f"Published for {question['published']}, best first:\n")
+        parts.append(_table(METRICS, best_first))
+    return "\n".join(part for part in parts if part)
+
+
+def _our_rows(answers: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Mapping[str, float]]]:
+    """Yield each seed, the median over seeds and the ensemble of each architecture; then the baselines, once."""
+    baselines: dict[str, tuple[str, Mapping[str, float]]] = {}
+    for answer in answers:
+        result, architecture = answer["result"], answer["question"]["architecture"]
+        models = result["models"]
+        seeds = _seeds(result, architecture)
+        for name, row in seeds.items():
+            yield f"{architecture}, seed {name.partition('/')[2] or '0'}", row
+        if len(seeds) > 1:
+            middle = {key: statistics.median(row[key] for row in seeds.values()) for key in next(iter(seeds.values()))}
+            yield f"**{architecture}, median of {len(seeds)} seeds**", middle
+        if "ensemble" in models:
+            yield f"**{architecture}, ensemble of the seeds**", models["ensemble"]
+        for name, why in result.get("failed", {}).items():
+            yield f"{name} failed: {why}", {}
+        for name, row in models.items():
+            if name not in {architecture, "ensemble", *seeds}:
+                baselines.setdefault(name, (_with_sample(name, result), row))
+    yield from baselines.values()
+
+
+def _seeds(result: Mapping[str, Any], architecture: str) -> dict[str, Mapping[str, float]]:
+    """Return the rows of an architecture's seeds; with one seed the architecture's own row."""
+    models = result["models"]
+    found = {name: row for name, row in models.items() if name.startswith(f"{architecture}/")}
+    return found or {name: row for name, row in models.items() if name == architecture}
+
+
+def _with_sample(name: str, result: Mapping[str, Any]) -> str:
+    """Return a baseline's name, with its sample where it was fitted to some of the series, and its failed fits."""
+    sample = result.get("sample", {}).get(name, {})
+    notes = [f"on {sample['series']} of {sample['of']} series"] if sample.get("series") != sample.get("of") else []
+    notes += [f"{sample['failed']} failed fits are seasonal naive"] if sample.get("failed") else []
+    return f"{name} ({'; '.join(notes)})" if notes else name
+
+
+def _ensembles(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return how each ensemble was weighed, or nothing where there is none."""
+    lines = []
+    for answer in answers:
+        for mixture in answer["result"].get("mixtures", [])[:1]:
+            weights = ", ".join(f"{name} {weight:.2f}" for name, weight in mixture["weights"].items())
+            lines.append(f"{answer['question']['architecture']}, ensemble: {mixture['combination']}, {weights}.\n")
+    return "\n".join(lines)
+
+
+def _same_series(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return the networks' errors on the series of each partial sample, or nothing where none is partial."""
+    lines = []
+    for answer in answers:
+        result = answer["result"]
+        for name, sample in result.get("sample", {}).items():
+            if errors := sample.get("mase"):
+                own = result["models"][name]["mase"]
+                beside = ", ".join(f"{one} {error:.3f}" for one, error in errors.items())
+                lines.append(f"On the {sample['series']} series of {name} (mean MASE {own:.3f}): {beside}.\n")
+    return "\n".join(lines)
+
+
+def _architectures(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return the architectures side by side: the median over seeds, and how far it is from the best."""
+    medians = {}
+    for answer in answers:
+        architecture = answer["question"]["architecture"]
+        if seeds := _seeds(answer["result"], architecture):
+            medians[architecture] = statistics.median(row["mase"] for row in seeds.values())
+    best = min(medians.values())
+    rows = [f"| {name} | {mase:.3f} | {mase / best - 1:+.1%} |" for name, mase in medians.items()]
+    return "\n".join(["| architecture | median of mean MASE | from the best |", "|---|---:|---:|", *rows, ""])
+
+
+def _surroundings(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was run, when, at which commit, and on what."""
+    lines = ["## How it was measured\n", "| command | measured | s | commit |", "|---|---|---:|---|"]
+    machines: dict[str, None] = {}
+    for answer in answers:
+        told = answer["result"]["provenance"]
+        commit = told["commit"] or "not in a repository"
+        lines.append(f"| `{told['command']}` | {answer['measured']} | {answer['seconds']:.0f} | {commit[:12]} |")
+        versions = ", ".join(f"{name} {version}" for name, version in told["packages"].items())
+        machines[f"{told['machine']}; Python {told['python']}; {versions}."] = None
+    return "\n".join([*lines, "", *machines, ""])
+
+
+def _table(columns: Mapping[str, tuple[str, str]], rows: Iterable[tuple[str, Mapping[str, float]]]) -> str:
+    """Return rows as a Markdown table; columns that no row has are left out."""
+    kept = list(rows)
+    there = {name: one for name, one in columns.items() if any(one[0] in row for _, row in kept)}
+    lines = [f"| | {' | '.join(there)} |", f"|---|{'---:|' * len(there)}"]
+    for label, row in kept:
+        cells = [format(row[key], form) if key in row else "" for key, form in there.values()]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
