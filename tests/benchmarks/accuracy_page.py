@@ -59,6 +59,7 @@ def _section(answers: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) ->
     parts = [
         f"## {question['title']}\n\n{scored}{left}{cut}.\n",
         _table(COLUMNS, _our_rows(answers)),
+        _ensembles(answers),
         _same_series(answers),
     ]
     if len(answers) > 1:
