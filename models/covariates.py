@@ -132,7 +132,6 @@ class CovariateNames:
         """Raise CovariateUnknown if a name is not known, with the nearest that is."""
         if name in known:
             return
-        shown = name if len(name) <= SHOWN_LENGTH else f"{name[:SHOWN_LENGTH]}…"
         near = get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known in {kind}: {', '.join(known)}."
         if not known:
@@ -140,7 +139,7 @@ class CovariateNames:
         if kind == FUTURE and name in self.past:
             hint = f"{name!r} is known up to the last value only; send it in {PAST}."
         raise CovariateUnknown(
-            f"The model reads no covariate {shown!r} in {kind}.", pointer=covariate_pointer(kind, name), hint=hint
+            f"The model reads no covariate {_shown(name)} in {kind}.", pointer=covariate_pointer(kind, name), hint=hint
         )
 
 
@@ -148,6 +147,11 @@ def covariate_pointer(kind: str, name: str, index: str = "") -> str:
     """Return a JSON pointer (RFC 6901) to a covariate or, with an index such as `/3`, to one of its values."""
     token = name[:SHOWN_LENGTH].replace("~", "~0").replace("/", "~1")
     return f"/{kind}/{token}{index}"
+
+
+def _shown(name: str) -> str:
+    """Return a name as it can be shown in an error: quoted, and never the whole of a very long one."""
+    return repr(name if len(name) <= SHOWN_LENGTH else f"{name[:SHOWN_LENGTH]}…")
 
 
 def check_covariates(past: Covariates, future: Covariates, length: int) -> tuple[Covariates, Covariates]:
@@ -254,7 +258,7 @@ def _checked(kind: str, name: str, values: Values, length: int | None) -> Values
 
 def _wrong_length(kind: str, name: str, found: int, wanted: str) -> CovariateLength:
     return CovariateLength(
-        f"The covariate {name!r} has {found} values; expected {wanted}.",
+        f"The covariate {_shown(name)} has {found} values; expected {wanted}.",
         pointer=covariate_pointer(kind, name),
         hint="Send one number for each step, null where it is unknown.",
     )

@@ -48,10 +48,29 @@ BATCH: dict[str, Any] = {
     "model": "temperatures@champion",
 }
 
+SALES: dict[str, Any] = {
+    "series": [
+        {
+            "id": "shop",
+            "start": "2024-12-16",
+            "frequency": "D",
+            "values": [41, 39, 44, 52, 61, 83, 12],
+            "past_covariates": {
+                "visitors": [310, 295, 322, 371, 402, 515, 98],
+                "price": [9.9, 9.9, 9.9, 9.9, 7.9, 7.9, 9.9],
+            },
+            "future_covariates": {"price": [9.9, 9.9, 7.9]},
+        }
+    ],
+    "horizon": 3,
+    "model": "sales",
+}
+
 FORECAST_REQUESTS: dict[str, Any] = {
     "dated": {"summary": "A series with dates and a gap, two interval levels", "value": NOTTINGHAM},
     "bare": {"summary": "Five values, no dates", "value": FIVE_MONTHS},
     "batch": {"summary": "Two series, one of them wrong", "value": BATCH},
+    "covariates": {"summary": "Visitors so far, and a price that is known ahead", "value": SALES},
 }
 
 NO_KEY = document(

@@ -18,7 +18,7 @@ from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, FieldUnkno
 from service.settings import Settings
 
 REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
-SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone")
+SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone", "past_covariates", "future_covariates")
 TEXT_FIELDS = ("id", "start", "frequency", "timezone")
 DEFAULT_LEVELS = (80.0,)
 MAX_LEVELS = 99
@@ -80,7 +80,7 @@ def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:
     model = request.get("model")
     if not (model is None or isinstance(model, str)):
         raise FieldInvalid(f"`model` is {_shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
-    series, faults = _batch(_entries(request, horizon, settings), settings.max_points)
+    series, faults = _batch(_entries(request, horizon, settings), settings.max_points, horizon)
     return ForecastQuestion(series, horizon, levels, quantiles, model, faults)
 
 
@@ -164,7 +164,9 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
     return entries
 
 
-def _batch(entries: list[Any], max_points: int) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
+def _batch(
+    entries: list[Any], max_points: int, horizon: int
+) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
     """Return the sound series with their places, and the faults of the others."""
     series: list[tuple[int, Series]] = []
     faults: list[SeriesFault] = []
@@ -179,7 +181,7 @@ def _batch(entries: list[Any], max_points: int) -> tuple[tuple[tuple[int, Series
                     hint="Give each series an id of its own.",
                 )
             taken.add(series_id)
-            series.append((index, _series(entry, series_id, max_points)))
+            series.append((index, _series(entry, series_id, max_points, horizon)))
         except AlmanacError as error:
             faults.append(fault_of(index, series_id, error))
     return tuple(series), tuple(faults)
@@ -191,7 +193,7 @@ def _id(entry: object, index: int) -> str:
     return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else str(index)
 
 
-def _series(entry: object, series_id: str, max_points: int) -> Series:
+def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Series:
     """Return one series; raises one of the tree's errors, pointer relative to the series."""
     if not isinstance(entry, dict):
         raise FieldInvalid(
@@ -214,6 +216,9 @@ def _series(entry: object, series_id: str, max_points: int) -> Series:
         frequency=entry.get("frequency"),
         timestamps=_timestamps(entry),
         timezone=entry.get("timezone"),
+        past_covariates=_covariates(entry, "past_covariates"),
+        future_covariates=_covariates(entry, "future_covariates"),
+        horizon=horizon,
     )
 
 
@@ -232,6 +237,16 @@ def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
             hint=f"Send the newest {max_points} at most (ALMANAC_MAX_POINTS).",
         )
     return values
+
+
+def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
+    """Return covariates by name, their lists as sent, or None where there are none."""
+    columns = entry.get(kind)
+    if columns is None or isinstance(columns, dict):
+        return columns
+    raise FieldInvalid(
+        f"`{kind}` is {_shown(columns)}.", pointer=f"/{kind}", hint='Send an object such as {"price": [1.5, 2, null]}.'
+    )
 
 
 def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:

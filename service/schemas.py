@@ -25,6 +25,16 @@ class SeriesRequest(_Strict):
     frequency: str | None = Field(None, description="Any pandas alias, old or new, or a word such as `monthly`.")
     timestamps: list[str] | None = Field(None, description="One for each value, rising; instead of `start`.")
     timezone: str | None = Field(None, description="IANA name, such as `Europe/Berlin`: steps then follow its clocks.")
+    past_covariates: dict[str, list[float | None]] | None = Field(
+        None,
+        description="By name, the history of each covariate that the model's card names, of those known ahead too: one "
+        "number for each value, null where unknown.",
+    )
+    future_covariates: dict[str, list[float | None]] | None = Field(
+        None,
+        description="By name, the covariates known ahead: one number for each step of the horizon; or for values and "
+        "horizon together, which then is their history too.",
+    )
 
 
 class ForecastRequest(_Strict):

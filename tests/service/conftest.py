@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from models.covariates import CovariateNames
 from service.app import create_app
 from service.settings import Settings
 from tests.service.house import Artifacts, House, ready
@@ -52,3 +53,11 @@ def client(house: House, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service whose only model is `temperatures`, version 1."""
     house.publish("temperatures", "1")
     return start()
+
+
+@pytest.fixture
+def documented(house: House, start: Callable[..., TestClient]) -> TestClient:
+    """Return a client of a service with the models that the examples of /docs name; `temperatures` is the default."""
+    house.publish("temperatures", "1")
+    house.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames(("visitors",), ("price",)))
+    return start(model="temperatures")

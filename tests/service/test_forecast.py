@@ -213,9 +213,9 @@ def test_each_forecast_has_an_id_of_its_own(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", FORECAST_REQUESTS)
-def test_each_example_of_the_docs_is_answered(client: TestClient, name: str) -> None:
+def test_each_example_of_the_docs_is_answered(documented: TestClient, name: str) -> None:
     """What /docs shows works."""
-    post(client, **FORECAST_REQUESTS[name]["value"])
+    post(documented, **FORECAST_REQUESTS[name]["value"])
 
 
 @pytest.mark.parametrize("selector", ["temperatures/2", "temperatures@challenger"])

@@ -52,11 +52,13 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", FORECAST_REQUESTS)
-def test_each_example_and_its_answer_fit_the_schemas(client: TestClient, document: dict[str, Any], name: str) -> None:
+def test_each_example_and_its_answer_fit_the_schemas(
+    documented: TestClient, document: dict[str, Any], name: str
+) -> None:
     """The schemas are held to the hand-written reading and writing."""
     request = FORECAST_REQUESTS[name]["value"]
 
-    answer = client.post("/forecast", json=request).json()
+    answer = documented.post("/forecast", json=request).json()
 
     check(document, "ForecastRequest", request)
     check(document, "ForecastAnswer", answer)
