@@ -12,6 +12,7 @@ from models.errors import AlmanacError
 COMMANDS = {
     "demo": ("training.demo:demo", "The main job: train on real temperatures, serve, forecast."),
     "train": ("training.commands:train", "Train, compare, register and promote."),
+    "tune": ("training.tune_command:tune", "Search for better settings, by validation error."),
     "backtest": ("training.commands:backtest", "Measure networks and baselines on held-out data."),
     "reproduce": ("training.reproduce:reproduce", "Train a run again and compare."),
     "forecast": ("training.commands:forecast", "Forecast a file with a registered model."),

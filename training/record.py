@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models import artifact
+from models.errors import ModelUnknown
 from models.series import Series
 from models.spec import ModelSpec
 from models.windows import covariate_columns
@@ -31,9 +32,19 @@ EXAMPLE_SERIES = 2
 
 
 @contextmanager
-def tracked_run(registry: Registry, experiment: str, run: str, *, parent: str | None = None) -> Iterator[str]:
-    """Yield the id of a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C."""
-    run_id = registry.start(experiment, run, tags={}, parent=parent)
+def tracked_run(
+    registry: Registry, experiment: str, run: str, *, parent: str | None = None, resume: str | None = None
+) -> Iterator[str]:
+    """Yield the id of a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
+
+    Args:
+        registry: Where it is kept.
+        experiment: Its experiment, made where there is none.
+        run: Its name.
+        parent: The run that it is a child of.
+        resume: A run to go on with, where the registry still has it.
+    """
+    run_id = _reopen(registry, resume) or registry.start(experiment, run, tags={}, parent=parent)
     try:
         yield run_id
     except KeyboardInterrupt:
@@ -191,6 +202,17 @@ def seen_by_champion(champion: ModelSpec, split: Split) -> tuple[str, ...]:
 def file_digest(path: Path) -> str:
     """Return SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _reopen(registry: Registry, run_id: str | None) -> str | None:
+    """Go on with a run and return its id, or None where there is none to go on with."""
+    if run_id is None:
+        return None
+    try:
+        registry.reopen(run_id)
+    except ModelUnknown:
+        return None
+    return run_id
 
 
 def _figures(result: Result, comparison: Comparison, split: Split, unit: str) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class Registry:
         return str(created.info.run_id)
 
     @_translated
+    def reopen(self, run_id: str) -> None:
+        """Go on with a run that had ended; raises ModelUnknown where there is none."""
+        self._client.update_run(run_id, "RUNNING")
+
+    @_translated
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run: `FINISHED`, `FAILED` or `KILLED`."""
         self._client.set_terminated(run_id, status)

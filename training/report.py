@@ -26,6 +26,9 @@ PANELS = 6
 SEASONS_SHOWN = 3
 """Seasons of history drawn before the cutoff."""
 
+SearchTrial = tuple[int, float, bool]
+"""A trial of a search: number, validation MASE, whether it was whole."""
+
 TRUTH, FORECAST, MUTED = "#222222", "#1f6fb4", "#9a9a9a"
 HUES = tuple(f"C{number}" for number in range(10))
 RAMPS = ("Blues", "Oranges", "Greens", "Purples", "Reds", "Greys")
@@ -135,6 +138,34 @@ def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
     axes.set(xlabel="epoch", ylabel="loss, MASE (both scaled, no unit)")
     axes.set_title(f"{name}: what was learnt")
     axes.legend(frameon=False)
+    return figure
+
+
+def draw_search(trials: Sequence[SearchTrial], importances: Mapping[str, float], *, title: str) -> Figure:
+    """Return the errors of a search trial by trial, the best so far, and the settings that moved them most.
+
+    Args:
+        trials: Number, error (of its last epoch where it was pruned) and whether it was whole, in order.
+        importances: Share of each setting in the spread of the errors; may be empty.
+        title: Of the figure.
+    """
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    axes, bars = figure.subplots(1, 2, width_ratios=(3, 2))
+    for is_whole, marker, label in ((True, "o", "whole"), (False, "x", "pruned")):
+        points = [(number, error) for number, error, whole in trials if whole is is_whole]
+        if points:
+            axes.scatter(*zip(*points, strict=True), marker=marker, color=FORECAST if is_whole else MUTED, label=label)
+    whole = [(number, error) for number, error, is_whole in trials if is_whole]
+    best = np.minimum.accumulate([error for _, error in whole])
+    axes.step([number for number, _ in whole], best, where="post", color=TRUTH, linewidth=1.2, label="best so far")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="trial", ylabel="validation MASE")
+    axes.legend(frameon=False)
+    names = list(importances)[::-1]
+    bars.barh(names, [importances[name] for name in names], color=FORECAST)
+    bars.set(xlabel="share of the spread of errors", xlim=(0, 1))
+    bars.set_title("importance of each setting" if names else "too few whole trials for importances", fontsize=10)
+    figure.suptitle(title)
     return figure
 
 

@@ -103,3 +103,15 @@ def test_layers_past_ten_are_told_apart_by_kind_and_shade() -> None:
     assert len(set(colors.values())) == len(layers)
     assert all(blue > red for name, (red, _, blue) in colors.items() if name.startswith("dilation"))
     assert sum(colors["skip_1_0"]) > sum(colors["skip_64_6"])
+
+
+@pytest.mark.parametrize("importances", [{"fit.units": 0.7, "fit.layers": 0.3}, {}])
+def test_a_search_shows_its_errors_and_what_moved_them(importances: dict[str, float]) -> None:
+    """Whole and pruned trials, the best so far, and a bar for each setting, or a word where there are too few."""
+    figure = report.draw_search([(0, 1.0, True), (1, 0.8, True), (2, 1.5, False)], importances, title="Study x")
+
+    axes, bars = figure.axes
+    (best,) = axes.get_lines()
+    np.testing.assert_array_equal(best.get_ydata(), [1.0, 0.8])
+    assert [label.get_text() for label in bars.get_yticklabels() if importances] == list(importances)[::-1]
+    assert ("too few" in bars.get_title()) is (not importances)
