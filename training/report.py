@@ -157,13 +157,15 @@ def draw_search(trials: Sequence[SearchTrial], importances: Mapping[str, float],
             axes.scatter(*zip(*points, strict=True), marker=marker, color=FORECAST if is_whole else MUTED, label=label)
     whole = [(number, error) for number, error, is_whole in trials if is_whole]
     best = np.minimum.accumulate([error for _, error in whole])
-    axes.step([number for number, _ in whole], best, where="post", color=TRUTH, linewidth=1.2, label="best so far")
+    reach = [*(number for number, _ in whole), trials[-1][0]]
+    axes.step(reach, [*best, best[-1]], where="post", color=TRUTH, linewidth=1.2, label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="trial", ylabel="validation MASE")
     axes.legend(frameon=False)
     names = list(importances)[::-1]
     bars.barh(names, [importances[name] for name in names], color=FORECAST)
     bars.set(xlabel="share of the spread of errors", xlim=(0, 1))
+    bars.set_yticks(names)
     bars.set_title("importance of each setting" if names else "too few whole trials for importances", fontsize=10)
     figure.suptitle(title)
     return figure

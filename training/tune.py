@@ -12,7 +12,8 @@ from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingEr
 from training import backtest, provenance, record, report, space
 from training.candidate import Candidate, EpochRecord
 from training.config import TrainConfig, merge, train_config
-from training.pipeline import Bench, Task, empty_folder, read
+from training.pipeline import Bench, Task, read
+from training.refit import empty_folder
 from training.space import Space
 from training.study import (
     as_point,
@@ -188,7 +189,7 @@ def _try_one(hunt: _Hunt, trial: "Trial") -> None:
     from optuna.trial import TrialState
 
     drawn = space.draw(hunt.search.space, trial)
-    config = train_config(merge(hunt.search.settings, space.nested(drawn)))
+    config = train_config(merge(hunt.search.settings, space.nested(drawn), {"seeds": 1}))
     try:
         candidate = _fit(hunt, trial, config, drawn)
     except RegistryError:
@@ -225,7 +226,7 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
                 show(epoch)
                 record.log_epoch(bench.registry, run_id, epoch)
                 trial.report(epoch.validation_mase, epoch.step)
-                if epoch.step > warm and trial.should_prune():
+                if warm < epoch.step < config.fit.max_steps and trial.should_prune():
                     raise Pruned
 
             try:

@@ -60,6 +60,7 @@ def tune(  # noqa: PLR0913 - click's options
     layers = [read_config(config)] if config else []
     settings = merge(*layers, {**flags, "columns": columns}, *map(parse_override, overrides))
     tables = dict(settings.pop("space", None) or space.default_space())
+    settings.pop("pick", None)  # one architecture comes out, so there is nothing to pick from
     chosen = architecture.split(",") if architecture else settings.pop("architecture", None)
     if chosen:
         tables["architecture"] = list(chosen)

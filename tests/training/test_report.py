@@ -112,6 +112,6 @@ def test_a_search_shows_its_errors_and_what_moved_them(importances: dict[str, fl
 
     axes, bars = figure.axes
     (best,) = axes.get_lines()
-    np.testing.assert_array_equal(best.get_ydata(), [1.0, 0.8])
-    assert [label.get_text() for label in bars.get_yticklabels() if importances] == list(importances)[::-1]
+    np.testing.assert_array_equal(best.get_xydata(), [[0, 1.0], [1, 0.8], [2, 0.8]])
+    assert [label.get_text() for label in bars.get_yticklabels()] == list(importances)[::-1]
     assert ("too few" in bars.get_title()) is (not importances)

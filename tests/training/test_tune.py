@@ -280,7 +280,9 @@ def test_the_command_prints_what_it_found(
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.setattr(pipeline, "fit_with_keras", FakeFit())
     config = tmp_path / "c.toml"
-    config.write_text(f'data = "{data_file.name}"\nhorizon = 12\n[space.fit]\nunits = [8, 16]\n')
+    config.write_text(
+        f'data = "{data_file.name}"\nhorizon = 12\nseeds = 2\npick = "lstm"\n[space.fit]\nunits = [8, 16]\n'
+    )
 
     found = CliRunner().invoke(
         almanac.almanac, ["tune", str(config), "--architecture", "gru", "--trials", "2", "--json"]
@@ -291,7 +293,8 @@ def test_the_command_prints_what_it_found(
     assert printed["best"] == {"architecture": "gru", "fit.units": printed["best"]["fit.units"]}
     assert printed["output"] == str(home / "studies" / "weather.toml")
     assert "fit.units: one of 8, 16" in found.stderr
-    assert train_config(read_config(Path(printed["output"]))).architecture == ("gru",)
+    best = train_config(read_config(Path(printed["output"])))
+    assert (best.architecture, best.seeds, best.pick) == (("gru",), 2, "")
 
 
 def test_a_study_needs_a_name_that_can_name_a_file(data_file: Path) -> None:
