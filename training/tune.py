@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
-from training import backtest, provenance, record, report, space
+from training import backtest, provenance, record, report, search_record, space
 from training.candidate import Candidate, EpochRecord
 from training.config import TrainConfig, merge, train_config
 from training.pipeline import Bench, Task, read
@@ -156,7 +156,7 @@ def tune(search: Search, bench: Bench) -> Found:
             if run_id != known:
                 told = provenance.describe(config, data, bench.surroundings)
                 varied = {key: str(one) for key, one in search.space.items()}
-                record.log_search(bench.registry, run_id, told, data, varied)
+                search_record.log_search(bench.registry, run_id, told, data, varied)
             _say_plan(hunt)
             _try_all(hunt)
             return _conclude(hunt)
@@ -219,7 +219,7 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
         told = provenance.describe(
             config, hunt.task.data, bench.surroundings, architecture=architecture, seed=config.seed
         )
-        record.log_trial(bench.registry, run_id, trial.number, told, drawn)
+        search_record.log_trial(bench.registry, run_id, trial.number, told, drawn)
         with bench.terminal.training(_label(hunt, trial)) as show:
 
             def on_epoch(epoch: EpochRecord) -> None:
@@ -244,7 +244,7 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
                 return None
         if math.isnan(candidate.validation["mase"]):
             raise TrainingError("The validation error is not a number.")
-        record.log_trial_end(bench.registry, (run_id, hunt.task.run_id), trial.number, candidate)
+        search_record.log_trial_end(bench.registry, (run_id, hunt.task.run_id), trial.number, candidate)
         shutil.rmtree(directory)
         return candidate
 
@@ -264,7 +264,7 @@ def _conclude(hunt: _Hunt) -> Found:
     done = [one for one in map(as_point, hunt.study.trials) if one is not None]
     figure = report.draw_search(done, importances, title=f"Study {hunt.search.study}: {len(done)} trials")
     metrics = {"validation.mase": best_error, **{f"trials.{name}": float(count) for name, count in tally.items()}}
-    record.log_search_end(hunt.bench.registry, hunt.task.run_id, figure, hunt.search.output, metrics)
+    search_record.log_search_end(hunt.bench.registry, hunt.task.run_id, figure, hunt.search.output, metrics)
     return Found(
         hunt.search.study,
         hunt.task.run_id,

@@ -11,6 +11,7 @@ import click
 from models.errors import ConfigInvalid
 from training.commands import FILE, column_options, open_bench, print_json
 from training.config import merge, parse_override, read_config, require_file, train_config
+from training.options import covariate_options
 
 
 @click.command(short_help="Search for better settings, by validation error.")
@@ -27,6 +28,7 @@ from training.config import merge, parse_override, read_config, require_file, tr
 @click.option("--output", type=FILE, help="The best configuration. Default: ALMANAC_HOME/studies/STUDY.toml.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.max_steps=400.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON on standard output.")
+@covariate_options
 @column_options
 def tune(  # noqa: PLR0913 - click's options
     config: Path | None,
