@@ -19,9 +19,10 @@ class EpochRecord:
         epoch: Counted from 1.
         step: Optimizer steps taken so far.
         loss: Mean training loss of the epoch (scaled pinball).
-        validation_mase: MASE on the validation origins after the epoch.
+        validation_mase: MASE on the validation origins after the epoch; NaN where nothing is held out.
         gradient_norms: L2 norm of the gradient, by layer, before clipping (mean over sampled steps of the epoch).
         seconds: Wall time since the training of this candidate began.
+        stage: What was being trained: a transform on trial (`none`, `log`), or `all data` at the end.
     """
 
     epoch: int
@@ -30,6 +31,7 @@ class EpochRecord:
     validation_mase: float
     gradient_norms: Mapping[str, float]
     seconds: float
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Candidate:
             not kept: such a candidate cannot join an ensemble.
         members: Of an ensemble, the candidates that it is made of, by name; empty for a network.
         mixture: Of an ensemble, how its members were weighed.
+        pace: Seconds that its training took to reach seasonal naive's error on the validation origins and to come within
+            2 % of its own least, as far as it did: `seconds_to_seasonal_naive`, `seconds_to_within_2_percent`.
     """
 
     directory: Path
@@ -58,6 +62,7 @@ class Candidate:
     forecasts: Validation | None = None
     members: Mapping[str, "Candidate"] = field(default_factory=dict)
     mixture: Mixture | None = None
+    pace: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

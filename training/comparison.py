@@ -193,6 +193,7 @@ class Comparison:
             "forecast_ms": result.forecast_ms,
             "network_mb": result.network_mb,
             **({"ensemble.spread": result.candidate.validation["spread"]} if result.candidate.mixture else {}),
+            **result.candidate.pace,
         }
 
     def baseline_metrics(self, name: str) -> dict[str, float]:

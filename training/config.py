@@ -40,12 +40,11 @@ class FitConfig:
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
-        max_steps: Optimizer steps at the most.
+        max_steps: Optimizer steps of the longest schedule; a ninth and a third of them are tried before it.
         steps_per_epoch: Steps between two looks at the validation origins.
-        patience: Epochs without a better validation error before a training stops.
         max_seconds: Wall time at the most for choosing and fitting.
-        validation_origins: Rolling origins of each series before the cutoff that choices are made on; None makes about 200
-            in all.
+        validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
+            up to three horizons, about 200 or more in all.
 
     Raises:
         ConfigInvalid: If a value is of the wrong type or out of range.
@@ -62,9 +61,8 @@ class FitConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
-    max_steps: int = 1500
+    max_steps: int = 900
     steps_per_epoch: int = 50
-    patience: int = 6
     max_seconds: float = 240.0
     validation_origins: int | None = None
 

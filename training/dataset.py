@@ -24,6 +24,9 @@ MOST_ORIGINS = 24
 HELD_OUT_SHARE = 0.3
 """Share of the median series that validation may hold out at the most, where it needs more than one origin."""
 
+HELD_OUT_HORIZONS = 3
+"""Horizons that validation holds out where series are long enough: one may be a calm time or a wild one."""
+
 SHORTENED, GAPPED, UNDATED = 0.15, 0.1, 0.1
 """Shares of training windows that lose their older part, single values, their dates: so that such series are at home."""
 
@@ -129,19 +132,19 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         season_length: Steps in one season.
         horizon: Steps ahead.
         steps: Supervised steps of a training window.
-        origins: Validation origins of each series, a step apart; None for as many as make about 200 in all.
+        origins: Validation origins of each series, a step apart; None for those of `wanted_origins`.
         names: The covariates that a network reads.
 
     Raises:
         DataInvalid: If no series has the length to be both learned from and validated on.
     """
     panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
-    count = origins or wanted_origins(panel.lengths, horizon)
+    back = np.arange(origins) if origins else wanted_origins(panel.lengths, horizon)
     fewest = max(season_length + 1, min(horizon, 2 * season_length), 2)
-    fitting = np.clip(panel.lengths - fewest - horizon + 1, 0, count)
-    ends = np.where(fitting > 0, panel.lengths - horizon - fitting + 1, panel.lengths)
-    rows = np.repeat(np.arange(len(series)), fitting)
-    cutoffs = np.concatenate([ends[row] + np.arange(fitting[row]) for row in range(len(series))])
+    fits = panel.lengths[:, None] - horizon - back[None, :] >= fewest
+    rows, places = np.nonzero(fits)
+    cutoffs = panel.lengths[rows] - horizon - back[places]
+    ends = np.where(fits.any(axis=1), panel.lengths - horizon - np.where(fits, back, 0).max(axis=1), panel.lengths)
     scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
     told = np.isfinite(cut_targets(panel, rows, cutoffs, horizon)).any(axis=1)
     told &= np.isfinite(cut_contexts(panel, rows, cutoffs, context_length, season_length).context).any(axis=1)
@@ -158,10 +161,16 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
     return Dataset(panel, seen, ends, rows, cutoffs, scales[rows], context_length, season_length, horizon, steps)
 
 
-def wanted_origins(lengths: Indices, horizon: int) -> int:
-    """Return how many validation origins each series gives: about 200 in all, never much of its history."""
+def wanted_origins(lengths: Indices, horizon: int) -> Indices:
+    """Return the validation origins of each series, as steps before its newest, rising from 0.
+
+    Two for every horizon held out, and more where series are few: about 200 in all, never much of a history.
+    """
     spare = int(HELD_OUT_SHARE * np.median(lengths)) - horizon
-    return int(np.clip(-(-WANTED_ORIGINS // len(lengths)), 1, max(1, min(MOST_ORIGINS, spare))))
+    needed = min(-(-WANTED_ORIGINS // len(lengths)), MOST_ORIGINS)
+    reach = int(np.clip(spare, 0, max((HELD_OUT_HORIZONS - 1) * horizon, needed - 1)))
+    count = min(max(needed, 1 + 2 * reach // horizon), reach + 1)
+    return np.unique(np.linspace(0, reach, count).round().astype(np.int64))
 
 
 def _scale(history: Floats, season_length: int) -> float:

@@ -1,11 +1,10 @@
 """Fit: one network learned from a training set, calibrated, exported and sealed."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,37 +12,35 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import artifact
+from models.baselines import seasonal_naive
 from models.calendar import parse_frequency
-from models.errors import DataInvalid, LossNotFinite
-from models.networks.build import NetworkOptions, build, serving_network, shaped
+from models.errors import DataInvalid
+from models.networks.build import NetworkOptions, serving_network, shaped
 from models.networks.export import check_parity, export
-from models.networks.loss import layer_of, median_of, scaled_pinball
+from models.networks.learner import Learner, Recipe, learner_for
 from models.networks.memory import lag_gradients
 from models.profile import Profile, features
 from models.spec import ModelSpec
 from training import sizing
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.config import FitConfig
-from training.dataset import Batch, Dataset, make_dataset
+from training.dataset import Dataset, make_dataset
+from training.learning import Clock, Course, Trial, Watch, go_through, gradient_warnings, mase_of, try_out
 from training.validation import Validation, judge
 
 Floats = NDArray[np.float64]
-Watch = Callable[[EpochRecord], None]
 
-VANISHED, EXPLODED = 1e-6, 1e3
-"""Mean gradient norm of an epoch below or above which a layer is named."""
+LOG_GAIN = 0.005
+"""The gain over none that a logarithm must show on the validation origins."""
 
-WARM_UP, LAST_RATE = 0.05, 0.01
-"""Share of the steps in which the rate rises, and the share of the peak that it falls to."""
+FALLEN_BEHIND = 1.02
+"""A transform whose error is this many times the better one's is not tried in longer schedules."""
 
-TRIAL_SHARE, TRIAL_GAIN = 0.2, 0.005
-"""Share of the steps that the transform's trial may take; the gain over none that a logarithm must show."""
+DESCRIBED_WINDOWS = 256
+"""Windows that memory and profile are measured on."""
 
-SETTLE_SHARE, SETTLE_RATE = 0.25, 0.3
-"""After the choice, what was held out is learned too: this share of the steps, from this share of the peak rate."""
-
-WATCHED_ORIGINS, DESCRIBED_WINDOWS = 1024, 256
-"""Validation windows looked at each epoch; windows that memory and profile are measured on."""
+NEARLY = 1.02
+"""Times its least validation error, a training is nearly there."""
 
 
 def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
@@ -58,8 +55,9 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
 ) -> Candidate:
     """Return a network trained on everything in the training set, every choice made on its validation origins.
 
-    In turn: choose the transform, fit with early stopping on the validation origins, calibrate the intervals on them,
-    go on for a quarter of the steps with nothing held out, export, check parity, seal.
+    In turn: try each transform that the data allow, in schedules that grow while the validation error falls; calibrate
+    the intervals on the best one's forecasts; go through its schedule again with nothing held out; export, check
+    parity, seal.
 
     Args:
         training_set: Series up to the cutoff.
@@ -75,29 +73,32 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
         NetworkError: If the network cannot be built or exported.
         DataInvalid: If there is nothing to learn from.
     """
-    started = time.perf_counter()
-    _seed(seed)
+    clock = Clock(time.perf_counter(), config.max_seconds)
     options = network_options(training_set, architecture, config)
     dataset = _dataset(training_set, options, config)
-    options = replace(
-        options, transform=_choose_transform(training_set, options, dataset, config, seed=seed, started=started)
-    )
-    run = _Run(options, dataset, config, seed, started)
-    history = run.learn(on_epoch)
-    forecasts = _validate(run.network, dataset, options)
+    desk = _Desk(dataset, config, seed, on_epoch, clock)
+    choice = _choose(options, _transforms(training_set, options, config), desk)
+    trial = choice.trial
+    learner = learner_for(_recipe(options, trial.transform, config))
+    _restart(learner, dataset, seed)
+    learner.network.set_weights(trial.weights)
+    forecasts = _validate(learner, dataset)
     validation, conformal = judge(forecasts)
-    run.settle()
-    network = serving_network(run.network, options)
+    steps = min(trial.steps, max(int(clock.left() * trial.steps_per_second), 1))
+    _restart(learner, dataset.whole(), seed)
+    told = [*choice.told, *go_through(learner, dataset.whole(), desk.course(choice.told), steps)]
+    network = serving_network(learner.network, learner.recipe.options)
     directory.mkdir(parents=True, exist_ok=True)
     network.save(directory / artifact.WEIGHTS)
     export(network, directory / artifact.NETWORK)
     check_parity(network, directory / artifact.NETWORK, seed)
-    spec = _describe(training_set, options, dataset, network=run.network, name=name, seed=seed)
+    spec = _describe(training_set, learner, dataset, name=name, seed=seed)
     spec = replace(spec, validation=validation, conformal=conformal.to_dict())
     forecaster = artifact.seal(directory, spec)
-    seconds = time.perf_counter() - started
-    warnings = (*gradient_warnings(history), *run.time_warnings(history))
-    return Candidate(directory, forecaster, tuple(history), validation, seconds, warnings, forecasts)
+    warnings = (*gradient_warnings(told), *_time_warnings(choice, steps, config))
+    seconds = clock.spent()
+    pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
+    return Candidate(directory, forecaster, tuple(told), validation, seconds, warnings, forecasts, pace=pace)
 
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:
@@ -123,139 +124,41 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
     return shaped(options, config.shape)
 
 
-@dataclass(slots=True)
-class _Weights:
-    """The best weights so far and where they were met."""
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What every stage of a candidate has at hand."""
 
-    error: float
-    step: int
-    values: list[Any]
+    dataset: Dataset
+    config: FitConfig
+    seed: int
+    watch: Watch
+    clock: Clock
 
-
-class _Run:
-    """One network on its way: its weights, its optimizer and its windows."""
-
-    def __init__(self, options: NetworkOptions, dataset: Dataset, config: FitConfig, seed: int, started: float) -> None:
-        self.options, self.dataset, self.config, self.started = options, dataset, config, started
-        self.generator = np.random.default_rng(seed)
-        self.network = build(options, supervised_steps=options.supervised_steps)
-        if options.context_length == 1:
-            seen = dataset.seen.values
-            self.network.get_layer("normalize").adapt(seen[np.isfinite(seen)])
-        if dataset.seen.covariates is not None:
-            self.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
-        self.optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
-        self.optimizer.build(self.network.trainable_variables)
-        self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})
-        self.take_step = _compiled_step(
-            self.network, self.optimizer, config.clip_norm, options.quantile_levels, self.layers
-        )
-        self.best = _Weights(float("inf"), 0, self.network.get_weights())
-
-    def learn(self, on_epoch: Watch | None, max_steps: int | None = None) -> list[EpochRecord]:
-        """Fit until the steps or the patience run out, and keep the weights of the best epoch."""
-        total = max_steps or self.config.max_steps
-        batch, scales = self.dataset.origins(WATCHED_ORIGINS)
-        history: list[EpochRecord] = []
-        stale, step = 0, 0
-        while step < total and stale < self.config.patience and not (history and self._late()):
-            count = min(self.config.steps_per_epoch, total - step)
-            loss, norms = self._epoch(step, count, total, self.config.learning_rate, self.dataset)
-            step += count
-            error = mean_scaled_error(self.network, batch, scales)
-            stale = 0 if error < self.best.error else stale + 1
-            if error < self.best.error:
-                self.best = _Weights(error, step, self.network.get_weights())
-            record = EpochRecord(len(history) + 1, step, loss, error, norms, time.perf_counter() - self.started)
-            history.append(record)
-            if on_epoch:
-                on_epoch(record)
-        self.network.set_weights(self.best.values)
-        return history
-
-    def settle(self) -> None:
-        """Go on with nothing held out, at a falling rate, so that the newest values are learned too."""
-        steps = max(1, int(SETTLE_SHARE * self.best.step))
-        peak = SETTLE_RATE * self.config.learning_rate
-        self._epoch(0, steps, steps, peak, self.dataset.whole())
-
-    def time_warnings(self, history: list[EpochRecord]) -> list[str]:
-        """Return a sentence if the clock ended the training, since then the seed alone no longer fixes the weights."""
-        last = history[-1]
-        if last.step >= self.config.max_steps or last.seconds <= self.config.max_seconds:
-            return []
-        ended = f"fit.max_seconds ({self.config.max_seconds:g}) ended the training after {last.step} of "
-        return [
-            f"{ended}{self.config.max_steps} steps; another run may stop elsewhere. Lower fit.max_steps to repeat it."
-        ]
-
-    def _late(self) -> bool:
-        """Return whether the wall time is used up."""
-        return time.perf_counter() - self.started > self.config.max_seconds
-
-    def _epoch(
-        self, first: int, count: int, total: int, peak: float, dataset: Dataset
-    ) -> tuple[float, dict[str, float]]:
-        """Take `count` steps; return the mean loss and each layer's mean gradient norm."""
-        losses, norms = [], []
-        for step in range(first, first + count):
-            batch = dataset.draw(self.generator, self.config.batch_size)
-            rate = tf.constant(learning_rate(step, total, peak), tf.float32)
-            loss, norm = self.take_step(batch.contexts.inputs(), batch.targets, rate)
-            losses.append(float(loss))
-            norms.append(norm.numpy())
-            if not (np.isfinite(losses[-1]) and np.isfinite(norms[-1]).all()):
-                raise self._not_finite(step + 1, losses[-1], dict(zip(self.layers, norms[-1], strict=True)))
-        means = np.stack(norms).mean(axis=0, dtype=np.float64)
-        return float(np.mean(losses)), dict(zip(self.layers, means.tolist(), strict=True))
-
-    def _not_finite(self, step: int, loss: float, norms: Mapping[str, float]) -> LossNotFinite:
-        """Return the error that ends a run, with its step and the likeliest cause."""
-        broken = [layer for layer, norm in norms.items() if not np.isfinite(norm)]
-        where = f"the gradient of {', '.join(broken)} is not finite" if broken else "the loss itself is not finite"
-        clip = f"clipped at {self.config.clip_norm:g}" if self.config.clip_norm else "not clipped"
-        return LossNotFinite(
-            f"The loss became {loss} at step {step}: {where}; learning rate {self.config.learning_rate:g}, gradients {clip}.",
-            step=step,
-            hint="Lower fit.learning_rate, or set fit.clip_norm to 1.",
-        )
+    def course(self, told: Sequence[EpochRecord]) -> Course:
+        """Return a stage that counts on from the epochs told so far, its windows drawn from the seed anew."""
+        taken = (told[-1].step, told[-1].epoch) if told else (0, 0)
+        return Course(self.config, np.random.default_rng(self.seed), self.watch, self.clock, taken)
 
 
-def learning_rate(step: int, total: int, peak: float) -> float:
-    """Return the rate of a step: a short linear rise, then a cosine from the peak to a hundredth of it.
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The best trial, every epoch of all trials, and whether the clock kept longer ones from being tried."""
 
-    Source: Loshchilov & Hutter (2017), SGDR: stochastic gradient descent with warm restarts.
-    """
-    warm = max(1, int(WARM_UP * total))
-    if step < warm:
-        return peak * (step + 1) / warm
-    share = (step - warm) / max(1, total - warm)
-    return peak * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + float(np.cos(np.pi * share))))
+    trial: Trial
+    told: tuple[EpochRecord, ...]
+    cut_short: bool
 
 
-def gradient_warnings(history: list[EpochRecord]) -> list[str]:
-    """Return a sentence for each layer whose gradient vanished or exploded in some epoch."""
-    found: dict[tuple[str, str], str] = {}
-    for record in history:
-        for layer, norm in record.gradient_norms.items():
-            kind = "vanished" if norm < VANISHED else "exploded" if norm > EXPLODED else ""
-            if kind:
-                text = f"The gradient of layer {layer} {kind}: norm {norm:.2g} in epoch {record.epoch}."
-                found.setdefault((layer, kind), text)
-    return list(found.values())
-
-
-def mean_scaled_error(network: keras.Model, batch: Batch, scales: Floats) -> float:
-    """Return the MASE of the median over validation windows, each divided by its own in-sample scale."""
-    median = np.concatenate([median_of(part) for part in _outputs(network, batch)])
-    error = np.abs(batch.targets[:, -1] - median) / scales[:, None]
-    return float(np.nanmean(np.nanmean(error, axis=1)[np.isfinite(error).any(axis=1)]))
-
-
-def _seed(seed: int) -> None:
-    """Make a training repeatable: weights, windows and the order of sums."""
+def _restart(learner: Learner, dataset: Dataset, seed: int) -> None:
+    """Begin a training anew, repeatably: weights, what is scaled by the training set, and the order of sums."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    learner.restart()
+    if learner.recipe.options.context_length == 1:
+        seen = dataset.seen.values
+        learner.network.get_layer("normalize").adapt(seen[np.isfinite(seen)])
+    if dataset.seen.covariates is not None:
+        learner.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
 
 
 def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
@@ -271,50 +174,107 @@ def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConf
     )
 
 
-def _choose_transform(  # noqa: PLR0913 - what a run is made from
-    training_set: TrainingSet,
-    options: NetworkOptions,
-    dataset: Dataset,
-    config: FitConfig,
-    *,
-    seed: int,
-    started: float,
-) -> str:
-    """Return `none` or `log`: what is asked for, or what a short trial of both says on the validation origins."""
+def _transforms(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> tuple[str, ...]:
+    """Return the transforms to try: what is asked for, or both where the data can be logged."""
     possible = sizing.could_be_logged(list(training_set.series)) and options.context_length > 1
-    if config.transform != "auto" or not possible:
-        return options.transform
-    steps = max(1, int(TRIAL_SHARE * config.max_steps))
-    errors = {}
-    for transform in ("none", "log"):
-        _seed(seed)
-        run = _Run(replace(options, transform=transform), dataset, config, seed, started)
-        run.learn(None, steps)
-        errors[transform] = run.best.error
-    return "log" if errors["log"] < (1 - TRIAL_GAIN) * errors["none"] else "none"
+    return ("none", "log") if config.transform == "auto" and possible else (options.transform,)
 
 
-def _validate(network: keras.Model, dataset: Dataset, options: NetworkOptions) -> Validation:
+def _choose(options: NetworkOptions, transforms: Sequence[str], desk: _Desk) -> _Choice:
+    """Return the best trial on the validation origins, before the cutoff.
+
+    Schedules grow threefold while that lowers the error; a transform that falls behind is tried no longer.
+    """
+    told: list[EpochRecord] = []
+    first, *longer = _ladder(desk.config.max_steps)
+    rung = [_try(options, transform, first, desk, told) for transform in transforms]
+    best = _leader(rung)
+    for steps in longer:
+        running = [one.transform for one in rung if one.error <= FALLEN_BEHIND * _leader(rung).error]
+        if desk.clock.left() < (len(running) + 1) * steps / best.steps_per_second:
+            return _Choice(best, tuple(told), cut_short=True)
+        rung = [_try(options, transform, steps, desk, told) for transform in running]
+        if _leader(rung).error >= best.error:
+            break
+        best = _leader(rung)
+    return _Choice(best, tuple(told), cut_short=False)
+
+
+def _try(options: NetworkOptions, transform: str, steps: int, desk: _Desk, told: list[EpochRecord]) -> Trial:
+    """Return one trial; its epochs are added to those told."""
+    learner = learner_for(_recipe(options, transform, desk.config))
+    _restart(learner, desk.dataset, desk.seed)
+    trial = try_out(learner, desk.dataset, desk.course(told), transform=transform, steps=steps)
+    told += trial.history
+    return trial
+
+
+def _recipe(options: NetworkOptions, transform: str, config: FitConfig) -> Recipe:
+    return Recipe(replace(options, transform=transform), config.clip_norm, config.weight_decay)
+
+
+def _ladder(most: int) -> list[int]:
+    """Return the schedules to try: a ninth of the most steps, a third, all."""
+    return sorted({max(1, most // 9), max(1, most // 3), most})
+
+
+def _leader(rung: Sequence[Trial]) -> Trial:
+    """Return the trial of least error; a logarithm must show a gain over none."""
+    margin = {"log": 1.0 / (1.0 - LOG_GAIN)}
+    return min(rung, key=lambda one: one.error * margin.get(one.transform, 1.0))
+
+
+def _needed(best: Trial, steps: int, trials: int) -> float:
+    """Return the seconds that another rung of trials and a last training as long would take."""
+    return (trials + 1) * steps / best.steps_per_second
+
+
+def _time_warnings(choice: _Choice, steps: int, config: FitConfig) -> list[str]:
+    """Return a sentence if the clock decided on anything, since then the seed alone no longer fixes the weights."""
+    if not choice.cut_short and steps == choice.trial.steps:
+        return []
+    kept = f"fit.max_seconds ({config.max_seconds:g}) left time for schedules of {choice.trial.steps} steps"
+    last = f", and for {steps} on all data" if steps < choice.trial.steps else ""
+    return [f"{kept}{last}; another run may get further. Lower fit.max_steps to repeat it."]
+
+
+def _validate(learner: Learner, dataset: Dataset) -> Validation:
     """Return the network's forecasts on every validation origin."""
     batch, scales = dataset.origins()
-    quantiles = np.concatenate([part["quantiles"][:, -1] for part in _outputs(network, batch)])
+    levels = tuple(learner.recipe.options.quantile_levels)
     return Validation(
-        dataset.rows, dataset.cutoffs, batch.targets[:, -1], quantiles, scales, tuple(options.quantile_levels)
+        dataset.rows, dataset.cutoffs, batch.targets[:, -1], learner.predict(batch.contexts), scales, levels
     )
 
 
-def _describe(  # noqa: PLR0913 - the parts of a spec
-    training_set: TrainingSet,
-    options: NetworkOptions,
-    dataset: Dataset,
-    *,
-    network: keras.Model,
-    name: str,
-    seed: int,
-) -> ModelSpec:
+def _pace(choice: _Choice, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:
+    """Return the seconds until a validation error as low as seasonal naive's, and as 1.02 times the chosen one's.
+
+    An error that was not reached has no entry.
+    """
+    horizon, trial = validation.targets.shape[1], choice.trial
+    naive = np.array(
+        [
+            seasonal_naive(training_set.series[row].before(int(cutoff)), horizon, season)
+            for row, cutoff in zip(validation.rows, validation.cutoffs, strict=True)
+        ]
+    )
+    goals = {
+        "seconds_to_seasonal_naive": mase_of(validation.targets, naive, validation.scales),
+        "seconds_to_within_2_percent": NEARLY * trial.error,
+    }
+    reached = {
+        name: next((one.seconds for one in choice.told if one.validation_mase <= goal), None)
+        for name, goal in goals.items()
+    }
+    return {name: seconds for name, seconds in reached.items() if seconds is not None}
+
+
+def _describe(training_set: TrainingSet, learner: Learner, dataset: Dataset, *, name: str, seed: int) -> ModelSpec:
     """Return the spec of a trained network, but for its accuracy."""
+    options = learner.recipe.options
     batch, _ = dataset.origins(DESCRIBED_WINDOWS)
-    gradients = lag_gradients(network, *batch.contexts.inputs().values())
+    gradients = lag_gradients(learner.network, *batch.contexts.inputs().values())
     dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
     chosen = {"units": options.units, "layers": options.layers, "seasons": list(options.seasons)}
     if options.architecture == "wavenet":
@@ -346,42 +306,3 @@ def _describe(  # noqa: PLR0913 - the parts of a spec
         packages={one: version(one) for one in ("keras", "numpy", "onnxruntime", "tensorflow")},
         created=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
     )
-
-
-def _outputs(network: keras.Model, batch: Batch) -> list[dict[str, Any]]:
-    """Return the network's outputs as numpy, in parts of 256 windows."""
-    contexts = batch.contexts
-    parts = []
-    for at in range(0, len(contexts.context), 256):
-        found = network(list(contexts.part(slice(at, at + 256)).inputs().values()), training=False)
-        parts.append({key: np.asarray(value) for key, value in found.items()})
-    return parts
-
-
-def _compiled_step(
-    network: keras.Model, optimizer: Any, clip_norm: float, levels: tuple[float, ...], layers: list[str]
-) -> Callable[..., Any]:
-    """Return one optimizer step as a compiled function of a batch and a rate: loss, and gradient norms by layer."""
-    variables = network.trainable_variables
-    owners = [layers.index(layer_of(one)) for one in variables]
-
-    @tf.function(jit_compile=True, reduce_retracing=True)
-    def step(inputs: Mapping[str, Any], targets: Any, rate: Any) -> Any:
-        with tf.GradientTape() as tape:
-            outputs = network([inputs[one.name] for one in network.inputs], training=True)
-            loss = scaled_pinball(outputs, targets, levels)
-        gradients = tape.gradient(loss, [one.value for one in variables])
-        squares = [tf.reduce_sum(tf.square(one)) for one in gradients]
-        norms = tf.sqrt(
-            tf.stack(
-                [tf.add_n([s for s, o in zip(squares, owners, strict=True) if o == k]) for k in range(len(layers))]
-            )
-        )
-        if clip_norm:
-            scale = tf.minimum(1.0, clip_norm / tf.maximum(tf.sqrt(tf.add_n(squares)), 1e-12))
-            gradients = [one * scale for one in gradients]
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply(gradients, variables)
-        return loss, norms
-
-    return step

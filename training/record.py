@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,10 +86,10 @@ def log_reproduction(registry: Registry, run_id: str, found: Mapping[str, Any]) 
 
 
 def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
-    """Write one epoch: loss, validation error and the gradient norm of each layer, by optimizer step."""
+    """Write one epoch: loss, validation error where there is one, each layer's gradient norm, by optimizer step."""
     norms = {f"gradient_norm/{layer}": norm for layer, norm in epoch.gradient_norms.items()}
-    curves = {"epoch/loss": epoch.loss, "epoch/validation_mase": epoch.validation_mase, **norms}
-    registry.log(run_id, metrics=curves, step=epoch.step)
+    error = {"epoch/validation_mase": epoch.validation_mase} if math.isfinite(epoch.validation_mase) else {}
+    registry.log(run_id, metrics={"epoch/loss": epoch.loss, **error, **norms}, step=epoch.step)
 
 
 def log_candidate(registry: Registry, result: Result, comparison: Comparison, split: Split, unit: str) -> None:

@@ -1,5 +1,6 @@
 """Terminal: what a training tells the person who watches it; on standard error, so that results stay alone on output."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,9 +91,12 @@ def native_noise_hidden() -> Iterator[None]:
 
 def describe_epoch(name: str, record: EpochRecord) -> str:
     """Return one epoch as one line."""
+    known = math.isfinite(record.validation_mase)
+    error = f"validation MASE {record.validation_mase:.4f}" if known else f"{'nothing held out':<22}"
+    stage = f"  ({record.stage})" if record.stage else ""
     return (
         f"{name:<14} epoch {record.epoch:>3}  step {record.step:>5}  loss {record.loss:.4f}  "
-        f"validation MASE {record.validation_mase:.4f}  {record.seconds:6.1f} s"
+        f"{error}  {record.seconds:6.1f} s{stage}"
     )
 
 

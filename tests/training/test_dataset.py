@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
-from training.dataset import MOST_ORIGINS, WANTED_ORIGINS, Dataset, make_dataset, wanted_origins
+from training.dataset import (
+    HELD_OUT_HORIZONS,
+    HELD_OUT_SHARE,
+    MOST_ORIGINS,
+    WANTED_ORIGINS,
+    Dataset,
+    make_dataset,
+    wanted_origins,
+)
 
 SEASON = 12
 THOUSAND = 1000.0
@@ -183,11 +191,18 @@ def test_thinned_origins_are_spread_over_all() -> None:
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=300), st.integers(1, 48))
 def test_validation_takes_what_it_needs_and_no_more(lengths: list[int], horizon: int) -> None:
     """At least one origin a series; more only until there are enough, and while most of the history stays."""
-    count = wanted_origins(np.array(lengths), horizon)
+    back = wanted_origins(np.array(lengths), horizon)
 
-    assert 1 <= count <= MOST_ORIGINS
-    assert count == 1 or (count - 1) * len(lengths) < WANTED_ORIGINS
-    assert count == 1 or count + horizon <= np.median(lengths) / 2
+    assert back[0] == 0
+    assert (np.diff(back) > 0).all()
+    assert len(back) <= MOST_ORIGINS
+    assert len(back) == 1 or back[-1] + horizon <= HELD_OUT_SHARE * np.median(lengths)
+    assert back[-1] <= max((HELD_OUT_HORIZONS - 1) * horizon, WANTED_ORIGINS // len(lengths))
+
+
+def test_long_series_are_validated_on_three_horizons() -> None:
+    """A single one may be a calm time or a wild one; each has two origins."""
+    assert_array_equal(wanted_origins(np.full(400, 300), 24), [0, 12, 24, 36, 48])
 
 
 def test_origins_can_be_asked_for() -> None:

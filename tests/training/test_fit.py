@@ -1,6 +1,5 @@
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,17 +7,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models import artifact
-from models.errors import DataInvalid, LossNotFinite
+from models.errors import DataInvalid
 from models.series import Series
 from training import fit
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.config import FitConfig
-from training.fit import gradient_warnings, learning_rate, train_candidate
+from training.fit import train_candidate
+from training.learning import ALL_DATA, Clock, Trial
 
 HORIZON, CONTEXT = 6, 36
 
@@ -91,22 +90,6 @@ def trainings(tmp_path_factory: pytest.TempPathFactory) -> Trainings:
     return Trainings(tmp_path_factory.mktemp("trainings"))
 
 
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
-    tf.config.run_functions_eagerly(run_eagerly=True)
-    yield
-    tf.config.run_functions_eagerly(run_eagerly=False)
-
-
-def make_run(seed: int = 0, architecture: str = "wavenet", **changes: Any) -> fit._Run:  # noqa: ANN401 - any field of FitConfig
-    """Return a training that has not begun."""
-    config = replace(CONFIG, **changes)
-    options = fit.network_options(make_set(), architecture, config)
-    fit._seed(seed)
-    return fit._Run(options, fit._dataset(make_set(), options, config), config, seed, time.perf_counter())
-
-
 def weights_of(candidate: Candidate) -> list[NDArray[Any]]:
     """Return the weights in a candidate's network.keras."""
     weights: list[NDArray[Any]] = keras.models.load_model(candidate.directory / artifact.WEIGHTS).get_weights()
@@ -144,14 +127,18 @@ def test_the_served_network_is_the_trained_one(trainings: Trainings, shape: str)
 
 
 def test_every_epoch_is_seen_as_it_happens(trainings: Trainings) -> None:
-    """Counted from one, with a loss, an error on the validation origins and a norm for each layer."""
+    """Counted from one through all stages, with a loss, an error while something is held out, a norm for each layer."""
     trained = trainings.of("many_to_many")
 
+    stages = [one.stage for one in trained.watched]
     assert list(trained.candidate.history) == trained.watched
-    assert [(one.epoch, one.step) for one in trained.watched] == [(1, 2), (2, 4)]
+    assert [one.epoch for one in trained.watched] == list(range(1, len(stages) + 1))
+    assert (np.diff([one.step for one in trained.watched]) > 0).all()
+    assert stages[0] == "none, 1 steps"
+    assert stages[-1] == ALL_DATA
     for one in trained.watched:
         assert one.loss > 0
-        assert one.validation_mase > 0
+        assert (one.validation_mase > 0) == (one.stage != ALL_DATA)
         assert {"input_projection", "recurrent_1", "quantile_head"} <= set(one.gradient_norms)
         assert all(norm >= 0 for norm in one.gradient_norms.values())
 
@@ -198,7 +185,7 @@ def test_a_candidate_keeps_what_it_forecast_on_the_validation_origins(trainings:
 
 
 def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> None:
-    """To the last bit, through choosing, fitting and settling."""
+    """To the last bit, through choosing and learning, also where the second meets a step that is compiled."""
     first, again = (trainings.of("many_to_many", attempt).candidate for attempt in (0, 1))
 
     for one, two in zip(weights_of(first), weights_of(again), strict=True):
@@ -208,193 +195,113 @@ def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> 
     assert golden[0] == golden[1]
 
 
-@pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("architecture", ["simple_rnn", "wavenet"])
-def test_a_loss_that_is_not_finite_ends_the_training(architecture: str) -> None:
-    """With the step, the rate and that nothing was clipped, and what to do about it."""
-    run = make_run(architecture=architecture, learning_rate=1e30, clip_norm=0.0)
-
-    with pytest.raises(LossNotFinite, match=r"at step [1-4]: .*learning rate 1e\+30, gradients not clipped") as caught:
-        run.learn(None)
-
-    assert "learning_rate" in caught.value.hint
-    assert "clip_norm" in caught.value.hint
-
-
-def update_of(clip_norm: float) -> tuple[float, float]:
-    """Return how far one step of plain gradient descent moves the weights, and the norm of its gradient."""
-    run = make_run()
-    layers = run.layers
-    descent = keras.optimizers.SGD(1.0)
-    step = fit._compiled_step(run.network, descent, clip_norm, run.options.quantile_levels, layers)
-    before = [one.numpy() for one in run.network.trainable_variables]
-    batch = run.dataset.draw(np.random.default_rng(0), 16)
-    _, norms = step(batch.contexts.inputs(), batch.targets, tf.constant(1.0))
-    moved = [one.numpy() - old for one, old in zip(run.network.trainable_variables, before, strict=True)]
-    return float(np.sqrt(sum(np.square(one).sum() for one in moved))), float(np.linalg.norm(norms.numpy()))
-
-
-@pytest.mark.usefixtures("eager")
-def test_clipping_bounds_the_update() -> None:
-    """The weights move by the clipped norm and no further; the norms that are watched are those before clipping."""
-    moved, norm = update_of(1e-3)
-
-    assert norm > 1e-2
-    assert_allclose(moved, 1e-3, rtol=1e-3)
-
-
-@pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("clip_norm", [0.0, 1e6])
-def test_without_clipping_the_whole_gradient_moves(clip_norm: float) -> None:
-    """A norm of 0 turns clipping off, and one that is not reached changes nothing."""
-    moved, norm = update_of(clip_norm)
-
-    assert_allclose(moved, norm, rtol=1e-3)
-
-
-def scripted(monkeypatch: pytest.MonkeyPatch, errors: list[float]) -> None:
-    """Let the validation errors of a training be these, in turn."""
-    script = iter(errors)
-    monkeypatch.setattr(fit, "mean_scaled_error", lambda *_: next(script))
-
-
-@pytest.mark.usefixtures("eager")
-def test_early_stopping_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After so many epochs without a better one it stops, and the weights are those of the best."""
-    scripted(monkeypatch, [0.9, 0.5, 0.7, 0.6, 0.1])
-    run = make_run(max_steps=10, steps_per_epoch=2, patience=2)
-    seen: list[list[NDArray[Any]]] = []
-
-    history = run.learn(lambda _: seen.append(run.network.get_weights()))
-
-    assert [one.validation_mase for one in history] == [0.9, 0.5, 0.7, 0.6]
-    for kept, best, last in zip(run.network.get_weights(), seen[1], seen[3], strict=True):
-        assert_array_equal(kept, best)
-        assert kept.size == 0 or not np.array_equal(best, last)
-
-
-@pytest.mark.usefixtures("eager")
-def test_a_training_ends_when_its_steps_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A last epoch that is shorter than the others is taken as well."""
-    scripted(monkeypatch, [0.9, 0.8, 0.7])
-
-    history = make_run(max_steps=3, steps_per_epoch=2).learn(None)
-
-    assert [one.step for one in history] == [2, 3]
-
-
-@pytest.mark.usefixtures("eager")
-def test_a_training_ends_when_its_time_does() -> None:
-    """Having begun long ago, it takes one epoch, no more, and says that the clock ended it."""
-    run = make_run(max_seconds=1e-9, max_steps=4, steps_per_epoch=2)
-
-    history = run.learn(None)
-
-    assert [one.step for one in history] == [2]
-    assert "max_seconds" in run.time_warnings(history)[0]
-
-
-def test_the_validation_error_is_the_mase_of_the_median() -> None:
-    """Absolute errors over each origin's own seasonal scale, unknown targets left out."""
-    run = make_run()
-    batch, scales = run.dataset.origins(5)
-    batch.targets[0, 0, :2] = np.nan
-
-    found = fit.mean_scaled_error(run.network, batch, scales)
-
-    outputs = run.network([batch.contexts.context, batch.contexts.phase])
-    median = np.asarray(outputs["quantiles"])[:, -1, :, 4]
-    each = np.abs(batch.targets[:, -1] - median) / scales[:, None]
-    assert_allclose(found, np.mean([row[np.isfinite(row)].mean() for row in each]))
-
-
-def test_the_rate_rises_then_falls() -> None:
-    """From next to nothing to the peak in the first steps, and to a hundredth of it at the last."""
-    rates = [learning_rate(step, 1000, 3e-3) for step in range(1000)]
-
-    top = int(np.argmax(rates))
-    assert_allclose(max(rates), 3e-3)
-    assert top < 200
-    assert (np.diff(rates[: top + 1]) > 0).all()
-    assert (np.diff(rates[top + 1 :]) < 0).all()
-    assert rates[0] < 3e-4
-    assert_allclose(rates[-1], 3e-5, rtol=0.01)
-    assert learning_rate(0, 1, 3e-3) == 3e-3
-
-
-def epoch(number: int, **norms: float) -> EpochRecord:
-    """Return an epoch with these gradient norms."""
-    return EpochRecord(number, number, 1.0, 1.0, norms, 0.0)
-
-
-def test_a_layer_whose_gradient_vanishes_or_explodes_is_named() -> None:
-    """Once for each kind, with the epoch it was first met in."""
-    history = [
-        epoch(1, recurrent_1=0.1, decoder=0.2),
-        epoch(2, recurrent_1=1e-8, decoder=0.2),
-        epoch(3, recurrent_1=1e-9, decoder=5e4),
-    ]
-
-    vanished, exploded = gradient_warnings(history)
-
-    assert "recurrent_1 vanished" in vanished
-    assert "epoch 2" in vanished
-    assert "decoder exploded" in exploded
-    assert "epoch 3" in exploded
-
-
-def test_gradients_of_ordinary_size_are_not_spoken_of() -> None:
-    """A sound training has no warnings."""
-    assert gradient_warnings([epoch(1, recurrent_1=1e-4, decoder=10.0)]) == []
-    assert gradient_warnings([]) == []
-
-
 @dataclass
-class TrialRun:
-    """A training whose best error depends on the transform alone."""
+class Script:
+    """Stands for trials: each transform reaches a written error in each schedule, at so many seconds a step."""
 
-    options: Any
-    dataset: Any
-    config: Any
-    seed: int
-    started: float
-    log_error = 0.5
+    errors: dict[tuple[str, int], float]
+    pace: float = 1.0
+    tried: list[tuple[str, int]] = field(default_factory=list)
 
-    @property
-    def best(self) -> Any:  # noqa: ANN401 - stands for the weights met
-        """Return the error that the transform leads to."""
-        return fit._Weights(self.log_error if self.options.transform == "log" else 1.0, 1, [])
-
-    def learn(self, *_: object) -> None:
-        """Take no time."""
+    def __call__(self, _options: object, transform: str, steps: int, _desk: object, _told: object) -> Trial:
+        """Return the trial that the script says."""
+        self.tried.append((transform, steps))
+        epochs = (epoch(1, 1, self.pace), epoch(2, steps, self.pace * steps))
+        return Trial(transform, steps, self.errors[transform, steps], [], epochs, 0.0, self.pace * steps)
 
 
-@pytest.mark.parametrize(("log_error", "chosen"), [(0.5, "log"), (0.9999, "none"), (1.5, "none")])
-def test_a_logarithm_must_show_its_gain(monkeypatch: pytest.MonkeyPatch, log_error: float, chosen: str) -> None:
-    """On the validation origins, in a short trial of both."""
-    monkeypatch.setattr(fit, "_Run", TrialRun)
-    monkeypatch.setattr(TrialRun, "log_error", log_error)
-
-    assert choice(make_set(), transform="auto") == chosen
+def epoch(number: int, step: int, seconds: float) -> EpochRecord:
+    """Return an epoch that ended at a step and a time."""
+    return EpochRecord(number, step, 1.0, 1.0, {}, seconds)
 
 
-def choice(training_set: TrainingSet, **changes: Any) -> str:  # noqa: ANN401 - any field of FitConfig
-    """Return the transform that a training would choose."""
-    config = replace(CONFIG, **changes)
-    options = fit.network_options(training_set, "gru", config)
-    return fit._choose_transform(
-        training_set, options, fit._dataset(training_set, options, config), config, seed=0, started=time.perf_counter()
+def choose(monkeypatch: pytest.MonkeyPatch, script: Script, *transforms: str, max_seconds: float = 1e6) -> fit._Choice:
+    """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
+    monkeypatch.setattr(fit, "_try", script)
+    config = replace(CONFIG, max_steps=90, max_seconds=max_seconds)
+    options = fit.network_options(make_set(), "gru", config)
+    clock = Clock(time.perf_counter(), max_seconds)
+    return fit._choose(
+        options, transforms, fit._Desk(fit._dataset(make_set(), options, config), config, 0, print, clock)
     )
 
 
-def test_degrees_celsius_are_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedules_grow_while_the_error_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threefold, up to the first that is no better; the best one's steps are kept."""
+    overfits = Script({("none", 10): 0.8, ("none", 30): 0.7, ("none", 90): 0.71})
+
+    chosen = choose(monkeypatch, overfits, "none")
+
+    assert (chosen.trial.steps, chosen.cut_short) == (30, False)
+
+
+def test_no_schedule_is_tried_after_one_that_is_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer would be worse still, and costs most."""
+    script = Script({("none", 10): 0.7, ("none", 30): 0.8})
+
+    chosen = choose(monkeypatch, script, "none")
+
+    assert chosen.trial.steps == 10
+    assert script.tried == [("none", 10), ("none", 30)]
+
+
+@pytest.mark.parametrize(("log_error", "transform"), [(0.5, "log"), (0.9999, "none"), (1.5, "none")])
+def test_a_logarithm_must_show_its_gain(monkeypatch: pytest.MonkeyPatch, log_error: float, transform: str) -> None:
+    """On the validation origins, in schedules of like length."""
+    errors = {("none", steps): 1.0 for steps in (10, 30)} | {("log", steps): log_error for steps in (10, 30)}
+
+    assert choose(monkeypatch, Script(errors), "none", "log").trial.transform == transform
+
+
+def test_a_transform_that_falls_behind_is_tried_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest schedules are for what may still win."""
+    script = Script({("none", 10): 1.0, ("log", 10): 0.9, ("log", 30): 0.8, ("log", 90): 0.7})
+
+    choose(monkeypatch, script, "none", "log")
+
+    assert script.tried == [("none", 10), ("log", 10), ("log", 30), ("log", 90)]
+
+
+def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What time would not suffice for, a last training of the same length included, is not begun."""
+    script = Script({("none", 10): 0.9, ("none", 30): 0.8}, pace=0.5)
+
+    chosen = choose(monkeypatch, script, "none", max_seconds=60.0)
+
+    assert (chosen.trial.steps, chosen.cut_short) == (30, True)
+
+
+def test_a_choice_by_the_clock_is_told() -> None:
+    """Since then the seed alone no longer fixes the weights."""
+    trial = Trial("none", 10, 1.0, [], (), 0.0, 1.0)
+
+    assert fit._time_warnings(fit._Choice(trial, (), cut_short=False), 10, CONFIG) == []
+    assert "max_seconds" in fit._time_warnings(fit._Choice(trial, (), cut_short=True), 10, CONFIG)[0]
+    assert "for 4 on all data" in fit._time_warnings(fit._Choice(trial, (), cut_short=False), 4, CONFIG)[0]
+
+
+def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:
+    """Return the transforms that a training would try."""
+    config = replace(CONFIG, transform=asked)
+    return fit._transforms(training_set, fit.network_options(training_set, "gru", config), config)
+
+
+def test_degrees_celsius_are_not_logged() -> None:
     """Where a value is not positive there is nothing to try; and what is asked for is not tried either."""
-    monkeypatch.setattr(fit, "_Run", None)
     frost = replace(make_set(), series=[make_series(0) + -12.0])
 
-    assert choice(frost, transform="auto") == "none"
-    assert choice(make_set(), transform="log") == "log"
-    assert choice(make_set(), transform="none") == "none"
+    assert transforms(make_set(), "auto") == ("none", "log")
+    assert transforms(frost, "auto") == ("none",)
+    assert transforms(make_set(), "log") == ("log",)
+    assert transforms(make_set(), "none") == ("none",)
+
+
+def test_the_pace_is_told_from_the_validation_errors(trainings: Trainings) -> None:
+    """Seconds to come within 2 % of the chosen error were taken before the training was over."""
+    candidate = trainings.of("many_to_many").candidate
+
+    assert set(candidate.pace) <= {"seconds_to_seasonal_naive", "seconds_to_within_2_percent"}
+    assert 0 < candidate.pace["seconds_to_within_2_percent"] < candidate.train_seconds
 
 
 @pytest.mark.parametrize("series", [[], [make_series(0, 5)]], ids=["none", "too short"])

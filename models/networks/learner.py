@@ -1,0 +1,140 @@
+"""Learner: a network with its optimizer and its one compiled step, made once for all sets of like shape."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models.networks.build import NetworkOptions, build
+from models.networks.loss import layer_of, scaled_pinball
+from models.windows import Contexts
+
+Weights = list[NDArray[Any]]
+Floats = NDArray[np.float64]
+
+FORWARD_BATCH = 256
+"""Windows in one compiled forward pass; the last pass is padded, so that nothing is compiled twice."""
+
+AVERAGED_SHARE = 0.1
+"""Share of a schedule's steps that the running average of the weights looks back on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is compiled: a change of any of these compiles anew, a change of data or seed does not.
+
+    Attributes:
+        options: Of the network.
+        clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
+        weight_decay: AdamW's.
+    """
+
+    options: NetworkOptions
+    clip_norm: float
+    weight_decay: float
+
+
+class Learner:
+    """A network that takes optimizer steps, and the running average of its weights, which errs less than any one of them.
+
+    Source: Polyak & Juditsky (1992), Acceleration of stochastic approximation by averaging.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Build the network and its optimizer; the step is compiled when it is first taken."""
+        self.recipe = recipe
+        self.network = build(recipe.options, supervised_steps=recipe.options.supervised_steps)
+        self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay)
+        self.optimizer.build(self.network.trainable_variables)
+        self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})
+        self.averages = [tf.Variable(one.value, trainable=False) for one in self.network.trainable_variables]
+        self.steps = 0
+        self._step = self._compile()
+        self._forward = tf.function(lambda inputs: self.network(inputs, training=False)["quantiles"][:, -1])
+
+    def restart(self) -> None:
+        """Begin anew with the weights that a network built now would have, and nothing remembered of earlier steps."""
+        self.network.set_weights(build(self.recipe.options).get_weights())
+        for one in self.optimizer.variables:
+            one.assign(np.zeros(one.shape))
+        for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
+            mean.assign(one.value)
+        self.steps = 0
+
+    def step(
+        self, contexts: Contexts, targets: Floats, *, rate: float, total: int
+    ) -> tuple[float, NDArray[np.float32]]:
+        """Take one optimizer step; return the loss and the gradient's norm by layer, before clipping.
+
+        Args:
+            contexts: Windows of one batch.
+            targets: (batch, steps, horizon) float64, NaN where unknown.
+            rate: Learning rate.
+            total: Steps of the whole schedule.
+        """
+        self.steps += 1
+        keep = 1.0 - 1.0 / min(max(AVERAGED_SHARE * total, 1.0), self.steps)
+        loss, norms = self._step(
+            contexts.inputs(), targets, tf.constant(rate, tf.float32), tf.constant(keep, tf.float32)
+        )
+        return float(loss), norms.numpy()
+
+    def predict(self, contexts: Contexts) -> Floats:
+        """Return the forecast from the newest step of each window, (windows, horizon, levels), in the series' units."""
+        count = len(contexts.context)
+        parts = []
+        for at in range(0, count, FORWARD_BATCH):
+            rows = np.minimum(np.arange(at, at + FORWARD_BATCH), count - 1)
+            parts.append(self._forward({name: value[rows] for name, value in contexts.inputs().items()}).numpy())
+        return np.concatenate(parts)[:count]
+
+    def averaged_weights(self) -> Weights:
+        """Return the network's weights with the averages in the place of those that are trained."""
+        means = {one.path: mean for one, mean in zip(self.network.trainable_variables, self.averages, strict=True)}
+        return [np.asarray(means.get(one.path, one.value)) for one in self.network.weights]
+
+    @contextmanager
+    def averaged(self) -> Iterator[keras.Model]:
+        """Lend the network with its averaged weights; its own come back afterwards."""
+        own = self.network.get_weights()
+        self.network.set_weights(self.averaged_weights())
+        try:
+            yield self.network
+        finally:
+            self.network.set_weights(own)
+
+    def _compile(self) -> Any:
+        """Return one optimizer step as a compiled function of a batch, a rate and the share an average keeps."""
+        variables, averages, optimizer = self.network.trainable_variables, self.averages, self.optimizer
+        owners = [self.layers.index(layer_of(one)) for one in variables]
+        levels, clip_norm, count = self.recipe.options.quantile_levels, self.recipe.clip_norm, len(self.layers)
+
+        @tf.function(jit_compile=True, reduce_retracing=True)
+        def step(inputs: Any, targets: Any, rate: Any, keep: Any) -> Any:
+            with tf.GradientTape() as tape:
+                loss = scaled_pinball(self.network(inputs, training=True), targets, levels)
+            gradients = tape.gradient(loss, [one.value for one in variables])
+            squares = [tf.reduce_sum(tf.square(one)) for one in gradients]
+            sums = [tf.add_n([s for s, o in zip(squares, owners, strict=True) if o == k]) for k in range(count)]
+            if clip_norm:
+                scale = tf.minimum(1.0, clip_norm / tf.maximum(tf.sqrt(tf.add_n(squares)), 1e-12))
+                gradients = [one * scale for one in gradients]
+            optimizer.learning_rate.assign(rate)
+            optimizer.apply(gradients, variables)
+            for mean, one in zip(averages, variables, strict=True):
+                mean.assign(keep * mean + (1.0 - keep) * one.value)
+            return loss, tf.sqrt(tf.stack(sums))
+
+        return step
+
+
+@lru_cache(maxsize=4)
+def learner_for(recipe: Recipe) -> Learner:
+    """Return the learner of a recipe, the one made before where there is one; call `restart` before using it."""
+    return Learner(recipe)

@@ -1,0 +1,166 @@
+"""A learner takes clipped steps, averages its weights, begins anew exactly, and is made once for like shapes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from models.networks.build import NetworkOptions, build
+from models.networks.learner import Learner, Recipe, learner_for
+from models.windows import Contexts
+
+OPTIONS = NetworkOptions("gru", 3, 4, 12, 8, units=4, layers=1)
+RATE = 0.01
+
+
+@pytest.fixture(autouse=True)
+def eager() -> Iterator[None]:
+    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
+    tf.config.run_functions_eagerly(run_eagerly=True)
+    yield
+    tf.config.run_functions_eagerly(run_eagerly=False)
+
+
+def make_learner(clip_norm: float = 1.0, weight_decay: float = 0.0) -> Learner:
+    """Return a learner that begins with the weights of seed 0."""
+    learner = Learner(Recipe(OPTIONS, clip_norm, weight_decay))
+    keras.utils.set_random_seed(0)
+    learner.restart()
+    return learner
+
+
+def make_windows(count: int = 6) -> tuple[Contexts, NDArray[np.float64]]:
+    """Return contexts and what came after them, from one supervised step."""
+    generator = np.random.default_rng(0)
+    contexts = Contexts(generator.normal(20.0, 3.0, (count, 12)), np.full(count, -1, np.int32))
+    return contexts, generator.normal(20.0, 3.0, (count, 1, 3))
+
+
+def take(learner: Learner, steps: int, total: int = 100) -> list[list[NDArray[Any]]]:
+    """Take some steps and return the weights after each."""
+    seen = []
+    for _ in range(steps):
+        learner.step(*make_windows(), rate=RATE, total=total)
+        seen.append(learner.network.get_weights())
+    return seen
+
+
+def update_of(clip_norm: float) -> tuple[float, float]:
+    """Return how far one step of plain gradient descent moves the weights, and the norm of its gradient."""
+    learner = make_learner(clip_norm)
+    learner.optimizer = keras.optimizers.SGD(1.0)
+    learner.optimizer.build(learner.network.trainable_variables)
+    step = learner._compile()
+    before = learner.network.get_weights()
+    contexts, targets = make_windows()
+    _, norms = step(contexts.inputs(), targets, tf.constant(1.0), tf.constant(0.0))
+    moved = [one - old for one, old in zip(learner.network.get_weights(), before, strict=True)]
+    return float(np.sqrt(sum(np.square(one).sum() for one in moved))), float(np.linalg.norm(norms.numpy()))
+
+
+def test_clipping_bounds_the_update() -> None:
+    """The weights move by the clipped norm and no further; the norms that are watched are those before clipping."""
+    moved, norm = update_of(1e-3)
+
+    assert norm > 1e-2
+    assert_allclose(moved, 1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 1e6])
+def test_without_clipping_the_whole_gradient_moves(clip_norm: float) -> None:
+    """A norm of 0 turns clipping off, and one that is not reached changes nothing."""
+    moved, norm = update_of(clip_norm)
+
+    assert_allclose(moved, norm, rtol=1e-3)
+
+
+def test_a_learner_that_begins_anew_forgets_everything() -> None:
+    """Weights, the optimizer's moments and the averages are those of a learner just made."""
+    fresh, used = make_learner(), make_learner()
+    take(used, 3)
+    keras.utils.set_random_seed(0)
+
+    used.restart()
+
+    for one, other in zip(take(used, 2)[-1], take(fresh, 2)[-1], strict=True):
+        assert_array_equal(one, other)
+    for one, other in zip(used.averaged_weights(), fresh.averaged_weights(), strict=True):
+        assert_array_equal(one, other)
+
+
+def test_the_average_looks_back_on_a_tenth_of_the_schedule() -> None:
+    """Of 20 steps it weighs the newest half, the ones before less and less."""
+    learner = make_learner()
+
+    seen = take(learner, 3, total=20)
+
+    expected = [0.5 * (0.5 * (one + two) + three) for one, two, three in zip(*seen, strict=True)]
+    for found, mean in zip(learner.averaged_weights(), expected, strict=True):
+        assert_allclose(found, mean, rtol=1e-5, atol=1e-7)
+
+
+def test_averaged_weights_are_only_lent() -> None:
+    """Within the block the network has them, afterwards its own."""
+    learner = make_learner()
+    own = take(learner, 3, total=100)[-1]
+
+    with learner.averaged() as network:
+        lent = network.get_weights()
+
+    assert any(not np.array_equal(one, other) for one, other in zip(lent, own, strict=True))
+    for one, other in zip(learner.network.get_weights(), own, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_forecasts_are_those_of_the_network() -> None:
+    """From the newest step, in the series' units, however many windows there are."""
+    learner = make_learner()
+    contexts, _ = make_windows(300)
+
+    found = learner.predict(contexts)
+
+    expected = np.asarray(learner.network([contexts.context, contexts.phase])["quantiles"])[:, -1]
+    assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_recipe_is_made_once() -> None:
+    """A set of like shape meets the step that is compiled already; another shape does not."""
+    first = learner_for(Recipe(OPTIONS, 1.0, 0.0))
+
+    assert learner_for(Recipe(OPTIONS, 1.0, 0.0)) is first
+    assert learner_for(Recipe(OPTIONS, 2.0, 0.0)) is not first
+
+
+def test_a_step_is_compiled_once_for_sets_of_like_shape() -> None:
+    """Other values, another seed and another number of series call for no second trace."""
+    tf.config.run_functions_eagerly(run_eagerly=False)
+    learner = Learner(Recipe(OPTIONS, 1.0, 0.0))
+
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        learner.restart()
+        contexts, targets = make_windows()
+        learner.step(
+            Contexts(contexts.context + seed, contexts.phase), targets, rate=RATE / (seed + 1), total=10 + seed
+        )
+
+    assert learner._step.experimental_get_tracing_count() == 1
+
+
+def test_the_served_weights_are_those_of_a_network_built_alike() -> None:
+    """Supervised at every step or at the last, a network has the same weights in the same order."""
+    equal = NetworkOptions("lstm", 2, 4, 12, 6, shape="many_to_many_equal", units=4, layers=1)
+    learner = Learner(Recipe(equal, 1.0, 0.0))
+    keras.utils.set_random_seed(5)
+    learner.restart()
+    keras.utils.set_random_seed(5)
+
+    plain = build(equal)
+
+    for one, other in zip(learner.network.get_weights(), plain.get_weights(), strict=True):
+        assert_array_equal(one, other)
