@@ -13,6 +13,7 @@ from models.series import Series
 from tests.training.fakes import make_fit, write_csv
 from training.candidate import Candidate, TrainingSet
 from training.config import FitConfig, TrainConfig
+from training.ensemble import combine_with_keras
 from training.pipeline import Bench, Outcome, fit_with_keras, train
 from training.provenance import FILE, Surroundings
 from training.reproduction import read_provenance, reproduce
@@ -69,6 +70,39 @@ def test_another_seed_is_another_network(make_bench: MakeBench, data_file: Path,
 
     assert not found.same_weights
     assert not found.same_figures
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_ensemble_trained_again_from_its_record_is_the_same(make_bench: MakeBench, data_file: Path) -> None:
+    """All its networks are trained, combined by Keras and ONNX, and give the same weights and figures."""
+    bench = replace(make_bench(fit_with_keras), combine=combine_with_keras)
+    first = make_comparison(data_file, bench, fit=TINY, pick="ensemble", refit=False)
+    again = replace(make_bench(fit_with_keras), combine=combine_with_keras)
+
+    found = reproduce(first.comparison.winner.run_id, again)
+
+    assert first.comparison.winner.name == "ensemble"
+    assert set(found.weights) == {"backtested"}
+    assert found.same_weights
+    assert found.same_figures
+
+
+def test_one_seed_of_several_is_trained_alone(make_bench: MakeBench, data_file: Path) -> None:
+    """With its own seed, whatever the comparison around it was."""
+    asked: list[tuple[str, int]] = []
+    fit = make_fit()
+
+    def keeps_questions(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        asked.append((question["architecture"], question["seed"]))
+        return fit(training_set, **question)
+
+    first = make_comparison(data_file, make_bench(make_fit()), seeds=2, pick="lstm/4", refit=False)
+    run_id = next(one.run_id for one in first.comparison.results if one.name == "wavenet/4")
+
+    found = reproduce(run_id, make_bench(keeps_questions))
+
+    assert asked == [("wavenet", 4)]
+    assert found.same_weights
 
 
 def test_a_candidate_is_trained_alone_and_nothing_is_registered(make_bench: MakeBench, data_file: Path) -> None:

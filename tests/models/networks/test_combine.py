@@ -11,10 +11,10 @@ from onnx import numpy_helper
 
 from models import artifact
 from models.errors import ParityFailed
-from models.networks.build import build, serving_network
+from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.combine import combine, window_measure, write_combined
 from models.networks.export import TOLERANCE, check_parity, export
-from tests.models.networks.made import HORIZON, make_contexts, make_options, make_phases, random_weights
+from tests.models.networks.made import CONTEXT, HORIZON, make_contexts, make_options, make_phases, random_weights
 
 WEIGHTS = (0.5, 0.3, 0.2)
 
@@ -40,18 +40,20 @@ def combined(tmp_path_factory: pytest.TempPathFactory) -> Combined:
         make_options("gru", transform="log"),
         make_options("wavenet", context_length=24, encoder_length=24),
     ]
-    members = []
-    for seed, one in enumerate(options):
-        network = build(one)
-        network.set_weights(random_weights(network, seed, 0.1))
-        serving = serving_network(network, one)
-        directory = folder / one.architecture
-        directory.mkdir()
-        serving.save(directory / artifact.WEIGHTS)
-        export(serving, directory / artifact.NETWORK)
-        members.append(directory)
+    members = tuple(make_member(folder / one.architecture, one, seed) for seed, one in enumerate(options))
     write_combined(members, WEIGHTS, folder / "whole", seed=3)
-    return Combined(tuple(members), folder / "whole")
+    return Combined(members, folder / "whole")
+
+
+def make_member(directory: Path, options: NetworkOptions, seed: int) -> Path:
+    """Write both files of a network with small random weights."""
+    network = build(options)
+    network.set_weights(random_weights(network, seed, 0.1))
+    serving = serving_network(network, options)
+    directory.mkdir()
+    serving.save(directory / artifact.WEIGHTS)
+    export(serving, directory / artifact.NETWORK)
+    return directory
 
 
 def ask(path: Path, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -137,3 +139,26 @@ def test_members_with_a_context_of_one_are_measured_by_the_training_set() -> Non
     assert window_measure(whole) is serving.get_layer("normalize")
     one, both = (np.asarray(model([np.array([[50.0]]), np.array([0], np.int32)])) for model in (serving, whole))
     assert_allclose(both, one)
+
+
+def test_members_share_their_covariates(tmp_path: Path) -> None:
+    """What is past is cut to each member's context as its values are; what lies ahead goes to all."""
+    known = {"past_covariates": 1, "future_covariates": 1}
+    members = [
+        make_member(tmp_path / "long", make_options("wavenet", **known), 0),
+        make_member(tmp_path / "short", make_options("wavenet", context_length=24, encoder_length=24, **known), 1),
+    ]
+    generator = np.random.default_rng(2)
+    past, ahead = generator.normal(size=(4, CONTEXT, 2)), generator.normal(size=(4, HORIZON, 1))
+    context = make_contexts(4)
+    whole = {"context": context, "phase": make_phases(4), "past_covariates": past, "future_covariates": ahead}
+
+    write_combined(members, (0.5, 0.5), tmp_path / "whole")
+
+    newest = {**whole, "context": context[:, -24:], "past_covariates": past[:, -24:]}
+    long, short = (
+        artifact.open_network(one / artifact.NETWORK).run(None, inputs)[0]
+        for one, inputs in zip(members, (whole, newest), strict=True)
+    )
+    (found,) = artifact.open_network(tmp_path / "whole" / artifact.NETWORK).run(None, whole)
+    assert_allclose(found, (long + short) / 2, rtol=1e-12)
