@@ -1,5 +1,6 @@
 """Combine: several trained networks as one, in Keras and in ONNX, and the proof that both still answer alike."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,17 @@ def write_combined(members: Sequence[Path], weights: Sequence[float], directory:
         ParityFailed: If the two files do not answer alike.
     """
     graph = merge_graphs([onnx.load(one / NETWORK) for one in members], weights)
-    network = combine([keras.models.load_model(one / WEIGHTS) for one in members], weights)
+    network = combine([load_network(one / WEIGHTS) for one in members], weights)
     directory.mkdir(parents=True, exist_ok=True)
     network.save(directory / WEIGHTS)
     (directory / NETWORK).write_bytes(graph.SerializeToString())
     check_parity(network, directory / NETWORK, seed, measure=window_measure(network))
+
+
+def load_network(path: Path) -> keras.Model:
+    """Return a network, or an ensemble of some, from its network.keras."""
+    importlib.import_module("models.networks.build")  # Keras finds a layer by the name that its module registers
+    return keras.models.load_model(path)
 
 
 def combine(members: Sequence[keras.Model], weights: Sequence[float]) -> keras.Model:

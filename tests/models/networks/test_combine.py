@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from onnx import numpy_helper
 from models import artifact
 from models.errors import ParityFailed
 from models.networks.build import NetworkOptions, build, serving_network
-from models.networks.combine import combine, window_measure, write_combined
+from models.networks.combine import combine, load_network, window_measure, write_combined
 from models.networks.export import TOLERANCE, check_parity, export
 from tests.models.networks.made import CONTEXT, HORIZON, make_contexts, make_options, make_phases, random_weights
 
@@ -25,10 +27,6 @@ class Combined:
 
     members: tuple[Path, ...]
     whole: Path
-
-    def networks(self) -> list[keras.Model]:
-        """Return the members, loaded."""
-        return [keras.models.load_model(one / artifact.WEIGHTS) for one in self.members]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_members_of_any_kind_are_one_graph(combined: Combined) -> None:
 
 def test_keras_and_onnx_answer_alike(combined: Combined) -> None:
     """The Keras file of the whole, loaded without a word of code, forecasts what the ONNX file does."""
-    network = keras.models.load_model(combined.whole / artifact.WEIGHTS)
+    network = load_network(combined.whole / artifact.WEIGHTS)
     inputs = (make_contexts(5), make_phases(5))
 
     assert [layer.name for layer in network.layers if isinstance(layer, keras.Model)] == [
@@ -95,9 +93,22 @@ def test_keras_and_onnx_answer_alike(combined: Combined) -> None:
     assert check_parity(network, path, seed=1, measure=window_measure(network)) <= TOLERANCE
 
 
+def test_files_are_read_where_no_network_was_built_before(combined: Combined) -> None:
+    """A process that only combines knows every layer of the members, and of the whole."""
+    read = (
+        "from models.networks.combine import load_network; import pathlib, sys; load_network(pathlib.Path(sys.argv[1]))"
+    )
+
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", read, combined.whole / artifact.WEIGHTS], check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_a_window_that_one_member_cannot_see_is_left_to_the_others(combined: Combined) -> None:
     """In Keras as in ONNX."""
-    network = keras.models.load_model(combined.whole / artifact.WEIGHTS)
+    network = load_network(combined.whole / artifact.WEIGHTS)
     context, phase = make_contexts(2), make_phases(2)
     context[0, -24:] = np.nan
 
