@@ -20,7 +20,7 @@ class ModelSpec:
 
     Attributes:
         name: Registered name, such as `temperatures`.
-        architecture: `lstm`, `gru`, `simple_rnn` or `wavenet`.
+        architecture: `lstm`, `gru`, `simple_rnn` or `wavenet`, or `ensemble` of several.
         shape: Sequence shape: `one_to_one`, `one_to_many`, `many_to_many` or `many_to_many_equal`.
         frequency: Canonical name of `models.calendar.Frequency`, such as `M`.
         season_length: Steps in one season.
@@ -28,9 +28,11 @@ class ModelSpec:
         encoder_length: Newest steps that the recurrent or convolutional encoder reads.
         horizon: Steps that one pass of the graph forecasts.
         quantile_levels: Levels of the graph's output, rising.
-        transform: `none` or `log`.
+        transform: `none` or `log`; `mixed` where an ensemble's members differ.
         receptive_field: Steps back that the architecture can see at all.
-        options: Architecture options (`units`, `layers`, `dilations`, …).
+        options: Architecture options (`units`, `layers`, `dilations`, …); of an ensemble `combination` and `members`, each
+            with its name, weight, architecture, seed and own choices. Lengths and receptive field are then the longest
+            member's, the memory the weighted mean.
         past_covariates: Names of covariates known up to the cutoff.
         future_covariates: Names of covariates known over the horizon too, holidays among them.
         holidays: Countries whose holidays are counted from the dates.
