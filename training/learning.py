@@ -85,7 +85,7 @@ class Course:
     """How a network is taken through its steps.
 
     Attributes:
-        config: Steps, patience, batch and rate.
+        config: Steps of an epoch, batch and rate.
         generator: Of the windows.
         watch: Called after every epoch.
         clock: Of the candidate.

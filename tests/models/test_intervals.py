@@ -3,6 +3,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from crepes import ConformalRegressor
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -119,6 +120,27 @@ def test_calibrated_intervals_hold_as_often_as_they_say(width: float, level: flo
 
     inside = (bounds[..., 0] <= targets) & (targets <= bounds[..., 1])
     assert_allclose(inside.mean(axis=0), level / 100, atol=0.03)
+
+
+@pytest.mark.parametrize("level", [80.0, 90.0, 95.0, 98.0])
+def test_intervals_are_those_of_crepes(level: float) -> None:
+    """Where quantiles are symmetric, ours is conformal regression normalised by the spread, step by step."""
+    generator = np.random.default_rng(1)
+    median = generator.normal(50.0, 20.0, (400, 2, 1))
+    width = generator.uniform(0.5, 4.0, (400, 2, 1))
+    quantiles = median + width * NORMAL
+    targets = median[..., 0] + 2.5 * width[..., 0] * generator.standard_t(4, (400, 2))
+    spread = spread_of(quantiles, TRAINED)
+    sides = interval_sides(level)
+
+    conformal = Conformal.fit(targets, quantiles, TRAINED)
+
+    ours = read_quantiles(quantiles, TRAINED, sides) + conformal.at(sides, 2) * spread
+    for step in range(2):
+        errors, sigmas = targets[:, step] - median[:, step, 0], spread[:, step, 0]
+        theirs = ConformalRegressor().fit(errors, sigmas=sigmas)
+        expected = theirs.predict_int(median[:, step, 0], sigmas=sigmas, confidence=level / 100)
+        assert_allclose(ours[:, step], expected, rtol=1e-9)
 
 
 def test_an_interval_moves_alike_on_both_sides() -> None:
