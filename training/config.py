@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries
+from models.spec import ModelSpec
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
@@ -36,11 +37,13 @@ class FitConfig:
         context_length: Steps of history that the graph takes; None chooses from season and data.
         encoder_length: Steps that the encoder reads; None chooses from season and data.
         transform: `none`, `log`, or `auto` for what the validation origins say.
+        calendar: Whether the network may know the season position; None for what the validation origins say.
         batch_size: Windows in one step.
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
         max_steps: Optimizer steps of the longest schedule; a ninth and a third of them are tried before it.
+        steps: Optimizer steps of the one schedule to go through; None chooses as above.
         steps_per_epoch: Steps between two looks at the validation origins.
         max_seconds: Wall time at the most for choosing and fitting.
         validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
@@ -57,11 +60,13 @@ class FitConfig:
     context_length: int | None = None
     encoder_length: int | None = None
     transform: str = "auto"
+    calendar: bool | None = None
     batch_size: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     max_steps: int = 900
+    steps: int | None = None
     steps_per_epoch: int = 50
     max_seconds: float = 240.0
     validation_origins: int | None = None
@@ -275,9 +280,16 @@ def require_file(path: Path) -> None:
         raise DataInvalid(f"{path}: is empty.", hint="Give a file with a header and at least one row.")
 
 
-def with_choices(fit: FitConfig, *, transform: str, context_length: int, encoder_length: int) -> FitConfig:
+def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
     """Return the fit with what the validation origins chose set firmly, for a second training with the same choices."""
-    return replace(fit, transform=transform, context_length=context_length, encoder_length=encoder_length)
+    return replace(
+        fit,
+        transform=spec.transform,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+        calendar=spec.options.get("calendar"),
+        steps=spec.options.get("steps"),
+    )
 
 
 def _table(settings: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
@@ -331,7 +343,7 @@ def _check_range(name: str, value: object) -> None:
     if not numbers:
         raise ConfigInvalid(f"fit.{name} must not be empty.")
     for number in numbers:
-        if isinstance(number, int | float):
+        if isinstance(number, int | float) and not isinstance(number, bool):
             if name in _ABOVE_ZERO and not number > 0:
                 raise ConfigInvalid(f"fit.{name} must be above 0. Received: {number}.")
             if name not in _ABOVE_ZERO and not number >= _AT_LEAST.get(name, 1):

@@ -30,11 +30,11 @@ from training.validation import Validation, judge
 
 Floats = NDArray[np.float64]
 
-LOG_GAIN = 0.005
-"""The gain over none that a logarithm must show on the validation origins."""
+LEAST_GAIN = 0.005
+"""The gain that a logarithm, or leaving the calendar out, must show on the validation origins."""
 
 FALLEN_BEHIND = 1.02
-"""A transform whose error is this many times the better one's is not tried in longer schedules."""
+"""What errs this many times as much as the best of its schedule is not tried in longer ones."""
 
 DESCRIBED_WINDOWS = 256
 """Windows that memory and profile are measured on."""
@@ -55,7 +55,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
 ) -> Candidate:
     """Return a network trained on everything in the training set, every choice made on its validation origins.
 
-    In turn: try each transform that the data allow, in schedules that grow while the validation error falls; calibrate
+    In turn: try each transform that the data allow, and no calendar, in schedules that grow while the validation error
+    falls; calibrate
     the intervals on the best one's forecasts; go through its schedule again with nothing held out; export, check
     parity, seal.
 
@@ -77,9 +78,9 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     options = network_options(training_set, architecture, config)
     dataset = _dataset(training_set, options, config)
     desk = _Desk(dataset, config, seed, on_epoch, clock)
-    choice = _choose(options, _transforms(training_set, options, config), desk)
+    choice = _choose(_transformed(training_set, options, config), desk)
     trial = choice.trial
-    learner = learner_for(_recipe(options, trial.transform, config))
+    learner = learner_for(_recipe(trial.options, config))
     _restart(learner, dataset, seed)
     learner.network.set_weights(trial.weights)
     forecasts = _validate(learner, dataset)
@@ -93,7 +94,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     export(network, directory / artifact.NETWORK)
     check_parity(network, directory / artifact.NETWORK, seed)
     spec = _describe(training_set, learner, dataset, name=name, seed=seed)
-    spec = replace(spec, validation=validation, conformal=conformal.to_dict())
+    found = {**spec.options, "calendar": trial.options.calendar, "steps": trial.steps}
+    spec = replace(spec, options=found, validation=validation, conformal=conformal.to_dict())
     forecaster = artifact.seal(directory, spec)
     warnings = (*gradient_warnings(told), *_time_warnings(choice, steps, config))
     seconds = clock.spent()
@@ -118,6 +120,7 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
         layers=config.layers,
         dilations=sizing.dilations(config, season),
         transform="log" if config.transform == "log" else "none",
+        calendar=config.calendar is not False,
         past_covariates=len(training_set.covariates.past),
         future_covariates=len(training_set.covariates.future),
     )
@@ -174,59 +177,64 @@ def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConf
     )
 
 
-def _transforms(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> tuple[str, ...]:
-    """Return the transforms to try: what is asked for, or both where the data can be logged."""
+def _transformed(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> list[NetworkOptions]:
+    """Return the options with each transform to try: what is asked for, or both where the data can be logged."""
     possible = sizing.could_be_logged(list(training_set.series)) and options.context_length > 1
-    return ("none", "log") if config.transform == "auto" and possible else (options.transform,)
+    names = ("none", "log") if config.transform == "auto" and possible else (options.transform,)
+    return [replace(options, transform=name) for name in names]
 
 
-def _choose(options: NetworkOptions, transforms: Sequence[str], desk: _Desk) -> _Choice:
+def _choose(transformed: Sequence[NetworkOptions], desk: _Desk) -> _Choice:
     """Return the best trial on the validation origins, before the cutoff.
 
-    Schedules grow threefold while that lowers the error; a transform that falls behind is tried no longer.
+    The better transform is tried without a calendar too. Then schedules grow threefold while that lowers the error;
+    what falls behind is tried no longer.
     """
     told: list[EpochRecord] = []
-    first, *longer = _ladder(desk.config.max_steps)
-    rung = [_try(options, transform, first, desk, told) for transform in transforms]
+    first, *longer = _ladder(desk.config)
+    rung = [_try(options, first, desk, told) for options in transformed]
+    if desk.config.calendar is None and _has_calendar(desk.dataset):
+        rung.append(_try(replace(_leader(rung).options, calendar=False), first, desk, told))
     best = _leader(rung)
     for steps in longer:
-        running = [one.transform for one in rung if one.error <= FALLEN_BEHIND * _leader(rung).error]
+        running = [one.options for one in rung if one.error <= FALLEN_BEHIND * _leader(rung).error]
         if desk.clock.left() < (len(running) + 1) * steps / best.steps_per_second:
             return _Choice(best, tuple(told), cut_short=True)
-        rung = [_try(options, transform, steps, desk, told) for transform in running]
+        rung = [_try(options, steps, desk, told) for options in running]
         if _leader(rung).error >= best.error:
             break
         best = _leader(rung)
     return _Choice(best, tuple(told), cut_short=False)
 
 
-def _try(options: NetworkOptions, transform: str, steps: int, desk: _Desk, told: list[EpochRecord]) -> Trial:
+def _has_calendar(dataset: Dataset) -> bool:
+    """Return whether a season position is known for any series."""
+    return dataset.season_length > 1 and bool((dataset.panel.phases >= 0).any())
+
+
+def _try(options: NetworkOptions, steps: int, desk: _Desk, told: list[EpochRecord]) -> Trial:
     """Return one trial; its epochs are added to those told."""
-    learner = learner_for(_recipe(options, transform, desk.config))
+    learner = learner_for(_recipe(options, desk.config))
     _restart(learner, desk.dataset, desk.seed)
-    trial = try_out(learner, desk.dataset, desk.course(told), transform=transform, steps=steps)
+    trial = try_out(learner, desk.dataset, desk.course(told), steps=steps)
     told += trial.history
     return trial
 
 
-def _recipe(options: NetworkOptions, transform: str, config: FitConfig) -> Recipe:
-    return Recipe(replace(options, transform=transform), config.clip_norm, config.weight_decay)
+def _recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
+    return Recipe(options, config.clip_norm, config.weight_decay)
 
 
-def _ladder(most: int) -> list[int]:
-    """Return the schedules to try: a ninth of the most steps, a third, all."""
-    return sorted({max(1, most // 9), max(1, most // 3), most})
+def _ladder(config: FitConfig) -> list[int]:
+    """Return the schedules to try: the one asked for, or a ninth of the most steps, a third, all."""
+    if config.steps is not None:
+        return [config.steps]
+    return sorted({max(1, config.max_steps // 9), max(1, config.max_steps // 3), config.max_steps})
 
 
 def _leader(rung: Sequence[Trial]) -> Trial:
-    """Return the trial of least error; a logarithm must show a gain over none."""
-    margin = {"log": 1.0 / (1.0 - LOG_GAIN)}
-    return min(rung, key=lambda one: one.error * margin.get(one.transform, 1.0))
-
-
-def _needed(best: Trial, steps: int, trials: int) -> float:
-    """Return the seconds that another rung of trials and a last training as long would take."""
-    return (trials + 1) * steps / best.steps_per_second
+    """Return the trial of least error; one that departs from the first must show a gain."""
+    return min(rung, key=lambda one: one.error * (1.0 if one.options == rung[0].options else 1.0 / (1.0 - LEAST_GAIN)))
 
 
 def _time_warnings(choice: _Choice, steps: int, config: FitConfig) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import LossNotFinite
+from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights
 from training.candidate import EpochRecord
 from training.config import FitConfig
@@ -55,7 +56,7 @@ class Trial:
     """One whole schedule with the validation origins held out, and what came of it.
 
     Attributes:
-        transform: What was tried: `none`, `log`.
+        options: Of the network that was tried.
         steps: Optimizer steps of the schedule.
         error: Validation MASE of the averaged weights at its end.
         weights: The averaged weights at its end.
@@ -64,7 +65,7 @@ class Trial:
         ended: Seconds at its end.
     """
 
-    transform: str
+    options: NetworkOptions
     steps: int
     error: float
     weights: Weights
@@ -99,23 +100,29 @@ class Course:
     taken: tuple[int, int] = (0, 0)
 
 
-def try_out(learner: Learner, dataset: Dataset, course: Course, *, transform: str, steps: int) -> Trial:
+def try_out(learner: Learner, dataset: Dataset, course: Course, *, steps: int) -> Trial:
     """Return what a restarted network reaches on the validation origins by a whole schedule of `steps`.
 
     Raises:
         LossNotFinite: If a loss becomes NaN or infinite.
     """
-    began = course.clock.spent()
+    began, options = course.clock.spent(), learner.recipe.options
     watched = dataset.origins(WATCHED_ORIGINS)
 
     def look() -> float:
         with learner.averaged():
             return mean_scaled_error(learner, *watched)
 
-    history = _follow(learner, dataset, course, steps=steps, look=look, stage=f"{transform}, {steps} steps")
+    history = _follow(learner, dataset, course, steps=steps, look=look, stage=_stage(options, steps))
     weights = learner.averaged_weights()
     error = history[-1].validation_mase
-    return Trial(transform, steps, error, weights, tuple(history), began, course.clock.spent())
+    return Trial(options, steps, error, weights, tuple(history), began, course.clock.spent())
+
+
+def _stage(options: NetworkOptions, steps: int) -> str:
+    """Return the name of a trial: what it differs by, and how long it is."""
+    features = "" if options.calendar else ", no calendar"
+    return f"{options.transform}{features}, {steps} steps"
 
 
 def go_through(learner: Learner, dataset: Dataset, course: Course, steps: int) -> list[EpochRecord]:

@@ -33,12 +33,7 @@ def refit(winner: Result, task: "Task", bench: "Bench") -> Candidate:
 def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Candidate:
     """Return one network trained again on all data."""
     spec = first.forecaster.spec
-    chosen = with_choices(
-        task.config.fit,
-        transform=spec.transform,
-        context_length=spec.context_length,
-        encoder_length=spec.encoder_length,
-    )
+    chosen = with_choices(task.config.fit, spec)
     with bench.terminal.training(f"{name}, all data") as show:
         return bench.fit(
             task.training_set(whole=True),

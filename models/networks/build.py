@@ -49,6 +49,7 @@ class NetworkOptions:
         quantile_levels: Rising, odd in number, 0.5 in the middle.
         past_covariates: How many covariates are known up to the cutoff only.
         future_covariates: How many are known over the horizon too.
+        calendar: Whether the network may know the season position of its steps; seasonal means go by lag and need none.
     """
 
     architecture: str
@@ -65,6 +66,7 @@ class NetworkOptions:
     quantile_levels: tuple[float, ...] = TRAINED_QUANTILES
     past_covariates: int = 0
     future_covariates: int = 0
+    calendar: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -152,7 +154,7 @@ def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
         window["values"], window["mask"]
     )
     ahead = [[step + one for one in range(options.horizon)] for step in range(1 - supervised_steps, 1)]
-    season = _embedding(options)(SeasonPosition(options.season_length, ahead)(phase))
+    season = _embedding(options)(_positions(options, ahead)(phase))
     z = decode(state, anchors, season, units=options.units, levels=len(options.quantile_levels), known=known)
     scaled = Unsquash(name="scaled")(z)
     raw = Restore(name="quantiles")(scaled, window["level"], window["scale"], window["logged"])
@@ -217,6 +219,11 @@ def _covariates(window: dict[str, Any], options: NetworkOptions, supervised_step
     )
 
 
+def _positions(options: NetworkOptions, offsets: Any) -> keras.layers.Layer:
+    """Return what turns a phase into season positions around the cutoff; without a calendar they stay unknown."""
+    return SeasonPosition(options.season_length, offsets, known=options.calendar)
+
+
 def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions, known: Known | None) -> Any:
     """Return what the encoder reads, (batch, encoder_length, channels): z, seasonal differences, mask, season, covariates."""
     read = slice(options.context_length - options.encoder_length, None)
@@ -229,6 +236,6 @@ def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions, known
     stacked = [keras.layers.Reshape((options.encoder_length, 1))(column[:, read]) for column in columns]
     past = list(range(-options.encoder_length, 0))
     season = keras.layers.Embedding(options.season_length + 1, EMBEDDING, name="past_season")(
-        SeasonPosition(options.season_length, past)(phase)
+        _positions(options, past)(phase)
     )
     return keras.layers.Concatenate()([*stacked, season, *([known.channels[:, read]] if known else [])])

@@ -34,24 +34,31 @@ class SeasonPosition(keras.layers.Layer):
     Args:
         season_length: Steps in one season.
         offsets: Steps from the first forecast step, as a nested list.
+        known: Whether the network may know the calendar; if not, every phase counts as unknown.
     """
 
-    def __init__(self, season_length: int, offsets: Any, **options: Any) -> None:
+    def __init__(self, season_length: int, offsets: Any, *, known: bool = True, **options: Any) -> None:
         """Keep the options; there are no weights."""
         super().__init__(**options)
         self.season_length = season_length
         self.offsets = offsets
+        self.known = known
 
     def call(self, phase: Any) -> Any:
         """Return the positions."""
         steps = np.asarray(self.offsets, dtype=np.int32) % self.season_length
-        phase = ops.reshape(phase, (-1, *(1,) * steps.ndim))
+        phase = ops.reshape(phase if self.known else ops.minimum(phase, -1), (-1, *(1,) * steps.ndim))
         position = (phase + steps[None]) % self.season_length
         return ops.where(phase < 0, ops.full_like(position, self.season_length), position)
 
     def get_config(self) -> dict[str, Any]:
         """Return the options."""
-        return {**super().get_config(), "season_length": self.season_length, "offsets": self.offsets}
+        return {
+            **super().get_config(),
+            "season_length": self.season_length,
+            "offsets": self.offsets,
+            "known": self.known,
+        }
 
 
 @keras.saving.register_keras_serializable(package="almanac")

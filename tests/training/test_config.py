@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
+from models.spec import ModelSpec
 from training.config import (
     BASELINES,
     FitConfig,
@@ -101,9 +102,12 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
 
 def test_a_second_training_keeps_the_choices_of_the_first() -> None:
     """What the validation origins chose is set firmly, the rest stays."""
-    fit = with_choices(FitConfig(units=8), transform="log", context_length=60, encoder_length=36)
+    chosen = {"calendar": False, "steps": 300}
+    spec = ModelSpec("n", "gru", "many_to_many", "M", 12, 60, 36, 6, transform="log", options=chosen)
 
-    assert fit == FitConfig(units=8, transform="log", context_length=60, encoder_length=36)
+    fit = with_choices(FitConfig(units=8), spec)
+
+    assert fit == FitConfig(units=8, transform="log", context_length=60, encoder_length=36, calendar=False, steps=300)
 
 
 def test_a_shape_of_one_step_takes_no_longer_horizon() -> None:

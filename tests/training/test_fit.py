@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models import artifact
 from models.errors import DataInvalid
+from models.networks.build import NetworkOptions
 from models.series import Series
 from training import fit
 from training.candidate import Candidate, EpochRecord, TrainingSet
@@ -203,11 +204,12 @@ class Script:
     pace: float = 1.0
     tried: list[tuple[str, int]] = field(default_factory=list)
 
-    def __call__(self, _options: object, transform: str, steps: int, _desk: object, _told: object) -> Trial:
+    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> Trial:
         """Return the trial that the script says."""
-        self.tried.append((transform, steps))
+        name = options.transform if options.calendar else "bare"
+        self.tried.append((name, steps))
         epochs = (epoch(1, 1, self.pace), epoch(2, steps, self.pace * steps))
-        return Trial(transform, steps, self.errors[transform, steps], [], epochs, 0.0, self.pace * steps)
+        return Trial(options, steps, self.errors[name, steps], [], epochs, 0.0, self.pace * steps)
 
 
 def epoch(number: int, step: int, seconds: float) -> EpochRecord:
@@ -215,15 +217,19 @@ def epoch(number: int, step: int, seconds: float) -> EpochRecord:
     return EpochRecord(number, step, 1.0, 1.0, {}, seconds)
 
 
-def choose(monkeypatch: pytest.MonkeyPatch, script: Script, *transforms: str, max_seconds: float = 1e6) -> fit._Choice:
+def choose(
+    monkeypatch: pytest.MonkeyPatch,
+    script: Script,
+    *transforms: str,
+    **changes: Any,  # noqa: ANN401 - any field of FitConfig
+) -> fit._Choice:
     """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
     monkeypatch.setattr(fit, "_try", script)
-    config = replace(CONFIG, max_steps=90, max_seconds=max_seconds)
+    config = replace(CONFIG, **{"max_steps": 90, "max_seconds": 1e6, "calendar": True, **changes})
     options = fit.network_options(make_set(), "gru", config)
-    clock = Clock(time.perf_counter(), max_seconds)
-    return fit._choose(
-        options, transforms, fit._Desk(fit._dataset(make_set(), options, config), config, 0, print, clock)
-    )
+    clock = Clock(time.perf_counter(), config.max_seconds)
+    desk = fit._Desk(fit._dataset(make_set(), options, config), config, 0, print, clock)
+    return fit._choose([replace(options, transform=name) for name in transforms], desk)
 
 
 def test_schedules_grow_while_the_error_falls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +256,7 @@ def test_a_logarithm_must_show_its_gain(monkeypatch: pytest.MonkeyPatch, log_err
     """On the validation origins, in schedules of like length."""
     errors = {("none", steps): 1.0 for steps in (10, 30)} | {("log", steps): log_error for steps in (10, 30)}
 
-    assert choose(monkeypatch, Script(errors), "none", "log").trial.transform == transform
+    assert choose(monkeypatch, Script(errors), "none", "log").trial.options.transform == transform
 
 
 def test_a_transform_that_falls_behind_is_tried_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,9 +277,33 @@ def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.M
     assert (chosen.trial.steps, chosen.cut_short) == (30, True)
 
 
+@pytest.mark.parametrize(("bare_error", "calendar"), [(0.7, False), (0.8, True)])
+def test_a_calendar_that_does_not_help_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, bare_error: float, *, calendar: bool
+) -> None:
+    """The better transform is tried without it, in the shortest schedule."""
+    errors = {("none", 10): 0.9, ("log", 10): 0.8, ("bare", 10): bare_error}
+    errors |= {("log", steps): 1.0 for steps in (30, 90)} | {("bare", steps): 1.0 for steps in (30, 90)}
+    script = Script(errors)
+
+    chosen = choose(monkeypatch, script, "none", "log", calendar=None)
+
+    assert chosen.trial.options.calendar == calendar
+    assert script.tried[:3] == [("none", 10), ("log", 10), ("bare", 10)]
+
+
+def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a winner is trained again on all data."""
+    script = Script({("none", 50): 0.9})
+
+    chosen = choose(monkeypatch, script, "none", steps=50)
+
+    assert (chosen.trial.steps, script.tried) == (50, [("none", 50)])
+
+
 def test_a_choice_by_the_clock_is_told() -> None:
     """Since then the seed alone no longer fixes the weights."""
-    trial = Trial("none", 10, 1.0, [], (), 0.0, 1.0)
+    trial = Trial(fit.network_options(make_set(), "gru", CONFIG), 10, 1.0, [], (), 0.0, 1.0)
 
     assert fit._time_warnings(fit._Choice(trial, (), cut_short=False), 10, CONFIG) == []
     assert "max_seconds" in fit._time_warnings(fit._Choice(trial, (), cut_short=True), 10, CONFIG)[0]
@@ -283,7 +313,8 @@ def test_a_choice_by_the_clock_is_told() -> None:
 def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:
     """Return the transforms that a training would try."""
     config = replace(CONFIG, transform=asked)
-    return fit._transforms(training_set, fit.network_options(training_set, "gru", config), config)
+    found = fit._transformed(training_set, fit.network_options(training_set, "gru", config), config)
+    return tuple(one.transform for one in found)
 
 
 def test_degrees_celsius_are_not_logged() -> None:

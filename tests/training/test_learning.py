@@ -72,7 +72,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(architecture: str) -> None:
     learner, course = make_learner(architecture, clip_norm=0.0), make_course(learning_rate=1e30, clip_norm=0.0)
 
     with pytest.raises(LossNotFinite, match=r"at step [1-4]: .*learning rate 1e\+30, gradients not clipped") as caught:
-        try_out(learner, make_data(), course, transform="none", steps=4)
+        try_out(learner, make_data(), course, steps=4)
 
     assert "learning_rate" in caught.value.hint
     assert "clip_norm" in caught.value.hint
@@ -83,7 +83,7 @@ def test_a_trial_is_judged_by_its_averaged_weights() -> None:
     """Its error is that of the weights that it keeps, and it takes a last epoch that is shorter than the others."""
     learner, data = make_learner(), make_data()
 
-    trial = try_out(learner, data, make_course(taken=(10, 4)), transform="none", steps=3)
+    trial = try_out(learner, data, make_course(taken=(10, 4)), steps=3)
 
     learner.network.set_weights(trial.weights)
     assert [(one.epoch, one.step, one.stage) for one in trial.history] == [
@@ -110,8 +110,12 @@ def test_the_pace_of_a_trial_leaves_compiling_out() -> None:
     """The first epoch, in which a step is compiled, counts only where there is no other."""
     slow_start = (epoch(1, seconds=30.0), epoch(2, seconds=32.0), epoch(3, seconds=34.0))
 
-    assert Trial("none", 3, 1.0, [], slow_start, 0.0, 34.0).steps_per_second == pytest.approx(0.5)
-    assert Trial("none", 1, 1.0, [], slow_start[:1], 0.0, 30.0).steps_per_second == pytest.approx(1 / 30)
+    assert Trial(make_learner().recipe.options, 3, 1.0, [], slow_start, 0.0, 34.0).steps_per_second == pytest.approx(
+        0.5
+    )
+    assert Trial(
+        make_learner().recipe.options, 1, 1.0, [], slow_start[:1], 0.0, 30.0
+    ).steps_per_second == pytest.approx(1 / 30)
 
 
 @pytest.mark.usefixtures("eager")
