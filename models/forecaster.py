@@ -105,11 +105,9 @@ class Forecaster:
 
     def quantiles(self, contexts: Contexts) -> Floats:
         """Return the graph's own output, shape (batch, horizon, levels), in the series' units, uncalibrated."""
-        blocks = [
-            self._session.run(None, contexts.part(slice(at, at + BATCH)).inputs())
-            for at in range(0, len(contexts.context), BATCH)
-        ]
-        return np.concatenate([block[0] for block in blocks])
+        count = len(contexts.context)
+        parts = [contexts.part(slice(at, at + BATCH)) for at in range(0, count, BATCH)] if count > BATCH else [contexts]
+        return np.concatenate([self._session.run(None, part.inputs())[0] for part in parts])
 
     def _roll(self, series: Sequence[Series], horizon: int) -> Floats:
         """Return raw quantiles for the whole horizon, block after block, shape (batch, horizon, levels)."""
@@ -189,8 +187,10 @@ class Forecaster:
                     hint=f"Train a model with a horizon of {horizon}.",
                 )
             )
-        known = (series.past_covariates, series.future_covariates)
-        return [*found, *self.names.warnings(*known, horizon, dated=series.start is not None)]
+        if self.names:
+            known = (series.past_covariates, series.future_covariates)
+            found += self.names.warnings(*known, horizon, dated=series.start is not None)
+        return found
 
 
 def _same_step(one: Frequency, other: Frequency) -> bool:

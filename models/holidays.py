@@ -21,7 +21,7 @@ _NEVER = np.array([], dtype="M8[D]")
 
 
 def check_countries(countries: Iterable[str]) -> None:
-    """Refuse countries whose holidays nobody knows here.
+    """Refuse countries whose holidays nobody knows here; load the others', so that no forecast waits for them.
 
     Raises:
         ConfigInvalid: If a country is not an ISO 3166 code of the `holidays` package, with near matches.
@@ -29,6 +29,7 @@ def check_countries(countries: Iterable[str]) -> None:
     for country in countries:
         known = _codes()
         if country in known.values():
+            _holidays_in(country, 2000)
             continue
         near = get_close_matches(country.lower(), known, n=3)
         hint = (

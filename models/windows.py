@@ -39,8 +39,12 @@ class Contexts:
 
     def inputs(self) -> dict[str, NDArray[Any]]:
         """Return what the graph is fed, by the names of its inputs and in their order; absent ones are left out."""
-        named = {name: getattr(self, name) for name in INPUTS}
-        return {name: value for name, value in named.items() if value is not None}
+        fed: dict[str, NDArray[Any]] = {"context": self.context, "phase": self.phase}
+        if self.past_covariates is not None:
+            fed["past_covariates"] = self.past_covariates
+        if self.future_covariates is not None:
+            fed["future_covariates"] = self.future_covariates
+        return fed
 
     def part(self, rows: slice) -> "Contexts":
         """Return some of the batch."""
