@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models import artifact
+from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions
 from models.series import Series
@@ -350,3 +351,41 @@ def test_nothing_to_learn_from_is_refused(series: list[Series], tmp_path: Path) 
         )
 
     assert not (tmp_path / "model").exists()
+
+
+def make_informed(seed: int) -> Series:
+    """Return months beside a covariate known up to the last of them, and one known six months further."""
+    steps = np.arange(60 + HORIZON, dtype=np.float64)
+    return replace(
+        make_series(seed), past_covariates={"a": steps[:60], "b": steps[:60]}, future_covariates={"b": steps[60:]}
+    )
+
+
+@pytest.mark.parametrize("shape", ["one_to_many", "many_to_many_equal"])
+def test_covariates_go_with_every_sequence_shape(shape: str, tmp_path: Path) -> None:
+    """A single value of history, or supervision at every step: compiled, exported and served with its covariates."""
+    names = CovariateNames(("a",), ("b", "holidays_DE"), ("DE",))
+    training_set = TrainingSet([make_informed(0), make_informed(1)], "M", HORIZON, "digest", names)
+
+    candidate = train_candidate(
+        training_set,
+        architecture=ARCHITECTURE_OF[shape],
+        name="sales",
+        seed=0,
+        config=replace(CONFIG, shape=shape, max_steps=2, steps_per_epoch=1),
+        directory=tmp_path,
+        on_epoch=lambda _epoch: None,
+    )
+
+    (forecast,) = artifact.load(tmp_path).forecast([make_informed(7)], HORIZON)
+    assert np.isfinite(forecast.quantiles).all()
+    assert candidate.forecaster.spec.covariates == names
+    assert "covariate_effects" in candidate.history[0].gradient_norms
+    scales = dict(zip(("mean", "deviation"), _covariate_scales(candidate), strict=True))
+    assert_allclose(scales["mean"][:2], np.arange(60).mean(), rtol=0.2)
+
+
+def _covariate_scales(candidate: Candidate) -> list[NDArray[Any]]:
+    """Return the mean and deviation of each covariate that a candidate has taken from its training set."""
+    network = keras.models.load_model(candidate.directory / artifact.WEIGHTS)
+    return [np.ravel(one) for one in network.get_layer("normalize_covariates").get_weights()]
