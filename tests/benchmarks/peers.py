@@ -1,8 +1,9 @@
 """Peers: run by the Python of .venv-bench on histories in a CSV; writes their forecasts and what they took as JSON.
 
     python peers.py HISTORIES.csv HORIZON OUTPUT.json
+    python peers.py speed SERIES.csv '{"horizon": 24, "context": 48, "batch": 256, …}'
 
-Gaps are filled by linear interpolation before the peers see a series: they refuse NaN.
+The second form prints the windows a second that neuralforecast's LSTM trains on. Gaps are filled by linear interpolation before the peers see a series: they refuse NaN.
 """
 
 import json
@@ -21,6 +22,13 @@ STEPS = 300
 SEED = 0
 SEASON = 12
 LATENCY_CALLS = 5
+QUIET: dict[str, Any] = {
+    "enable_progress_bar": False,
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "accelerator": "cpu",
+}
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -39,16 +47,9 @@ def neural(histories: pd.DataFrame, horizon: int) -> dict[str, Any]:
     from neuralforecast.models import LSTM, NHITS
 
     common = {"h": horizon, "input_size": 60, "max_steps": STEPS, "random_seed": SEED, "scaler_type": "robust"}
-    quiet = {
-        "enable_progress_bar": False,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-        "accelerator": "cpu",
-    }
     results = {}
     for name, model in {"neuralforecast LSTM": LSTM, "neuralforecast NHITS": NHITS}.items():
-        forecaster = NeuralForecast([model(**common, **quiet)], freq="MS")
+        forecaster = NeuralForecast([model(**common, **QUIET)], freq="MS")
         seconds = timed(partial(forecaster.fit, histories))
         table = forecaster.predict()
         one = histories[histories["unique_id"] == "nottingham"]
@@ -75,6 +76,31 @@ def classical(histories: pd.DataFrame, horizon: int) -> dict[str, Any]:
     return results
 
 
+def windows_a_second(series: pd.DataFrame, work: dict[str, int]) -> float:
+    """Return windows a second of neuralforecast's LSTM, the first `warm_up` steps left out."""
+    from neuralforecast import NeuralForecast
+    from neuralforecast.models import LSTM
+    from pytorch_lightning.callbacks import LambdaCallback
+
+    ends: list[float] = []
+    clock = LambdaCallback(on_train_batch_end=lambda *_, **__: ends.append(time.perf_counter()))
+    model = LSTM(
+        h=work["horizon"],
+        input_size=work["context"],
+        encoder_n_layers=work["layers"],
+        encoder_hidden_size=work["units"],
+        decoder_hidden_size=work["units"],
+        windows_batch_size=work["batch"],
+        max_steps=work["steps"],
+        random_seed=work["seed"],
+        callbacks=[clock],
+        **QUIET,
+    )
+    NeuralForecast([model], freq="MS").fit(series)
+    counted = len(ends) - work["warm_up"]
+    return work["batch"] * counted / (ends[-1] - ends[work["warm_up"] - 1])
+
+
 def row(table: pd.DataFrame, train_seconds: float, forecast_seconds: float) -> dict[str, Any]:
     """Return one peer's result as plain data."""
     column = next(name for name in table.columns if name not in {"unique_id", "ds", "index"})
@@ -91,6 +117,9 @@ def timed(call: Callable[[], object]) -> float:
 
 if __name__ == "__main__":
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    if sys.argv[1] == "speed":
+        print(windows_a_second(read(Path(sys.argv[2])), json.loads(sys.argv[3])))  # noqa: T201 - the answer
+        sys.exit()
     data = read(Path(sys.argv[1]))
     found = {**neural(data, int(sys.argv[2])), **classical(data, int(sys.argv[2]))}
     Path(sys.argv[3]).write_text(json.dumps(found), encoding="utf-8")

@@ -1,0 +1,81 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import training_speed
+from tests.benchmarks.training_speed import Speeds
+
+
+def test_both_take_turns_at_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What slows the machine for a while slows both; the peer is told our sizes."""
+    asked: list[list[str]] = []
+
+    def answer(command: list[str], _folder: str) -> float:
+        asked.append(command)
+        return float(len(asked))
+
+    monkeypatch.setattr(training_speed, "_last_number", answer)
+
+    found = training_speed.measure(Path(sys.executable), repeats=2)
+
+    assert (found.ours, found.theirs) == ([1.0, 3.0], [2.0, 4.0])
+    work = json.loads(asked[1][-1])
+    assert (work["units"], work["layers"], work["batch"], work["context"]) == (64, 2, 256, 48)
+
+
+def test_the_section_has_medians_every_repeat_and_the_ratio(tmp_path: Path) -> None:
+    """One slow repeat of three does not move the ratio; another section stays."""
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# Benchmarks\n\n## Another\n\nfigures\n")
+
+    training_speed.write(Speeds([4000.0, 100.0, 4200.0], [1000.0, 990.0, 1010.0], 0.02), page)
+
+    text = page.read_text()
+    assert "| Almanac LSTM, windows/s | 4000 (4000, 100, 4200) |" in text
+    assert "| ratio | 4.00 (wanted: 3 or more) |" in text
+    assert "| taken by other programs | 2% of the machine |" in text
+    assert "## Another" in text
+
+
+def test_a_ratio_of_a_busy_machine_is_doubted_on_the_page(tmp_path: Path) -> None:
+    """Threads that wait for each other lose more than others do, so a crowd flatters one side."""
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# Benchmarks\n")
+
+    training_speed.write(Speeds([1894.0], [453.0], 0.6), page)
+
+    assert "60% of the machine, **so the ratio says little" in page.read_text()
+
+
+def test_what_others_take_is_what_the_machine_did_beyond_us() -> None:
+    """Of two cores over 30 seconds, 60 were used and 30 of them by us; clocks that round never give less than none."""
+    assert training_speed.others_share(60.0, 30.0, 30.0, 2) == 0.5
+    assert training_speed.others_share(29.9, 30.0, 30.0, 2) == 0.0
+
+
+def test_the_work_of_a_program_that_we_wait_for_is_ours() -> None:
+    """Its processor time is counted once it has ended."""
+    work = "import time\nwhile time.process_time() < 0.5: pass\nprint(1)"
+    before, machine = training_speed.own_seconds(), training_speed.machine_seconds()
+
+    training_speed._last_number([sys.executable, "-c", work], ".")
+
+    assert training_speed.own_seconds() - before >= 0.5
+    assert training_speed.machine_seconds() - machine >= 0.4
+
+
+def test_our_speed_is_that_of_the_training_a_user_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real training, as small as can be, gives a rate."""
+    for name, value in {"UNITS": 4, "LAYERS": 1, "BATCH": 8, "CONTEXT": 24}.items():
+        monkeypatch.setattr(training_speed, name, value)
+
+    assert training_speed.own_speed(steps=1, epochs=2) > 0
+
+
+def test_the_answer_is_the_last_line(tmp_path: Path) -> None:
+    """Libraries say things before it."""
+    command = [sys.executable, "-c", "print('hello'); print(12.5)"]
+
+    assert training_speed._last_number(command, str(tmp_path)) == 12.5
