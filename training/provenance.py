@@ -11,11 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from training.config import TrainConfig
+from models.spec import ModelSpec
+from training.config import FitConfig, TrainConfig, with_choices
 from training.data import SeriesSet
 
 FILE = "provenance.json"
 """Name of the artifact in an MLflow run."""
+
+CHOICES = "choices.json"
+"""Name of the artifact with what a network chose on its validation origins, as settings of `[fit]`."""
 
 PACKAGES = (
     "almanac-forecast",
@@ -93,6 +97,18 @@ def describe(
     settings = {**asdict(config), "data": str(config.data.absolute())}
     one = {"architecture": architecture, "seed": seed} if architecture else {}
     return {**one, "config": settings, "data_digest": data.digest, **asdict(surroundings)}
+
+
+def choices(spec: ModelSpec) -> dict[str, Any]:
+    """Return what a network chose, as settings of `[fit]`.
+
+    How long schedules grow depends on the seconds that they took, so the same configuration may choose otherwise on a
+    busier machine; the same choices give the same weights.
+    """
+    fixed = with_choices(FitConfig(), spec)
+    return {
+        name: getattr(fixed, name) for name in ("transform", "context_length", "encoder_length", "calendar", "steps")
+    }
 
 
 def weights_digest(network: Path) -> str:

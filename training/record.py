@@ -20,6 +20,7 @@ from training import provenance, report
 from training.backtest import Split
 from training.candidate import EpochRecord
 from training.comparison import Comparison, Failure, Result
+from training.config import ENSEMBLE
 from training.data import SeriesSet
 from training.mixture import Mixture
 from training.promotion import Decision
@@ -110,6 +111,8 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
             "weights_digest": provenance.weights_digest(result.candidate.directory / artifact.NETWORK),
         },
     )
+    if spec.architecture != ENSEMBLE:
+        registry.log_json(result.run_id, provenance.choices(spec), provenance.CHOICES)
     with tempfile.TemporaryDirectory() as folder:
         report.save_figures(_figures(result, comparison, split, unit), Path(folder))
         registry.log_files(result.run_id, Path(folder), "figures")

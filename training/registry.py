@@ -133,6 +133,13 @@ class Registry:
         return Run(run_id, dict(found.data.metrics), dict(found.data.tags))
 
     @_translated
+    def children(self, run_id: str) -> list[Run]:
+        """Return the runs that are nested under a run, the oldest first."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        found = self._client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run_id}'", order_by=["start_time"])
+        return [Run(one.info.run_id, dict(one.data.metrics), dict(one.data.tags)) for one in found]
+
+    @_translated
     def read_json(self, run_id: str, file: str) -> dict[str, Any] | None:
         """Return a JSON artifact that lies at the top of a run, or None where it has none of this name."""
         if file not in {item.path for item in self._client.list_artifacts(run_id)}:

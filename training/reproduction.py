@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,20 @@ from models.baselines import BASELINES
 from models.errors import DataInvalid, RegistryError, TrainingError
 from training import backtest, pipeline, provenance, record
 from training.baselines import BaselineWish, backtest_baselines
+from training.candidate import Candidate, TrainingSet
 from training.comparison import Comparison, Result, name_causes
-from training.config import ENSEMBLE, TrainConfig, merge, train_config
+from training.config import ENSEMBLE, FitConfig, TrainConfig, merge, train_config
 from training.data import SeriesSet
-from training.pipeline import Bench, Task
+from training.pipeline import Bench, Fit, Task
 from training.place import Run
-from training.provenance import FILE, Surroundings, weights_digest
+from training.provenance import CHOICES, FILE, Surroundings, weights_digest
 from training.refit import refit
 
 EXACT = 1e-9
 """Relative difference below which two figures are one: sums in another order differ by less."""
+
+UNHURRIED_SECONDS = 24 * 3600.0
+"""Wall time that a training done again may take: how long it is was decided the first time."""
 
 REPEATABLE = ("backtest.", "validation.")
 """Beginnings of the figures that the same training gives again; seconds are not among them."""
@@ -89,6 +93,7 @@ def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reprodu
     config = recorded_config(told, data)
     series = pipeline.read(config, bench.terminal)
     refuse_other_data(told, series)
+    bench = replace(bench, fit=fit_as_chosen(bench.fit, recorded_choices(past, bench)))
     before = Surroundings(**{key: told[key] for key in ("command", "commit", "packages", "python", "machine")})
     differences = tuple(bench.surroundings.differences(before))
     for sentence in differences:
@@ -113,6 +118,32 @@ def recorded_config(told: Mapping[str, Any], data: Path | None = None) -> TrainC
     if "architecture" in told:
         settings |= {"architecture": [told["architecture"]], "seed": told["seed"], "seeds": 1, "pick": ""}
     return train_config(settings)
+
+
+def recorded_choices(past: Run, bench: Bench) -> dict[tuple[str, int], Mapping[str, Any]]:
+    """Return what each network that a run stands on chose on its validation origins, by architecture and seed."""
+    runs = [past]
+    if past.tags.get("almanac.kind") == "comparison":
+        runs = bench.registry.children(past.run_id)
+    elif past.tags.get("candidate") == ENSEMBLE:
+        runs = bench.registry.children(past.tags["mlflow.parentRunId"])
+    found: dict[tuple[str, int], Mapping[str, Any]] = {}
+    for run in runs:
+        chosen, told = (bench.registry.read_json(run.run_id, file) for file in (CHOICES, FILE))
+        if chosen and told:
+            found[told["architecture"], told["seed"]] = chosen
+    return found
+
+
+def fit_as_chosen(fit: Fit, chosen: Mapping[tuple[str, int], Mapping[str, Any]]) -> Fit:
+    """Return a training that takes each network's recorded choices as given, and is not hurried by the clock."""
+
+    def train(training_set: TrainingSet, *, architecture: str, seed: int, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
+        known = chosen.get((architecture, seed))
+        fixed = replace(config, **known, max_seconds=max(UNHURRIED_SECONDS, config.max_seconds)) if known else config
+        return fit(training_set, architecture=architecture, seed=seed, config=fixed, **rest)
+
+    return train
 
 
 def refuse_other_data(told: Mapping[str, Any], series: SeriesSet) -> None:

@@ -53,7 +53,15 @@ def made_up(mase: float = 1.4, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -
 
 def test_the_page_is_made_by_the_command_that_a_user_runs(measure: Record, tmp_path: Path) -> None:
     """Real trainings, as short as can be: each seed, their ensemble and the baselines, published rows beside."""
-    tiny = ["max_steps=2", "steps_per_epoch=1", "units=4", "layers=1", "context_length=24", "transform=none"]
+    tiny = [
+        "steps=2",
+        "calendar=true",
+        "steps_per_epoch=1",
+        "units=4",
+        "layers=1",
+        "context_length=24",
+        "transform=none",
+    ]
     settings = [part for one in tiny for part in ("--set", f"fit.{one}")]
 
     found = measure("--only", "tourism_monthly/lstm", "--seeds", 2, *settings)
@@ -69,7 +77,7 @@ def test_the_page_is_made_by_the_command_that_a_user_runs(measure: Record, tmp_p
         assert f"{label}" in page
         assert f"{models[name]['mase']:.3f}" in page
     assert "| DeepAR | 1.409 |" in page
-    assert "--set fit.max_steps=2" in page
+    assert "--set fit.steps=2" in page
     assert "lstm, ensemble: " in page
     assert str(tmp_path) not in page + json.dumps(record)
 

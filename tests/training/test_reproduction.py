@@ -15,7 +15,7 @@ from training.candidate import Candidate, TrainingSet
 from training.config import FitConfig, TrainConfig
 from training.ensemble import combine_with_keras
 from training.pipeline import Bench, Outcome, fit_with_keras, train
-from training.provenance import FILE, Surroundings
+from training.provenance import CHOICES, FILE, Surroundings
 from training.reproduction import read_provenance, reproduce
 
 MakeBench = Callable[[Callable[..., Candidate]], Bench]
@@ -27,8 +27,10 @@ TINY = FitConfig(
     encoder_length=24,
     transform="none",
     batch_size=8,
-    max_steps=4,
+    max_steps=9,
     steps_per_epoch=2,
+    steps=4,
+    calendar=True,
 )
 
 
@@ -103,6 +105,48 @@ def test_one_seed_of_several_is_trained_alone(make_bench: MakeBench, data_file: 
 
     assert asked == [("wavenet", 4)]
     assert found.same_weights
+
+
+@pytest.mark.usefixtures("eager")
+def test_choices_are_taken_from_the_record_and_not_made_again(make_bench: MakeBench, data_file: Path) -> None:
+    """How far schedules grow depends on the clock; a run that had less time than we do gives the same weights all the same."""
+    free = replace(TINY, steps=None, calendar=None, transform="auto", context_length=None, encoder_length=None)
+    first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=free, refit=False)
+    asked: list[FitConfig] = []
+
+    def watched(training_set: TrainingSet, *, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
+        asked.append(config)
+        return fit_with_keras(training_set, config=config, **rest)
+
+    found = reproduce(first.run_id, make_bench(watched))
+
+    (config,) = asked
+    assert None not in {config.steps, config.calendar, config.context_length, config.encoder_length}
+    assert config.transform != "auto"
+    assert config.max_seconds > free.max_seconds
+    assert found.same_weights
+    assert found.same_figures
+
+
+def test_each_member_of_an_ensemble_keeps_its_own_choices(make_bench: MakeBench, data_file: Path) -> None:
+    """Two seeds that chose different schedules go through different schedules again."""
+    first = make_comparison(data_file, make_bench(make_fit()), architecture=("lstm",), seeds=2)
+    bench = make_bench(make_fit())
+    ours = [one for one in first.comparison.results if one.name != "ensemble"]
+    for steps, one in zip((100, 300), ours, strict=True):
+        told = {**(bench.registry.read_json(one.run_id, CHOICES) or {}), "steps": steps}
+        bench.registry.log_json(one.run_id, told, CHOICES)
+    asked: dict[int, int | None] = {}
+
+    def watched(training_set: TrainingSet, *, seed: int, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
+        asked[seed] = config.steps
+        return make_fit()(training_set, seed=seed, config=config, **rest)
+
+    reproduce(
+        next(one.run_id for one in first.comparison.results if one.name == "ensemble"), replace(bench, fit=watched)
+    )
+
+    assert asked == {3: 100, 4: 300}
 
 
 def test_a_candidate_is_trained_alone_and_nothing_is_registered(make_bench: MakeBench, data_file: Path) -> None:
