@@ -1,14 +1,11 @@
 """Fit: one network learned from a training set, calibrated, exported and sealed."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from models import artifact
@@ -17,24 +14,19 @@ from models.calendar import parse_frequency
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions, serving_network, shaped
 from models.networks.export import check_parity, export
-from models.networks.learner import Learner, Recipe, learner_for
+from models.networks.learner import Learner, learner_for
 from models.networks.memory import lag_gradients
 from models.profile import Profile, features
 from models.spec import ModelSpec
 from training import sizing
-from training.candidate import Candidate, EpochRecord, TrainingSet
+from training.candidate import Candidate, TrainingSet
+from training.choosing import Choice, Desk, choose, finish, recipe, restart, time_warnings
 from training.config import FitConfig
 from training.dataset import Dataset, make_dataset
-from training.learning import Clock, Course, Trial, Watch, go_through, gradient_warnings, mase_of, try_out
+from training.learning import Clock, Watch, gradient_warnings, mase_of
 from training.validation import Validation, judge
 
 Floats = NDArray[np.float64]
-
-LEAST_GAIN = 0.005
-"""The gain that a logarithm, or leaving the calendar out, must show on the validation origins."""
-
-FALLEN_BEHIND = 1.02
-"""What errs this many times as much as the best of its schedule is not tried in longer ones."""
 
 DESCRIBED_WINDOWS = 256
 """Windows that memory and profile are measured on."""
@@ -77,17 +69,16 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     clock = Clock(time.perf_counter(), config.max_seconds)
     options = network_options(training_set, architecture, config)
     dataset = _dataset(training_set, options, config)
-    desk = _Desk(dataset, config, seed, on_epoch, clock)
-    choice = _choose(_transformed(training_set, options, config), desk)
+    desk = Desk(dataset, config, seed, on_epoch, clock)
+    choice = choose(_transformed(training_set, options, config), desk)
     trial = choice.trial
-    learner = learner_for(_recipe(trial.options, config))
-    _restart(learner, dataset, seed)
+    learner = learner_for(recipe(trial.options, config))
+    restart(learner, dataset, seed)
     learner.network.set_weights(trial.weights)
     forecasts = _validate(learner, dataset)
     validation, conformal = judge(forecasts)
-    steps = min(trial.steps, max(int(clock.left() * trial.steps_per_second), 1))
-    _restart(learner, dataset.whole(), seed)
-    told = [*choice.told, *go_through(learner, dataset.whole(), desk.course(choice.told), steps)]
+    last, whole = finish(trial, learner, desk, choice.told)
+    told = [*choice.told, *last]
     network = serving_network(learner.network, learner.recipe.options)
     directory.mkdir(parents=True, exist_ok=True)
     network.save(directory / artifact.WEIGHTS)
@@ -97,7 +88,7 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     found = {**spec.options, "calendar": trial.options.calendar, "steps": trial.steps}
     spec = replace(spec, options=found, validation=validation, conformal=conformal.to_dict())
     forecaster = artifact.seal(directory, spec)
-    warnings = (*gradient_warnings(told), *_time_warnings(choice, steps, config))
+    warnings = (*gradient_warnings(told), *time_warnings(choice, config, whole=whole))
     seconds = clock.spent()
     pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
     return Candidate(directory, forecaster, tuple(told), validation, seconds, warnings, forecasts, pace=pace)
@@ -127,43 +118,6 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
     return shaped(options, config.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """What every stage of a candidate has at hand."""
-
-    dataset: Dataset
-    config: FitConfig
-    seed: int
-    watch: Watch
-    clock: Clock
-
-    def course(self, told: Sequence[EpochRecord]) -> Course:
-        """Return a stage that counts on from the epochs told so far, its windows drawn from the seed anew."""
-        taken = (told[-1].step, told[-1].epoch) if told else (0, 0)
-        return Course(self.config, np.random.default_rng(self.seed), self.watch, self.clock, taken)
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The best trial, every epoch of all trials, and whether the clock kept longer ones from being tried."""
-
-    trial: Trial
-    told: tuple[EpochRecord, ...]
-    cut_short: bool
-
-
-def _restart(learner: Learner, dataset: Dataset, seed: int) -> None:
-    """Begin a training anew, repeatably: weights, what is scaled by the training set, and the order of sums."""
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-    learner.restart()
-    if learner.recipe.options.context_length == 1:
-        seen = dataset.seen.values
-        learner.network.get_layer("normalize").adapt(seen[np.isfinite(seen)])
-    if dataset.seen.covariates is not None:
-        learner.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
-
-
 def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
     """Return the windows of a training set in the shape that a network needs."""
     return make_dataset(
@@ -184,68 +138,6 @@ def _transformed(training_set: TrainingSet, options: NetworkOptions, config: Fit
     return [replace(options, transform=name) for name in names]
 
 
-def _choose(transformed: Sequence[NetworkOptions], desk: _Desk) -> _Choice:
-    """Return the best trial on the validation origins, before the cutoff.
-
-    The better transform is tried without a calendar too. Then schedules grow threefold while that lowers the error;
-    what falls behind is tried no longer.
-    """
-    told: list[EpochRecord] = []
-    first, *longer = _ladder(desk.config)
-    rung = [_try(options, first, desk, told) for options in transformed]
-    if desk.config.calendar is None and _has_calendar(desk.dataset):
-        rung.append(_try(replace(_leader(rung).options, calendar=False), first, desk, told))
-    best = _leader(rung)
-    for steps in longer:
-        running = [one.options for one in rung if one.error <= FALLEN_BEHIND * _leader(rung).error]
-        if desk.clock.left() < (len(running) + 1) * steps / best.steps_per_second:
-            return _Choice(best, tuple(told), cut_short=True)
-        rung = [_try(options, steps, desk, told) for options in running]
-        if _leader(rung).error >= best.error:
-            break
-        best = _leader(rung)
-    return _Choice(best, tuple(told), cut_short=False)
-
-
-def _has_calendar(dataset: Dataset) -> bool:
-    """Return whether a season position is known for any series."""
-    return dataset.season_length > 1 and bool((dataset.panel.phases >= 0).any())
-
-
-def _try(options: NetworkOptions, steps: int, desk: _Desk, told: list[EpochRecord]) -> Trial:
-    """Return one trial; its epochs are added to those told."""
-    learner = learner_for(_recipe(options, desk.config))
-    _restart(learner, desk.dataset, desk.seed)
-    trial = try_out(learner, desk.dataset, desk.course(told), steps=steps)
-    told += trial.history
-    return trial
-
-
-def _recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
-    return Recipe(options, config.clip_norm, config.weight_decay)
-
-
-def _ladder(config: FitConfig) -> list[int]:
-    """Return the schedules to try: the one asked for, or a ninth of the most steps, a third, all."""
-    if config.steps is not None:
-        return [config.steps]
-    return sorted({max(1, config.max_steps // 9), max(1, config.max_steps // 3), config.max_steps})
-
-
-def _leader(rung: Sequence[Trial]) -> Trial:
-    """Return the trial of least error; one that departs from the first must show a gain."""
-    return min(rung, key=lambda one: one.error * (1.0 if one.options == rung[0].options else 1.0 / (1.0 - LEAST_GAIN)))
-
-
-def _time_warnings(choice: _Choice, steps: int, config: FitConfig) -> list[str]:
-    """Return a sentence if the clock decided on anything, since then the seed alone no longer fixes the weights."""
-    if not choice.cut_short and steps == choice.trial.steps:
-        return []
-    kept = f"fit.max_seconds ({config.max_seconds:g}) left time for schedules of {choice.trial.steps} steps"
-    last = f", and for {steps} on all data" if steps < choice.trial.steps else ""
-    return [f"{kept}{last}; another run may get further. Lower fit.max_steps to repeat it."]
-
-
 def _validate(learner: Learner, dataset: Dataset) -> Validation:
     """Return the network's forecasts on every validation origin."""
     batch, scales = dataset.origins()
@@ -255,7 +147,7 @@ def _validate(learner: Learner, dataset: Dataset) -> Validation:
     )
 
 
-def _pace(choice: _Choice, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:
+def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:
     """Return the seconds until a validation error as low as seasonal naive's, and as 1.02 times the chosen one's.
 
     An error that was not reached has no entry.

@@ -150,12 +150,12 @@ def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
         every_step=supervised_steps > 1,
     )
     state = state[:, -supervised_steps:, :] if supervised_steps > 1 else keras.layers.Reshape((1, options.units))(state)
-    anchors = Anchors(options.seasons or (options.season_length,), supervised_steps, options.horizon)(
-        window["values"], window["mask"]
-    )
+    seasons = options.seasons or (options.season_length,)
+    anchors = Anchors(seasons, supervised_steps, options.horizon)(window["values"], window["mask"])
     ahead = [[step + one for one in range(options.horizon)] for step in range(1 - supervised_steps, 1)]
     season = _embedding(options)(_positions(options, ahead)(phase))
-    z = decode(state, anchors, season, units=options.units, levels=len(options.quantile_levels), known=known)
+    levels = len(options.quantile_levels)
+    z = decode(state, anchors, season, units=options.units, levels=levels, seasons=len(seasons), known=known)
     scaled = Unsquash(name="scaled")(z)
     raw = Restore(name="quantiles")(scaled, window["level"], window["scale"], window["logged"])
     parts = {key: window[key] for key in ("level", "scale", "unit", "logged")}

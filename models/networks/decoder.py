@@ -11,6 +11,9 @@ from models.networks.covariates import Known
 REACHES = (1, 2, 3, 5, 10, 20, 30)
 """Seasons that a seasonal mean may be taken over."""
 
+FEWEST_CHANGES = 4
+"""Seasonal differences that a drift is the mean of at the least, where a season is shorter."""
+
 EMBEDDING = 8
 """Width of the season position's embedding."""
 
@@ -86,12 +89,13 @@ class SeasonalDifference(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Anchors(keras.layers.Layer):
-    """Simple forecasts that the network mixes: the last value, the level, and same-season means.
+    """Simple forecasts that the network mixes: the last value, the level, same-season values that drift, and their means.
 
     Input: values, mask (batch, context_length): z and where it is observed.
-    Output: (batch, steps, horizon, anchors): for each supervised step and each step ahead, the last observed value,
-    0 (the level), and for every season the means of its last 1, 2, 3, 5, 10, 20, 30 same-season values as far as the
-    context reaches. Season means go by lag, so they need no dates; where every value of one is unknown it is 0.
+    Output: (batch, steps, horizon, anchors): for each supervised step and each step ahead, the last observed value;
+    0 (the level); for every season its last same-season value moved on by the mean seasonal difference of the last
+    season, once for each season ahead; then for every season the means of its last 1, 2, 3, 5, 10, 20, 30 same-season
+    values as far as the context reaches. Seasons go by lag, so they need no dates; what is unknown is 0.
 
     Args:
         seasons: Season lengths whose means are taken.
@@ -111,7 +115,27 @@ class Anchors(keras.layers.Layer):
         length = values.shape[1]
         last = self._last(values, mask, length)
         means = [self._means(values, mask, season, length) for season in self.seasons]
-        return ops.concatenate([last, ops.zeros_like(last), *means], axis=-1)
+        drifts = [
+            mean[..., :1] + self._drift(values, mask, season, length)
+            for season, mean in zip(self.seasons, means, strict=True)
+        ]
+        return ops.concatenate([last, ops.zeros_like(last), *drifts, *means], axis=-1)
+
+    def _drift(self, values: Any, mask: Any, season: int, length: int) -> Any:
+        """Return how far one season moves a value on by each step ahead, shape (batch, steps, horizon, 1)."""
+        if length <= season:
+            return 0.0
+        both = mask[:, season:] * mask[:, :-season]
+        change = (values[:, season:] - values[:, :-season]) * both
+        ends = length - season - self.steps + 1 + np.arange(self.steps)
+        index = ends[:, None] - 1 - np.arange(max(season, FEWEST_CHANGES))[None, :]
+        inside = (index >= 0).astype(np.float32)
+        index = np.maximum(index, 0)
+        total = ops.sum(ops.take(change, index, axis=1) * inside[None], axis=-1)
+        count = ops.sum(ops.take(both, index, axis=1) * inside[None], axis=-1)
+        mean = ops.reshape(total / ops.maximum(count, 1.0), (-1, self.steps, 1, 1))
+        ahead = (1 + np.arange(self.horizon) // season).astype(np.float32)
+        return mean * ahead[None, None, :, None]
 
     def _means(self, values: Any, mask: Any, season: int, length: int) -> Any:
         """Return one season's means, shape (batch, steps, horizon, reaches)."""
@@ -157,18 +181,21 @@ class QuantileHead(keras.layers.Layer):
 
     Args:
         levels: How many quantiles, the median in the middle.
+        seasons: How many seasons the anchors are of.
     """
 
-    def __init__(self, levels: int, **options: Any) -> None:
+    def __init__(self, levels: int, seasons: int = 1, **options: Any) -> None:
         """Keep the options."""
         super().__init__(**options)
         self.levels = levels
+        self.seasons = seasons
 
     def build(self, features_shape: Any, anchors_shape: Any) -> None:
         """Make the two projections, zero at the start: training begins from a sound seasonal forecast."""
         count = anchors_shape[-1]
-        # Seasonal means start level with each other; the last value and the level wait at e^-4 of their weight.
-        first = keras.initializers.Constant(np.array([-4.0, -4.0, *[0.0] * (count - 2)]))
+        # Seasonal means start level with each other; last value, level and drift wait at e^-4 and e^-2 of their weight.
+        waiting = [-4.0, -4.0, *[-2.0] * self.seasons]
+        first = keras.initializers.Constant(np.array([*waiting, *[0.0] * (count - len(waiting))]))
         self.mix = keras.layers.Dense(count, kernel_initializer="zeros", bias_initializer=first, name="mix")
         self.correction = keras.layers.Dense(self.levels, kernel_initializer="zeros", name="correction")
         self.mix.build(features_shape)
@@ -188,7 +215,7 @@ class QuantileHead(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the options."""
-        return {**super().get_config(), "levels": self.levels}
+        return {**super().get_config(), "levels": self.levels, "seasons": self.seasons}
 
 
 @keras.saving.register_keras_serializable(package="almanac")
@@ -210,7 +237,7 @@ class RepeatAhead(keras.layers.Layer):
 
 
 def decode(  # noqa: PLR0913 - all that a forecast rests on
-    state: Any, anchors: Any, season: Any, *, units: int, levels: int, known: Known | None = None
+    state: Any, anchors: Any, season: Any, *, units: int, levels: int, seasons: int = 1, known: Known | None = None
 ) -> Any:
     """Return the quantiles in z, (batch, steps, horizon, levels).
 
@@ -220,6 +247,7 @@ def decode(  # noqa: PLR0913 - all that a forecast rests on
         season: Embedded season position of each target step, (batch, steps, horizon, embedding).
         units: Width of the hidden layer.
         levels: How many quantiles.
+        seasons: How many seasons the anchors are of.
         known: Covariates; the effects of those known ahead also move all quantiles, by weights that start at zero.
     """
     steps, horizon = anchors.shape[1], anchors.shape[2]
@@ -229,7 +257,7 @@ def decode(  # noqa: PLR0913 - all that a forecast rests on
     ahead = [] if known is None or known.features is None else [known.features]
     features = keras.layers.Concatenate()([shared, own, season, anchors, *ahead])
     hidden = keras.layers.Dense(units, activation="silu", name="decoder")(features)
-    z = QuantileHead(levels, name="quantile_head")(hidden, anchors)
+    z = QuantileHead(levels, seasons, name="quantile_head")(hidden, anchors)
     if known is None or known.effects is None:
         return z
     moved = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="covariate_effects")(known.effects)

@@ -58,8 +58,10 @@ class Learner:
         self._step = self._compile()
         self._forward = tf.function(lambda inputs: self.network(inputs, training=False)["quantiles"][:, -1])
 
-    def restart(self) -> None:
-        """Begin anew with the weights that a network built now would have, and nothing remembered of earlier steps."""
+    def restart(self, seed: int) -> None:
+        """Begin anew, repeatably: the weights that the seed gives a network, and nothing remembered of earlier steps."""
+        keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()
         self.network.set_weights(build(self.recipe.options).get_weights())
         for one in self.optimizer.variables:
             one.assign(np.zeros(one.shape))

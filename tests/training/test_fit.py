@@ -1,5 +1,4 @@
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,12 @@ from numpy.typing import NDArray
 from models import artifact
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
-from models.networks.build import NetworkOptions
 from models.series import Series
 from training import fit
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.config import FitConfig
 from training.fit import train_candidate
-from training.learning import ALL_DATA, Clock, Trial
+from training.learning import ALL_DATA
 
 HORIZON, CONTEXT = 6, 36
 
@@ -195,120 +193,6 @@ def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> 
     assert first.validation == again.validation
     golden = [(one.directory / artifact.GOLDEN).read_bytes() for one in (first, again)]
     assert golden[0] == golden[1]
-
-
-@dataclass
-class Script:
-    """Stands for trials: each transform reaches a written error in each schedule, at so many seconds a step."""
-
-    errors: dict[tuple[str, int], float]
-    pace: float = 1.0
-    tried: list[tuple[str, int]] = field(default_factory=list)
-
-    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> Trial:
-        """Return the trial that the script says."""
-        name = options.transform if options.calendar else "bare"
-        self.tried.append((name, steps))
-        epochs = (epoch(1, 1, self.pace), epoch(2, steps, self.pace * steps))
-        return Trial(options, steps, self.errors[name, steps], [], epochs, 0.0, self.pace * steps)
-
-
-def epoch(number: int, step: int, seconds: float) -> EpochRecord:
-    """Return an epoch that ended at a step and a time."""
-    return EpochRecord(number, step, 1.0, 1.0, {}, seconds)
-
-
-def choose(
-    monkeypatch: pytest.MonkeyPatch,
-    script: Script,
-    *transforms: str,
-    **changes: Any,  # noqa: ANN401 - any field of FitConfig
-) -> fit._Choice:
-    """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
-    monkeypatch.setattr(fit, "_try", script)
-    config = replace(CONFIG, **{"max_steps": 90, "max_seconds": 1e6, "calendar": True, **changes})
-    options = fit.network_options(make_set(), "gru", config)
-    clock = Clock(time.perf_counter(), config.max_seconds)
-    desk = fit._Desk(fit._dataset(make_set(), options, config), config, 0, print, clock)
-    return fit._choose([replace(options, transform=name) for name in transforms], desk)
-
-
-def test_schedules_grow_while_the_error_falls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threefold, up to the first that is no better; the best one's steps are kept."""
-    overfits = Script({("none", 10): 0.8, ("none", 30): 0.7, ("none", 90): 0.71})
-
-    chosen = choose(monkeypatch, overfits, "none")
-
-    assert (chosen.trial.steps, chosen.cut_short) == (30, False)
-
-
-def test_no_schedule_is_tried_after_one_that_is_worse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Longer would be worse still, and costs most."""
-    script = Script({("none", 10): 0.7, ("none", 30): 0.8})
-
-    chosen = choose(monkeypatch, script, "none")
-
-    assert chosen.trial.steps == 10
-    assert script.tried == [("none", 10), ("none", 30)]
-
-
-@pytest.mark.parametrize(("log_error", "transform"), [(0.5, "log"), (0.9999, "none"), (1.5, "none")])
-def test_a_logarithm_must_show_its_gain(monkeypatch: pytest.MonkeyPatch, log_error: float, transform: str) -> None:
-    """On the validation origins, in schedules of like length."""
-    errors = {("none", steps): 1.0 for steps in (10, 30)} | {("log", steps): log_error for steps in (10, 30)}
-
-    assert choose(monkeypatch, Script(errors), "none", "log").trial.options.transform == transform
-
-
-def test_a_transform_that_falls_behind_is_tried_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The longest schedules are for what may still win."""
-    script = Script({("none", 10): 1.0, ("log", 10): 0.9, ("log", 30): 0.8, ("log", 90): 0.7})
-
-    choose(monkeypatch, script, "none", "log")
-
-    assert script.tried == [("none", 10), ("log", 10), ("log", 30), ("log", 90)]
-
-
-def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What time would not suffice for, a last training of the same length included, is not begun."""
-    script = Script({("none", 10): 0.9, ("none", 30): 0.8}, pace=0.5)
-
-    chosen = choose(monkeypatch, script, "none", max_seconds=60.0)
-
-    assert (chosen.trial.steps, chosen.cut_short) == (30, True)
-
-
-@pytest.mark.parametrize(("bare_error", "calendar"), [(0.7, False), (0.8, True)])
-def test_a_calendar_that_does_not_help_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, bare_error: float, *, calendar: bool
-) -> None:
-    """The better transform is tried without it, in the shortest schedule."""
-    errors = {("none", 10): 0.9, ("log", 10): 0.8, ("bare", 10): bare_error}
-    errors |= {("log", steps): 1.0 for steps in (30, 90)} | {("bare", steps): 1.0 for steps in (30, 90)}
-    script = Script(errors)
-
-    chosen = choose(monkeypatch, script, "none", "log", calendar=None)
-
-    assert chosen.trial.options.calendar == calendar
-    assert script.tried[:3] == [("none", 10), ("log", 10), ("bare", 10)]
-
-
-def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when a winner is trained again on all data."""
-    script = Script({("none", 50): 0.9})
-
-    chosen = choose(monkeypatch, script, "none", steps=50)
-
-    assert (chosen.trial.steps, script.tried) == (50, [("none", 50)])
-
-
-def test_a_choice_by_the_clock_is_told() -> None:
-    """Since then the seed alone no longer fixes the weights."""
-    trial = Trial(fit.network_options(make_set(), "gru", CONFIG), 10, 1.0, [], (), 0.0, 1.0)
-
-    assert fit._time_warnings(fit._Choice(trial, (), cut_short=False), 10, CONFIG) == []
-    assert "max_seconds" in fit._time_warnings(fit._Choice(trial, (), cut_short=True), 10, CONFIG)[0]
-    assert "for 4 on all data" in fit._time_warnings(fit._Choice(trial, (), cut_short=False), 4, CONFIG)[0]
 
 
 def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,8 +43,7 @@ def make_learner(architecture: str = "wavenet", clip_norm: float = 1.0) -> Learn
     """Return a small network that has not learned."""
     options = NetworkOptions(architecture, 6, 12, 36, 24, units=4, layers=1, dilations=(1, 2, 4, 8))
     learner = Learner(Recipe(options, clip_norm, 1e-4))
-    keras.utils.set_random_seed(0)
-    learner.restart()
+    learner.restart(0)
     return learner
 
 

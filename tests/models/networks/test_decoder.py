@@ -35,7 +35,7 @@ def test_seasonal_differences_need_both_sides() -> None:
 
 
 def test_anchors_are_the_simple_forecasts() -> None:
-    """Last value, level, then means of the last one, two, three same-season values, by lag and without the gaps."""
+    """Last value, level, drift, then means of the last one, two, three same-season values, by lag, without the gaps."""
     generator = np.random.default_rng(0)
     values = generator.normal(size=(4, 14)).astype(np.float32)
     mask = (generator.random((4, 14)) < 0.7).astype(np.float32)
@@ -44,15 +44,27 @@ def test_anchors_are_the_simple_forecasts() -> None:
 
     anchors = np.asarray(Anchors((4,), 1, 6)(values, mask))
 
-    assert anchors.shape == (4, 1, 6, 5)
+    assert anchors.shape == (4, 1, 6, 6)
     for row in range(4):
         assert_allclose(anchors[row, 0, :, 0], values[row][mask[row] == 1][-1])
         for step in range(6):
             back = [14 - 4 * k + step % 4 for k in (1, 2, 3)]
             for reach in (1, 2, 3):
                 known = [values[row, at] for at in back[:reach] if mask[row, at]]
-                assert_allclose(anchors[row, 0, step, 1 + reach], np.mean(known) if known else 0.0, rtol=1e-6)
+                assert_allclose(anchors[row, 0, step, 2 + reach], np.mean(known) if known else 0.0, rtol=1e-6)
     assert_array_equal(anchors[..., 1], np.zeros((4, 1, 6)))
+
+
+def test_a_line_drifts_on() -> None:
+    """A season later it is one mean seasonal difference higher, two seasons later two; gaps are left out of the mean."""
+    values = np.arange(20.0, dtype=np.float32)[None] / 10
+    mask = np.ones_like(values)
+    mask[0, 17] = 0.0
+
+    anchors = np.asarray(Anchors((4,), 1, 8)(values * mask, mask))
+
+    known = [0, 2, 3, 4, 6, 7]
+    assert_allclose(anchors[0, 0, known, 2], np.arange(20.0, 28.0)[known] / 10, rtol=1e-5)
 
 
 def test_anchors_of_an_earlier_step_are_those_it_had_then() -> None:
@@ -75,19 +87,19 @@ def test_several_seasons_each_have_their_means() -> None:
 
     anchors = np.asarray(Anchors((7, 14), 1, 1)(values, np.ones_like(values)))
 
-    assert_allclose(anchors[0, 0, 0], [29, 0, 23, 19.5, 16, 16, 9])
+    assert_allclose(anchors[0, 0, 0], [29, 0, 30, 30, 23, 19.5, 16, 16, 9])
 
 
 def test_the_head_begins_as_a_seasonal_forecast() -> None:
-    """Untrained, the median is the mean of the seasonal anchors but for a few hundredths of last value and level."""
+    """Untrained, the median is the mean of the seasonal means but for a few hundredths of last value, level and drift."""
     head = QuantileHead(9)
     features = np.random.default_rng(0).normal(size=(3, 1, 6, 8)).astype(np.float32)
-    anchors = np.broadcast_to(np.array([100.0, 0.0, 4.0, 6.0], dtype=np.float32), (3, 1, 6, 4))
+    anchors = np.broadcast_to(np.array([100.0, 0.0, 30.0, 4.0, 6.0], dtype=np.float32), (3, 1, 6, 5))
 
     z = np.asarray(head(features, anchors))
 
-    share = np.exp(-4) / (2 + 2 * np.exp(-4))
-    assert_allclose(z[..., 4], 100 * share + (4 + 6) * (0.5 - share), rtol=1e-5)
+    total = 2 + 2 * np.exp(-4) + np.exp(-2)
+    assert_allclose(z[..., 4], (100 * np.exp(-4) + 30 * np.exp(-2) + 4 + 6) / total, rtol=1e-5)
     assert (np.diff(z, axis=-1) > 0).all()
     assert_allclose(z[..., 4] - z[..., 0], z[..., 8] - z[..., 4], rtol=1e-4)
 
@@ -99,7 +111,7 @@ def test_quantiles_of_any_weights_never_cross(spread: float, levels: int) -> Non
     generator = np.random.default_rng(levels)
     head = QuantileHead(levels)
     features = generator.normal(size=(20, 2, 3, 8)).astype(np.float32)
-    anchors = generator.normal(size=(20, 2, 3, 4)).astype(np.float32)
+    anchors = generator.normal(size=(20, 2, 3, 5)).astype(np.float32)
     head(features, anchors)
     head.set_weights([spread * generator.normal(size=one.shape) for one in head.get_weights()])
 

@@ -29,8 +29,7 @@ def eager() -> Iterator[None]:
 def make_learner(clip_norm: float = 1.0, weight_decay: float = 0.0) -> Learner:
     """Return a learner that begins with the weights of seed 0."""
     learner = Learner(Recipe(OPTIONS, clip_norm, weight_decay))
-    keras.utils.set_random_seed(0)
-    learner.restart()
+    learner.restart(0)
     return learner
 
 
@@ -83,9 +82,8 @@ def test_a_learner_that_begins_anew_forgets_everything() -> None:
     """Weights, the optimizer's moments and the averages are those of a learner just made."""
     fresh, used = make_learner(), make_learner()
     take(used, 3)
-    keras.utils.set_random_seed(0)
 
-    used.restart()
+    used.restart(0)
 
     for one, other in zip(take(used, 2)[-1], take(fresh, 2)[-1], strict=True):
         assert_array_equal(one, other)
@@ -142,8 +140,7 @@ def test_a_step_is_compiled_once_for_sets_of_like_shape() -> None:
     learner = Learner(Recipe(OPTIONS, 1.0, 0.0))
 
     for seed in range(3):
-        keras.utils.set_random_seed(seed)
-        learner.restart()
+        learner.restart(seed)
         contexts, targets = make_windows()
         learner.step(
             Contexts(contexts.context + seed, contexts.phase), targets, rate=RATE / (seed + 1), total=10 + seed
@@ -156,8 +153,7 @@ def test_the_served_weights_are_those_of_a_network_built_alike() -> None:
     """Supervised at every step or at the last, a network has the same weights in the same order."""
     equal = NetworkOptions("lstm", 2, 4, 12, 6, shape="many_to_many_equal", units=4, layers=1)
     learner = Learner(Recipe(equal, 1.0, 0.0))
-    keras.utils.set_random_seed(5)
-    learner.restart()
+    learner.restart(5)
     keras.utils.set_random_seed(5)
 
     plain = build(equal)

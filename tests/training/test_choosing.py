@@ -1,0 +1,151 @@
+"""Every choice is made on the validation origins, and the clock's part in it is told."""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.networks.build import NetworkOptions
+from models.series import Series
+from training import choosing
+from training.candidate import EpochRecord
+from training.config import FitConfig
+from training.dataset import Dataset, make_dataset
+from training.learning import Clock, Trial
+
+CONFIG = FitConfig()
+OPTIONS = NetworkOptions("gru", 6, 12, 36, 24, units=4, layers=1)
+
+
+def make_data() -> Dataset:
+    """Return one dated series of months."""
+    values = 12 + 5 * np.sin(np.arange(60) * np.pi / 6) + np.random.default_rng(0).normal(0.0, 0.5, 60)
+    series = Series.make(values, start="1990-01", frequency="M")
+    return make_dataset([series], context_length=36, season_length=12, horizon=6)
+
+
+@dataclass
+class Script:
+    """Stands for trials: each transform reaches a written error in each schedule, at so many seconds a step."""
+
+    errors: dict[tuple[str, int], float]
+    pace: float = 1.0
+    tried: list[tuple[str, int]] = field(default_factory=list)
+
+    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> Trial:
+        """Return the trial that the script says."""
+        name = options.transform if options.calendar else "bare"
+        self.tried.append((name, steps))
+        epochs = (epoch(1, 1, self.pace), epoch(2, steps, self.pace * steps))
+        return Trial(options, steps, self.errors[name, steps], [], epochs, 0.0, self.pace * steps)
+
+
+def epoch(number: int, step: int, seconds: float) -> EpochRecord:
+    """Return an epoch that ended at a step and a time."""
+    return EpochRecord(number, step, 1.0, 1.0, {}, seconds)
+
+
+def choose(
+    monkeypatch: pytest.MonkeyPatch,
+    script: Script,
+    *transforms: str,
+    **changes: Any,  # noqa: ANN401 - any field of FitConfig
+) -> choosing.Choice:
+    """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
+    monkeypatch.setattr(choosing, "_try", script)
+    config = replace(CONFIG, **{"max_steps": 90, "max_seconds": 1e6, "calendar": True, **changes})
+    clock = Clock(time.perf_counter(), config.max_seconds)
+    desk = choosing.Desk(make_data(), config, 0, print, clock)
+    return choosing.choose([replace(OPTIONS, transform=name) for name in transforms], desk)
+
+
+def test_schedules_grow_while_the_error_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threefold, up to the first that is no better; the best one's steps are kept."""
+    overfits = Script({("none", 10): 0.8, ("none", 30): 0.7, ("none", 90): 0.71})
+
+    chosen = choose(monkeypatch, overfits, "none")
+
+    assert (chosen.trial.steps, chosen.cut_short) == (30, False)
+
+
+def test_no_schedule_is_tried_after_one_that_is_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer would be worse still, and costs most."""
+    script = Script({("none", 10): 0.7, ("none", 30): 0.8})
+
+    chosen = choose(monkeypatch, script, "none")
+
+    assert chosen.trial.steps == 10
+    assert script.tried == [("none", 10), ("none", 30)]
+
+
+@pytest.mark.parametrize(("log_error", "transform"), [(0.5, "log"), (0.9999, "none"), (1.5, "none")])
+def test_a_logarithm_must_show_its_gain(monkeypatch: pytest.MonkeyPatch, log_error: float, transform: str) -> None:
+    """On the validation origins, in schedules of like length."""
+    errors = {("none", steps): 1.0 for steps in (10, 30)} | {("log", steps): log_error for steps in (10, 30)}
+
+    assert choose(monkeypatch, Script(errors), "none", "log").trial.options.transform == transform
+
+
+def test_a_transform_that_falls_behind_is_tried_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest schedules are for what may still win."""
+    script = Script({("none", 10): 1.0, ("log", 10): 0.9, ("log", 30): 0.8, ("log", 90): 0.7})
+
+    choose(monkeypatch, script, "none", "log")
+
+    assert script.tried == [("none", 10), ("log", 10), ("log", 30), ("log", 90)]
+
+
+def test_the_clock_shortens_the_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest is as long as there is time for, a short last training included; that it was is known."""
+    script = Script({("none", 10): 0.9, ("none", 30): 0.8, ("none", 47): 0.7}, pace=1.0)
+
+    chosen = choose(monkeypatch, script, "none", max_seconds=59.9)
+
+    assert (chosen.trial.steps, chosen.cut_short) == (47, True)
+
+
+def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What time allows for is no longer than what was tried already."""
+    script = Script({("none", 10): 0.9, ("none", 30): 0.8}, pace=1.0)
+
+    chosen = choose(monkeypatch, script, "none", max_seconds=40.0)
+
+    assert (chosen.trial.steps, chosen.cut_short) == (30, True)
+
+
+@pytest.mark.parametrize(("bare_error", "calendar"), [(0.7, False), (0.8, True)])
+def test_a_calendar_that_does_not_help_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, bare_error: float, *, calendar: bool
+) -> None:
+    """The better transform is tried without it, in the shortest schedule."""
+    errors = {("none", 10): 0.9, ("log", 10): 0.8, ("bare", 10): bare_error}
+    errors |= {("log", steps): 1.0 for steps in (30, 90)} | {("bare", steps): 1.0 for steps in (30, 90)}
+    script = Script(errors)
+
+    chosen = choose(monkeypatch, script, "none", "log", calendar=None)
+
+    assert chosen.trial.options.calendar == calendar
+    assert script.tried[:3] == [("none", 10), ("log", 10), ("bare", 10)]
+
+
+def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a winner is trained again on all data."""
+    script = Script({("none", 50): 0.9})
+
+    chosen = choose(monkeypatch, script, "none", steps=50)
+
+    assert (chosen.trial.steps, script.tried) == (50, [("none", 50)])
+
+
+def test_a_choice_by_the_clock_is_told() -> None:
+    """Since then the seed alone no longer fixes the weights."""
+    trial = Trial(OPTIONS, 10, 1.0, [], (), 0.0, 1.0)
+
+    assert choosing.time_warnings(choosing.Choice(trial, (), cut_short=False), CONFIG, whole=True) == []
+    assert "max_seconds" in choosing.time_warnings(choosing.Choice(trial, (), cut_short=True), CONFIG, whole=True)[0]
+    assert (
+        "short last training"
+        in choosing.time_warnings(choosing.Choice(trial, (), cut_short=False), CONFIG, whole=False)[0]
+    )

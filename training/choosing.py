@@ -1,0 +1,156 @@
+"""Choosing: which transform, whether a calendar, and how long a schedule, all by errors on the validation origins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.networks.build import NetworkOptions
+from models.networks.learner import Learner, Recipe, learner_for
+from training.candidate import EpochRecord
+from training.config import FitConfig
+from training.dataset import Dataset
+from training.learning import Clock, Course, Trial, Watch, go_through, try_out
+
+LEAST_GAIN = 0.005
+"""The gain that a logarithm, or leaving the calendar out, must show on the validation origins."""
+
+FALLEN_BEHIND = 1.02
+"""What errs this many times as much as the best of its schedule is not tried in longer ones."""
+
+WORTHWHILE = 1.5
+"""A schedule is not tried where time allows for less than so many times the last one's steps."""
+
+GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
+"""A last training that there is no time for becomes this share of its steps, from this share of the peak rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every stage of a candidate has at hand."""
+
+    dataset: Dataset
+    config: FitConfig
+    seed: int
+    watch: Watch
+    clock: Clock
+
+    def course(self, told: Sequence[EpochRecord]) -> Course:
+        """Return a stage that counts on from the epochs told so far, its windows drawn from the seed anew."""
+        taken = (told[-1].step, told[-1].epoch) if told else (0, 0)
+        return Course(self.config, np.random.default_rng(self.seed), self.watch, self.clock, taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best trial, every epoch of all trials, and whether the clock kept longer ones from being tried."""
+
+    trial: Trial
+    told: tuple[EpochRecord, ...]
+    cut_short: bool
+
+
+def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
+    """Begin a training anew, repeatably: weights, what is scaled by the training set, and the order of sums."""
+    learner.restart(seed)
+    if learner.recipe.options.context_length == 1:
+        seen = dataset.seen.values
+        learner.network.get_layer("normalize").adapt(seen[np.isfinite(seen)])
+    if dataset.seen.covariates is not None:
+        learner.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
+
+
+def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
+    """Return the best trial on the validation origins, before the cutoff.
+
+    The better transform is tried without a calendar too. Then schedules grow threefold while that lowers the error;
+    what falls behind is tried no longer.
+    """
+    told: list[EpochRecord] = []
+    first, *longer = _ladder(desk.config)
+    rung = [_try(options, first, desk, told) for options in transformed]
+    if desk.config.calendar is None and _has_calendar(desk.dataset):
+        rung.append(_try(replace(_leader(rung).options, calendar=False), first, desk, told))
+    best = _leader(rung)
+    running = [one.options for one in rung if _runs_on(one, best)]
+    for steps in longer:
+        affordable = _affordable(best, len(running), desk.clock)
+        if affordable < steps:
+            running = [best.options]
+            affordable = _affordable(best, 1, desk.clock)
+        if affordable < WORTHWHILE * best.steps:
+            return Choice(best, tuple(told), cut_short=True)
+        rung = [_try(options, min(steps, affordable), desk, told) for options in running]
+        if _leader(rung).error >= best.error:
+            break
+        best = _leader(rung)
+        running = [one.options for one in rung if _runs_on(one, best)]
+        if affordable < steps:
+            return Choice(best, tuple(told), cut_short=True)
+    return Choice(best, tuple(told), cut_short=False)
+
+
+def _runs_on(trial: Trial, best: Trial) -> bool:
+    """Return whether a longer schedule is worth its time: of the best trial, and of another transform that is close."""
+    close = trial.error <= FALLEN_BEHIND * best.error
+    return trial.options == best.options or (close and trial.options.transform != best.options.transform)
+
+
+def _affordable(best: Trial, trials: int, clock: Clock) -> int:
+    """Return the steps of so many more trials for which, and for a short last training, there is time."""
+    return int(max(clock.left(), 0.0) * best.steps_per_second / (trials + GO_ON_SHARE))
+
+
+def finish(trial: Trial, learner: Learner, desk: Desk, told: Sequence[EpochRecord]) -> tuple[list[EpochRecord], bool]:
+    """Learn what was held out too; return the epochs, and whether there was time for the whole schedule.
+
+    Without that time the trial's network goes on for a quarter of its steps, at a lower rate.
+    """
+    dataset, course = desk.dataset.whole(), desk.course(told)
+    affordable = int(max(desk.clock.left(), 0.0) * trial.steps_per_second)
+    restart(learner, dataset, desk.seed)
+    if affordable >= trial.steps:
+        return go_through(learner, dataset, course, trial.steps), True
+    learner.network.set_weights(trial.weights)
+    slower = replace(course, config=replace(desk.config, learning_rate=GO_ON_RATE * desk.config.learning_rate))
+    return go_through(learner, dataset, slower, max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))), False
+
+
+def _has_calendar(dataset: Dataset) -> bool:
+    """Return whether a season position is known for any series."""
+    return dataset.season_length > 1 and bool((dataset.panel.phases >= 0).any())
+
+
+def _try(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:
+    """Return one trial; its epochs are added to those told."""
+    learner = learner_for(recipe(options, desk.config))
+    restart(learner, desk.dataset, desk.seed)
+    trial = try_out(learner, desk.dataset, desk.course(told), steps=steps)
+    told += trial.history
+    return trial
+
+
+def recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
+    """Return what is compiled for a network of these options."""
+    return Recipe(options, config.clip_norm, config.weight_decay)
+
+
+def _ladder(config: FitConfig) -> list[int]:
+    """Return the schedules to try: the one asked for, or a ninth of the most steps, a third, all."""
+    if config.steps is not None:
+        return [config.steps]
+    return sorted({max(1, config.max_steps // 9), max(1, config.max_steps // 3), config.max_steps})
+
+
+def _leader(rung: Sequence[Trial]) -> Trial:
+    """Return the trial of least error; one that departs from the first must show a gain."""
+    return min(rung, key=lambda one: one.error * (1.0 if one.options == rung[0].options else 1.0 / (1.0 - LEAST_GAIN)))
+
+
+def time_warnings(choice: Choice, config: FitConfig, *, whole: bool) -> list[str]:
+    """Return a sentence if the clock decided on anything, since then the seed alone no longer fixes the weights."""
+    if whole and not choice.cut_short:
+        return []
+    kept = f"fit.max_seconds ({config.max_seconds:g}) left time for schedules of {choice.trial.steps} steps"
+    last = "" if whole else ", and for a short last training"
+    return [f"{kept}{last}; another run may get further. Lower fit.max_steps to repeat it."]
