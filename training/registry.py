@@ -1,23 +1,22 @@
 """Registry: runs and models in MLflow; with service/registry.py the only place that imports it."""
 
-import fcntl
 import functools
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import models
-from models.errors import ModelUnknown, RegistryError, RegistryUnreachable
+from models.errors import ModelUnknown, RegistryError
 from models.spec import ModelSpec
 from training import trouble
+from training.lock import alone
 from training.place import QUIET, Place, Run, Version
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """What a registered model needs to predict, beside MLflow itself."""
-
-LOCK_SECONDS, LOCK_POLL_SECONDS = 120.0, 0.05
-"""How long a new database may take others to make, and how often it is looked whether they are done."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -296,7 +292,7 @@ class Registry:
         if self.place.database is None:
             return MlflowClient(self.place.uri, self.place.uri)
         self.place.home.mkdir(parents=True, exist_ok=True)
-        with _alone(self.place.database):
+        with alone(self.place.database):
             client: Any = MlflowClient(self.place.uri, self.place.uri)
             client.search_registered_models(max_results=1)
         return client
@@ -329,28 +325,6 @@ class Registry:
             token = page.token
             if not token:
                 return found
-
-
-@contextmanager
-def _alone(database: Path) -> Iterator[None]:
-    """Hold the lock under which a database is opened: two processes that both make its tables break each other's.
-
-    service/registry.py waits at the same file. Raises RegistryUnreachable after LOCK_SECONDS.
-    """
-    path = database.with_name(f"{database.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + LOCK_SECONDS
-    with path.open("ab") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    detail = f"{database}: another process has been opening it for {LOCK_SECONDS:.0f} s."
-                    raise RegistryUnreachable(detail, hint=f"See who holds {path}.") from None
-                time.sleep(LOCK_POLL_SECONDS)
-        yield
 
 
 def _point_mlflow_to(uri: str) -> None:

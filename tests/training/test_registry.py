@@ -219,7 +219,7 @@ def test_a_database_that_someone_else_holds_is_not_waited_for_forever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the limit the lock is named, so that its holder can be found."""
-    monkeypatch.setattr("training.registry.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("training.lock.LOCK_SECONDS", 0.0)
     with (tmp_path / "mlflow.db.lock").open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
 
