@@ -5,7 +5,12 @@ central interval (negative where inside)? The distance that a share of them equa
 added on both sides, so that the interval covers as often as it says and keeps the network's own skew. Distances are
 measured in units of the forecast's spread q0.9 - q0.1, so that one set of offsets serves calm and wild series alike.
 
-Source: Romano, Patterson & Candès (2019), Conformalized quantile regression, equation 8; here per step.
+Origins of one time are no independent witnesses: a calm year is calm for all series at once. What the offsets are worth
+is read off how much more coverage varies from one time to another than chance would have it, and they are weighed
+against the network's own quantiles accordingly.
+
+Sources: Romano, Patterson & Candès (2019), Conformalized quantile regression, equation 8, here per step; Bühlmann &
+Gisler (2005), A course in credibility theory and its applications, chapter 3, for the weight.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,6 +36,11 @@ SAME = 1e-9
 ENOUGH_SCORES = 200
 """Scores wanted for one step's offsets; with fewer, neighbouring steps lend theirs."""
 
+MISCOVERAGE = 0.05
+"""How far, as a standard deviation, a network's 80 % intervals are expected to be from 80 % before anything is measured."""
+
+FEWEST_TOGETHER = 5
+"""Origins of one time below which their coverage says nothing of that time."""
 
 NARROWEST_TAIL = 1e-9
 """No quantile level is told apart from 0 or 1 by less, so that each has a finite distance to the median."""
@@ -117,13 +127,14 @@ class Conformal:
     offsets: Floats
 
     @classmethod
-    def fit(cls, targets: Floats, quantiles: Floats, trained: Sequence[float]) -> Self:
+    def fit(cls, targets: Floats, quantiles: Floats, trained: Sequence[float], times: Indices | None = None) -> Self:
         """Return the offsets learned from forecasts on origins that training did not see.
 
         Args:
             targets: What came, NaN where unknown, shape (origins, horizon).
             quantiles: What was forecast, shape (origins, horizon, len(trained)).
             trained: Their levels.
+            times: When each origin was, counted in steps, shape (origins,); None where origins are independent.
         """
         spread = spread_of(quantiles, trained)
         bounds = read_quantiles(quantiles, trained, CALIBRATED_LEVELS)
@@ -133,7 +144,8 @@ class Conformal:
         scores = np.where(spread > 0, outside / np.where(spread > 0, spread, 1.0), np.nan)
         upper = np.stack([_offsets_at(scores, step) for step in range(targets.shape[1])])
         offsets = np.concatenate([-upper[:, ::-1], np.zeros((len(upper), 1)), upper], axis=1)
-        return cls(np.asarray(CALIBRATED_LEVELS), offsets)
+        weight = 1.0 if times is None else credibility(targets, read_quantiles(quantiles, trained, (0.1, 0.9)), times)
+        return cls(np.asarray(CALIBRATED_LEVELS), weight * offsets)
 
     def at(self, levels: Sequence[float], horizon: int) -> Floats:
         """Return the offsets for any levels and steps, the last step's beyond the calibrated horizon.
@@ -156,6 +168,33 @@ class Conformal:
     def from_dict(cls, data: Mapping[str, Any]) -> Self | None:
         """Return what `to_dict` wrote; None from empty data."""
         return cls(np.asarray(data["levels"]), np.asarray(data["offsets"])) if data else None
+
+
+def credibility(targets: Floats, bounds: Floats, times: Indices) -> float:
+    """Return what measured offsets are worth, from 0 to 1: the less, the more coverage varies from time to time.
+
+    Coverage of the origins of one time, at one step, varies by chance alone with variance p(1 - p) / n. What is above
+    that is common to all series at that time, and is averaged only over the horizons that the origins span.
+
+    Args:
+        targets: What came, shape (origins, horizon).
+        bounds: The 80 % intervals forecast, shape (origins, horizon, 2).
+        times: When each origin was, in steps, shape (origins,).
+    """
+    known = np.isfinite(targets)
+    inside = known & (bounds[..., 0] <= targets) & (targets <= bounds[..., 1])
+    _, place = np.unique(times, return_inverse=True)
+    counts, hits = np.zeros((2, place.max() + 1, targets.shape[1]))
+    np.add.at(counts, place, known)
+    np.add.at(hits, place, inside)
+    told = counts >= FEWEST_TOGETHER
+    if told.sum() <= 1:
+        return 1.0
+    mean = hits[told].sum() / counts[told].sum()
+    excess = np.square(hits[told] / counts[told] - mean) - mean * (1 - mean) / counts[told]
+    common = max(0.0, float(np.average(excess, weights=counts[told])))
+    horizons = 1.0 + (times.max() - times.min()) / targets.shape[1]
+    return float(MISCOVERAGE**2 / (MISCOVERAGE**2 + common / horizons))
 
 
 def _offsets_at(scores: Floats, step: int) -> Floats:

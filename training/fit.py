@@ -1,6 +1,7 @@
 """Fit: one network learned from a training set, calibrated, exported and sealed."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from models.networks.export import check_parity, export
 from models.networks.learner import Learner, learner_for
 from models.networks.memory import lag_gradients
 from models.profile import Profile, features
+from models.series import Series
 from models.spec import ModelSpec
 from training import sizing
 from training.candidate import Candidate, TrainingSet
@@ -30,6 +32,9 @@ Floats = NDArray[np.float64]
 
 DESCRIBED_WINDOWS = 256
 """Windows that memory and profile are measured on."""
+
+EPOCH = np.datetime64("1970-01-01", "us")
+"""What the steps of dated series are counted from."""
 
 NEARLY = 1.02
 """Times its least validation error, a training is nearly there."""
@@ -75,7 +80,7 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     learner = learner_for(recipe(trial.options, config))
     restart(learner, dataset, seed)
     learner.network.set_weights(trial.weights)
-    forecasts = _validate(learner, dataset)
+    forecasts = _validate(learner, dataset, training_set.series)
     validation, conformal = judge(forecasts)
     last, whole = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]
@@ -138,13 +143,32 @@ def _transformed(training_set: TrainingSet, options: NetworkOptions, config: Fit
     return [replace(options, transform=name) for name in names]
 
 
-def _validate(learner: Learner, dataset: Dataset) -> Validation:
+def _validate(learner: Learner, dataset: Dataset, series: Sequence[Series]) -> Validation:
     """Return the network's forecasts on every validation origin."""
     batch, scales = dataset.origins()
-    levels = tuple(learner.recipe.options.quantile_levels)
     return Validation(
-        dataset.rows, dataset.cutoffs, batch.targets[:, -1], learner.predict(batch.contexts), scales, levels
+        dataset.rows,
+        dataset.cutoffs,
+        batch.targets[:, -1],
+        learner.predict(batch.contexts),
+        scales,
+        tuple(learner.recipe.options.quantile_levels),
+        _times(dataset, series),
     )
+
+
+def _times(dataset: Dataset, series: Sequence[Series]) -> NDArray[np.int64]:
+    """Return when each validation origin was, in steps; series without dates are taken to end together."""
+    stamps = [one.timestamps for one in series]
+    steps = [(one[-1] - one[0]) / (len(one) - 1) for one in stamps if one is not None and len(one) > 1]
+    step = np.median(np.array(steps, dtype="timedelta64[us]").astype(np.int64)) if steps else 1.0
+    starts = np.array(
+        [
+            -len(one) if dates is None else round(float((dates[0] - EPOCH).astype(np.int64) / step))
+            for one, dates in zip(series, stamps, strict=True)
+        ]
+    )
+    return starts[dataset.rows] + dataset.cutoffs
 
 
 def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:

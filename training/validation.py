@@ -26,6 +26,7 @@ class Validation:
         quantiles: What was forecast, in the series' units, shape (origins, horizon, levels).
         scales: In-sample seasonal scale before each origin, shape (origins,).
         levels: The quantile levels, rising, 0.5 among them.
+        times: When each origin was, counted in steps, shape (origins,); None where origins are independent.
     """
 
     rows: Indices
@@ -34,6 +35,7 @@ class Validation:
     quantiles: Floats
     scales: Floats
     levels: tuple[float, ...]
+    times: Indices | None = None
 
     @property
     def median(self) -> Floats:
@@ -44,7 +46,7 @@ class Validation:
 def judge(validation: Validation) -> tuple[dict[str, float], Conformal]:
     """Return accuracy on the validation origins and the conformal offsets learned there."""
     targets, quantiles, levels = validation.targets, validation.quantiles, validation.levels
-    conformal = Conformal.fit(targets, quantiles, levels)
+    conformal = Conformal.fit(targets, quantiles, levels, validation.times)
     lower, upper = interval_sides(LEVEL)
     wanted = (lower, 0.5, upper)
     bounds = read_quantiles(quantiles, levels, wanted)

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 
 from models.intervals import (
     CALIBRATED_LEVELS,
     Conformal,
     Floats,
+    credibility,
     interval_sides,
     read_quantiles,
     spread_of,
@@ -141,6 +143,47 @@ def test_intervals_are_those_of_crepes(level: float) -> None:
         theirs = ConformalRegressor().fit(errors, sigmas=sigmas)
         expected = theirs.predict_int(median[:, step, 0], sigmas=sigmas, confidence=level / 100)
         assert_allclose(ours[:, step], expected, rtol=1e-9)
+
+
+def shocked(common: float, origins: int = 600, times: int = 6) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return targets, 80 % intervals and times; each time a share of the error is common to all series."""
+    generator = np.random.default_rng(4)
+    when = np.arange(origins) % times
+    shock = generator.normal(0.0, 1.0, times)[when]
+    own = generator.normal(0.0, 1.0, (origins, 4))
+    targets = np.sqrt(common) * shock[:, None] + np.sqrt(1 - common) * own
+    half = NormalDist().inv_cdf(0.9) * np.ones((origins, 4))
+    return targets, np.stack([-half, half], axis=-1), 4 * when
+
+
+def test_independent_origins_are_believed() -> None:
+    """Coverage that varies from time to time only by chance leaves the measured offsets as they are."""
+    assert credibility(*shocked(0.0)) > 0.9
+
+
+def test_origins_of_common_shocks_are_believed_less() -> None:
+    """A calm or wild time of all series says little of the next; and the less, the fewer times there are."""
+    assert credibility(*shocked(0.8)) < 0.5
+    assert credibility(*shocked(0.8, times=3)) < credibility(*shocked(0.8, times=12))
+
+
+def test_origins_that_stand_alone_in_time_are_independent() -> None:
+    """Where no two series are of one time there is nothing in common to see."""
+    targets, bounds, _ = shocked(0.0)
+
+    assert credibility(targets, bounds, np.arange(len(targets))) == 1.0
+
+
+def test_offsets_are_worth_what_their_origins_are() -> None:
+    """They shrink towards the network's own quantiles."""
+    targets, _, times = shocked(0.8)
+    quantiles = np.broadcast_to(0.5 * NORMAL, (*targets.shape, len(TRAINED)))
+
+    whole = Conformal.fit(targets, quantiles, TRAINED)
+    weighed = Conformal.fit(targets, quantiles, TRAINED, times)
+
+    share = credibility(targets, read_quantiles(quantiles, TRAINED, (0.1, 0.9)), times)
+    assert_allclose(weighed.offsets, share * whole.offsets)
 
 
 def test_an_interval_moves_alike_on_both_sides() -> None:
