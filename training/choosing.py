@@ -63,13 +63,14 @@ def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
 def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     """Return the best trial on the validation origins, before the cutoff.
 
-    The better transform is tried without a calendar too. Then schedules grow threefold while that lowers the error;
-    what falls behind is tried no longer.
+    The better transform is tried without a calendar too, if the network does better when it is not told the dates. Then
+    schedules grow threefold while that lowers the error; what falls behind is tried no longer.
     """
     told: list[EpochRecord] = []
     first, *longer = _ladder(desk.config)
     rung = [_try(options, first, desk, told) for options in transformed]
-    if desk.config.calendar is None and _has_calendar(desk.dataset):
+    blind = (1.0 - LEAST_GAIN) * _leader(rung).error > _leader(rung).blind_error
+    if desk.config.calendar is None and blind:
         rung.append(_try(replace(_leader(rung).options, calendar=False), first, desk, told))
     best = _leader(rung)
     running = [one.options for one in rung if _runs_on(one, best)]
@@ -114,11 +115,6 @@ def finish(trial: Trial, learner: Learner, desk: Desk, told: Sequence[EpochRecor
     learner.network.set_weights(trial.weights)
     slower = replace(course, config=replace(desk.config, learning_rate=GO_ON_RATE * desk.config.learning_rate))
     return go_through(learner, dataset, slower, max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))), False
-
-
-def _has_calendar(dataset: Dataset) -> bool:
-    """Return whether a season position is known for any series."""
-    return dataset.season_length > 1 and bool((dataset.panel.phases >= 0).any())
 
 
 def _try(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:

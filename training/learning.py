@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ class Trial:
         options: Of the network that was tried.
         steps: Optimizer steps of the schedule.
         error: Validation MASE of the averaged weights at its end.
+        blind_error: The same where the network is not told the dates.
         weights: The averaged weights at its end.
         history: Its epochs.
         began: Seconds of the candidate's clock at its beginning.
@@ -68,6 +69,7 @@ class Trial:
     options: NetworkOptions
     steps: int
     error: float
+    blind_error: float
     weights: Weights
     history: tuple[EpochRecord, ...]
     began: float
@@ -115,8 +117,11 @@ def try_out(learner: Learner, dataset: Dataset, course: Course, *, steps: int) -
 
     history = _follow(learner, dataset, course, steps=steps, look=look, stage=_stage(options, steps))
     weights = learner.averaged_weights()
-    error = history[-1].validation_mase
-    return Trial(options, steps, error, weights, tuple(history), began, course.clock.spent())
+    error, batch = history[-1].validation_mase, watched[0]
+    undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
+    with learner.averaged():
+        blind = mean_scaled_error(learner, replace(batch, contexts=undated), watched[1])
+    return Trial(options, steps, error, blind, weights, tuple(history), began, course.clock.spent())
 
 
 def _stage(options: NetworkOptions, steps: int) -> str:

@@ -32,6 +32,7 @@ class Script:
 
     errors: dict[tuple[str, int], float]
     pace: float = 1.0
+    blind_gain: float = 0.0
     tried: list[tuple[str, int]] = field(default_factory=list)
 
     def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> Trial:
@@ -39,7 +40,8 @@ class Script:
         name = options.transform if options.calendar else "bare"
         self.tried.append((name, steps))
         epochs = (epoch(1, 1, self.pace), epoch(2, steps, self.pace * steps))
-        return Trial(options, steps, self.errors[name, steps], [], epochs, 0.0, self.pace * steps)
+        error = self.errors[name, steps]
+        return Trial(options, steps, error, error - self.blind_gain, [], epochs, 0.0, self.pace * steps)
 
 
 def epoch(number: int, step: int, seconds: float) -> EpochRecord:
@@ -119,15 +121,26 @@ def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.M
 def test_a_calendar_that_does_not_help_is_left_out(
     monkeypatch: pytest.MonkeyPatch, bare_error: float, *, calendar: bool
 ) -> None:
-    """The better transform is tried without it, in the shortest schedule."""
+    """A network that does better when it is not told the dates is tried without them, in the shortest schedule."""
     errors = {("none", 10): 0.9, ("log", 10): 0.8, ("bare", 10): bare_error}
     errors |= {("log", steps): 1.0 for steps in (30, 90)} | {("bare", steps): 1.0 for steps in (30, 90)}
-    script = Script(errors)
+    script = Script(errors, blind_gain=0.05)
 
     chosen = choose(monkeypatch, script, "none", "log", calendar=None)
 
     assert chosen.trial.options.calendar == calendar
     assert script.tried[:3] == [("none", 10), ("log", 10), ("bare", 10)]
+
+
+def test_a_calendar_that_is_used_costs_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one that is not to be chosen."""
+    errors = {("none", steps): 1.0 for steps in (10, 30)}
+    useful, fixed = Script(errors, blind_gain=-0.1), Script(errors, blind_gain=0.1)
+
+    choose(monkeypatch, useful, "none", calendar=None)
+    choose(monkeypatch, fixed, "none", calendar=True)
+
+    assert useful.tried == fixed.tried == [("none", 10), ("none", 30)]
 
 
 def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +154,7 @@ def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_choice_by_the_clock_is_told() -> None:
     """Since then the seed alone no longer fixes the weights."""
-    trial = Trial(OPTIONS, 10, 1.0, [], (), 0.0, 1.0)
+    trial = Trial(OPTIONS, 10, 1.0, 1.0, [], (), 0.0, 1.0)
 
     assert choosing.time_warnings(choosing.Choice(trial, (), cut_short=False), CONFIG, whole=True) == []
     assert "max_seconds" in choosing.time_warnings(choosing.Choice(trial, (), cut_short=True), CONFIG, whole=True)[0]

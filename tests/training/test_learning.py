@@ -88,7 +88,10 @@ def test_a_trial_is_judged_by_its_averaged_weights() -> None:
         (5, 12, "none, 3 steps"),
         (6, 13, "none, 3 steps"),
     ]
-    assert_allclose(trial.error, mean_scaled_error(learner, *data.origins()))
+    batch, scales = data.origins()
+    undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
+    assert_allclose(trial.error, mean_scaled_error(learner, batch, scales))
+    assert_allclose(trial.blind_error, mean_scaled_error(learner, replace(batch, contexts=undated), scales))
 
 
 @pytest.mark.usefixtures("eager")
@@ -108,11 +111,11 @@ def test_the_pace_of_a_trial_leaves_compiling_out() -> None:
     """The first epoch, in which a step is compiled, counts only where there is no other."""
     slow_start = (epoch(1, seconds=30.0), epoch(2, seconds=32.0), epoch(3, seconds=34.0))
 
-    assert Trial(make_learner().recipe.options, 3, 1.0, [], slow_start, 0.0, 34.0).steps_per_second == pytest.approx(
-        0.5
-    )
     assert Trial(
-        make_learner().recipe.options, 1, 1.0, [], slow_start[:1], 0.0, 30.0
+        make_learner().recipe.options, 3, 1.0, 1.0, [], slow_start, 0.0, 34.0
+    ).steps_per_second == pytest.approx(0.5)
+    assert Trial(
+        make_learner().recipe.options, 1, 1.0, 1.0, [], slow_start[:1], 0.0, 30.0
     ).steps_per_second == pytest.approx(1 / 30)
 
 
