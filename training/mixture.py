@@ -121,7 +121,8 @@ def align(validations: Sequence[Validation]) -> list[Validation]:
 def taken(validation: Validation, places: Indices) -> Validation:
     """Return some origins of a validation, in the order given."""
     parts = {key: getattr(validation, key)[places] for key in ("rows", "cutoffs", "targets", "quantiles", "scales")}
-    return replace(validation, **parts)
+    times = None if validation.times is None else validation.times[places]
+    return replace(validation, times=times, **parts)
 
 
 def thinned(validation: Validation, most: int = MOST_ORIGINS) -> Validation:

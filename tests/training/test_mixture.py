@@ -104,3 +104,14 @@ def test_many_origins_are_thinned_evenly() -> None:
 
     assert_array_equal(thin.rows, np.linspace(0, 99, 10).astype(int))
     assert_allclose(thin.targets, make_validation(origins=100).targets[thin.rows])
+
+
+def test_origins_keep_their_times_when_they_are_put_in_order() -> None:
+    """What says how intervals of an ensemble are weighed belongs to the same origins as its forecasts."""
+    one = replace(make_validation(origins=6), times=np.arange(10, 16))
+    other = taken(one, np.array([4, 1, 3]))
+
+    aligned = align([one, other])
+
+    assert_array_equal(aligned[0].times, [11, 13, 14])
+    assert_array_equal(aligned[1].times, [11, 13, 14])
