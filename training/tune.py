@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 WARM_SHARE = 0.2
-"""Share of a trial's steps in which it is not pruned: while the rate is at its peak, validation errors say little."""
+"""Share of `fit.max_steps` in which a trial is not pruned: its first, short schedules say little of the long ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +225,8 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
             def on_epoch(epoch: EpochRecord) -> None:
                 show(epoch)
                 record.log_epoch(bench.registry, run_id, epoch)
+                if math.isnan(epoch.validation_mase):  # nothing is held out any more
+                    return
                 trial.report(epoch.validation_mase, epoch.step)
                 if warm < epoch.step < config.fit.max_steps and trial.should_prune():
                     raise Pruned

@@ -56,6 +56,7 @@ class FakeFit:
                 raise KeyboardInterrupt
             self.epochs[-1] = number
             question["on_epoch"](replace(make_epoch(number), validation_mase=error + EPOCHS - number))
+        question["on_epoch"](replace(make_epoch(EPOCHS + 1), validation_mase=float("nan"), stage="all data"))
         make_artifact(directory, horizon=training_set.horizon)
         return Candidate(directory, artifact.load(directory), (), {"mase": error}, 1.5)
 
@@ -156,6 +157,19 @@ def test_hopeless_trials_are_pruned_by_their_epochs(make_bench: MakeBench, make_
     states = [run.data.tags.get("trial.state") for run in runs_of(bench)[1:]]
     assert states.count("pruned") == found.counts["pruned"]
     assert {run.info.status for run in runs_of(bench)} == {"FINISHED"}
+
+
+def test_a_last_training_with_nothing_held_out_prunes_nothing(
+    make_bench: MakeBench, make_search: Callable[..., Search]
+) -> None:
+    """Its epochs have no validation error, so none is told to the study."""
+    search = make_search(trials=6)
+
+    tune(search, make_bench(FakeFit()))
+
+    with open_study(search.folder, search.study, seed=0) as study:
+        reported = [value for one in study.trials for value in one.intermediate_values.values()]
+    assert np.isfinite(reported).all()
 
 
 def test_an_interrupted_search_goes_on_where_it_was(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
