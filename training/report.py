@@ -127,18 +127,18 @@ def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
 def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
     """Return training loss and validation error over the epochs, stage by stage, the best epoch of each marked."""
     figure, axes = _single()
-    epochs = [record.epoch for record in history]
-    validation = [record.validation_mase for record in history]
-    axes.plot(epochs, [record.loss for record in history], color=MUTED, label="training loss (scaled pinball)")
-    axes.plot(epochs, validation, color=FORECAST, linewidth=2, label="validation MASE")
-    for stage, records in itertools.groupby(history, key=lambda record: record.stage):
-        part = list(records)
-        axes.axvline(part[0].epoch - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.annotate(stage, (part[0].epoch - 0.4, 1.0), xycoords=("data", "axes fraction"), va="top", color=MUTED)
-        known = [record for record in part if np.isfinite(record.validation_mase)]
-        if known:
-            best = min(known, key=lambda record: record.validation_mase)
-            axes.plot(best.epoch, best.validation_mase, "o", color=FORECAST)
+    above = axes.get_xaxis_transform()
+    stages = [list(records) for _, records in itertools.groupby(history, key=lambda record: record.stage)]
+    for place, part in enumerate(stages):
+        epochs, errors = [record.epoch for record in part], [record.validation_mase for record in part]
+        loss, error = ("training loss (scaled pinball)", "validation MASE") if place == 0 else (None, None)
+        axes.plot(epochs, [record.loss for record in part], color=MUTED, label=loss)
+        axes.plot(epochs, errors, color=FORECAST, linewidth=2, label=error)
+        axes.axvline(epochs[0] - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.text(epochs[0] - 0.4, 0.98, part[0].stage, transform=above, rotation=90, va="top", fontsize=8, color=MUTED)
+        if np.isfinite(errors).any():
+            best = int(np.nanargmin(errors))
+            axes.plot(epochs[best], errors[best], "o", color=FORECAST)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="loss, MASE (both scaled, no unit)")
     axes.set_title(f"{name}: what was learnt")

@@ -75,11 +75,16 @@ def test_memory_marks_the_seasons(season: int, lines: int) -> None:
     assert sum(len(line.get_xdata()) == 2 for line in figure.axes[0].lines) == lines  # type: ignore[arg-type]
 
 
-def test_learning_marks_the_best_epoch() -> None:
-    """The epoch whose weights were kept is a dot."""
-    figure = report.draw_learning([make_epoch(1), make_epoch(2)], name="lstm")
+def test_learning_marks_the_least_error_of_each_stage() -> None:
+    """Each schedule is a line of its own with a dot on it; one with nothing held out has no error to mark."""
+    tried = [replace(make_epoch(number), stage=stage) for number, stage in ((1, "none"), (2, "none"), (3, "log"))]
+    last = replace(make_epoch(4), stage="all data", validation_mase=float("nan"))
 
-    assert figure.axes[0].lines[-1].get_marker() == "o"
+    figure = report.draw_learning([*tried, last], name="lstm")
+
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [list(dot.get_xdata()) for dot in dots] == [[2], [3]]  # type: ignore[arg-type]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["none", "log", "all data"]
 
 
 def test_no_figure_is_kept_by_pyplot() -> None:
