@@ -1,6 +1,7 @@
 """Config: what a training is asked to do, typed, frozen, read once."""
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -344,6 +345,8 @@ def _check_range(name: str, value: object) -> None:
         raise ConfigInvalid(f"fit.{name} must not be empty.")
     for number in numbers:
         if isinstance(number, int | float) and not isinstance(number, bool):
+            if not math.isfinite(number):
+                raise ConfigInvalid(f"fit.{name} must be finite. Received: {number}.")
             if name in _ABOVE_ZERO and not number > 0:
                 raise ConfigInvalid(f"fit.{name} must be above 0. Received: {number}.")
             if name not in _ABOVE_ZERO and not number >= _AT_LEAST.get(name, 1):

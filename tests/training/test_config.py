@@ -46,6 +46,7 @@ def test_the_name_is_the_files_stem_where_none_is_given() -> None:
         ({"data": "x.csv", "horizon": 3, "fit": {"units": True}}, "fit.units must be int"),
         ({"data": "x.csv", "horizon": 3, "fit": {"clip_norm": -1.0}}, "fit.clip_norm"),
         ({"data": "x.csv", "horizon": 3, "fit": {"learning_rate": 0.0}}, "above 0"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"max_seconds": float("inf")}}, "finite"),
         ({"data": "x.csv", "horizon": 3, "fit": {"dilations": []}}, "must not be empty"),
         ({"data": "x.csv", "horizon": 3, "fit": {"shape": "one_to_on"}}, "Did you mean one_to_one?"),
         ({"data": "x.csv", "horizon": 3, "fit": 3}, "must be a table"),
