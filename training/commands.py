@@ -124,7 +124,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
         almanac backtest --data sales.parquet --horizon 24 --cutoff 2019-12 --origins 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "baseline_series", *COVARIATES)}
+    asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "seeds", "baseline_series", *COVARIATES)}
     asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
     asked["columns"] = asdict(_columns(flags))
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
@@ -132,20 +132,17 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     require_file(data)
     from training import ensemble, evaluation, pipeline, provenance
     from training.backtest import Cutoff
-    from training.data import read_series
     from training.terminal import Terminal, plain_console, scores_table
 
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
     terminal = Terminal()
-    table = read_series(data, frequency=flags["frequency"], columns=_columns(flags), covariates=config.covariates)
-    terminal.say(f"{data}: {len(table.series)} series, {table.observed} observations, frequency {table.frequency.name}")
-    terminal.say_findings(table.findings)
+    table = pipeline.read(config, terminal)
     question = evaluation.Question(
-        flags["horizon"],
+        config.horizon,
         config.architecture,
         flags["origins"],
-        flags["seed"],
-        flags["seeds"],
+        config.seed,
+        config.seeds,
         config.fit,
         cutoff,
         baselines=config.baselines,

@@ -76,8 +76,9 @@ def test_backtest_prints_one_json_object_alone_on_standard_output(run: Run, data
     """Programs read standard output; progress goes to standard error."""
     found = run("backtest", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--seeds", 2, "--json")
 
-    models = json.loads(found.stdout)["models"]
-    assert set(models) == {"lstm", "lstm/0", "lstm/1", "ensemble", *BASELINES}
+    printed = json.loads(found.stdout)
+    assert set(printed["models"]) == {"lstm", "lstm/0", "lstm/1", "ensemble", *BASELINES}
+    assert printed["provenance"]["config"]["seeds"] == printed["seeds"] == 2
     assert "lstm/0" in found.stderr
 
 
