@@ -84,12 +84,13 @@ def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reprodu
         data: Where the data file is now; None where it was.
 
     Raises:
-        RegistryError: If there is no such run, or it does not say how it was made.
+        RegistryError: If there is no such run, or it does not say how it was made, or is about no one network.
         DataInvalid: If the data is not what the run was trained on.
         AlmanacError: If the training fails.
     """
     past = bench.registry.run(run_id)
     told = read_provenance(run_id, bench)
+    _wanted(past)  # refuses before anything is trained
     config = recorded_config(told, data)
     series = pipeline.read(config, bench.terminal)
     refuse_other_data(told, series)
@@ -165,7 +166,7 @@ def _compare_with(
         record.log_provenance(bench.registry, new_run_id, provenance.describe(config, series, bench.surroundings))
         record.log_parent(bench.registry, new_run_id, series, split)
         comparison = pipeline.compare(task, baselines, bench)
-        result = _wanted(past, comparison)
+        result = _find(past, comparison)
         now = comparison.summary_metrics(result)
         names = [name for name in now if name in past.metrics and name.startswith(REPEATABLE)]
         figures = {name: (past.metrics[name], now[name]) for name in names}
@@ -174,17 +175,33 @@ def _compare_with(
     return found
 
 
-def _wanted(past: Run, comparison: Comparison) -> Result:
-    """Return the candidate that a run is about: its own, or the winner."""
-    kind = "winner" if past.tags.get("almanac.kind") == "comparison" else "candidate"
-    name = past.tags.get(kind, past.tags.get("architecture"))
-    if kind == "candidate" and name != ENSEMBLE and comparison.results:
-        return comparison.results[0]  # a network is trained again alone
+def _wanted(past: Run) -> str:
+    """Return the name of the candidate that a run is about: its own, or the winner.
+
+    Raises:
+        RegistryError: If it is about none: a search's, a reproduction's or a comparison's that did not come to its end.
+    """
+    key = "winner" if past.tags.get("almanac.kind") == "comparison" else "candidate"
+    name = past.tags.get(key, past.tags.get("architecture"))
+    if name is None:
+        raise RegistryError(
+            f"Run {past.run_id} is about no one network that could be compared.",
+            hint="Name the run of a network, or of a comparison that has a winner; almanac ui lists them.",
+        )
+    return name
+
+
+def _find(past: Run, comparison: Comparison) -> Result:
+    """Return the candidate that a run is about; a network is trained again alone, and may have another name then."""
+    wanted = _wanted(past)
+    alone = past.tags.get("almanac.kind") != "comparison" and wanted != ENSEMBLE
+    if alone and comparison.results:
+        return comparison.results[0]
     for result in comparison.results:
-        if result.name == name:
+        if result.name == wanted:
             return result
     causes = name_causes({one.name: one.cause for one in comparison.failures})
-    raise TrainingError(f"The run's network {name} could not be trained again. {causes}")
+    raise TrainingError(f"The run's network {wanted} could not be trained again. {causes}")
 
 
 def _weights(past: Run, result: Result, task: Task, bench: Bench) -> dict[str, tuple[str, str]]:

@@ -31,11 +31,12 @@ def log_trial(registry: Registry, run_id: str, number: int, told: Mapping[str, A
 
 
 def log_trial_end(registry: Registry, run_ids: tuple[str, str], number: int, candidate: Candidate) -> None:
-    """Write a whole trial's error: on its own run, and as a step of the search's curve."""
+    """Write a whole trial's error and choices on its own run, and the error as a step of the search's curve."""
     own, search = run_ids
     found = {"validation.mase": candidate.validation["mase"], "train_seconds": candidate.train_seconds}
     digest = provenance.weights_digest(candidate.directory / artifact.NETWORK)
     registry.log(own, metrics=found, tags={"trial.state": "complete", "weights_digest": digest})
+    registry.log_json(own, provenance.choices(candidate.forecaster.spec), provenance.CHOICES)
     registry.log(search, metrics={"trial/validation_mase": candidate.validation["mase"]}, step=number)
 
 

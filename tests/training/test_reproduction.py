@@ -229,6 +229,19 @@ def test_runs_that_nobody_knows_and_runs_without_a_record_are_refused(make_bench
         reproduce("0123456789abcdef0123456789abcdef", bench)
 
 
+def test_a_run_about_no_one_network_is_refused_before_anything_is_trained(
+    make_bench: MakeBench, data_file: Path
+) -> None:
+    """A run that did a comparison again has no winner of its own."""
+    seen: list[TrainingSet] = []
+    again = reproduce(make_comparison(data_file, make_bench(make_fit())).run_id, make_bench(make_fit()))
+
+    with pytest.raises(RegistryError, match="no one network"):
+        reproduce(again.new_run_id, make_bench(make_fit(seen=seen)))
+
+    assert not seen
+
+
 def test_what_is_not_as_it_was_is_said(make_bench: MakeBench, data_file: Path) -> None:
     """Another version of a package explains another figure."""
     then = replace(make_bench(make_fit()), surroundings=Surroundings(packages={"keras": "3.0"}))

@@ -19,6 +19,7 @@ from training import pipeline
 from training.candidate import Candidate, TrainingSet
 from training.config import read_config, train_config
 from training.pipeline import Bench
+from training.provenance import CHOICES
 from training.space import read_space
 from training.study import open_study
 from training.terminal import Terminal
@@ -139,6 +140,7 @@ def test_every_trial_is_a_run_under_one_parent(make_bench: MakeBench, make_searc
     assert trials[0].data.metrics["validation.mase"] == pytest.approx(0.5 + 2 + np.log10(0.01 / 3e-3))
     assert parent.data.metrics["trials.complete"] == found.counts["complete"]
     assert parent.data.params["space.fit.units"] == "one of 8, 16, 32, 64"
+    assert bench.registry.read_json(trials[0].info.run_id, CHOICES) is not None
     client = bench.registry._client
     assert [item.path for item in client.list_artifacts(found.run_id, "figures")] == ["figures/search.png"]
     best = Path(client.download_artifacts(found.run_id, "configuration/best.toml")).read_text()
