@@ -96,7 +96,8 @@ class Forecaster:
             self.check(one)
         if not series:
             return []
-        table = self._calibrate(self._roll(series, horizon), wanted)
+        with np.errstate(invalid="ignore", over="ignore"):  # a forecast that overflowed is the caller's to refuse
+            table = self._calibrate(self._roll(series, horizon), wanted)
         reported = sorted({*self.spec.quantile_levels, *(tidy_level(quantile) for quantile in quantiles)})
         return [
             self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from models.covariates import CovariateNames
 from service.app import create_app
 from service.settings import Settings
 from tests.service.house import Artifacts, House, ready
@@ -29,6 +30,9 @@ ANYTHING = st.recursive(
 )
 NUMBERS = st.lists(st.one_of(st.floats(), st.integers(-(10**6), 10**6), st.none()), max_size=80)
 DATES = st.datetimes().map(lambda moment: moment.isoformat()) | st.dates().map(str)
+COLUMNS = st.dictionaries(
+    st.sampled_from(["visitors", "price", "holidays_DE", "a/b~c"]), NUMBERS | ANYTHING, max_size=3
+)
 SERIES = st.fixed_dictionaries(
     {"values": NUMBERS | ANYTHING},
     optional={
@@ -38,6 +42,7 @@ SERIES = st.fixed_dictionaries(
         | ANYTHING,
         "timestamps": st.lists(DATES, max_size=80) | ANYTHING,
         "timezone": st.sampled_from(["UTC", "Europe/Berlin", "Mars/Olympus"]) | ANYTHING,
+        **dict.fromkeys(("past_covariates", "future_covariates"), COLUMNS | ANYTHING),
     },
 )
 REQUESTS = st.fixed_dictionaries(
@@ -48,7 +53,7 @@ REQUESTS = st.fixed_dictionaries(
     optional={
         "levels": st.lists(st.floats(0, 100), max_size=3) | ANYTHING,
         "quantiles": st.lists(st.floats(0, 1), max_size=3) | ANYTHING,
-        "model": st.sampled_from(["temperatures", "temperatures@champion", "temperatures/1"]) | ANYTHING,
+        "model": st.sampled_from(["temperatures", "temperatures@champion", "temperatures/1", "sales"]) | ANYTHING,
     },
 )
 
@@ -58,6 +63,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> It
     """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
     house = House(tmp_path_factory.mktemp("fuzz"), artifacts)
     house.publish("temperatures", "1")
+    names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
+    house.publish("sales", "1", names=names, context_length=24)
     with TestClient(create_app(Settings(house.home, "", house.home / "keys.json"), supervise=False)) as client:
         ready(client)
         yield client
@@ -86,6 +93,29 @@ def judge(client: TestClient, body: bytes) -> None:
 @given(request=REQUESTS)
 def test_whatever_a_request_holds_it_is_answered_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
     """Never a 500, never a null among the numbers."""
+    judge(served, json.dumps(request).encode())
+
+
+@st.composite
+def covered(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a request of the model with covariates whose lengths fit, so that numbers of any size reach the network."""
+    count, horizon = draw(st.integers(1, 30)), draw(st.integers(1, 40))
+    column = st.floats(allow_nan=False, allow_infinity=False) | st.none()
+    history, ahead = (st.lists(column, min_size=one, max_size=one) for one in (count, horizon))
+    series = {
+        "values": draw(history),
+        "start": draw(st.dates()).isoformat()[:7],
+        "frequency": "M",
+        "past_covariates": {name: draw(history) for name in ("visitors", "price")},
+        "future_covariates": {"price": draw(ahead)},
+    }
+    return {"series": [series], "horizon": horizon, "model": "sales"}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=covered())
+def test_whatever_the_covariates_are_they_are_answered_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
+    """Any numbers, any date from which holidays are counted."""
     judge(served, json.dumps(request).encode())
 
 
