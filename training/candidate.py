@@ -22,7 +22,7 @@ class EpochRecord:
         validation_mase: MASE on the validation origins after the epoch; NaN where nothing is held out.
         gradient_norms: L2 norm of the gradient, by layer, before clipping (mean over sampled steps of the epoch).
         seconds: Wall time since the training of this candidate began.
-        stage: What was being trained: a transform on trial (`none`, `log`), or `all data` at the end.
+        stage: What was being trained: a trial, such as `log, 300 steps` or `none, no calendar, 100 steps`, or `all data`.
     """
 
     epoch: int
@@ -42,7 +42,8 @@ class Candidate:
         directory: Its artifact: network.onnx, network.keras, spec.json, golden.json.
         forecaster: The artifact, loaded (ONNX).
         history: Its epochs in order.
-        validation: Accuracy on the validation origins: `mase`, `smape`, `coverage_80`.
+        validation: Accuracy on the validation origins: `mase`, `smape`, `coverage_80`, `origins`, their number; of an
+            ensemble also `spread`.
         train_seconds: Wall time of choosing, fitting, calibrating and exporting.
         warnings: What a person should know, such as a layer whose gradient vanished.
         forecasts: Its forecasts on the validation origins, from before it learned from them, or None where they were

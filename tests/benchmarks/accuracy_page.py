@@ -7,8 +7,8 @@ from typing import Any
 INTRODUCTION = """# Accuracy
 
 Written by `make bench-accuracy` from docs/accuracy.json; no number here is typed by hand. Each command below is the one
-that a user runs, with the defaults of `almanac`: transform, context, stopping and calibration are chosen on validation
-origins before the cutoff, never on the held-out points. MASE is the mean over series of the mean absolute error over the
+that a user runs, with the defaults of `almanac`: transform, calendar, length of training and calibration come from
+validation origins before the cutoff, the context from season and data, nothing from the held-out points. MASE is the mean over series of the mean absolute error over the
 in-sample error of the seasonal naive, as in the Monash archive; *in 80 %* and *in 95 %* are the shares of truths within
 those intervals, *crossing* the share of neighbouring quantiles in the wrong order, *train s* the seconds of one training,
 *forecast ms* the median time of one series' forecast, *MB* the network's file.
