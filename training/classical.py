@@ -185,7 +185,10 @@ def _run(work: Mapping[int, Work], on_done: Callable[[int], None], deadline: flo
     found: dict[int, dict[str, Fitted]] = {}
     began = time.monotonic()
     with _processes(min(os.cpu_count() or 1, len(work))) as pool:
-        waiting = {pool.submit(fit_one, one): at for at, one in work.items()}
+        try:
+            waiting = {pool.submit(fit_one, one): at for at, one in work.items()}
+        except BrokenProcessPool:
+            return found
         for future in as_completed(waiting):
             if future.cancelled() or isinstance(future.exception(), BrokenProcessPool):
                 continue

@@ -155,8 +155,11 @@ def test_after_the_deadline_no_series_is_begun() -> None:
     assert len(found.places) < 12
 
 
-def test_killed_processes_cost_the_rows_and_not_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the machine ends the processes, what they had finished is kept."""
+@pytest.mark.parametrize("at_once", [True, False])
+def test_killed_processes_cost_the_rows_and_not_the_comparison(
+    monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
+    """Where the machine ends the processes, while work is handed out or later, what they had finished is kept."""
 
     @contextmanager
     def dying(_count: int) -> Any:  # noqa: ANN401 - a generator
@@ -164,6 +167,8 @@ def test_killed_processes_cost_the_rows_and_not_the_comparison(monkeypatch: pyte
 
         class Pool(Executor):
             def submit(self, *_work: object, **_more: object) -> Any:  # noqa: ANN401 - a future
+                if at_once:
+                    raise BrokenProcessPool("killed")
                 future: Future[None] = Future()
                 future.set_exception(BrokenProcessPool("killed"))
                 return future
