@@ -79,7 +79,7 @@ class Outcome:
         decision: Whether it became champion, and why.
         run_id: The parent run.
         provenance: What is needed to do all of it again.
-        warnings: What a person should know about the winner.
+        warnings: What a person should know about the network that was registered.
     """
 
     comparison: Comparison
@@ -108,6 +108,7 @@ class Outcome:
             "failed": {failure.name: failure.cause for failure in comparison.failures},
             "decision": self.decision.to_dict(),
             "run_id": self.run_id,
+            "warnings": list(self.warnings),
             "provenance": dict(self.provenance),
         }
 

@@ -35,7 +35,7 @@ def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Can
     spec = first.forecaster.spec
     chosen = with_choices(task.config.fit, spec)
     with bench.terminal.training(f"{name}, all data") as show:
-        return bench.fit(
+        candidate = bench.fit(
             task.training_set(whole=True),
             architecture=spec.architecture,
             name=task.config.name,
@@ -44,6 +44,9 @@ def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Can
             directory=empty_folder(bench.scratch / "refit" / name),
             on_epoch=show,
         )
+    for warning in candidate.warnings:
+        bench.terminal.say(f"  {name}, all data: {warning}", "yellow")
+    return candidate
 
 
 def empty_folder(path: Path) -> Path:

@@ -207,11 +207,13 @@ def test_warnings_reach_the_person_and_the_run(make_bench: MakeBench, data_file:
     """A layer whose gradient vanished is named on the terminal and tagged."""
     bench = make_bench(make_fit())
 
-    train(make_config(data_file, architecture=("lstm",)), bench)
+    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
 
     assert runs_of(bench)["lstm"].data.tags["warnings"] == VANISHED_LAYER
+    assert outcome.to_dict()["warnings"] == [VANISHED_LAYER]
     assert isinstance(terminal.console.file, StringIO)
-    assert VANISHED_LAYER in terminal.console.file.getvalue()
+    assert f"lstm: {VANISHED_LAYER}" in terminal.console.file.getvalue()
+    assert f"lstm, all data: {VANISHED_LAYER}" in terminal.console.file.getvalue()
 
 
 def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(make_bench: MakeBench, data_file: Path) -> None:
