@@ -161,7 +161,7 @@ class TrainConfig:
         """Fill in the name and refuse what cannot be trained."""
         object.__setattr__(self, "name", self.name or self.data.stem)
         _check_types(self, "")
-        _check_name(self.name)
+        check_name("model", self.name)
         _check_names("architecture", self.architecture, ARCHITECTURES)
         _check_names("baseline", self.baselines, BASELINES)
         object.__setattr__(self, "baselines", tuple(dict.fromkeys((BASELINES[0], *self.baselines))))
@@ -281,6 +281,24 @@ def require_file(path: Path) -> None:
         raise DataInvalid(f"{path}: is empty.", hint="Give a file with a header and at least one row.")
 
 
+def check_name(what: str, name: str, option: str = "--name") -> None:
+    """Refuse a name that cannot name a file or stand in an address.
+
+    Args:
+        what: What is named, such as `model`.
+        name: As it was given.
+        option: Where another can be given.
+
+    Raises:
+        ConfigInvalid: If it is empty or has other signs than letters, digits, dots, dashes and underscores.
+    """
+    if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
+        raise ConfigInvalid(
+            f"A {what}'s name has letters, digits, dots, dashes and underscores. Received: {name!r}.",
+            hint=f"Give one with {option}.",
+        )
+
+
 def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
     """Return the fit with what the validation origins chose set firmly, for a second training with the same choices."""
     return replace(
@@ -351,14 +369,6 @@ def _check_range(name: str, value: object) -> None:
                 raise ConfigInvalid(f"fit.{name} must be above 0. Received: {number}.")
             if name not in _ABOVE_ZERO and not number >= _AT_LEAST.get(name, 1):
                 raise ConfigInvalid(f"fit.{name} must be at least {_AT_LEAST.get(name, 1)}. Received: {number}.")
-
-
-def _check_name(name: str) -> None:
-    if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
-        raise ConfigInvalid(
-            f"A model's name has letters, digits, dots, dashes and underscores. Received: {name!r}.",
-            hint="Give one with --name.",
-        )
 
 
 def _check_names(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from models.errors import ConfigInvalid
 from training.commands import FILE, column_options, open_bench, print_json
-from training.config import merge, parse_override, read_config, require_file, train_config
+from training.config import check_name, merge, parse_override, read_config, require_file, train_config
 from training.options import covariate_options
 
 
@@ -70,7 +69,8 @@ def tune(  # noqa: PLR0913 - click's options
     asked = train_config(settings)
     budget = Budget(trials, max_seconds)
     require_file(asked.data)
-    name = _checked(study or asked.name)
+    name = study or asked.name
+    check_name("study", name, "--study")
     place = Place.from_environment(os.environ)
     folder = place.home / "studies"
     search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
@@ -85,13 +85,3 @@ def tune(  # noqa: PLR0913 - click's options
     for key, value in found.best.items():
         click.echo(f"  {key} = {value:.4g}" if isinstance(value, float) else f"  {key} = {value}")
     click.echo(f"almanac train {found.output} trains it. Run {found.run_id}; almanac ui shows it.")
-
-
-def _checked(study: str) -> str:
-    """Return the study's name, which names its files too."""
-    if not study or not all(letter.isalnum() or letter in "-_." for letter in study):
-        raise ConfigInvalid(
-            f"A study's name has letters, digits, dots, dashes and underscores. Received: {study!r}.",
-            hint="Give one with --study.",
-        )
-    return study
