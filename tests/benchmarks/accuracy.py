@@ -43,6 +43,7 @@ class Question:
         published: Name of the set in the published table, or empty.
         cutoff: One calendar date for all series, or empty.
         classical: Whether AutoETS and AutoTheta are fitted too.
+        settings: Handed on with `--set`, where settings are what is compared.
     """
 
     file: str
@@ -53,11 +54,12 @@ class Question:
     published: str = ""
     cutoff: str = ""
     classical: bool = True
+    settings: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """Name in the record."""
-        return "/".join(part for part in (self.file, self.cutoff, self.architecture) if part)
+        return "/".join(part for part in (self.file, self.cutoff, self.architecture, *self.settings) if part)
 
     def arguments(self, data: str, seeds: int, overrides: Sequence[str]) -> list[str]:
         """Return the arguments of `almanac`."""
@@ -65,10 +67,12 @@ class Question:
         found += ["--architecture", self.architecture, "--seeds", str(seeds)]
         found += ["--cutoff", self.cutoff] if self.cutoff else []
         found += [] if self.classical else ["--baselines", PLAIN]
-        return [*found, *(part for one in overrides for part in ("--set", one)), "--json"]
+        return [*found, *(part for one in (*self.settings, *overrides) for part in ("--set", one)), "--json"]
 
 
 TOURISM, STATIONS = "tourism_monthly", "station_temperatures_monthly"
+SHAPES = "Sequence shapes at equal wall time: supervised at the last step, or at every step (Tourism, cut after 2003)"
+EQUAL_TIME = "fit.max_seconds=90"
 QUESTIONS = (
     Question(TOURISM, "Tourism Monthly", "M", 24, "lstm", "Tourism Monthly"),
     *(
@@ -78,6 +82,10 @@ QUESTIONS = (
     Question(STATIONS, "Station temperatures, monthly", "M", 24, "wavenet"),
     # The year's end at which most of the stations, 247, have ten years behind them and two ahead.
     Question(STATIONS, "Station temperatures, all cut after 1969", "M", 24, "wavenet", cutoff="1969-12"),
+    *(
+        Question(TOURISM, SHAPES, "M", 24, "lstm", cutoff="2003-12", classical=False, settings=(shape, EQUAL_TIME))
+        for shape in ("fit.shape=many_to_many", "fit.shape=many_to_many_equal")
+    ),
     Question("m3_monthly", "M3 Monthly", "M", 18, "lstm", "M3 Monthly"),
     Question("m1_monthly", "M1 Monthly", "M", 18, "wavenet", "M1 Monthly"),
     Question("hospital", "Hospital", "M", 12, "wavenet", "Hospital"),

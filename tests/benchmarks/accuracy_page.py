@@ -75,22 +75,28 @@ def _our_rows(answers: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Mappi
     """Yield each seed, the median over seeds and the ensemble of each architecture; then the baselines, once."""
     baselines: dict[str, tuple[str, Mapping[str, float]]] = {}
     for answer in answers:
-        result, architecture = answer["result"], answer["question"]["architecture"]
+        result, architecture, label = answer["result"], answer["question"]["architecture"], _label(answer)
         models = result["models"]
         seeds = _seeds(result, architecture)
         for name, row in seeds.items():
-            yield f"{architecture}, seed {name.partition('/')[2] or '0'}", row
+            yield f"{label}, seed {name.partition('/')[2] or '0'}", row
         if len(seeds) > 1:
             middle = {key: statistics.median(row[key] for row in seeds.values()) for key in next(iter(seeds.values()))}
-            yield f"**{architecture}, median of {len(seeds)} seeds**", middle
+            yield f"**{label}, median of {len(seeds)} seeds**", middle
         if "ensemble" in models:
-            yield f"**{architecture}, ensemble of the seeds**", models["ensemble"]
+            yield f"**{label}, ensemble of the seeds**", models["ensemble"]
         for name, why in result.get("failed", {}).items():
             yield f"{name} failed: {why}", {}
         for name, row in models.items():
             if name not in {architecture, "ensemble", *seeds}:
                 baselines.setdefault(name, (_with_sample(name, result), row))
     yield from baselines.values()
+
+
+def _label(answer: Mapping[str, Any]) -> str:
+    """Return an architecture's name, with the settings that set it apart."""
+    question = answer["question"]
+    return " ".join([question["architecture"], *question.get("settings", [])])
 
 
 def _seeds(result: Mapping[str, Any], architecture: str) -> dict[str, Mapping[str, float]]:
@@ -114,7 +120,7 @@ def _ensembles(answers: Sequence[Mapping[str, Any]]) -> str:
     for answer in answers:
         for mixture in answer["result"].get("mixtures", [])[:1]:
             weights = ", ".join(f"{name} {weight:.2f}" for name, weight in mixture["weights"].items())
-            lines.append(f"{answer['question']['architecture']}, ensemble: {mixture['combination']}, {weights}.\n")
+            lines.append(f"{_label(answer)}, ensemble: {mixture['combination']}, {weights}.\n")
     return "\n".join(lines)
 
 
@@ -137,7 +143,7 @@ def _architectures(answers: Sequence[Mapping[str, Any]]) -> str:
     for answer in answers:
         architecture = answer["question"]["architecture"]
         if seeds := _seeds(answer["result"], architecture):
-            medians[architecture] = statistics.median(row["mase"] for row in seeds.values())
+            medians[_label(answer)] = statistics.median(row["mase"] for row in seeds.values())
     best = min(medians.values())
     rows = [f"| {name} | {mase:.3f} | {mase / best - 1:+.1%} |" for name, mase in medians.items()]
     return "\n".join(["| architecture | median of mean MASE | from the best |", "|---|---:|---:|", *rows, ""])

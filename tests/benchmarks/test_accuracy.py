@@ -100,13 +100,25 @@ def test_what_was_measured_is_not_measured_again(
     assert first.exit_code == 1
     assert "tourism_monthly/gru failed" in first.output
     assert again.exit_code == 0, again.output
-    assert len(asked) == 4 + 1
+    tourism = [one for one in QUESTIONS if "tourism" in one.key]
+    recurrent = [one for one in tourism if "lstm" in one.key]
+    assert len(asked) == len(tourism) + 1
     measure("--only", "lstm", "--seeds", 2, "--fresh")
-    assert len(asked) == 6
+    assert len(asked) == len(tourism) + 1 + len(recurrent)
     frame = pd.read_parquet(folder / "tourism_monthly.parquet")
     frame.assign(y=frame["y"] + 1).to_parquet(folder / "tourism_monthly.parquet")
     measure("--only", "lstm", "--seeds", 2)
-    assert len(asked) == 7
+    assert len(asked) == len(tourism) + 1 + 2 * len(recurrent)
+
+
+def test_sequence_shapes_differ_in_nothing_else() -> None:
+    """One command supervises the last step, the other every step, in the same time."""
+    last, every = (one.arguments("t.parquet", 3, ()) for one in QUESTIONS if one.settings)
+
+    assert [one for one in zip(last, every, strict=True) if one[0] != one[1]] == [
+        ("fit.shape=many_to_many", "fit.shape=many_to_many_equal")
+    ]
+    assert "fit.max_seconds=90" in last
 
 
 def test_only_the_first_network_of_a_set_fits_the_classical_models() -> None:
