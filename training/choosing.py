@@ -102,19 +102,24 @@ def _affordable(best: Trial, trials: int, clock: Clock) -> int:
     return int(max(clock.left(), 0.0) * best.steps_per_second / (trials + GO_ON_SHARE))
 
 
-def finish(trial: Trial, learner: Learner, desk: Desk, told: Sequence[EpochRecord]) -> tuple[list[EpochRecord], bool]:
-    """Learn what was held out too; return the epochs, and whether there was time for the whole schedule.
+def finish(
+    trial: Trial, learner: Learner, desk: Desk, told: Sequence[EpochRecord]
+) -> tuple[list[EpochRecord], int | None]:
+    """Learn what was held out too: by the trial's schedule from the start, or by going on at a lower rate.
 
-    Without that time the trial's network goes on for a quarter of its steps, at a lower rate.
+    Returns:
+        The epochs; and for how many steps the trial's network went on, because there was no time for the whole schedule
+        or because the configuration says so, else None.
     """
-    dataset, course = desk.dataset.whole(), desk.course(told)
+    dataset, course, asked = desk.dataset.whole(), desk.course(told), desk.config.last_steps
     affordable = int(max(desk.clock.left(), 0.0) * trial.steps_per_second)
     restart(learner, dataset, desk.seed)
-    if affordable >= trial.steps:
-        return go_through(learner, dataset, course, trial.steps), True
+    if asked is None and affordable >= trial.steps:
+        return go_through(learner, dataset, course, trial.steps), None
+    steps = asked or max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))
     learner.network.set_weights(trial.weights)
     slower = replace(course, config=replace(desk.config, learning_rate=GO_ON_RATE * desk.config.learning_rate))
-    return go_through(learner, dataset, slower, max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))), False
+    return go_through(learner, dataset, slower, steps), steps
 
 
 def _try(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:
@@ -143,10 +148,11 @@ def _leader(rung: Sequence[Trial]) -> Trial:
     return min(rung, key=lambda one: one.error * (1.0 if one.options == rung[0].options else 1.0 / (1.0 - LEAST_GAIN)))
 
 
-def time_warnings(choice: Choice, config: FitConfig, *, whole: bool) -> list[str]:
+def time_warnings(choice: Choice, config: FitConfig, *, went_on: int | None) -> list[str]:
     """Return a sentence if the clock decided on anything, since then the seed alone no longer fixes the weights."""
-    if whole and not choice.cut_short:
+    hurried = went_on is not None and config.last_steps is None
+    if not hurried and not choice.cut_short:
         return []
     kept = f"fit.max_seconds ({config.max_seconds:g}) left time for schedules of {choice.trial.steps} steps"
-    last = "" if whole else ", and for a short last training"
+    last = f", and for {went_on} steps on all data" if hurried else ""
     return [f"{kept}{last}; another run may get further. Lower fit.max_steps to repeat it."]

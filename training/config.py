@@ -45,6 +45,8 @@ class FitConfig:
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
         max_steps: Optimizer steps of the longest schedule; a ninth and a third of them are tried before it.
         steps: Optimizer steps of the one schedule to go through; None chooses as above.
+        last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
+            as far as `max_seconds` allows.
         steps_per_epoch: Steps between two looks at the validation origins.
         max_seconds: Wall time at the most for choosing and fitting.
         validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
@@ -68,6 +70,7 @@ class FitConfig:
     clip_norm: float = 1.0
     max_steps: int = 900
     steps: int | None = None
+    last_steps: int | None = None
     steps_per_epoch: int = 50
     max_seconds: float = 240.0
     validation_origins: int | None = None

@@ -81,7 +81,7 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     learner.network.set_weights(trial.weights)
     forecasts = _validate(learner, dataset, training_set.series)
     validation, conformal = judge(forecasts)
-    last, whole = finish(trial, learner, desk, choice.told)
+    last, went_on = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]
     network = serving_network(learner.network, learner.recipe.options)
     directory.mkdir(parents=True, exist_ok=True)
@@ -89,10 +89,10 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     export(network, directory / artifact.NETWORK)
     check_parity(network, directory / artifact.NETWORK, seed)
     spec = _describe(training_set, learner, dataset, name=name, seed=seed)
-    found = {**spec.options, "calendar": trial.options.calendar, "steps": trial.steps}
+    found = {**spec.options, "calendar": trial.options.calendar, "steps": trial.steps, "last_steps": went_on}
     spec = replace(spec, options=found, validation=validation, conformal=conformal.to_dict())
     forecaster = artifact.seal(directory, spec)
-    warnings = (*gradient_warnings(told), *time_warnings(choice, config, whole=whole))
+    warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))
     seconds = clock.spent()
     pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
     return Candidate(directory, forecaster, tuple(told), validation, seconds, warnings, forecasts, pace=pace)

@@ -106,9 +106,8 @@ def choices(spec: ModelSpec) -> dict[str, Any]:
     busier machine; the same choices give the same weights.
     """
     fixed = with_choices(FitConfig(), spec)
-    return {
-        name: getattr(fixed, name) for name in ("transform", "context_length", "encoder_length", "calendar", "steps")
-    }
+    names = ("transform", "context_length", "encoder_length", "calendar", "steps")
+    return {name: getattr(fixed, name) for name in names} | {"last_steps": spec.options.get("last_steps")}
 
 
 def weights_digest(network: Path) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.networks.build import NetworkOptions
+from models.networks.learner import Recipe, learner_for
 from models.series import Series
 from training import choosing
 from training.candidate import EpochRecord
@@ -153,12 +154,34 @@ def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_choice_by_the_clock_is_told() -> None:
-    """Since then the seed alone no longer fixes the weights."""
+    """Since then the seed alone no longer fixes the weights; what the configuration says is no choice of the clock."""
     trial = Trial(OPTIONS, 10, 1.0, 1.0, [], (), 0.0, 1.0)
+    free, cut = choosing.Choice(trial, (), cut_short=False), choosing.Choice(trial, (), cut_short=True)
 
-    assert choosing.time_warnings(choosing.Choice(trial, (), cut_short=False), CONFIG, whole=True) == []
-    assert "max_seconds" in choosing.time_warnings(choosing.Choice(trial, (), cut_short=True), CONFIG, whole=True)[0]
-    assert (
-        "short last training"
-        in choosing.time_warnings(choosing.Choice(trial, (), cut_short=False), CONFIG, whole=False)[0]
+    assert choosing.time_warnings(free, CONFIG, went_on=None) == []
+    assert choosing.time_warnings(free, replace(CONFIG, last_steps=4), went_on=4) == []
+    assert "max_seconds" in choosing.time_warnings(cut, CONFIG, went_on=None)[0]
+    assert "for 4 steps on all data" in choosing.time_warnings(free, CONFIG, went_on=4)[0]
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "last_steps", "went_on"), [(1e6, None, None), (0.0, None, 1), (1e6, 7, 7), (0.0, 7, 7)]
+)
+def test_a_last_training_without_time_goes_on_from_its_trial(
+    monkeypatch: pytest.MonkeyPatch, max_seconds: float, last_steps: int | None, went_on: int | None
+) -> None:
+    """With time it begins again; for how long it went on is known, so that it can be done again whatever the clock says."""
+    seen: list[int] = []
+    monkeypatch.setattr(choosing, "restart", lambda *_: None)
+    monkeypatch.setattr(choosing, "go_through", lambda *arguments: seen.append(arguments[-1]))
+    learner = learner_for(Recipe(OPTIONS, 1.0, 0.0))
+    trial = Trial(
+        OPTIONS, 10, 1.0, 1.0, learner.network.get_weights(), (epoch(1, 1, 1.0), epoch(2, 10, 10.0)), 0.0, 10.0
     )
+    config = replace(CONFIG, last_steps=last_steps)
+    desk = choosing.Desk(make_data(), config, 0, print, Clock(time.perf_counter(), max_seconds))
+
+    _, found = choosing.finish(trial, learner, desk, ())
+
+    assert found == went_on
+    assert seen == [went_on or 10]
