@@ -97,7 +97,7 @@ class Forecaster:
         if not series:
             return []
         with np.errstate(invalid="ignore", over="ignore"):  # a forecast that overflowed is the caller's to refuse
-            table = self._calibrate(self._roll(series, horizon), wanted)
+            table = self._bounded(series, self._calibrate(self._roll(series, horizon), wanted))
         reported = sorted({*self.spec.quantile_levels, *(tidy_level(quantile) for quantile in quantiles)})
         return [
             self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels)
@@ -121,8 +121,16 @@ class Forecaster:
         blocks = [self.quantiles(contexts.within(spec.horizon))]
         for _ in range(1, rounds):
             contexts = advance(contexts, blocks[-1][..., middle], spec.season_length)
-            blocks.append(_widen(self.quantiles(contexts.within(spec.horizon)), blocks[-1][:, -1:], middle))
+            blocks.append(_widen(self.quantiles(contexts.within(spec.horizon)), blocks[-1], middle))
         return np.concatenate(blocks, axis=1)[:, :horizon]
+
+    def _bounded(self, series: Sequence[Series], table: Floats) -> Floats:
+        """Return the quantiles, none below 0 for a series that never was, if none that was trained on ever was."""
+        if not self.spec.options.get("nonnegative"):
+            return table
+        lowest = np.array([0.0 if np.nanmin(one.values) >= 0 else -np.inf for one in series])
+        bounded: Floats = np.maximum(table, lowest[:, None, None])
+        return bounded
 
     def _calibrate(self, raw: Floats, wanted: Sequence[float]) -> Floats:
         """Return the quantiles at the wanted levels with conformal offsets, never crossing."""
@@ -220,14 +228,15 @@ def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[fl
 
 
 def _widen(block: Floats, before: Floats, middle: int) -> Floats:
-    """Return a block whose distances from its median are joined, in quadrature, with those of the step before it.
+    """Return a block whose distances from its median are joined, in quadrature, with the widest of the block before it.
 
     Args:
         block: Shape (batch, horizon, levels).
-        before: The step before, shape (batch, 1, levels).
+        before: The block before, of the same shape.
         middle: Place of the median.
     """
     median = block[..., middle : middle + 1]
-    distance = np.hypot(block - median, before - before[..., middle : middle + 1])
+    widest = np.abs(before - before[..., middle : middle + 1]).max(axis=1, keepdims=True)
+    distance = np.hypot(block - median, widest)
     widened: Floats = median + np.sign(np.arange(block.shape[-1]) - middle) * distance
     return widened

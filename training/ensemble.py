@@ -74,7 +74,11 @@ def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> Model
         encoder_length=max(spec.encoder_length for spec in specs.values()),
         receptive_field=max(spec.receptive_field for spec in specs.values()),
         transform=transforms.pop() if len(transforms) == 1 else MIXED,
-        options={"combination": mixture.combination, "members": members},
+        options={
+            "combination": mixture.combination,
+            "members": members,
+            "nonnegative": all(spec.options.get("nonnegative", False) for spec in specs.values()),
+        },
         memory=_mean_memory(list(specs.values()), list(mixture.weights.values())),
         seed=min(spec.seed for spec in specs.values()),
         created=max(spec.created for spec in specs.values()),

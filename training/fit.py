@@ -90,6 +90,7 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     check_parity(network, directory / artifact.NETWORK, seed)
     spec = _describe(training_set, learner, dataset, name=name, seed=seed)
     found = {**spec.options, "calendar": trial.options.calendar, "steps": trial.steps, "last_steps": went_on}
+    found["nonnegative"] = all(np.nanmin(one.values) >= 0 for one in training_set.series)
     spec = replace(spec, options=found, validation=validation, conformal=conformal.to_dict())
     forecaster = artifact.seal(directory, spec)
     warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))

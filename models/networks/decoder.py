@@ -95,7 +95,8 @@ class Anchors(keras.layers.Layer):
     Output: (batch, steps, horizon, anchors): for each supervised step and each step ahead, the last observed value;
     0 (the level); for every season its last same-season value moved on by the mean seasonal difference of the last
     season, once for each season ahead; then for every season the means of its last 1, 2, 3, 5, 10, 20, 30 same-season
-    values as far as the context reaches. Seasons go by lag, so they need no dates; what is unknown is 0.
+    values as far as the context reaches. Seasons go by lag, so they need no dates. Where all that a mean is taken of is
+    missing, the next longer one stands in; what is never observed is 0.
 
     Args:
         seasons: Season lengths whose means are taken.
@@ -148,11 +149,14 @@ class Anchors(keras.layers.Layer):
         index = np.maximum(index, 0)
         taken = ops.take(values, index, axis=1)
         known = ops.take(mask, index, axis=1) * inside[None]
-        totals, counts = [], []
-        for reach in reaches:
-            totals.append(ops.sum((taken * known)[..., :reach], axis=-1, keepdims=True))
-            counts.append(ops.sum(known[..., :reach], axis=-1, keepdims=True))
-        return ops.concatenate(totals, axis=-1) / ops.maximum(ops.concatenate(counts, axis=-1), 1.0)
+        means: list[Any] = []
+        for reach in reversed(reaches):
+            total = ops.sum((taken * known)[..., :reach], axis=-1, keepdims=True)
+            count = ops.sum(known[..., :reach], axis=-1, keepdims=True)
+            mean = total / ops.maximum(count, 1.0)
+            # Where all of a reach is missing, the next longer one stands in: a gap is no reason to forget the season.
+            means.append(mean + (1.0 - ops.minimum(count, 1.0)) * means[-1] if means else mean)
+        return ops.concatenate(means[::-1], axis=-1)
 
     def _last(self, values: Any, mask: Any, length: int) -> Any:
         """Return the last observed value at each supervised step, shape (batch, steps, horizon, 1)."""

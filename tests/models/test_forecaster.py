@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models import artifact
+from models.artifact import NETWORK, open_network
 from models.covariates import CovariateNames
 from models.errors import (
     CovariateMissing,
@@ -123,7 +125,23 @@ def test_intervals_do_not_shrink_from_block_to_block(forecaster: Forecaster) -> 
     (interval,) = forecast.intervals
     width = (interval.upper - interval.lower).reshape(4, HORIZON)
     assert (np.diff(width, axis=0) > 0).all()
-    assert (width[1:, :1] >= width[:-1, -1:]).all()
+    assert (width[1:].min(axis=1) >= width[:-1].max(axis=1)).all()
+
+
+def test_a_count_is_never_negative(directory: Path, forecaster: Forecaster) -> None:
+    """No quantile lies below 0 if nothing that was trained on, nor the series itself, ever did; a zero stays a zero."""
+    bounded = Forecaster(replace(forecaster.spec, options={"nonnegative": True}), open_network(directory / NETWORK))
+    counts = Series.make(np.tile([0.0, 1.0, 3.0, 0.0], 18), start="1939-01", frequency="M")
+    frost = counts + -1.0
+
+    (free,) = forecaster.forecast([counts], HORIZON)
+    (forecast, cold) = bounded.forecast([counts, frost], HORIZON)
+
+    assert free.quantiles.min() < 0
+    assert forecast.quantiles.min() == 0.0
+    assert forecast.intervals[0].lower.min() == 0.0
+    assert_array_equal(forecast.quantiles, np.maximum(free.quantiles, 0.0))
+    assert cold.quantiles.min() < 0
 
 
 def test_the_phase_moves_on_with_each_block(forecaster: Forecaster, monkeypatch: pytest.MonkeyPatch) -> None:
