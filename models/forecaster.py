@@ -1,7 +1,8 @@
 """Forecaster: series in, forecasts out. The one way to predict, in backtest and in service."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,10 @@ class Forecaster:
         self._session = session
         self._conformal = Conformal.from_dict(spec.conformal)
         self._frequency = parse_frequency(spec.frequency)
+
+    def for_frequency(self, name: str) -> Self:
+        """Return the same network for series of another frequency, whose seasons it must know; the session is shared."""
+        return type(self)(replace(self.spec, frequency=name), self._session)
 
     def check(self, series: Series) -> None:
         """Refuse what this model cannot forecast.

@@ -342,9 +342,10 @@ def _point_mlflow_to(uri: str) -> None:
 
 
 def _copy_models(scratch: Path) -> Path:
-    """Copy what predicting needs of our own code; networks/ stays behind, it would ask for Keras."""
+    """Copy what predicting needs of our own code: not networks/, which would ask for Keras, nor the starters' artifacts."""
     source = Path(models.__file__).parent
-    return shutil.copytree(source, scratch / "models", ignore=shutil.ignore_patterns("networks", "__pycache__"))
+    unneeded = shutil.ignore_patterns("networks", "starters", "__pycache__")
+    return shutil.copytree(source, scratch / "models", ignore=unneeded)
 
 
 def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, imported late

@@ -84,12 +84,13 @@ def test_any_mlflow_client_can_load_it(registry: Registry, tmp_path: Path) -> No
 
 
 def test_what_is_uploaded_needs_no_keras(registry: Registry, tmp_path: Path) -> None:
-    """The code beside a model is what predicts, and its requirements are pinned."""
+    """The code beside a model is what predicts, without the starters, and its requirements are pinned."""
     publish(registry, tmp_path / "model")
 
     code = next((registry.place.home / "artifacts").rglob("code/models"))
 
     assert not (code / "networks").exists()
+    assert not (code / "starters").exists()
     requirements = (code.parents[1] / "requirements.txt").read_text().split()
     assert {line.split("==")[0] for line in requirements} == {"mlflow", "numpy", "onnxruntime", "pandas"}
 

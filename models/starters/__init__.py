@@ -1,0 +1,127 @@
+"""Starters: the models that come with the package, trained on synthetic series alone, one folder for each season.
+
+    models/starters/M/    network.onnx, network.keras, spec.json, golden.json, README.md
+    models/starters/D/    …
+
+A folder is called by the frequency that it was trained for, without anchor; whatever folders there are, are offered.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from models import artifact
+from models.calendar import Frequency, parse_frequency
+from models.errors import ArtifactIncomplete
+from models.forecaster import Forecaster
+
+NAME = "starter"
+"""What a request, a card and a row call whichever starter answers; no other model may be called so."""
+
+DEFAULT = "M"
+"""The frequency that is assumed of a series without dates."""
+
+SEASONLESS = "Y"
+"""The starter of every frequency whose season no other one knows."""
+
+FOLDER = Path(__file__).parent
+
+VERSION_LENGTH = 12
+
+
+def kinds() -> Mapping[str, Path]:
+    """Return the starters that lie here: the frequency that each was trained for, and its folder.
+
+    Raises:
+        ArtifactIncomplete: If there is none.
+    """
+    return _kinds(FOLDER)
+
+
+def folder_for(frequency: Frequency) -> Path:
+    """Return the folder of the starter that knows the seasons of a frequency.
+
+    That is one with the same seasons, else one with the same first season, else the one that knows no season.
+
+    Raises:
+        ArtifactIncomplete: If there is none.
+    """
+    known = _seasons(FOLDER)
+    alike = [kind for kind, seasons in known.items() if seasons == frequency.seasons]
+    alike += [kind for kind, seasons in known.items() if seasons[0] == frequency.season_length]
+    return kinds()[(alike or [_seasonless()])[0]]
+
+
+def load_starter(frequency: Frequency) -> Forecaster:
+    """Return the starter for a frequency: its spec says this frequency, so that it takes W-WED as it takes W-SUN.
+
+    What was loaded once stays in memory.
+
+    Raises:
+        ArtifactIncomplete: If a file is missing or cannot be read.
+        ArtifactMismatch: If a golden forecast is not reproduced.
+    """
+    return _named(folder_for(frequency), frequency.name)
+
+
+def version() -> str:
+    """Return the version of all starters together: the beginning of the SHA-256 over their files, hexadecimal.
+
+    Raises:
+        ArtifactIncomplete: If there is none.
+    """
+    return _version(FOLDER)
+
+
+@lru_cache(maxsize=8)
+def _kinds(root: Path) -> Mapping[str, Path]:
+    found = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{artifact.SPEC}"))}
+    if not found:
+        raise ArtifactIncomplete(
+            f"There is no starter in {root}: the installation is incomplete.",
+            hint="Install almanac-forecast again; its wheel brings the starters.",
+        )
+    return found
+
+
+@lru_cache(maxsize=8)
+def _seasons(root: Path) -> Mapping[str, tuple[int, ...]]:
+    return {kind: parse_frequency(kind).seasons for kind in _kinds(root)}
+
+
+def _seasonless() -> str:
+    if SEASONLESS not in kinds():
+        raise ArtifactIncomplete(
+            f"There is no starter {SEASONLESS} in {FOLDER}, only {', '.join(kinds())}: the installation is incomplete.",
+            hint="Install almanac-forecast again; its wheel brings the starters.",
+        )
+    return SEASONLESS
+
+
+@lru_cache(maxsize=512)
+def _named(folder: Path, frequency: str) -> Forecaster:
+    return _load(folder).for_frequency(frequency)
+
+
+@lru_cache(maxsize=32)
+def _load(folder: Path) -> Forecaster:
+    return artifact.load(folder)
+
+
+@lru_cache(maxsize=8)
+def _version(root: Path) -> str:
+    total = hashlib.sha256()
+    for kind, folder in _kinds(root).items():
+        for name in (artifact.NETWORK, artifact.SPEC, artifact.GOLDEN):
+            total.update(f"{kind}/{name}\0{_digest(folder / name)}\n".encode())
+    return total.hexdigest()[:VERSION_LENGTH]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ArtifactIncomplete(
+            f"{path} cannot be read: {error.strerror}.", hint="Install almanac-forecast again."
+        ) from error

@@ -1,0 +1,97 @@
+"""Starters: which of them answers which frequency, and that a broken installation says so."""
+
+from pathlib import Path
+
+import pytest
+
+from models import starters
+from models.calendar import parse_frequency
+from models.errors import ArtifactIncomplete
+from models.series import Series
+from tests.starters import make_starters
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of small starters that stands for the shipped one."""
+    monkeypatch.setattr(starters, "FOLDER", make_starters(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("alias", "kind"),
+    [
+        ("M", "M"),
+        ("Q-NOV", "Q"),
+        ("W-WED", "W"),
+        ("7D", "W"),
+        ("D", "D"),
+        ("h", "h"),
+        ("Y-MAR", "Y"),
+        ("5M", "Y"),
+        ("5min", "Y"),
+        ("WOM-2TUE", "M"),
+        ("2h", "M"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_the_starter_with_the_same_seasons_answers(alias: str, kind: str) -> None:
+    """Whatever the anchor; else one with the same first season (2h: 12), else the one that knows none."""
+    assert starters.folder_for(parse_frequency(alias)).name == kind
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_starter_takes_any_anchor_and_keeps_the_rest_of_its_spec() -> None:
+    """Only the frequency of the spec is another; the session is loaded once."""
+    wednesday, sunday = (starters.load_starter(parse_frequency(alias)) for alias in ("W-WED", "W-SUN"))
+    series = Series.make([float(week) for week in range(120)], start="2020-01-01", frequency="W-WED")
+
+    forecast = wednesday.forecast([series], 3)[0]
+
+    assert forecast.median.tolist() == [68.0, 69.0, 70.0]
+    assert (wednesday.spec.frequency, sunday.spec.frequency) == ("W-WED", "W-SUN")
+    assert wednesday.spec.season_length == sunday.spec.season_length == 52
+    assert wednesday._session is sunday._session
+    assert starters.load_starter(parse_frequency("W-WED")) is wednesday
+
+
+def test_the_version_is_of_what_the_files_hold(folder: Path) -> None:
+    """Another network is another version; the card does not count."""
+    before = starters.version()
+    (folder / "M" / "README.md").write_text("a card")
+    starters._version.cache_clear()
+    with_card = starters.version()
+    (folder / "M" / "network.onnx").write_bytes(b"another")
+    starters._version.cache_clear()
+
+    assert len(before) == starters.VERSION_LENGTH
+    assert with_card == before
+    assert starters.version() != before
+
+
+def test_no_starter_at_all_is_a_broken_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says where they should lie, and what to do."""
+    monkeypatch.setattr(starters, "FOLDER", tmp_path)
+
+    for ask in (starters.kinds, starters.version, lambda: starters.load_starter(parse_frequency("M"))):
+        with pytest.raises(ArtifactIncomplete, match="Install almanac-forecast again") as refusal:
+            ask()
+        assert str(tmp_path) in refusal.value.detail
+
+
+def test_a_frequency_that_nothing_here_knows_is_a_broken_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the starter that knows no season the error names those that are here."""
+    monkeypatch.setattr(starters, "FOLDER", make_starters(tmp_path, only=("M",)))
+
+    with pytest.raises(ArtifactIncomplete, match=r"no starter Y in .*, only M"):
+        starters.folder_for(parse_frequency("D"))
+
+
+def test_a_folder_without_its_network_is_refused(folder: Path) -> None:
+    """Nothing answers in its place."""
+    (folder / "M" / "network.onnx").unlink()
+
+    with pytest.raises(ArtifactIncomplete, match=r"network\.onnx cannot be opened"):
+        starters.load_starter(parse_frequency("M"))
