@@ -69,6 +69,12 @@ class Learner:
             mean.assign(one.value)
         self.steps = 0
 
+    def begin_from(self, weights: Weights) -> None:
+        """Go on from other weights than the seed's; call it after `restart`, which forgets all earlier steps."""
+        self.network.set_weights(weights)
+        for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
+            mean.assign(one.value)
+
     def step(
         self, contexts: Contexts, targets: Floats, *, rate: float, total: int
     ) -> tuple[float, NDArray[np.float32]]:

@@ -160,3 +160,15 @@ def test_the_served_weights_are_those_of_a_network_built_alike() -> None:
 
     for one, other in zip(learner.network.get_weights(), plain.get_weights(), strict=True):
         assert_array_equal(one, other)
+
+
+def test_a_training_may_begin_from_given_weights() -> None:
+    """Then the running average, too, knows nothing of the seed's weights."""
+    learner = make_learner()
+    given = [one + 0.5 for one in learner.network.get_weights()]
+
+    learner.begin_from(given)
+
+    for found, averaged, wanted in zip(learner.network.get_weights(), learner.averaged_weights(), given, strict=True):
+        assert_array_equal(found, wanted)
+        assert_array_equal(averaged, wanted)

@@ -1,0 +1,91 @@
+"""Starting: a starter's weights as those of a network for any horizon, to forecast with or to train on from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import WEIGHTS
+from models.errors import ArtifactMismatch
+from models.networks import wavenet
+from models.networks.build import NetworkOptions, build
+from models.networks.combine import load_network
+from models.networks.decoder import EMBEDDING
+from models.networks.learner import Weights
+from models.networks.loss import layer_of
+from models.spec import ModelSpec
+
+OWN_STEPS = "step_projection"
+"""The one layer whose weights belong to steps ahead, so that they depend on the horizon."""
+
+
+def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
+    """Return the options of the network that a starter's spec describes, for another horizon."""
+    options = spec.options
+    return NetworkOptions(
+        architecture=spec.architecture,
+        horizon=horizon,
+        season_length=spec.season_length,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+        shape=spec.shape,
+        seasons=tuple(options["seasons"]),
+        units=options["units"],
+        layers=options.get("layers", 1),
+        dilations=tuple(options.get("dilations", wavenet.DILATIONS)),
+        transform=spec.transform,
+        quantile_levels=spec.quantile_levels,
+        calendar=options["calendar"],
+    )
+
+
+def starting_weights(folder: Path, spec: ModelSpec, horizon: int) -> Weights:
+    """Return a starter's weights for a network of `starting_options`; whatever its transform, they are the same.
+
+    Args:
+        folder: Artifact of the starter, of which network.keras is read.
+        spec: Of the starter.
+        horizon: Steps ahead; each takes the weights of the trained step that `trained_steps` says.
+
+    Raises:
+        ArtifactMismatch: If network.keras is not what the spec describes.
+    """
+    options = starting_options(spec, spec.horizon)
+    variables, found = build(options).weights, load_network(folder / WEIGHTS).get_weights()
+    shapes, there = [tuple(one.shape) for one in variables], [one.shape for one in found]
+    if shapes != there:
+        raise ArtifactMismatch(
+            f"{folder / WEIGHTS} has weights of shapes {there}; its spec.json describes {shapes}.",
+            hint="The files do not belong together; install Almanac again.",
+        )
+    taken = trained_steps(spec.horizon, horizon, spec.season_length)
+    return [
+        _of_steps(weight, taken) if layer_of(variable) == OWN_STEPS else weight
+        for variable, weight in zip(variables, found, strict=True)
+    ]
+
+
+def trained_steps(trained: int, asked: int, season_length: int) -> NDArray[np.int64]:
+    """Return for each of `asked` steps ahead the trained one that it is most like, counted from 0.
+
+    That is the step itself; beyond the trained horizon the newest trained step of the same season position, and the very
+    last one where less than a season was trained.
+    """
+    steps = np.arange(asked)
+    last = trained - season_length + (steps - trained) % season_length if trained >= season_length else trained - 1
+    return np.where(steps < trained, steps, last)
+
+
+def blended(before: Weights, after: Weights, share: float) -> Weights:
+    """Return (1 - share) of the weights before a training and `share` of those after it.
+
+    Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR.
+    """
+    return [((1.0 - share) * one + share * two).astype(one.dtype) for one, two in zip(before, after, strict=True)]
+
+
+def _of_steps(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the columns of some steps, of a kernel (width, steps · embedding) or a bias (steps · embedding)."""
+    by_step = weight.reshape(*weight.shape[:-1], -1, EMBEDDING)
+    return by_step[..., taken, :].reshape(*weight.shape[:-1], -1)
