@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.networks.build import NetworkOptions
-from models.networks.learner import Learner, Recipe, learner_for
+from models.networks.learner import Learner, Recipe, Weights, learner_for
 from training.candidate import EpochRecord
 from training.config import FitConfig
 from training.dataset import Dataset
@@ -27,13 +27,14 @@ GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every stage of a candidate has at hand."""
+    """What every stage of a candidate has at hand; `weights` are what it begins from, None being the seed's own."""
 
     dataset: Dataset
     config: FitConfig
     seed: int
     watch: Watch
     clock: Clock
+    weights: Weights | None = None
 
     def course(self, told: Sequence[EpochRecord]) -> Course:
         """Return a stage that counts on from the epochs told so far, its windows drawn from the seed anew."""
@@ -58,6 +59,13 @@ def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
         learner.network.get_layer("normalize").adapt(seen[np.isfinite(seen)])
     if dataset.seen.covariates is not None:
         learner.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
+
+
+def begin(learner: Learner, dataset: Dataset, desk: Desk) -> None:
+    """Begin a training anew from what the desk says: the seed's weights, or those that were given."""
+    restart(learner, dataset, desk.seed)
+    if desk.weights is not None:
+        learner.begin_from(desk.weights)
 
 
 def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
@@ -113,7 +121,7 @@ def finish(
     """
     dataset, course, asked = desk.dataset.whole(), desk.course(told), desk.config.last_steps
     affordable = int(max(desk.clock.left(), 0.0) * trial.steps_per_second)
-    restart(learner, dataset, desk.seed)
+    begin(learner, dataset, desk)
     if asked is None and affordable >= trial.steps:
         return go_through(learner, dataset, course, trial.steps), None
     steps = asked or max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))
@@ -125,7 +133,7 @@ def finish(
 def _try(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:
     """Return one trial; its epochs are added to those told."""
     learner = learner_for(recipe(options, desk.config))
-    restart(learner, desk.dataset, desk.seed)
+    begin(learner, desk.dataset, desk)
     trial = try_out(learner, desk.dataset, desk.course(told), steps=steps)
     told += trial.history
     return trial

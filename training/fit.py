@@ -1,40 +1,27 @@
 """Fit: one network learned from a training set, calibrated, exported and sealed."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import artifact
 from models.baselines import seasonal_naive
 from models.calendar import parse_frequency
 from models.errors import DataInvalid
-from models.networks.build import NetworkOptions, serving_network, shaped
-from models.networks.export import check_parity, export
-from models.networks.learner import Learner, learner_for
-from models.networks.memory import lag_gradients
-from models.profile import Profile, features
-from models.series import Series
-from models.spec import ModelSpec
+from models.networks.build import NetworkOptions, shaped
+from models.networks.learner import learner_for
 from training import sizing
 from training.candidate import Candidate, TrainingSet
 from training.choosing import Choice, Desk, choose, finish, recipe, restart, time_warnings
 from training.config import FitConfig
 from training.dataset import Dataset, make_dataset
 from training.learning import Clock, Watch, gradient_warnings, mase_of
+from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal, validate
 from training.validation import Validation, judge
 
 Floats = NDArray[np.float64]
-
-DESCRIBED_WINDOWS = 256
-"""Windows that memory and profile are measured on."""
-
-EPOCH = np.datetime64("1970-01-01", "us")
-"""What the steps of dated series are counted from."""
 
 NEARLY = 1.02
 """Times its least validation error, a training is nearly there."""
@@ -79,20 +66,15 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     learner = learner_for(recipe(trial.options, config))
     restart(learner, dataset, seed)
     learner.network.set_weights(trial.weights)
-    forecasts = _validate(learner, dataset, training_set.series)
+    forecasts = validate(learner, dataset, training_set.series)
     validation, conformal = judge(forecasts)
     last, went_on = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]
-    network = serving_network(learner.network, learner.recipe.options)
-    directory.mkdir(parents=True, exist_ok=True)
-    network.save(directory / artifact.WEIGHTS)
-    export(network, directory / artifact.NETWORK)
-    check_parity(network, directory / artifact.NETWORK, seed)
-    spec = _describe(training_set, learner, dataset, name=name, seed=seed)
-    found = {**spec.options, "calendar": trial.options.calendar, "steps": trial.steps, "last_steps": went_on}
-    found["nonnegative"] = all(np.nanmin(one.values) >= 0 for one in training_set.series)
-    spec = replace(spec, options=found, validation=validation, conformal=conformal.to_dict())
-    forecaster = artifact.seal(directory, spec)
+    label = Label(name, architecture, seed, directory)
+    batch, _ = dataset.origins(DESCRIBED_WINDOWS)
+    chosen = {"calendar": trial.options.calendar, "steps": trial.steps, "last_steps": went_on}
+    learned = Learned(chosen, validation, conformal.to_dict())
+    forecaster = seal(learner, batch.contexts, training_set, label, learned)
     warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))
     seconds = clock.spent()
     pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
@@ -143,34 +125,6 @@ def _transformed(training_set: TrainingSet, options: NetworkOptions, config: Fit
     return [replace(options, transform=name) for name in names]
 
 
-def _validate(learner: Learner, dataset: Dataset, series: Sequence[Series]) -> Validation:
-    """Return the network's forecasts on every validation origin."""
-    batch, scales = dataset.origins()
-    return Validation(
-        dataset.rows,
-        dataset.cutoffs,
-        batch.targets[:, -1],
-        learner.predict(batch.contexts),
-        scales,
-        tuple(learner.recipe.options.quantile_levels),
-        _times(dataset, series),
-    )
-
-
-def _times(dataset: Dataset, series: Sequence[Series]) -> NDArray[np.int64]:
-    """Return when each validation origin was, in steps; series without dates are taken to end together."""
-    stamps = [one.timestamps for one in series]
-    steps = [(one[-1] - one[0]) / (len(one) - 1) for one in stamps if one is not None and len(one) > 1]
-    step = np.median(np.array(steps, dtype="timedelta64[us]").astype(np.int64)) if steps else 1.0
-    starts = np.array(
-        [
-            -len(one) if dates is None else round(float((dates[0] - EPOCH).astype(np.int64) / step))
-            for one, dates in zip(series, stamps, strict=True)
-        ]
-    )
-    return starts[dataset.rows] + dataset.cutoffs
-
-
 def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:
     """Return the seconds until a validation error as low as seasonal naive's, and as 1.02 times the chosen one's.
 
@@ -192,41 +146,3 @@ def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, sea
         for name, goal in goals.items()
     }
     return {name: seconds for name, seconds in reached.items() if seconds is not None}
-
-
-def _describe(training_set: TrainingSet, learner: Learner, dataset: Dataset, *, name: str, seed: int) -> ModelSpec:
-    """Return the spec of a trained network, but for its accuracy."""
-    options = learner.recipe.options
-    batch, _ = dataset.origins(DESCRIBED_WINDOWS)
-    gradients = lag_gradients(learner.network, *batch.contexts.inputs().values())
-    dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
-    chosen = {"units": options.units, "layers": options.layers, "seasons": list(options.seasons)}
-    if options.architecture == "wavenet":
-        chosen = {"units": options.units, "dilations": list(options.used_dilations), "seasons": list(options.seasons)}
-    return ModelSpec(
-        name=name,
-        architecture=options.architecture,
-        shape=options.shape,
-        frequency=training_set.frequency,
-        season_length=options.season_length,
-        context_length=options.context_length,
-        encoder_length=options.encoder_length,
-        horizon=options.horizon,
-        quantile_levels=options.quantile_levels,
-        transform=options.transform,
-        receptive_field=options.receptive_field(),
-        options=chosen,
-        past_covariates=training_set.covariates.past,
-        future_covariates=training_set.covariates.future,
-        holidays=training_set.covariates.holidays,
-        memory=tuple((gradients / max(gradients.sum(), 1e-300)).round(8).tolist()),
-        trained_from=str(min(dates)) if dates else None,
-        trained_to=str(max(dates)) if dates else None,
-        series_count=len(training_set.series),
-        observation_count=sum(one.observed for one in training_set.series),
-        profile=Profile.fit(features(batch.contexts.context, options.season_length)).to_dict(),
-        seed=seed,
-        data_digest=training_set.digest,
-        packages={one: version(one) for one in ("keras", "numpy", "onnxruntime", "tensorflow")},
-        created=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
-    )
