@@ -1,6 +1,6 @@
 """Answering: from sound series to the bytes of an answer, all series of a request in one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ from models.calendar import format_timestamps
 from models.errors import AlmanacError, Finding, FrequencyError, SeriesError
 from models.forecaster import Forecaster
 from models.series import Forecast, Series
-from service.catalog import Choice
+from service.choice import Choice
 from service.errors import BatchTooLarge, ForecastNotFinite
 from service.parsing import ForecastQuestion, SeriesFault, fault_of
 
@@ -46,14 +46,17 @@ class Answer:
 
 def answer_forecast(question: ForecastQuestion, choice: Choice) -> Answer:
     """Return the answer to a question; raises HorizonInvalid or LevelInvalid if the model refuses the question whole."""
-    forecaster = choice.served.forecaster
-    sound, refused = _checked(forecaster, question.series)
-    rows, failed = _forecast(forecaster, sound, question)
-    finite, overflown = _finite(rows)
-    faults = sorted([*question.faults, *refused, *failed, *overflown], key=_place)
+    rows, faults = [], list(question.faults)
+    for forecaster, series in _by_forecaster(question, choice):
+        sound, refused = _checked(forecaster, series)
+        answered, failed = _forecast(forecaster, sound, question)
+        rows += answered
+        faults += refused + failed
+    finite, overflown = _finite(sorted(rows, key=lambda row: row[0]))
+    faults = sorted([*faults, *overflown], key=_place)
     members = {
         "model": choice.identity(),
-        "forecasts": [_describe(index, forecast) for index, _, forecast in finite],
+        "forecasts": [_describe(index, forecast, choice.remarks(series)) for index, series, forecast in finite],
         "errors": [fault.to_dict() for fault in faults],
     }
     return Answer(members, tuple(faults), len(finite) * question.horizon)
@@ -74,8 +77,9 @@ def check_size(question: ForecastQuestion, choice: Choice, limit: int) -> None:
         )
 
 
-def is_large(question: ForecastQuestion, trained_horizon: int) -> bool:
+def is_large(question: ForecastQuestion, choice: Choice) -> bool:
     """Return whether an answer takes long enough, some milliseconds, for other requests to notice."""
+    trained_horizon = min(forecaster.spec.horizon for forecaster in choice.forecasters())
     passes = len(question.series) * -(-question.horizon // trained_horizon)
     return passes > LARGE_PASSES or len(question.series) * question.horizon > LARGE_STEPS
 
@@ -84,6 +88,19 @@ LARGE_PASSES = 32
 """Series times blocks of the trained horizon: a network takes about a tenth of a millisecond for each."""
 LARGE_STEPS = 2_000
 """Steps to write out: JSON takes about a microsecond for each."""
+
+
+def _by_forecaster(
+    question: ForecastQuestion, choice: Choice
+) -> Iterable[tuple[Forecaster, Sequence[tuple[int, Series]]]]:
+    """Return each forecaster with the series that it is given: one and all of them, unless the starter answers."""
+    if choice.starters is None:
+        return [(choice.served.forecaster, question.series)]
+    groups: dict[int, tuple[Forecaster, list[tuple[int, Series]]]] = {}
+    for index, series in question.series:
+        forecaster = choice.forecaster_for(series)
+        groups.setdefault(id(forecaster), (forecaster, []))[1].append((index, series))
+    return groups.values()
 
 
 def _checked(
@@ -135,8 +152,8 @@ def _finite(rows: Sequence[Row]) -> tuple[list[Row], list[SeriesFault]]:
     return finite, faults
 
 
-def _describe(index: int, forecast: Forecast) -> dict[str, Any]:
-    """Return one forecast as an entry of `forecasts`."""
+def _describe(index: int, forecast: Forecast, remarks: Sequence[Finding]) -> dict[str, Any]:
+    """Return one forecast as an entry of `forecasts`, with remarks before its own warnings."""
     columns = _plain(forecast.quantiles.T)
     dates = forecast.timestamps
     return {
@@ -156,7 +173,7 @@ def _describe(index: int, forecast: Forecast) -> dict[str, Any]:
         },
         "context_used": forecast.context_used,
         "repairs": [{"code": repair.code, "index": repair.index} for repair in forecast.repairs],
-        "warnings": [_warning(index, warning) for warning in forecast.warnings],
+        "warnings": [_warning(index, warning) for warning in (*remarks, *forecast.warnings)],
     }
 
 

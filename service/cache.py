@@ -31,6 +31,8 @@ STALE_SECONDS = 2 * 86_400
 """An index that was written so long ago has no server: the longest poll is a day."""
 SPEC = "spec.json"
 NETWORK = "network.onnx"
+CODE = "code"
+"""Where MLflow keeps a model's program."""
 
 State = Literal["ok", "emptied", "absent", "unreachable"]
 
@@ -178,6 +180,7 @@ class Cache:
 
         Raises:
             ArtifactIncomplete: If there is no artifact of Almanac's beneath it.
+            OSError: If it cannot be kept: no fault of the artifact, and tried again.
         """
         artifact = _find(download)
         digest = digest_of(artifact)
@@ -191,9 +194,8 @@ class Cache:
             with suppress(OSError):
                 artifact.rename(target)
         if not self.holds(digest):
-            raise ArtifactIncomplete(
-                f"The artifact {digest[:12]} could not be kept in {target.parent}.",
-                hint="Is the disk full, or read-only?",
+            raise OSError(
+                f"The artifact {digest[:12]} could not be kept in {target.parent}. Is the disk full, or read-only?"
             )
         return digest
 
@@ -300,9 +302,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def _find(download: Path) -> Path:
-    """Return the folder beneath `download` that holds spec and network."""
+    """Return the folder beneath `download` that holds spec and network: not the starters in a model's copy of our code."""
     for spec in sorted(download.rglob(SPEC)):
-        if (spec.parent / NETWORK).is_file():
+        if CODE not in spec.relative_to(download).parts and (spec.parent / NETWORK).is_file():
             return spec.parent
     raise ArtifactIncomplete(
         f"There is no {SPEC} beside a {NETWORK} in it: this is no model of Almanac's.",

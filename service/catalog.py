@@ -1,69 +1,31 @@
-"""Catalog: the models that this process can answer with, and how the words of a request find one."""
+"""Catalog: the models that this process can answer with, and which of them a request means."""
 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
-from models import artifact
+from models import artifact, starters
+from models.calendar import Frequency
 from models.errors import AlmanacError, ArtifactIncomplete, ModelUnknown
 from models.forecaster import Forecaster
 from service.cache import Cache, Index, Registered
+from service.choice import CHAMPION, Choice, Selector, Served
 from service.errors import DefaultUnknown, ModelLoading, ModelRefused, ModelRequired, NoModel
+from service.starter import Starter
 
 logger = logging.getLogger("almanac")
 
-CHAMPION = "champion"
 WATCH_SECONDS = 0.2
 LISTED_VERSIONS = 10
 SHOWN_LENGTH = 100
 
+ALWAYS = f'"model": "{starters.NAME}" is always answered.'
+"""Said to whoever asks for a model that is not there."""
+
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """The words that choose a model: a name, and an alias or a version of it."""
-
-    name: str
-    alias: str | None = CHAMPION
-    version: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Selector":
-        """Return what `name`, `name@alias` or `name/version` chooses; a bare name means its champion."""
-        if "/" in text:
-            name, _, version = text.rpartition("/")
-            return cls(name, None, version)
-        name, at, alias = text.partition("@")
-        return cls(name, alias if at else CHAMPION)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A version in memory."""
-
-    name: str
-    version: str
-    run_id: str | None
-    forecaster: Forecaster
-    loaded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The version that answers a request, and the alias by which it was chosen (None where by its number)."""
-
-    served: Served
-    alias: str | None
-
-    def identity(self) -> dict[str, str | None]:
-        """Return the `model` member of an answer."""
-        served = self.served
-        return {"name": served.name, "version": served.version, "alias": self.alias, "run_id": served.run_id}
 
 
 class Catalog:
@@ -99,6 +61,7 @@ class Catalog:
         self._missed: set[str] = set()
         self._warned = ""
         self._loading: dict[Key, asyncio.Task[Served]] = {}
+        self.starter = Starter(on_load)
         self.index = Index()
 
     @property
@@ -122,8 +85,10 @@ class Catalog:
 
     def why_not_ready(self) -> AlmanacError | None:
         """Return what keeps this process from answering a request that names no model, or None once it can."""
+        if self._starter_answers():
+            return self.starter.why_not_ready()
         if self._default is None:
-            return None if self._champions else self._nothing_to_serve()
+            return None if self._champions else self._why_none()
         try:
             found = self._find(self._default)
         except ModelUnknown as error:
@@ -132,8 +97,20 @@ class Catalog:
             return error
         return None if isinstance(found, Choice) else _loading(self._default.name)
 
-    async def choose(self, text: str | None) -> Choice:
+    @property
+    def default(self) -> str | None:
+        """Return the name that answers a request that names no model, or None where none does or it must name one."""
+        if self._starter_answers():
+            return starters.NAME
+        names = self.names()
+        return names[0] if len(names) == 1 else None
+
+    async def choose(self, text: str | None, frequencies: Callable[[], Iterable[Frequency]] = tuple) -> Choice:
         """Return the version for a request's `model`, loading it if it is in the cache but not in memory.
+
+        Args:
+            text: What the request says, or None.
+            frequencies: Those of the request's series; asked for only where the starter answers.
 
         Raises:
             ModelRequired: If the request names no model and there are several.
@@ -141,9 +118,11 @@ class Catalog:
             DefaultUnknown: If the request names no model, and there is none such as ALMANAC_MODEL says.
             ModelLoading: If the version is still being fetched.
             ModelRefused: If it cannot be loaded.
-            NoModel: If nothing is registered.
+            NoModel: If what the request means is a champion, and none is registered.
         """
         selector = self._selector(text)
+        if self._is_starter(selector):
+            return await self.starter.choose(selector, frequencies())
         try:
             found = self._find(selector)
         except ModelUnknown as error:
@@ -162,8 +141,15 @@ class Catalog:
         """Read the index if it has changed, and bring every champion up to it; one that fails leaves its predecessor.
 
         Only another champion takes one out of memory, or another registry: neither a cache nor a registry that is emptied
-        does.
+        does. The starter is loaded where it is what answers.
         """
+        await self._follow()
+        if self._starter_answers():
+            await self.starter.warm()
+        self._warn()
+
+    async def _follow(self) -> None:
+        """Read the index if it has changed, and bring every champion up to it."""
         changed = self._cache.changed()
         if changed == self._seen:
             return
@@ -177,15 +163,28 @@ class Catalog:
         self.index = index
         for name in self._ahead():
             await self._promote(name)
-        self._warn()
 
     def _warn(self) -> None:
-        """Say it in the log, once, if the default is not registered."""
+        """Say it in the log, once, if the default is not registered, or nothing is and the starter answers instead."""
         error = self.why_not_ready()
-        wrong = error.detail if isinstance(error, DefaultUnknown) else ""
-        if error is not None and wrong and wrong != self._warned:
-            logger.warning("%s %s", wrong, error.hint)
+        wrong = f"{error.detail} {error.hint}" if isinstance(error, DefaultUnknown) else ""
+        if self._default is None and error is None and self._starter_answers():
+            state = "The registry cannot be reached" if self.index.state == "unreachable" else "No model is registered"
+            wrong = f"{state}: the starter answers requests that name no model."
+        if wrong and wrong != self._warned:
+            logger.warning(wrong)
         self._warned = wrong
+
+    def _is_starter(self, selector: Selector) -> bool:
+        """Return whether a selector means the starter of the package, not a registered model that is called so too."""
+        registered = self.index.models.get(starters.NAME, Registered()).versions
+        return selector.name == starters.NAME and selector.alias is None and selector.version not in registered
+
+    def _starter_answers(self) -> bool:
+        """Return whether the starter answers requests that name no model: it is the default, or nothing is registered."""
+        if self._default is not None:
+            return self._is_starter(self._default)
+        return not self._champions and self._why_none() is None
 
     def _ahead(self) -> list[str]:
         """Return the names whose champions are loaded ahead of any request: the default's first, as far as memory goes."""
@@ -216,11 +215,12 @@ class Catalog:
             raise ModelRequired(
                 f"Several models are registered: {', '.join(names)}.",
                 pointer="/model",
-                hint='Send "model": one of them.',
+                hint=f'Send "model": one of them, or "{starters.NAME}".',
             )
-        if not names:
-            raise self._nothing_to_serve()
-        return Selector(names[0])
+        reason = None if names else self._why_none()
+        if reason is not None:
+            raise reason
+        return Selector(names[0]) if names else Selector.parse(starters.NAME)
 
     def _find(self, selector: Selector) -> Choice | str:
         """Return the choice if it is in memory, else the version to load."""
@@ -248,11 +248,11 @@ class Catalog:
         if model is None:
             names = self.names()
             if not names and not self.index.models:
-                raise self._nothing_to_serve()
+                raise self._why_none() or self._nothing_registered()
             raise ModelUnknown(
                 f"There is no model {_cut(selector.name)}.",
                 pointer="/model",
-                hint=f"Registered: {', '.join(names) or 'none with a champion'}.",
+                hint=f"Registered: {', '.join(names) or 'none with a champion'}. {ALWAYS}",
             )
         if selector.alias is not None:
             version = model.aliases.get(selector.alias)
@@ -332,20 +332,30 @@ class Catalog:
                 return
             del self._loaded[key]
 
-    def _nothing_to_serve(self) -> AlmanacError:
-        """Return why no model answers: not asked yet, out of reach, being fetched, refused, or none registered."""
+    def _why_none(self) -> AlmanacError | None:
+        """Return why no registered model answers although one may be meant to; None where there is none at all."""
         if not self.index.checked:
-            return ModelLoading("The registry has not answered yet.", hint="Ask again in a few seconds.")
-        waiting = [model for model in self.index.models.values() if _has_champion(model)]
-        if waiting:
+            return ModelLoading("The registry has not answered yet.", hint=f"Ask again in a few seconds. {ALWAYS}")
+        models = self.index.models
+        if any(_has_champion(model) for model in models.values()):
             refused = next(iter(self._refused.values()), None)
             return refused or _loading("the champion")
+        ours = [name for name, model in models.items() if not any(one.error for one in model.versions.values())]
+        if ours:
+            return NoModel(
+                f"No registered model has a champion: {', '.join(ours[:LISTED_VERSIONS])}.",
+                hint=f"`almanac promote NAME VERSION` sets one. {ALWAYS}",
+            )
+        return None
+
+    def _nothing_registered(self) -> AlmanacError:
+        """Return what is said of a model that is asked for by its name where none is registered."""
         if self.index.state == "unreachable":
             return ModelLoading(
                 f"The registry cannot be reached: {self.index.detail}",
-                hint="Check MLFLOW_TRACKING_URI and that server.",
+                hint=f"Check MLFLOW_TRACKING_URI and that server. {ALWAYS}",
             )
-        return NoModel("No model is registered yet.", hint="Run `almanac train` or `almanac demo`.")
+        return NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {ALWAYS}")
 
 
 def _cut(text: str | None) -> str:

@@ -11,7 +11,7 @@ from models.errors import ArtifactIncomplete
 from models.profile import Profile, features
 from models.series import Series
 from models.windows import Floats, last_context
-from service.catalog import Served
+from service.choice import Served
 
 WINDOW = 512
 """Newest inputs of a model that are compared with its training."""

@@ -15,7 +15,7 @@ RequestError (models.errors)        the question itself is wrong
 ModelUnknown (models.errors)        422 in a request, 404 in a path
 ServiceError                        the question is sound, the service cannot answer it
 ├── ModelLoading                    503, Retry-After
-├── NoModel                         503, nothing is registered yet
+├── NoModel                         503, what is named or set as default is not there: nothing is registered, or no champion
 ├── ModelRefused                    503, the model cannot be loaded
 ├── DefaultUnknown                  503, ALMANAC_MODEL names what is not registered
 ├── QueueFull                       429, Retry-After
@@ -118,7 +118,7 @@ class ModelLoading(ServiceError):
 
 
 class NoModel(ServiceError):
-    """Nothing is registered yet."""
+    """Nothing is registered yet, or nothing has a champion, and the request or ALMANAC_MODEL means one."""
 
     code = "NO_MODEL"
 

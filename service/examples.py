@@ -3,6 +3,7 @@
 from typing import Any
 
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
+from service.catalog import ALWAYS
 from service.errors import (
     BodyTooLarge,
     BodyTooSlow,
@@ -66,7 +67,22 @@ SALES: dict[str, Any] = {
     "model": "sales",
 }
 
+ANYTHING: dict[str, Any] = {
+    "series": [
+        {
+            "id": "visitors",
+            "start": "2024-12-02",
+            "frequency": "D",
+            "values": [41, 39, 44, 52, 61, 83, 12, 40, 42, 45, 50],
+        },
+        {"id": "nottingham", "start": "1938-01", "frequency": "M", "values": TWO_YEARS},
+    ],
+    "horizon": 3,
+    "model": "starter",
+}
+
 FORECAST_REQUESTS: dict[str, Any] = {
+    "starter": {"summary": "Days and months in one request, before any training", "value": ANYTHING},
     "dated": {"summary": "A series with dates and a gap, two interval levels", "value": NOTTINGHAM},
     "bare": {"summary": "Five values, no dates", "value": FIVE_MONTHS},
     "batch": {"summary": "Two series, one of them wrong", "value": BATCH},
@@ -110,8 +126,10 @@ BAD_HORIZON = document(
     )
 )
 SLIP = document(FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?"))
-NO_SUCH_MODEL = ModelUnknown("There is no model 'weather'.", pointer="/model", hint="Registered: temperatures.")
-NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint="Registered: temperatures.")
+NO_SUCH_MODEL = ModelUnknown(
+    "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {ALWAYS}"
+)
+NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint=f"Registered: temperatures. {ALWAYS}")
 INFINITE = document(
     SeriesInfinite("Value 1 is inf.", pointer="/series/0/values/1", hint="Send null for a value that is unknown.")
 )
@@ -125,7 +143,7 @@ FULL = document(QueueFull("64 large requests are waiting already.", hint="Ask ag
 LOADING = document(
     ModelLoading("The model temperatures/3 is being loaded.", pointer="/model", hint="Ask again in a few seconds.")
 )
-NOTHING = document(NoModel("No model is registered yet.", hint="Run `almanac train` or `almanac demo`."))
+NOTHING = document(NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {ALWAYS}"))
 
 FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -149,7 +167,7 @@ FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
         schema=ForecastProblem,
     ),
     429: problems("Too many large requests wait already; Retry-After says when to ask again.", FULL),
-    503: problems("No model answers yet; Retry-After says when to ask again.", LOADING, NOTHING),
+    503: problems("The model that is meant does not answer yet; Retry-After says when to ask again.", LOADING, NOTHING),
 }
 
 MODEL_RESPONSES: dict[int | str, dict[str, Any]] = {

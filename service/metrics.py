@@ -10,7 +10,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from service.catalog import CHAMPION, Catalog
+from service.catalog import Catalog
+from service.choice import CHAMPION
 from service.drift import Inputs
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from models.calendar import Frequency
 from models.errors import AlmanacError, Finding, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
 from models.series import Series
 from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, FieldUnknown, JsonInvalid
@@ -63,6 +64,10 @@ class ForecastQuestion:
     quantiles: tuple[float, ...]
     model: str | None
     faults: tuple[SeriesFault, ...] = field(default=())
+
+    def frequencies(self) -> set[Frequency]:
+        """Return those of the series that have one."""
+        return {one.frequency for _, one in self.series if one.frequency is not None}
 
 
 def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:

@@ -3,7 +3,7 @@
 The hot path reads requests by hand (parsing.py) and writes answers as plain data; tests hold both to these schemas.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,7 +48,8 @@ class ForecastRequest(_Strict):
     quantiles: list[float] | None = Field(None, description="Quantile levels in (0, 1), beside the trained ones.")
     model: str | None = Field(
         None,
-        description="`name`, `name@alias` or `name/version`; else ALMANAC_MODEL, else the only registered name.",
+        description="`name`, `name@alias`, `name/version` or `starter`; else ALMANAC_MODEL, else the only registered name, "
+        "and where none is registered the starter.",
     )
 
 
@@ -57,8 +58,10 @@ class ModelIdentity(BaseModel):
 
     name: str
     version: str
-    alias: str | None = Field(description="The alias by which it was chosen; null where it was asked for by number.")
-    run_id: str | None = Field(description="The MLflow run that made it.")
+    alias: str | None = Field(
+        description="The alias by which it was chosen; null where it was asked for by number, and for the starter."
+    )
+    run_id: str | None = Field(description="The MLflow run that made it; null for the starter.")
 
 
 class IntervalAnswer(BaseModel):
@@ -143,12 +146,16 @@ class VersionAnswer(BaseModel):
 
 
 class ModelSummary(BaseModel):
-    """One registered name."""
+    """One registered name, or the starter."""
 
     name: str
+    source: Literal["registry", "package"] = Field(description="`package` is the starter, which comes with Almanac.")
     champion: str | None = Field(description="The version that answers now; null while none does.")
     aliases: dict[str, str]
     versions: list[str]
+    frequencies: list[str] = Field(
+        description="What the version that answers was trained for; the starter takes any other too."
+    )
 
 
 class RegistryAnswer(BaseModel):
@@ -162,7 +169,7 @@ class RegistryAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """Every registered name."""
+    """Every registered name, and the starter."""
 
     models: list[ModelSummary]
     default: str | None = Field(description="What answers a request that names no model; null where it must name one.")
@@ -175,6 +182,7 @@ class ModelCard(BaseModel):
     model: ModelIdentity
     aliases: dict[str, str]
     versions: list[VersionAnswer]
+    frequencies: list[str] = Field(description="The spec's; of the starter those that have a network of their own.")
     loaded_at: str
     spec: dict[str, Any] = Field(description="spec.json: architecture, training data, backtest beside the baselines, …")
 

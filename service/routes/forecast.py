@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from service.answering import Answer, answer_forecast, check_size, is_large
 from service.body import read_body
-from service.catalog import CHAMPION, Choice
+from service.choice import CHAMPION, Choice
 from service.errors import problem_response
 from service.examples import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.parsing import ForecastQuestion, parse_forecast
@@ -46,9 +46,9 @@ async def forecast(request: Request) -> Response:
         question = await service.workers.run(parse_forecast, body, service.settings)
     else:
         question = parse_forecast(body, service.settings)
-    choice = await service.catalog.choose(question.model)
+    choice = await service.catalog.choose(question.model, question.frequencies)
     check_size(question, choice, service.settings.max_numbers)
-    if is_large(question, choice.served.forecaster.spec.horizon) or len(body) > LARGE_BODY_BYTES:
+    if is_large(question, choice) or len(body) > LARGE_BODY_BYTES:
         return await service.workers.run(_respond, service, question, choice)
     return _respond(service, question, choice)
 

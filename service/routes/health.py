@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.catalog import CHAMPION, Choice
+from models.starters import NAME
+from service.choice import CHAMPION, Choice
 from service.errors import problem
 from service.examples import READY_RESPONSES
 from service.rendering import json_response
@@ -23,10 +24,12 @@ async def live() -> Response:
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", summary="Whether forecasts are answered", response_model=Ready, responses=READY_RESPONSES)
 async def ready(request: Request) -> Response:
-    """Return 200 once the default model (or any champion, where none is set) is in memory; needs no registry."""
+    """Return 200 once the default model is in memory: any champion where none is set, the starter where there is none."""
     catalog = service_of(request).catalog
     error = catalog.why_not_ready()
     if error is not None:
         return problem(error, status=503)
-    champions = [Choice(served, CHAMPION).identity() for served in catalog.champions.values()]
-    return json_response({"status": "ready", "models": champions})
+    answering = [Choice(served, CHAMPION) for served in catalog.champions.values()]
+    if catalog.default == NAME and catalog.starter.served is not None:
+        answering.append(Choice(catalog.starter.served, None))
+    return json_response({"status": "ready", "models": [choice.identity() for choice in answering]})
