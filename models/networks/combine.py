@@ -11,7 +11,7 @@ from keras import ops
 
 from models.artifact import NETWORK, WEIGHTS
 from models.networks.export import check_parity
-from models.networks.merge import LEAST, OUTPUT, check_weights, merge_graphs
+from models.networks.merge import LEAST, OUTPUT, PAST, check_weights, merge_graphs
 from models.networks.normalization import Normalize
 
 
@@ -110,14 +110,17 @@ def _sees(context: Any) -> Any:
 
 
 def _shared_inputs(members: Sequence[keras.Model]) -> dict[str, Any]:
-    """Return the inputs of the whole by name, each as long as its longest."""
+    """Return the inputs of the whole by name, each as long as its longest; past covariates as long as the context."""
     longest: dict[str, Any] = {}
     for member in members:
         for one in member.inputs:
             known = longest.setdefault(one.name, one)
             if one.shape[1:] > known.shape[1:]:
                 longest[one.name] = one
-    return {name: keras.Input(one.shape[1:], dtype=one.dtype, name=name) for name, one in longest.items()}
+    shapes = {name: one.shape[1:] for name, one in longest.items()}
+    if PAST in shapes:
+        shapes[PAST] = (shapes["context"][0], *shapes[PAST][1:])
+    return {name: keras.Input(shapes[name], dtype=one.dtype, name=name) for name, one in longest.items()}
 
 
 def _newest(whole: Any, wanted: Any) -> Any:

@@ -24,6 +24,9 @@ LEAST = 1e-12
 
 OUTPUT = "quantiles"
 
+PAST = "past_covariates"
+"""The input that has a time axis beside the context."""
+
 
 def merge_graphs(members: Sequence[onnx.ModelProto], weights: Sequence[float]) -> onnx.ModelProto:
     """Return one graph over the members' inputs, each as long as the longest member wants it.
@@ -82,7 +85,10 @@ def _sizes(value: onnx.ValueInfoProto) -> list[int]:
 
 
 def _shared_inputs(graphs: Sequence[onnx.GraphProto]) -> dict[str, onnx.ValueInfoProto]:
-    """Return the inputs of the whole by name, in the order in which they are met, each as long as its longest."""
+    """Return the inputs of the whole by name, in the order in which they are met, each as long as its longest.
+
+    Past covariates are as long as the context, also where the member of the longest context reads none.
+    """
     inputs: dict[str, onnx.ValueInfoProto] = {}
     for graph in graphs:
         for one in graph.input:
@@ -90,6 +96,11 @@ def _shared_inputs(graphs: Sequence[onnx.GraphProto]) -> dict[str, onnx.ValueInf
             _check_alike(f"sizes of input {one.name}", [_sizes(longest)[1:], _sizes(one)[1:]])
             if _sizes(one) > _sizes(longest):
                 inputs[one.name] = one
+    if PAST in inputs:
+        past = onnx.ValueInfoProto()
+        past.CopyFrom(inputs[PAST])
+        past.type.tensor_type.shape.dim[1].dim_value = _sizes(inputs["context"])[0]
+        inputs[PAST] = past
     return inputs
 
 

@@ -173,3 +173,27 @@ def test_members_share_their_covariates(tmp_path: Path) -> None:
     )
     (found,) = artifact.open_network(tmp_path / "whole" / artifact.NETWORK).run(None, whole)
     assert_allclose(found, (long + short) / 2, rtol=1e-12)
+
+
+def test_a_member_that_reads_no_covariates_may_have_the_longest_context(tmp_path: Path) -> None:
+    """The whole then takes past covariates of that length, and gives the other the newest part."""
+    known = {"past_covariates": 1, "future_covariates": 1}
+    members = [
+        make_member(tmp_path / "plain", make_options("wavenet"), 0),
+        make_member(tmp_path / "informed", make_options("wavenet", context_length=24, encoder_length=24, **known), 1),
+    ]
+    generator = np.random.default_rng(2)
+    past, ahead = generator.normal(size=(4, CONTEXT, 2)), generator.normal(size=(4, HORIZON, 1))
+    context, phase = make_contexts(4), make_phases(4)
+    whole = {"context": context, "phase": phase, "past_covariates": past, "future_covariates": ahead}
+
+    write_combined(members, (0.5, 0.5), tmp_path / "whole")
+
+    plain = {"context": context, "phase": phase}
+    newest = {**whole, "context": context[:, -24:], "past_covariates": past[:, -24:]}
+    one, two = (
+        artifact.open_network(member / artifact.NETWORK).run(None, inputs)[0]
+        for member, inputs in zip(members, (plain, newest), strict=True)
+    )
+    (found,) = artifact.open_network(tmp_path / "whole" / artifact.NETWORK).run(None, whole)
+    assert_allclose(found, (one + two) / 2, rtol=1e-12)
