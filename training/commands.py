@@ -49,7 +49,11 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
 @click.option("--data", type=FILE, help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series.")
 @click.option("--horizon", type=int, help="Steps to forecast.")
 @click.option("--frequency", help="Such as M, W-SUN, D, h or monthly. Default: inferred from the data.")
-@click.option("--architecture", help="Comma-separated: lstm,gru,simple_rnn,wavenet. Default: all four.")
+@click.option(
+    "--architecture",
+    help="Comma-separated: lstm,gru,simple_rnn,wavenet, starter, starter_tuned, or auto for what validation makes of "
+    "networks and starter. Default: the first four.",
+)
 @click.option("--name", help="Registered name. Default: the data file's stem.")
 @click.option("--seed", type=int, help="Seed of weights, windows and draws, the first of several. Default: 0.")
 @click.option("--seeds", type=int, help="Networks of each architecture. Two networks make an ensemble. Default: 1.")
@@ -78,6 +82,7 @@ def train(
     Example:
         almanac train training/configs/temperatures.toml
         almanac train --data sales.csv --horizon 12 --architecture lstm,wavenet --set fit.max_steps=400
+        almanac train --data sales.csv --horizon 12 --architecture auto
         almanac train --data sales.csv --horizon 28 --future-covariates price,promotion --holidays DE
     """  # noqa: D301 - click's \b keeps the example's lines
     columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
@@ -97,7 +102,12 @@ def train(
 @click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
 @click.option("--horizon", type=click.IntRange(1), required=True, help="Points held out at the end of each series.")
 @click.option("--frequency", help="Default: inferred from the data.")
-@click.option("--architecture", default="lstm,gru,simple_rnn,wavenet", show_default=True, help="Comma-separated.")
+@click.option(
+    "--architecture",
+    default="lstm,gru,simple_rnn,wavenet",
+    show_default=True,
+    help="Comma-separated; also starter, starter_tuned, auto.",
+)
 @click.option("--origins", type=click.IntRange(1), default=1, show_default=True, help="Origins, a horizon apart.")
 @click.option("--cutoff", metavar="DATE", help="Last date seen, the same for all series. Default: each before its end.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")

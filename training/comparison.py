@@ -41,6 +41,11 @@ class Result:
         return self.candidate.forecaster.spec.architecture
 
     @property
+    def asked(self) -> str:
+        """What it was asked for as, such as `lstm` for `lstm/1`: `auto` may be of any architecture."""
+        return self.name.partition("/")[0]
+
+    @property
     def validation_mase(self) -> float:
         """MASE on the validation origins, by which the winner is chosen."""
         return float(self.candidate.validation["mase"])
@@ -166,7 +171,7 @@ class Comparison:
             TrainingError: If every candidate failed, or the one picked did.
         """
         best = self.best
-        picked = [one for one in self.results if self.pick in {one.name, one.architecture}]
+        picked = [one for one in self.results if self.pick in {one.name, one.asked}]
         if self.pick and not picked:
             raise TrainingError(
                 f"The candidate picked, {self.pick}, was not made. {self._causes()}".rstrip(),
@@ -192,7 +197,7 @@ class Comparison:
             "train_seconds": float(result.candidate.train_seconds),
             "forecast_ms": result.forecast_ms,
             "network_mb": result.network_mb,
-            **({"ensemble.spread": result.candidate.validation["spread"]} if result.candidate.mixture else {}),
+            **{f"ensemble.{key}": value for key, value in result.candidate.validation.items() if key == "spread"},
             **result.candidate.pace,
         }
 

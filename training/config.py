@@ -1,29 +1,30 @@
 """Config: what a training is asked to do, typed, frozen, read once."""
 
-import difflib
-import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries
 from models.spec import ModelSpec
+from training.checks import check_choice, check_keys, check_names, check_range, check_types
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
+STARTER, STARTER_TUNED, AUTO = "starter", "starter_tuned", "auto"
+CANDIDATES = (*ARCHITECTURES, STARTER, STARTER_TUNED, AUTO)
+"""What a comparison can be of: networks trained from nothing, the shipped starter as it is and tuned, and `auto`, which is
+whichever of these, or average of some, errs least on the validation origins."""
+
 BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
 ENSEMBLE = "ensemble"
 """The candidate that is made of all others."""
 
 TRANSFORMS = ("auto", "none", "log")
-
-_AT_LEAST = {"clip_norm": 0, "weight_decay": 0}
-_ABOVE_ZERO = ("learning_rate", "max_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class FitConfig:
         last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
             as far as `max_seconds` allows.
         steps_per_epoch: Steps between two looks at the validation origins.
+        tuned_share: Share of the tuned weights in a tuned starter, the rest being the starter's own; None chooses among 0, a
+            half and 1.
         max_seconds: Wall time at the most for choosing and fitting.
         validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
             up to three horizons, about 200 or more in all.
@@ -71,17 +74,20 @@ class FitConfig:
     max_steps: int = 900
     steps: int | None = None
     last_steps: int | None = None
+    tuned_share: float | None = None
     steps_per_epoch: int = 50
     max_seconds: float = 240.0
     validation_origins: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no training could use."""
-        _check_types(self, "fit.")
-        _check_choice("fit.shape", self.shape, SHAPES)
-        _check_choice("fit.transform", self.transform, TRANSFORMS)
+        check_types(self, "fit.")
+        check_choice("fit.shape", self.shape, SHAPES)
+        check_choice("fit.transform", self.transform, TRANSFORMS)
         for item in fields(self):
-            _check_range(item.name, getattr(self, item.name))
+            check_range(item.name, getattr(self, item.name))
+        if self.tuned_share is not None and self.tuned_share > 1:
+            raise ConfigInvalid(f"fit.tuned_share must be at most 1. Received: {self.tuned_share}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class Columns:
 
     def __post_init__(self) -> None:
         """Refuse names that are not text."""
-        _check_types(self, "columns.")
+        check_types(self, "columns.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,8 @@ class Contender:
     """One network of a comparison.
 
     Attributes:
-        name: What its figures are called: the architecture, and where there are several seeds `architecture/seed`.
+        name: What its figures are called: the architecture, and where there are several seeds `architecture/seed`; the
+            starter, which has no seed, is always `starter`.
         architecture: What it is built as.
         seed: Of its weights and windows.
     """
@@ -163,10 +170,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Fill in the name and refuse what cannot be trained."""
         object.__setattr__(self, "name", self.name or self.data.stem)
-        _check_types(self, "")
+        check_types(self, "")
         check_name("model", self.name)
-        _check_names("architecture", self.architecture, ARCHITECTURES)
-        _check_names("baseline", self.baselines, BASELINES)
+        check_names("architecture", self.architecture, CANDIDATES)
+        check_names("baseline", self.baselines, BASELINES)
         object.__setattr__(self, "baselines", tuple(dict.fromkeys((BASELINES[0], *self.baselines))))
         if self.horizon < 1:
             raise ConfigInvalid(f"horizon must be at least 1. Received: {self.horizon}.")
@@ -174,6 +181,11 @@ class TrainConfig:
             raise ConfigInvalid(
                 f"fit.shape one_to_one has a horizon of 1. Received: {self.horizon}.",
                 hint="Use another shape, such as many_to_many, or horizon 1.",
+            )
+        if self.fit.shape != "many_to_many" and {STARTER, STARTER_TUNED} & {*self.architecture}:
+            raise ConfigInvalid(
+                f"A starter has the shape many_to_many. Received: fit.shape {self.fit.shape!r}.",
+                hint="Leave fit.shape as it is, or the starters out.",
             )
         if self.seed < 0:
             raise ConfigInvalid(f"seed must not be negative. Received: {self.seed}.")
@@ -185,7 +197,7 @@ class TrainConfig:
         if self.seeds < 1:
             raise ConfigInvalid(f"seeds must be at least 1. Received: {self.seeds}.")
         if self.pick:
-            _check_choice("pick", self.pick, self._pickable())
+            check_choice("pick", self.pick, self._pickable())
         check_countries(self.holidays)
         CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
 
@@ -193,9 +205,8 @@ class TrainConfig:
     def contenders(self) -> tuple[Contender, ...]:
         """Every network to train, in order."""
         return tuple(
-            Contender(f"{one}/{seed}" if self.seeds > 1 else one, one, seed)
-            for one in self.architecture
-            for seed in range(self.seed, self.seed + self.seeds)
+            Contender(f"{one}/{seed}" if self.seeds > 1 and one != STARTER else one, one, seed)
+            for one, seed in each_seed(self.architecture, self.seed, self.seeds)
         )
 
     @property
@@ -206,7 +217,17 @@ class TrainConfig:
     def _pickable(self) -> tuple[str, ...]:
         """Return the names that `pick` may have: two networks or more make an ensemble too."""
         names = tuple(one.name for one in self.contenders)
-        return (*dict.fromkeys((*self.architecture, *names)), *((ENSEMBLE,) if len(names) > 1 else ()))
+        joining = [one for one in self.contenders if one.architecture != AUTO]
+        return (*dict.fromkeys((*self.architecture, *names)), *((ENSEMBLE,) if len(joining) > 1 else ()))
+
+
+def each_seed(architectures: Iterable[str], first: int, seeds: int) -> list[tuple[str, int]]:
+    """Return the architecture and seed of each candidate, in order; the starter is made once, since no seed is in it."""
+    return [
+        (one, seed)
+        for one in architectures
+        for seed in (range(first, first + seeds) if one != STARTER else range(first, first + 1))
+    ]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -263,7 +284,7 @@ def train_config(settings: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ConfigInvalid: If a key is unknown (with near matches), missing, of the wrong type or out of range.
     """
-    _check_keys(settings, TrainConfig, "")
+    check_keys(settings, TrainConfig, "")
     for key in ("data", "horizon"):
         if key not in settings:
             raise ConfigInvalid(f"No {key} given.", hint=f"Give --{key} or a configuration with a line `{key} = …`.")
@@ -311,6 +332,7 @@ def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
         encoder_length=spec.encoder_length,
         calendar=spec.options.get("calendar"),
         steps=spec.options.get("steps"),
+        tuned_share=spec.options.get("tuned_share"),
     )
 
 
@@ -318,66 +340,9 @@ def _table(settings: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
     table = settings.get(key, {})
     if not isinstance(table, Mapping):
         raise ConfigInvalid(f"{key} must be a table. Received: {table!r}.", hint=f"Write it as [{key}].")
-    _check_keys(table, kind, f"{key}.")
+    check_keys(table, kind, f"{key}.")
     return {name: _as_tuple(value) for name, value in table.items()}
 
 
 def _as_tuple(value: object) -> Any:  # noqa: ANN401 - TOML's values are of any type until they are checked
     return tuple(value) if isinstance(value, list) else value
-
-
-def _check_keys(settings: Iterable[str], kind: Any, prefix: str) -> None:  # noqa: ANN401 - any dataclass
-    known = [item.name for item in fields(kind)]
-    for key in settings:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {prefix}{near[0]}?" if near else f"Known: {', '.join(known)}."
-            raise ConfigInvalid(f"Unknown setting {prefix}{key}.", hint=hint)
-
-
-def _check_types(config: Any, prefix: str) -> None:  # noqa: ANN401 - any dataclass
-    for name, kind in get_type_hints(type(config)).items():
-        value = getattr(config, name)
-        if not _is_a(value, kind):
-            shown = getattr(kind, "__name__", None) if get_origin(kind) is None else str(kind)
-            raise ConfigInvalid(f"{prefix}{name} must be {shown}. Received: {value!r}.")
-
-
-def _is_a(value: object, kind: Any) -> bool:  # noqa: ANN401 - a type or an alias of typing
-    if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(_is_a(item, get_args(kind)[0]) for item in value)
-    if get_args(kind):
-        return any(_is_a(value, option) for option in get_args(kind))
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        near = difflib.get_close_matches(value, choices, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(choices)}."
-        raise ConfigInvalid(f"{name} {value!r} is unknown.", hint=hint)
-
-
-def _check_range(name: str, value: object) -> None:
-    numbers = value if isinstance(value, tuple) else (value,)
-    if not numbers:
-        raise ConfigInvalid(f"fit.{name} must not be empty.")
-    for number in numbers:
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            if not math.isfinite(number):
-                raise ConfigInvalid(f"fit.{name} must be finite. Received: {number}.")
-            if name in _ABOVE_ZERO and not number > 0:
-                raise ConfigInvalid(f"fit.{name} must be above 0. Received: {number}.")
-            if name not in _ABOVE_ZERO and not number >= _AT_LEAST.get(name, 1):
-                raise ConfigInvalid(f"fit.{name} must be at least {_AT_LEAST.get(name, 1)}. Received: {number}.")
-
-
-def _check_names(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
-    if not names:
-        raise ConfigInvalid(f"No {what} given.", hint=f"Known: {', '.join(known)}.")
-    for name in names:
-        _check_choice(what, name, known)
-    if len(set(names)) < len(names):
-        raise ConfigInvalid(f"{what} {max(names, key=names.count)} stands twice. Received: {', '.join(names)}.")

@@ -66,6 +66,7 @@ def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> Model
         mixture: Its weights, by the same names.
     """
     longest = max(specs.values(), key=lambda spec: spec.context_length)
+    informed = max(specs.values(), key=lambda spec: len(spec.covariates.all))
     transforms = {spec.transform for spec in specs.values()}
     members = [_describe_member(name, spec, mixture.weights[name]) for name, spec in specs.items()]
     return replace(
@@ -73,6 +74,9 @@ def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> Model
         architecture=ENSEMBLE,
         encoder_length=max(spec.encoder_length for spec in specs.values()),
         receptive_field=max(spec.receptive_field for spec in specs.values()),
+        past_covariates=informed.past_covariates,
+        future_covariates=informed.future_covariates,
+        holidays=informed.holidays,
         transform=transforms.pop() if len(transforms) == 1 else MIXED,
         options={
             "combination": mixture.combination,

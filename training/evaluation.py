@@ -14,11 +14,11 @@ from training.backtest import Cutoff, Scores, Split
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, TrainingSet
 from training.comparison import REFERENCE, BaselineResult, Sample, name_causes
-from training.config import BASELINES, ENSEMBLE, FitConfig
+from training.config import BASELINES, ENSEMBLE, FitConfig, each_seed
 from training.data import SeriesSet, digest
 from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.mixture import Mixture
-from training.terminal import Terminal, describe_mixture
+from training.terminal import Terminal
 
 Row = dict[str, float]
 
@@ -53,7 +53,7 @@ class Question:
     @property
     def members(self) -> list[tuple[str, int]]:
         """Architecture and seed of each network trained at an origin."""
-        return [(name, self.seed + more) for name in self.architecture for more in range(self.seeds)]
+        return each_seed(self.architecture, self.seed, self.seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Evaluation:
         failures: By name, why a network has no row.
         samples: By baseline that is fitted to a sample, which one, and where it is partial each network's MASE on it.
         mixtures: How the ensemble was weighed at each origin, the newest first.
+        chosen: By row, what each `auto` was made of at each origin, the newest first.
     """
 
     rows: Mapping[str, Row]
@@ -74,6 +75,7 @@ class Evaluation:
     failures: Mapping[str, str]
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mixtures: Sequence[Mixture] = ()
+    chosen: Mapping[str, Sequence[Mixture]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class _Tally:
     baselines: dict[str, list[BaselineResult]] = field(default_factory=dict)
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
-    mixtures: list[Mixture] = field(default_factory=list)
+    mixtures: dict[str, list[Mixture]] = field(default_factory=dict)
 
     def add(self, name: str, scores: Scores, seconds: float, milliseconds: float) -> None:
         """Add one row's scores at one origin, and what they cost."""
@@ -171,7 +173,7 @@ def evaluate(  # noqa: PLR0913 - the question, and all that answers it
             tally.add_baseline(name, result)
         origin = _Origin(data, question, split, tally, fit, combine, terminal, scratch / str(number))
         made = {_row_name(*member): _try_member(member, origin) for member in question.members}
-        networks = {name: one for name, one in made.items() if one is not None}
+        networks = {name: one for name, one in made.items() if one is not None and one.mixture is None}
         if len(networks) > 1:
             _try_ensemble(networks, origin)
     if question.members and not any(_row_name(*member) in tally.parts for member in question.members):
@@ -209,10 +211,7 @@ def _try_ensemble(networks: Mapping[str, Candidate], origin: _Origin) -> None:
     """Make one model of all networks and score it at one origin; a failure is told and kept."""
     plain = origin.question.seeds == 1
     named = {name.partition("/")[0] if plain else name: one for name, one in networks.items()}
-    whole = _try(ENSEMBLE, ENSEMBLE, lambda: make_ensemble(named, origin.folder / ENSEMBLE, origin.combine), origin)
-    if whole is not None and whole.mixture is not None:
-        origin.tally.mixtures.append(whole.mixture)
-        origin.terminal.say(describe_mixture(whole))
+    _try(ENSEMBLE, ENSEMBLE, lambda: make_ensemble(named, origin.folder / ENSEMBLE, origin.combine), origin)
 
 
 def _try(name: str, label: str, make: Callable[[], Candidate], origin: _Origin) -> Candidate | None:
@@ -230,6 +229,9 @@ def _try(name: str, label: str, make: Callable[[], Candidate], origin: _Origin) 
         terminal.say(f"  {label}: {warning}", "yellow")
     tally.add(name, scores, candidate.train_seconds, backtest.measure_latency(candidate.forecaster, split))
     tally.megabytes[name] = artifact.network_mb(candidate.directory)
+    if candidate.mixture is not None:
+        tally.mixtures.setdefault(name, []).append(candidate.mixture)
+    terminal.say_mixture(label, candidate)
     return candidate
 
 
@@ -244,14 +246,13 @@ def _conclude(tally: _Tally, question: Question) -> Evaluation:
             rows[architecture] = _mean(list(members.values()))
             rows |= members if question.seeds > 1 else {}
     rows |= {name: whole[name] for name in (ENSEMBLE, *question.baselines) if name in whole}
-    plain = {
-        name.removesuffix(f"/{question.seed}") if question.seeds == 1 else name: why
-        for name, why in tally.failures.items()
-    }
+    plain = {_shown(name, question): why for name, why in tally.failures.items()}
     dropped = max(int(row["dropped"]) for row in rows.values())
     sampled = [name for name in question.baselines if name in whole and tally.baselines[name][0].sample]
     samples = {name: _state_sample(name, tally, whole, question) for name in sampled}
-    return Evaluation(rows, dropped, plain, samples, tally.mixtures)
+    autos = {name: found for name, found in tally.mixtures.items() if name != ENSEMBLE}
+    chosen = {_shown(name, question): found for name, found in autos.items()}
+    return Evaluation(rows, dropped, plain, samples, tally.mixtures.get(ENSEMBLE, []), chosen)
 
 
 def _state_sample(baseline: str, tally: _Tally, whole: Mapping[str, Row], question: Question) -> dict[str, Any]:
@@ -278,6 +279,11 @@ def _mean(rows: Sequence[Row]) -> Row:
     return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} | counts
 
 
+def _shown(name: str, question: Question) -> str:
+    """Return a row's name as it is printed: without the seed where there is but one."""
+    return name.removesuffix(f"/{question.seed}") if question.seeds == 1 else name
+
+
 def _row_name(architecture: str, seed: int) -> str:
     return f"{architecture}/{seed}"
 
@@ -298,6 +304,7 @@ def to_dict(
         "data_digest": data.digest,
         "sample": dict(evaluation.samples),
         "mixtures": [one.to_dict() for one in evaluation.mixtures],
+        "chosen": {name: [one.to_dict() for one in found] for name, found in evaluation.chosen.items()},
     }
     ensemble = {ENSEMBLE: evaluation.rows[ENSEMBLE]} if ENSEMBLE in evaluation.rows else {}
     failed = {"failed": dict(evaluation.failures)} if evaluation.failures else {}

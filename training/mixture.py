@@ -18,7 +18,7 @@ explanation of the forecast combination puzzle, Oxford Bulletin of Economics and
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -43,10 +43,11 @@ class Mixture:
     """A weighted mean of networks.
 
     Attributes:
-        combination: `equal`, `inverse_pinball` or `greedy`.
+        combination: `equal`, `inverse_pinball` or `greedy`; of an `auto` always `equal`.
         weights: By network's name, each above 0, of sum 1; a network left out has none.
-        losses: Validation pinball loss by way of combining, each scored on origins it did not learn from; in units of
-            the in-sample seasonal scale, twice the mean over quantiles, so that it is close to MASE.
+        losses: Validation pinball loss by way of combining, each scored on origins it did not learn from, and for an
+            `auto` by average too, such as `lstm+starter`; in units of the in-sample seasonal scale, twice the mean over
+            quantiles, so that it is close to MASE.
     """
 
     combination: str
@@ -56,6 +57,11 @@ class Mixture:
     def to_dict(self) -> dict[str, Any]:
         """Return the mixture as plain data."""
         return {"combination": self.combination, "weights": dict(self.weights), "losses": dict(self.losses)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the mixture that `to_dict` wrote."""
+        return cls(data["combination"], dict(data["weights"]), dict(data["losses"]))
 
 
 def choose_mixture(validations: Mapping[str, Validation]) -> Mixture:
@@ -68,7 +74,7 @@ def choose_mixture(validations: Mapping[str, Validation]) -> Mixture:
         DataInvalid: If no origin was forecast by all.
     """
     aligned = [thinned(one) for one in align(list(validations.values()))]
-    losses = {name: _cross_fitted_loss(weigh, aligned) for name, weigh in WEIGHINGS.items()}
+    losses = {name: cross_fitted_loss(weigh, aligned) for name, weigh in WEIGHINGS.items()}
     best = min(losses, key=lambda name: losses[name])
     combination = best if losses[best] < (1 - MARGIN) * losses[EQUAL] else EQUAL
     weights = WEIGHINGS[combination](aligned)
@@ -143,8 +149,13 @@ def _mean(validations: Sequence[Validation], weights: Floats) -> Floats:
     return mean
 
 
-def _cross_fitted_loss(weigh: "Weigh", validations: Sequence[Validation]) -> float:
-    """Return the loss of a way of weighing over both halves of the origins, each with the other half's weights."""
+def cross_fitted_loss(weigh: "Weigh", validations: Sequence[Validation]) -> float:
+    """Return the loss of a way of weighing over both halves of the origins, each with the other half's weights.
+
+    Args:
+        weigh: Returns a weight for each validation.
+        validations: Forecasts of the same origins in the same order, as `align` returns them.
+    """
     count = len(validations[0].targets)
     halves: list[Indices] = [one for one in np.array_split(np.arange(count), 2) if len(one)]
     found = []

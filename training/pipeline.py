@@ -18,10 +18,10 @@ from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.provenance import Surroundings
 from training.refit import empty_folder, refit
 from training.registry import CHAMPION, Registry
-from training.terminal import Terminal, describe_mixture, native_noise_hidden
+from training.terminal import Terminal, native_noise_hidden
 
 Fit = Callable[..., Candidate]
-"""`training.fit.train_candidate`, or anything that answers as it does."""
+"""`training.making.make_candidate`, or anything that answers as it does."""
 
 
 Baselines = Mapping[str, BaselineResult]
@@ -104,7 +104,7 @@ class Outcome:
             "beats_baselines": comparison.beats_baselines(comparison.winner),
             "models": rows,
             "sample": comparison.samples(),
-            **_mixture(comparison),
+            **_mixtures(comparison),
             "failed": {failure.name: failure.cause for failure in comparison.failures},
             "decision": self.decision.to_dict(),
             "run_id": self.run_id,
@@ -114,12 +114,12 @@ class Outcome:
 
 
 def fit_with_keras(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on as it is
-    """Train one candidate; TensorFlow is imported only now, which takes ten seconds and more."""
+    """Make one candidate; TensorFlow is imported only now, which takes ten seconds and more."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_noise_hidden():
-        from training.fit import train_candidate
+        from training.making import make_candidate
 
-    return train_candidate(training_set, **question)
+    return make_candidate(training_set, **question)
 
 
 def train(config: TrainConfig, bench: Bench) -> Outcome:
@@ -155,7 +155,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
 def compare(task: Task, baselines: Baselines, bench: Bench) -> Comparison:
     """Train every candidate and set it beside the baselines, each in a run of its own."""
     tried = [try_network(contender, task, baselines, bench) for contender in task.config.contenders]
-    networks = [one for one in tried if isinstance(one, Result)]
+    networks = [one for one in tried if isinstance(one, Result) and one.candidate.mixture is None]
     if len(networks) > 1:
         tried.append(try_ensemble(networks, task, baselines, bench))
     results = tuple(one for one in tried if isinstance(one, Result))
@@ -169,10 +169,10 @@ def compare(task: Task, baselines: Baselines, bench: Bench) -> Comparison:
     return comparison
 
 
-def _mixture(comparison: Comparison) -> dict[str, Any]:
-    """Return how the ensemble was weighed, where there is one."""
-    mixtures = [one.candidate.mixture for one in comparison.results if one.candidate.mixture]
-    return {"mixture": mixtures[0].to_dict()} if mixtures else {}
+def _mixtures(comparison: Comparison) -> dict[str, Any]:
+    """Return how each average was weighed, and under `mixture` the ensemble's, or the first one's where there is none."""
+    found = {one.name: one.candidate.mixture.to_dict() for one in comparison.results if one.candidate.mixture}
+    return {"mixture": found.get(ENSEMBLE, next(iter(found.values()))), "mixtures": found} if found else {}
 
 
 def read(config: TrainConfig, terminal: Terminal) -> SeriesSet:
@@ -193,7 +193,9 @@ def try_network(contender: Contender, task: Task, baselines: Baselines, bench: B
         architecture, seed = contender.architecture, contender.seed
         told = provenance.describe(task.config, task.data, bench.surroundings, architecture=architecture, seed=seed)
         record.log_provenance(bench.registry, run_id, told)
-        return train_one(contender, task, bench, run_id, epochs)
+        candidate = train_one(contender, task, bench, run_id, epochs)
+        bench.terminal.say_mixture(contender.name, candidate)
+        return candidate
 
     return try_candidate(contender.name, make, task, baselines, bench)
 
@@ -206,7 +208,7 @@ def try_ensemble(results: Sequence[Result], task: Task, baselines: Baselines, be
         record.log_provenance(bench.registry, run_id, told)
         candidates = {one.name: one.candidate for one in results}
         whole = make_ensemble(candidates, bench.scratch / ENSEMBLE, bench.combine)
-        bench.terminal.say(describe_mixture(whole))
+        bench.terminal.say_mixture(ENSEMBLE, whole)
         return whole
 
     return try_candidate(ENSEMBLE, make, task, baselines, bench)

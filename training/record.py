@@ -18,7 +18,7 @@ from models.spec import ModelSpec
 from models.windows import covariate_columns
 from training import provenance, report
 from training.backtest import Split
-from training.candidate import EpochRecord
+from training.candidate import Candidate, EpochRecord
 from training.comparison import Comparison, Failure, Result
 from training.config import ENSEMBLE
 from training.data import SeriesSet
@@ -99,7 +99,7 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
     chosen = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
     registry.log(
         result.run_id,
-        params={f"chosen.{key}": value for key, value in chosen.items()} | _mixture_params(result.candidate.mixture),
+        params={f"chosen.{key}": value for key, value in chosen.items()} | _mixture_params(result.candidate),
         metrics=comparison.summary_metrics(result) | _mixture_metrics(result.candidate.mixture),
         tags={
             "almanac.kind": "candidate",
@@ -111,8 +111,8 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
             "weights_digest": provenance.weights_digest(result.candidate.directory / artifact.NETWORK),
         },
     )
-    if spec.architecture != ENSEMBLE:
-        registry.log_json(result.run_id, provenance.choices(spec), provenance.CHOICES)
+    if result.name != ENSEMBLE:
+        registry.log_json(result.run_id, _choices(result.candidate), provenance.CHOICES)
     with tempfile.TemporaryDirectory() as folder:
         report.save_figures(_figures(result, comparison, split, unit), Path(folder))
         registry.log_files(result.run_id, Path(folder), "figures")
@@ -236,16 +236,26 @@ def _figures(result: Result, comparison: Comparison, split: Split, unit: str) ->
     return figures
 
 
-def _mixture_params(mixture: Mixture | None) -> dict[str, object]:
-    """Return how an ensemble was weighed; nothing for a network."""
+def _choices(candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate chose on its validation origins, as `reproduce` reads it; of an `auto` each member's too."""
+    if candidate.mixture is None:
+        return provenance.choices(candidate.forecaster.spec)
+    members = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
+    return {"members": members, "mixture": candidate.mixture.to_dict()}
+
+
+def _mixture_params(candidate: Candidate) -> dict[str, object]:
+    """Return how an average was weighed and what its members chose; nothing for a network."""
+    mixture = candidate.mixture
     if mixture is None:
         return {}
     weights = {f"ensemble.weight.{name}": weight for name, weight in mixture.weights.items()}
-    return {"ensemble.combination": mixture.combination, **weights}
+    chosen = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
+    return {"ensemble.combination": mixture.combination, **weights, **_flat({"ensemble.member": chosen})}
 
 
 def _mixture_metrics(mixture: Mixture | None) -> dict[str, float]:
-    """Return the validation loss of each way of weighing that was tried; nothing for a network."""
+    """Return the validation loss of each way of weighing, or average, that was tried; nothing for a network."""
     return {f"ensemble.pinball_{way}": loss for way, loss in mixture.losses.items()} if mixture else {}
 
 

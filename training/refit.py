@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def refit(winner: Result, task: "Task", bench: "Bench") -> Candidate:
     """Return the winner trained again with the same choices on all data, the held-out block included.
 
-    Of an ensemble every member is trained again, and counts as it did. The specification keeps the figures of the run
+    Of an ensemble, and of an `auto`, every member is trained again, and counts as it did. The specification keeps the figures of the run
     that had not seen the held-out block. A second training that fails leaves the first one standing.
     """
     first = winner.candidate
     try:
-        if first.mixture is None:
+        if first.mixture is None or len(first.members) == 1:
             return _fit_again(winner.name, first, task, bench)
         members = {name: _fit_again(name, one, task, bench) for name, one in first.members.items()}
         return make_ensemble(members, bench.scratch / "refit" / ENSEMBLE, bench.combine, first.mixture)

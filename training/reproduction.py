@@ -10,11 +10,14 @@ from models import artifact
 from models.baselines import BASELINES
 from models.errors import DataInvalid, RegistryError, TrainingError
 from training import backtest, pipeline, provenance, record
+from training.auto import make_auto
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, TrainingSet
 from training.comparison import Comparison, Result, name_causes
 from training.config import ENSEMBLE, FitConfig, TrainConfig, merge, train_config
 from training.data import SeriesSet
+from training.ensemble import Combine
+from training.mixture import Mixture
 from training.pipeline import Bench, Fit, Task
 from training.place import Run
 from training.provenance import CHOICES, FILE, Surroundings, weights_digest
@@ -94,7 +97,7 @@ def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reprodu
     config = recorded_config(told, data)
     series = pipeline.read(config, bench.terminal)
     refuse_other_data(told, series)
-    bench = replace(bench, fit=fit_as_chosen(bench.fit, recorded_choices(past, bench)))
+    bench = replace(bench, fit=fit_as_chosen(bench.fit, recorded_choices(past, bench), bench.combine))
     before = Surroundings(**{key: told[key] for key in ("command", "commit", "packages", "python", "machine")})
     differences = tuple(bench.surroundings.differences(before))
     for sentence in differences:
@@ -136,13 +139,24 @@ def recorded_choices(past: Run, bench: Bench) -> dict[tuple[str, int], Mapping[s
     return found
 
 
-def fit_as_chosen(fit: Fit, chosen: Mapping[tuple[str, int], Mapping[str, Any]]) -> Fit:
-    """Return a training that takes each network's recorded choices as given, and is not hurried by the clock."""
+def fit_as_chosen(fit: Fit, chosen: Mapping[tuple[str, int], Mapping[str, Any]], combine: Combine) -> Fit:
+    """Return a training that takes each candidate's recorded choices as given, and is not hurried by the clock.
+
+    An `auto` is made of the members that it was made of then, each with its own choices.
+    """
 
     def train(training_set: TrainingSet, *, architecture: str, seed: int, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
-        known = chosen.get((architecture, seed))
-        fixed = replace(config, **known, max_seconds=max(UNHURRIED_SECONDS, config.max_seconds)) if known else config
-        return fit(training_set, architecture=architecture, seed=seed, config=fixed, **rest)
+        known = chosen.get((architecture, seed), {})
+        seconds = max(UNHURRIED_SECONDS, config.max_seconds) if known else config.max_seconds
+        unhurried = replace(config, max_seconds=seconds)
+        if "members" in known:
+            members = {(name, seed): choices for name, choices in known["members"].items()}
+            again = fit_as_chosen(fit, members, combine)
+            mixture = Mixture.from_dict(known["mixture"])
+            return make_auto(
+                training_set, seed=seed, config=unhurried, fit=again, combine=combine, mixture=mixture, **rest
+            )
+        return fit(training_set, architecture=architecture, seed=seed, config=replace(unhurried, **known), **rest)
 
     return train
 

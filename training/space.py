@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from models.errors import ConfigInvalid
-from training.config import FitConfig, merge, read_config, train_config
+from training.checks import check_choice
+from training.config import ARCHITECTURES, FitConfig, merge, read_config, train_config
 
 DEFAULT = Path(__file__).parent / "configs" / "space.toml"
 """The space that is searched where a configuration names none."""
@@ -109,6 +110,8 @@ def read_space(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     for key, dimension in space.items():
         _check_key(key)
         for value in dimension.ends():
+            if key == "architecture":  # a starter has its own settings, and auto is made of several
+                check_choice("space.architecture", str(value), ARCHITECTURES)
             train_config(merge(settings, nested({key: value})))
     return space
 

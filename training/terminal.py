@@ -17,6 +17,7 @@ from models.errors import Finding
 from models.series import Forecast
 from training.candidate import Candidate, EpochRecord
 from training.comparison import Comparison, tell_sample
+from training.mixture import Mixture
 
 if TYPE_CHECKING:
     from training.pipeline import Outcome
@@ -54,6 +55,11 @@ class Terminal:
         """Print what was noticed about the data."""
         for finding in findings:
             self.say(f"  {finding.code}: {finding.detail} {finding.hint}".rstrip(), "yellow")
+
+    def say_mixture(self, name: str, candidate: Candidate) -> None:
+        """Print how a candidate was made of others, if it was."""
+        if candidate.mixture is not None:
+            self.say(describe_mixture(name, candidate, candidate.mixture))
 
     @contextmanager
     def training(self, name: str) -> Iterator[Callable[[EpochRecord], None]]:
@@ -167,14 +173,17 @@ def describe_reproduction(found: "Reproduction") -> list[str]:
     ]
 
 
-def describe_mixture(whole: Candidate) -> str:
-    """Return how an ensemble was made, in one line; nothing for a network."""
-    if whole.mixture is None:
-        return ""
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in whole.mixture.weights.items())
-    how = whole.mixture.combination.replace("_", " ")
-    spread = whole.validation["spread"]
-    return f"ensemble: {how} weights ({weights}); its members' medians deviate by {spread:.3f} of the scale"
+def describe_mixture(name: str, whole: Candidate, mixture: Mixture) -> str:
+    """Return how an average was made, in one line: who counts how much, how far apart they are, what else was tried."""
+    weights = ", ".join(f"{member} {weight:.2f}" for member, weight in mixture.weights.items())
+    how = mixture.combination.replace("_", " ")
+    spread = (
+        f"; its members' medians deviate by {whole.validation['spread']:.3f} of the scale"
+        if len(mixture.weights) > 1
+        else ""
+    )
+    losses = ", ".join(f"{way} {loss:.4f}" for way, loss in mixture.losses.items())
+    return f"{name}: {how} weights ({weights}){spread}; validation losses: {losses}"
 
 
 def _how_chosen(comparison: Comparison) -> list[str]:

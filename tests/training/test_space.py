@@ -64,6 +64,7 @@ def test_the_space_that_ships_is_sound() -> None:
         ({"fit": {"learning_rate": {"low": "a", "high": 1.0}}}, "Received: low 'a'"),
         ({"fit": {"layers": {"low": 0, "high": 3}}}, "fit.layers must be at least 1. Received: 0"),
         ({"architecture": ["lstn"]}, "Did you mean lstm"),
+        ({"architecture": ["lstm", "auto"]}, "'auto' is unknown. Known: lstm, gru"),
         ({}, "The space is empty"),
     ],
 )

@@ -1,0 +1,208 @@
+"""The starter is a candidate like any other, and tuning it must not make it forget."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from models import artifact, starters
+from models.covariates import CovariateNames
+from models.errors import DataInvalid
+from models.networks.build import NetworkOptions
+from models.networks.combine import load_network
+from tests.training.fakes import make_series
+from tests.training.starters import CONTEXT, HORIZON, make_starter
+from training import starting
+from training.candidate import Candidate, TrainingSet
+from training.config import FitConfig, with_choices
+from training.dataset import make_dataset
+from training.starting import Way, most_cautious, train_starter, tune_starter
+
+CONFIG = FitConfig(batch_size=8, max_steps=9, steps_per_epoch=2)
+"""Three steps of tuning at the most."""
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a monthly starter and a seasonless one."""
+    root = tmp_path_factory.mktemp("starters")
+    for kind in ("M", "Y"):
+        make_starter(root, kind)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def here(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the starters of these tests for the shipped ones."""
+    monkeypatch.setattr(starters, "FOLDER", shipped)
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
+    tf.config.run_functions_eagerly(run_eagerly=True)
+    yield
+    tf.config.run_functions_eagerly(run_eagerly=False)
+
+
+def make_set(horizon: int = HORIZON, frequency: str = "M", **changes: Any) -> TrainingSet:  # noqa: ANN401 - any field
+    """Return two positive series."""
+    series = [make_series("a", length=60), make_series("b", length=60, seed=1)]
+    return replace(TrainingSet(series, frequency, horizon, "digest"), **changes)
+
+
+def tune(directory: Path, config: FitConfig = CONFIG, *, seed: int = 3) -> Candidate:
+    """Return a tuned starter."""
+    return tune_starter(
+        make_set(), name="sales", seed=seed, config=config, directory=directory, on_epoch=lambda _epoch: None
+    )
+
+
+def take(directory: Path, training_set: TrainingSet) -> Candidate:
+    """Return the starter as it is."""
+    return train_starter(
+        training_set, name="sales", seed=3, config=CONFIG, directory=directory, on_epoch=lambda _epoch: None
+    )
+
+
+def weights_of(folder: Path) -> list[NDArray[Any]]:
+    """Return the weights in a folder's network.keras."""
+    weights: list[NDArray[Any]] = load_network(folder / artifact.WEIGHTS).get_weights()
+    return weights
+
+
+@pytest.mark.parametrize("horizon", [3, 14])
+def test_the_starter_forecasts_as_shipped(shipped: Path, tmp_path: Path, horizon: int) -> None:
+    """Whatever the horizon, the steps that it was trained for are those of its own file."""
+    candidate = take(tmp_path / "made", make_set(horizon))
+
+    spec = artifact.load(tmp_path / "made").spec
+    contexts = artifact.golden_contexts(spec)
+    shared = min(horizon, HORIZON)
+    assert (spec.name, spec.architecture, spec.horizon, spec.transform) == ("sales", "starter", horizon, "none")
+    assert_allclose(
+        candidate.forecaster.quantiles(contexts)[:, :shared],
+        artifact.load(shipped / "M").quantiles(contexts)[:, :shared],
+        rtol=1e-5,
+        atol=1e-4,
+    )
+
+
+def test_the_starter_is_judged_and_calibrated_on_the_data(tmp_path: Path) -> None:
+    """On the validation origins of every other network; it knows how low the data go, and that there were no epochs."""
+    candidate = take(tmp_path, make_set())
+
+    spec, forecasts = candidate.forecaster.spec, candidate.forecasts
+    others = make_dataset(make_set().series, context_length=40, season_length=12, horizon=HORIZON)
+    assert forecasts is not None
+    assert_array_equal(forecasts.rows, others.rows)
+    assert_array_equal(forecasts.cutoffs, others.cutoffs)
+    assert candidate.validation == spec.validation
+    assert len(spec.conformal["offsets"]) == HORIZON
+    assert spec.options["nonnegative"]
+    assert list(candidate.history) == []
+
+
+def test_covariates_are_not_read(tmp_path: Path) -> None:
+    """The starter never saw any, so its graph and its spec know of none."""
+    training_set = make_set(covariates=CovariateNames(("traffic",)))
+
+    spec = take(tmp_path, training_set).forecaster.spec
+
+    assert spec.past_covariates == ()
+    assert not spec.covariates
+
+
+def test_a_season_that_no_starter_knows_is_still_the_datas(tmp_path: Path) -> None:
+    """The seasonless network answers, and its spec counts phases as its fellow members do."""
+    spec = take(tmp_path, make_set(frequency="Q-DEC")).forecaster.spec
+
+    assert (spec.frequency, spec.season_length, spec.options["seasons"]) == ("Q-DEC", 4, [1])
+
+
+@pytest.mark.usefixtures("eager")
+def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> None:
+    """Of the same tuning a share of a half is the mean of the starter's weights and the tuned ones."""
+    fixed = replace(CONFIG, steps=2, transform="none")
+
+    whole = tune(tmp_path / "whole", replace(fixed, tuned_share=1.0))
+    half = tune(tmp_path / "half", replace(fixed, tuned_share=0.5))
+
+    before, after, between = (weights_of(one) for one in (shipped / "M", whole.directory, half.directory))
+    assert [one.forecaster.spec.options["tuned_share"] for one in (whole, half)] == [1.0, 0.5]
+    assert any((one != two).any() for one, two in zip(before, after, strict=True))
+    for one, two, mean in zip(before, after, between, strict=True):
+        assert_allclose(mean, (one + two) / 2, atol=1e-6)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_tuned_starter_is_one_of_its_ways(tmp_path: Path) -> None:
+    """The starter, the tuned one or their mean, logged or not; what was chosen trains the same weights again."""
+    first = tune(tmp_path / "first")
+    chosen = with_choices(CONFIG, first.forecaster.spec)
+
+    again = tune(tmp_path / "again", chosen)
+
+    spec = first.forecaster.spec
+    assert spec.architecture == "starter_tuned"
+    assert spec.options["tuned_share"] in {0.0, 0.5, 1.0}
+    assert spec.context_length == CONTEXT
+    assert {one.stage.partition(",")[0] for one in first.history} >= {"none", "log"}
+    for one, two in zip(weights_of(first.directory), weights_of(again.directory), strict=True):
+        assert_array_equal(one, two)
+    assert first.validation == again.validation
+
+
+def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path: Path) -> None:
+    """A share of 0 is the starter itself, and costs no epoch."""
+    candidate = tune(tmp_path, replace(CONFIG, tuned_share=0.0, transform="none"))
+
+    assert list(candidate.history) == []
+    assert candidate.forecaster.spec.options["steps"] is None
+    for one, two in zip(weights_of(shipped / "M"), weights_of(tmp_path), strict=True):
+        assert_array_equal(one, two)
+
+
+@pytest.mark.usefixtures("eager")
+def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate that ruins the weights leaves the starter as it was."""
+    monkeypatch.setattr(starting, "TUNING_RATE", 1e3)
+
+    candidate = tune(tmp_path, replace(CONFIG, transform="none", steps=3))
+
+    assert candidate.forecaster.spec.options["tuned_share"] == 0.0
+    for one, two in zip(weights_of(shipped / "M"), weights_of(tmp_path), strict=True):
+        assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("errors", "taken"),
+    [((1.0, 0.999, 0.998), 0), ((1.0, 0.98, 0.979), 1), ((1.0, 0.98, 0.96), 2), ((1.0, 1.2, 0.99), 2)],
+)
+def test_a_bolder_way_must_gain_half_a_per_cent(errors: tuple[float, ...], taken: int) -> None:
+    """On the one that was kept before it."""
+    options = NetworkOptions("lstm", 1, 1, 2, 2)
+    ways = [Way(options, [], share, error) for share, error in zip((0.0, 0.5, 1.0), errors, strict=True)]
+
+    assert most_cautious(ways) is ways[taken]
+
+
+def test_tuning_is_slow_and_short() -> None:
+    """By default up to 300 steps, from a third of the rate that a network begins with; dates stay unread."""
+    tuned = starting.tuning(FitConfig())
+
+    assert (tuned.max_steps, tuned.calendar) == (300, False)
+    assert_allclose(tuned.learning_rate, 9e-4)
+
+
+def test_series_too_short_to_validate_on_are_refused(tmp_path: Path) -> None:
+    """With what would help."""
+    short = replace(make_set(), series=[make_series("a", length=9)])
+
+    with pytest.raises(DataInvalid, match="None of 1 series"):
+        take(tmp_path, short)

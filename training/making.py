@@ -1,0 +1,30 @@
+"""Making: one function for every candidate that a configuration can name."""
+
+from typing import Any
+
+from training.auto import make_auto
+from training.candidate import Candidate, TrainingSet
+from training.config import AUTO, STARTER, STARTER_TUNED
+from training.ensemble import combine_with_keras
+from training.fit import train_candidate
+from training.starting import train_starter, tune_starter
+
+
+def make_candidate(training_set: TrainingSet, *, architecture: str, **question: Any) -> Candidate:  # noqa: ANN401 - handed on as it is
+    """Return the candidate of a name: a network trained from nothing, a starter as it is or tuned, or `auto` of them.
+
+    Args:
+        training_set: Series up to the cutoff.
+        architecture: One of `training.config.CANDIDATES`.
+        question: `name`, `seed`, `config`, `directory` and `on_epoch`, as `training.fit.train_candidate` takes them.
+
+    Raises:
+        AlmanacError: As the function does that makes it.
+    """
+    if architecture == STARTER:
+        return train_starter(training_set, **question)
+    if architecture == STARTER_TUNED:
+        return tune_starter(training_set, **question)
+    if architecture == AUTO:
+        return make_auto(training_set, fit=make_candidate, combine=combine_with_keras, **question)
+    return train_candidate(training_set, architecture=architecture, **question)

@@ -1,0 +1,203 @@
+"""Starting: the shipped starter as a candidate, as it is or tuned on the data at hand.
+
+Tuning must not forget what the starter knows, so it is judged at every step against the starter itself: it goes on from
+the starter's weights at a low rate in schedules that grow while the validation error falls, and what is served is the
+starter's own weights, the tuned ones, or the mean of both. Each of these, in this order from the most cautious on, must
+gain half a per cent on the validation origins over the one before.
+
+Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR: the mean of weights before and after keeps
+what tuning alone loses away from its data, at no cost in forecasting.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from models import artifact
+from models.calendar import parse_frequency
+from models.networks.build import NetworkOptions
+from models.networks.learner import Learner, Weights, learner_for
+from models.networks.starting import blended, starting_options, starting_weights
+from models.spec import ModelSpec
+from models.starters import folder_for
+from training.candidate import Candidate, EpochRecord, TrainingSet
+from training.choosing import LEAST_GAIN, Choice, Desk, begin, choose, finish, recipe, time_warnings
+from training.config import STARTER, STARTER_TUNED, FitConfig
+from training.dataset import Dataset, make_dataset
+from training.learning import WATCHED_ORIGINS, Clock, Watch, gradient_warnings, mean_scaled_error
+from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal, validate
+from training.sizing import could_be_logged
+from training.validation import judge
+
+TUNING_RATE, TUNING_STEPS = 0.3, 1 / 3
+"""Shares of `fit.learning_rate` and `fit.max_steps` that tuning takes: by default a peak of 9e-4 and up to 300 steps."""
+
+SHARES = (0.5, 1.0)
+"""Shares of the tuned weights that are tried beside the starter's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One network that the starter may become.
+
+    Attributes:
+        options: Of the network.
+        weights: What it forecasts the validation origins with.
+        share: Of the tuned weights in them; 0 is the starter as it is.
+        error: Validation MASE.
+    """
+
+    options: NetworkOptions
+    weights: Weights
+    share: float
+    error: float
+
+
+def train_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
+    training_set: TrainingSet, *, name: str, seed: int, config: FitConfig, directory: Path, on_epoch: Watch
+) -> Candidate:
+    """Return the shipped starter of the data's frequency, for their horizon, its intervals calibrated on them.
+
+    Args:
+        training_set: Series up to the cutoff; their covariates are not read.
+        name: What the model will be registered as.
+        seed: Written into the spec; nothing is drawn.
+        config: Of which `validation_origins` alone matters.
+        directory: Where the artifact goes; made if missing.
+        on_epoch: Not called: there are no epochs.
+
+    Raises:
+        ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
+        DataInvalid: If there is nothing to validate on.
+    """
+    del on_epoch
+    clock = Clock(time.perf_counter(), config.max_seconds)
+    options, weights = take_starter(training_set)
+    dataset = _dataset(training_set, options, config)
+    desk = Desk(dataset, config, seed, _unwatched, clock, weights)
+    learner = _learner(options, desk)
+    forecasts = validate(learner, dataset, training_set.series)
+    figures, conformal = judge(forecasts)
+    contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
+    learned = Learned({"calendar": False}, figures, conformal.to_dict())
+    forecaster = seal(learner, contexts, training_set, Label(name, STARTER, seed, directory), learned)
+    return Candidate(directory, forecaster, (), figures, clock.spent(), (), forecasts)
+
+
+def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
+    training_set: TrainingSet, *, name: str, seed: int, config: FitConfig, directory: Path, on_epoch: Watch
+) -> Candidate:
+    """Return the starter tuned on everything in the training set, every choice made on its validation origins.
+
+    Args:
+        training_set: Series up to the cutoff; their covariates are not read.
+        name: What the model will be registered as.
+        seed: Of the windows.
+        config: How to fit; rate and longest schedule are shares of its own.
+        directory: Where the artifact goes; made if missing.
+        on_epoch: Called after every epoch.
+
+    Raises:
+        ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
+        LossNotFinite: If a loss becomes NaN or infinite.
+        DataInvalid: If there is nothing to learn from.
+    """
+    clock = Clock(time.perf_counter(), config.max_seconds)
+    options, weights = take_starter(training_set)
+    dataset = _dataset(training_set, options, config)
+    desk = Desk(dataset, tuning(config), seed, on_epoch, clock, weights)
+    transformed = [replace(options, transform=one) for one in _transforms(training_set, config)]
+    choice = None if config.tuned_share == 0 else choose(transformed, desk)
+    way = most_cautious(_ways(transformed, choice, desk))
+    learner = _learner(way.options, desk)
+    learner.network.set_weights(way.weights)
+    forecasts = validate(learner, dataset, training_set.series)
+    figures, conformal = judge(forecasts)
+    told: list[EpochRecord] = list(choice.told) if choice else []
+    found: dict[str, object] = {"calendar": False, "tuned_share": way.share, "steps": None, "last_steps": None}
+    warnings: list[str] = []
+    if choice and way.share:
+        last, went_on = finish(choice.trial, learner, desk, told)
+        learner.network.set_weights(blended(weights, learner.network.get_weights(), way.share))
+        told += last
+        found |= {"steps": choice.trial.steps, "last_steps": went_on}
+        warnings = time_warnings(choice, config, went_on=went_on)
+    contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
+    label = Label(name, STARTER_TUNED, seed, directory)
+    forecaster = seal(learner, contexts, training_set, label, Learned(found, figures, conformal.to_dict()))
+    warnings = [*gradient_warnings(told), *warnings]
+    return Candidate(directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts)
+
+
+def take_starter(training_set: TrainingSet) -> tuple[NetworkOptions, Weights]:
+    """Return the options and weights of the starter for a training set's frequency and horizon."""
+    folder = folder_for(parse_frequency(training_set.frequency))
+    spec = ModelSpec.from_json((folder / artifact.SPEC).read_bytes())
+    return starting_options(spec, training_set.horizon), starting_weights(folder, spec, training_set.horizon)
+
+
+def tuning(config: FitConfig) -> FitConfig:
+    """Return how a starter is tuned, where a network is fitted from nothing as the configuration says."""
+    return replace(
+        config,
+        learning_rate=TUNING_RATE * config.learning_rate,
+        max_steps=max(1, int(TUNING_STEPS * config.max_steps)),
+        calendar=False,
+    )
+
+
+def most_cautious(ways: Sequence[Way]) -> Way:
+    """Return the first way, unless a later one gains half a per cent on it, and so on."""
+    kept = ways[0]
+    for way in ways[1:]:
+        if way.error < (1.0 - LEAST_GAIN) * kept.error:
+            kept = way
+    return kept
+
+
+def _ways(transformed: Sequence[NetworkOptions], choice: Choice | None, desk: Desk) -> list[Way]:
+    """Return what the starter may become, the most cautious first; only what the configuration leaves open."""
+    asked, weights = desk.config.tuned_share, desk.weights or []
+    ways = [_judged(options, weights, 0.0, desk) for options in transformed] if not asked else []
+    if choice is not None:
+        trial = choice.trial
+        shares = SHARES if asked is None else (asked,)
+        ways += [_judged(trial.options, blended(weights, trial.weights, share), share, desk) for share in shares]
+    return ways
+
+
+def _judged(options: NetworkOptions, weights: Weights, share: float, desk: Desk) -> Way:
+    """Return one way with its error on the validation origins that trials are watched on."""
+    learner = _learner(options, desk)
+    learner.network.set_weights(weights)
+    return Way(options, weights, share, mean_scaled_error(learner, *desk.dataset.origins(WATCHED_ORIGINS)))
+
+
+def _learner(options: NetworkOptions, desk: Desk) -> Learner:
+    """Return the learner of a network, at the beginning of the desk's training."""
+    learner = learner_for(recipe(options, desk.config))
+    begin(learner, desk.dataset, desk)
+    return learner
+
+
+def _transforms(training_set: TrainingSet, config: FitConfig) -> tuple[str, ...]:
+    """Return the transforms to try: what is asked for, or both where the data can be logged."""
+    if config.transform != "auto":
+        return (config.transform,)
+    return ("none", "log") if could_be_logged(list(training_set.series)) else ("none",)
+
+
+def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
+    """Return the windows of a training set as long as the starter's, its origins those of every other network."""
+    return make_dataset(
+        training_set.series,
+        context_length=options.context_length,
+        season_length=parse_frequency(training_set.frequency).season_length,
+        horizon=training_set.horizon,
+        origins=config.validation_origins,
+    )
+
+
+def _unwatched(_epoch: EpochRecord) -> None:
+    """Look at no epoch."""
