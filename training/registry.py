@@ -269,7 +269,9 @@ class Registry:
         uri = f"models:/{version.name}/{version.version}"
         self._refuse_moved(version)
         mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.place.uri)
-        found = sorted(directory.rglob("spec.json"))
+        found = [
+            path for path in sorted(directory.rglob("spec.json")) if "code" not in path.relative_to(directory).parts
+        ]
         if not found:
             raise ModelUnknown(f"{uri} holds no spec.json.", hint="It was not made by almanac train.")
         return found[0].parent

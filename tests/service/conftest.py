@@ -8,16 +8,30 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from models import starters
 from models.covariates import CovariateNames
 from service.app import create_app
 from service.settings import Settings
 from tests.service.house import Artifacts, House, ready
+from tests.starters import make_starters
 
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """Return artifacts made once for all tests, by what tells them apart."""
     return Artifacts(tmp_path_factory.mktemp("artifacts"))
+
+
+@pytest.fixture(scope="session")
+def small_starters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of small starters, made once for all tests."""
+    return make_starters(tmp_path_factory.mktemp("starters"))
+
+
+@pytest.fixture(autouse=True)
+def _starters(small_starters: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small starters stand for the shipped ones, which a process of its own still has."""
+    monkeypatch.setattr(starters, "FOLDER", small_starters)
 
 
 @pytest.fixture

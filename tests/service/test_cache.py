@@ -1,6 +1,7 @@
 """The cache: an artifact is there whole or not at all."""
 
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from models.errors import ArtifactIncomplete
 from service.cache import Cache, Index, Registered, Version, digest_of
-from tests.service.house import House
+from tests.service.house import Artifacts, House
+from tests.starters import make_starters
 
 
 def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -144,6 +146,16 @@ def test_what_is_no_artifact_is_not_taken_in(house: House) -> None:
 
         with pytest.raises(ArtifactIncomplete, match="no model of Almanac"):
             house.cache.store(folder)
+
+
+def test_the_starters_in_a_models_code_are_not_the_model(house: House, artifacts: Artifacts) -> None:
+    """Whoever logs a model with the whole of our code logs the starters too; they stand before it by name."""
+    with house.cache.download() as folder:
+        make_starters(folder / "code" / "models" / "starters")
+        shutil.copytree(artifacts.get(name="rain"), folder / "data" / "rain")
+        digest = house.cache.store(folder)
+
+    assert '"name": "rain"' in (house.cache.path(digest) / "spec.json").read_text()
 
 
 def test_pruning_keeps_what_the_index_names(house: House) -> None:

@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.cache import Index, Registered, Version
-from service.catalog import Catalog, Selector
+from service.catalog import Catalog
+from service.choice import Selector
 from service.errors import DefaultUnknown, ModelLoading, ModelRefused, NoModel
 from tests.service.house import House, eventually
 
@@ -36,6 +37,8 @@ def metric(client: TestClient, sample: str) -> float:
         ("rain@challenger", Selector("rain", "challenger")),
         ("rain/7", Selector("rain", None, "7")),
         ("a/b/7", Selector("a/b", None, "7")),
+        ("starter", Selector("starter", None)),
+        ("starter@champion", Selector("starter", "champion")),
     ],
 )
 def test_a_model_is_named_in_three_ways(text: str, expected: Selector) -> None:
@@ -122,7 +125,7 @@ def test_a_cache_that_is_removed_changes_nothing(house: House, start: Callable[.
 
     assert version_of(client) == "1"
     assert client.get("/health/ready").status_code == 200
-    assert [one["name"] for one in client.get("/models").json()["models"]] == ["temperatures"]
+    assert "temperatures" in [one["name"] for one in client.get("/models").json()["models"]]
 
 
 def test_the_same_number_of_another_run_is_another_version(house: House) -> None:
@@ -162,13 +165,18 @@ def test_a_registry_that_falls_silent_changes_nothing(house: House, start: Calla
 
 @pytest.mark.parametrize(("state", "expected"), [("ok", NoModel), ("absent", NoModel), ("unreachable", ModelLoading)])
 def test_an_empty_registry_and_a_silent_one_are_told_apart(house: House, state: Any, expected: type) -> None:  # noqa: ANN401
-    """The remedy is another."""
+    """The remedy is another, for whoever asks for a model by its name; the starter answers who does not."""
     house.say({}, state=state, detail="because")
     catalog = Catalog(house.cache)
 
-    asyncio.run(catalog.refresh())
+    async def choose() -> str:
+        await catalog.refresh()
+        with pytest.raises(expected, match="starter"):
+            await catalog.choose("temperatures")
+        return (await catalog.choose(None)).served.name
 
-    assert isinstance(catalog.why_not_ready(), expected)
+    assert asyncio.run(choose()) == "starter"
+    assert catalog.why_not_ready() is None
 
 
 def test_before_the_registry_has_answered_the_model_is_loading(house: House) -> None:

@@ -9,9 +9,9 @@ from tests.service.house import House
 
 
 def test_a_service_is_live_before_it_is_ready(house: House, start: Callable[..., TestClient]) -> None:
-    """Nothing cached: live, not ready, and a time to ask again."""
+    """What ALMANAC_MODEL names is not registered: live, not ready, and a time to ask again."""
     house.silence()
-    client = start(wait=False)
+    client = start(wait=False, model="temperatures")
 
     live, ready = client.get("/health/live"), client.get("/health/ready")
 

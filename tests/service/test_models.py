@@ -5,36 +5,65 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from models import starters
 from service.cache import Registered, Version
 from tests.service.house import House, eventually
 
 
 def test_the_list_names_models_aliases_and_versions(house: House, start: Callable[..., TestClient]) -> None:
-    """With the version that answers now, and the default."""
+    """With the version that answers now, and the default; the starter stands last."""
     house.publish("temperatures", "1")
     house.publish("temperatures", "2", alias="challenger", shift=1.0)
 
     answer = start().get("/models").json()
 
+    version = starters.version()
     assert answer["models"] == [
         {
             "name": "temperatures",
+            "source": "registry",
             "champion": "1",
             "aliases": {"champion": "1", "challenger": "2"},
             "versions": ["1", "2"],
-        }
+            "frequencies": ["M"],
+        },
+        {
+            "name": "starter",
+            "source": "package",
+            "champion": version,
+            "aliases": {},
+            "versions": [version],
+            "frequencies": ["D", "M", "Q", "W", "Y", "h"],
+        },
     ]
     assert answer["default"] == "temperatures"
     assert answer["registry"]["state"] == "ok"
 
 
-def test_an_empty_list_is_an_answer(house: House, start: Callable[..., TestClient]) -> None:
-    """Before the first training."""
+def test_an_empty_registry_lists_the_starter(house: House, start: Callable[..., TestClient]) -> None:
+    """Before the first training, and it is the default."""
     house.silence()
 
-    answer = start(wait=False).get("/models")
+    answer = start().get("/models").json()
 
-    assert (answer.status_code, answer.json()["models"]) == (200, [])
+    assert [one["name"] for one in answer["models"]] == ["starter"]
+    assert answer["default"] == "starter"
+
+
+def test_the_starters_card_is_that_of_one_frequency(house: House, start: Callable[..., TestClient]) -> None:
+    """Of months unless another is asked for, any alias of it; it names those that have a network of their own."""
+    house.silence()
+    client = start()
+
+    months, weeks = client.get("/models/starter").json(), client.get("/models/starter?frequency=weekly").json()
+    unknown = client.get("/models/starter?frequency=moons")
+
+    identity = {"name": "starter", "version": starters.version(), "alias": None, "run_id": None}
+    assert months["model"] == weeks["model"] == identity
+    assert months["frequencies"] == ["D", "M", "Q", "W", "Y", "h"]
+    assert (months["spec"]["frequency"], months["spec"]["horizon"]) == ("M", 24)
+    assert (weeks["spec"]["frequency"], weeks["spec"]["season_length"]) == ("W-SUN", 52)
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "FREQUENCY_UNKNOWN")
 
 
 @pytest.mark.parametrize(

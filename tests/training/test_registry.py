@@ -10,6 +10,7 @@ import pytest
 
 from models.errors import ConfigInvalid, ModelUnknown, RegistryError, RegistryUnreachable
 from tests.artifacts import make_artifact
+from tests.starters import make_starters
 from training.place import Place
 from training.registry import Registry
 
@@ -65,6 +66,18 @@ def test_a_registered_model_comes_back_as_it_was(registry: Registry, tmp_path: P
     for file in (tmp_path / "model").iterdir():
         assert (fetched / file.name).read_bytes() == file.read_bytes()
     assert (registry.place.home / "artifacts").is_dir()
+
+
+def test_the_starters_in_a_models_code_are_not_the_model(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever logs a model with the whole of our code logs the starters too; they stand before it by name."""
+    monkeypatch.setattr("training.registry._copy_models", lambda scratch: make_starters(scratch / "models"))
+    publish(registry, tmp_path / "model")
+
+    fetched = registry.download(registry.resolve("weather@challenger"), tmp_path / "fetched")
+
+    assert (fetched / "spec.json").read_bytes() == (tmp_path / "model" / "spec.json").read_bytes()
 
 
 def test_any_mlflow_client_can_load_it(registry: Registry, tmp_path: Path) -> None:
