@@ -28,7 +28,7 @@ KEEP_ALIVE_SECONDS = 75
 )
 @click.option("--insecure", is_flag=True, help="Let everyone in who reaches an address that is not loopback.")
 def serve(host: str, port: int, *, insecure: bool) -> None:
-    """Answer forecasts over REST, from the models that MLflow has registered.
+    """Answer forecasts over REST, from the models that MLflow has registered, or from the starter before there are any.
 
     Without API keys only this machine may ask: another --host needs keys (`almanac key add`) or --insecure.
 

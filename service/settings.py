@@ -20,7 +20,7 @@ class Settings:
         home: `ALMANAC_HOME`: the folder of the databases, the artifacts and the cache.
         tracking_uri: `MLFLOW_TRACKING_URI`: where the models are registered.
         api_keys: `ALMANAC_API_KEYS`: the file of hashed keys; doors are open (and loopback only) while it is absent.
-        model: `ALMANAC_MODEL`: what answers a request that names no model; `name`, `name@alias` or `name/version`.
+        model: `ALMANAC_MODEL`: what answers a request that names no model; `name`, `name@alias`, `name/version` or `starter`.
         max_body_bytes: `ALMANAC_MAX_BODY_BYTES`: largest request body.
         max_horizon: `ALMANAC_MAX_HORIZON`: longest horizon, in steps.
         max_series: `ALMANAC_MAX_SERIES`: most series in one request.

@@ -1,4 +1,4 @@
-"""Commands: train, backtest, forecast, models, promote, rollback and ui, each a thin edge over the pipeline."""
+"""Commands: train, backtest, models, promote, rollback and ui, each a thin edge over the pipeline."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from training.config import BASELINES, Columns, merge, parse_override, read_config, require_file, train_config
-from training.options import COVARIATES, covariate_options
+from training.options import COVARIATES, check_reserved, covariate_options
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Outcome
@@ -136,7 +136,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     """  # noqa: D301 - click's \b keeps the example's lines
     asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "seeds", "baseline_series", *COVARIATES)}
     asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
-    asked["columns"] = asdict(_columns(flags))
+    asked["columns"] = asdict(columns_of(flags))
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     require_file(data)
@@ -172,57 +172,6 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         print_json(evaluation.to_dict(found, table, question, told))
     else:
         plain_console(stderr=False).print(scores_table(found.rows, found.dropped))
-
-
-@click.command(short_help="Forecast a file with a registered model.")
-@click.option("--model", required=True, help="NAME, NAME@ALIAS or NAME/VERSION.")
-@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
-@click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
-@click.option("--frequency", help="Default: inferred from the data.")
-@click.option("--future", type=FILE, help="Long file with what is known ahead, if --data does not have it.")
-@click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
-@click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
-@click.option(
-    "--plot",
-    type=FILE,
-    help="Draw the first six series, each with its end, forecast and widest interval, to a .png, .svg or .pdf file.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
-@column_options
-def forecast(model: str, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
-    """Forecast what follows each series of a file, without a service and without TensorFlow.
-
-    The model's covariates are columns of the file. What is known of them ahead stands in rows after the last value, in
-    the same file or in that of --future; holidays are counted from the dates.
-
-    \b
-    Example:
-        almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
-    """  # noqa: D301 - click's \b keeps the example's lines
-    numbers = _levels(levels)
-    for file in (data, *([flags["future"]] if flags["future"] else [])):
-        require_file(file)
-    from training import foresee
-    from training.terminal import Terminal, forecast_table, plain_console
-
-    for option, kinds in (("output", foresee.OUTPUTS), ("plot", foresee.PICTURES)):
-        if flags[option] is not None:
-            foresee.check_output(f"--{option}", flags[option], kinds)
-    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = foresee.foresee(
-            open_registry(),
-            foresee.Wish(model, data, flags["horizon"], flags["frequency"], _columns(flags), numbers, flags["future"]),
-            terminal=Terminal(),
-            scratch=Path(scratch),
-        )
-    if flags["output"] is not None:
-        foresee.write(found, flags["output"])
-    if flags["plot"] is not None:
-        foresee.plot(found, flags["plot"])
-    if as_json:
-        print_json(foresee.to_dict(found))
-    elif flags["output"] is None:
-        plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
 
 
 @click.command(short_help="List registered models.")
@@ -304,6 +253,7 @@ def ui(port: int) -> None:
 def _train(settings: Mapping[str, Any]) -> "Outcome":
     """Run the pipeline in a folder that is gone afterwards."""
     config = train_config(settings)
+    check_reserved(config.name)
     require_file(config.data)
     from training import pipeline
 
@@ -346,15 +296,9 @@ def open_registry(*, make: bool = False) -> "Registry":
     return Registry(place)
 
 
-def _columns(flags: Mapping[str, Any]) -> Columns:
+def columns_of(flags: Mapping[str, Any]) -> Columns:
+    """Return the columns that a command's flags name."""
     return Columns(flags["id_column"], flags["time_column"], flags["value_column"])
-
-
-def _levels(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise click.UsageError(f"--levels is a list of numbers such as 80,95. Received: {text!r}.") from error
 
 
 def _version_row(version: "Version") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Foresee: forecasts of a whole file by a registered model, with neither service nor TensorFlow."""
+"""Foresee: forecasts of a whole file by a registered model or the starter, with neither service nor TensorFlow."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import artifact
+from models import artifact, starters
 from models.calendar import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, FrequencyNotInferred
 from models.forecaster import Forecaster
@@ -16,11 +16,12 @@ from models.spec import ModelSpec
 from training.config import Columns
 from training.data import SeriesSet, read_series
 from training.place import Version
-from training.registry import Registry
 from training.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from training.registry import Registry
 
 OUTPUTS = (".csv", ".parquet", ".json")
 PICTURES = (".png", ".svg", ".pdf")
@@ -58,17 +59,36 @@ class Foreseen:
     stamps: tuple[tuple[str, ...], ...]
 
 
-def foresee(registry: Registry, wish: Wish, *, terminal: Terminal, scratch: Path) -> Foreseen:
+def means_starter(model: str) -> bool:
+    """Return whether a model's name means the starter of the package, which needs no registry."""
+    return model == starters.NAME or (
+        model.startswith(f"{starters.NAME}/") and model.endswith(f"/{starters.version()}")
+    )
+
+
+def foresee(registry: "Registry | None", wish: Wish, *, terminal: Terminal, scratch: Path) -> Foreseen:
     """Return the forecasts of every series that the model can forecast; the others are named.
+
+    Args:
+        registry: Where the model is; None for the starter, which is chosen by the file's frequency.
+        wish: What is to be forecast.
+        terminal: Where findings and warnings are said.
+        scratch: An empty folder.
 
     Raises:
         ModelUnknown: If there is no such model.
         DataInvalid: If the file cannot be used.
+        FrequencyNotInferred: If the starter is asked and the dates do not tell the frequency.
         AlmanacError: The first series' error, if no series can be forecast.
     """
-    version = registry.resolve(wish.model)
-    forecaster = artifact.load(registry.download(version, scratch))
-    data = _read(wish, forecaster.spec)
+    if registry is None:
+        data = read_series(wish.data, frequency=wish.frequency, columns=wish.columns, future=wish.future)
+        forecaster = starters.load_starter(data.frequency)
+        version = Version(starters.NAME, starters.version(), (), "", forecaster.spec.architecture)
+    else:
+        version = registry.resolve(wish.model)
+        forecaster = artifact.load(registry.download(version, scratch))
+        data = _read(wish, forecaster.spec)
     terminal.say_findings(data.findings)
     series = _sound(forecaster, data.series, terminal)
     horizon = wish.horizon or forecaster.spec.horizon
@@ -144,7 +164,7 @@ def to_dict(found: Foreseen) -> dict[str, Any]:
     version = found.version
     rows = zip(found.forecasts, found.stamps, strict=True)
     return {
-        "model": {"name": version.name, "version": version.version, "run_id": version.run_id},
+        "model": {"name": version.name, "version": version.version, "run_id": version.run_id or None},
         "forecasts": [_entry(forecast, stamps) for forecast, stamps in rows],
     }
 

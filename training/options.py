@@ -4,6 +4,9 @@ from typing import Any
 
 import click
 
+from models.errors import ConfigInvalid
+from models.starters import NAME as STARTER
+
 COVARIATES = {
     "past_covariates": ("NAMES", "Columns of a long file known up to the last value, comma-separated."),
     "future_covariates": ("NAMES", "Columns known over the horizon too, comma-separated."),
@@ -22,3 +25,12 @@ def covariate_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators
 
 def _split(_context: click.Context, _option: click.Parameter, text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",")]
+
+
+def check_reserved(name: str) -> None:
+    """Refuse to register a model under the name of the starter that comes with the package; raises ConfigInvalid."""
+    if name == STARTER:
+        raise ConfigInvalid(
+            f"The name {name!r} is reserved for the starter that comes with Almanac.",
+            hint="Give another one with --name; where it is left out, the data file's name counts.",
+        )
