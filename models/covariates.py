@@ -84,7 +84,7 @@ class CovariateNames:
         """Refuse covariates that a model does not read, and the lack of one that it does.
 
         Raises:
-            CovariateUnknown: If a name is none of these.
+            CovariateUnknown: If a name is none of these, or is counted from the dates.
             CovariateMissing: If one of these is not given; null values are enough, and holidays need not be.
         """
         for name in past:
@@ -129,9 +129,16 @@ class CovariateNames:
         return found
 
     def _require(self, name: str, kind: str, known: tuple[str, ...]) -> None:
-        """Raise CovariateUnknown if a name is not known, with the nearest that is."""
+        """Raise CovariateUnknown if a name is not known, with the nearest that is, or if nobody may give it."""
+        if name in self.counted:
+            raise CovariateUnknown(
+                f"{name!r} is counted from the dates, and is not taken from anywhere else.",
+                pointer=covariate_pointer(kind, name),
+                hint="Leave it out.",
+            )
         if name in known:
             return
+        known = tuple(one for one in known if one in self.read)
         near = get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known in {kind}: {', '.join(known)}."
         if not known:

@@ -20,6 +20,11 @@ Days = NDArray[np.datetime64]
 _NEVER = np.array([], dtype="M8[D]")
 
 
+def country_codes(countries: Iterable[str]) -> tuple[str, ...]:
+    """Return countries as their codes are written, `de` as `DE`; what is no code stays as it is, to be refused."""
+    return tuple(one.upper() if one.upper() in _codes().values() else one for one in countries)
+
+
 def check_countries(countries: Iterable[str]) -> None:
     """Refuse countries whose holidays nobody knows here; load the others', so that no forecast waits for them.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
-from models.holidays import check_countries
+from models.holidays import check_countries, country_codes
 from models.spec import ModelSpec
 from training.checks import check_choice, check_keys, check_names, check_range, check_types
 
@@ -197,7 +197,8 @@ class TrainConfig:
         if self.seeds < 1:
             raise ConfigInvalid(f"seeds must be at least 1. Received: {self.seeds}.")
         if self.pick:
-            check_choice("pick", self.pick, self._pickable())
+            self._check_pick()
+        object.__setattr__(self, "holidays", country_codes(self.holidays))
         check_countries(self.holidays)
         CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
 
@@ -213,6 +214,16 @@ class TrainConfig:
     def covariates(self) -> CovariateNames:
         """Which covariates a network reads."""
         return CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
+
+    def _check_pick(self) -> None:
+        """Refuse what is no candidate, and an ensemble of one network; raises ConfigInvalid."""
+        names = self._pickable()
+        if self.pick == ENSEMBLE and ENSEMBLE not in names:
+            raise ConfigInvalid(
+                f"pick {ENSEMBLE!r} needs two networks or more; there is one: {', '.join(names)}.",
+                hint="Give --seeds 2 or more, or another --architecture beside it.",
+            )
+        check_choice("pick", self.pick, names)
 
     def _pickable(self) -> tuple[str, ...]:
         """Return the names that `pick` may have: two networks or more make an ensemble too."""

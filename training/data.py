@@ -1,7 +1,7 @@
 """Data: a file as a set of series of one frequency, validated, with a digest of what it says."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from models.covariates import CovariateNames
 from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred
 from models.series import Series
 from training.config import Columns
-from training.rows import Rows, group_rows, join_rows, part_rows, read_future
+from training.rows import Rows, group_rows, join_rows, part_rows, read_future, shown
 from training.tables import read_table
 
 SAME_STEP = (0.6, 1.6)
@@ -96,6 +96,8 @@ def read_series(
     if not series:
         raise DataInvalid(f"{path}: every value is missing.", hint="Give a file with values.")
     findings += (*_count_gaps(series), *_count_unknown(series, names), *_name_dropped(groups, made))
+    if future is not None:
+        findings += tuple(_find_late(future, series, names, later))
     return SeriesSet(path, table.layout, series, known, digest(series), findings, names)
 
 
@@ -204,6 +206,23 @@ def _count_unknown(series: Sequence[Series], names: CovariateNames) -> Iterator[
         counts = [int(np.isnan(one.past_covariates[name]).sum()) for one in series]
         if any(counts):
             yield Finding("COVARIATE_GAPS", f"{sum(counts)} values of {name!r} are unknown; they are masked.")
+
+
+def _find_late(
+    path: Path, series: Sequence[Series], names: CovariateNames, later: Mapping[str, Rows]
+) -> Iterator[Finding]:
+    """Yield, for the first series of which a second file does not know the first step ahead, what it begins with."""
+    ahead = [name for name in names.read if name in names.future]
+    for one in series:
+        expected, rows = one.future(1), later.get(one.id)
+        unknown = all(np.isnan(one.future_covariates[name][:1]).all() for name in ahead)
+        if unknown and expected is not None and rows is not None and len(rows.ds):
+            yield Finding(
+                "FUTURE_LATE",
+                f"{path}: the first step after the last value of {one.id!r} is {shown(expected[0])}; its rows begin with "
+                f"{shown(rows.ds.min())}.",
+            )
+            return
 
 
 def _name_dropped(groups: Sequence[Rows], made: Sequence[Any]) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
         at = int(twice[0])
         more = f" {twice.size - 1} more like it." if twice.size > 1 else ""
         raise DataInvalid(
-            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {_shown(ds[at])} twice.{more}",
+            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {shown(ds[at])} twice.{more}",
             hint="Keep one value for each timestamp." if _is_midnight(ds[at]) else CLOCK_HINT,
         )
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(codes)]
@@ -76,7 +76,7 @@ def _is_midnight(stamp: np.datetime64) -> bool:
     return bool(stamp == stamp.astype("datetime64[D]"))
 
 
-def _shown(stamp: np.datetime64) -> str:
+def shown(stamp: np.datetime64) -> str:
     """Return a timestamp as a person writes it: no fractions, a day without its midnight."""
     return str(stamp.astype("datetime64[D]" if _is_midnight(stamp) else "datetime64[s]"))
 
@@ -109,7 +109,7 @@ def read_future(
         groups: The series of the first file.
 
     Raises:
-        DataInvalid: If the file cannot be used, or the model knows nothing ahead.
+        DataInvalid: If the file cannot be used or ends with the last value, or the model knows nothing ahead.
     """
     ahead = tuple(name for name in names.read if name in names.future)
     if not ahead:
@@ -119,6 +119,7 @@ def read_future(
     last = max(group.ds.max() for group in groups)
     everyone = len(found) == 1 and not found[0].id
     given = {group.id: group.where(group.ds > last) for group in found}
+    _refuse_past(path, found, last)
     if everyone:
         return {group.id: replace(given[found[0].id], id=group.id) for group in groups}, findings
     unknown = given.keys() - {group.id for group in groups}
@@ -126,6 +127,17 @@ def read_future(
         detail = f"{path}: {len(unknown)} series are in no data, such as {min(unknown)!r}; they are left out."
         findings += (Finding("SERIES_UNKNOWN", detail),)
     return given, findings
+
+
+def _refuse_past(path: Path, found: Sequence[Rows], last: np.datetime64) -> None:
+    """Raise DataInvalid if no row lies after the last value."""
+    ends = [group.ds.max() for group in found]
+    if max(ends) <= last:
+        first = min(group.ds.min() for group in found)
+        raise DataInvalid(
+            f"{path}: no row lies after the last value, {shown(last)}; the file has {shown(first)} to {shown(max(ends))}.",
+            hint="Give rows for the steps that are to be forecast.",
+        )
 
 
 def join_rows(group: Rows, later: Rows) -> Rows:

@@ -145,7 +145,7 @@ def test_every_covariate_that_a_model_reads_must_be_given() -> None:
     ("past", "future", "pointer", "hint"),
     [
         ("trafic", "price", "/past_covariates/trafic", "Did you mean 'traffic'"),
-        ("weather", "price", "/past_covariates/weather", "Known in past_covariates: traffic, price, holidays_DE"),
+        ("weather", "price", "/past_covariates/weather", "Known in past_covariates: traffic, price."),
         ("traffic", "traffic", "/future_covariates/traffic", "send it in past_covariates"),
         ("traffic", "x" * 999, "/future_covariates/" + "x" * 60, "Known in future_covariates"),
     ],
@@ -164,3 +164,15 @@ def test_a_model_without_covariates_refuses_any() -> None:
     """And says that it takes none."""
     with pytest.raises(CovariateUnknown, match="takes no past_covariates"):
         CovariateNames().check({"price": np.ones(3)}, {})
+
+
+@pytest.mark.parametrize("kind", ["past_covariates", "future_covariates"])
+def test_holidays_are_not_taken_from_a_request(kind: str) -> None:
+    """They are counted: a column of that name must not replace the count."""
+    given = {"past_covariates": {"traffic": np.zeros(3)}, "future_covariates": {"price": np.zeros(2)}}
+    given[kind]["holidays_DE"] = np.zeros(3)
+
+    with pytest.raises(CovariateUnknown, match=r"'holidays_DE' is counted from the dates.*Leave it out") as refusal:
+        NAMES.check(given["past_covariates"], given["future_covariates"])
+
+    assert refusal.value.pointer == f"/{kind}/holidays_DE"

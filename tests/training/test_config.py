@@ -143,6 +143,20 @@ def test_baselines_that_are_none_are_refused(setting: dict[str, object], words: 
         train_config({"data": "d.csv", "horizon": 3, **setting})
 
 
+def test_a_country_is_known_in_small_letters_too() -> None:
+    """As people type it; the covariate's name is the same."""
+    config = TrainConfig(Path("d.csv"), 12, holidays=("de", "FR"))
+
+    assert config.holidays == ("DE", "FR")
+    assert config.covariates.future == ("holidays_DE", "holidays_FR")
+
+
+def test_one_network_is_no_ensemble() -> None:
+    """The error says what an ensemble needs, not what the network is called."""
+    with pytest.raises(ConfigInvalid, match=r"needs two networks or more; there is one: lstm\. Give --seeds 2"):
+        TrainConfig(Path("d.csv"), 12, architecture=("lstm",), pick="ensemble")
+
+
 def test_covariates_and_holidays_are_names_of_columns() -> None:
     """Holidays are a covariate known ahead, counted rather than read."""
     config = TrainConfig(

@@ -77,6 +77,30 @@ def test_a_file_is_forecast_by_what_it_knows_ahead(make_bench: MakeBench, tmp_pa
         assert found.forecasts[0].warnings == ()
 
 
+def test_a_second_file_of_the_past_is_refused_with_both_dates(make_bench: MakeBench, tmp_path: Path) -> None:
+    """Which dates were expected, and which were found."""
+    bench = make_bench(make_fit())
+    learn(bench, write_covariates(tmp_path / "d.csv"))
+    earlier = tmp_path / "earlier.csv"
+    earlier.write_text("ds,price\n" + "".join(f"2016-0{month}-01,{month}\n" for month in range(1, 7)))
+
+    with pytest.raises(DataInvalid, match=r"after the last value, 2016-12-01; the file has 2016-01-01 to 2016-06-01"):
+        ask(bench, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", earlier)
+
+
+def test_a_second_file_that_begins_too_late_is_said(make_bench: MakeBench, terminal: Terminal, tmp_path: Path) -> None:
+    """With the step that it should begin with."""
+    bench = make_bench(make_fit())
+    learn(bench, write_covariates(tmp_path / "d.csv"))
+    later = tmp_path / "later.csv"
+    later.write_text("ds,price\n2018-01-01,5\n2018-02-01,6\n")
+
+    ask(bench, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", later)
+
+    said = " ".join(terminal.console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "is 2017-01-01; its rows begin with 2018-01-01" in said
+
+
 def test_what_is_not_known_ahead_is_said(make_bench: MakeBench, tmp_path: Path) -> None:
     """Without any future the forecast comes with a warning; without the column it does not come."""
     bench = make_bench(make_fit())
