@@ -13,8 +13,7 @@ Source: Hochreiter & Schmidhuber (1997), Long short-term memory; forget gate: Ge
 from functools import partial
 from typing import Any
 
-import keras
-
+from models.networks.lstm_layer import LSTM
 from models.networks.recurrent import ChronoBias, stack
 
 
@@ -27,7 +26,5 @@ def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_other
         layers: Stacked layers.
         every_step: (batch, time, units) if true, else (batch, units).
     """
-    cell = partial(
-        keras.layers.LSTM, bias_initializer=ChronoBias((-1, 1, 0, 0), channels.shape[1]), unit_forget_bias=False
-    )
+    cell = partial(LSTM, bias_initializer=ChronoBias((-1, 1, 0, 0), channels.shape[1]), unit_forget_bias=False)
     return stack(cell, channels, units=units, layers=layers, every_step=every_step)
