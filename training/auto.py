@@ -15,7 +15,7 @@ from training.averages import choose_average
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.config import STARTER, STARTER_TUNED, FitConfig
 from training.ensemble import Combine, make_ensemble
-from training.mixture import Mixture
+from training.mixture import EQUAL, Mixture
 from training.validation import Validation
 
 MEMBERS = ("lstm", "wavenet", STARTER_TUNED, STARTER)
@@ -117,11 +117,11 @@ def _members(config: FitConfig) -> list[str]:
 
 
 def _choose(made: Mapping[str, Candidate], causes: list[str]) -> Mixture:
-    """Return which members are averaged; raises TrainingError where there is none."""
-    told = {name: one.forecasts for name, one in made.items() if one.forecasts is not None}
-    if not told:
+    """Return which members are averaged, the first one where none could be validated; raises TrainingError without any."""
+    if not made:
         raise TrainingError(f"No member could be made. {' '.join(causes)}")
-    return choose_average(_distinct(told, made))
+    told = {name: one.forecasts for name, one in made.items() if one.forecasts is not None}
+    return choose_average(_distinct(told, made)) if told else Mixture(EQUAL, {next(iter(made)): 1.0}, {})
 
 
 def _distinct(told: Mapping[str, Validation], made: Mapping[str, Candidate]) -> dict[str, Validation]:

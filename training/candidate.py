@@ -43,7 +43,7 @@ class Candidate:
         forecaster: The artifact, loaded (ONNX).
         history: Its epochs in order.
         validation: Accuracy on the validation origins: `mase`, `smape`, `coverage_80`, `origins`, their number; of an
-            ensemble also `spread`.
+            ensemble also `spread`. NaN for a starter on series that nothing can be validated on.
         train_seconds: Wall time of choosing, fitting, calibrating and exporting.
         warnings: What a person should know, such as a layer whose gradient vanished.
         forecasts: Its forecasts on the validation origins, from before it learned from them, or None where they were

@@ -193,7 +193,7 @@ class Comparison:
         """Return the few metrics by which a person sorts candidates in MLflow's table."""
         return {
             **_backtest_metrics(result.scores, self.baselines[REFERENCE].scores),
-            "validation.mase": result.validation_mase,
+            **({"validation.mase": result.validation_mase} if math.isfinite(result.validation_mase) else {}),
             "train_seconds": float(result.candidate.train_seconds),
             "forecast_ms": result.forecast_ms,
             "network_mb": result.network_mb,

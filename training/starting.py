@@ -9,18 +9,22 @@ Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR: th
 what tuning alone loses away from its data, at no cost in forecasting.
 """
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from models import artifact
 from models.calendar import parse_frequency
+from models.errors import DataInvalid
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights, learner_for
 from models.networks.starting import blended, starting_options, starting_weights
 from models.spec import ModelSpec
 from models.starters import folder_for
+from models.windows import last_contexts
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.choosing import LEAST_GAIN, Choice, Desk, begin, choose, finish, recipe, time_warnings
 from training.config import STARTER, STARTER_TUNED, FitConfig
@@ -35,6 +39,21 @@ TUNING_RATE, TUNING_STEPS = 0.3, 1 / 3
 
 SHARES = (0.5, 1.0)
 """Shares of the tuned weights that are tried beside the starter's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The starter that a training begins with.
+
+    Attributes:
+        options: Of its network, for the horizon that is asked for.
+        weights: Of that network.
+        conformal: Offsets that it came with, as data; empty where there are none.
+    """
+
+    options: NetworkOptions
+    weights: Weights
+    conformal: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,8 @@ def train_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument
 ) -> Candidate:
     """Return the shipped starter of the data's frequency, for their horizon, its intervals calibrated on them.
 
+    Where no series is long enough to be validated on, its intervals are those that it came with.
+
     Args:
         training_set: Series up to the cutoff; their covariates are not read.
         name: What the model will be registered as.
@@ -69,19 +90,23 @@ def train_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument
 
     Raises:
         ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
-        DataInvalid: If there is nothing to validate on.
+        DataInvalid: If there is no series at all.
     """
     del on_epoch
-    clock = Clock(time.perf_counter(), config.max_seconds)
-    options, weights = take_starter(training_set)
-    dataset = _dataset(training_set, options, config)
-    desk = Desk(dataset, config, seed, _unwatched, clock, weights)
-    learner = _learner(options, desk)
+    clock, label = Clock(time.perf_counter(), config.max_seconds), Label(name, STARTER, seed, directory)
+    start = take_starter(training_set)
+    learner = learner_for(recipe(start.options, config))
+    learner.restart(seed)
+    learner.begin_from(start.weights)
+    try:
+        dataset = _dataset(training_set, start.options, config)
+    except DataInvalid as error:
+        return _unvalidated(learner, training_set, label, start, why=str(error))
     forecasts = validate(learner, dataset, training_set.series)
     figures, conformal = judge(forecasts)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
     learned = Learned({"calendar": False}, figures, conformal.to_dict())
-    forecaster = seal(learner, contexts, training_set, Label(name, STARTER, seed, directory), learned)
+    forecaster = seal(learner, contexts, training_set, label, learned)
     return Candidate(directory, forecaster, (), figures, clock.spent(), (), forecasts)
 
 
@@ -103,11 +128,10 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
         LossNotFinite: If a loss becomes NaN or infinite.
         DataInvalid: If there is nothing to learn from.
     """
-    clock = Clock(time.perf_counter(), config.max_seconds)
-    options, weights = take_starter(training_set)
-    dataset = _dataset(training_set, options, config)
-    desk = Desk(dataset, tuning(config), seed, on_epoch, clock, weights)
-    transformed = [replace(options, transform=one) for one in _transforms(training_set, config)]
+    clock, start = Clock(time.perf_counter(), config.max_seconds), take_starter(training_set)
+    dataset = _dataset(training_set, start.options, config)
+    desk = Desk(dataset, tuning(config), seed, on_epoch, clock, start.weights)
+    transformed = [replace(start.options, transform=one) for one in _transforms(training_set, config)]
     choice = None if config.tuned_share == 0 else choose(transformed, desk)
     way = most_cautious(_ways(transformed, choice, desk))
     learner = _learner(way.options, desk)
@@ -119,7 +143,7 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
     warnings: list[str] = []
     if choice and way.share:
         last, went_on = finish(choice.trial, learner, desk, told)
-        learner.network.set_weights(blended(weights, learner.network.get_weights(), way.share))
+        learner.network.set_weights(blended(start.weights, learner.network.get_weights(), way.share))
         told += last
         found |= {"steps": choice.trial.steps, "last_steps": went_on}
         warnings = time_warnings(choice, config, went_on=went_on)
@@ -130,11 +154,19 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
     return Candidate(directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts)
 
 
-def take_starter(training_set: TrainingSet) -> tuple[NetworkOptions, Weights]:
-    """Return the options and weights of the starter for a training set's frequency and horizon."""
+def take_starter(training_set: TrainingSet) -> Start:
+    """Return the starter for a training set's frequency and horizon.
+
+    Raises:
+        ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
+        DataInvalid: If the training set holds no series.
+    """
+    if not training_set.series:
+        raise DataInvalid("The training set holds no series.", hint="Check the file and its filters.")
     folder = folder_for(parse_frequency(training_set.frequency))
     spec = ModelSpec.from_json((folder / artifact.SPEC).read_bytes())
-    return starting_options(spec, training_set.horizon), starting_weights(folder, spec, training_set.horizon)
+    horizon = training_set.horizon
+    return Start(starting_options(spec, horizon), starting_weights(folder, spec, horizon), spec.conformal)
 
 
 def tuning(config: FitConfig) -> FitConfig:
@@ -154,6 +186,17 @@ def most_cautious(ways: Sequence[Way]) -> Way:
         if way.error < (1.0 - LEAST_GAIN) * kept.error:
             kept = way
     return kept
+
+
+def _unvalidated(learner: Learner, training_set: TrainingSet, label: Label, start: Start, *, why: str) -> Candidate:
+    """Return the starter as a candidate of series that tell nothing of how well it does."""
+    began = time.perf_counter()
+    season = parse_frequency(training_set.frequency).season_length
+    newest = last_contexts(training_set.series[:DESCRIBED_WINDOWS], start.options.context_length, season)
+    forecaster = seal(learner, newest, training_set, label, Learned({"calendar": False}, {}, start.conformal))
+    warning = f"It could not be validated, and its intervals are those that it came with: {why}"
+    unknown = dict.fromkeys(("mase", "smape", "coverage_80"), math.nan) | {"origins": 0.0}
+    return Candidate(label.directory, forecaster, (), unknown, time.perf_counter() - began, (warning,))
 
 
 def _ways(transformed: Sequence[NetworkOptions], choice: Choice | None, desk: Desk) -> list[Way]:
@@ -197,7 +240,3 @@ def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConf
         horizon=training_set.horizon,
         origins=config.validation_origins,
     )
-
-
-def _unwatched(_epoch: EpochRecord) -> None:
-    """Look at no epoch."""

@@ -174,7 +174,10 @@ def describe_reproduction(found: "Reproduction") -> list[str]:
 
 
 def describe_mixture(name: str, whole: Candidate, mixture: Mixture) -> str:
-    """Return how an average was made, in one line: who counts how much, how far apart they are, what else was tried."""
+    """Return how an average was made, in one line: who counts how much, how far apart they are, what else was tried.
+
+    Of the averages that an `auto` tried, the one taken is told; all stand in JSON and MLflow.
+    """
     weights = ", ".join(f"{member} {weight:.2f}" for member, weight in mixture.weights.items())
     how = mixture.combination.replace("_", " ")
     spread = (
@@ -182,7 +185,8 @@ def describe_mixture(name: str, whole: Candidate, mixture: Mixture) -> str:
         if len(mixture.weights) > 1
         else ""
     )
-    losses = ", ".join(f"{way} {loss:.4f}" for way, loss in mixture.losses.items())
+    told = {way: loss for way, loss in mixture.losses.items() if "+" not in way or way == "+".join(mixture.weights)}
+    losses = ", ".join(f"{way} {loss:.4f}" for way, loss in told.items())
     return f"{name}: {how} weights ({weights}){spread}; validation losses: {losses}"
 
 

@@ -100,6 +100,16 @@ def test_without_a_member_there_is_nothing(tmp_path: Path) -> None:
         auto(tmp_path, make_fit(failing=MEMBERS))
 
 
+def test_where_nothing_can_be_validated_what_there_is_is_taken(tmp_path: Path) -> None:
+    """The starter alone needs no data to learn from."""
+    fit = make_fit(failing=("lstm", "wavenet", "starter_tuned"))
+
+    def unvalidated(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        return replace(fit(training_set, **question), forecasts=None)
+
+    assert list(auto(tmp_path, unvalidated).members) == ["starter"]
+
+
 def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Path) -> None:
     """Its weights would be the starter's, which is a member itself."""
     fit = make_fit(validation=dict.fromkeys(MEMBERS, 1.0))

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from models import artifact
+from models.covariates import CovariateNames
 from models.errors import TrainingError
 from tests.artifacts import make_artifact
 from tests.training.fakes import combine_graphs, make_series, make_validation
@@ -101,3 +104,19 @@ def test_a_candidate_without_validation_forecasts_is_refused(tmp_path: Path) -> 
 
     with pytest.raises(TrainingError, match="lstm/1"):
         make_ensemble({"lstm/0": candidate, "lstm/1": mute}, tmp_path / "whole", combine_graphs)
+
+
+def test_covariates_are_those_of_the_members_that_read_any(tmp_path: Path) -> None:
+    """Also where the member of the longest context, a starter, reads none: the whole forecasts with them."""
+    names = CovariateNames(("traffic",))
+    starter = make_candidate(tmp_path / "starter", context_length=60)
+    make_artifact(tmp_path / "lstm", context_length=36, names=names)
+    lstm = replace(starter, directory=tmp_path / "lstm", forecaster=artifact.load(tmp_path / "lstm"))
+
+    whole = make_ensemble({"starter": starter, "lstm": lstm}, tmp_path / "whole", combine_graphs)
+
+    history = replace(make_series(length=80), past_covariates={"traffic": np.full(80, 4.0)})
+    (found,) = whole.forecaster.forecast([history], 12)
+    (plain,) = starter.forecaster.forecast([make_series(length=80)], 12)
+    assert (whole.forecaster.spec.covariates, whole.forecaster.spec.context_length) == (names, 60)
+    assert_allclose(found.median, plain.median + 2.0)

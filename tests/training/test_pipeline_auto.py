@@ -1,6 +1,9 @@
 """Starters and `auto` go through comparison, registration, last training and reproduction as networks do."""
 
+import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,21 @@ def test_a_backtest_has_a_row_for_each_seed_of_auto(data_file: Path, terminal: T
     assert list(printed["models"]) == ["auto", "auto/0", "auto/1", "starter", "starter/0", "seasonal_naive"]
     assert printed["mixtures"] == []
     assert [list(one["weights"]) for one in printed["chosen"]["auto/1"]] == [["lstm", "wavenet"]]
+
+
+def test_a_starter_that_could_not_be_validated_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+    """Where there is no other; a figure that nobody knows is left out of what is printed."""
+    fit = fitting([])
+
+    def unvalidated(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        unknown = {"mase": math.nan, "smape": math.nan, "coverage_80": math.nan}
+        return replace(fit(training_set, **question), forecasts=None, validation=unknown)
+
+    outcome = train(make_config(data_file, architecture=("starter",)), make_bench(unvalidated))
+
+    printed = json.loads(json.dumps(outcome.to_dict(), allow_nan=False))
+    assert printed["winner"] == "starter"
+    assert "validation.mase" not in printed["models"]["starter"]
 
 
 def test_a_starter_of_another_shape_is_refused() -> None:

@@ -1,5 +1,6 @@
 """The starter is a candidate like any other, and tuning it must not make it forget."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -200,9 +201,23 @@ def test_tuning_is_slow_and_short() -> None:
     assert_allclose(tuned.learning_rate, 9e-4)
 
 
-def test_series_too_short_to_validate_on_are_refused(tmp_path: Path) -> None:
-    """With what would help."""
+def test_series_too_short_to_validate_on_are_forecast_all_the_same(shipped: Path, tmp_path: Path) -> None:
+    """As shipped, with the intervals that it came with and a warning; tuning it is refused."""
     short = replace(make_set(), series=[make_series("a", length=9)])
 
+    candidate = take(tmp_path / "made", short)
+
+    (forecast,) = artifact.load(tmp_path / "made").forecast(short.series, HORIZON)
+    (expected,) = artifact.load(shipped / "M").forecast(short.series, HORIZON)
+    assert_allclose(forecast.median, expected.median, rtol=1e-5)
+    assert candidate.forecasts is None
+    assert math.isnan(candidate.validation["mase"])
+    assert "None of 1 series" in candidate.warnings[0]
     with pytest.raises(DataInvalid, match="None of 1 series"):
-        take(tmp_path, short)
+        tune_starter(short, name="n", seed=0, config=CONFIG, directory=tmp_path / "t", on_epoch=lambda _epoch: None)
+
+
+def test_no_series_are_refused(tmp_path: Path) -> None:
+    """There is nothing to describe."""
+    with pytest.raises(DataInvalid, match="no series"):
+        take(tmp_path, make_set(series=[]))
