@@ -79,7 +79,8 @@ def _our_rows(answers: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Mappi
         models = result["models"]
         seeds = _seeds(result, architecture)
         for name, row in seeds.items():
-            yield f"{label}, seed {name.partition('/')[2] or '0'}", row
+            seedless = architecture == "starter"
+            yield label if seedless else f"{label}, seed {name.partition('/')[2] or '0'}", row
         if len(seeds) > 1:
             middle = {key: statistics.median(row[key] for row in seeds.values()) for key in next(iter(seeds.values()))}
             yield f"**{label}, median of {len(seeds)} seeds**", middle
@@ -115,12 +116,15 @@ def _with_sample(name: str, result: Mapping[str, Any]) -> str:
 
 
 def _ensembles(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return how each ensemble was weighed, or nothing where there is none."""
+    """Return how each ensemble was weighed and what each auto is made of, or nothing where there is none."""
     lines = []
     for answer in answers:
         for mixture in answer["result"].get("mixtures", [])[:1]:
             weights = ", ".join(f"{name} {weight:.2f}" for name, weight in mixture["weights"].items())
             lines.append(f"{_label(answer)}, ensemble: {mixture['combination']}, {weights}.\n")
+        for name, mixtures in answer["result"].get("chosen", {}).items():
+            weights = ", ".join(f"{member} {weight:.2f}" for member, weight in mixtures[0]["weights"].items())
+            lines.append(f"{name} is made of {weights}.\n")
     return "\n".join(lines)
 
 
