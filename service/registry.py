@@ -25,6 +25,7 @@ import orjson
 
 from models.errors import ArtifactIncomplete
 from service.cache import Cache, Index, Registered, State, Version, with_champions_of, with_version
+from service.glance import is_empty
 from service.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -66,14 +67,17 @@ class Registry:
     def poll(self, now: str) -> Index:
         """Ask once, write the index, fetch what is wanted and not here; return the index as it then stands.
 
-        A registry that does not answer leaves the models of the last index, with the reason beside them. What one says
-        whose SQLite file was replaced meanwhile is not listened to: it may have been either file, or a half of each.
+        While nothing is registered mlflow is not imported. A registry that does not answer leaves the models of the last
+        index, with the reason beside them. What one says whose SQLite file was replaced meanwhile is not listened to: it may
+        have been either file, or a half of each.
         """
         index = self._index or self._cache.read()  # what is known outlives a cache that somebody removes
         if self._is_absent():
             return self._keep(index, "absent", f"There is no registry at {self._uri} yet.", now)
         if self.was_replaced():
             return index
+        if self._client is None and not index.models and is_empty(self._uri):
+            return self._write(Index(checked=now, source=self._source))
         try:
             with self._alone():
                 self._hold()

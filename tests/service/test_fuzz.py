@@ -53,7 +53,8 @@ REQUESTS = st.fixed_dictionaries(
     optional={
         "levels": st.lists(st.floats(0, 100), max_size=3) | ANYTHING,
         "quantiles": st.lists(st.floats(0, 1), max_size=3) | ANYTHING,
-        "model": st.sampled_from(["temperatures", "temperatures@champion", "temperatures/1", "sales"]) | ANYTHING,
+        "model": st.sampled_from(["temperatures", "temperatures@champion", "temperatures/1", "sales", "starter"])
+        | ANYTHING,
     },
 )
 

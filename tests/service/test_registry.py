@@ -58,7 +58,7 @@ def asks(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registr
     """Return a function that makes a Registry over given answers; every download brings the same sound artifact."""
 
     def asks(client: object, fetch: Callable[[str, str, Version], Version] | None = None) -> Registry:
-        made = Registry(house.cache, "http://mlflow")
+        made = Registry(house.cache, "http://127.0.0.1:9")
         monkeypatch.setattr(made, "_connect", lambda: client)
         bring = fetch or (lambda _name, _number, version: Version(version.run_id, house.keep()))
         monkeypatch.setattr(made, "_fetch", bring)
@@ -182,7 +182,7 @@ def test_another_registry_is_taken_at_its_word(house: House, monkeypatch: pytest
     """Whoever changes MLFLOW_TRACKING_URI does not want the old one's models."""
     house.publish("rain", "1")
     house.cache.write(replace(house.cache.read(), source="another"))
-    polling = Registry(house.cache, "http://mlflow")
+    polling = Registry(house.cache, "http://127.0.0.1:9")
     monkeypatch.setattr(polling, "_connect", lambda: Client({}, {}))
 
     index = polling.poll(NOW)
