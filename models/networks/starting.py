@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import WEIGHTS
-from models.errors import ArtifactMismatch
+from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.networks import wavenet
 from models.networks.build import NetworkOptions, build
 from models.networks.combine import load_network
@@ -49,8 +49,11 @@ def starting_weights(folder: Path, spec: ModelSpec, horizon: int) -> Weights:
         horizon: Steps ahead; each takes the weights of the trained step that `trained_steps` says.
 
     Raises:
+        ArtifactIncomplete: If there is no network.keras.
         ArtifactMismatch: If network.keras is not what the spec describes.
     """
+    if not (folder / WEIGHTS).is_file():
+        raise ArtifactIncomplete(f"There is no {folder / WEIGHTS}.", hint="Install Almanac again.")
     options = starting_options(spec, spec.horizon)
     variables, found = build(options).weights, load_network(folder / WEIGHTS).get_weights()
     shapes, there = [tuple(one.shape) for one in variables], [one.shape for one in found]

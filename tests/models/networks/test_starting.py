@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models import artifact
-from models.errors import ArtifactMismatch
+from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.networks.build import build, serving_network
 from models.networks.starting import blended, starting_options, starting_weights, trained_steps
 from models.spec import ModelSpec
@@ -70,6 +70,12 @@ def test_a_network_of_another_size_is_refused(starter: Path) -> None:
 
     with pytest.raises(ArtifactMismatch, match=r"network\.keras"):
         starting_weights(starter, other, HORIZON)
+
+
+def test_a_starter_without_its_keras_file_is_refused(starter: Path, tmp_path: Path) -> None:
+    """What forecasts needs none, but what is trained on does."""
+    with pytest.raises(ArtifactIncomplete, match=r"network\.keras"):
+        starting_weights(tmp_path, spec_of(starter), HORIZON)
 
 
 def test_weights_are_blended_in_their_own_type() -> None:
