@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("training.commands:train", "Train, compare, register and promote."),
     "tune": ("training.tune_command:tune", "Search for better settings, by validation error."),
     "backtest": ("training.commands:backtest", "Measure networks and baselines on held-out data."),
+    "pretrain": ("training.pretrain_command:pretrain", "Make the starters from nothing, on synthetic series."),
     "reproduce": ("training.reproduce:reproduce", "Train a run again and compare."),
     "forecast": ("training.forecast_command:forecast", "Forecast a file with a registered model, or the starter."),
     "serve": ("service.commands:serve", "Serve the registered models, or the starter, over REST."),

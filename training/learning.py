@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,8 +158,15 @@ def _follow(  # noqa: PLR0913 - a schedule and how it is watched
     return history
 
 
+class Windows(Protocol):
+    """What training windows are drawn from."""
+
+    def draw(self, generator: np.random.Generator, size: int) -> Batch:
+        """Return random windows."""
+
+
 def take_steps(  # noqa: PLR0913 - where an epoch stands in its schedule
-    learner: Learner, dataset: Dataset, course: Course, *, first: int, count: int, total: int
+    learner: Learner, dataset: Windows, course: Course, *, first: int, count: int, total: int
 ) -> tuple[float, dict[str, float]]:
     """Take some steps of a schedule; return the mean loss and each layer's mean gradient norm.
 

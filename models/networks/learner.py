@@ -1,6 +1,6 @@
 """Learner: a network with its optimizer and its one compiled step, made once for all sets of like shape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -74,6 +74,19 @@ class Learner:
         self.network.set_weights(weights)
         for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
             mean.assign(one.value)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return weights, averages and the optimizer's memory, by name: what the next step depends on."""
+        return {f"variable_{at}": np.asarray(one) for at, one in enumerate(self._remembered())}
+
+    def recall(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up a state that `state` returned; raises KeyError or ValueError where it is another network's."""
+        for at, one in enumerate(self._remembered()):
+            one.assign(state[f"variable_{at}"])
+
+    def _remembered(self) -> list[Any]:
+        """Return every variable that a step changes."""
+        return [*self.network.variables, *self.averages, *self.optimizer.variables]
 
     def step(
         self, contexts: Contexts, targets: Floats, *, rate: float, total: int

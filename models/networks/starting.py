@@ -64,7 +64,7 @@ def starting_weights(folder: Path, spec: ModelSpec, horizon: int) -> Weights:
         )
     taken = trained_steps(spec.horizon, horizon, spec.season_length)
     return [
-        _of_steps(weight, taken) if layer_of(variable) == OWN_STEPS else weight
+        of_steps(weight, taken) if layer_of(variable) == OWN_STEPS else weight
         for variable, weight in zip(variables, found, strict=True)
     ]
 
@@ -88,7 +88,7 @@ def blended(before: Weights, after: Weights, share: float) -> Weights:
     return [((1.0 - share) * one + share * two).astype(one.dtype) for one, two in zip(before, after, strict=True)]
 
 
-def _of_steps(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
+def of_steps(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
     """Return the columns of some steps, of a kernel (width, steps · embedding) or a bias (steps · embedding)."""
     by_step = weight.reshape(*weight.shape[:-1], -1, EMBEDDING)
     return by_step[..., taken, :].reshape(*weight.shape[:-1], -1)

@@ -1,0 +1,306 @@
+"""Pretrain: the starters made from nothing, on synthetic series alone, every step tracked and none lost to an interruption."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import artifact
+from models.accuracy import seasonal_scale
+from models.baselines import seasonal_naive
+from models.calendar import parse_frequency
+from models.errors import SeriesTooShort
+from models.networks.halving import deflate, halve_network, halved
+from models.networks.handing_on import hand_on
+from models.networks.learner import Learner, Weights, learner_for
+from models.series import Series
+from models.starters import NAME
+from models.windows import Contexts
+from training import record, synthetic
+from training.candidate import EpochRecord, TrainingSet
+from training.checkpoint import restore, save
+from training.choosing import recipe
+from training.components import Floats
+from training.config import FitConfig
+from training.dataset import Batch
+from training.kinds import KINDS, Kind
+from training.learning import Clock, Course, mase_of, mean_scaled_error, take_steps
+from training.provenance import Surroundings
+from training.registry import Registry
+from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal
+from training.synthetic import SyntheticWindows
+from training.terminal import Terminal
+from training.validation import Validation, judge
+
+LEARNING_RATE, TAUGHT_RATE = 3e-3, 1e-3
+"""Peak rate of the first kind, that begins with nothing, and of the others, that begin with what it learned."""
+
+STEPS_PER_EPOCH = 100
+
+HELD_OUT = 1024
+"""Synthetic windows that figures are taken from and intervals calibrated on."""
+
+HELD_OUT_SEED = 1_000_000
+"""What tells the held-out windows' generator from those of training."""
+
+CARD = "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be made.
+
+    Attributes:
+        output: Where the starters go, a folder for each kind.
+        home: Where unfinished work is kept.
+        kinds: Names of `KINDS`; the first kind is made in any case, since the others begin with it.
+        steps: Optimizer steps of the first kind.
+        seed: Of weights and series.
+        units: Width of each layer.
+        layers: Stacked recurrent layers.
+        batch_size: Windows in a step.
+    """
+
+    output: Path
+    home: Path
+    kinds: tuple[str, ...] = tuple(KINDS)
+    steps: int = 4000
+    seed: int = 1
+    units: int = 96
+    layers: int = 2
+    batch_size: int = 256
+
+    @property
+    def digest(self) -> str:
+        """What tells this work from other work: its settings and the program that makes the series, shortened SHA-256."""
+        settings = {key: value for key, value in asdict(self).items() if key not in {"output", "home", "kinds"}}
+        program = "".join(path.read_text(encoding="utf-8") for path in synthetic.SOURCES)
+        return hashlib.sha256((json.dumps(settings, sort_keys=True) + program).encode()).hexdigest()[:12]
+
+    @property
+    def unfinished(self) -> Path:
+        """Where checkpoints lie until all is done."""
+        return self.home / "pretrain" / self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One starter that was made.
+
+    Attributes:
+        kind: Its name.
+        directory: Its artifact.
+        figures: `mase`, `mase_seasonal_naive`, `coverage_80` on held-out synthetic windows, `train_seconds`, `megabytes`.
+    """
+
+    kind: str
+    directory: Path
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Synthetic windows that no training sees, with the scales that their errors are told in."""
+
+    batch: Batch
+    scales: Floats
+
+    @classmethod
+    def draw(cls, kind: Kind, seed: int) -> "HeldOut":
+        """Return the windows whose visible part has a seasonal scale."""
+        generator = np.random.default_rng([HELD_OUT_SEED, seed])
+        batch = _windows(kind).draw(generator, HELD_OUT)
+        season = parse_frequency(kind.frequency).season_length
+        scales = np.array([_scale(row, season) for row in batch.contexts.context])
+        usable = np.flatnonzero(np.isfinite(scales) & (scales > 0))
+        contexts = Contexts(batch.contexts.context[usable], batch.contexts.phase[usable])
+        return cls(Batch(contexts, batch.targets[usable]), scales[usable])
+
+    def error(self, learner: Learner) -> float:
+        """Return the MASE of a network's medians."""
+        return mean_scaled_error(learner, self.batch, self.scales)
+
+    def naive_error(self, season: int) -> float:
+        """Return the MASE of seasonal naive."""
+        horizon = self.batch.targets.shape[-1]
+        medians = np.array([seasonal_naive(one, horizon, season) for one in self.series()])
+        return mase_of(self.batch.targets[:, 0], medians, self.scales)
+
+    def series(self) -> list[Series]:
+        """Return what the windows show, as series."""
+        rows = enumerate(self.batch.contexts.context)
+        return [Series.make(row[np.flatnonzero(~np.isnan(row))[0] :], id=f"synthetic-{at}") for at, row in rows]
+
+
+def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: Surroundings) -> list[Made]:
+    """Return the starters that were asked for, made one after the other, each in an MLflow run of its own.
+
+    What an earlier call with the same settings had finished or begun is taken up, not made again.
+
+    Raises:
+        LossNotFinite: If a loss becomes NaN or infinite.
+        NetworkError: If a network cannot be exported.
+        RegistryError: If MLflow does not answer.
+    """
+    first = next(iter(KINDS))
+    names = [first, *(name for name in KINDS if name in wish.kinds and name != first)]
+    made, handed = [], None
+    with record.tracked_run(registry, NAME, "pretrain") as parent:
+        _log_wish(registry, parent, wish, surroundings)
+        for name in names:
+            with record.tracked_run(registry, NAME, name, parent=parent) as run_id:
+                maker = _Maker(wish, KINDS[name], registry, terminal, run_id)
+                weights, one = maker.make(handed)
+                handed = handed or (weights, KINDS[name])
+                made.append(one)
+                terminal.say(describe(one))
+    shutil.rmtree(wish.unfinished)
+    return [one for one in made if one.kind in wish.kinds]
+
+
+def describe(made: Made) -> str:
+    """Return one starter in one line."""
+    told = made.figures
+    return (
+        f"{made.kind}: {made.directory}, {told['megabytes']:.2f} MB; on synthetic series MASE {told['mase']:.3f}, "
+        f"seasonal naive {told['mase_seasonal_naive']:.3f}, in 80 % {told['coverage_80']:.3f}; "
+        f"{told['train_seconds']:.0f} s"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes one kind."""
+
+    wish: Wish
+    kind: Kind
+    registry: Registry
+    terminal: Terminal
+    run_id: str
+
+    def make(self, handed: tuple[Weights, Kind] | None) -> tuple[Weights, Made]:
+        """Return the weights and the artifact of the kind, learned, or taken up where they were finished before."""
+        clock = Clock(time.perf_counter(), float("inf"))
+        held_out = HeldOut.draw(self.kind, self.wish.seed)
+        learner = learner_for(recipe(self._options(self.kind), FitConfig()))
+        weights = self._learn(learner, held_out, handed, clock)
+        learner.network.set_weights(weights)
+        made = self._seal(learner, held_out, clock)
+        self.registry.log(self.run_id, metrics=dict(made.figures), tags={"almanac.kind": NAME})
+        self.registry.log_files(self.run_id, made.directory, NAME)
+        return weights, made
+
+    def _options(self, kind: Kind) -> Any:  # noqa: ANN401 - NetworkOptions, of models.networks
+        return kind.options(self.wish.units, self.wish.layers)
+
+    def _learn(self, learner: Learner, held_out: HeldOut, handed: tuple[Weights, Kind] | None, clock: Clock) -> Weights:
+        """Return the averaged weights at the end of the schedule, rounded to sixteen bits."""
+        learner.restart(self.wish.seed)
+        if handed is not None:
+            learner.begin_from(hand_on(handed[0], self._options(handed[1]), self._options(self.kind)))
+        steps = max(1, round(self.kind.share * self.wish.steps))
+        checkpoint = self.wish.unfinished / f"{self.kind.frequency}.npz"
+        done = restore(learner, checkpoint)
+        if done:
+            self.terminal.say(f"{self.kind.frequency}: going on at step {done} of {steps}")
+        rate = LEARNING_RATE if handed is None else TAUGHT_RATE
+        config = replace(FitConfig(), learning_rate=rate, batch_size=self.wish.batch_size)
+        with self.terminal.training(f"{NAME} {self.kind.frequency}") as show:
+            for first in range(done, steps, STEPS_PER_EPOCH):
+                count = min(STEPS_PER_EPOCH, steps - first)
+                generator = np.random.default_rng([self.wish.seed, list(KINDS).index(self.kind.frequency), first])
+                course = Course(config, generator, None, clock)
+                loss, norms = take_steps(learner, _windows(self.kind), course, first=first, count=count, total=steps)
+                save(learner, checkpoint)
+                with learner.averaged():
+                    error = held_out.error(learner)
+                number = -(-(first + count) // STEPS_PER_EPOCH)
+                epoch = EpochRecord(number, learner.steps, loss, error, norms, clock.spent(), self.kind.frequency)
+                show(epoch)
+                record.log_epoch(self.registry, self.run_id, epoch)
+        return halved(learner.averaged_weights())
+
+    def _seal(self, learner: Learner, held_out: HeldOut, clock: Clock) -> Made:
+        """Write the artifact, calibrated on held-out synthetic windows, and its card."""
+        name, kind = self.kind.frequency, self.kind
+        forecasts = _validation(learner, held_out)
+        figures, conformal = judge(forecasts)
+        directory = self.wish.output / name
+        seen = TrainingSet(held_out.series(), name, kind.horizon, self.wish.digest)
+        learned = Learned({"calendar": False}, figures, conformal.to_dict())
+        contexts = held_out.batch.contexts.part(slice(DESCRIBED_WINDOWS))
+        seal(learner, contexts, seen, Label(NAME, "lstm", self.wish.seed, directory), learned)
+        halve_network(directory / artifact.NETWORK)
+        deflate(directory / artifact.WEIGHTS)
+        windows = max(1, round(kind.share * self.wish.steps)) * self.wish.batch_size
+        length = kind.context_length + kind.horizon
+        artifact.update_spec(directory, series_count=windows, observation_count=windows * length, run_id=self.run_id)
+        season = parse_frequency(name).season_length
+        told = {
+            **figures,
+            "mase_seasonal_naive": held_out.naive_error(season),
+            "train_seconds": clock.spent(),
+            "megabytes": sum(one.stat().st_size for one in directory.iterdir()) / 1e6,
+        }
+        made = Made(name, directory, told)
+        (directory / CARD).write_text(card(made, self.wish), encoding="utf-8")
+        return made
+
+
+def card(made: Made, wish: Wish) -> str:
+    """Return the card of a starter: what it is, what made it, how it did where it could be measured without data."""
+    kind = KINDS[made.kind]
+    seasons = ", ".join(str(one) for one in parse_frequency(made.kind).seasons)
+    return f"""# Starter {made.kind}
+
+An LSTM of {wish.layers} layers of {wish.units}, trained on synthetic series alone, seasons of {seasons} steps; it forecasts
+{kind.horizon} steps from at most {kind.context_length}, of which its recurrent layers read the newest {kind.encoder_length}.
+
+| | |
+|---|---|
+| made by | `almanac pretrain --steps {wish.steps} --seed {wish.seed} --units {wish.units} --layers {wish.layers}` |
+| digest of settings and generator | {wish.digest} |
+| steps, windows in each | {max(1, round(kind.share * wish.steps))}, {wish.batch_size} |
+| seconds | {made.figures["train_seconds"]:.0f} |
+| MASE on held-out synthetic windows | {made.figures["mase"]:.3f} (seasonal naive {made.figures["mase_seasonal_naive"]:.3f}) |
+| in its 80 % intervals there | {made.figures["coverage_80"]:.3f} |
+
+How it does on real series, and where it is weak: docs/starter.md.
+"""
+
+
+def _windows(kind: Kind) -> SyntheticWindows:
+    return SyntheticWindows(parse_frequency(kind.frequency).seasons, kind.context_length, kind.horizon)
+
+
+def _validation(learner: Learner, held_out: HeldOut) -> Validation:
+    """Return a network's forecasts of the held-out windows, each of a series of its own."""
+    contexts, count = held_out.batch.contexts, len(held_out.scales)
+    cutoffs = np.array([len(one) for one in held_out.series()])
+    levels = tuple(learner.recipe.options.quantile_levels)
+    quantiles = learner.predict(contexts)
+    return Validation(np.arange(count), cutoffs, held_out.batch.targets[:, 0], quantiles, held_out.scales, levels)
+
+
+def _scale(row: Floats, season: int) -> float:
+    """Return the in-sample seasonal scale of what a window shows, NaN where it has none."""
+    try:
+        return seasonal_scale(row[np.flatnonzero(~np.isnan(row))[0] :], season)
+    except SeriesTooShort:
+        return float("nan")
+
+
+def _log_wish(registry: Registry, run_id: str, wish: Wish, surroundings: Surroundings) -> None:
+    """Write what is to be made, and by which program."""
+    settings = {key: value for key, value in asdict(wish).items() if key not in {"output", "home"}}
+    packages = {f"packages.{name}": version for name, version in surroundings.packages.items()}
+    tags = {"almanac.kind": NAME, "command": surroundings.command, "machine": surroundings.machine}
+    if surroundings.commit:
+        tags["mlflow.source.git.commit"] = surroundings.commit
+    registry.log(run_id, params={**settings, **packages, "digest": wish.digest}, tags=tags)
