@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models.networks.build import NetworkOptions, build
-from models.networks.learner import Learner, Recipe, learner_for
+from models.networks.learner import Learner, Recipe, learner_for, parts_of
+from models.networks.loss import scaled_pinball
 from models.windows import Contexts
 
 OPTIONS = NetworkOptions("gru", 3, 4, 12, 8, units=4, layers=1)
@@ -54,12 +55,11 @@ def update_of(clip_norm: float) -> tuple[float, float]:
     learner = make_learner(clip_norm)
     learner.optimizer = keras.optimizers.SGD(1.0)
     learner.optimizer.build(learner.network.trainable_variables)
-    step = learner._compile()
+    learner._gradient, learner._update = learner._compile()
     before = learner.network.get_weights()
-    contexts, targets = make_windows()
-    _, norms = step(contexts.inputs(), targets, tf.constant(1.0), tf.constant(0.0))
+    _, norms = learner.step(*make_windows(), rate=1.0, total=1)
     moved = [one - old for one, old in zip(learner.network.get_weights(), before, strict=True)]
-    return float(np.sqrt(sum(np.square(one).sum() for one in moved))), float(np.linalg.norm(norms.numpy()))
+    return float(np.sqrt(sum(np.square(one).sum() for one in moved))), float(np.linalg.norm(norms))
 
 
 def test_clipping_bounds_the_update() -> None:
@@ -146,7 +146,33 @@ def test_a_step_is_compiled_once_for_sets_of_like_shape() -> None:
             Contexts(contexts.context + seed, contexts.phase), targets, rate=RATE / (seed + 1), total=10 + seed
         )
 
-    assert learner._step.experimental_get_tracing_count() == 1
+    assert learner._gradient.experimental_get_tracing_count() == 1
+    assert learner._update.experimental_get_tracing_count() == 1
+
+
+def test_a_batch_in_parts_is_one_batch() -> None:
+    """The loss and the gradient's norms of a large batch are those of the whole, unknown targets here and there."""
+    learner = make_learner()
+    contexts, targets = make_windows(128)
+    targets[:40, 0, 1:] = np.nan
+    with tf.GradientTape() as tape:
+        whole = scaled_pinball(learner.network(contexts.inputs(), training=True), targets, OPTIONS.quantile_levels)
+    gradients = tape.gradient(whole, [one.value for one in learner.network.trainable_variables])
+
+    loss, norms = learner.step(contexts, targets, rate=RATE, total=100)
+
+    assert len(parts_of(128)) > 1
+    assert_allclose(loss, float(whole), rtol=1e-5)
+    assert_allclose(np.linalg.norm(norms), tf.linalg.global_norm(gradients), rtol=1e-4)
+
+
+def test_a_batch_is_cut_into_equal_parts() -> None:
+    """Two where each is large enough, else one; every window is in one of them."""
+    assert [len(parts_of(size)) for size in (256, 100, 64, 65, 62, 6)] == [2, 2, 2, 1, 1, 1]
+    for size in (256, 100, 6):
+        cut = [np.arange(size)[part] for part in parts_of(size)]
+        assert_array_equal(np.concatenate(cut), np.arange(size))
+        assert len({len(one) for one in cut}) == 1
 
 
 def test_the_served_weights_are_those_of_a_network_built_alike() -> None:
