@@ -1,9 +1,13 @@
 """Starting: the shipped starter as a candidate, as it is or tuned on the data at hand.
 
-Tuning must not forget what the starter knows, so it is judged at every step against the starter itself: it goes on from
-the starter's weights at a low rate in schedules that grow while the validation error falls, and what is served is the
-starter's own weights, the tuned ones, or the mean of both. Each of these, in this order from the most cautious on, must
-gain half a per cent on the validation origins over the one before.
+Tuning must not forget what the starter knows. It goes on from the starter's weights at a low rate, and what is served is
+the starter's own weights, the mean of these and the tuned ones, or the tuned ones: in this order from the most cautious
+on, each must gain half a per cent on the validation origins over the one before. How long to tune is decided by that mean,
+which errs less than the tuned weights where data are few: the longest schedule that errs at most half a per cent more than
+the best, since a longer one has learned more of the data, and a difference as small as that is chance.
+
+Measured with a starter of 198,000 weights: on Tourism, 300 steps at half took its MASE from 1.440 to 1.357 (33 steps 1.377,
+100 steps 1.363), on station temperatures 300 steps whole from .732 to .719.
 
 Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR: the mean of weights before and after keeps
 what tuning alone loses away from its data, at no cost in forecasting.
@@ -26,18 +30,21 @@ from models.spec import ModelSpec
 from models.starters import folder_for
 from models.windows import last_contexts
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.choosing import LEAST_GAIN, Choice, Desk, begin, choose, finish, recipe, time_warnings
+from training.choosing import LEAST_GAIN, WORTHWHILE, Choice, Desk, begin, finish, recipe, time_warnings
 from training.config import STARTER, STARTER_TUNED, FitConfig
 from training.dataset import Dataset, make_dataset
-from training.learning import WATCHED_ORIGINS, Clock, Watch, gradient_warnings, mean_scaled_error
+from training.learning import WATCHED_ORIGINS, Clock, Trial, Watch, gradient_warnings, mean_scaled_error, try_out
 from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal, validate
 from training.sizing import could_be_logged
 from training.validation import judge
 
-TUNING_RATE, TUNING_STEPS = 0.3, 1 / 3
-"""Shares of `fit.learning_rate` and `fit.max_steps` that tuning takes: by default a peak of 9e-4 and up to 300 steps."""
+TUNING_RATE = 0.3
+"""Share of `fit.learning_rate` that tuning begins with: by default 9e-4."""
 
-SHARES = (0.5, 1.0)
+LADDER = (9, 3)
+"""What `fit.max_steps` is divided by for the schedules that are tried: by default 100 and 300 steps."""
+
+HALF, WHOLE = 0.5, 1.0
 """Shares of the tuned weights that are tried beside the starter's own."""
 
 
@@ -132,7 +139,7 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
     dataset = _dataset(training_set, start.options, config)
     desk = Desk(dataset, tuning(config), seed, on_epoch, clock, start.weights)
     transformed = [replace(start.options, transform=one) for one in _transforms(training_set, config)]
-    choice = None if config.tuned_share == 0 else choose(transformed, desk)
+    choice = None if config.tuned_share == 0 else tune(transformed, desk)
     way = most_cautious(_ways(transformed, choice, desk))
     learner = _learner(way.options, desk)
     learner.network.set_weights(way.weights)
@@ -171,12 +178,32 @@ def take_starter(training_set: TrainingSet) -> Start:
 
 def tuning(config: FitConfig) -> FitConfig:
     """Return how a starter is tuned, where a network is fitted from nothing as the configuration says."""
-    return replace(
-        config,
-        learning_rate=TUNING_RATE * config.learning_rate,
-        max_steps=max(1, int(TUNING_STEPS * config.max_steps)),
-        calendar=False,
-    )
+    return replace(config, learning_rate=TUNING_RATE * config.learning_rate, calendar=False)
+
+
+def tune(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
+    """Return how far to tune: the longest of the schedules that err about as little as the best, at half.
+
+    A logarithm must show its gain in the first schedule; the others are tried with the better transform alone, while the
+    clock allows for them and for going through them again on all data.
+    """
+    told: list[EpochRecord] = []
+    first, *longer = _ladder(desk.config)
+    kept, *others = [_climb(options, first, desk, told) for options in transformed]
+    for one in others:
+        if one.error < (1.0 - LEAST_GAIN) * kept.error:
+            kept = one
+    rungs, cut_short = [kept], False
+    for steps in longer:
+        last = rungs[-1].trial
+        if _about_best(rungs)[-1] is not rungs[-1]:
+            break
+        affordable = int(max(desk.clock.left(), 0.0) * last.steps_per_second / 2)
+        cut_short = affordable < steps
+        if affordable < WORTHWHILE * last.steps:
+            break
+        rungs.append(_climb(last.options, min(steps, affordable), desk, told))
+    return Choice(_about_best(rungs)[-1].trial, tuple(told), cut_short)
 
 
 def most_cautious(ways: Sequence[Way]) -> Way:
@@ -186,6 +213,32 @@ def most_cautious(ways: Sequence[Way]) -> Way:
         if way.error < (1.0 - LEAST_GAIN) * kept.error:
             kept = way
     return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """One schedule of tuning, and the validation MASE of the mean of its weights and the starter's."""
+
+    trial: Trial
+    error: float
+
+
+def _ladder(config: FitConfig) -> list[int]:
+    """Return the schedules to try: the one asked for, or those of the ladder."""
+    return [config.steps] if config.steps else sorted({max(1, config.max_steps // one) for one in LADDER})
+
+
+def _climb(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> _Rung:
+    """Return one rung; its epochs are added to those told."""
+    trial = try_out(_learner(options, desk), desk.dataset, desk.course(told), steps=steps)
+    told += trial.history
+    return _Rung(trial, _judged(options, blended(desk.weights or [], trial.weights, HALF), HALF, desk).error)
+
+
+def _about_best(rungs: Sequence[_Rung]) -> list[_Rung]:
+    """Return the rungs that err at most half a per cent more than the best."""
+    least = min(one.error for one in rungs)
+    return [one for one in rungs if one.error <= (1.0 + LEAST_GAIN) * least]
 
 
 def _unvalidated(learner: Learner, training_set: TrainingSet, label: Label, start: Start, *, why: str) -> Candidate:
@@ -205,7 +258,7 @@ def _ways(transformed: Sequence[NetworkOptions], choice: Choice | None, desk: De
     ways = [_judged(options, weights, 0.0, desk) for options in transformed] if not asked else []
     if choice is not None:
         trial = choice.trial
-        shares = SHARES if asked is None else (asked,)
+        shares = (HALF, WHOLE) if asked is None else (asked,)
         ways += [_judged(trial.options, blended(weights, trial.weights, share), share, desk) for share in shares]
     return ways
 

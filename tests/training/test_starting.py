@@ -1,8 +1,9 @@
 """The starter is a candidate like any other, and tuning it must not make it forget."""
 
 import math
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,17 @@ from models.networks.combine import load_network
 from tests.training.fakes import make_series
 from tests.training.starters import CONTEXT, HORIZON, make_starter
 from training import starting
-from training.candidate import Candidate, TrainingSet
+from training.candidate import Candidate, EpochRecord, TrainingSet
+from training.choosing import Desk
 from training.config import FitConfig, with_choices
 from training.dataset import make_dataset
+from training.learning import Clock, Trial
 from training.starting import Way, most_cautious, train_starter, tune_starter
 
 CONFIG = FitConfig(batch_size=8, max_steps=9, steps_per_epoch=2)
 """Three steps of tuning at the most."""
+
+OPTIONS = NetworkOptions("lstm", HORIZON, 12, CONTEXT, 12)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def make_set(horizon: int = HORIZON, frequency: str = "M", **changes: Any) -> Tr
     return replace(TrainingSet(series, frequency, horizon, "digest"), **changes)
 
 
-def tune(directory: Path, config: FitConfig = CONFIG, *, seed: int = 3) -> Candidate:
+def tuned(directory: Path, config: FitConfig = CONFIG, *, seed: int = 3) -> Candidate:
     """Return a tuned starter."""
     return tune_starter(
         make_set(), name="sales", seed=seed, config=config, directory=directory, on_epoch=lambda _epoch: None
@@ -131,8 +136,8 @@ def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> No
     """Of the same tuning a share of a half is the mean of the starter's weights and the tuned ones."""
     fixed = replace(CONFIG, steps=2, transform="none")
 
-    whole = tune(tmp_path / "whole", replace(fixed, tuned_share=1.0))
-    half = tune(tmp_path / "half", replace(fixed, tuned_share=0.5))
+    whole = tuned(tmp_path / "whole", replace(fixed, tuned_share=1.0))
+    half = tuned(tmp_path / "half", replace(fixed, tuned_share=0.5))
 
     before, after, between = (weights_of(one) for one in (shipped / "M", whole.directory, half.directory))
     assert [one.forecaster.spec.options["tuned_share"] for one in (whole, half)] == [1.0, 0.5]
@@ -144,10 +149,10 @@ def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> No
 @pytest.mark.usefixtures("eager")
 def test_a_tuned_starter_is_one_of_its_ways(tmp_path: Path) -> None:
     """The starter, the tuned one or their mean, logged or not; what was chosen trains the same weights again."""
-    first = tune(tmp_path / "first")
+    first = tuned(tmp_path / "first")
     chosen = with_choices(CONFIG, first.forecaster.spec)
 
-    again = tune(tmp_path / "again", chosen)
+    again = tuned(tmp_path / "again", chosen)
 
     spec = first.forecaster.spec
     assert spec.architecture == "starter_tuned"
@@ -161,7 +166,7 @@ def test_a_tuned_starter_is_one_of_its_ways(tmp_path: Path) -> None:
 
 def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path: Path) -> None:
     """A share of 0 is the starter itself, and costs no epoch."""
-    candidate = tune(tmp_path, replace(CONFIG, tuned_share=0.0, transform="none"))
+    candidate = tuned(tmp_path, replace(CONFIG, tuned_share=0.0, transform="none"))
 
     assert list(candidate.history) == []
     assert candidate.forecaster.spec.options["steps"] is None
@@ -174,7 +179,7 @@ def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monke
     """A rate that ruins the weights leaves the starter as it was."""
     monkeypatch.setattr(starting, "TUNING_RATE", 1e3)
 
-    candidate = tune(tmp_path, replace(CONFIG, transform="none", steps=3))
+    candidate = tuned(tmp_path, replace(CONFIG, transform="none", steps=3))
 
     assert candidate.forecaster.spec.options["tuned_share"] == 0.0
     for one, two in zip(weights_of(shipped / "M"), weights_of(tmp_path), strict=True):
@@ -193,12 +198,70 @@ def test_a_bolder_way_must_gain_half_a_per_cent(errors: tuple[float, ...], taken
     assert most_cautious(ways) is ways[taken]
 
 
-def test_tuning_is_slow_and_short() -> None:
-    """By default up to 300 steps, from a third of the rate that a network begins with; dates stay unread."""
-    tuned = starting.tuning(FitConfig())
+def test_tuning_is_slow() -> None:
+    """From a third of the rate that a network begins with; dates stay unread."""
+    found = starting.tuning(FitConfig())
 
-    assert (tuned.max_steps, tuned.calendar) == (300, False)
-    assert_allclose(tuned.learning_rate, 9e-4)
+    assert not found.calendar
+    assert_allclose(found.learning_rate, 9e-4)
+
+
+@dataclass
+class Script:
+    """Stands for rungs: each transform reaches a written error in each schedule, at so many seconds a step."""
+
+    errors: dict[tuple[str, int], float]
+    pace: float = 1.0
+    tried: list[tuple[str, int]] = field(default_factory=list)
+
+    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> starting._Rung:
+        """Return the rung that the script says."""
+        self.tried.append((options.transform, steps))
+        epochs = [EpochRecord(1, 1, 1.0, 1.0, {}, 0.0), EpochRecord(2, steps, 1.0, 1.0, {}, self.pace * (steps - 1))]
+        trial = Trial(options, steps, 1.0, 1.0, [], tuple(epochs), 0.0, self.pace * steps)
+        return starting._Rung(trial, self.errors[options.transform, steps])
+
+
+@pytest.mark.parametrize(
+    ("errors", "seconds", "steps", "cut_short"),
+    [
+        ({100: 1.0, 300: 0.9}, 6000.0, 300, False),
+        ({100: 1.0, 300: 1.004}, 6000.0, 300, False),
+        ({100: 1.0, 300: 1.006}, 6000.0, 100, False),
+        ({100: 1.0, 200: 0.9}, 401.5, 200, True),
+        ({100: 1.0}, 200.0, 100, True),
+    ],
+    ids=["better", "no worse", "worse", "shortened", "no time"],
+)
+def test_tuning_goes_on_as_long_as_it_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, errors: dict[int, float], seconds: float, steps: int, *, cut_short: bool
+) -> None:
+    """The longest schedule that errs about as little as the best one, and that there is time to go through again."""
+    script = Script({("none", one): error for one, error in errors.items()})
+    monkeypatch.setattr(starting, "_climb", script)
+    clock = Clock(time.perf_counter(), seconds)
+    dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
+
+    found = starting.tune([OPTIONS], Desk(dataset, FitConfig(), 0, print, clock, []))
+
+    assert found.trial.steps == steps
+    assert found.cut_short is cut_short
+
+
+@pytest.mark.parametrize(("logged", "transform"), [(0.9, "log"), (0.998, "none")])
+def test_a_logarithm_must_gain_in_the_first_schedule(
+    monkeypatch: pytest.MonkeyPatch, logged: float, transform: str
+) -> None:
+    """The longer one is tried with the better transform alone."""
+    script = Script({("none", 100): 1.0, ("log", 100): logged, (transform, 300): 0.8})
+    monkeypatch.setattr(starting, "_climb", script)
+    dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
+    desk = Desk(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 6000.0), [])
+
+    found = starting.tune([OPTIONS, replace(OPTIONS, transform="log")], desk)
+
+    assert found.trial.options.transform == transform
+    assert script.tried == [("none", 100), ("log", 100), (transform, 300)]
 
 
 def test_series_too_short_to_validate_on_are_forecast_all_the_same(shipped: Path, tmp_path: Path) -> None:
