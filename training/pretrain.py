@@ -231,8 +231,8 @@ class _Maker:
         name, kind = self.kind.frequency, self.kind
         forecasts = _validation(learner, held_out)
         figures, conformal = judge(forecasts)
-        directory = self.wish.output / name
-        seen = TrainingSet(held_out.series(), name, kind.horizon, self.wish.digest)
+        directory = self.wish.unfinished / name
+        seen = TrainingSet(held_out.series(), parse_frequency(name).name, kind.horizon, self.wish.digest)
         learned = Learned({"calendar": False}, figures, conformal.to_dict())
         contexts = held_out.batch.contexts.part(slice(DESCRIBED_WINDOWS))
         seal(learner, contexts, seen, Label(NAME, "lstm", self.wish.seed, directory), learned)
@@ -248,8 +248,9 @@ class _Maker:
             "train_seconds": clock.spent(),
             "megabytes": sum(one.stat().st_size for one in directory.iterdir()) / 1e6,
         }
-        made = Made(name, directory, told)
+        made = Made(name, self.wish.output / name, told)
         (directory / CARD).write_text(card(made, self.wish), encoding="utf-8")
+        _put(directory, made.directory)
         return made
 
 
@@ -273,6 +274,13 @@ An LSTM of {wish.layers} layers of {wish.units}, trained on synthetic series alo
 
 How it does on real series, and where it is weak: docs/starter.md.
 """
+
+
+def _put(made: Path, place: Path) -> None:
+    """Put an artifact in its place whole, the one that was there before taken away."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(made, place)
 
 
 def _windows(kind: Kind) -> SyntheticWindows:

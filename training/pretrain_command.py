@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from models.starters import MADE
 from training.place import Place
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -46,7 +47,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     from training.provenance import Surroundings
 
     kinds = check_kinds(frequencies)
-    target = output or place.home / "starters"
+    target = output or place.home / MADE
     wish = Wish(target.absolute(), place.home, kinds, steps, seed, units, layers)
     made = make(wish, open_registry(make=True), Terminal(), Surroundings.gather(sys.argv[1:]))
     if as_json:

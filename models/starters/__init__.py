@@ -3,10 +3,12 @@
     models/starters/M/    network.onnx, network.keras, spec.json, golden.json, README.md
     models/starters/D/    …
 
-A folder is called by the frequency that it was trained for, without anchor; whatever folders there are, are offered.
+A folder is called by the frequency that it was trained for, without anchor; whatever folders there are, are offered. What
+`almanac pretrain` left in ALMANAC_HOME/starters goes before the package's own of the same frequency.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -27,16 +29,19 @@ SEASONLESS = "Y"
 
 FOLDER = Path(__file__).parent
 
+MADE = "starters"
+"""Folder in ALMANAC_HOME with the starters that were made here."""
+
 VERSION_LENGTH = 12
 
 
 def kinds() -> Mapping[str, Path]:
-    """Return the starters that lie here: the frequency that each was trained for, and its folder.
+    """Return the starters that there are: the frequency that each was trained for, and its folder.
 
     Raises:
         ArtifactIncomplete: If there is none.
     """
-    return _kinds(FOLDER)
+    return _kinds(_roots())
 
 
 def folder_for(frequency: Frequency) -> Path:
@@ -47,7 +52,7 @@ def folder_for(frequency: Frequency) -> Path:
     Raises:
         ArtifactIncomplete: If there is none.
     """
-    known = _seasons(FOLDER)
+    known = _seasons(_roots())
     alike = [kind for kind, seasons in known.items() if seasons == frequency.seasons]
     alike += [kind for kind, seasons in known.items() if seasons[0] == frequency.season_length]
     return kinds()[(alike or [_seasonless()])[0]]
@@ -71,23 +76,29 @@ def version() -> str:
     Raises:
         ArtifactIncomplete: If there is none.
     """
-    return _version(FOLDER)
+    return _version(_roots())
+
+
+def _roots() -> tuple[Path, ...]:
+    """Return where starters lie, those of the home last, since they go before the others."""
+    home = Path(os.environ.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
+    return (FOLDER, home / MADE)
 
 
 @lru_cache(maxsize=8)
-def _kinds(root: Path) -> Mapping[str, Path]:
-    found = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{artifact.SPEC}"))}
+def _kinds(roots: tuple[Path, ...]) -> Mapping[str, Path]:
+    found = {path.parent.name: path.parent for root in roots for path in sorted(root.glob(f"*/{artifact.SPEC}"))}
     if not found:
         raise ArtifactIncomplete(
-            f"There is no starter in {root}: the installation is incomplete.",
+            f"There is no starter in {roots[0]}: the installation is incomplete.",
             hint="Install almanac-forecast again; its wheel brings the starters.",
         )
     return found
 
 
 @lru_cache(maxsize=8)
-def _seasons(root: Path) -> Mapping[str, tuple[int, ...]]:
-    return {kind: parse_frequency(kind).seasons for kind in _kinds(root)}
+def _seasons(roots: tuple[Path, ...]) -> Mapping[str, tuple[int, ...]]:
+    return {kind: parse_frequency(kind).seasons for kind in _kinds(roots)}
 
 
 def _seasonless() -> str:
@@ -110,9 +121,9 @@ def _load(folder: Path) -> Forecaster:
 
 
 @lru_cache(maxsize=8)
-def _version(root: Path) -> str:
+def _version(roots: tuple[Path, ...]) -> str:
     total = hashlib.sha256()
-    for kind, folder in _kinds(root).items():
+    for kind, folder in _kinds(roots).items():
         for name in (artifact.NETWORK, artifact.SPEC, artifact.GOLDEN):
             total.update(f"{kind}/{name}\0{_digest(folder / name)}\n".encode())
     return total.hexdigest()[:VERSION_LENGTH]

@@ -12,13 +12,14 @@ from click.testing import CliRunner
 from numpy.testing import assert_array_equal
 
 from models import artifact
+from models.calendar import parse_frequency
 from models.networks.combine import load_network
 from models.series import Series
+from models.starters import folder_for
 from training import pretrain as module
 from training import pretrain_command
 from training.candidate import EpochRecord
 from training.kinds import Kind
-from training.place import Place
 from training.pretrain import Wish, pretrain
 from training.provenance import Surroundings
 from training.registry import Registry
@@ -38,7 +39,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_wish(tmp_path: Path, **changes: Any) -> Wish:  # noqa: ANN401 - any field
     """Return a wish for both kinds."""
-    told = {"kinds": ("M", "Q"), "steps": 4, "units": 4, "layers": 1, "batch_size": 8} | changes
+    told: dict[str, Any] = {"kinds": ("M", "Q"), "steps": 4, "units": 4, "layers": 1, "batch_size": 8, **changes}
     return Wish(tmp_path / "out", tmp_path / "home", **told)
 
 
@@ -64,7 +65,7 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     for one in made:
         forecaster = artifact.load(one.directory)
         spec = forecaster.spec
-        assert (spec.name, spec.architecture, spec.frequency) == ("starter", "lstm", one.kind)
+        assert (spec.name, spec.architecture, spec.frequency) == ("starter", "lstm", parse_frequency(one.kind).name)
         assert (spec.horizon, spec.context_length) == (KINDS[one.kind].horizon, KINDS[one.kind].context_length)
         assert spec.options["calendar"] is False
         assert spec.options["nonnegative"] is False
@@ -129,10 +130,10 @@ def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
     assert make_wish(tmp_path / "elsewhere", kinds=("Q",)).digest == wish.digest
 
 
-def test_the_command_writes_into_the_home_and_prints_figures(
-    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --output the starters lie in ALMANAC_HOME/starters; --json has each one's folder and figures."""
+    """Without --output a starter lies in ALMANAC_HOME/starters, and is the one that answers from then on."""
     home = registry.place.home
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -144,7 +145,7 @@ def test_the_command_writes_into_the_home_and_prints_figures(
     assert result.exit_code == 0
     assert Path(found["M"]["directory"]) == home / "starters" / "M"
     assert found["M"]["mase"] > 0
-    assert Place.from_environment({"ALMANAC_HOME": str(home)}).home == home
+    assert folder_for(parse_frequency("M")) == home / "starters" / "M"
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:

@@ -17,7 +17,7 @@ DAILY = replace(MONTHLY, season_length=7, seasons=(7, 30), context_length=90, en
 def shaken(options: NetworkOptions) -> Weights:
     """Return weights that are all off their start."""
     generator = np.random.default_rng(0)
-    return [one + generator.normal(0.0, 0.1, one.shape) for one in build(options).get_weights()]
+    return [(one + generator.normal(0.0, 0.1, one.shape)).astype(one.dtype) for one in build(options).get_weights()]
 
 
 def forecast(options: NetworkOptions, weights: Weights, contexts: Contexts) -> np.ndarray:
