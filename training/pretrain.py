@@ -80,6 +80,7 @@ class Wish:
     def digest(self) -> str:
         """What tells this work from other work: its settings and the program that makes the series, shortened SHA-256."""
         settings = {key: value for key, value in asdict(self).items() if key not in {"output", "home", "kinds"}}
+        settings["kinds"] = [asdict(kind) for kind in KINDS.values()]
         program = "".join(path.read_text(encoding="utf-8") for path in synthetic.SOURCES)
         return hashlib.sha256((json.dumps(settings, sort_keys=True) + program).encode()).hexdigest()[:12]
 
