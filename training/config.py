@@ -219,8 +219,9 @@ class TrainConfig:
         """Refuse what is no candidate, and an ensemble of one network; raises ConfigInvalid."""
         names = self._pickable()
         if self.pick == ENSEMBLE and ENSEMBLE not in names:
+            there = f"is one: {self._joining[0]}" if self._joining else f"is none, since {AUTO} joins no other average"
             raise ConfigInvalid(
-                f"pick {ENSEMBLE!r} needs two networks or more; there is one: {', '.join(names)}.",
+                f"pick {ENSEMBLE!r} needs two networks or more; there {there}.",
                 hint="Give --seeds 2 or more, or another --architecture beside it.",
             )
         check_choice("pick", self.pick, names)
@@ -228,8 +229,12 @@ class TrainConfig:
     def _pickable(self) -> tuple[str, ...]:
         """Return the names that `pick` may have: two networks or more make an ensemble too."""
         names = tuple(one.name for one in self.contenders)
-        joining = [one for one in self.contenders if one.architecture != AUTO]
-        return (*dict.fromkeys((*self.architecture, *names)), *((ENSEMBLE,) if len(joining) > 1 else ()))
+        return (*dict.fromkeys((*self.architecture, *names)), *((ENSEMBLE,) if len(self._joining) > 1 else ()))
+
+    @property
+    def _joining(self) -> tuple[str, ...]:
+        """Names of those that an ensemble is made of: an `auto` is an average itself."""
+        return tuple(one.name for one in self.contenders if one.architecture != AUTO)
 
 
 def each_seed(architectures: Iterable[str], first: int, seeds: int) -> list[tuple[str, int]]:

@@ -137,7 +137,7 @@ def test_a_pick_that_is_no_candidate_is_refused_before_anything_is_trained() -> 
         make_config(Path("weather.csv"), pick="ensembel")
 
     assert "ensembel" in caught.value.detail
-    with pytest.raises(ConfigInvalid, match="'ensemble' is unknown"):
+    with pytest.raises(ConfigInvalid, match="there is one: lstm"):
         make_config(Path("weather.csv"), architecture=("lstm",), pick="ensemble")
     with pytest.raises(ConfigInvalid, match="seeds must be at least 1"):
         make_config(Path("weather.csv"), seeds=0)
