@@ -110,8 +110,13 @@ def pinball(target: Array, quantiles: Array, levels: Sequence[float]) -> float:
 
     Source: Koenker & Bassett (1978), Regression quantiles.
     """
+    return _mean(pinball_losses(target, quantiles, levels))
+
+
+def pinball_losses(target: Array, quantiles: Array, levels: Sequence[float]) -> Array:
+    """Return the pinball loss of every step and level, of which `pinball` is the mean; shape of `quantiles`."""
     error = target[..., np.newaxis] - quantiles
-    return _mean(np.maximum(np.asarray(levels) * error, (np.asarray(levels) - 1) * error))
+    return np.maximum(np.asarray(levels) * error, (np.asarray(levels) - 1) * error)
 
 
 def coverage(target: Array, lower: Array, upper: Array) -> float:
