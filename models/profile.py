@@ -13,6 +13,9 @@ Array = NDArray[np.float64]
 
 DECILES = np.linspace(0.1, 0.9, 9)
 
+COUNTED_BEFORE = 256
+"""Inputs of a profile that does not say how many it counted: so many were taken before it did."""
+
 
 def features(values: Array, season_length: int) -> dict[str, Array]:
     """Return what drift is measured on, one number a context; NaN where a context cannot tell.
@@ -50,17 +53,20 @@ class Profile:
     Attributes:
         edges: Rising inner edges of each feature's bins: its deciles, ties merged.
         shares: Share of the training inputs in each bin, one more than edges, and last the share without a value.
+        inputs: Training inputs that were counted.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    inputs: int = COUNTED_BEFORE
 
     @classmethod
     def fit(cls, training: Mapping[str, Array]) -> Self:
         """Return the profile of features, each of shape (inputs,), as `features` makes them."""
         edges = {name: _deciles(values) for name, values in training.items()}
         counts = {name: _counts(values, edges[name]) for name, values in training.items()}
-        return cls(edges, {name: tuple((count / max(count.sum(), 1)).tolist()) for name, count in counts.items()})
+        shares = {name: tuple((count / max(count.sum(), 1)).tolist()) for name, count in counts.items()}
+        return cls(edges, shares, max((len(values) for values in training.values()), default=0))
 
     def drift(self, live: Mapping[str, Array]) -> dict[str, float]:
         """Return the population stability index of each feature: 0 where nothing changed, without upper limit.
@@ -76,6 +82,26 @@ class Profile:
         """
         return {name: self._index(name, values) for name, values in live.items() if name in self.edges}
 
+    def distance(self, live: Mapping[str, Array]) -> dict[str, float]:
+        """Return the Kolmogorov-Smirnov distance of each feature: 0 where nothing changed, 1 where nothing overlaps.
+
+        The largest difference of the two distribution functions over the edges, where the training's is known. Between
+        them it may be larger, so that a test by it errs towards no change. NaN where no input has a value.
+
+        Args:
+            live: Features of shape (inputs,), as `features` makes them.
+
+        Source: Smirnov (1948), Table for estimating the goodness of fit of empirical distributions.
+        """
+        return {name: self._distance(name, values) for name, values in live.items() if name in self.edges}
+
+    def _distance(self, name: str, values: Array) -> float:
+        trained, seen = np.array(self.shares[name])[:-1], _counts(values, self.edges[name])[:-1]
+        if not (trained.sum() > 0 and seen.sum() > 0):
+            return float("nan")
+        gap = np.cumsum(trained / trained.sum()) - np.cumsum(seen / seen.sum())
+        return float(np.abs(gap[:-1]).max(initial=0.0))
+
     def _index(self, name: str, values: Array) -> float:
         count = _counts(values, self.edges[name])
         bins, inputs = len(count), count.sum()
@@ -86,7 +112,8 @@ class Profile:
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain data for spec.json."""
         return {
-            name: {"edges": list(self.edges[name]), "shares": list(self.shares[name])} for name in sorted(self.edges)
+            name: {"edges": list(self.edges[name]), "shares": list(self.shares[name]), "inputs": self.inputs}
+            for name in sorted(self.edges)
         }
 
     @classmethod
@@ -99,6 +126,7 @@ class Profile:
         try:
             edges = {name: tuple(float(edge) for edge in data[name]["edges"]) for name in data}
             shares = {name: tuple(float(share) for share in data[name]["shares"]) for name in data}
+            inputs = max((int(data[name].get("inputs", COUNTED_BEFORE)) for name in data), default=COUNTED_BEFORE)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactIncomplete(
                 f"The profile cannot be read: {error!r}.", hint="Train the model again."
@@ -106,7 +134,7 @@ class Profile:
         for name, inner in edges.items():
             if len(shares[name]) != len(inner) + 2:
                 raise ArtifactIncomplete(f"The profile of {name} has lost a bin.", hint="Train the model again.")
-        return cls(edges, shares)
+        return cls(edges, shares, inputs)
 
 
 def _mean(values: Array) -> Array:

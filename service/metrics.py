@@ -96,9 +96,10 @@ class ModelMetrics(Collector):
             if created := _seconds(spec.created):
                 families["age"].add_metric([served.name, served.version], now - created)
             families["loaded"].add_metric([served.name, served.version], served.loaded_at.timestamp())
-        for served, scores in self._inputs.scores(champions):
-            for feature, score in scores.items():
-                families["drift"].add_metric([served.name, feature], score)
+        for served, shifts in self._inputs.shifts(champions):
+            for feature, shift in shifts.items():
+                families["drift"].add_metric([served.name, feature], shift.index)
+                families["distance"].add_metric([served.name, feature], shift.distance)
         index = self._catalog.index
         families["gone"].add_metric([], len(index.gone))
         families["registry"].add_metric([], float(index.state in {"ok", "emptied"} and bool(index.checked)))
@@ -124,6 +125,11 @@ class ModelMetrics(Collector):
             "drift": GaugeMetricFamily(
                 "almanac_input_drift_score",
                 "Population stability index of the newest inputs against the training's, by feature.",
+                labels=["model", "feature"],
+            ),
+            "distance": GaugeMetricFamily(
+                "almanac_input_drift_distance",
+                "Kolmogorov-Smirnov distance of the newest inputs from the training's, by feature.",
                 labels=["model", "feature"],
             ),
             "gone": GaugeMetricFamily(

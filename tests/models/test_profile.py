@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import ks_2samp
 
 from models.errors import ArtifactIncomplete
 from models.profile import Array, Profile, features
@@ -135,3 +136,36 @@ def test_a_broken_profile_is_refused(data: dict[str, object]) -> None:
     """A damaged artifact is ARTIFACT_INCOMPLETE, not a crash."""
     with pytest.raises(ArtifactIncomplete):
         Profile.from_dict(data)
+
+
+def test_the_distance_is_that_of_kolmogorov_and_smirnov() -> None:
+    """Never more than SciPy's, which sees between the edges too, and nearly as much where all of a feature moved."""
+    training, live = features(make_contexts(0), 12), features(make_contexts(1) + 15, 12)
+
+    got = Profile.fit(training).distance(live)
+
+    exact = {name: ks_2samp(training[name], live[name]).statistic for name in got}
+    assert all(got[name] <= exact[name] + 1e-12 for name in got)
+    assert exact["level"] > 0.8
+    assert_allclose(got["level"], exact["level"], atol=0.1)
+
+
+def test_nothing_is_at_a_distance_from_itself() -> None:
+    """The training inputs against their own profile, and what has no value against anything."""
+    training = features(make_contexts(0), 12)
+    profile = Profile.fit(training)
+
+    assert all(distance < 1e-12 for distance in profile.distance(training).values())
+    assert np.isnan(profile.distance({"level": np.full(5, np.nan)})["level"])
+    assert profile.distance({"strange": np.ones(5)}) == {}
+
+
+def test_a_profile_counts_its_inputs() -> None:
+    """What a test needs to know of the training's side; one written before says 256."""
+    data = Profile.fit(features(make_contexts(0, batch=70), 12)).to_dict()
+
+    assert Profile.from_dict(data).inputs == 70
+    assert (
+        Profile.from_dict({name: {"edges": one["edges"], "shares": one["shares"]} for name, one in data.items()}).inputs
+        == 256
+    )
