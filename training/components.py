@@ -4,7 +4,7 @@ Every function returns an array of shape (count, length), one series a row, draw
 is of about unit size, unless it says otherwise, so that what adds them up decides how much of each there is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ HEAVY_TAILED, SEASONAL_NOISE, BURSTS = 0.3, 0.15, 0.1
 """Shares of noise that has Student's t tails, that is louder in some seasons, whose volume wanders."""
 
 
-def draw_kinds(generator: np.random.Generator, shares: dict[str, float], count: int) -> NDArray[np.str_]:
+def draw_kinds(generator: np.random.Generator, shares: Mapping[str, float], count: int) -> NDArray[np.str_]:
     """Return one kind for each series, drawn by the shares, shape (count,)."""
     total = sum(shares.values())
     return generator.choice(list(shares), size=count, p=[one / total for one in shares.values()])

@@ -41,6 +41,9 @@ from training.validation import Validation, judge
 LEARNING_RATE, TAUGHT_RATE = 3e-3, 1e-3
 """Peak rate of the first kind, that begins with nothing, and of the others, that begin with what it learned."""
 
+SETTLING = 1 / 8
+"""Share of the first kind's steps for which it goes on, at the lower rate, with the series that the others are taught by."""
+
 STEPS_PER_EPOCH = 100
 
 HELD_OUT = 1024
@@ -84,6 +87,10 @@ class Wish:
         program = "".join(path.read_text(encoding="utf-8") for path in synthetic.SOURCES)
         return hashlib.sha256((json.dumps(settings, sort_keys=True) + program).encode()).hexdigest()[:12]
 
+    def steps_of(self, kind: Kind) -> int:
+        """Return the steps that a kind takes, those of settling not counted."""
+        return max(1, round(kind.share * self.steps))
+
     @property
     def unfinished(self) -> Path:
         """Where checkpoints lie until all is done."""
@@ -103,6 +110,29 @@ class Made:
     kind: str
     directory: Path
     figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One schedule that a starter goes through.
+
+    Attributes:
+        name: What it is called, and its checkpoint.
+        place: Among all stages; each draws series of its own.
+        shares: Of each kind of synthetic series.
+        rate: Peak learning rate.
+        steps: Optimizer steps.
+    """
+
+    name: str
+    place: int
+    shares: Mapping[str, float]
+    rate: float
+    steps: int
+
+    def generator(self, seed: int, step: int) -> np.random.Generator:
+        """Return what draws the windows from a step on: of its own for each epoch, so that none depends on the last."""
+        return np.random.default_rng([seed, self.place, step])
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,31 +231,45 @@ class _Maker:
         return kind.options(self.wish.units, self.wish.layers)
 
     def _learn(self, learner: Learner, held_out: HeldOut, handed: tuple[Weights, Kind] | None, clock: Clock) -> Weights:
-        """Return the averaged weights at the end of the schedule, rounded to sixteen bits."""
+        """Return the averaged weights at the end of the last stage, rounded to sixteen bits."""
+        name, steps = self.kind.frequency, self.wish.steps_of(self.kind)
+        place = list(KINDS).index(name)
+        if handed is None:
+            broad = Stage(name, place, synthetic.BROAD, LEARNING_RATE, steps)
+            settling = max(1, round(SETTLING * steps))
+            last = Stage(f"{name}, settling", len(KINDS), synthetic.NARROW, TAUGHT_RATE, settling)
+            begun = self._go_through(broad, learner, None, held_out, clock)
+        else:
+            begun = hand_on(handed[0], self._options(handed[1]), self._options(self.kind))
+            last = Stage(name, place, synthetic.NARROW, TAUGHT_RATE, steps)
+        return halved(self._go_through(last, learner, begun, held_out, clock))
+
+    def _go_through(
+        self, stage: Stage, learner: Learner, begun: Weights | None, held_out: HeldOut, clock: Clock
+    ) -> Weights:
+        """Return the averaged weights at the end of a stage that begins with some weights, or with the seed's."""
         learner.restart(self.wish.seed)
-        if handed is not None:
-            learner.begin_from(hand_on(handed[0], self._options(handed[1]), self._options(self.kind)))
-        steps = max(1, round(self.kind.share * self.wish.steps))
-        checkpoint = self.wish.unfinished / f"{self.kind.frequency}.npz"
+        if begun is not None:
+            learner.begin_from(begun)
+        checkpoint = self.wish.unfinished / f"{stage.name}.npz"
         done = restore(learner, checkpoint)
         if done:
-            self.terminal.say(f"{self.kind.frequency}: going on at step {done} of {steps}")
-        rate = LEARNING_RATE if handed is None else TAUGHT_RATE
-        config = replace(FitConfig(), learning_rate=rate, batch_size=self.wish.batch_size)
-        with self.terminal.training(f"{NAME} {self.kind.frequency}") as show:
-            for first in range(done, steps, STEPS_PER_EPOCH):
-                count = min(STEPS_PER_EPOCH, steps - first)
-                generator = np.random.default_rng([self.wish.seed, list(KINDS).index(self.kind.frequency), first])
-                course = Course(config, generator, None, clock)
-                loss, norms = take_steps(learner, _windows(self.kind), course, first=first, count=count, total=steps)
+            self.terminal.say(f"{stage.name}: going on at step {done} of {stage.steps}")
+        config = replace(FitConfig(), learning_rate=stage.rate, batch_size=self.wish.batch_size)
+        windows = replace(_windows(self.kind), shares=stage.shares)
+        with self.terminal.training(f"{NAME} {stage.name}") as show:
+            for first in range(done, stage.steps, STEPS_PER_EPOCH):
+                count = min(STEPS_PER_EPOCH, stage.steps - first)
+                course = Course(config, stage.generator(self.wish.seed, first), None, clock)
+                loss, norms = take_steps(learner, windows, course, first=first, count=count, total=stage.steps)
                 save(learner, checkpoint)
                 with learner.averaged():
                     error = held_out.error(learner)
                 number = -(-(first + count) // STEPS_PER_EPOCH)
-                epoch = EpochRecord(number, learner.steps, loss, error, norms, clock.spent(), self.kind.frequency)
+                epoch = EpochRecord(number, learner.steps, loss, error, norms, clock.spent(), stage.name)
                 show(epoch)
                 record.log_epoch(self.registry, self.run_id, epoch)
-        return halved(learner.averaged_weights())
+        return learner.averaged_weights()
 
     def _seal(self, learner: Learner, held_out: HeldOut, clock: Clock) -> Made:
         """Write the artifact, calibrated on held-out synthetic windows, and its card."""
@@ -239,7 +283,7 @@ class _Maker:
         seal(learner, contexts, seen, Label(NAME, "lstm", self.wish.seed, directory), learned)
         halve_network(directory / artifact.NETWORK)
         deflate(directory / artifact.WEIGHTS)
-        windows = max(1, round(kind.share * self.wish.steps)) * self.wish.batch_size
+        windows = self.wish.steps_of(kind) * self.wish.batch_size
         length = kind.context_length + kind.horizon
         artifact.update_spec(directory, series_count=windows, observation_count=windows * length, run_id=self.run_id)
         season = parse_frequency(name).season_length
@@ -268,7 +312,7 @@ An LSTM of {wish.layers} layers of {wish.units}, trained on synthetic series alo
 |---|---|
 | made by | `almanac pretrain --steps {wish.steps} --seed {wish.seed} --units {wish.units} --layers {wish.layers}` |
 | digest of settings and generator | {wish.digest} |
-| steps, windows in each | {max(1, round(kind.share * wish.steps))}, {wish.batch_size} |
+| steps, windows in each | {wish.steps_of(kind)}, {wish.batch_size} |
 | seconds | {made.figures["train_seconds"]:.0f} |
 | MASE on held-out synthetic windows | {made.figures["mase"]:.3f} (seasonal naive {made.figures["mase_seasonal_naive"]:.3f}) |
 | in its 80 % intervals there | {made.figures["coverage_80"]:.3f} |

@@ -11,8 +11,8 @@ Half of those that are not counts are then taken through exp, so that their part
 an offset over many decades, and some are rounded to whole numbers or cut at 0.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,11 @@ from training.dataset import Batch
 SOURCES = (Path(__file__), Path(components.__file__))
 """The program that makes the series."""
 
-KINDS = {"structural": 0.2, "state_space": 0.64, "climate": 0.13, "intermittent": 0.03}
-"""Kinds of series and their shares."""
+BROAD = {"structural": 0.2, "state_space": 0.64, "climate": 0.13, "intermittent": 0.03}
+"""Kinds of series and their shares, for a network that is to have seen everything."""
+
+NARROW = {"structural": 0.08, "state_space": 0.78, "climate": 0.11, "intermittent": 0.03}
+"""The same for one that has: nearer to what is counted and measured month by month, whose level seldom comes back."""
 
 MULTIPLIED = 0.55
 """Share of series whose parts multiply."""
@@ -36,7 +39,9 @@ ROUNDED, BOUNDED = 0.15, 0.1
 """Shares of series rounded to whole numbers, and cut at 0."""
 
 
-def synthesize(generator: np.random.Generator, count: int, length: int, seasons: Sequence[int]) -> Floats:
+def synthesize(
+    generator: np.random.Generator, count: int, length: int, seasons: Sequence[int], shares: Mapping[str, float] = BROAD
+) -> Floats:
     """Return synthetic series without gaps, shape (count, length), float64, finite.
 
     Args:
@@ -44,8 +49,9 @@ def synthesize(generator: np.random.Generator, count: int, length: int, seasons:
         count: Series.
         length: Steps of each.
         seasons: Season lengths, shortest first; (1,) for series without a season.
+        shares: Of each kind.
     """
-    kinds = draw_kinds(generator, KINDS, count)
+    kinds = draw_kinds(generator, shares, count)
     made = np.empty((count, length))
     for kind, make in _MAKERS.items():
         rows = np.flatnonzero(kinds == kind)
@@ -141,15 +147,17 @@ class SyntheticWindows:
         seasons: Season lengths, shortest first.
         context_length: Steps of a context.
         horizon: Steps ahead.
+        shares: Of each kind of series.
     """
 
     seasons: tuple[int, ...]
     context_length: int
     horizon: int
+    shares: Mapping[str, float] = field(default_factory=lambda: BROAD)
 
     def draw(self, generator: np.random.Generator, size: int) -> Batch:
         """Return windows without dates, NaN where they hide a value, and what came after them."""
-        whole = synthesize(generator, size, self.context_length + self.horizon, self.seasons)
+        whole = synthesize(generator, size, self.context_length + self.horizon, self.seasons, self.shares)
         context, targets = whole[:, : self.context_length].copy(), whole[:, self.context_length :]
         hide(generator, context, self.seasons)
         return Batch(Contexts(context, np.full(size, -1, dtype=np.int32)), targets[:, None])
