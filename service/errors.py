@@ -21,6 +21,8 @@ ServiceError                        the question is sound, the service cannot an
 ├── QueueFull                       429, Retry-After
 ├── ForecastNotFinite               422, values so large that the forecast overflows
 ├── KeysInvalid                     the file of keys cannot be read
+├── DatabaseUnreachable             503, Retry-After; forecasts go on without it
+├── DatabaseUnusable                503, the tables are a newer Almanac's
 ├── Unexpected                      500, a defect of ours
 └── SettingInvalid                  an environment variable that is wrong
 """
@@ -153,6 +155,18 @@ class KeysInvalid(ServiceError):
     code = "KEYS_INVALID"
 
 
+class DatabaseUnreachable(ServiceError):
+    """The database of observations and forecasts does not answer."""
+
+    code = "DATABASE_UNREACHABLE"
+
+
+class DatabaseUnusable(ServiceError):
+    """The database holds other tables than this version can use."""
+
+    code = "DATABASE_UNUSABLE"
+
+
 class Unexpected(ServiceError):
     """A defect of ours: the log has the traceback, the answer never does."""
 
@@ -182,6 +196,8 @@ STATUS: Mapping[type[AlmanacError], int] = {
     NoModel: 503,
     ModelRefused: 503,
     DefaultUnknown: 503,
+    DatabaseUnreachable: 503,
+    DatabaseUnusable: 503,
     AlmanacError: 500,
 }
 """The one table from class to status; an error takes the entry of its nearest ancestor."""
@@ -195,6 +211,8 @@ HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
     NoModel: {"retry-after": "10"},
     ModelRefused: {"retry-after": "10"},
     DefaultUnknown: {"retry-after": "10"},
+    DatabaseUnreachable: {"retry-after": "5"},
+    DatabaseUnusable: {"retry-after": "60"},
 }
 
 

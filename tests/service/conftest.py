@@ -12,8 +12,10 @@ from models import starters
 from models.covariates import CovariateNames
 from service.app import create_app
 from service.settings import Settings
+from tests.service.databases import emptied
 from tests.service.house import Artifacts, House, ready
 from tests.starters import make_starters
+from tests.system.programs import postgres
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +77,18 @@ def documented(house: House, start: Callable[..., TestClient]) -> TestClient:
     house.publish("temperatures", "1")
     house.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames(("visitors",), ("price",)))
     return start(model="temperatures")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Return the URL of a PostgreSQL of the tests' own, started when the first test asks for it."""
+    with postgres() as running:
+        yield running.url.replace("+psycopg", "")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database: every test that asks for it runs on SQLite, and on a real PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'almanac.db'}"
+    return emptied(request.getfixturevalue("postgresql"))

@@ -1,0 +1,14 @@
+"""Env: what Alembic runs; the connection is handed in, locked and within a transaction."""
+
+from alembic import context
+
+from service.store.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    version_table_schema=context.config.attributes["schema"],
+    include_schemas=True,
+)
+context.run_migrations()

@@ -1,0 +1,1 @@
+"""Versions: one file for each step, in the order of their names."""

@@ -1,0 +1,1 @@
+"""Store: observations, served forecasts and their scores, in SQLite or PostgreSQL."""

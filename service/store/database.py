@@ -1,0 +1,173 @@
+"""Database: the engine over SQLite or PostgreSQL, its transactions, and the migrations at start."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service.errors import DatabaseUnreachable, DatabaseUnusable
+from service.store.tables import HEAD, SCHEMA
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+BUSY_SECONDS = 30
+"""How long a writer of SQLite waits for the one before it."""
+CONNECT_SECONDS = 3
+POOL_SIZE, POOL_OVERFLOW, POOL_SECONDS = 4, 8, 10
+LOCK = 0x616C6D61
+"""Of PostgreSQL's advisory locks, the one that a replica holds while it migrates: `alma`."""
+UNREACHABLE = frozenset(
+    ["57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006", "53300", "55P03", "25006"]
+)
+"""PostgreSQL's codes for a server that is going, gone, full, locked or read-only: ask again, the question was sound."""
+
+
+class Database:
+    """An engine; every failure of the database itself is DatabaseUnreachable, whatever the driver calls it."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            url: Of SQLite (`sqlite:///file`) or PostgreSQL (`postgresql://…`, by psycopg 3).
+        """
+        address = _address(url)
+        self.is_postgresql = address.get_backend_name() == "postgresql"
+        self.engine = _postgresql(address) if self.is_postgresql else _sqlite(address)
+        self.schema = SCHEMA if self.is_postgresql else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hold a transaction that reads one state of the database."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Hold a transaction that is committed, durably, when the block ends, and rolled back if it raises."""
+        with _translated(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables to this version; replicas that start together wait for one another.
+
+        Raises:
+            DatabaseUnreachable: If the database does not answer.
+            DatabaseUnusable: If a newer Almanac made it.
+        """
+        with self.writing() as connection:
+            if self.is_postgresql:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}) is None:
+                    connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+            if _revision(connection, self.schema) != HEAD:
+                _upgrade(connection, self.schema)
+
+    def close(self) -> None:
+        """Let every connection go."""
+        self.engine.dispose()
+
+
+def _address(url: str) -> URL:
+    address = make_url(url)
+    if address.get_backend_name() == "postgres" or address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    return address
+
+
+def _sqlite(address: URL) -> Engine:
+    """Return an engine that begins its own transactions, in a file whose readers do not wait for writers."""
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        address,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        execution_options={"schema_translate_map": {SCHEMA: None}},
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_SECONDS,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 (sqlite3's own)
+        connection.isolation_level = None  # Python's module is not to begin or commit by itself
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(address: URL) -> Engine:
+    """Return an engine that finds a lost connection before it is used, and does not wait for ever for a lost server."""
+    return create_engine(
+        address,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "almanac",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+        },
+        pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_SECONDS,
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the driver says of a database that does not answer into our own error."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise _unreachable(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in UNREACHABLE:
+            raise _unreachable(error) from error
+        raise
+
+
+def _unreachable(error: SQLAlchemyError) -> DatabaseUnreachable:
+    cause = getattr(error, "orig", None) or error
+    said = str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
+    return DatabaseUnreachable(
+        f"The database does not answer: {said}.", hint="Ask again soon; the operator's log says more."
+    )
+
+
+def _revision(connection: Connection, schema: str | None) -> str | None:
+    """Return the migration that the tables stand at, or None where there are none."""
+    if not connection.dialect.has_table(connection, "alembic_version", schema=schema):
+        return None
+    name = f"{schema}.alembic_version" if schema else "alembic_version"
+    found: str | None = connection.scalar(text(f"SELECT version_num FROM {name}"))  # noqa: S608 (our own name)
+    return found
+
+
+def _upgrade(connection: Connection, schema: str | None) -> None:
+    """Run the migrations that are missing."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes.update(connection=connection, schema=schema)
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseUnusable(
+            f"The database's tables are not those of this Almanac: {error}",
+            hint="Run the Almanac that made them, or a newer one.",
+        ) from error
