@@ -6,11 +6,14 @@ import platform
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from models import starters
+from models.errors import ArtifactIncomplete
 from models.spec import ModelSpec
 from training.config import FitConfig, TrainConfig, with_choices
 from training.data import SeriesSet
@@ -145,10 +148,13 @@ def processor() -> str:
 
 
 def _installed() -> dict[str, str]:
+    """Return the versions of what a training is made with, the starters that would be used among it."""
     found = {}
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    with suppress(ArtifactIncomplete):
+        found["starters"] = starters.version()
     return found

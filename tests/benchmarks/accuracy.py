@@ -18,11 +18,15 @@ from typing import Any
 import click
 import pandas as pd
 
+from tests.benchmarks import starter_page
 from tests.benchmarks.accuracy_page import render
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
 RECORD = ROOT / "docs" / "accuracy.json"
+CARD = "starter.md"
+"""Beside the page: the starter's card, which has a table of its own."""
+
 PUBLISHED = "published_monash.csv"
 """Beside the data folder: columns dataset, horizon, lags, metric, method, value."""
 
@@ -199,6 +203,9 @@ def answer(question: Question, order: Order) -> bool:
     record["published"] |= read_published(order.folder.resolve().parent / PUBLISHED, question.published)
     write(order.record, json.dumps(record, indent=1, allow_nan=False) + "\n")
     write(order.page, render(record, [one.key for one in QUESTIONS]))
+    card = order.page.with_name(CARD)
+    if card.is_file() and any(key.endswith("/starter") for key in record["answers"]):
+        write(card, starter_page.put(card.read_text(encoding="utf-8"), record))
     return True
 
 
