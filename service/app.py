@@ -19,17 +19,26 @@ from service.cache import Cache
 from service.catalog import Catalog
 from service.drift import Inputs
 from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
-from service.metrics import Metrics, ModelMetrics
+from service.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.observing import Observer
 from service.openapi import describe
-from service.routes import docs, forecast, health, metrics, models
+from service.records import Records
+from service.routes import docs, forecast, health, metrics, models, observations, series
 from service.security import Door, KeyRing
 from service.settings import Settings
 from service.state import Service
 from service.supervisor import Supervisor
 from service.working import Workers
 
-ROUTERS = (forecast.router, models.router, health.router, metrics.router, docs.router)
+ROUTERS = (
+    forecast.router,
+    observations.router,
+    series.router,
+    models.router,
+    health.router,
+    metrics.router,
+    docs.router,
+)
 DISCONNECTED = 499
 """What nginx logs for a client that has left; nobody receives it."""
 
@@ -55,17 +64,21 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
         on_load=counters.count_load,
     )
     counters.registry.register(ModelMetrics(catalog, inputs))
-    service = Service(settings, catalog, counters, inputs, Workers(settings.max_queue))
-    tasks = [catalog.watch, *([supervisor.run] if supervise else [])]
+    records = Records(settings.database, settings.max_queue)
+    counters.registry.register(DatabaseMetrics(records))
+    service = Service(settings, catalog, counters, inputs, Workers(settings.max_queue), records)
+    tasks = [catalog.watch, records.watch, *([supervisor.run] if supervise else [])]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(task()) for task in tasks]
+        await records.open()
         yield
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         service.workers.close()
+        records.close()
 
     app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service

@@ -4,12 +4,15 @@ RequestError (models.errors)        the question itself is wrong
 ├── BodyTooLarge                    413
 ├── BodyTooSlow                     408
 ├── EncodingUnsupported             415
+├── FileInvalid                     400, a CSV or Parquet body that cannot be read
 ├── JsonInvalid                     400
 ├── FieldMissing
 ├── FieldUnknown
 ├── FieldInvalid
 ├── BatchTooLarge
 ├── ModelRequired                   several models are registered, and the request names none
+├── SeriesUnknown                   404, nothing was observed under this id
+├── ForecastUnknown                 404, no forecast of this id is kept
 ├── KeyMissing                      401
 └── ScopeMissing                    403
 ModelUnknown (models.errors)        422 in a request, 404 in a path
@@ -63,6 +66,24 @@ class JsonInvalid(RequestError):
     """A body that is no JSON."""
 
     code = "JSON_INVALID"
+
+
+class FileInvalid(RequestError):
+    """A CSV or Parquet body that cannot be read."""
+
+    code = "FILE_INVALID"
+
+
+class SeriesUnknown(RequestError):
+    """A series of which nothing was observed."""
+
+    code = "SERIES_UNKNOWN"
+
+
+class ForecastUnknown(RequestError):
+    """A forecast that is not kept: never made, gone by age, or not written yet."""
+
+    code = "FORECAST_UNKNOWN"
 
 
 class FieldMissing(RequestError):
@@ -183,9 +204,12 @@ STATUS: Mapping[type[AlmanacError], int] = {
     BodyTooLarge: 413,
     BodyTooSlow: 408,
     EncodingUnsupported: 415,
+    FileInvalid: 400,
+    ForecastUnknown: 404,
     JsonInvalid: 400,
     KeyMissing: 401,
     ScopeMissing: 403,
+    SeriesUnknown: 404,
     RequestError: 422,
     SeriesError: 422,
     FrequencyError: 422,

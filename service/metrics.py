@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from service.catalog import Catalog
 from service.choice import CHAMPION
 from service.drift import Inputs
+from service.records import Records
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
@@ -52,6 +53,10 @@ class Metrics:
             "almanac_model_reloads", "Attempts to load a version.", ["model", "outcome"], registry=registry
         )
 
+        self.observations = Counter(
+            "almanac_observations", "Observations posted, by whether they are kept.", ["outcome"], registry=registry
+        )
+
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self.requests.labels(route, method if method in METHODS else "OTHER", str(status)).inc()
@@ -67,9 +72,28 @@ class Metrics:
         for code in codes:
             self.errors.labels(code).inc()
 
+    def count_observations(self, accepted: int, refused: int) -> None:
+        """Count what one request brought."""
+        self.observations.labels("accepted").inc(accepted)
+        self.observations.labels("refused").inc(refused)
+
     def count_load(self, model: str, outcome: str) -> None:
         """Count one attempt to load a version."""
         self.reloads.labels(model, outcome).inc()
+
+
+class DatabaseMetrics(Collector):
+    """Whether the database answers, read when Prometheus asks."""
+
+    def __init__(self, records: Records) -> None:
+        """Read from `records`."""
+        self._records = records
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return one gauge."""
+        up = GaugeMetricFamily("almanac_database_up", "Whether the database answered when last asked.")
+        up.add_metric([], float(self._records.why_not is None))
+        return [up]
 
 
 class ModelMetrics(Collector):

@@ -12,10 +12,13 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
 from service.errors import PROBLEM_TYPE
-from service.schemas import ForecastProblem, ForecastRequest, Problem
+from service.schemas import ForecastProblem, ForecastRequest, ObservationsProblem, ObservationsRequest, Problem
 
 REF = "#/components/schemas/{model}"
 ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+
+DESCRIBED = (ForecastRequest, ObservationsRequest, Problem, ForecastProblem, ObservationsProblem)
+"""Schemas that no route's own declaration brings in."""
 
 DESCRIPTION = """Self-hosted forecasting: post series, get forecasts with honest intervals.
 
@@ -42,7 +45,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of an app, made once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
-        wanted = [(model, "validation") for model in (ForecastRequest, Problem, ForecastProblem)]
+        wanted = [(model, "validation") for model in DESCRIBED]
         _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
         components = document.setdefault("components", {})
         components["schemas"] = {**definitions["$defs"], **components.get("schemas", {})}

@@ -6,7 +6,7 @@ test holds the two together.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -79,20 +79,35 @@ def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:
             what is wrong within one series becomes its fault instead.
     """
     request = _envelope(body)
-    horizon = _horizon(request, settings.max_horizon)
+    question = read_question(request, settings.max_horizon)
+    entries = _entries(request, question.horizon, settings)
+    series, faults = _batch(entries, settings.max_points, question.horizon)
+    return replace(question, series=series, faults=faults)
+
+
+def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuestion:
+    """Return what is asked about series, without the series.
+
+    Raises:
+        HorizonInvalid, LevelInvalid, FieldInvalid: If it is wrong.
+    """
+    horizon = _horizon(request, max_horizon)
     levels = _levels(request, "levels", 100.0, DEFAULT_LEVELS)
     quantiles = _levels(request, "quantiles", 1.0, ())
     model = request.get("model")
     if not (model is None or isinstance(model, str)):
-        raise FieldInvalid(f"`model` is {_shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
-    series, faults = _batch(_entries(request, horizon, settings), settings.max_points, horizon)
-    return ForecastQuestion(series, horizon, levels, quantiles, model, faults)
+        raise FieldInvalid(f"`model` is {shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
+    return ForecastQuestion((), horizon, levels, quantiles, model)
 
 
 def fault_of(index: int, series_id: str, error: AlmanacError) -> SeriesFault:
     """Return an error of one series as its fault, pointing into the request."""
-    found = error.finding()
-    return SeriesFault(series_id, Finding(found.code, found.detail, f"/series/{index}{found.pointer}", found.hint))
+    return fault_at(f"/series/{index}{error.pointer}", series_id, error)
+
+
+def fault_at(pointer: str, series_id: str, error: AlmanacError) -> SeriesFault:
+    """Return an error as a fault that points to a place in the request."""
+    return SeriesFault(series_id, Finding(error.code, error.detail, pointer, error.hint))
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:
@@ -104,9 +119,9 @@ def _envelope(body: bytes) -> Mapping[str, Any]:
         ) from error
     if not isinstance(request, dict):
         raise FieldInvalid(
-            f"The body is {_shown(request)}; it must be an object.", hint='Send {"series": [...], "horizon": 12}.'
+            f"The body is {shown(request)}; it must be an object.", hint='Send {"series": [...], "horizon": 12}.'
         )
-    _refuse_unknown(request, REQUEST_FIELDS)
+    refuse_unknown(request, REQUEST_FIELDS)
     for name in ("horizon", "series"):
         if request.get(name) is None:
             raise FieldMissing(f"`{name}` is missing.", pointer=f"/{name}", hint="It is required.")
@@ -119,7 +134,7 @@ def _horizon(request: Mapping[str, Any], limit: int) -> int:
         horizon = int(horizon)
     if isinstance(horizon, bool) or not isinstance(horizon, int) or not 1 <= horizon <= limit:
         raise HorizonInvalid(
-            f"`horizon` is {_shown(request['horizon'])}.",
+            f"`horizon` is {shown(request['horizon'])}.",
             pointer="/horizon",
             hint=f"Send a whole number from 1 to {limit} (ALMANAC_MAX_HORIZON).",
         )
@@ -133,12 +148,12 @@ def _levels(request: Mapping[str, Any], name: str, above: float, default: tuple[
         return default
     if not isinstance(levels, list) or len(levels) > MAX_LEVELS:
         raise LevelInvalid(
-            f"`{name}` is {_shown(levels)}.", pointer=f"/{name}", hint=f"Send a list of at most {MAX_LEVELS} numbers."
+            f"`{name}` is {shown(levels)}.", pointer=f"/{name}", hint=f"Send a list of at most {MAX_LEVELS} numbers."
         )
     for place, level in enumerate(levels):
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < above:
             raise LevelInvalid(
-                f"`{name}` holds {_shown(level)}.",
+                f"`{name}` holds {shown(level)}.",
                 pointer=f"/{name}/{place}",
                 hint=f"Send numbers between 0 and {above:g}, both excluded.",
             )
@@ -150,7 +165,7 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
     entries = request["series"]
     if not isinstance(entries, list) or not entries:
         raise FieldInvalid(
-            f"`series` is {_shown(entries)}.",
+            f"`series` is {shown(entries)}.",
             pointer="/series",
             hint='Send a list such as [{"values": [1.5, 2, null]}].',
         )
@@ -181,7 +196,7 @@ def _batch(
         try:
             if series_id in taken:
                 raise SeriesDuplicated(
-                    f"The id {_shown(series_id)} stands twice.",
+                    f"The id {shown(series_id)} stands twice.",
                     pointer="/id",
                     hint="Give each series an id of its own.",
                 )
@@ -202,13 +217,13 @@ def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Ser
     """Return one series; raises one of the tree's errors, pointer relative to the series."""
     if not isinstance(entry, dict):
         raise FieldInvalid(
-            f"A series is {_shown(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
+            f"A series is {shown(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
         )
-    _refuse_unknown(entry, SERIES_FIELDS)
+    refuse_unknown(entry, SERIES_FIELDS)
     for name in TEXT_FIELDS:
         if not isinstance(entry.get(name), str | None):
             raise FieldInvalid(
-                f"`{name}` is {_shown(entry[name])}.", pointer=f"/{name}", hint="Send text, or leave it out."
+                f"`{name}` is {shown(entry[name])}.", pointer=f"/{name}", hint="Send text, or leave it out."
             )
     if len(entry.get("id") or "") > MAX_ID_LENGTH:
         raise FieldInvalid(
@@ -233,7 +248,7 @@ def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
         raise FieldMissing("`values` is missing.", pointer="/values", hint="Send a list of numbers; null is a gap.")
     if not isinstance(values, list):
         raise FieldInvalid(
-            f"`values` is {_shown(values)}.", pointer="/values", hint="Send a list of numbers; null is a gap."
+            f"`values` is {shown(values)}.", pointer="/values", hint="Send a list of numbers; null is a gap."
         )
     if len(values) > max_points:
         raise SeriesTooLong(
@@ -250,7 +265,7 @@ def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
     if columns is None or isinstance(columns, dict):
         return columns
     raise FieldInvalid(
-        f"`{kind}` is {_shown(columns)}.", pointer=f"/{kind}", hint='Send an object such as {"price": [1.5, 2, null]}.'
+        f"`{kind}` is {shown(columns)}.", pointer=f"/{kind}", hint='Send an object such as {"price": [1.5, 2, null]}.'
     )
 
 
@@ -259,26 +274,24 @@ def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
     if timestamps is None:
         return None
     if not isinstance(timestamps, list):
-        raise FieldInvalid(
-            f"`timestamps` is {_shown(timestamps)}.", pointer="/timestamps", hint="Send a list of dates."
-        )
+        raise FieldInvalid(f"`timestamps` is {shown(timestamps)}.", pointer="/timestamps", hint="Send a list of dates.")
     for place, timestamp in enumerate(timestamps):
         if not isinstance(timestamp, str):
             raise FieldInvalid(
-                f"A timestamp is {_shown(timestamp)}.",
+                f"A timestamp is {shown(timestamp)}.",
                 pointer=f"/timestamps/{place}",
                 hint="Send text such as `1939-01`.",
             )
     return timestamps
 
 
-def _refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """Raise FieldUnknown for the first field that nobody reads: a slip that is swallowed is a wrong answer later."""
     for name in entry:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"The fields are {', '.join(known)}."
-            raise FieldUnknown(f"There is no field {_shown(name)}.", pointer=f"/{_escape(name)}", hint=hint)
+            raise FieldUnknown(f"There is no field {shown(name)}.", pointer=f"/{_escape(name)}", hint=hint)
 
 
 def _escape(name: str) -> str:
@@ -286,7 +299,7 @@ def _escape(name: str) -> str:
     return name[:SHOWN_LENGTH].replace("~", "~0").replace("/", "~1")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as it can be shown in an error: short, and never the whole of a large body."""
     if isinstance(value, list | dict):
         kind = "a list" if isinstance(value, list) else "an object"

@@ -20,7 +20,7 @@ from service.errors import KeyMissing, KeysInvalid, ScopeMissing, problem
 
 logger = logging.getLogger("almanac")
 
-SCOPES = ("forecast", "observe", "admin")
+SCOPES = ("forecast", "record", "read", "observe", "admin")
 KEY_PREFIX = "alm_"
 KEY_BYTES = 32
 
@@ -28,6 +28,9 @@ OPEN_PATHS = ("/", "/docs", "/openapi.json")
 OPEN_FOLDERS = ("/health/", "/static/")
 SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/forecast": ("forecast",),
+    "/observations/export": ("read",),
+    "/observations": ("record",),
+    "/series": ("read",),
     "/models": ("forecast", "observe"),
     "/metrics": ("observe",),
 }
@@ -109,6 +112,8 @@ def guarded_route(path: str) -> str | None:
     """Return the route of a path that has doors: one that is refused there never comes to the router, which knows."""
     if path in SCOPES_BY_PATH:
         return path
+    if path.startswith("/series/"):
+        return "/series/{series_id:path}/forecast" if path.endswith("/forecast") else "/series/{series_id:path}"
     return "/models/{model:path}" if path.startswith("/models/") else None
 
 

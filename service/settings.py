@@ -10,6 +10,8 @@ from service.errors import SettingInvalid
 MEBIBYTE = 1024 * 1024
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("", "0", "false", "no", "off")
+SQLITE = "sqlite:///"
+DATABASES = (SQLITE, "postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Settings:
     Attributes:
         home: `ALMANAC_HOME`: the folder of the databases, the artifacts and the cache.
         tracking_uri: `MLFLOW_TRACKING_URI`: where the models are registered.
+        database_url: `ALMANAC_DATABASE_URL`: where observations and forecasts are kept, `sqlite:///FILE` or `postgresql://…`; by
+            default `almanac.db` in the home.
         api_keys: `ALMANAC_API_KEYS`: the file of hashed keys; doors are open (and loopback only) while it is absent.
         model: `ALMANAC_MODEL`: what answers a request that names no model; `name`, `name@alias`, `name/version` or `starter`.
         max_body_bytes: `ALMANAC_MAX_BODY_BYTES`: largest request body.
@@ -28,8 +32,12 @@ class Settings:
         max_steps: `ALMANAC_MAX_STEPS`: most forecast steps in one answer, series times horizon.
         max_numbers: `ALMANAC_MAX_NUMBERS`: most numbers in one answer, steps times median, quantiles and bounds of intervals;
             a number takes up to some twenty bytes.
+        max_observations: `ALMANAC_MAX_OBSERVATIONS`: most observations in one request.
         max_models: `ALMANAC_MAX_MODELS`: versions held in memory; the least recently asked for makes room.
-        max_queue: `ALMANAC_MAX_QUEUE`: large requests that may wait for a thread.
+        max_queue: `ALMANAC_MAX_QUEUE`: large requests that may wait for a thread, and as many for the database.
+        max_ledger: `ALMANAC_MAX_LEDGER`: forecasts that may wait to be written to the ledger; those beyond are lost, and counted.
+        ledger: `ALMANAC_LEDGER`: whether served forecasts are kept, to be scored.
+        retention_days: `ALMANAC_RETENTION_DAYS`: age at which forecasts and their scores are deleted; observations stay.
         poll_seconds: `ALMANAC_POLL_SECONDS`: how often the registry is asked for its aliases.
         drain_seconds: `ALMANAC_DRAIN_SECONDS`: how long requests in flight may take to end at shutdown.
         body_timeout_seconds: `ALMANAC_BODY_TIMEOUT_SECONDS`: how long a request's body may take to come.
@@ -39,6 +47,7 @@ class Settings:
     home: Path
     tracking_uri: str
     api_keys: Path
+    database_url: str | None = None
     model: str | None = None
     max_body_bytes: int = 16 * MEBIBYTE
     max_horizon: int = 1_000
@@ -46,8 +55,12 @@ class Settings:
     max_points: int = 100_000
     max_steps: int = 250_000
     max_numbers: int = 3_000_000
+    max_observations: int = 1_000_000
     max_models: int = 64
     max_queue: int = 64
+    max_ledger: int = 20_000
+    ledger: bool = True
+    retention_days: int = 365
     poll_seconds: float = 2.0
     drain_seconds: int = 30
     body_timeout_seconds: float = 30.0
@@ -57,6 +70,11 @@ class Settings:
     def cache(self) -> Path:
         """Return the folder of downloaded artifacts."""
         return self.home / "cache"
+
+    @property
+    def database(self) -> str:
+        """Return the URL of the database."""
+        return self.database_url or f"{SQLITE}{self.home / 'almanac.db'}"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -75,6 +93,7 @@ class Settings:
             home=home,
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
             api_keys=_named_file(environ, "ALMANAC_API_KEYS") or home / "keys.json",
+            database_url=_database_url(environ),
             model=environ.get("ALMANAC_MODEL") or None,
             max_body_bytes=_whole_number(environ, "ALMANAC_MAX_BODY_BYTES", cls.max_body_bytes),
             max_horizon=_whole_number(environ, "ALMANAC_MAX_HORIZON", cls.max_horizon),
@@ -82,13 +101,28 @@ class Settings:
             max_points=_whole_number(environ, "ALMANAC_MAX_POINTS", cls.max_points),
             max_steps=_whole_number(environ, "ALMANAC_MAX_STEPS", cls.max_steps),
             max_numbers=_whole_number(environ, "ALMANAC_MAX_NUMBERS", cls.max_numbers),
+            max_observations=_whole_number(environ, "ALMANAC_MAX_OBSERVATIONS", cls.max_observations),
             max_models=_whole_number(environ, "ALMANAC_MAX_MODELS", cls.max_models),
             max_queue=_whole_number(environ, "ALMANAC_MAX_QUEUE", cls.max_queue),
+            max_ledger=_whole_number(environ, "ALMANAC_MAX_LEDGER", cls.max_ledger),
+            ledger=_switch(environ, "ALMANAC_LEDGER", default="on"),
+            retention_days=_whole_number(environ, "ALMANAC_RETENTION_DAYS", cls.retention_days),
             poll_seconds=_seconds(environ, "ALMANAC_POLL_SECONDS", cls.poll_seconds),
             drain_seconds=_whole_number(environ, "ALMANAC_DRAIN_SECONDS", cls.drain_seconds),
             body_timeout_seconds=_seconds(environ, "ALMANAC_BODY_TIMEOUT_SECONDS", cls.body_timeout_seconds),
             access_log=_switch(environ, "ALMANAC_ACCESS_LOG"),
         )
+
+
+def _database_url(environ: Mapping[str, str]) -> str | None:
+    """Return the URL of a database; raises SettingInvalid for one of another kind, without repeating its password."""
+    url = environ.get("ALMANAC_DATABASE_URL") or None
+    if url is not None and not url.startswith(DATABASES):
+        raise SettingInvalid(
+            f"ALMANAC_DATABASE_URL begins with {url.partition('/')[0]!r}.",
+            hint=f"Give one that begins with {', '.join(DATABASES)}.",
+        )
+    return url
 
 
 def _named_file(environ: Mapping[str, str], name: str) -> Path | None:
@@ -129,9 +163,9 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _switch(environ: Mapping[str, str], name: str) -> bool:
+def _switch(environ: Mapping[str, str], name: str, default: str = "") -> bool:
     """Return a setting that is on or off."""
-    text = environ.get(name, "").lower()
+    text = (environ.get(name) or default).lower()
     if text not in TRUE_WORDS + FALSE_WORDS:
         raise SettingInvalid(f"{name} is {text!r}.", hint="Give `on` or `off`.")
     return text in TRUE_WORDS

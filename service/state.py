@@ -7,6 +7,7 @@ from starlette.requests import Request
 from service.catalog import Catalog
 from service.drift import Inputs
 from service.metrics import Metrics
+from service.records import Records
 from service.settings import Settings
 from service.working import Workers
 
@@ -20,6 +21,7 @@ class Service:
     metrics: Metrics
     inputs: Inputs
     workers: Workers
+    records: Records
 
 
 def service_of(request: Request) -> Service:

@@ -15,9 +15,9 @@ T = TypeVar("T")
 class Workers:
     """A thread for each core. A small forecast takes less than the way to a thread and back, and never comes here."""
 
-    def __init__(self, limit: int) -> None:
-        """Let at most `limit` requests be at work or waiting."""
-        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="forecast")
+    def __init__(self, limit: int, *, threads: int | None = None, name: str = "forecast") -> None:
+        """Let at most `limit` requests be at work or waiting, in as many threads as there are cores or as are asked for."""
+        self._threads = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix=name)
         self._limit = limit
         self._busy = 0
 

@@ -46,9 +46,14 @@ async def forecast(request: Request) -> Response:
         question = await service.workers.run(parse_forecast, body, service.settings)
     else:
         question = parse_forecast(body, service.settings)
+    return await respond(service, question, is_long=len(body) > LARGE_BODY_BYTES)
+
+
+async def respond(service: Service, question: ForecastQuestion, *, is_long: bool = False) -> Response:
+    """Answer a question, in a thread where that takes long or the reading of it did."""
     choice = await service.catalog.choose(question.model, question.frequencies)
     check_size(question, choice, service.settings.max_numbers)
-    if is_large(question, choice) or len(body) > LARGE_BODY_BYTES:
+    if is_long or is_large(question, choice):
         return await service.workers.run(_respond, service, question, choice)
     return _respond(service, question, choice)
 

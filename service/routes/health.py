@@ -24,12 +24,18 @@ async def live() -> Response:
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", summary="Whether forecasts are answered", response_model=Ready, responses=READY_RESPONSES)
 async def ready(request: Request) -> Response:
-    """Return 200 once the default model is in memory: any champion where none is set, the starter where there is none."""
-    catalog = service_of(request).catalog
+    """Return 200 once the default model is in memory: any champion where none is set, the starter where there is none.
+
+    The database is told of and has no say: forecasts are answered without it.
+    """
+    service = service_of(request)
+    catalog = service.catalog
     error = catalog.why_not_ready()
     if error is not None:
         return problem(error, status=503)
     answering = [Choice(served, CHAMPION) for served in catalog.champions.values()]
     if catalog.default == NAME and catalog.starter.served is not None:
         answering.append(Choice(catalog.starter.served, None))
-    return json_response({"status": "ready", "models": [choice.identity() for choice in answering]})
+    database = "ok" if service.records.why_not is None else service.records.why_not.code
+    models = [choice.identity() for choice in answering]
+    return json_response({"status": "ready", "models": models, "database": database})

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.errors import DatabaseUnreachable, DatabaseUnusable
+from service.settings import SQLITE
 from service.store.tables import HEAD, SCHEMA
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -59,6 +60,7 @@ class Database:
             DatabaseUnreachable: If the database does not answer.
             DatabaseUnusable: If a newer Almanac made it.
         """
+        self._make_folder()
         with self.writing() as connection:
             if self.is_postgresql:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -67,22 +69,33 @@ class Database:
             if _revision(connection, self.schema) != HEAD:
                 _upgrade(connection, self.schema)
 
+    def ask(self) -> None:
+        """Return if the database answers; raises DatabaseUnreachable if it does not."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def _make_folder(self) -> None:
+        file = None if self.is_postgresql else self.engine.url.database
+        if file:
+            try:
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DatabaseUnreachable(f"{file} cannot be made: {error}.", hint="Check ALMANAC_HOME.") from error
+
     def close(self) -> None:
         """Let every connection go."""
         self.engine.dispose()
 
 
 def _address(url: str) -> URL:
-    address = make_url(url)
-    if address.get_backend_name() == "postgres" or address.drivername == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
-    return address
+    """Return a URL with its driver; what stands behind `sqlite:///` is a file's name and nothing else."""
+    if url.startswith(SQLITE):
+        return URL.create("sqlite", database=url.removeprefix(SQLITE))
+    return make_url(url).set(drivername="postgresql+psycopg")
 
 
 def _sqlite(address: URL) -> Engine:
     """Return an engine that begins its own transactions, in a file whose readers do not wait for writers."""
-    if address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         address,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},

@@ -92,3 +92,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'almanac.db'}"
     return emptied(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def keeping(house: House, start: Callable[..., TestClient], database_url: str) -> TestClient:
+    """Return a client of a service whose only model is `temperatures`, over SQLite and over PostgreSQL."""
+    house.publish("temperatures", "1")
+    return start(database_url=database_url)

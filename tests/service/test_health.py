@@ -25,6 +25,7 @@ def test_a_ready_service_names_its_champions(client: TestClient) -> None:
     assert client.get("/health/ready").json() == {
         "status": "ready",
         "models": [{"name": "temperatures", "version": "1", "alias": "champion", "run_id": "run-1"}],
+        "database": "ok",
     }
 
 

@@ -20,7 +20,7 @@ from tests.service.serving import Serving, command_of
 
 MONTHS = [float(month) for month in range(1, 61)]
 REQUEST = {"series": [{"start": "2000-01", "frequency": "M", "values": MONTHS}], "horizon": 1}
-FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "sqlalchemy")
+FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "pyarrow")
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(house: House) -> No
 
 
 def test_the_server_loads_no_training_library(house: House) -> None:
-    """Neither starting nor answering imports TensorFlow, Keras, mlflow, pandas or SQLAlchemy."""
+    """Neither starting nor answering imports TensorFlow, Keras, mlflow, pandas or pyarrow."""
     house.publish("temperatures", "1")
     program = (
         "import atexit, sys\n"

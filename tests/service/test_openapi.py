@@ -33,6 +33,11 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     """With what it answers, in success and in failure."""
     assert set(document["paths"]) == {
         "/forecast",
+        "/observations",
+        "/observations/export",
+        "/series",
+        "/series/{series_id}",
+        "/series/{series_id}/forecast",
         "/models",
         "/models/{model}",
         "/health/live",

@@ -1,0 +1,248 @@
+"""Observations: upserted, read back newest first or page by page, and the forecasts that they make due."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models.timestamps import Timestamps
+from service.store.database import Database
+from service.store.tables import SCHEMA, forecasts, observations, series
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+PAGE_ROWS = 50_000
+"""Rows that an export holds in memory at a time."""
+INSERT_ROWS = 50_000
+"""Rows in one statement."""
+
+SLACK = int(np.timedelta64(366, "D") / np.timedelta64(1, "us"))
+"""A forecast's step may be observed at another day of its period, of a year at most: `service.scoring.reach`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Observations of many series, each series and timestamp once, in their order.
+
+    Attributes:
+        names: The series, rising.
+        codes: Place in `names` of each observation, shape (rows,), rising.
+        timestamps: Shape (rows,), datetime64[us], rising within a series.
+        values: Shape (rows,), the series' units, NaN where nothing was observed.
+    """
+
+    names: tuple[str, ...]
+    codes: Codes
+    timestamps: Timestamps
+    values: Floats
+
+    @classmethod
+    def of(cls, ids: Sequence[str], timestamps: Timestamps, values: Floats) -> "Observations":
+        """Return rows in any order as observations; of those of one series and timestamp the last counts."""
+        names = tuple(sorted(set(ids)))
+        places = {name: place for place, name in enumerate(names)}
+        codes = np.fromiter((places[one] for one in ids), dtype=np.int64, count=len(ids))
+        order = np.lexsort((timestamps, codes))  # stable: the last of equals is the last that was sent
+        codes, timestamps, values = codes[order], timestamps[order], values[order]
+        last = np.ones(len(order), dtype=np.bool_)
+        last[:-1] = (codes[1:] != codes[:-1]) | (timestamps[1:] != timestamps[:-1])
+        return cls(names, codes[last], timestamps[last], values[last])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def ids(self) -> list[str]:
+        """Return the series of each observation."""
+        return [self.names[code] for code in self.codes.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What was said of the series' steps.
+
+    Attributes:
+        frequency: Canonical name, or None where nobody said.
+        timezone: IANA name of the zone whose days the series follows; None where its timestamps are wall clocks.
+    """
+
+    frequency: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one series.
+
+    Attributes:
+        id: Its name.
+        calendar: Its steps.
+        count: Observations, gaps that were sent as null among them.
+        first: Timestamp of the oldest, or None where there is none.
+        last: Timestamp of the newest.
+    """
+
+    id: str
+    calendar: Calendar
+    count: int
+    first: np.datetime64 | None
+    last: np.datetime64 | None
+
+
+def upsert(database: Database, rows: Observations, calendar: Calendar, now: int) -> None:
+    """Keep observations, durably, once this returns; those that are there already take the new value.
+
+    Forecasts that they may score are marked afterwards, so that whoever scores them sees the observations; where this
+    raises, sending the same again does all of it.
+
+    Args:
+        database: Where to.
+        rows: The observations.
+        calendar: Of all their series; what is None leaves what was said before.
+        now: Microseconds since 1970, UTC.
+
+    Raises:
+        DatabaseUnreachable: If it cannot be said that they are kept.
+    """
+    if not len(rows):
+        return
+    with database.writing() as connection:
+        _upsert_series(connection, rows.names, calendar, now)
+        write = _write_postgresql if database.is_postgresql else _write_sqlite
+        for start in range(0, len(rows), INSERT_ROWS):
+            write(connection, _part(rows, slice(start, start + INSERT_ROWS)), now)
+    _mark_due(database, rows)
+
+
+def list_series(database: Database, *, after: str = "", limit: int = 100) -> list[Known]:
+    """Return series by name, those after `after`, at most `limit`."""
+    with database.reading() as connection:
+        found = connection.execute(_known().where(series.c.id > after).order_by(series.c.id).limit(limit))
+        return [_read_known(row) for row in found]
+
+
+def find_series(database: Database, series_id: str) -> Known | None:
+    """Return what is known of a series, or None where nothing is."""
+    with database.reading() as connection:
+        row = connection.execute(_known().where(series.c.id == series_id)).one_or_none()
+        return None if row is None else _read_known(row)
+
+
+def newest(database: Database, series_id: str, limit: int) -> tuple[Timestamps, Floats]:
+    """Return the newest observations of a series, oldest first: timestamps and values, each shape (rows,)."""
+    query = (
+        select(observations.c.timestamp, observations.c.value)
+        .where(observations.c.series_id == series_id)
+        .order_by(observations.c.timestamp.desc())
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()[::-1]
+    return _times([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.float64)
+
+
+def pages(
+    database: Database, *, series_id: str | None = None, rows: int = PAGE_ROWS
+) -> Iterator[tuple[list[str], Timestamps, Floats]]:
+    """Yield all observations, or one series', by series and timestamp, at most `rows` at a time.
+
+    Each page is a transaction of its own, so that a slow reader holds nothing up: what is written meanwhile may or may
+    not be among them, whole rows always.
+    """
+    key = tuple_(observations.c.series_id, observations.c.timestamp)
+    query = select(observations.c.series_id, observations.c.timestamp, observations.c.value).limit(rows)
+    query = query.order_by(observations.c.series_id, observations.c.timestamp)
+    if series_id is not None:
+        query = query.where(observations.c.series_id == series_id)
+    page = query
+    while True:
+        with database.reading() as connection:
+            found = connection.execute(page).all()
+        if not found:
+            return
+        ids, timestamps, values = zip(*found, strict=True)
+        yield list(ids), _times(timestamps), np.array(values, dtype=np.float64)
+        page = query.where(key > tuple_(ids[-1], timestamps[-1]))
+
+
+def _part(rows: Observations, part: slice) -> Observations:
+    return Observations(rows.names, rows.codes[part], rows.timestamps[part], rows.values[part])
+
+
+def _columns(rows: Observations) -> tuple[list[str], list[int], list[float | None]]:
+    """Return the rows as the drivers take them."""
+    values = rows.values.astype(object)
+    values[np.isnan(rows.values)] = None
+    return rows.ids(), rows.timestamps.astype("M8[us]").view(np.int64).tolist(), values.tolist()
+
+
+def _upsert_series(connection: Connection, names: Sequence[str], calendar: Calendar, now: int) -> None:
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = make(series)
+    said = {"frequency": calendar.frequency, "timezone": calendar.timezone}
+    changed = {name: insert.excluded[name] for name, value in said.items() if value is not None}
+    upsert = (
+        insert.on_conflict_do_update(index_elements=[series.c.id], set_=changed)
+        if changed
+        else insert.on_conflict_do_nothing()
+    )
+    connection.execute(upsert, [{"id": name, "created": now, **said} for name in names])
+
+
+_INTO = "INTO {table} (series_id, timestamp, value, updated)"
+_ON_CONFLICT = "ON CONFLICT (series_id, timestamp) DO UPDATE SET value = excluded.value, updated = excluded.updated"
+
+
+def _write_sqlite(connection: Connection, rows: Observations, now: int) -> None:
+    into = _INTO.format(table="observations")
+    changed = "observations.value IS NOT excluded.value"
+    statement = f"INSERT {into} VALUES (?, ?, ?, {now:d}) {_ON_CONFLICT} WHERE {changed}"  # noqa: S608 (our own words)
+    connection.exec_driver_sql(statement, list(zip(*_columns(rows), strict=True)))
+
+
+def _write_postgresql(connection: Connection, rows: Observations, now: int) -> None:
+    ids, timestamps, values = _columns(rows)
+    into = _INTO.format(table=f"{SCHEMA}.observations AS old")
+    arrays = "unnest(CAST(:ids AS text[]), CAST(:timestamps AS bigint[]), CAST(:values AS float8[]))"
+    statement = (
+        f"INSERT {into} SELECT id, timestamp, value, :now FROM {arrays} AS new (id, timestamp, value) "  # noqa: S608 (same)
+        f"{_ON_CONFLICT} WHERE old.value IS DISTINCT FROM excluded.value"
+    )
+    connection.execute(text(statement), {"ids": ids, "timestamps": timestamps, "values": values, "now": now})
+
+
+def _mark_due(database: Database, rows: Observations) -> None:
+    """Mark the forecasts with a step at or near an observation."""
+    starts = np.flatnonzero(np.diff(rows.codes, prepend=-1))
+    ends = np.append(starts[1:], len(rows)) - 1
+    times = rows.timestamps.astype("M8[us]").view(np.int64)
+    marks = [
+        {"of": rows.names[int(rows.codes[start])], "since": int(times[start]) - SLACK, "until": int(times[end]) + SLACK}
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    mark = update(forecasts).values(due=True)
+    mark = mark.where(forecasts.c.series_id == bindparam("of"), ~forecasts.c.due)
+    near = and_(forecasts.c.last_timestamp >= bindparam("since"), forecasts.c.first_timestamp <= bindparam("until"))
+    with database.writing() as connection:
+        connection.execute(mark.where(near), marks)
+
+
+def _known() -> Select[str, str | None, str | None, int, int | None, int | None]:
+    of = observations.c.series_id == series.c.id
+    count = select(func.count()).where(of).scalar_subquery()
+    first = select(func.min(observations.c.timestamp)).where(of).scalar_subquery()
+    last = select(func.max(observations.c.timestamp)).where(of).scalar_subquery()
+    return select(series.c.id, series.c.frequency, series.c.timezone, count, first, last)
+
+
+def _read_known(row: Row[str, str | None, str | None, int, int | None, int | None]) -> Known:
+    name, frequency, timezone, count, first, last = row
+    ends = [None if end is None else _times([end])[0] for end in (first, last)]
+    return Known(name, Calendar(frequency, timezone), count, *ends)
+
+
+def _times(microseconds: Sequence[int]) -> Timestamps:
+    return np.array(microseconds, dtype=np.int64).view("M8[us]")
