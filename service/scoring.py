@@ -130,11 +130,6 @@ def score(kept: Kept, observed: Mapping[np.datetime64, float]) -> list[StepScore
     ]
 
 
-def reach(timestamps: Timestamps) -> tuple[np.datetime64, np.datetime64]:
-    """Return the first and the last timestamp at which the truth of these steps may stand."""
-    return timestamps[0] - LONGEST_PERIOD, timestamps[-1] + LONGEST_PERIOD
-
-
 def _targets(kept: Kept, observed: Mapping[np.datetime64, float]) -> Floats:
     """Return the truth of each step, shape (horizon,), NaN where none is known.
 

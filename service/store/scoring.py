@@ -1,0 +1,138 @@
+"""Scoring in the database: forecasts that are due are claimed, scored and written in one transaction, by one replica."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+from sqlalchemy import Connection, Row, and_, case, delete, exists, insert, or_, select, update
+
+from models.calendar import parse_frequency
+from models.frequency import MONTHS_IN
+from models.timestamps import Timestamps
+from service.scoring import LONGEST_PERIOD, Kept, Measure, StepScore, score
+from service.store.database import Database
+from service.store.tables import forecasts, observations, scores
+
+BATCH = 200
+"""Forecasts of one transaction: SQLite's other writers wait for it, some tens of milliseconds."""
+
+SLACK = int(LONGEST_PERIOD.astype("m8[us]").astype(np.int64))
+"""Microseconds from one stamp of a month, quarter or year to any other that may be meant by it."""
+
+
+def score_due(database: Database, now: int, limit: int = BATCH) -> int:
+    """Score forecasts that are due, the oldest first, and return how many; 0 once none is left.
+
+    PostgreSQL's replicas skip what another has claimed; SQLite has one writer at a time. A step whose truth is as it was
+    when it was scored is left alone, one whose truth has been revised is scored anew, one whose truth has gone goes.
+
+    Args:
+        database: Where.
+        now: Microseconds since 1970, kept as the time of the scores.
+        limit: Most forecasts to claim.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer; nothing has been scored then.
+    """
+    with database.writing() as connection:
+        claim = select(forecasts).where(forecasts.c.due).order_by(forecasts.c.made_at).limit(limit)
+        claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
+        for row in claimed:
+            _score(connection, row, now)
+        done = [row.forecast_id for row in claimed]
+        if done:
+            connection.execute(update(forecasts).where(forecasts.c.forecast_id.in_(done)).values(due=False))
+    return len(claimed)
+
+
+def look_again(database: Database, since: int) -> None:
+    """Make forecasts due once more that were written while observations of theirs were.
+
+    Observations mark the forecasts that they see, and a forecast is scored by the observations that it sees: of two
+    transactions that are open at the same time, neither sees the other.
+
+    Args:
+        database: Where.
+        since: Forecasts made after this, microseconds since 1970; older ones were there to be seen.
+    """
+    frequency = forecasts.c.frequency
+    months = or_(frequency.like("%M"), frequency.like("%Q-%"), frequency.like("%Y-%"))
+    slack = case((months, SLACK), else_=0)
+    seen = exists().where(
+        observations.c.series_id == forecasts.c.series_id,
+        observations.c.timestamp.between(forecasts.c.first_timestamp - slack, forecasts.c.last_timestamp + slack),
+        observations.c.updated >= since,
+    )
+    with database.writing() as connection:
+        young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due)
+        connection.execute(update(forecasts).where(young, seen).values(due=True))
+
+
+def kept_of(row: Row[Any]) -> Kept:
+    """Return the forecast of a row of the ledger that has dates."""
+    levels = tuple(orjson.loads(row.levels))
+    naive = np.frombuffer(row.naive, "<f8")
+    return Kept(
+        stamps_of(row.timestamps),
+        row.frequency,
+        levels,
+        np.frombuffer(row.quantiles, "<f8").reshape(row.horizon, len(levels)),
+        np.frombuffer(row.median, "<f8"),
+        Measure(naive, float("nan") if row.scale is None else row.scale),
+    )
+
+
+def stamps_of(blob: bytes) -> Timestamps:
+    """Return times as the database keeps them, shape (length,), datetime64[us]."""
+    return np.frombuffer(blob, "<i8").astype("M8[us]")
+
+
+def slack_of(frequency: str) -> int:
+    """Return how many microseconds before the first step and after the last its truth may stand."""
+    return SLACK if parse_frequency(frequency).unit in MONTHS_IN else 0
+
+
+def _score(connection: Connection, row: Row[Any], now: int) -> None:
+    """Bring the scores of one forecast up to its observations."""
+    if row.timestamps is None:
+        return
+    fresh = {one.step: one for one in score(kept_of(row), _observed(connection, row))}
+    known = select(scores.c.step, scores.c.observed).where(scores.c.forecast_id == row.forecast_id)
+    before = {row.step: row.observed for row in connection.execute(known)}
+    stale = [step for step, observed in before.items() if step not in fresh or fresh[step].observed != observed]
+    if stale:
+        gone = and_(scores.c.forecast_id == row.forecast_id, scores.c.step.in_(stale))
+        connection.execute(delete(scores).where(gone))
+    added = [one for step, one in fresh.items() if step not in before or step in stale]
+    if added:
+        connection.execute(insert(scores), [_columns(row.forecast_id, one, now) for one in added])
+
+
+def _observed(connection: Connection, row: Row[Any]) -> Mapping[np.datetime64, float]:
+    """Return the values of a forecast's series where its truth may stand, by timestamp."""
+    slack = slack_of(row.frequency)
+    found = connection.execute(
+        select(observations.c.timestamp, observations.c.value).where(
+            observations.c.series_id == row.series_id,
+            observations.c.timestamp.between(row.first_timestamp - slack, row.last_timestamp + slack),
+            observations.c.value.is_not(None),
+        )
+    )
+    return {np.datetime64(timestamp, "us"): value for timestamp, value in found}
+
+
+def _columns(forecast_id: str, one: StepScore, now: int) -> dict[str, Any]:
+    return {
+        "forecast_id": forecast_id,
+        "step": one.step,
+        "timestamp": int(one.timestamp.astype(np.int64)),
+        "observed": one.observed,
+        "absolute_scaled_error": one.absolute_scaled_error,
+        "naive_scaled_error": one.naive_scaled_error,
+        "pinball": one.pinball,
+        "scaled_pinball": one.scaled_pinball,
+        "covered_80": one.covered.get(80.0),
+        "covered_95": one.covered.get(95.0),
+        "scored_at": now,
+    }

@@ -1,0 +1,155 @@
+"""Scoring in the database: what is due is scored once, by whom ever, and again when its truth is revised."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from service.scoring import score
+from service.store.database import Database
+from service.store.scoring import look_again, score_due
+from service.store.tables import forecasts, observations, scores
+from service.store.tallies import count_due
+from tests.service.ledger import keep, make_history, make_kept, observe, truth_of, written
+
+
+def work(url: str, limit: int) -> int:
+    """Score what is due until nothing is left, as a replica does, and return how many forecasts that were."""
+    with closing(Database(url)) as database:
+        total = 0
+        for now in count(1):
+            done = score_due(database, now, limit)
+            total += done
+            if not done:
+                return total
+    raise AssertionError
+
+
+def fill(database: Database, number: int) -> None:
+    """Keep forecasts of as many series, and all their truths."""
+    for seed in range(number):
+        kept = make_kept(make_history(seed), seed=seed)
+        keep(database, f"f{seed}", kept, series_id=f"s{seed}", made_at=seed)
+        observe(database, f"s{seed}", truth_of(kept, seed))
+
+
+def test_the_table_holds_what_scoring_says(database: Database) -> None:
+    """Every column of every step; what was due is due no more."""
+    kept = make_kept(make_history())
+    truth = truth_of(kept)
+    keep(database, "f", kept)
+    observe(database, "s0", truth)
+
+    done = [score_due(database, 7), score_due(database, 8)]
+
+    rows = written(database, "f")
+    assert done == [1, 0]
+    for row, one in zip(rows, score(kept, truth), strict=True):
+        assert (row.step, row.observed, row.pinball) == (one.step, one.observed, one.pinball)
+        assert row.absolute_scaled_error == one.absolute_scaled_error
+        assert row.naive_scaled_error == one.naive_scaled_error
+        assert row.scaled_pinball == one.scaled_pinball
+        assert (row.covered_80, row.covered_95) == (one.covered[80.0], one.covered[95.0])
+        assert (row.timestamp, row.scored_at) == (int(one.timestamp.astype(np.int64)), 7)
+    assert count_due(database) == 0
+
+
+def test_truth_that_comes_piece_by_piece_scores_piece_by_piece(database: Database) -> None:
+    """What has been scored keeps its time, also when a forecast is due for nothing."""
+    kept = make_kept(make_history())
+    first, *rest = truth_of(kept).items()
+    keep(database, "f", kept)
+
+    score_due(database, 1)
+    observe(database, "s0", dict([first]))
+    score_due(database, 2)
+    observe(database, "s0", dict(rest))
+    score_due(database, 3)
+
+    assert [row.scored_at for row in written(database, "f")] == [2] + [3] * 11
+
+
+def test_a_revised_observation_rescores_its_step_alone(database: Database) -> None:
+    """One that is taken back takes its score with it."""
+    kept = make_kept(make_history())
+    keep(database, "f", kept)
+    observe(database, "s0", truth_of(kept))
+    score_due(database, 1)
+
+    observe(database, "s0", {kept.timestamps[2]: float(kept.median[2])})
+    score_due(database, 2)
+
+    assert [row.scored_at for row in written(database, "f")] == [1, 1, 2] + [1] * 9
+    assert written(database, "f")[2].absolute_scaled_error == 0
+    with database.writing() as connection:
+        connection.execute(observations.delete().where(observations.c.timestamp == int(kept.timestamps[2].astype(int))))
+        connection.execute(forecasts.update().values(due=True))
+    score_due(database, 3)
+    assert [row.step for row in written(database, "f")] == [1, 2, *range(4, 13)]
+
+
+def test_months_are_scored_by_either_of_their_ends(database: Database) -> None:
+    """The window that is read of a series is wide enough for both."""
+    kept = make_kept(make_history())
+    ends = {
+        (stamp.astype("M8[M]") + 1).astype("M8[D]").astype("M8[us]") - np.timedelta64(1, "D"): 9.0
+        for stamp in kept.timestamps
+    }
+    keep(database, "f", kept)
+    observe(database, "s0", ends)
+
+    score_due(database, 1)
+
+    assert len(written(database, "f")) == 12
+
+
+@pytest.mark.parametrize("replicas", [ThreadPoolExecutor], ids=["threads"])
+def test_replicas_score_each_forecast_once(
+    database: Database, database_url: str, replicas: type[ThreadPoolExecutor]
+) -> None:
+    """Four of them on one database claim every forecast between them, none twice."""
+    fill(database, 60)
+
+    with replicas(4) as pool:
+        shares = list(pool.map(work, [database_url] * 4, [3] * 4))
+
+    with database.reading() as connection:
+        rows = connection.scalar(select(func.count()).select_from(scores))
+    assert sum(shares) == 60
+    assert rows == 60 * 12
+    assert count_due(database) == 0
+
+
+def test_processes_score_each_forecast_once(database: Database, database_url: str) -> None:
+    """As threads do: the database is the only thing that they share."""
+    fill(database, 30)
+
+    with get_context("spawn").Pool(2) as pool:
+        shares = pool.starmap(work, [(database_url, 2)] * 2)
+
+    assert sum(shares) == 30
+    assert sum(len(written(database, f"f{seed}")) for seed in range(30)) == 30 * 12
+
+
+def test_what_crossed_an_observation_is_looked_at_again(database: Database) -> None:
+    """A young forecast whose truth came without marking it; an old one, and one without a truth, are left alone."""
+    young, old, bare = (make_kept(make_history(seed)) for seed in range(3))
+    keep(database, "young", young, made_at=100, due=False)
+    keep(database, "old", old, made_at=10, due=False, series_id="s1")
+    keep(database, "bare", bare, made_at=100, due=False, series_id="s2")
+    stamp = young.timestamps[0]
+    times = [
+        {"series_id": name, "timestamp": int(stamp.astype(int)), "value": 1.0, "updated": 101} for name in ("s0", "s1")
+    ]
+    with database.writing() as connection:
+        connection.execute(observations.insert(), times)
+
+    look_again(database, 50)
+
+    assert count_due(database) == 1
+    score_due(database, 102)
+    assert len(written(database, "young")) == 1
