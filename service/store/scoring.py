@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Row, and_, case, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, exists, func, insert, or_, select, update
 
 from models.calendar import parse_frequency
 from models.frequency import MONTHS_IN
@@ -35,6 +35,8 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
     Raises:
         DatabaseUnreachable: If the database does not answer; nothing has been scored then.
     """
+    if not _is_any_due(database):
+        return 0
     with database.writing() as connection:
         claim = select(forecasts).where(forecasts.c.due).order_by(forecasts.c.made_at).limit(limit)
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
@@ -46,27 +48,35 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
     return len(claimed)
 
 
-def look_again(database: Database, since: int) -> None:
-    """Make forecasts due once more that were written while observations of theirs were.
+def mark_young(database: Database, since: int) -> None:
+    """Make forecasts due whose truth was observed before they were written, or while they were.
 
-    Observations mark the forecasts that they see, and a forecast is scored by the observations that it sees: of two
-    transactions that are open at the same time, neither sees the other.
+    Observations mark the forecasts that they see; of two transactions that are open at the same time, neither sees the
+    other.
 
     Args:
         database: Where.
-        since: Forecasts made after this, microseconds since 1970; older ones were there to be seen.
+        since: Forecasts made from this moment on, microseconds since 1970; observations have seen the older ones.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer.
     """
     frequency = forecasts.c.frequency
     months = or_(frequency.like("%M"), frequency.like("%Q-%"), frequency.like("%Y-%"))
-    slack = case((months, SLACK), else_=0)
-    seen = exists().where(
+    latest = forecasts.c.last_timestamp + case((months, SLACK), else_=0)
+    told = exists().where(
         observations.c.series_id == forecasts.c.series_id,
-        observations.c.timestamp.between(forecasts.c.first_timestamp - slack, forecasts.c.last_timestamp + slack),
-        observations.c.updated >= since,
+        observations.c.timestamp > func.coalesce(forecasts.c.cutoff, forecasts.c.first_timestamp - 1),
+        observations.c.timestamp <= latest,
     )
-    with database.writing() as connection:
-        young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due)
-        connection.execute(update(forecasts).where(young, seen).values(due=True))
+    young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due)
+    with database.reading() as connection:
+        found = connection.scalars(select(forecasts.c.forecast_id).where(young, told)).all()
+    for at in range(0, len(found), BATCH):
+        with database.writing() as connection:
+            connection.execute(
+                update(forecasts).where(forecasts.c.forecast_id.in_(found[at : at + BATCH])).values(due=True)
+            )
 
 
 def kept_of(row: Row[Any]) -> Kept:
@@ -91,6 +101,12 @@ def stamps_of(blob: bytes) -> Timestamps:
 def slack_of(frequency: str) -> int:
     """Return how many microseconds before the first step and after the last its truth may stand."""
     return SLACK if parse_frequency(frequency).unit in MONTHS_IN else 0
+
+
+def _is_any_due(database: Database) -> bool:
+    """Return whether there is anything to do: to look costs SQLite's writers nothing."""
+    with database.reading() as connection:
+        return connection.scalar(select(forecasts.c.forecast_id).where(forecasts.c.due).limit(1)) is not None
 
 
 def _score(connection: Connection, row: Row[Any], now: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from service.scoring import score
 from service.store.database import Database
-from service.store.scoring import look_again, score_due
+from service.store.scoring import mark_young, score_due
 from service.store.tables import forecasts, observations, scores
 from service.store.tallies import count_due
 from tests.service.ledger import keep, make_history, make_kept, observe, truth_of, written
@@ -135,21 +135,27 @@ def test_processes_score_each_forecast_once(database: Database, database_url: st
     assert sum(len(written(database, f"f{seed}")) for seed in range(30)) == 30 * 12
 
 
-def test_what_crossed_an_observation_is_looked_at_again(database: Database) -> None:
-    """A young forecast whose truth came without marking it; an old one, and one without a truth, are left alone."""
-    young, old, bare = (make_kept(make_history(seed)) for seed in range(3))
-    keep(database, "young", young, made_at=100, due=False)
-    keep(database, "old", old, made_at=10, due=False, series_id="s1")
-    keep(database, "bare", bare, made_at=100, due=False, series_id="s2")
-    stamp = young.timestamps[0]
-    times = [
-        {"series_id": name, "timestamp": int(stamp.astype(int)), "value": 1.0, "updated": 101} for name in ("s0", "s1")
-    ]
-    with database.writing() as connection:
-        connection.execute(observations.insert(), times)
+def test_a_young_forecast_whose_truth_is_there_is_due(database: Database) -> None:
+    """However its truth came; an old one, one without a truth, and one that has only a history are left alone."""
+    cases = {"young": (100, 1), "old": (10, 1), "untold": (100, 99), "bare": (100, None)}
+    for seed, (name, (made_at, step)) in enumerate(cases.items()):
+        history = make_history(seed)
+        kept = make_kept(history)
+        cutoff = int(kept.timestamps[0].astype(int)) - 1
+        keep(database, name, kept, made_at=made_at, due=False, series_id=name, cutoff=cutoff)
+        if step is not None:
+            future = history.future(99)
+            assert future is not None
+            stamps = [kept.timestamps[0] - np.timedelta64(30, "D"), future[step - 1]]
+            rows = [
+                {"series_id": name, "timestamp": int(one.astype(int)), "value": 1.0, "updated": 1} for one in stamps
+            ]
+            with database.writing() as connection:
+                connection.execute(observations.insert(), rows)
 
-    look_again(database, 50)
+    mark_young(database, 50)
 
-    assert count_due(database) == 1
-    score_due(database, 102)
+    with database.reading() as connection:
+        assert connection.scalars(select(forecasts.c.forecast_id).where(forecasts.c.due)).all() == ["young"]
+    assert score_due(database, 102) == 1
     assert len(written(database, "young")) == 1
