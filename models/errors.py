@@ -34,7 +34,8 @@ AlmanacError
 ├── TrainingError
 │   ├── LossNotFinite               a NaN or infinity that stops a run
 │   ├── DataInvalid                 a file that cannot be trained on
-│   └── ConfigInvalid               a setting that is wrong
+│   ├── ConfigInvalid               a setting that is wrong
+│   └── ServiceUnreachable          no answer from the service, or not what was asked for
 ├── RegistryError                   the model registry cannot do what was asked
 │   ├── RegistryUnreachable         no answer from the tracking server or its store
 │   └── ModelUnknown                no such name, version or alias
@@ -294,6 +295,12 @@ class ConfigInvalid(TrainingError):
     """A setting that is wrong."""
 
     code = "CONFIG_INVALID"
+
+
+class ServiceUnreachable(TrainingError):
+    """No answer from the service, or not what was asked for."""
+
+    code = "SERVICE_UNREACHABLE"
 
 
 class RegistryError(AlmanacError):

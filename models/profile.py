@@ -83,10 +83,11 @@ class Profile:
         return {name: self._index(name, values) for name, values in live.items() if name in self.edges}
 
     def distance(self, live: Mapping[str, Array]) -> dict[str, float]:
-        """Return the Kolmogorov-Smirnov distance of each feature: 0 where nothing changed, 1 where nothing overlaps.
+        """Return the Kolmogorov-Smirnov distance of each feature: 0 where nothing changed, 0.9 where nothing overlaps.
 
-        The largest difference of the two distribution functions over the edges, where the training's is known. Between
-        them it may be larger, so that a test by it errs towards no change. NaN where no input has a value.
+        The largest difference of the two distribution functions over the edges, the training's deciles, where the
+        training's is known. Between them it may be larger, so that a test by it errs towards no change. NaN where no
+        input has a value.
 
         Args:
             live: Features of shape (inputs,), as `features` makes them.

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import AlmanacError
+from service.accuracy_metrics import AccuracyMetrics
 from service.cache import Cache
 from service.catalog import Catalog
 from service.drift import Inputs
@@ -22,8 +23,10 @@ from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
 from service.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.observing import Observer
 from service.openapi import describe
+from service.promises import Promises
 from service.records import Records
-from service.routes import docs, forecast, health, metrics, models, observations, series
+from service.routes import accuracy, docs, forecast, health, metrics, models, observations, series
+from service.scorer import Scorer
 from service.security import Door, KeyRing
 from service.settings import Settings
 from service.state import Service
@@ -34,6 +37,7 @@ ROUTERS = (
     forecast.router,
     observations.router,
     series.router,
+    accuracy.router,
     models.router,
     health.router,
     metrics.router,
@@ -66,8 +70,11 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     counters.registry.register(ModelMetrics(catalog, inputs))
     records = Records(settings.database, settings.max_queue)
     counters.registry.register(DatabaseMetrics(records))
-    service = Service(settings, catalog, counters, inputs, Workers(settings.max_queue), records)
-    tasks = [catalog.watch, records.watch, *([supervisor.run] if supervise else [])]
+    scorer, promises = Scorer(records, settings.accuracy_days), Promises(catalog, cache)
+    counters.registry.register(AccuracyMetrics(scorer, promises))
+    workers = Workers(settings.max_queue)
+    service = Service(settings, catalog, counters, inputs, workers, records, scorer, promises)
+    tasks = [catalog.watch, records.watch, scorer.run, *([supervisor.run] if supervise else [])]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

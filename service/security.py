@@ -31,6 +31,7 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/observations/export": ("read",),
     "/observations": ("record",),
     "/series": ("read",),
+    "/accuracy": ("read", "observe"),
     "/models": ("forecast", "observe"),
     "/metrics": ("observe",),
 }

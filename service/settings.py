@@ -38,6 +38,7 @@ class Settings:
         max_ledger: `ALMANAC_MAX_LEDGER`: forecasts that may wait to be written to the ledger; those beyond are lost, and counted.
         ledger: `ALMANAC_LEDGER`: whether served forecasts are kept, to be scored.
         retention_days: `ALMANAC_RETENTION_DAYS`: age at which forecasts and their scores are deleted; observations stay.
+        accuracy_days: `ALMANAC_ACCURACY_DAYS`: how many days of scores the gauges of live accuracy add up.
         poll_seconds: `ALMANAC_POLL_SECONDS`: how often the registry is asked for its aliases.
         drain_seconds: `ALMANAC_DRAIN_SECONDS`: how long requests in flight may take to end at shutdown.
         body_timeout_seconds: `ALMANAC_BODY_TIMEOUT_SECONDS`: how long a request's body may take to come.
@@ -61,6 +62,7 @@ class Settings:
     max_ledger: int = 20_000
     ledger: bool = True
     retention_days: int = 365
+    accuracy_days: int = 30
     poll_seconds: float = 2.0
     drain_seconds: int = 30
     body_timeout_seconds: float = 30.0
@@ -107,6 +109,7 @@ class Settings:
             max_ledger=_whole_number(environ, "ALMANAC_MAX_LEDGER", cls.max_ledger),
             ledger=_switch(environ, "ALMANAC_LEDGER", default="on"),
             retention_days=_whole_number(environ, "ALMANAC_RETENTION_DAYS", cls.retention_days),
+            accuracy_days=_whole_number(environ, "ALMANAC_ACCURACY_DAYS", cls.accuracy_days),
             poll_seconds=_seconds(environ, "ALMANAC_POLL_SECONDS", cls.poll_seconds),
             drain_seconds=_whole_number(environ, "ALMANAC_DRAIN_SECONDS", cls.drain_seconds),
             body_timeout_seconds=_seconds(environ, "ALMANAC_BODY_TIMEOUT_SECONDS", cls.body_timeout_seconds),

@@ -7,7 +7,9 @@ from starlette.requests import Request
 from service.catalog import Catalog
 from service.drift import Inputs
 from service.metrics import Metrics
+from service.promises import Promises
 from service.records import Records
+from service.scorer import Scorer
 from service.settings import Settings
 from service.working import Workers
 
@@ -22,6 +24,8 @@ class Service:
     inputs: Inputs
     workers: Workers
     records: Records
+    scorer: Scorer
+    promises: Promises
 
 
 def service_of(request: Request) -> Service:

@@ -47,6 +47,7 @@ async def observe(request: Request, frequency: Frequency = None, timezone: Timez
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
     said = Said(request.headers.get("content-type", "").lower(), frequency, timezone)
     posted = await service.records.run(_take, body, said, service.settings.max_observations)
+    service.scorer.wake()
     service.metrics.count_observations(posted.accepted, posted.refused)
     service.metrics.count_errors(fault.finding.code for fault in posted.faults)
     members = {

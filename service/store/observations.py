@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, func, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.timestamps import Timestamps
 from service.store.database import Database
+from service.store.near import SLACK, slack
 from service.store.tables import SCHEMA, forecasts, observations, series
 
 Floats = NDArray[np.float64]
@@ -19,9 +20,6 @@ PAGE_ROWS = 50_000
 """Rows that an export holds in memory at a time."""
 INSERT_ROWS = 50_000
 """Rows in one statement."""
-
-SLACK = int(np.timedelta64(366, "D") / np.timedelta64(1, "us"))
-"""A forecast's step may be observed at another day of its period, of a year at most: `service.scoring.reach`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,19 +213,25 @@ def _write_postgresql(connection: Connection, rows: Observations, now: int) -> N
 
 
 def _mark_due(database: Database, rows: Observations) -> None:
-    """Mark the forecasts with a step at or near an observation."""
+    """Mark the forecasts with a step at or near an observation.
+
+    Those that are marked already are marked again: who has claimed one has not seen these observations, and is waited for.
+    """
     starts = np.flatnonzero(np.diff(rows.codes, prepend=-1))
     ends = np.append(starts[1:], len(rows)) - 1
     times = rows.timestamps.astype("M8[us]").view(np.int64)
     marks = [
-        {"of": rows.names[int(rows.codes[start])], "since": int(times[start]) - SLACK, "until": int(times[end]) + SLACK}
+        {"of": rows.names[int(rows.codes[start])], "since": int(times[start]), "until": int(times[end])}
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
-    mark = update(forecasts).values(due=True)
-    mark = mark.where(forecasts.c.series_id == bindparam("of"), ~forecasts.c.due)
-    near = and_(forecasts.c.last_timestamp >= bindparam("since"), forecasts.c.first_timestamp <= bindparam("until"))
+    near = and_(
+        forecasts.c.last_timestamp + slack() >= bindparam("since"),
+        forecasts.c.last_timestamp >= bindparam("since", type_=BigInteger) - SLACK,
+        forecasts.c.first_timestamp - slack() <= bindparam("until"),
+    )
+    mark = update(forecasts).where(forecasts.c.series_id == bindparam("of"), near).values(due=True)
     with database.writing() as connection:
-        connection.execute(mark.where(near), marks)
+        connection.execute(mark, marks)
 
 
 def _known() -> Select[str, str | None, str | None, int, int | None, int | None]:

@@ -1,24 +1,24 @@
 """Scoring in the database: forecasts that are due are claimed, scored and written in one transaction, by one replica."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Row, and_, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
-from models.calendar import parse_frequency
-from models.frequency import MONTHS_IN
+from models.errors import AlmanacError
 from models.timestamps import Timestamps
-from service.scoring import LONGEST_PERIOD, Kept, Measure, StepScore, score
+from service.scoring import Kept, Measure, StepScore, score
 from service.store.database import Database
+from service.store.near import slack, slack_of
 from service.store.tables import forecasts, observations, scores
+
+logger = logging.getLogger("almanac")
 
 BATCH = 200
 """Forecasts of one transaction: SQLite's other writers wait for it, some tens of milliseconds."""
-
-SLACK = int(LONGEST_PERIOD.astype("m8[us]").astype(np.int64))
-"""Microseconds from one stamp of a month, quarter or year to any other that may be meant by it."""
 
 
 def score_due(database: Database, now: int, limit: int = BATCH) -> int:
@@ -41,7 +41,7 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
         claim = select(forecasts).where(forecasts.c.due).order_by(forecasts.c.made_at).limit(limit)
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
         for row in claimed:
-            _score(connection, row, now)
+            _score_or_tell(connection, row, now)
         done = [row.forecast_id for row in claimed]
         if done:
             connection.execute(update(forecasts).where(forecasts.c.forecast_id.in_(done)).values(due=False))
@@ -61,13 +61,10 @@ def mark_young(database: Database, since: int) -> None:
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    frequency = forecasts.c.frequency
-    months = or_(frequency.like("%M"), frequency.like("%Q-%"), frequency.like("%Y-%"))
-    latest = forecasts.c.last_timestamp + case((months, SLACK), else_=0)
     told = exists().where(
         observations.c.series_id == forecasts.c.series_id,
         observations.c.timestamp > func.coalesce(forecasts.c.cutoff, forecasts.c.first_timestamp - 1),
-        observations.c.timestamp <= latest,
+        observations.c.timestamp <= forecasts.c.last_timestamp + slack(),
     )
     young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due)
     with database.reading() as connection:
@@ -98,15 +95,18 @@ def stamps_of(blob: bytes) -> Timestamps:
     return np.frombuffer(blob, "<i8").astype("M8[us]")
 
 
-def slack_of(frequency: str) -> int:
-    """Return how many microseconds before the first step and after the last its truth may stand."""
-    return SLACK if parse_frequency(frequency).unit in MONTHS_IN else 0
-
-
 def _is_any_due(database: Database) -> bool:
     """Return whether there is anything to do: to look costs SQLite's writers nothing."""
     with database.reading() as connection:
         return connection.scalar(select(forecasts.c.forecast_id).where(forecasts.c.due).limit(1)) is not None
+
+
+def _score_or_tell(connection: Connection, row: Row[Any], now: int) -> None:
+    """Score a forecast; one whose row is damaged is told of and left, so that it does not hold up the others."""
+    try:
+        _score(connection, row, now)
+    except (AlmanacError, ValueError) as error:
+        logger.error("forecast %s cannot be scored: %s", row.forecast_id, error)  # noqa: TRY400 (the error says all)
 
 
 def _score(connection: Connection, row: Row[Any], now: int) -> None:

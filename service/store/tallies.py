@@ -12,7 +12,8 @@ from models.timestamps import Timestamps
 from models.values import Values
 from service.scoring import Kept
 from service.store.database import Database
-from service.store.scoring import kept_of, slack_of
+from service.store.near import slack_of
+from service.store.scoring import kept_of
 from service.store.tables import forecasts, observations, scores
 
 Key = Literal["model", "version", "step", "series", "period"]
@@ -107,6 +108,8 @@ class Scored:
         series_id: Its series.
         model: Name.
         version: Of the model.
+        style: How its request wrote timestamps.
+        timezone: IANA name, where its timestamps are UTC instants.
         kept: The forecast.
         timestamps: Of the series' observations, from some before the first step to the last, shape (length,), datetime64[us].
         values: Of them, shape (length,).
@@ -116,6 +119,8 @@ class Scored:
     series_id: str
     model: str
     version: str
+    style: str
+    timezone: str | None
     kept: Kept
     timestamps: Timestamps
     values: Values
@@ -224,4 +229,14 @@ def _scored(connection: Connection, row: Row[Any]) -> Scored:
     observed = sorted((timestamp, value) for timestamp, value in connection.execute(newest))
     stamps = np.array([timestamp for timestamp, _ in observed], dtype=np.int64).astype("M8[us]")
     values = np.array([value for _, value in observed], dtype=np.float64)
-    return Scored(row.forecast_id, row.series_id, row.model, row.version, kept_of(row), stamps, values)
+    return Scored(
+        forecast_id=row.forecast_id,
+        series_id=row.series_id,
+        model=row.model,
+        version=row.version,
+        style=row.style,
+        timezone=row.timezone,
+        kept=kept_of(row),
+        timestamps=stamps,
+        values=values,
+    )

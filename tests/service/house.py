@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from models import artifact
 from service.cache import Cache, Index, Registered, State, Version
 from tests.artifacts import make_artifact
 
@@ -65,6 +66,17 @@ class House:
         with self.cache.download() as folder:
             shutil.copytree(self._artifacts.get(**options), folder / "artifact")
             return self.cache.store(folder)
+
+    def amend(self, name: str, version: str, **fields: Any) -> str:  # noqa: ANN401 (fields of the spec)
+        """Put a version anew into the cache, its specification changed, and return its new digest."""
+        model = self.cache.read().models[name]
+        with self.cache.download() as folder:
+            copy = Path(shutil.copytree(self.cache.path(str(model.versions[version].digest)), folder / "artifact"))
+            artifact.update_spec(copy, **fields)
+            digest = self.cache.store(folder)
+        amended = replace(model.versions[version], digest=digest)
+        self.say({name: Registered({**model.versions, version: amended}, model.aliases)})
+        return digest
 
     def say(self, models: Mapping[str, Registered], state: State = "ok", detail: str = "") -> None:
         """Let the registry have said this, beside what it said before."""

@@ -38,6 +38,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/series",
         "/series/{series_id}",
         "/series/{series_id}/forecast",
+        "/accuracy",
         "/models",
         "/models/{model}",
         "/health/live",

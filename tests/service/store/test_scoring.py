@@ -2,18 +2,21 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from service.scoring import score
 from service.store.database import Database
+from service.store.observations import Calendar, Observations, upsert
 from service.store.scoring import mark_young, score_due
 from service.store.tables import forecasts, observations, scores
 from service.store.tallies import count_due
+from tests.service.house import eventually
 from tests.service.ledger import keep, make_history, make_kept, observe, truth_of, written
 
 
@@ -159,3 +162,45 @@ def test_a_young_forecast_whose_truth_is_there_is_due(database: Database) -> Non
         assert connection.scalars(select(forecasts.c.forecast_id).where(forecasts.c.due)).all() == ["young"]
     assert score_due(database, 102) == 1
     assert len(written(database, "young")) == 1
+
+
+def test_an_observation_waits_for_whoever_has_claimed_its_forecast(database: Database) -> None:
+    """A scorer that has read the observations already clears the mark; it is set again behind it."""
+    kept = make_kept(make_history())
+    keep(database, "f", kept)
+    rows = Observations.of(["s0"], kept.timestamps[:1], np.array([9.0]))
+
+    with ThreadPoolExecutor(1) as other, database.writing() as scorer:
+        scorer.execute(select(forecasts).where(forecasts.c.due).with_for_update()).all()
+        observing = other.submit(upsert, database, rows, Calendar(), 1)
+        if database.is_postgresql:
+            eventually(lambda: observing.done() or is_waiting(database), "nobody waits")
+        scorer.execute(forecasts.update().values(due=False))
+        scorer.commit()
+        observing.result()
+
+    assert count_due(database) == 1
+
+
+def is_waiting(database: Database) -> bool:
+    """Return whether somebody waits for a lock in PostgreSQL."""
+    with database.reading() as connection:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(connection.scalar(text(waiting)))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "day", "due"),
+    [("D", "2020-03-01", True), ("D", "2020-02-28", False), ("D", "2020-03-05", False), ("M", "2020-02-28", True)],
+)
+def test_only_observations_of_its_steps_make_a_forecast_due(
+    database: Database, frequency: str, day: str, *, due: bool
+) -> None:
+    """Of days by their dates, else each would mark a year of forecasts; of months anywhere near."""
+    steps = np.array(["2020-03-01", "2020-03-02"], "M8[us]")
+    kept = replace(make_kept(make_history(), 2), timestamps=steps, frequency=frequency)
+    keep(database, "f", kept, due=False)
+
+    upsert(database, Observations.of(["s0"], np.array([day], "M8[us]"), np.array([9.0])), Calendar(), 1)
+
+    assert count_due(database) == int(due)
