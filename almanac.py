@@ -19,6 +19,7 @@ COMMANDS = {
     "forecast": ("training.forecast_command:forecast", "Forecast a file with a registered model, or the starter."),
     "serve": ("service.commands:serve", "Serve the registered models, or the starter, over REST."),
     "observe": ("service.observe_command:observe", "Send a file of observations to a service."),
+    "accuracy": ("training.accuracy_command:accuracy", "Show how served forecasts came out."),
     "models": ("training.commands:models", "List registered models."),
     "promote": ("training.commands:promote", "Make a version the champion."),
     "rollback": ("training.commands:rollback", "Go back to the previous champion."),

@@ -1,0 +1,124 @@
+"""Live: what a running service says of a model's accuracy, as any client may ask."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models.errors import ServiceUnreachable
+
+TIMEOUT_SECONDS = 60.0
+MOST_ROWS = 10_000
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service answers, and the key that opens it.
+
+    Attributes:
+        url: Such as `http://127.0.0.1:8000`.
+        key: Of scope `read` or `observe`; None where the service has no keys.
+    """
+
+    url: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAccuracy:
+    """How a model's served forecasts came out; rows as GET /accuracy has them.
+
+    Attributes:
+        name: Of the model.
+        version: The one whose steps, periods and forecasts these are; None where nothing has been scored.
+        versions: A row for each version.
+        steps: A row for each step.
+        periods: A row for each period, in order.
+        forecasts: Some, beside their truth.
+        drift: Of inputs and errors.
+        due: Forecasts that wait to be scored, of all models.
+    """
+
+    name: str
+    version: str | None
+    versions: list[Row]
+    steps: list[Row] = field(default_factory=list)
+    periods: list[Row] = field(default_factory=list)
+    forecasts: list[Row] = field(default_factory=list)
+    drift: dict[str, list[Row]] = field(default_factory=dict)
+    due: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this as plain data."""
+        return asdict(self)
+
+
+def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> LiveAccuracy:
+    """Return what the service says of `name`, or of `name/version`; else of its newest version with scores.
+
+    Args:
+        address: Of the service.
+        name: Of the model, with or without a version.
+        period: `day`, `week`, `month` or `year`.
+        forecasts: How many to bring.
+
+    Raises:
+        ServiceUnreachable: If the service does not answer, or refuses.
+    """
+    overview = _get(address, model=name, by="version")
+    versions = sorted(overview["rows"], key=lambda row: _order(row["version"]))
+    model, _, _ = name.partition("/")
+    if not versions:
+        return LiveAccuracy(model, None, [], drift=overview["drift"], due=overview["due"])
+    version = versions[-1]["version"]
+    steps = _get(address, model=model, version=version, by="step,version", forecasts=forecasts)
+    periods = _get(address, model=model, version=version, by="period,version", period=period)
+    return LiveAccuracy(
+        name=model,
+        version=version,
+        versions=versions,
+        steps=sorted(steps["rows"], key=lambda row: row["step"]),
+        periods=sorted(periods["rows"], key=lambda row: row["period"]),
+        forecasts=steps["forecasts"],
+        drift=overview["drift"],
+        due=overview["due"],
+    )
+
+
+def _get(address: Address, **parameters: object) -> dict[str, Any]:
+    """Return one answer of GET /accuracy; raises ServiceUnreachable."""
+    query = urllib.parse.urlencode({**parameters, "limit": MOST_ROWS})
+    headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
+    url = f"{address.url.rstrip('/')}/accuracy?{query}"
+    try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the user's own address, http or https)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise ServiceUnreachable(f"{address.url} answers {error.code}: {_told(error)}") from error
+    except (OSError, ValueError) as error:
+        raise ServiceUnreachable(
+            f"No service answers on {address.url}: {getattr(error, 'reason', error)}.",
+            hint="Start it with `almanac serve`, or say where it is with --url.",
+        ) from error
+    if not isinstance(answer, dict) or "rows" not in answer:
+        raise ServiceUnreachable(f"{address.url} is no Almanac.", hint="Say where the service is with --url.")
+    return answer
+
+
+def _told(error: urllib.error.HTTPError) -> str:
+    """Return what a problem document says, or the status' name."""
+    try:
+        problem = json.load(error)
+        return f"{problem['detail']} {problem['hint']}".strip()
+    except (OSError, ValueError, KeyError, TypeError):
+        return error.reason
+
+
+def _order(version: str) -> tuple[int, str]:
+    """Return what versions are ordered by: numbers as numbers, before everything else."""
+    return (int(version), "") if version.isdecimal() else (-1, version)
