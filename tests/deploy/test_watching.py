@@ -1,0 +1,77 @@
+"""What watches the service asks for metrics that there are."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from service.app import create_app
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "almanac.json").read_text(encoding="utf-8"))
+RULES: list[dict[str, Any]] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))[
+    "groups"
+][0]["rules"]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+EXPRESSIONS = [
+    *(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]),
+    *(rule["expr"] for rule in RULES),
+]
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Return the names of all metrics of a service, as they are written out."""
+    home = tmp_path_factory.mktemp("home")
+    app: FastAPI = create_app(Settings(home, "sqlite:////nowhere/mlflow.db", home / "keys.json"), supervise=False)
+    families = list(app.state.service.metrics.registry.collect())
+    endings = ("", "_total", "_bucket", "_sum", "_count")
+    return {family.name + ending for family in families for ending in endings}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_every_expression_asks_for_what_there_is(metrics: set[str], expression: str) -> None:
+    """A metric of the service, or one that a rule records."""
+    named = set(re.findall(r"\balmanac_\w+", expression))
+    recorded = set(re.findall(r"\balmanac:\w+(?::\w+)?", expression))
+
+    assert named <= metrics
+    assert recorded <= RECORDED
+    assert named or recorded or "up{" in expression
+
+
+def test_every_gauge_of_live_accuracy_is_drawn(metrics: set[str]) -> None:
+    """A gauge that nobody sees is a gauge too many."""
+    drawn = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"])
+    live = {
+        name
+        for name in metrics
+        if name.startswith("almanac_live_") and not re.search(r"_(total|bucket|sum|count)$", name)
+    }
+
+    assert len(live) == 6
+    assert {name for name in live if name not in drawn} == set()
+
+
+def test_panels_stand_side_by_side() -> None:
+    """No two at one place, each with an id of its own and a sentence that says what it shows."""
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
+
+    assert len(set(places)) == len(places)
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(places)
+    assert all(panel["description"].endswith(".") for panel in DASHBOARD["panels"])
+
+
+def test_every_alert_has_a_remedy() -> None:
+    """Whoever gets up for it is told what to do."""
+    alerts = [rule for rule in RULES if "alert" in rule]
+
+    assert len(alerts) >= 7
+    assert all(rule["annotations"]["summary"] and rule["annotations"]["remedy"] for rule in alerts)
