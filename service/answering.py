@@ -1,6 +1,6 @@
 """Answering: from sound series to the bytes of an answer, all series of a request in one batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -28,16 +28,23 @@ class Answer:
         members: The answer's `model`, `forecasts` and `errors`, as data.
         faults: What is wrong with each series that has no forecast, in the order of the request.
         points: Forecast steps given out.
+        rows: The forecasts, in the order of `members`.
     """
 
     members: dict[str, Any]
     faults: tuple[SeriesFault, ...]
     points: int
+    rows: tuple[Row, ...]
 
     @property
     def succeeded(self) -> int:
         """Return how many series have a forecast."""
         return len(self.members["forecasts"])
+
+    def given(self) -> Iterator[tuple[str, Series, Forecast]]:
+        """Yield each forecast with the id that it was given, and its history."""
+        for members, (_, series, forecast) in zip(self.members["forecasts"], self.rows, strict=True):
+            yield members["forecast_id"], series, forecast
 
     def content(self) -> bytes:
         """Return the answer as JSON."""
@@ -59,7 +66,7 @@ def answer_forecast(question: ForecastQuestion, choice: Choice) -> Answer:
         "forecasts": [_describe(index, forecast, choice.remarks(series)) for index, series, forecast in finite],
         "errors": [fault.to_dict() for fault in faults],
     }
-    return Answer(members, tuple(faults), len(finite) * question.horizon)
+    return Answer(members, tuple(faults), len(finite) * question.horizon, tuple(finite))
 
 
 def check_size(question: ForecastQuestion, choice: Choice, limit: int) -> None:

@@ -20,12 +20,13 @@ from service.cache import Cache
 from service.catalog import Catalog
 from service.drift import Inputs
 from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
+from service.ledger import Ledger
 from service.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.observing import Observer
 from service.openapi import describe
 from service.promises import Promises
 from service.records import Records
-from service.routes import accuracy, docs, forecast, health, metrics, models, observations, series
+from service.routes import accuracy, docs, forecast, forecasts, health, metrics, models, observations, series
 from service.scorer import Scorer
 from service.security import Door, KeyRing
 from service.settings import Settings
@@ -35,6 +36,7 @@ from service.working import Workers
 
 ROUTERS = (
     forecast.router,
+    forecasts.router,
     observations.router,
     series.router,
     accuracy.router,
@@ -70,11 +72,16 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     counters.registry.register(ModelMetrics(catalog, inputs))
     records = Records(settings.database, settings.max_queue)
     counters.registry.register(DatabaseMetrics(records))
+    ledger = None
+    if settings.ledger:
+        ledger = Ledger(records, counters, limit=settings.max_ledger, days=settings.retention_days)
     scorer, promises = Scorer(records, settings.accuracy_days), Promises(catalog, cache)
     counters.registry.register(AccuracyMetrics(scorer, promises))
     workers = Workers(settings.max_queue)
-    service = Service(settings, catalog, counters, inputs, workers, records, scorer, promises)
-    tasks = [catalog.watch, records.watch, scorer.run, *([supervisor.run] if supervise else [])]
+    service = Service(settings, catalog, counters, inputs, workers, records, ledger, scorer, promises)
+    tasks = [catalog.watch, records.watch, scorer.run]
+    tasks += [ledger.run] if ledger else []
+    tasks += [supervisor.run] if supervise else []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -84,6 +91,8 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        if ledger is not None:
+            await ledger.close()
         service.workers.close()
         records.close()
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
-from service.errors import DatabaseUnreachable, FileInvalid, SeriesUnknown, document
+from service.errors import DatabaseUnreachable, FileInvalid, ForecastUnknown, SeriesUnknown, document
 from service.examples import BAD_HORIZON, FULL, LOADING, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE, TOO_SLOW
 from service.openapi import REF, problems
 from service.schemas import ObservationsProblem
@@ -76,6 +76,13 @@ NO_STEP = document(
     )
 )
 
+NOT_KEPT = document(
+    ForecastUnknown(
+        "No forecast '5f0c3e6e-0d1a-4c55-9c56-1f2f3f8e1d11' is kept.",
+        hint="Forecasts are kept for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
+    )
+)
+
 ACCEPTED: dict[str, Any] = {"accepted": 3, "refused": 0, "series": 2, "errors": []}
 
 OBSERVATION_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -109,4 +116,8 @@ SERIES_FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
     404: problems("Nothing was observed under this id.", NOT_OBSERVED),
     422: problems("The request is wrong, or the observations cannot be forecast.", BAD_HORIZON, NO_STEP),
     503: problems("The database or the model does not answer yet.", GONE, LOADING),
+}
+KEPT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problems("No such forecast is kept.", NOT_KEPT),
+    503: problems("The database does not answer.", GONE),
 }

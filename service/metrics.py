@@ -56,6 +56,13 @@ class Metrics:
         self.observations = Counter(
             "almanac_observations", "Observations posted, by whether they are kept.", ["outcome"], registry=registry
         )
+        self.ledger_written = Counter("almanac_ledger_written", "Forecasts written to the ledger.", registry=registry)
+        self.ledger_lost = Counter(
+            "almanac_ledger_lost", "Forecasts that were given out and not written.", ["reason"], registry=registry
+        )
+        for reason in ("full", "refused", "closed"):
+            self.ledger_lost.labels(reason)
+        self.ledger_waiting = Gauge("almanac_ledger_waiting", "Forecasts that wait to be written.", registry=registry)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""

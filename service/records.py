@@ -42,9 +42,13 @@ class Records:
             DatabaseUnusable: If a newer Almanac made it.
             QueueFull: If too many wait already.
         """
+        self.check()
+        return await self._workers.run(work, self.database, *args, **kwargs)
+
+    def check(self) -> None:
+        """Raise DatabaseUnreachable or DatabaseUnusable if the database has never been open."""
         if not self._opened and self.why_not is not None:
             raise type(self.why_not)(self.why_not.detail, hint=self.why_not.hint)
-        return await self._workers.run(work, self.database, *args, **kwargs)
 
     async def open(self) -> None:
         """Migrate, waiting a few seconds for it at most: `watch` tries again."""

@@ -270,3 +270,47 @@ class SeriesAnswer(SeriesSummary):
 
     timestamps: list[str]
     values: list[float | None]
+
+
+class ScoreAnswer(BaseModel):
+    """How one step came out. Scaled errors are in units of the history's own seasonal change, their mean is MASE."""
+
+    step: int = Field(description="1 is the first after the cutoff.")
+    timestamp: str
+    observed: float
+    absolute_scaled_error: float | None = Field(description="null where the history never changed.")
+    naive_scaled_error: float | None = Field(description="That of the seasonal naive from the same history.")
+    pinball: float = Field(description="Mean over the quantiles, the series' units.")
+    scaled_pinball: float | None
+    covered_80: bool | None = Field(
+        description="Whether the truth lay within; null where no such interval was asked for."
+    )
+    covered_95: bool | None
+
+
+class KeptForecast(BaseModel):
+    """A forecast as it was given out, and what has become of it."""
+
+    forecast_id: str
+    id: str
+    model: ModelIdentity
+    made_at: str
+    frequency: str | None
+    timezone: str | None
+    cutoff: str | None = Field(description="Timestamp of the newest value of the history; null without dates.")
+    horizon: int
+    timestamps: list[str] | None
+    median: list[float]
+    quantiles: dict[str, list[float]] = Field(
+        description="By level; sides of intervals that were asked for among them."
+    )
+    naive: list[float] = Field(description="Seasonal naive from the same history, beside which it is scored.")
+    scale: float | None = Field(
+        description="Mean absolute seasonal change of the history; null where there is none above 0."
+    )
+    context_used: int
+    status: Literal["waiting", "partly_scored", "scored", "unscorable"] = Field(
+        description="`unscorable`: its series had no dates, so no observation can be held against it."
+    )
+    observed: int = Field(description="Observations that lie among its steps.")
+    scores: list[ScoreAnswer]

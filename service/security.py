@@ -28,6 +28,7 @@ OPEN_PATHS = ("/", "/docs", "/openapi.json")
 OPEN_FOLDERS = ("/health/", "/static/")
 SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/forecast": ("forecast",),
+    "/forecasts": ("forecast", "read"),
     "/observations/export": ("read",),
     "/observations": ("record",),
     "/series": ("read",),
@@ -113,6 +114,8 @@ def guarded_route(path: str) -> str | None:
     """Return the route of a path that has doors: one that is refused there never comes to the router, which knows."""
     if path in SCOPES_BY_PATH:
         return path
+    if path.startswith("/forecasts/"):
+        return "/forecasts/{forecast_id}"
     if path.startswith("/series/"):
         return "/series/{series_id:path}/forecast" if path.endswith("/forecast") else "/series/{series_id:path}"
     return "/models/{model:path}" if path.startswith("/models/") else None

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from service.catalog import Catalog
 from service.drift import Inputs
+from service.ledger import Ledger
 from service.metrics import Metrics
 from service.promises import Promises
 from service.records import Records
@@ -24,6 +25,7 @@ class Service:
     inputs: Inputs
     workers: Workers
     records: Records
+    ledger: Ledger | None
     scorer: Scorer
     promises: Promises
 

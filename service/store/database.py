@@ -87,6 +87,11 @@ class Database:
         self.engine.dispose()
 
 
+def storable(text: str) -> str:
+    """Return an id as a database can hold it: one that cannot be held is nobody's, and neither is what stands for it."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 def _address(url: str) -> URL:
     """Return a URL with its driver; what stands behind `sqlite:///` is a file's name and nothing else."""
     if url.startswith(SQLITE):

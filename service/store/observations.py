@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, fun
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.timestamps import Timestamps
-from service.store.database import Database
+from service.store.database import Database, storable
 from service.store.near import SLACK, slack
 from service.store.tables import SCHEMA, forecasts, observations, series
 
@@ -118,14 +118,14 @@ def upsert(database: Database, rows: Observations, calendar: Calendar, now: int)
 def list_series(database: Database, *, after: str = "", limit: int = 100) -> list[Known]:
     """Return series by name, those after `after`, at most `limit`."""
     with database.reading() as connection:
-        found = connection.execute(_known().where(series.c.id > after).order_by(series.c.id).limit(limit))
+        found = connection.execute(_known().where(series.c.id > storable(after)).order_by(series.c.id).limit(limit))
         return [_read_known(row) for row in found]
 
 
 def find_series(database: Database, series_id: str) -> Known | None:
     """Return what is known of a series, or None where nothing is."""
     with database.reading() as connection:
-        row = connection.execute(_known().where(series.c.id == series_id)).one_or_none()
+        row = connection.execute(_known().where(series.c.id == storable(series_id))).one_or_none()
         return None if row is None else _read_known(row)
 
 
@@ -133,7 +133,7 @@ def newest(database: Database, series_id: str, limit: int) -> tuple[Timestamps, 
     """Return the newest observations of a series, oldest first: timestamps and values, each shape (rows,)."""
     query = (
         select(observations.c.timestamp, observations.c.value)
-        .where(observations.c.series_id == series_id)
+        .where(observations.c.series_id == storable(series_id))
         .order_by(observations.c.timestamp.desc())
         .limit(limit)
     )
@@ -154,7 +154,7 @@ def pages(
     query = select(observations.c.series_id, observations.c.timestamp, observations.c.value).limit(rows)
     query = query.order_by(observations.c.series_id, observations.c.timestamp)
     if series_id is not None:
-        query = query.where(observations.c.series_id == series_id)
+        query = query.where(observations.c.series_id == storable(series_id))
     page = query
     while True:
         with database.reading() as connection:

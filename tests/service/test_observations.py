@@ -100,7 +100,7 @@ def test_a_series_shows_its_newest_observations(keeping: TestClient) -> None:
 
 def test_a_series_that_nobody_observed_is_not_found(keeping: TestClient) -> None:
     """404, and the hint says where the others are."""
-    for path in ("/series/nobody", "/series/nobody/forecast?horizon=1"):
+    for path in ("/series/nobody", "/series/nobody/forecast?horizon=1", "/series/%00", "/series/%ED%A0%80"):
         answer = keeping.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "SERIES_UNKNOWN")
 

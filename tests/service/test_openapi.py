@@ -33,6 +33,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     """With what it answers, in success and in failure."""
     assert set(document["paths"]) == {
         "/forecast",
+        "/forecasts/{forecast_id}",
         "/observations",
         "/observations/export",
         "/series",
