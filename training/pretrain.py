@@ -20,11 +20,11 @@ from models.networks.halving import deflate, halve_network, halved
 from models.networks.handing_on import hand_on
 from models.networks.learner import Learner, Weights, learner_for
 from models.series import Series
-from models.starters import NAME
+from models.starters import NAME, look_again
 from models.windows import Contexts
 from training import record, synthetic
 from training.candidate import EpochRecord, TrainingSet
-from training.checkpoint import restore, save
+from training.checkpoint import restore, save, seconds_of
 from training.choosing import recipe
 from training.components import Floats
 from training.config import FitConfig
@@ -34,6 +34,7 @@ from training.learning import Clock, Course, mase_of, mean_scaled_error, take_st
 from training.provenance import Surroundings
 from training.registry import Registry
 from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal
+from training.starter_card import CARD, Made, card, describe
 from training.synthetic import SyntheticWindows
 from training.terminal import Terminal
 from training.validation import Validation, judge
@@ -52,8 +53,6 @@ HELD_OUT = 1024
 
 HELD_OUT_SEED = 1_000_000
 """What tells the held-out windows' generator from those of training."""
-
-CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +92,14 @@ class Wish:
         return max(1, round(kind.share * self.steps))
 
     @property
+    def command(self) -> str:
+        """The command line that asks for this."""
+        return f"almanac pretrain --steps {self.steps} --seed {self.seed} --units {self.units} --layers {self.layers}"
+
+    @property
     def unfinished(self) -> Path:
         """Where checkpoints lie until all is done."""
         return self.home / "pretrain" / self.digest
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One starter that was made.
-
-    Attributes:
-        kind: Its name.
-        directory: Its artifact.
-        figures: `mase`, `mase_seasonal_naive`, `coverage_80` on held-out synthetic windows, `train_seconds`, `megabytes`.
-    """
-
-    kind: str
-    directory: Path
-    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +123,14 @@ class Stage:
     def generator(self, seed: int, step: int) -> np.random.Generator:
         """Return what draws the windows from a step on: of its own for each epoch, so that none depends on the last."""
         return np.random.default_rng([seed, self.place, step])
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Optimizer steps and seconds that stages took, interruptions left out."""
+
+    steps: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,22 +185,14 @@ def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: S
         for name in names:
             with record.tracked_run(registry, NAME, name, parent=parent) as run_id:
                 maker = _Maker(wish, KINDS[name], registry, terminal, run_id)
-                weights, one = maker.make(handed)
-                handed = handed or (weights, KINDS[name])
-                made.append(one)
-                terminal.say(describe(one))
+                learner, held_out, taken = maker.learn(handed)
+                handed = handed or (learner.network.get_weights(), KINDS[name])
+                if name in wish.kinds:
+                    made.append(maker.finish(learner, held_out, taken, surroundings.commit))
+                    terminal.say(describe(made[-1]))
     shutil.rmtree(wish.unfinished)
-    return [one for one in made if one.kind in wish.kinds]
-
-
-def describe(made: Made) -> str:
-    """Return one starter in one line."""
-    told = made.figures
-    return (
-        f"{made.kind}: {made.directory}, {told['megabytes']:.2f} MB; on synthetic series MASE {told['mase']:.3f}, "
-        f"seasonal naive {told['mase_seasonal_naive']:.3f}, in 80 % {told['coverage_80']:.3f}; "
-        f"{told['train_seconds']:.0f} s"
-    )
+    look_again()
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,23 +205,26 @@ class _Maker:
     terminal: Terminal
     run_id: str
 
-    def make(self, handed: tuple[Weights, Kind] | None) -> tuple[Weights, Made]:
-        """Return the weights and the artifact of the kind, learned, or taken up where they were finished before."""
-        clock = Clock(time.perf_counter(), float("inf"))
+    def learn(self, handed: tuple[Weights, Kind] | None) -> tuple[Learner, HeldOut, Taken]:
+        """Return the network as it is at the end, or as it was finished before, the windows to judge it by, and its cost."""
         held_out = HeldOut.draw(self.kind, self.wish.seed)
         learner = learner_for(recipe(self._options(self.kind), FitConfig()))
-        weights = self._learn(learner, held_out, handed, clock)
+        weights, taken = self._learn(learner, held_out, handed)
         learner.network.set_weights(weights)
-        made = self._seal(learner, held_out, clock)
+        return learner, held_out, taken
+
+    def finish(self, learner: Learner, held_out: HeldOut, taken: Taken, commit: str | None) -> Made:
+        """Write the artifact, put it in its place and log it."""
+        made = self._seal(learner, held_out, taken, commit)
         self.registry.log(self.run_id, metrics=dict(made.figures), tags={"almanac.kind": NAME})
         self.registry.log_files(self.run_id, made.directory, NAME)
-        return weights, made
+        return made
 
     def _options(self, kind: Kind) -> Any:  # noqa: ANN401 - NetworkOptions, of models.networks
         return kind.options(self.wish.units, self.wish.layers)
 
-    def _learn(self, learner: Learner, held_out: HeldOut, handed: tuple[Weights, Kind] | None, clock: Clock) -> Weights:
-        """Return the weights at the end of the last stage, rounded to sixteen bits.
+    def _learn(self, learner: Learner, held_out: HeldOut, handed: tuple[Weights, Kind] | None) -> tuple[Weights, Taken]:
+        """Return the weights at the end of the last stage, rounded to sixteen bits, and what all stages took.
 
         The mean of networks that went on from the same weights errs less than any of them: Wortsman et al. (2022), Model
         soups.
@@ -242,41 +234,49 @@ class _Maker:
         if handed is not None:
             begun = hand_on(handed[0], self._options(handed[1]), self._options(self.kind))
             taught = Stage(name, place, synthetic.NARROW, TAUGHT_RATE, steps)
-            return halved(self._go_through(taught, learner, begun, held_out, clock))
-        broad = self._go_through(
-            Stage(name, place, synthetic.BROAD, LEARNING_RATE, steps), learner, None, held_out, clock
-        )
-        ends = [self._go_through(one, learner, broad, held_out, clock) for one in _settlings(name, steps)]
-        return halved([np.mean(parts, axis=0, dtype=parts[0].dtype) for parts in zip(*ends, strict=True)])
+            weights, taken = self._go_through(taught, learner, held_out, begun, Taken())
+            return halved(weights), taken
+        broad = Stage(name, place, synthetic.BROAD, LEARNING_RATE, steps)
+        begun, taken = self._go_through(broad, learner, held_out, None, Taken())
+        ends = []
+        for settling in _settlings(name, steps):
+            weights, taken = self._go_through(settling, learner, held_out, begun, taken)
+            ends.append(weights)
+        return halved([np.mean(parts, axis=0, dtype=parts[0].dtype) for parts in zip(*ends, strict=True)]), taken
 
     def _go_through(
-        self, stage: Stage, learner: Learner, begun: Weights | None, held_out: HeldOut, clock: Clock
-    ) -> Weights:
+        self, stage: Stage, learner: Learner, held_out: HeldOut, begun: Weights | None, before: Taken
+    ) -> tuple[Weights, Taken]:
         """Return the averaged weights at the end of a stage that begins with some weights, or with the seed's."""
         learner.restart(self.wish.seed)
         if begun is not None:
             learner.begin_from(begun)
         checkpoint = self.wish.unfinished / f"{stage.name}.npz"
-        done = restore(learner, checkpoint)
-        if done:
-            self.terminal.say(f"{stage.name}: going on at step {done} of {stage.steps}")
+        earlier = restore(learner, checkpoint)
+        if learner.steps:
+            self.terminal.say(f"{stage.name}: going on at step {learner.steps} of {stage.steps}")
+        clock = Clock(time.perf_counter() - earlier, float("inf"))
+        with self.terminal.training(f"{NAME} {stage.name}") as show:
+            for first in range(learner.steps, stage.steps, STEPS_PER_EPOCH):
+                epoch = self._epoch(stage, learner, held_out, first, clock)
+                save(learner, checkpoint, seconds=clock.spent())
+                show(replace(epoch, seconds=before.seconds + epoch.seconds))
+                record.log_epoch(self.registry, self.run_id, replace(epoch, step=before.steps + epoch.step))
+        return learner.averaged_weights(), Taken(before.steps + stage.steps, before.seconds + seconds_of(checkpoint))
+
+    def _epoch(self, stage: Stage, learner: Learner, held_out: HeldOut, first: int, clock: Clock) -> EpochRecord:
+        """Return an epoch of a stage, taken, and looked at on windows that no training sees."""
+        count = min(STEPS_PER_EPOCH, stage.steps - first)
         config = replace(FitConfig(), learning_rate=stage.rate, batch_size=self.wish.batch_size)
         windows = replace(_windows(self.kind), shares=stage.shares)
-        with self.terminal.training(f"{NAME} {stage.name}") as show:
-            for first in range(done, stage.steps, STEPS_PER_EPOCH):
-                count = min(STEPS_PER_EPOCH, stage.steps - first)
-                course = Course(config, stage.generator(self.wish.seed, first), None, clock)
-                loss, norms = take_steps(learner, windows, course, first=first, count=count, total=stage.steps)
-                save(learner, checkpoint)
-                with learner.averaged():
-                    error = held_out.error(learner)
-                number = -(-(first + count) // STEPS_PER_EPOCH)
-                epoch = EpochRecord(number, learner.steps, loss, error, norms, clock.spent(), stage.name)
-                show(epoch)
-                record.log_epoch(self.registry, self.run_id, epoch)
-        return learner.averaged_weights()
+        course = Course(config, stage.generator(self.wish.seed, first), None, clock)
+        loss, norms = take_steps(learner, windows, course, first=first, count=count, total=stage.steps)
+        with learner.averaged():
+            error = held_out.error(learner)
+        number, told = -(-(first + count) // STEPS_PER_EPOCH), f"{stage.name}, {stage.steps} steps"
+        return EpochRecord(number, learner.steps, loss, error, norms, clock.spent(), told)
 
-    def _seal(self, learner: Learner, held_out: HeldOut, clock: Clock) -> Made:
+    def _seal(self, learner: Learner, held_out: HeldOut, taken: Taken, commit: str | None) -> Made:
         """Write the artifact, calibrated on held-out synthetic windows, and its card."""
         name, kind = self.kind.frequency, self.kind
         forecasts = _validation(learner, held_out)
@@ -288,42 +288,21 @@ class _Maker:
         seal(learner, contexts, seen, Label(NAME, "lstm", self.wish.seed, directory), learned)
         halve_network(directory / artifact.NETWORK)
         deflate(directory / artifact.WEIGHTS)
-        windows = self.wish.steps_of(kind) * self.wish.batch_size
+        windows = taken.steps * self.wish.batch_size
         length = kind.context_length + kind.horizon
         artifact.update_spec(directory, series_count=windows, observation_count=windows * length, run_id=self.run_id)
         season = parse_frequency(name).season_length
         told = {
             **figures,
             "mase_seasonal_naive": held_out.naive_error(season),
-            "train_seconds": clock.spent(),
+            "train_seconds": taken.seconds,
+            "steps": float(taken.steps),
             "megabytes": sum(one.stat().st_size for one in directory.iterdir()) / 1e6,
         }
-        made = Made(name, self.wish.output / name, told)
-        (directory / CARD).write_text(card(made, self.wish), encoding="utf-8")
+        made = Made(name, self.wish.output / name, self.wish.command, commit, told)
+        (directory / CARD).write_text(card(made), encoding="utf-8")
         _put(directory, made.directory)
         return made
-
-
-def card(made: Made, wish: Wish) -> str:
-    """Return the card of a starter: what it is, what made it, how it did where it could be measured without data."""
-    kind = KINDS[made.kind]
-    seasons = ", ".join(str(one) for one in parse_frequency(made.kind).seasons)
-    return f"""# Starter {made.kind}
-
-An LSTM of {wish.layers} layers of {wish.units}, trained on synthetic series alone, seasons of {seasons} steps; it forecasts
-{kind.horizon} steps from at most {kind.context_length}, of which its recurrent layers read the newest {kind.encoder_length}.
-
-| | |
-|---|---|
-| made by | `almanac pretrain --steps {wish.steps} --seed {wish.seed} --units {wish.units} --layers {wish.layers}` |
-| digest of settings and generator | {wish.digest} |
-| steps, windows in each | {wish.steps_of(kind)}, {wish.batch_size} |
-| seconds | {made.figures["train_seconds"]:.0f} |
-| MASE on held-out synthetic windows | {made.figures["mase"]:.3f} (seasonal naive {made.figures["mase_seasonal_naive"]:.3f}) |
-| in its 80 % intervals there | {made.figures["coverage_80"]:.3f} |
-
-How it does on real series, and where it is weak: docs/starter.md.
-"""
 
 
 def _settlings(name: str, steps: int) -> list[Stage]:

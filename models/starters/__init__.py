@@ -85,6 +85,12 @@ def _roots() -> tuple[Path, ...]:
     return (FOLDER, home / MADE)
 
 
+def look_again() -> None:
+    """Forget what was found and loaded: a process that has made starters is answered by them from then on."""
+    for remembered in (_kinds, _seasons, _named, _load, _version):
+        remembered.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _kinds(roots: tuple[Path, ...]) -> Mapping[str, Path]:
     found = {path.parent.name: path.parent for root in roots for path in sorted(root.glob(f"*/{artifact.SPEC}"))}

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Recipe
 from models.windows import Contexts
-from training.checkpoint import restore, save
+from training.checkpoint import restore, save, seconds_of
 
 OPTIONS = NetworkOptions("lstm", 3, 4, 12, 8, units=4, layers=1)
 
@@ -32,14 +32,15 @@ def test_a_restored_learner_takes_the_same_next_step(tmp_path: Path) -> None:
     learner = make_learner()
     take(learner, 1)
     take(learner, 2)
-    save(learner, tmp_path / "deep" / "M.npz")
+    save(learner, tmp_path / "deep" / "M.npz", seconds=4.5)
     take(learner, 3)
 
     other = make_learner(seed=7)
-    done = restore(other, tmp_path / "deep" / "M.npz")
+    seconds = restore(other, tmp_path / "deep" / "M.npz")
+    done = other.steps
     take(other, 3)
 
-    assert done == 2
+    assert (done, seconds, seconds_of(tmp_path / "deep" / "M.npz")) == (2, 4.5, 4.5)
     for one, two in zip(learner.averaged_weights(), other.averaged_weights(), strict=True):
         assert_array_equal(one, two)
     for one, two in zip(learner.network.get_weights(), other.network.get_weights(), strict=True):
@@ -51,8 +52,8 @@ def test_without_a_checkpoint_nothing_was_done(tmp_path: Path) -> None:
     learner = make_learner()
     before = learner.averaged_weights()
 
-    done = restore(learner, tmp_path / "M.npz")
+    seconds = restore(learner, tmp_path / "M.npz")
 
-    assert done == 0
+    assert (learner.steps, seconds) == (0, 0.0)
     assert_array_equal(learner.averaged_weights()[0], before[0])
     assert not list(tmp_path.iterdir())

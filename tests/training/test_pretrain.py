@@ -17,7 +17,7 @@ from models.networks.combine import load_network
 from models.series import Series
 from models.starters import folder_for
 from training import pretrain as module
-from training import pretrain_command
+from training import pretrain_command, starter_card
 from training.candidate import EpochRecord
 from training.kinds import Kind
 from training.pretrain import Wish, pretrain
@@ -32,6 +32,7 @@ KINDS = {"M": Kind("M", 4, 30, 12, 1.0), "Q": Kind("Q", 3, 12, 8, 0.5)}
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make two tiny kinds, an epoch of two steps, and few windows to look at."""
     monkeypatch.setattr(module, "KINDS", KINDS)
+    monkeypatch.setattr(starter_card, "KINDS", KINDS)
     monkeypatch.setattr(module, "STEPS_PER_EPOCH", 2)
     monkeypatch.setattr(module, "HELD_OUT", 40)
     monkeypatch.setattr(module, "DESCRIBED_WINDOWS", 8)
@@ -62,6 +63,7 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     made = pretrain(make_wish(tmp_path), registry, terminal, Surroundings())
 
     assert [one.kind for one in made] == ["M", "Q"]
+    assert [one.figures["steps"] for one in made] == [4 + 3, 2]
     for one in made:
         forecaster = artifact.load(one.directory)
         spec = forecaster.spec
@@ -73,6 +75,7 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
         assert np.isfinite(forecaster.forecast([Series.make([3.0, 4.0, 5.0])], 6)[0].median).all()
         assert "almanac pretrain --steps 4 --seed 1" in (one.directory / "README.md").read_text()
         assert one.figures["mase_seasonal_naive"] > 0
+        assert 0 < one.figures["train_seconds"] < 600
 
 
 def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registry, terminal: Terminal) -> None:
@@ -117,6 +120,7 @@ def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_to
     made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, terminal, Surroundings())
 
     assert [one.kind for one in made] == ["Q"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["Q"]
 
 
 def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
