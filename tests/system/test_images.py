@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from models import starters
 from tests.deploy.test_dockerfiles import instructions
 from tests.system.programs import START_SECONDS, ask, mlflow_server
 from tests.system.registration import register, registry_at
@@ -63,16 +64,28 @@ def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             yield child
 
 
+def site_of(image: Path) -> Path:
+    """Return an environment's site-packages."""
+    return image / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+
+
 def packages_of(image: Path) -> set[str]:
     """Return the names of what lies in an environment's site-packages."""
-    version = sysconfig.get_python_version()
-    return {path.name for path in (image / "lib" / f"python{version}" / "site-packages").iterdir()}
+    return {path.name for path in site_of(image).iterdir()}
 
 
 def test_the_image_holds_no_training(image: Path) -> None:
     """Neither TensorFlow nor what makes networks for it."""
     assert not packages_of(image) & {"tensorflow", "keras", "training", "tests", "matplotlib"}
     assert {"service", "models", "onnxruntime"} <= packages_of(image)
+
+
+def test_the_image_holds_every_starter(image: Path) -> None:
+    """So that a new container answers before any training."""
+    held = {path.parent.name for path in (site_of(image) / "models" / "starters").glob("*/network.onnx")}
+
+    assert {"Y", "M", "D"} <= held
+    assert held == set(starters.kinds())
 
 
 def test_the_command_line_works_and_says_its_version(image: Path) -> None:

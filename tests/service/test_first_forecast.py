@@ -1,0 +1,86 @@
+"""The first forecast of a new installation: the shipped starters, in a server of its own, over an empty home."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.service.house import eventually
+from tests.service.serving import Serving
+from tests.service.test_lifecycle import FORBIDDEN
+
+if TYPE_CHECKING:
+    import httpx
+
+BAR_SECONDS = 10.0
+"""What a person who has just installed Almanac waits for, at most."""
+
+SERIES: list[dict[str, Any]] = [
+    {"id": "bare", "values": [35, 40, 38, 29, 19]},
+    *(
+        {"id": alias, "start": "2015-01-01", "frequency": alias, "values": [float(step % 7) for step in range(60)]}
+        for alias in ("Y", "QS", "MS", "W-WED", "D", "B", "h", "30min", "15min", "5min", "2h", "7s")
+    ),
+]
+
+
+@pytest.mark.parametrize("registry", ["none", "empty"])
+def test_an_empty_registry_forecasts_within_ten_seconds_of_the_start(tmp_path: Path, registry: str) -> None:
+    """From the spawn of the process to a 200, no model named, whether there is a database yet or not; ready says so too."""
+    home = tmp_path / "home"
+    home.mkdir()
+    if registry == "empty":
+        with closing(sqlite3.connect(home / "mlflow.db")) as store:
+            store.execute("CREATE TABLE registered_models (name TEXT)")
+    started = time.monotonic()
+    with Serving(home) as server:
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(server.client.post("/forecast", json={"series": SERIES[:1], "horizon": 3}))
+            return answers[-1].status_code == 200
+
+        eventually(answered, "nothing is forecast")
+        seconds = time.monotonic() - started
+        ready = server.client.get("/health/ready")
+
+    forecast = answers[-1].json()["forecasts"][0]
+    assert seconds < BAR_SECONDS
+    assert len(forecast["intervals"]["80"]["lower"]) == 3
+    assert (ready.status_code, [one["name"] for one in ready.json()["models"]]) == (200, ["starter"])
+    assert (home / "mlflow.db").exists() is (registry == "empty")
+    print(f"first forecast {seconds:.1f} s after the start")  # noqa: T201 (read by whoever asks how long it takes)
+
+
+def test_every_frequency_is_forecast_and_no_training_library_loaded(tmp_path: Path) -> None:
+    """All in one request, each with intervals that hold its median, and finite."""
+    program = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
+        "from service.commands import serve; serve()"
+    )
+    with Serving(tmp_path, program=program) as server:
+        answer = server.client.post("/forecast", json={"series": SERIES, "horizon": 3, "model": "starter"}).json()
+
+    assert [one["id"] for one in answer["forecasts"]] == [one["id"] for one in SERIES], answer["errors"]
+    for one in answer["forecasts"]:
+        bounds = one["intervals"]["80"]
+        assert all(
+            low <= middle <= high
+            for low, middle, high in zip(bounds["lower"], one["median"], bounds["upper"], strict=True)
+        )
+    assert "LOADED []" in server.log()
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////proc/nowhere/mlflow.db"])
+def test_a_registry_that_is_out_of_reach_keeps_nobody_from_forecasting(tmp_path: Path, uri: str) -> None:
+    """The starter answers, and the list says how the registry is doing."""
+    with Serving(tmp_path, MLFLOW_TRACKING_URI=uri) as server:
+        answer = server.ready().client.post("/forecast", json={"series": SERIES[:1], "horizon": 3})
+        registry = server.client.get("/models").json()["registry"]
+
+    assert (answer.status_code, answer.json()["model"]["name"]) == (200, "starter")
+    assert registry["state"] in {"absent", "unreachable"}
