@@ -1,24 +1,25 @@
 """Scoring in the database: forecasts that are due are claimed, scored and written in one transaction, by one replica."""
 
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
 
 from models.errors import AlmanacError
 from models.timestamps import Timestamps
 from service.scoring import Kept, Measure, StepScore, score
 from service.store.database import Database
-from service.store.near import slack, slack_of
+from service.store.near import slack
 from service.store.tables import forecasts, observations, scores
 
 logger = logging.getLogger("almanac")
 
-BATCH = 200
-"""Forecasts of one transaction: SQLite's other writers wait for it, some tens of milliseconds."""
+BATCH = 100
+"""Forecasts of one transaction: SQLite's other writers wait for it, less than a tenth of a second."""
 
 
 def score_due(database: Database, now: int, limit: int = BATCH) -> int:
@@ -40,11 +41,10 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
     with database.writing() as connection:
         claim = select(forecasts).where(forecasts.c.due).order_by(forecasts.c.made_at).limit(limit)
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
-        for row in claimed:
-            _score_or_tell(connection, row, now)
-        done = [row.forecast_id for row in claimed]
-        if done:
-            connection.execute(update(forecasts).where(forecasts.c.forecast_id.in_(done)).values(due=False))
+        if claimed:
+            _score(connection, claimed, now)
+            done = forecasts.c.forecast_id.in_([row.forecast_id for row in claimed])
+            connection.execute(update(forecasts).where(done).values(due=False))
     return len(claimed)
 
 
@@ -101,41 +101,60 @@ def _is_any_due(database: Database) -> bool:
         return connection.scalar(select(forecasts.c.forecast_id).where(forecasts.c.due).limit(1)) is not None
 
 
-def _score_or_tell(connection: Connection, row: Row[Any], now: int) -> None:
-    """Score a forecast; one whose row is damaged is told of and left, so that it does not hold up the others."""
+def _score(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:
+    """Bring the scores of forecasts up to their observations."""
+    ids = [row.forecast_id for row in claimed]
+    observed, known = _observed(connection, ids), _known(connection, ids)
+    stale, added = list[dict[str, Any]](), list[dict[str, Any]]()
+    for row in claimed:
+        fresh, before = _fresh(row, observed[row.forecast_id]), known[row.forecast_id]
+        gone = {step for step, truth in before.items() if step not in fresh or fresh[step].observed != truth}
+        stale += [{"of": row.forecast_id, "at": step} for step in gone]
+        added += [_columns(row.forecast_id, fresh[step], now) for step in fresh if step not in before or step in gone]
+    if stale:
+        one = and_(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
+        connection.execute(delete(scores).where(one), stale)
+    if added:
+        connection.execute(insert(scores), added)
+
+
+def _fresh(row: Row[Any], observed: Mapping[np.datetime64, float]) -> dict[int, StepScore]:
+    """Return the scores of a forecast by step; none of one whose row is damaged, so that it holds up no other."""
+    if row.timestamps is None:
+        return {}
     try:
-        _score(connection, row, now)
+        return {one.step: one for one in score(kept_of(row), observed)}
     except (AlmanacError, ValueError) as error:
         logger.error("forecast %s cannot be scored: %s", row.forecast_id, error)  # noqa: TRY400 (the error says all)
+        return {}
 
 
-def _score(connection: Connection, row: Row[Any], now: int) -> None:
-    """Bring the scores of one forecast up to its observations."""
-    if row.timestamps is None:
-        return
-    fresh = {one.step: one for one in score(kept_of(row), _observed(connection, row))}
-    known = select(scores.c.step, scores.c.observed).where(scores.c.forecast_id == row.forecast_id)
-    before = {row.step: row.observed for row in connection.execute(known)}
-    stale = [step for step, observed in before.items() if step not in fresh or fresh[step].observed != observed]
-    if stale:
-        gone = and_(scores.c.forecast_id == row.forecast_id, scores.c.step.in_(stale))
-        connection.execute(delete(scores).where(gone))
-    added = [one for step, one in fresh.items() if step not in before or step in stale]
-    if added:
-        connection.execute(insert(scores), [_columns(row.forecast_id, one, now) for one in added])
+def _known(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[int, float]]:
+    """Return the truths that forecasts have been scored by, by id and step."""
+    found: dict[str, dict[int, float]] = defaultdict(dict)
+    query = select(scores.c.forecast_id, scores.c.step, scores.c.observed).where(scores.c.forecast_id.in_(ids))
+    for forecast_id, step, observed in connection.execute(query):
+        found[forecast_id][step] = observed
+    return found
 
 
-def _observed(connection: Connection, row: Row[Any]) -> Mapping[np.datetime64, float]:
-    """Return the values of a forecast's series where its truth may stand, by timestamp."""
-    slack = slack_of(row.frequency)
-    found = connection.execute(
-        select(observations.c.timestamp, observations.c.value).where(
-            observations.c.series_id == row.series_id,
-            observations.c.timestamp.between(row.first_timestamp - slack, row.last_timestamp + slack),
-            observations.c.value.is_not(None),
-        )
+def _observed(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[np.datetime64, float]]:
+    """Return the values of each forecast's series where its truth may stand, by id and timestamp."""
+    truths = and_(
+        observations.c.series_id == forecasts.c.series_id,
+        observations.c.timestamp >= forecasts.c.first_timestamp - slack(),
+        observations.c.timestamp <= forecasts.c.last_timestamp + slack(),
+        observations.c.value.is_not(None),
     )
-    return {np.datetime64(timestamp, "us"): value for timestamp, value in found}
+    query = (
+        select(forecasts.c.forecast_id, observations.c.timestamp, observations.c.value)
+        .join(observations, truths)
+        .where(forecasts.c.forecast_id.in_(ids))
+    )
+    found: dict[str, dict[np.datetime64, float]] = defaultdict(dict)
+    for forecast_id, timestamp, value in connection.execute(query):
+        found[forecast_id][np.datetime64(timestamp, "us")] = value
+    return found
 
 
 def _columns(forecast_id: str, one: StepScore, now: int) -> dict[str, Any]:

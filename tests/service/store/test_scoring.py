@@ -204,3 +204,16 @@ def test_only_observations_of_its_steps_make_a_forecast_due(
     upsert(database, Observations.of(["s0"], np.array([day], "M8[us]"), np.array([9.0])), Calendar(), 1)
 
     assert count_due(database) == int(due)
+
+
+def test_a_damaged_row_holds_up_no_other(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told of once and left; what is sound beside it is scored."""
+    for name, changes in (("broken", {"quantiles": b"12345678"}), ("sound", {}), ("undated", {"timestamps": None})):
+        kept = make_kept(make_history())
+        keep(database, name, kept, **changes)
+        observe(database, "s0", truth_of(kept))
+
+    assert [score_due(database, 1), score_due(database, 2)] == [3, 0]
+
+    assert [len(written(database, name)) for name in ("broken", "sound", "undated")] == [0, 12, 0]
+    assert "forecast broken cannot be scored" in caplog.text
