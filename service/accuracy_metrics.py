@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.accuracy import by_bucket, by_version, decay, figures
@@ -18,11 +18,11 @@ class AccuracyMetrics(Collector):
         self._scorer = scorer
         self._promises = promises
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
+    def describe(self) -> Iterable[Metric]:
         """Return the families without samples, so that registering reads nothing."""
-        return [*_families().values()]
+        return [*_families().values(), _counter()]
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         """Return MASE, skill and coverage by version and bucket, decay by version, and how scoring is doing."""
         families = _families()
         if live := self._scorer.live:
@@ -30,7 +30,9 @@ class AccuracyMetrics(Collector):
             self._add_decay(families, live)
             families["due"].add_metric([], live.due)
             families["counted"].add_metric([], live.counted)
-        return families.values()
+        counter = _counter()
+        counter.add_metric([], self._scorer.scored)
+        return [*families.values(), counter]
 
     def _add_decay(self, families: Mapping[str, GaugeMetricFamily], live: Live) -> None:
         for (model, version), steps in by_version(live.steps).items():
@@ -49,6 +51,10 @@ def _add_figures(families: Mapping[str, GaugeMetricFamily], live: Live) -> None:
         for level, share in told["coverage"].items():
             if share is not None:
                 families["coverage"].add_metric([*labels, level], share)
+
+
+def _counter() -> CounterMetricFamily:
+    return CounterMetricFamily("almanac_forecasts_scored", "Forecasts that this replica has claimed and scored.")
 
 
 def _families() -> Mapping[str, GaugeMetricFamily]:

@@ -53,7 +53,7 @@ class Live:
 
 
 class Scorer:
-    """The background task of one replica.
+    """The background task of one replica; `live` is what was counted last, `scored` how many forecasts it has scored.
 
     Args:
         records: The database.
@@ -70,6 +70,7 @@ class Scorer:
         self._looked = clock() - FIRST_LOOK_SECONDS
         self._changed = True
         self.live: Live | None = None
+        self.scored = 0
 
     def wake(self) -> None:
         """Have it look at once: observations have come."""
@@ -99,6 +100,7 @@ class Scorer:
         total = 0
         while done := await self._ask(score_due, int(self._clock() * MICROSECONDS)):
             total += done
+            self.scored += done
         self._changed = self._changed or total > 0
         since = REST_SECONDS if self._changed else REFRESH_SECONDS
         if self.live is None or self._clock() - self.live.counted >= since:
