@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, desc, func
 from models.timestamps import Timestamps
 from models.values import Values
 from service.scoring import Kept
-from service.store.database import Database
+from service.store.database import Database, storable
 from service.store.near import slack_of
 from service.store.scoring import kept_of
 from service.store.tables import forecasts, observations, scores
@@ -57,9 +57,9 @@ class Where:
         """Return what holds of the scores that are meant, beside their forecasts."""
         first, last = self.steps or (None, None)
         said = [
-            (operator.eq, forecasts.c.model, self.model),
-            (operator.eq, forecasts.c.version, self.version),
-            (operator.eq, forecasts.c.series_id, self.series),
+            (operator.eq, forecasts.c.model, self.model and storable(self.model)),
+            (operator.eq, forecasts.c.version, self.version and storable(self.version)),
+            (operator.eq, forecasts.c.series_id, self.series and storable(self.series)),
             (operator.ge, scores.c.step, first),
             (operator.le, scores.c.step, last),
             (operator.ge, scores.c.timestamp, self.since),

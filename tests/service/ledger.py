@@ -1,5 +1,6 @@
 """Ledger: what the tests of scores write into a database, as the service would."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ from service.store.database import Database
 from service.store.tables import forecasts, observations, scores
 
 LEVELS = (0.025, *TRAINED_QUANTILES, 0.975)
+
+
+def last_week() -> int:
+    """Return a moment of last week, microseconds since 1970: neither young nor old enough to be deleted."""
+    return time.time_ns() // 1_000 - 7 * 86_400_000_000
 
 
 def make_history(seed: int = 0, length: int = 36, frequency: str = "M", start: str = "2020-01-01") -> Series:

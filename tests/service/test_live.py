@@ -9,7 +9,11 @@ import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
+from models import accuracy
+from models.baselines import seasonal_naive
+from models.intervals import interval_sides
 from models.profile import Profile, features
+from models.series import Series
 from service.accuracy import bucket_of
 from service.examples_accuracy import ACCURACY_RESPONSES, ANSWER
 from service.scorer import Scorer
@@ -18,7 +22,7 @@ from service.store.database import Database
 from service.store.tables import forecasts, scores
 from service.store.tallies import Tally, count_due
 from tests.service.house import House, eventually
-from tests.service.ledger import keep, make_history, make_kept, truth_of
+from tests.service.ledger import keep, last_week, make_history, make_kept, truth_of
 from tests.service.test_metrics import samples, value
 from tests.service.test_openapi import check
 
@@ -50,7 +54,16 @@ def fill(client: TestClient, number: int = 12) -> None:
     for seed in range(number):
         kept = make_kept(make_history(seed), horizon=3 + 3 * seed, seed=seed)
         model, version = ("starter", "abc") if seed % 3 == 0 else ("temperatures", str(1 + seed % 2))
-        keep(database, f"f{seed}", kept, series_id=f"s{seed}", made_at=seed, due=False, model=model, version=version)
+        keep(
+            database,
+            f"f{seed}",
+            kept,
+            series_id=f"s{seed}",
+            made_at=last_week() + seed,
+            due=False,
+            model=model,
+            version=version,
+        )
         post_truth(client, f"s{seed}", truth_of(kept, 100 + seed))
 
 
@@ -138,6 +151,19 @@ def test_rows_are_told_apart_by_what_is_asked(filled: TestClient) -> None:
         assert answer["due"] == 0
 
 
+@pytest.mark.parametrize("name", ["model", "version", "series"])
+def test_nobody_is_called_so(keeping: TestClient, name: str) -> None:
+    """Any text is a name, one that no database can hold too."""
+    for text in (
+        "nobody",
+        "\x00",
+        "%",
+        "'; --",
+        "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
+    ):
+        assert get(keeping, **{name: text})["rows"] == []
+
+
 def test_only_what_is_meant_is_shown(filled: TestClient) -> None:
     """By model, version, series, steps and the time of the truth."""
     whole = get(filled, by="version,series,step,period", limit=10_000)["rows"]
@@ -178,10 +204,42 @@ def test_forecasts_are_shown_beside_their_truth(filled: TestClient) -> None:
     assert shown[0]["observed"]["timestamps"] == shown[0]["timestamps"]
 
 
+@pytest.mark.parametrize("model", ["temperatures", "starter"])
+def test_a_served_forecast_meets_its_truth(keeping: TestClient, model: str) -> None:
+    """From POST /forecast and POST /observations to the figures: those of models/accuracy.py on the same numbers."""
+    history, truth = (np.random.default_rng(seed).normal(10.0, 3.0, size) for seed, size in ((0, 40), (1, 12)))
+    series = {"id": "a", "start": "2020-01", "frequency": "M", "values": history.tolist()}
+    asked = {"series": [series], "horizon": 12, "levels": [80, 95], "model": model}
+    answer = keeping.post("/forecast", json=asked).json()
+    forecast = answer["forecasts"][0]
+    known = f"/forecasts/{forecast['forecast_id']}"
+    eventually(lambda: keeping.get(known).status_code == 200, "the ledger is not written")
+
+    rows = [{"id": "a", "timestamp": t, "value": v} for t, v in zip(forecast["timestamps"], truth, strict=True)]
+    keeping.post("/observations", json={"observations": rows})
+    eventually(lambda: get(keeping, model=model)["rows"] != [], "the forecast is not scored")
+
+    row = get(keeping, model=model)["rows"][0]
+    naive = seasonal_naive(Series.make(history), 12, 12)
+    quantiles = {float(level): column for level, column in forecast["quantiles"].items()}
+    for level in ("80", "95"):
+        lower, upper = interval_sides(float(level))
+        quantiles[lower], quantiles[upper] = (forecast["intervals"][level][side] for side in ("lower", "upper"))
+        sides = np.array(quantiles[lower]), np.array(quantiles[upper])
+        assert row["coverage"][level] == pytest.approx(accuracy.coverage(truth, *sides), abs=1e-9)
+    levels = sorted(quantiles)
+    table = np.array([quantiles[level] for level in levels]).T
+    pinball = accuracy.pinball(truth, table, levels) / accuracy.seasonal_scale(history, 12)
+    assert (row["model"], row["version"], row["scores"]) == (model, answer["model"]["version"], 12)
+    assert row["mase"] == pytest.approx(accuracy.mase(truth, np.array(forecast["median"]), history, 12), abs=1e-9)
+    assert row["naive_mase"] == pytest.approx(accuracy.mase(truth, naive, history, 12), abs=1e-9)
+    assert row["pinball"] == pytest.approx(pinball, abs=1e-9)
+
+
 def test_a_revised_observation_changes_the_figures(keeping: TestClient) -> None:
     """The step is scored anew as soon as it is posted; the scorer is woken, not waited for."""
     kept = make_kept(make_history())
-    keep(service_of(keeping).records.database, "f", kept, due=False, version="1")
+    keep(service_of(keeping).records.database, "f", kept, due=False, version="1", made_at=last_week())
     post_truth(keeping, "s0", truth_of(kept))
     scored(keeping)
     before = get(keeping, step="1")["rows"][0]["mase"]

@@ -12,7 +12,7 @@ from service.store.tables import scores
 from service.store.tallies import count_due
 from tests.service.databases import emptied
 from tests.service.house import Artifacts, House, eventually
-from tests.service.ledger import keep, make_history, make_kept, truth_of
+from tests.service.ledger import keep, last_week, make_history, make_kept, truth_of
 from tests.service.serving import Serving
 
 SERIES, OF_EACH = 40, 15
@@ -48,7 +48,7 @@ def test_two_replicas_score_each_forecast_once(tmp_path: Path, artifacts: Artifa
         database = stack.enter_context(closing(Database(url)))
         for number in range(SERIES * OF_EACH):
             kept = make_kept(make_history(number % SERIES), seed=number)
-            keep(database, f"f{number}", kept, series_id=f"s{number % SERIES}", made_at=number, due=False)
+            keep(database, f"f{number}", kept, series_id=f"s{number % SERIES}", made_at=last_week(), due=False)
 
         post_truths(servers[0], range(SERIES // 2))
         post_truths(servers[1], range(SERIES // 2, SERIES))
