@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,28 @@ DATABASE = "almanac"
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A running PostgreSQL: its server process and the URL of an empty database."""
+    """A running PostgreSQL: its server process, the URL of an empty database, and what starts it again."""
 
     child: Child
     url: str
+    command: tuple[str, ...]
+    data: Path
+
+    def kill(self) -> None:
+        """Kill the server with SIGKILL, and each of its processes, which have left its group."""
+        os.kill(self.child.process.pid, signal.SIGKILL)
+        self.child.process.wait()
+        eventually(lambda: not self._kill_rest())
+
+    def _kill_rest(self) -> bool:
+        """Kill whatever still works in the data's folder, and return whether there was something."""
+        found = False
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (entry / "cwd").readlink() == self.data:
+                    found = True
+                    os.kill(int(entry.name), signal.SIGKILL)
+        return found
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -59,11 +78,19 @@ def postgres() -> Iterator[Postgres]:
         address = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/{DATABASE}"
         with running("PostgreSQL", command, address=address, log=folder.with_suffix(".log")) as child:
             eventually(lambda: _says_yes([*client, "-c", f"CREATE DATABASE {DATABASE}"]))
-            yield Postgres(child, address)
+            yield Postgres(child, address, tuple(command), data)
             child.process.terminate()
     finally:
         shutil.rmtree(folder)
         folder.with_suffix(".log").unlink(missing_ok=True)
+
+
+@contextmanager
+def revived(server: Postgres) -> Iterator[Child]:
+    """Run a PostgreSQL again that was killed, on what it has left on disk."""
+    with running("PostgreSQL", server.command, address=server.url, log=server.child.log) as child:
+        yield child
+        child.process.terminate()
 
 
 @contextmanager
