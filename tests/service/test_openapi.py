@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.examples import FORECAST_REQUESTS, FORECAST_RESPONSES
+from service.examples_observations import OBSERVATION_REQUESTS, OBSERVATION_RESPONSES
 from service.parsing import REQUEST_FIELDS, SERIES_FIELDS
 from service.schemas import ForecastRequest, SeriesRequest
 from tests.service.house import House
@@ -69,6 +70,43 @@ def test_each_example_and_its_answer_fit_the_schemas(
 
     check(document, "ForecastRequest", request)
     check(document, "ForecastAnswer", answer)
+
+
+@pytest.mark.parametrize("name", OBSERVATION_REQUESTS)
+def test_each_example_of_observations_fits_and_is_accepted(
+    documented: TestClient, document: dict[str, Any], name: str
+) -> None:
+    """What /docs shows can be posted as it stands, and every row of it is sound."""
+    request = OBSERVATION_REQUESTS[name]["value"]
+
+    answer = documented.post("/observations", json=request).json()
+
+    check(document, "ObservationsRequest", request)
+    check(document, "ObservationsAnswer", answer)
+    assert (answer["accepted"], answer["refused"]) == (3, 0)
+
+
+def test_answers_about_what_is_kept_fit_their_schemas(documented: TestClient, document: dict[str, Any]) -> None:
+    """Series, one series, a forecast of it, that forecast as it is kept, and a body that is refused."""
+    stamps = [f"2024-{month:02d}" for month in range(1, 13)]
+    rows = [{"id": "a", "timestamp": stamp, "value": float(place)} for place, stamp in enumerate(stamps)]
+    documented.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+
+    forecast = documented.get("/series/a/forecast?horizon=2").json()
+    check(document, "ForecastAnswer", forecast)
+    check(document, "KeptForecast", documented.get(f"/forecasts/{forecast['forecasts'][0]['forecast_id']}").json())
+    check(document, "SeriesListAnswer", documented.get("/series").json())
+    check(document, "SeriesAnswer", documented.get("/series/a").json())
+    refused = documented.post("/observations", json={"observations": [{"id": "a", "timestamp": "soon", "value": 1}]})
+    check(document, "ObservationsProblem", refused.json())
+
+
+def test_each_example_of_a_refused_body_fits_its_schema(document: dict[str, Any]) -> None:
+    """And stands under its own status."""
+    for status, response in OBSERVATION_RESPONSES.items():
+        for example in response["content"].get("application/problem+json", {}).get("examples", {}).values():
+            check(document, "ObservationsProblem", example["value"])
+            assert example["value"]["status"] == status
 
 
 def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[str, Any]) -> None:

@@ -66,6 +66,29 @@ def test_a_key_opens_what_its_scope_says(start: Callable[..., TestClient], secre
         assert client.get(path).status_code == 200
 
 
+def test_writing_observations_and_reading_them_are_two_scopes(start: Callable[..., TestClient], house: House) -> None:
+    """A sensor that posts reads nothing; a reader changes nothing; whoever forecasts may look a forecast up again."""
+    house.publish("temperatures", "1")
+    keys = give_keys(house, sensor=("record",), reader=("read",), caller=("forecast",))
+    client = start()
+    asked = {"POST": ["/observations"], "GET": ["/observations/export", "/series", "/series/a", "/forecasts/a"]}
+
+    table = {
+        who: [
+            client.request(method, path, headers={"x-api-key": key}).status_code != 403
+            for method, paths in asked.items()
+            for path in paths
+        ]
+        for who, key in keys.items()
+    }
+
+    assert table == {
+        "sensor": [True, False, False, False, False],
+        "reader": [False, True, True, True, True],
+        "caller": [False, False, False, False, True],
+    }
+
+
 @pytest.mark.parametrize(
     "headers", [{"authorization": "Bearer {}"}, {"authorization": "bearer {}"}, {"x-api-key": "{}"}]
 )

@@ -53,7 +53,8 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
         registry = stack.enter_context(registry_at(tracking.address, folder))
         registry.promote("temperatures", register(registry, folder))
         key, metrics_key = add_key(home, "me", "forecast"), add_key(home, "prometheus", "observe")
-        service = stack.enter_context(almanac_service(home, tracking.address))
+        environment = {"ALMANAC_DATABASE_URL": database.url}
+        service = stack.enter_context(almanac_service(home, tracking.address, environment=environment))
         proxy = stack.enter_context(nginx(service, folder))
         watcher = stack.enter_context(prometheus(service, metrics_key, folder))
         yield Composition(folder, registry, tracking, service, proxy, watcher, key)
