@@ -34,7 +34,12 @@ CLIENT = "from tests.benchmarks.ledger import load; load()"
 
 @click.command()
 def benchmark() -> None:
-    """Measure on SQLite and on PostgreSQL, and write the section of docs/benchmarks.md."""
+    """Measure, write the section of docs/benchmarks.md, and show it."""
+    click.echo(write())
+
+
+def write() -> dict[str, str]:
+    """Measure on SQLite and on PostgreSQL, write the section of docs/benchmarks.md, and return its rows."""
     with postgres() as server:
         figures = measure("SQLite", "") | measure("PostgreSQL", server.url)
     record(
@@ -46,7 +51,7 @@ def benchmark() -> None:
         figures,
         PAGE,
     )
-    click.echo(figures)
+    return figures
 
 
 def measure(name: str, url: str) -> dict[str, str]:

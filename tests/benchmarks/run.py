@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from models.accuracy import mase
-from tests.benchmarks import training_speed
+from tests.benchmarks import ledger, training_speed
 from tests.prove.figures import record
 from tests.system.programs import almanac_service
 from training.children import Child
@@ -55,6 +55,7 @@ def benchmark(peers: Path, architecture: str) -> None:
         {name: cells(row) for name, row in rows.items()},
         PAGE,
     )
+    ledger.write()
     training_speed.write(training_speed.measure(peers))
     click.echo(PAGE.read_text(encoding="utf-8"))
 
