@@ -22,9 +22,10 @@ T = TypeVar("T")
 
 POLL_SECONDS = 5.0
 """How often a replica looks for what others have left; its own observations wake it at once."""
-YOUNG_SECONDS = 30.0
-"""How often young forecasts are looked at for a truth that was there before them, and how long before the last look they may
-have been made."""
+YOUNG_SECONDS = 10.0
+"""How often young forecasts are looked at for a truth that was there before the ledger was written."""
+YOUNG_AGE_SECONDS = 30.0
+"""How long before the last look they may have been made: the ledger marks those itself that it writes ten seconds late."""
 FIRST_LOOK_SECONDS = 86_400.0
 """How far the first look of a process goes back."""
 REFRESH_SECONDS = 60.0
@@ -127,7 +128,7 @@ class Scorer:
     async def _look_at_young(self) -> None:
         now = self._clock()
         if now - self._looked >= YOUNG_SECONDS:
-            await self._ask(mark_young, int((self._looked - YOUNG_SECONDS) * MICROSECONDS))
+            await self._ask(mark_young, int((self._looked - YOUNG_AGE_SECONDS) * MICROSECONDS))
             self._looked = now
 
 

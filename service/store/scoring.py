@@ -66,7 +66,8 @@ def mark_young(database: Database, since: int) -> None:
         observations.c.timestamp > func.coalesce(forecasts.c.cutoff, forecasts.c.first_timestamp - 1),
         observations.c.timestamp <= forecasts.c.last_timestamp + slack(),
     )
-    young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due)
+    scored = exists().where(scores.c.forecast_id == forecasts.c.forecast_id)  # by then all such observations were there
+    young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due, ~scored)
     with database.reading() as connection:
         found = connection.scalars(select(forecasts.c.forecast_id).where(young, told)).all()
     for at in range(0, len(found), BATCH):

@@ -111,7 +111,8 @@ class Scored:
         style: How its request wrote timestamps.
         timezone: IANA name, where its timestamps are UTC instants.
         kept: The forecast.
-        timestamps: Of the series' observations, from some before the first step to the last, shape (length,), datetime64[us].
+        timestamps: Of the series' observations, from some before the first step to the last one's truth, wherever that may
+            stand; shape (length,), datetime64[us].
         values: Of them, shape (length,).
     """
 

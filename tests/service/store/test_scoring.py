@@ -162,6 +162,8 @@ def test_a_young_forecast_whose_truth_is_there_is_due(database: Database) -> Non
         assert connection.scalars(select(forecasts.c.forecast_id).where(forecasts.c.due)).all() == ["young"]
     assert score_due(database, 102) == 1
     assert len(written(database, "young")) == 1
+    mark_young(database, 50)
+    assert count_due(database) == 0
 
 
 def test_an_observation_waits_for_whoever_has_claimed_its_forecast(database: Database) -> None:
