@@ -32,6 +32,8 @@ REFRESH_SECONDS = 60.0
 """How often the figures are counted again where nothing was scored here."""
 REST_SECONDS = 10.0
 """How often at most where something was."""
+SHARE = 20
+"""Counting takes at most one part in so many of the time, however many scores there are."""
 LAST_SECONDS = 5.0
 """How long the end of the service waits for a batch under way."""
 DAY_SECONDS = 86_400
@@ -70,6 +72,7 @@ class Scorer:
         self._woken = asyncio.Event()
         self._looked = clock() - FIRST_LOOK_SECONDS
         self._changed = True
+        self._took = 0.0
         self.live: Live | None = None
         self.scored = 0
 
@@ -104,15 +107,16 @@ class Scorer:
             self.scored += done
         self._changed = self._changed or total > 0
         since = REST_SECONDS if self._changed else REFRESH_SECONDS
-        if self.live is None or self._clock() - self.live.counted >= since:
+        if self.live is None or self._clock() - self.live.counted >= max(since, SHARE * self._took):
             await self.count()
         return total
 
     async def count(self) -> Live:
         """Count the scores of the last days; raises as `work`."""
-        now = self._clock()
+        now, started = self._clock(), time.perf_counter()
         self._changed = False
         self.live = await self._ask(_count, int((now - self._days * DAY_SECONDS) * MICROSECONDS), now)
+        self._took = time.perf_counter() - started
         return self.live
 
     async def _ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
