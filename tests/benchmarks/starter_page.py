@@ -46,7 +46,7 @@ def _column(file: str, record: Mapping[str, Any]) -> dict[str, str]:
     answers = {
         one["question"]["architecture"]: one
         for one in record["answers"].values()
-        if one["question"]["file"] == file and not one["question"]["cutoff"] and not one["question"]["settings"]
+        if one["question"]["file"] == file and not one["question"]["cutoff"] and not one["question"].get("settings")
     }
     found = {label: _figure(answers[name], name) for name, label in ROWS.items() if name in answers}
     networks = {name: _median(one, name) for name, one in answers.items() if name not in ROWS}
