@@ -12,6 +12,7 @@ from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
 from models.spec import ModelSpec
 from training.checks import check_choice, check_keys, check_names, check_range, check_types
+from training.retrain_config import RetrainConfig
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 STARTER, STARTER_TUNED, AUTO = "starter", "starter_tuned", "auto"
@@ -143,6 +144,7 @@ class TrainConfig:
         holidays: Countries whose public holidays are counted from the dates, such as `DE`.
         columns: Names of the columns of a long file.
         fit: How each network is fitted.
+        retrain: When the model is trained again, and how its challengers are made.
 
     Raises:
         ConfigInvalid: If a value is of the wrong type or out of range.
@@ -166,6 +168,7 @@ class TrainConfig:
     holidays: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
     fit: FitConfig = field(default_factory=FitConfig)
+    retrain: RetrainConfig = field(default_factory=RetrainConfig)
 
     def __post_init__(self) -> None:
         """Fill in the name and refuse what cannot be trained."""
@@ -310,6 +313,7 @@ def train_config(settings: Mapping[str, Any]) -> TrainConfig:
     typed["data"] = Path(typed["data"])
     typed["columns"] = Columns(**_table(settings, "columns", Columns))
     typed["fit"] = FitConfig(**_table(settings, "fit", FitConfig))
+    typed["retrain"] = RetrainConfig(**_table(settings, "retrain", RetrainConfig))
     return TrainConfig(**typed)
 
 
