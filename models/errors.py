@@ -39,9 +39,10 @@ AlmanacError
 ├── RegistryError                   the model registry cannot do what was asked
 │   ├── RegistryUnreachable         no answer from the tracking server or its store
 │   └── ModelUnknown                no such name, version or alias
-└── ArtifactError
-    ├── ArtifactIncomplete          a file is missing or cannot be read
-    └── ArtifactMismatch            golden.json is not reproduced
+├── ArtifactError
+│   ├── ArtifactIncomplete          a file is missing or cannot be read
+│   └── ArtifactMismatch            golden.json is not reproduced
+└── JobError                        a job, schedule or worker: its branch is drawn in job_errors.py
 """
 
 from dataclasses import dataclass
