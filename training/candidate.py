@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from models.covariates import CovariateNames
 from models.forecaster import Forecaster
@@ -52,6 +55,8 @@ class Candidate:
         mixture: Of an ensemble, how its members were weighed.
         pace: Seconds that its training took to reach seasonal naive's error on the validation origins and to come within
             2 % of its own least, as far as it did: `seconds_to_seasonal_naive`, `seconds_to_within_2_percent`.
+        before: Its network's weights from before it learned from the validation origins, which a later warm start begins
+            with; None of an average, whose members have theirs.
     """
 
     directory: Path
@@ -64,6 +69,7 @@ class Candidate:
     members: Mapping[str, "Candidate"] = field(default_factory=dict)
     mixture: Mixture | None = None
     pace: Mapping[str, float] = field(default_factory=dict)
+    before: Sequence[NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class TrainingSet:
         horizon: Steps to forecast.
         digest: SHA-256 of the data.
         covariates: Which of the series' covariates a network may read.
+        start: What a warm start goes on from, a folder as `training.resting` lays it down; None where there is none.
     """
 
     series: Sequence[Series]
@@ -83,3 +90,4 @@ class TrainingSet:
     horizon: int
     digest: str
     covariates: CovariateNames = field(default_factory=CovariateNames)
+    start: Path | None = None

@@ -107,16 +107,21 @@ class BaselineResult:
         predictions: Its forecasts.
         forecast_ms: Mean time of one series; for the classical models it holds the fit.
         sample: The series it was fitted to; None where it stands on all of them.
+        rows: Rows of another model's scores that it stands on, where there are several origins; None for those of its
+            sample.
     """
 
     scores: Scores
     predictions: Predictions
     forecast_ms: float
     sample: Sample | None = None
+    rows: tuple[int, ...] | None = None
 
     def same_rows(self, scores: Scores) -> Scores:
-        """Return the part of another model's scores that lies on this baseline's series."""
-        return scores if self.sample is None or self.sample.is_whole else scores.only(self.sample.places)
+        """Return the part of another model's scores that lies on this baseline's series and origins."""
+        if self.sample is None or self.sample.is_whole:
+            return scores
+        return scores.only(self.sample.places if self.rows is None else self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from models import artifact
-from models.errors import AlmanacError, LossNotFinite, ModelUnknown, RegistryError, RegistryUnreachable
-from training import backtest, promotion, provenance, record
+from models.errors import AlmanacError, LossNotFinite, RegistryError
+from training import backtest, judging, promotion, provenance, record, registering
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import ENSEMBLE, Contender, TrainConfig
 from training.data import SeriesSet, read_series
 from training.ensemble import Combine, combine_with_keras, make_ensemble
+from training.origins import score_over
 from training.provenance import Surroundings
 from training.refit import empty_folder, refit
-from training.registry import CHAMPION, Registry
+from training.registry import Registry
 from training.terminal import Terminal, native_noise_hidden
 
 Fit = Callable[..., Candidate]
@@ -53,18 +54,40 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One comparison as it is being made: the question, the data, the held-out block and the parent run."""
+    """One comparison as it is being made.
+
+    Attributes:
+        config: The question.
+        data: All of it.
+        split: The held-out block, of several origins the oldest: what lies before it is all that a candidate may see.
+        run_id: The parent run.
+        later: Further origins, the newest first.
+        start: What a warm start goes on from, as `training.resting` lays it down; None where there is nothing.
+    """
 
     config: TrainConfig
     data: SeriesSet
     split: backtest.Split
     run_id: str
+    later: tuple[backtest.Split, ...] = ()
+    start: Path | None = None
+
+    @property
+    def splits(self) -> tuple[backtest.Split, ...]:
+        """Every origin, the newest first."""
+        return (*self.later, self.split)
+
+    @property
+    def newest(self) -> backtest.Split:
+        """The origin whose block ends with the data."""
+        return self.splits[0]
 
     def training_set(self, *, whole: bool) -> TrainingSet:
         """Return what a candidate may see: everything before the cutoff, or the whole data for the last training."""
-        series = self.data.series if whole else self.split.histories
+        data = self.data
+        series = data.series if whole else self.split.histories
         return TrainingSet(
-            series, self.data.frequency.name, self.config.horizon, self.data.digest, self.data.covariates
+            series, data.frequency.name, self.config.horizon, data.digest, data.covariates, start=self.start
         )
 
 
@@ -144,8 +167,8 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
         comparison = compare(task, baselines, bench)
         winner = comparison.winner
         final = refit(winner, task, bench) if config.refit else winner.candidate
-        version = register(winner, final, comparison, task, bench)
-        decision = decide(winner, comparison, task, bench)
+        version = registering.register(winner, final, comparison, task, bench)
+        decision = judging.decide(winner, comparison, task, bench)
         if decision.promote:
             bench.registry.promote(config.name, version)
         record.log_decision(bench.registry, (run_id, winner.run_id), decision, version)
@@ -190,28 +213,36 @@ def try_network(contender: Contender, task: Task, baselines: Baselines, bench: B
     """Train and backtest one network in a run of its own."""
 
     def make(run_id: str, epochs: list[EpochRecord]) -> Candidate:
-        architecture, seed = contender.architecture, contender.seed
-        told = provenance.describe(task.config, task.data, bench.surroundings, architecture=architecture, seed=seed)
-        record.log_provenance(bench.registry, run_id, told)
-        candidate = train_one(contender, task, bench, run_id, epochs)
-        bench.terminal.say_mixture(contender.name, candidate)
-        return candidate
+        return make_network(contender, task, bench, run_id, epochs)
 
     return try_candidate(contender.name, make, task, baselines, bench)
+
+
+def make_network(contender: Contender, task: Task, bench: Bench, run_id: str, epochs: list[EpochRecord]) -> Candidate:
+    """Return one network, its run saying how it was made and every epoch as it comes."""
+    architecture, seed = contender.architecture, contender.seed
+    told = provenance.describe(task.config, task.data, bench.surroundings, architecture=architecture, seed=seed)
+    record.log_provenance(bench.registry, run_id, told)
+    candidate = train_one(contender, task, bench, run_id, epochs)
+    bench.terminal.say_mixture(contender.name, candidate)
+    return candidate
 
 
 def try_ensemble(results: Sequence[Result], task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
     """Make one model of all networks and backtest it in a run of its own."""
 
     def make(run_id: str, _epochs: list[EpochRecord]) -> Candidate:
-        told = provenance.describe(task.config, task.data, bench.surroundings)
-        record.log_provenance(bench.registry, run_id, told)
-        candidates = {one.name: one.candidate for one in results}
-        whole = make_ensemble(candidates, bench.scratch / ENSEMBLE, bench.combine)
-        bench.terminal.say_mixture(ENSEMBLE, whole)
-        return whole
+        return join_networks({one.name: one.candidate for one in results}, task, bench, run_id)
 
     return try_candidate(ENSEMBLE, make, task, baselines, bench)
+
+
+def join_networks(candidates: Mapping[str, Candidate], task: Task, bench: Bench, run_id: str) -> Candidate:
+    """Return one model of all networks, its run saying how it was made."""
+    record.log_provenance(bench.registry, run_id, provenance.describe(task.config, task.data, bench.surroundings))
+    whole = make_ensemble(candidates, bench.scratch / ENSEMBLE, bench.combine)
+    bench.terminal.say_mixture(ENSEMBLE, whole)
+    return whole
 
 
 def try_candidate(name: str, make: Make, task: Task, baselines: Baselines, bench: Bench) -> Result | Failure:
@@ -221,19 +252,26 @@ def try_candidate(name: str, make: Make, task: Task, baselines: Baselines, bench
     try:
         with record.tracked_run(bench.registry, task.config.name, name, parent=task.run_id) as run_id:
             candidate = make(run_id, epochs)
-            result = backtest_candidate(name, candidate, run_id, task.split)
-            record.log_candidate(bench.registry, result, Comparison((result,), baselines), task.split, task.config.unit)
+            result = backtest_candidate(name, candidate, run_id, task.splits)
+            record.log_candidate(
+                bench.registry, result, Comparison((result,), baselines), task.newest, task.config.unit
+            )
     except RegistryError:
         raise
     except AlmanacError as error:
-        reached = error.step if isinstance(error, LossNotFinite) else epochs[-1].step if epochs else 0
-        failure = Failure(name, str(error), error.code, reached)
+        failure = describe_failure(name, error, epochs)
         record.log_failure(bench.registry, run_id, failure)
         bench.terminal.say(f"{name} failed at step {failure.step}.", "red")
         return failure
     for warning in candidate.warnings:
         bench.terminal.say(f"  {name}: {warning}", "yellow")
     return result
+
+
+def describe_failure(name: str, error: AlmanacError, epochs: Sequence[EpochRecord]) -> Failure:
+    """Return why a candidate came to nothing, and after how many steps."""
+    reached = error.step if isinstance(error, LossNotFinite) else epochs[-1].step if epochs else 0
+    return Failure(name, str(error), error.code, reached)
 
 
 def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epochs: list[EpochRecord]) -> Candidate:
@@ -256,62 +294,8 @@ def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epoch
         )
 
 
-def backtest_candidate(name: str, candidate: Candidate, run_id: str, split: backtest.Split) -> Result:
-    """Return a candidate with its forecasts of the held-out block, their errors, and what serving it costs."""
-    predictions = backtest.predict_network(candidate.forecaster, split)
-    latency = backtest.measure_latency(candidate.forecaster, split)
-    scores = backtest.score(split, predictions)
+def backtest_candidate(name: str, candidate: Candidate, run_id: str, splits: Sequence[backtest.Split]) -> Result:
+    """Return a candidate with its errors over all origins, its forecasts of the newest, and what serving it costs."""
+    scores, predictions = score_over(candidate.forecaster, splits)
+    latency = backtest.measure_latency(candidate.forecaster, splits[0])
     return Result(candidate, run_id, scores, predictions, latency, name, artifact.network_mb(candidate.directory))
-
-
-def register(winner: Result, final: Candidate, comparison: Comparison, task: Task, bench: Bench) -> str:
-    """Write what was found into the winner's specification, upload it and return its version, alias challenger."""
-    again = final is not winner.candidate
-    note = f"Measured on the last {task.config.horizon} points of each series by a network that had not seen them" + (
-        "; the network served was then trained again on all data." if again else "."
-    )
-    artifact.update_spec(
-        final.directory,
-        backtest=comparison.cards(winner, note),
-        beats_baselines=comparison.beats_baselines(winner),
-        run_id=winner.run_id,
-    )
-    model_uri = bench.registry.log_model(
-        winner.run_id, final.directory, record.model_example(task.data, task.config.horizon)
-    )
-    record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
-    if again:
-        record.log_served(bench.registry, winner.run_id, final.directory)
-    tags = {"architecture": winner.architecture, "spec_digest": record.file_digest(final.directory / artifact.SPEC)}
-    if task.config.unit:
-        tags["unit"] = task.config.unit
-    return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
-
-
-def decide(winner: Result, comparison: Comparison, task: Task, bench: Bench) -> promotion.Decision:
-    """Return whether the winner becomes champion, by forecasts of the same block from the same histories."""
-    force = task.config.promote
-    try:
-        champion = bench.registry.resolve(f"{task.config.name}@{CHAMPION}")
-    except ModelUnknown:
-        return promotion.decide_first(beats_baselines=comparison.beats_baselines(winner))
-    try:
-        forecaster = artifact.load(bench.registry.download(champion, empty_folder(bench.scratch / "champion")))
-        scores = backtest.score(task.split, backtest.predict_network(forecaster, task.split))
-    except RegistryUnreachable:
-        raise
-    except AlmanacError as error:
-        return promotion.decide_incomparable(str(error), force=force)
-    latency = backtest.measure_latency(forecaster, task.split)
-    return promotion.decide(
-        evidence(winner.scores, winner.forecast_ms),
-        evidence(scores, latency),
-        seed=task.config.seed,
-        force=force,
-        notes=record.seen_by_champion(forecaster.spec, task.split),
-    )
-
-
-def evidence(scores: backtest.Scores, forecast_ms: float) -> promotion.Evidence:
-    """Return scores and latency as the decision wants them."""
-    return promotion.Evidence(scores.scaled_errors, float(scores.summary()["coverage_80"]), forecast_ms)

@@ -114,7 +114,7 @@ def train_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
     learned = Learned({"calendar": False}, figures, conformal.to_dict())
     forecaster = seal(learner, contexts, training_set, label, learned)
-    return Candidate(directory, forecaster, (), figures, clock.spent(), (), forecasts)
+    return Candidate(directory, forecaster, (), figures, clock.spent(), (), forecasts, before=start.weights)
 
 
 def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
@@ -158,7 +158,7 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
     label = Label(name, STARTER_TUNED, seed, directory)
     forecaster = seal(learner, contexts, training_set, label, Learned(found, figures, conformal.to_dict()))
     warnings = [*gradient_warnings(told), *warnings]
-    return Candidate(directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts)
+    return Candidate(directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights)
 
 
 def take_starter(training_set: TrainingSet) -> Start:

@@ -1,0 +1,62 @@
+"""Registering: what was found goes into the winner's specification, and the winner into the registry as a version."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models import artifact
+from models.spec import ModelSpec
+from training import record
+from training.candidate import Candidate
+from training.comparison import Comparison, Result
+from training.resting import lay_down
+
+if TYPE_CHECKING:
+    from training.pipeline import Bench, Task
+    from training.registry import Registry
+
+AT_REST = "candidate"
+"""Folder of a candidate's run with the candidate as `training.resting` lays it down."""
+
+
+def register(winner: Result, final: Candidate, comparison: Comparison, task: "Task", bench: "Bench") -> str:
+    """Write what was found into the winner's specification, upload it and return its version, alias challenger."""
+    again = final is not winner.candidate
+    keep_at_rest(bench.registry, winner.run_id, winner.candidate)
+    artifact.update_spec(final.directory, **describe_served(winner, comparison, task, refitted=again))
+    model_uri = bench.registry.log_model(
+        winner.run_id, final.directory, record.model_example(task.data, task.config.horizon)
+    )
+    record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
+    if again:
+        record.log_served(bench.registry, winner.run_id, final.directory)
+    tags = version_tags(final.directory, task.config.unit)
+    return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
+
+
+def keep_at_rest(registry: "Registry", run_id: str, candidate: Candidate) -> None:
+    """Upload a candidate as it was backtested: who goes on from it, or measures against it, needs one that has seen less."""
+    with tempfile.TemporaryDirectory(prefix="almanac-") as folder:
+        registry.log_files(run_id, lay_down(candidate, Path(folder) / AT_REST), AT_REST)
+
+
+def describe_served(winner: Result, comparison: Comparison, task: "Task", *, refitted: bool) -> dict[str, Any]:
+    """Return what the specification of the network that is served says of the comparison that it won."""
+    where = f"the last {task.config.horizon} points of each series"
+    if len(task.splits) > 1:
+        where = f"{len(task.splits)} origins, {task.config.horizon} points of each series at each,"
+    again = "; the network served was then trained again on all data." if refitted else "."
+    note = f"Measured on {where} by a network that had not seen them{again}"
+    return {
+        "backtest": comparison.cards(winner, note),
+        "beats_baselines": comparison.beats_baselines(winner),
+        "run_id": winner.run_id,
+    }
+
+
+def version_tags(directory: Path, unit: str) -> Mapping[str, str]:
+    """Return what a version says of the artifact in a directory."""
+    spec = directory / artifact.SPEC
+    architecture = ModelSpec.from_json(spec.read_bytes()).architecture
+    return {"architecture": architecture, "spec_digest": record.file_digest(spec)} | ({"unit": unit} if unit else {})
