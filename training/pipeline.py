@@ -8,7 +8,7 @@ from typing import Any
 
 from models import artifact
 from models.errors import AlmanacError, LossNotFinite, RegistryError
-from training import backtest, judging, promotion, provenance, record, registering
+from training import backtest, promotion, provenance, record, registering, weighing
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
@@ -168,7 +168,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
         winner = comparison.winner
         final = refit(winner, task, bench) if config.refit else winner.candidate
         version = registering.register(winner, final, comparison, task, bench)
-        decision = judging.decide(winner, comparison, task, bench)
+        decision = weighing.decide(winner, comparison, task, bench)
         if decision.promote:
             bench.registry.promote(config.name, version)
         record.log_decision(bench.registry, (run_id, winner.run_id), decision, version)

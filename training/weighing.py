@@ -1,4 +1,4 @@
-"""Judging: a challenger beside the champion on the same origins, as evidence for the decision on the alias."""
+"""Weighing: a challenger beside the champion on the same origins, as evidence for the decision on the alias."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
