@@ -98,8 +98,10 @@ def read_weights(path: Path) -> list[NDArray[Any]] | None:
 
 def _write_forecasts(forecasts: Validation, path: Path) -> None:
     arrays: dict[str, Any] = {name: getattr(forecasts, name) for name in _ARRAYS}
-    times = {} if forecasts.times is None else {"times": forecasts.times}
-    np.savez(path, **arrays, **times, levels=np.array(forecasts.levels))
+    arrays["levels"] = np.array(forecasts.levels)
+    if forecasts.times is not None:
+        arrays["times"] = forecasts.times
+    np.savez(path, **arrays)
 
 
 def _read_forecasts(path: Path) -> Validation | None:
