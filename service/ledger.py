@@ -104,9 +104,6 @@ class Ledger:
                     self._held = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
                 left -= len(self._held)
                 await self._write(self._held)
-                with self._door:
-                    self._numbers -= sum(entry.numbers for entry in self._held)
-                self._held = []
 
     async def close(self) -> None:
         """Write what waits, for some seconds at most; count and tell what is lost."""
@@ -128,11 +125,20 @@ class Ledger:
             if len(entries) == 1:
                 logger.exception("ledger: the forecast %s cannot be written", entries[0].forecast_id)
                 self._metrics.ledger_lost.labels("refused").inc()
+                self._settle(entries)
                 return
             for entry in entries:
                 await self._write([entry])
         else:
             self._metrics.ledger_written.inc(len(entries))
+            self._settle(entries)
+
+    def _settle(self, entries: list[Entry]) -> None:
+        """Hold entries no longer, so that what is written or refused is counted once however the rest fares."""
+        settled = {entry.forecast_id for entry in entries}
+        with self._door:
+            self._numbers -= sum(entry.numbers for entry in entries)
+        self._held = [entry for entry in self._held if entry.forecast_id not in settled]
 
     async def _forget(self) -> None:
         if time.monotonic() - self._forgotten < FORGET_SECONDS and self._forgotten:

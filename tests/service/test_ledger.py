@@ -246,6 +246,41 @@ def test_one_that_is_refused_is_counted_and_the_others_are_written(
     assert count(database_url) == 2
 
 
+def test_each_is_counted_once_though_the_database_leaves_amid_a_refused_batch(
+    database_url: str, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written before the database left is not written, nor counted, again."""
+    gone = ["two"]
+
+    def choosy(database: Database, entries: list[Entry], now: int) -> None:
+        names = [one.forecast_id for one in entries]
+        if "bad" in names:
+            raise ValueError("unforeseen")
+        if names == gone:
+            gone.clear()
+            raise DatabaseUnreachable("The database is gone.")
+        write(database, entries, now)
+
+    monkeypatch.setattr(ledger_module, "write", choosy)
+
+    async def scenario() -> None:
+        records, metrics = Records(database_url, 4), Metrics()
+        await records.open()
+        ledger = Ledger(records, metrics, limit=10, days=1)
+        ledger.keep(entry.choice, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
+        with pytest.raises(DatabaseUnreachable):
+            await ledger.flush()
+        assert _sample(metrics.registry, "almanac_ledger_waiting") == 1
+        await ledger.flush()
+        await ledger.close()
+        records.close()
+        assert _sample(metrics.registry, "almanac_ledger_written_total") == 2
+        assert _sample(metrics.registry, "almanac_ledger_lost_total", reason="refused") == 1
+
+    asyncio.run(scenario())
+    assert count(database_url) == 2
+
+
 def test_the_memory_of_what_waits_is_bounded(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long histories fill it sooner than many forecasts."""
     monkeypatch.setattr(ledger_module, "MOST_NUMBERS", 2 * entry.numbers)
