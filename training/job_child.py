@@ -1,0 +1,145 @@
+"""Job child: the process in which one stage of a job runs; a task in, lines of JSON out.
+
+    {"stage": "fit", "job": "…", "folder": "…", "arguments": […]}     on standard input, which then stays open
+    {"tells": {…}}                                                    on standard output, as often as the stage likes
+    {"answer": {…}} or {"error": {"code": …, "detail": …, "hint": …, "mendable": …}} at last
+"""
+
+import fcntl
+import json
+import math
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+from models.errors import AlmanacError, RegistryUnreachable, ServiceUnreachable
+from models.job_errors import StageFailed
+
+ORPHAN_SECONDS, ORPHAN_POLL_SECONDS = 60.0, 0.1
+"""How long the child of a worker that was killed may take to notice and end."""
+
+OUT_OF_MEMORY_SCORE = 500
+"""The kernel, out of memory, ends the child rather than the worker or the service beside it."""
+
+Stage = Callable[..., dict[str, Any]]
+"""`stage(desk, *arguments) -> answer`, JSON in and out."""
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def main(stages: Callable[[str], Stage], make_desk: Callable[[str, Path, Tell], Any]) -> None:
+    """Run the stage that standard input names.
+
+    Args:
+        stages: Returns the function of a name.
+        make_desk: Makes what a stage works with, of job id, folder and what it tells its progress to.
+    """
+    said = _lines_out()
+    task = json.loads(sys.stdin.buffer.readline() or b"null")
+    if task is None:
+        return
+    Thread(target=_die_with_parent, daemon=True).start()
+    _go_first_when_memory_ends()
+    folder = Path(task["folder"])
+    try:
+        with alone(folder):
+            desk = make_desk(task["job"], folder, lambda told: said({"tells": told}))
+            answer = stages(task["stage"])(desk, *task["arguments"])
+        said({"answer": answer})
+    except AlmanacError as error:
+        said({"error": {"code": error.code, "detail": error.detail, "hint": error.hint, "mendable": is_mendable(error)}})
+    except Exception as error:
+        traceback.print_exc()
+        detail = f"{type(error).__name__}: {error}"
+        said({"error": {"code": StageFailed.code, "detail": detail, "hint": "", "mendable": True}})
+
+
+def find_stage(name: str) -> Stage:
+    """Return a stage, or the watch, importing only what it needs."""
+    if name == "judge":
+        from training.judging import judge
+
+        return judge
+    if name == "watch":
+        from training.watching import watch
+
+        return watch
+    from training import stages
+
+    stage: Stage = getattr(stages, name)
+    return stage
+
+
+def is_mendable(error: AlmanacError) -> bool:
+    """Return whether the same stage may succeed when it is tried again."""
+    return isinstance(error, RegistryUnreachable | ServiceUnreachable | StageFailed)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the job's folder: a rerun does not work beside a child that has not yet noticed its worker's end.
+
+    Raises:
+        StageFailed: If another child holds it for ORPHAN_SECONDS.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    with (folder / "lock").open("ab") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StageFailed(f"{folder}: another child works there.", hint="See who holds its lock.") from None
+                time.sleep(ORPHAN_POLL_SECONDS)
+        yield
+
+
+def finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a value with null for every number that JSON cannot carry."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): finite(one) for key, one in value.items()}
+    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _lines_out() -> Callable[[Mapping[str, Any]], None]:
+    """Return what writes a line to our output; whatever libraries print goes to the log instead."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    lock = Lock()
+
+    def said(line: Mapping[str, Any]) -> None:
+        with lock:
+            output.write(json.dumps(finite(line), allow_nan=False).encode() + b"\n")
+
+    return said
+
+
+def _die_with_parent() -> None:
+    """End this process and those it started when standard input ends: the worker is gone."""
+    while os.read(sys.stdin.fileno(), 1 << 12):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _go_first_when_memory_ends() -> None:
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE), encoding="ascii")
+    except OSError:
+        return  # not Linux, or not allowed: the kernel chooses for itself
+
+
+if __name__ == "__main__":
+    from training.job_desk import make_desk
+
+    main(find_stage, make_desk)

@@ -1,0 +1,1 @@
+"""Jobs: durable, scheduled retraining; the only importer of dbos in training."""
