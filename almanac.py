@@ -17,6 +17,7 @@ COMMANDS = {
     "pretrain": ("training.pretrain_command:pretrain", "Make the starters from nothing, on synthetic series."),
     "reproduce": ("training.reproduce:reproduce", "Train a run again and compare."),
     "forecast": ("training.forecast_command:forecast", "Forecast a file with a registered model, or the starter."),
+    "worker": ("training.worker_command:worker", "Run scheduled and requested retrainings."),
     "serve": ("service.commands:serve", "Serve the registered models, or the starter, over REST."),
     "observe": ("service.observe_command:observe", "Send a file of observations to a service."),
     "accuracy": ("training.accuracy_command:accuracy", "Show how served forecasts came out."),

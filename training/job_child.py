@@ -1,11 +1,12 @@
 """Job child: the process in which one stage of a job runs; a task in, lines of JSON out.
 
-    {"stage": "fit", "job": "…", "folder": "…", "arguments": […]}     on standard input, which then stays open
-    {"tells": {…}}                                                    on standard output, as often as the stage likes
-    {"answer": {…}} or {"error": {"code": …, "detail": …, "hint": …, "mendable": …}} at last
+{"stage": "fit", "job": "…", "folder": "…", "arguments": […]}     on standard input, which then stays open
+{"tells": {…}}                                                    on standard output, as often as the stage likes
+{"answer": {…}} or {"error": {"code": …, "detail": …, "hint": …, "mendable": …}} at last
 """
 
 import fcntl
+import importlib
 import json
 import math
 import os
@@ -54,27 +55,25 @@ def main(stages: Callable[[str], Stage], make_desk: Callable[[str, Path, Tell], 
             answer = stages(task["stage"])(desk, *task["arguments"])
         said({"answer": answer})
     except AlmanacError as error:
-        said({"error": {"code": error.code, "detail": error.detail, "hint": error.hint, "mendable": is_mendable(error)}})
-    except Exception as error:
+        said(
+            {"error": {"code": error.code, "detail": error.detail, "hint": error.hint, "mendable": is_mendable(error)}}
+        )
+    except Exception as error:  # noqa: BLE001 (whatever it is, the worker is told, and the log has the rest)
         traceback.print_exc()
         detail = f"{type(error).__name__}: {error}"
         said({"error": {"code": StageFailed.code, "detail": detail, "hint": "", "mendable": True}})
 
 
 def find_stage(name: str) -> Stage:
-    """Return a stage, or the watch, importing only what it needs."""
-    if name == "judge":
-        from training.judging import judge
-
-        return judge
-    if name == "watch":
-        from training.watching import watch
-
-        return watch
-    from training import stages
-
-    stage: Stage = getattr(stages, name)
+    """Return a stage of training/stages.py, or one that is no part of a training; only what it needs is imported."""
+    module = "training.job_stages" if name in {"judge", "watch"} else "training.stages"
+    stage: Stage = getattr(importlib.import_module(module), name)
     return stage
+
+
+def make_desk(job: str, folder: Path, tell: Tell) -> Any:  # noqa: ANN401 (training.stages.JobDesk, imported late)
+    """Return what a stage works with, as the environment says."""
+    return importlib.import_module("training.job_stages").make_desk(job, folder, tell)
 
 
 def is_mendable(error: AlmanacError) -> bool:
@@ -140,6 +139,4 @@ def _go_first_when_memory_ends() -> None:
 
 
 if __name__ == "__main__":
-    from training.job_desk import make_desk
-
     main(find_stage, make_desk)

@@ -158,7 +158,9 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
     label = Label(name, STARTER_TUNED, seed, directory)
     forecaster = seal(learner, contexts, training_set, label, Learned(found, figures, conformal.to_dict()))
     warnings = [*gradient_warnings(told), *warnings]
-    return Candidate(directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights)
+    return Candidate(
+        directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights
+    )
 
 
 def take_starter(training_set: TrainingSet) -> Start:

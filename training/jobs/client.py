@@ -1,13 +1,15 @@
 """Client: schedules and jobs as a program sees them that runs none of them."""
 
 import secrets
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowSchedule, WorkflowStatus
-from dbos.error import DBOSException
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowSchedule, WorkflowStatus
+from dbos import error as dbos_error
 
 from models.cron import check_cron, check_timezone, next_fires
 from models.job_errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
@@ -16,6 +18,8 @@ from training.jobs import holder, place
 
 RUNNING = "PENDING"
 """DBOS's word for a job that a worker has taken."""
+
+LOCK_SECONDS = 30.0
 
 Row = dict[str, Any]
 
@@ -47,7 +51,7 @@ def connect(url: str, *, make: bool = True) -> DBOSClient:
         raise JobsUnreachable(f"No jobs at {file} yet:", hint="run almanac schedule add or almanac worker.")
     with _told(url):
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _make_file(file)
         DBOS.migrate(url, schema=place.SCHEMA)
         client = DBOSClient(
             system_database_url=url,
@@ -72,7 +76,7 @@ class Jobs:
     def enqueue(self, request: Mapping[str, Any], *, now: datetime) -> str:
         """Have a worker retrain, as soon as one is free, and return the job's id."""
         job = f"{request['name']}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        options = {"workflow_name": place.WORKFLOW, "queue_name": place.QUEUE, "workflow_id": job}
+        options: EnqueueOptions = {"workflow_name": place.WORKFLOW, "queue_name": place.QUEUE, "workflow_id": job}
         self._client.enqueue(options, now.astimezone(UTC).isoformat(), dict(request))
         return job
 
@@ -94,7 +98,9 @@ class Jobs:
             raise ScheduleInvalid(f"{name} is the built-in watch's name.", hint="Choose another.")
         cron, timezone = check_cron(cron), check_timezone(timezone)
         if self._client.get_schedule(name) is not None:
-            raise ScheduleDuplicated(f"There is a schedule named {name}.", hint=f"almanac schedule remove {name} first.")
+            raise ScheduleDuplicated(
+                f"There is a schedule named {name}.", hint=f"almanac schedule remove {name} first."
+            )
         self._client.create_schedule(
             schedule_name=name,
             workflow_name=place.WORKFLOW,
@@ -127,7 +133,9 @@ class Jobs:
         """Delete a schedule; its jobs stay. Raises ScheduleUnknown, or ScheduleInvalid for the built-in watch."""
         self._require(name)
         if name == place.WATCH_SCHEDULE:
-            raise ScheduleInvalid(f"{name} is built in.", hint="Pause it, or start workers with ALMANAC_WATCH_CRON=off.")
+            raise ScheduleInvalid(
+                f"{name} is built in.", hint="Pause it, or start workers with ALMANAC_WATCH_CRON=off."
+            )
         self._client.delete_schedule(name)
 
     def trigger(self, name: str) -> str:
@@ -269,12 +277,20 @@ def _moment(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
 
 
+def _make_file(file: Path) -> None:
+    """Make a SQLite database whose readers and writers do not wait for each other."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file, timeout=LOCK_SECONDS)) as database:
+        if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            database.execute("PRAGMA journal_mode = WAL")
+
+
 @contextmanager
 def _told(url: str) -> Iterator[None]:
     """Turn what the database's libraries raise into one clear sentence."""
     try:
         yield
-    except (DBOSException, OSError) as error:
+    except (dbos_error.DBOSException, OSError) as error:
         raise _unreachable(url, error) from error
     except Exception as error:
         if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "psycopg")):

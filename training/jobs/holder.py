@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from models.job_errors import JobsUnreachable, WorkerAlive
 from training.jobs.place import sqlite_file, without_password
@@ -75,7 +75,7 @@ def living(url: str) -> list[str]:
     asked = "SELECT substr(application_name, %s) FROM pg_stat_activity WHERE datname = current_database()"
     with _open(url, "almanac") as session:
         rows = session.execute(
-            f"{asked} AND application_name LIKE %s",  # noqa: S608 (nothing of a user's in it)
+            f"{asked} AND application_name LIKE %s",
             (len(SESSION) + 1, f"{SESSION}%"),
         ).fetchall()
     return sorted(str(row[0]) for row in rows)
@@ -123,7 +123,7 @@ class _SessionLock:
         self._url, self._worker = url, worker
         self._session: Connection | None = None
 
-    def __enter__(self) -> "_SessionLock":
+    def __enter__(self) -> Self:
         session = _open(self._url, SESSION + self._worker)
         if not self._take(session):
             session.close()

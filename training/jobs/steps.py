@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Bench:
     """What a worker runs stages with.
 
     Attributes:
@@ -46,7 +46,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Seat:
     """Where a stage is run: in which job, under which limits, and who is told of its progress."""
 
     job: str
@@ -55,18 +55,18 @@ class Place:
 
 
 def limits_of(request: Mapping[str, Any]) -> Limits:
-    """Return what a request lets a stage use."""
+    """Return what a request lets a stage use; raises ConfigInvalid."""
     table = request.get("config", {}).get("retrain", {})
-    seconds = table.get("timeout_seconds", RetrainConfig.timeout_seconds)
-    return Limits(float(seconds), table.get("memory_mb", RetrainConfig.memory_mb))
+    config = RetrainConfig(**{key: table[key] for key in ("timeout_seconds", "memory_mb") if key in table})
+    return Limits(float(config.timeout_seconds), config.memory_mb)
 
 
-def run_stage(desk: Desk, place: Place, name: str, stage: str, arguments: Sequence[Any]) -> Answer:
+def run_stage(bench: Bench, seat: Seat, name: str, stage: str, arguments: Sequence[Any]) -> Answer:
     """Run a stage in a child, again where that may help, and return its answer.
 
     Args:
-        desk: What the worker runs stages with.
-        place: The job.
+        bench: What the worker runs stages with.
+        seat: The job.
         name: What people call the step.
         stage: The function's name.
         arguments: Of the stage.
@@ -74,26 +74,26 @@ def run_stage(desk: Desk, place: Place, name: str, stage: str, arguments: Sequen
     Raises:
         AlmanacError: What the stage raised, or why its child was ended, after as many tries as may help.
     """
-    task = Task(stage, place.job, folder_of(desk.home, place.job), arguments)
-    wait = desk.first_wait
+    task = Task(stage, seat.job, folder_of(bench.home, seat.job), arguments)
+    wait = bench.first_wait
     for attempt in range(1, TRIES + 1):
-        teller = _Teller(desk, place, name, attempt)
+        teller = _Teller(bench, seat, name, attempt)
         teller.begin()
         try:
-            answer = child.run(task, place.limits, tell=teller.tell, stop=desk.stop, command=desk.command)
+            answer = child.run(task, seat.limits, tell=teller.tell, stop=bench.stop, command=bench.command)
         except Stopped:
             _never_return()
         except AlmanacError as error:
             if attempt == TRIES or not _is_mendable(error):
-                desk.say(f"{place.job}: {name} failed: {error}")
+                bench.say(f"{seat.job}: {name} failed: {error}")
                 raise
-            desk.say(f"{place.job}: {name} failed, and is tried again in {wait:g} s: {error}")
-            teller.tell({"text": f"failed, tried again in {wait:g} s: {error}"})
-            if desk.stop.wait(wait):
+            bench.say(f"{seat.job}: {name} failed, and is tried again in {wait:g} s: {error}")
+            teller.write({"text": f"failed, tried again in {wait:g} s: {error}"})
+            if bench.stop.wait(wait):
                 _never_return()
             wait *= WAIT_FACTOR
         else:
-            desk.say(f"{place.job}: {name} done in {teller.seconds:.1f} s")
+            bench.say(f"{seat.job}: {name} done in {teller.seconds:.1f} s")
             return answer
     raise StageFailed(f"Stage {stage} was not run.")
 
@@ -117,8 +117,8 @@ def _never_return() -> NoReturn:
 class _Teller:
     """Passes on what a stage tells, as often as it does any good."""
 
-    desk: Desk
-    place: Place
+    bench: Bench
+    seat: Seat
     name: str
     attempt: int
     _began: float = field(default_factory=time.monotonic)
@@ -131,19 +131,20 @@ class _Teller:
 
     def begin(self) -> None:
         """Write down which step it is."""
-        self.desk.say(f"{self.place.job}: {self.name}{f', try {self.attempt}' if self.attempt > 1 else ''}")
-        self._write({})
+        self.bench.say(f"{self.seat.job}: {self.name}{f', try {self.attempt}' if self.attempt > 1 else ''}")
+        self.write({})
 
     def tell(self, told: Mapping[str, Any]) -> None:
         """Print what a stage tells, and write the newest of it down."""
-        self.desk.say(f"{self.place.job}: {describe(told)}")
+        self.bench.say(f"{self.seat.job}: {describe(told)}")
         if time.monotonic() - self._written >= TELL_SECONDS:
-            self._write(told)
+            self.write(told)
 
-    def _write(self, told: Mapping[str, Any]) -> None:
+    def write(self, told: Mapping[str, Any]) -> None:
+        """Write down what is newest."""
         self._written = time.monotonic()
-        known = {"step": self.name, "attempt": self.attempt, "at": self.desk.now().isoformat(timespec="seconds")}
-        self.place.write({**told, **known, "seconds": round(self.seconds, 1)})
+        known = {"step": self.name, "attempt": self.attempt, "at": self.bench.now().isoformat(timespec="seconds")}
+        self.seat.write({**told, **known, "seconds": round(self.seconds, 1)})
 
 
 def describe(told: Mapping[str, Any]) -> str:

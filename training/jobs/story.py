@@ -80,3 +80,24 @@ def _fit(step: Step, request: Request, read: Answer, candidate: str) -> Answer:
             "seconds": 0.0,
             "validation_mase": None,
         }
+
+
+def gist(stage: str, answer: Answer) -> Answer:
+    """Return what a stage's answer adds to the summary of its job."""
+    if stage == "judge":
+        return {"decision": answer}
+    wanted = {
+        "read": ("run_id", "run_url", "experiment_id"),
+        "compare": ("decision", "winner"),
+        "register": ("version",),
+        "promote": ("version", "promoted", "champion", "decision"),
+    }
+    return {key: answer[key] for key in wanted.get(stage, ()) if key in answer}
+
+
+def tell_result(name: str, result: Answer) -> str:
+    """Return what became of a job, in a line."""
+    if "version" not in result:
+        return f"{name} is not retrained: none of its reasons holds."
+    verdict = "is champion" if result.get("promoted") else "stays challenger"
+    return f"{name} version {result['version']} {verdict}. {result.get('reason', '')}".rstrip()
