@@ -48,6 +48,7 @@ ANSWER: dict[str, Any] = {
         ],
     },
     "forecasts": [],
+    "since": None,
     "due": 0,
 }
 BAD_KEY = document(

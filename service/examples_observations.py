@@ -66,6 +66,13 @@ BAD_ZONE = document(
 BAD_CSV = document(
     FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8, with a header and commas.")
 )
+NO_MOMENT = document(
+    TimestampInvalid(
+        "'yesterday' is no timestamp.",
+        pointer="/after",
+        hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
+    )
+)
 NOT_OBSERVED = document(
     SeriesUnknown("Nothing was observed of 'leeds'.", hint="POST /observations, or GET /series for those there are.")
 )
@@ -106,6 +113,14 @@ EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "A Parquet file; one that broke off has no foot, and no reader takes it.",
         "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
     },
+    503: problems("The database does not answer.", GONE),
+}
+COUNT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "How many, and of how many series.",
+        "content": {"application/json": {"examples": {"count": {"value": {"observations": 240, "series": 20}}}}},
+    },
+    422: problems("The timestamp or the frequency is none.", NO_MOMENT),
     503: problems("The database does not answer.", GONE),
 }
 SERIES_RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -1,8 +1,10 @@
 """Reckoning: the answer to GET /accuracy, from scores, inputs and what each version promised."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from models.intervals import SAME, interval_sides
 from models.timestamps import format_timestamps
@@ -10,6 +12,7 @@ from service.accuracy import Promise, by_version, decay, expected_at, figures
 from service.choice import Served
 from service.drift import Inputs
 from service.store.database import Database
+from service.store.newest import window_start
 from service.store.tallies import Key, Period, Scored, Tally, Where, count_due, newest_scored, tally
 
 SHOWN_LEVEL = 80.0
@@ -28,6 +31,7 @@ class Question:
         period: Of timestamps, where `by` has `period`.
         limit: Most rows.
         forecasts: How many forecasts to show beside their truth.
+        window: Only truths of the newest so many steps of time; None leaves that open.
     """
 
     where: Where
@@ -35,13 +39,14 @@ class Question:
     period: Period
     limit: int
     forecasts: int
+    window: int | None = None
 
 
 def reckon(
     database: Database, question: Question, promised: Promised, inputs: Inputs, champions: Sequence[Served]
 ) -> dict[str, Any]:
     """Return the answer as data; call it from a thread. Raises DatabaseUnreachable if the database does not answer."""
-    where = question.where
+    where, since = _windowed(database, question)
     keys: tuple[Key, ...] = ("model", *question.by)
     rows = tally(database, where, keys, question.period, question.limit + 1)
     shown = newest_scored(database, where, question.forecasts) if question.forecasts else []
@@ -53,8 +58,19 @@ def reckon(
             "errors": _errors(database, where, promised),
         },
         "forecasts": [_forecast(one) for one in shown],
+        "since": since,
         "due": count_due(database),
     }
+
+
+def _windowed(database: Database, question: Question) -> tuple[Where, str | None]:
+    """Return which scores are meant, and since when, where a window was asked for and there are any."""
+    where = question.where
+    start = window_start(database, where, question.window) if question.window else None
+    if start is None:
+        return where, None
+    since = start if where.since is None else max(start, where.since)
+    return replace(where, since=since), str(np.datetime64(since, "us").astype("M8[s]"))
 
 
 def _row(keys: Sequence[Key], key: Sequence[str | int], one: Tally, promised: Promised) -> dict[str, Any]:

@@ -238,6 +238,13 @@ class ObservationsAnswer(BaseModel):
     errors: list[SeriesErrorAnswer] = Field(description="One for each refused row, the first 1,000.")
 
 
+class CountAnswer(BaseModel):
+    """How much was observed."""
+
+    observations: int = Field(description="Gaps that were sent as null are none.")
+    series: int = Field(description="Series that they belong to.")
+
+
 class ObservationsProblem(Problem):
     """A body that was refused whole; where each of its rows was, with the error of each."""
 

@@ -18,6 +18,9 @@ class AccuracyQuestion(BaseModel):
     step: str | None = Field(None, description="Only this step ahead, or these: `1`, `1-12`.")
     since: str | None = Field(None, description="Only truths from this timestamp on.")
     until: str | None = Field(None, description="Only truths before this timestamp.")
+    window: int | None = Field(
+        None, ge=1, le=100_000, description="Only truths of the newest so many steps of time that have any."
+    )
     by: str = Field("version", description="What tells rows apart: `version`, `step`, `series`, `period`, by commas.")
     period: Literal["day", "week", "month", "year"] = Field("month", description="Of the truths, for `by=period`.")
     limit: int = Field(1000, ge=1, le=MOST_ROWS, description="Most rows.")
@@ -114,4 +117,5 @@ class AccuracyAnswer(BaseModel):
     truncated: bool = Field(description="Whether there are more rows than `limit`.")
     drift: DriftAnswer
     forecasts: list[ScoredForecast]
+    since: str | None = Field(description="Where `window` begins; null where none was asked for, or nothing is scored.")
     due: int = Field(description="Forecasts that wait to be scored.")

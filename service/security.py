@@ -30,6 +30,7 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/forecast": ("forecast",),
     "/forecasts": ("forecast", "read"),
     "/observations/export": ("read",),
+    "/observations/count": ("read", "observe"),
     "/observations": ("record",),
     "/series": ("read",),
     "/accuracy": ("read", "observe"),

@@ -4,10 +4,15 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from models.errors import ServiceUnreachable
+from models.evidence import Seen, count_new, read_answer
+from models.spec import ModelSpec
+from models.thresholds import Thresholds
+from training.place import Version
 
 TIMEOUT_SECONDS = 60.0
 MOST_ROWS = 10_000
@@ -89,11 +94,38 @@ def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> L
     )
 
 
+def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: Thresholds) -> Seen:
+    """Return what the service knows of a served version: its scores, its inputs, and what was observed since its training.
+
+    Args:
+        address: Of the service.
+        champion: The version.
+        spec: Its specification.
+        thresholds: How far back to look, and how many scores are enough.
+
+    Raises:
+        ServiceUnreachable: If the service does not answer, or refuses.
+    """
+    window = thresholds.steps(spec.season_length, spec.horizon)
+    answer = _get(address, model=champion.name, version=champion.version, by="version", window=window)
+    count = None
+    if spec.trained_to is not None:
+        asked = {"after": spec.trained_to, "frequency": spec.frequency}
+        count = int(_ask(address, "/observations/count", "observations", asked)["observations"])
+    new = count_new(count, spec)
+    return read_answer(answer, champion.version, min_scores=thresholds.min_scores, new_observations=new)
+
+
 def _get(address: Address, **parameters: object) -> dict[str, Any]:
     """Return one answer of GET /accuracy; raises ServiceUnreachable."""
-    query = urllib.parse.urlencode({**parameters, "limit": MOST_ROWS})
+    return _ask(address, "/accuracy", "rows", {**parameters, "limit": MOST_ROWS})
+
+
+def _ask(address: Address, path: str, member: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+    """Return what is answered to a question, an object that has `member`; raises ServiceUnreachable."""
+    query = urllib.parse.urlencode(parameters)
     headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
-    url = f"{address.url.rstrip('/')}/accuracy?{query}"
+    url = f"{address.url.rstrip('/')}{path}?{query}"
     try:
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the user's own address, http or https)
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
@@ -105,7 +137,7 @@ def _get(address: Address, **parameters: object) -> dict[str, Any]:
             f"No service answers on {address.url}: {getattr(error, 'reason', error)}.",
             hint="Start it with `almanac serve`, or say where it is with --url.",
         ) from error
-    if not isinstance(answer, dict) or "rows" not in answer:
+    if not isinstance(answer, dict) or member not in answer:
         raise ServiceUnreachable(f"{address.url} is no Almanac.", hint="Say where the service is with --url.")
     return answer
 

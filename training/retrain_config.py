@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, fields
 
 from models.errors import ConfigInvalid
-from models.reasons import DEFAULT, Thresholds
+from models.thresholds import DEFAULT, Thresholds
 from training.checks import check_types
 
 
@@ -13,7 +13,7 @@ class RetrainConfig:
     """When a model is trained again and how its challengers are made (the `[retrain]` table of a configuration).
 
     Attributes:
-        skill_below: See `models.reasons.Thresholds`, as the next six.
+        skill_below: See `models.thresholds.Thresholds`, as the next six.
         coverage_off: Distance of the live coverage from 0.80.
         drift: Population stability index of an input feature.
         decay: Live error / backtest error, over the same of seasonal naive.

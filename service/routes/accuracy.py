@@ -42,7 +42,7 @@ def _question(asked: AccuracyQuestion) -> Question:
         since=_moment(asked.since, "/since"),
         until=_moment(asked.until, "/until"),
     )
-    return Question(where, _keys(asked.by), asked.period, asked.limit, asked.forecasts)
+    return Question(where, _keys(asked.by), asked.period, asked.limit, asked.forecasts, asked.window)
 
 
 def _keys(text: str) -> tuple[Key, ...]:

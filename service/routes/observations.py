@@ -1,4 +1,4 @@
-"""POST /observations: what was observed comes in; GET /observations/export: all of it, as Parquet."""
+"""POST /observations: what was observed comes in; GET /observations/export and /count: all of it, or how much."""
 
 import time
 from collections.abc import Iterator
@@ -8,16 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from models.calendar import parse_frequency, parse_timestamp
 from models.errors import AlmanacError
 from service.body import read_body
 from service.errors import problem_response
-from service.examples_observations import EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES
+from service.examples_observations import COUNT_RESPONSES, EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES
 from service.exporting import Page, parquet_of
 from service.posting import Posted, Said, parse_observations
 from service.rendering import json_response
-from service.schemas import ObservationsAnswer
+from service.schemas import CountAnswer, ObservationsAnswer
 from service.state import service_of
 from service.store.database import Database
+from service.store.newest import count_newer
 from service.store.observations import pages, upsert
 
 router = APIRouter(tags=["observations"])
@@ -27,6 +29,7 @@ Timezone = Annotated[
     str | None,
     Query(description="IANA name whose clocks timestamps without an offset show; a JSON body may say it itself."),
 ]
+After = Annotated[str, Query(description="ISO 8601; observations at it are not newer.")]
 SeriesAsked = Annotated[str | None, Query(description="One series alone; all where it is left out.")]
 
 
@@ -68,6 +71,23 @@ async def export(request: Request, series: SeriesAsked = None) -> Response:
     parts = await service_of(request).records.run(_begin, series)
     head = {"content-disposition": 'attachment; filename="observations.parquet"'}
     return StreamingResponse(parts, headers=head, media_type="application/vnd.apache.parquet")
+
+
+@router.get(
+    "/observations/count",
+    summary="Count what is newer than a timestamp",
+    response_model=CountAnswer,
+    responses=COUNT_RESPONSES,
+)
+async def count(request: Request, after: After, frequency: Frequency = None) -> Response:
+    """Return how many observations are newer than a timestamp, such as the end of a model's training data.
+
+    With a frequency, only those of series of this one, and of those whose frequency nobody said.
+    """
+    moment = int(parse_timestamp(after, pointer="/after").instant.astype("M8[us]").astype("i8"))
+    name = parse_frequency(frequency).name if frequency else None
+    rows, of = await service_of(request).records.run(count_newer, moment, name)
+    return json_response({"observations": rows, "series": of})
 
 
 def _take(database: Database, body: bytes, said: Said, limit: int) -> Posted:

@@ -37,6 +37,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/forecasts/{forecast_id}",
         "/observations",
         "/observations/export",
+        "/observations/count",
         "/series",
         "/series/{series_id}",
         "/series/{series_id}/forecast",

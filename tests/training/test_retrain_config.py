@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
-from models.reasons import Thresholds
+from models.thresholds import Thresholds
 from training.config import merge, parse_override, read_config, train_config
 from training.retrain_config import RetrainConfig
 
