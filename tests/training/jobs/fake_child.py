@@ -23,8 +23,9 @@ class Desk:
     def leave(self, what: str) -> int:
         """Write down that something was done for this job, and return how often it has been."""
         with (self.folder / "done.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{what}\n")
-        return (self.folder / "done.txt").read_text(encoding="utf-8").splitlines().count(what)
+            file.write(f"{time.time() * 1000:.0f} {what}\n")
+        lines = (self.folder / "done.txt").read_text(encoding="utf-8").splitlines()
+        return [line.partition(" ")[2] for line in lines].count(what)
 
 
 def judge(desk: Desk, request: Answer) -> Answer:

@@ -1,0 +1,71 @@
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from models.job_errors import WorkerAlive
+from tests.system.programs import Postgres, postgres, revived
+from tests.training.jobs.endurance import endure
+from tests.training.jobs.workers import eventually, finished, working
+from training.jobs.client import open_jobs
+from training.jobs.holder import holding, living
+
+pytestmark = pytest.mark.system
+
+REQUEST = {"name": "sales", "config": {"candidates": ["waits"]}, "if_needed": False, "reason": "manual"}
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def database() -> Iterator[Postgres]:
+    """Run an empty PostgreSQL."""
+    with postgres() as running:
+        yield running
+
+
+def test_each_tick_takes_effect_once_on_postgresql(database: Postgres, tmp_path: Path) -> None:
+    """The short form of tests/prove/test_jobs.py."""
+    endured = endure(tmp_path, ticks=8, kills=2, url=database.url)
+
+    assert (endured.ticks, endured.succeeded, endured.effects) == (8, 8, 8)
+    assert endured.repeated == []
+
+
+def test_a_worker_holds_its_name_through_a_restart_of_the_database(database: Postgres) -> None:
+    """Its lock goes with the server and is taken again; a second holder is refused before and after."""
+    url = database.url.replace("+psycopg", "")
+    with ExitStack() as ours:
+        held = ours.enter_context(holding(url, "a"))
+        with pytest.raises(WorkerAlive), holding(url, "a"):
+            pass
+        database.kill()
+        with revived(database):
+            assert held.still_held()
+            assert living(url) == ["a"]
+            with pytest.raises(WorkerAlive), holding(url, "a"):
+                pass
+            ours.close()
+
+
+def test_another_machines_worker_takes_over_what_a_dead_one_left(database: Postgres, tmp_path: Path) -> None:
+    """Two workers that share nothing but the database: the job goes on after `adopt`."""
+    left, right = tmp_path / "left", tmp_path / "right"
+    with open_jobs({"ALMANAC_JOBS_URL": database.url}) as jobs:
+        job = jobs.enqueue(REQUEST, now=NOW)
+        with working(left, "a", url=database.url) as worker:
+            eventually((left / "jobs" / job / "pid.txt").exists)
+            with pytest.raises(WorkerAlive):
+                jobs.adopt("a")
+            worker.kill()
+        eventually(lambda: jobs.workers() == [{"worker": "a", "alive": False, "jobs": [job]}])
+        (right / "jobs" / job).mkdir(parents=True)
+        (right / "jobs" / job / "go.txt").touch()
+
+        adopted = jobs.adopt("a")
+
+        with working(right, "b", url=database.url):
+            eventually(lambda: finished(jobs, job))
+        assert adopted == [job]
+        assert (jobs.job(job)["status"], jobs.job(job)["worker"]) == ("SUCCESS", "b")

@@ -1,0 +1,112 @@
+"""Endurance: two workers, many ticks, and workers killed at random; what each tick came to."""
+
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.training.jobs.workers import DONE, Started, stages_begun, start
+from training.jobs.client import Jobs, open_jobs
+
+NAMES = ("a", "b")
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+REQUEST = {"name": "sales", "config": {}, "if_needed": False, "reason": "schedule"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endured:
+    """What came of it.
+
+    Attributes:
+        ticks: Jobs that were made.
+        succeeded: Of them, those that ended well.
+        effects: Versions that were registered, one file for each job that registered one.
+        kills: SIGKILLs.
+        stages: Stages that were begun.
+        repeated: Stages that were begun again after their step had been recorded.
+        workers: Jobs that ended on each worker.
+        seconds: It took so long.
+    """
+
+    ticks: int
+    succeeded: int
+    effects: int
+    kills: int
+    stages: int
+    repeated: list[str]
+    workers: dict[str, int]
+    seconds: float
+
+
+def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: int = 0) -> Endured:
+    """Let two workers run the jobs of `ticks` ticks while one or the other is killed and started again.
+
+    Args:
+        home: ALMANAC_HOME.
+        ticks: Of a schedule, backfilled at once.
+        kills: At least so many, at random moments.
+        url: Of the jobs' database, if it is not in the home.
+        seed: Of the moments.
+    """
+    environment = {"ALMANAC_HOME": str(home)} | ({"ALMANAC_JOBS_URL": url} if url else {})
+    began = time.monotonic()
+    with open_jobs(environment) as jobs:
+        jobs.add_schedule("hourly", "0 * * * *", REQUEST)
+        ids = jobs.backfill("hourly", FIRST, FIRST + timedelta(hours=ticks, minutes=1))
+        crew = _Crew(home, url, random.Random(seed))  # noqa: S311 (reproducible, not secret)
+        killed = crew.run(jobs, kills=kills, most=ticks)
+        rows = [jobs.job(one) for one in ids]
+    repeated = [f"{row['id']} {step}" for row in rows for step in _repeated(home, row)]
+    return Endured(
+        ticks=len(ids),
+        succeeded=sum(row["status"] == "SUCCESS" for row in rows),
+        effects=len(list((home / "jobs" / "versions").iterdir())),
+        kills=killed,
+        stages=sum(len(stages_begun(home, one)) for one in ids),
+        repeated=repeated,
+        workers={name: sum(row["worker"] == name for row in rows) for name in NAMES},
+        seconds=time.monotonic() - began,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """Two workers whose days are numbered."""
+
+    home: Path
+    url: str | None
+    chance: random.Random
+
+    def run(self, jobs: Jobs, *, kills: int, most: int) -> int:
+        """Run until all jobs have ended, and return how often a worker was killed."""
+        workers = {name: self._start(name) for name in NAMES}
+        killed = 0
+        deadline = time.monotonic() + 60 + 10 * most
+        try:
+            while not all(row["status"] in DONE for row in jobs.jobs(schedule="hourly", limit=most)):
+                assert time.monotonic() < deadline, "the jobs do not end"
+                time.sleep(self.chance.uniform(2.5, 6.0) if killed < kills else 0.5)
+                if killed < kills:
+                    name = self.chance.choice(NAMES)
+                    workers[name].kill()
+                    killed += 1
+                    workers[name] = self._start(name)
+        finally:
+            for worker in workers.values():
+                worker.kill()
+        return killed
+
+    def _start(self, name: str) -> Started:
+        return start(self.home, name, url=self.url)
+
+
+def _repeated(home: Path, row: dict[str, object]) -> list[str]:
+    """Return the stages of a job that were begun after their step had been recorded as done."""
+    steps = row["steps"]
+    assert isinstance(steps, list)
+    recorded = {
+        step["name"]: datetime.fromisoformat(step["started_at"]).timestamp() * 1000 + step["seconds"] * 1000
+        for step in steps
+    }
+    return [stage for when, stage in stages_begun(home, str(row["id"])) if when > recorded.get(stage, float("inf"))]
