@@ -15,10 +15,16 @@ from training.checks import check_choice, check_keys, check_names, check_range, 
 from training.retrain_config import RetrainConfig
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
-STARTER, STARTER_TUNED, AUTO = "starter", "starter_tuned", "auto"
-CANDIDATES = (*ARCHITECTURES, STARTER, STARTER_TUNED, AUTO)
-"""What a comparison can be of: networks trained from nothing, the shipped starter as it is and tuned, and `auto`, which is
-whichever of these, or average of some, errs least on the validation origins."""
+STARTER, STARTER_TUNED, AUTO, WARM_START = "starter", "starter_tuned", "auto", "warm_start"
+CANDIDATES = (*ARCHITECTURES, STARTER, STARTER_TUNED, AUTO, WARM_START)
+"""What a comparison can be of: networks trained from nothing, the shipped starter as it is and tuned, `auto`, which is
+whichever of these, or average of some, errs least on the validation origins, and the name's champion tuned on the data."""
+
+ONCE = frozenset({STARTER, WARM_START})
+"""Candidates that are made once: no seed is in the starter, and a champion's weights are what they are."""
+
+SERVICE = "service"
+"""What `data` is where the observations that a service holds are meant, rather than a file."""
 
 BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
@@ -110,7 +116,7 @@ class Contender:
 
     Attributes:
         name: What its figures are called: the architecture, and where there are several seeds `architecture/seed`; the
-            starter, which has no seed, is always `starter`.
+            starter and the warm start, which are made once, have no seed in their names.
         architecture: What it is built as.
         seed: Of its weights and windows.
     """
@@ -125,7 +131,7 @@ class TrainConfig:
     """One comparison: which data, which candidates, how fitted and how promoted.
 
     Attributes:
-        data: CSV or Parquet file.
+        data: CSV or Parquet file, or `service` for the observations that a running service holds.
         horizon: Steps to forecast.
         name: Registered name of the winner; the file's stem where none is given.
         frequency: Any alias or word of `models.calendar`, or None to infer it from the data.
@@ -209,7 +215,7 @@ class TrainConfig:
     def contenders(self) -> tuple[Contender, ...]:
         """Every network to train, in order."""
         return tuple(
-            Contender(f"{one}/{seed}" if self.seeds > 1 and one != STARTER else one, one, seed)
+            Contender(f"{one}/{seed}" if self.seeds > 1 and one not in ONCE else one, one, seed)
             for one, seed in each_seed(self.architecture, self.seed, self.seeds)
         )
 
@@ -241,12 +247,8 @@ class TrainConfig:
 
 
 def each_seed(architectures: Iterable[str], first: int, seeds: int) -> list[tuple[str, int]]:
-    """Return the architecture and seed of each candidate, in order; the starter is made once, since no seed is in it."""
-    return [
-        (one, seed)
-        for one in architectures
-        for seed in (range(first, first + seeds) if one != STARTER else range(first, first + 1))
-    ]
+    """Return the architecture and seed of each candidate, in order; some are made once, whatever the seeds."""
+    return [(one, seed) for one in architectures for seed in range(first, first + (seeds if one not in ONCE else 1))]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -261,7 +263,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigInvalid(f"{path}: is no TOML: {error}.", hint="See training/configs for an example.") from error
-    if isinstance(settings.get("data"), str):
+    if isinstance(settings.get("data"), str) and settings["data"] != SERVICE:
         settings["data"] = os.path.normpath(path.parent / settings["data"])
     return settings
 
@@ -310,6 +312,8 @@ def train_config(settings: Mapping[str, Any]) -> TrainConfig:
     typed = {key: _as_tuple(value) for key, value in settings.items()}
     if not isinstance(typed["data"], str | Path):
         raise ConfigInvalid(f"data must be a path. Received: {typed['data']!r}.")
+    if typed["data"] == SERVICE and not settings.get("name"):
+        raise ConfigInvalid("The observations of a service have no file's name to go by.", hint="Give a name.")
     typed["data"] = Path(typed["data"])
     typed["columns"] = Columns(**_table(settings, "columns", Columns))
     typed["fit"] = FitConfig(**_table(settings, "fit", FitConfig))

@@ -131,7 +131,7 @@ def _ask(address: Address, path: str, member: str, parameters: Mapping[str, obje
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
             answer = json.load(response)
     except urllib.error.HTTPError as error:
-        raise ServiceUnreachable(f"{address.url} answers {error.code}: {_told(error)}") from error
+        raise ServiceUnreachable(f"{address.url} answers {error.code}: {told(error)}") from error
     except (OSError, ValueError) as error:
         raise ServiceUnreachable(
             f"No service answers on {address.url}: {getattr(error, 'reason', error)}.",
@@ -142,7 +142,7 @@ def _ask(address: Address, path: str, member: str, parameters: Mapping[str, obje
     return answer
 
 
-def _told(error: urllib.error.HTTPError) -> str:
+def told(error: urllib.error.HTTPError) -> str:
     """Return what a problem document says, or the status' name."""
     try:
         problem = json.load(error)

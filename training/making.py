@@ -4,14 +4,15 @@ from typing import Any
 
 from training.auto import make_auto
 from training.candidate import Candidate, TrainingSet
-from training.config import AUTO, STARTER, STARTER_TUNED
+from training.config import AUTO, STARTER, STARTER_TUNED, WARM_START
 from training.ensemble import combine_with_keras
 from training.fit import train_candidate
 from training.starting import train_starter, tune_starter
+from training.warming import tune_champion
 
 
 def make_candidate(training_set: TrainingSet, *, architecture: str, **question: Any) -> Candidate:  # noqa: ANN401 - handed on as it is
-    """Return the candidate of a name: a network trained from nothing, a starter as it is or tuned, or `auto` of them.
+    """Return the candidate of a name: a network from nothing, a starter as it is or tuned, `auto`, or a champion tuned.
 
     Args:
         training_set: Series up to the cutoff.
@@ -25,6 +26,8 @@ def make_candidate(training_set: TrainingSet, *, architecture: str, **question: 
         return train_starter(training_set, **question)
     if architecture == STARTER_TUNED:
         return tune_starter(training_set, **question)
+    if architecture == WARM_START:
+        return tune_champion(training_set, **question)
     if architecture == AUTO:
         return make_auto(training_set, fit=make_candidate, combine=combine_with_keras, **question)
     return train_candidate(training_set, architecture=architecture, **question)

@@ -19,6 +19,7 @@ from training.origins import score_over
 from training.provenance import Surroundings
 from training.refit import empty_folder, refit
 from training.registry import Registry
+from training.succession import seen_by
 from training.terminal import Terminal, native_noise_hidden
 
 Fit = Callable[..., Candidate]
@@ -166,7 +167,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
         record.log_parent(bench.registry, run_id, data, split)
         comparison = compare(task, baselines, bench)
         winner = comparison.winner
-        final = refit(winner, task, bench) if config.refit else winner.candidate
+        final = refit(winner.name, winner.candidate, task, bench) if config.refit else winner.candidate
         version = registering.register(winner, final, comparison, task, bench)
         decision = weighing.decide(winner, comparison, task, bench)
         if decision.promote:
@@ -284,7 +285,7 @@ def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epoch
             record.log_epoch(bench.registry, run_id, epoch)
 
         return bench.fit(
-            task.training_set(whole=False),
+            seen_by(contender.architecture, task, bench, whole=False),
             architecture=contender.architecture,
             name=task.config.name,
             seed=contender.seed,

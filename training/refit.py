@@ -5,25 +5,30 @@ from typing import TYPE_CHECKING
 
 from models.errors import AlmanacError
 from training.candidate import Candidate
-from training.comparison import Result
 from training.config import ENSEMBLE, with_choices
 from training.ensemble import make_ensemble
+from training.succession import seen_by
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Task
 
 
-def refit(winner: Result, task: "Task", bench: "Bench") -> Candidate:
+def refit(name: str, first: Candidate, task: "Task", bench: "Bench") -> Candidate:
     """Return the winner trained again with the same choices on all data, the held-out block included.
 
-    Of an ensemble, and of an `auto`, every member is trained again, and counts as it did. The specification keeps the figures of the run
-    that had not seen the held-out block. A second training that fails leaves the first one standing.
+    Of an ensemble, and of an `auto`, every member is trained again, and counts as it did. The specification keeps the
+    figures of the run that had not seen the held-out block. A second training that fails leaves the first one standing.
+
+    Args:
+        name: What it is called among the candidates.
+        first: As it was backtested.
+        task: The comparison that it won.
+        bench: What trains, and where.
     """
-    first = winner.candidate
     try:
         if first.mixture is None or len(first.members) == 1:
-            return _fit_again(winner.name, first, task, bench)
-        members = {name: _fit_again(name, one, task, bench) for name, one in first.members.items()}
+            return _fit_again(name, first, task, bench)
+        members = {key: _fit_again(key, one, task, bench) for key, one in first.members.items()}
         return make_ensemble(members, bench.scratch / "refit" / ENSEMBLE, bench.combine, first.mixture)
     except AlmanacError as error:
         bench.terminal.say(f"Training on all data failed, so the first training stays: {error}", "yellow")
@@ -36,7 +41,7 @@ def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Can
     chosen = with_choices(task.config.fit, spec)
     with bench.terminal.training(f"{name}, all data") as show:
         candidate = bench.fit(
-            task.training_set(whole=True),
+            seen_by(spec.architecture, task, bench, whole=True),
             architecture=spec.architecture,
             name=task.config.name,
             seed=spec.seed,

@@ -1,23 +1,21 @@
 """Registry: runs and models in MLflow; with service/registry.py the only place that imports it."""
 
-import functools
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import models
 from models.errors import ModelUnknown, RegistryError
 from models.spec import ModelSpec
-from training import trouble
 from training.lock import alone
+from training.packing import copy_models, key_of
 from training.place import QUIET, Place, Run, Version
+from training.trouble import translated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,30 +24,6 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """What a registered model needs to predict, beside MLflow itself."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _translated(method: "Callable[Concatenate[Registry, P], T]") -> "Callable[Concatenate[Registry, P], T]":
-    """Turn MLflow's errors into ours: one clear sentence, whatever the store is."""
-
-    @functools.wraps(method)
-    def call(registry: "Registry", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return method(registry, *args, **kwargs)
-        except MlflowException as error:
-            raise trouble.refused(error, registry.place.uri) from error
-        except OSError as error:
-            raise trouble.unusable(error, registry.place) from error
-        except Exception as error:
-            if not type(error).__module__.startswith("sqlalchemy"):
-                raise
-            raise trouble.unreadable(error, registry.place) from error
-
-    return call
 
 
 class Registry:
@@ -63,7 +37,7 @@ class Registry:
         _point_mlflow_to(place.uri)
         self._client = self._connect()
 
-    @_translated
+    @translated
     def start(self, experiment: str, run: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
         """Begin a run and return its id; with a parent it is a child of it."""
         own = {"mlflow.source.name": "almanac", "mlflow.source.type": "LOCAL", **tags}
@@ -72,17 +46,17 @@ class Registry:
         created = self._client.create_run(self._experiment(experiment), run_name=run, tags=own)
         return str(created.info.run_id)
 
-    @_translated
+    @translated
     def reopen(self, run_id: str) -> None:
         """Go on with a run that had ended; raises ModelUnknown where there is none."""
         self._client.update_run(run_id, "RUNNING")
 
-    @_translated
+    @translated
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run: `FINISHED`, `FAILED` or `KILLED`."""
         self._client.set_terminated(run_id, status)
 
-    @_translated
+    @translated
     def log(
         self,
         run_id: str,
@@ -98,12 +72,12 @@ class Registry:
         now = int(time.time() * 1000)
         self._client.log_batch(
             run_id,
-            metrics=[Metric(_key(key), float(value), now, step) for key, value in (metrics or {}).items()],
-            params=[Param(_key(key), str(value)[:6000]) for key, value in (params or {}).items()],
-            tags=[RunTag(_key(key), str(value)[:5000]) for key, value in (tags or {}).items()],
+            metrics=[Metric(key_of(key), float(value), now, step) for key, value in (metrics or {}).items()],
+            params=[Param(key_of(key), str(value)[:6000]) for key, value in (params or {}).items()],
+            tags=[RunTag(key_of(key), str(value)[:5000]) for key, value in (tags or {}).items()],
         )
 
-    @_translated
+    @translated
     def log_dataset(self, run_id: str, *, name: str, digest: str, source: str, profile: str) -> None:
         """Record the data of a run; MLflow keeps 36 characters of a digest, so the whole one is a tag."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -112,30 +86,45 @@ class Registry:
         self._client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
         self._client.set_tag(run_id, "data_digest", digest)
 
-    @_translated
+    @translated
     def log_files(self, run_id: str, directory: Path, folder: str) -> None:
         """Upload a directory's files as artifacts under a folder."""
         self._client.log_artifacts(run_id, str(directory), folder)
 
-    @_translated
+    @translated
     def log_json(self, run_id: str, data: Mapping[str, Any], file: str) -> None:
         """Write a JSON artifact."""
         self._client.log_dict(run_id, dict(data), file)
 
-    @_translated
+    @translated
     def run(self, run_id: str) -> Run:
         """Return what a run says of itself; raises ModelUnknown if there is none of this id."""
-        found = self._client.get_run(run_id)
-        return Run(run_id, dict(found.data.metrics), dict(found.data.tags))
+        return _run(self._client.get_run(run_id))
 
-    @_translated
+    @translated
     def children(self, run_id: str) -> list[Run]:
         """Return the runs that are nested under a run, the oldest first."""
         experiment = self._client.get_run(run_id).info.experiment_id
         found = self._client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run_id}'", order_by=["start_time"])
-        return [Run(one.info.run_id, dict(one.data.metrics), dict(one.data.tags)) for one in found]
+        return [_run(one) for one in found]
 
-    @_translated
+    @translated
+    def runs(self, experiment: str, tags: Mapping[str, str]) -> list[Run]:
+        """Return the runs of an experiment that have all of these tags, the oldest first."""
+        there = self._client.get_experiment_by_name(experiment)
+        wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        found = self._client.search_runs([there.experiment_id], wanted, order_by=["start_time"]) if there else []
+        return [_run(one) for one in found]
+
+    @translated
+    def fetch(self, run_id: str, folder: str, directory: Path) -> Path | None:
+        """Download a folder of a run's artifacts into a directory and return it, or None where the run has none."""
+        if folder not in {item.path for item in self._client.list_artifacts(run_id)}:
+            return None
+        directory.mkdir(parents=True, exist_ok=True)
+        return Path(self._client.download_artifacts(run_id, folder, str(directory)))
+
+    @translated
     def read_json(self, run_id: str, file: str) -> dict[str, Any] | None:
         """Return a JSON artifact that lies at the top of a run, or None where it has none of this name."""
         if file not in {item.path for item in self._client.list_artifacts(run_id)}:
@@ -145,7 +134,7 @@ class Registry:
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
-    @_translated
+    @translated
     def log_model(self, run_id: str, directory: Path, example: "pd.DataFrame") -> str:
         """Upload an artifact as a pyfunc that any MLflow client can load, and return its URI.
 
@@ -163,14 +152,14 @@ class Registry:
                 name="model",
                 loader_module="models.artifact",
                 data_path=str(directory),
-                code_paths=[str(_copy_models(Path(scratch)))],
+                code_paths=[str(copy_models(Path(scratch)))],
                 pip_requirements=[f"{package}=={installed_version(package)}" for package in needed],
                 signature=_signature(spec),
                 input_example=example,
             )
         return str(info.model_uri)
 
-    @_translated
+    @translated
     def register(self, name: str, model_uri: str, *, run_id: str, tags: Mapping[str, str]) -> str:
         """Make a logged model the next version of a name, alias `challenger`, and return its number."""
         from mlflow.exceptions import MlflowException
@@ -183,10 +172,37 @@ class Registry:
         # A tracking server refuses a logged model as source unless the request names it once more.
         logged = model_uri.removeprefix("models:/")
         created = self._client.create_model_version(name, model_uri, run_id, tags=dict(tags), model_id=logged)
-        self._client.set_registered_model_alias(name, CHALLENGER, created.version)
+        self.name_challenger(name, str(created.version))
         return str(created.version)
 
-    @_translated
+    @translated
+    def tagged(self, name: str, tags: Mapping[str, str]) -> list[str]:
+        """Return the numbers of a name's versions that have all of these tags, the newest first."""
+        rows = self._all(self._client.search_model_versions, f"name = '{name}'")
+        numbers = [int(row.version) for row in rows if tags.items() <= row.tags.items()]
+        return [str(number) for number in sorted(numbers, reverse=True)]
+
+    @translated
+    def tag(self, name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags of a version."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(name, version, key, value)
+
+    @translated
+    def name_challenger(self, name: str, version: str) -> None:
+        """Make a version the challenger, unless a newer one is."""
+        there = self._client.get_registered_model(name).aliases.get(CHALLENGER, "0")
+        if int(there) < int(version):
+            self._client.set_registered_model_alias(name, CHALLENGER, version)
+
+    @translated
+    def forget_models(self, run_id: str) -> None:
+        """Delete the models that a run has logged: those of a job that was killed before they became a version."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        for one in self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+            self._client.delete_logged_model(one.model_id)
+
+    @translated
     def promote(self, name: str, version: str) -> str | None:
         """Make a version champion and the old champion `previous`; return the old one's number."""
         self._client.get_model_version(name, version)
@@ -197,7 +213,7 @@ class Registry:
         self._client.set_registered_model_alias(name, CHAMPION, version)
         return old
 
-    @_translated
+    @translated
     def rollback(self, name: str) -> tuple[str, str]:
         """Exchange champion and previous; return the new champion's number and the old one's.
 
@@ -215,7 +231,7 @@ class Registry:
         self._client.set_registered_model_alias(name, PREVIOUS, champion)
         return previous, champion
 
-    @_translated
+    @translated
     def versions(self, name: str | None = None, *, metrics: bool = False) -> list[Version]:
         """Return registered versions, newest first within each name, names in order.
 
@@ -232,7 +248,7 @@ class Registry:
                 found.append(self._version(row, aliases, metrics=metrics))
         return found
 
-    @_translated
+    @translated
     def resolve(self, model: str) -> Version:
         """Return the version that `name`, `name@alias` or `name/version` means (a bare name: its champion).
 
@@ -251,12 +267,12 @@ class Registry:
         hint = f"Versions of {name}: {there}." if known else f"Names: {', '.join(self.names()) or 'none yet'}."
         raise ModelUnknown(f"No model {model}.", hint=hint)
 
-    @_translated
+    @translated
     def names(self) -> list[str]:
         """Return every registered name."""
         return [model.name for model in self._all(self._client.search_registered_models, None)]
 
-    @_translated
+    @translated
     def download(self, version: Version, directory: Path) -> Path:
         """Fetch a version's files into a directory and return the artifact's own folder, the one with spec.json.
 
@@ -287,7 +303,7 @@ class Registry:
                 hint="MLflow keeps absolute paths: move the home back (or link it there), or train in a new home.",
             )
 
-    @_translated
+    @translated
     def _connect(self) -> Any:  # noqa: ANN401 - MLflow's client is untyped
         from mlflow.tracking import MlflowClient
 
@@ -343,13 +359,6 @@ def _point_mlflow_to(uri: str) -> None:
             os.environ[name] = value
 
 
-def _copy_models(scratch: Path) -> Path:
-    """Copy what predicting needs of our own code: not networks/, which would ask for Keras, nor the starters' artifacts."""
-    source = Path(models.__file__).parent
-    unneeded = shutil.ignore_patterns("networks", "starters", "__pycache__")
-    return shutil.copytree(source, scratch / "models", ignore=unneeded)
-
-
 def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, imported late
     """Return the contract of a forecasting pyfunc: a long frame in, a long frame with a column for each quantile out."""
     from mlflow.models import ModelSignature
@@ -370,6 +379,6 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
     )
 
 
-def _key(name: str) -> str:
-    """MLflow's keys have letters, digits and `_-. /:`; anything else of a layer's name becomes a dash."""
-    return "".join(letter if letter.isalnum() or letter in "_-. /:" else "-" for letter in name)[:250]
+def _run(found: Any) -> Run:  # noqa: ANN401 - MLflow's run is untyped
+    """Return MLflow's run as ours."""
+    return Run(found.info.run_id, dict(found.data.metrics), dict(found.data.tags))

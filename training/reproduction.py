@@ -226,6 +226,6 @@ def _weights(past: Run, result: Result, task: Task, bench: Bench) -> dict[str, t
     if then := tags.get("weights_digest"):
         found["backtested"] = (then, weights_digest(result.candidate.directory / artifact.NETWORK))
     if then := tags.get("served_weights_digest"):
-        again = refit(result, task, bench)
+        again = refit(result.name, result.candidate, task, bench)
         found["served"] = (then, weights_digest(again.directory / artifact.NETWORK))
     return found

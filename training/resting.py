@@ -49,7 +49,7 @@ def lay_down(candidate: Candidate, folder: Path) -> Path:
         "mixture": candidate.mixture.to_dict() if candidate.mixture else None,
         "members": list(candidate.members),
     }
-    (folder / FACTS).write_text(json.dumps(_without_nan(facts), allow_nan=False), encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps(plain(facts), allow_nan=False), encoding="utf-8")
     if candidate.forecasts is not None:
         _write_forecasts(candidate.forecasts, folder / FORECASTS)
     if candidate.before is not None:
@@ -88,6 +88,15 @@ def take_up(folder: Path) -> Candidate:
         raise ArtifactIncomplete(f"{folder} holds no whole candidate: {error!r}.", hint="Fit it again.") from error
 
 
+def plain(facts: Any) -> Any:  # noqa: ANN401 - nested plain data
+    """Return plain data with None for numbers that JSON does not have."""
+    if isinstance(facts, Mapping):
+        return {name: plain(one) for name, one in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [plain(one) for one in facts]
+    return None if isinstance(facts, float) and not math.isfinite(facts) else facts
+
+
 def read_weights(path: Path) -> list[NDArray[Any]] | None:
     """Return the weights of a file in their order, or None where there is no such file."""
     if not path.is_file():
@@ -121,12 +130,3 @@ def _epoch(facts: Mapping[str, Any]) -> EpochRecord:
 def _with_nan(figures: Mapping[str, float | None]) -> dict[str, float]:
     """Return figures with NaN for None."""
     return {name: math.nan if one is None else one for name, one in figures.items()}
-
-
-def _without_nan(facts: Any) -> Any:  # noqa: ANN401 - nested plain data
-    """Return plain data with None for numbers that JSON does not have."""
-    if isinstance(facts, Mapping):
-        return {name: _without_nan(one) for name, one in facts.items()}
-    if isinstance(facts, list | tuple):
-        return [_without_nan(one) for one in facts]
-    return None if isinstance(facts, float) and not math.isfinite(facts) else facts

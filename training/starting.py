@@ -16,7 +16,7 @@ what tuning alone loses away from its data, at no cost in forecasting.
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,34 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Tuning:
+    """What is tuned, and into what.
+
+    Attributes:
+        weights: That tuning begins with.
+        transformed: Options of its network, once for each transform to try.
+        label: What the candidate is called and where it goes.
+        unchanged: Whether it may stay as it is.
+        options: What its spec says beside what was chosen.
+        warnings: What a person should know beforehand.
+    """
+
+    weights: Weights
+    transformed: tuple[NetworkOptions, ...]
+    label: Label
+    unchanged: bool = True
+    options: Mapping[str, object] = field(default_factory=lambda: {"calendar": False})
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
-    """One network that the starter may become.
+    """One network that a tuned one may become.
 
     Attributes:
         options: Of the network.
         weights: What it forecasts the validation origins with.
-        share: Of the tuned weights in them; 0 is the starter as it is.
+        share: Of the tuned weights in them; 0 is the network as it was.
         error: Validation MASE.
     """
 
@@ -135,31 +156,42 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
         LossNotFinite: If a loss becomes NaN or infinite.
         DataInvalid: If there is nothing to learn from.
     """
-    clock, start = Clock(time.perf_counter(), config.max_seconds), take_starter(training_set)
-    dataset = _dataset(training_set, start.options, config)
-    desk = Desk(dataset, tuning(config), seed, on_epoch, clock, start.weights)
-    transformed = [replace(start.options, transform=one) for one in _transforms(training_set, config)]
+    start = take_starter(training_set)
+    transformed = tuple(replace(start.options, transform=one) for one in _transforms(training_set, config))
+    label = Label(name, STARTER_TUNED, seed, directory)
+    return tune_from(Tuning(start.weights, transformed, label), training_set, config, on_epoch)
+
+
+def tune_from(what: Tuning, training_set: TrainingSet, config: FitConfig, on_epoch: Watch) -> Candidate:
+    """Return a trained network tuned on everything in the training set, every choice made on its validation origins.
+
+    Raises:
+        LossNotFinite: If a loss becomes NaN or infinite.
+        DataInvalid: If there is nothing to learn from.
+    """
+    clock, transformed, label = Clock(time.perf_counter(), config.max_seconds), what.transformed, what.label
+    dataset = _dataset(training_set, transformed[0], config)
+    desk = Desk(dataset, slowly(config), label.seed, on_epoch, clock, what.weights)
     choice = None if config.tuned_share == 0 else tune(transformed, desk)
-    way = most_cautious(_ways(transformed, choice, desk))
+    way = most_cautious(_ways(transformed, choice, desk, unchanged=what.unchanged))
     learner = _learner(way.options, desk)
     learner.network.set_weights(way.weights)
     forecasts = validate(learner, dataset, training_set.series)
     figures, conformal = judge(forecasts)
     told: list[EpochRecord] = list(choice.told) if choice else []
-    found: dict[str, object] = {"calendar": False, "tuned_share": way.share, "steps": None, "last_steps": None}
-    warnings: list[str] = []
+    found: dict[str, object] = {"tuned_share": way.share, "steps": None, "last_steps": None, **what.options}
+    warnings: list[str] = list(what.warnings)
     if choice and way.share:
         last, went_on = finish(choice.trial, learner, desk, told)
-        learner.network.set_weights(blended(start.weights, learner.network.get_weights(), way.share))
+        learner.network.set_weights(blended(what.weights, learner.network.get_weights(), way.share))
         told += last
         found |= {"steps": choice.trial.steps, "last_steps": went_on}
-        warnings = time_warnings(choice, config, went_on=went_on)
+        warnings += time_warnings(choice, config, went_on=went_on)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
-    label = Label(name, STARTER_TUNED, seed, directory)
     forecaster = seal(learner, contexts, training_set, label, Learned(found, figures, conformal.to_dict()))
     warnings = [*gradient_warnings(told), *warnings]
     return Candidate(
-        directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights
+        label.directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights
     )
 
 
@@ -178,9 +210,9 @@ def take_starter(training_set: TrainingSet) -> Start:
     return Start(starting_options(spec, horizon), starting_weights(folder, spec, horizon), spec.conformal)
 
 
-def tuning(config: FitConfig) -> FitConfig:
-    """Return how a starter is tuned, where a network is fitted from nothing as the configuration says."""
-    return replace(config, learning_rate=TUNING_RATE * config.learning_rate, calendar=False)
+def slowly(config: FitConfig) -> FitConfig:
+    """Return how a network is tuned, where one is fitted from nothing as the configuration says."""
+    return replace(config, learning_rate=TUNING_RATE * config.learning_rate)
 
 
 def tune(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
@@ -254,10 +286,13 @@ def _unvalidated(learner: Learner, training_set: TrainingSet, label: Label, star
     return Candidate(label.directory, forecaster, (), unknown, time.perf_counter() - began, (warning,))
 
 
-def _ways(transformed: Sequence[NetworkOptions], choice: Choice | None, desk: Desk) -> list[Way]:
-    """Return what the starter may become, the most cautious first; only what the configuration leaves open."""
+def _ways(
+    transformed: Sequence[NetworkOptions], choice: Choice | None, desk: Desk, *, unchanged: bool = True
+) -> list[Way]:
+    """Return what a network may become, the most cautious first; only what the configuration leaves open."""
     asked, weights = desk.config.tuned_share, desk.weights or []
-    ways = [_judged(options, weights, 0.0, desk) for options in transformed] if not asked else []
+    stays = asked == 0 or (asked is None and unchanged)
+    ways = [_judged(options, weights, 0.0, desk) for options in transformed] if stays else []
     if choice is not None:
         trial = choice.trial
         shares = (HALF, WHOLE) if asked is None else (asked,)
@@ -287,11 +322,14 @@ def _transforms(training_set: TrainingSet, config: FitConfig) -> tuple[str, ...]
 
 
 def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
-    """Return the windows of a training set as long as the starter's, its origins those of every other network."""
+    """Return the windows of a training set as long as a network's, its origins those of every other network."""
+    informed = options.past_covariates + options.future_covariates > 0
     return make_dataset(
         training_set.series,
         context_length=options.context_length,
         season_length=parse_frequency(training_set.frequency).season_length,
         horizon=training_set.horizon,
+        steps=options.supervised_steps,
         origins=config.validation_origins,
+        names=training_set.covariates if informed else None,
     )

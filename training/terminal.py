@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +44,21 @@ def plain_console(*, stderr: bool) -> Console:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The progress of a training, as one line for each candidate that a terminal rewrites and a file collects."""
+    """The progress of a training, as one line for each candidate that a terminal rewrites and a file collects.
+
+    Attributes:
+        console: Where lines are printed.
+        tell: What is handed every line as data too: `text`, and of an epoch its figures beside it.
+    """
 
     console: Console = field(default_factory=lambda: plain_console(stderr=True))
+    tell: Callable[[dict[str, Any]], None] | None = None
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
         self.console.print(Text(text, style=style), soft_wrap=True)
+        if self.tell is not None:
+            self.tell({"text": text})
 
     def say_findings(self, findings: Sequence[Finding]) -> None:
         """Print what was noticed about the data."""
@@ -64,11 +73,22 @@ class Terminal:
     @contextmanager
     def training(self, name: str) -> Iterator[Callable[[EpochRecord], None]]:
         """Yield what to call after every epoch of one candidate."""
+        if self.tell is not None:
+            yield partial(self._tell_epoch, name, self.tell)
+            return
         if not self.console.is_terminal:
             yield lambda record: self.say(describe_epoch(name, record))
             return
         with Live(Text(f"{name}: preparing"), console=self.console, refresh_per_second=4) as live:
             yield lambda record: live.update(Text(describe_epoch(name, record)))
+
+    def _tell_epoch(self, name: str, tell: Callable[[dict[str, Any]], None], record: EpochRecord) -> None:
+        """Print one epoch, and hand it over as data."""
+        text = describe_epoch(name, record)
+        self.console.print(Text(text), soft_wrap=True)
+        figures = {"loss": record.loss, "validation_mase": record.validation_mase, "seconds": record.seconds}
+        known = {key: value if math.isfinite(value) else None for key, value in figures.items()}
+        tell({"text": text, "candidate": name, "epoch": record.epoch, "step": record.step, **known})
 
     @contextmanager
     def counting(self, name: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -1,7 +1,9 @@
 """Trouble: what MLflow, its database and the file system complain of, as one of our errors in one line."""
 
+import functools
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from models.errors import ModelUnknown, RegistryError, RegistryUnreachable
 from training.place import Place
@@ -44,3 +46,34 @@ def refused(error: Any, uri: str) -> RegistryError:  # noqa: ANN401 - MlflowExce
 
 def _first_line(error: object) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class Placed(Protocol):
+    """A registry, as far as its errors need it."""
+
+    place: Place
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R", bound=Placed)
+
+
+def translated(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """Turn MLflow's errors into ours: one clear sentence, whatever the store is; they are told by their module."""
+
+    @functools.wraps(method)
+    def call(registry: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(registry, *args, **kwargs)
+        except OSError as error:
+            raise unusable(error, registry.place) from error
+        except Exception as error:
+            package = type(error).__module__.partition(".")[0]
+            if package == "mlflow" and hasattr(error, "error_code"):
+                raise refused(error, registry.place.uri) from error
+            if package == "sqlalchemy":
+                raise unreadable(error, registry.place) from error
+            raise
+
+    return call

@@ -1,4 +1,4 @@
-"""Starting: a starter's weights as those of a network for any horizon, to forecast with or to train on from."""
+"""Starting: a trained network's weights, a starter's or a champion's, to forecast with or to train on from."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.artifact import WEIGHTS
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.networks import wavenet
-from models.networks.build import NetworkOptions, build
+from models.networks.build import ENCODERS, NetworkOptions, build
 from models.networks.combine import load_network
 from models.networks.decoder import EMBEDDING
 from models.networks.learner import Weights
@@ -21,10 +21,10 @@ OWN_STEPS = "step_projection"
 
 
 def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
-    """Return the options of the network that a starter's spec describes, for another horizon."""
+    """Return the options of the network that a spec describes, for another horizon."""
     options = spec.options
     return NetworkOptions(
-        architecture=spec.architecture,
+        architecture=encoder_of(spec),
         horizon=horizon,
         season_length=spec.season_length,
         context_length=spec.context_length,
@@ -36,26 +36,35 @@ def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
         dilations=tuple(options.get("dilations", wavenet.DILATIONS)),
         transform=spec.transform,
         quantile_levels=spec.quantile_levels,
+        past_covariates=len(spec.past_covariates),
+        future_covariates=len(spec.future_covariates),
         calendar=options["calendar"],
     )
 
 
-def starting_weights(folder: Path, spec: ModelSpec, horizon: int) -> Weights:
-    """Return a starter's weights for a network of `starting_options`; whatever its transform, they are the same.
+def encoder_of(spec: ModelSpec) -> str:
+    """Return the key of `ENCODERS` that a network was built with: starters are LSTMs, a warm start says what it is."""
+    named = spec.architecture if spec.architecture in ENCODERS else "lstm"
+    return str(spec.options.get("encoder", named))
+
+
+def starting_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weights | None = None) -> Weights:
+    """Return a network's weights for a network of `starting_options`; whatever its transform, they are the same.
 
     Args:
-        folder: Artifact of the starter, of which network.keras is read.
-        spec: Of the starter.
+        folder: Its artifact, of which network.keras is read.
+        spec: Its spec.
         horizon: Steps ahead; each takes the weights of the trained step that `trained_steps` says.
+        weights: Other weights of the same network to take in the place of network.keras.
 
     Raises:
         ArtifactIncomplete: If there is no network.keras.
-        ArtifactMismatch: If network.keras is not what the spec describes.
+        ArtifactMismatch: If the weights are not what the spec describes.
     """
-    if not (folder / WEIGHTS).is_file():
+    if weights is None and not (folder / WEIGHTS).is_file():
         raise ArtifactIncomplete(f"There is no {folder / WEIGHTS}.", hint="Install Almanac again.")
     options = starting_options(spec, spec.horizon)
-    variables, found = build(options).weights, load_network(folder / WEIGHTS).get_weights()
+    variables, found = build(options).weights, weights or load_network(folder / WEIGHTS).get_weights()
     shapes, there = [tuple(one.shape) for one in variables], [one.shape for one in found]
     if shapes != there:
         raise ArtifactMismatch(

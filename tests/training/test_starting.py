@@ -199,10 +199,9 @@ def test_a_bolder_way_must_gain_half_a_per_cent(errors: tuple[float, ...], taken
 
 
 def test_tuning_is_slow() -> None:
-    """From a third of the rate that a network begins with; dates stay unread."""
-    found = starting.tuning(FitConfig())
+    """From a third of the rate that a network begins with."""
+    found = starting.slowly(FitConfig())
 
-    assert not found.calendar
     assert_allclose(found.learning_rate, 9e-4)
 
 

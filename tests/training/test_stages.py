@@ -1,0 +1,292 @@
+"""Stages of a retraining: JSON in, JSON out, each of them safe to repeat."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import artifact
+from models.errors import TrainingError
+from models.series import Series
+from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
+from training import stages
+from training.candidate import Candidate, TrainingSet
+from training.job_desk import JOB, JobDesk
+from training.registry import Registry
+
+Plain = dict[str, Any]
+MakeDesk = Callable[..., JobDesk]
+
+
+@pytest.fixture
+def make_desk(registry: Registry, tmp_path: Path) -> MakeDesk:
+    """Return what makes the desk of a job around a training."""
+
+    def make(fit: Callable[..., Candidate] | None = None, *, job: str = "job-1", machine: str = "here") -> JobDesk:
+        return JobDesk(registry, job, tmp_path / machine / job, fit=fit or make_fit(), combine=combine_graphs)
+
+    return make
+
+
+def make_request(data: Path, **config: Any) -> Plain:  # noqa: ANN401 - any setting
+    """Return a request for one network of weather a year ahead, as JSON."""
+    settings = {"data": str(data), "horizon": 12, "architecture": ["lstm"], "baselines": ["seasonal_naive"], **config}
+    return {"name": "weather", "config": settings, "reason": "manual"}
+
+
+def as_json(told: Plain) -> Plain:
+    """Return what another process would be handed."""
+    again: Plain = json.loads(json.dumps(told, allow_nan=False))
+    assert again == told
+    return again
+
+
+def run_job(desk: JobDesk, request: Plain) -> Plain:
+    """Go through all stages and return what each answered, by name."""
+    read = as_json(stages.read(desk, request))
+    fits = [as_json(stages.fit(desk, request, read, name)) for name in read["candidates"]]
+    compared = as_json(stages.compare(desk, request, read, fits))
+    refitted = as_json(stages.refit(desk, request, read, compared))
+    registered = as_json(stages.register(desk, request, read, compared, refitted))
+    promoted = as_json(stages.promote(desk, request, read, compared, registered))
+    return {"read": read, "fits": fits, "compared": compared, "refitted": refitted, "promoted": promoted}
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Return a file of eight series, enough for evidence."""
+    return write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(8)])
+
+
+def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(make_desk: MakeDesk, many: Path) -> None:
+    """The first version takes the alias, an equal one stays challenger, a better one takes it; previous is the one before."""
+    request = make_request(many)
+    first = run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), request)
+    worse = make_fit(shifts={"lstm": 9.0, "warm_start": 9.0})
+    second = run_job(make_desk(worse, job="two"), request)
+    desk = make_desk(make_fit(), job="three")
+
+    third = run_job(desk, request)
+
+    assert first["promoted"]["promoted"]
+    assert first["read"]["left_out"] == {"warm_start": "There is no champion yet."}
+    assert not second["promoted"]["promoted"]
+    assert second["promoted"]["champion"] == "1"
+    assert third["promoted"]["promoted"], third["promoted"]["reason"]
+    named = {alias: desk.registry.resolve(f"weather@{alias}").version for alias in ("champion", "previous", "challenger")}
+    assert named == {"champion": "3", "previous": "1", "challenger": "3"}
+
+
+def test_candidates_see_nothing_of_any_origin_and_the_last_training_everything(make_desk: MakeDesk, many: Path) -> None:
+    """Three origins a year apart are held out of 96 months; the champion tuned is a candidate beside the new network."""
+    run_job(make_desk(job="one"), make_request(many))
+    seen: list[TrainingSet] = []
+
+    told = run_job(make_desk(make_fit(seen=seen), job="two"), make_request(many))
+
+    lengths = [{len(one) for one in training_set.series} for training_set in seen]
+    assert told["read"]["candidates"] == ["warm_start", "lstm", "ensemble"]
+    assert told["read"]["origins"]["count"] == 2
+    assert "over a third of 96 points" in told["read"]["origins"]["notes"][0]
+    assert lengths[:2] == [{72}, {72}]
+    assert lengths[2] == {96}
+    assert told["compared"]["decision"]["figures"]["pairs"] == 8 * 2
+
+
+def test_every_stage_repeated_answers_the_same_and_makes_nothing_anew(make_desk: MakeDesk, many: Path) -> None:
+    """One run for each part, one version for the job, one move of the alias, however often a step runs."""
+    request, fitted = make_request(many), list[str]()
+    plain = make_fit()
+
+    def counting(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        fitted.append(question["architecture"])
+        return plain(training_set, **question)
+
+    desk = make_desk(counting)
+    told = run_job(desk, request)
+    runs = len(desk.registry.runs("weather", {JOB: desk.job}))
+
+    again = run_job(desk, request)
+
+    assert again == told
+    assert fitted == ["lstm", "lstm"]
+    assert len(desk.registry.runs("weather", {JOB: desk.job})) == runs == 3
+    assert [one.version for one in desk.registry.versions("weather")] == ["1"]
+
+
+def test_a_job_goes_on_on_another_machine_stage_by_stage(make_desk: MakeDesk, many: Path) -> None:
+    """Each stage finds all that it needs in MLflow, though no folder and no data file are left."""
+    request = make_request(many, architecture=["lstm", "gru"])
+    read = stages.read(make_desk(machine="a"), request)
+    many.unlink()
+    fits = [stages.fit(make_desk(machine=name), request, read, name) for name in read["candidates"]]
+
+    compared = stages.compare(make_desk(machine="b"), request, read, fits)
+    refitted = stages.refit(make_desk(machine="c"), request, read, compared)
+    registered = stages.register(make_desk(machine="d"), request, read, compared, refitted)
+    promoted = stages.promote(make_desk(machine="e"), request, read, compared, registered)
+
+    assert read["candidates"] == ["lstm", "gru", "ensemble"]
+    assert set(compared["models"]) == {"lstm", "gru", "ensemble", "seasonal_naive"}
+    assert promoted["champion"] == "1"
+
+
+def test_a_candidate_that_fails_is_told_and_a_job_in_which_all_fail_ends_with_the_causes(
+    make_desk: MakeDesk, many: Path
+) -> None:
+    """A NaN loss is an answer of the stage; only where nothing is left does the comparison refuse."""
+    desk = make_desk(make_fit(failing=("lstm",)))
+    request = make_request(many)
+    read = stages.read(desk, request)
+
+    told = stages.fit(desk, request, read, "lstm")
+
+    assert (told["code"], told["step"]) == ("LOSS_NOT_FINITE", 17)
+    with pytest.raises(TrainingError, match="Every candidate failed. lstm: The loss became NaN"):
+        stages.compare(desk, request, read, [told])
+    run_id = stages.fail(desk, request, "all failed")["run_id"]
+    assert desk.registry._client.get_run(run_id).info.status == "FAILED"
+    assert desk.registry.run(run_id).tags["failure.cause"] == "all failed"
+
+
+def test_a_fit_that_was_killed_halfway_is_done_anew(make_desk: MakeDesk, many: Path) -> None:
+    """The half-made run is given up and keeps its record; the new one takes its part."""
+
+    def killed(*_args: object, **_question: object) -> Candidate:
+        raise KeyboardInterrupt
+
+    request = make_request(many)
+    read = stages.read(make_desk(), request)
+    with pytest.raises(KeyboardInterrupt):
+        stages.fit(make_desk(killed), request, read, "lstm")
+
+    told = stages.fit(make_desk(), request, read, "lstm")
+
+    registry = make_desk().registry
+    left = registry.runs("weather", {"almanac.part": "lstm (given up)"})
+    assert told["cause"] is None
+    assert len(left) == 1
+    assert left[0].run_id != told["run_id"]
+
+
+def test_a_model_uploaded_without_a_version_is_replaced(
+    make_desk: MakeDesk, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between upload and version, the stage uploads anew; the job has one version, which answers."""
+    desk, request = make_desk(), make_request(many)
+    read = stages.read(desk, request)
+    fits = [stages.fit(desk, request, read, "lstm")]
+    compared = stages.compare(desk, request, read, fits)
+    refitted = stages.refit(desk, request, read, compared)
+
+    def killed(*_args: object, **_tags: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "register", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stages.register(desk, request, read, compared, refitted)
+    assert desk.registry.names() == []
+
+    registered = stages.register(desk, request, read, compared, refitted)
+
+    assert registered == {"version": "1"}
+    there = desk.registry._client.search_logged_models(
+        [desk.registry._client.get_experiment_by_name("weather").experiment_id]
+    )
+    assert len(there) == 1
+    assert artifact.load(desk.registry.download(desk.registry.versions()[0], desk.emptied("x"))).spec.name == "weather"
+
+
+def test_the_alias_moves_once_whoever_moves_it_afterwards(make_desk: MakeDesk, many: Path) -> None:
+    """A promotion that is repeated after a rollback leaves the rollback alone, though its answer was never kept."""
+    request = make_request(many)
+    run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), request)
+    desk = make_desk(job="two")
+    told = run_job(desk, request)
+    registry = desk.registry
+    registry.rollback("weather")
+    registry.log_json(told["read"]["run_id"], {}, stages.PROMOTE)
+
+    again = stages.promote(desk, request, told["read"], told["compared"], {"version": "2"})
+
+    assert again["champion"] == "1"
+    assert registry.resolve("weather@previous").version == "2"
+
+
+def test_a_champion_that_changed_meanwhile_is_not_replaced(make_desk: MakeDesk, many: Path) -> None:
+    """What was compared with another champion than there is now says nothing of the one there is."""
+    request = make_request(many)
+    run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), request)
+    desk = make_desk(job="late")
+    read = stages.read(desk, request)
+    fits = [stages.fit(desk, request, read, name) for name in read["candidates"]]
+    compared = stages.compare(desk, request, read, fits)
+    run_job(make_desk(job="quick"), request)
+
+    refitted = stages.refit(desk, request, read, compared)
+    registered = stages.register(desk, request, read, compared, refitted)
+    told = stages.promote(desk, request, read, compared, registered)
+
+    assert compared["decision"]["promote"]
+    assert not told["promoted"]
+    assert told["champion"] == "2"
+    assert "version 2 by now, not version 1" in told["reason"]
+
+
+def test_a_version_that_does_not_answer_is_never_champion(
+    make_desk: MakeDesk, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the files of the new version are damaged the job stops, and the alias stays where it is."""
+    request = make_request(many)
+    run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), request)
+    desk = make_desk(job="two")
+    plain = Registry.download
+
+    def damaged(registry: Registry, version: Any, directory: Path) -> Path:  # noqa: ANN401 - handed on
+        folder = plain(registry, version, directory)
+        if version.version == "2":
+            (folder / artifact.GOLDEN).write_text("{}")
+        return folder
+
+    monkeypatch.setattr(Registry, "download", damaged)
+
+    with pytest.raises(artifact.ArtifactIncomplete):
+        run_job(desk, request)
+
+    assert desk.registry.resolve("weather@champion").version == "1"
+
+
+def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(
+    make_desk: MakeDesk, many: Path, series: list[Series], tmp_path: Path
+) -> None:
+    """One new month leaves no unseen block, so the network that was backtested stands in; a new year is a block itself."""
+    run_job(make_desk(job="one"), make_request(many))
+    month = write_csv(tmp_path / "month.csv", [make_series(str(seed), seed=seed, length=97) for seed in range(8)])
+    year = write_csv(tmp_path / "year.csv", [make_series(str(seed), seed=seed, length=108) for seed in range(8)])
+
+    later = stages.read(make_desk(job="month"), make_request(month))
+    much_later = stages.read(make_desk(job="year"), make_request(year))
+
+    assert (later["champion"]["as"], later["origins"]["count"]) == ("backtested", 2)
+    assert (much_later["champion"]["as"], much_later["origins"]["count"]) == ("served", 1)
+    assert "lie in what the champion was trained on" in much_later["origins"]["notes"][-1]
+
+
+def test_a_slow_winner_gives_way_to_the_best_of_the_quick(make_desk: MakeDesk, many: Path) -> None:
+    """What validation likes best but is slower than promotion allows is not registered, and the decision says so."""
+    request = make_request(many, architecture=["lstm", "gru"], retrain={"warm_start": False})
+    run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), {**request, "config": make_request(many)["config"]})
+    desk = make_desk(job="two")
+    read = stages.read(desk, request)
+    fits = [stages.fit(desk, request, read, name) for name in read["candidates"]]
+
+    compared = stages.compare(desk, request, read, fits)
+
+    assert compared["winner"] in {"lstm", "gru", "ensemble"}
+    shutil.rmtree(desk.folder)
+    assert replace(desk).find("weather", "job") is not None
