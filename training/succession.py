@@ -16,7 +16,7 @@ from training.holdout import Split
 from training.origins import FEWEST_UNSEEN, Origins, new_rows, unseen_by
 from training.registering import AT_REST
 from training.registry import CHAMPION
-from training.resting import ARTIFACT, BEFORE, MEMBERS
+from training.resting import ARTIFACT, MEMBERS
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Task
@@ -162,10 +162,9 @@ def choose_start(champion: Reigning, task: "Task", folder: Path) -> Path:
     """
     rest = champion.backtested
     if rest is not None and is_new_to(task.split, spec_in(rest / ARTIFACT)):
-        start = rest if not (rest / MEMBERS).is_dir() else _heaviest(rest)
-        if (start / BEFORE).is_file():
-            _refuse_unlike(spec_in(start / ARTIFACT), task)
-            return start
+        start = _heaviest(rest) if (rest / MEMBERS).is_dir() else rest
+        _refuse_unlike(spec_in(start / ARTIFACT), task)
+        return start
     if champion.spec.architecture == ENSEMBLE:
         raise TrainingError("The champion is an ensemble whose members were not kept.")
     if not is_new_to(task.split, champion.spec):
