@@ -72,7 +72,7 @@ def test_the_starters_in_a_models_code_are_not_the_model(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever logs a model with the whole of our code logs the starters too; they stand before it by name."""
-    monkeypatch.setattr("training.registry._copy_models", lambda scratch: make_starters(scratch / "models"))
+    monkeypatch.setattr("training.registry.copy_models", lambda scratch: make_starters(scratch / "models"))
     publish(registry, tmp_path / "model")
 
     fetched = registry.download(registry.resolve("weather@challenger"), tmp_path / "fetched")
