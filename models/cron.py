@@ -1,11 +1,8 @@
-"""Cron: when a schedule fires, by the very library that fires it (croniter, which DBOS brings)."""
+"""Cron: when a schedule fires, by the very library that fires it (croniter, which DBOS brings, imported when it is asked)."""
 
 import re
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from croniter import croniter
-from croniter.croniter import CroniterError
 
 from models.job_errors import ScheduleInvalid
 
@@ -64,12 +61,27 @@ def next_fires(line: str, timezone: str, after: datetime, count: int = 1) -> lis
         after: With a time zone; a moment that is this very one is left out.
         count: How many.
     """
+    from croniter import croniter
+
     ticks = croniter(line, after.astimezone(ZoneInfo(timezone)), second_at_beginning=True)
     return [ticks.get_next(datetime) for _ in range(count)]
 
 
+def count_fires(line: str, timezone: str, after: datetime, before: datetime, most: int) -> int:
+    """Return how often a schedule fires between two moments, both left out; `most` means that or more."""
+    from croniter import croniter
+
+    ticks = croniter(line, after.astimezone(ZoneInfo(timezone)), second_at_beginning=True)
+    count = 0
+    while count < most and ticks.get_next(datetime) < before:
+        count += 1
+    return count
+
+
 def _check_field(place: int, name: str, fields: list[str]) -> None:
     """Raise ScheduleInvalid if one field is wrong where all others are any."""
+    from croniter import CroniterError, croniter
+
     alone = ["*"] * len(fields)
     alone[place] = fields[place]
     try:
@@ -82,6 +94,8 @@ def _check_field(place: int, name: str, fields: list[str]) -> None:
 
 
 def _check_it_fires(text: str) -> str:
+    from croniter import CroniterError
+
     try:
         next_fires(text, "UTC", _START)
     except (CroniterError, ValueError) as error:

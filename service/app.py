@@ -20,13 +20,26 @@ from service.cache import Cache
 from service.catalog import Catalog
 from service.drift import Inputs
 from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
+from service.jobs import Jobs
 from service.ledger import Ledger
 from service.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.observing import Observer
 from service.openapi import describe
 from service.promises import Promises
 from service.records import Records
-from service.routes import accuracy, docs, forecast, forecasts, health, metrics, models, observations, series
+from service.routes import (
+    accuracy,
+    docs,
+    forecast,
+    forecasts,
+    health,
+    jobs,
+    metrics,
+    models,
+    observations,
+    schedules,
+    series,
+)
 from service.scorer import Scorer
 from service.security import Door, KeyRing
 from service.settings import Settings
@@ -41,6 +54,8 @@ ROUTERS = (
     series.router,
     accuracy.router,
     models.router,
+    schedules.router,
+    jobs.router,
     health.router,
     metrics.router,
     docs.router,
@@ -78,7 +93,8 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     scorer, promises = Scorer(records, settings.accuracy_days), Promises(catalog, cache)
     counters.registry.register(AccuracyMetrics(scorer, promises))
     workers = Workers(settings.max_queue)
-    service = Service(settings, catalog, counters, inputs, workers, records, ledger, scorer, promises)
+    jobs_queue = Jobs(settings.jobs, settings.max_queue)
+    service = Service(settings, catalog, counters, inputs, workers, records, ledger, scorer, promises, jobs_queue)
     tasks = [catalog.watch, records.watch, scorer.run]
     tasks += [ledger.run] if ledger else []
     tasks += [supervisor.run] if supervise else []
@@ -95,6 +111,7 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
             await ledger.close()
         service.workers.close()
         records.close()
+        service.jobs.close()
 
     app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service

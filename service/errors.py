@@ -11,11 +11,20 @@ RequestError (models.errors)        the question itself is wrong
 ├── FieldInvalid
 ├── BatchTooLarge
 ├── ModelRequired                   several models are registered, and the request names none
+├── ConfigRequired                  no configuration is given, and no schedule has one
+├── KeyReused                       an Idempotency-Key that stood for another request
+├── JobEnded                        409, a job that is to be cancelled and has ended
 ├── SeriesUnknown                   404, nothing was observed under this id
 ├── ForecastUnknown                 404, no forecast of this id is kept
 ├── KeyMissing                      401
 └── ScopeMissing                    403
 ModelUnknown (models.errors)        422 in a request, 404 in a path
+ConfigInvalid (models.errors)       422, a threshold that is none
+JobError (models.job_errors)        jobs and schedules
+├── JobUnknown, ScheduleUnknown     404
+├── ScheduleDuplicated              409
+├── ScheduleInvalid                 422
+└── JobsUnreachable                 503, Retry-After
 ServiceError                        the question is sound, the service cannot answer it
 ├── ModelLoading                    503, Retry-After
 ├── NoModel                         503, what is named or set as default is not there: nothing is registered, or no champion
@@ -37,7 +46,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from models.errors import AlmanacError, FrequencyError, ModelUnknown, RequestError, SeriesError
+from models.errors import AlmanacError, ConfigInvalid, FrequencyError, ModelUnknown, RequestError, SeriesError
+from models.job_errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
 
 PROBLEM_TYPE = "application/problem+json"
 CODE_HEADER = "x-almanac-code"
@@ -114,6 +124,24 @@ class ModelRequired(RequestError):
     """Several models are registered, and the request names none."""
 
     code = "MODEL_REQUIRED"
+
+
+class ConfigRequired(RequestError):
+    """No configuration is given, and none or several schedules of the model have one."""
+
+    code = "CONFIG_REQUIRED"
+
+
+class KeyReused(RequestError):
+    """An Idempotency-Key that stood for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class JobEnded(RequestError):
+    """A job that is to be cancelled and has ended."""
+
+    code = "JOB_ENDED"
 
 
 class KeyMissing(RequestError):
@@ -203,12 +231,18 @@ class SettingInvalid(ServiceError):
 STATUS: Mapping[type[AlmanacError], int] = {
     BodyTooLarge: 413,
     BodyTooSlow: 408,
+    ConfigInvalid: 422,
     EncodingUnsupported: 415,
     FileInvalid: 400,
     ForecastUnknown: 404,
+    JobEnded: 409,
+    JobUnknown: 404,
     JsonInvalid: 400,
     KeyMissing: 401,
     ScopeMissing: 403,
+    ScheduleDuplicated: 409,
+    ScheduleInvalid: 422,
+    ScheduleUnknown: 404,
     SeriesUnknown: 404,
     RequestError: 422,
     SeriesError: 422,
@@ -222,6 +256,7 @@ STATUS: Mapping[type[AlmanacError], int] = {
     DefaultUnknown: 503,
     DatabaseUnreachable: 503,
     DatabaseUnusable: 503,
+    JobsUnreachable: 503,
     AlmanacError: 500,
 }
 """The one table from class to status; an error takes the entry of its nearest ancestor."""
@@ -237,6 +272,7 @@ HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
     DefaultUnknown: {"retry-after": "10"},
     DatabaseUnreachable: {"retry-after": "5"},
     DatabaseUnusable: {"retry-after": "60"},
+    JobsUnreachable: {"retry-after": "5"},
 }
 
 

@@ -13,11 +13,21 @@ from starlette.responses import HTMLResponse
 
 from service.errors import PROBLEM_TYPE
 from service.schemas import ForecastProblem, ForecastRequest, ObservationsProblem, ObservationsRequest, Problem
+from service.schemas_jobs import BackfillPost, JobPost, SchedulePost
 
 REF = "#/components/schemas/{model}"
 ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
-DESCRIBED = (ForecastRequest, ObservationsRequest, Problem, ForecastProblem, ObservationsProblem)
+DESCRIBED = (
+    ForecastRequest,
+    ObservationsRequest,
+    JobPost,
+    SchedulePost,
+    BackfillPost,
+    Problem,
+    ForecastProblem,
+    ObservationsProblem,
+)
 """Schemas that no route's own declaration brings in."""
 
 DESCRIPTION = """Self-hosted forecasting: post series, get forecasts with honest intervals.

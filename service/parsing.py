@@ -285,13 +285,13 @@ def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
     return timestamps
 
 
-def refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], pointer: str = "") -> None:
     """Raise FieldUnknown for the first field that nobody reads: a slip that is swallowed is a wrong answer later."""
     for name in entry:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"The fields are {', '.join(known)}."
-            raise FieldUnknown(f"There is no field {shown(name)}.", pointer=f"/{_escape(name)}", hint=hint)
+            raise FieldUnknown(f"There is no field {shown(name)}.", pointer=f"{pointer}/{_escape(name)}", hint=hint)
 
 
 def _escape(name: str) -> str:

@@ -36,6 +36,8 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/accuracy": ("read", "observe"),
     "/models": ("forecast", "observe"),
     "/metrics": ("observe",),
+    "/schedules": (),
+    "/jobs": (),
 }
 """The scopes that open a path and all beneath it, any of them; other paths are for `admin`, which opens every path."""
 
@@ -119,6 +121,10 @@ def guarded_route(path: str) -> str | None:
         return "/forecasts/{forecast_id}"
     if path.startswith("/series/"):
         return "/series/{series_id:path}/forecast" if path.endswith("/forecast") else "/series/{series_id:path}"
+    if path.startswith("/schedules/"):
+        return "/schedules/{name}"
+    if path.startswith("/jobs/"):
+        return "/jobs/{job_id}"
     return "/models/{model:path}" if path.startswith("/models/") else None
 
 

@@ -23,6 +23,7 @@ class Settings:
         tracking_uri: `MLFLOW_TRACKING_URI`: where the models are registered.
         database_url: `ALMANAC_DATABASE_URL`: where observations and forecasts are kept, `sqlite:///FILE` or `postgresql://…`; by
             default `almanac.db` in the home.
+        jobs_url: `ALMANAC_JOBS_URL`: where jobs and schedules are kept, as above; by default `jobs.db` in the home.
         api_keys: `ALMANAC_API_KEYS`: the file of hashed keys; doors are open (and loopback only) while it is absent.
         model: `ALMANAC_MODEL`: what answers a request that names no model; `name`, `name@alias`, `name/version` or `starter`.
         max_body_bytes: `ALMANAC_MAX_BODY_BYTES`: largest request body.
@@ -49,6 +50,7 @@ class Settings:
     tracking_uri: str
     api_keys: Path
     database_url: str | None = None
+    jobs_url: str | None = None
     model: str | None = None
     max_body_bytes: int = 16 * MEBIBYTE
     max_horizon: int = 1_000
@@ -78,6 +80,11 @@ class Settings:
         """Return the URL of the database."""
         return self.database_url or f"{SQLITE}{self.home / 'almanac.db'}"
 
+    @property
+    def jobs(self) -> str:
+        """Return the URL of the jobs' database."""
+        return self.jobs_url or f"{SQLITE}{self.home / 'jobs.db'}"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings that `environ` makes, paths absolute.
@@ -95,7 +102,8 @@ class Settings:
             home=home,
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
             api_keys=_named_file(environ, "ALMANAC_API_KEYS") or home / "keys.json",
-            database_url=_database_url(environ),
+            database_url=_database_url(environ, "ALMANAC_DATABASE_URL"),
+            jobs_url=_database_url(environ, "ALMANAC_JOBS_URL"),
             model=environ.get("ALMANAC_MODEL") or None,
             max_body_bytes=_whole_number(environ, "ALMANAC_MAX_BODY_BYTES", cls.max_body_bytes),
             max_horizon=_whole_number(environ, "ALMANAC_MAX_HORIZON", cls.max_horizon),
@@ -117,12 +125,12 @@ class Settings:
         )
 
 
-def _database_url(environ: Mapping[str, str]) -> str | None:
+def _database_url(environ: Mapping[str, str], name: str) -> str | None:
     """Return the URL of a database; raises SettingInvalid for one of another kind, without repeating its password."""
-    url = environ.get("ALMANAC_DATABASE_URL") or None
+    url = environ.get(name) or None
     if url is not None and not url.startswith(DATABASES):
         raise SettingInvalid(
-            f"ALMANAC_DATABASE_URL begins with {url.partition('/')[0]!r}.",
+            f"{name} begins with {url.partition('/')[0]!r}.",
             hint=f"Give one that begins with {', '.join(DATABASES)}.",
         )
     return url

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from service.catalog import Catalog
 from service.drift import Inputs
+from service.jobs import Jobs
 from service.ledger import Ledger
 from service.metrics import Metrics
 from service.promises import Promises
@@ -28,6 +29,7 @@ class Service:
     ledger: Ledger | None
     scorer: Scorer
     promises: Promises
+    jobs: Jobs
 
 
 def service_of(request: Request) -> Service:

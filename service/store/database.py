@@ -44,13 +44,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a transaction that reads one state of the database."""
-        with _translated(), self.engine.connect() as connection, connection.begin():
+        with translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Hold a transaction that is committed, durably, when the block ends, and rolled back if it raises."""
-        with _translated(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with translated(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
     def migrate(self) -> None:
@@ -144,7 +144,7 @@ def _postgresql(address: URL) -> Engine:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn what the driver says of a database that does not answer into our own error."""
     try:
         yield

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.cron import check_cron, check_timezone, next_fires
+from models.cron import check_cron, check_timezone, count_fires, next_fires
 from models.job_errors import ScheduleInvalid
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -73,3 +73,12 @@ def test_a_schedule_goes_by_the_clocks_of_its_zone() -> None:
 def test_the_moment_itself_is_not_the_next() -> None:
     """Asked at a tick, the next one is told."""
     assert next_fires("0 12 * * *", "UTC", NOON)[0].isoformat() == "2026-11-23T12:00:00+00:00"
+
+
+def test_ticks_between_two_moments_are_counted_up_to_a_limit() -> None:
+    """Neither end counts; who asks for very many is told no more than that."""
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
+
+    assert count_fires("0 0 * * *", "UTC", start, end, 100) == 3
+    assert count_fires("* * * * * *", "UTC", start, end, 100) == 100
+    assert count_fires("0 0 * * *", "UTC", end, start, 100) == 0

@@ -9,6 +9,21 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.examples import FORECAST_REQUESTS, FORECAST_RESPONSES
+from service.examples_jobs import (
+    BACKFILL_REQUEST,
+    BACKFILL_RESPONSES,
+    CANCEL_RESPONSES,
+    CREATE_RESPONSES,
+    DELETE_RESPONSES,
+    JOB_REQUESTS,
+    JOB_RESPONSES,
+    JOBS_RESPONSES,
+    POST_RESPONSES,
+    SCHEDULE_REQUESTS,
+    SCHEDULE_RESPONSES,
+    SCHEDULES_RESPONSES,
+    TRIGGER_RESPONSES,
+)
 from service.examples_observations import OBSERVATION_REQUESTS, OBSERVATION_RESPONSES
 from service.parsing import REQUEST_FIELDS, SERIES_FIELDS
 from service.schemas import ForecastRequest, SeriesRequest
@@ -44,6 +59,15 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/accuracy",
         "/models",
         "/models/{model}",
+        "/schedules",
+        "/schedules/{name}",
+        "/schedules/{name}/pause",
+        "/schedules/{name}/resume",
+        "/schedules/{name}/trigger",
+        "/schedules/{name}/backfill",
+        "/jobs",
+        "/jobs/{job_id}",
+        "/jobs/{job_id}/cancel",
         "/health/live",
         "/health/ready",
         "/metrics",
@@ -108,6 +132,65 @@ def test_each_example_of_a_refused_body_fits_its_schema(document: dict[str, Any]
         for example in response["content"].get("application/problem+json", {}).get("examples", {}).values():
             check(document, "ObservationsProblem", example["value"])
             assert example["value"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("responses", "schema"),
+    [
+        (SCHEDULES_RESPONSES, "SchedulesAnswer"),
+        (CREATE_RESPONSES, "ScheduleAnswer"),
+        (SCHEDULE_RESPONSES, "ScheduleAnswer"),
+        (DELETE_RESPONSES, ""),
+        (TRIGGER_RESPONSES, "JobAnswer"),
+        (BACKFILL_RESPONSES, "BackfillAnswer"),
+        (JOBS_RESPONSES, "JobsAnswer"),
+        (JOB_RESPONSES, "JobAnswer"),
+        (CANCEL_RESPONSES, "JobAnswer"),
+        (POST_RESPONSES, "JobAnswer"),
+    ],
+)
+def test_each_example_about_jobs_fits_its_schema(
+    document: dict[str, Any], responses: dict[int, dict[str, Any]], schema: str
+) -> None:
+    """Answers theirs, problems theirs, each under its own status; a dry run has an answer of its own."""
+    for status, response in responses.items():
+        for media, shown in response.get("content", {}).items():
+            for example in shown["examples"].values():
+                is_problem = media == "application/problem+json"
+                is_dry = responses is POST_RESPONSES and status == 200
+                fitting = "JudgementAnswer" if is_dry else schema
+                check(document, "Problem" if is_problem else fitting, example["value"])
+                assert not is_problem or example["value"]["status"] == status
+
+
+@pytest.mark.parametrize("name", SCHEDULE_REQUESTS)
+def test_each_example_of_a_schedule_fits_and_is_made(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """What /docs shows can be posted as it stands; so can the example of a backfill."""
+    request = SCHEDULE_REQUESTS[name]["value"]
+
+    made = client.post("/schedules", json=request)
+    filled = client.post(f"{made.headers['location']}/backfill", json=BACKFILL_REQUEST)
+
+    check(document, "SchedulePost", request)
+    check(document, "ScheduleAnswer", made.json())
+    check(document, "SchedulesAnswer", client.get("/schedules").json())
+    check(document, "BackfillPost", BACKFILL_REQUEST)
+    check(document, "BackfillAnswer", filled.json())
+
+
+@pytest.mark.parametrize("name", JOB_REQUESTS)
+def test_each_example_of_a_job_fits_and_is_queued(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """What /docs shows can be posted as it stands, as a dry run too."""
+    client.post("/schedules", json=SCHEDULE_REQUESTS["monthly"]["value"]).raise_for_status()
+    request = JOB_REQUESTS[name]["value"]
+
+    queued, dry = client.post("/jobs", json=request), client.post("/jobs?dry_run=true", json=request)
+
+    check(document, "JobPost", request)
+    check(document, "JobAnswer", queued.json())
+    check(document, "JobAnswer", client.get(queued.headers["location"]).json())
+    check(document, "JobsAnswer", client.get("/jobs").json())
+    check(document, "JudgementAnswer", dry.json())
 
 
 def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[str, Any]) -> None:

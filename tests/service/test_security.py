@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from service.errors import KeysInvalid
-from service.security import Door, Key, KeyRing, is_loopback, make_key, read_keys, scopes_for, write_keys
+from service.security import SCOPES, Door, Key, KeyRing, is_loopback, make_key, read_keys, scopes_for, write_keys
 from tests.service.house import House
 
 REQUEST = {"series": [{"values": [1, 2, 3]}], "horizon": 1}
@@ -87,6 +87,29 @@ def test_writing_observations_and_reading_them_are_two_scopes(start: Callable[..
         "reader": [False, True, True, True, True],
         "caller": [False, False, False, False, True],
     }
+
+
+def test_jobs_and_schedules_are_for_admins_alone(start: Callable[..., TestClient], house: House) -> None:
+    """A job reads files and changes models: no other scope looks at one or makes one."""
+    keys = give_keys(house, **{scope: (scope,) for scope in SCOPES})
+    client = start(wait=False)
+    asked = [("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("POST", "/jobs/a/cancel")]
+    asked += [
+        ("GET", "/schedules"),
+        ("POST", "/schedules"),
+        ("DELETE", "/schedules/a"),
+        ("POST", "/schedules/a/trigger"),
+    ]
+
+    let_in = {
+        scope
+        for scope, key in keys.items()
+        for method, path in asked
+        if client.request(method, path, headers={"x-api-key": key}).status_code != 403
+    }
+
+    assert let_in == {"admin"}
+    assert client.get("/jobs").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert settings.api_keys == settings.home / "keys.json"
     assert settings.model is None
     assert settings.database == f"sqlite:///{settings.home}/almanac.db"
+    assert settings.jobs == f"sqlite:///{settings.home}/jobs.db"
     assert settings.ledger
 
 
@@ -31,6 +32,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
             "MLFLOW_TRACKING_URI": "http://mlflow:5000",
             "ALMANAC_API_KEYS": str(keys),
             "ALMANAC_DATABASE_URL": "postgresql://me@db/almanac",
+            "ALMANAC_JOBS_URL": "postgresql://me@db/jobs",
             "ALMANAC_MODEL": "rain@challenger",
             "ALMANAC_MAX_BODY_BYTES": "1",
             "ALMANAC_MAX_HORIZON": "2",
@@ -56,6 +58,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
         tracking_uri="http://mlflow:5000",
         api_keys=keys,
         database_url="postgresql://me@db/almanac",
+        jobs_url="postgresql://me@db/jobs",
         model="rain@challenger",
         max_body_bytes=1,
         max_horizon=2,
@@ -82,6 +85,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path) -> None:
         ("ALMANAC_HOME", "/tmp/50%41"),  # noqa: S108 (a name, nothing is written)
         ("ALMANAC_HOME", "/tmp/what?mode=ro"),  # noqa: S108
         ("ALMANAC_DATABASE_URL", "almanac.db"),
+        ("ALMANAC_JOBS_URL", "jobs.db"),
         ("ALMANAC_RETENTION_DAYS", "0"),
         ("ALMANAC_MAX_BODY_BYTES", "16M"),
         ("ALMANAC_MAX_HORIZON", "0"),

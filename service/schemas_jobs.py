@@ -1,0 +1,172 @@
+"""Schemas of /jobs and /schedules: what may be asked, and what is answered."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+
+CONFIG = (
+    "The tables of a training's TOML as JSON: `horizon`, and as `data` either `service` (the default: what this service has "
+    "observed) or the absolute path of a file on the worker's disk."
+)
+
+
+class _Strict(BaseModel):
+    """A request's object: a field that nobody reads is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class JobPost(_Strict):
+    """A retraining that is wanted now."""
+
+    name: str | None = Field(None, description="Of the model; the configuration's where it has one.")
+    config: dict[str, Any] | None = Field(None, description=f"{CONFIG} Left out: that of the model's schedule.")
+    if_needed: bool = Field(default=False, description="Retrain only where a reason of `retrain` holds.")
+
+
+class SchedulePost(_Strict):
+    """A schedule that is to be made."""
+
+    name: str = Field(description="The schedule's own; the model's too, where the configuration has no `name`.")
+    cron: str = Field(
+        description="minute hour day month weekday, or six fields with seconds first, or `@monthly` and such."
+    )
+    config: dict[str, Any] = Field(description=CONFIG)
+    timezone: str = Field("UTC", description="IANA name whose clocks it goes by.")
+    if_needed: bool = Field(default=False, description="A tick retrains only where a reason of `retrain` holds.")
+
+
+class BackfillPost(_Strict):
+    """The stretch of time whose ticks are made up for."""
+
+    start: str = Field(description="ISO 8601, left out itself; without an offset by the schedule's time zone.")
+    end: str = Field(description="Same, left out itself; not in the future.")
+
+
+class JobsQuestion(BaseModel):
+    """The query parameters of GET /jobs; one that nobody reads is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State | None = Field(None, description="Only jobs in this state.")
+    name: str | None = Field(None, description="Only jobs of this model.")
+    schedule: str | None = Field(None, description="Only jobs of this schedule.")
+    after: str = Field("", description="The `next` of the page before.")
+    limit: int = Field(50, ge=1, le=500, description="Jobs on a page.")
+
+
+class Fault(BaseModel):
+    """Why a job or a step failed."""
+
+    code: str
+    detail: str
+
+
+class JobRow(BaseModel):
+    """A job in short."""
+
+    id: str
+    state: State
+    name: str | None = Field(description="The model.")
+    schedule: str | None = Field(description="The schedule that made it, null where somebody asked.")
+    reason: str | None = Field(description="`schedule` or `manual`.")
+    if_needed: bool
+    worker: str | None = Field(description="That runs it, or has run it.")
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    outcome: Literal["PROMOTED", "KEPT", "NOT_NEEDED"] | None = Field(
+        description="Of a job that succeeded: the challenger is champion, the champion was kept, or there was no reason."
+    )
+    error: Fault | None
+
+
+class StepAnswer(BaseModel):
+    """A step that has ended; a job that is resumed does not repeat it."""
+
+    name: str
+    state: Literal["SUCCEEDED", "FAILED"]
+    started_at: str | None
+    ended_at: str | None
+    seconds: float | None
+    error: Fault | None
+
+
+class RunAnswer(BaseModel):
+    """Where MLflow has it."""
+
+    run_id: str
+    experiment_id: str | None
+    run_url: str | None = Field(description="Where MLflow's own server shows it; null where runs lie in a file.")
+
+
+class JobAnswer(JobRow):
+    """A job with all that it has told."""
+
+    steps: list[StepAnswer]
+    progress: dict[str, Any] | None = Field(
+        description="What the step that runs said last: `step`, `attempt`, `text`, …"
+    )
+    decision: dict[str, Any] | None = Field(
+        description="Whether the challenger was promoted, why, and by which figures."
+    )
+    version: str | None = Field(description="The version that it registered.")
+    run: RunAnswer | None
+    request: dict[str, Any] = Field(description="What it was asked to do, its configuration included.")
+
+
+class JobsAnswer(BaseModel):
+    """A page of jobs, the newest first."""
+
+    jobs: list[JobRow]
+    next: str | None = Field(description="The `after` of the next page, null on the last.")
+
+
+class ReasonAnswer(BaseModel):
+    """One reason to retrain."""
+
+    code: str
+    holds: bool
+    known: bool = Field(description="False where it could not be told; the sentence says why.")
+    value: float | None
+    threshold: float | None
+    sentence: str
+
+
+class JudgementAnswer(BaseModel):
+    """Whether a model would be retrained, and why."""
+
+    name: str
+    version: str | None = Field(description="The champion's.")
+    retrain: bool
+    at: str
+    reasons: list[ReasonAnswer]
+
+
+class ScheduleAnswer(BaseModel):
+    """A schedule."""
+
+    name: str
+    cron: str
+    timezone: str
+    paused: bool
+    builtin: bool = Field(description="The worker's own watch over fresh champions, which cannot be deleted.")
+    model: str | None
+    if_needed: bool
+    last_fired_at: str | None
+    next_at: str | None = Field(description="In the schedule's time zone; null while it is paused.")
+    config: dict[str, Any] | None
+
+
+class SchedulesAnswer(BaseModel):
+    """Every schedule, by name."""
+
+    schedules: list[ScheduleAnswer]
+
+
+class BackfillAnswer(BaseModel):
+    """The jobs of a stretch of time, those that were there already among them."""
+
+    jobs: list[str]
