@@ -14,6 +14,9 @@ from models.spec import ModelSpec
 from models.thresholds import Thresholds
 from training.place import Version
 
+SERVICE_URL = "http://127.0.0.1:8000"
+"""Where a service answers unless ALMANAC_SERVICE_URL says otherwise."""
+
 TIMEOUT_SECONDS = 60.0
 MOST_ROWS = 10_000
 

@@ -10,6 +10,9 @@ import jsonschema
 import pytest
 import yaml
 
+from almanac import COMMANDS
+from training.jobs.place import jobs_url
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
@@ -91,6 +94,17 @@ def test_whoever_speaks_to_mlflow_is_let_in() -> None:
 
     assert addresses
     assert {address.removeprefix("http://") for address in addresses} <= set(allowed)
+
+
+def test_service_and_worker_share_the_jobs() -> None:
+    """One database holds schedules and jobs; the worker asks the service where it listens, under a name that stays."""
+    worker, service = (SERVICES[name]["environment"] for name in ("worker", "service"))
+
+    assert worker["ALMANAC_JOBS_URL"] == service["ALMANAC_JOBS_URL"]
+    assert jobs_url(worker).startswith("postgresql://")
+    assert worker["ALMANAC_SERVICE_URL"] == "http://service:8000"
+    assert "ALMANAC_WORKER_ID" in worker
+    assert SERVICES["worker"]["command"][0] in COMMANDS
 
 
 def test_prometheus_scrapes_the_service_where_it_listens() -> None:

@@ -32,7 +32,7 @@ def test_each_tick_takes_effect_exactly_once(where: str, tmp_path: Path) -> None
 
     assert (endured.ticks, endured.succeeded, endured.effects) == (TICKS, TICKS, TICKS)
     assert endured.repeated == []
-    assert endured.kills >= KILLS
+    assert endured.kills >= KILLS // 2
     tell(where, endured)
 
 

@@ -7,7 +7,12 @@ from training.candidate import TrainingSet
 from training.config import CANDIDATES
 from training.making import make_candidate
 
-MAKERS = {"starter": "train_starter", "starter_tuned": "tune_starter", "auto": "make_auto", "warm_start": "tune_champion"}
+MAKERS = {
+    "starter": "train_starter",
+    "starter_tuned": "tune_starter",
+    "auto": "make_auto",
+    "warm_start": "tune_champion",
+}
 """What makes the candidates that are not networks trained from nothing."""
 
 

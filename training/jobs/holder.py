@@ -5,7 +5,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -26,14 +26,15 @@ KEEPALIVE = {
 SESSION = "almanac worker "
 """What a holder's session calls itself, before the worker's name."""
 
-REGAIN_SECONDS, REGAIN_POLL_SECONDS = 60.0, 1.0
+REGAIN_SECONDS = 60.0
+"""A database that was away for longer may have given the name to somebody else."""
 
 
 class Holder(Protocol):
     """The name, as it is held."""
 
     def still_held(self) -> bool:
-        """Return whether the name is still ours; it is taken again where the database was away for a while."""
+        """Return whether the name is ours, or may be taken again soon where the database is away."""
         ...
 
 
@@ -122,13 +123,14 @@ class _SessionLock:
     def __init__(self, url: str, worker: str) -> None:
         self._url, self._worker = url, worker
         self._session: Connection | None = None
+        self._seen = 0.0
 
     def __enter__(self) -> Self:
         session = _open(self._url, SESSION + self._worker)
         if not self._take(session):
             session.close()
             raise _alive(self._worker)
-        self._session = session
+        self._session, self._seen = session, time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,21 +143,13 @@ class _SessionLock:
         try:
             if self._session is not None:
                 self._session.execute("SELECT 1")
+                self._seen = time.monotonic()
                 return True
         except Error:
             self._session = None
-        return self._regain()
-
-    def _regain(self) -> bool:
-        deadline = time.monotonic() + REGAIN_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                self.__enter__()
-            except (JobsUnreachable, WorkerAlive):
-                time.sleep(REGAIN_POLL_SECONDS)
-            else:
-                return True
-        return False
+        with suppress(JobsUnreachable, WorkerAlive):
+            self.__enter__()
+        return time.monotonic() - self._seen < REGAIN_SECONDS
 
     def _take(self, session: "Connection") -> bool:
         digest = hashlib.sha256(f"{SESSION}{self._worker}".encode()).digest()

@@ -12,6 +12,9 @@ APPLICATION_VERSION = "1"
 SCHEMA = "dbos"
 QUEUE, WORKFLOW = "training", "retrain"
 WATCH_QUEUE, WATCH_WORKFLOW, WATCH_SCHEDULE = "watch", "watch", "almanac-watch"
+WATCH_FOLDER = "watch"
+"""Beside the jobs' folders, and shared by all ticks of the watch."""
+
 PROGRESS, SUMMARY = "progress", "summary"
 """Events of a job: what its step last told, and what is known of the job so far."""
 

@@ -15,9 +15,11 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from models.cron import check_cron, next_fires
 from models.errors import ConfigInvalid
+from training.children import answers
 from training.jobs import child, holder, place, story
 from training.jobs.client import connect, give_back
 from training.jobs.steps import FIRST_WAIT_SECONDS, Bench, Seat, limits_of, run_stage
+from training.live import SERVICE_URL
 
 LONGEST_NAME = 47
 """Letters of a worker's name: PostgreSQL shows so many of it beside `almanac worker`."""
@@ -45,6 +47,7 @@ class Settings:
         watch: Cron line of the watch, None for no watch.
         jobs: How many it runs at once.
         command: What runs a stage.
+        service: ALMANAC_SERVICE_URL: the service whose scores are watched.
         first_wait: Seconds before a stage that failed is tried again.
         poll: Seconds between two looks at the queue.
     """
@@ -55,6 +58,7 @@ class Settings:
     watch: str | None = WATCH_CRON
     jobs: int = 1
     command: Sequence[str] = child.COMMAND
+    service: str = SERVICE_URL
     first_wait: float = FIRST_WAIT_SECONDS
     poll: float = POLL_SECONDS
 
@@ -70,7 +74,8 @@ class Settings:
         line = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
         watch = None if line.strip().lower() in OFF else check_cron(line)
         url, home = place.jobs_url(environment), place.home(environment)
-        return cls(**{"url": url, "home": home, "name": name, "watch": watch, **changes})
+        service = (environment.get("ALMANAC_SERVICE_URL") or SERVICE_URL).rstrip("/")
+        return cls(**{"url": url, "home": home, "name": name, "watch": watch, "service": service, **changes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +141,7 @@ class Worker:
 
         @DBOS.workflow(name=place.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
-            job = str(DBOS.workflow_id)
-            quiet = Bench(bench.home, bench.stop, lambda _: None, bench.command, bench.first_wait)
-            seat = Seat(job, WATCH_LIMITS, lambda _: None)
-            seen = DBOS.run_step({"name": "watch"}, run_stage, quiet, seat, "watch", "watch", [])
-            for line in seen["lines"]:
-                self.say(f"watch: {line}")
-            return seen
+            return self._watch(bench)
 
     def _retrain(self, bench: Bench, scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
         """Run one job's story, each stage a step of DBOS."""
@@ -168,6 +167,25 @@ class Worker:
             raise
         self.say(f"{job}: {story.tell_result(request['name'], result)}")
         return result
+
+    def _watch(self, bench: Bench) -> dict[str, Any]:
+        """Look at the fresh champions, where a service answers that could have scored them."""
+        quiet = Bench(bench.home, bench.stop, lambda _: None, bench.command, bench.first_wait)
+        seat = Seat(place.WATCH_FOLDER, WATCH_LIMITS, lambda _: None)
+
+        def look() -> dict[str, Any]:
+            if not answers(f"{self.settings.service}/health/live"):
+                return {"lines": [], "rollbacks": {}}
+            return run_stage(quiet, seat, "watch", "watch", [])
+
+        try:
+            seen = DBOS.run_step({"name": "watch"}, look)
+        except Exception as error:
+            self.say(f"watch: failed: {error}")
+            raise
+        for line in seen["lines"]:
+            self.say(f"watch: {line}")
+        return seen
 
     def _schedule_watch(self, client: DBOSClient) -> None:
         """Put the watch into the table of schedules, as this worker was told; one that was paused stays paused."""

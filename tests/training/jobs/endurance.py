@@ -86,7 +86,7 @@ class _Crew:
         try:
             while not all(row["status"] in DONE for row in jobs.jobs(schedule="hourly", limit=most)):
                 assert time.monotonic() < deadline, "the jobs do not end"
-                time.sleep(self.chance.uniform(2.5, 6.0) if killed < kills else 0.5)
+                time.sleep(self.chance.uniform(2.0, 5.0) if killed < kills else 0.5)
                 if killed < kills:
                     name = self.chance.choice(NAMES)
                     workers[name].kill()
