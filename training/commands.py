@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.config import BASELINES, Columns, merge, parse_override, read_config, require_file, train_config
+from training.config import BASELINES, SERVICE, Columns, merge, parse_override, read_config, require_file, train_config
 from training.options import COVARIATES, check_reserved, covariate_options
 
 if TYPE_CHECKING:
@@ -46,13 +46,18 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
 
 @click.command(short_help="Train, compare, register and promote.")
 @click.argument("config", type=FILE, required=False)
-@click.option("--data", type=FILE, help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series.")
+@click.option(
+    "--data",
+    type=FILE,
+    help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series; or `service` for what "
+    "ALMANAC_SERVICE_URL has observed.",
+)
 @click.option("--horizon", type=int, help="Steps to forecast.")
 @click.option("--frequency", help="Such as M, W-SUN, D, h or monthly. Default: inferred from the data.")
 @click.option(
     "--architecture",
-    help="Comma-separated: lstm,gru,simple_rnn,wavenet, starter, starter_tuned, or auto for what validation makes of "
-    "networks and starter. Default: the first four.",
+    help="Comma-separated: lstm,gru,simple_rnn,wavenet, starter, starter_tuned, auto for what validation makes of "
+    "networks and starter, or warm_start for the champion, tuned. Default: the first four.",
 )
 @click.option("--name", help="Registered name. Default: the data file's stem.")
 @click.option("--seed", type=int, help="Seed of weights, windows and draws, the first of several. Default: 0.")
@@ -84,6 +89,7 @@ def train(
         almanac train --data sales.csv --horizon 12 --architecture lstm,wavenet --set fit.max_steps=400
         almanac train --data sales.csv --horizon 12 --architecture auto
         almanac train --data sales.csv --horizon 28 --future-covariates price,promotion --holidays DE
+        almanac train --data service --name sales --horizon 12 --architecture lstm,warm_start
     """  # noqa: D301 - click's \b keeps the example's lines
     columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
     flags["architecture"] = None if architecture is None else architecture.split(",")
@@ -99,7 +105,7 @@ def train(
 
 
 @click.command(short_help="Measure networks and baselines on held-out data.")
-@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
+@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide; or `service`.")
 @click.option("--horizon", type=click.IntRange(1), required=True, help="Points held out at the end of each series.")
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option(
@@ -139,13 +145,17 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     asked["columns"] = asdict(columns_of(flags))
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
-    require_file(data)
+    if str(data) != SERVICE:
+        require_file(data)
     from training import ensemble, evaluation, pipeline, provenance
     from training.backtest import Cutoff
+    from training.export import local_data
     from training.terminal import Terminal, plain_console, scores_table
 
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
     terminal = Terminal()
+    config, findings = local_data(config, os.environ)
+    terminal.say_findings(findings)
     table = pipeline.read(config, terminal)
     question = evaluation.Question(
         config.horizon,
@@ -254,9 +264,14 @@ def _train(settings: Mapping[str, Any]) -> "Outcome":
     """Run the pipeline in a folder that is gone afterwards."""
     config = train_config(settings)
     check_reserved(config.name)
-    require_file(config.data)
+    if str(config.data) != SERVICE:
+        require_file(config.data)
     from training import pipeline
+    from training.export import local_data
+    from training.terminal import Terminal
 
+    config, findings = local_data(config, os.environ)
+    Terminal().say_findings(findings)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         return pipeline.train(config, open_bench(Path(scratch)))
 

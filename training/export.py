@@ -1,25 +1,32 @@
 """Export: the observations that a running service holds, fetched as any client would into a file that stays as it is."""
 
+import hashlib
 import http.client
 import os
 import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from models.calendar import parse_frequency, timestamps_from
 from models.errors import DataInvalid, Finding, ServiceUnreachable
+from training.config import SERVICE, TrainConfig, require_file
 from training.data import FEW_POINTS, SAME_STEP
 from training.live import Address, told
+from training.place import Place
 
 TIMEOUT_SECONDS = 120.0
 """Longest silence: the service begins to answer with its first page, and goes on page by page."""
 
 MAGIC = b"PAR1"
 """A Parquet file begins and ends with this; one that broke off does not end with it."""
+
+DIGITS = 12
+"""Of a digest in a file's name."""
 
 STEPS = 25
 """Steps of a calendar whose median is its usual one."""
@@ -56,6 +63,26 @@ def fetch_observations(address: Address | None, path: Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def local_data(config: TrainConfig, environment: Mapping[str, str]) -> tuple[TrainConfig, tuple[Finding, ...]]:
+    """Return the configuration with a file for its data, and what was noticed on the way.
+
+    Observations of a service are frozen in ALMANAC_HOME/exports under the beginning of their digest, so that the run
+    which was made of them can be made again.
+
+    Raises:
+        DataInvalid: If there is no such file, or the service holds nothing.
+        ServiceUnreachable: If the service does not hand its observations over.
+    """
+    if str(config.data) != SERVICE:
+        require_file(config.data)
+        return config, ()
+    folder = Place.from_environment(environment).home / "exports"
+    path = fetch_observations(service_address(environment), folder / f"{config.name}.parquet")
+    findings = keep_frequency(path, config.frequency)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]
+    return replace(config, data=path.replace(path.with_stem(f"{config.name}-{digest}"))), findings
 
 
 def keep_frequency(path: Path, frequency: str | None) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ import pytest
 from models import artifact
 from models.errors import ArtifactIncomplete, TrainingError
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
-from training import stages
+from training import record, report, stages
 from training.candidate import Candidate, TrainingSet
 from training.job_desk import JOB, JobDesk
 from training.registry import Registry
@@ -29,9 +29,20 @@ def make_desk(registry: Registry, tmp_path: Path) -> MakeDesk:
     return make
 
 
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing: what is drawn is tested with the pipeline."""
+    monkeypatch.setattr(
+        report, "save_figures", lambda figures, folder: (folder / "figures.txt").write_text(str(len(figures)))
+    )
+    monkeypatch.setattr(record, "_figures", lambda *_: {})
+
+
 def make_request(data: Path, **config: Any) -> Plain:  # noqa: ANN401 - any setting
     """Return a request for one network of weather a year ahead, as JSON."""
-    settings = {"data": str(data), "horizon": 12, "architecture": ["lstm"], "baselines": ["seasonal_naive"], **config}
+    retrain = {"warm_start": False}
+    plain = {"data": str(data), "horizon": 12, "architecture": ["lstm"], "baselines": ["seasonal_naive"]}
+    settings = {**plain, "retrain": retrain, **config}
     return {"name": "weather", "config": settings, "reason": "manual"}
 
 
@@ -61,7 +72,7 @@ def many(tmp_path: Path) -> Path:
 
 def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(make_desk: MakeDesk, many: Path) -> None:
     """The first version takes the alias, an equal one stays challenger, a better one takes it; previous is the one before."""
-    request = make_request(many)
+    request = make_request(many, retrain={})
     first = run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), request)
     worse = make_fit(shifts={"lstm": 9.0, "warm_start": 9.0})
     second = run_job(make_desk(worse, job="two"), request)
@@ -85,7 +96,7 @@ def test_candidates_see_nothing_of_any_origin_and_the_last_training_everything(m
     run_job(make_desk(job="one"), make_request(many))
     seen: list[TrainingSet] = []
 
-    told = run_job(make_desk(make_fit(seen=seen), job="two"), make_request(many))
+    told = run_job(make_desk(make_fit(seen=seen), job="two"), make_request(many, retrain={}))
 
     lengths = [{len(one) for one in training_set.series} for training_set in seen]
     assert told["read"]["candidates"] == ["warm_start", "lstm", "ensemble"]
