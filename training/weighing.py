@@ -65,7 +65,6 @@ def weigh(winner: Result, champion: Forecaster, task: "Task", notes: tuple[str, 
     return promotion.decide(
         _evidence(winner.scores.only(rows), winner.forecast_ms),
         _evidence(scores.only(rows), latency),
-        seed=task.config.seed,
         force=task.config.promote,
         notes=(*notes, *seen),
     )
@@ -86,4 +85,4 @@ def _rows(champion: Forecaster, task: "Task") -> tuple[list[int], tuple[str, ...
 
 def _evidence(scores: backtest.Scores, forecast_ms: float) -> promotion.Evidence:
     """Return scores and latency as the decision wants them."""
-    return promotion.Evidence(scores.scaled_errors, float(scores.summary()["coverage_80"]), forecast_ms)
+    return promotion.Evidence(scores.scaled_errors, float(scores.summary()["coverage_80"]), forecast_ms, scores.ids)
