@@ -47,7 +47,7 @@ def positions(timestamps: Timestamps, frequency: Frequency) -> Steps:
         TimestampsOffCalendar: If a timestamp is no whole number of steps away from the first.
     """
     start = timestamps[0]
-    steps, whole = _estimate(timestamps, frequency)
+    steps, whole = _estimate(timestamps, start, frequency)
     fits = whole & (walk(start, frequency, steps) == timestamps)
     if not fits.all():
         index = int(np.argmin(fits))
@@ -68,12 +68,30 @@ def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]
     try:
         return frequency, positions(timestamps, frequency)
     except TimestampsOffCalendar:
-        for candidate in (Frequency(frequency.name, place) for place in _other_places(frequency)):
+        for candidate in places_of(frequency)[1:]:
             try:
                 return candidate, positions(timestamps, candidate)
             except TimestampsOffCalendar:
                 continue
         raise
+
+
+def lying(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
+    """Return the steps from `start` to the grid's timestamp at or before each, and whether it is that timestamp itself.
+
+    Timestamps may lie before the start, and in any order. The frequency is none of those that only pandas knows.
+
+    Raises:
+        TimestampsOffCalendar: If the start is no business day though the frequency has such.
+        TimestampInvalid: If a step is no whole microsecond.
+    """
+    steps, whole = _estimate(timestamps, start, frequency)
+    return steps, whole & (_walker(frequency)(start, frequency, steps) == timestamps)
+
+
+def places_of(frequency: Frequency) -> tuple[Frequency, ...]:
+    """Return the frequency with each place in its periods that timestamps may have, its own first."""
+    return (frequency, *(Frequency(frequency.name, place) for place in _other_places(frequency)))
 
 
 def _other_places(frequency: Frequency) -> tuple[StampPlace, ...]:
@@ -164,9 +182,8 @@ def _walker(frequency: Frequency) -> Callable[[np.datetime64, Frequency, Steps],
     return _walk_business if frequency.unit == "B" else _walk_exact
 
 
-def _estimate(timestamps: Timestamps, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
+def _estimate(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
     """Return the steps nearest below each timestamp, and whether they are whole as far as the unit tells."""
-    start = timestamps[0]
     if frequency.unit in EXOTIC:
         grid = _exotic_grid(start, frequency, end=timestamps.max())
         found = np.searchsorted(grid, timestamps)

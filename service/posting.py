@@ -11,10 +11,12 @@ from pydantic_core import from_json
 
 from models.calendar import parse_frequency, parse_timestamp
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
-from models.timestamps import Timestamps, find_zone, instants_of
+from models.timestamps import Timestamps, find_zone
 from service.errors import FieldInvalid, FieldMissing, JsonInvalid
 from service.parsing import MAX_ID_LENGTH, SeriesFault, fault_at, refuse_unknown, shown
+from service.placing import NO_OFFSET, Faults, LookUp, Rows, place_rows
 from service.store.observations import Calendar, Observations
+from service.store.remembered import Remembered
 from service.tabular import PARQUET, Columns, check_count, column_of, read_csv, read_parquet
 
 BODY_FIELDS = ("observations", "frequency", "timezone")
@@ -24,9 +26,6 @@ PLAIN_NUMBERS = {float, int, type(None)}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (a wall clock)
 _HINT = 'Send {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 1.5}]}, CSV or Parquet.'
 
-Faults = dict[int, AlmanacError]
-"""By row, the first thing that is wrong with it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -34,14 +33,14 @@ class Posted:
 
     Attributes:
         observations: The sound rows; of rows of one series and timestamp the last.
-        calendar: What the body says of its series' steps.
+        calendars: What is to be remembered of the steps of each of the observations' series.
         accepted: Sound rows.
         refused: The others.
         faults: What is wrong with the first of those, in their order.
     """
 
     observations: Observations
-    calendar: Calendar
+    calendars: tuple[Calendar, ...]
     accepted: int
     refused: int
     faults: tuple[SeriesFault, ...]
@@ -56,13 +55,19 @@ class Said:
     timezone: str | None = None
 
 
-def parse_observations(body: bytes, said: Said, limit: int) -> Posted:
+def nothing_known(_names: Sequence[str]) -> Mapping[str, Remembered]:
+    """Return what an empty database knows of series."""
+    return {}
+
+
+def parse_observations(body: bytes, said: Said, limit: int, look_up: LookUp = nothing_known) -> Posted:
     """Return what a body holds.
 
     Args:
         body: JSON (rows or columns), CSV or Parquet.
         said: What stands beside it; a JSON body's own `frequency` and `timezone` go first.
         limit: Most rows.
+        look_up: Tells what is known of the series.
 
     Raises:
         JsonInvalid, FileInvalid: If the body cannot be read as what it is.
@@ -80,7 +85,7 @@ def parse_observations(body: bytes, said: Said, limit: int) -> Posted:
     if not len(columns.ids):
         raise FieldInvalid("There are no observations.", pointer="/observations", hint=_HINT)
     check_count(len(columns.ids), limit)
-    return _read(columns, _calendar(frequency, timezone))
+    return _read(columns, _calendar(frequency, timezone), look_up)
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:
@@ -134,7 +139,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-def _read(columns: Columns, calendar: Calendar) -> Posted:
+def _read(columns: Columns, said: Calendar, look_up: LookUp) -> Posted:
     faults: Faults = {}
     ids = _ids(columns.ids, faults)
     values = _values(columns.values, faults)
@@ -142,11 +147,13 @@ def _read(columns: Columns, calendar: Calendar) -> Posted:
     kept = np.ones(len(ids), dtype=np.bool_)
     kept[list(faults)] = False
     sound = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
-    aware = bool((offsets[kept] != NO_OFFSET).any())
-    rows = Observations.of(sound, _in_utc(walls[kept], offsets[kept], sound, calendar.timezone), values[kept])
-    zone = calendar.timezone or ("UTC" if aware else None)
+    rows = Rows(np.flatnonzero(kept), sound, walls[kept], offsets[kept], values[kept])
+    placed = place_rows(rows, said, look_up(list(dict.fromkeys(sound))), faults)
+    named = [one for one, keep in zip(sound, placed.kept.tolist(), strict=True) if keep]
+    observations = Observations.of(named, placed.stamps[placed.kept], rows.values[placed.kept])
     listed = [_fault(row, faults[row], columns) for row in sorted(faults)[:LISTED_FAULTS]]
-    return Posted(rows, Calendar(calendar.frequency, zone), int(kept.sum()), len(faults), tuple(listed))
+    calendars = tuple(placed.calendars[name] for name in observations.names)
+    return Posted(observations, calendars, len(named), len(faults), tuple(listed))
 
 
 def _fault(row: int, error: AlmanacError, columns: Columns) -> SeriesFault:
@@ -226,10 +233,6 @@ def _float(number: Any) -> float:  # noqa: ANN401 (a plain number or None)
         return np.inf
 
 
-NO_OFFSET = np.iinfo(np.int64).min
-"""In place of microseconds east of UTC: the timestamp is a wall clock."""
-
-
 def _stamps(sent: Sequence[object] | Timestamps, faults: Faults) -> tuple[Timestamps, NDArray[np.int64]]:
     """Return wall clocks, datetime64[us], and how far each is east of UTC, both (rows,)."""
     if isinstance(sent, np.ndarray):
@@ -276,14 +279,3 @@ def _stamp_error(sent: object) -> AlmanacError:
     return TimestampInvalid(
         f"The timestamp is {what}.", pointer="timestamp", hint="Send ISO 8601 text such as 2024-01-31."
     )
-
-
-def _in_utc(walls: Timestamps, offsets: NDArray[np.int64], ids: Sequence[str], timezone: str | None) -> Timestamps:
-    """Return instants where an offset or the timezone tells them, else the wall clocks."""
-    bare = offsets == NO_OFFSET
-    instants: Timestamps = walls - np.where(bare, 0, offsets).astype("m8[us]")
-    if timezone is not None and bare.any():
-        rows = np.flatnonzero(bare)
-        order = rows[np.argsort(np.array(ids, dtype=object)[rows], kind="stable")]
-        instants[order] = instants_of(walls[order], timezone)
-    return instants

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from service.state import service_of
 from service.store.database import Database
 from service.store.newest import count_newer
 from service.store.observations import pages, upsert
+from service.store.remembered import remember
 
 router = APIRouter(tags=["observations"])
 
@@ -91,8 +93,8 @@ async def count(request: Request, after: After, frequency: Frequency = None) -> 
 
 
 def _take(database: Database, body: bytes, said: Said, limit: int) -> Posted:
-    posted = parse_observations(body, said, limit)
-    upsert(database, posted.observations, posted.calendar, time.time_ns() // 1_000)
+    posted = parse_observations(body, said, limit, partial(remember, database))
+    upsert(database, posted.observations, posted.calendars, time.time_ns() // 1_000)
     return posted
 
 

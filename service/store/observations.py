@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.timestamps import Timestamps
@@ -90,7 +90,7 @@ class Known:
     last: np.datetime64 | None
 
 
-def upsert(database: Database, rows: Observations, calendar: Calendar, now: int) -> None:
+def upsert(database: Database, rows: Observations, calendar: Calendar | Sequence[Calendar], now: int) -> None:
     """Keep observations, durably, once this returns; those that are there already take the new value.
 
     Forecasts that they may score are marked afterwards, so that whoever scores them sees the observations; where this
@@ -99,7 +99,7 @@ def upsert(database: Database, rows: Observations, calendar: Calendar, now: int)
     Args:
         database: Where to.
         rows: The observations.
-        calendar: Of all their series; what is None leaves what was said before.
+        calendar: Of all their series, or one for each of `names`; what is None leaves what was said before.
         now: Microseconds since 1970, UTC.
 
     Raises:
@@ -108,7 +108,8 @@ def upsert(database: Database, rows: Observations, calendar: Calendar, now: int)
     if not len(rows):
         return
     with database.writing() as connection:
-        _upsert_series(connection, rows.names, calendar, now)
+        calendars = [calendar] * len(rows.names) if isinstance(calendar, Calendar) else calendar
+        _upsert_series(connection, rows.names, calendars, now)
         write = _write_postgresql if database.is_postgresql else _write_sqlite
         for start in range(0, len(rows), INSERT_ROWS):
             write(connection, _part(rows, slice(start, start + INSERT_ROWS)), now)
@@ -177,17 +178,20 @@ def _columns(rows: Observations) -> tuple[list[str], list[int], list[float | Non
     return rows.ids(), rows.timestamps.astype("M8[us]").view(np.int64).tolist(), values.tolist()
 
 
-def _upsert_series(connection: Connection, names: Sequence[str], calendar: Calendar, now: int) -> None:
+def _upsert_series(connection: Connection, names: Sequence[str], calendars: Sequence[Calendar], now: int) -> None:
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     insert = make(series)
-    said = {"frequency": calendar.frequency, "timezone": calendar.timezone}
-    changed = {name: insert.excluded[name] for name, value in said.items() if value is not None}
-    upsert = (
-        insert.on_conflict_do_update(index_elements=[series.c.id], set_=changed)
-        if changed
-        else insert.on_conflict_do_nothing()
-    )
-    connection.execute(upsert, [{"id": name, "created": now, **said} for name in names])
+    changed = {
+        name: func.coalesce(insert.excluded[name], column)
+        for name, column in (("frequency", series.c.frequency), ("timezone", series.c.timezone))
+    }
+    differs = or_(*(insert.excluded[name].is_not(None) for name in changed))
+    upsert = insert.on_conflict_do_update(index_elements=[series.c.id], set_=changed, where=differs)
+    rows = [
+        {"id": name, "created": now, "frequency": said.frequency, "timezone": said.timezone}
+        for name, said in zip(names, calendars, strict=True)
+    ]
+    connection.execute(upsert, rows)
 
 
 _INTO = "INTO {table} (series_id, timestamp, value, updated)"

@@ -1,5 +1,5 @@
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -18,7 +18,7 @@ MONTHS = [f"{year}-{month:02d}" for year in (2022, 2023) for month in range(1, 1
 VALUES = [float(place % 12) for place in range(24)]
 
 
-def observe(client: TestClient, rows: list[tuple[str, str, float | None]], **members: str) -> dict[str, Any]:
+def observe(client: TestClient, rows: Sequence[tuple[str, str, float | None]], **members: str) -> dict[str, Any]:
     """Post rows, and return the answer."""
     sent = [{"id": name, "timestamp": stamp, "value": value} for name, stamp, value in rows]
     answer: dict[str, Any] = client.post("/observations", json={"observations": sent, **members}).json()
@@ -231,3 +231,125 @@ def test_a_database_that_is_gone_leaves_forecasts_answered(house: House, start: 
         assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNREACHABLE")
         assert answer.headers["retry-after"] == "5"
     assert "almanac_database_up 0.0" in client.get("/metrics").text
+
+
+def test_a_row_off_the_calendar_is_refused_and_the_good_ones_stay(keeping: TestClient) -> None:
+    """In one body, or long after the others; the hint names the steps beside it, and the series is forecast."""
+    rows = [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)]
+
+    first = observe(keeping, [*rows[:11], ("a", "2023-12-31", 9.0)], frequency="M")
+    second = observe(keeping, [rows[11], ("a", "2024-01-31", 9.0)])
+
+    assert (first["accepted"], first["refused"], second["accepted"], second["refused"]) == (11, 1, 1, 1)
+    (error,) = first["errors"]
+    assert (error["code"], error["pointer"]) == ("TIMESTAMPS_OFF_CALENDAR", "/observations/11/timestamp")
+    assert error["hint"] == "The steps beside it are 2023-12-01 and 2024-01-01."
+    answer = keeping.get("/series/a/forecast?horizon=1&model=starter").json()
+    assert answer["forecasts"][0]["timestamps"] == ["2024-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "good", "bad"),
+    [
+        ("W-MON", ["2024-01-01", "2024-01-08", "2024-01-15"], "2024-01-17"),
+        ("D", ["2024-01-29", "2024-01-30", "2024-01-31"], "0203-01-29"),
+        ("D", ["2024-01-29", "2024-01-30", "2024-01-31"], "9023-01-29"),
+        ("M", ["2024-02-29", "2024-03-31", "2024-04-30"], "0203-01-31"),
+        ("B", ["2024-01-04", "2024-01-05", "2024-01-08"], "2024-01-06"),
+        ("h", ["2024-01-04T05:00", "2024-01-04T06:00", "2024-01-05"], "2024-01-05T07:30"),
+    ],
+)
+def test_a_slip_of_a_date_is_refused_wherever_it_stands(
+    keeping: TestClient, frequency: str, good: list[str], bad: str
+) -> None:
+    """First or last in a new series, or in a body of its own."""
+    for name, stamps in (("first", [bad, *good]), ("last", [*good, bad])):
+        answer = observe(keeping, [(name, one, 1.0) for one in stamps], frequency=frequency)
+        assert (answer["accepted"], [one["pointer"].split("/")[2] for one in answer["errors"]]) == (
+            3,
+            [str(stamps.index(bad))],
+        )
+    assert observe(keeping, [("last", bad, 1.0)]).get("accepted") == 0
+
+
+def test_null_takes_a_wrong_row_out(keeping: TestClient) -> None:
+    """A series that was spoiled before its frequency was known says where, and is forecast again after that."""
+    observe(keeping, [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)])
+    observe(keeping, [("a", "2023-12-31", 9.0), ("a", "9023-01-01", 1.0)])
+    path = "/series/a/forecast?horizon=1&model=starter"
+    observe(keeping, [("a", "2023-06-01", None)], frequency="M")
+
+    wrong = keeping.get(path)
+    observe(keeping, [("a", "2023-12-31", None)])
+    still = keeping.get(path)
+    observe(keeping, [("a", "9023-01-01", None)])
+    right = keeping.get(path)
+
+    assert (wrong.status_code, still.status_code, right.status_code) == (422, 422, 200)
+    assert "Post null at 2023-12-31 " in wrong.json()["hint"]
+    assert (still.json()["code"], "Post null at 9023-01-01 " in still.json()["hint"]) == ("SERIES_TOO_LONG", True)
+    (given,) = right.json()["forecasts"]
+    assert (given["timestamps"], given["repairs"]) == (["2024-01-01"], [{"code": "GAP_MASKED", "index": 5}])
+
+
+def test_gaps_at_the_edges_of_a_series_hold_nothing(keeping: TestClient) -> None:
+    """A forecast begins after the last value."""
+    observe_two_years(keeping)
+    observe(keeping, [("a", "2023-12", None), ("a", "2024-01", None), ("a", "2020-05", None)])
+
+    (given,) = keeping.get("/series/a/forecast?horizon=1").json()["forecasts"]
+
+    assert (given["timestamps"], given["context_used"]) == (["2023-12-01"], 23)
+
+
+def test_another_frequency_is_refused_as_long_as_a_series_has_a_step(keeping: TestClient) -> None:
+    """Days under the name of a monthly series would spoil it; what was emptied takes another frequency."""
+    days = [("a", f"2024-03-{day:02d}", 1.0) for day in range(1, 11)]
+    observe(keeping, [("a", "2024-01-01", 1.0), ("a", "2024-02-01", 1.0)], frequency="M")
+
+    refused = observe(keeping, days, frequency="D")
+    observe(keeping, [("a", "2024-01-01", None)], frequency="D")
+    known = keeping.get("/series/a").json()["frequency"]
+    taken = observe(keeping, days, frequency="D")
+
+    assert (refused["code"], refused["refused"], known) == ("FREQUENCY_MISMATCH", 10, "M")
+    assert (taken["accepted"], keeping.get("/series/a").json()["frequency"]) == (10, "D")
+
+
+def test_a_frequency_that_most_rows_do_not_have_is_refused(keeping: TestClient) -> None:
+    """So that a slip of the frequency leaves no rows behind that stand in the way of the right one."""
+    weeks = [("a", str(np.datetime64("2023-01-02") + 7 * week), 1.0) for week in range(60)]
+
+    wrong, right = observe(keeping, weeks, frequency="M"), observe(keeping, weeks, frequency="W-MON")
+
+    assert (wrong["code"], wrong["refused"]) == ("TIMESTAMPS_OFF_CALENDAR", 60)
+    assert right["accepted"] == 60
+
+
+def test_a_remembered_timezone_reads_later_timestamps(keeping: TestClient) -> None:
+    """Only a timezone that is said replaces it; an offset says a moment, and no zone."""
+    observe(keeping, [("a", "2024-07-01T10:00", 1.0), ("a", "2024-07-01T11:00", 2.0)], timezone="Europe/Berlin")
+
+    observe(keeping, [("a", "2024-07-01T12:00", 3.0), ("b", "2024-07-01T12:00", 3.0)])
+    observe(keeping, [("a", "2024-07-01T11:00Z", 4.0), ("a", "2024-07-01T14:00+02:00", 5.0)])
+
+    hours = [f"2024-07-01T{hour:02d}:00:00" for hour in (8, 9, 10, 11, 12)]
+    assert exported(keeping) == [
+        *(("a", stamp, float(value)) for value, stamp in enumerate(hours, 1)),
+        ("b", "2024-07-01T12:00:00", 3.0),
+    ]
+    assert keeping.get("/series/a").json()["timezone"] == "Europe/Berlin"
+    observe(keeping, [("a", "2024-07-01T16:00", 6.0)], timezone="Europe/Athens")
+    assert keeping.get("/series/a").json()["timezone"] == "Europe/Athens"
+
+
+def test_a_time_that_clocks_leave_out_is_refused(keeping: TestClient) -> None:
+    """It would take the place of the hour after it; a day without a midnight is still a day."""
+    hours = [("a", f"2024-03-31T{hour:02d}:30", float(hour)) for hour in (1, 2, 3)]
+
+    answer = observe(keeping, hours, timezone="Europe/Berlin")
+    days = observe(keeping, [("b", "2018-11-03", 1.0), ("b", "2018-11-04", 1.0)], timezone="America/Sao_Paulo")
+
+    assert (answer["accepted"], answer["errors"][0]["pointer"]) == (2, "/observations/1/timestamp")
+    assert "did not exist in Europe/Berlin" in answer["errors"][0]["detail"]
+    assert days["accepted"] == 2

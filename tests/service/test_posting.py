@@ -182,21 +182,21 @@ def test_offsets_tell_instants() -> None:
     posted = post([row(timestamp="2024-01-31T12:00:00+02:00"), row(timestamp="2024-01-31T11:00:00Z")])
 
     assert [one[1] for one in shown(posted)] == ["2024-01-31T10:00:00", "2024-01-31T11:00:00"]
-    assert posted.calendar.timezone == "UTC"
+    assert posted.calendars[0].timezone == "UTC"
     tables = parquet(id=["a"], ds=pa.array([datetime(2024, 1, 31, 10, tzinfo=UTC)], pa.timestamp("us", "UTC")), y=[1.0])
     again = parse_observations(tables, Said(), LIMIT)
-    assert ([one[1] for one in shown(again)], again.calendar.timezone) == (["2024-01-31T10:00:00"], "UTC")
+    assert ([one[1] for one in shown(again)], again.calendars[0].timezone) == (["2024-01-31T10:00:00"], "UTC")
 
 
 def test_a_timezone_turns_local_clocks_into_instants() -> None:
     """Days begin at local midnight, and the hour that a clock change repeats is two hours."""
     stamps = ["2024-03-31", "2024-04-01", "2024-10-27T02:30", "2024-10-27T02:30:00+01:00"]
 
-    posted = post([row(timestamp=one) for one in stamps], timezone="Europe/Berlin", frequency="hourly")
+    posted = post([row(timestamp=one) for one in stamps], timezone="Europe/Berlin", frequency="half-hourly")
 
     expected = ["2024-03-30T23:00:00", "2024-03-31T22:00:00", "2024-10-27T00:30:00", "2024-10-27T01:30:00"]
     assert [one[1] for one in shown(posted)] == expected
-    assert (posted.calendar.frequency, posted.calendar.timezone) == ("h", "Europe/Berlin")
+    assert (posted.calendars[0].frequency, posted.calendars[0].timezone) == ("30min", "Europe/Berlin")
 
 
 @given(st.binary(max_size=200), st.sampled_from([Said(), CSV]), st.sampled_from([b"", b"PAR1", b"id,ds,y\n", b"{"]))
