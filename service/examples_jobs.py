@@ -72,7 +72,7 @@ JOB: dict[str, Any] = {
     },
     "decision": None,
     "version": None,
-    "run": {"run_id": "c1a4bd2d3b0b40afb529d526391412b3", "experiment_id": "1", "run_url": None},
+    "run": {"run_id": "c1a4bd2d3b0b40afb529d526391412b3", "run_url": None},
     "request": {
         "name": "temperatures",
         "config": {**CONFIG, "name": "temperatures"},

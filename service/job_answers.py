@@ -42,21 +42,30 @@ def hear(client: Client, job_id: str) -> Told:
     return Told(status, steps, progress, summary)
 
 
-def job_answer(told: Told) -> dict[str, Any]:
-    """Return a job with its steps, its progress and what it has decided."""
+def job_answer(told: Told, tracking_uri: str) -> dict[str, Any]:
+    """Return a job with its steps, its progress, what it has decided, and its run in the MLflow at `tracking_uri`."""
     one, running = told.status, state_of(told.status) == "RUNNING"
     result = {**told.summary, **(one.output if isinstance(one.output, dict) else {})}
-    run = {key: result.get(key) for key in ("run_id", "experiment_id", "run_url")}
     answer: dict[str, Any] = {
         **job_row(one),
         "steps": [_step(step) for step in told.steps],
         "progress": told.progress if running and told.progress else None,
         "decision": result.get("decision"),
         "version": result.get("version"),
-        "run": run if run["run_id"] else None,
+        "run": run_answer(result, tracking_uri),
         "request": request_of(one),
     }
     return {key: _without_credentials(value) for key, value in answer.items()}
+
+
+def run_answer(result: Mapping[str, Any], tracking_uri: str) -> dict[str, Any] | None:
+    """Return a job's run, and where MLflow's own server shows it; None before there is one."""
+    run_id, url = result.get("run_id"), result.get("run_url")
+    if not run_id:
+        return None
+    if not url and tracking_uri.startswith(("http://", "https://")):
+        url = f"{tracking_uri.rstrip('/')}/#/runs/{run_id}"
+    return {"run_id": run_id, "run_url": _without_credentials(url)}
 
 
 def job_row(one: Status) -> dict[str, Any]:

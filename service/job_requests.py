@@ -22,7 +22,8 @@ MAX_BODY_BYTES = 65_536
 FIRST_YEAR, LAST_YEAR = 1900, 9998
 """Of a moment: nearer the ends of the calendar a change of time zone leaves it."""
 
-_KEY = re.compile(r"(?!sched-)[A-Za-z0-9._~-]{1,64}")
+_KEY = re.compile(r"(?!sched-)[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
+"""A key names a job, and a job a folder of its worker's: it must not climb out of it."""
 _JOB_HINT = 'Send {"name": "temperatures"}, or a `config` with it.'
 
 
@@ -94,7 +95,7 @@ def check_key(key: str) -> str:
         raise FieldInvalid(
             f"The Idempotency-Key is {shown(key)}.",
             pointer="/idempotency-key",
-            hint="Send 1 to 64 letters, digits, dots, dashes, underscores or tildes, not beginning with `sched-`.",
+            hint="Send up to 64 letters, digits, dots, dashes, underscores or tildes; first a letter or digit, and not `sched-`.",
         )
     return key
 

@@ -98,7 +98,6 @@ class RunAnswer(BaseModel):
     """Where MLflow has it."""
 
     run_id: str
-    experiment_id: str | None
     run_url: str | None = Field(description="Where MLflow's own server shows it; null where runs lie in a file.")
 
 

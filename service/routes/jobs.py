@@ -57,15 +57,16 @@ async def create(request: Request, idempotency_key: IdempotencyKey = None, *, dr
     job_id = f"{wanted.name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     job_id = job_id if idempotency_key is None else check_key(idempotency_key)
     await service.jobs.run(records.enqueue, job_id, wanted.request(await _config(service, wanted)), now)
-    answer = job_answer(await service.jobs.run(hear, job_id))
+    answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
     return json_response(answer, status=202, headers={"location": f"/jobs/{job_id}"})
 
 
 @router.get("/{job_id}", summary="Show a job", response_model=JobAnswer, responses=JOB_RESPONSES)
 async def job(request: Request, job_id: str) -> Response:
     """Return a job with its steps, the progress of the one that runs, what was decided and where MLflow has it."""
-    told = await service_of(request).jobs.known(records.unknown(job_id), hear, job_id)
-    return json_response(job_answer(told))
+    service = service_of(request)
+    told = await service.jobs.known(records.unknown(job_id), hear, job_id)
+    return json_response(job_answer(told, service.settings.tracking_uri))
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", response_model=JobAnswer, responses=CANCEL_RESPONSES)
@@ -73,7 +74,7 @@ async def cancel(request: Request, job_id: str) -> Response:
     """Cancel a job that waits or runs: the step that runs is broken off when it next tells of itself; none follows."""
     service = service_of(request)
     await service.jobs.known(records.unknown(job_id), records.cancel, job_id)
-    return json_response(job_answer(await service.jobs.run(hear, job_id)))
+    return json_response(job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri))
 
 
 async def _config(service: Service, wanted: JobRequest) -> Mapping[str, Any]:

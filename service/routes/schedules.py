@@ -86,9 +86,9 @@ async def resume(request: Request, name: str) -> Response:
 )
 async def trigger(request: Request, name: str) -> Response:
     """Queue the job of a schedule as if it had fired, paused or not."""
-    queue = service_of(request).jobs
-    job_id = await queue.known(records.unknown(name), records.trigger, name)
-    answer = job_answer(await queue.run(hear, job_id))
+    service = service_of(request)
+    job_id = await service.jobs.known(records.unknown(name), records.trigger, name)
+    answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
     return json_response(answer, status=202, headers={"location": f"/jobs/{job_id}"})
 
 

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.app import create_app
+from service.job_answers import run_answer
 from service.settings import Settings
 from tests.service.house import House
 from tests.service.worker import run_jobs
@@ -121,7 +122,7 @@ def test_a_key_stands_for_one_request(client: TestClient) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
-@pytest.mark.parametrize("key", ["", "a b", "sched-sales-2026-11-01T03:00:00+00:00", "a" * 65, "a/b"])
+@pytest.mark.parametrize("key", ["", "a b", "sched-sales-2026-11-01T03:00:00+00:00", "a" * 65, "a/b", "..", ".", "~"])
 def test_a_key_that_could_be_no_id_is_refused(client: TestClient, key: str) -> None:
     """Neither may it take the id of a schedule's tick, which would then never run."""
     refused = client.post("/jobs", json={"name": "rain", "config": CONFIG}, headers={"idempotency-key": key})
@@ -212,12 +213,21 @@ def test_a_running_job_tells_how_far_it_is(worked: Path) -> None:
         job = client.get("/jobs/endless").json()
 
     assert job["progress"] == {"step": "fit warm_start", "attempt": 1, "epoch": 2}
-    assert job["run"] == {
-        "run_id": "r1",
-        "experiment_id": "1",
-        "run_url": "http://mlflow/#/experiments/1/runs/r1",
-    }
+    assert job["run"] == {"run_id": "r1", "run_url": "http://mlflow/#/experiments/1/runs/r1"}
     assert (job["ended_at"], job["decision"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("tracking_uri", "link"),
+    [
+        ("http://me:secret@mlflow:5000/", "http://mlflow:5000/#/runs/r2"),
+        ("https://mlflow/tracking", "https://mlflow/tracking/#/runs/r2"),
+        ("sqlite:////data/mlflow.db", None),
+    ],
+)
+def test_a_run_is_linked_where_a_server_shows_it(tracking_uri: str, link: str | None) -> None:
+    """Where the worker gave no link; runs in a file have no address."""
+    assert run_answer({"run_id": "r2"}, tracking_uri) == {"run_id": "r2", "run_url": link}
 
 
 def test_a_failed_job_tells_why_and_gives_no_password_away(worked: Path) -> None:

@@ -1,0 +1,104 @@
+"""Retrain command: `almanac retrain`, a job now, or whether it would be needed."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models.job_errors import JobsUnreachable
+from training.asking import Request, missing_data, read_request, request_of
+
+
+@click.command(short_help="Retrain a model now, or say whether it is needed.")
+@click.argument("name")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML. Default: that of the schedule.")
+@click.option("--if-needed", is_flag=True, help="Let the job retrain only where a reason holds.")
+@click.option("--dry-run", is_flag=True, help="Say which reasons hold, and queue nothing.")
+@click.option("--wait", is_flag=True, help="Follow the job until it has ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
+def retrain(name: str, config: Path | None, *, if_needed: bool, dry_run: bool, wait: bool, as_json: bool) -> None:  # noqa: PLR0913
+    """Have a worker train the model NAME again, now.
+
+    Without --config the model's schedule says how. With --dry-run nothing is queued: the reasons to retrain are listed,
+    each with its value and its threshold ([retrain] of the configuration); those that need live scores come from the
+    service at ALMANAC_SERVICE_URL.
+
+    \b
+    Example:
+        almanac retrain temperatures --dry-run
+        almanac retrain temperatures --config training/configs/temperatures.toml --wait
+    """  # noqa: D301 - click's \b keeps the example's lines
+    given = None if config is None else read_request(config, name, if_needed=if_needed, reason="manual")
+    if given is not None and given["name"] != name:
+        raise click.UsageError(f"{config} is of the model {given['name']!r}, not of {name!r}.")
+    if dry_run:
+        _judge(name, given, as_json=as_json)
+    else:
+        _enqueue(name, given, if_needed=if_needed, wait=wait, as_json=as_json)
+
+
+def _enqueue(name: str, given: Request | None, *, if_needed: bool, wait: bool, as_json: bool) -> None:
+    from training.following import follow, no_worker
+    from training.job_words import state_of
+    from training.jobs import open_jobs
+
+    with open_jobs(os.environ) as jobs:
+        request = request_of(jobs.schedules(), name, if_needed=if_needed) if given is None else given
+        for warning in (missing_data(request), no_worker(jobs)):
+            if warning:
+                click.echo(warning, err=True)
+        job_id = jobs.enqueue(request, now=datetime.now(UTC))
+        if not wait:
+            _print_queued(job_id, as_json=as_json)
+            return
+        row = follow(jobs, job_id, lambda line: click.echo(line, err=as_json))
+    if as_json:
+        _print_json(row)
+    if state_of(row) != "succeeded":
+        raise click.exceptions.Exit(1)
+
+
+def _print_queued(job_id: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"id": job_id})
+    else:
+        click.echo(f"Job {job_id} is queued. Follow it: almanac jobs {job_id} --follow")
+
+
+def _judge(name: str, given: Request | None, *, as_json: bool) -> None:
+    from training.commands import open_registry
+    from training.export import service_address
+    from training.job_words import reasons_table
+    from training.judging import judge
+    from training.live import SERVICE_URL
+    from training.retrain_config import RetrainConfig
+    from training.terminal import plain_console
+
+    request = given or _scheduled(name)
+    config = RetrainConfig(**request["config"].get("retrain", {})) if request else RetrainConfig()
+    environment = {**os.environ, "ALMANAC_SERVICE_URL": os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL}
+    found = judge(name, config, service_address(environment), open_registry(), datetime.now(UTC)).to_dict()
+    if as_json:
+        _print_json(found)
+    else:
+        plain_console(stderr=False).print(reasons_table(found))
+
+
+def _scheduled(name: str) -> Request | None:
+    """Return the request of the model's schedule, None where there is none: the usual thresholds count then."""
+    from models.errors import ConfigInvalid
+    from training.jobs import open_jobs
+
+    try:
+        with open_jobs(os.environ, make=False) as jobs:
+            return request_of(jobs.schedules(), name, if_needed=True)
+    except (JobsUnreachable, ConfigInvalid):
+        return None
+
+
+def _print_json(data: Any) -> None:  # noqa: ANN401 (any JSON)
+    from training.commands import print_json
+
+    print_json(data)
