@@ -10,11 +10,12 @@ from models.errors import ModelUnknown, ServiceUnreachable
 from models.evidence import Seen, unknown
 from models.reasons import Judgement
 from models.spec import ModelSpec
-from models.thresholds import Thresholds
-from training.live import Address, read_live
+from models.thresholds import DEFAULT, Thresholds
+from training.live import Address, count_steps, read_live, read_periods, steps_in_period
 from training.place import Version
-from training.registry import CHAMPION, Registry
+from training.registry import CHAMPION, PREVIOUS, Registry
 from training.retrain_config import RetrainConfig
+from training.rollback import Rollback, decide_rollback
 
 
 def judge(name: str, config: RetrainConfig, address: Address | None, registry: Registry, now: datetime) -> Judgement:
@@ -38,6 +39,41 @@ def judge(name: str, config: RetrainConfig, address: Address | None, registry: R
     except ModelUnknown:
         return reasons.judge(name, None, config.thresholds(), at)
     return reasons.judge(name, _seen(champion, config.thresholds(), address, registry), config.thresholds(), at)
+
+
+def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
+    """Return whether a fresh champion should go back to its predecessor, by what the service has scored of both.
+
+    None where there is nothing to look at: no predecessor, a champion that is older than it (one that was taken back
+    already), or one that has stood two seasons of truths, whose decay is a reason to train again; or no service that
+    answers. Both are compared at steps that the fresh one has often been scored at, and the predecessor over as many of
+    its newest periods as the fresh one has: older ones may be of a world that is gone.
+
+    Args:
+        name: Registered name.
+        address: Of the service.
+        registry: Where the aliases are.
+
+    Raises:
+        RegistryUnreachable: If the registry does not answer.
+    """
+    try:
+        fresh, predecessor = (registry.resolve(f"{name}@{alias}") for alias in (CHAMPION, PREVIOUS))
+    except ModelUnknown:
+        return None
+    if int(fresh.version) <= int(predecessor.version):
+        return None
+    try:
+        steps = count_steps(address, fresh)
+        if not steps:
+            return None
+        spec = _spec_of(fresh, registry)
+        now = read_periods(address, fresh, spec, steps=steps)
+        if len(now.periods) * steps_in_period(spec) > DEFAULT.steps(spec.season_length, spec.horizon):
+            return None
+        return decide_rollback(now, read_periods(address, predecessor, spec, steps=steps, periods=len(now.periods)))
+    except ServiceUnreachable:
+        return None
 
 
 def _seen(champion: Version, thresholds: Thresholds, address: Address | None, registry: Registry) -> Seen:

@@ -8,17 +8,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from models.calendar import parse_frequency
 from models.errors import ServiceUnreachable
 from models.evidence import Seen, count_new, read_answer
+from models.frequency import MONTHS_IN
 from models.spec import ModelSpec
 from models.thresholds import Thresholds
 from training.place import Version
+from training.rollback import LiveEvidence
 
 SERVICE_URL = "http://127.0.0.1:8000"
 """Where a service answers unless ALMANAC_SERVICE_URL says otherwise."""
 
 TIMEOUT_SECONDS = 60.0
 MOST_ROWS = 10_000
+DAY_NANOSECONDS = 86_400_000_000_000
 
 Row = dict[str, Any]
 
@@ -117,6 +121,57 @@ def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: 
         count = int(_ask(address, "/observations/count", "observations", asked)["observations"])
     new = count_new(count, spec)
     return read_answer(answer, champion.version, min_scores=thresholds.min_scores, new_observations=new)
+
+
+def count_steps(address: Address, version: Version) -> int:
+    """Return how far ahead a version has often been scored: the last step with half the scores of the most scored one.
+
+    A fresh version's forecasts have met their truth at few steps yet, and most often at the first.
+
+    Raises:
+        ServiceUnreachable: If the service does not answer, or refuses.
+    """
+    rows = _get(address, model=version.name, version=version.version, by="step,version")["rows"]
+    most = max((row["scores"] for row in rows), default=0)
+    return max((row["step"] for row in rows if 2 * row["scores"] >= most), default=0)
+
+
+def read_periods(
+    address: Address, version: Version, spec: ModelSpec, *, steps: int, periods: int | None = None
+) -> LiveEvidence:
+    """Return how a version's forecasts came out, series by series and period by period.
+
+    Where there are more rows than the service gives at once, the first series by id stand for all.
+
+    Args:
+        address: Of the service.
+        version: Which.
+        spec: Says how long a step is: periods are months, weeks or days.
+        steps: Only so many steps ahead.
+        periods: Only the newest so many; None for all.
+
+    Raises:
+        ServiceUnreachable: If the service does not answer, or refuses.
+    """
+    asked = {"model": version.name, "version": version.version, "step": f"1-{steps}", "by": "series,period"}
+    window = {} if periods is None else {"window": max(1, periods * steps_in_period(spec))}
+    answer = _get(address, **asked, **window, period=_period_of(spec))
+    rows = answer["rows"]
+    if answer["truncated"]:
+        rows = [row for row in rows if row["series"] != rows[-1]["series"]]
+    return LiveEvidence.of(version.version, rows)
+
+
+def steps_in_period(spec: ModelSpec) -> int:
+    """Return how many steps of a model lie in one of the periods by which its truths are told apart."""
+    nanoseconds = parse_frequency(spec.frequency).nanoseconds
+    return max(1, DAY_NANOSECONDS // nanoseconds) if nanoseconds else 1
+
+
+def _period_of(spec: ModelSpec) -> str:
+    """Return the period that holds a step: of months, quarters and years a month, of weeks a week, of all others a day."""
+    unit = parse_frequency(spec.frequency).unit
+    return "month" if unit in MONTHS_IN else "week" if unit == "W" else "day"
 
 
 def _get(address: Address, **parameters: object) -> dict[str, Any]:

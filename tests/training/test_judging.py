@@ -1,16 +1,18 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from models.spec import ModelSpec
 from tests.training.live import Answers, make_row, serving
 from training import judging
-from training.judging import judge
-from training.live import Address
-from training.place import Version
+from training.judging import judge, watch
+from training.live import Address, read_periods, steps_in_period
+from training.place import Place, Version
 from training.registry import Registry
 from training.retrain_config import RetrainConfig
 
@@ -93,3 +95,113 @@ def test_a_name_that_nobody_trained_is_a_reason(registry: Registry) -> None:
     judgement = judge("sales", RetrainConfig(), None, registry, NOW)
 
     assert [one.code for one in judgement.reasons if one.holds] == ["NO_CHAMPION"]
+
+
+class Ledger(Answers):
+    """A service that has scored versions 7 and 8 of `sales`, both by month on twelve series."""
+
+    skills = {"8": -0.5, "7": 0.4}  # noqa: RUF012 - set by tests
+    months = 4
+    truncated = False
+
+    def answer(self, question: dict[str, str]) -> dict[str, Any]:
+        """Return rows by step, or by series and period."""
+        version = question["version"]
+        if "step" not in question:
+            rows = [make_row(version=version, step=step, scores=scores) for step, scores in ((1, 48), (2, 36), (3, 20))]
+        else:
+            generator = np.random.default_rng(int(version))
+            rows = [
+                make_row(
+                    series=f"s{one:02d}",
+                    period=f"2024-{month:02d}",
+                    scores=2,
+                    naive_mase=1.0,
+                    mase=(1 - self.skills[version]) * generator.gamma(16, 1 / 16),
+                )
+                for one in range(12)
+                for month in range(1, self.months + 1)
+            ]
+        return {**super().answer({**question, "by": "version"}), "rows": rows, "truncated": self.truncated}
+
+
+@pytest.fixture
+def promoted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Return a registry whose champion is version 8, and was 7."""
+    aliases = {"champion": "8", "previous": "7"}
+    monkeypatch.setattr(registry, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]]))
+    monkeypatch.setattr(judging, "_spec_of", lambda *_: SPEC)
+    return registry
+
+
+def test_a_fresh_champion_that_does_worse_is_seen(promoted: Registry) -> None:
+    """Both are asked for at the steps that the fresh one has met, the predecessor over as many newest months."""
+    answers = Ledger()
+    with serving(answers) as url:
+        found = watch("sales", Address(url), promoted)
+
+    assert found is not None
+    assert (found.roll_back, found.fresh, found.predecessor) == (True, "8", "7")
+    asked = [{key: one.get(key) for key in ("version", "by", "step", "window", "period")} for one in answers.questions]
+    assert asked == [
+        {"version": "8", "by": "step,version", "step": None, "window": None, "period": None},
+        {"version": "8", "by": "series,period", "step": "1-2", "window": None, "period": "month"},
+        {"version": "7", "by": "series,period", "step": "1-2", "window": "4", "period": "month"},
+    ]
+
+
+def test_rows_that_were_cut_off_take_no_half_series_along(promoted: Registry) -> None:
+    """The last series may lack months."""
+    answers = Ledger()
+    answers.truncated = True
+    with serving(answers) as url:
+        found = watch("sales", Address(url), promoted)
+
+    assert found is not None
+    assert found.figures["series"] == 11
+
+
+def test_a_champion_that_stood_two_seasons_is_fresh_no_more(promoted: Registry) -> None:
+    """Its decay is a reason to train again, not to go back."""
+    answers = Ledger()
+    answers.months = 25
+    with serving(answers) as url:
+        assert watch("sales", Address(url), promoted) is None
+
+
+def test_nothing_to_look_at_is_none(
+    registry: Registry, promoted: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No service, no champion, no predecessor, or a champion that was taken back already."""
+    down = Ledger()
+    down.status = 500
+    with serving(down) as url:
+        assert watch("sales", Address(url), promoted) is None
+    aliases = {"champion": "7", "previous": "8"}
+    monkeypatch.setattr(registry, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]]))
+    assert watch("sales", Address("http://127.0.0.1:1"), registry) is None
+    empty = Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "empty")}))
+    assert watch("sales", Address("http://127.0.0.1:1"), empty) is None
+
+
+@pytest.mark.parametrize(
+    ("frequency", "period", "steps"),
+    [
+        ("M", "month", 1),
+        ("Q-DEC", "month", 1),
+        ("W-SUN", "week", 1),
+        ("D", "day", 1),
+        ("B", "day", 1),
+        ("h", "day", 24),
+        ("15min", "day", 96),
+    ],
+)
+def test_periods_hold_steps(frequency: str, period: str, steps: int) -> None:
+    """A step is a period of its own, or a part of a day."""
+    spec = replace(SPEC, frequency=frequency)
+    answers = Ledger()
+    with serving(answers) as url:
+        read_periods(Address(url), replace(CHAMPION, version="7"), spec, steps=3, periods=5)
+
+    assert (answers.questions[0]["period"], answers.questions[0]["window"]) == (period, str(5 * steps))
+    assert steps_in_period(spec) == steps
