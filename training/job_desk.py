@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import Finding, RegistryError, TrainingError
-from training.backtest import hold_out
 from training.candidate import Candidate
+from training.comparison import name_causes
 from training.config import AUTO, ENSEMBLE, SERVICE, WARM_START, TrainConfig, merge, require_file, train_config
 from training.data import SeriesSet
 from training.ensemble import Combine, combine_with_keras
 from training.export import fetch_observations, keep_frequency
 from training.live import Address
+from training.origins import last_origins
 from training.pipeline import Bench, Fit, Task, fit_with_keras
 from training.pipeline import read as read_data
 from training.place import Run
@@ -114,12 +115,18 @@ def config_of(request: Mapping[str, Any]) -> TrainConfig:
 
 
 def choose_candidates(task: Task, met: Met, desk: JobDesk) -> tuple[list[str], dict[str, str]]:
-    """Return the names of the candidates to fit, in order, and of those left out the reason."""
+    """Return the names of the candidates to fit, in order, and of those left out the reason.
+
+    Raises:
+        TrainingError: If none is left.
+    """
     config, left_out = task.config, dict[str, str]()
     if WARM_START in config.architecture and (why := _why_not_warm(task, met, desk)):
         left_out[WARM_START] = why
     contenders = [one for one in config.contenders if one.architecture not in left_out]
     names = [one.name for one in contenders]
+    if not names:
+        raise TrainingError(f"There is no candidate to fit. {name_causes(left_out)}", hint="Name an architecture.")
     joining = [one for one in contenders if one.architecture != AUTO]
     return [*names, *([ENSEMBLE] if len(joining) > 1 else [])], left_out
 
@@ -172,10 +179,8 @@ def task_of(desk: JobDesk, request: Mapping[str, Any], read: Mapping[str, Any], 
 def make_task(config: TrainConfig, data: SeriesSet, origins: int, run_id: str) -> Task:
     """Return a comparison over so many origins."""
     season = data.frequency.season_length
-    splits = [
-        hold_out(data.series, config.horizon, season_length=season, blocks=blocks) for blocks in range(1, origins + 1)
-    ]
-    return Task(config, data, splits[-1], run_id, tuple(splits[:-1]))
+    *later, oldest = last_origins(data.series, config.horizon, season_length=season, count=origins)
+    return Task(config, data, oldest, run_id, tuple(later))
 
 
 def champion_of(desk: JobDesk, read: Mapping[str, Any]) -> Reigning:

@@ -69,6 +69,12 @@ def roll_origins(series: Sequence[Series], horizon: int, *, season_length: int, 
     return Origins(tuple(splits), tuple(notes))
 
 
+def last_origins(series: Sequence[Series], horizon: int, *, season_length: int, count: int) -> tuple[Split, ...]:
+    """Return so many origins, the newest first; raises DataInvalid where no series reaches back so far."""
+    blocks = range(1, count + 1)
+    return tuple(hold_out(series, horizon, season_length=season_length, blocks=one) for one in blocks)
+
+
 def unseen_by(origins: Origins, trained_to: str | None) -> tuple[Split, ...]:
     """Return the origins, the newest first, whose block is new to a model trained up to a date, for half the series or more."""
     if trained_to is None:

@@ -83,6 +83,15 @@ class Task:
         """The origin whose block ends with the data."""
         return self.splits[0]
 
+    def describe(
+        self, surroundings: Surroundings, *, architecture: str = "", seed: int | None = None
+    ) -> dict[str, Any]:
+        """Return all that is needed to do it again, or one candidate of it."""
+        origins = len(self.splits)
+        return provenance.describe(
+            self.config, self.data, surroundings, architecture=architecture, seed=seed, origins=origins
+        )
+
     def training_set(self, *, whole: bool) -> TrainingSet:
         """Return what a candidate may see: everything before the cutoff, or the whole data for the last training."""
         data = self.data
@@ -162,7 +171,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
     baselines = backtest_baselines(split, wish, bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
         task = Task(config, data, split, run_id)
-        told = provenance.describe(config, data, bench.surroundings)
+        told = task.describe(bench.surroundings)
         record.log_provenance(bench.registry, run_id, told)
         record.log_parent(bench.registry, run_id, data, split)
         comparison = compare(task, baselines, bench)
@@ -222,7 +231,7 @@ def try_network(contender: Contender, task: Task, baselines: Baselines, bench: B
 def make_network(contender: Contender, task: Task, bench: Bench, run_id: str, epochs: list[EpochRecord]) -> Candidate:
     """Return one network, its run saying how it was made and every epoch as it comes."""
     architecture, seed = contender.architecture, contender.seed
-    told = provenance.describe(task.config, task.data, bench.surroundings, architecture=architecture, seed=seed)
+    told = task.describe(bench.surroundings, architecture=architecture, seed=seed)
     record.log_provenance(bench.registry, run_id, told)
     candidate = train_one(contender, task, bench, run_id, epochs)
     bench.terminal.say_mixture(contender.name, candidate)
@@ -240,7 +249,7 @@ def try_ensemble(results: Sequence[Result], task: Task, baselines: Baselines, be
 
 def join_networks(candidates: Mapping[str, Candidate], task: Task, bench: Bench, run_id: str) -> Candidate:
     """Return one model of all networks, its run saying how it was made."""
-    record.log_provenance(bench.registry, run_id, provenance.describe(task.config, task.data, bench.surroundings))
+    record.log_provenance(bench.registry, run_id, task.describe(bench.surroundings))
     whole = make_ensemble(candidates, bench.scratch / ENSEMBLE, bench.combine)
     bench.terminal.say_mixture(ENSEMBLE, whole)
     return whole
@@ -285,7 +294,7 @@ def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epoch
             record.log_epoch(bench.registry, run_id, epoch)
 
         return bench.fit(
-            seen_by(contender.architecture, task, bench, whole=False),
+            seen_by(contender.architecture, task, bench, whole=False, run_id=run_id),
             architecture=contender.architecture,
             name=task.config.name,
             seed=contender.seed,

@@ -85,8 +85,14 @@ class Surroundings:
         return found
 
 
-def describe(
-    config: TrainConfig, data: SeriesSet, surroundings: Surroundings, *, architecture: str = "", seed: int | None = None
+def describe(  # noqa: PLR0913 - what is trained, on what, where, and which part of it
+    config: TrainConfig,
+    data: SeriesSet,
+    surroundings: Surroundings,
+    *,
+    architecture: str = "",
+    seed: int | None = None,
+    origins: int = 1,
 ) -> dict[str, Any]:
     """Return all that a run needs to be done again, as plain data.
 
@@ -96,10 +102,11 @@ def describe(
         surroundings: Command, code, packages and machine.
         architecture: Of one candidate; empty for a whole comparison.
         seed: Of one candidate; None for a whole comparison.
+        origins: Rolling origins that were held out.
     """
     settings = {**asdict(config), "data": str(config.data.absolute())}
     one = {"architecture": architecture, "seed": seed} if architecture else {}
-    return {**one, "config": settings, "data_digest": data.digest, **asdict(surroundings)}
+    return {**one, "config": settings, "origins": origins, "data_digest": data.digest, **asdict(surroundings)}
 
 
 def choices(spec: ModelSpec) -> dict[str, Any]:

@@ -9,19 +9,21 @@ from typing import Any
 from models import artifact
 from models.baselines import BASELINES
 from models.errors import DataInvalid, RegistryError, TrainingError
-from training import backtest, pipeline, provenance, record
+from training import pipeline, record
 from training.auto import make_auto
-from training.baselines import BaselineWish, backtest_baselines
+from training.baselines import BaselineWish
 from training.candidate import Candidate, TrainingSet
 from training.comparison import Comparison, Result, name_causes
-from training.config import ENSEMBLE, FitConfig, TrainConfig, merge, train_config
+from training.config import ENSEMBLE, WARM_START, FitConfig, TrainConfig, merge, train_config
 from training.data import SeriesSet
 from training.ensemble import Combine
 from training.mixture import Mixture
+from training.origins import baselines_over, last_origins
 from training.pipeline import Bench, Fit, Task
 from training.place import Run
 from training.provenance import CHOICES, FILE, Surroundings, weights_digest
 from training.refit import refit
+from training.succession import STARTED_FROM, choose_start, fetch_reigning
 
 EXACT = 1e-9
 """Relative difference below which two figures are one: sums in another order differ by less."""
@@ -102,7 +104,8 @@ def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reprodu
     differences = tuple(bench.surroundings.differences(before))
     for sentence in differences:
         bench.terminal.say(f"  {sentence}", "yellow")
-    return _compare_with(past, config, series, bench, differences)
+    comparison = Again(past, config, series, told.get("origins", 1), differences)
+    return _compare_with(comparison, bench)
 
 
 def read_provenance(run_id: str, bench: Bench) -> Mapping[str, Any]:
@@ -170,23 +173,48 @@ def refuse_other_data(told: Mapping[str, Any], series: SeriesSet) -> None:
         )
 
 
-def _compare_with(
-    past: Run, config: TrainConfig, series: SeriesSet, bench: Bench, differences: tuple[str, ...]
-) -> Reproduction:
-    split = backtest.hold_out(series.series, config.horizon, season_length=series.frequency.season_length)
-    baselines = backtest_baselines(split, BaselineWish(tuple(BASELINES)), bench.terminal)
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is done again: a run, its configuration and data, the origins that were held out, what is not as it was."""
+
+    past: Run
+    config: TrainConfig
+    data: SeriesSet
+    origins: int
+    differences: tuple[str, ...]
+
+
+def _compare_with(again: Again, bench: Bench) -> Reproduction:
+    past, config, series = again.past, again.config, again.data
+    season = series.frequency.season_length
+    *later, oldest = last_origins(series.series, config.horizon, season_length=season, count=again.origins)
+    baselines = baselines_over((*later, oldest), BaselineWish(tuple(BASELINES)), bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"reproduce {past.run_id[:8]}") as new_run_id:
-        task = Task(config, series, split, new_run_id)
-        record.log_provenance(bench.registry, new_run_id, provenance.describe(config, series, bench.surroundings))
-        record.log_parent(bench.registry, new_run_id, series, split)
+        task = _start_again(past, Task(config, series, oldest, new_run_id, tuple(later)), bench)
+        record.log_provenance(bench.registry, new_run_id, task.describe(bench.surroundings))
+        record.log_parent(bench.registry, new_run_id, series, task.split)
         comparison = pipeline.compare(task, baselines, bench)
         result = _find(past, comparison)
         now = comparison.summary_metrics(result)
         names = [name for name in now if name in past.metrics and name.startswith(REPEATABLE)]
         figures = {name: (past.metrics[name], now[name]) for name in names}
-        found = Reproduction(past.run_id, new_run_id, figures, _weights(past, result, task, bench), differences)
+        weights = _weights(past, result, task, bench)
+        found = Reproduction(past.run_id, new_run_id, figures, weights, again.differences)
         record.log_reproduction(bench.registry, new_run_id, found.to_dict())
     return found
+
+
+def _start_again(past: Run, task: Task, bench: Bench) -> Task:
+    """Return the task with what its warm start went on from then, whoever is champion now."""
+    if WARM_START not in task.config.architecture:
+        return task
+    runs = [past, *bench.registry.children(past.tags.get("mlflow.parentRunId", past.run_id))]
+    version = next((one.tags[STARTED_FROM] for one in runs if STARTED_FROM in one.tags), None)
+    if version is None:
+        return task
+    there = bench.registry.resolve(f"{task.config.name}/{version}")
+    champion = fetch_reigning(bench.registry, there, bench.scratch / "reigning")
+    return replace(task, start=choose_start(champion, task, bench.scratch / "start"))
 
 
 def _wanted(past: Run) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 
 from models import artifact
 from models.errors import AlmanacError, ModelUnknown, RegistryError, TrainingError
-from training import job_desk, pipeline, promotion, provenance, record
+from training import job_desk, pipeline, promotion, record
 from training.candidate import Candidate, EpochRecord
-from training.comparison import Failure
+from training.comparison import Failure, Result
 from training.config import ENSEMBLE, WARM_START
 from training.contest import Contest, hold_contest
 from training.job_desk import JOB, PARENT, JobDesk, Plain
@@ -26,7 +26,7 @@ from training.refit import refit as fit_again
 from training.registering import describe_served, keep_at_rest, version_tags
 from training.registry import CHAMPION
 from training.resting import plain
-from training.succession import choose_block, is_warm, meet_champion
+from training.succession import STARTED_FROM, choose_block, is_warm, meet_champion
 
 Given = Mapping[str, Any]
 """A JSON object that is only read."""
@@ -82,7 +82,7 @@ def read(desk: JobDesk, request: Given) -> Plain:
     run_id = desk.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
     task = job_desk.make_task(config, data, block.count, run_id)
     candidates, left_out = job_desk.choose_candidates(task, met, desk)
-    record.log_provenance(desk.registry, run_id, provenance.describe(config, data, desk.surroundings))
+    record.log_provenance(desk.registry, run_id, task.describe(desk.surroundings))
     record.log_parent(desk.registry, run_id, data, task.split)
     desk.registry.log(run_id, tags={"almanac.reason": request.get("reason", ""), "origins": block.count})
     desk.registry.log_files(run_id, path.parent, "data")
@@ -162,18 +162,11 @@ def compare(desk: JobDesk, request: Given, read: Given, fits: Sequence[Given]) -
         return before
     bench = desk.bench("compare")
     task = job_desk.task_of(desk, request, read, bench)
-    results, failures = (
-        [],
-        [
-            Failure(one["name"], one["cause"], one["code"], one["step"])
-            for one in fits
-            if one["cause"] is not None and one["code"] != NOT_NEEDED
-        ],
-    )
-    for one in fits:
-        if one["cause"] is None:
-            found = desk.candidate(one["run_id"])
-            results.append(pipeline.backtest_candidate(one["name"], found, one["run_id"], task.splits))
+    lost = [one for one in fits if one["cause"] is not None and one["code"] != NOT_NEEDED]
+    failures = [Failure(one["name"], one["cause"], one["code"], one["step"]) for one in lost]
+    tried = [_backtested(desk, one, task) for one in fits if one["cause"] is None]
+    results = [one for one in tried if isinstance(one, Result)]
+    failures += [one for one in tried if isinstance(one, Failure)]
     contest = hold_contest(Contest(desk, read, task, bench), tuple(results), tuple(failures))
     winner, comparison = contest.winner, contest.comparison
     record.log_winner(desk.registry, read["run_id"], winner, comparison, refitted=task.config.refit)
@@ -302,6 +295,16 @@ def fail(desk: JobDesk, request: Given, cause: str) -> Plain:
     return {"run_id": run.run_id if run else None}
 
 
+def _backtested(desk: JobDesk, fit: Given, task: Task) -> Result | Failure:
+    """Return a candidate with its errors on every origin, or why it cannot forecast them."""
+    try:
+        return pipeline.backtest_candidate(fit["name"], desk.candidate(fit["run_id"]), fit["run_id"], task.splits)
+    except RegistryError:
+        raise
+    except AlmanacError as error:
+        return Failure(fit["name"], str(error), error.code, fit["step"])
+
+
 def _make(  # noqa: PLR0913, PLR0917 - one argument a thing that a candidate is made with
     name: str, desk: JobDesk, task: Task, bench: Bench, read: Given, run_id: str, epochs: list[EpochRecord]
 ) -> Candidate:
@@ -311,6 +314,7 @@ def _make(  # noqa: PLR0913, PLR0917 - one argument a thing that a candidate is 
     (contender,) = (one for one in task.config.contenders if one.name == name)
     if contender.architecture == WARM_START:
         task = job_desk.started(desk, task, read)
+        desk.registry.log(run_id, tags={STARTED_FROM: read["champion"]["version"]})
     made = pipeline.make_network(contender, task, bench, run_id, epochs)
     for warning in made.warnings:
         bench.terminal.say(f"  {name}: {warning}", "yellow")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from training.registry import Registry
 
 
+STARTED_FROM = "warm_start.version"
+"""Tag of a warm start's run: the version that it went on from."""
+
 SERVED, BACKTESTED = "served", "backtested"
 """What a champion is compared as: as it is, or as it was before its last training on all data."""
 
@@ -174,8 +177,8 @@ def choose_start(champion: Reigning, task: "Task", folder: Path) -> Path:
     return folder
 
 
-def seen_by(architecture: str, task: "Task", bench: "Bench", *, whole: bool) -> TrainingSet:
-    """Return what a candidate may see; for a warm start with what it goes on from.
+def seen_by(architecture: str, task: "Task", bench: "Bench", *, whole: bool, run_id: str | None = None) -> TrainingSet:
+    """Return what a candidate may see; for a warm start with what it goes on from, which its run then says.
 
     Raises:
         TrainingError: If it is a warm start and there is nothing to go on from.
@@ -191,6 +194,8 @@ def seen_by(architecture: str, task: "Task", bench: "Bench", *, whole: bool) -> 
         raise TrainingError(
             f"{task.config.name} has no champion to go on from.", hint="Leave warm_start out of the first training."
         ) from error
+    if run_id is not None:
+        bench.registry.log(run_id, tags={STARTED_FROM: version.version})
     champion = fetch_reigning(bench.registry, version, bench.scratch / "reigning")
     return replace(seen, start=choose_start(champion, task, bench.scratch / "start"))
 
