@@ -34,7 +34,7 @@ ServiceError                        the question is sound, the service cannot an
 ├── ForecastNotFinite               422, values so large that the forecast overflows
 ├── KeysInvalid                     the file of keys cannot be read
 ├── DatabaseUnreachable             503, Retry-After; forecasts go on without it
-├── DatabaseUnusable                503, the tables are a newer Almanac's
+├── DatabaseUnusable                503, the tables are a newer Almanac's, or the file is damaged
 ├── Unexpected                      500, a defect of ours
 └── SettingInvalid                  an environment variable that is wrong
 """
@@ -211,7 +211,7 @@ class DatabaseUnreachable(ServiceError):
 
 
 class DatabaseUnusable(ServiceError):
-    """The database holds other tables than this version can use."""
+    """The database holds other tables than this version can use, or is no database."""
 
     code = "DATABASE_UNUSABLE"
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
 from models.errors import AlmanacError
-from service.errors import DatabaseUnreachable
+from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.database import Database
 from service.working import Workers
 
@@ -39,11 +39,15 @@ class Records:
 
         Raises:
             DatabaseUnreachable: If the database is not open, or does not answer.
-            DatabaseUnusable: If a newer Almanac made it.
+            DatabaseUnusable: If a newer Almanac made it, or it is damaged.
             QueueFull: If too many wait already.
         """
         self.check()
-        return await self._workers.run(work, self.database, *args, **kwargs)
+        try:
+            return await self._workers.run(work, self.database, *args, **kwargs)
+        except (DatabaseUnreachable, DatabaseUnusable) as error:
+            self._note(error)
+            raise
 
     def check(self) -> None:
         """Raise DatabaseUnreachable or DatabaseUnusable if the database has never been open."""
@@ -70,10 +74,14 @@ class Records:
         try:
             await asyncio.to_thread(self.database.ask if self._opened else self.database.migrate)
         except AlmanacError as error:
-            if self.why_not is None or self.why_not is NOT_YET:
-                logger.error("database: %s", error)  # noqa: TRY400 (the error says all; a traceback adds none)
-            self.why_not = error
+            self._note(error)
             return
         if self.why_not is not None and self.why_not is not NOT_YET:
             logger.info("database: it answers again")
         self._opened, self.why_not = True, None
+
+    def _note(self, error: AlmanacError) -> None:
+        """Remember why the database does not answer, until it does again; log it where that is news."""
+        if self.why_not is None or self.why_not is NOT_YET:
+            logger.error("database: %s", error)
+        self.why_not = error

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.settings import SQLITE
+from service.store.file import File
 from service.store.tables import HEAD, SCHEMA
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -26,6 +27,9 @@ UNREACHABLE = frozenset(
 )
 """PostgreSQL's codes for a server that is going, gone, full, locked or read-only: ask again, the question was sound."""
 
+DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+"""How SQLite's names begin for a file that is none of its own, or not as it left it."""
+
 
 class Database:
     """An engine; every failure of the database itself is DatabaseUnreachable, whatever the driver calls it."""
@@ -38,19 +42,24 @@ class Database:
         """
         address = _address(url)
         self.is_postgresql = address.get_backend_name() == "postgresql"
-        self.engine = _postgresql(address) if self.is_postgresql else _sqlite(address)
+        self.file = None if self.is_postgresql or not address.database else File(Path(address.database))
+        self.engine = _postgresql(address) if self.is_postgresql else _sqlite(address, self.file)
         self.schema = SCHEMA if self.is_postgresql else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a transaction that reads one state of the database."""
-        with translated(), self.engine.connect() as connection, connection.begin():
+        with translated(self.file), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Hold a transaction that is committed, durably, when the block ends, and rolled back if it raises."""
-        with translated(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            translated(self.file),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def migrate(self) -> None:
@@ -58,7 +67,7 @@ class Database:
 
         Raises:
             DatabaseUnreachable: If the database does not answer.
-            DatabaseUnusable: If a newer Almanac made it.
+            DatabaseUnusable: If a newer Almanac made it, or it is damaged.
         """
         self._make_folder()
         with self.writing() as connection:
@@ -68,19 +77,22 @@ class Database:
                     connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
             if _revision(connection, self.schema) != HEAD:
                 _upgrade(connection, self.schema)
+        if self.file is not None:
+            self.file.learn()
 
     def ask(self) -> None:
-        """Return if the database answers; raises DatabaseUnreachable if it does not."""
-        with self.reading() as connection:
+        """Return if the database answers and SQLite can be written to; raises DatabaseUnreachable if it does not."""
+        with self.reading() if self.is_postgresql else self.writing() as connection:
             connection.execute(text("SELECT 1"))
 
     def _make_folder(self) -> None:
-        file = None if self.is_postgresql else self.engine.url.database
-        if file:
+        if self.file is not None:
             try:
-                Path(file).parent.mkdir(parents=True, exist_ok=True)
+                self.file.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise DatabaseUnreachable(f"{file} cannot be made: {error}.", hint="Check ALMANAC_HOME.") from error
+                raise DatabaseUnreachable(
+                    f"{self.file.path} cannot be made: {error}.", hint="Check ALMANAC_HOME."
+                ) from error
 
     def close(self) -> None:
         """Let every connection go."""
@@ -99,8 +111,11 @@ def _address(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def _sqlite(address: URL) -> Engine:
-    """Return an engine that begins its own transactions, in a file whose readers do not wait for writers."""
+def _sqlite(address: URL, file: File | None) -> Engine:
+    """Return an engine that begins its own transactions, in a file whose readers do not wait for writers.
+
+    Neither a connection nor a transaction begins in a file that is no longer the one that was opened.
+    """
     engine = create_engine(
         address,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -110,6 +125,11 @@ def _sqlite(address: URL) -> Engine:
         pool_timeout=POOL_SECONDS,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def look(*_: object) -> None:
+        if file is not None:
+            file.check()
+
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 (sqlite3's own)
         connection.isolation_level = None  # Python's module is not to begin or commit by itself
@@ -118,6 +138,8 @@ def _sqlite(address: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        if file is not None:
+            file.check()
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -144,8 +166,8 @@ def _postgresql(address: URL) -> Engine:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn what the driver says of a database that does not answer into our own error."""
+def translated(file: File | None = None) -> Iterator[None]:
+    """Turn what the driver says of a database that does not answer, or whose file is damaged, into our own error."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -153,7 +175,20 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in UNREACHABLE:
             raise _unreachable(error) from error
+        if _is_damaged(error.orig):
+            raise _damaged(error.orig, file) from error
         raise
+
+
+def _is_damaged(cause: BaseException | None) -> bool:
+    return getattr(cause, "sqlite_errorname", "").startswith(DAMAGED)
+
+
+def _damaged(cause: BaseException | None, file: File | None) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        f"{file.path if file else 'The database'} is no database, or a damaged one: {cause}.",
+        hint="Stop the service, put a backup in its place (or move it away, to begin anew), and start it again.",
+    )
 
 
 def _unreachable(error: SQLAlchemyError) -> DatabaseUnreachable:
