@@ -25,8 +25,8 @@ COMMANDS = {
     "observe": ("service.observe_command:observe", "Send a file of observations to a service."),
     "accuracy": ("training.accuracy_command:accuracy", "Show how served forecasts came out."),
     "models": ("training.commands:models", "List registered models."),
-    "promote": ("training.commands:promote", "Make a version the champion."),
-    "rollback": ("training.commands:rollback", "Go back to the previous champion."),
+    "promote": ("training.alias_commands:promote", "Make a version the champion."),
+    "rollback": ("training.alias_commands:rollback", "Go back to the previous champion."),
     "key": ("service.commands:key", "Make and list API keys."),
     "ui": ("training.commands:ui", "Show runs and models in MLflow's UI."),
 }

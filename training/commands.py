@@ -1,4 +1,4 @@
-"""Commands: train, backtest, models, promote, rollback and ui, each a thin edge over the pipeline."""
+"""Commands: train, backtest, models and ui, each a thin edge over the pipeline."""
 
 import json
 import os
@@ -209,36 +209,6 @@ def models(*, as_json: bool) -> None:
         plain_console(stderr=False).print(models_table(rows))
     else:
         click.echo("No models yet. almanac train makes the first one.")
-
-
-@click.command(short_help="Make a version the champion.")
-@click.argument("name")
-@click.argument("version")
-def promote(name: str, version: str) -> None:
-    """Make VERSION of NAME the champion; the old champion becomes `previous`.
-
-    \b
-    Example:
-        almanac promote temperatures 3
-    """  # noqa: D301 - click's \b keeps the example's lines
-    registry = open_registry()
-    wanted = registry.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}").version
-    old = registry.promote(name, wanted)
-    before = f"; version {old} is now previous" if old not in {None, wanted} else ""
-    click.echo(f"{name} version {wanted} is champion{before}.")
-
-
-@click.command(short_help="Go back to the previous champion.")
-@click.argument("name")
-def rollback(name: str) -> None:
-    """Exchange champion and previous of NAME.
-
-    \b
-    Example:
-        almanac rollback temperatures
-    """  # noqa: D301 - click's \b keeps the example's lines
-    champion, previous = open_registry().rollback(name)
-    click.echo(f"{name} version {champion} is champion again; version {previous} is previous.")
 
 
 @click.command(short_help="Show runs and models in MLflow's UI.")

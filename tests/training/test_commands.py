@@ -104,13 +104,35 @@ def test_a_model_is_listed_promoted_and_rolled_back(run: Run, tmp_path: Path) ->
 
     assert "version 1 is champion." in run("promote", "weather", "1").output
     assert "version 2 is champion; version 1 is now previous" in run("promote", "weather", "challenger").output
-    assert "version 1 is champion again" in run("rollback", "weather").output
+    rolled = run("rollback", "weather").output
+    assert "version 1 is champion again" in rolled
+    assert "rollback.json" in rolled
     rows = json.loads(run("models", "--json").stdout)["models"]
     assert [(row["version"], row["aliases"]) for row in rows] == [
         ("2", ["challenger", "previous"]),
         ("1", ["champion"]),
     ]
     assert "challenger, previous" in run("models").output
+
+
+def test_a_move_by_hand_is_written_down(run: Run, tmp_path: Path) -> None:
+    """In the run of the version that gained the alias, and of the one that lost it; a training's own decision stays."""
+    for name in ("one", "two"):
+        publish(here(), tmp_path / name)
+    first, second = (here().resolve(f"weather/{version}").run_id for version in "12")
+
+    run("promote", "weather", "1")
+    run("promote", "weather", "2")
+    promoted = here().read_json(second, "promoted.json") or {}
+    tags = here().run(second).tags
+    run("rollback", "weather")
+    rolled = here().read_json(second, "rollback.json") or {}
+
+    assert (promoted["champion"], promoted["before"], promoted["by"]) == ("2", "1", "hand")
+    assert (tags["promoted"], tags["promotion.forced"]) == ("True", "True")
+    assert (rolled["champion"], rolled["before"]) == ("1", "2")
+    assert here().run(second).tags["promoted"] == "False"
+    assert here().read_json(first, "rollback.json") is None
 
 
 def test_an_empty_registry_says_what_to_do(run: Run) -> None:
