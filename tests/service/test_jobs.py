@@ -293,3 +293,25 @@ def test_a_database_that_comes_back_is_used_again(client: TestClient, house: Hou
     answers = [client.get("/jobs").status_code for _ in range(2)]
 
     assert answers[-1] == 200
+
+
+@pytest.mark.system
+def test_the_queue_lies_in_postgresql_too(postgresql: str, start: Callable[..., TestClient]) -> None:
+    """Schedules, jobs, pages and cancelling, beside the service's own tables."""
+    client = start(wait=False, jobs_url=postgresql, database_url=postgresql)
+    made = {"name": "wind", "cron": "0 3 1 * *", "timezone": "Europe/Berlin", "config": CONFIG}
+    client.post("/schedules", json=made).raise_for_status()
+
+    triggered = client.post("/schedules/wind/trigger").headers["location"]
+    filled = client.post("/schedules/wind/backfill", json={"start": "2026-01-01", "end": "2026-03-02"}).json()["jobs"]
+    first, again = post(client, "wind", key="a-1"), post(client, "wind", key="a-1")
+    page = client.get("/jobs?name=wind&limit=2").json()
+    rest = client.get("/jobs", params={"name": "wind", "after": page["next"]}).json()
+
+    assert first == again
+    assert client.post("/jobs/a-1/cancel").json()["state"] == "CANCELLED"
+    assert client.get(triggered).json()["schedule"] == "wind"
+    ids = [job["id"] for job in page["jobs"] + rest["jobs"]]
+    assert set(ids) == {"a-1", triggered.removeprefix("/jobs/"), *filled}
+    assert len(ids) == len(set(ids)) == 5
+    assert client.delete("/schedules/wind").status_code == 204
