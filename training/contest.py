@@ -11,10 +11,10 @@ from training import backtest, job_desk, promotion, record
 from training.baselines import BaselineWish
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.job_desk import JobDesk
-from training.origins import baselines_over
+from training.origins import Seen, baselines_over
 from training.pipeline import Bench, Task
+from training.registering import BACKTESTED
 from training.resting import ARTIFACT
-from training.succession import BACKTESTED
 from training.weighing import weigh
 
 AS_BEFORE = "The champion is compared as it was before its last training, since it has seen the held-out block and this has not."
@@ -79,7 +79,7 @@ def hold_contest(contest: Contest, results: tuple[Result, ...], failures: tuple[
         first = promotion.decide_first(beats_baselines=comparison.beats_baselines(winner))
         return Verdict(comparison, winner, first, ())
     try:
-        rival = _rival(contest)
+        rival, seen = _rival(contest)
     except RegistryUnreachable:
         raise
     except AlmanacError as error:
@@ -88,15 +88,15 @@ def hold_contest(contest: Contest, results: tuple[Result, ...], failures: tuple[
     winner, notes = _choose(comparison, rival, task)
     said = (*contest.read["origins"]["notes"], *notes)
     known = (AS_BEFORE,) if contest.read["champion"]["as"] == BACKTESTED else ()
-    return Verdict(comparison, winner, weigh(winner, rival, task, (*known, *said)), notes)
+    return Verdict(comparison, winner, weigh(winner, rival, task, seen=seen, notes=(*known, *said)), notes)
 
 
-def _rival(contest: Contest) -> Forecaster:
-    """Return the champion as it is compared; raises AlmanacError where it cannot be had."""
+def _rival(contest: Contest) -> tuple[Forecaster, Seen]:
+    """Return the champion as it is compared, and how far it has seen; raises AlmanacError where it cannot be had."""
     reigning = job_desk.champion_of(contest.desk, contest.read)
-    if contest.read["champion"]["as"] == BACKTESTED and reigning.backtested:
-        return artifact.load(reigning.backtested / ARTIFACT)
-    return artifact.load(reigning.served)
+    rival = contest.read["champion"]["as"]
+    before = reigning.backtested if rival == BACKTESTED else None
+    return artifact.load(before / ARTIFACT if before else reigning.served), reigning.seen(rival)
 
 
 def _choose(comparison: Comparison, rival: Forecaster, task: Task) -> tuple[Result, tuple[str, ...]]:

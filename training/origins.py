@@ -1,9 +1,11 @@
 """Origins: where the held-out block of a comparison begins, once or several times, and how models do over all of it."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import DataInvalid
 from models.forecaster import Forecaster
@@ -12,8 +14,9 @@ from training import backtest
 from training.backtest import Predictions, Scores, Split, hold_out
 from training.baselines import BaselineWish, backtest_baselines
 from training.comparison import BaselineResult, Sample
-from training.holdout import Floats
 from training.terminal import Terminal
+
+Booleans = NDArray[np.bool_]
 
 LARGEST_SHARE = 1 / 3
 """Share of the median series that all origins together may hold out: the rest is what candidates learn from."""
@@ -75,23 +78,46 @@ def last_origins(series: Sequence[Series], horizon: int, *, season_length: int, 
     return tuple(hold_out(series, horizon, season_length=season_length, blocks=one) for one in blocks)
 
 
-def unseen_by(origins: Origins, trained_to: str | None) -> tuple[Split, ...]:
-    """Return the origins, the newest first, whose block is new to a model trained up to a date, for half the series or more."""
-    if trained_to is None:
-        return ()
-    found = []
-    for split in origins.splits:
-        if np.mean(new_rows(split, trained_to)) < FEWEST_UNSEEN:
-            break
-        found.append(split)
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How far a model has seen.
+
+    Attributes:
+        until: Last timestamp of all that it was trained on, ISO 8601; None where nobody knows.
+        ends: Last timestamp of each series that it was trained on, by id; None where only the whole is known. Series do
+            not all end together, so that a block of one may be old beside what is seen of another.
+    """
+
+    until: str | None
+    ends: Mapping[str, str] | None = None
+
+    def is_new(self, history: Series) -> bool:
+        """Return whether what comes after a history is new to the model."""
+        ahead = history.future(1)
+        if self.ends is not None and history.id not in self.ends:
+            return True
+        end = self.until if self.ends is None else self.ends[history.id]
+        return end is not None and ahead is not None and bool(ahead[0] > np.datetime64(end[:19]))
 
 
-def new_rows(split: Split, trained_to: str) -> Floats:
-    """Return 1 for each scored series whose block begins after a date, else 0, shape (scored,); series without dates are 0."""
-    last = np.datetime64(trained_to[:19])
-    ends = [history.future(1) for history in split.scored_histories]
-    return np.array([1.0 if end is not None and end[0] > last else 0.0 for end in ends])
+def ends_of(series: Sequence[Series]) -> dict[str, str]:
+    """Return the last timestamp of each series with dates, by id."""
+    return {one.id: str(one.timestamps[-1]) for one in series if one.timestamps is not None}
+
+
+def new_rows(split: Split, seen: Seen) -> Booleans:
+    """Return for each scored series whether its block is new to a model, shape (scored,)."""
+    return np.array([seen.is_new(history) for history in split.scored_histories])
+
+
+def is_new_to(split: Split, seen: Seen) -> bool:
+    """Return whether a block is new to a model for half the series or more."""
+    return bool(np.mean(new_rows(split, seen)) >= FEWEST_UNSEEN)
+
+
+def unseen_by(origins: Origins, seen: Seen) -> tuple[Split, ...]:
+    """Return the origins, the newest first, whose block is new to a model for half the series or more."""
+    return tuple(itertools.takewhile(lambda split: is_new_to(split, seen), origins.splits))
 
 
 def score_over(forecaster: Forecaster, splits: Sequence[Split]) -> tuple[Scores, Predictions]:

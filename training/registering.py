@@ -1,5 +1,6 @@
 """Registering: what was found goes into the winner's specification, and the winner into the registry as a version."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,18 @@ from models.spec import ModelSpec
 from training import record
 from training.candidate import Candidate
 from training.comparison import Comparison, Result
+from training.origins import ends_of
 from training.resting import lay_down
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Task
     from training.registry import Registry
+
+SERVED, BACKTESTED = "served", "backtested"
+"""A model as it is served, and as it was before its last training on all data."""
+
+SEEN = "seen.json"
+"""Last timestamp of each series by id, under `backtested` and `served`."""
 
 AT_REST = "candidate"
 """Folder of a candidate's run with the candidate as `training.resting` lays it down."""
@@ -23,7 +31,7 @@ AT_REST = "candidate"
 def register(winner: Result, final: Candidate, comparison: Comparison, task: "Task", bench: "Bench") -> str:
     """Write what was found into the winner's specification, upload it and return its version, alias challenger."""
     again = final is not winner.candidate
-    keep_at_rest(bench.registry, winner.run_id, winner.candidate)
+    keep_at_rest(bench.registry, winner.run_id, winner.candidate, task)
     artifact.update_spec(final.directory, **describe_served(winner, comparison, task, refitted=again))
     model_uri = bench.registry.log_model(
         winner.run_id, final.directory, record.model_example(task.data, task.config.horizon)
@@ -35,10 +43,17 @@ def register(winner: Result, final: Candidate, comparison: Comparison, task: "Ta
     return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
 
 
-def keep_at_rest(registry: "Registry", run_id: str, candidate: Candidate) -> None:
-    """Upload a candidate as it was backtested: who goes on from it, or measures against it, needs one that has seen less."""
+def keep_at_rest(registry: "Registry", run_id: str, candidate: Candidate, task: "Task") -> None:
+    """Upload a candidate as it is backtested, and how far it has seen of each series, and will have seen once trained again.
+
+    Who goes on from it, or is measured by it, needs one that has seen less than what is served.
+    """
+    backtested = ends_of(task.split.histories)
+    seen = {BACKTESTED: backtested, SERVED: ends_of(task.data.series) if task.config.refit else backtested}
     with tempfile.TemporaryDirectory(prefix="almanac-") as folder:
-        registry.log_files(run_id, lay_down(candidate, Path(folder) / AT_REST), AT_REST)
+        rest = lay_down(candidate, Path(folder) / AT_REST)
+        (rest / SEEN).write_text(json.dumps(seen), encoding="utf-8")
+        registry.log_files(run_id, rest, AT_REST)
 
 
 def describe_served(winner: Result, comparison: Comparison, task: "Task", *, refitted: bool) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def fit(desk: JobDesk, request: Given, read: Given, candidate: str) -> Plain:
         told |= {"cause": failure.cause, "code": failure.code, "step": failure.step}
         told |= {"seconds": epochs[-1].seconds if epochs else 0.0, "validation_mase": None}
     else:
-        keep_at_rest(desk.registry, run_id, made)
+        keep_at_rest(desk.registry, run_id, made, task)
         step = made.history[-1].step if made.history else 0
         told |= {"step": step, "seconds": made.train_seconds, "validation_mase": made.validation["mase"]}
     told = dict(plain(told))

@@ -1,5 +1,6 @@
 """Succession: which network a warm start goes on from, and why there may be none."""
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,8 @@ from models.errors import AlmanacError, ModelUnknown, RegistryUnreachable, Train
 from models.spec import ModelSpec
 from training.candidate import Candidate, TrainingSet
 from training.config import ENSEMBLE, WARM_START
-from training.holdout import Split
-from training.origins import FEWEST_UNSEEN, Origins, new_rows, unseen_by
-from training.registering import AT_REST
+from training.origins import Origins, Seen, is_new_to, unseen_by
+from training.registering import AT_REST, BACKTESTED, SEEN, SERVED
 from training.registry import CHAMPION
 from training.resting import ARTIFACT, MEMBERS
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 STARTED_FROM = "warm_start.version"
 """Tag of a warm start's run: the version that it went on from."""
-
-SERVED, BACKTESTED = "served", "backtested"
-"""What a champion is compared as: as it is, or as it was before its last training on all data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,15 @@ class Reigning:
     def spec(self) -> ModelSpec:
         """What the champion promises."""
         return spec_in(self.served)
+
+    def seen(self, rival: str) -> Seen:
+        """Return how far it has seen, as it is served or as it was backtested."""
+        if self.backtested is None:
+            return Seen(self.spec.trained_to)
+        spec = self.spec if rival == SERVED else spec_in(self.backtested / ARTIFACT)
+        kept = self.backtested / SEEN
+        ends = json.loads(kept.read_text(encoding="utf-8"))[rival] if kept.is_file() else None
+        return Seen(spec.trained_to, ends)
 
 
 def fetch_reigning(registry: "Registry", version: "Version", folder: Path) -> Reigning:
@@ -131,10 +137,8 @@ def choose_block(origins: Origins, champion: Reigning | None) -> Block:
     """
     wanted = len(origins.splits)
     if champion is not None:
-        kept = champion.backtested
-        for rival, folder in ((SERVED, champion.served), (BACKTESTED, kept / ARTIFACT if kept else None)):
-            new = unseen_by(origins, spec_in(folder).trained_to) if folder else ()
-            if new:
+        for rival in (SERVED, *((BACKTESTED,) if champion.backtested else ())):
+            if new := unseen_by(origins, champion.seen(rival)):
                 return Block(len(new), rival, (*origins.notes, *_tell_fewer(len(new), wanted)))
     return Block(wanted, SERVED, origins.notes)
 
@@ -164,13 +168,13 @@ def choose_start(champion: Reigning, task: "Task", folder: Path) -> Path:
         TrainingError: If the champion cannot be gone on from; the text says why.
     """
     rest = champion.backtested
-    if rest is not None and is_new_to(task.split, spec_in(rest / ARTIFACT)):
+    if rest is not None and is_new_to(task.split, champion.seen(BACKTESTED)):
         start = _heaviest(rest) if (rest / MEMBERS).is_dir() else rest
         _refuse_unlike(spec_in(start / ARTIFACT), task)
         return start
     if champion.spec.architecture == ENSEMBLE:
         raise TrainingError("The champion is an ensemble whose members were not kept.")
-    if not is_new_to(task.split, champion.spec):
+    if not is_new_to(task.split, champion.seen(SERVED)):
         raise TrainingError("The champion has seen the held-out block, and what it was before has not been kept.")
     _refuse_unlike(champion.spec, task)
     shutil.copytree(champion.served, folder / ARTIFACT, dirs_exist_ok=True)
@@ -198,11 +202,6 @@ def seen_by(architecture: str, task: "Task", bench: "Bench", *, whole: bool, run
         bench.registry.log(run_id, tags={STARTED_FROM: version.version})
     champion = fetch_reigning(bench.registry, version, bench.scratch / "reigning")
     return replace(seen, start=choose_start(champion, task, bench.scratch / "start"))
-
-
-def is_new_to(split: Split, spec: ModelSpec) -> bool:
-    """Return whether a held-out block lies after what a network was trained on, for half the series or more."""
-    return spec.trained_to is not None and bool(np.mean(new_rows(split, spec.trained_to)) >= FEWEST_UNSEEN)
 
 
 def spec_in(folder: Path) -> ModelSpec:

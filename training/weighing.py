@@ -10,12 +10,14 @@ from models.errors import AlmanacError, ModelUnknown, RegistryUnreachable
 from models.forecaster import Forecaster
 from training import backtest, promotion, record
 from training.comparison import Comparison, Result
-from training.origins import FEWEST_UNSEEN, new_rows, score_over
+from training.origins import FEWEST_UNSEEN, Seen, new_rows, score_over
 from training.refit import empty_folder
 from training.registry import CHAMPION, Registry
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Task
+
+SEEN = "the block of {} of {} series and origins"
 
 
 def decide(winner: Result, comparison: Comparison, task: "Task", bench: "Bench") -> promotion.Decision:
@@ -45,15 +47,18 @@ def fetch_champion(registry: Registry, name: str, folder: Path) -> Forecaster | 
     return artifact.load(registry.download(champion, folder))
 
 
-def weigh(winner: Result, champion: Forecaster, task: "Task", notes: tuple[str, ...] = ()) -> promotion.Decision:
+def weigh(
+    winner: Result, champion: Forecaster, task: "Task", *, seen: Seen | None = None, notes: tuple[str, ...] = ()
+) -> promotion.Decision:
     """Return the decision between a winner and a champion in hand; one that cannot forecast the block is said so.
 
-    Where the block is new to the champion for half the series or more, the others are left out of the comparison.
+    Where the block is new to the champion for half the series and origins or more, the others are left out.
 
     Args:
         winner: With its errors over the task's origins.
         champion: What it is compared with.
         task: The comparison.
+        seen: How far the champion has seen; None compares on all series and origins.
         notes: What else a reader of the decision should know.
     """
     try:
@@ -61,26 +66,30 @@ def weigh(winner: Result, champion: Forecaster, task: "Task", notes: tuple[str, 
         latency = backtest.measure_latency(champion, task.newest)
     except AlmanacError as error:
         return promotion.decide_incomparable(str(error), force=task.config.promote)
-    rows, seen = _rows(champion, task)
+    rows, told = _rows(champion, task, seen)
     return promotion.decide(
         _evidence(winner.scores.only(rows), winner.forecast_ms),
         _evidence(scores.only(rows), latency),
         force=task.config.promote,
-        notes=(*notes, *seen),
+        notes=(*notes, *told),
     )
 
 
-def _rows(champion: Forecaster, task: "Task") -> tuple[list[int], tuple[str, ...]]:
-    """Return the rows that are compared, and a note where the champion has seen what it is compared on."""
-    trained_to = champion.spec.trained_to
+def _rows(champion: Forecaster, task: "Task", seen: Seen | None) -> tuple[list[int], tuple[str, ...]]:
+    """Return the rows that are compared, and a note where the champion has seen some of what was held out."""
     every = list(range(sum(len(one.scored) for one in task.splits)))
-    if trained_to is None:
-        return every, ()
-    new = np.concatenate([new_rows(one, trained_to) for one in task.splits])
-    if new.all() or new.mean() < FEWEST_UNSEEN:
+    if seen is None:
         return every, record.seen_by_champion(champion.spec, task.split)
-    told = f"{int((new == 0).sum())} of {len(new)} series and origins are left out: the champion was trained on their block."
-    return np.flatnonzero(new).tolist(), (told,)
+    new = np.concatenate([new_rows(one, seen) for one in task.splits])
+    if new.all():
+        return every, ()
+    if new.mean() < FEWEST_UNSEEN:
+        return every, (
+            f"The champion was trained on {SEEN.format(int((~new).sum()), len(new))}, which can only favour it.",
+        )
+    return np.flatnonzero(new).tolist(), (
+        f"Left out is {SEEN.format(int((~new).sum()), len(new))}: the champion has seen it.",
+    )
 
 
 def _evidence(scores: backtest.Scores, forecast_ms: float) -> promotion.Evidence:

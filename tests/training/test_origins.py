@@ -12,7 +12,7 @@ from tests.artifacts import make_artifact
 from tests.training.fakes import make_series
 from training import backtest
 from training.baselines import BaselineWish
-from training.origins import baselines_over, new_rows, roll_origins, score_over, unseen_by
+from training.origins import Seen, baselines_over, ends_of, new_rows, roll_origins, score_over, unseen_by
 from training.terminal import Terminal
 
 
@@ -55,10 +55,25 @@ def test_an_origin_is_new_to_a_model_that_ended_before_it(series: list[Series]) 
     """By half the series or more, from the newest origin back; the last month seen is not new, the next one is."""
     origins = roll_origins(series, 6, season_length=12, wanted=3)
 
-    counts = [len(unseen_by(origins, date)) for date in ("2006-06-01", "2006-07-01", "2007-06-01", "2007-07-01", None)]
+    counts = [
+        len(unseen_by(origins, Seen(date))) for date in ("2006-06-01", "2006-07-01", "2007-06-01", "2007-07-01", None)
+    ]
 
     assert counts == [3, 2, 1, 0, 0]
-    assert new_rows(origins.splits[0], "2007-06-01").tolist() == [1.0] * 3
+    assert new_rows(origins.splits[0], Seen("2007-06-01")).all()
+
+
+def test_series_that_end_apart_are_each_judged_by_their_own_end(series: list[Series]) -> None:
+    """What is seen of a series that goes on says nothing of one that ended long before; an unknown series is new."""
+    old = make_series("old", length=96, start="1930-01-01")
+    origins = roll_origins([*series, old], 6, season_length=12, wanted=2)
+    ends = ends_of(origins.cutoff.histories)
+
+    by_date, by_series = Seen("2006-12-01"), Seen("2006-12-01", ends)
+
+    assert new_rows(origins.cutoff, by_date).tolist() == [True, True, True, False]
+    assert new_rows(origins.cutoff, by_series).all()
+    assert new_rows(origins.cutoff, Seen(None, {"a": "2007-01-01"})).tolist() == [False, True, True, True]
 
 
 def test_rows_are_series_at_each_origin(series: list[Series], tmp_path: Path) -> None:
