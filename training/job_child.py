@@ -29,6 +29,8 @@ ORPHAN_SECONDS, ORPHAN_POLL_SECONDS = 60.0, 0.1
 OUT_OF_MEMORY_SCORE = 500
 """The kernel, out of memory, ends the child rather than the worker or the service beside it."""
 
+OWN_STAGES = {"judge", "read", "watch"}
+
 Stage = Callable[..., dict[str, Any]]
 """`stage(desk, *arguments) -> answer`, JSON in and out."""
 
@@ -65,9 +67,10 @@ def main(stages: Callable[[str], Stage], make_desk: Callable[[str, Path, Tell], 
 
 
 def find_stage(name: str) -> Stage:
-    """Return a stage of training/stages.py, or one that is no part of a training; only what it needs is imported."""
-    module = "training.job_stages" if name in {"judge", "watch"} else "training.stages"
-    stage: Stage = getattr(importlib.import_module(module), name)
+    """Return a stage of training/job_stages.py, or else of training/stages.py."""
+    ours = importlib.import_module("training.job_stages")
+    module = ours if name in OWN_STAGES else importlib.import_module("training.stages")
+    stage: Stage = getattr(module, name)
     return stage
 
 

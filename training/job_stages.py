@@ -1,4 +1,4 @@
-"""Job stages: the desk that a job's stages work at, and the two stages that are no part of a training: judge and watch."""
+"""Job stages: the desk that a job's stages work at, and the stages that only a job has."""
 
 import os
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training import stages
 from training.export import service_address
 from training.job_child import Tell
 from training.job_desk import JobDesk
@@ -26,6 +27,13 @@ def make_desk(job: str, folder: Path, tell: Tell) -> JobDesk:
     url = os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL
     address = service_address({**os.environ, "ALMANAC_SERVICE_URL": url})
     return JobDesk(registry, job, folder, tell, surroundings, address=address)
+
+
+def read(desk: JobDesk, request: Mapping[str, Any]) -> Answer:
+    """Do what `stages.read` does, and say where the job's run is shown: `experiment_id`, and `run_url` (None: nowhere)."""
+    told = stages.read(desk, request)
+    run = desk.registry.run(told["run_id"])
+    return {**told, "experiment_id": run.experiment, "run_url": desk.registry.place.page(run)}
 
 
 def judge(desk: JobDesk, request: Mapping[str, Any]) -> Answer:

@@ -77,6 +77,11 @@ class Place:
         """Whether a tracking server answers, rather than a database file here."""
         return self.uri.startswith(("http://", "https://"))
 
+    def page(self, run: "Run") -> str | None:
+        """Return the address of a run's page, or None where no server shows it."""
+        where = f"{self.uri.rstrip('/')}/#/experiments/{run.experiment}/runs/{run.run_id}"
+        return where if self.is_server else None
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -105,8 +110,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run says of itself: its figures as they were last written, and its tags."""
+    """What a run says of itself: its figures as they were last written, its tags, and its experiment where that was asked."""
 
     run_id: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    experiment: str = ""

@@ -381,4 +381,4 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
 
 def _run(found: Any) -> Run:  # noqa: ANN401 - MLflow's run is untyped
     """Return MLflow's run as ours."""
-    return Run(found.info.run_id, dict(found.data.metrics), dict(found.data.tags))
+    return Run(found.info.run_id, dict(found.data.metrics), dict(found.data.tags), str(found.info.experiment_id))

@@ -60,7 +60,7 @@ def _train(step: Step, request: Request) -> Answer:
     refitted = step("refit", "refit", request, read, compared)
     registered = step("register", "register", request, read, compared, refitted)
     promoted = step("promote", "promote", request, read, compared, registered)
-    return {**promoted, "run_id": read["run_id"]}
+    return {**promoted, **gist("read", read)}
 
 
 def _fit(step: Step, request: Request, read: Answer, candidate: str) -> Answer:
