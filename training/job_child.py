@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
@@ -35,27 +36,36 @@ Stage = Callable[..., dict[str, Any]]
 """`stage(desk, *arguments) -> answer`, JSON in and out."""
 
 Tell = Callable[[dict[str, Any]], None]
+Say = Callable[[Mapping[str, Any]], None]
 
 
 def main(stages: Callable[[str], Stage], make_desk: Callable[[str, Path, Tell], Any]) -> None:
-    """Run the stage that standard input names.
+    """Run the stages that standard input names, until it ends.
 
     Args:
         stages: Returns the function of a name.
-        make_desk: Makes what a stage works with, of job id, folder and what it tells its progress to.
+        make_desk: Makes what stages work with, of job id, folder and what they tell their progress to.
     """
     said = _lines_out()
-    task = json.loads(sys.stdin.buffer.readline() or b"null")
-    if task is None:
-        return
-    Thread(target=_die_with_parent, daemon=True).start()
+    tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    Thread(target=_take_tasks, args=(tasks,), daemon=True).start()
     _go_first_when_memory_ends()
-    folder = Path(task["folder"])
+    first = tasks.get()
+    folder = Path(first["folder"])
+    with _told(said), alone(folder):
+        task, desk = first, None
+        while True:
+            with _told(said):
+                desk = desk or make_desk(task["job"], folder, lambda told: said({"tells": told}))
+                said({"answer": stages(task["stage"])(desk, *task["arguments"])})
+            task = tasks.get()
+
+
+@contextmanager
+def _told(said: Say) -> Iterator[None]:
+    """Pass on what a stage raises."""
     try:
-        with alone(folder):
-            desk = make_desk(task["job"], folder, lambda told: said({"tells": told}))
-            answer = stages(task["stage"])(desk, *task["arguments"])
-        said({"answer": answer})
+        yield
     except AlmanacError as error:
         said(
             {"error": {"code": error.code, "detail": error.detail, "hint": error.hint, "mendable": is_mendable(error)}}
@@ -114,7 +124,7 @@ def finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
     return [finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _lines_out() -> Callable[[Mapping[str, Any]], None]:
+def _lines_out() -> Say:
     """Return what writes a line to our output; whatever libraries print goes to the log instead."""
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -127,10 +137,10 @@ def _lines_out() -> Callable[[Mapping[str, Any]], None]:
     return said
 
 
-def _die_with_parent() -> None:
-    """End this process and those it started when standard input ends: the worker is gone."""
-    while os.read(sys.stdin.fileno(), 1 << 12):
-        pass
+def _take_tasks(tasks: "SimpleQueue[dict[str, Any]]") -> None:
+    """Take tasks from standard input; at its end, which is the worker's, end this process and those it started."""
+    for line in sys.stdin.buffer:
+        tasks.put(json.loads(line))
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

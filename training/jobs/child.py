@@ -1,4 +1,4 @@
-"""Child: one stage of a job in a process of its own, with limits, whose progress comes back as lines."""
+"""Child: the process in which the stages of one job run, with limits, and whose progress comes back as lines."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from models.errors import AlmanacError
 from models.job_errors import MemoryExceeded, StageFailed, TimeExceeded
 
 COMMAND = (sys.executable, "-P", "-m", "training.job_child")
-"""What runs a stage: a fresh Python, never a fork of the worker's threads."""
+"""What runs stages: a fresh Python, never a fork of the worker's threads."""
 
 LOOK_SECONDS = 0.25
 """How often limits are looked at."""
@@ -76,36 +76,66 @@ class Task:
     arguments: Sequence[Any]
 
 
-def run(task: Task, limits: Limits, *, tell: Tell, stop: Event, command: Sequence[str] = COMMAND) -> Answer:
-    """Run a stage in a child and return its answer; the child is gone when this returns or raises.
+class Child:
+    """A process that runs stages of one job, one after another, so that TensorFlow and MLflow are loaded once for all of them.
 
-    The child reads its task from standard input and ends itself, with all it started, when that input ends: so it dies with
-    this process however that dies. It holds a lock on the job's folder, which a rerun waits for. The memory limit is
-    enforced by looking at the resident memory four times a second, since TensorFlow reserves address space that it never uses.
-
-    Args:
-        task: The stage.
-        limits: What it may use.
-        tell: Called with whatever the stage tells.
-        stop: Set when the worker ends.
-        command: What runs a stage.
-
-    Raises:
-        Refused: What the stage raised.
-        StageFailed: If the child ended without an answer.
-        TimeExceeded: If it took too long.
-        MemoryExceeded: If it took too much memory.
-        Stopped: If the worker ends.
+    It is started when it is first needed, and anew after a stage that failed. It ends itself, with all it started, when its
+    standard input ends: so it dies with this process however that dies. It holds a lock on the job's folder, which a rerun
+    waits for. The memory limit is enforced by looking at the resident memory four times a second, since TensorFlow reserves
+    address space that it never uses.
     """
-    task.folder.mkdir(parents=True, exist_ok=True)
-    log = task.folder / "log.txt"
-    with log.open("ab") as output:
-        process = _start(command, output)
-    try:
-        _send(process, task)
-        return _Watch(process, task, limits, stop).listen(tell, log)
-    finally:
-        _end(process)
+
+    def __init__(self, stop: Event, command: Sequence[str] = COMMAND) -> None:
+        """Nothing is started yet.
+
+        Args:
+            stop: Set when the worker ends.
+            command: What runs stages.
+        """
+        self._stop = stop
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Return this."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self.end()
+
+    def run(self, task: Task, limits: Limits, tell: Tell) -> Answer:
+        """Run a stage and return its answer; where it raises, the process is gone.
+
+        Args:
+            task: The stage.
+            limits: What it may use.
+            tell: Called with whatever the stage tells.
+
+        Raises:
+            Refused: What the stage raised.
+            StageFailed: If the process ended without an answer.
+            TimeExceeded: If it took too long.
+            MemoryExceeded: If it took too much memory.
+            Stopped: If the worker ends.
+        """
+        task.folder.mkdir(parents=True, exist_ok=True)
+        log = task.folder / "log.txt"
+        if self._process is None:
+            with log.open("ab") as output:
+                self._process = _start(self._command, output)
+        try:
+            _send(self._process, task)
+            return _Watch(self._process, task, limits, self._stop).listen(tell, log)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """End the process and all that it started, if there is one."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
 
 
 def _start(command: Sequence[str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
@@ -124,12 +154,10 @@ def _start(command: Sequence[str], output: IO[bytes]) -> "subprocess.Popen[bytes
 def _send(process: "subprocess.Popen[bytes]", task: Task) -> None:
     """Write the task; standard input stays open, since its end would mean ours."""
     question = {"stage": task.stage, "job": task.job, "folder": str(task.folder), "arguments": list(task.arguments)}
-    try:
+    with suppress(BrokenPipeError):  # it has ended; its log says why
         assert process.stdin is not None  # noqa: S101 (a pipe was asked for)
         process.stdin.write(json.dumps(question).encode() + b"\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        return  # it has ended; its log says why
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 
 from models.errors import AlmanacError
 from models.job_errors import StageFailed
-from training.jobs import child
-from training.jobs.child import Limits, Refused, Stopped, Task
+from training.jobs.child import Child, Limits, Refused, Stopped, Task
 from training.retrain_config import RetrainConfig
 
 TRIES = 3
@@ -32,7 +31,6 @@ class Bench:
         home: ALMANAC_HOME: `jobs/ID` in it is a job's folder.
         stop: Set when the worker ends.
         say: Prints a line.
-        command: What runs a stage.
         first_wait: Seconds before a stage is tried again.
         now: The time.
     """
@@ -40,16 +38,16 @@ class Bench:
     home: Path
     stop: Event
     say: Callable[[str], None]
-    command: Sequence[str] = child.COMMAND
     first_wait: float = FIRST_WAIT_SECONDS
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where a stage is run: in which job, under which limits, and who is told of its progress."""
+    """Where stages are run: of which job, in which process, under which limits, and who is told of their progress."""
 
     job: str
+    child: Child
     limits: Limits
     write: Callable[[Mapping[str, Any]], None]
 
@@ -80,7 +78,7 @@ def run_stage(bench: Bench, seat: Seat, name: str, stage: str, arguments: Sequen
         teller = _Teller(bench, seat, name, attempt)
         teller.begin()
         try:
-            answer = child.run(task, seat.limits, tell=teller.tell, stop=bench.stop, command=bench.command)
+            answer = seat.child.run(task, seat.limits, teller.tell)
         except Stopped:
             _never_return()
         except AlmanacError as error:

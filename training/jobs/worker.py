@@ -16,7 +16,8 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from models.cron import check_cron, next_fires
 from models.errors import ConfigInvalid
 from training.children import answers
-from training.jobs import child, holder, place, story
+from training.jobs import holder, place, story
+from training.jobs.child import COMMAND, Child, Limits
 from training.jobs.client import connect, give_back
 from training.jobs.steps import FIRST_WAIT_SECONDS, Bench, Seat, limits_of, run_stage
 from training.live import SERVICE_URL
@@ -26,7 +27,7 @@ LONGEST_NAME = 47
 
 WATCH_CRON = "*/5 * * * *"
 OFF = ("off", "never", "0")
-WATCH_LIMITS = child.Limits(600.0)
+WATCH_LIMITS = Limits(600.0)
 
 MOST_RECOVERIES = 100
 """A job that has taken so many workers down with it is given up."""
@@ -57,7 +58,7 @@ class Settings:
     name: str
     watch: str | None = WATCH_CRON
     jobs: int = 1
-    command: Sequence[str] = child.COMMAND
+    command: Sequence[str] = COMMAND
     service: str = SERVICE_URL
     first_wait: float = FIRST_WAIT_SECONDS
     poll: float = POLL_SECONDS
@@ -131,23 +132,23 @@ class Worker:
 
     def _register(self) -> None:
         """Tell DBOS its workflows: functions of this worker, not of a module, since importing does nothing here."""
-        bench = Bench(
-            self.settings.home, self.stop, self.say, command=self.settings.command, first_wait=self.settings.first_wait
-        )
+        bench = Bench(self.settings.home, self.stop, self.say, self.settings.first_wait)
 
         @DBOS.workflow(name=place.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def retrain(scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
-            return self._retrain(bench, scheduled_at, request)
+            with Child(self.stop, self.settings.command) as child:
+                return self._retrain(bench, child, scheduled_at, request)
 
         @DBOS.workflow(name=place.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
-            return self._watch(bench)
+            with Child(self.stop, self.settings.command) as child:
+                return self._watch(bench, child)
 
-    def _retrain(self, bench: Bench, scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _retrain(self, bench: Bench, child: Child, scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
         """Run one job's story, each stage a step of DBOS."""
         job = str(DBOS.workflow_id)
         summary = {"name": request["name"], "reason": request.get("reason"), "worker": self.settings.name}
-        seat = Seat(job, limits_of(request), lambda told: DBOS.set_event(place.PROGRESS, dict(told)))
+        seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(place.PROGRESS, dict(told)))
 
         def run(name: str, stage: str, arguments: list[Any]) -> dict[str, Any]:
             answer = run_stage(bench, seat, name, stage, arguments)
@@ -168,10 +169,10 @@ class Worker:
         self.say(f"{job}: {story.tell_result(request['name'], result)}")
         return result
 
-    def _watch(self, bench: Bench) -> dict[str, Any]:
+    def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
         """Look at the fresh champions, where a service answers that could have scored them."""
-        quiet = Bench(bench.home, bench.stop, lambda _: None, bench.command, bench.first_wait)
-        seat = Seat(place.WATCH_FOLDER, WATCH_LIMITS, lambda _: None)
+        quiet = Bench(bench.home, bench.stop, lambda _: None, bench.first_wait)
+        seat = Seat(place.WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
 
         def look() -> dict[str, Any]:
             if not answers(f"{self.settings.service}/health/live"):

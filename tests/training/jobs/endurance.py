@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tests.training.jobs.workers import DONE, Started, stages_begun, start
 from training.jobs.client import Jobs, open_jobs
@@ -57,7 +58,7 @@ def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: 
         crew = _Crew(home, url, random.Random(seed))  # noqa: S311 (reproducible, not secret)
         killed = crew.run(jobs, kills=kills, most=ticks)
         rows = [jobs.job(one) for one in ids]
-    repeated = [f"{row['id']} {step}" for row in rows for step in _repeated(home, row)]
+    repeated = [f"{row['id']} {step}" for row in rows for step in repeated_stages(home, row)]
     return Endured(
         ticks=len(ids),
         succeeded=sum(row["status"] == "SUCCESS" for row in rows),
@@ -101,12 +102,10 @@ class _Crew:
         return start(self.home, name, url=self.url)
 
 
-def _repeated(home: Path, row: dict[str, object]) -> list[str]:
+def repeated_stages(home: Path, row: dict[str, Any]) -> list[str]:
     """Return the stages of a job that were begun after their step had been recorded as done."""
-    steps = row["steps"]
-    assert isinstance(steps, list)
     recorded = {
         step["name"]: datetime.fromisoformat(step["started_at"]).timestamp() * 1000 + step["seconds"] * 1000
-        for step in steps
+        for step in row["steps"]
     }
     return [stage for when, stage in stages_begun(home, str(row["id"])) if when > recorded.get(stage, float("inf"))]

@@ -62,7 +62,7 @@ def fit(desk: Desk, request: Answer, read: Answer, candidate: str) -> Answer:
     if candidate == "prints":
         print("noise of a library")  # noqa: T201 (it does)
         sys.stdout.flush()
-    return {"name": candidate, "cause": None}
+    return {"name": candidate, "cause": None, "pid": os.getpid()}
 
 
 def compare(desk: Desk, request: Answer, read: Answer, fits: list[Answer]) -> Answer:

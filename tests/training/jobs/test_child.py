@@ -11,7 +11,7 @@ import pytest
 
 from models.job_errors import MemoryExceeded, StageFailed, TimeExceeded
 from tests.training.jobs.fake_worker import COMMAND
-from training.jobs.child import Answer, Limits, Refused, Stopped, Task, resident_megabytes, run
+from training.jobs.child import Answer, Child, Limits, Refused, Stopped, Task, resident_megabytes
 
 PLENTY = Limits(60.0)
 
@@ -25,7 +25,8 @@ def fit(folder: Path, candidate: str, limits: Limits = PLENTY, stop: Event | Non
     """Run the fake fit of a candidate, and return what it told."""
     told: list[Answer] = []
     task = make_task(folder, "fit", {}, {"run_id": "r1"}, candidate)
-    run(task, limits, tell=told.append, stop=stop or Event(), command=COMMAND)
+    with Child(stop or Event(), COMMAND) as child:
+        child.run(task, limits, told.append)
     return told
 
 
@@ -53,6 +54,21 @@ def test_a_stage_answers_and_tells_of_its_progress(tmp_path: Path) -> None:
     ]
 
 
+def test_stages_of_one_job_share_a_process_until_one_fails(tmp_path: Path) -> None:
+    """What was loaded stays loaded; what may be broken does not."""
+    pids = []
+    with Child(Event(), COMMAND) as child:
+        for candidate in ("lstm", "gru", "dies", "lstm"):
+            task = make_task(tmp_path, "fit", {}, {"run_id": "r1"}, candidate)
+            try:
+                pids.append(child.run(task, PLENTY, lambda _: None)["pid"])
+            except StageFailed:
+                continue
+
+    assert pids[0] == pids[1] != pids[2]
+    assert all(is_gone(pid) for pid in pids)
+
+
 def test_what_libraries_print_is_no_answer(tmp_path: Path) -> None:
     """It goes to the job's log."""
     fit(tmp_path, "prints")
@@ -67,8 +83,8 @@ def test_an_error_comes_back_with_its_code_and_whether_trying_again_may_help(
     """A wrong row stays wrong; a registry that is down comes back."""
     task = make_task(tmp_path, "read", {"config": {"read_fails": fails}})
 
-    with pytest.raises(Refused) as refused:
-        run(task, PLENTY, tell=print, stop=Event(), command=COMMAND)
+    with Child(Event(), COMMAND) as child, pytest.raises(Refused) as refused:
+        child.run(task, PLENTY, print)
 
     assert refused.value.code == ("REGISTRY_UNREACHABLE" if mendable else "DATA_INVALID")
     assert refused.value.mendable is mendable

@@ -9,6 +9,7 @@ import pytest
 from models.errors import ConfigInvalid
 from models.job_errors import ScheduleInvalid, WorkerAlive
 from tests.training.jobs.endurance import endure
+from tests.training.jobs.killing import House
 from tests.training.jobs.workers import eventually, finished, stages_done, working
 from training.jobs.client import Jobs, open_jobs
 from training.jobs.worker import LONGEST_NAME, Settings, newest_tick
@@ -191,3 +192,19 @@ def test_each_tick_takes_effect_once_though_workers_are_killed(home: Path) -> No
     assert (endured.ticks, endured.succeeded, endured.effects) == (8, 8, 8)
     assert endured.repeated == []
     assert endured.kills >= 1
+
+
+def test_a_job_killed_while_it_registers_and_while_it_promotes_makes_one_version(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short form of tests/prove/test_jobs.py, with real stages: the aliases name whole versions at every moment."""
+    house = House.make(home, monkeypatch)
+    before = len(house.run([]).calls)
+
+    killed = house.run([before - 8, before - 2])
+
+    assert killed.died == 2
+    assert killed.row["status"] == "SUCCESS"
+    assert killed.repeated == []
+    assert house.versions_of(killed.row["id"]) == ["2"]
+    assert house.aliases() == {"champion": "2", "challenger": "2", "previous": "1"}

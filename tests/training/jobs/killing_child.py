@@ -1,0 +1,84 @@
+"""Killing child: the real stages of a job around a training that takes no time, and SIGKILL after a chosen call of MLflow.
+
+KILL_FILE names a JSON file `{"at": [k, …]}`; beside it, `calls.txt` collects a line for each call that changed something.
+"""
+
+import functools
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+
+from tests.training.fakes import combine_graphs, make_fit
+from training import job_child
+from training.job_child import Stage, Tell, find_stage
+from training.job_desk import JobDesk
+
+WRITES = (
+    "create_run",
+    "log_batch",
+    "log_inputs",
+    "log_artifacts",
+    "log_dict",
+    "set_tag",
+    "set_terminated",
+    "update_run",
+    "create_logged_model",
+    "finalize_logged_model",
+    "log_model_artifacts",
+    "delete_logged_model",
+    "create_registered_model",
+    "create_model_version",
+    "set_model_version_tag",
+    "set_registered_model_alias",
+)
+"""What changes a run, a model or an alias."""
+
+
+def patch(orders: Path) -> None:
+    """Have every write counted, and the worker and this process killed right after the one that is ordered."""
+    calls = orders.with_name("calls.txt")
+
+    def counted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (MLflow's client is untyped)
+            answer = method(*args, **kwargs)
+            with calls.open("a", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+            if len(calls.read_text(encoding="utf-8").splitlines()) in json.loads(orders.read_text(encoding="utf-8")):
+                os.kill(os.getppid(), signal.SIGKILL)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return answer
+
+        return call
+
+    for name in WRITES:
+        setattr(MlflowClient, name, counted(name, getattr(MlflowClient, name)))
+
+
+def noted(name: str) -> Stage:
+    """Return a stage that writes down when it is begun."""
+
+    def stage(desk: JobDesk, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+        with (desk.folder / "done.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{time.time() * 1000:.0f} {name}{f' {arguments[-1]}' if name == 'fit' else ''}\n")
+        return find_stage(name)(desk, *arguments)
+
+    return stage
+
+
+def make_desk(job: str, folder: Path, tell: Tell) -> JobDesk:
+    """Return a desk with a training that takes no time."""
+    desk: JobDesk = job_child.make_desk(job, folder, tell)
+    return replace(desk, fit=make_fit(), combine=combine_graphs)
+
+
+if __name__ == "__main__":
+    patch(Path(os.environ["KILL_FILE"]))
+    job_child.main(noted, make_desk)
