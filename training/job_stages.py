@@ -11,11 +11,13 @@ from training.export import service_address
 from training.job_child import Tell
 from training.job_desk import JobDesk
 from training.judging import judge as judge_live
+from training.judging import watch as watch_live
 from training.live import SERVICE_URL
 from training.place import Place
 from training.provenance import Surroundings
-from training.registry import Registry
+from training.registry import CHAMPION, Registry
 from training.retrain_config import RetrainConfig
+from training.rollback import Rollback
 
 Answer = dict[str, Any]
 
@@ -44,3 +46,39 @@ def judge(desk: JobDesk, request: Mapping[str, Any]) -> Answer:
     """
     config = RetrainConfig(**request["config"].get("retrain", {}))
     return judge_live(request["name"], config, desk.address, desk.registry, datetime.now(UTC)).to_dict()
+
+
+def watch(desk: JobDesk) -> Answer:
+    """Take back every fresh champion that live scores say is worse than the one before it.
+
+    What is recorded comes first: a watch that was killed in between decides the same again and takes the champion back.
+
+    Returns:
+        `lines` to print, and `rollbacks`: the decision by name, of each name that there was something to see of.
+
+    Raises:
+        RegistryUnreachable: If the registry does not answer.
+    """
+    lines: list[str] = []
+    decisions: Answer = {}
+    if desk.address is None:
+        return {"lines": lines, "rollbacks": decisions}
+    for name in desk.registry.names():
+        found = watch_live(name, desk.address, desk.registry)
+        if found is not None:
+            decisions[name] = found.to_dict()
+            if found.roll_back and _take_back(desk.registry, name, found):
+                lines.append(f"{name} version {found.predecessor} is champion again. {found.reason}")
+    return {"lines": lines, "rollbacks": decisions}
+
+
+def _take_back(registry: Registry, name: str, found: Rollback) -> bool:
+    """Record a rollback in the fresh champion's run, and do it; False where somebody has moved the alias meanwhile."""
+    champion = registry.resolve(f"{name}@{CHAMPION}")
+    if champion.version != found.fresh:
+        return False
+    registry.log_json(champion.run_id, found.to_dict(), "rollback.json")
+    tags = {"rollback": "True", "rollback.to": found.predecessor, "rollback.reason": found.reason}
+    registry.log(champion.run_id, tags=tags)
+    registry.rollback(name)
+    return True
