@@ -13,6 +13,7 @@ from training.job_desk import JobDesk
 from training.judging import judge as judge_live
 from training.judging import watch as watch_live
 from training.live import SERVICE_URL
+from training.moving import Move, log_move
 from training.place import Place
 from training.provenance import Surroundings
 from training.registry import CHAMPION, Registry
@@ -74,11 +75,11 @@ def watch(desk: JobDesk) -> Answer:
 
 def _take_back(registry: Registry, name: str, found: Rollback) -> bool:
     """Record a rollback in the fresh champion's run, and do it; False where somebody has moved the alias meanwhile."""
-    champion = registry.resolve(f"{name}@{CHAMPION}")
-    if champion.version != found.fresh:
+    if registry.resolve(f"{name}@{CHAMPION}").version != found.fresh:
         return False
-    registry.log_json(champion.run_id, found.to_dict(), "rollback.json")
-    tags = {"rollback": "True", "rollback.to": found.predecessor, "rollback.reason": found.reason}
-    registry.log(champion.run_id, tags=tags)
+    now = datetime.now(UTC)
+    log_move(
+        registry, Move("rollback", name, found.predecessor, found.fresh, now, "watch", found.reason, found.figures)
+    )
     registry.rollback(name)
     return True

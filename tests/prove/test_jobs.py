@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +8,12 @@ import pytest
 from tests.prove.figures import record
 from tests.system.programs import postgres
 from tests.training.jobs.endurance import Endured, endure
+from tests.training.jobs.killing import House
 
 pytestmark = pytest.mark.prove
 
 TICKS, KILLS = 200, 20
+POINTS = 20
 
 
 @contextmanager
@@ -54,5 +57,40 @@ def tell(where: str, endured: Endured) -> None:
             "stages begun again after their step was recorded": len(endured.repeated),
             "jobs ended by each worker": ", ".join(str(count) for count in endured.workers.values()),
             "in all": f"{endured.seconds:.0f} s",
+        },
+    )
+
+
+@pytest.mark.timeout(7200)
+def test_a_job_killed_at_twenty_points_converges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever train, log, register or promote is broken off: whole versions under every alias, and one version a job."""
+    began = time.monotonic()
+    house = House.make(tmp_path / "home", monkeypatch)
+    calls = len(house.run([]).calls)
+    points = [1 + round(point * (calls - 1) / (POINTS - 1)) for point in range(POINTS)]
+    killed = [house.run([point]) for point in points]
+
+    assert [one.died for one in killed] == [1] * POINTS
+    assert [one.row["status"] for one in killed] == ["SUCCESS"] * POINTS
+    assert [one.repeated for one in killed] == [[]] * POINTS
+    versions = [house.versions_of(one.row["id"]) for one in killed]
+    assert versions == [[str(number)] for number in range(2, POINTS + 2)]
+    assert house.aliases() == {"champion": versions[-1][0], "challenger": versions[-1][0], "previous": versions[-2][0]}
+    record(
+        "Killed at twenty points",
+        "A job from data to champion, its worker and the stage's process killed with SIGKILL right after one of its writes to "
+        "MLflow, at twenty points spread over all of them; then a worker is started again. After each kill and each end every "
+        "alias is looked at: its version is fetched, loaded, and its golden forecasts replayed. The training itself is a fake.",
+        {
+            "writes of one job": calls,
+            "points": POINTS,
+            "killed after": ", ".join(
+                f"{point} {one.calls[point - 1]}" for point, one in zip(points, killed, strict=True)
+            ),
+            "jobs that ended well when run again": sum(one.row["status"] == "SUCCESS" for one in killed),
+            "aliases that named a version that was not whole": 0,
+            "versions made": sum(map(len, versions)),
+            "steps begun again after they were recorded": sum(len(one.repeated) for one in killed),
+            "in all": f"{time.monotonic() - began:.0f} s",
         },
     )

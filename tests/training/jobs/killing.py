@@ -46,8 +46,8 @@ class House:
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return cls(home, Registry(Place.from_environment({"ALMANAC_HOME": str(home)})))
 
-    def run(self, kills: Sequence[int]) -> "Killed":
-        """Run a job to its end, its worker killed after each of these calls of MLflow, counted from the job's first.
+    def run(self, kills: Sequence[int | str]) -> "Killed":
+        """Run a job to its end, its worker killed after each of these calls of MLflow: the so-and-so-manieth, or first of a name.
 
         Raises:
             AssertionError: If an alias ever names a version that is not whole.
