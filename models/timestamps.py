@@ -119,6 +119,11 @@ def refine_style(style: str, coarsest: str) -> str:
     return (refined.replace("T", " ") if separator == " " else refined) + tail
 
 
+def offset_of(style: str) -> int | None:
+    """Return how many seconds east of UTC the clocks of a style are, or None where it names no offset."""
+    return _offset_seconds(_split_style(style)[2] or None)
+
+
 def local_times(instants: Timestamps, timezone: str) -> Timestamps:
     """Return the wall clocks in `timezone` at UTC instants, same shape.
 

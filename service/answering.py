@@ -1,7 +1,8 @@
 """Answering: from sound series to the bytes of an answer, all series of a request in one batch."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -41,10 +42,10 @@ class Answer:
         """Return how many series have a forecast."""
         return len(self.members["forecasts"])
 
-    def given(self) -> Iterator[tuple[str, Series, Forecast]]:
-        """Yield each forecast with the id that it was given, and its history."""
-        for members, (_, series, forecast) in zip(self.members["forecasts"], self.rows, strict=True):
-            yield members["forecast_id"], series, forecast
+    def given(self, unnamed: AbstractSet[int] = frozenset()) -> Iterator[tuple[str, Series, Forecast]]:
+        """Yield each forecast with the id that it was given, and its history, nameless where it was sent so."""
+        for members, (index, series, forecast) in zip(self.members["forecasts"], self.rows, strict=True):
+            yield members["forecast_id"], replace(series, id="") if index in unnamed else series, forecast
 
     def content(self) -> bytes:
         """Return the answer as JSON."""

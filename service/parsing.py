@@ -56,6 +56,7 @@ class ForecastQuestion:
         quantiles: Quantile levels beside the trained ones.
         model: The words that choose a model, or None.
         faults: What is wrong with the other series.
+        unnamed: Places of the series that were sent without an id: no observation is theirs.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -64,6 +65,7 @@ class ForecastQuestion:
     quantiles: tuple[float, ...]
     model: str | None
     faults: tuple[SeriesFault, ...] = field(default=())
+    unnamed: frozenset[int] = frozenset()
 
     def frequencies(self) -> set[Frequency]:
         """Return those of the series that have one."""
@@ -82,7 +84,8 @@ def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:
     question = read_question(request, settings.max_horizon)
     entries = _entries(request, question.horizon, settings)
     series, faults = _batch(entries, settings.max_points, question.horizon)
-    return replace(question, series=series, faults=faults)
+    unnamed = frozenset(index for index, entry in enumerate(entries) if isinstance(entry, dict) and not entry.get("id"))
+    return replace(question, series=series, faults=faults, unnamed=unnamed)
 
 
 def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuestion:

@@ -299,7 +299,7 @@ class KeptForecast(BaseModel):
     """A forecast as it was given out, and what has become of it."""
 
     forecast_id: str
-    id: str
+    id: str | None = Field(description="Null where the request gave none.")
     model: ModelIdentity
     made_at: str
     frequency: str | None
@@ -316,8 +316,9 @@ class KeptForecast(BaseModel):
         description="Mean absolute seasonal change of the history; null where there is none above 0."
     )
     context_used: int
-    status: Literal["waiting", "partly_scored", "scored", "unscorable"] = Field(
-        description="`unscorable`: its series had no dates, so no observation can be held against it."
+    status: Literal["waiting", "partly_scored", "scored", "unscorable", "unnamed"] = Field(
+        description="`unscorable`: its series had no dates, so no observation can be held against it; `unnamed`: it had no "
+        "id, so no observation is its own."
     )
-    observed: int = Field(description="Observations that lie among its steps.")
+    observed: int = Field(description="Steps that have a truth.")
     scores: list[ScoreAnswer]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.accuracy import pinball_losses, seasonal_scale
 from models.baselines import seasonal_naive
-from models.calendar import parse_frequency
+from models.calendar import parse_frequency, timestamps_from
 from models.errors import SeriesTooShort
 from models.frequency import MONTH_NAMES, MONTHS_IN, Frequency
 from models.intervals import SAME, interval_sides
@@ -101,14 +101,15 @@ def measure_by(series: Series, horizon: int, season_length: int) -> Measure:
     return Measure(seasonal_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
 
 
-def score(kept: Kept, observed: Mapping[np.datetime64, float]) -> list[StepScore]:
+def score(kept: Kept, observed: Mapping[np.datetime64, float], steps_at: Timestamps | None = None) -> list[StepScore]:
     """Return the score of each step that has been observed, in order; scoring again replaces what was scored before.
 
     Args:
         kept: The forecast.
         observed: Values of its series by timestamp, those outside the horizon are left out; NaN is no observation.
+        steps_at: The steps by the clock of the observations, where that is not the forecast's own.
     """
-    target = _targets(kept, observed)
+    target = _targets(kept, kept.timestamps if steps_at is None else steps_at, observed)
     steps = np.flatnonzero(np.isfinite(target))
     truth, scale = target[steps], kept.measure.scale
     losses = pinball_losses(truth, kept.quantiles[steps], kept.levels).mean(axis=-1)
@@ -130,39 +131,58 @@ def score(kept: Kept, observed: Mapping[np.datetime64, float]) -> list[StepScore
     ]
 
 
-def _targets(kept: Kept, observed: Mapping[np.datetime64, float]) -> Floats:
+def are_alike(frequency: str, known: str | None) -> bool:
+    """Return whether observations of one frequency can be the truth of forecasts of another: a business day is a day."""
+    return known in {None, frequency} or {frequency, known} == {"B", "D"}
+
+
+def _targets(kept: Kept, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
     """Return the truth of each step, shape (horizon,), NaN where none is known.
 
-    A truth stands at the step's own timestamp; of months, quarters and years also alone anywhere in it, since some write
-    their first day and others their last.
+    A truth stands at the step's own timestamp; of months, quarters and years anywhere in it, since some write their first
+    day and others their last. Where a step holds several observations none is its truth: one day is not its month.
     """
-    exact = np.array([observed.get(stamp, math.nan) for stamp in kept.timestamps])
+    found = {stamp: value for stamp, value in observed.items() if not math.isnan(value)}
     step = parse_frequency(kept.frequency)
-    if step.unit not in MONTHS_IN or not np.isnan(exact).any():
-        return exact
-    alone = _alone(observed, step)
-    inside = np.array([alone.get(period, math.nan) for period in _periods(kept.timestamps, step)])
-    return np.where(np.isnan(exact), inside, exact)
+    if step.unit in MONTHS_IN:
+        alone = _alone(found, step)
+        return np.array([alone.get(period, math.nan) for period in _periods(steps_at, step)])
+    exact = np.array([found.get(stamp, math.nan) for stamp in steps_at])
+    return np.where(_crowded(steps_at, np.array(sorted(found), dtype="M8[us]"), step), math.nan, exact)
 
 
-def _alone(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int | None, float]:
-    """Return the value of each period that holds no other."""
-    periods = _periods(np.array(list(observed), dtype="M8[us]"), step)
+def _crowded(steps_at: Timestamps, stamps: Timestamps, step: Frequency) -> NDArray[np.bool_]:
+    """Return which steps, shape (horizon,), have an observation beside them that lies nearer than the next step."""
+    if step.unit == "B":  # Friday and Monday are neighbours, and Sunday is neither's
+        width = np.full(len(steps_at), np.timedelta64(1, "D"), dtype="m8[us]")
+        before, after = steps_at - width, steps_at + width
+    else:
+        two = steps_at if len(steps_at) > 1 else timestamps_from(steps_at[0], step, 2)
+        before = np.concatenate([steps_at[:1] - (two[1:2] - two[:1]), steps_at[:-1]])
+        after = np.concatenate([steps_at[1:], steps_at[-1:] + (two[-1:] - two[-2:-1])])
+    near = np.searchsorted(stamps, after, "left") - np.searchsorted(stamps, before, "right")
+    return np.asarray(near > np.isin(steps_at, stamps))
+
+
+def _alone(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int, float]:
+    """Return the value of each period that holds no other, where that is a plain date's."""
+    stamps = np.array(list(observed), dtype="M8[us]")
+    dates = (stamps == stamps.astype("M8[D]")).tolist()
+    periods = _periods(stamps, step)
     count = Counter(periods)
     return {
         period: value
-        for period, value in zip(periods, observed.values(), strict=True)
-        if period is not None and count[period] == 1
+        for period, value, dated in zip(periods, observed.values(), dates, strict=True)
+        if dated and count[period] == 1
     }
 
 
-def _periods(stamps: Timestamps, step: Frequency) -> list[int | None]:
-    """Return the number of the month, quarter or year that each stamp lies in; None for one that is no plain date."""
+def _periods(stamps: Timestamps, step: Frequency) -> list[int]:
+    """Return the number of the month, quarter or year that each stamp lies in."""
     months = stamps.astype("M8[M]").astype(np.int64)
     if step.anchor:
         months = (months - 1 - MONTH_NAMES.index(step.anchor)) // MONTHS_IN[step.unit]
-    dates = stamps == stamps.astype("M8[D]")
-    return [number if dated else None for number, dated in zip(months.tolist(), dates.tolist(), strict=True)]
+    return list(months.tolist())
 
 
 def _intervals(kept: Kept, steps: NDArray[np.int64]) -> Iterator[tuple[float, tuple[Floats, Floats]]]:

@@ -63,7 +63,7 @@ def _respond(service: Service, question: ForecastQuestion, choice: Choice) -> Re
     if choice.alias == CHAMPION:
         service.inputs.record(choice.served, [one for _, one in question.series])
     if service.ledger is not None:
-        service.ledger.keep(choice, answer.given())
+        service.ledger.keep(choice, answer.given(question.unnamed))
     service.metrics.count_forecast(choice.served.name, answer.succeeded, answer.points)
     service.metrics.count_errors(fault.finding.code for fault in answer.faults)
     if answer.succeeded:

@@ -59,7 +59,7 @@ def _describe(found: Found) -> dict[str, Any]:
     cutoff = written(None if row.cutoff is None else np.array([row.cutoff], "<i8").tobytes())
     return {
         "forecast_id": row.forecast_id,
-        "id": row.series_id,
+        "id": row.series_id or None,
         "model": {"name": row.model, "version": row.version, "alias": row.alias, "run_id": row.run_id},
         "made_at": datetime.fromtimestamp(row.made_at / MICROSECONDS, UTC).isoformat(timespec="milliseconds"),
         "frequency": row.frequency,
@@ -83,6 +83,8 @@ def _describe(found: Found) -> dict[str, Any]:
 def _status(found: Found) -> str:
     if found.row.timestamps is None:
         return "unscorable"
+    if not found.row.series_id:
+        return "unnamed"
     if not found.scores:
         return "waiting"
     return "scored" if len(found.scores) == found.row.horizon else "partly_scored"

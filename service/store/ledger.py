@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from sqlalchemy import Row, RowMapping, delete, func, select
+from sqlalchemy import Row, RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.calendar import Frequency, timestamps_from
@@ -18,7 +18,8 @@ from models.timestamps import Timestamps
 from service.choice import Choice
 from service.scoring import Measure, measure_by
 from service.store.database import Database, storable
-from service.store.tables import forecasts, observations, scores
+from service.store.scoring import scores_of
+from service.store.tables import forecasts, scores
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ class Found:
     Attributes:
         row: Of the table `forecasts`.
         scores: Rows of the table `scores`, by step.
-        observed: How many observations of its series lie among its steps.
+        observed: How many of its steps have a truth, scored yet or not.
     """
 
     row: Row[Any]
@@ -133,9 +134,8 @@ def find(database: Database, forecast_id: str) -> Found | None:
         ).one_or_none()
         if row is None:
             return None
-        within = observations.c.timestamp.between(row.first_timestamp, row.last_timestamp)
-        seen = select(func.count()).where(observations.c.series_id == row.series_id, within)
-        return Found(row, connection.execute(by_step).mappings().all(), connection.scalar(seen) or 0)
+        truths = scores_of(connection, [row])[row.forecast_id]
+        return Found(row, connection.execute(by_step).mappings().all(), len(truths))
 
 
 def forget(database: Database, before: int) -> int:

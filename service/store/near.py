@@ -3,15 +3,20 @@
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, case, or_
+from sqlalchemy import ColumnElement, case, or_, select
 
 from models.calendar import parse_frequency
 from models.frequency import MONTHS_IN
 from service.scoring import LONGEST_PERIOD
-from service.store.tables import forecasts
+from service.store.tables import forecasts, series
 
 SLACK = int(LONGEST_PERIOD.astype("m8[us]").astype(np.int64))
 """Microseconds from one stamp of a month, quarter or year to any other that may be meant by it."""
+
+
+DAY = 86_400_000_000
+CLOCKS = 15 * DAY // 24
+"""Microseconds: nowhere do two clocks differ by more."""
 
 
 def slack_of(frequency: str) -> int:
@@ -20,7 +25,18 @@ def slack_of(frequency: str) -> int:
 
 
 def slack() -> ColumnElement[Any]:
-    """Return `slack_of` a row's frequency, in SQL."""
-    frequency = forecasts.c.frequency
-    months = or_(frequency.like("%M"), frequency.like("%Q-%"), frequency.like("%Y-%"))
-    return case((months, SLACK), else_=0)
+    """Return how far the truth of a row may stand from its steps, in SQL: of months as `slack_of`, else as clocks differ."""
+    own = case((forecasts.c.timezone.is_not(None), forecasts.c.timezone), (forecasts.c.style.like("%Z"), "UTC"))
+    zone = select(series.c.timezone).where(series.c.id == forecasts.c.series_id).correlate(forecasts).scalar_subquery()
+    return case((_of_months(), SLACK), (own.is_distinct_from(zone), CLOCKS), else_=0)
+
+
+def reach() -> ColumnElement[Any]:
+    """Return how far from a row's steps the observations lie that tell whether its truth is alone, in SQL."""
+    name = forecasts.c.frequency
+    return case((name.like("%W-%"), 8 * DAY), (or_(name.like("%D"), name == "B"), 2 * DAY), else_=slack())
+
+
+def _of_months() -> ColumnElement[bool]:
+    name = forecasts.c.frequency
+    return or_(name.like("%M"), name.like("%Q-%"), name.like("%Y-%"))

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, i
 
 from models.errors import AlmanacError
 from models.timestamps import Timestamps
-from service.scoring import Kept, Measure, StepScore, score
+from service.clocks import Clock, on_one_clock
+from service.scoring import Kept, Measure, StepScore, are_alike, score
 from service.store.database import Database
-from service.store.near import slack
-from service.store.tables import forecasts, observations, scores
+from service.store.near import reach, slack
+from service.store.tables import forecasts, observations, scores, series
 
 logger = logging.getLogger("almanac")
 
@@ -77,6 +78,16 @@ def mark_young(database: Database, since: int) -> None:
             )
 
 
+def scores_of(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[str, dict[int, StepScore]]:
+    """Return the scores that rows of the ledger have by what is observed now, by id and step."""
+    observed = _observed(connection, [row.forecast_id for row in rows])
+    calendars = _calendars(connection, [row.series_id for row in rows])
+    return {
+        row.forecast_id: _fresh(row, observed[row.forecast_id], calendars.get(row.series_id, (None, None)))
+        for row in rows
+    }
+
+
 def kept_of(row: Row[Any]) -> Kept:
     """Return the forecast of a row of the ledger that has dates."""
     levels = tuple(orjson.loads(row.levels))
@@ -104,11 +115,10 @@ def _is_any_due(database: Database) -> bool:
 
 def _score(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:
     """Bring the scores of forecasts up to their observations."""
-    ids = [row.forecast_id for row in claimed]
-    observed, known = _observed(connection, ids), _known(connection, ids)
+    fresh_of, known = scores_of(connection, claimed), _known(connection, [row.forecast_id for row in claimed])
     stale, added = list[dict[str, Any]](), list[dict[str, Any]]()
     for row in claimed:
-        fresh, before = _fresh(row, observed[row.forecast_id]), known[row.forecast_id]
+        fresh, before = fresh_of[row.forecast_id], known[row.forecast_id]
         gone = {step for step, truth in before.items() if step not in fresh or fresh[step].observed != truth}
         stale += [{"of": row.forecast_id, "at": step} for step in gone]
         added += [_columns(row.forecast_id, fresh[step], now) for step in fresh if step not in before or step in gone]
@@ -119,15 +129,28 @@ def _score(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> Non
         connection.execute(insert(scores), added)
 
 
-def _fresh(row: Row[Any], observed: Mapping[np.datetime64, float]) -> dict[int, StepScore]:
+def _fresh(
+    row: Row[Any], observed: Mapping[np.datetime64, float], calendar: tuple[str | None, str | None]
+) -> dict[int, StepScore]:
     """Return the scores of a forecast by step; none of one whose row is damaged, so that it holds up no other."""
-    if row.timestamps is None:
+    frequency, zone = calendar
+    if row.timestamps is None or not are_alike(row.frequency, frequency):
         return {}
     try:
-        return {one.step: one for one in score(kept_of(row), observed)}
+        kept = kept_of(row)
+        stamps = np.array(list(observed), dtype="M8[us]")
+        steps, stamps = on_one_clock(kept.timestamps, Clock(row.timezone, row.style, row.frequency), stamps, zone)
+        there = dict(zip(stamps, observed.values(), strict=True))
+        return {one.step: one for one in score(kept, there, steps)}
     except (AlmanacError, ValueError) as error:
         logger.error("forecast %s cannot be scored: %s", row.forecast_id, error)  # noqa: TRY400 (the error says all)
         return {}
+
+
+def _calendars(connection: Connection, ids: Sequence[str]) -> Mapping[str, tuple[str | None, str | None]]:
+    """Return the frequency and the timezone that are known of series."""
+    query = select(series.c.id, series.c.frequency, series.c.timezone).where(series.c.id.in_(set(ids)))
+    return {name: (frequency, timezone) for name, frequency, timezone in connection.execute(query)}
 
 
 def _known(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[int, float]]:
@@ -143,12 +166,13 @@ def _observed(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[n
     """Return the values of each forecast's series where its truth may stand, by id and timestamp."""
     truths = and_(
         observations.c.series_id == forecasts.c.series_id,
-        observations.c.timestamp >= forecasts.c.first_timestamp - slack(),
-        observations.c.timestamp <= forecasts.c.last_timestamp + slack(),
+        observations.c.timestamp >= forecasts.c.first_timestamp - reach(),
+        observations.c.timestamp <= forecasts.c.last_timestamp + reach(),
         observations.c.value.is_not(None),
     )
     query = (
         select(forecasts.c.forecast_id, observations.c.timestamp, observations.c.value)
+        .select_from(forecasts)
         .join(observations, truths)
         .where(forecasts.c.forecast_id.in_(ids))
     )

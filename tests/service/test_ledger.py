@@ -101,6 +101,27 @@ def test_a_forecast_without_dates_is_kept_and_cannot_be_scored(keeping: TestClie
     assert statuses == ["waiting", "unscorable"]
 
 
+def test_a_forecast_without_an_id_meets_no_observation(keeping: TestClient) -> None:
+    """Two strangers who both sent none are not one series called `0`."""
+    nameless = {name: value for name, value in MONTHS.items() if name != "id"}
+    (given,) = ask(keeping, nameless)
+    keeping.post("/observations", json={"observations": [{"id": "0", "timestamp": "2022-07", "value": 1}]})
+
+    kept = keeping.get(f"/forecasts/{given['forecast_id']}").json()
+
+    assert (given["id"], kept["id"], kept["status"], kept["observed"]) == ("0", None, "unnamed", 0)
+
+
+def test_steps_with_a_truth_are_counted(keeping: TestClient) -> None:
+    """The last day of its month is one, and neither day of a month that has two."""
+    (given,) = ask(keeping)
+    days = ["2022-07-31", "2022-08-01", "2022-08-02", "2022-12-31"]
+    rows = [{"id": "a", "timestamp": day, "value": 1} for day in days]
+    keeping.post("/observations", json={"observations": rows})
+
+    assert keeping.get(f"/forecasts/{given['forecast_id']}").json()["observed"] == 2
+
+
 def test_scores_and_observations_are_shown_with_the_forecast(keeping: TestClient, database_url: str) -> None:
     """By step, with the status that follows from them."""
     (given,) = ask(keeping)

@@ -139,8 +139,14 @@ def test_a_period_has_one_truth_however_its_date_is_written(frequency: str, aske
 
 @pytest.mark.parametrize(
     "stamps",
-    [["2023-05-03", "2023-05-04"], ["2023-05-31T23:00"], ["2023-04-30"]],
-    ids=["two in one month", "an instant", "another month"],
+    [
+        ["2023-05-03", "2023-05-04"],
+        ["2023-05-01", "2023-05-02"],
+        ["2023-05-01", "2023-05-01T06:00"],
+        ["2023-05-31T23:00"],
+        ["2023-04-30"],
+    ],
+    ids=["two in one month", "two, one at the step", "hours", "an instant", "another month"],
 )
 def test_what_may_mean_something_else_is_no_truth(stamps: list[str]) -> None:
     """Days of a month are not the month, and an instant is not a date."""
@@ -157,3 +163,31 @@ def test_days_match_by_their_own_date_alone() -> None:
 
     assert [one.step for one in score(kept, {np.datetime64("2023-05-02", "us"): 7.0})] == [2]
     assert score(kept, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("frequency", "step", "beside"),
+    [
+        ("D", "2023-05-01", "2023-05-01T06:00"),
+        ("D", "2023-05-01", "2023-04-30T18:00"),
+        ("W-SUN", "2023-05-07", "2023-05-08"),
+        ("h", "2023-05-07T06:00", "2023-05-07T06:15"),
+        ("B", "2023-05-05", "2023-05-05T12:00"),
+    ],
+)
+def test_a_part_of_a_step_is_not_its_truth(frequency: str, step: str, beside: str) -> None:
+    """One hour is not its day, and one day not its week, though it stands at their timestamp."""
+    kept = replace(make_kept(make_history(), 1), timestamps=np.array([step], "M8[us]"), frequency=frequency)
+    alone: dict[np.datetime64, float] = {np.datetime64(step, "us"): 7.0}
+
+    assert len(score(kept, alone)) == 1
+    assert score(kept, {**alone, np.datetime64(beside, "us"): 7.0}) == []
+
+
+def test_a_weekend_is_nobodys_business_day() -> None:
+    """Observations of every day are the truth of business days."""
+    days = timestamps_from(np.datetime64("2023-05-04", "us"), parse_frequency("D"), 7)
+    steps = timestamps_from(days[0], parse_frequency("B"), 4)
+    kept = replace(make_kept(make_history(), 4), timestamps=steps, frequency="B")
+
+    assert len(score(kept, dict.fromkeys(days, 7.0))) == 4

@@ -219,3 +219,50 @@ def test_a_damaged_row_holds_up_no_other(database: Database, caplog: pytest.LogC
 
     assert [len(written(database, name)) for name in ("broken", "sound", "undated")] == [0, 12, 0]
     assert "forecast broken cannot be scored" in caplog.text
+
+
+@pytest.mark.parametrize(("frequency", "scored"), [("M", 12), (None, 12), ("D", 0), ("Q-DEC", 0)])
+def test_a_series_of_another_frequency_has_no_truth(database: Database, frequency: str | None, scored: int) -> None:
+    """A day is not the month that it begins, and neither is a quarter; where nobody said, one that stands alone is."""
+    kept = make_kept(make_history())
+    keep(database, "f", kept)
+    rows = Observations.of(["s0"] * 12, kept.timestamps, np.full(12, 9.0))
+    upsert(database, rows, Calendar(frequency), 1)
+
+    score_due(database, 1)
+
+    assert len(written(database, "f")) == scored
+
+
+@pytest.mark.parametrize(
+    ("frequency", "timezone", "style", "step", "zone", "observed"),
+    [
+        ("D", None, "YYYY-MM-DD", "2024-07-03", "Europe/Berlin", "2024-07-02T22:00"),
+        ("D", "Europe/Berlin", "YYYY-MM-DD", "2024-07-02T22:00", "Europe/Berlin", "2024-07-02T22:00"),
+        ("D", "Europe/Berlin", "YYYY-MM-DD", "2024-07-02T22:00", None, "2024-07-03"),
+        ("D", None, "YYYY-MM-DDThh:mm+02:00", "2024-07-03", "UTC", "2024-07-02T22:00"),
+        ("M", "Europe/Berlin", "YYYY-MM", "2024-06-30T22:00", "Europe/Berlin", "2024-07-30T22:00"),
+        ("h", None, "YYYY-MM-DDThh:mm", "2024-07-03T10:00", "Europe/Berlin", "2024-07-03T08:00"),
+        ("h", None, "YYYY-MM-DDThh:mm+02:00", "2024-07-03T10:00", "UTC", "2024-07-03T08:00"),
+        ("h", None, "YYYY-MM-DDThh:mmZ", "2024-07-03T10:00", "Europe/Berlin", "2024-07-03T10:00"),
+        ("h", "Europe/Berlin", "YYYY-MM-DDThh:mm", "2024-07-03T08:00", "UTC", "2024-07-03T08:00"),
+    ],
+)
+def test_a_truth_is_found_whatever_clock_it_was_written_by(  # noqa: PLR0913, PLR0917 (a case)
+    database: Database, frequency: str, timezone: str | None, style: str, step: str, zone: str | None, observed: str
+) -> None:
+    """Moments meet as moments and days as days; what the same digits say by another clock is no truth."""
+    at = np.array([step], "M8[us]")
+    kept = replace(make_kept(make_history(), 1), timestamps=at, frequency=frequency)
+    keep(database, "f", kept, timezone=timezone, style=style, due=False)
+    stamps = np.array([observed], "M8[us]")
+
+    upsert(database, Observations.of(["s0"], stamps, np.array([9.0])), Calendar(None, zone), 1)
+    score_due(database, 1)
+
+    assert [row.observed for row in written(database, "f")] == [9.0]
+    if stamps[0] != at[0] and frequency == "h":
+        other = Observations.of(["s0"] * 2, np.concatenate([stamps, at]), np.array([np.nan, 1.0]))
+        upsert(database, other, Calendar(), 2)
+        score_due(database, 2)
+        assert written(database, "f") == []
