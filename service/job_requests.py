@@ -76,6 +76,12 @@ def parse_schedule(body: bytes) -> NewSchedule:
         if sent.get(key) is None:
             raise FieldMissing(f"`{key}` is missing.", pointer=f"/{key}", hint=hint)
     name, config = check_name(sent["name"], "/name"), check_config(sent["config"])
+    if config.get("promote"):
+        raise FieldInvalid(
+            "`promote` is set, and a schedule promotes on evidence alone.",
+            pointer="/config/promote",
+            hint="Leave it out; POST /jobs takes it, once.",
+        )
     model = _model(config.get("name", name))
     request = {"name": model, "config": {**config, "name": model}, "if_needed": _switch(sent), "reason": "schedule"}
     timezone = check_timezone(_text(sent, "timezone", "UTC"))

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from models.errors import ConfigInvalid
 from training.asking import missing_data, read_request
 from training.commands import print_json
 
@@ -55,6 +56,11 @@ def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -
     from training.jobs import open_jobs
 
     request = read_request(config, name, if_needed=if_needed, reason="schedule")
+    if request["config"].get("promote"):
+        raise ConfigInvalid(
+            f"{config} sets promote, and a schedule promotes on evidence alone.",
+            hint="Take the line out; almanac retrain takes it, once.",
+        )
     with open_jobs(os.environ) as jobs:
         jobs.add_schedule(name, cron, request, timezone=timezone)
         following, warnings = jobs.schedule(name)["next_at"], [missing_data(request), no_worker(jobs)]

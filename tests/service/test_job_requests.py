@@ -123,6 +123,7 @@ def test_a_configuration_is_otherwise_kept_as_it_is() -> None:
         (schedule(name="starter"), "FIELD_INVALID", "/name"),
         (schedule(if_needed=1), "FIELD_INVALID", "/if_needed"),
         (schedule(zone="UTC"), "FIELD_UNKNOWN", "/zone"),
+        (schedule(config={**CONFIG, "promote": True}), "FIELD_INVALID", "/config/promote"),
     ],
 )
 def test_what_is_wrong_with_a_schedule_is_said(body: bytes, code: str, pointer: str) -> None:

@@ -147,6 +147,17 @@ def test_a_configuration_is_checked_when_it_is_given(run: Run, config: Path, tex
     assert told(run("jobs", "--json")) == {"jobs": []}
 
 
+def test_a_schedule_promotes_on_evidence_alone(run: Run, config: Path) -> None:
+    """Or it would overwrite the champion every month; a person may, once."""
+    config.write_text(f"promote = true\n{CONFIG}")
+
+    refused = run("schedule", "add", "monthly", "--cron", "0 3 1 * *", "--config", config)
+    asked = run("retrain", "sales", "--config", config)
+
+    assert "evidence alone" in str(refused.exception)
+    assert asked.exit_code == 0
+
+
 def test_a_schedule_names_the_model_where_the_configuration_does_not(config: Path) -> None:
     """So does `almanac retrain`; `service` stays what it is."""
     config.write_text('data = "service"\nhorizon = 12')
