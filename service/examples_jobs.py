@@ -174,7 +174,7 @@ BAD_END = document(
 BAD_PAGE = document(FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of a page."))
 DOWN = document(
     JobsUnreachable(
-        "The jobs' database does not answer: connection refused.", hint="Ask again soon, or check ALMANAC_JOBS_URL."
+        "The jobs' database cannot be used: connection refused.", hint="Ask again soon, or check ALMANAC_JOBS_URL."
     )
 )
 

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVa
 
 from models.errors import AlmanacError
 from models.job_errors import JobsUnreachable
-from service.errors import DatabaseUnreachable
 from service.settings import SQLITE
-from service.store.database import translated
 from service.working import Workers
 
 if TYPE_CHECKING:
@@ -43,6 +41,8 @@ PROGRESS = "progress"
 SUMMARY = "summary"
 
 THREADS = 2
+DATABASES = ("sqlalchemy", "sqlite3", "psycopg")
+"""Packages whose errors are the database's."""
 CONNECT_SECONDS = 3
 
 
@@ -91,13 +91,15 @@ class Jobs:
 
     def _do(self, work: Callable[[Client], T]) -> T:
         try:
-            with translated():
-                return work(self._open())
-        except DatabaseUnreachable as error:
+            return work(self._open())
+        except Exception as error:
+            if not type(error).__module__.startswith(DATABASES):
+                raise
             self._forget()
-            said = error.detail.replace("The database", "The jobs' database", 1)
-            logger.warning("jobs: %s", said)
-            raise JobsUnreachable(said, hint="Ask again soon, or check ALMANAC_JOBS_URL.") from error
+            said = _said(error)
+            logger.warning("jobs: %s: %s", type(error).__name__, said)
+            hint = "Ask again soon, or check ALMANAC_JOBS_URL."
+            raise JobsUnreachable(f"The jobs' database cannot be used: {said}.", hint=hint) from error
 
     def _open(self) -> Client:
         """Return the client, its tables made and the workers' version told, which DBOS wants before it fires anything."""
@@ -143,10 +145,10 @@ class Jobs:
             return
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(file)) as made:
-                made.execute("PRAGMA journal_mode = WAL")
-        except (OSError, sqlite3.Error) as error:
-            raise DatabaseUnreachable(f"The database cannot be made: {error}.") from error
+        except OSError as error:
+            raise JobsUnreachable(f"{file} cannot be made: {error}.", hint="Check ALMANAC_JOBS_URL.") from error
+        with closing(sqlite3.connect(file)) as made:
+            made.execute("PRAGMA journal_mode = WAL")
 
 
 def make_schedule(client: Client, **fields: Any) -> bool:  # noqa: ANN401 (the arguments of DBOSClient.create_schedule)
@@ -158,6 +160,13 @@ def make_schedule(client: Client, **fields: Any) -> bool:  # noqa: ANN401 (the a
     except error.DBOSException:
         return False
     return True
+
+
+def _said(error: Exception) -> str:
+    """Return what a database said, in a line."""
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return lines[0][:200] if lines else type(cause).__name__
 
 
 def _address(url: str) -> str:

@@ -284,6 +284,17 @@ def test_a_database_that_is_down_is_a_503(start: Callable[..., TestClient]) -> N
     assert down.get("/health/live").status_code == 200
 
 
+def test_a_file_that_cannot_be_one_is_a_503(house: House, start: Callable[..., TestClient]) -> None:
+    """Of another kind, or in a folder that nobody can make."""
+    house.home.mkdir(parents=True, exist_ok=True)
+    (house.home / "jobs.db").write_bytes(b"no database at all, but text of some length" * 100)
+    urls = [f"sqlite:///{house.home}/jobs.db", f"sqlite:///{house.home}/jobs.db/deeper/jobs.db"]
+
+    answers = [start(wait=False, jobs_url=url).post("/jobs", json={"name": "a", "config": CONFIG}) for url in urls]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "JOBS_UNREACHABLE")] * 2
+
+
 def test_a_database_that_comes_back_is_used_again(client: TestClient, house: House) -> None:
     """The tables are made anew where the file went away."""
     post(client)
