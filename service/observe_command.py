@@ -34,6 +34,12 @@ class SendingFailed(AlmanacError):
     code = "SENDING_FAILED"
 
 
+class FileUnusable(AlmanacError):
+    """A file that cannot be sent."""
+
+    code = "FILE_UNUSABLE"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Some rows of a file.
@@ -80,7 +86,7 @@ def observe(  # noqa: PLR0913 (click's way)
         raise click.UsageError(f"--url {url!r} is no address of a service, such as http://127.0.0.1:8000.")
     accepted = refused = 0
     errors: list[dict[str, Any]] = []
-    for part in _parts(file):
+    for part in _read(file):
         answer = _send(address, part, key)
         accepted, refused = accepted + answer["accepted"], refused + answer["refused"]
         errors += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
@@ -113,6 +119,24 @@ def _parts(file: Path) -> Iterator[Part]:
     """Yield a file's rows, some at a time."""
     read: Callable[[Path], Iterator[Part]] = _parquet if file.suffix.lower() in PARQUET_SUFFIXES else _csv
     return read(file)
+
+
+def _read(file: Path) -> Iterator[Part]:
+    """Yield a file's rows, some at a time; raises FileUnusable for a file that is broken, or has none."""
+    import pyarrow as pa
+
+    empty = True
+    try:
+        for part in _parts(file):
+            empty = False
+            yield part
+    except UnicodeDecodeError as error:
+        raise FileUnusable(f"{file}: is no UTF-8 ({error.reason}).", hint="Save it as UTF-8.") from error
+    except (csv.Error, pa.ArrowException, OSError) as error:
+        said = str(error).splitlines()[0][:200]
+        raise FileUnusable(f"{file}: cannot be read ({said}).", hint="Check the file, or write it again.") from error
+    if empty:
+        raise FileUnusable(f"{file}: holds no rows.", hint="Give a file with a header and at least one row.")
 
 
 def _csv(file: Path) -> Iterator[Part]:

@@ -98,7 +98,7 @@ def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuest
     levels = _levels(request, "levels", 100.0, DEFAULT_LEVELS)
     quantiles = _levels(request, "quantiles", 1.0, ())
     model = request.get("model")
-    if not (model is None or isinstance(model, str)):
+    if not (model is None or (isinstance(model, str) and model)):
         raise FieldInvalid(f"`model` is {shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
     return ForecastQuestion((), horizon, levels, quantiles, model)
 

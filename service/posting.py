@@ -1,5 +1,6 @@
 """Posting: from the bytes of a posted body to sound observations, and a finding for each row that is not."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,14 @@ from service.parsing import MAX_ID_LENGTH, SeriesFault, fault_at, refuse_unknown
 from service.placing import NO_OFFSET, Faults, LookUp, Rows, place_rows
 from service.store.observations import Calendar, Observations
 from service.store.remembered import Remembered
-from service.tabular import PARQUET, Columns, check_count, column_of, read_csv, read_parquet
+from service.tabular import NAMES, PARQUET, Columns, check_count, column_of, names_of, read_csv, read_parquet
 
 BODY_FIELDS = ("observations", "frequency", "timezone")
 LISTED_FAULTS = 1_000
 """Rows that are named; more are counted."""
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+FORECAST = "/forecast"
+"""The address of a series that is called so would be that of another one's forecast."""
 PLAIN_NUMBERS = {float, int, type(None)}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (a wall clock)
 _HINT = 'Send {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 1.5}]}, CSV or Parquet.'
@@ -113,6 +117,8 @@ def _calendar(frequency: str | None, timezone: str | None) -> Calendar:
 def _columns(sent: object) -> Columns:
     """Return rows, or columns, as columns; a row that is no object has three missing fields."""
     if isinstance(sent, dict):
+        for name in NAMES:
+            names_of(sent, name)
         found = {name: column_of(sent, name) for name in ("id", "timestamp", "value")}
         lengths = {len(column) if isinstance(column, list) else -1 for column in found.values()}
         if -1 in lengths or len(lengths) > 1:
@@ -129,7 +135,20 @@ def _columns(sent: object) -> Columns:
     except (KeyError, TypeError, IndexError):
         rows = [row if isinstance(row, dict) else {} for row in sent]
         ids, stamps, values = ([column_of(row, name, MISSING) for row in rows] for name in ("id", "timestamp", "value"))
-    return Columns(ids, stamps, values, "/observations/{row}/{field}")
+    return Columns(ids, stamps, values, "/observations/{row}/{field}", _doubled(sent))
+
+
+def _doubled(rows: Sequence[Any]) -> Faults:
+    """Return the rows that say the same twice, such as `value` and `y`."""
+    faults: Faults = {}
+    for place, row in enumerate(rows):
+        if isinstance(row, dict) and len(row) > len(NAMES):
+            try:
+                for name in NAMES:
+                    names_of(row, name)
+            except FieldInvalid as error:
+                faults[place] = error
+    return faults
 
 
 class _Missing:
@@ -140,7 +159,7 @@ MISSING = _Missing()
 
 
 def _read(columns: Columns, said: Calendar, look_up: LookUp) -> Posted:
-    faults: Faults = {}
+    faults = dict(columns.faults)
     ids = _ids(columns.ids, faults)
     values = _values(columns.values, faults)
     walls, offsets = _stamps(columns.timestamps, faults)
@@ -168,7 +187,7 @@ def _ids(sent: Sequence[object], faults: Faults) -> list[str]:
     ids = []
     for row, one in enumerate(sent):
         if type(one) is not str or not sound.setdefault(one, _is_sound(one)):
-            faults[row] = _id_error(one)
+            faults.setdefault(row, _id_error(one))
             one = ""  # noqa: PLW2901 (what stands in its place)
         ids.append(one)
     return ids
@@ -180,7 +199,7 @@ def _is_sound(text: str) -> bool:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
-    return 0 < len(text) <= MAX_ID_LENGTH and "\0" not in text
+    return 0 < len(text) <= MAX_ID_LENGTH and not CONTROL.search(text) and not text.endswith(FORECAST)
 
 
 def _id_error(sent: object) -> AlmanacError:
@@ -188,7 +207,9 @@ def _id_error(sent: object) -> AlmanacError:
         return FieldMissing("`id` is missing.", pointer="id", hint="Name the series.")
     what = f"is {shown(sent)}" if isinstance(sent, str | int | float | list | dict) else "is no text"
     return FieldInvalid(
-        f"`id` {what}.", pointer="id", hint=f"Send text of 1 to {MAX_ID_LENGTH} characters, without NUL."
+        f"`id` {what}.",
+        pointer="id",
+        hint=f"Send text of 1 to {MAX_ID_LENGTH} characters, no control characters, and no {FORECAST} at its end.",
     )
 
 

@@ -2,15 +2,16 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import AlmanacError
 from models.timestamps import Timestamps
-from service.errors import BatchTooLarge, FieldMissing, FileInvalid
+from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, FileInvalid
 
 PARQUET = b"PAR1"
 """How a Parquet file begins."""
@@ -35,12 +36,28 @@ class Columns:
         timestamps: Text, or datetime64[us] where the file has them so.
         values: Anything, or float64 where the file has them so; NaN is a gap.
         pointer: Where a field of a row stands in the request, with {row} and {field}.
+        faults: Rows that are wrong as rows.
     """
 
     ids: Sequence[Any]
     timestamps: Sequence[Any] | Timestamps
     values: Sequence[Any] | NDArray[np.float64]
     pointer: str
+    faults: Mapping[int, AlmanacError] = field(default_factory=dict)
+
+
+def names_of(columns: Iterable[str], what: str) -> list[str]:
+    """Return which of some columns, or fields, are called as a field may be.
+
+    Raises:
+        FieldInvalid: If there are several: nobody can tell which is meant.
+    """
+    found = [name for name in NAMES[what] if name in columns]
+    if len(found) > 1:
+        raise FieldInvalid(
+            f"There are {' and '.join(found)}, and both mean the {what}.", pointer=what, hint="Send one of them."
+        )
+    return found
 
 
 def column_of(row: Mapping[str, Any], field: str, default: object = None) -> Any:  # noqa: ANN401 (whatever was sent)
@@ -60,13 +77,16 @@ def read_csv(body: bytes, limit: int) -> Columns:
         reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         header = [name.strip().lower() for name in next(reader, [])]
         places = [_place(header, field) for field in NAMES]
-        width = max(places) + 1
-        rows = [row if len(row) >= width else [*row, *[""] * width] for row in reader if row]
+        rows = [row for row in reader if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise FileInvalid(f"The CSV cannot be read: {error}.", hint="Send UTF-8, with a header and commas.") from error
     check_count(len(rows), limit)
+    width = len(header)
+    faults = {place: _width_error(len(row), width) for place, row in enumerate(rows) if len(row) != width}
+    for place in faults:
+        rows[place] = (rows[place] + [""] * width)[:width]
     ids, stamps, values = ([row[place].strip() for row in rows] for place in places)
-    return Columns(ids, stamps, _numbers(values), "/observations/{row}/{field}")
+    return Columns(ids, stamps, _numbers(values), "/observations/{row}/{field}", faults)
 
 
 def read_parquet(body: bytes, limit: int) -> Columns:
@@ -123,22 +143,30 @@ def _texts(stamps: Timestamps) -> list[str | None]:
 def _numbers(texts: list[str]) -> Sequence[Any]:
     """Return the numbers that texts say, None for an empty one, and the text itself where it says none."""
     try:
-        return [float(text) if text else None for text in texts]
+        numbers = [float(text) if text else None for text in texts]
     except ValueError:
         return [_number(text) for text in texts]
+    return [_number(text) for text in texts] if any("_" in text for text in texts) else numbers
 
 
 def _number(text: str) -> float | str | None:
     try:
-        return float(text) if text else None
+        return (text if "_" in text else float(text)) if text else None  # Python reads 1_000, and nobody else does
     except ValueError:
         return text
 
 
+def _width_error(cells: int, width: int) -> FieldInvalid:
+    return FieldInvalid(
+        f"The row has {cells} cells, the header {width}.",
+        pointer="value",
+        hint="Send a cell for each column, empty where there is none; quote a cell that holds a comma.",
+    )
+
+
 def _place(header: Sequence[str], field: str) -> int:
-    for name in NAMES[field]:
-        if name in header:
-            return header.index(name)
+    for name in names_of(header, field):
+        return header.index(name)
     raise FieldMissing(
         f"There is no column `{field}` among {', '.join(header)[:200] or 'none'}.",
         pointer=f"/{field}",

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from models.calendar import parse_frequency, parse_timestamp
@@ -16,6 +16,7 @@ from service.errors import problem_response
 from service.examples_observations import COUNT_RESPONSES, EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES
 from service.exporting import Page, parquet_of
 from service.posting import Posted, Said, parse_observations
+from service.querying import only_known_parameters
 from service.rendering import json_response
 from service.schemas import CountAnswer, ObservationsAnswer
 from service.state import service_of
@@ -24,7 +25,7 @@ from service.store.newest import count_newer
 from service.store.observations import pages, upsert
 from service.store.remembered import remember
 
-router = APIRouter(tags=["observations"])
+router = APIRouter(tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
 Frequency = Annotated[str | None, Query(description="Of all series in the body; a JSON body may say it itself.")]
 Timezone = Annotated[

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from models.errors import LevelInvalid
@@ -12,6 +12,7 @@ from service.errors import SeriesUnknown
 from service.examples_observations import SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.history import series_of, write_timestamps
 from service.parsing import read_question, shown
+from service.querying import only_known_parameters
 from service.rendering import json_response
 from service.routes.forecast import respond
 from service.schemas import ForecastAnswer, SeriesAnswer, SeriesListAnswer
@@ -19,7 +20,7 @@ from service.state import service_of
 from service.store.database import Database
 from service.store.observations import Floats, Known, find_series, list_series, newest
 
-router = APIRouter(prefix="/series", tags=["observations"])
+router = APIRouter(prefix="/series", tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
 After = Annotated[str, Query(description="The last id of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Series on a page.")]

@@ -55,6 +55,7 @@ def refusal(client: TestClient, method: str, path: str, **arguments: Any) -> tup
         ({"series": SERIES, "horizon": 1, "quantiles": ["0.5"]}, (422, "LEVEL_INVALID", "/quantiles/0")),
         ({"series": SERIES, "horizon": 1, "quantiles": [0.5] * 101}, (422, "LEVEL_INVALID", "/quantiles")),
         ({"series": SERIES, "horizon": 1, "model": 7}, (422, "FIELD_INVALID", "/model")),
+        ({"series": SERIES, "horizon": 1, "model": ""}, (422, "FIELD_INVALID", "/model")),
         ({"series": SERIES, "horizon": 1, "level": [80]}, (422, "FIELD_UNKNOWN", "/level")),
         ([1, 2], (422, "FIELD_INVALID", "")),
         (None, (422, "FIELD_INVALID", "")),

@@ -130,6 +130,19 @@ def test_a_wrong_question_about_a_known_series_is_refused(keeping: TestClient, q
     assert keeping.get(f"/series/a/forecast?{query}").status_code == 422
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/series?lmit=2", "/series/a?since=xx", "/series/a/forecast?horizon=1&level=80", "/observations/export?id=a"],
+)
+def test_a_parameter_that_nobody_reads_is_refused(keeping: TestClient, path: str) -> None:
+    """A slip is no question about everything."""
+    observe_two_years(keeping)
+
+    answer = keeping.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "FIELD_UNKNOWN")
+
+
 def test_days_of_a_local_calendar_survive_a_clock_change(house: House, start: Callable[..., TestClient]) -> None:
     """A daily series of Berlin goes on at local midnights, whatever UTC says."""
     house.publish("shop", "1", frequency="D", season_length=7)

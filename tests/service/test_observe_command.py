@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service import observe_command
-from service.observe_command import SendingFailed, observe
+from service.observe_command import FileUnusable, SendingFailed, observe
 from tests.service.serving import Serving
 
 
@@ -78,3 +78,23 @@ def test_a_service_that_is_away_is_asked_again_and_then_given_up(
     assert isinstance(result.exception, SendingFailed)
     assert pauses == sorted(pauses)
     assert len(pauses) == observe_command.TRIES
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.parquet", b"PAR1 and no more", "cannot be read"),
+        ("a.csv", "id,ds,y\na,2024-01-01,1\n".encode("utf-16"), "is no UTF-8"),
+        ("a.csv", b"", "holds no rows"),
+        ("a.csv", b"id,ds,y\n", "holds no rows"),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_one_sentence(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    """It names the file; nothing sent is no success."""
+    file = tmp_path / name
+    file.write_bytes(content)
+
+    with pytest.raises(FileUnusable, match=f"{name}: {said}"):
+        CliRunner().invoke(
+            observe, [str(file), "--url", "http://127.0.0.1:1"], standalone_mode=False, catch_exceptions=False
+        )

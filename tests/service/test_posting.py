@@ -92,6 +92,10 @@ def test_the_last_of_two_equal_rows_counts() -> None:
         ({"id": ""}, "FIELD_INVALID", "id"),
         ({"id": "a\0"}, "FIELD_INVALID", "id"),
         ({"id": "a" * 257}, "FIELD_INVALID", "id"),
+        ({"id": "a\nb"}, "FIELD_INVALID", "id"),
+        ({"id": "a\x85b"}, "FIELD_INVALID", "id"),
+        ({"id": "a/forecast"}, "FIELD_INVALID", "id"),
+        ({"y": 2}, "FIELD_INVALID", "value"),
         ({"timestamp": "31.1.2024"}, "TIMESTAMP_INVALID", "timestamp"),
         ({"timestamp": "2024-02-30"}, "TIMESTAMP_INVALID", "timestamp"),
         ({"timestamp": "2024-W01-1"}, "TIMESTAMP_INVALID", "timestamp"),
@@ -206,3 +210,28 @@ def test_no_body_is_worse_than_an_error_of_ours(body: bytes, said: Said, start: 
         parse_observations(start + body, said, LIMIT)
     except AlmanacError as error:
         assert error.detail  # noqa: PT017 (either outcome is sound)
+
+
+def test_a_row_of_a_file_is_as_wide_as_its_header() -> None:
+    """A cell that is missing is no gap, and one too many has moved the others; neither is 1_000 a number."""
+    body = b"id,ds,y\na,2024-01-01,1\na,2024-01-02\na,2024-01-03,1,5\na,2024-01-04,1_000\na,2024-01-05,\n"
+
+    posted = parse_observations(body, CSV, LIMIT)
+
+    assert [one[1][:10] for one in shown(posted)] == ["2024-01-01", "2024-01-05"]
+    codes = [(fault.finding.pointer.split("/")[2], fault.finding.code) for fault in posted.faults]
+    assert codes == [("1", "FIELD_INVALID"), ("2", "FIELD_INVALID"), ("3", "SERIES_NOT_NUMERIC")]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"id,ds,y,value\na,2024-01-01,1,2\n", CSV),
+        (parquet(id=["a"], ds=["2024-01-31"], y=[1.5], value=[2]), Said()),
+        (b'{"observations": {"id": ["a"], "ds": ["2024-01-31"], "y": [1], "value": [2]}}', Said()),
+    ],
+)
+def test_two_columns_for_one_thing_are_refused(body: bytes, said: Said) -> None:
+    """Nobody can tell which is meant."""
+    with pytest.raises(FieldInvalid, match="both mean the value"):
+        parse_observations(body, said, LIMIT)
