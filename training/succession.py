@@ -132,15 +132,20 @@ class Block:
 def choose_block(origins: Origins, champion: Reigning | None) -> Block:
     """Return where the champion is compared, and as what, so that it has not seen what it is compared on.
 
-    In this order: as it is served, on the newest origins that lie after its training, be they fewer; as it was before its
-    last training, on those that lie after that; as it is served, on all origins, which can only favour it.
+    As it is served where as many origins as were asked for lie after its training; else as it was before its last training,
+    which is further back; of two ways the one with more origins. A block that both have seen is taken whole, and can only
+    favour the champion.
+
+    Few origins just after the champion's training would leave a candidate nothing new to learn before them: what it
+    is fitted on ends where they begin.
     """
     wanted = len(origins.splits)
-    if champion is not None:
-        for rival in (SERVED, *((BACKTESTED,) if champion.backtested else ())):
-            if new := unseen_by(origins, champion.seen(rival)):
-                return Block(len(new), rival, (*origins.notes, *_tell_fewer(len(new), wanted)))
-    return Block(wanted, SERVED, origins.notes)
+    ways = [] if champion is None else [SERVED, *([BACKTESTED] if champion.backtested else [])]
+    counts = {rival: len(unseen_by(origins, champion.seen(rival))) for rival in ways if champion is not None}
+    best = max(ways, key=lambda rival: counts[rival], default=SERVED)
+    if not counts.get(best):
+        return Block(wanted, SERVED, origins.notes)
+    return Block(counts[best], best, (*origins.notes, *_tell_fewer(counts[best], wanted)))
 
 
 def _tell_fewer(count: int, wanted: int) -> tuple[str, ...]:

@@ -274,14 +274,39 @@ def test_a_version_that_does_not_answer_is_never_champion(
 def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(
     make_desk: MakeDesk, many: Path, tmp_path: Path
 ) -> None:
-    """One new month leaves no unseen block, so the network that was backtested stands in; a new year is a block itself."""
+    """A new month or year leaves origins that it saw, so the network that was backtested stands in; three years do not."""
     run_job(make_desk(job="one"), make_request(many))
-    month = write_csv(tmp_path / "month.csv", [make_series(str(seed), seed=seed, length=97) for seed in range(8)])
+    found = {}
+    for months in (1, 12, 36):
+        series = [make_series(str(seed), seed=seed, length=96 + months) for seed in range(8)]
+        path = write_csv(tmp_path / f"{months}.csv", series)
+        found[months] = stages.read(make_desk(job=f"after-{months}"), make_request(path))
+
+    told = {months: (read["champion"]["as"], read["origins"]["count"]) for months, read in found.items()}
+    assert told == {1: ("backtested", 2), 12: ("backtested", 3), 36: ("served", 3)}
+
+
+def test_without_what_it_was_before_a_champion_is_compared_on_what_is_new_or_the_decision_says_so(
+    make_desk: MakeDesk, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year since its training is one origin that it has not seen; without it, it has seen the whole block."""
+    request = make_request(many)
+    run_job(make_desk(job="one"), request)
+    monkeypatch.setattr(Registry, "fetch", fetching_all_but_champions(Registry.fetch))
     year = write_csv(tmp_path / "year.csv", [make_series(str(seed), seed=seed, length=108) for seed in range(8)])
 
-    later = stages.read(make_desk(job="month"), make_request(month))
-    much_later = stages.read(make_desk(job="year"), make_request(year))
+    later = stages.read(make_desk(job="year"), make_request(year))
+    again = run_job(make_desk(job="again"), request)
 
-    assert (later["champion"]["as"], later["origins"]["count"]) == ("backtested", 2)
-    assert (much_later["champion"]["as"], much_later["origins"]["count"]) == ("served", 1)
-    assert "lie in what the champion was trained on" in much_later["origins"]["notes"][-1]
+    assert (later["champion"]["as"], later["origins"]["count"]) == ("served", 1)
+    assert "lie in what the champion was trained on" in later["origins"]["notes"][-1]
+    assert "16 of 16 series and origins, which can only favour it" in again["compared"]["decision"]["notes"][-1]
+
+
+def fetching_all_but_champions(fetch: Callable[..., Path | None]) -> Callable[..., Path | None]:
+    """Return a fetch that finds nothing kept of a champion."""
+
+    def fetched(registry: Registry, run_id: str, folder: str, directory: Path) -> Path | None:
+        return None if directory.parent.name == "champion" else fetch(registry, run_id, folder, directory)
+
+    return fetched
