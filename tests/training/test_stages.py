@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from training import record, report, stages
 from training.candidate import Candidate, TrainingSet
 from training.job_desk import JOB, JobDesk
 from training.registry import Registry
+from training.reproduction import reproduce
+from training.succession import spec_in
 
 Plain = dict[str, Any]
 MakeDesk = Callable[..., JobDesk]
@@ -284,6 +287,26 @@ def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(
 
     told = {months: (read["champion"]["as"], read["origins"]["count"]) for months, read in found.items()}
     assert told == {1: ("backtested", 2), 12: ("backtested", 3), 36: ("served", 3)}
+
+
+def test_a_jobs_run_is_done_again_over_its_origins_and_from_its_champion(make_desk: MakeDesk, many: Path) -> None:
+    """Whoever is champion by then, the warm start goes on from the version that it went on from."""
+    request, errors = make_request(many, retrain={}), {"lstm": 9.0}
+    run_job(make_desk(make_fit(shifts=errors), job="one"), request)
+    better = make_fit(validation={"warm_start": 0.5})
+    desk = make_desk(better, job="two")
+    told = run_job(desk, request)
+    seen: list[TrainingSet] = []
+    bench = replace(desk.bench("again"), fit=make_fit(validation={"warm_start": 0.5}, seen=seen))
+
+    found = reproduce(told["read"]["run_id"], bench, data=many)
+
+    assert told["promoted"]["champion"] == "2"
+    assert found.figures["backtest.mase"][0] == told["compared"]["models"]["warm_start"]["backtest.mase"]
+    assert found.same_figures
+    assert any(one.start for one in seen)
+    fetched = next((bench.scratch / "reigning" / "served").rglob("spec.json"))
+    assert spec_in(fetched.parent).run_id == told["read"]["champion"]["run_id"]
 
 
 def test_without_what_it_was_before_a_champion_is_compared_on_what_is_new_or_the_decision_says_so(
