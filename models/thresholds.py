@@ -28,7 +28,7 @@ class Thresholds:
     skill_below: float = 0.0
     coverage_off: float = 0.10
     drift: float = 0.25
-    decay: float = 1.25
+    decay: float = 1.3
     new_observations: int | None = None
     window: int | None = None
     min_scores: int = 100

@@ -1,21 +1,25 @@
-"""Figures: what a long proof measured, written into docs/proofs.md by the run itself."""
+"""Figures: what a long proof measured, written into docs/proofs.md, or another page, by the run itself."""
 
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "proofs.md"
 
 
-def record(title: str, claim: str, figures: Mapping[str, object], page: Path = PAGE) -> None:
-    """Write a section into the page, in place of the one with the same title."""
+def record(
+    title: str, claim: str, figures: Mapping[str, object], page: Path = PAGE, columns: Sequence[str] = ("",)
+) -> None:
+    """Write a section into the page, in place of the one with the same title; of several columns, figures are tuples."""
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    rows = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
-    section = f"## {title}\n\n{claim}\n\n| measured {now}, {machine} | |\n|---|---|\n{rows}\n"
+    cells = {name: value if isinstance(value, tuple) else (value,) for name, value in figures.items()}
+    rows = "\n".join(f"| {name} | {' | '.join(str(one) for one in row)} |" for name, row in cells.items())
+    head = f"| measured {now}, {machine} | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}"
+    section = f"## {title}\n\n{claim}\n\n{head}\n{rows}\n"
     text = page.read_text(encoding="utf-8")
     pattern = re.compile(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", re.DOTALL)
     found = pattern.search(text)

@@ -21,3 +21,14 @@ def test_a_section_is_written_anew_and_the_others_stay(tmp_path: Path) -> None:
     assert "| requests | 20 |" in text
     assert "| requests | 10 |" not in text
     assert text.index("## Soak") < text.index("## Fuzz")
+
+
+def test_a_table_may_have_several_columns(tmp_path: Path) -> None:
+    """Each with its name, and a cell of each in every row."""
+    page = tmp_path / "retraining.md"
+    page.write_text("# Retraining\n", encoding="utf-8")
+
+    record("Tests", "Two.", {"plain": ("2 %", "95 %")}, page, ("false", "found"))
+
+    text = page.read_text(encoding="utf-8")
+    assert " | false | found |\n|---|---|---|\n| plain | 2 % | 95 % |\n" in text

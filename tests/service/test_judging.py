@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from models import reasons
 from models.reasons import Judgement
 from models.thresholds import Thresholds
 from service.errors import ModelLoading
@@ -15,6 +16,9 @@ from service.schemas import CountAnswer
 from service.schemas_accuracy import AccuracyAnswer
 from tests.service.house import House
 from tests.service.test_live import BACKTEST, fill, get, scored, service_of
+from training import live
+from training.live import Address
+from training.place import Version
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,6 +57,25 @@ def test_it_goes_by_the_figures_that_it_tells_others(judged: TestClient) -> None
     assert answer["since"] is not None
     AccuracyAnswer.model_validate(answer)
     CountAnswer.model_validate(newer)
+
+
+def test_training_judges_alike_over_the_wire(judged: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker asks this service as any client may, and comes to the same reasons."""
+
+    def answer(_address: Address, path: str, member: str, parameters: dict[str, str]) -> dict[str, Any]:
+        told: dict[str, Any] = judged.get(path, params=parameters).raise_for_status().json()
+        assert member in told
+        return told
+
+    monkeypatch.setattr(live, "_ask", answer)
+    champion = Version("temperatures", "1", ("champion",), "run", "lstm", 0, {}, "")
+    spec = service_of(judged).catalog.champions["temperatures"].forecaster.spec
+    thresholds = Thresholds(window=30, min_scores=5, new_observations=1)
+
+    seen = live.read_live(Address("http://almanac"), champion, spec, thresholds)
+
+    here = ask(judged, window=30, min_scores=5, new_observations=1)
+    assert reasons.judge("temperatures", seen, thresholds, here.at).to_dict() == here.to_dict()
 
 
 def test_a_window_is_a_part_of_the_scores(judged: TestClient) -> None:

@@ -1,12 +1,15 @@
 """Noise: errors of two models of which one is a known part better than the other, made in many ways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+Test = Callable[[Floats, Floats, tuple[str, ...]], bool]
+"""Returns whether the challenger is promoted, by errors of challenger and champion, and the series of each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Noise:
     def _course(self, generator: np.random.Generator, rows: int, times: int) -> Floats:
         shape = (rows, times)
         course = generator.standard_t(self.tails, size=shape) if self.tails else generator.normal(size=shape)
-        for time in range(1, times):
+        for time in range(1, times if self.lasting else 1):
             course[:, time] = self.lasting * course[:, time - 1] + np.sqrt(1 - self.lasting**2) * course[:, time]
         return course
 
@@ -77,18 +80,13 @@ class Noise:
         return apart.transpose(1, 0, 2).reshape(-1, self.horizon)
 
 
-def share_promoted(
-    noise: Noise,
-    test: Callable[[Floats, Floats, tuple[str, ...]], bool],
-    draws: int,
-    *,
-    better: float = 0.0,
-    seed: int = 0,
-) -> float:
-    """Return in which share of the draws a test of challenger, champion and groups promotes the challenger."""
+def shares_promoted(
+    noise: Noise, tests: Sequence[Test], draws: int, *, better: float = 0.0, seed: int = 0
+) -> list[float]:
+    """Return in which share of the same draws each test promotes the challenger."""
     generator = np.random.default_rng(seed)
-    found = 0
+    found = np.zeros(len(tests))
     for _ in range(draws):
         champion, challenger = noise.draw(generator, better)
-        found += test(challenger, champion, noise.groups)
-    return found / draws
+        found += [test(challenger, champion, noise.groups) for test in tests]
+    return [float(one) for one in found / draws]

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.training.noise import Floats, Noise, share_promoted
+from tests.training.noise import Floats, Noise, shares_promoted
 from training.promotion import Evidence, decide, decide_first, decide_incomparable, paired_test
 
 ROWS, HORIZON = 20, 24
@@ -182,7 +182,7 @@ def promotes(challenger: Floats, champion: Floats, groups: tuple[str, ...]) -> b
 )
 def test_a_challenger_that_is_no_better_is_rarely_promoted(noise: Noise) -> None:
     """At most 5 of 100 draws, in each of these kinds of noise: alike in skill, different in luck."""
-    assert share_promoted(noise, promotes, 400) <= 0.05
+    assert shares_promoted(noise, [promotes], 400)[0] <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_a_challenger_that_is_no_better_is_rarely_promoted(noise: Noise) -> None
 )
 def test_ten_per_cent_better_on_fifty_series_is_promoted(noise: Noise) -> None:
     """At least 90 of 100 draws."""
-    assert share_promoted(noise, promotes, 200, better=0.1) >= 0.9
+    assert shares_promoted(noise, [promotes], 200, better=0.1)[0] >= 0.9
