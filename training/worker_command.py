@@ -21,7 +21,8 @@ def worker(jobs: int) -> None:
         almanac worker
         ALMANAC_JOBS_URL=postgresql://almanac@db/almanac almanac worker --jobs 2
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.jobs.worker import Settings, Worker
+    from training.jobs.settings import Settings
+    from training.jobs.worker import Worker
 
     code = Worker(Settings.from_environment(os.environ, jobs=jobs), say).run()
     # DBOS's threads may wait for the database for minutes; all that matters is written down.

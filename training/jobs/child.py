@@ -76,6 +76,10 @@ class Task:
     arguments: Sequence[Any]
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Child:
     """A process that runs stages of one job, one after another, so that TensorFlow and MLflow are loaded once for all of them.
 
@@ -104,13 +108,14 @@ class Child:
         """End the process."""
         self.end()
 
-    def run(self, task: Task, limits: Limits, tell: Tell) -> Answer:
+    def run(self, task: Task, limits: Limits, tell: Tell, pulse: Callable[[], None] = _nothing) -> Answer:
         """Run a stage and return its answer; where it raises, the process is gone.
 
         Args:
             task: The stage.
             limits: What it may use.
             tell: Called with whatever the stage tells.
+            pulse: Called some times a second all along; what it raises ends the stage.
 
         Raises:
             Refused: What the stage raised.
@@ -126,7 +131,7 @@ class Child:
                 self._process = _start(self._command, output)
         try:
             _send(self._process, task)
-            return _Watch(self._process, task, limits, self._stop).listen(tell, log)
+            return _Watch(self._process, task, limits, self._stop, pulse).listen(tell, log)
         except BaseException:
             self.end()
             raise
@@ -168,6 +173,7 @@ class _Watch:
     task: Task
     limits: Limits
     stop: Event
+    pulse: Callable[[], None]
 
     def listen(self, tell: Tell, log: Path) -> Answer:
         """Return the child's answer, passing on what it tells before."""
@@ -178,6 +184,7 @@ class _Watch:
             selector.register(descriptor, selectors.EVENT_READ)
             while True:
                 self._check(deadline)
+                self.pulse()
                 if not selector.select(LOOK_SECONDS):
                     continue
                 chunk = os.read(descriptor, 1 << 16)

@@ -17,8 +17,9 @@ TRIES = 3
 FIRST_WAIT_SECONDS, WAIT_FACTOR = 5.0, 4.0
 """A stage that failed is tried again after 5 s, and after 20 s more."""
 
-TELL_SECONDS = 1.0
-"""Progress is written down at most this often: each time is a commit."""
+TELL_SECONDS, PULSE_SECONDS = 1.0, 5.0
+"""Progress is written down at most so often, each time being a commit; and at least so often, which also tells a job that
+was cancelled, or that another worker has taken over, to end."""
 
 Answer = dict[str, Any]
 
@@ -78,7 +79,7 @@ def run_stage(bench: Bench, seat: Seat, name: str, stage: str, arguments: Sequen
         teller = _Teller(bench, seat, name, attempt)
         teller.begin()
         try:
-            answer = seat.child.run(task, seat.limits, teller.tell)
+            answer = seat.child.run(task, seat.limits, teller.tell, teller.pulse)
         except Stopped:
             _never_return()
         except AlmanacError as error:
@@ -121,6 +122,7 @@ class _Teller:
     attempt: int
     _began: float = field(default_factory=time.monotonic)
     _written: float = -TELL_SECONDS
+    _newest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -138,9 +140,14 @@ class _Teller:
         if time.monotonic() - self._written >= TELL_SECONDS:
             self.write(told)
 
+    def pulse(self) -> None:
+        """Write down how long it has been, now and then."""
+        if time.monotonic() - self._written >= PULSE_SECONDS:
+            self.write(self._newest)
+
     def write(self, told: Mapping[str, Any]) -> None:
         """Write down what is newest."""
-        self._written = time.monotonic()
+        self._written, self._newest = time.monotonic(), told
         known = {"step": self.name, "attempt": self.attempt, "at": self.bench.now().isoformat(timespec="seconds")}
         self.seat.write({**told, **known, "seconds": round(self.seconds, 1)})
 

@@ -2,81 +2,23 @@
 
 import logging
 import os
-import platform
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
-from models.cron import check_cron, next_fires
-from models.errors import ConfigInvalid
-from training.children import answers
-from training.jobs import holder, place, story
-from training.jobs.child import COMMAND, Child, Limits
+from models.cron import next_fires
+from training.jobs import holder, place
 from training.jobs.client import connect, give_back
-from training.jobs.steps import FIRST_WAIT_SECONDS, Bench, Seat, limits_of, run_stage
-from training.live import SERVICE_URL
+from training.jobs.settings import Settings
+from training.jobs.workflows import Workflows
 
-LONGEST_NAME = 47
-"""Letters of a worker's name: PostgreSQL shows so many of it beside `almanac worker`."""
-
-WATCH_CRON = "*/5 * * * *"
-OFF = ("off", "never", "0")
-WATCH_LIMITS = Limits(600.0)
-
-MOST_RECOVERIES = 100
-"""A job that has taken so many workers down with it is given up."""
-
-POLL_SECONDS, SCHEDULE_POLL_SECONDS, HELD_POLL_SECONDS = 1.0, 2.0, 5.0
+SCHEDULE_POLL_SECONDS, HELD_POLL_SECONDS = 2.0, 5.0
 FAREWELL_SECONDS = 5.0
 """How long giving the jobs back may take when the worker ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a worker is told by its environment and its command line.
-
-    Attributes:
-        url: Of the jobs' database.
-        home: ALMANAC_HOME.
-        name: ALMANAC_WORKER_ID, by default the host's name.
-        watch: Cron line of the watch, None for no watch.
-        jobs: How many it runs at once.
-        command: What runs a stage.
-        service: ALMANAC_SERVICE_URL: the service whose scores are watched.
-        first_wait: Seconds before a stage that failed is tried again.
-        poll: Seconds between two looks at the queue.
-    """
-
-    url: str
-    home: Path
-    name: str
-    watch: str | None = WATCH_CRON
-    jobs: int = 1
-    command: Sequence[str] = COMMAND
-    service: str = SERVICE_URL
-    first_wait: float = FIRST_WAIT_SECONDS
-    poll: float = POLL_SECONDS
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str], **changes: Any) -> "Settings":  # noqa: ANN401 (any field)
-        """Return what the environment says; raises ConfigInvalid or ScheduleInvalid."""
-        name = environment.get("ALMANAC_WORKER_ID") or platform.node()[:LONGEST_NAME] or "worker"
-        if len(name) > LONGEST_NAME or not name.isprintable():
-            raise ConfigInvalid(
-                f"ALMANAC_WORKER_ID has at most {LONGEST_NAME} printable letters. Received: {name!r}.",
-                hint="Choose a shorter one.",
-            )
-        line = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
-        watch = None if line.strip().lower() in OFF else check_cron(line)
-        url, home = place.jobs_url(environment), place.home(environment)
-        service = (environment.get("ALMANAC_SERVICE_URL") or SERVICE_URL).rstrip("/")
-        return cls(**{"url": url, "home": home, "name": name, "watch": watch, "service": service, **changes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +62,7 @@ class Worker:
         settings = self.settings
         _quieten()
         DBOS(config=_configure(settings))
-        self._register()
+        Workflows(settings, client, self.say, self.stop).register()
         DBOS.launch()
         for queue, at_once in ((place.QUEUE, settings.jobs), (place.WATCH_QUEUE, 1)):
             DBOS.register_queue(
@@ -129,64 +71,6 @@ class Worker:
         for job in catch_up(client, datetime.now(UTC)):
             self.say(f"{job}: its tick was missed while no worker ran, and is made up for")
         self._schedule_watch(client)
-
-    def _register(self) -> None:
-        """Tell DBOS its workflows: functions of this worker, not of a module, since importing does nothing here."""
-        bench = Bench(self.settings.home, self.stop, self.say, self.settings.first_wait)
-
-        @DBOS.workflow(name=place.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
-        def retrain(scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
-            with Child(self.stop, self.settings.command) as child:
-                return self._retrain(bench, child, scheduled_at, request)
-
-        @DBOS.workflow(name=place.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
-        def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
-            with Child(self.stop, self.settings.command) as child:
-                return self._watch(bench, child)
-
-    def _retrain(self, bench: Bench, child: Child, scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Run one job's story, each stage a step of DBOS."""
-        job = str(DBOS.workflow_id)
-        summary = {"name": request["name"], "reason": request.get("reason"), "worker": self.settings.name}
-        seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(place.PROGRESS, dict(told)))
-
-        def run(name: str, stage: str, arguments: list[Any]) -> dict[str, Any]:
-            answer = run_stage(bench, seat, name, stage, arguments)
-            DBOS.set_event(place.SUMMARY, {**summary, **story.gist(stage, answer)})
-            return answer
-
-        def step(name: str, stage: str, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
-            answer = DBOS.run_step({"name": name}, run, name, stage, list(arguments))
-            summary.update(story.gist(stage, answer))
-            return answer
-
-        self.say(f"{job}: retraining {request['name']} ({request.get('reason') or 'schedule'}, asked {scheduled_at})")
-        try:
-            result = story.retrain(step, request)
-        except Exception as error:
-            self.say(f"{job}: failed: {error}")
-            raise
-        self.say(f"{job}: {story.tell_result(request['name'], result)}")
-        return result
-
-    def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
-        """Look at the fresh champions, where a service answers that could have scored them."""
-        quiet = Bench(bench.home, bench.stop, lambda _: None, bench.first_wait)
-        seat = Seat(place.WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
-
-        def look() -> dict[str, Any]:
-            if not answers(f"{self.settings.service}/health/live"):
-                return {"lines": [], "rollbacks": {}}
-            return run_stage(quiet, seat, "watch", "watch", [])
-
-        try:
-            seen = DBOS.run_step({"name": "watch"}, look)
-        except Exception as error:
-            self.say(f"watch: failed: {error}")
-            raise
-        for line in seen["lines"]:
-            self.say(f"watch: {line}")
-        return seen
 
     def _schedule_watch(self, client: DBOSClient) -> None:
         """Put the watch into the table of schedules, as this worker was told; one that was paused stays paused."""

@@ -101,8 +101,8 @@ def fail(desk: Desk, request: Answer, cause: str) -> Answer:
 
 
 def watch(desk: Desk) -> Answer:
-    """See nothing."""
-    return {"lines": []}
+    """Take a champion back."""
+    return {"lines": ["sales version 1 is champion again."]}
 
 
 STAGES = {stage.__name__: stage for stage in (judge, read, fit, compare, refit, register, promote, fail, watch)}

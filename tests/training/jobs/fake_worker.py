@@ -4,7 +4,8 @@ import json
 import os
 import sys
 
-from training.jobs.worker import Settings, Worker
+from training.jobs.settings import Settings
+from training.jobs.worker import Worker
 from training.worker_command import say
 
 COMMAND = (sys.executable, "-m", "tests.training.jobs.fake_child")

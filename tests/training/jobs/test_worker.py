@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from models.errors import ConfigInvalid
-from models.job_errors import ScheduleInvalid, WorkerAlive
+from models.job_errors import WorkerAlive
 from tests.training.jobs.endurance import endure
 from tests.training.jobs.killing import House
 from tests.training.jobs.workers import eventually, finished, stages_done, working
+from tests.training.live import Answers, serving
 from training.jobs.client import Jobs, open_jobs
-from training.jobs.worker import LONGEST_NAME, Settings, newest_tick
+from training.jobs.worker import newest_tick
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -28,6 +28,14 @@ def jobs(home: Path) -> Iterator[Jobs]:
     """Return the jobs of that home."""
     with open_jobs({"ALMANAC_HOME": str(home)}) as found:
         yield found
+
+
+class Healthy(Answers):
+    """A service that answers."""
+
+    def answer(self, question: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002 (whatever it is)
+        """Return nothing."""
+        return {}
 
 
 def ask(jobs: Jobs, **config: Any) -> str:  # noqa: ANN401 (any setting)
@@ -110,6 +118,33 @@ def test_a_job_goes_on_at_the_step_it_was_in(home: Path, jobs: Jobs) -> None:
     assert stages_done(home, job) == ["read", "fit lstm", *["fit waits"] * 3, "compare", "refit", "register", "promote"]
 
 
+def test_a_cancelled_job_ends_in_the_middle_of_a_step(home: Path, jobs: Jobs) -> None:
+    """Its process is ended within seconds, its run is closed, and the worker goes on with the next job."""
+    job, following = ask(jobs, candidates=["waits"]), ask(jobs)
+
+    with working(home) as worker:
+        eventually((home / "jobs" / job / "pid.txt").exists)
+        jobs.cancel(job)
+        eventually(lambda: finished(jobs, following))
+        eventually((home / "jobs" / job / "cause.txt").exists)
+
+    assert jobs.job(job)["status"] == "CANCELLED"
+    assert stages_done(home, job) == ["read", "fit waits", "fail"]
+    assert f"{job}: cancelled" in worker.lines
+
+
+def test_the_watch_looks_where_a_service_answers(home: Path, jobs: Jobs) -> None:
+    """Its schedule is the worker's own; what it does is printed; `off` takes it away."""
+    with serving(Healthy()) as service, working(home, watch="* * * * * *", service=service) as worker:
+        eventually(lambda: "watch: sales version 1 is champion again." in worker.lines)
+        built_in = [row["name"] for row in jobs.schedules()]
+    with working(home):
+        eventually(lambda: jobs.schedules() == [])
+
+    assert built_in == ["almanac-watch"]
+    assert jobs.jobs() == []
+
+
 def test_a_second_worker_of_one_name_refuses_and_another_takes_what_a_dead_one_left(home: Path, jobs: Jobs) -> None:
     """Jobs of a living worker are its own; of a dead one they are adopted, and go on."""
     job = ask(jobs, candidates=["waits"])
@@ -166,23 +201,6 @@ def test_the_newest_missed_tick_is_found(line: str, fired: str, now: str, expect
     found = newest_tick(line, "UTC", *(datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (fired, now)))
 
     assert (found and found.strftime("%Y-%m-%dT%H:%M")) == expected
-
-
-def test_a_worker_is_named_after_its_host_unless_it_is_told() -> None:
-    """A name is stable from one start to the next, which is how its jobs find back to it."""
-    told = Settings.from_environment({"ALMANAC_WORKER_ID": "left", "ALMANAC_WATCH_CRON": "off"})
-    untold = Settings.from_environment({})
-
-    assert (told.name, told.watch, untold.watch) == ("left", None, "*/5 * * * *")
-    assert untold.name == Settings.from_environment({}).name
-
-
-def test_settings_that_are_none_are_refused() -> None:
-    """Before anything is started."""
-    with pytest.raises(ConfigInvalid, match="ALMANAC_WORKER_ID"):
-        Settings.from_environment({"ALMANAC_WORKER_ID": "x" * (LONGEST_NAME + 1)})
-    with pytest.raises(ScheduleInvalid):
-        Settings.from_environment({"ALMANAC_WATCH_CRON": "now and then"})
 
 
 def test_each_tick_takes_effect_once_though_workers_are_killed(home: Path) -> None:

@@ -1,0 +1,120 @@
+"""Workflows: the two that a worker runs, a retraining and the watch, each stage a checkpointed step of DBOS."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Any
+
+from dbos import DBOS, DBOSClient
+from dbos import error as dbos_error
+
+from training.children import answers
+from training.jobs import place, story
+from training.jobs.child import Child, Limits
+from training.jobs.settings import Settings
+from training.jobs.steps import Bench, Seat, limits_of, run_stage
+
+WATCH_LIMITS = Limits(600.0)
+
+MOST_RECOVERIES = 100
+"""A job that has taken so many workers down with it is given up."""
+
+WATCHES_KEPT = timedelta(days=1)
+"""How long what a watch has seen stays in the database; what it did stands in MLflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workflows:
+    """What a worker runs.
+
+    Attributes:
+        settings: The worker's.
+        client: Of the jobs' database.
+        say: Prints a line.
+        stop: Set when the worker ends.
+    """
+
+    settings: Settings
+    client: DBOSClient
+    say: Callable[[str], None]
+    stop: Event
+
+    def register(self) -> None:
+        """Tell DBOS its workflows: functions of this worker, not of a module, since importing does nothing here."""
+        bench = Bench(self.settings.home, self.stop, self.say, self.settings.first_wait)
+
+        @DBOS.workflow(name=place.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
+        def retrain(scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
+            with Child(self.stop, self.settings.command) as child:
+                return self._retrain(bench, child, scheduled_at, request)
+
+        @DBOS.workflow(name=place.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
+        def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
+            with Child(self.stop, self.settings.command) as child:
+                return self._watch(bench, child)
+
+    def _retrain(self, bench: Bench, child: Child, scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Run one job's story, each stage a step of DBOS."""
+        job = str(DBOS.workflow_id)
+        summary = {"name": request["name"], "reason": request.get("reason"), "worker": self.settings.name}
+        seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(place.PROGRESS, dict(told)))
+
+        def run(name: str, stage: str, arguments: list[Any]) -> dict[str, Any]:
+            answer = run_stage(bench, seat, name, stage, arguments)
+            DBOS.set_event(place.SUMMARY, {**summary, **story.gist(stage, answer)})
+            return answer
+
+        def step(name: str, stage: str, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+            answer = DBOS.run_step({"name": name}, run, name, stage, list(arguments))
+            summary.update(story.gist(stage, answer))
+            return answer
+
+        self.say(f"{job}: retraining {request['name']} ({request.get('reason') or 'schedule'}, asked {scheduled_at})")
+        try:
+            result = story.retrain(step, request)
+        except Exception as error:
+            self.say(f"{job}: failed: {error}")
+            raise
+        except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError):
+            self._let_go(bench, Seat(job, child, seat.limits, lambda _: None), request)
+            raise
+        self.say(f"{job}: {story.tell_result(request['name'], result)}")
+        return result
+
+    def _let_go(self, bench: Bench, seat: Seat, request: dict[str, Any]) -> None:
+        """Close the run of a job that was cancelled; one that another worker has taken over is that one's."""
+        if self.client.list_workflows(workflow_ids=[seat.job], status="CANCELLED"):
+            self.say(f"{seat.job}: cancelled")
+            run_stage(bench, seat, "fail", "fail", [request, "The job was cancelled."])
+        else:
+            self.say(f"{seat.job}: another worker has taken it over")
+
+    def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
+        """Look at the fresh champions, where a service answers that could have scored them."""
+        quiet = Bench(bench.home, bench.stop, lambda _: None, bench.first_wait)
+        seat = Seat(place.WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
+
+        def look() -> dict[str, Any]:
+            if not answers(f"{self.settings.service}/health/live"):
+                return {"lines": [], "rollbacks": {}}
+            return run_stage(quiet, seat, "watch", "watch", [])
+
+        try:
+            seen = DBOS.run_step({"name": "watch"}, look)
+        except Exception as error:
+            self.say(f"watch: failed: {error}")
+            raise
+        for line in seen["lines"]:
+            self.say(f"watch: {line}")
+        self._forget_watches(datetime.now(UTC) - WATCHES_KEPT)
+        return seen
+
+    def _forget_watches(self, before: datetime) -> None:
+        """Delete old looks, of which there are 288 a day."""
+        over = ["SUCCESS", "ERROR", "CANCELLED"]
+        old = self.client.list_workflows(
+            name=place.WATCH_WORKFLOW, status=over, end_time=before.isoformat(), limit=1000, load_input=False
+        )
+        if old:
+            self.client.delete_workflows([one.workflow_id for one in old])
