@@ -9,10 +9,11 @@ import pytest
 
 from models.spec import ModelSpec
 from tests.training.live import Answers, make_row, serving
+from tests.training.test_registry import publish
 from training import judging
 from training.judging import judge, watch
 from training.live import Address, read_periods, steps_in_period
-from training.place import Place, Version
+from training.place import Version
 from training.registry import Registry
 from training.retrain_config import RetrainConfig
 
@@ -88,6 +89,18 @@ def test_a_service_that_is_down_kills_nothing(registered: Registry, served: tupl
 
         assert not judgement.retrain
         assert [why in one.sentence for one in judgement.reasons if not one.known] == [True] * 5
+
+
+def test_the_specification_is_the_registered_one(registry: Registry, tmp_path: Path) -> None:
+    """What the champion says of itself is fetched from the registry: its season sets the window, its data the count."""
+    registry.promote("weather", publish(registry, tmp_path / "model"))
+    answers = Served()
+    with serving(answers) as url:
+        judgement = judge("weather", RetrainConfig(), Address(url), registry, NOW)
+
+    assert (judgement.name, judgement.version) == ("weather", "1")
+    assert answers.questions[0]["window"] == "24"
+    assert [one.code for one in judgement.reasons if not one.known][-1] == "NEW_OBSERVATIONS"
 
 
 def test_a_name_that_nobody_trained_is_a_reason(registry: Registry) -> None:
@@ -169,19 +182,23 @@ def test_a_champion_that_stood_two_seasons_is_fresh_no_more(promoted: Registry) 
         assert watch("sales", Address(url), promoted) is None
 
 
-def test_nothing_to_look_at_is_none(
-    registry: Registry, promoted: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_no_service_and_a_champion_taken_back_are_not_looked_at(
+    promoted: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No service, no champion, no predecessor, or a champion that was taken back already."""
+    """Nothing can be told, or the champion is older than the version before it: there is no to and fro."""
     down = Ledger()
     down.status = 500
     with serving(down) as url:
         assert watch("sales", Address(url), promoted) is None
     aliases = {"champion": "7", "previous": "8"}
-    monkeypatch.setattr(registry, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]]))
+    monkeypatch.setattr(promoted, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]]))
+    with serving(Ledger()) as url:
+        assert watch("sales", Address(url), promoted) is None
+
+
+def test_a_name_without_a_predecessor_is_not_looked_at(registry: Registry) -> None:
+    """There is nothing to go back to, and no service is asked."""
     assert watch("sales", Address("http://127.0.0.1:1"), registry) is None
-    empty = Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "empty")}))
-    assert watch("sales", Address("http://127.0.0.1:1"), empty) is None
 
 
 @pytest.mark.parametrize(
