@@ -7,7 +7,7 @@ from datetime import datetime
 from models.errors import Finding
 from models.forecaster import Forecaster
 from models.series import Series
-from models.starters import DEFAULT, NAME
+from models.starters import DEFAULT, NAME, season_unknown
 
 CHAMPION = "champion"
 
@@ -80,4 +80,7 @@ class Choice:
 
     def remarks(self, series: Series) -> tuple[Finding, ...]:
         """Return what the choice itself assumes about a series."""
-        return (FREQUENCY_ASSUMED,) if self.starters is not None and series.frequency is None else ()
+        if self.starters is None:
+            return ()
+        found = FREQUENCY_ASSUMED if series.frequency is None else season_unknown(series.frequency)
+        return () if found is None else (found,)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,9 @@ def foresee(registry: "Registry | None", wish: Wish, *, terminal: Terminal, scra
     series = _sound(forecaster, data.series, terminal)
     horizon = wish.horizon or forecaster.spec.horizon
     forecasts = tuple(forecaster.forecast(series, horizon, levels=wish.levels))
+    remark = starters.season_unknown(data.frequency) if registry is None else None
+    if remark is not None:
+        forecasts = tuple(replace(one, warnings=(remark, *one.warnings)) for one in forecasts)
     for warning in sorted({one.code: one.detail for forecast in forecasts for one in forecast.warnings}.items()):
         terminal.say(f"  {warning[0]}: {warning[1]}", "yellow")
     return Foreseen(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))

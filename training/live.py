@@ -6,10 +6,11 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from models.calendar import parse_frequency
-from models.errors import ServiceUnreachable
+from models.errors import ModelUnknown, ServiceUnreachable
 from models.evidence import Seen, count_new, read_answer
 from models.frequency import MONTHS_IN
 from models.spec import ModelSpec
@@ -79,12 +80,14 @@ def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> L
         forecasts: How many to bring.
 
     Raises:
+        ModelUnknown: If the service knows no such model or version.
         ServiceUnreachable: If the service does not answer, or refuses.
     """
     overview = _get(address, model=name, by="version")
     versions = sorted(overview["rows"], key=lambda row: _order(row["version"]))
     model, _, _ = name.partition("/")
     if not versions:
+        _check_known(address, name)
         return LiveAccuracy(model, None, [], drift=overview["drift"], due=overview["due"])
     version = versions[-1]["version"]
     steps = _get(address, model=model, version=version, by="step,version", forecasts=forecasts)
@@ -172,6 +175,25 @@ def _period_of(spec: ModelSpec) -> str:
     """Return the period that holds a step: of months, quarters and years a month, of weeks a week, of all others a day."""
     unit = parse_frequency(spec.frequency).unit
     return "month" if unit in MONTHS_IN else "week" if unit == "W" else "day"
+
+
+def _check_known(address: Address, name: str) -> None:
+    """Raise ModelUnknown if the service says that there is no such model; a key that may not ask for models says nothing."""
+    url = f"{address.url.rstrip('/')}/models/{urllib.parse.quote(name)}"
+    headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
+    try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the user's own address, http or https)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310
+            return
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == HTTPStatus.NOT_FOUND:
+            raise ModelUnknown(
+                f"{address.url} knows no model {name!r}, and has no score of one.",
+                hint="`almanac models` lists those that are registered.",
+            ) from error
+    except OSError:
+        return
 
 
 def _get(address: Address, **parameters: object) -> dict[str, Any]:

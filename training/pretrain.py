@@ -177,9 +177,31 @@ def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: S
         NetworkError: If a network cannot be exported.
         RegistryError: If MLflow does not answer.
     """
+    try:
+        made = _make_all(wish, registry, terminal, surroundings)
+    except KeyboardInterrupt:
+        kept = any(wish.unfinished.glob("*.npz"))
+        terminal.say(
+            f"What is done is kept in {wish.unfinished}: the same command goes on from there."
+            if kept
+            else "That was before the first checkpoint: nothing is kept."
+        )
+        raise
+    shutil.rmtree(wish.unfinished)
+    look_again()
+    return made
+
+
+def is_made(wish: Wish) -> bool:
+    """Return whether every starter that is asked for lies in its place, made by these settings."""
+    cards = [wish.output / kind / CARD for kind in wish.kinds]
+    return all(card.is_file() and wish.command in card.read_text(encoding="utf-8") for card in cards)
+
+
+def _make_all(wish: Wish, registry: Registry, terminal: Terminal, surroundings: Surroundings) -> list[Made]:
     first = next(iter(KINDS))
     names = [first, *(name for name in KINDS if name in wish.kinds and name != first)]
-    made, handed = [], None
+    made, handed = list[Made](), None
     with record.tracked_run(registry, NAME, "pretrain") as parent:
         _log_wish(registry, parent, wish, surroundings)
         for name in names:
@@ -190,8 +212,6 @@ def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: S
                 if name in wish.kinds:
                     made.append(maker.finish(learner, held_out, taken, surroundings.commit))
                     terminal.say(describe(made[-1]))
-    shutil.rmtree(wish.unfinished)
-    look_again()
     return made
 
 

@@ -21,13 +21,22 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--output", type=FOLDER, help="Where they go. Default: ALMANAC_HOME/starters, which goes before the package's."
 )
+@click.option("--fresh", is_flag=True, help="Make them again, though they are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON on standard output.")
 def pretrain(  # noqa: PLR0913 - click's options
-    *, steps: int, seed: int, frequencies: str | None, units: int, layers: int, output: Path | None, as_json: bool
+    *,
+    steps: int,
+    seed: int,
+    frequencies: str | None,
+    units: int,
+    layers: int,
+    output: Path | None,
+    fresh: bool,
+    as_json: bool,
 ) -> None:
     """Train the starters on synthetic series alone; no data set is read.
 
-    Ctrl-C and the same command again goes on where it was. Figures are on synthetic series that no training saw;
+    Ctrl-C and the same command again goes on where it was; once all is there, --fresh makes it again. Figures are on synthetic series that no training saw;
     `almanac backtest --architecture starter` measures on yours.
 
     \b
@@ -42,13 +51,22 @@ def pretrain(  # noqa: PLR0913 - click's options
     from training.terminal import Terminal, native_noise_hidden
 
     with native_noise_hidden():
-        from training.pretrain import Wish
+        from training.pretrain import Wish, is_made
         from training.pretrain import pretrain as make
     from training.provenance import Surroundings
 
     kinds = check_kinds(frequencies)
     target = output or place.home / MADE
     wish = Wish(target.absolute(), place.home, kinds, steps, seed, units, layers)
+    if is_made(wish) and not fresh and not wish.unfinished.exists():
+        click.echo(
+            f"The starters that this command makes are in {target} already, and nothing was done. --fresh makes them again; "
+            "delete the folder to go back to the package's own.",
+            err=True,
+        )
+        if as_json:
+            print_json({kind: {"directory": str(target / kind)} for kind in kinds})
+        return
     made = make(wish, open_registry(make=True), Terminal(), Surroundings.gather(sys.argv[1:]))
     if as_json:
         print_json({one.kind: {"directory": str(one.directory), **one.figures} for one in made})

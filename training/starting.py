@@ -218,21 +218,26 @@ def slowly(config: FitConfig) -> FitConfig:
 def tune(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     """Return how far to tune: the longest of the schedules that err about as little as the best, at half.
 
-    A logarithm must show its gain in the first schedule; the others are tried with the better transform alone, while the
-    clock allows for them and for going through them again on all data.
+    A logarithm must show its gain in the first schedule; the others are tried with the better transform alone. All but the
+    very first are tried while the clock allows for them and for going through them again on all data.
     """
     told: list[EpochRecord] = []
     first, *longer = _ladder(desk.config)
-    kept, *others = [_climb(options, first, desk, told) for options in transformed]
-    for one in others:
+    plain = kept = _climb(transformed[0], first, desk, told)
+    cut_short = False
+    for options in transformed[1:]:
+        cut_short = _affordable(plain, desk) < first
+        if cut_short:
+            break
+        one = _climb(options, first, desk, told)
         if one.error < (1.0 - LEAST_GAIN) * kept.error:
             kept = one
-    rungs, cut_short = [kept], False
+    rungs = [kept]
     for steps in longer:
         last = rungs[-1].trial
         if _about_best(rungs)[-1] is not rungs[-1]:
             break
-        affordable = int(max(desk.clock.left(), 0.0) * last.steps_per_second / 2)
+        affordable = _affordable(rungs[-1], desk)
         cut_short = affordable < steps
         if affordable < WORTHWHILE * last.steps:
             break
@@ -267,6 +272,11 @@ def _climb(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochReco
     trial = try_out(_learner(options, desk), desk.dataset, desk.course(told), steps=steps)
     told += trial.history
     return _Rung(trial, _judged(options, blended(desk.weights or [], trial.weights, HALF), HALF, desk).error)
+
+
+def _affordable(rung: _Rung, desk: Desk) -> int:
+    """Return how many steps there is time for, gone through twice, at the pace of a rung."""
+    return int(max(desk.clock.left(), 0.0) * rung.trial.steps_per_second / 2)
 
 
 def _about_best(rungs: Sequence[_Rung]) -> list[_Rung]:

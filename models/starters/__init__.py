@@ -8,6 +8,7 @@ A folder is called by the frequency that it was trained for, without anchor; wha
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from models import artifact
 from models.calendar import Frequency, parse_frequency
-from models.errors import ArtifactIncomplete
+from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
+from models.frequency import NANOSECONDS_IN
 
 NAME = "starter"
 """What a request, a card and a row call whichever starter answers; no other model may be called so."""
@@ -33,6 +35,10 @@ MADE = "starters"
 """Folder in ALMANAC_HOME with the starters that were made here."""
 
 VERSION_LENGTH = 12
+
+HOUR_NANOSECONDS = NANOSECONDS_IN["h"]
+
+logger = logging.getLogger("almanac")
 
 
 def kinds() -> Mapping[str, Path]:
@@ -56,6 +62,24 @@ def folder_for(frequency: Frequency) -> Path:
     alike = [kind for kind, seasons in known.items() if seasons == frequency.seasons]
     alike += [kind for kind, seasons in known.items() if seasons[0] == frequency.season_length]
     return kinds()[(alike or [_seasonless()])[0]]
+
+
+def season_unknown(frequency: Frequency) -> Finding | None:
+    """Return a warning where the starter for a frequency knows no season, though the frequency has one; else None.
+
+    Raises:
+        ArtifactIncomplete: If there is no starter.
+    """
+    nanoseconds = frequency.nanoseconds
+    has_seasons = frequency.season_length > 1 or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
+    if not has_seasons or folder_for(frequency).name != SEASONLESS:
+        return None
+    return Finding(
+        "SEASON_UNKNOWN",
+        f"No starter knows the seasons of {frequency.name}: the forecast has none.",
+        "/frequency",
+        "Train a model on such series, or send them at a coarser frequency.",
+    )
 
 
 def load_starter(frequency: Frequency) -> Forecaster:
@@ -93,6 +117,9 @@ def look_again() -> None:
 
 @lru_cache(maxsize=8)
 def _kinds(roots: tuple[Path, ...]) -> Mapping[str, Path]:
+    for folder in sorted(roots[-1].glob("[!.]*/")):
+        if not (folder / artifact.SPEC).is_file():
+            logger.warning("%s is passed over: it has no %s. Make it again, or delete it.", folder, artifact.SPEC)
     found = {path.parent.name: path.parent for root in roots for path in sorted(root.glob(f"*/{artifact.SPEC}"))}
     if not found:
         raise ArtifactIncomplete(

@@ -108,3 +108,30 @@ def test_a_starter_that_was_made_here_goes_before_the_shipped_one(
 
     assert starters.folder_for(parse_frequency("M")) == tmp_path / "home" / "starters" / "M"
     assert starters.folder_for(parse_frequency("D")) == shipped / "D"
+
+
+@pytest.mark.parametrize(
+    ("alias", "warned"),
+    [("5min", True), ("7min", True), ("s", True), ("B", True), ("Y", False), ("5M", False), ("h", False), ("D", False)],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_season_that_no_starter_knows_is_told(alias: str, *, warned: bool) -> None:
+    """Years have none, and so has nothing that divides no year; minutes have, whatever their number."""
+    found = starters.season_unknown(parse_frequency(alias))
+
+    assert (found is not None and found.code == "SEASON_UNKNOWN") is warned
+
+
+def test_a_starter_of_ones_own_that_is_damaged_is_told_of(
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The package's own answers in its place, and not in silence."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("ALMANAC_HOME", str(home))
+    (home / starters.MADE / "M").mkdir(parents=True)
+
+    assert starters.folder_for(parse_frequency("M")) == folder / "M"
+    assert f"{home / starters.MADE / 'M'} is passed over: it has no spec.json" in caplog.text

@@ -85,6 +85,8 @@ def test_series_of_different_frequencies_are_answered_each_by_its_own(empty: Tes
         "odd": [199.0, 199.0],
     }
     assert [(one["id"], one["code"]) for one in answer["errors"]] == [("broken", "SERIES_EMPTY")]
+    warnings = {one["id"]: [warning["code"] for warning in one["warnings"]] for one in answer["forecasts"]}
+    assert [name for name, codes in warnings.items() if "SEASON_UNKNOWN" in codes] == ["odd"]
 
 
 def test_a_frequency_is_inferred_from_timestamps(empty: TestClient) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 
 def make_row(**keys: Any) -> dict[str, Any]:  # noqa: ANN401 (any key of a row)
@@ -50,6 +50,7 @@ class Answers:
         self.status = 200
         self.problem = b"no JSON"
         self.versions = ["9", "10"]
+        self.models = {"temperatures"}
 
     def answer(self, question: dict[str, str]) -> dict[str, Any]:
         """Return what GET /accuracy says."""
@@ -100,6 +101,12 @@ def serving(answers: Answers) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/models/"):
+                known = unquote(self.path.removeprefix("/models/")) in answers.models
+                self.send_response(200 if known else 404)
+                self.send_header("content-length", "0")
+                self.end_headers()
+                return
             question = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             answers.questions.append(question)
             answers.keys.append(self.headers["authorization"])

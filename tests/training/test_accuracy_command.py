@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import almanac
+from models.errors import ModelUnknown
 from tests.training.live import Answers, serving
 
 
@@ -52,6 +53,17 @@ def test_nothing_scored_says_what_to_do() -> None:
 
     assert found.exit_code == 0
     assert "No forecast of temperatures has met its truth yet; 4 forecasts wait" in " ".join(found.stdout.split())
+
+
+def test_a_model_that_nobody_knows_is_no_success() -> None:
+    """A slip of the name is not a model whose truth is awaited."""
+    answers = Answers()
+    answers.versions, answers.models = [], set()
+    with serving(answers) as url:
+        found = run(url)
+
+    assert isinstance(found.exception, ModelUnknown)
+    assert "knows no model 'temperatures'" in str(found.exception)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

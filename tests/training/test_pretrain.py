@@ -104,6 +104,7 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         pretrain(wish, registry, Interrupting(terminal.console), Surroundings())
     assert (wish.unfinished / "M.npz").is_file()
+    assert f"kept in {wish.unfinished}" in " ".join(terminal.console.file.getvalue().replace("\n", "").split())  # type: ignore[attr-defined]
     again = pretrain(wish, registry, terminal, Surroundings())
 
     assert not wish.unfinished.exists()
@@ -150,6 +151,14 @@ def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     assert Path(found["M"]["directory"]) == home / "starters" / "M"
     assert found["M"]["mase"] > 0
     assert folder_for(parse_frequency("M")) == home / "starters" / "M"
+
+    before = (home / "starters" / "M" / artifact.WEIGHTS).stat()
+    again = CliRunner().invoke(pretrain_command.pretrain, told, catch_exceptions=False)
+
+    assert again.exit_code == 0
+    assert "--fresh makes them again" in again.stderr
+    assert json.loads(again.stdout) == {"M": {"directory": found["M"]["directory"]}}
+    assert (home / "starters" / "M" / artifact.WEIGHTS).stat() == before
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:

@@ -263,6 +263,18 @@ def test_a_logarithm_must_gain_in_the_first_schedule(
     assert script.tried == [("none", 100), ("log", 100), (transform, 300)]
 
 
+def test_without_time_no_logarithm_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first schedule is gone through in any case; all else asks the clock."""
+    script = Script({("none", 100): 1.0})
+    monkeypatch.setattr(starting, "_climb", script)
+    dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
+    desk = Desk(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 150.0), [])
+
+    found = starting.tune([OPTIONS, replace(OPTIONS, transform="log")], desk)
+
+    assert (script.tried, found.cut_short) == ([("none", 100)], True)
+
+
 def test_series_too_short_to_validate_on_are_forecast_all_the_same(shipped: Path, tmp_path: Path) -> None:
     """As shipped, with the intervals that it came with and a warning; tuning it is refused."""
     short = replace(make_set(), series=[make_series("a", length=9)])
