@@ -33,8 +33,17 @@ def make_desk(job: str, folder: Path, tell: Tell) -> JobDesk:
 
 
 def read(desk: JobDesk, request: Mapping[str, Any]) -> Answer:
-    """Do what `stages.read` does, and say where the job's run is shown: `experiment_id`, and `run_url` (None: nowhere)."""
+    """Do what `stages.read` does, keep why the job was needed, and say where its run is shown.
+
+    Returns:
+        What `stages.read` returns, `experiment_id`, and `run_url`: the run's page, None where no server shows it.
+
+    Raises:
+        AlmanacError: As `stages.read`.
+    """
     told = stages.read(desk, request)
+    if "judgement" in request:
+        desk.registry.log_json(told["run_id"], request["judgement"], "judgement.json")
     run = desk.registry.run(told["run_id"])
     return {**told, "experiment_id": run.experiment, "run_url": desk.registry.place.page(run)}
 

@@ -71,13 +71,14 @@ def test_without_a_service_nothing_is_watched(desk: JobDesk) -> None:
     assert job_stages.watch(replace(desk, address=None)) == {"lines": [], "rollbacks": {}}
 
 
-def test_a_job_says_where_its_run_is_shown(desk: JobDesk, tmp_path: Path) -> None:
-    """Its experiment; a page only where a server shows it."""
+def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(desk: JobDesk, tmp_path: Path) -> None:
+    """The judgement beside the data; its experiment; a page only where a server shows it."""
     data = write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(3)])
     config = {"data": str(data), "horizon": 12, "architecture": ["lstm"]}
 
-    told = job_stages.read(desk, {"name": "weather", "config": config})
+    told = job_stages.read(desk, {"name": "weather", "config": config, "judgement": {"retrain": True}})
 
+    assert desk.registry.read_json(told["run_id"], "judgement.json") == {"retrain": True}
     run = desk.registry.run(told["run_id"])
     place = replace(desk.registry.place, uri="http://mlflow:5000")
     assert (told["experiment_id"], told["run_url"]) == (run.experiment, None)

@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -282,7 +282,9 @@ def _make_file(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file, timeout=LOCK_SECONDS)) as database:
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            database.execute("PRAGMA journal_mode = WAL")
+            # Whoever opens it at the same moment says the same.
+            with suppress(sqlite3.OperationalError):
+                database.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

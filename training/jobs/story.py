@@ -29,22 +29,31 @@ def retrain(step: Step, request: Request) -> Answer:
         request: `name`, `config`, `if_needed`, `reason`; docs/retraining.md has all of it.
 
     Returns:
-        `decision`, and, where something was trained, `run_id`, `version`, `promoted`, `champion`, `reason`.
+        `decision`, and, where something was trained, `run_id`, `experiment_id`, `run_url`, `version`, `promoted`, `champion`,
+        `reason`; where it asked first, `judgement`: which reasons held.
 
     Raises:
         AlmanacError: Whatever ends the job, when the stage `fail` has closed its run; replayed, the same in DBOS's words.
     """
+    judged: Answer = {}
     if request.get("if_needed"):
         decision = step("judge", "judge", request)
         if not decision["retrain"]:
             return {"decision": decision}
+        judged = {"judgement": decision}
+        request = {**request, **judged, "reason": name_reasons(decision)}
     try:
-        return _train(step, request)
+        return {**_train(step, request), **judged}
     except Exception as error:
         if code_of(error) is not None:
             with suppress(Exception):
                 step("fail", "fail", request, str(error))
         raise
+
+
+def name_reasons(judgement: Answer) -> str:
+    """Return the codes of the reasons that hold."""
+    return ", ".join(one["code"] for one in judgement["reasons"] if one["holds"])
 
 
 def code_of(error: Exception) -> str | None:
@@ -85,7 +94,7 @@ def _fit(step: Step, request: Request, read: Answer, candidate: str) -> Answer:
 def gist(stage: str, answer: Answer) -> Answer:
     """Return what a stage's answer adds to the summary of its job."""
     if stage == "judge":
-        return {"decision": answer}
+        return {"judgement": answer, "reason": name_reasons(answer)} if answer["retrain"] else {"decision": answer}
     wanted = {
         "read": ("run_id", "run_url", "experiment_id"),
         "compare": ("decision", "winner"),

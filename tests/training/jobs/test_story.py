@@ -60,6 +60,19 @@ def test_a_job_that_asks_first_trains_only_for_a_reason(needed: bool, steps_done
     assert needed or result == {"decision": {"retrain": False, "reasons": []}}
 
 
+def test_what_is_trained_for_a_reason_says_which() -> None:
+    """The stages are told the reasons that hold, in place of the schedule's word, and the result has all of them."""
+    reasons = [{"code": "INPUT_DRIFT", "holds": True}, {"code": "ERROR_DECAY", "holds": False}]
+    judgement = {"retrain": True, "reasons": reasons}
+    steps = Steps(judge=judgement)
+
+    result = story.retrain(steps, {"name": "m", "if_needed": True, "reason": "schedule"})
+
+    assert steps.arguments["read"][0]["reason"] == "INPUT_DRIFT"
+    assert result["judgement"] == steps.arguments["read"][0]["judgement"] == judgement
+    assert story.gist("judge", judgement)["reason"] == "INPUT_DRIFT"
+
+
 def test_a_candidate_that_takes_too_much_is_out_and_the_others_go_on() -> None:
     """One greedy network does not cost the whole retraining, and the comparison is told why it is missing."""
     steps = Steps(fit_lstm=MemoryExceeded("It took 900 MB.", hint="Raise memory_mb."))
