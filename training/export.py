@@ -43,6 +43,9 @@ def service_address(environment: Mapping[str, str]) -> Address | None:
 def fetch_observations(address: Address | None, path: Path) -> Path:
     """Write every observation of a service to a Parquet file of `unique_id`, `ds` and `y`, whole or not at all.
 
+    Rows without a value are left out: within a series they are the gaps that they stand for, and elsewhere they take back a
+    wrong timestamp.
+
     Args:
         address: Of the service, with a key of scope `read` where it has keys.
         path: Where the file goes; its folder is made if missing.
@@ -58,6 +61,7 @@ def fetch_observations(address: Address | None, path: Path) -> Path:
     try:
         _download(address, part)
         _refuse_broken(part, address)
+        _leave_out_gaps(part)
         _refuse_empty(part, address)
         part.replace(path)
     finally:
@@ -146,6 +150,18 @@ def _refuse_broken(part: Path, address: Address) -> None:
             f"{address.url} sent {part.stat().st_size} bytes that are no whole Parquet file.",
             hint="It broke off, or something else answers there; try again.",
         )
+
+
+def _leave_out_gaps(part: Path) -> None:
+    """Write the file again without its nulls, where it has any."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(part)
+    if "y" in table.column_names and table.num_rows:
+        valued = pc.invert(pc.is_null(table.column("y"), nan_is_null=True))
+        if not pc.all(valued).as_py():
+            pq.write_table(table.filter(valued), part)
 
 
 def _refuse_empty(part: Path, address: Address) -> None:

@@ -135,3 +135,16 @@ def test_service_is_no_path_and_needs_a_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="Give a name"):
         train_config(settings)
     assert train_config({**settings, "name": "weather"}).data == Path("service")
+
+
+def test_a_null_that_takes_a_row_back_is_not_read(serve: Serve, tmp_path: Path) -> None:
+    """As forecasts leave it out, so that a wrong timestamp does not keep a series from being trained on."""
+    frame = pd.read_parquet(io.BytesIO(parquet({"a": "MS"})))
+    wrong = pd.DataFrame({"unique_id": "a", "ds": pd.to_datetime(["2021-03-31"]), "y": [np.nan]})
+    file = io.BytesIO()
+    pd.concat([frame, wrong]).to_parquet(file)
+
+    path = fetch_observations(Address(serve(file.getvalue(), 200), "alm_x"), tmp_path / "e.parquet")
+
+    (series,) = read_series(path).series
+    assert (len(series), series.observed) == (40, 40)

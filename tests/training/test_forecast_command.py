@@ -54,6 +54,7 @@ def test_the_starter_of_the_files_frequency_answers(tmp_path: Path, frequency: s
     assert len(told["forecasts"][0]["median"]) == horizon
     assert told["forecasts"][0]["median"][0] == 120 - season
     assert "80" in told["forecasts"][0]["intervals"]
+    assert ("SEASON_UNKNOWN" in {one["code"] for one in told["forecasts"][0]["warnings"]}) is (season == 1)
     assert not (tmp_path / "home").exists()
 
 
