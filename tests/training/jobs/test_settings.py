@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +33,24 @@ def test_a_worker_loads_neither_tensorflow_nor_mlflow() -> None:
     code = "import sys, training.jobs.worker; sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'mlflow')))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 (our own program)
+
+
+def test_the_command_takes_jobs_until_it_is_told_to_end(tmp_path: Path) -> None:
+    """`almanac worker` says what it is and where it takes jobs from, and ends well on SIGTERM."""
+    environment = {
+        **os.environ,
+        "ALMANAC_HOME": str(tmp_path),
+        "ALMANAC_WORKER_ID": "left",
+        "ALMANAC_WATCH_CRON": "off",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "almanac", "worker"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+
+    assert f"worker left takes jobs from sqlite:///{tmp_path}/jobs.db" in first
+    assert "worker left ends" in rest
+    assert process.returncode == 0
