@@ -12,7 +12,7 @@ from training.jobs.client import Jobs, open_jobs
 
 NAMES = ("a", "b")
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-REQUEST = {"name": "sales", "config": {}, "if_needed": False, "reason": "schedule"}
+REQUEST = {"name": "sales", "config": {"fit_seconds": 0.5}, "if_needed": False, "reason": "schedule"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def read(desk: Desk, request: Answer) -> Answer:
 
 
 def fit(desk: Desk, request: Answer, read: Answer, candidate: str) -> Answer:
-    """Do what the candidate's name says: wait, grow, die, or be fitted."""
+    """Do what the candidate's name says: wait, grow, die, or be fitted, for as long as the configuration says."""
     assert read["run_id"] == "r1"
     desk.leave(f"fit {candidate}")
     desk.tell({"candidate": candidate, "epoch": 1, "step": 10, "validation_mase": 0.9, "seconds": 0.1})
@@ -62,6 +62,7 @@ def fit(desk: Desk, request: Answer, read: Answer, candidate: str) -> Answer:
     if candidate == "prints":
         print("noise of a library")  # noqa: T201 (it does)
         sys.stdout.flush()
+    time.sleep(request.get("config", {}).get("fit_seconds", 0.0))
     return {"name": candidate, "cause": None, "pid": os.getpid()}
 
 
