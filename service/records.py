@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,6 +21,8 @@ THREADS = 8
 FIRST_SECONDS = 4.0
 """A start waits so long for the database, and then goes on without it."""
 ASK_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+"""How long a look at the database that is under way may hold up the end; its connection is let go only then."""
 
 NOT_YET = DatabaseUnreachable("The database is not open yet.", hint="Ask again soon.")
 
@@ -33,6 +36,8 @@ class Records:
         self.why_not: AlmanacError | None = NOT_YET
         self._opened = False
         self._workers = Workers(limit, threads=THREADS, name="database")
+        self._watcher = ThreadPoolExecutor(1, thread_name_prefix="database-watch")
+        self._looks: set[Future[None]] = set()
 
     async def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns, given the database, done in a thread.
@@ -68,11 +73,15 @@ class Records:
     def close(self) -> None:
         """Let connections and threads go."""
         self._workers.close()
+        self._watcher.shutdown(wait=False, cancel_futures=True)
+        wait(self._looks, CLOSE_SECONDS)
         self.database.close()
 
     async def _try(self) -> None:
+        look = self._watcher.submit(self.database.ask if self._opened else self.database.migrate)
+        self._looks = {look, *(one for one in self._looks if not one.done())}
         try:
-            await asyncio.to_thread(self.database.ask if self._opened else self.database.migrate)
+            await asyncio.wrap_future(look)
         except AlmanacError as error:
             self._note(error)
             return

@@ -1,11 +1,14 @@
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 from starlette.testclient import TestClient
 
+from service.records import Records
 from service.store import database as database_module
 from tests.service.house import House, eventually
 
@@ -97,3 +100,29 @@ def test_a_locked_database_is_told_of(
 
     assert (refused.status_code, said) == (503, "DATABASE_UNREACHABLE")
     eventually(lambda: state(client) == "ok", "the database is not found again")
+
+
+def test_the_end_waits_for_a_look_at_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is let go once it has come back, not from under it."""
+    records = Records(f"sqlite:///{tmp_path / 'almanac.db'}", 8)
+    began, may_end, order = Event(), Event(), list[str]()
+
+    def look() -> None:
+        began.set()
+        may_end.wait(10)
+        order.append("look")
+
+    async def leave_amid_a_look() -> None:
+        await records.open()
+        monkeypatch.setattr(records.database, "ask", look)
+        asking = asyncio.create_task(records.open())
+        await asyncio.to_thread(began.wait, 10)
+        asking.cancel()
+        Timer(0.05, may_end.set).start()
+        records.close()
+
+    monkeypatch.setattr(records.database, "close", lambda: order.append("close"))
+
+    asyncio.run(leave_amid_a_look())
+
+    assert order == ["look", "close"]
