@@ -53,6 +53,7 @@ JOB: dict[str, Any] = {
     "ended_at": None,
     "outcome": None,
     "error": None,
+    "judgement": None,
     "steps": [
         {
             "name": "read",
@@ -83,7 +84,7 @@ JOB: dict[str, Any] = {
 ROW = {
     key: value
     for key, value in JOB.items()
-    if key not in {"steps", "progress", "decision", "version", "run", "request"}
+    if key not in {"judgement", "steps", "progress", "decision", "version", "run", "request"}
 }
 QUEUED: dict[str, Any] = {
     **JOB,

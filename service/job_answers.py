@@ -46,8 +46,11 @@ def job_answer(told: Told, tracking_uri: str) -> dict[str, Any]:
     """Return a job with its steps, its progress, what it has decided, and its run in the MLflow at `tracking_uri`."""
     one, running = told.status, state_of(told.status) == "RUNNING"
     result = {**told.summary, **(one.output if isinstance(one.output, dict) else {})}
+    row = job_row(one)
     answer: dict[str, Any] = {
-        **job_row(one),
+        **row,
+        "reason": result.get("reason") or row["reason"],
+        "judgement": result.get("judgement"),
         "steps": [_step(step) for step in told.steps],
         "progress": told.progress if running and told.progress else None,
         "decision": result.get("decision"),

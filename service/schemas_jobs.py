@@ -104,6 +104,7 @@ class RunAnswer(BaseModel):
 class JobAnswer(JobRow):
     """A job with all that it has told."""
 
+    judgement: dict[str, Any] | None = Field(description="Of a job that asked first: every reason, and which held.")
     steps: list[StepAnswer]
     progress: dict[str, Any] | None = Field(
         description="What the step that runs said last: `step`, `attempt`, `text`, …"

@@ -188,7 +188,7 @@ def test_a_waiting_job_can_be_cancelled(client: TestClient) -> None:
 
 
 def test_a_job_tells_what_it_came_to(worked: Path) -> None:
-    """State, outcome, steps with their times, decision, version and run."""
+    """State, outcome, reason, steps with their times, decision, version and run."""
     with TestClient(serve(worked)) as client:
         jobs = {name: client.get(f"/jobs/{name}").json() for name in OUTCOMES}
 
@@ -203,6 +203,7 @@ def test_a_job_tells_what_it_came_to(worked: Path) -> None:
     assert [step["name"] for step in better["steps"]] == ["read", "fit warm_start"]
     assert all(step["state"] == "SUCCEEDED" and step["seconds"] >= 0 for step in better["steps"])
     assert better["decision"] == {"promote": True, "reason": "said"}
+    assert (better["reason"], better["judgement"]) == ("INPUT_DRIFT", {"retrain": True})
     assert (better["version"], better["worker"], better["progress"]) == ("7", "trainer-1", None)
     assert better["created_at"] <= better["started_at"] <= better["ended_at"]
 

@@ -35,7 +35,7 @@ def retrain(scheduled_at, request):
     DBOS.run_step({{"name": "fit warm_start"}}, fit, name)
     if name == "idle":
         return {{"decision": {{"retrain": False, "reasons": []}}}}
-    return {{"decision": {{"promote": name == "better", "reason": "said"}}, "version": "7", **summary}}
+    return {{"decision": {{"promote": name == "better", "reason": "said"}}, "version": "7", "reason": "INPUT_DRIFT", "judgement": {{"retrain": True}}, **summary}}
 
 DBOS(config={{
     "name": "{APPLICATION}", "system_database_url": sys.argv[1], "application_version": "{APPLICATION_VERSION}",
