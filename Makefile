@@ -25,7 +25,7 @@ help: ## Show this list
 
 setup: $(VENV)/.installed ## Make .venv from requirements.lock, and install Almanac into it
 
-demo: setup ## Train on real temperatures, serve, forecast (ARGS=--once: then stop)
+demo: setup ## Train on real temperatures, serve, forecast (ARGS=--once: then stop; ARGS=--live: through a break to recovery)
 	@$(BIN)/almanac demo $(ARGS)
 
 test: setup ## The gate: lint, format, types, architecture, tests (needs only Python)

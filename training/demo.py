@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -39,20 +40,55 @@ console = Console(stderr=False, highlight=False)
 @click.option("--port", default=8000, show_default=True, help="Port of the service; the next free one is taken.")
 @click.option("--ui-port", default=5000, show_default=True, help="Port of MLflow's UI; the next free one is taken.")
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder for all that is written.")
-def demo(*, once: bool, port: int, ui_port: int, home: Path | None) -> None:
+@click.option("--live", "is_live", is_flag=True, help="Replay years against the service, through a break, to recovery.")
+@click.option("--json", "as_json", is_flag=True, help="With --live: print each event as a line of JSON.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="With --live: seed of the trainings."
+)
+def demo(  # noqa: PLR0913 (click's way)
+    *, once: bool, port: int, ui_port: int, home: Path | None, is_live: bool, as_json: bool, seed: int
+) -> int:
     """Do the main job: train on real temperatures, serve the winner, forecast 24 months.
 
     Trains four networks on the monthly temperatures that ship, compares them on a held-out end, registers the winner
     in MLflow, serves it, posts ten years of Nottingham's temperatures to it and shows the forecast. Then the service
     and MLflow's UI go on until Ctrl-C.
 
+    With --live, years are replayed month by month against the running service in a fresh folder below the home: it
+    forecasts, the truth arrives, scores appear; then the seasons are turned by half a year, which is made and said so,
+    a job retrains, the challenger is promoted on evidence and the service swaps to it. It ends with exit code 0 only if
+    live accuracy recovered.
+
     \b
     Example:
         almanac demo --once
+        almanac demo --live
+        almanac demo --live --json > events.jsonl
     """  # noqa: D301 click's \b keeps the example's lines
     home = (home or Path(os.environ.get("ALMANAC_HOME") or "almanac-data")).expanduser().absolute()
+    if is_live:
+        return replay(home, port=port, seed=seed, as_json=as_json)
+    if as_json or seed:
+        raise click.UsageError("--json and --seed go with --live.")
     with interruptible():
         circle(home, port=port, ui_port=ui_port, once=once)
+    return 0
+
+
+def replay(home: Path, *, port: int, seed: int, as_json: bool) -> int:
+    """Play the live story in a folder of its own below `home`, and return 0 if it ended in recovery, else 1.
+
+    Raises:
+        ChildFailed: If the training, the service, the worker or a job fails.
+    """
+    from training.live_demo import Stage, fresh_home, live
+    from training.replay import Plan
+    from training.terminal import plain_console
+
+    folder = fresh_home(home, datetime.now())  # noqa: DTZ005 (a name for the person who sits here)
+    with terminable():
+        verdict = live(Stage(folder, plain_console(stderr=as_json), port, as_json=as_json), Plan(seed=seed))
+    return 0 if verdict.recovered else 1
 
 
 def circle(home: Path, *, port: int, ui_port: int, once: bool) -> None:
@@ -183,6 +219,16 @@ def watch(*children: Child) -> None:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the block as they should: children first, no traceback."""
+    with terminable():
+        try:
+            yield
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, children first."""
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -190,7 +236,5 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
-    except KeyboardInterrupt:
-        console.print("Stopped.")
     finally:
         signal.signal(signal.SIGTERM, before)
