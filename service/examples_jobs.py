@@ -72,6 +72,7 @@ JOB: dict[str, Any] = {
         "validation_mase": 0.71,
     },
     "decision": None,
+    "winner": None,
     "version": None,
     "run": {"run_id": "c1a4bd2d3b0b40afb529d526391412b3", "run_url": None},
     "request": {
@@ -84,7 +85,7 @@ JOB: dict[str, Any] = {
 ROW = {
     key: value
     for key, value in JOB.items()
-    if key not in {"judgement", "steps", "progress", "decision", "version", "run", "request"}
+    if key not in {"judgement", "steps", "progress", "decision", "winner", "version", "run", "request"}
 }
 QUEUED: dict[str, Any] = {
     **JOB,

@@ -54,6 +54,7 @@ def job_answer(told: Told, tracking_uri: str) -> dict[str, Any]:
         "steps": [_step(step) for step in told.steps],
         "progress": told.progress if running and told.progress else None,
         "decision": result.get("decision"),
+        "winner": result.get("winner"),
         "version": result.get("version"),
         "run": run_answer(result, tracking_uri),
         "request": request_of(one),

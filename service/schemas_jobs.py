@@ -112,6 +112,7 @@ class JobAnswer(JobRow):
     decision: dict[str, Any] | None = Field(
         description="Whether the challenger was promoted, why, and by which figures."
     )
+    winner: str | None = Field(description="The candidate that became its version, such as `warm_start` or `lstm`.")
     version: str | None = Field(description="The version that it registered.")
     run: RunAnswer | None
     request: dict[str, Any] = Field(description="What it was asked to do, its configuration included.")

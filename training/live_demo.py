@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from models.errors import ServiceUnreachable
 from training.children import LOOPBACK, Child, ChildFailed, free_port, running
 from training.config import merge, read_config
 from training.events import Event, Verdict, judge_recovery
@@ -95,16 +96,16 @@ def live(stage: Stage, plan: Plan) -> Verdict:
     """
     began, world = time.monotonic(), read_world(TEMPERATURES, plan.broken)
     stations = world.reporting([*plan.history[-plan.horizon :], *plan.months])
-    story = Story(plan, listener_of(stage, plan))
     stage.say(f"All of this is written to {stage.home}, and to nothing else.")
     train_first(stage, world, stations, plan)
     with service(stage) as served, worker(stage, served.address) as working:
         served.wait_until_answers("/health/ready", READY_SECONDS)
         api = LiveService(served.address, MODEL, plan.horizon)
         begin(stage, plan, api, list(world.rows(stations, plan.history)))
+        story = Story(plan, listener_of(stage, plan, (served, working)))
         try:
             play(story, api, world, stations)
-        except ChildFailed:
+        except (ChildFailed, ServiceUnreachable):
             served.check()
             working.check()
             raise
@@ -166,8 +167,14 @@ def begin(stage: Stage, plan: Plan, api: LiveService, rows: list[Row]) -> None:
     stage.say(f"Schedule {SCHEDULE} ({cron}) retrains where a reason holds; here the replay's years make it tick.")
 
 
-def listener_of(stage: Stage, plan: Plan) -> Listener:
-    """Return what tells events as they come: lines for people, and JSON alone on standard output where asked for."""
+def listener_of(stage: Stage, plan: Plan, children: Sequence[Child] = ()) -> Listener:
+    """Return what tells events as they come: lines for people, and JSON alone on standard output where asked for.
+
+    Args:
+        stage: Where it is told.
+        plan: What is replayed.
+        children: Programs without which a job would be waited for in vain: each look at it raises ChildFailed if one ended.
+    """
     seen: set[Any] = set()
 
     def on_event(event: Event) -> None:
@@ -180,6 +187,8 @@ def listener_of(stage: Stage, plan: Plan) -> Listener:
             sys.stdout.flush()
 
     def on_job(job: Row) -> None:
+        for child in children:
+            child.check()
         for step in job["steps"]:
             key = (job["id"], step["name"], step["started_at"])
             if key not in seen:

@@ -42,8 +42,7 @@ class Story:
         events: All of them, in order.
         scores: Of every month and version.
         asked: Months in which each version was asked for forecasts, those asked twice twice.
-        alarmed: Reasons to retrain the version that answers that were told already.
-        started: Months in which a job began that had a reason.
+        alarmed: Reasons to retrain that were told already.
         swap: The last one.
         run_id: MLflow's run of the last job that compared challengers.
     """
@@ -54,7 +53,6 @@ class Story:
     scores: list[Score] = field(default_factory=list)
     asked: dict[str, list[Month]] = field(default_factory=dict)
     alarmed: set[str] = field(default_factory=set)
-    started: list[Month] = field(default_factory=list)
     swap: Swap | None = None
     run_id: str = ""
 
@@ -147,7 +145,6 @@ def tick(story: Story, api: LiveService, month: Month) -> None:
     reasons = holding(api.judgement())
     job_id, began = api.tick(SCHEDULE), time.monotonic()
     if reasons:
-        story.started.append(month)
         story.add("job_started", month, job=job_id, schedule=SCHEDULE, data="service", reasons=codes(reasons))
     job = see_through(api, job_id, story.listener.job)
     told = {"job": job_id, "seconds": round(time.monotonic() - began, 1)}
@@ -156,7 +153,12 @@ def tick(story: Story, api: LiveService, month: Month) -> None:
         story.add("not_needed", month, version=story.version, **told)
         return
     story.run_id = (job["run"] or {}).get("run_id") or ""
-    told |= {"reason": decision.get("reason", ""), "run_id": story.run_id, "decision": decision}
+    told |= {
+        "winner": job["winner"],
+        "reason": decision.get("reason", ""),
+        "run_id": story.run_id,
+        "decision": decision,
+    }
     if job["outcome"] != "PROMOTED":
         story.add("kept", month, version=story.version, challenger=job["version"], **told)
         return
@@ -191,6 +193,5 @@ def swap(story: Story, api: LiveService, month: Month, version: str) -> None:
         f"The service goes on with version {story.version} after version {version} was promoted",
     )
     story.swap = Swap(month, story.version, version)
-    story.alarmed.clear()
     told = {"from_version": story.swap.old, "to_version": version}
     story.add("swapped", month, **told, seconds=round(seconds, 2))

@@ -62,12 +62,13 @@ def _not_needed(figures: Figures) -> tuple[str, str]:
 
 
 def _kept(figures: Figures) -> tuple[str, str]:
-    return f"Version {figures['version']} stays, {figures['seconds']:.0f} s: {figures['reason']}", "bold cyan"
+    told = f"Version {figures['version']} stays, not challenger {figures['winner']}, {figures['seconds']:.0f} s: "
+    return told + figures["reason"], "bold cyan"
 
 
 def _promoted(figures: Figures) -> tuple[str, str]:
-    told = f"Promoted as version {figures['version']}, {figures['seconds']:.0f} s: {figures['reason']}"
-    return told, "bold cyan"
+    told = f"Challenger {figures['winner']} is promoted as version {figures['version']}, {figures['seconds']:.0f} s: "
+    return told + figures["reason"], "bold cyan"
 
 
 def _swapped(figures: Figures) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from training import demo, live_demo
-from training.children import ChildFailed
+from training.children import Child, ChildFailed
 from training.config import merge, read_config, train_config
 from training.events import Event, Verdict
 from training.live_demo import CONFIG, Stage, fresh_home, listener_of, train_first
@@ -100,6 +102,18 @@ def test_each_step_of_a_job_is_told_once(tmp_path: Path) -> None:
     listener.job({"id": "j", "steps": [STEP, {**STEP, "name": "compare"}]})
 
     assert [line.split(",")[0].strip() for line in written(stage).splitlines()] == ["read", "compare"]
+
+
+def test_a_program_that_ended_is_not_waited_for(tmp_path: Path) -> None:
+    """Without its worker a job would wait for ever, so each look at the job looks at the worker too."""
+    log = tmp_path / "worker.log"
+    log.write_text("It is dark here.\n", encoding="utf-8")
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
+        process.wait()
+    listener = listener_of(make_stage(tmp_path), Plan(), (Child("The worker", process, "", log),))
+
+    with pytest.raises(ChildFailed, match=r"(?s)The worker ended with exit code 3.*It is dark here"):
+        listener.job({"id": "j", "steps": []})
 
 
 def test_a_first_training_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:

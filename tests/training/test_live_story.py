@@ -89,6 +89,7 @@ class FakeService(LiveService):
             "state": self.house.state,
             "outcome": outcome,
             "decision": {"reason": "Better by far."},
+            "winner": "lstm",
             "version": "2",
             "run": {"run_id": "run"},
             "steps": [],

@@ -15,7 +15,7 @@ ERRORS = {
     "error_of_old_version_after_swap": 1.7,
     "naive_error_after_swap": None,
 }
-JOB = {"job": "j1", "seconds": 61.2, "version": "1", "reason": "No better."}
+JOB = {"job": "j1", "seconds": 61.2, "version": "1", "reason": "No better.", "winner": "lstm"}
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ JOB = {"job": "j1", "seconds": 61.2, "version": "1", "reason": "No better."}
             ("job j1 starts: COVERAGE_OFF, ERROR_DECAY",),
         ),
         (Event("not_needed", "1986-01", JOB), ("job j1 finds no reason to retrain version 1",)),
-        (Event("kept", "1988-01", JOB), ("Version 1 stays, 61 s: No better.",)),
-        (Event("promoted", "1988-01", {**JOB, "version": "2"}), ("Promoted as version 2, 61 s",)),
+        (Event("kept", "1988-01", JOB), ("Version 1 stays, not challenger lstm, 61 s: No better.",)),
+        (Event("promoted", "1988-01", {**JOB, "version": "2"}), ("Challenger lstm is promoted as version 2, 61 s",)),
         (Event("swapped", "1988-01", {"to_version": "2", "seconds": 0.8}), ("answers with version 2, 0.8 s",)),
         (Event("recovered", "1988-12", ERRORS), ("0.71 before", "3.90 between", "0.82 after", "naive unknown")),
         (Event("not_recovered", "1988-12", {"why": "Nothing was promoted."}), ("Nothing was promoted.",)),
