@@ -33,7 +33,7 @@ test: setup ## The gate: lint, format, types, architecture, tests (needs only Py
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-system: setup ## The gate's second half: real PostgreSQL, Prometheus, nginx and Chromium
 	@bash deploy/debian.sh
