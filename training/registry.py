@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
+RUNNING = "RUNNING"
+"""MLflow's word for a run that has not ended."""
+
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """What a registered model needs to predict, beside MLflow itself."""
 
@@ -49,7 +52,7 @@ class Registry:
     @translated
     def reopen(self, run_id: str) -> None:
         """Go on with a run that had ended; raises ModelUnknown where there is none."""
-        self._client.update_run(run_id, "RUNNING")
+        self._client.update_run(run_id, RUNNING)
 
     @translated
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
@@ -109,10 +112,12 @@ class Registry:
         return [_run(one) for one in found]
 
     @translated
-    def runs(self, experiment: str, tags: Mapping[str, str]) -> list[Run]:
-        """Return the runs of an experiment that have all of these tags, the oldest first."""
+    def runs(self, experiment: str, tags: Mapping[str, str], *, status: str | None = None) -> list[Run]:
+        """Return the runs of an experiment that have all of these tags, and this status, the oldest first."""
         there = self._client.get_experiment_by_name(experiment)
         wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        if status is not None:
+            wanted += f" and attributes.status = '{status}'"
         found = self._client.search_runs([there.experiment_id], wanted, order_by=["start_time"]) if there else []
         return [_run(one) for one in found]
 

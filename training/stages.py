@@ -19,12 +19,12 @@ from training.candidate import Candidate, EpochRecord
 from training.comparison import Failure, Result
 from training.config import ENSEMBLE, WARM_START
 from training.contest import Contest, hold_contest
-from training.job_desk import JOB, PARENT, JobDesk, Plain
+from training.job_desk import JOB, PARENT, PART, JobDesk, Plain
 from training.origins import roll_origins
 from training.pipeline import Bench, Task
 from training.refit import refit as fit_again
 from training.registering import describe_served, keep_at_rest, version_tags
-from training.registry import CHAMPION
+from training.registry import CHAMPION, RUNNING
 from training.resting import plain
 from training.succession import STARTED_FROM, choose_block, is_warm, meet_champion
 
@@ -164,6 +164,7 @@ def compare(desk: JobDesk, request: Given, read: Given, fits: Sequence[Given]) -
     task = job_desk.task_of(desk, request, read, bench)
     lost = [one for one in fits if one["cause"] is not None and one["code"] != NOT_NEEDED]
     failures = [Failure(one["name"], one["cause"], one["code"], one["step"]) for one in lost]
+    _close_given_up(desk, read["name"], failures)
     tried = [_backtested(desk, one, task) for one in fits if one["cause"] is None]
     results = [one for one in tried if isinstance(one, Result)]
     failures += [one for one in tried if isinstance(one, Failure)]
@@ -281,18 +282,33 @@ def promote(desk: JobDesk, request: Given, read: Given, compared: Given, registe
     return told
 
 
-def fail(desk: JobDesk, request: Given, cause: str) -> Plain:
-    """End the run of a job that is given up, with the cause; a job that came to no run has none to end.
+def fail(desk: JobDesk, request: Given, cause: str, status: str = "FAILED") -> Plain:
+    """End every run of a job that is given up, with the cause; a job that came to no run has none to end.
+
+    Args:
+        desk: What every stage has at hand.
+        request: As `read` had it.
+        cause: One sentence.
+        status: `FAILED`, or `KILLED` where somebody cancelled the job.
 
     Returns:
-        `run_id`, or None.
+        `run_id` of the job's own run, or None.
     """
-    run = desk.find(request["name"], PARENT)
-    if run is not None:
+    for run in desk.registry.runs(request["name"], {JOB: desk.job}, status=RUNNING):
         desk.registry.log(run.run_id, tags={"failure.cause": cause})
-        desk.registry.finish(run.run_id, "FAILED")
+        desk.registry.finish(run.run_id, status)
     desk.clear()
-    return {"run_id": run.run_id if run else None}
+    own = desk.find(request["name"], PARENT)
+    return {"run_id": own.run_id if own else None}
+
+
+def _close_given_up(desk: JobDesk, name: str, failures: Sequence[Failure]) -> None:
+    """End the runs of candidates whose child was killed, which could not do so itself."""
+    causes = {one.name: one for one in failures}
+    for run in desk.registry.runs(name, {JOB: desk.job}, status=RUNNING):
+        if failure := causes.get(run.tags[PART]):
+            record.log_failure(desk.registry, run.run_id, failure)
+            desk.registry.finish(run.run_id, "FAILED")
 
 
 def _backtested(desk: JobDesk, fit: Given, task: Task) -> Result | Failure:

@@ -13,7 +13,7 @@ from models.errors import ArtifactIncomplete, TrainingError
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
 from training import record, report, stages
 from training.candidate import Candidate, TrainingSet
-from training.job_desk import JOB, JobDesk
+from training.job_desk import JOB, PART, JobDesk
 from training.registry import Registry
 from training.reproduction import reproduce
 from training.succession import spec_in
@@ -184,6 +184,57 @@ def test_a_fit_that_was_killed_halfway_is_done_anew(make_desk: MakeDesk, many: P
     assert told["cause"] is None
     assert len(left) == 1
     assert left[0].run_id != told["run_id"]
+
+
+def states_of(desk: JobDesk) -> dict[str, str]:
+    """Return how the runs of a job stand, by part."""
+    registry = desk.registry
+    found = registry.runs("weather", {JOB: desk.job})
+    return {one.tags[PART]: registry._client.get_run(one.run_id).info.status for one in found}
+
+
+def fit_killed(*_args: object, **_question: object) -> Candidate:
+    """End as a child does whose worker ends it: nothing more is said."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("status", ["FAILED", "KILLED"])
+def test_a_job_that_is_given_up_leaves_no_run_running(make_desk: MakeDesk, many: Path, status: str) -> None:
+    """The run of the candidate that was being fitted ends as the job's own does, with the cause; what had ended stays so."""
+    request = make_request(many, architecture=["lstm", "gru"])
+    read = stages.read(make_desk(), request)
+    stages.fit(make_desk(), request, read, "lstm")
+    with pytest.raises(KeyboardInterrupt):
+        stages.fit(make_desk(fit_killed), request, read, "gru")
+    desk = make_desk()
+
+    told = [stages.fail(desk, request, "The job was cancelled.", status) for _ in "ab"]
+
+    assert states_of(desk) == {"job": status, "lstm": "FINISHED", "gru": status}
+    tags = {one.tags[PART]: one.tags.get("failure.cause") for one in desk.registry.runs("weather", {JOB: desk.job})}
+    assert tags == {"job": "The job was cancelled.", "lstm": None, "gru": "The job was cancelled."}
+    assert [one["run_id"] for one in told] == [read["run_id"]] * 2
+
+
+def test_a_candidate_whose_child_was_killed_has_its_run_closed_by_the_comparison(
+    make_desk: MakeDesk, many: Path
+) -> None:
+    """It could not close its run itself; the run says what it was killed for, and the others go on."""
+    request = make_request(many, architecture=["lstm", "gru"])
+    read = stages.read(make_desk(), request)
+    fits = [stages.fit(make_desk(), request, read, "lstm")]
+    with pytest.raises(KeyboardInterrupt):
+        stages.fit(make_desk(fit_killed), request, read, "gru")
+    desk, lost = make_desk(), {"run_id": "", "step": 0, "seconds": 0.0, "validation_mase": None}
+
+    stages.compare(
+        desk, request, read, [*fits, {"name": "gru", "cause": "killed: 1 s", "code": "CHILD_KILLED", **lost}]
+    )
+
+    states = states_of(desk)
+    assert (states["job"], states["lstm"], states["gru"]) == ("RUNNING", "FINISHED", "FAILED")
+    (run,) = desk.registry.runs("weather", {JOB: desk.job, PART: "gru"})
+    assert (run.tags["failure.code"], run.tags["failure.cause"]) == ("CHILD_KILLED", "killed: 1 s")
 
 
 def test_a_model_uploaded_without_a_version_is_replaced(

@@ -21,6 +21,9 @@ TELL_SECONDS, PULSE_SECONDS = 1.0, 5.0
 """Progress is written down at most so often, each time being a commit; and at least so often, which also tells a job that
 was cancelled, or that another worker has taken over, to end."""
 
+CLOSING = {"fail": Limits(600.0)}
+"""Limits of a stage that ends what a job has left: its own, not those that the job may have gone over."""
+
 Answer = dict[str, Any]
 
 
@@ -74,12 +77,12 @@ def run_stage(bench: Bench, seat: Seat, name: str, stage: str, arguments: Sequen
         AlmanacError: What the stage raised, or why its child was ended, after as many tries as may help.
     """
     task = Task(stage, seat.job, folder_of(bench.home, seat.job), arguments)
-    wait = bench.first_wait
+    wait, limits = bench.first_wait, CLOSING.get(stage, seat.limits)
     for attempt in range(1, TRIES + 1):
         teller = _Teller(bench, seat, name, attempt)
         teller.begin()
         try:
-            answer = seat.child.run(task, seat.limits, teller.tell, teller.pulse)
+            answer = seat.child.run(task, limits, teller.tell, teller.pulse)
         except Stopped:
             _never_return()
         except AlmanacError as error:

@@ -83,10 +83,10 @@ class Workflows:
         return result
 
     def _let_go(self, bench: Bench, seat: Seat, request: dict[str, Any]) -> None:
-        """Close the run of a job that was cancelled; one that another worker has taken over is that one's."""
+        """Close the runs of a job that was cancelled; one that another worker has taken over is that one's."""
         if self.client.list_workflows(workflow_ids=[seat.job], status="CANCELLED"):
             self.say(f"{seat.job}: cancelled")
-            run_stage(bench, seat, "fail", "fail", [request, "The job was cancelled."])
+            run_stage(bench, seat, "fail", "fail", [request, "The job was cancelled.", "KILLED"])
         else:
             self.say(f"{seat.job}: another worker has taken it over")
 

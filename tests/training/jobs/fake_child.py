@@ -94,10 +94,11 @@ def promote(desk: Desk, request: Answer, read: Answer, compared: Answer, registe
     return {"promoted": True, "version": registered["version"], "reason": "It is better.", "failed": failed}
 
 
-def fail(desk: Desk, request: Answer, cause: str) -> Answer:
-    """Write the cause down."""
+def fail(desk: Desk, request: Answer, cause: str, status: str = "FAILED") -> Answer:
+    """Write down the cause, and how the runs end."""
     desk.leave("fail")
     (desk.folder / "cause.txt").write_text(cause, encoding="utf-8")
+    (desk.folder / "status.txt").write_text(status, encoding="utf-8")
     return {}
 
 

@@ -126,10 +126,11 @@ def test_a_cancelled_job_ends_in_the_middle_of_a_step(home: Path, jobs: Jobs) ->
         eventually((home / "jobs" / job / "pid.txt").exists)
         jobs.cancel(job)
         eventually(lambda: finished(jobs, following))
-        eventually((home / "jobs" / job / "cause.txt").exists)
+        eventually((home / "jobs" / job / "status.txt").exists)
 
     assert jobs.job(job)["status"] == "CANCELLED"
     assert stages_done(home, job) == ["read", "fit waits", "fail"]
+    assert (home / "jobs" / job / "status.txt").read_text(encoding="utf-8") == "KILLED"
     assert f"{job}: cancelled" in worker.lines
 
 
