@@ -78,6 +78,14 @@ class Catalog:
         registered = [name for name, model in self.index.models.items() if _has_champion(model)]
         return list(dict.fromkeys([*registered, *self._champions]))
 
+    def why_unknown(self, name: str) -> ModelLoading | None:
+        """Return why this process cannot tell whether a name without a champion in memory has one, or None if it has none."""
+        if name in self.names():
+            return ModelLoading(f"The champion of {name} is being loaded.", hint="Ask again soon.")
+        if not self.index.checked:
+            return _unanswered("Ask again in a few seconds.")
+        return self._unreachable("Check MLFLOW_TRACKING_URI and that server.") if self._is_unreachable() else None
+
     def why_refused(self, digest: str | None) -> str:
         """Return why this process would not load an artifact, "" where it has not refused it."""
         refused = self._refused.get(digest or "")
@@ -169,7 +177,7 @@ class Catalog:
         error = self.why_not_ready()
         wrong = f"{error.detail} {error.hint}" if isinstance(error, DefaultUnknown) else ""
         if self._default is None and error is None and self._starter_answers():
-            state = "The registry cannot be reached" if self.index.state == "unreachable" else "No model is registered"
+            state = "The registry cannot be reached" if self._is_unreachable() else "No model is registered"
             wrong = f"{state}: the starter answers requests that name no model."
         if wrong and wrong != self._warned:
             logger.warning(wrong)
@@ -335,7 +343,7 @@ class Catalog:
     def _why_none(self) -> AlmanacError | None:
         """Return why no registered model answers although one may be meant to; None where there is none at all."""
         if not self.index.checked:
-            return ModelLoading("The registry has not answered yet.", hint=f"Ask again in a few seconds. {ALWAYS}")
+            return _unanswered(f"Ask again in a few seconds. {ALWAYS}")
         models = self.index.models
         if any(_has_champion(model) for model in models.values()):
             refused = next(iter(self._refused.values()), None)
@@ -350,12 +358,15 @@ class Catalog:
 
     def _nothing_registered(self) -> AlmanacError:
         """Return what is said of a model that is asked for by its name where none is registered."""
-        if self.index.state == "unreachable":
-            return ModelLoading(
-                f"The registry cannot be reached: {self.index.detail}",
-                hint=f"Check MLFLOW_TRACKING_URI and that server. {ALWAYS}",
-            )
+        if self._is_unreachable():
+            return self._unreachable(f"Check MLFLOW_TRACKING_URI and that server. {ALWAYS}")
         return NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {ALWAYS}")
+
+    def _is_unreachable(self) -> bool:
+        return self.index.state == "unreachable"
+
+    def _unreachable(self, hint: str) -> ModelLoading:
+        return ModelLoading(f"The registry cannot be reached: {self.index.detail}", hint=hint)
 
 
 def _cut(text: str | None) -> str:
@@ -375,6 +386,10 @@ def _unknown_default(default: Selector, error: ModelUnknown) -> DefaultUnknown:
         f"ALMANAC_MODEL names {default.name!r}: {error.detail}",
         hint=f"{error.hint} Set ALMANAC_MODEL to one of them, or unset it; or send a `model` with the request.",
     )
+
+
+def _unanswered(hint: str) -> ModelLoading:
+    return ModelLoading("The registry has not answered yet.", hint=hint)
 
 
 def _loading(what: str) -> ModelLoading:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVa
 
 from models.errors import AlmanacError
 from models.job_errors import JobsUnreachable
+from models.opened import Opened
 from service.settings import SQLITE
 from service.working import Workers
 
@@ -60,6 +61,8 @@ class Jobs:
         self._workers = Workers(limit, threads=THREADS, name="jobs")
         self._opening = Lock()
         self._client: Client | None = None
+        file = self._file()
+        self._opened = None if file is None else Opened(file)
 
     async def run(self, work: Callable[Concatenate[Client, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns, given the client, done in a thread; the database is made where there is none.
@@ -90,6 +93,7 @@ class Jobs:
         self._forget()
 
     def _do(self, work: Callable[[Client], T]) -> T:
+        self._look()
         try:
             return work(self._open())
         except Exception as error:
@@ -122,7 +126,21 @@ class Jobs:
             retry_connection_errors=False,
         )
         client._sys_db.create_application_version(APPLICATION_VERSION)  # noqa: SLF001 (no worker has told it yet, maybe)
+        if self._opened is not None:
+            self._opened.learn()
         return client
+
+    def _look(self) -> None:
+        """Open the file anew if it is another one; raises JobsUnreachable if it is gone or is no database any more."""
+        if self._opened is None or self._client is None:
+            return
+        if self._opened.is_another():
+            self._forget()
+        elif fault := self._opened.fault():
+            raise JobsUnreachable(
+                f"The jobs' database {self._opened.path} {fault}.",
+                hint="Put it back, or remove it and restart the service and the workers to begin a new one.",
+            )
 
     def _forget(self) -> None:
         """Let the connections go; the next request opens the database anew."""
@@ -135,8 +153,9 @@ class Jobs:
         return Path(self._url.removeprefix(SQLITE)) if self._url.startswith(SQLITE) else None
 
     def _is_absent(self) -> bool:
+        """Return whether there is no file, and none was open: one that was removed since is no answer."""
         file = self._file()
-        return file is not None and not file.exists()
+        return file is not None and self._client is None and not file.exists()
 
     def _make_file(self) -> None:
         """Make a SQLite database whose readers and writers do not wait for each other, where there is none."""

@@ -11,7 +11,6 @@ from models.reasons import Judgement
 from models.thresholds import Thresholds
 from service.choice import Served
 from service.drift import Inputs
-from service.errors import ModelLoading
 from service.reckoning import Promised, Question, reckon
 from service.state import Service
 from service.store.database import Database
@@ -44,11 +43,11 @@ class Judging:
         """Return the question about a name.
 
         Raises:
-            ModelLoading: If it has a champion that is not in memory yet.
+            ModelLoading: If it has a champion that is not in memory yet, or the registry has not said whether it has one.
         """
         served = service.catalog.champions.get(name)
-        if served is None and name in service.catalog.names():
-            raise ModelLoading(f"The champion of {name} is being loaded.", hint="Ask again soon.")
+        if served is None and (reason := service.catalog.why_unknown(name)) is not None:
+            raise reason
         champions = list(service.catalog.champions.values())
         return cls(name, served, thresholds, service.promises.of, service.inputs, champions)
 

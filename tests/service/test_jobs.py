@@ -1,6 +1,8 @@
 """Jobs over REST: asked for, listed, told, cancelled, on the real queue."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.job_answers import run_answer
 from service.settings import Settings
-from tests.service.house import House
+from tests.service.house import House, eventually
 from tests.service.worker import run_jobs
 
 CONFIG = {"horizon": 12, "data": "/data/sales.csv"}
@@ -41,14 +43,34 @@ def serve(home: Path, **settings: Any) -> Any:  # noqa: ANN401 (fields of Settin
 
 def test_a_dry_run_says_whether_and_why_and_queues_nothing(client: TestClient, house: House) -> None:
     """By the thresholds of the configuration; a name without a champion is reason enough."""
+    house.silence()
     asked = {"name": "sales", "config": {**CONFIG, "retrain": {"drift": 0.1}}}
 
+    eventually(lambda: dry_run(client).status_code == 200, "the registry's index was not read")
     told = client.post("/jobs?dry_run=true", json=asked)
 
     assert told.status_code == 200
     assert (told.json()["name"], told.json()["version"], told.json()["retrain"]) == ("sales", None, True)
     assert told.json()["reasons"][0]["code"] == "NO_CHAMPION"
     assert not (house.home / "jobs.db").exists()
+
+
+def dry_run(client: TestClient) -> Any:  # noqa: ANN401 (a response)
+    """Ask whether a model would be retrained, and return the answer."""
+    return client.post("/jobs?dry_run=true", json={"name": "sales", "config": CONFIG})
+
+
+def test_a_dry_run_calls_no_name_unserved_before_the_registry_has_said_so(client: TestClient, house: House) -> None:
+    """Neither just after the start nor while MLflow is down: what this service does not know is no reason."""
+    early = dry_run(client)
+    house.say({}, state="unreachable", detail="Connection refused.")
+    eventually(lambda: "cannot be reached" in dry_run(client).text, "the registry's index was not read")
+    down = dry_run(client)
+
+    assert [one.status_code for one in (early, down)] == [503, 503]
+    assert early.json()["code"] == down.json()["code"] == "MODEL_LOADING"
+    assert "has not answered yet" in early.json()["detail"]
+    assert "Connection refused." in down.json()["detail"]
 
 
 def test_a_dry_run_holds_the_champion_against_its_schedules_thresholds(
@@ -305,6 +327,35 @@ def test_a_database_that_comes_back_is_used_again(client: TestClient, house: Hou
     answers = [client.get("/jobs").status_code for _ in range(2)]
 
     assert answers[-1] == 200
+
+
+@pytest.mark.parametrize("harm", ["removed", "emptied", "overwritten"])
+def test_a_job_is_not_taken_into_a_file_that_is_gone(client: TestClient, house: House, harm: str) -> None:
+    """A 202 for it would be a promise that nobody keeps, and a list of what was there once would be no list."""
+    post(client)
+    file = house.home / "jobs.db"
+    if harm == "removed":
+        file.unlink()
+    else:
+        file.write_bytes(b"no database" if harm == "overwritten" else b"")
+
+    answers = [client.post("/jobs", json={"name": "a", "config": CONFIG}), client.get("/jobs"), client.get("/jobs/a")]
+
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(503, "JOBS_UNREACHABLE")] * 3
+    assert "Put it back" in answers[0].json()["hint"]
+
+
+def test_a_job_goes_into_the_file_that_took_the_old_ones_place(client: TestClient, house: House) -> None:
+    """Its own jobs are listed, none of the old file's."""
+    post(client, "old")
+    (house.home / "jobs.db").rename(house.home / "before.db")
+    (house.home / "jobs.db").touch()
+
+    post(client, "new")
+
+    assert [job["name"] for job in client.get("/jobs").json()["jobs"]] == ["new"]
+    with closing(sqlite3.connect(house.home / "jobs.db")) as database:
+        assert database.execute("SELECT count(*) FROM workflow_status").fetchone() == (1,)
 
 
 @pytest.mark.system

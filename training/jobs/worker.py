@@ -11,6 +11,7 @@ from threading import Event, Thread
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from models.cron import next_fires
+from models.opened import Opened
 from training.jobs import holder, place
 from training.jobs.client import connect, give_back
 from training.jobs.settings import Settings
@@ -44,12 +45,20 @@ class Worker:
         """
         settings = self.settings
         client = connect(settings.url)
+        file = place.sqlite_file(settings.url)
+        opened = None if file is None else Opened(file)
+        if opened is not None:
+            opened.learn()
         with holder.holding(settings.url, settings.name) as held:
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, lambda *_: self.stop.set())
             self._launch(client)
             self.say(f"worker {settings.name} takes jobs from {place.without_password(settings.url)}")
             while not self.stop.wait(HELD_POLL_SECONDS):
+                if opened is not None and (fault := opened.fault()):
+                    self.say(f"the jobs' database {file} {fault}; worker {settings.name} ends. Start it again.")
+                    self.stop.set()
+                    return os.EX_TEMPFAIL
                 if not held.still_held():
                     self.say(f"worker {settings.name} has lost its name to another process, and ends")
                     self.stop.set()

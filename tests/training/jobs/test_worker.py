@@ -1,3 +1,4 @@
+import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -166,6 +167,18 @@ def test_a_second_worker_of_one_name_refuses_and_another_takes_what_a_dead_one_l
     assert refused == 1
     assert (left, adopted) == ([{"worker": "a", "alive": False, "jobs": [job]}], [job])
     assert (jobs.job(job)["status"], jobs.job(job)["worker"]) == ("SUCCESS", "b")
+
+
+def test_a_worker_whose_database_is_removed_ends_and_says_so(home: Path, jobs: Jobs) -> None:
+    """It would run jobs that nobody sees, and see none that is asked for."""
+    job = ask(jobs)
+    with working(home) as worker:
+        eventually(lambda: finished(jobs, job))
+        (home / "jobs.db").unlink()
+        code = worker.process.wait(20)
+
+    assert code == os.EX_TEMPFAIL
+    assert f"the jobs' database {home / 'jobs.db'} is gone" in worker.lines
 
 
 def test_a_schedule_ticks_and_the_newest_tick_that_was_missed_is_made_up_for(home: Path, jobs: Jobs) -> None:
