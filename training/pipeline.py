@@ -179,6 +179,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
         final = refit(winner.name, winner.candidate, task, bench) if config.refit else winner.candidate
         version = registering.register(winner, final, comparison, task, bench)
         decision = weighing.decide(winner, comparison, task, bench)
+        decision = decision.with_figures(challenger_version=version, challenger_run_id=winner.run_id)
         if decision.promote:
             bench.registry.promote(config.name, version)
         record.log_decision(bench.registry, (run_id, winner.run_id), decision, version)

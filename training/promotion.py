@@ -6,7 +6,7 @@ held-out block better than the champion, by more than chance, without worse cove
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,10 @@ class Decision:
     def to_dict(self) -> dict[str, Any]:
         """Return the decision as plain data."""
         return asdict(self)
+
+    def with_figures(self, **figures: str | None) -> "Decision":
+        """Return this decision with further figures, such as whom it was made between."""
+        return replace(self, figures={**self.figures, **figures})
 
 
 def paired_test(challenger: Floats, champion: Floats, *, groups: Sequence[str] = ()) -> PairedTest:
@@ -200,7 +204,8 @@ def _not_better(test: PairedTest) -> list[str]:
     if not test.degrees:
         return [f"Not better by more than chance: {test.pairs} series and origins are too few points to tell."]
     bound = f"its {CONFIDENCE:.0%} interval begins at {test.lower:+.4f}"
-    return [f"Not better by more than chance: MASE differs by {test.difference:+.4f} in its favour, {bound}."]
+    word = "worse" if test.difference < 0 else "better"
+    return [f"Not better by more than chance: MASE is {word} by {abs(test.difference):.4f}, {bound}."]
 
 
 def _worse_coverage(challenger: Evidence, champion: Evidence) -> list[str]:

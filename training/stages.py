@@ -178,7 +178,7 @@ def compare(desk: JobDesk, request: Given, read: Given, fits: Sequence[Given]) -
             "models": contest.figures(),
             "failed": {one.name: one.cause for one in failures},
             "beats_baselines": comparison.beats_baselines(winner),
-            "decision": contest.decision.to_dict(),
+            "decision": _named(contest.decision, read, winner.run_id).to_dict(),
             "notes": list(contest.notes),
             "served": [describe_served(winner, comparison, task, refitted=one) for one in (False, True)],
         }
@@ -264,8 +264,9 @@ def promote(desk: JobDesk, request: Given, read: Given, compared: Given, registe
     name, version = read["name"], registered["version"]
     decision = promotion.Decision(**{**compared["decision"], "notes": tuple(compared["decision"]["notes"])})
     done = version in desk.registry.tagged(name, {JOB: desk.job, PROMOTED: "True"})
-    if decision.promote and not done:
-        decision = _move_alias(desk, read, version, decision)
+    decision = decision.with_figures(challenger_version=version)
+    if not done:
+        decision = _carry_out(desk, read, version, decision)
     record.log_decision(desk.registry, (read["run_id"], compared["winner_run_id"]), decision, version)
     told: Plain = plain(
         {
@@ -348,20 +349,37 @@ def _networks(desk: JobDesk, read: Given) -> dict[str, Candidate]:
     return networks
 
 
-def _move_alias(desk: JobDesk, read: Given, version: str, decision: promotion.Decision) -> promotion.Decision:
-    """Make a version champion, and return the decision as it came out."""
+def _named(decision: promotion.Decision, read: Given, run_id: str) -> promotion.Decision:
+    """Return a decision that says which champion it was made against, and which run made the challenger."""
+    champion = read["champion"]["version"] if read["champion"] else None
+    return decision.with_figures(champion_version=champion, challenger_run_id=run_id)
+
+
+def _carry_out(desk: JobDesk, read: Given, version: str, decision: promotion.Decision) -> promotion.Decision:
+    """Make a version champion if the decision says so, and return the decision as it came out.
+
+    One that was made against a version that is champion no more moves nothing, and says so.
+    """
     name, now = read["name"], _champion(desk, read["name"])
     expected = read["champion"]["version"] if read["champion"] else None
     if now not in {expected, version}:
-        there = f"version {now}" if now else "no version"
-        reason = f"The champion is {there} by now, not version {expected}, which it was compared with."
-        return replace(decision, promote=False, reason=reason)
+        there, against = (f"version {one}" if one else "no version" for one in (now, expected))
+        reason = f"The champion is {there} by now, not {against}, which it was compared with."
+        if not decision.promote:
+            return replace(decision, notes=(*decision.notes, reason))
+        return replace(decision, promote=False, reason=reason, notes=(*decision.notes, reason))
+    if decision.promote:
+        _move_alias(desk, name, version)
+    return decision
+
+
+def _move_alias(desk: JobDesk, name: str, version: str) -> None:
+    """Make a version champion that answers as it did; raises ArtifactError where it does not."""
     artifact.load(
         desk.registry.download(desk.registry.resolve(f"{name}/{version}"), desk.emptied("candidates/version"))
     )
     desk.registry.promote(name, version)
     desk.registry.tag(name, version, {PROMOTED: "True"})
-    return decision
 
 
 def _champion(desk: JobDesk, name: str) -> str | None:

@@ -1,6 +1,5 @@
 """Weighing: a challenger beside the champion on the same origins, as evidence for the decision on the alias."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from training import backtest, promotion, record
 from training.comparison import Comparison, Result
 from training.origins import FEWEST_UNSEEN, Seen, new_rows, score_over
 from training.refit import empty_folder
-from training.registry import CHAMPION, Registry
+from training.registry import CHAMPION
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Task
@@ -23,28 +22,20 @@ SEEN = "the block of {} of {} series and origins"
 def decide(winner: Result, comparison: Comparison, task: "Task", bench: "Bench") -> promotion.Decision:
     """Return whether the winner becomes champion, by forecasts of the same origins from the same histories."""
     try:
-        forecaster = fetch_champion(bench.registry, task.config.name, empty_folder(bench.scratch / "champion"))
+        champion = bench.registry.resolve(f"{task.config.name}@{CHAMPION}")
+    except ModelUnknown:
+        return promotion.decide_first(beats_baselines=comparison.beats_baselines(winner)).with_figures(
+            champion_version=None
+        )
+    try:
+        forecaster = artifact.load(bench.registry.download(champion, empty_folder(bench.scratch / "champion")))
     except RegistryUnreachable:
         raise
     except AlmanacError as error:
-        return promotion.decide_incomparable(str(error), force=task.config.promote)
-    if forecaster is None:
-        return promotion.decide_first(beats_baselines=comparison.beats_baselines(winner))
-    return weigh(winner, forecaster, task)
-
-
-def fetch_champion(registry: Registry, name: str, folder: Path) -> Forecaster | None:
-    """Return the champion of a name, its golden forecasts replayed, or None where there is none yet.
-
-    Raises:
-        RegistryError: If it cannot be fetched.
-        ArtifactError: If it is not what it was.
-    """
-    try:
-        champion = registry.resolve(f"{name}@{CHAMPION}")
-    except ModelUnknown:
-        return None
-    return artifact.load(registry.download(champion, folder))
+        decision = promotion.decide_incomparable(str(error), force=task.config.promote)
+    else:
+        decision = weigh(winner, forecaster, task)
+    return decision.with_figures(champion_version=champion.version)
 
 
 def weigh(

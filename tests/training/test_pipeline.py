@@ -241,6 +241,8 @@ def test_a_better_challenger_takes_the_alias(make_bench: MakeBench, tmp_path: Pa
     outcome = train(config, bench)
 
     assert outcome.decision.figures["lower"] > 0
+    assert outcome.decision.figures["champion_version"] == "1"
+    assert outcome.decision.figures["challenger_version"] == "2"
     assert outcome.decision.promote, outcome.decision.reason
     assert bench.registry.resolve("weather@previous").version == "1"
 

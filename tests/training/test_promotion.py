@@ -24,6 +24,17 @@ def test_a_clearly_better_challenger_is_promoted() -> None:
     assert decision.figures["pairs"] == ROWS
 
 
+@pytest.mark.parametrize(("shift", "said"), [(0.01, "MASE is worse by 0.0100"), (-0.01, "MASE is better by 0.0100")])
+def test_a_difference_is_told_in_the_direction_it_has(shift: float, said: str) -> None:
+    """A challenger that errs more is worse, not better by a negative number."""
+    champion = make_errors(0.8)
+    by_series = np.where(np.arange(ROWS) % 2, 0.1, -0.1)[:, None]
+
+    decision = decide(Evidence(champion + by_series + shift, 0.8, 1.0), Evidence(champion, 0.8, 1.0))
+
+    assert said in decision.reason
+
+
 def test_the_same_forecasts_move_nothing() -> None:
     """A tie is no evidence."""
     errors = make_errors(0.8)

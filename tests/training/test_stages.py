@@ -300,6 +300,35 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(make_desk: MakeDesk, 
     assert not told["promoted"]
     assert told["champion"] == "2"
     assert "version 2 by now, not version 1" in told["reason"]
+    assert told["decision"]["notes"][-1] == told["reason"]
+
+
+def test_a_decision_names_both_sides_and_one_to_keep_says_if_the_champion_changed_meanwhile(
+    make_desk: MakeDesk, many: Path
+) -> None:
+    """The figures have champion and challenger; kept against version 1, while version 3 is champion by then."""
+    request = make_request(many)
+    run_job(make_desk(make_fit(shifts={"lstm": 9.0}), job="one"), request)
+    desk = make_desk(make_fit(shifts={"lstm": 9.0}), job="late")
+    read = stages.read(desk, request)
+    fits = [stages.fit(desk, request, read, name) for name in read["candidates"]]
+    compared = stages.compare(desk, request, read, fits)
+    refitted = stages.refit(desk, request, read, compared)
+    registered = stages.register(desk, request, read, compared, refitted)
+    quick = run_job(make_desk(job="quick"), request)
+
+    told = stages.promote(desk, request, read, compared, registered)
+
+    figures = told["decision"]["figures"]
+    sides = {key: figures[key] for key in ("champion_version", "challenger_version", "challenger_run_id")}
+    assert sides == {
+        "champion_version": "1",
+        "challenger_version": "2",
+        "challenger_run_id": compared["winner_run_id"],
+    }
+    assert desk.registry.read_json(read["run_id"], "decision.json") == told["decision"]
+    assert (told["promoted"], told["champion"], quick["promoted"]["champion"]) == (False, "3", "3")
+    assert told["decision"]["notes"][-1].startswith("The champion is version 3 by now, not version 1")
 
 
 def test_a_version_that_does_not_answer_is_never_champion(
