@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from models.errors import ConfigInvalid
 
+FARTHEST_OFF = 0.80
+"""A coverage lies between 0 and 1, so no further than this from 0.80."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -37,6 +40,11 @@ class Thresholds:
         """Refuse a threshold that could never be met, or always would."""
         for name in ("skill_below", "coverage_off", "drift", "decay"):
             _check_number(name, getattr(self, name), above_zero=name != "skill_below")
+        if self.coverage_off > FARTHEST_OFF:
+            raise ConfigInvalid(
+                f"retrain.coverage_off must be at most {FARTHEST_OFF}: no coverage lies further from 0.80. "
+                f"Received: {self.coverage_off}."
+            )
         if not self.skill_below < 1:
             raise ConfigInvalid(f"retrain.skill_below must be below 1. Received: {self.skill_below}.")
         for name in ("new_observations", "window", "min_scores"):

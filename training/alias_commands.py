@@ -22,10 +22,16 @@ def promote(name: str, version: str) -> None:
     Example:
         almanac promote temperatures 3
     """  # noqa: D301 - click's \b keeps the example's lines
+    from training.registry import CHAMPION
+
     registry = open_registry()
-    wanted = registry.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}").version
+    found = registry.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}")
+    wanted = found.version
+    if CHAMPION in found.aliases:
+        click.echo(f"{name} version {wanted} is champion already; nothing has changed.")
+        return
     old = registry.promote(name, wanted)
-    before = f"; version {old} is now previous" if old not in {None, wanted} else ""
+    before = f"; version {old} is now previous" if old is not None else ""
     click.echo(f"{name} version {wanted} is champion{before}.")
     _write_down(registry, Move("promote", name, wanted, old, datetime.now(UTC)))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ConfigInvalid
-from training.config import SERVICE, read_config, train_config
+from training.config import SERVICE, check_name, read_config, train_config
 from training.options import check_reserved
 
 Row = Mapping[str, Any]
@@ -25,6 +25,8 @@ def read_request(path: Path, name: str, *, if_needed: bool, reason: str) -> Requ
         ConfigInvalid: If the file is no configuration of a training.
     """
     settings = read_config(path)
+    if not settings.get("name"):
+        check_name("model", name, f"as NAME, or as `name` in {path}")
     settings["name"] = settings.get("name") or name
     if isinstance(settings.get("data"), str) and settings["data"] != SERVICE:
         settings["data"] = str(Path(settings["data"]).absolute())

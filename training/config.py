@@ -264,6 +264,11 @@ def read_config(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigInvalid(f"{path}: is no TOML: {error}.", hint="See training/configs for an example.") from error
     if isinstance(settings.get("data"), str) and settings["data"] != SERVICE:
+        if "://" in settings["data"]:
+            raise ConfigInvalid(
+                f"{path}: data is an address: {settings['data']!r}.",
+                hint='Name a file, or "service" for what the service at ALMANAC_SERVICE_URL has observed.',
+            )
         settings["data"] = os.path.normpath(path.parent / settings["data"])
     return settings
 
@@ -329,13 +334,13 @@ def require_file(path: Path) -> None:
         raise DataInvalid(f"{path}: is empty.", hint="Give a file with a header and at least one row.")
 
 
-def check_name(what: str, name: str, option: str = "--name") -> None:
+def check_name(what: str, name: str, where: str = "with --name") -> None:
     """Refuse a name that cannot name a file or stand in an address.
 
     Args:
         what: What is named, such as `model`.
         name: As it was given.
-        option: Where another can be given.
+        where: Another can be given, such as `with --name`.
 
     Raises:
         ConfigInvalid: If it is empty or has other signs than letters, digits, dots, dashes and underscores.
@@ -343,7 +348,7 @@ def check_name(what: str, name: str, option: str = "--name") -> None:
     if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
         raise ConfigInvalid(
             f"A {what}'s name has letters, digits, dots, dashes and underscores. Received: {name!r}.",
-            hint=f"Give one with {option}.",
+            hint=f"Give one {where}.",
         )
 
 

@@ -15,6 +15,8 @@ from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+SHORTER = "Send longer series or ask for a shorter horizon."
+
 WANTED_ORIGINS = 200
 """Validation windows wanted in all: enough for one conformal offset per step, and for a choice that is not luck."""
 
@@ -140,7 +142,7 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
     """
     panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
     back = np.arange(origins) if origins else wanted_origins(panel.lengths, horizon)
-    fewest = max(season_length + 1, min(horizon, 2 * season_length), 2)
+    fewest = fewest_points(horizon, season_length)
     fits = panel.lengths[:, None] - horizon - back[None, :] >= fewest
     rows, places = np.nonzero(fits)
     cutoffs = panel.lengths[rows] - horizon - back[places]
@@ -153,12 +155,32 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         raise DataInvalid(
             f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
             f"{panel.lengths.max()}, and a horizon of {horizon} must be held out.",
-            hint="Send longer series or ask for a shorter horizon.",
+            hint=SHORTER,
         )
     rows, cutoffs = rows[valid], cutoffs[valid]
     columns = np.arange(panel.values.shape[1])[None, :] - panel.left
     seen = replace(panel, values=np.where(columns < ends[:, None], panel.values, np.nan))
     return Dataset(panel, seen, ends, rows, cutoffs, scales[rows], context_length, season_length, horizon, steps)
+
+
+def fewest_points(horizon: int, season_length: int) -> int:
+    """Return how many points must lie before the first validation origin of a series."""
+    return max(season_length + 1, min(horizon, 2 * season_length), 2)
+
+
+def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> None:
+    """Refuse histories that `make_dataset` would refuse for their length alone, before any network is built.
+
+    Raises:
+        DataInvalid: If even the longest is too short to be both learned from and validated on.
+    """
+    needed, longest = fewest_points(horizon, season_length) + horizon, max(len(one) for one in series)
+    if longest < needed:
+        raise DataInvalid(
+            f"The longest of {len(series)} series has {longest} points before the first origin; a horizon of {horizon} "
+            f"needs {needed}, to learn from and to validate on.",
+            hint=SHORTER,
+        )
 
 
 def wanted_origins(lengths: Indices, horizon: int) -> Indices:

@@ -1,12 +1,13 @@
 """Job desk: where a retraining job works, and how each of its stages finds again what an earlier one left in MLflow."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.errors import Finding, RegistryError, TrainingError
+from models.errors import AlmanacError, Finding, RegistryError, TrainingError
 from training.candidate import Candidate
 from training.comparison import name_causes
 from training.config import AUTO, ENSEMBLE, SERVICE, WARM_START, TrainConfig, merge, require_file, train_config
@@ -155,6 +156,17 @@ def freeze_data(desk: JobDesk, config: TrainConfig) -> tuple[Path, tuple[Finding
         return path, keep_frequency(path, config.frequency)
     require_file(config.data)
     return Path(shutil.copy(config.data, folder / config.data.name)), ()
+
+
+@contextmanager
+def told_of(given: Path, copy: Path) -> Iterator[None]:
+    """Have errors about the job's copy of a file name the file that was given, which is the one to mend."""
+    try:
+        yield
+    except AlmanacError as error:
+        error.detail, error.hint = (text.replace(str(copy), str(given)) for text in (error.detail, error.hint))
+        error.args = (f"{error.detail} {error.hint}".strip(),)
+        raise
 
 
 def frozen_config(desk: JobDesk, request: Mapping[str, Any], read: Mapping[str, Any]) -> TrainConfig:

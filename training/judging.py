@@ -18,7 +18,9 @@ from training.retrain_config import RetrainConfig
 from training.rollback import Rollback, decide_rollback
 
 
-def judge(name: str, config: RetrainConfig, address: Address | None, registry: Registry, now: datetime) -> Judgement:
+def judge(
+    name: str, config: RetrainConfig, address: Address | None, registry: Registry | None, now: datetime
+) -> Judgement:
     """Return whether a model should be trained again, and why, by what its service has seen of its champion.
 
     A service that does not answer kills nothing: what it would have told is unknown, and no reason.
@@ -27,13 +29,15 @@ def judge(name: str, config: RetrainConfig, address: Address | None, registry: R
         name: Registered name.
         config: The thresholds.
         address: Of the service; None where nobody said.
-        registry: Where the champion is.
+        registry: Where the champion is; None where nothing was ever registered.
         now: When this is judged.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.
     """
     at = now.isoformat(timespec="seconds")
+    if registry is None:
+        return reasons.judge(name, None, config.thresholds(), at)
     try:
         champion = registry.resolve(f"{name}@{CHAMPION}")
     except ModelUnknown:

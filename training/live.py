@@ -18,6 +18,8 @@ from models.thresholds import Thresholds
 from training.place import Version
 from training.rollback import LiveEvidence
 
+SAY_WHERE = "say where the service is with ALMANAC_SERVICE_URL, or with --url where a command has it"
+
 SERVICE_URL = "http://127.0.0.1:8000"
 """Where a service answers unless ALMANAC_SERVICE_URL says otherwise."""
 
@@ -215,10 +217,10 @@ def _ask(address: Address, path: str, member: str, parameters: Mapping[str, obje
     except (OSError, ValueError) as error:
         raise ServiceUnreachable(
             f"No service answers on {address.url}: {getattr(error, 'reason', error)}.",
-            hint="Start it with `almanac serve`, or say where it is with --url.",
+            hint=f"Start it with `almanac serve`, or {SAY_WHERE}.",
         ) from error
     if not isinstance(answer, dict) or member not in answer:
-        raise ServiceUnreachable(f"{address.url} is no Almanac.", hint="Say where the service is with --url.")
+        raise ServiceUnreachable(f"{address.url} is no Almanac.", hint=f"{SAY_WHERE.capitalize()}.")
     return answer
 
 

@@ -73,13 +73,15 @@ def _judge(name: str, given: Request | None, *, as_json: bool) -> None:
     from training.job_words import reasons_table
     from training.judging import judge
     from training.live import SERVICE_URL
+    from training.place import Place
     from training.retrain_config import RetrainConfig
     from training.terminal import plain_console
 
     request = given or _scheduled(name)
     config = RetrainConfig(**request["config"].get("retrain", {})) if request else RetrainConfig()
     environment = {**os.environ, "ALMANAC_SERVICE_URL": os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL}
-    found = judge(name, config, service_address(environment), open_registry(), datetime.now(UTC)).to_dict()
+    registry = None if Place.from_environment(os.environ).is_absent else open_registry()
+    found = judge(name, config, service_address(environment), registry, datetime.now(UTC)).to_dict()
     if as_json:
         _print_json(found)
     else:

@@ -19,6 +19,7 @@ from training.candidate import Candidate, EpochRecord
 from training.comparison import Failure, Result
 from training.config import ENSEMBLE, WARM_START
 from training.contest import Contest, hold_contest
+from training.dataset import refuse_short
 from training.job_desk import JOB, PARENT, PART, JobDesk, Plain
 from training.origins import roll_origins
 from training.pipeline import Bench, Task
@@ -73,18 +74,21 @@ def read(desk: JobDesk, request: Given) -> Plain:
         return before
     bench = desk.bench("read")
     path, noticed = job_desk.freeze_data(desk, config)
-    config = replace(config, data=path)
-    data = pipeline.read(config, bench.terminal)
+    given, config = config.data, replace(config, data=path)
+    with job_desk.told_of(given, path):
+        data = pipeline.read(config, bench.terminal)
     season = data.frequency.season_length
     rolled = roll_origins(data.series, config.horizon, season_length=season, wanted=config.retrain.origins)
     met = meet_champion(desk.registry, config.name, desk.folder / "champion")
     block = choose_block(rolled, met.reigning)
+    task = job_desk.make_task(config, data, block.count, "")
+    refuse_short(task.split.histories, config.horizon, season)
     run_id = desk.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
-    task = job_desk.make_task(config, data, block.count, run_id)
+    task = replace(task, run_id=run_id)
     candidates, left_out = job_desk.choose_candidates(task, met, desk)
     record.log_provenance(desk.registry, run_id, task.describe(desk.surroundings))
     record.log_parent(desk.registry, run_id, data, task.split)
-    desk.registry.log(run_id, tags={"almanac.reason": request.get("reason", ""), "origins": block.count})
+    desk.registry.log(run_id, tags={"almanac.reason": request.get("reason", "").upper(), "origins": block.count})
     desk.registry.log_files(run_id, path.parent, "data")
     told = {
         "run_id": run_id,

@@ -70,7 +70,7 @@ def tune(  # noqa: PLR0913 - click's options
     budget = Budget(trials, max_seconds)
     require_file(asked.data)
     name = study or asked.name
-    check_name("study", name, "--study")
+    check_name("study", name, "with --study")
     place = Place.from_environment(os.environ)
     folder = place.home / "studies"
     search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")

@@ -82,3 +82,16 @@ def test_ticks_between_two_moments_are_counted_up_to_a_limit() -> None:
     assert count_fires("0 0 * * *", "UTC", start, end, 100) == 3
     assert count_fires("* * * * * *", "UTC", start, end, 100) == 100
     assert count_fires("0 0 * * *", "UTC", end, start, 100) == 0
+
+
+def test_clocks_that_go_back_show_a_time_twice_and_those_that_go_forward_skip_one() -> None:
+    """As docs/retraining.md says: two ticks on one day, or one at the end of the gap."""
+    autumn = next_fires("30 2 * * *", "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 3)
+    spring = next_fires("30 2 * * *", "Europe/Berlin", datetime(2027, 3, 27, 12, tzinfo=UTC), 2)
+
+    assert [one.isoformat() for one in autumn] == [
+        "2026-10-25T02:30:00+02:00",
+        "2026-10-25T02:30:00+01:00",
+        "2026-10-26T02:30:00+01:00",
+    ]
+    assert [one.isoformat() for one in spring] == ["2027-03-28T03:00:00+02:00", "2027-03-29T02:30:00+02:00"]

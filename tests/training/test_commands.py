@@ -115,6 +115,22 @@ def test_a_model_is_listed_promoted_and_rolled_back(run: Run, tmp_path: Path) ->
     assert "challenger, previous" in run("models").output
 
 
+def test_a_champion_that_is_promoted_again_stays_as_it_was_written_down(run: Run, tmp_path: Path) -> None:
+    """Nothing moves, so nothing is written: the record says what it was champion instead of."""
+    for name in ("one", "two"):
+        publish(here(), tmp_path / name)
+    run("promote", "weather", "1")
+    run("promote", "weather", "2")
+    run_id = here().resolve("weather/2").run_id
+    written = here().read_json(run_id, "promoted.json")
+
+    again = run("promote", "weather", "2")
+
+    assert (again.exit_code, "is champion already; nothing has changed" in again.output) == (0, True)
+    assert here().read_json(run_id, "promoted.json") == written
+    assert here().resolve("weather@previous").version == "1"
+
+
 def test_a_move_by_hand_is_written_down(run: Run, tmp_path: Path) -> None:
     """In the run of the version that gained the alias, and of the one that lost it; a training's own decision stays."""
     for name in ("one", "two"):

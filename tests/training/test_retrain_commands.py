@@ -132,6 +132,7 @@ def test_a_schedule_that_would_never_work_is_not_made(run: Run, config: Path, ar
         ('data = "sales.csv"\nhorizon = 12\nhorizn = 3', "horizn"),
         ('data = "sales.csv"', "No horizon given"),
         ('data = "sales.csv"\nhorizon = 12\nname = "starter"', "reserved"),
+        ('data = "http://x/y"\nhorizon = 12', "data is an address: 'http://x/y'. Name a file"),
         ('data = "sales.csv"\nhorizon = 12\n[retrain]\ndrift = -1', "retrain.drift"),
         ("horizon =", "is no TOML"),
     ],
@@ -145,6 +146,17 @@ def test_a_configuration_is_checked_when_it_is_given(run: Run, config: Path, tex
         assert isinstance(refused.exception, AlmanacError)
         assert words in str(refused.exception)
     assert told(run("jobs", "--json")) == {"jobs": []}
+
+
+def test_a_name_that_cannot_be_one_says_where_another_is_given(run: Run, tmp_path: Path) -> None:
+    """A schedule and a job take it as their first word; there is no option --name."""
+    path = tmp_path / "nameless.toml"
+    path.write_text('data = "sales.csv"\nhorizon = 12')
+
+    for arguments in (["schedule", "add", "a b", "--cron", "0 3 1 * *"], ["retrain", "a b"]):
+        refused = str(run(*arguments, "--config", path).exception)
+        assert "'a b'. Give one as NAME" in refused
+        assert "--name" not in refused
 
 
 def test_a_schedule_promotes_on_evidence_alone(run: Run, config: Path) -> None:
@@ -325,6 +337,16 @@ def test_progress_is_said_once_and_in_words() -> None:
         "  fit lstm, try 2: epoch 3, validation MASE 0.8000",
         "a-1 has been cancelled.",
     ]
+
+
+def test_a_dry_run_before_the_first_training_says_that_there_is_no_champion(run: Run, home: Path, config: Path) -> None:
+    """As REST does; neither a registry nor a database of jobs is made."""
+    asked = run("retrain", "sales", "--dry-run", "--json", "--config", config)
+
+    found = told(asked)
+    assert (asked.exit_code, found["retrain"], found["version"]) == (0, True, None)
+    assert [one["code"] for one in found["reasons"] if one["holds"]] == ["NO_CHAMPION"]
+    assert not home.exists()
 
 
 @pytest.mark.usefixtures("monthly")

@@ -33,6 +33,7 @@ def test_training_and_service_share_the_thresholds() -> None:
         ({"skill_below": 1.0}, "below 1"),
         ({"skill_below": float("nan")}, "finite"),
         ({"coverage_off": 0.0}, "retrain.coverage_off must be above 0"),
+        ({"coverage_off": 0.81}, "retrain.coverage_off must be at most 0.8"),
         ({"drift": -1}, "retrain.drift must be above 0"),
         ({"decay": float("inf")}, "finite"),
         ({"new_observations": 0}, "retrain.new_observations must be at least 1"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models import artifact
-from models.errors import ArtifactIncomplete, TrainingError
+from models.errors import AlmanacError, ArtifactIncomplete, DataInvalid, TrainingError
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
 from training import record, report, stages
 from training.candidate import Candidate, TrainingSet
@@ -67,6 +67,32 @@ def run_job(desk: JobDesk, request: Plain) -> Plain:
     return {"read": read, "fits": fits, "compared": compared, "refitted": refitted, "promoted": promoted}
 
 
+def test_what_is_wrong_with_the_data_is_said_of_the_file_that_was_given(make_desk: MakeDesk, tmp_path: Path) -> None:
+    """It is the one to mend; the job's copy of it is gone with the job."""
+    path = tmp_path / "wrong.csv"
+    path.write_text("ds,y\n2024-01-01,1\n2024-01-02,much\n")
+    desk = make_desk()
+
+    with pytest.raises(AlmanacError) as refused:
+        stages.read(desk, make_request(path))
+
+    assert str(path) in str(refused.value)
+    assert str(path) in refused.value.detail
+    assert str(desk.folder) not in str(refused.value)
+
+
+def test_a_horizon_that_no_series_can_be_fitted_for_is_told_before_a_run_begins(
+    make_desk: MakeDesk, many: Path
+) -> None:
+    """96 months hold 60 out; the 36 before them are no 84 to learn from and to validate on."""
+    desk = make_desk()
+
+    with pytest.raises(DataInvalid, match=r"longest of 8 series has 36 points .* horizon of 60 needs 84"):
+        stages.read(desk, make_request(many, horizon=60))
+
+    assert desk.registry.runs("weather", {JOB: desk.job}) == []
+
+
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     """Return a file of eight series, enough for evidence."""
@@ -84,6 +110,7 @@ def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(make_desk: 
     third = run_job(desk, request)
 
     assert first["promoted"]["promoted"]
+    assert desk.registry.run(first["read"]["run_id"]).tags["almanac.reason"] == "MANUAL"
     assert first["read"]["left_out"] == {"warm_start": "There is no champion yet."}
     assert not second["promoted"]["promoted"]
     assert second["promoted"]["champion"] == "1"

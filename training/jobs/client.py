@@ -93,7 +93,7 @@ class Jobs:
             ScheduleInvalid: If a name, cron line or time zone is none.
             ScheduleDuplicated: If there is a schedule of this name.
         """
-        check_name("schedule", name)
+        check_name("schedule", name, "as NAME")
         if name == place.WATCH_SCHEDULE:
             raise ScheduleInvalid(f"{name} is the built-in watch's name.", hint="Choose another.")
         cron, timezone = check_cron(cron), check_timezone(timezone)
