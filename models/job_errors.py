@@ -7,6 +7,7 @@ JobError
 ├── ScheduleDuplicated          a name that another schedule has
 ├── ScheduleInvalid             a cron line, time zone or name that is none
 ├── WorkerAlive                 a worker of this name is running
+├── WorkerUnknown               no worker of this name was ever seen
 ├── StageFailed                 a stage's child ended without an answer
 ├── TimeExceeded                a stage took longer than it may
 └── MemoryExceeded              a stage took more memory than it may
@@ -55,6 +56,12 @@ class WorkerAlive(JobError):
     """A worker of this name is running."""
 
     code = "WORKER_ALIVE"
+
+
+class WorkerUnknown(JobError):
+    """No worker of this name was ever seen."""
+
+    code = "WORKER_UNKNOWN"
 
 
 class StageFailed(JobError):

@@ -131,8 +131,10 @@ def _error(one: Status) -> dict[str, Any] | None:
 
 def _fault(error: object) -> dict[str, Any]:
     """Return an error as code and detail; DBOS hands on one that another program raised by name."""
-    code = getattr(error, "code", None) or getattr(error, "name", None) or type(error).__name__
-    return {"code": str(code), "detail": str(error)}
+    code = getattr(error, "code", None)
+    if not isinstance(code, str):  # DBOS takes a number of the system's for one
+        code = str(getattr(error, "name", None) or type(error).__name__)
+    return {"code": code, "detail": str(error)}
 
 
 def _outcome(one: Status) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from models.names import RULE, is_name
 from models.thresholds import Thresholds
 from service.errors import FieldInvalid, FieldMissing
 from service.parsing import refuse_unknown, shown
@@ -37,7 +38,7 @@ CONFIG_FIELDS = (
 
 SERVICE = "service"
 """As `data`: the observations that this service has."""
-LONGEST_NAME = 100
+LONGEST_KEY = 100
 LONGEST_TEXT = 4_096
 DEEPEST = 5
 MOST_ENTRIES = 2_000
@@ -47,15 +48,9 @@ LARGEST_NUMBER = 2**53
 
 def check_name(name: object, pointer: str) -> str:
     """Return the name of a model or a schedule; raises FieldInvalid if it could not stand in an address or name a file."""
-    letters = name if isinstance(name, str) else ""
-    sound = all(letter.isalnum() or letter in "-_." for letter in letters) and letters.strip(".")
-    if not sound or len(letters) > LONGEST_NAME:
-        raise FieldInvalid(
-            f"A name is {shown(name)}.",
-            pointer=pointer,
-            hint=f"Send up to {LONGEST_NAME} letters, digits, dots, dashes and underscores.",
-        )
-    return letters
+    if not isinstance(name, str) or not is_name(name):
+        raise FieldInvalid(f"A name is {shown(name)}.", pointer=pointer, hint=f"Send {RULE}.")
+    return name
 
 
 def check_config(config: object) -> dict[str, Any]:
@@ -109,7 +104,7 @@ def _check_plain(value: object, pointer: str, depth: int) -> int:
     if isinstance(value, dict | list) and depth < DEEPEST:
         entries: Sequence[tuple[object, object]] = list(value.items() if isinstance(value, dict) else enumerate(value))
         count = len(entries) + sum(_check_plain(one, pointer, depth + 1) for _, one in entries)
-        sound = count <= MOST_ENTRIES and all(len(str(key)) <= LONGEST_NAME for key, _ in entries)
+        sound = count <= MOST_ENTRIES and all(len(str(key)) <= LONGEST_KEY for key, _ in entries)
     else:
         count, sound = 0, _is_scalar(value)
     if not sound:

@@ -115,6 +115,7 @@ class Jobs:
     def _connect(self) -> Client:
         from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 
+        logging.getLogger("dbos").addFilter(_is_news)
         url = _address(self._url)
         self._make_file()
         DBOS.migrate(url, schema=SCHEMA)
@@ -179,6 +180,11 @@ def make_schedule(client: Client, **fields: Any) -> bool:  # noqa: ANN401 (the a
     except error.DBOSException:
         return False
     return True
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether DBOS says what the service does not: an Idempotency-Key that is used again is answered."""
+    return "Workflow already exists in queue" not in record.getMessage()
 
 
 def _said(error: Exception) -> str:

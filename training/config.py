@@ -10,6 +10,7 @@ from typing import Any
 from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
+from models.names import RULE, is_name
 from models.spec import ModelSpec
 from training.checks import check_choice, check_keys, check_names, check_range, check_types
 from training.retrain_config import RetrainConfig
@@ -343,13 +344,10 @@ def check_name(what: str, name: str, where: str = "with --name") -> None:
         where: Another can be given, such as `with --name`.
 
     Raises:
-        ConfigInvalid: If it is empty or has other signs than letters, digits, dots, dashes and underscores.
+        ConfigInvalid: If it is not what `models.names` calls a name.
     """
-    if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
-        raise ConfigInvalid(
-            f"A {what}'s name has letters, digits, dots, dashes and underscores. Received: {name!r}.",
-            hint=f"Give one {where}.",
-        )
+    if not is_name(name):
+        raise ConfigInvalid(f"A {what}'s name has {RULE}. Received: {name[:200]!r}.", hint=f"Give one {where}.")
 
 
 def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:

@@ -24,6 +24,8 @@ STATES = {
 ENDED = ("succeeded", "failed", "cancelled")
 COLOURS = {"running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "yellow"}
 MINUTE, HOUR = 60, 3600
+WITH_SECONDS = 6
+"""Fields of a cron line that begins with seconds."""
 
 
 def schedules_table(rows: Sequence[Row]) -> Table:
@@ -32,10 +34,10 @@ def schedules_table(rows: Sequence[Row]) -> Table:
     for heading in ("name", "model", "cron", "time zone", "next", "last"):
         table.add_column(heading)
     for row in rows:
-        following = "paused" if row["paused"] else moment(row["next_at"])
+        following = "paused" if row["paused"] else moment(row["next_at"], row["cron"])
         model = model_of(row) or "(the worker's watch)"
         needed = " if needed" if (row["request"] or {}).get("if_needed") else ""
-        last = moment(row["last_fired_at"])
+        last = moment(row["last_fired_at"], row["cron"])
         table.add_row(row["name"], f"{model}{needed}", row["cron"], row["timezone"], following, last)
     return table
 
@@ -142,9 +144,10 @@ def took(row: Row) -> str:
     return f"{seconds / MINUTE:.0f} min" if seconds < HOUR else f"{seconds / HOUR:.1f} h"
 
 
-def moment(text: str | None) -> str:
-    """Return an ISO moment to the minute with its offset, "" for none."""
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M %z") if text else ""
+def moment(text: str | None, cron: str = "") -> str:
+    """Return an ISO moment with its offset, to the minute, or to the second of a cron line that has them; "" for none."""
+    clock = "%H:%M:%S" if len(cron.split()) == WITH_SECONDS else "%H:%M"
+    return datetime.fromisoformat(text).strftime(f"%Y-%m-%d {clock} %z") if text else ""
 
 
 def _number(value: object) -> str:

@@ -64,7 +64,7 @@ def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -
     with open_jobs(os.environ) as jobs:
         jobs.add_schedule(name, cron, request, timezone=timezone)
         following, warnings = jobs.schedule(name)["next_at"], [missing_data(request), no_worker(jobs)]
-    click.echo(f"Schedule {name} retrains {request['name']}, next at {moment(following)} ({timezone}).")
+    click.echo(f"Schedule {name} retrains {request['name']}, next at {moment(following, cron)} ({timezone}).")
     click.echo(f"{config} is kept as it is now; after an edit, remove the schedule and add it again.")
     for warning in filter(None, warnings):
         click.echo(warning, err=True)
@@ -149,8 +149,8 @@ def resume(name: str) -> None:
 
     with open_jobs(os.environ, make=False) as jobs:
         jobs.resume(name)
-        following = jobs.schedule(name)["next_at"]
-    click.echo(f"{name} fires again, next at {moment(following)}.")
+        row = jobs.schedule(name)
+    click.echo(f"{name} fires again, next at {moment(row['next_at'], row['cron'])}.")
 
 
 @schedule.command(short_help="Run a schedule's job now.")
@@ -184,8 +184,11 @@ def remove(name: str) -> None:
     from training.jobs import open_jobs
 
     with open_jobs(os.environ, make=False) as jobs:
-        jobs.remove(name)
+        waiting = jobs.remove(name)
     click.echo(f"{name} is removed.")
+    if waiting:
+        said = "1 of its jobs still waits" if waiting == 1 else f"{waiting} of its jobs still wait"
+        click.echo(f"{said}: almanac jobs --schedule {name} lists them, almanac jobs cancel ID cancels one.")
 
 
 @schedule.command(short_help="Make up for ticks that were missed.")

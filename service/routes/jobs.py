@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
@@ -58,7 +59,7 @@ async def create(request: Request, idempotency_key: IdempotencyKey = None, *, dr
     job_id = job_id if idempotency_key is None else check_key(idempotency_key)
     await service.jobs.run(records.enqueue, job_id, wanted.request(await _config(service, wanted)), now)
     answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
-    return json_response(answer, status=202, headers={"location": f"/jobs/{job_id}"})
+    return json_response(answer, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
 
 
 @router.get("/{job_id}", summary="Show a job", response_model=JobAnswer, responses=JOB_RESPONSES)

@@ -1,6 +1,7 @@
 """/schedules: when models are retrained."""
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -46,7 +47,9 @@ async def create(request: Request) -> Response:
     service = service_of(request)
     new = parse_schedule(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
     made = await service.jobs.run(records.add_schedule, new)
-    return json_response(schedule_answer(made, _now()), status=201, headers={"location": f"/schedules/{new.name}"})
+    return json_response(
+        schedule_answer(made, _now()), status=201, headers={"location": f"/schedules/{quote(new.name)}"}
+    )
 
 
 @router.get("/{name}", summary="Show a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
@@ -89,7 +92,7 @@ async def trigger(request: Request, name: str) -> Response:
     service = service_of(request)
     job_id = await service.jobs.known(records.unknown(name), records.trigger, name)
     answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
-    return json_response(answer, status=202, headers={"location": f"/jobs/{job_id}"})
+    return json_response(answer, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
 
 
 @router.post(

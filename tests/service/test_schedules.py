@@ -53,6 +53,19 @@ def test_a_schedule_names_its_model_where_the_configuration_does_not(client: Tes
     assert shown["config"] == {"horizon": 3, "data": "service", "name": "rain"}
 
 
+@pytest.mark.parametrize("name", ["täglich", "日次"])
+def test_a_name_may_have_any_letters(client: TestClient, name: str) -> None:
+    """What the answer points to is an address, and so is a job's."""
+    made = client.post("/schedules", json={"name": name, "cron": "@daily", "config": CONFIG})
+    job = client.post("/jobs", json={"name": name})
+    triggered = client.post(f"/schedules/{name}/trigger")
+
+    assert [one.status_code for one in (made, job, triggered)] == [201, 202, 202]
+    assert client.get(made.headers["location"]).json()["name"] == name
+    assert client.get(job.headers["location"]).json()["id"] == job.json()["id"]
+    assert client.get(triggered.headers["location"]).json()["schedule"] == name
+
+
 def test_a_name_is_taken_once(client: TestClient) -> None:
     """The schedule that has it stays as it is."""
     refused = client.post("/schedules", json={**SCHEDULE, "cron": "0 4 * * *"})

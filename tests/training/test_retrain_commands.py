@@ -110,6 +110,24 @@ def test_a_schedule_is_listed_paused_resumed_and_removed(run: Run) -> None:
     assert told(run("schedule", "list", "--json")) == {"schedules": []}
 
 
+@pytest.mark.usefixtures("monthly")
+def test_a_schedule_that_is_removed_says_which_of_its_jobs_wait(run: Run) -> None:
+    """They go on, and whoever removed it may not want that."""
+    run("schedule", "trigger", "monthly")
+
+    removed = run("schedule", "remove", "monthly").stdout
+
+    assert "1 of its jobs still waits: almanac jobs --schedule monthly" in removed
+
+
+def test_seconds_are_said_of_a_schedule_that_has_them(run: Run, config: Path) -> None:
+    """The next moment of one that fires at :30 is not the whole minute."""
+    made = run("schedule", "add", "often", "--config", config, "--cron", "30 0 3 1 * *").stdout
+
+    assert "03:00:30 +0000" in made
+    assert "03:00:30 +0000" in run("schedule", "resume", "often").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -12,12 +12,22 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, W
 from dbos import error as dbos_error
 
 from models.cron import check_cron, check_timezone, next_fires
-from models.job_errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
+from models.job_errors import (
+    JobsUnreachable,
+    JobUnknown,
+    ScheduleDuplicated,
+    ScheduleInvalid,
+    ScheduleUnknown,
+    WorkerUnknown,
+)
 from training.config import check_name
 from training.jobs import holder, place
 
 RUNNING = "PENDING"
 """DBOS's word for a job that a worker has taken."""
+
+WAITING = ("ENQUEUED", "DELAYED")
+"""Its words for a job that waits."""
 
 LOCK_SECONDS = 30.0
 
@@ -75,6 +85,7 @@ class Jobs:
 
     def enqueue(self, request: Mapping[str, Any], *, now: datetime) -> str:
         """Have a worker retrain, as soon as one is free, and return the job's id."""
+        check_name("model", request["name"])
         job = f"{request['name']}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         options: EnqueueOptions = {"workflow_name": place.WORKFLOW, "queue_name": place.QUEUE, "workflow_id": job}
         self._client.enqueue(options, now.astimezone(UTC).isoformat(), dict(request))
@@ -129,27 +140,29 @@ class Jobs:
         self._require(name)
         self._client.resume_schedule(name)
 
-    def remove(self, name: str) -> None:
-        """Delete a schedule; its jobs stay. Raises ScheduleUnknown, or ScheduleInvalid for the built-in watch."""
-        self._require(name)
-        if name == place.WATCH_SCHEDULE:
-            raise ScheduleInvalid(
-                f"{name} is built in.", hint="Pause it, or start workers with ALMANAC_WATCH_CRON=off."
-            )
+    def remove(self, name: str) -> int:
+        """Delete a schedule, and return how many of its jobs wait still; they stay, as all of its jobs do.
+
+        Raises:
+            ScheduleUnknown: If there is none of this name.
+            ScheduleInvalid: If it is the built-in watch.
+        """
+        self._require_own(name)
         self._client.delete_schedule(name)
+        return len(self._client.list_workflows(schedule_name=name, status=list(WAITING), load_input=False))
 
     def trigger(self, name: str) -> str:
-        """Make a schedule's job now, and return its id; raises ScheduleUnknown."""
-        self._require(name)
+        """Make a schedule's job now, and return its id; raises as `remove`."""
+        self._require_own(name)
         return str(self._client.trigger_schedule(name).get_workflow_id())
 
     def backfill(self, name: str, start: datetime, end: datetime) -> list[str]:
-        """Make the jobs of all ticks after `start` and before `end` that have none yet; raises ScheduleUnknown.
+        """Make the jobs of all ticks after `start` and before `end` that have none yet; raises as `remove`.
 
         Returns:
             The ids of all jobs of that time, also of those that were there before.
         """
-        self._require(name)
+        self._require_own(name)
         return [str(one.get_workflow_id()) for one in self._client.backfill_schedule(name, start, end)]
 
     def jobs(self, *, name: str | None = None, schedule: str | None = None, limit: int = 50) -> list[Row]:
@@ -202,7 +215,10 @@ class Jobs:
 
         Raises:
             WorkerAlive: If it lives.
+            WorkerUnknown: If none of this name ever took a job or, on SQLite, ran.
         """
+        if not holder.has_run(self._url, worker) and not self._client.list_workflows(executor_id=worker, limit=1):
+            raise WorkerUnknown(f"No worker {worker} is known.", hint="almanac jobs names the worker of each job.")
         with holder.holding(self._url, worker):
             return give_back(self._client, worker)
 
@@ -212,6 +228,15 @@ class Jobs:
             known = ", ".join(sorted(one["schedule_name"] for one in self._client.list_schedules()))
             raise ScheduleUnknown(f"No schedule {name}.", hint=f"Schedules: {known or 'none yet'}.")
         return found
+
+    def _require_own(self, name: str) -> None:
+        """Raise ScheduleUnknown, or ScheduleInvalid for the built-in watch, which retrains nothing."""
+        self._require(name)
+        if name == place.WATCH_SCHEDULE:
+            raise ScheduleInvalid(
+                f"{name} is built in and retrains nothing.",
+                hint="Pause it, or start workers with ALMANAC_WATCH_CRON=off.",
+            )
 
     def _require_job(self, job: str) -> WorkflowStatus:
         found = self._client.list_workflows(workflow_ids=[job], name=place.WORKFLOW)
@@ -259,8 +284,14 @@ def describe_job(job: WorkflowStatus) -> Row:
         "completed_at": _moment(job.completed_at),
         "request": request,
         "result": job.output,
-        "error": None if error is None else {"code": getattr(error, "code", None), "message": str(error)},
+        "error": None if error is None else {"code": _code(error), "message": str(error)},
     }
+
+
+def _code(error: Exception) -> str:
+    """Return an error's code, or its type's name where it has none of ours: DBOS takes a number of the system's for one."""
+    code = getattr(error, "code", None)
+    return code if isinstance(code, str) else str(getattr(error, "name", None) or type(error).__name__)
 
 
 def _describe_step(step: Mapping[str, Any]) -> Row:

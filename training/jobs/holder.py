@@ -54,7 +54,7 @@ def holding(url: str, worker: str) -> Iterator[Holder]:
             yield lock
         return
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{hashlib.sha256(worker.encode()).hexdigest()[:16]}.lock"
+    path = _lock_file(folder, worker)
     with path.open("ab") as held:
         if not _lock(held.fileno(), fcntl.LOCK_EX):
             raise _alive(worker)
@@ -62,6 +62,16 @@ def holding(url: str, worker: str) -> Iterator[Holder]:
         held.write(worker.encode())
         held.flush()
         yield _FileLock()
+
+
+def has_run(url: str, worker: str) -> bool:
+    """Return whether a worker of this name runs or, on SQLite, ever ran.
+
+    Raises:
+        JobsUnreachable: If the database does not answer.
+    """
+    folder = _folder(url)
+    return worker in living(url) if folder is None else _lock_file(folder, worker).exists()
 
 
 def living(url: str) -> list[str]:
@@ -91,6 +101,10 @@ def _alive(worker: str) -> WorkerAlive:
 def _folder(url: str) -> Path | None:
     file = sqlite_file(url)
     return None if file is None else file.parent / "workers"
+
+
+def _lock_file(folder: Path, worker: str) -> Path:
+    return folder / f"{hashlib.sha256(worker.encode()).hexdigest()[:16]}.lock"
 
 
 def _lock(descriptor: int, kind: int) -> bool:

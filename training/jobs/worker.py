@@ -18,6 +18,7 @@ from training.jobs.settings import Settings
 from training.jobs.workflows import Workflows
 
 SCHEDULE_POLL_SECONDS, HELD_POLL_SECONDS = 2.0, 5.0
+SAID_OURSELVES = ("in background workflow", "no longer owned by this execution", "Workflow already exists in queue")
 FAREWELL_SECONDS = 5.0
 """How long giving the jobs back may take when the worker ends."""
 
@@ -172,5 +173,7 @@ def _configure(settings: Settings) -> DBOSConfig:
 
 
 def _quieten() -> None:
-    """Leave out DBOS's tracebacks of jobs that failed: the worker says why in a line of its own."""
-    logging.getLogger("dbos").addFilter(lambda record: "in background workflow" not in record.getMessage())
+    """Leave out what DBOS says of jobs that failed or changed hands: the worker says so in a line of its own."""
+    logging.getLogger("dbos").addFilter(
+        lambda record: not any(words in record.getMessage() for words in SAID_OURSELVES)
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from dbos import DBOS, DBOSClient
 from dbos import error as dbos_error
 
+from models.job_errors import StageFailed
 from training.children import answers
 from training.jobs import place, story
 from training.jobs.child import Child, Limits
@@ -61,7 +62,10 @@ class Workflows:
         seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(place.PROGRESS, dict(told)))
 
         def run(name: str, stage: str, arguments: list[Any]) -> dict[str, Any]:
-            answer = run_stage(bench, seat, name, stage, arguments)
+            try:
+                answer = run_stage(bench, seat, name, stage, arguments)
+            except OSError as error:
+                raise StageFailed(f"{name} could not be run: {error}.", hint="Look at the worker's disk.") from error
             DBOS.set_event(place.SUMMARY, {**summary, **story.gist(stage, answer)})
             return answer
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import ConfigInvalid
 from models.job_errors import (
     JobsUnreachable,
     JobUnknown,
@@ -11,8 +12,9 @@ from models.job_errors import (
     ScheduleInvalid,
     ScheduleUnknown,
     WorkerAlive,
+    WorkerUnknown,
 )
-from training.jobs.client import Jobs, open_jobs
+from training.jobs.client import Jobs, connect, open_jobs
 from training.jobs.holder import holding
 
 REQUEST = {"name": "sales", "config": {"horizon": 12}, "if_needed": False, "reason": "schedule"}
@@ -80,6 +82,11 @@ def test_what_is_no_schedule_is_refused(jobs: Jobs) -> None:
         jobs.add_schedule("other", "0 3 * * *", REQUEST, timezone="Mars/Olympus")
     with pytest.raises(ScheduleInvalid, match="built-in"):
         jobs.add_schedule("almanac-watch", "0 3 * * *", REQUEST)
+    for name in ("..", "a" * 300, "a/b"):
+        with pytest.raises(ConfigInvalid, match="name"):
+            jobs.add_schedule(name, "0 3 * * *", REQUEST)
+        with pytest.raises(ConfigInvalid, match="name"):
+            jobs.enqueue({**REQUEST, "name": name}, now=NOW)
     with pytest.raises(ScheduleDuplicated, match="nightly"):
         jobs.add_schedule("nightly", "0 4 * * *", REQUEST)
     assert len(jobs.schedules()) == 1
@@ -93,6 +100,21 @@ def test_a_schedule_can_be_triggered_before_any_worker_ever_ran(jobs: Jobs) -> N
 
     assert (job["status"], job["name"], job["schedule"], job["request"]) == ("ENQUEUED", "sales", "nightly", REQUEST)
     assert (job["progress"], job["summary"], job["steps"]) == (None, None, [])
+
+
+def test_the_built_in_watch_makes_no_jobs(jobs: Jobs, environment: dict[str, str]) -> None:
+    """It retrains nothing, so it is neither triggered nor backfilled nor removed."""
+    client = connect(f"sqlite:///{environment['ALMANAC_HOME']}/jobs.db")
+    client.create_schedule(schedule_name="almanac-watch", workflow_name="watch", schedule="0 3 * * *")
+    client.destroy()
+
+    for refused in (
+        lambda: jobs.trigger("almanac-watch"),
+        lambda: jobs.remove("almanac-watch"),
+        lambda: jobs.backfill("almanac-watch", NOW, NOW + timedelta(days=3)),
+    ):
+        with pytest.raises(ScheduleInvalid, match="built in"):
+            refused()
 
 
 def test_a_backfill_makes_each_tick_once(jobs: Jobs) -> None:
@@ -139,6 +161,14 @@ def test_jobs_of_a_living_worker_are_not_adopted(jobs: Jobs, environment: dict[s
 
     assert jobs.adopt("a") == []
     assert jobs.workers() == []
+
+
+def test_a_worker_that_nobody_ever_saw_has_nothing_to_adopt(jobs: Jobs, environment: dict[str, str]) -> None:
+    """A name that was misspelt is said to be one, and leaves nothing behind."""
+    with pytest.raises(WorkerUnknown, match="trainer-l"):
+        jobs.adopt("trainer-l")
+
+    assert not (Path(environment["ALMANAC_HOME"]) / "workers").exists()
 
 
 def test_who_only_reads_makes_no_database(environment: dict[str, str]) -> None:

@@ -169,6 +169,20 @@ def test_a_second_worker_of_one_name_refuses_and_another_takes_what_a_dead_one_l
     assert (jobs.job(job)["status"], jobs.job(job)["worker"]) == ("SUCCESS", "b")
 
 
+def test_a_job_that_has_no_folder_fails_with_a_code(home: Path, jobs: Jobs) -> None:
+    """What the system said is a sentence, its number no code."""
+    job = ask(jobs)
+    (home / "jobs").mkdir(parents=True)
+    (home / "jobs" / job).touch()
+
+    with working(home):
+        eventually(lambda: finished(jobs, job))
+
+    error = jobs.job(job)["error"]
+    assert error["code"] == "STAGE_FAILED"
+    assert "read could not be run" in error["message"]
+
+
 def test_a_worker_whose_database_is_removed_ends_and_says_so(home: Path, jobs: Jobs) -> None:
     """It would run jobs that nobody sees, and see none that is asked for."""
     job = ask(jobs)
