@@ -135,6 +135,20 @@ def test_the_same_request_with_the_same_key_is_the_same_job(client: TestClient) 
     assert len(client.get("/jobs").json()["jobs"]) == 1
 
 
+def test_a_job_that_moved_to_another_queue_is_no_news(
+    client: TestClient, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The queue's library warns of it in its own words; the one who asked is answered."""
+    post(client, key="a-1")
+    with closing(sqlite3.connect(house.home / "jobs.db")) as database, database:
+        database.execute("UPDATE workflow_status SET queue_name = 'elsewhere'")
+
+    again = post(client, key="a-1")
+
+    assert again["id"] == "a-1"
+    assert "already exists in queue" not in caplog.text
+
+
 def test_a_key_stands_for_one_request(client: TestClient) -> None:
     """Another one under it is refused, not answered with the first one's job."""
     post(client, key="a-1")

@@ -18,7 +18,12 @@ from training.jobs.settings import Settings
 from training.jobs.workflows import Workflows
 
 SCHEDULE_POLL_SECONDS, HELD_POLL_SECONDS = 2.0, 5.0
-SAID_OURSELVES = ("in background workflow", "no longer owned by this execution", "Workflow already exists in queue")
+SAID_OURSELVES = (
+    "in background workflow",
+    "the owner's recorded outcome",
+    "was cancelled during execution",
+    "Workflow already exists in queue",
+)
 FAREWELL_SECONDS = 5.0
 """How long giving the jobs back may take when the worker ends."""
 

@@ -133,6 +133,7 @@ def test_a_cancelled_job_ends_in_the_middle_of_a_step(home: Path, jobs: Jobs) ->
     assert stages_done(home, job) == ["read", "fit waits", "fail"]
     assert (home / "jobs" / job / "status.txt").read_text(encoding="utf-8") == "KILLED"
     assert f"{job}: cancelled" in worker.lines
+    assert "recorded outcome" not in worker.lines
 
 
 def test_the_watch_looks_where_a_service_answers(home: Path, jobs: Jobs) -> None:
