@@ -43,7 +43,10 @@ def _enqueue(name: str, given: Request | None, *, if_needed: bool, wait: bool, a
     from training.following import follow, no_worker
     from training.job_words import state_of
     from training.jobs import open_jobs
+    from training.jobs_command import is_there
 
+    if given is None and not is_there():
+        given = request_of((), name, if_needed=if_needed)  # refuses, and makes no database to find nothing in
     with open_jobs(os.environ) as jobs:
         request = request_of(jobs.schedules(), name, if_needed=if_needed) if given is None else given
         for warning in (missing_data(request), no_worker(jobs)):

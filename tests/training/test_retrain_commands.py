@@ -276,11 +276,12 @@ def test_a_retraining_takes_the_configuration_of_the_models_schedule(run: Run) -
     assert "cancelled" in run("jobs", job_id).stdout
 
 
-def test_a_retraining_without_a_configuration_says_what_to_give(run: Run, config: Path) -> None:
-    """So does one whose configuration is of another model."""
+def test_a_retraining_without_a_configuration_says_what_to_give(run: Run, home: Path, config: Path) -> None:
+    """So does one whose configuration is of another model; to look for a schedule makes no database."""
     alone = run("retrain", "sales")
     other = run("retrain", "rain", "--config", config)
 
+    assert not home.exists()
     assert "No schedule retrains sales" in str(alone.exception)
     assert "--config FILE" in str(alone.exception)
     assert (other.exit_code, "'sales', not of 'rain'" in other.output) == (2, True)
