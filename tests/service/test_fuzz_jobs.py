@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from service.app import create_app
+from service.cache import Cache, Index
 from service.job_configs import CONFIG_FIELDS
 from service.settings import Settings
+from tests.service.house import CHECKED, eventually
 from tests.service.test_fuzz import ANYTHING, DATES
 
 NAMES = st.sampled_from(["sales", "a", "starter", "..", "", "a/b"]) | st.text(max_size=8) | ANYTHING
@@ -41,9 +43,11 @@ EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=[Heal
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
     home = tmp_path_factory.mktemp("fuzz")
+    Cache(home / "cache").write(Index(checked=CHECKED))
     with TestClient(create_app(Settings(home, "", home / "keys.json"), supervise=False)) as client:
         monthly = {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12}}
         client.post("/schedules", json=monthly).raise_for_status()
+        eventually(lambda: client.post("/jobs?dry_run=true", json={"name": "monthly"}).is_success, "no index was read")
         yield client
 
 
