@@ -1,5 +1,6 @@
 """Database: the engine over SQLite or PostgreSQL, its transactions, and the migrations at start."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.settings import SQLITE
@@ -20,6 +22,7 @@ BUSY_SECONDS = 30
 """How long a writer of SQLite waits for the one before it."""
 CONNECT_SECONDS = 3
 POOL_SIZE, POOL_OVERFLOW, POOL_SECONDS = 4, 8, 10
+CLOSE_SECONDS, CLOSE_POLL_SECONDS = 5.0, 0.01
 LOCK = 0x616C6D61
 """Of PostgreSQL's advisory locks, the one that a replica holds while it migrates: `alma`."""
 UNREACHABLE = frozenset(
@@ -95,7 +98,10 @@ class Database:
                 ) from error
 
     def close(self) -> None:
-        """Let every connection go."""
+        """Let every connection go, those in use once they have come back; some seconds are waited for them at most."""
+        pool, deadline = self.engine.pool, time.monotonic() + CLOSE_SECONDS
+        while isinstance(pool, QueuePool) and pool.checkedout() > 0 and time.monotonic() < deadline:
+            time.sleep(CLOSE_POLL_SECONDS)
         self.engine.dispose()
 
 

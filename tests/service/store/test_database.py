@@ -1,0 +1,28 @@
+from pathlib import Path
+from threading import Event, Thread, Timer
+
+from service.store.database import Database
+
+
+def test_closing_waits_for_a_connection_that_is_in_use(tmp_path: Path) -> None:
+    """It is given back to a pool that is still there, and closed with it."""
+    database = Database(f"sqlite:///{tmp_path / 'almanac.db'}")
+    database.migrate()
+    in_use, may_end, order = Event(), Event(), list[str]()
+
+    def read() -> None:
+        with database.reading():
+            in_use.set()
+            may_end.wait(10)
+            order.append("read")
+
+    reader = Thread(target=read)
+    reader.start()
+    in_use.wait(10)
+    Timer(0.05, may_end.set).start()
+
+    database.close()
+    order.append("closed")
+    reader.join(10)
+
+    assert order == ["read", "closed"]
