@@ -4,7 +4,7 @@ from typing import Any
 
 from models.job_errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
 from service import job_records, schedule_records
-from service.errors import FieldInvalid, JobEnded, KeyReused, document
+from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading, document
 from service.examples import FULL, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE
 from service.openapi import REF, problems
 from service.schemas_jobs import JudgementAnswer
@@ -174,6 +174,7 @@ BAD_END = document(
     )
 )
 BAD_PAGE = document(FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of a page."))
+UNREAD = document(ModelLoading("The registry has not answered yet.", hint="Ask again in a few seconds."))
 DOWN = document(
     JobsUnreachable(
         "The jobs' database cannot be used: connection refused.", hint="Ask again soon, or check ALMANAC_JOBS_URL."
@@ -262,4 +263,5 @@ POST_RESPONSES: Responses = {
     202: answer("The job that was queued, or that the Idempotency-Key stands for.", queued=QUEUED),
     422: problems("The request is wrong, or has no configuration.", NO_CONFIG, BAD_DATA, REUSED),
     **BODY_REFUSED,
+    503: problems("The jobs' database does not answer or, of a dry run, the registry has not yet.", DOWN, UNREAD),
 }

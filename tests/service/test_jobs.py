@@ -71,6 +71,8 @@ def test_a_dry_run_calls_no_name_unserved_before_the_registry_has_said_so(client
     assert early.json()["code"] == down.json()["code"] == "MODEL_LOADING"
     assert "has not answered yet" in early.json()["detail"]
     assert "Connection refused." in down.json()["detail"]
+    documented = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]["responses"]["503"]
+    assert "MODEL_LOADING" in str(documented)
 
 
 def test_a_dry_run_holds_the_champion_against_its_schedules_thresholds(
