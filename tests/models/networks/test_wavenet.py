@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.errors import OptionInvalid, ReceptiveFieldTooShort
-from models.networks.wavenet import DILATIONS, Delay, Gate, encode, receptive_field, usable_dilations
+from models.networks.wavenet import DILATIONS, Delay, Gate, Lags, encode, lags_read, receptive_field, usable_dilations
 from tests.models.networks.made import Floats, make_options, random_weights
 
 
@@ -100,16 +100,30 @@ def test_the_receptive_field_is_exactly_what_it_says(dilations: tuple[int, ...])
     assert (response[field:] < 1e-6).all()
 
 
-def test_the_newest_state_is_the_last_of_all() -> None:
-    """Asking for every step changes what is returned, not what is computed."""
-    inputs = keras.Input((10, 2))
-    sequence = np.random.default_rng(1).normal(size=(3, 10, 2)).astype(np.float32)
+@pytest.mark.parametrize("steps", [5, 8, 13, 16, 30])
+@pytest.mark.parametrize("dilations", [(), (1,), (1, 2, 4), (2, 4), (1, 2, 4, 4), (3, 1), (4, 2, 3), (1, 2, 4, 8)])
+def test_the_newest_state_is_the_last_of_all(dilations: tuple[int, ...], steps: int) -> None:
+    """A tree over the steps that the newest rests on gives what all steps give, before the first step too."""
+    dilations = tuple(one for one in dilations if one < steps)
+    inputs = keras.Input((steps, 2))
+    sequence = np.random.default_rng(1).normal(size=(3, steps, 2)).astype(np.float32)
     encoders = [
-        keras.Model(inputs, encode(inputs, units=4, dilations=(1, 2, 4), every_step=each)) for each in (True, False)
+        keras.Model(inputs, encode(inputs, units=4, dilations=dilations, every_step=each)) for each in (True, False)
     ]
     for encoder in encoders:
         encoder.set_weights(random_weights(encoder, 0, 0.5))
 
     every, newest = (np.asarray(encoder(sequence)) for encoder in encoders)
 
+    assert [one.path for one in encoders[0].weights] == [one.path for one in encoders[1].weights]
     assert_allclose(every[:, -1], newest, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_read_only_what_the_newest_step_rests_on() -> None:
+    """Seven dilations that double over 128 steps: 64, 32, … 1 products, not 128 of each."""
+    lags = lags_read(DILATIONS, 128)
+
+    assert [(one.stride, one.count) for one in lags] == [
+        (1, 128), (2, 64), (4, 32), (8, 16), (16, 8), (32, 4), (64, 2), (1, 1)
+    ]  # fmt: skip
+    assert lags_read(DILATIONS[:-1], 60)[1:3] == [Lags(2, 30), Lags(4, 15)]
