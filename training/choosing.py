@@ -1,5 +1,6 @@
 """Choosing: which transform, whether a calendar, and how long a schedule, all by errors on the validation origins."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ FALLEN_BEHIND = 1.02
 
 WORTHWHILE = 1.5
 """A schedule is not tried where time allows for less than so many times the last one's steps."""
+
+SHORTEST, LONGER, FEWEST_LONGER = 100, 3, 2
+"""About how many steps the shortest schedule has, times as long each next one is, and how many longer ones there are at least."""
 
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """A last training that there is no time for becomes this share of its steps, from this share of the peak rate."""
@@ -75,7 +79,7 @@ def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     schedules grow threefold while that lowers the error; what falls behind is tried no longer.
     """
     told: list[EpochRecord] = []
-    first, *longer = _ladder(desk.config)
+    first, *longer = ladder(desk.config)
     rung = [_try(options, first, desk, told) for options in transformed]
     blind = (1.0 - LEAST_GAIN) * _leader(rung).error > _leader(rung).blind_error
     if desk.config.calendar is None and blind:
@@ -144,11 +148,12 @@ def recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
     return Recipe(options, config.clip_norm, config.weight_decay)
 
 
-def _ladder(config: FitConfig) -> list[int]:
-    """Return the schedules to try: the one asked for, or a ninth of the most steps, a third, all."""
+def ladder(config: FitConfig) -> list[int]:
+    """Return the schedules to try: the one asked for, or the most steps after a third of them, a ninth and so on."""
     if config.steps is not None:
         return [config.steps]
-    return sorted({max(1, config.max_steps // 9), max(1, config.max_steps // 3), config.max_steps})
+    longer = max(FEWEST_LONGER, round(math.log(max(config.max_steps / SHORTEST, 1.0), LONGER)))
+    return sorted({max(1, config.max_steps // LONGER**times) for times in range(longer + 1)})
 
 
 def _leader(rung: Sequence[Trial]) -> Trial:

@@ -52,7 +52,7 @@ class FitConfig:
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
-        max_steps: Optimizer steps of the longest schedule; a ninth and a third of them are tried before it.
+        max_steps: Optimizer steps of the longest schedule; it is tried after one of a third of them, and so on down to about 100.
         steps: Optimizer steps of the one schedule to go through; None chooses as above.
         last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
             as far as `max_seconds` allows.
@@ -79,7 +79,7 @@ class FitConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
-    max_steps: int = 900
+    max_steps: int = 2700
     steps: int | None = None
     last_steps: int | None = None
     tuned_share: float | None = None

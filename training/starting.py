@@ -30,7 +30,7 @@ from models.spec import ModelSpec
 from models.starters import folder_for
 from models.windows import last_contexts
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.choosing import LEAST_GAIN, WORTHWHILE, Choice, Desk, begin, finish, recipe, time_warnings
+from training.choosing import LEAST_GAIN, WORTHWHILE, Choice, Desk, begin, finish, ladder, recipe, time_warnings
 from training.config import STARTER, STARTER_TUNED, FitConfig
 from training.dataset import Dataset, make_dataset
 from training.learning import WATCHED_ORIGINS, Clock, Trial, Watch, gradient_warnings, mean_scaled_error, try_out
@@ -41,8 +41,8 @@ from training.validation import judge
 TUNING_RATE = 0.3
 """Share of `fit.learning_rate` that tuning begins with: by default 9e-4."""
 
-LADDER = (9, 3)
-"""What `fit.max_steps` is divided by for the schedules that are tried: by default 100 and 300 steps."""
+RUNGS = 2
+"""Schedules that are tried, the shortest of those for a network from nothing: by default 100 and 300 steps."""
 
 HALF, WHOLE = 0.5, 1.0
 """Shares of the tuned weights that are tried beside the starter's own."""
@@ -222,7 +222,7 @@ def tune(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     very first are tried while the clock allows for them and for going through them again on all data.
     """
     told: list[EpochRecord] = []
-    first, *longer = _ladder(desk.config)
+    first, *longer = ladder(desk.config)[:RUNGS]
     plain = kept = _climb(transformed[0], first, desk, told)
     cut_short = False
     for options in transformed[1:]:
@@ -260,11 +260,6 @@ class _Rung:
 
     trial: Trial
     error: float
-
-
-def _ladder(config: FitConfig) -> list[int]:
-    """Return the schedules to try: the one asked for, or those of the ladder."""
-    return [config.steps] if config.steps else sorted({max(1, config.max_steps // one) for one in LADDER})
 
 
 def _climb(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> _Rung:
