@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from models.networks.lstm_layer import Projection
+
 
 @keras.saving.register_keras_serializable(package="almanac")
 class ChronoBias(keras.initializers.Initializer):
@@ -40,7 +42,9 @@ class ChronoBias(keras.initializers.Initializer):
         return {"gates": self.gates, "steps": self.steps, "seed": self.seed}
 
 
-def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, every_step: bool) -> Any:
+def stack(  # noqa: PLR0913 - the contract of an encoder, and what its layer can do
+    cell: Callable[..., Any], channels: Any, *, units: int, layers: int, every_step: bool, folds: bool = False
+) -> Any:
     """Return stacked recurrent layers unrolled over the input.
 
     All but the last layer pass their whole sequence on (`return_sequences`); the last passes its final state, unless
@@ -52,10 +56,20 @@ def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, e
         units: Width of each layer.
         layers: How many.
         every_step: (batch, time, units) if true, else (batch, units).
+        folds: Whether the layer can take the projection and its own kernel as one, which is less work where the
+            channels are fewer than the units.
     """
-    x = keras.layers.Dense(units, name="input_projection")(channels)
+    x, first = _project(channels, units, folded=folds and channels.shape[-1] < units)
     for depth in range(1, layers + 1):
         sequences = every_step or depth < layers
-        y = cell(units, return_sequences=sequences, name=f"recurrent_{depth}")(x)
+        y = cell(units, return_sequences=sequences, name=f"recurrent_{depth}")(x, **(first if depth == 1 else {}))
         x = keras.layers.Add()([y, x if sequences else x[:, -1, :]])
     return x
+
+
+def _project(channels: Any, units: int, *, folded: bool) -> tuple[Any, dict[str, Any]]:
+    """Return the projected channels, and what the first layer is given to take its kernel and the projection as one."""
+    if not folded:
+        return keras.layers.Dense(units, name="input_projection")(channels), {}
+    x, kernel, bias = Projection(units, name="input_projection")(channels)
+    return x, {"projection": (channels, kernel, bias)}

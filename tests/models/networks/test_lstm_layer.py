@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.networks.lstm_layer import LSTM
+from models.networks.lstm_layer import LSTM, Projection
+from models.networks.recurrent import stack
 
 
 def make_pair(*, sequences: bool) -> tuple[keras.layers.Layer, keras.layers.Layer]:
@@ -52,6 +53,54 @@ def test_it_agrees_with_the_layer_of_keras(*, sequences: bool, compiled: bool) -
     assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
     for found, one in zip(gradients, wanted, strict=True):
         assert_allclose(found, one, rtol=1e-4, atol=1e-5)
+
+
+def make_stack(*, folds: bool, every_step: bool) -> keras.Model:
+    """Return two layers of 6 units over a projection of 3 channels, with random weights that folding does not change."""
+    inputs = keras.Input((7, 3))
+    network = keras.Model(inputs, stack(LSTM, inputs, units=6, layers=2, every_step=every_step, folds=folds))
+    generator = np.random.default_rng(4)
+    network.set_weights([generator.normal(0.0, 0.7, one.shape) for one in network.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("every_step", [False, True])
+def test_a_projection_and_the_layer_behind_it_may_be_taken_as_one(*, every_step: bool, compiled: bool) -> None:
+    """States and gradients, the projection's too, differ by the rounding of float32; weights have the same names."""
+    folded, plain = (make_stack(folds=folds, every_step=every_step) for folds in (True, False))
+    x = np.random.default_rng(5).normal(size=(4, 7, 3)).astype(np.float32)
+
+    made, gradients = answers(folded, x, compiled=compiled)
+
+    expected, wanted = answers(plain, x, compiled=False)
+    assert isinstance(folded.get_layer("input_projection"), Projection)
+    assert not isinstance(plain.get_layer("input_projection"), Projection)
+    assert [one.path for one in folded.weights] == [one.path for one in plain.weights]
+    assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
+    for found, one in zip(gradients, wanted, strict=True):
+        assert_allclose(found, one, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_not_narrower_is_not_folded() -> None:
+    """Of as many channels as units, the products would be no smaller."""
+    inputs = keras.Input((7, 6))
+
+    network = keras.Model(inputs, stack(LSTM, inputs, units=6, layers=1, every_step=False, folds=True))
+
+    assert not isinstance(network.get_layer("input_projection"), Projection)
+
+
+def test_a_folded_stack_is_saved_and_read_again(tmp_path: Path) -> None:
+    """With the projection that the first layer is handed."""
+    network = make_stack(folds=True, every_step=False)
+    network.save(tmp_path / "network.keras")
+    x = np.random.default_rng(2).normal(size=(4, 7, 3)).astype(np.float32)
+
+    again = keras.models.load_model(tmp_path / "network.keras")
+
+    assert isinstance(again.get_layer("input_projection"), Projection)
+    assert_array_equal(again.predict(x, verbose=0), network.predict(x, verbose=0))
 
 
 def test_a_long_stretch_of_steps_neither_overflows_nor_drifts() -> None:
