@@ -22,7 +22,7 @@ class Kind:
     horizon: int
     context_length: int
     encoder_length: int
-    share: float = 0.15
+    share: float = 0.075
 
     def options(self, units: int, layers: int) -> NetworkOptions:
         """Return the options of the network."""
@@ -45,10 +45,10 @@ KINDS = {
     for one in (
         Kind("M", 24, 360, 60, 1.0),
         Kind("Q", 12, 120, 48),
-        Kind("Y", 8, 60, 48, 0.1),
+        Kind("Y", 8, 60, 48, 0.05),
         Kind("W", 26, 1040, 104),
         Kind("D", 28, 1461, 63),
-        Kind("B", 30, 1300, 60, 0.08),
+        Kind("B", 30, 1300, 60, 0.04),
         Kind("h", 48, 1344, 120),
     )
 }

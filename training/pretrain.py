@@ -73,7 +73,7 @@ class Wish:
     output: Path
     home: Path
     kinds: tuple[str, ...] = tuple(KINDS)
-    steps: int = 4000
+    steps: int = 8000
     seed: int = 1
     units: int = 96
     layers: int = 2

@@ -13,7 +13,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(short_help="Make the starters from nothing.")
-@click.option("--steps", type=click.IntRange(1), default=4000, show_default=True, help="Steps of the monthly starter.")
+@click.option("--steps", type=click.IntRange(1), default=8000, show_default=True, help="Steps of the monthly starter.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of weights and series.")
 @click.option("--frequencies", help="Comma-separated, such as M,D. Default: all.")
 @click.option("--units", type=click.IntRange(2), default=96, show_default=True, help="Width of each layer.")
