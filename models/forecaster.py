@@ -11,6 +11,7 @@ from models.calendar import Frequency, parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
 from models.holidays import check_countries
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross
+from models.names import STARTER
 from models.series import Forecast, Interval, Series
 from models.spec import ModelSpec
 from models.windows import Contexts, advance, last_contexts
@@ -130,10 +131,15 @@ class Forecaster:
         return np.concatenate(blocks, axis=1)[:, :horizon]
 
     def _bounded(self, series: Sequence[Series], table: Floats) -> Floats:
-        """Return the quantiles, none below 0 for a series that never was, if none that was trained on ever was."""
-        if not self.spec.options.get("nonnegative"):
+        """Return the quantiles, none below 0 for a series that never was, if none that was trained on ever was.
+
+        The starter has seen no series of the kind that it is asked for, so it goes by the one: whole numbers are counts.
+        """
+        learned, seen_none = bool(self.spec.options.get("nonnegative")), self.spec.name == STARTER
+        if not (learned or seen_none):
             return table
-        lowest = np.array([0.0 if np.nanmin(one.values) >= 0 else -np.inf for one in series])
+        floored = np.array([bool(np.nanmin(one.values) >= 0) and (learned or one.is_whole) for one in series])
+        lowest = np.where(floored, 0.0, -np.inf)
         bounded: Floats = np.maximum(table, lowest[:, None, None])
         return bounded
 

@@ -205,6 +205,12 @@ class Series:
         """How many values are no gap."""
         return int(np.count_nonzero(~np.isnan(self.values)))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every observed value is a whole number, as counts are."""
+        observed = self.values[~np.isnan(self.values)]
+        return bool((observed == np.floor(observed)).all())
+
     def __len__(self) -> int:
         return len(self.values)
 

@@ -19,9 +19,10 @@ from models.calendar import Frequency, parse_frequency
 from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
 from models.frequency import NANOSECONDS_IN
+from models.names import STARTER
 
-NAME = "starter"
-"""What a request, a card and a row call whichever starter answers; no other model may be called so."""
+NAME = STARTER
+"""What whichever starter answers is called."""
 
 DEFAULT = "M"
 """The frequency that is assumed of a series without dates."""

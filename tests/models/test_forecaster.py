@@ -144,6 +144,21 @@ def test_a_count_is_never_negative(directory: Path, forecaster: Forecaster) -> N
     assert cold.quantiles.min() < 0
 
 
+def test_the_starter_takes_whole_numbers_for_counts(directory: Path, forecaster: Forecaster) -> None:
+    """It has seen nothing of the kind that it is asked for, so what a series looks like decides."""
+    starter = Forecaster(replace(forecaster.spec, name="starter"), open_network(directory / NETWORK))
+    counts = Series.make(np.tile([0.0, 1.0, np.nan, 0.0], 18), start="1939-01", frequency="M")
+    asked = [counts, counts + 0.5, counts + -1.0]
+
+    free = forecaster.forecast(asked, HORIZON)
+    forecast, halves, cold = starter.forecast(asked, HORIZON)
+
+    assert free[0].quantiles.min() < 0
+    assert_array_equal(forecast.quantiles, np.maximum(free[0].quantiles, 0.0))
+    assert_array_equal(halves.quantiles, free[1].quantiles)
+    assert_array_equal(cold.quantiles, free[2].quantiles)
+
+
 def test_the_phase_moves_on_with_each_block(forecaster: Forecaster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second block begins where the first ended in the season; unknown stays unknown."""
     seen: list[list[int]] = []
