@@ -1,6 +1,5 @@
 """Choosing: which transform, whether a calendar, and how long a schedule, all by errors on the validation origins."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,9 +20,6 @@ FALLEN_BEHIND = 1.02
 
 WORTHWHILE = 1.5
 """A schedule is not tried where time allows for less than so many times the last one's steps."""
-
-SHORTEST, LONGER, FEWEST_LONGER = 100, 3, 2
-"""About how many steps the shortest schedule has, times as long each next one is, and how many longer ones there are at least."""
 
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """A last training that there is no time for becomes this share of its steps, from this share of the peak rate."""
@@ -79,7 +75,7 @@ def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     schedules grow threefold while that lowers the error; what falls behind is tried no longer.
     """
     told: list[EpochRecord] = []
-    first, *longer = ladder(desk.config)
+    first, *longer = desk.config.schedules
     rung = [_try(options, first, desk, told) for options in transformed]
     blind = (1.0 - LEAST_GAIN) * _leader(rung).error > _leader(rung).blind_error
     if desk.config.calendar is None and blind:
@@ -110,8 +106,12 @@ def _runs_on(trial: Trial, best: Trial) -> bool:
 
 
 def _affordable(best: Trial, trials: int, clock: Clock) -> int:
-    """Return the steps of so many more trials for which, and for a short last training, there is time."""
-    return int(max(clock.left(), 0.0) * best.steps_per_second / (trials + GO_ON_SHARE))
+    """Return the steps of so many more trials for which there is time, and then for learning from all data.
+
+    That is a short last training if they gain, and the best schedule so far once more if they do not.
+    """
+    steps = max(clock.left(), 0.0) * best.steps_per_second
+    return max(0, int(min(steps / (trials + GO_ON_SHARE), (steps - best.steps) / trials)))
 
 
 def finish(
@@ -146,14 +146,6 @@ def _try(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord
 def recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
     """Return what is compiled for a network of these options."""
     return Recipe(options, config.clip_norm, config.weight_decay)
-
-
-def ladder(config: FitConfig) -> list[int]:
-    """Return the schedules to try: the one asked for, or the most steps after a third of them, a ninth and so on."""
-    if config.steps is not None:
-        return [config.steps]
-    longer = max(FEWEST_LONGER, round(math.log(max(config.max_steps / SHORTEST, 1.0), LONGER)))
-    return sorted({max(1, config.max_steps // LONGER**times) for times in range(longer + 1)})
 
 
 def _leader(rung: Sequence[Trial]) -> Trial:

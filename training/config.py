@@ -1,5 +1,6 @@
 """Config: what a training is asked to do, typed, frozen, read once."""
 
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -11,12 +12,13 @@ from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
 from models.names import RULE, is_name
+from models.names import STARTER as SHIPPED
 from models.spec import ModelSpec
 from training.checks import check_choice, check_keys, check_names, check_range, check_types
 from training.retrain_config import RetrainConfig
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
-STARTER, STARTER_TUNED, AUTO, WARM_START = "starter", "starter_tuned", "auto", "warm_start"
+STARTER, STARTER_TUNED, AUTO, WARM_START = SHIPPED, "starter_tuned", "auto", "warm_start"
 CANDIDATES = (*ARCHITECTURES, STARTER, STARTER_TUNED, AUTO, WARM_START)
 """What a comparison can be of: networks trained from nothing, the shipped starter as it is and tuned, `auto`, which is
 whichever of these, or average of some, errs least on the validation origins, and the name's champion tuned on the data."""
@@ -33,6 +35,12 @@ ENSEMBLE = "ensemble"
 """The candidate that is made of all others."""
 
 TRANSFORMS = ("auto", "none", "log")
+
+SHORTEST, LONGER, FEWEST_LONGER = 100, 3, 2
+"""Steps of the shortest schedule at the most, times as long each next one is, and how many longer ones there are at least."""
+
+ROUNDING = 1e-9
+"""By which a logarithm of a whole power may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,8 @@ class FitConfig:
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
-        max_steps: Optimizer steps of the longest schedule; it is tried after one of a third of them, and so on down to about 100.
+        max_steps: Optimizer steps of the longest schedule; tried after one of a third of them, of a
+            ninth, and so on until one has 100 or fewer.
         steps: Optimizer steps of the one schedule to go through; None chooses as above.
         last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
             as far as `max_seconds` allows.
@@ -96,6 +105,14 @@ class FitConfig:
             check_range(item.name, getattr(self, item.name))
         if self.tuned_share is not None and self.tuned_share > 1:
             raise ConfigInvalid(f"fit.tuned_share must be at most 1. Received: {self.tuned_share}.")
+
+    @property
+    def schedules(self) -> list[int]:
+        """Optimizer steps of the schedules to try, rising: the one asked for, or parts of `max_steps` and then all."""
+        if self.steps is not None:
+            return [self.steps]
+        longer = max(FEWEST_LONGER, math.ceil(math.log(max(self.max_steps / SHORTEST, 1.0), LONGER) - ROUNDING))
+        return sorted({max(1, self.max_steps // LONGER**times) for times in range(longer + 1)})
 
 
 @dataclass(frozen=True, slots=True)

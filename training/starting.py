@@ -30,7 +30,7 @@ from models.spec import ModelSpec
 from models.starters import folder_for
 from models.windows import last_contexts
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.choosing import LEAST_GAIN, WORTHWHILE, Choice, Desk, begin, finish, ladder, recipe, time_warnings
+from training.choosing import LEAST_GAIN, WORTHWHILE, Choice, Desk, begin, finish, recipe, time_warnings
 from training.config import STARTER, STARTER_TUNED, FitConfig
 from training.dataset import Dataset, make_dataset
 from training.learning import WATCHED_ORIGINS, Clock, Trial, Watch, gradient_warnings, mean_scaled_error, try_out
@@ -147,7 +147,7 @@ def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument 
         training_set: Series up to the cutoff; their covariates are not read.
         name: What the model will be registered as.
         seed: Of the windows.
-        config: How to fit; rate and longest schedule are shares of its own.
+        config: How to fit; its rate is taken a share of, of its schedules the shortest.
         directory: Where the artifact goes; made if missing.
         on_epoch: Called after every epoch.
 
@@ -222,7 +222,7 @@ def tune(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     very first are tried while the clock allows for them and for going through them again on all data.
     """
     told: list[EpochRecord] = []
-    first, *longer = ladder(desk.config)[:RUNGS]
+    first, *longer = desk.config.schedules[:RUNGS]
     plain = kept = _climb(transformed[0], first, desk, told)
     cut_short = False
     for options in transformed[1:]:

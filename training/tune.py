@@ -1,10 +1,11 @@
 """Tune: a search over settings by validation error, every trial a run, pruned early, kept on disk and taken up again."""
 
+import json
 import math
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,9 @@ from training.study import (
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-WARM_SHARE = 0.2
-"""Share of `fit.max_steps` in which a trial is not pruned: its first, short schedules say little of the long ones."""
+WARM_UP = 2
+"""Times the steps of the shortest schedule in which a trial is not pruned: these, with and without a logarithm, say little of
+the long ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
     """Return the network that a trial trains, in a run of its own, or None where it was pruned."""
     bench, architecture = hunt.bench, config.architecture[0]
     directory = empty_folder(bench.scratch / f"trial-{trial.number}")
-    warm = WARM_SHARE * config.fit.max_steps
+    warm = WARM_UP * config.fit.schedules[0]
     name = f"trial {trial.number}"
     with record.tracked_run(bench.registry, config.name, name, parent=hunt.task.run_id) as run_id:
         told = provenance.describe(
@@ -282,10 +284,10 @@ def _conclude(hunt: _Hunt) -> Found:
 
 def _identity(search: Search, digest: str) -> dict[str, str]:
     """Return what makes the errors of trials comparable; where the data lies and what its unit is do not matter."""
-    settings = {key: value for key, value in search.settings.items() if key not in {"data", "unit"}}
+    settings = asdict(train_config(search.settings))
     return {
         "data": digest,
-        "settings": space.to_toml(settings, comment=""),
+        "settings": json.dumps({key: value for key, value in settings.items() if key not in {"data", "name", "unit"}}),
         "space": "; ".join(f"{key}: {one}" for key, one in search.space.items()),
     }
 

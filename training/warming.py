@@ -34,7 +34,7 @@ def tune_champion(  # noqa: PLR0913 - the contract of the pipeline, one argument
         training_set: Series up to the cutoff, and with `start` the folder to go on from.
         name: What the model will be registered as.
         seed: Of the windows.
-        config: How to fit; rate and longest schedule are shares of its own.
+        config: How to fit; its rate is taken a share of, of its schedules the shortest.
         directory: Where the artifact goes; made if missing.
         on_epoch: Called after every epoch.
 

@@ -157,7 +157,7 @@ def encode(channels: Any, *, units: int, dilations: Sequence[int], every_step: b
     """
     x = keras.layers.Dense(units, name="input_projection")(channels)
     skips = [x if every_step else x[:, -1, :]]
-    lags = lags_read(dilations, channels.shape[1])
+    lags = [] if every_step else lags_read(dilations, channels.shape[1])
     for place, dilation in enumerate(dilations):
         # A kernel of two taps, d apart, is one matrix over both taps side by side.
         if every_step:

@@ -320,3 +320,11 @@ def test_a_horizon_past_the_year_9999_is_refused() -> None:
 
     with pytest.raises(TimestampInvalid):
         series.future(20)
+
+
+@pytest.mark.parametrize(
+    ("values", "whole"), [([0.0, 3.0, 2.0], True), ([0.0, float("nan"), -2.0], True), ([0.0, 2.5], False)]
+)
+def test_whole_numbers_are_told_from_measurements(values: list[float], *, whole: bool) -> None:
+    """Gaps say nothing either way."""
+    assert Series.make(values).is_whole == whole

@@ -102,18 +102,27 @@ def test_a_transform_that_falls_behind_is_tried_no_longer(monkeypatch: pytest.Mo
 
 def test_the_clock_shortens_the_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
     """The longest is as long as there is time for, a short last training included; that it was is known."""
-    script = Script({("none", 10): 0.9, ("none", 30): 0.8, ("none", 47): 0.7}, pace=1.0)
+    script = Script({("none", 10): 0.9, ("none", 30): 0.8, ("none", 49): 0.7}, pace=1.0)
 
-    chosen = choose(monkeypatch, script, "none", max_seconds=59.9)
+    chosen = choose(monkeypatch, script, "none", max_seconds=79.9)
 
-    assert (chosen.trial.steps, chosen.cut_short) == (47, True)
+    assert (chosen.trial.steps, chosen.cut_short) == (49, True)
+
+
+def test_a_trial_leaves_time_for_what_it_may_not_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it gains nothing, the best schedule so far is gone through again on all data, and that takes its own time."""
+    script = Script({("none", 10): 0.9, ("none", 30): 0.8}, pace=1.0)
+
+    chosen = choose(monkeypatch, script, "none", max_seconds=70.0)
+
+    assert (chosen.trial.steps, chosen.cut_short) == (30, True)
 
 
 def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What time allows for is no longer than what was tried already."""
     script = Script({("none", 10): 0.9, ("none", 30): 0.8}, pace=1.0)
 
-    chosen = choose(monkeypatch, script, "none", max_seconds=40.0)
+    chosen = choose(monkeypatch, script, "none", max_seconds=41.0)
 
     assert (chosen.trial.steps, chosen.cut_short) == (30, True)
 

@@ -28,6 +28,23 @@ def test_a_configuration_is_read_once_and_typed(tmp_path: Path) -> None:
     assert config.fit == FitConfig(units=32, dilations=(1, 2))
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [100, 300, 900, 2700]),
+        ({"max_steps": 900}, [100, 300, 900]),
+        ({"max_steps": 1500}, [55, 166, 500, 1500]),
+        ({"max_steps": 90}, [10, 30, 90]),
+        ({"max_steps": 2}, [1, 2]),
+        ({"max_steps": 1}, [1]),
+        ({"steps": 40}, [40]),
+    ],
+)
+def test_schedules_grow_threefold_to_the_longest(settings: dict[str, int], expected: list[int]) -> None:
+    """From one of 100 steps or fewer; fewer steps in all never make the first one longer than that."""
+    assert FitConfig(**settings).schedules == expected  # type: ignore[arg-type]
+
+
 def test_the_name_is_the_files_stem_where_none_is_given() -> None:
     """A model is named for its data unless a person names it."""
     assert TrainConfig(Path("weather.csv"), 12).name == "weather"

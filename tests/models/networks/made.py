@@ -27,7 +27,7 @@ def make_options(architecture: str, **changes: Any) -> NetworkOptions:  # noqa: 
         season_length=SEASON,
         context_length=CONTEXT,
         encoder_length=ENCODER,
-        units=8,
+        units=16,
         layers=2,
     )
     return replace(small, **changes)

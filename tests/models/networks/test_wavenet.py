@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.errors import OptionInvalid, ReceptiveFieldTooShort
+from models.networks.combine import load_network
 from models.networks.wavenet import DILATIONS, Delay, Gate, Lags, encode, lags_read, receptive_field, usable_dilations
 from tests.models.networks.made import Floats, make_options, random_weights
 
@@ -127,3 +130,19 @@ def test_layers_read_only_what_the_newest_step_rests_on() -> None:
         (1, 128), (2, 64), (4, 32), (8, 16), (16, 8), (32, 4), (64, 2), (1, 1)
     ]  # fmt: skip
     assert lags_read(DILATIONS[:-1], 60)[1:3] == [Lags(2, 30), Lags(4, 15)]
+
+
+def test_a_network_of_all_steps_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    """As they were saved before only the tree was computed: the same weights, in the same order."""
+    inputs = keras.Input((16, 2))
+    before = keras.Model(inputs, encode(inputs, units=4, dilations=(1, 2, 4, 8), every_step=True)[:, -1])
+    before.set_weights(random_weights(before, 0, 0.5))
+    before.save(tmp_path / "network.keras")
+    now = keras.Model(inputs, encode(inputs, units=4, dilations=(1, 2, 4, 8), every_step=False))
+    sequence = np.random.default_rng(1).normal(size=(3, 16, 2)).astype(np.float32)
+
+    read = load_network(tmp_path / "network.keras")
+    now.set_weights(read.get_weights())
+
+    assert_allclose(read(sequence), before(sequence), rtol=1e-6)
+    assert_allclose(now(sequence), before(sequence), rtol=1e-5, atol=1e-6)
