@@ -8,7 +8,7 @@ import numpy as np
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Recipe, Weights, learner_for
 from training.candidate import EpochRecord
-from training.config import FitConfig
+from training.config import WORTHWHILE, FitConfig
 from training.dataset import Dataset
 from training.learning import Clock, Course, Trial, Watch, go_through, try_out
 
@@ -17,9 +17,6 @@ LEAST_GAIN = 0.005
 
 FALLEN_BEHIND = 1.02
 """What errs this many times as much as the best of its schedule is not tried in longer ones."""
-
-WORTHWHILE = 1.5
-"""A schedule is not tried where time allows for less than so many times the last one's steps."""
 
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """A last training that there is no time for becomes this share of its steps, from this share of the peak rate."""

@@ -1,6 +1,5 @@
 """Config: what a training is asked to do, typed, frozen, read once."""
 
-import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -36,11 +35,11 @@ ENSEMBLE = "ensemble"
 
 TRANSFORMS = ("auto", "none", "log")
 
-SHORTEST, LONGER, FEWEST_LONGER = 100, 3, 2
-"""Steps of the shortest schedule at the most, times as long each next one is, and how many longer ones there are at least."""
+SHORTEST, LONGER = 100, 3
+"""Steps of the shortest schedule at the most, and times as long each next one is."""
 
-ROUNDING = 1e-9
-"""By which a logarithm of a whole power may be off."""
+WORTHWHILE = 1.5
+"""A schedule is not tried where it would have less than so many times the last one's steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,8 @@ class FitConfig:
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
-        max_steps: Optimizer steps of the longest schedule; tried after one of a third of them, of a
-            ninth, and so on until one has 100 or fewer.
+        max_steps: Optimizer steps of the longest schedule; tried after
+            ones of 100, 300, 900, …, of 900 or fewer after a ninth and a third of them.
         steps: Optimizer steps of the one schedule to go through; None chooses as above.
         last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
             as far as `max_seconds` allows.
@@ -111,8 +110,12 @@ class FitConfig:
         """Optimizer steps of the schedules to try, rising: the one asked for, or parts of `max_steps` and then all."""
         if self.steps is not None:
             return [self.steps]
-        longer = max(FEWEST_LONGER, math.ceil(math.log(max(self.max_steps / SHORTEST, 1.0), LONGER) - ROUNDING))
-        return sorted({max(1, self.max_steps // LONGER**times) for times in range(longer + 1)})
+        if self.max_steps < SHORTEST * LONGER**2:
+            return sorted({max(1, self.max_steps // LONGER**times) for times in range(3)})
+        shorter = [SHORTEST]
+        while WORTHWHILE * LONGER * shorter[-1] <= self.max_steps:
+            shorter.append(LONGER * shorter[-1])
+        return [*shorter, self.max_steps]
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
         season_length=season,
         context_length=context,
         encoder_length=sizing.encoder_length(training_set, config),
+        shape="many_to_many" if context > 1 else "one_to_many",
         seasons=sizing.seasons(training_set, context),
         units=config.units,
         layers=config.layers,

@@ -237,6 +237,17 @@ def test_nothing_to_learn_from_is_refused(series: list[Series], tmp_path: Path) 
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize("shape", ["one_to_one", "one_to_many"])
+@pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
+def test_one_value_is_context_enough_for_its_shapes(architecture: str, shape: str) -> None:
+    """Monthly data have a season of twelve, and yet no dilation has to see it."""
+    training_set = TrainingSet([make_series(0)], "M", 1 if shape == "one_to_one" else HORIZON, "digest")
+
+    options = fit.network_options(training_set, architecture, replace(CONFIG, shape=shape))
+
+    assert (options.shape, options.context_length, options.encoder_length) == (shape, 1, 1)
+
+
 def make_informed(seed: int) -> Series:
     """Return months beside a covariate known up to the last of them, and one known six months further."""
     steps = np.arange(60 + HORIZON, dtype=np.float64)
