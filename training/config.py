@@ -59,8 +59,8 @@ class FitConfig:
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
         clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
-        max_steps: Optimizer steps of the longest schedule; tried after
-            ones of 100, 300, 900, …, of 900 or fewer after a ninth and a third of them.
+        max_steps: Optimizer steps of the longest schedule; it is tried after ones of 100 steps, or a ninth of it where that
+            is less, of three times as many, and so on.
         steps: Optimizer steps of the one schedule to go through; None chooses as above.
         last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
             as far as `max_seconds` allows.
@@ -110,12 +110,10 @@ class FitConfig:
         """Optimizer steps of the schedules to try, rising: the one asked for, or parts of `max_steps` and then all."""
         if self.steps is not None:
             return [self.steps]
-        if self.max_steps < SHORTEST * LONGER**2:
-            return sorted({max(1, self.max_steps // LONGER**times) for times in range(3)})
-        shorter = [SHORTEST]
+        shorter = [max(1, min(SHORTEST, self.max_steps // LONGER**2))]
         while WORTHWHILE * LONGER * shorter[-1] <= self.max_steps:
             shorter.append(LONGER * shorter[-1])
-        return [*shorter, self.max_steps]
+        return sorted({*shorter, self.max_steps})
 
 
 @dataclass(frozen=True, slots=True)

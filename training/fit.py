@@ -78,17 +78,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))
     seconds = clock.spent()
     pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
-    return Candidate(
-        directory,
-        forecaster,
-        tuple(told),
-        validation,
-        seconds,
-        warnings,
-        forecasts,
-        pace=pace,
-        before=trial.weights,
-    )
+    found = (forecaster, tuple(told), validation, seconds, warnings, forecasts)
+    return Candidate(directory, *found, pace=pace, before=trial.weights)
 
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:
