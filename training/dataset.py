@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from models.accuracy import seasonal_scale
 from models.covariates import CovariateNames
-from models.errors import DataInvalid, SeriesTooShort
+from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
+from training.current import current_series, start_steps
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 
 SHORTER = "Send longer series or ask for a shorter horizon."
 
@@ -60,6 +62,7 @@ class Dataset:
         rows: Series of each validation origin, shape (origins,).
         cutoffs: Cutoff of each validation origin.
         scales: In-sample seasonal scale before each validation origin, the denominator of its MASE.
+        times: When each validation origin was, counted in steps from 1970.
         context_length: Steps in a context.
         season_length: Steps in one season.
         horizon: Steps ahead.
@@ -72,6 +75,7 @@ class Dataset:
     rows: Indices
     cutoffs: Indices
     scales: Floats
+    times: Indices
     context_length: int
     season_length: int
     horizon: int
@@ -128,6 +132,10 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
 ) -> Dataset:
     """Return the dataset of series, with validation origins before the last observed values.
 
+    Where most series end together, the origins are theirs alone, and what training learns of the others ends where these
+    origins begin. Series that ended earlier were measured while others went on: a network that remembers what those
+    months were like forecasts them well, and would be chosen for what no forecast of the future has.
+
     Args:
         series: Histories up to the cutoff; nothing after it is here.
         context_length: Steps in a context.
@@ -141,26 +149,38 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         DataInvalid: If no series has the length to be both learned from and validated on.
     """
     panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
-    back = np.arange(origins) if origins else wanted_origins(panel.lengths, horizon)
+    starts, lengths = start_steps(series), panel.lengths
     fewest = fewest_points(horizon, season_length)
-    fits = panel.lengths[:, None] - horizon - back[None, :] >= fewest
-    rows, places = np.nonzero(fits)
-    cutoffs = panel.lengths[rows] - horizon - back[places]
-    ends = np.where(fits.any(axis=1), panel.lengths - horizon - np.where(fits, back, 0).max(axis=1), panel.lengths)
-    scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
-    told = np.isfinite(cut_targets(panel, rows, cutoffs, horizon)).any(axis=1)
-    told &= np.isfinite(cut_contexts(panel, rows, cutoffs, context_length, season_length).context).any(axis=1)
-    valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
-    if not valid.any():
+
+    def place(validated: Booleans) -> tuple[Indices, Indices, Indices, Floats]:
+        """Return series and cutoff of each origin, the points that training may see, and scales of the origins."""
+        back = np.arange(origins) if origins else wanted_origins(lengths[validated], horizon)
+        fits = validated[:, None] & (lengths[:, None] - horizon - back[None, :] >= fewest)
+        rows, places = np.nonzero(fits)
+        cutoffs = lengths[rows] - horizon - back[places]
+        ends = np.where(fits.any(axis=1), lengths - horizon - np.where(fits, back, 0).max(axis=1), lengths)
+        if not validated.all() and len(rows):
+            first = int(np.median((starts + ends)[fits.any(axis=1)]))
+            ends = np.where(validated, ends, np.clip(first - starts, 0, lengths))
+        scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
+        told = np.isfinite(cut_targets(panel, rows, cutoffs, horizon)).any(axis=1)
+        told &= np.isfinite(cut_contexts(panel, rows, cutoffs, context_length, season_length).context).any(axis=1)
+        valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
+        return rows[valid], cutoffs[valid], ends, scales[rows[valid]]
+
+    rows, cutoffs, ends, scales = place(current_series(starts + lengths, lengths >= fewest + horizon, horizon))
+    if not len(rows):
+        rows, cutoffs, ends, scales = place(np.ones(len(series), bool))
+    if not len(rows):
         raise DataInvalid(
             f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
-            f"{panel.lengths.max()}, and a horizon of {horizon} must be held out.",
+            f"{lengths.max()}, and a horizon of {horizon} must be held out.",
             hint=SHORTER,
         )
-    rows, cutoffs = rows[valid], cutoffs[valid]
     columns = np.arange(panel.values.shape[1])[None, :] - panel.left
     seen = replace(panel, values=np.where(columns < ends[:, None], panel.values, np.nan))
-    return Dataset(panel, seen, ends, rows, cutoffs, scales[rows], context_length, season_length, horizon, steps)
+    times = starts[rows] + cutoffs
+    return Dataset(panel, seen, ends, rows, cutoffs, scales, times, context_length, season_length, horizon, steps)
 
 
 def fewest_points(horizon: int, season_length: int) -> int:
@@ -181,6 +201,23 @@ def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> 
             f"needs {needed}, to learn from and to validate on.",
             hint=SHORTER,
         )
+
+
+def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
+    """Return that validation takes series that ended too, where it does because few go on."""
+    lengths = np.array([len(one) for one in series])
+    ends, long = start_steps(series) + lengths, lengths >= fewest_points(horizon, season_length) + horizon
+    count = int(np.sum(ends[long] > ends.max() - horizon))
+    if count == long.sum() or not current_series(ends, long, horizon).all():
+        return ()
+    return (
+        Finding(
+            "SERIES_ENDED",
+            f"{count} of {long.sum()} series reach the newest {horizon} steps, so validation is on all: what it forecasts "
+            "of one had come when others were measured, as nothing has that a forecast of the future is of.",
+            hint="Leave out series that ended; or compare at one date for all: almanac backtest --cutoff DATE.",
+        ),
+    )
 
 
 def wanted_origins(lengths: Indices, horizon: int) -> Indices:

@@ -66,7 +66,7 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     learner = learner_for(recipe(trial.options, config))
     restart(learner, dataset, seed)
     learner.network.set_weights(trial.weights)
-    forecasts = validate(learner, dataset, training_set.series)
+    forecasts = validate(learner, dataset)
     validation, conformal = judge(forecasts)
     last, went_on = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]

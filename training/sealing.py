@@ -1,14 +1,13 @@
 """Sealing: what makes a candidate of a network: forecasts of the validation origins, an artifact, its description."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models import artifact
 from models.calendar import parse_frequency
@@ -19,7 +18,6 @@ from models.networks.export import check_parity, export
 from models.networks.learner import Learner
 from models.networks.memory import lag_gradients
 from models.profile import Profile, features
-from models.series import Series
 from models.spec import ModelSpec
 from models.windows import Contexts
 from training.candidate import TrainingSet
@@ -28,9 +26,6 @@ from training.validation import Validation
 
 DESCRIBED_WINDOWS = 256
 """Windows that memory and profile are measured on."""
-
-EPOCH = np.datetime64("1970-01-01", "us")
-"""What the steps of dated series are counted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ class Learned:
     conformal: Mapping[str, Any]
 
 
-def validate(learner: Learner, dataset: Dataset, series: Sequence[Series]) -> Validation:
+def validate(learner: Learner, dataset: Dataset) -> Validation:
     """Return the network's forecasts on every validation origin."""
     batch, scales = dataset.origins()
     return Validation(
@@ -75,22 +70,8 @@ def validate(learner: Learner, dataset: Dataset, series: Sequence[Series]) -> Va
         learner.predict(batch.contexts),
         scales,
         tuple(learner.recipe.options.quantile_levels),
-        _times(dataset, series),
+        dataset.times,
     )
-
-
-def _times(dataset: Dataset, series: Sequence[Series]) -> NDArray[np.int64]:
-    """Return when each validation origin was, in steps; series without dates are taken to end together."""
-    stamps = [one.timestamps for one in series]
-    steps = [(one[-1] - one[0]) / (len(one) - 1) for one in stamps if one is not None and len(one) > 1]
-    step = np.median(np.array(steps, dtype="timedelta64[us]").astype(np.int64)) if steps else 1.0
-    starts = np.array(
-        [
-            -len(one) if dates is None else round(float((dates[0] - EPOCH).astype(np.int64) / step))
-            for one, dates in zip(series, stamps, strict=True)
-        ]
-    )
-    return starts[dataset.rows] + dataset.cutoffs
 
 
 def seal(learner: Learner, contexts: Contexts, training_set: TrainingSet, label: Label, learned: Learned) -> Forecaster:

@@ -130,7 +130,7 @@ def train_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument
         dataset = _dataset(training_set, start.options, config)
     except DataInvalid as error:
         return _unvalidated(learner, training_set, label, start, why=str(error))
-    forecasts = validate(learner, dataset, training_set.series)
+    forecasts = validate(learner, dataset)
     figures, conformal = judge(forecasts)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
     learned = Learned({"calendar": False}, figures, conformal.to_dict())
@@ -176,7 +176,7 @@ def tune_from(what: Tuning, training_set: TrainingSet, config: FitConfig, on_epo
     way = most_cautious(_ways(transformed, choice, desk, unchanged=what.unchanged))
     learner = _learner(way.options, desk)
     learner.network.set_weights(way.weights)
-    forecasts = validate(learner, dataset, training_set.series)
+    forecasts = validate(learner, dataset)
     figures, conformal = judge(forecasts)
     told: list[EpochRecord] = list(choice.told) if choice else []
     found: dict[str, object] = {"tuned_share": way.share, "steps": None, "last_steps": None, **what.options}

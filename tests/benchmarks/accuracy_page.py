@@ -53,7 +53,8 @@ def render(record: Mapping[str, Any], order: Sequence[str]) -> str:
 def _section(answers: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
     question, result = answers[0]["question"], answers[0]["result"]
     counts = next(iter(result["models"].values()))
-    scored = f"{counts['series_scored']:.0f} series scored on {question['horizon']} steps"
+    blocks = f", {question['origins']} times, a network trained before each," if question.get("origins", 1) > 1 else ""
+    scored = f"{counts['series_scored']:.0f} series scored{blocks} on {question['horizon']} steps"
     left = f", {result['dropped']} left out" if result["dropped"] else ""
     cut = f"; nothing after {question['cutoff']} was seen of any series" if question["cutoff"] else ""
     parts = [

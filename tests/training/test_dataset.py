@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
+from training.current import start_steps
 from training.dataset import (
     HELD_OUT_HORIZONS,
     HELD_OUT_SHARE,
@@ -17,6 +18,7 @@ from training.dataset import (
     WANTED_ORIGINS,
     Dataset,
     make_dataset,
+    tell_ended,
     wanted_origins,
 )
 
@@ -133,6 +135,68 @@ def test_short_series_are_learned_from_whole() -> None:
     assert 1 not in dataset.rows
     rows, at = places(batch.targets)
     assert set(at[rows == 1].tolist()) == {4}
+
+
+def ended(months: int, length: int, row: int) -> Series:
+    """Return a counted series that ended so many months before February 2020."""
+    end = np.datetime64("2020-03", "M") - months
+    values = THOUSAND * row + np.arange(length)
+    return Series.make(values, id=str(row), start=str(end - length), frequency="M")
+
+
+def test_where_most_series_go_on_only_they_are_validated_on() -> None:
+    """And of those that ended earlier, training learns nothing of the time that it is validated on."""
+    series = [*(ended(row % 6, 90, row) for row in range(6)), ended(6, 90, 6), ended(40, 90, 7), ended(3, 10, 8)]
+
+    dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
+
+    assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4, 5}
+    starts = start_steps(series)
+    first = int(np.median((starts + dataset.ends)[:6]))
+    assert_array_equal(starts[6:] + dataset.ends[6:], [first, *(starts + [len(one) for one in series])[7:]])
+    assert len(set(dataset.times.tolist())) > 6
+    assert_array_equal(dataset.whole().ends, [len(one) for one in series])
+
+
+def test_where_series_end_at_any_time_all_are_validated_on() -> None:
+    """Nobody knows then which of them will be forecast."""
+    series = [ended(10 * row, 90, row) for row in range(5)]
+
+    dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
+
+    assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4}
+    assert (dataset.ends < 90).all()
+
+
+def test_that_most_series_ended_is_told() -> None:
+    """In figures; where they end together, or most go on, there is nothing to tell."""
+    few = [*(ended(10 * row, 90, row) for row in range(5)), ended(0, 8, 5)]
+
+    (finding,) = tell_ended(few, 6, SEASON)
+
+    assert finding.code == "SERIES_ENDED"
+    assert finding.detail.startswith("1 of 5 series reach the newest 6 steps, so validation is on all")
+    assert tell_ended([ended(0, 90, 0), ended(3, 90, 1)], 6, SEASON) == ()
+    assert tell_ended([ended(0, 90, 0), ended(0, 90, 1), ended(40, 90, 2)], 6, SEASON) == ()
+
+
+def test_series_without_dates_end_with_the_newest() -> None:
+    """So they are validated on beside series with dates."""
+    series = [ended(0, 90, 0), *counted([90, 80], start=None)]
+
+    dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
+
+    assert set(dataset.rows.tolist()) == {0, 1, 2}
+    assert len(set(dataset.times[dataset.cutoffs == dataset.cutoffs.max()].tolist())) == 1
+
+
+def test_where_those_that_go_on_cannot_be_validated_on_the_others_are() -> None:
+    """Constant ones have no scale."""
+    flat = [Series.make(np.full(90, 7.0), id=name, start="2012-09", frequency="M") for name in "abc"]
+
+    dataset = make_dataset([*flat, ended(40, 90, 3)], context_length=24, season_length=SEASON, horizon=6)
+
+    assert set(dataset.rows.tolist()) == {3}
 
 
 def test_a_single_point_harms_nobody() -> None:
