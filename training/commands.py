@@ -150,7 +150,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     from training import ensemble, evaluation, pipeline, provenance
     from training.backtest import Cutoff
     from training.export import local_data
-    from training.terminal import Terminal, plain_console, scores_table
+    from training.terminal import Terminal, blocks_table, plain_console, scores_table
 
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
     terminal = Terminal()
@@ -181,7 +181,10 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         told = provenance.describe(config, table, provenance.Surroundings.gather(sys.argv[1:]))
         print_json(evaluation.to_dict(found, table, question, told))
     else:
-        plain_console(stderr=False).print(scores_table(found.rows, found.dropped))
+        console = plain_console(stderr=False)
+        console.print(scores_table(found.rows, found.dropped))
+        if found.blocks:
+            console.print(blocks_table(found.blocks))
 
 
 @click.command(short_help="List registered models.")

@@ -69,6 +69,7 @@ class Evaluation:
         samples: By baseline that is fitted to a sample, which one, and where it is partial each network's MASE on it.
         mixtures: How the ensemble was weighed at each origin, the newest first.
         chosen: By row, what each `auto` was made of at each origin, the newest first.
+        blocks: By row, its figures at each origin alone, the newest first; empty where there is but one.
     """
 
     rows: Mapping[str, Row]
@@ -77,6 +78,7 @@ class Evaluation:
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mixtures: Sequence[Mixture] = ()
     chosen: Mapping[str, Sequence[Mixture]] = field(default_factory=dict)
+    blocks: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -111,6 +113,10 @@ class _Tally:
         size = {"network_mb": self.megabytes[name]} if name in self.megabytes else {}
         cost = {"train_seconds": self.seconds[name], "forecast_ms": float(np.mean(self.milliseconds[name])), **size}
         return {**summary, **cost, "skill": skill}
+
+    def blocks(self, name: str) -> list[Row]:
+        """Return the figures at each origin alone."""
+        return [one.summary() for one in self.parts[name]]
 
     def whole(self, name: str) -> Scores:
         """Return a row's scores over all origins."""
@@ -255,7 +261,8 @@ def _conclude(tally: _Tally, question: Question) -> Evaluation:
     samples = {name: _state_sample(name, tally, whole, question) for name in sampled}
     autos = {name: found for name, found in tally.mixtures.items() if name != ENSEMBLE}
     chosen = {_shown(name, question): found for name, found in autos.items()}
-    return Evaluation(rows, dropped, plain, samples, tally.mixtures.get(ENSEMBLE, []), chosen)
+    blocks = {_shown(name, question): tally.blocks(name) for name in whole} if question.origins > 1 else {}
+    return Evaluation(rows, dropped, plain, samples, tally.mixtures.get(ENSEMBLE, []), chosen, blocks)
 
 
 def _state_sample(baseline: str, tally: _Tally, whole: Mapping[str, Row], question: Question) -> dict[str, Any]:
@@ -308,6 +315,7 @@ def to_dict(
         "sample": dict(evaluation.samples),
         "mixtures": [one.to_dict() for one in evaluation.mixtures],
         "chosen": {name: [one.to_dict() for one in found] for name, found in evaluation.chosen.items()},
+        "blocks": {name: list(rows) for name, rows in evaluation.blocks.items()},
     }
     ensemble = {ENSEMBLE: evaluation.rows[ENSEMBLE]} if ENSEMBLE in evaluation.rows else {}
     failed = {"failed": dict(evaluation.failures)} if evaluation.failures else {}

@@ -246,6 +246,17 @@ def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table
     return table
 
 
+def blocks_table(blocks: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
+    """Return each row's MASE and 80 % coverage at each origin of a backtest, since one block may be calm, another wild."""
+    table = Table(title="Origin by origin, the newest first: mase (coverage_80)", title_justify="left")
+    table.add_column("model")
+    for number in range(1, max(map(len, blocks.values())) + 1):
+        table.add_column(str(number), justify="right")
+    for name, rows in blocks.items():
+        table.add_row(name, *(f"{row['mase']:.3f} ({row['coverage_80']:.3f})" for row in rows))
+    return table
+
+
 def forecast_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> Table:
     """Return the first forecasts, a row for each step."""
     table = Table(title=f"{len(forecasts)} series forecast", title_justify="left")

@@ -60,6 +60,7 @@ def _section(answers: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) ->
     parts = [
         f"## {question['title']}\n\n{scored}{left}{cut}.\n",
         _table(COLUMNS, _our_rows(answers)),
+        _blocks(answers),
         _ensembles(answers),
         _same_series(answers),
     ]
@@ -114,6 +115,18 @@ def _with_sample(name: str, result: Mapping[str, Any]) -> str:
     notes = [f"on {sample['series']} of {sample['of']} series"] if sample.get("series") != sample.get("of") else []
     notes += [f"{sample['failed']} failed fits are seasonal naive"] if sample.get("failed") else []
     return f"{name} ({'; '.join(notes)})" if notes else name
+
+
+def _blocks(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return each row's error and coverage block by block, or nothing where there is one block."""
+    found = {name: rows for answer in answers for name, rows in answer["result"].get("blocks", {}).items()}
+    if not found:
+        return ""
+    count = max(map(len, found.values()))
+    shown = {name: [f"{row['mase']:.3f}, {row['coverage_80']:.1%}" for row in rows] for name, rows in found.items()}
+    cells = [f"| {name} | {' | '.join(row)} |" for name, row in shown.items()]
+    heading = f"| mean MASE, in 80 % | {' | '.join(['newest', *map(str, range(2, count + 1))])} |"
+    return "\n".join([heading, f"|---|{'---:|' * count}", *cells, ""])
 
 
 def _ensembles(answers: Sequence[Mapping[str, Any]]) -> str:

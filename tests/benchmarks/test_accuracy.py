@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,20 @@ def test_architectures_stand_side_by_side() -> None:
     assert "| lstm | 1.500 | +0.0% |" in page
     assert "| gru | 1.600 | +6.7% |" in page
     assert page.count("| seasonal_naive |") == 1
+
+
+def test_blocks_stand_side_by_side() -> None:
+    """Each with its error and coverage, since one block is calm and another wild."""
+    (question,) = [one for one in QUESTIONS if one.origins > 1]
+    blocks = {"lstm": [{"mase": 1.41, "coverage_80": 0.857}, {"mase": 1.68, "coverage_80": 0.798}]}
+    answer = {"question": asdict(question), "result": made_up(blocks=blocks), "measured": "2026-10-11", "seconds": 3.0}
+
+    page = render({"answers": {question.key: answer}, "published": {}}, [question.key])
+
+    assert "--origins 4" in " ".join(question.arguments("x", 1, ()))
+    assert "4 times, a network trained before each, on 24 steps" in page
+    assert "| mean MASE, in 80 % | newest | 2 |" in page
+    assert "| lstm | 1.410, 85.7% | 1.680, 79.8% |" in page
 
 
 def test_a_sample_is_stated_with_the_networks_on_the_same_series() -> None:

@@ -56,6 +56,22 @@ def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: T
     assert models["lstm"]["train_seconds"] == 1.5
 
 
+def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """One block may be calm and another wild; the rows are over both, and one origin has nothing more to tell."""
+    question = Question(12, ("lstm",), origins=2, baselines=("seasonal_naive",))
+
+    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "two")
+    one = evaluate(data, replace(question, origins=1), make_fit(), terminal=terminal, scratch=tmp_path / "one")
+
+    blocks = to_dict(found, data, question)["blocks"]
+    assert set(blocks) == {"lstm", "seasonal_naive"}
+    assert [row["series_scored"] for row in blocks["lstm"]] == [3, 3]
+    assert blocks["lstm"][0]["mase"] != blocks["lstm"][1]["mase"]
+    assert blocks["lstm"][0]["mase"] == pytest.approx(one.rows["lstm"]["mase"])
+    assert np.mean([row["mase"] for row in blocks["lstm"]]) == pytest.approx(found.rows["lstm"]["mase"])
+    assert to_dict(one, data, replace(question, origins=1))["blocks"] == {}
+
+
 def test_no_network_sees_the_points_it_is_scored_on(
     data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
 ) -> None:

@@ -7,7 +7,14 @@ from rich.console import Console
 
 from models.errors import Finding
 from tests.training.fakes import make_epoch
-from training.terminal import Terminal, describe_epoch, models_table, native_noise_hidden, scores_table
+from training.terminal import (
+    Terminal,
+    blocks_table,
+    describe_epoch,
+    models_table,
+    native_noise_hidden,
+    scores_table,
+)
 
 
 def printed(*things: object, terminal: bool = False) -> str:
@@ -73,6 +80,16 @@ def test_the_best_row_of_a_backtest_is_marked() -> None:
     assert len(marked) == 1
     assert "lstm" in marked[0]
     assert "2 series dropped" in text
+
+
+def test_origins_stand_side_by_side() -> None:
+    """A row for each model, its error and coverage at each origin."""
+    blocks = {"lstm": [{"mase": 1.41, "coverage_80": 0.857}, {"mase": 1.68, "coverage_80": 0.798}]}
+
+    text = printed(blocks_table(blocks))
+
+    assert "1.410 (0.857)" in text
+    assert "1.680 (0.798)" in text
 
 
 def test_models_are_listed_with_aliases_and_figures() -> None:
