@@ -204,7 +204,7 @@ def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> 
 
 
 def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
-    """Return that validation takes series that ended too, where it does because few go on."""
+    """Return that validation is on series that ended too, where it is because few go on."""
     lengths = np.array([len(one) for one in series])
     ends, long = start_steps(series) + lengths, lengths >= fewest_points(horizon, season_length) + horizon
     count = int(np.sum(ends[long] > ends.max() - horizon))
@@ -213,9 +213,9 @@ def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tu
     return (
         Finding(
             "SERIES_ENDED",
-            f"{count} of {long.sum()} series reach the newest {horizon} steps, so validation is on all: what it forecasts "
-            "of one had come when others were measured, as nothing has that a forecast of the future is of.",
-            hint="Leave out series that ended; or compare at one date for all: almanac backtest --cutoff DATE.",
+            f"{count} of {long.sum()} series reach the newest {horizon} steps, so validation is on all, and what it forecasts "
+            f"may have been learned from others of that time: the {count} may err more than validation says.",
+            hint="Leave out series that ended, or compare at one date for all: almanac backtest --cutoff DATE.",
         ),
     )
 
