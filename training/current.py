@@ -13,6 +13,11 @@ Booleans = NDArray[np.bool_]
 CURRENT_SHARE = 0.5
 """Share of the series that must reach the newest horizon for validation to be on these alone."""
 
+ENDED_SHARE = 0.05
+"""Share of the series that must have ended before. From one schedule to the next their errors fell by 7 % more than the
+others' (median over stations cut in 1961 and 1965, and Tourism one to three horizons before its held-out block). A twentieth
+of them moves the mean by a third of a per cent, less than the half that a choice must show."""
+
 EPOCH = np.datetime64("1970-01-01", "us")
 """What the steps of dated series are counted from."""
 
@@ -29,7 +34,7 @@ def start_steps(series: Sequence[Series]) -> Indices:
 
 
 def current_series(ends: Indices, eligible: Booleans, horizon: int) -> Booleans:
-    """Return which series end within a horizon of the newest; all, where that is less than half of the eligible ones.
+    """Return which series end within a horizon of the newest; all, where those are fewer than half, or nearly all.
 
     Args:
         ends: When each series ends, in steps, shape (series,).
@@ -37,5 +42,5 @@ def current_series(ends: Indices, eligible: Booleans, horizon: int) -> Booleans:
         horizon: Steps ahead.
     """
     current: Booleans = ends > ends.max() - horizon
-    most = eligible.any() and current[eligible].mean() >= CURRENT_SHARE
-    return current if most else np.ones(len(ends), bool)
+    share = float(current[eligible].mean()) if eligible.any() else 0.0
+    return current if CURRENT_SHARE <= share <= 1.0 - ENDED_SHARE else np.ones(len(ends), bool)

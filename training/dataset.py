@@ -11,7 +11,7 @@ from models.covariates import CovariateNames
 from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
-from training.current import current_series, start_steps
+from training.current import CURRENT_SHARE, current_series, start_steps
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -132,9 +132,9 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
 ) -> Dataset:
     """Return the dataset of series, with validation origins before the last observed values.
 
-    Where most series end together, the origins are theirs alone, and what training learns of the others ends where these
-    origins begin. Series that ended earlier were measured while others went on: a network that remembers what those
-    months were like forecasts them well, and would be chosen for what no forecast of the future has.
+    Where most series end together and some ended before, validation is on the former alone, and what training learns of
+    the latter ends where its origins begin. Series that ended were measured while others went on: a network that
+    remembers what those months were like forecasts them well, and would be chosen for what no forecast of the future has.
 
     Args:
         series: Histories up to the cutoff; nothing after it is here.
@@ -208,7 +208,7 @@ def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tu
     lengths = np.array([len(one) for one in series])
     ends, long = start_steps(series) + lengths, lengths >= fewest_points(horizon, season_length) + horizon
     count = int(np.sum(ends[long] > ends.max() - horizon))
-    if count == long.sum() or not current_series(ends, long, horizon).all():
+    if count >= CURRENT_SHARE * long.sum():
         return ()
     return (
         Finding(

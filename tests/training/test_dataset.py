@@ -168,6 +168,19 @@ def test_where_series_end_at_any_time_all_are_validated_on() -> None:
     assert (dataset.ends < 90).all()
 
 
+def test_a_few_series_that_ended_are_validated_on_like_the_others() -> None:
+    """One in twenty hardly moves a mean."""
+    series = [*(ended(0, 90, row) for row in range(39)), ended(40, 90, 39)]
+
+    dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
+    stricter = make_dataset(
+        [*series, *(ended(40, 90, 40 + row) for row in range(2))], context_length=24, season_length=SEASON, horizon=6
+    )
+
+    assert 39 in dataset.rows
+    assert set(stricter.rows.tolist()) == set(range(39))
+
+
 def test_that_most_series_ended_is_told() -> None:
     """In figures; where they end together, or most go on, there is nothing to tell."""
     few = [*(ended(10 * row, 90, row) for row in range(5)), ended(0, 8, 5)]
