@@ -261,7 +261,8 @@ def _conclude(tally: _Tally, question: Question) -> Evaluation:
     samples = {name: _state_sample(name, tally, whole, question) for name in sampled}
     autos = {name: found for name, found in tally.mixtures.items() if name != ENSEMBLE}
     chosen = {_shown(name, question): found for name, found in autos.items()}
-    blocks = {_shown(name, question): tally.blocks(name) for name in whole} if question.origins > 1 else {}
+    networks_first = sorted(whole, key=lambda name: name in tally.baselines)
+    blocks = {_shown(name, question): tally.blocks(name) for name in networks_first} if question.origins > 1 else {}
     return Evaluation(rows, dropped, plain, samples, tally.mixtures.get(ENSEMBLE, []), chosen, blocks)
 
 

@@ -64,7 +64,7 @@ def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal:
     one = evaluate(data, replace(question, origins=1), make_fit(), terminal=terminal, scratch=tmp_path / "one")
 
     blocks = to_dict(found, data, question)["blocks"]
-    assert set(blocks) == {"lstm", "seasonal_naive"}
+    assert list(blocks) == ["lstm", "seasonal_naive"]
     assert [row["series_scored"] for row in blocks["lstm"]] == [3, 3]
     assert blocks["lstm"][0]["mase"] != blocks["lstm"][1]["mase"]
     assert blocks["lstm"][0]["mase"] == pytest.approx(one.rows["lstm"]["mase"])
