@@ -178,7 +178,9 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
             combine=ensemble.combine_with_keras,
         )
     if as_json:
-        told = provenance.describe(config, table, provenance.Surroundings.gather(sys.argv[1:]))
+        told = provenance.describe(
+            config, table, provenance.Surroundings.gather(sys.argv[1:]), origins=question.origins
+        )
         print_json(evaluation.to_dict(found, table, question, told))
     else:
         console = plain_console(stderr=False)

@@ -11,7 +11,7 @@ from models.covariates import CovariateNames
 from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
-from training.current import CURRENT_SHARE, current_series, start_steps
+from training.current import CURRENT_SHARE, current_series, observed_ends, start_steps
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -62,7 +62,7 @@ class Dataset:
         rows: Series of each validation origin, shape (origins,).
         cutoffs: Cutoff of each validation origin.
         scales: In-sample seasonal scale before each validation origin, the denominator of its MASE.
-        times: When each validation origin was, counted in steps from 1970.
+        times: When each validation origin was, counted in steps.
         context_length: Steps in a context.
         season_length: Steps in one season.
         horizon: Steps ahead.
@@ -161,22 +161,26 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         ends = np.where(fits.any(axis=1), lengths - horizon - np.where(fits, back, 0).max(axis=1), lengths)
         if not validated.all() and len(rows):
             first = int(np.median((starts + ends)[fits.any(axis=1)]))
-            ends = np.where(validated, ends, np.clip(first - starts, 0, lengths))
+            ends = np.minimum(ends, np.clip(first - starts, 0, lengths))
         scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
         told = np.isfinite(cut_targets(panel, rows, cutoffs, horizon)).any(axis=1)
         told &= np.isfinite(cut_contexts(panel, rows, cutoffs, context_length, season_length).context).any(axis=1)
         valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
         return rows[valid], cutoffs[valid], ends, scales[rows[valid]]
 
-    rows, cutoffs, ends, scales = place(current_series(starts + lengths, lengths >= fewest + horizon, horizon))
-    if not len(rows):
-        rows, cutoffs, ends, scales = place(np.ones(len(series), bool))
-    if not len(rows):
+    placed = place(np.ones(len(series), bool))
+    if not len(placed[0]):
         raise DataInvalid(
             f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
             f"{lengths.max()}, and a horizon of {horizon} must be held out.",
             hint=SHORTER,
         )
+    eligible = np.isin(np.arange(len(series)), placed[0])
+    current = current_series(observed_ends(series, starts), eligible, max(horizon, season_length))
+    if not current.all():
+        narrowed = place(current)
+        placed = narrowed if len(narrowed[0]) else placed
+    rows, cutoffs, ends, scales = placed
     columns = np.arange(panel.values.shape[1])[None, :] - panel.left
     seen = replace(panel, values=np.where(columns < ends[:, None], panel.values, np.nan))
     times = starts[rows] + cutoffs
@@ -205,17 +209,17 @@ def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> 
 
 def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
     """Return that validation is on series that ended too, where it is because few go on."""
-    lengths = np.array([len(one) for one in series])
-    ends, long = start_steps(series) + lengths, lengths >= fewest_points(horizon, season_length) + horizon
-    count = int(np.sum(ends[long] > ends.max() - horizon))
-    if count >= CURRENT_SHARE * long.sum():
+    long = np.array([len(one) >= fewest_points(horizon, season_length) + horizon for one in series])
+    ends, slack = observed_ends(series, start_steps(series))[long], max(horizon, season_length)
+    count = int(np.sum(ends > ends.max(initial=0) - slack))
+    if count >= CURRENT_SHARE * len(ends):
         return ()
     return (
         Finding(
             "SERIES_ENDED",
-            f"{count} of {long.sum()} series reach the newest {horizon} steps, so validation is on all, and what it forecasts "
+            f"{count} of {len(ends)} series reach the newest {slack} steps, so validation is on all, and what it forecasts "
             f"may have been learned from others of that time: the {count} may err more than validation says.",
-            hint="Leave out series that ended, or compare at one date for all: almanac backtest --cutoff DATE.",
+            hint="Leave out series that ended; almanac backtest --cutoff DATE compares at one date for all.",
         ),
     )
 

@@ -160,23 +160,29 @@ def evaluate(  # noqa: PLR0913 - the question, and all that answers it
     Two networks or more make an ensemble, as `almanac train` would: one model with a file of its own.
 
     Raises:
-        TrainingError: If every network fails.
-        DataInvalid: If no series is long enough.
+        TrainingError: If every network fails, each at one origin or more.
+        DataInvalid: If no series is long enough for every origin.
     """
     tally, told = _Tally(), set[str]()
-    for number in range(question.origins):
-        split = backtest.hold_out(
+    splits = [
+        backtest.hold_out(
             data.series,
             question.horizon,
             season_length=data.frequency.season_length,
             blocks=number + 1,
             cutoff=question.cutoff,
         )
+        for number in range(question.origins)
+    ]
+    for number, split in enumerate(splits):
         if number == 0:
             terminal.say_findings(tell_ended(split.histories, question.horizon, split.season_length))
         if number == 0 or split.left_out.keys() - told:
             terminal.say_findings(backtest.tell_left_out(split))
             told |= split.left_out.keys()
+        if question.origins > 1:
+            back = number * question.horizon
+            terminal.say(f"Origin {number + 1} of {question.origins}{f', {back} steps earlier' if back else ''}:")
         wish = BaselineWish(question.baselines, question.baseline_series, question.seed, question.origins)
         for name, result in backtest_baselines(split, wish, terminal).items():
             tally.add_baseline(name, result)
@@ -185,7 +191,9 @@ def evaluate(  # noqa: PLR0913 - the question, and all that answers it
         networks = {name: one for name, one in made.items() if one is not None and one.mixture is None}
         if len(networks) > 1:
             _try_ensemble(networks, origin)
-    if question.members and not any(_row_name(*member) in tally.parts for member in question.members):
+    if question.members and not any(
+        len(tally.parts.get(_row_name(*member), ())) == question.origins for member in question.members
+    ):
         raise TrainingError(f"Every network failed. {name_causes(tally.failures)}")
     return _conclude(tally, question)
 
@@ -261,9 +269,16 @@ def _conclude(tally: _Tally, question: Question) -> Evaluation:
     samples = {name: _state_sample(name, tally, whole, question) for name in sampled}
     autos = {name: found for name, found in tally.mixtures.items() if name != ENSEMBLE}
     chosen = {_shown(name, question): found for name, found in autos.items()}
-    networks_first = sorted(whole, key=lambda name: name in tally.baselines)
-    blocks = {_shown(name, question): tally.blocks(name) for name in networks_first} if question.origins > 1 else {}
-    return Evaluation(rows, dropped, plain, samples, tally.mixtures.get(ENSEMBLE, []), chosen, blocks)
+    blocks = {name: _blocks(name, tally, question) for name in rows} if question.origins > 1 else {}
+    mixtures = tally.mixtures.get(ENSEMBLE, []) if ENSEMBLE in whole else []
+    return Evaluation(rows, dropped, plain, samples, mixtures, chosen, blocks)
+
+
+def _blocks(name: str, tally: _Tally, question: Question) -> list[Row]:
+    """Return a row's figures at each origin alone; of an architecture of several seeds their mean."""
+    members = [_row_name(*member) for member in question.members if name in {member[0], _row_name(*member)}] or [name]
+    parts = [tally.blocks(one) for one in members if len(tally.parts.get(one, ())) == question.origins]
+    return [_mean(rows) for rows in zip(*parts, strict=True)]
 
 
 def _state_sample(baseline: str, tally: _Tally, whole: Mapping[str, Row], question: Question) -> dict[str, Any]:

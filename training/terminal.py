@@ -248,10 +248,10 @@ def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table
 
 def blocks_table(blocks: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
     """Return each row's MASE and 80 % coverage at each origin of a backtest, since one block may be calm, another wild."""
-    table = Table(title="Origin by origin, the newest first: mase (coverage_80)", title_justify="left")
-    table.add_column("model")
-    for number in range(1, max(map(len, blocks.values())) + 1):
-        table.add_column(str(number), justify="right")
+    table = Table(title="Origin by origin, newest first", title_justify="left")
+    table.add_column("mase (coverage_80)")
+    for number, row in enumerate(next(iter(blocks.values())), start=1):
+        table.add_column(f"{number}: {row['series_scored']:.0f} series", justify="right")
     for name, rows in blocks.items():
         table.add_row(name, *(f"{row['mase']:.3f} ({row['coverage_80']:.3f})" for row in rows))
     return table

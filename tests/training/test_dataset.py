@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from models.calendar import parse_frequency, steps_between
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
@@ -145,17 +146,66 @@ def ended(months: int, length: int, row: int) -> Series:
 
 
 def test_where_most_series_go_on_only_they_are_validated_on() -> None:
-    """And of those that ended earlier, training learns nothing of the time that it is validated on."""
-    series = [*(ended(row % 6, 90, row) for row in range(6)), ended(6, 90, 6), ended(40, 90, 7), ended(3, 10, 8)]
+    """And training learns nothing of the time that they are validated on, from whichever series."""
+    late, ended_before, young = (
+        [ended(row, 90, row) for row in range(6)],
+        [ended(12, 90, 6), ended(40, 90, 7)],
+        [ended(3, 10, 8)],
+    )
+
+    dataset = make_dataset([*late, *ended_before, *young], context_length=24, season_length=SEASON, horizon=6)
+
+    assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4, 5}
+    starts = start_steps([*late, *ended_before, *young])
+    assert_array_equal(starts, [*(40 - row for row in range(6)), 28, 0, 117])
+    first = int(np.median([dataset.times[dataset.rows == row].min() for row in range(6)]))
+    assert (starts[:-1] + dataset.ends[:-1] <= first).all()
+    assert_array_equal(dataset.ends[6:], [first - 28, 90, 0])
+    assert_array_equal(dataset.whole().ends, [90] * 8 + [10])
+
+
+def test_one_young_series_does_not_make_the_others_ended() -> None:
+    """It is too short to be validated on, so it does not say what is newest."""
+    series = [*(ended(20, 90, row) for row in range(5)), ended(60, 90, 5), ended(0, 8, 6)]
 
     dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
 
+    assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4}
+    assert tell_ended(series, 6, SEASON) == ()
+
+
+def test_empty_values_at_the_end_are_no_observations() -> None:
+    """A long file may list the months that a series that ended has not."""
+    gone = [
+        Series.make([*range(1, 61), *[None] * 40], id=f"gone{row}", start="2011-11", frequency="M") for row in range(4)
+    ]
+
+    dataset = make_dataset(
+        [*(ended(0, 90, row) for row in range(6)), *gone], context_length=24, season_length=SEASON, horizon=6
+    )
+
     assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4, 5}
-    starts = start_steps(series)
-    first = int(np.median((starts + dataset.ends)[:6]))
-    assert_array_equal(starts[6:] + dataset.ends[6:], [first, *(starts + [len(one) for one in series])[7:]])
-    assert len(set(dataset.times.tolist())) > 6
-    assert_array_equal(dataset.whole().ends, [len(one) for one in series])
+
+
+@pytest.mark.parametrize(
+    ("frequency", "starts", "last"),
+    [
+        ("B", ["2024-01-02", "2024-03-15", "2025-06-05", "2025-06-09"], "2025-06-10"),
+        ("M", ["1980-04-01", "2020-02-01", "2020-01-01", "1999-12-01"], "2020-03-01"),
+        ("Q", ["1990-01-01", "2019-10-01", "2020-01-01", "2005-07-01"], "2020-04-01"),
+        ("D", ["1999-12-31", "2000-02-28", "2004-02-29", "2020-03-01"], "2020-03-02"),
+        ("h", ["2020-03-01T05:00", "2020-03-01T23:00", "2020-03-02T00:00", "2020-03-02T09:00"], "2020-03-02T12:00"),
+    ],
+)
+def test_what_ends_together_is_said_to(frequency: str, starts: list[str], last: str) -> None:
+    """Steps are the calendar's own: months and business days have no length."""
+    kind = parse_frequency(frequency)
+    lengths = [steps_between(np.datetime64(start, "us"), np.datetime64(last, "us"), kind) + 1 for start in starts]
+    series = [Series.make(np.ones(n), start=start, frequency=kind) for n, start in zip(lengths, starts, strict=True)]
+
+    ends = start_steps(series) + lengths
+
+    assert ends.min() == ends.max()
 
 
 def test_where_series_end_at_any_time_all_are_validated_on() -> None:
@@ -173,9 +223,8 @@ def test_a_few_series_that_ended_are_validated_on_like_the_others() -> None:
     series = [*(ended(0, 90, row) for row in range(39)), ended(40, 90, 39)]
 
     dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
-    stricter = make_dataset(
-        [*series, *(ended(40, 90, 40 + row) for row in range(2))], context_length=24, season_length=SEASON, horizon=6
-    )
+    more = [ended(40, 90, 40 + row) for row in range(2)]
+    stricter = make_dataset([*series, *more], context_length=24, season_length=SEASON, horizon=6)
 
     assert 39 in dataset.rows
     assert set(stricter.rows.tolist()) == set(range(39))
@@ -188,7 +237,7 @@ def test_that_most_series_ended_is_told() -> None:
     (finding,) = tell_ended(few, 6, SEASON)
 
     assert finding.code == "SERIES_ENDED"
-    assert finding.detail.startswith("1 of 5 series reach the newest 6 steps, so validation is on all")
+    assert finding.detail.startswith("2 of 5 series reach the newest 12 steps, so validation is on all")
     assert tell_ended([ended(0, 90, 0), ended(3, 90, 1)], 6, SEASON) == ()
     assert tell_ended([ended(0, 90, 0), ended(0, 90, 1), ended(40, 90, 2)], 6, SEASON) == ()
 
@@ -204,12 +253,15 @@ def test_series_without_dates_end_with_the_newest() -> None:
 
 
 def test_where_those_that_go_on_cannot_be_validated_on_the_others_are() -> None:
-    """Constant ones have no scale."""
+    """Constant ones have no scale; one that is left among many that ended does not stand for all."""
     flat = [Series.make(np.full(90, 7.0), id=name, start="2012-09", frequency="M") for name in "abc"]
+    before = [ended(40, 90, row) for row in range(3)]
 
-    dataset = make_dataset([*flat, ended(40, 90, 3)], context_length=24, season_length=SEASON, horizon=6)
+    only = make_dataset([*flat, *before], context_length=24, season_length=SEASON, horizon=6)
+    most = make_dataset([*flat, *before, ended(0, 90, 9)], context_length=24, season_length=SEASON, horizon=6)
 
-    assert set(dataset.rows.tolist()) == {3}
+    assert set(only.rows.tolist()) == {3, 4, 5}
+    assert set(most.rows.tolist()) == {3, 4, 5, 6}
 
 
 def test_a_single_point_harms_nobody() -> None:

@@ -1,12 +1,13 @@
+import itertools
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from models.errors import TrainingError
+from models.errors import DataInvalid, TrainingError
 from models.series import Series
 from tests.training.fakes import combine_graphs, make_fit
 from training import evaluation
@@ -58,18 +59,43 @@ def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: T
 
 def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
     """One block may be calm and another wild; the rows are over both, and one origin has nothing more to tell."""
-    question = Question(12, ("lstm",), origins=2, baselines=("seasonal_naive",))
+    question = Question(12, ("lstm",), origins=2, seeds=2, baselines=("seasonal_naive",))
 
     found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "two")
     one = evaluate(data, replace(question, origins=1), make_fit(), terminal=terminal, scratch=tmp_path / "one")
 
     blocks = to_dict(found, data, question)["blocks"]
-    assert list(blocks) == ["lstm", "seasonal_naive"]
+    assert list(blocks) == ["lstm", "lstm/0", "lstm/1", "ensemble", "seasonal_naive"] == list(found.rows)
     assert [row["series_scored"] for row in blocks["lstm"]] == [3, 3]
     assert blocks["lstm"][0]["mase"] != blocks["lstm"][1]["mase"]
     assert blocks["lstm"][0]["mase"] == pytest.approx(one.rows["lstm"]["mase"])
     assert np.mean([row["mase"] for row in blocks["lstm"]]) == pytest.approx(found.rows["lstm"]["mase"])
     assert to_dict(one, data, replace(question, origins=1))["blocks"] == {}
+
+
+def test_an_origin_too_many_is_refused_before_anything_is_trained(
+    data: SeriesSet, terminal: Terminal, tmp_path: Path
+) -> None:
+    """Not after the training at all others."""
+    seen: list[TrainingSet] = []
+
+    with pytest.raises(DataInvalid, match="No series can be scored"):
+        evaluate(data, Question(12, ("lstm",), origins=20), make_fit(seen=seen), terminal=terminal, scratch=tmp_path)
+
+    assert not seen
+
+
+def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Where it is the only one, the backtest failed."""
+    fit, count = make_fit(), itertools.count()
+
+    def fail_second(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - stands for any fit
+        if next(count) == 1:
+            raise TrainingError("The second origin is no good.")
+        return fit(*args, **kwargs)
+
+    with pytest.raises(TrainingError, match=r"Every network failed\. .*The second origin is no good"):
+        evaluate(data, Question(12, ("lstm",), origins=2), fail_second, terminal=terminal, scratch=tmp_path)
 
 
 def test_no_network_sees_the_points_it_is_scored_on(

@@ -84,9 +84,12 @@ def test_the_best_row_of_a_backtest_is_marked() -> None:
 
 def test_origins_stand_side_by_side() -> None:
     """A row for each model, its error and coverage at each origin."""
-    blocks = {"lstm": [{"mase": 1.41, "coverage_80": 0.857}, {"mase": 1.68, "coverage_80": 0.798}]}
+    newest = {"mase": 1.41, "coverage_80": 0.857, "series_scored": 366}
+    blocks = {"lstm": [newest, {"mase": 1.68, "coverage_80": 0.798, "series_scored": 365}]}
 
     text = printed(blocks_table(blocks))
+
+    assert "2: 365 series" in text
 
     assert "1.410 (0.857)" in text
     assert "1.680 (0.798)" in text
