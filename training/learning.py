@@ -199,11 +199,18 @@ def learning_rate(step: int, total: int, peak: float) -> float:
 
 
 def gradient_warnings(history: Sequence[EpochRecord]) -> list[str]:
-    """Return a sentence for each layer whose gradient vanished or exploded in some epoch."""
+    """Return a sentence for each layer whose gradient vanished or exploded in some epoch.
+
+    In the first step of a schedule, layers before one that begins at zero have no gradient: that step alone tells nothing.
+    """
     found: dict[tuple[str, str], str] = {}
+    before, stage = 0, ""
     for record in history:
+        first_step = record.stage != stage and record.step - before == 1
+        before, stage = record.step, record.stage
         for layer, norm in record.gradient_norms.items():
-            kind = "vanished" if norm < VANISHED else "exploded" if norm > EXPLODED else ""
+            vanished = norm < VANISHED and not first_step
+            kind = "vanished" if vanished else "exploded" if norm > EXPLODED else ""
             if kind:
                 text = f"The gradient of layer {layer} {kind}: norm {norm:.2g} in epoch {record.epoch}."
                 found.setdefault((layer, kind), text)

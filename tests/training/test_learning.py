@@ -168,6 +168,14 @@ def test_a_layer_whose_gradient_vanishes_or_explodes_is_named() -> None:
     assert "epoch 3" in exploded
 
 
+def test_the_first_step_of_a_schedule_alone_tells_nothing() -> None:
+    """A decoder that begins at zero lets no gradient through to what lies before it, once."""
+    first = [replace(epoch(step, recurrent_1=0.0), stage=f"none, {step} steps") for step in (1, 2)]
+
+    assert gradient_warnings(first) == []
+    assert gradient_warnings([*first, replace(first[-1], step=3)])
+
+
 def test_gradients_of_ordinary_size_are_not_spoken_of() -> None:
     """A sound training has no warnings."""
     assert gradient_warnings([epoch(1, recurrent_1=1e-4, decoder=10.0)]) == []
