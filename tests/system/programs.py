@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0
 DATABASE = "almanac"
 
+WORKER_PORTS = 2000
+"""Ports between those of one worker of pytest and the next one's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
@@ -57,6 +60,12 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.1)
 
 
+def own_port(wanted: int) -> int:
+    """Return a free port from `wanted` on, of a range that no other worker of pytest looks in at the same moment."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return free_port(wanted + WORKER_PORTS * worker)
+
+
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """Run a fresh PostgreSQL cluster on loopback, as the user `postgres` where we are root."""
@@ -66,7 +75,7 @@ def postgres() -> Iterator[Postgres]:
     if os.geteuid() == 0:
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(folder, "postgres", "postgres")
-    port = free_port(15432)
+    port = own_port(15432)
     data = folder / "data"
     options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"]
     initialise = [str(programs / "initdb"), *options, str(data)]
@@ -96,7 +105,7 @@ def revived(server: Postgres) -> Iterator[Child]:
 @contextmanager
 def mlflow_server(store: str, folder: Path) -> Iterator[Child]:
     """Run MLflow's tracking server with proxied artifacts, as docker-compose.yml does."""
-    port = free_port(15000)
+    port = own_port(15000)
     address = f"http://{LOOPBACK}:{port}"
     options = ["--host", LOOPBACK, "--port", str(port), "--workers", "1", "--backend-store-uri", store]
     artifacts = ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
@@ -112,7 +121,7 @@ def almanac_service(
     home: Path, tracking_uri: str, *, port: int | None = None, environment: dict[str, str] | None = None
 ) -> Iterator[Child]:
     """Run `almanac serve` on loopback, and wait until it serves a model."""
-    port = port or free_port(18000)
+    port = port or own_port(18000)
     command = [sys.executable, "-m", "almanac", "serve", "--host", LOOPBACK, "--port", str(port)]
     settings = {"ALMANAC_HOME": str(home), "MLFLOW_TRACKING_URI": tracking_uri, "ALMANAC_POLL_SECONDS": "0.5"}
     address = f"http://{LOOPBACK}:{port}"
@@ -136,7 +145,7 @@ def prometheus(target: Child, key: str, folder: Path) -> Iterator[Child]:
     job["static_configs"][0]["targets"] = [target.address.removeprefix("http://")]
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    port = free_port(19090)
+    port = own_port(19090)
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'tsdb'}"]
     command = ["prometheus", *options, f"--web.listen-address={LOOPBACK}:{port}"]
     address = f"http://{LOOPBACK}:{port}"
@@ -148,7 +157,7 @@ def prometheus(target: Child, key: str, folder: Path) -> Iterator[Child]:
 @contextmanager
 def nginx(upstream: Child, folder: Path) -> Iterator[Child]:
     """Run nginx in front of a server with the configuration that ships, its two addresses moved."""
-    port = free_port(18080)
+    port = own_port(18080)
     site = (ROOT / "deploy" / "nginx" / "almanac.conf").read_text(encoding="utf-8")
     site = site.replace("127.0.0.1:8000", upstream.address.removeprefix("http://"))
     site = site.replace("listen 8080", f"listen {LOOPBACK}:{port}")
