@@ -149,42 +149,65 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         DataInvalid: If no series has the length to be both learned from and validated on.
     """
     panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
-    starts, lengths = start_steps(series), panel.lengths
-    fewest = fewest_points(horizon, season_length)
+    starts = start_steps(series)
+    search = _Search(series, panel, starts, (context_length, season_length, horizon), origins)
+    found = search.on(np.ones(len(series), bool))
+    if not len(found.rows):
+        fewest = fewest_points(horizon, season_length)
+        raise DataInvalid(
+            f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
+            f"{panel.lengths.max()}, and a horizon of {horizon} must be held out.",
+            hint=SHORTER,
+        )
+    eligible = np.isin(np.arange(len(series)), found.rows)
+    current = current_series(observed_ends(series, starts), eligible, max(horizon, season_length))
+    if not current.all():
+        narrowed = search.on(current)
+        found = narrowed if len(narrowed.rows) else found
+    columns = np.arange(panel.values.shape[1])[None, :] - panel.left
+    seen = replace(panel, values=np.where(columns < found.ends[:, None], panel.values, np.nan))
+    times = starts[found.rows] + found.cutoffs
+    held_out = (found.ends, found.rows, found.cutoffs, found.scales, times)
+    return Dataset(panel, seen, *held_out, context_length, season_length, horizon, steps)
 
-    def place(validated: Booleans) -> tuple[Indices, Indices, Indices, Floats]:
-        """Return series and cutoff of each origin, the points that training may see, and scales of the origins."""
-        back = np.arange(origins) if origins else wanted_origins(lengths[validated], horizon)
-        fits = validated[:, None] & (lengths[:, None] - horizon - back[None, :] >= fewest)
+
+@dataclass(frozen=True, slots=True)
+class _HeldOut:
+    """Validation origins, named as in `Dataset`, and the points of each series that training may see."""
+
+    rows: Indices
+    cutoffs: Indices
+    ends: Indices
+    scales: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What validation origins are looked for in; `sizes` are context, season and horizon."""
+
+    series: Sequence[Series]
+    panel: Panel
+    starts: Indices
+    sizes: tuple[int, int, int]
+    origins: int | None
+
+    def on(self, validated: Booleans) -> _HeldOut:
+        """Return the origins of some of the series, none where they have no length, scale or values."""
+        context, season, horizon = self.sizes
+        lengths, starts = self.panel.lengths, self.starts
+        back = np.arange(self.origins) if self.origins else wanted_origins(lengths[validated], horizon)
+        fits = validated[:, None] & (lengths[:, None] - horizon - back[None, :] >= fewest_points(horizon, season))
         rows, places = np.nonzero(fits)
         cutoffs = lengths[rows] - horizon - back[places]
         ends = np.where(fits.any(axis=1), lengths - horizon - np.where(fits, back, 0).max(axis=1), lengths)
         if not validated.all() and len(rows):
             first = int(np.median((starts + ends)[fits.any(axis=1)]))
             ends = np.minimum(ends, np.clip(first - starts, 0, lengths))
-        scales = np.array([_scale(one.values[:end], season_length) for one, end in zip(series, ends, strict=True)])
-        told = np.isfinite(cut_targets(panel, rows, cutoffs, horizon)).any(axis=1)
-        told &= np.isfinite(cut_contexts(panel, rows, cutoffs, context_length, season_length).context).any(axis=1)
+        scales = np.array([_scale(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
+        told = np.isfinite(cut_targets(self.panel, rows, cutoffs, horizon)).any(axis=1)
+        told &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, context, season).context).any(axis=1)
         valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
-        return rows[valid], cutoffs[valid], ends, scales[rows[valid]]
-
-    placed = place(np.ones(len(series), bool))
-    if not len(placed[0]):
-        raise DataInvalid(
-            f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
-            f"{lengths.max()}, and a horizon of {horizon} must be held out.",
-            hint=SHORTER,
-        )
-    eligible = np.isin(np.arange(len(series)), placed[0])
-    current = current_series(observed_ends(series, starts), eligible, max(horizon, season_length))
-    if not current.all():
-        narrowed = place(current)
-        placed = narrowed if len(narrowed[0]) else placed
-    rows, cutoffs, ends, scales = placed
-    columns = np.arange(panel.values.shape[1])[None, :] - panel.left
-    seen = replace(panel, values=np.where(columns < ends[:, None], panel.values, np.nan))
-    times = starts[rows] + cutoffs
-    return Dataset(panel, seen, ends, rows, cutoffs, scales, times, context_length, season_length, horizon, steps)
+        return _HeldOut(rows[valid], cutoffs[valid], ends, scales[rows[valid]])
 
 
 def fewest_points(horizon: int, season_length: int) -> int:
