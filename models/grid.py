@@ -79,7 +79,7 @@ def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]
 def lying(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
     """Return the steps from `start` to the grid's timestamp at or before each, and whether it is that timestamp itself.
 
-    Timestamps may lie before the start, and in any order. The frequency is none of those that only pandas knows.
+    Timestamps may be in any order, and lie before the start unless only pandas knows the frequency.
 
     Raises:
         TimestampsOffCalendar: If the start is no business day though the frequency has such.

@@ -23,17 +23,17 @@ of them moves the mean by a third of a per cent, less than the half that a choic
 
 def start_steps(series: Sequence[Series]) -> Indices:
     """Return when each series starts, in steps of the calendar after the earliest; one without dates ends with the newest."""
-    starts = [_clock(one) for one in series]
-    dated = [at for at in starts if at is not None]
-    if not dated:
-        return np.array([-len(one) for one in series], dtype=np.int64)
-    earliest = min(dated)
+    ends = np.zeros(len(series), dtype=np.int64)
+    lengths = np.array([len(one) for one in series], dtype=np.int64)
+    clocks = {at: clock for at, clock in enumerate(map(_clock, series)) if clock is not None}
+    if not clocks:
+        return ends - lengths
+    rows, stamps = list(clocks), np.array(list(clocks.values()))
     frequency = next(one.frequency for one in series if one.start is not None and one.frequency is not None)
-    steps = [None if at is None else int(lying(np.array([at]), earliest, frequency)[0][0]) for at in starts]
-    newest = max(at + len(one) for one, at in zip(series, steps, strict=True) if at is not None)
-    return np.array(
-        [newest - len(one) if at is None else at for one, at in zip(series, steps, strict=True)], dtype=np.int64
-    )
+    steps, _ = lying(stamps, stamps.min(), frequency)
+    ends[:] = (steps + lengths[rows]).max()
+    ends[rows] = steps + lengths[rows]
+    return ends - lengths
 
 
 def observed_ends(series: Sequence[Series], starts: Indices) -> Indices:

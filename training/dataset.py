@@ -150,7 +150,7 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
     """
     panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
     starts = start_steps(series)
-    search = _Search(series, panel, starts, (context_length, season_length, horizon), origins)
+    search = _Search(series, panel, starts, context_length, season_length, horizon, origins)
     found = search.on(np.ones(len(series), bool))
     if not len(found.rows):
         fewest = fewest_points(horizon, season_length)
@@ -183,17 +183,19 @@ class _HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """What validation origins are looked for in; `sizes` are context, season and horizon."""
+    """What validation origins are looked for in."""
 
     series: Sequence[Series]
     panel: Panel
     starts: Indices
-    sizes: tuple[int, int, int]
+    context_length: int
+    season_length: int
+    horizon: int
     origins: int | None
 
     def on(self, validated: Booleans) -> _HeldOut:
         """Return the origins of some of the series, none where they have no length, scale or values."""
-        context, season, horizon = self.sizes
+        season, horizon = self.season_length, self.horizon
         lengths, starts = self.panel.lengths, self.starts
         back = np.arange(self.origins) if self.origins else wanted_origins(lengths[validated], horizon)
         fits = validated[:, None] & (lengths[:, None] - horizon - back[None, :] >= fewest_points(horizon, season))
@@ -205,7 +207,7 @@ class _Search:
             ends = np.minimum(ends, np.clip(first - starts, 0, lengths))
         scales = np.array([_scale(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
         told = np.isfinite(cut_targets(self.panel, rows, cutoffs, horizon)).any(axis=1)
-        told &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, context, season).context).any(axis=1)
+        told &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, self.context_length, season).context).any(axis=1)
         valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
         return _HeldOut(rows[valid], cutoffs[valid], ends, scales[rows[valid]])
 

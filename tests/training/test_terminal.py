@@ -90,7 +90,6 @@ def test_origins_stand_side_by_side() -> None:
     text = printed(blocks_table(blocks))
 
     assert "2: 365 series" in text
-
     assert "1.410 (0.857)" in text
     assert "1.680 (0.798)" in text
 
