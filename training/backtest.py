@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines import baseline_forecast
+from models.errors import DataInvalid, SeriesAllMissing
 from models.forecaster import Forecaster
 from models.intervals import interval_sides
-from models.series import Forecast
+from models.series import Forecast, Series
 from training.holdout import Cutoff, Split, hold_out, tell_left_out
+from training.rows import shown
 
 __all__ = [
     "Cutoff",
@@ -134,9 +136,30 @@ class Scores:
 
 
 def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
-    """Return a network's forecasts of the held-out block by the covariates it reads; raises as `Forecaster.forecast`."""
+    """Return a network's forecasts of the held-out block by the covariates it reads.
+
+    Raises:
+        DataInvalid: If a series was last observed before all that the network reads.
+        SeriesError: As `Forecaster.forecast`.
+    """
     histories = [history.reading(forecaster.names) for history in split.scored_histories]
+    for history in histories:
+        _refuse_long_gone(forecaster, history)
     return stack(forecaster.forecast(histories, split.horizon, levels=LEVELS))
+
+
+def _refuse_long_gone(forecaster: Forecaster, history: Series) -> None:
+    """Raise DataInvalid, with the series and its last date, if it has no value in all that a network reads."""
+    try:
+        forecaster.check(history)
+    except SeriesAllMissing as error:
+        last = int(np.flatnonzero(np.isfinite(history.values))[-1])
+        when = "" if history.timestamps is None else f", after {shown(history.timestamps[last])}"
+        raise DataInvalid(
+            f"Series {history.id!r} has no value in the {len(history) - 1 - last} steps before its held-out points{when}; "
+            f"the model reads {forecaster.spec.context_length}.",
+            hint="Look for a wrong date behind that, or leave the series out.",
+        ) from error
 
 
 def predict_baseline(name: str, split: Split) -> Predictions:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from models.calendar import Frequency, infer_frequency, parse_frequency
 from models.covariates import CovariateNames
-from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred
+from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred, SeriesTooLong
 from models.series import Series
 from training.config import Columns
 from training.rows import Rows, group_rows, join_rows, part_rows, read_future, shown
+from training.strays import MOST_GAPS, name_gap, refuse_strays
 from training.tables import read_table
 
 SAME_STEP = (0.6, 1.6)
@@ -23,8 +24,7 @@ SAME_STEP = (0.6, 1.6)
 FEW_POINTS = 4
 """Below this many points a series' usual step says little about its frequency."""
 
-MOST_GAPS = 100
-"""Grid steps for each observed value above which a stray date is likelier than a gap."""
+STRAY = "Correct the date if one is wrong, or give the frequency with --frequency."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ def read_series(
             every series' future.
 
     Raises:
-        DataInvalid: With file, row and column, if a cell is wrong, a timestamp stands twice or frequencies differ.
+        DataInvalid: With file, row and column, if a cell is wrong, a timestamp stands twice or far from all others, or
+            frequencies differ.
         FrequencyUnknown: If `frequency` is no alias.
         FrequencyNotInferred: If the dates do not tell the frequency.
     """
@@ -91,6 +92,7 @@ def read_series(
     known = parse_frequency(frequency) if frequency else _infer(path, groups)
     if frequency is None:
         _refuse_mixed(path, groups, known)
+    refuse_strays(path, groups, known)
     made = [_make(path, group, known, names, later.get(group.id)) for group in groups]
     series = tuple(one for one in made if one is not None)
     if not series:
@@ -159,13 +161,16 @@ def _make(path: Path, group: Rows, frequency: Frequency, names: CovariateNames, 
         if later is not None and len(later.ds):
             whole = _lay(join_rows(group, later), frequency, names).before(len(series))
             series = replace(whole, repairs=series.repairs)
+    except SeriesTooLong as error:
+        rows = group if later is None else join_rows(group, later)
+        raise DataInvalid(f"{path}, series {group.id!r}: {error.detail}{name_gap(rows)}", hint=STRAY) from error
     except AlmanacError as error:
         raise DataInvalid(f"{_place(path, group, error.pointer)}: {error.detail}", hint=error.hint) from error
     if len(series) > MOST_GAPS * len(group.y):
         raise DataInvalid(
-            f"{path}, row {group.row[0]}: series {group.id!r} has {len(group.y)} values over {len(series)} steps of "
-            f"{frequency.name}.",
-            hint="Look for a wrong date, or give the frequency with --frequency.",
+            f"{path}, series {group.id!r}: {len(group.y)} values spread over {len(series)} steps of {frequency.name}."
+            f"{name_gap(group)}",
+            hint=STRAY,
         )
     return series
 

@@ -6,6 +6,7 @@ import pytest
 from utilsforecast import losses
 
 from models import artifact
+from models.errors import DataInvalid
 from models.series import Series
 from tests.artifacts import make_artifact
 from training import backtest
@@ -77,6 +78,17 @@ def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_
     np.testing.assert_allclose(network.mase, baseline.mase)
     assert backtest.skill(network.summary(), baseline.summary()) == pytest.approx(0.0)
     assert backtest.measure_latency(forecaster, split) > 0
+
+
+def test_a_series_that_was_silent_for_a_whole_context_is_named(series: list[Series], tmp_path: Path) -> None:
+    """A network that reads 60 months has nothing of a series whose last value is older; a wrong date makes it so."""
+    values = np.concatenate([series[1].values, np.full(100, np.nan), [1.0]])
+    silent = Series.make(values, id="silent", start="2000-01-01", frequency="M")
+    split = backtest.hold_out([series[0], silent], 12, season_length=12)
+    forecaster = artifact.load(make_artifact(tmp_path / "m", context_length=60))
+
+    with pytest.raises(DataInvalid, match=r"'silent' has no value in the 89 steps .* after 2007-12-01; .* wrong date"):
+        backtest.predict_network(forecaster, split)
 
 
 def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
