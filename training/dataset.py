@@ -6,18 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import seasonal_scale
 from models.covariates import CovariateNames
-from models.errors import DataInvalid, Finding, SeriesTooShort
+from models.errors import DataInvalid
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
-from training.current import CURRENT_SHARE, current_series, observed_ends, start_steps
+from training.current import current_series, observed_ends, start_steps
+from training.eligible import SHORTER, fewest_points, scale_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
-
-SHORTER = "Send longer series or ask for a shorter horizon."
 
 WANTED_ORIGINS = 200
 """Validation windows wanted in all: enough for one conformal offset per step, and for a choice that is not luck."""
@@ -205,48 +203,11 @@ class _Search:
         if not validated.all() and len(rows):
             first = int(np.median((starts + ends)[fits.any(axis=1)]))
             ends = np.minimum(ends, np.clip(first - starts, 0, lengths))
-        scales = np.array([_scale(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
+        scales = np.array([scale_of(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
         told = np.isfinite(cut_targets(self.panel, rows, cutoffs, horizon)).any(axis=1)
         told &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, self.context_length, season).context).any(axis=1)
         valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
         return _HeldOut(rows[valid], cutoffs[valid], ends, scales[rows[valid]])
-
-
-def fewest_points(horizon: int, season_length: int) -> int:
-    """Return how many points must lie before the first validation origin of a series."""
-    return max(season_length + 1, min(horizon, 2 * season_length), 2)
-
-
-def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> None:
-    """Refuse histories that `make_dataset` would refuse for their length alone, before any network is built.
-
-    Raises:
-        DataInvalid: If even the longest is too short to be both learned from and validated on.
-    """
-    needed, longest = fewest_points(horizon, season_length) + horizon, max(len(one) for one in series)
-    if longest < needed:
-        raise DataInvalid(
-            f"The longest of {len(series)} series has {longest} points before the first origin; a horizon of {horizon} "
-            f"needs {needed}, to learn from and to validate on.",
-            hint=SHORTER,
-        )
-
-
-def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
-    """Return that validation is on series that ended too, where it is because few go on."""
-    long = np.array([len(one) >= fewest_points(horizon, season_length) + horizon for one in series])
-    ends, slack = observed_ends(series, start_steps(series))[long], max(horizon, season_length)
-    count = int(np.sum(ends > ends.max(initial=0) - slack))
-    if count >= CURRENT_SHARE * len(ends):
-        return ()
-    return (
-        Finding(
-            "SERIES_ENDED",
-            f"{count} of {len(ends)} series reach the newest {slack} steps, so validation is on all, and what it forecasts "
-            f"may have been learned from others of that time: the {count} may err more than validation says.",
-            hint="Leave out series that ended; almanac backtest --cutoff DATE compares at one date for all.",
-        ),
-    )
 
 
 def wanted_origins(lengths: Indices, horizon: int) -> Indices:
@@ -259,14 +220,6 @@ def wanted_origins(lengths: Indices, horizon: int) -> Indices:
     reach = int(np.clip(spare, 0, max((HELD_OUT_HORIZONS - 1) * horizon, needed - 1)))
     count = min(max(needed, 1 + 2 * reach // horizon), reach + 1)
     return np.unique(np.linspace(0, reach, count).round().astype(np.int64))
-
-
-def _scale(history: Floats, season_length: int) -> float:
-    """Return the in-sample seasonal scale, NaN where the history has none."""
-    try:
-        return seasonal_scale(history, season_length)
-    except SeriesTooShort:
-        return float("nan")
 
 
 def _harden(contexts: Contexts, generator: np.random.Generator, fewest: int) -> Contexts:

@@ -16,7 +16,7 @@ from training.candidate import Candidate, TrainingSet
 from training.comparison import REFERENCE, BaselineResult, Sample, name_causes
 from training.config import BASELINES, ENSEMBLE, FitConfig, each_seed
 from training.data import SeriesSet, digest
-from training.dataset import tell_ended
+from training.eligible import tell_ended
 from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.mixture import Mixture
 from training.terminal import Terminal

@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import seasonal_scale
 from models.calendar import timestamps_from
-from models.errors import ConfigInvalid, DataInvalid, Finding, SeriesTooShort
+from models.errors import ConfigInvalid, DataInvalid, Finding
 from models.series import Series
+from training.eligible import scale_of
 
 Floats = NDArray[np.float64]
 
@@ -138,7 +138,7 @@ def hold_out(
             hint=f"Give longer series or a shorter horizon{other}.",
         )
     targets = np.array([one.values[cut : cut + horizon] for one, cut in (kept[at] for at in scored)])
-    scales = np.array([_scale(histories[at], season_length) for at in scored])
+    scales = np.array([scale_of(histories[at].values, season_length) for at in scored])
     return Split(histories, targets, scales, scored, left_out, season_length)
 
 
@@ -173,15 +173,7 @@ def _why_left_out(one: Series, cut: int, horizon: int, season_length: int, *, da
     if np.isnan(one.values[cut : cut + horizon]).all():
         return "nothing observed in the held-out points"
     history = one.before(cut)
-    scale = _scale(history, season_length)
+    scale = scale_of(history.values, season_length)
     if np.isnan(scale):
         return f"too short: {history.observed} observed before the held-out points"
     return "" if scale > 0 else "its values repeat themselves, so errors have no scale"
-
-
-def _scale(history: Series, season_length: int) -> float:
-    """Return the history's seasonal scale: 0 where it repeats itself, NaN where it is too short to tell."""
-    try:
-        return float(seasonal_scale(history.values, season_length))
-    except SeriesTooShort:
-        return float("nan")

@@ -14,7 +14,7 @@ from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import ENSEMBLE, Contender, TrainConfig
 from training.data import SeriesSet, read_series
-from training.dataset import tell_ended
+from training.eligible import tell_ended
 from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.origins import score_over
 from training.provenance import Surroundings

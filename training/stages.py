@@ -19,7 +19,7 @@ from training.candidate import Candidate, EpochRecord
 from training.comparison import Failure, Result
 from training.config import ENSEMBLE, WARM_START
 from training.contest import Contest, hold_contest
-from training.dataset import refuse_short
+from training.eligible import refuse_short
 from training.job_desk import JOB, PARENT, PART, JobDesk, Plain
 from training.origins import roll_origins
 from training.pipeline import Bench, Task

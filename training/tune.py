@@ -13,7 +13,7 @@ from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingEr
 from training import backtest, provenance, record, report, search_record, space
 from training.candidate import Candidate, EpochRecord
 from training.config import TrainConfig, merge, train_config
-from training.dataset import tell_ended
+from training.eligible import tell_ended
 from training.pipeline import Bench, Task, read
 from training.refit import empty_folder
 from training.space import Space

@@ -19,9 +19,9 @@ from training.dataset import (
     WANTED_ORIGINS,
     Dataset,
     make_dataset,
-    tell_ended,
     wanted_origins,
 )
+from training.eligible import tell_ended
 
 SEASON = 12
 THOUSAND = 1000.0

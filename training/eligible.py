@@ -1,0 +1,58 @@
+"""Eligible: which series can be validated on, and what is said where that is none, few or not all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.accuracy import seasonal_scale
+from models.errors import DataInvalid, Finding, SeriesTooShort
+from models.series import Series
+from training.current import CURRENT_SHARE, observed_ends, start_steps
+
+SHORTER = "Send longer series or ask for a shorter horizon."
+
+
+def fewest_points(horizon: int, season_length: int) -> int:
+    """Return how many points must lie before the first validation origin of a series."""
+    return max(season_length + 1, min(horizon, 2 * season_length), 2)
+
+
+def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> None:
+    """Refuse histories that `make_dataset` would refuse for their length alone, before any network is built.
+
+    Raises:
+        DataInvalid: If even the longest is too short to be both learned from and validated on.
+    """
+    needed, longest = fewest_points(horizon, season_length) + horizon, max(len(one) for one in series)
+    if longest < needed:
+        raise DataInvalid(
+            f"The longest of {len(series)} series has {longest} points before the first origin; a horizon of {horizon} "
+            f"needs {needed}, to learn from and to validate on.",
+            hint=SHORTER,
+        )
+
+
+def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
+    """Return that validation is on series that ended too, where it is because few go on."""
+    long = np.array([len(one) >= fewest_points(horizon, season_length) + horizon for one in series])
+    ends, slack = observed_ends(series, start_steps(series))[long], max(horizon, season_length)
+    count = int(np.sum(ends > ends.max(initial=0) - slack))
+    if count >= CURRENT_SHARE * len(ends):
+        return ()
+    return (
+        Finding(
+            "SERIES_ENDED",
+            f"{count} of {len(ends)} series reach the newest {slack} steps, so validation is on all, and what it forecasts "
+            f"may have been learned from others of that time: the {count} may err more than validation says.",
+            hint="Leave out series that ended; almanac backtest --cutoff DATE compares at one date for all.",
+        ),
+    )
+
+
+def scale_of(history: NDArray[np.float64], season_length: int) -> float:
+    """Return the in-sample seasonal scale: 0 where a history repeats itself, NaN where it is too short to tell."""
+    try:
+        return float(seasonal_scale(history, season_length))
+    except SeriesTooShort:
+        return float("nan")
