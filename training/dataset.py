@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.covariates import CovariateNames
-from models.errors import DataInvalid
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
 from training.current import current_series, observed_ends, start_steps
-from training.eligible import SHORTER, fewest_points, scale_of
+from training.eligible import fewest_points, none_eligible, scale_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -144,19 +143,14 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
         names: The covariates that a network reads.
 
     Raises:
-        DataInvalid: If no series has the length to be both learned from and validated on.
+        DataInvalid: If no series has the length, scale and values to be both learned from and validated on.
     """
     panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
     starts = start_steps(series)
     search = _Search(series, panel, starts, context_length, season_length, horizon, origins)
     found = search.on(np.ones(len(series), bool))
     if not len(found.rows):
-        fewest = fewest_points(horizon, season_length)
-        raise DataInvalid(
-            f"None of {len(series)} series has {fewest + horizon} points that vary: the longest has "
-            f"{panel.lengths.max()}, and a horizon of {horizon} must be held out.",
-            hint=SHORTER,
-        )
+        raise none_eligible(series, found.ends, horizon, season_length)
     eligible = np.isin(np.arange(len(series)), found.rows)
     current = current_series(observed_ends(series, starts), eligible, max(horizon, season_length))
     if not current.all():

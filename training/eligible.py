@@ -10,7 +10,10 @@ from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.series import Series
 from training.current import CURRENT_SHARE, observed_ends, start_steps
 
+Indices = NDArray[np.int64]
+
 SHORTER = "Send longer series or ask for a shorter horizon."
+VARYING = "Send series that vary, and more of those that began to vary late."
 
 
 def fewest_points(horizon: int, season_length: int) -> int:
@@ -47,6 +50,31 @@ def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tu
             f"may have been learned from others of that time: the {count} may err more than validation says.",
             hint="Leave out series that ended; almanac backtest --cutoff DATE compares at one date for all.",
         ),
+    )
+
+
+def none_eligible(series: Sequence[Series], ends: Indices, horizon: int, season_length: int) -> DataInvalid:
+    """Return the error of series of which none can be validated on: too short, without a scale or full of gaps.
+
+    Args:
+        series: Histories.
+        ends: Points of each before its validation origins, shape (series,).
+        horizon: Steps ahead.
+        season_length: Steps in one season.
+    """
+    needed = fewest_points(horizon, season_length) + horizon
+    long = [(one, end) for one, end in zip(series, ends, strict=True) if len(one) >= needed]
+    short, longest = len(series) - len(long), max(len(one) for one in series)
+    flat = sum(scale_of(one.values[:end], season_length) == 0 for one, end in long)
+    reasons = {
+        f"fewer than {needed} points, {horizon} of them to hold out (the longest has {longest})": (short, SHORTER),
+        "repeat themselves before what is held out, so errors have no scale": (flat, VARYING),
+        "nothing observed where it is needed": (len(long) - flat, "Send series with fewer gaps."),
+    }
+    found = {why: count for why, (count, _) in reasons.items() if count}
+    return DataInvalid(
+        f"None of {len(series)} series can be validated on: {'; '.join(f'{why}: {n}' for why, n in found.items())}.",
+        hint=" ".join(hint for count, hint in reasons.values() if count),
     )
 
 

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 NAMED = 3
 """Series that cannot be scored whose names and reasons are told; the others are counted."""
 
+REPEATED = "its values repeat themselves, so errors have no scale"
+
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ]\d{2}(:\d{2}){0,2})?)?)?")
 
 
@@ -135,7 +137,7 @@ def hold_out(
         where, other = (f" after {cutoff.text}", ", or another cutoff") if cutoff else ("", "")
         raise DataInvalid(
             f"No series can be scored on {horizon} held-out points{where}: {_name(left_out)}.",
-            hint=f"Give longer series or a shorter horizon{other}.",
+            hint=f"Give {_remedy(left_out)}{other}.",
         )
     targets = np.array([one.values[cut : cut + horizon] for one, cut in (kept[at] for at in scored)])
     scales = np.array([scale_of(histories[at].values, season_length) for at in scored])
@@ -148,6 +150,14 @@ def tell_left_out(split: Split) -> tuple[Finding, ...]:
         return ()
     count = split.dropped + len(split.scored)
     return (Finding("SERIES_NOT_SCORED", f"{split.dropped} of {count} series: {_name(split.left_out)}."),)
+
+
+def _remedy(left_out: Mapping[str, str]) -> str:
+    """Return what would let series be scored: length helps no series that repeats itself."""
+    if REPEATED not in left_out.values():
+        return "longer series or a shorter horizon"
+    others = set(left_out.values()) != {REPEATED}
+    return "longer series that vary, or a shorter horizon" if others else "series that vary"
 
 
 def _name(left_out: Mapping[str, str]) -> str:
@@ -176,4 +186,4 @@ def _why_left_out(one: Series, cut: int, horizon: int, season_length: int, *, da
     scale = scale_of(history.values, season_length)
     if np.isnan(scale):
         return f"too short: {history.observed} observed before the held-out points"
-    return "" if scale > 0 else "its values repeat themselves, so errors have no scale"
+    return "" if scale > 0 else REPEATED

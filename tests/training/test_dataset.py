@@ -354,8 +354,8 @@ def test_origins_can_be_asked_for() -> None:
     ids=["too short", "constant", "a season without end", "no target", "no context"],
 )
 def test_series_that_cannot_be_validated_on_are_refused(series: list[Series]) -> None:
-    """The error says how many there were and how long one must be."""
-    with pytest.raises(DataInvalid, match=f"None of {len(series)} series has 19 points") as caught:
+    """The error says how many there were, why, and what to do."""
+    with pytest.raises(DataInvalid, match=f"None of {len(series)} series can be validated on") as caught:
         make_dataset(series, context_length=24, season_length=SEASON, horizon=6, origins=1)
 
     assert caught.value.hint

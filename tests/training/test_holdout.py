@@ -49,6 +49,19 @@ def test_nothing_to_score_is_refused() -> None:
         holdout.hold_out([make_series(length=12)], 12, season_length=12)
 
 
+def test_constant_series_are_not_told_to_be_longer() -> None:
+    """Where each repeats itself only others help; beside short ones length may help too."""
+    constant = Series.make([5.0] * 96, id="constant", start="2000-01-01", frequency="M")
+
+    with pytest.raises(DataInvalid) as alone:
+        holdout.hold_out([constant], 12, season_length=12)
+    with pytest.raises(DataInvalid) as mixed:
+        holdout.hold_out([constant, make_series(length=12)], 12, season_length=12)
+
+    assert alone.value.hint == "Give series that vary."
+    assert mixed.value.hint == "Give longer series that vary, or a shorter horizon."
+
+
 def test_series_left_out_are_counted_past_the_first_three(series: list[Series]) -> None:
     """A file of many short series is told in one line."""
     short = [make_series(f"s{number}", length=9 + number) for number in range(5)]
