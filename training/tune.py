@@ -162,8 +162,12 @@ def tune(search: Search, bench: Bench) -> Found:
                 varied = {key: str(one) for key, one in search.space.items()}
                 search_record.log_search(bench.registry, run_id, told, data, varied)
             _say_plan(hunt)
-            _try_all(hunt)
-            return _conclude(hunt)
+            try:
+                _try_all(hunt)
+                return _conclude(hunt)
+            except KeyboardInterrupt:
+                _say_stopped(hunt, "Stopped")
+                raise
 
 
 def _try_all(hunt: _Hunt) -> None:
@@ -174,11 +178,7 @@ def _try_all(hunt: _Hunt) -> None:
         hunt.study.enqueue_trial(space.as_params(hunt.search.space, first))
     while count_trials(hunt.study) < hunt.search.budget.trials:
         if hunt.late:
-            hunt.bench.terminal.say(
-                f"{hunt.search.budget.max_seconds:g} s are used up after {count_trials(hunt.study)} of "
-                f"{hunt.search.budget.trials} trials; the same command goes on.",
-                "yellow",
-            )
+            _say_stopped(hunt, f"{hunt.search.budget.max_seconds:g} s are used up")
             return
         trial = hunt.study.ask()
         try:
@@ -324,6 +324,11 @@ def _say_plan(hunt: _Hunt) -> None:
     say(f"Study {hunt.search.study}: {budget.trials} trials{before}, up to {budget.max_seconds:g} s from now.")
     for key, one in hunt.search.space.items():
         say(f"  {key}: {one}")
+
+
+def _say_stopped(hunt: _Hunt, why: str) -> None:
+    done, wanted = count_trials(hunt.study), hunt.search.budget.trials
+    hunt.bench.terminal.say(f"{why} after {done} of {wanted} trials; the same command goes on.", "yellow")
 
 
 def _say_end(hunt: _Hunt, trial: "Trial", ended: str) -> None:

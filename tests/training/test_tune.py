@@ -192,6 +192,27 @@ def test_an_interrupted_search_goes_on_where_it_was(make_bench: MakeBench, make_
     assert sorted(run.info.status for run in runs_of(bench)) == ["FINISHED"] * 7 + ["KILLED"]
 
 
+def test_an_interrupted_search_says_that_it_can_go_on(
+    make_bench: MakeBench, make_search: Callable[..., Search], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the trials that are done, as it does when its time is used up; whether a trial was cut off or none had begun."""
+    bench = make_bench(FakeFit(stop_at=4))
+    with pytest.raises(KeyboardInterrupt):
+        tune(make_search(trials=6), bench)
+    between = make_bench(FakeFit())
+    monkeypatch.setattr("optuna.Study.ask", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        tune(make_search(trials=6), between)
+
+    for one in (bench, between):
+        assert "Stopped after 3 of 6 trials; the same command goes on." in said(one.terminal)
+
+
+def interrupt(*_arguments: object) -> None:
+    """Be Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def test_a_search_whose_process_was_killed_goes_on(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
     """A trial that nobody ended is begun again, and counts once."""
     search = make_search(trials=3)
