@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.accuracy import seasonal_scale
 from models.errors import DataInvalid, Finding, SeriesTooShort
 from models.series import Series
-from training.current import CURRENT_SHARE, observed_ends, start_steps
+from training.current import CURRENT_SHARE, current_series, observed_ends, start_steps
 
 Indices = NDArray[np.int64]
 
@@ -36,17 +36,28 @@ def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> 
         )
 
 
-def tell_ended(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
-    """Return that validation is on series that ended too, where it is because few go on."""
+def tell_validated(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
+    """Return on which series validation is, where some ended before others: on those that go on, or on all if these are few."""
     long = np.array([len(one) >= fewest_points(horizon, season_length) + horizon for one in series])
+    if not long.any():
+        return ()
     ends, slack = observed_ends(series, start_steps(series))[long], max(horizon, season_length)
-    count = int(np.sum(ends > ends.max(initial=0) - slack))
-    if count >= CURRENT_SHARE * len(ends):
+    total, count = len(ends), int(np.sum(ends > ends.max() - slack))
+    if not current_series(ends, np.ones(total, bool), slack).all():
+        return (
+            Finding(
+                "VALIDATION_CURRENT",
+                f"Validation is on {count} of {total} series, those that reach the newest {slack} steps: the other "
+                f"{total - count} ended while these went on, so a network that remembers that time forecasts them better than "
+                f"it forecasts the future.",
+            ),
+        )
+    if count >= CURRENT_SHARE * total:
         return ()
     return (
         Finding(
             "SERIES_ENDED",
-            f"{count} of {len(ends)} series reach the newest {slack} steps, so validation is on all, and what it forecasts "
+            f"{count} of {total} series reach the newest {slack} steps, so validation is on all, and what it forecasts "
             f"may have been learned from others of that time: the {count} may err more than validation says.",
             hint="Leave out series that ended; almanac backtest --cutoff DATE compares at one date for all.",
         ),

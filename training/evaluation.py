@@ -16,7 +16,7 @@ from training.candidate import Candidate, TrainingSet
 from training.comparison import REFERENCE, BaselineResult, Sample, name_causes
 from training.config import BASELINES, ENSEMBLE, FitConfig, each_seed
 from training.data import SeriesSet, digest
-from training.eligible import tell_ended
+from training.eligible import tell_validated
 from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.mixture import Mixture
 from training.terminal import Terminal
@@ -176,7 +176,7 @@ def evaluate(  # noqa: PLR0913 - the question, and all that answers it
     ]
     for number, split in enumerate(splits):
         if number == 0:
-            terminal.say_findings(tell_ended(split.histories, question.horizon, split.season_length))
+            terminal.say_findings(tell_validated(split.histories, question.horizon, split.season_length))
         if number == 0 or split.left_out.keys() - told:
             terminal.say_findings(backtest.tell_left_out(split))
             told |= split.left_out.keys()

@@ -14,7 +14,7 @@ from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import ENSEMBLE, Contender, TrainConfig
 from training.data import SeriesSet, read_series
-from training.eligible import tell_ended
+from training.eligible import tell_validated
 from training.ensemble import Combine, combine_with_keras, make_ensemble
 from training.origins import score_over
 from training.provenance import Surroundings
@@ -168,7 +168,9 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
     data = read(config, bench.terminal)
     season = data.frequency.season_length
     split = backtest.hold_out(data.series, config.horizon, season_length=season)
-    bench.terminal.say_findings((*backtest.tell_left_out(split), *tell_ended(split.histories, config.horizon, season)))
+    bench.terminal.say_findings(
+        (*backtest.tell_left_out(split), *tell_validated(split.histories, config.horizon, season))
+    )
     wish = BaselineWish(config.baselines, config.baseline_series, config.seed)
     baselines = backtest_baselines(split, wish, bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:

@@ -21,7 +21,7 @@ from training.dataset import (
     make_dataset,
     wanted_origins,
 )
-from training.eligible import tell_ended
+from training.eligible import tell_validated
 
 SEASON = 12
 THOUSAND = 1000.0
@@ -171,7 +171,7 @@ def test_one_young_series_does_not_make_the_others_ended() -> None:
     dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
 
     assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4}
-    assert tell_ended(series, 6, SEASON) == ()
+    assert [one.code for one in tell_validated(series, 6, SEASON)] == ["VALIDATION_CURRENT"]
 
 
 def test_empty_values_at_the_end_are_no_observations() -> None:
@@ -229,18 +229,6 @@ def test_a_few_series_that_ended_are_validated_on_like_the_others() -> None:
 
     assert 39 in dataset.rows
     assert set(stricter.rows.tolist()) == set(range(39))
-
-
-def test_that_most_series_ended_is_told() -> None:
-    """In figures; where they end together, or most go on, there is nothing to tell."""
-    few = [*(ended(10 * row, 90, row) for row in range(5)), ended(0, 8, 5)]
-
-    (finding,) = tell_ended(few, 6, SEASON)
-
-    assert finding.code == "SERIES_ENDED"
-    assert finding.detail.startswith("2 of 5 series reach the newest 12 steps, so validation is on all")
-    assert tell_ended([ended(0, 90, 0), ended(3, 90, 1)], 6, SEASON) == ()
-    assert tell_ended([ended(0, 90, 0), ended(0, 90, 1), ended(40, 90, 2)], 6, SEASON) == ()
 
 
 def test_series_without_dates_end_with_the_newest() -> None:
