@@ -175,14 +175,13 @@ def evaluate(  # noqa: PLR0913 - the question, and all that answers it
         for number in range(question.origins)
     ]
     for number, split in enumerate(splits):
-        if number == 0:
-            terminal.say_findings(tell_validated(split.histories, question.horizon, split.season_length))
-        if number == 0 or split.left_out.keys() - told:
-            terminal.say_findings(backtest.tell_left_out(split))
-            told |= split.left_out.keys()
         if question.origins > 1:
             back = number * question.horizon
             terminal.say(f"Origin {number + 1} of {question.origins}{f', {back} steps earlier' if back else ''}:")
+        if split.left_out.keys() - told:
+            terminal.say_findings(backtest.tell_left_out(split))
+            told |= split.left_out.keys()
+        terminal.say_findings(tell_validated(split.histories, question.horizon, split.season_length))
         wish = BaselineWish(question.baselines, question.baseline_series, question.seed, question.origins)
         for name, result in backtest_baselines(split, wish, terminal).items():
             tally.add_baseline(name, result)

@@ -73,6 +73,20 @@ def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal:
     assert to_dict(one, data, replace(question, origins=1))["blocks"] == {}
 
 
+def test_each_origin_says_what_its_validation_is_on(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """A series that ended 18 months before the newest origin is one of those that go on at an origin a year earlier."""
+    first, second, third = data.series
+    some_ended = replace(data, series=(first, second.before(66), third.before(50)))
+    question = Question(12, (), origins=2, baselines=("seasonal_naive",), cutoff=Cutoff.parse("2006-12-31"))
+
+    evaluate(some_ended, question, make_fit(), terminal=terminal, scratch=tmp_path)
+
+    said = str(terminal.console.file.getvalue())  # type: ignore[attr-defined]
+    newest, earlier = said.split("Origin 2 of 2")
+    assert "SERIES_ENDED: 1 of 3 series" in newest
+    assert "VALIDATION_CURRENT: Validation is on 2 of 3 series" in earlier
+
+
 def test_an_origin_too_many_is_refused_before_anything_is_trained(
     data: SeriesSet, terminal: Terminal, tmp_path: Path
 ) -> None:
