@@ -226,7 +226,9 @@ CREATE_RESPONSES: Responses = {
 }
 SCHEDULE_RESPONSES: Responses = {200: answer("The schedule.", schedule=SCHEDULE), **NO_SUCH_SCHEDULE, **REFUSED}
 DELETE_RESPONSES: Responses = {
-    204: {"description": "It is gone."},
+    204: {
+        "description": "It is gone. Its jobs stay: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."
+    },
     422: problems("It is built in.", document(schedule_records.built_in())),
     **NO_SUCH_SCHEDULE,
     **REFUSED,

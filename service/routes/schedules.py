@@ -61,7 +61,7 @@ async def schedule(request: Request, name: str) -> Response:
 
 @router.delete("/{name}", summary="Delete a schedule", status_code=204, responses=DELETE_RESPONSES)
 async def delete(request: Request, name: str) -> Response:
-    """Delete a schedule; jobs that it has made go on."""
+    """Delete a schedule; jobs that it has made go on: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."""
     await service_of(request).jobs.known(records.unknown(name), records.remove, name)
     return Response(status_code=204)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -131,7 +132,7 @@ def test_a_backfill_that_makes_no_sense_makes_no_job(client: TestClient, asked: 
 
 
 def test_a_deleted_schedule_is_gone_and_its_jobs_stay(client: TestClient) -> None:
-    """What it has made goes on."""
+    """What it has made goes on, and those that wait can be listed by its name."""
     job = client.post("/schedules/monthly/trigger").headers["location"]
 
     deleted = client.delete("/schedules/monthly")
@@ -139,6 +140,8 @@ def test_a_deleted_schedule_is_gone_and_its_jobs_stay(client: TestClient) -> Non
     assert (deleted.status_code, deleted.content) == (204, b"")
     assert client.get("/schedules").json() == {"schedules": []}
     assert client.get(job).status_code == 200
+    waiting = client.get("/jobs", params={"schedule": "monthly", "state": "QUEUED"}).json()["jobs"]
+    assert [f"/jobs/{quote(one['id'])}" for one in waiting] == [job]
 
 
 @pytest.mark.parametrize("name", ["weekly", "%00", "a%0Ab", "%F0%9F%8E%89"])
