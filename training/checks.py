@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from models.errors import ConfigInvalid
 
-AT_LEAST = {"clip_norm": 0, "weight_decay": 0, "tuned_share": 0}
+AT_LEAST = {"clip_norm": 0, "weight_decay": 0, "tuned_share": 0, "synthetic_share": 0}
 """The least value of settings that may be less than 1."""
 
 ABOVE_ZERO = ("learning_rate", "max_seconds")

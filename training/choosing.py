@@ -1,4 +1,4 @@
-"""Choosing: which transform, whether a calendar, and how long a schedule, all by errors on the validation origins."""
+"""Choosing: which transform, whether a calendar or synthetic windows, and how long a schedule, by validation errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +11,10 @@ from training.candidate import EpochRecord
 from training.config import WORTHWHILE, FitConfig
 from training.dataset import Dataset
 from training.learning import Clock, Course, Trial, Watch, go_through, try_out
+from training.mixing import HALF, can_mix, is_small
 
 LEAST_GAIN = 0.005
-"""The gain that a logarithm, or leaving the calendar out, must show on the validation origins."""
+"""The gain that a logarithm, synthetic windows, or leaving the calendar out, must show on the validation origins."""
 
 FALLEN_BEHIND = 1.02
 """What errs this many times as much as the best of its schedule is not tried in longer ones."""
@@ -33,10 +34,18 @@ class Desk:
     clock: Clock
     weights: Weights | None = None
 
-    def course(self, told: Sequence[EpochRecord]) -> Course:
+    def course(self, told: Sequence[EpochRecord], synthetic: float = 0.0) -> Course:
         """Return a stage that counts on from the epochs told so far, its windows drawn from the seed anew."""
         taken = (told[-1].step, told[-1].epoch) if told else (0, 0)
-        return Course(self.config, np.random.default_rng(self.seed), self.watch, self.clock, taken)
+        return Course(self.config, np.random.default_rng(self.seed), self.watch, self.clock, taken, synthetic)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a trial is of: a network, and the share of its windows that is synthetic."""
+
+    options: NetworkOptions
+    synthetic: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +77,52 @@ def begin(learner: Learner, dataset: Dataset, desk: Desk) -> None:
 def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     """Return the best trial on the validation origins, before the cutoff.
 
-    The better transform is tried without a calendar too, if the network does better when it is not told the dates. Then
-    schedules grow threefold while that lowers the error; what falls behind is tried no longer.
+    The better transform is tried without a calendar too, if the network does better when it is not told the dates; and the
+    best of these with synthetic windows, if data are few. Then schedules grow threefold while that lowers the error; what
+    falls behind is tried no longer.
     """
     told: list[EpochRecord] = []
     first, *longer = desk.config.schedules
-    rung = [_try(options, first, desk, told) for options in transformed]
+    share = desk.config.synthetic_share
+    rung = [_try(Setting(options, share or 0.0), first, desk, told) for options in transformed]
     blind = (1.0 - LEAST_GAIN) * _leader(rung).error > _leader(rung).blind_error
     if desk.config.calendar is None and blind:
-        rung.append(_try(replace(_leader(rung).options, calendar=False), first, desk, told))
+        plain = replace(_leader(rung).options, calendar=False)
+        rung.append(_try(Setting(plain, share or 0.0), first, desk, told))
+    if share is None and desk.weights is None and can_mix(_leader(rung).options) and is_small(desk.dataset):
+        rung.append(_try(Setting(_leader(rung).options, HALF), first, desk, told))
     best = _leader(rung)
-    running = [one.options for one in rung if _runs_on(one, best)]
+    running = [_setting(one) for one in rung if _runs_on(one, best)]
     for steps in longer:
         affordable = _affordable(best, len(running), desk.clock)
         if affordable < steps:
-            running = [best.options]
+            running = [_setting(best)]
             affordable = _affordable(best, 1, desk.clock)
         if affordable < WORTHWHILE * best.steps:
             return Choice(best, tuple(told), cut_short=True)
-        rung = [_try(options, min(steps, affordable), desk, told) for options in running]
+        rung = [_try(one, min(steps, affordable), desk, told) for one in running]
         if _leader(rung).error >= best.error:
             break
         best = _leader(rung)
-        running = [one.options for one in rung if _runs_on(one, best)]
+        running = [_setting(one) for one in rung if _runs_on(one, best)]
         if affordable < steps:
             return Choice(best, tuple(told), cut_short=True)
     return Choice(best, tuple(told), cut_short=False)
 
 
 def _runs_on(trial: Trial, best: Trial) -> bool:
-    """Return whether a longer schedule is worth its time: of the best trial, and of another transform that is close."""
+    """Return whether a longer schedule is worth its time: of the best trial, and of another that is close to it.
+
+    That is one of another transform, or of the same network with another share of synthetic windows.
+    """
     close = trial.error <= FALLEN_BEHIND * best.error
-    return trial.options == best.options or (close and trial.options.transform != best.options.transform)
+    other = trial.options == best.options or trial.options.transform != best.options.transform
+    return _setting(trial) == _setting(best) or (close and other)
+
+
+def _setting(trial: Trial) -> Setting:
+    """Return what a trial was of."""
+    return Setting(trial.options, trial.synthetic)
 
 
 def _affordable(best: Trial, trials: int, clock: Clock) -> int:
@@ -120,7 +143,7 @@ def finish(
         The epochs; and for how many steps the trial's network went on, because there was no time for the whole schedule
         or because the configuration says so, else None.
     """
-    dataset, course, asked = desk.dataset.whole(), desk.course(told), desk.config.last_steps
+    dataset, course, asked = desk.dataset.whole(), desk.course(told, trial.synthetic), desk.config.last_steps
     affordable = int(max(desk.clock.left(), 0.0) * trial.steps_per_second)
     begin(learner, dataset, desk)
     if asked is None and affordable >= trial.steps:
@@ -131,11 +154,11 @@ def finish(
     return go_through(learner, dataset, slower, steps), steps
 
 
-def _try(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:
+def _try(setting: Setting, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:
     """Return one trial; its epochs are added to those told."""
-    learner = learner_for(recipe(options, desk.config))
+    learner = learner_for(recipe(setting.options, desk.config))
     begin(learner, desk.dataset, desk)
-    trial = try_out(learner, desk.dataset, desk.course(told), steps=steps)
+    trial = try_out(learner, desk.dataset, desk.course(told, setting.synthetic), steps=steps)
     told += trial.history
     return trial
 
@@ -146,8 +169,12 @@ def recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
 
 
 def _leader(rung: Sequence[Trial]) -> Trial:
-    """Return the trial of least error; one that departs from the first must show a gain."""
-    return min(rung, key=lambda one: one.error * (1.0 if one.options == rung[0].options else 1.0 / (1.0 - LEAST_GAIN)))
+    """Return the first trial, unless a later one shows a gain on it, and so on."""
+    kept = rung[0]
+    for trial in rung[1:]:
+        if trial.error < (1.0 - LEAST_GAIN) * kept.error:
+            kept = trial
+    return kept
 
 
 def time_warnings(choice: Choice, config: FitConfig, *, went_on: int | None) -> list[str]:

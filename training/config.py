@@ -38,6 +38,8 @@ TRANSFORMS = ("auto", "none", "log")
 SHORTEST, LONGER = 100, 3
 """Steps of the shortest schedule at the most, and times as long each next one is."""
 
+MOST_SYNTHETIC = 0.9
+
 WORTHWHILE = 1.5
 """A schedule is not tried where it would have less than so many times the last one's steps."""
 
@@ -55,6 +57,7 @@ class FitConfig:
         encoder_length: Steps that the encoder reads; None chooses from season and data.
         transform: `none`, `log`, or `auto` for what the validation origins say.
         calendar: Whether the network may know the season position; None for what the validation origins say.
+        synthetic_share: Share of the windows that is synthetic; None tries a half beside none where data are few.
         batch_size: Windows in one step.
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.
@@ -83,6 +86,7 @@ class FitConfig:
     encoder_length: int | None = None
     transform: str = "auto"
     calendar: bool | None = None
+    synthetic_share: float | None = None
     batch_size: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -104,6 +108,22 @@ class FitConfig:
             check_range(item.name, getattr(self, item.name))
         if self.tuned_share is not None and self.tuned_share > 1:
             raise ConfigInvalid(f"fit.tuned_share must be at most 1. Received: {self.tuned_share}.")
+        self._check_synthetic()
+
+    def _check_synthetic(self) -> None:
+        """Refuse synthetic windows where there are none to learn from."""
+        if not self.synthetic_share:
+            return
+        if self.synthetic_share > MOST_SYNTHETIC:
+            raise ConfigInvalid(
+                f"fit.synthetic_share must be at most {MOST_SYNTHETIC}. Received: {self.synthetic_share}."
+            )
+        if self.shape != "many_to_many" or self.context_length == 1:
+            raise ConfigInvalid(
+                f"Synthetic windows have the shape many_to_many. Received: fit.shape {self.shape!r}, "
+                f"fit.context_length {self.context_length}.",
+                hint="Set fit.synthetic_share = 0, or leave shape and context as they are.",
+            )
 
     @property
     def schedules(self) -> list[int]:
@@ -228,7 +248,11 @@ class TrainConfig:
             self._check_pick()
         object.__setattr__(self, "holidays", country_codes(self.holidays))
         check_countries(self.holidays)
-        CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
+        if self.covariates and self.fit.synthetic_share:
+            raise ConfigInvalid(
+                f"Synthetic windows have no covariates. Received: fit.synthetic_share {self.fit.synthetic_share}.",
+                hint="Set fit.synthetic_share = 0, or leave the covariates out.",
+            )
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -378,6 +402,7 @@ def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
         calendar=spec.options.get("calendar"),
         steps=spec.options.get("steps"),
         tuned_share=spec.options.get("tuned_share"),
+        synthetic_share=spec.options.get("synthetic_share", 0.0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,13 @@ class Batch:
 
     contexts: Contexts
     targets: Floats
+
+
+class Windows(Protocol):
+    """What training windows are drawn from."""
+
+    def draw(self, generator: np.random.Generator, size: int) -> Batch:
+        """Return random windows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
 ) -> Candidate:
     """Return a network trained on everything in the training set, every choice made on its validation origins.
 
-    In turn: try each transform that the data allow, and no calendar where the dates do harm, in schedules that grow while
-    the validation error falls; calibrate the intervals on the best one's forecasts; go through its schedule again with
+    In turn: try each transform that the data allow, no calendar where the dates do harm, and synthetic windows where data
+    are few, in schedules that grow while the validation error falls; calibrate the intervals on the best one's forecasts; go through its schedule again with
     nothing held out; export, check parity, seal.
 
     Args:
@@ -72,7 +72,12 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     told = [*choice.told, *last]
     label = Label(name, architecture, seed, directory)
     batch, _ = dataset.origins(DESCRIBED_WINDOWS)
-    chosen = {"calendar": trial.options.calendar, "steps": trial.steps, "last_steps": went_on}
+    chosen = {
+        "calendar": trial.options.calendar,
+        "synthetic_share": trial.synthetic,
+        "steps": trial.steps,
+        "last_steps": went_on,
+    }
     learned = Learned(chosen, validation, conformal.to_dict())
     forecaster = seal(learner, batch.contexts, training_set, label, learned)
     warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))

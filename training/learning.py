@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights
 from training.candidate import EpochRecord
 from training.config import FitConfig
-from training.dataset import Batch, Dataset
+from training.dataset import Batch, Dataset, Windows
+from training.mixing import mixed
 
 Floats = NDArray[np.float64]
 Watch = Callable[[EpochRecord], None]
@@ -65,6 +65,7 @@ class Trial:
         history: Its epochs.
         began: Seconds of the candidate's clock at its beginning.
         ended: Seconds at its end.
+        synthetic: Share of its windows that were synthetic.
     """
 
     options: NetworkOptions
@@ -75,6 +76,7 @@ class Trial:
     history: tuple[EpochRecord, ...]
     began: float
     ended: float
+    synthetic: float = 0.0
 
     @property
     def steps_per_second(self) -> float:
@@ -94,6 +96,7 @@ class Course:
         watch: Called after every epoch.
         clock: Of the candidate.
         taken: Steps and epochs that earlier stages took, so that a candidate's epochs count on.
+        synthetic: Share of each batch that is synthetic.
     """
 
     config: FitConfig
@@ -101,6 +104,7 @@ class Course:
     watch: Watch | None
     clock: Clock
     taken: tuple[int, int] = (0, 0)
+    synthetic: float = 0.0
 
 
 def try_out(learner: Learner, dataset: Dataset, course: Course, *, steps: int) -> Trial:
@@ -116,19 +120,21 @@ def try_out(learner: Learner, dataset: Dataset, course: Course, *, steps: int) -
         with learner.averaged():
             return mean_scaled_error(learner, *watched)
 
-    history = _follow(learner, dataset, course, steps=steps, look=look, stage=_stage(options, steps))
+    history = _follow(learner, dataset, course, steps=steps, look=look, stage=_stage(options, steps, course.synthetic))
     weights = learner.averaged_weights()
     error, batch = history[-1].validation_mase, watched[0]
     undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
     with learner.averaged():
         blind = mean_scaled_error(learner, replace(batch, contexts=undated), watched[1])
-    return Trial(options, steps, error, blind, weights, tuple(history), began, course.clock.spent())
+    ended = course.clock.spent()
+    return Trial(options, steps, error, blind, weights, tuple(history), began, ended, course.synthetic)
 
 
-def _stage(options: NetworkOptions, steps: int) -> str:
+def _stage(options: NetworkOptions, steps: int, synthetic: float) -> str:
     """Return the name of a trial: what it differs by, and how long it is."""
     features = "" if options.calendar else ", no calendar"
-    return f"{options.transform}{features}, {steps} steps"
+    mixed = f", {synthetic:.0%} synthetic" if synthetic else ""
+    return f"{options.transform}{features}{mixed}, {steps} steps"
 
 
 def go_through(learner: Learner, dataset: Dataset, course: Course, steps: int) -> list[EpochRecord]:
@@ -147,9 +153,10 @@ def _follow(  # noqa: PLR0913 - a schedule and how it is watched
 ) -> list[EpochRecord]:
     """Take a whole schedule of steps, epoch after epoch, each looked at and told."""
     history: list[EpochRecord] = []
+    windows = mixed(dataset, learner.recipe.options, course.synthetic)
     for first in range(0, steps, course.config.steps_per_epoch):
         count = min(course.config.steps_per_epoch, steps - first)
-        loss, norms = take_steps(learner, dataset, course, first=first, count=count, total=steps)
+        loss, norms = take_steps(learner, windows, course, first=first, count=count, total=steps)
         before, epochs = course.taken
         number, step = epochs + len(history) + 1, before + first + count
         history.append(EpochRecord(number, step, loss, look(), norms, course.clock.spent(), stage))
@@ -158,15 +165,8 @@ def _follow(  # noqa: PLR0913 - a schedule and how it is watched
     return history
 
 
-class Windows(Protocol):
-    """What training windows are drawn from."""
-
-    def draw(self, generator: np.random.Generator, size: int) -> Batch:
-        """Return random windows."""
-
-
 def take_steps(  # noqa: PLR0913 - where an epoch stands in its schedule
-    learner: Learner, dataset: Windows, course: Course, *, first: int, count: int, total: int
+    learner: Learner, windows: Windows, course: Course, *, first: int, count: int, total: int
 ) -> tuple[float, dict[str, float]]:
     """Take some steps of a schedule; return the mean loss and each layer's mean gradient norm.
 
@@ -175,7 +175,7 @@ def take_steps(  # noqa: PLR0913 - where an epoch stands in its schedule
     """
     config, losses, norms = course.config, [], []
     for step in range(first, first + count):
-        batch = dataset.draw(course.generator, config.batch_size)
+        batch = windows.draw(course.generator, config.batch_size)
         rate = learning_rate(step, total, config.learning_rate)
         loss, norm = learner.step(batch.contexts, batch.targets, rate=rate, total=total)
         losses.append(loss)

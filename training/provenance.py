@@ -116,7 +116,7 @@ def choices(spec: ModelSpec) -> dict[str, Any]:
     busier machine; the same choices give the same weights.
     """
     fixed = with_choices(FitConfig(), spec)
-    names = ("transform", "context_length", "encoder_length", "calendar", "steps", "tuned_share")
+    names = ("transform", "context_length", "encoder_length", "calendar", "steps", "tuned_share", "synthetic_share")
     return {name: getattr(fixed, name) for name in names} | {"last_steps": spec.options.get("last_steps")}
 
 

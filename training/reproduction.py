@@ -31,6 +31,9 @@ EXACT = 1e-9
 UNHURRIED_SECONDS = 24 * 3600.0
 """Wall time that a training done again may take: how long it is was decided the first time."""
 
+UNCHOSEN = {"synthetic_share": 0.0}
+"""What a run that does not say so had no choice about: it is of an Almanac from before there was one."""
+
 REPEATABLE = ("backtest.", "validation.")
 """Beginnings of the figures that the same training gives again; seconds are not among them."""
 
@@ -159,7 +162,8 @@ def fit_as_chosen(fit: Fit, chosen: Mapping[tuple[str, int], Mapping[str, Any]],
             return make_auto(
                 training_set, seed=seed, config=unhurried, fit=again, combine=combine, mixture=mixture, **rest
             )
-        return fit(training_set, architecture=architecture, seed=seed, config=replace(unhurried, **known), **rest)
+        fixed = {**UNCHOSEN, **known} if known else known
+        return fit(training_set, architecture=architecture, seed=seed, config=replace(unhurried, **fixed), **rest)
 
     return train
 

@@ -10,7 +10,7 @@ import pytest
 from models.networks.build import NetworkOptions
 from models.networks.learner import Recipe, learner_for
 from models.series import Series
-from training import choosing
+from training import choosing, mixing
 from training.candidate import EpochRecord
 from training.config import FitConfig
 from training.dataset import Dataset, make_dataset
@@ -29,20 +29,24 @@ def make_data() -> Dataset:
 
 @dataclass
 class Script:
-    """Stands for trials: each transform reaches a written error in each schedule, at so many seconds a step."""
+    """Stands for trials: each reaches a written error in each schedule, at so many seconds a step.
+
+    Each goes by its transform, or by `bare` where it knows no calendar, or by `mixed` where it has synthetic windows.
+    """
 
     errors: dict[tuple[str, int], float]
     pace: float = 1.0
     blind_gain: float = 0.0
     tried: list[tuple[str, int]] = field(default_factory=list)
 
-    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> Trial:
+    def __call__(self, setting: choosing.Setting, steps: int, _desk: object, _told: object) -> Trial:
         """Return the trial that the script says."""
-        name = options.transform if options.calendar else "bare"
+        options, synthetic = setting.options, setting.synthetic
+        name = "mixed" if synthetic else options.transform if options.calendar else "bare"
         self.tried.append((name, steps))
         epochs = (epoch(1, 1, self.pace), epoch(2, steps, self.pace * steps))
         error = self.errors[name, steps]
-        return Trial(options, steps, error, error - self.blind_gain, [], epochs, 0.0, self.pace * steps)
+        return Trial(options, steps, error, error - self.blind_gain, [], epochs, 0.0, self.pace * steps, synthetic)
 
 
 def epoch(number: int, step: int, seconds: float) -> EpochRecord:
@@ -58,7 +62,8 @@ def choose(
 ) -> choosing.Choice:
     """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
     monkeypatch.setattr(choosing, "_try", script)
-    config = replace(CONFIG, **{"max_steps": 90, "max_seconds": 1e6, "calendar": True, **changes})
+    fixed = {"max_steps": 90, "max_seconds": 1e6, "calendar": True, "synthetic_share": 0.0}
+    config = replace(CONFIG, **{**fixed, **changes})
     clock = Clock(time.perf_counter(), config.max_seconds)
     desk = choosing.Desk(make_data(), config, 0, print, clock)
     return choosing.choose([replace(OPTIONS, transform=name) for name in transforms], desk)
@@ -151,6 +156,73 @@ def test_a_calendar_that_is_used_costs_no_trial(monkeypatch: pytest.MonkeyPatch)
     choose(monkeypatch, fixed, "none", calendar=True)
 
     assert useful.tried == fixed.tried == [("none", 10), ("none", 30)]
+
+
+@pytest.mark.parametrize(("mixed_error", "share"), [(0.7, 0.5), (0.7999, 0.0), (0.9, 0.0)])
+def test_synthetic_windows_must_show_their_gain(
+    monkeypatch: pytest.MonkeyPatch, mixed_error: float, share: float
+) -> None:
+    """Where data are few they are tried once, with the network that is best without them."""
+    errors = {("none", 10): 0.9, ("log", 10): 0.8, ("mixed", 10): mixed_error}
+    script = Script(errors | {(name, 30): 1.0 for name in ("none", "log", "mixed")})
+
+    chosen = choose(monkeypatch, script, "none", "log", synthetic_share=None)
+
+    assert (chosen.trial.options.transform, chosen.trial.synthetic) == ("log", share)
+    assert script.tried[:3] == [("none", 10), ("log", 10), ("mixed", 10)]
+
+
+def test_the_same_network_without_synthetic_windows_runs_on_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is close: what has the least error after few steps need not have it after many."""
+    errors = {("none", 10): 0.8, ("mixed", 10): 0.79, ("none", 30): 0.6, ("mixed", 30): 0.7, ("none", 90): 0.9}
+    script = Script(errors)
+
+    chosen = choose(monkeypatch, script, "none", synthetic_share=None)
+
+    assert script.tried == [("none", 10), ("mixed", 10), ("none", 30), ("mixed", 30), ("none", 90)]
+    assert (chosen.trial.steps, chosen.trial.synthetic) == (30, 0.0)
+
+
+def test_a_share_of_synthetic_windows_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a choice no more."""
+    script = Script({("mixed", steps): 1.0 for steps in (10, 30)})
+
+    assert choose(monkeypatch, script, "none", synthetic_share=0.25).trial.synthetic == 0.25
+    assert script.tried == [("mixed", 10), ("mixed", 30)]
+
+
+@pytest.mark.parametrize(
+    "options", [replace(OPTIONS, past_covariates=1), replace(OPTIONS, shape="many_to_many_equal", encoder_length=12)]
+)
+def test_synthetic_windows_are_not_tried_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch, options: NetworkOptions
+) -> None:
+    """They have no covariates and one origin."""
+    script = Script({("none", steps): 1.0 for steps in (10, 30)})
+    monkeypatch.setattr(choosing, "_try", script)
+    config = replace(CONFIG, max_steps=90, calendar=True)
+    desk = choosing.Desk(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
+
+    choosing.choose([options], desk)
+
+    assert script.tried == [("none", 10), ("none", 30)]
+
+
+def test_synthetic_windows_are_not_tried_where_data_are_many_or_weights_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There the data themselves keep a network from learning by heart, or the weights know more already."""
+    many, warm = (Script({("none", steps): 1.0 for steps in (10, 30)}) for _ in range(2))
+    config = replace(CONFIG, max_steps=90, calendar=True)
+    desk = choosing.Desk(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
+
+    monkeypatch.setattr(choosing, "_try", warm)
+    choosing.choose([OPTIONS], replace(desk, weights=[]))
+    monkeypatch.setattr(choosing, "_try", many)
+    monkeypatch.setattr(mixing, "FEW_POINTS", 10)
+    choosing.choose([OPTIONS], desk)
+
+    assert many.tried == warm.tried == [("none", 10), ("none", 30)]
 
 
 def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,11 @@ def test_the_name_is_the_files_stem_where_none_is_given() -> None:
         ({"data": "x.csv", "horizon": 3, "fit": {"max_seconds": float("inf")}}, "finite"),
         ({"data": "x.csv", "horizon": 3, "fit": {"dilations": []}}, "must not be empty"),
         ({"data": "x.csv", "horizon": 3, "fit": {"shape": "one_to_on"}}, "Did you mean one_to_one?"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"synthetic_share": -0.1}}, "fit.synthetic_share must be at least 0"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"synthetic_share": 1.0}}, "fit.synthetic_share must be at most 0.9"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"synthetic_share": 0.5, "shape": "one_to_many"}}, "have the shape"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"synthetic_share": 0.5, "context_length": 1}}, "have the shape"),
+        ({"data": "x.csv", "horizon": 3, "fit": {"synthetic_share": 0.5}, "holidays": ["DE"]}, "have no covariates"),
         ({"data": "x.csv", "horizon": 3, "fit": 3}, "must be a table"),
         ({"data": "x.csv", "horizon": 3, "name": "a/b"}, "name"),
         ({"data": "x.csv", "horizon": 3, "architecture": []}, "No architecture"),
@@ -126,7 +132,8 @@ def test_a_second_training_keeps_the_choices_of_the_first() -> None:
 
     fit = with_choices(FitConfig(units=8), spec)
 
-    assert fit == FitConfig(units=8, transform="log", context_length=60, encoder_length=36, calendar=False, steps=300)
+    sized = FitConfig(units=8, context_length=60, encoder_length=36)
+    assert fit == replace(sized, transform="log", calendar=False, steps=300, synthetic_share=0.0)
 
 
 def test_a_shape_of_one_step_takes_no_longer_horizon() -> None:

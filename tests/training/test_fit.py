@@ -36,6 +36,7 @@ CONFIG = FitConfig(
     context_length=CONTEXT,
     encoder_length=24,
     transform="none",
+    synthetic_share=0.0,
     batch_size=16,
     max_steps=4,
     steps_per_epoch=2,
@@ -193,6 +194,35 @@ def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> 
     assert first.validation == again.validation
     golden = [(one.directory / artifact.GOLDEN).read_bytes() for one in (first, again)]
     assert golden[0] == golden[1]
+
+
+def test_a_share_of_synthetic_windows_changes_the_weights_and_stands_in_the_spec(tmp_path: Path) -> None:
+    """In all schedules, the last one too, as repeatably as without; a trial says so in its name."""
+    told: list[EpochRecord] = []
+
+    def train(share: float | None, name: str) -> Candidate:
+        config = replace(CONFIG, synthetic_share=share)
+        return train_candidate(
+            make_set(),
+            architecture="lstm",
+            name="temperatures",
+            seed=3,
+            config=config,
+            directory=tmp_path / name,
+            on_epoch=told.append,
+        )
+
+    mixed, again, plain, free = (train(*one) for one in ((0.5, "1"), (0.5, "2"), (0.0, "3"), (None, "4")))
+
+    shares = [one.forecaster.spec.options["synthetic_share"] for one in (mixed, again, plain)]
+    assert shares == [0.5, 0.5, 0.0]
+    for one, two in zip(weights_of(mixed), weights_of(again), strict=True):
+        assert_array_equal(one, two)
+    assert any((one != two).any() for one, two in zip(weights_of(mixed), weights_of(plain), strict=True))
+    assert "none, 50% synthetic, 4 steps" in {one.stage for one in told}
+    stages = {one.stage for one in free.history}
+    assert {"none, 4 steps", "none, 50% synthetic, 4 steps"} <= stages
+    assert free.forecaster.spec.options["synthetic_share"] in {0.0, 0.5}
 
 
 def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from training.config import FitConfig, TrainConfig
 from training.ensemble import combine_with_keras
 from training.pipeline import Bench, Outcome, fit_with_keras, train
 from training.provenance import CHOICES, FILE, Surroundings
-from training.reproduction import read_provenance, reproduce
+from training.reproduction import fit_as_chosen, read_provenance, reproduce
 
 MakeBench = Callable[[Callable[..., Candidate]], Bench]
 
@@ -26,6 +26,7 @@ TINY = FitConfig(
     context_length=36,
     encoder_length=24,
     transform="none",
+    synthetic_share=0.0,
     batch_size=8,
     max_steps=9,
     steps_per_epoch=2,
@@ -253,3 +254,19 @@ def test_what_is_not_as_it_was_is_said(make_bench: MakeBench, data_file: Path) -
     assert found.differences == ("keras was 3.0, is 3.1.",)
     assert isinstance(bench.terminal.console.file, StringIO)
     assert "keras was 3.0, is 3.1." in bench.terminal.console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "share"), [({"steps": 4}, 0.0), ({"steps": 4, "synthetic_share": 0.5}, 0.5), ({}, None)]
+)
+def test_a_run_from_before_a_choice_is_not_given_it(recorded: dict[str, Any], share: float | None) -> None:
+    """Synthetic windows were no choice once, so a run that says nothing of them had none; what chose nothing yet may choose."""
+    seen: list[FitConfig] = []
+
+    def fit(*_: Any, config: FitConfig, **__: Any) -> Any:  # noqa: ANN401 - stands for any training
+        seen.append(config)
+
+    again = fit_as_chosen(fit, {("lstm", 3): recorded}, combine_with_keras)
+    again(None, architecture="lstm", seed=3, config=FitConfig())
+
+    assert seen[0].synthetic_share == share
