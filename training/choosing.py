@@ -77,9 +77,9 @@ def begin(learner: Learner, dataset: Dataset, desk: Desk) -> None:
 def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     """Return the best trial on the validation origins, before the cutoff.
 
-    The better transform is tried without a calendar too, if the network does better when it is not told the dates; and the
-    best of these with synthetic windows, if data are few. Then schedules grow threefold while that lowers the error; what
-    falls behind is tried no longer.
+    The better transform is tried without a calendar too, if the network does better when it is not told the dates. Then
+    schedules grow threefold while that lowers the error; what falls behind is tried no longer. If data are few, synthetic
+    windows are tried beside the second schedule: half of a batch learns half as fast.
     """
     told: list[EpochRecord] = []
     first, *longer = desk.config.schedules
@@ -89,10 +89,12 @@ def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     if desk.config.calendar is None and blind:
         plain = replace(_leader(rung).options, calendar=False)
         rung.append(_try(Setting(plain, share or 0.0), first, desk, told))
-    if share is None and desk.weights is None and can_mix(_leader(rung).options) and is_small(desk.dataset):
-        rung.append(_try(Setting(_leader(rung).options, HALF), first, desk, told))
+    mixed = Setting(_leader(rung).options, HALF)
+    mixes = share is None and desk.weights is None and can_mix(mixed.options) and is_small(desk.dataset)
+    if mixes and not longer:
+        rung.append(_try(mixed, first, desk, told))
     best = _leader(rung)
-    running = [_setting(one) for one in rung if _runs_on(one, best)]
+    running = [_setting(one) for one in rung if _runs_on(one, best)] + [mixed] * mixes
     for steps in longer:
         affordable = _affordable(best, len(running), desk.clock)
         if affordable < steps:

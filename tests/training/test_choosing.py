@@ -158,29 +158,42 @@ def test_a_calendar_that_is_used_costs_no_trial(monkeypatch: pytest.MonkeyPatch)
     assert useful.tried == fixed.tried == [("none", 10), ("none", 30)]
 
 
-@pytest.mark.parametrize(("mixed_error", "share"), [(0.7, 0.5), (0.7999, 0.0), (0.9, 0.0)])
+@pytest.mark.parametrize(("mixed_error", "share"), [(0.6, 0.5), (0.6999, 0.0), (0.9, 0.0)])
 def test_synthetic_windows_must_show_their_gain(
     monkeypatch: pytest.MonkeyPatch, mixed_error: float, share: float
 ) -> None:
-    """Where data are few they are tried once, with the network that is best without them."""
-    errors = {("none", 10): 0.9, ("log", 10): 0.8, ("mixed", 10): mixed_error}
-    script = Script(errors | {(name, 30): 1.0 for name in ("none", "log", "mixed")})
+    """Where data are few they are tried beside the second schedule, with the network that was best in the first."""
+    errors = {("none", 10): 0.9, ("log", 10): 0.8, ("log", 30): 0.7, ("mixed", 30): mixed_error}
+    script = Script(errors | {(name, 90): 1.0 for name in ("log", "mixed")})
 
     chosen = choose(monkeypatch, script, "none", "log", synthetic_share=None)
 
     assert (chosen.trial.options.transform, chosen.trial.synthetic) == ("log", share)
-    assert script.tried[:3] == [("none", 10), ("log", 10), ("mixed", 10)]
+    assert script.tried[:4] == [("none", 10), ("log", 10), ("log", 30), ("mixed", 30)]
+
+
+@pytest.mark.parametrize(("mixed_error", "share"), [(0.7, 0.5), (0.7999, 0.0)])
+def test_synthetic_windows_are_tried_in_the_only_schedule(
+    monkeypatch: pytest.MonkeyPatch, mixed_error: float, share: float
+) -> None:
+    """Where one length is asked for there is no second."""
+    script = Script({("none", 50): 0.8, ("mixed", 50): mixed_error})
+
+    chosen = choose(monkeypatch, script, "none", synthetic_share=None, steps=50)
+
+    assert chosen.trial.synthetic == share
+    assert script.tried == [("none", 50), ("mixed", 50)]
 
 
 def test_the_same_network_without_synthetic_windows_runs_on_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is close: what has the least error after few steps need not have it after many."""
-    errors = {("none", 10): 0.8, ("mixed", 10): 0.79, ("none", 30): 0.6, ("mixed", 30): 0.7, ("none", 90): 0.9}
+    errors = {("none", 10): 0.8, ("none", 30): 0.6, ("mixed", 30): 0.59, ("none", 90): 0.5, ("mixed", 90): 0.7}
     script = Script(errors)
 
     chosen = choose(monkeypatch, script, "none", synthetic_share=None)
 
-    assert script.tried == [("none", 10), ("mixed", 10), ("none", 30), ("mixed", 30), ("none", 90)]
-    assert (chosen.trial.steps, chosen.trial.synthetic) == (30, 0.0)
+    assert script.tried == [("none", 10), ("none", 30), ("mixed", 30), ("none", 90), ("mixed", 90)]
+    assert (chosen.trial.steps, chosen.trial.synthetic) == (90, 0.0)
 
 
 def test_a_share_of_synthetic_windows_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
