@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.networks.lstm_layer import LSTM, Projection
+from models.networks.lstm_layer import LSTM
 from models.networks.recurrent import stack
+from models.networks.through_time import Projection
 
 
 def make_pair(*, sequences: bool) -> tuple[keras.layers.Layer, keras.layers.Layer]:
