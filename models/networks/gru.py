@@ -12,12 +12,11 @@ Keras and cuDNN have it.
 from functools import partial
 from typing import Any
 
-import keras
-
+from models.networks.gru_layer import GRU
 from models.networks.recurrent import ChronoBias, stack
 
 
 def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_others: Any) -> Any:
     """Return the state after the last step (batch, units), or after every step (batch, time, units)."""
-    cell = partial(keras.layers.GRU, bias_initializer=ChronoBias((1, 0, 0), channels.shape[1]))
+    cell = partial(GRU, bias_initializer=ChronoBias((1, 0, 0), channels.shape[1]))
     return stack(cell, channels, units=units, layers=layers, every_step=every_step)

@@ -27,4 +27,4 @@ def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_other
         every_step: (batch, time, units) if true, else (batch, units).
     """
     cell = partial(LSTM, bias_initializer=ChronoBias((-1, 1, 0, 0), channels.shape[1]), unit_forget_bias=False)
-    return stack(cell, channels, units=units, layers=layers, every_step=every_step, folds=True)
+    return stack(cell, channels, units=units, layers=layers, every_step=every_step)

@@ -42,24 +42,21 @@ class ChronoBias(keras.initializers.Initializer):
         return {"gates": self.gates, "steps": self.steps, "seed": self.seed}
 
 
-def stack(  # noqa: PLR0913 - the contract of an encoder, and what its layer can do
-    cell: Callable[..., Any], channels: Any, *, units: int, layers: int, every_step: bool, folds: bool = False
-) -> Any:
+def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, every_step: bool) -> Any:
     """Return stacked recurrent layers unrolled over the input.
 
     All but the last layer pass their whole sequence on (`return_sequences`); the last passes its final state, unless
-    every step is asked for. A residual path around each layer lets depth cost no signal.
+    every step is asked for. A residual path around each layer lets depth cost no signal. The first layer takes the
+    projection and its own kernel as one where the channels are fewer than the units, which is less work.
 
     Args:
-        cell: Makes a Keras recurrent layer from units, `return_sequences` and `name`.
+        cell: Makes one of the recurrent layers of lstm_layer.py and its like from units, `return_sequences` and `name`.
         channels: (batch, time, channels).
         units: Width of each layer.
         layers: How many.
         every_step: (batch, time, units) if true, else (batch, units).
-        folds: Whether the layer can take the projection and its own kernel as one, which is less work where the
-            channels are fewer than the units.
     """
-    x, first = _project(channels, units, folded=folds and channels.shape[-1] < units)
+    x, first = _project(channels, units)
     for depth in range(1, layers + 1):
         sequences = every_step or depth < layers
         y = cell(units, return_sequences=sequences, name=f"recurrent_{depth}")(x, **(first if depth == 1 else {}))
@@ -67,9 +64,9 @@ def stack(  # noqa: PLR0913 - the contract of an encoder, and what its layer can
     return x
 
 
-def _project(channels: Any, units: int, *, folded: bool) -> tuple[Any, dict[str, Any]]:
+def _project(channels: Any, units: int) -> tuple[Any, dict[str, Any]]:
     """Return the projected channels, and what the first layer is given to take its kernel and the projection as one."""
-    if not folded:
+    if channels.shape[-1] >= units:
         return keras.layers.Dense(units, name="input_projection")(channels), {}
     x, kernel, bias = Projection(units, name="input_projection")(channels)
     return x, {"projection": (channels, kernel, bias)}

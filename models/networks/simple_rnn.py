@@ -11,11 +11,10 @@ gradient descent is difficult.
 
 from typing import Any
 
-import keras
-
 from models.networks.recurrent import stack
+from models.networks.simple_rnn_layer import SimpleRNN
 
 
 def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_others: Any) -> Any:
     """Return the state after the last step (batch, units), or after every step (batch, time, units)."""
-    return stack(keras.layers.SimpleRNN, channels, units=units, layers=layers, every_step=every_step)
+    return stack(SimpleRNN, channels, units=units, layers=layers, every_step=every_step)

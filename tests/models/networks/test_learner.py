@@ -1,6 +1,7 @@
 """A learner takes clipped steps, averages its weights, begins anew exactly, and is made once for like shapes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -134,10 +135,11 @@ def test_a_recipe_is_made_once() -> None:
     assert learner_for(Recipe(OPTIONS, 2.0, 0.0)) is not first
 
 
-def test_a_step_is_compiled_once_for_sets_of_like_shape() -> None:
+@pytest.mark.parametrize("architecture", ["lstm", "gru", "simple_rnn"])
+def test_a_step_is_compiled_once_for_sets_of_like_shape(architecture: str) -> None:
     """Other values, another seed and another number of series call for no second trace."""
     tf.config.run_functions_eagerly(run_eagerly=False)
-    learner = Learner(Recipe(OPTIONS, 1.0, 0.0))
+    learner = Learner(Recipe(replace(OPTIONS, architecture=architecture, units=16), 1.0, 0.0))
 
     for seed in range(3):
         learner.restart(seed)

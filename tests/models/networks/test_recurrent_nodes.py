@@ -15,7 +15,7 @@ from models.networks.export import check_parity, export
 def test_a_stack_of_layers_becomes_as_many_native_nodes(architecture: str, node: str, tmp_path: Path) -> None:
     """Each layer is one node with the layer's own weights: random ones, biases too, and the answers still agree.
 
-    There are more units than channels, so the LSTM's first layer is handed its projection; its node needs none of it.
+    There are more units than channels, so the first layer is handed its projection; its node needs none of it.
     """
     keras.utils.set_random_seed(0)
     options = NetworkOptions(architecture, 3, 4, 16, 12, units=16, layers=3)

@@ -1,0 +1,75 @@
+"""SimpleRNN layer: Keras's own, with its gradient through time written out.
+
+With h_t = tanh(z_t), z_t = K x_t + R h_{t-1} + b, and δ the gradient of the loss with respect to its index,
+
+    δ_z = δ_h ⊙ (1 - h_t²),   δ_h at t - 1 = Rᵀ δ_z
+
+Source: Werbos (1990), Backpropagation through time: what it does and how to do it.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.networks.through_time import array, gradients, is_plain, loop, product, run
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class SimpleRNN(keras.layers.SimpleRNN):
+    """Keras's SimpleRNN, its weights, their names and their order, computed faster where there is no mask, initial state or dropout.
+
+    Input: (batch, time, channels); where a `Projection` made it, also what that was made of, its kernel and its bias.
+    Output: (batch, time, units) if `return_sequences`, else (batch, units).
+    """
+
+    def call(
+        self,
+        sequences: Any,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool = False,  # noqa: FBT001, FBT002 - as Keras has it
+        projection: tuple[Any, Any, Any] | None = None,
+    ) -> Any:
+        """Return the state after each step, or after the last."""
+        if is_plain(self, initial_state, mask):
+            return run(self, sequences, projection, _through_time)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@tf.custom_gradient
+def _through_time(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """Return the state after each step, (time, batch, units), of inputs (time, batch, channels); and its gradient."""
+    states = _forwards(x, kernel, recurrent, bias)
+
+    def gradient(upstream: Any) -> tuple[Any, Any, Any, Any]:
+        deltas = _backwards(upstream, states, recurrent)
+        of_x, of_kernel, of_bias = gradients(deltas, x, kernel)
+        return of_x, of_kernel, product(states[:-1], deltas), of_bias
+
+    return states[1:], gradient
+
+
+def _forwards(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """Return the states from zero on, (time + 1, batch, units)."""
+    steps, units = x.shape[0], recurrent.shape[0]
+    projected = tf.tensordot(x, kernel, 1)
+
+    def step(t: Any, state: Any, states: Any) -> Any:
+        return t + 1, tf.tanh(projected[t] + tf.matmul(state, recurrent) + bias), states.write(t, state)
+
+    _, state, states = loop(step, steps, (0, tf.zeros((tf.shape(x)[1], units)), array(steps + 1, units)))
+    return states.write(steps, state).stack()
+
+
+def _backwards(upstream: Any, states: Any, recurrent: Any) -> Any:
+    """Return the gradient with respect to z of each step, (time, batch, units)."""
+    steps = upstream.shape[0]
+
+    def step(back: Any, above: Any, deltas: Any) -> Any:
+        t = steps - 1 - back
+        shown = states[t + 1]
+        delta = (above + upstream[t]) * (1.0 - shown * shown)
+        return back + 1, tf.matmul(delta, recurrent, transpose_b=True), deltas.write(t, delta)
+
+    return loop(step, steps, (0, tf.zeros_like(upstream[0]), array(steps, recurrent.shape[1])))[-1].stack()
