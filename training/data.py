@@ -89,6 +89,7 @@ def read_series(
         later, found = read_future(future, columns or Columns(), names, groups)
         findings += found
     findings += trimmed
+    refuse_strays(path, groups)
     known = parse_frequency(frequency) if frequency else _infer(path, groups)
     if frequency is None:
         _refuse_mixed(path, groups, known)
