@@ -21,7 +21,7 @@ from training.data import SeriesSet
 FILE = "provenance.json"
 """Name of the artifact in an MLflow run."""
 
-CHOICES = "choices.json"
+CHOICES, SERVED_CHOICES = "choices.json", "served_choices.json"
 """Name of the artifact with what a network chose on its validation origins, as settings of `[fit]`."""
 
 PACKAGES = (

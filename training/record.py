@@ -142,9 +142,12 @@ def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comp
     registry.log(winner.run_id, tags={"winner": True, "refit": refitted})
 
 
-def log_served(registry: Registry, run_id: str, directory: Path) -> None:
-    """Write the digest of the weights that are served, where they are not those that were backtested."""
-    registry.log(run_id, tags={"served_weights_digest": provenance.weights_digest(directory / artifact.NETWORK)})
+def log_served(registry: Registry, run_id: str, served: Candidate) -> None:
+    """Write the weights' digest and what the clock allowed of what is served, where it is not what was backtested."""
+    registry.log(run_id, tags={"served_weights_digest": provenance.weights_digest(served.directory / artifact.NETWORK)})
+    specs = [one.forecaster.spec for one in (served.members.values() or [served])]
+    told = [{"architecture": one.architecture, "seed": one.seed, "choices": provenance.choices(one)} for one in specs]
+    registry.log_json(run_id, {"networks": told}, provenance.SERVED_CHOICES)
 
 
 def log_decision(registry: Registry, run_ids: Sequence[str], decision: Decision, version: str) -> None:

@@ -38,7 +38,7 @@ def register(winner: Result, final: Candidate, comparison: Comparison, task: "Ta
     )
     record.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
     if again:
-        record.log_served(bench.registry, winner.run_id, final.directory)
+        record.log_served(bench.registry, winner.run_id, final)
     tags = version_tags(final.directory, task.config.unit)
     return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
 

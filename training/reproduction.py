@@ -21,12 +21,15 @@ from training.mixture import Mixture
 from training.origins import baselines_over, last_origins
 from training.pipeline import Bench, Fit, Task
 from training.place import Run
-from training.provenance import CHOICES, FILE, Surroundings, weights_digest
+from training.provenance import CHOICES, FILE, SERVED_CHOICES, Surroundings, weights_digest
 from training.refit import refit
 from training.succession import STARTED_FROM, choose_start, fetch_reigning
 
 EXACT = 1e-9
 """Relative difference below which two figures are one: sums in another order differ by less."""
+
+Choices = Mapping[tuple[str, int], Mapping[str, Any]]
+"""What each network chose, by architecture and seed."""
 
 UNHURRIED_SECONDS = 24 * 3600.0
 """Wall time that a training done again may take: how long it is was decided the first time."""
@@ -102,13 +105,15 @@ def reproduce(run_id: str, bench: Bench, *, data: Path | None = None) -> Reprodu
     config = recorded_config(told, data)
     series = pipeline.read(config, bench.terminal)
     refuse_other_data(told, series)
-    bench = replace(bench, fit=fit_as_chosen(bench.fit, recorded_choices(past, bench), bench.combine))
+    chosen = recorded_choices(past, bench)
+    served = replace(bench, fit=fit_as_chosen(bench.fit, served_choices(past, bench, chosen), bench.combine))
+    bench = replace(bench, fit=fit_as_chosen(bench.fit, chosen, bench.combine))
     before = Surroundings(**{key: told[key] for key in ("command", "commit", "packages", "python", "machine")})
     differences = tuple(bench.surroundings.differences(before))
     for sentence in differences:
         bench.terminal.say(f"  {sentence}", "yellow")
     comparison = Again(past, config, series, told.get("origins", 1), differences)
-    return _compare_with(comparison, bench)
+    return _compare_with(comparison, bench, served)
 
 
 def read_provenance(run_id: str, bench: Bench) -> Mapping[str, Any]:
@@ -130,7 +135,7 @@ def recorded_config(told: Mapping[str, Any], data: Path | None = None) -> TrainC
     return train_config(settings)
 
 
-def recorded_choices(past: Run, bench: Bench) -> dict[tuple[str, int], Mapping[str, Any]]:
+def recorded_choices(past: Run, bench: Bench) -> Choices:
     """Return what each network that a run stands on chose on its validation origins, by architecture and seed."""
     runs = [past]
     if past.tags.get("almanac.kind") == "comparison":
@@ -145,7 +150,18 @@ def recorded_choices(past: Run, bench: Bench) -> dict[tuple[str, int], Mapping[s
     return found
 
 
-def fit_as_chosen(fit: Fit, chosen: Mapping[tuple[str, int], Mapping[str, Any]], combine: Combine) -> Fit:
+def served_choices(past: Run, bench: Bench, chosen: Choices) -> Choices:
+    """Return the same of the training on all data, which the clock may have let go on for longer, or less long.
+
+    A run that does not say so is taken to have had the time.
+    """
+    told = bench.registry.read_json(past.tags.get("winner_run_id", past.run_id), SERVED_CHOICES)
+    if told is None:
+        return {key: {**one, "last_steps": None} for key, one in chosen.items()}
+    return {(one["architecture"], one["seed"]): one["choices"] for one in told["networks"]}
+
+
+def fit_as_chosen(fit: Fit, chosen: Choices, combine: Combine) -> Fit:
     """Return a training that takes each candidate's recorded choices as given, and is not hurried by the clock.
 
     An `auto` is made of the members that it was made of then, each with its own choices.
@@ -188,7 +204,7 @@ class Again:
     differences: tuple[str, ...]
 
 
-def _compare_with(again: Again, bench: Bench) -> Reproduction:
+def _compare_with(again: Again, bench: Bench, served: Bench) -> Reproduction:
     past, config, series = again.past, again.config, again.data
     season = series.frequency.season_length
     *later, oldest = last_origins(series.series, config.horizon, season_length=season, count=again.origins)
@@ -202,7 +218,7 @@ def _compare_with(again: Again, bench: Bench) -> Reproduction:
         now = comparison.summary_metrics(result)
         names = [name for name in now if name in past.metrics and name.startswith(REPEATABLE)]
         figures = {name: (past.metrics[name], now[name]) for name in names}
-        weights = _weights(past, result, task, bench)
+        weights = _weights(past, result, task, served)
         found = Reproduction(past.run_id, new_run_id, figures, weights, again.differences)
         record.log_reproduction(bench.registry, new_run_id, found.to_dict())
     return found

@@ -215,7 +215,7 @@ def refit(desk: JobDesk, request: Given, read: Given, compared: Given) -> Plain:
     for one in (run_id, read["run_id"]):
         desk.registry.log(one, tags={"refit": again})
     if again:
-        record.log_served(desk.registry, run_id, final.directory)
+        record.log_served(desk.registry, run_id, final)
     told: Plain = {"run_id": run_id, "refitted": again, "warnings": list(final.warnings)}
     desk.registry.log_json(read["run_id"], told, REFIT)
     return told

@@ -63,6 +63,22 @@ def test_a_network_trained_again_from_its_record_is_the_same(make_bench: MakeBen
 
 
 @pytest.mark.usefixtures("eager")
+def test_what_the_clock_allowed_of_each_training_is_done_again(make_bench: MakeBench, data_file: Path) -> None:
+    """A backtested network that had no time for its last training, and a served one that had."""
+
+    def hurry_the_first(*given: Any, config: FitConfig, directory: Path, **more: Any) -> Candidate:  # noqa: ANN401 - a training's
+        last = None if "refit" in directory.parts else 1
+        return fit_with_keras(*given, config=replace(config, last_steps=last), directory=directory, **more)
+
+    first = make_comparison(data_file, make_bench(hurry_the_first), architecture=("lstm",), fit=TINY)
+
+    found = reproduce(first.comparison.winner.run_id, make_bench(fit_with_keras))
+
+    assert set(found.weights) == {"backtested", "served"}
+    assert found.same_weights
+
+
+@pytest.mark.usefixtures("eager")
 def test_another_seed_is_another_network(make_bench: MakeBench, data_file: Path, registry: Any) -> None:  # noqa: ANN401
     """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
     first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=TINY, refit=False)
