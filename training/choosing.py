@@ -91,7 +91,8 @@ def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
         rung.append(_try(Setting(plain, share or 0.0), first, desk, told))
     mixed = Setting(_leader(rung).options, HALF)
     mixes = share is None and desk.weights is None and can_mix(mixed.options) and is_small(desk.dataset)
-    if mixes and not longer:
+    hurried = mixes and not longer and _affordable(_leader(rung), 1, desk.clock) < first
+    if mixes and not longer and not hurried:
         rung.append(_try(mixed, first, desk, told))
     best = _leader(rung)
     running = [_setting(one) for one in rung if _runs_on(one, best)] + [mixed] * mixes
@@ -109,7 +110,7 @@ def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
         running = [_setting(one) for one in rung if _runs_on(one, best)]
         if affordable < steps:
             return Choice(best, tuple(told), cut_short=True)
-    return Choice(best, tuple(told), cut_short=False)
+    return Choice(best, tuple(told), cut_short=hurried)
 
 
 def _runs_on(trial: Trial, best: Trial) -> bool:

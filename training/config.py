@@ -57,7 +57,8 @@ class FitConfig:
         encoder_length: Steps that the encoder reads; None chooses from season and data.
         transform: `none`, `log`, or `auto` for what the validation origins say.
         calendar: Whether the network may know the season position; None for what the validation origins say.
-        synthetic_share: Share of the windows that is synthetic; None tries a half beside none where data are few.
+        synthetic_share: Share of the windows that is synthetic; None tries a half beside none where data are few. What goes
+            on from a starter or a champion has none.
         batch_size: Windows in one step.
         learning_rate: Peak of the cosine schedule.
         weight_decay: AdamW's.

@@ -42,8 +42,8 @@ class Mixed:
     share: float
 
     def draw(self, generator: np.random.Generator, size: int) -> Batch:
-        """Return random windows, the real ones first."""
-        count = round(self.share * size)
+        """Return random windows, the real ones first; at least one of either kind where there are two or more."""
+        count = min(max(round(self.share * size), 1), size - 1)
         real = self.real.draw(generator, size - count)
         length = self.real.context_length
         made = synthetic_series(self.seasons, length + self.real.horizon)

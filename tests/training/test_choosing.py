@@ -204,6 +204,19 @@ def test_a_share_of_synthetic_windows_asked_for_is_the_only_one(monkeypatch: pyt
     assert script.tried == [("mixed", 10), ("mixed", 30)]
 
 
+def test_synthetic_windows_are_not_tried_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network alone takes its time first; that the clock decided is told."""
+    script = Script({("none", 10): 0.9, ("none", 30): 0.8})
+    single = Script({("none", 50): 0.9})
+
+    chosen = choose(monkeypatch, script, "none", synthetic_share=None, max_seconds=70.0)
+    alone = choose(monkeypatch, single, "none", synthetic_share=None, steps=50, max_seconds=60.0)
+
+    assert script.tried == [("none", 10), ("none", 30)]
+    assert single.tried == [("none", 50)]
+    assert (chosen.cut_short, alone.cut_short) == (True, True)
+
+
 @pytest.mark.parametrize(
     "options", [replace(OPTIONS, past_covariates=1), replace(OPTIONS, shape="many_to_many_equal", encoder_length=12)]
 )

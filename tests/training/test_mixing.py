@@ -39,6 +39,14 @@ def test_a_batch_has_its_share_of_synthetic_windows(data: Dataset, share: float)
     assert np.isfinite(batch.targets[synthetic]).all()
 
 
+@pytest.mark.parametrize(("share", "size", "synthetic"), [(0.9, 4, 3), (0.001, 256, 1), (0.5, 1, 0)])
+def test_no_batch_is_of_one_kind_alone(data: Dataset, share: float, size: int, synthetic: int) -> None:
+    """Where it has two windows or more: who asks for a share means to learn from both."""
+    batch = Mixed(data, (12,), share).draw(np.random.default_rng(0), size)
+
+    assert np.isin(batch.targets[:, 0, 0], synthetic_series((12,), 42)).sum() == synthetic
+
+
 def test_targets_go_on_where_a_synthetic_window_ends(data: Dataset) -> None:
     """Context and targets are of one series."""
     batch = Mixed(data, (12,), 0.5).draw(np.random.default_rng(1), 8)
