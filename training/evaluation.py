@@ -247,7 +247,7 @@ def _try(name: str, label: str, make: Callable[[], Candidate], origin: _Origin) 
     tally.megabytes[name] = artifact.network_mb(candidate.directory)
     if candidate.mixture is not None:
         tally.mixtures.setdefault(name, []).append(candidate.mixture)
-    terminal.say_mixture(label, candidate)
+    terminal.say_choice(label, candidate)
     return candidate
 
 

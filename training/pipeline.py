@@ -239,7 +239,7 @@ def make_network(contender: Contender, task: Task, bench: Bench, run_id: str, ep
     told = task.describe(bench.surroundings, architecture=architecture, seed=seed)
     record.log_provenance(bench.registry, run_id, told)
     candidate = train_one(contender, task, bench, run_id, epochs)
-    bench.terminal.say_mixture(contender.name, candidate)
+    bench.terminal.say_choice(contender.name, candidate)
     return candidate
 
 
@@ -256,7 +256,7 @@ def join_networks(candidates: Mapping[str, Candidate], task: Task, bench: Bench,
     """Return one model of all networks, its run saying how it was made."""
     record.log_provenance(bench.registry, run_id, task.describe(bench.surroundings))
     whole = make_ensemble(candidates, bench.scratch / ENSEMBLE, bench.combine)
-    bench.terminal.say_mixture(ENSEMBLE, whole)
+    bench.terminal.say_choice(ENSEMBLE, whole)
     return whole
 
 

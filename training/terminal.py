@@ -65,10 +65,12 @@ class Terminal:
         for finding in findings:
             self.say(f"  {finding.code}: {finding.detail} {finding.hint}".rstrip(), "yellow")
 
-    def say_mixture(self, name: str, candidate: Candidate) -> None:
-        """Print how a candidate was made of others, if it was."""
+    def say_choice(self, name: str, candidate: Candidate) -> None:
+        """Print what was chosen on the validation origins: how members are averaged, or how a network was fitted."""
         if candidate.mixture is not None:
             self.say(describe_mixture(name, candidate, candidate.mixture))
+        elif candidate.forecaster.spec.options.get("steps") is not None:
+            self.say(describe_fit(name, candidate))
 
     @contextmanager
     def training(self, name: str) -> Iterator[Callable[[EpochRecord], None]]:
@@ -208,6 +210,19 @@ def describe_mixture(name: str, whole: Candidate, mixture: Mixture) -> str:
     told = {way: loss for way, loss in mixture.losses.items() if "+" not in way or way == "+".join(mixture.weights)}
     losses = ", ".join(f"{way} {loss:.4f}" for way, loss in told.items())
     return f"{name}: {how} weights ({weights}){spread}; validation losses: {losses}"
+
+
+def describe_fit(name: str, candidate: Candidate) -> str:
+    """Return what a network's trials came to, in one line, and what of the tuned weights a tuned one has."""
+    spec = candidate.forecaster.spec
+    share, tuned = spec.options.get("synthetic_share"), spec.options.get("tuned_share")
+    chosen = [
+        f"{spec.options['steps']} steps on {'logarithms' if spec.transform == 'log' else 'plain values'}",
+        *(["without the calendar"] if spec.options.get("calendar") is False else []),
+        *([f"{share:.0%} of the windows synthetic"] if share else []),
+        *([f"{tuned:.0%} of the tuned weights"] if tuned is not None else []),
+    ]
+    return f"{name}: {', '.join(chosen)}; validation MASE {candidate.validation['mase']:.4f}"
 
 
 def _how_chosen(comparison: Comparison) -> list[str]:

@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from models import artifact
 from models.errors import Finding
+from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
+from training.candidate import Candidate
 from training.terminal import (
     Terminal,
     blocks_table,
     describe_epoch,
+    describe_fit,
     models_table,
     native_noise_hidden,
     scores_table,
@@ -32,6 +36,37 @@ def test_an_epoch_is_one_line_with_all_that_matters() -> None:
 
     for part in ("lstm", "epoch   2", "step    20", "loss 0.5000", "validation MASE 0.4500", "1.0 s"):
         assert part in line
+
+
+@pytest.mark.parametrize(
+    ("transform", "options", "line"),
+    [
+        ("none", {"steps": 300}, "lstm: 300 steps on plain values; validation MASE 0.7122"),
+        (
+            "log",
+            {"steps": 900, "calendar": False, "synthetic_share": 0.5},
+            "lstm: 900 steps on logarithms, without the calendar, 50% of the windows synthetic; validation MASE 0.7122",
+        ),
+        (
+            "none",
+            {"steps": 100, "synthetic_share": 0.0, "tuned_share": 0.5},
+            "lstm: 100 steps on plain values, 50% of the tuned weights; validation MASE 0.7122",
+        ),
+    ],
+)
+def test_what_a_training_chose_is_one_line(
+    tmp_path: Path, terminal: Terminal, transform: str, options: dict[str, object], line: str
+) -> None:
+    """In words: the names of the trials are short for those who know them."""
+    make_artifact(tmp_path)
+    forecaster = artifact.update_spec(tmp_path, transform=transform, options=options)
+    candidate = Candidate(tmp_path, forecaster, (), {"mase": 0.71218}, 1.0)
+
+    terminal.say_choice("lstm", candidate)
+
+    assert describe_fit("lstm", candidate) == line
+    assert isinstance(terminal.console.file, StringIO)
+    assert line in terminal.console.file.getvalue()
 
 
 @pytest.mark.parametrize(("is_terminal", "lines"), [(False, 2), (True, 1)])
