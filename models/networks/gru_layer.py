@@ -23,29 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.networks.through_time import array, gradients, is_plain, loop, product, run, total
-
-
-@keras.saving.register_keras_serializable(package="almanac")
-class GRU(keras.layers.GRU):
-    """Keras's GRU, its weights, their names and their order, computed faster where there is no mask, initial state or dropout.
-
-    Input: (batch, time, channels); where a `Projection` made it, also what that was made of, its kernel and its bias.
-    Output: (batch, time, units) if `return_sequences`, else (batch, units).
-    """
-
-    def call(
-        self,
-        sequences: Any,
-        initial_state: Any = None,
-        mask: Any = None,
-        training: bool = False,  # noqa: FBT001, FBT002 - as Keras has it
-        projection: tuple[Any, Any, Any] | None = None,
-    ) -> Any:
-        """Return the state after each step, or after the last."""
-        if is_plain(self, initial_state, mask):
-            return run(self, sequences, projection, _through_time)
-        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+from models.networks.through_time import ThroughTime, array, gradients, loop, product, total
 
 
 @tf.custom_gradient
@@ -98,3 +76,10 @@ def _backwards(upstream: Any, gates: list[Any], states: Any, recurrent: Any) -> 
         return back + 1, above * z + seen, deltas.write(t, tf.concat([*of_gates, of_candidate], axis=1))
 
     return loop(step, steps, (0, tf.zeros_like(upstream[0]), array(steps, recurrent.shape[1])))[-1].stack()
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class GRU(ThroughTime, keras.layers.GRU):
+    """Keras's GRU, computed faster."""
+
+    through_time = staticmethod(_through_time)

@@ -12,29 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.networks.through_time import array, gradients, is_plain, loop, product, run
-
-
-@keras.saving.register_keras_serializable(package="almanac")
-class SimpleRNN(keras.layers.SimpleRNN):
-    """Keras's SimpleRNN, its weights, their names and their order, computed faster where there is no mask, initial state or dropout.
-
-    Input: (batch, time, channels); where a `Projection` made it, also what that was made of, its kernel and its bias.
-    Output: (batch, time, units) if `return_sequences`, else (batch, units).
-    """
-
-    def call(
-        self,
-        sequences: Any,
-        initial_state: Any = None,
-        mask: Any = None,
-        training: bool = False,  # noqa: FBT001, FBT002 - as Keras has it
-        projection: tuple[Any, Any, Any] | None = None,
-    ) -> Any:
-        """Return the state after each step, or after the last."""
-        if is_plain(self, initial_state, mask):
-            return run(self, sequences, projection, _through_time)
-        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+from models.networks.through_time import ThroughTime, array, gradients, loop, product
 
 
 @tf.custom_gradient
@@ -73,3 +51,10 @@ def _backwards(upstream: Any, states: Any, recurrent: Any) -> Any:
         return back + 1, tf.matmul(delta, recurrent, transpose_b=True), deltas.write(t, delta)
 
     return loop(step, steps, (0, tf.zeros_like(upstream[0]), array(steps, recurrent.shape[1])))[-1].stack()
+
+
+@keras.saving.register_keras_serializable(package="almanac")
+class SimpleRNN(ThroughTime, keras.layers.SimpleRNN):
+    """Keras's SimpleRNN, computed faster."""
+
+    through_time = staticmethod(_through_time)

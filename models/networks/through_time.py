@@ -34,30 +34,42 @@ class Projection(keras.layers.Dense):
         return super().compute_output_shape(input_shape), self.kernel.shape, self.bias.shape
 
 
-def is_plain(layer: Any, initial_state: Any, mask: Any) -> bool:
-    """Return whether a layer begins at zero, sees every step and drops nothing; any other is computed as Keras has it."""
-    return initial_state is None and mask is None and not (layer.dropout or layer.recurrent_dropout)
+class ThroughTime:
+    """A recurrent layer of Keras, its weights, their names and their order, whose gradient is written out.
 
+    Computed so where it begins at zero, sees every step and drops nothing; any other is computed as Keras has it.
+    Input: (batch, time, channels); where a `Projection` made it, also what that was made of, its kernel and its bias.
+    Output: (batch, time, units) if `return_sequences`, else (batch, units).
 
-def run(layer: Any, sequences: Any, projection: tuple[Any, Any, Any] | None, through_time: Callable[..., Any]) -> Any:
-    """Return a layer's state after each step, (batch, time, units), if `return_sequences`, else after the last.
-
-    Args:
-        layer: Of Keras, with K, R and b; where its bias has two rows, b and one that R's product is given.
-        sequences: (batch, time, channels).
-        projection: What a `Projection` made the sequences of, its kernel and its bias, to be read in their place.
-        through_time: Returns the states, (time, batch, units), of inputs (time, batch, channels), K, R, b and the
-            second row, if there is one.
+    Attributes:
+        through_time: Returns the states, (time, batch, units), of inputs (time, batch, channels), K, R and b; where the
+            layer's bias has two rows, also of the second, which R's product is given.
     """
-    kernel, recurrent, biases = (
-        tf.identity(one.value) for one in (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)
-    )
-    bias, *within = tf.unstack(tf.reshape(biases, (-1, biases.shape[-1])))
-    if projection is not None:
-        sequences, first, shift = projection
-        kernel, bias = tf.matmul(first, kernel), tf.linalg.matvec(kernel, shift, transpose_a=True) + bias
-    states = through_time(ops.transpose(sequences, (1, 0, 2)), kernel, recurrent, bias, *within)
-    return ops.transpose(states, (1, 0, 2)) if layer.return_sequences else states[-1]
+
+    through_time: Callable[..., Any]
+
+    def call(
+        self,
+        sequences: Any,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool = False,  # noqa: FBT001, FBT002 - as Keras has it
+        projection: tuple[Any, Any, Any] | None = None,
+    ) -> Any:
+        """Return the state after each step, or after the last."""
+        layer: Any = self
+        if initial_state is not None or mask is not None or layer.dropout or layer.recurrent_dropout:
+            whole: Any = super()
+            return whole.call(sequences, initial_state=initial_state, mask=mask, training=training)
+        kernel, recurrent, biases = (
+            tf.identity(one.value) for one in (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)
+        )
+        bias, *within = tf.unstack(tf.reshape(biases, (-1, biases.shape[-1])))
+        if projection is not None:
+            sequences, first, shift = projection
+            kernel, bias = tf.matmul(first, kernel), tf.linalg.matvec(kernel, shift, transpose_a=True) + bias
+        states = self.through_time(ops.transpose(sequences, (1, 0, 2)), kernel, recurrent, bias, *within)
+        return ops.transpose(states, (1, 0, 2)) if layer.return_sequences else states[-1]
 
 
 def gradients(deltas: Any, x: Any, kernel: Any) -> tuple[Any, Any, Any]:
