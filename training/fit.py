@@ -40,8 +40,8 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
     """Return a network trained on everything in the training set, every choice made on its validation origins.
 
     In turn: try each transform that the data allow, no calendar where the dates do harm, and synthetic windows where data
-    are few, in schedules that grow while the validation error falls; calibrate the intervals on the best one's forecasts; go through its schedule again with
-    nothing held out; export, check parity, seal.
+    are few, in schedules that grow while the validation error falls; calibrate the intervals on the best one's forecasts;
+    go through its schedule again with nothing held out; export, check parity, seal.
 
     Args:
         training_set: Series up to the cutoff.
