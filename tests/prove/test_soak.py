@@ -14,8 +14,8 @@ from training.children import Child
 
 GROWTH_ALLOWED_MEBIBYTES = 8.0
 
-ROUND, ROUNDS = 1_000, 10
-ROUND_GROWTH_ALLOWED_MEBIBYTES = 0.5  # half a kibibyte a request: a leak of more is in every round
+ROUND, FEWEST_ROUNDS, ROUNDS = 1_000, 4, 10
+SETTLED_MEBIBYTES = 3.0  # within the last two rounds
 
 
 def make_bodies() -> list[bytes]:
@@ -47,20 +47,21 @@ def post_many(connection: http.client.HTTPConnection, count: int) -> list[float]
 
 
 def test_memory_settles(service: Child) -> None:
-    """Round after round of requests, memory stops to grow, and so do open files: a leak would be there in every round.
+    """Round after round of requests, memory and open files come to rest: a leak would be there in every round.
 
     The allocator's pools fill by steps of megabytes within the first thousands of requests, at a moment that threads
-    decide: so one round that grows proves nothing, and neither does one fixed number of requests to warm up.
+    decide; so the service may take some rounds to get there. A leak of 4 KiB a request does not pass; the test below,
+    of `make prove`, finds one of 40 bytes.
     """
     pid = service.process.pid
     memory: list[float] = []
     files: list[int] = []
     with closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)) as connection:
-        for _ in range(ROUNDS):
+        for done in range(1, ROUNDS + 1):
             post_many(connection, ROUND)
             memory.append(resident_mebibytes(pid))
             files.append(open_files(pid))
-            if len(files) > 1 and memory[-1] - memory[-2] < ROUND_GROWTH_ALLOWED_MEBIBYTES and files[-1] <= files[-2]:
+            if done >= FEWEST_ROUNDS and memory[-1] - memory[-3] < SETTLED_MEBIBYTES and files[-1] - files[-3] <= 2:
                 return
     pytest.fail(f"{ROUNDS} rounds of {ROUND:,} requests did not settle: MiB {memory}, open files {files}")
 
