@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ConfigInvalid
-from training.config import SERVICE, check_name, read_config, train_config
+from training.config import check_name, train_config
 from training.options import check_reserved
+from training.settings import SERVICE, read_config
 
 Row = Mapping[str, Any]
 Request = dict[str, Any]

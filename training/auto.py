@@ -13,8 +13,9 @@ from pathlib import Path
 from models.errors import AlmanacError, TrainingError
 from training.averages import choose_average
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.config import STARTER, STARTER_TUNED, FitConfig
+from training.config import STARTER, STARTER_TUNED
 from training.ensemble import Combine, make_ensemble
+from training.fit_config import FitConfig
 from training.mixture import EQUAL, Mixture
 from training.validation import Validation
 

@@ -8,8 +8,8 @@ import numpy as np
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Recipe, Weights, learner_for
 from training.candidate import EpochRecord
-from training.config import WORTHWHILE, FitConfig
 from training.dataset import Dataset
+from training.fit_config import WORTHWHILE, FitConfig
 from training.learning import Clock, Course, Trial, Watch, go_through, try_out
 from training.mixing import HALF, can_mix, is_small
 

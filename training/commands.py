@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.config import BASELINES, SERVICE, Columns, merge, parse_override, read_config, require_file, train_config
+from training.config import BASELINES, Columns, require_file, train_config
 from training.options import COVARIATES, check_reserved, covariate_options
+from training.settings import SERVICE, merge, parse_override, read_config
 
 if TYPE_CHECKING:
     from training.pipeline import Bench, Outcome

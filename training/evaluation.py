@@ -14,10 +14,11 @@ from training.backtest import Cutoff, Scores, Split
 from training.baselines import BaselineWish, backtest_baselines
 from training.candidate import Candidate, TrainingSet
 from training.comparison import REFERENCE, BaselineResult, Sample, name_causes
-from training.config import BASELINES, ENSEMBLE, FitConfig, each_seed
+from training.config import BASELINES, ENSEMBLE, each_seed
 from training.data import SeriesSet, digest
 from training.eligible import tell_validated
 from training.ensemble import Combine, combine_with_keras, make_ensemble
+from training.fit_config import FitConfig
 from training.mixture import Mixture
 from training.terminal import Terminal
 

@@ -14,10 +14,11 @@ import numpy as np
 
 from models.calendar import parse_frequency, timestamps_from
 from models.errors import DataInvalid, Finding, ServiceUnreachable
-from training.config import SERVICE, TrainConfig, require_file
+from training.config import TrainConfig, require_file
 from training.data import FEW_POINTS, SAME_STEP
 from training.live import Address, told
 from training.place import Place
+from training.settings import SERVICE
 
 TIMEOUT_SECONDS = 120.0
 """Longest silence: the service begins to answer with its first page, and goes on page by page."""

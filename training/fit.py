@@ -15,8 +15,8 @@ from models.networks.learner import learner_for
 from training import sizing
 from training.candidate import Candidate, TrainingSet
 from training.choosing import Choice, Desk, choose, finish, recipe, restart, time_warnings
-from training.config import FitConfig
 from training.dataset import Dataset, make_dataset
+from training.fit_config import FitConfig
 from training.learning import Clock, Watch, gradient_warnings, mase_of
 from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal, validate
 from training.validation import Validation, judge

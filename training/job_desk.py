@@ -10,7 +10,7 @@ from typing import Any
 from models.errors import AlmanacError, Finding, RegistryError, TrainingError
 from training.candidate import Candidate
 from training.comparison import name_causes
-from training.config import AUTO, ENSEMBLE, SERVICE, WARM_START, TrainConfig, merge, require_file, train_config
+from training.config import AUTO, ENSEMBLE, WARM_START, TrainConfig, require_file, train_config
 from training.data import SeriesSet
 from training.ensemble import Combine, combine_with_keras
 from training.export import fetch_observations, keep_frequency
@@ -23,6 +23,7 @@ from training.provenance import Surroundings
 from training.registering import AT_REST
 from training.registry import Registry
 from training.resting import take_up
+from training.settings import SERVICE, merge
 from training.succession import Met, Reigning, choose_start, fetch_reigning
 from training.terminal import Terminal
 

@@ -11,8 +11,8 @@ from models.errors import LossNotFinite
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights
 from training.candidate import EpochRecord
-from training.config import FitConfig
 from training.dataset import Batch, Dataset, Windows
+from training.fit_config import FitConfig
 from training.mixing import mixed
 
 Floats = NDArray[np.float64]

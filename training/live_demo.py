@@ -15,11 +15,11 @@ from rich.console import Console
 
 from models.errors import ServiceUnreachable
 from training.children import LOOPBACK, Child, ChildFailed, free_port, running
-from training.config import merge, read_config
 from training.events import Event, Verdict, judge_recovery
 from training.live_service import LiveService, Row
 from training.live_story import SCHEDULE, Listener, Story, play
 from training.replay import Plan, World, read_world, write_early
+from training.settings import merge, read_config
 from training.story_lines import break_line, line_of, progress_line
 
 HERE = Path(__file__).parent

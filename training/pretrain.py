@@ -27,8 +27,8 @@ from training.candidate import EpochRecord, TrainingSet
 from training.checkpoint import restore, save, seconds_of
 from training.choosing import recipe
 from training.components import Floats
-from training.config import FitConfig
 from training.dataset import Batch
+from training.fit_config import FitConfig
 from training.kinds import KINDS, Kind
 from training.learning import Clock, Course, mase_of, mean_scaled_error, take_steps
 from training.provenance import Surroundings

@@ -15,8 +15,9 @@ from typing import Any
 from models import starters
 from models.errors import ArtifactIncomplete
 from models.spec import ModelSpec
-from training.config import FitConfig, TrainConfig, with_choices
+from training.config import TrainConfig
 from training.data import SeriesSet
+from training.fit_config import FitConfig, with_choices
 
 FILE = "provenance.json"
 """Name of the artifact in an MLflow run."""

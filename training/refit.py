@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from models.errors import AlmanacError
 from training.candidate import Candidate
-from training.config import ENSEMBLE, with_choices
+from training.config import ENSEMBLE
 from training.ensemble import make_ensemble
+from training.fit_config import with_choices
 from training.succession import seen_by
 
 if TYPE_CHECKING:

@@ -14,15 +14,17 @@ from training.auto import make_auto
 from training.baselines import BaselineWish
 from training.candidate import Candidate, TrainingSet
 from training.comparison import Comparison, Result, name_causes
-from training.config import ENSEMBLE, WARM_START, FitConfig, TrainConfig, merge, train_config
+from training.config import ENSEMBLE, WARM_START, TrainConfig, train_config
 from training.data import SeriesSet
 from training.ensemble import Combine
+from training.fit_config import FitConfig
 from training.mixture import Mixture
 from training.origins import baselines_over, last_origins
 from training.pipeline import Bench, Fit, Task
 from training.place import Run
 from training.provenance import CHOICES, FILE, SERVED_CHOICES, Surroundings, weights_digest
 from training.refit import refit
+from training.settings import merge
 from training.succession import STARTED_FROM, choose_start, fetch_reigning
 
 EXACT = 1e-9

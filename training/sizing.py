@@ -6,7 +6,7 @@ from models.calendar import parse_frequency
 from models.errors import ConfigInvalid
 from models.series import Series
 from training.candidate import TrainingSet
-from training.config import FitConfig
+from training.fit_config import FitConfig
 
 SEASONS_READ = 5
 """Seasons that the encoder reads: 60 months."""

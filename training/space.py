@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from models.errors import ConfigInvalid
 from training.checks import check_choice
-from training.config import ARCHITECTURES, FitConfig, merge, read_config, train_config
+from training.config import ARCHITECTURES, train_config
+from training.fit_config import FitConfig
+from training.settings import merge, read_config
 
 DEFAULT = Path(__file__).parent / "configs" / "space.toml"
 """The space that is searched where a configuration names none."""

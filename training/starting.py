@@ -31,8 +31,9 @@ from models.starters import folder_for
 from models.windows import last_contexts
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.choosing import LEAST_GAIN, Choice, Desk, begin, finish, recipe, time_warnings
-from training.config import STARTER, STARTER_TUNED, WORTHWHILE, FitConfig
+from training.config import STARTER, STARTER_TUNED
 from training.dataset import Dataset, make_dataset
+from training.fit_config import WORTHWHILE, FitConfig
 from training.learning import WATCHED_ORIGINS, Clock, Trial, Watch, gradient_warnings, mean_scaled_error, try_out
 from training.sealing import DESCRIBED_WINDOWS, Label, Learned, seal, validate
 from training.sizing import could_be_logged

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
 from training import backtest, provenance, record, report, search_record, space
 from training.candidate import Candidate, EpochRecord
-from training.config import TrainConfig, merge, train_config
+from training.config import TrainConfig, train_config
 from training.eligible import tell_validated
 from training.pipeline import Bench, Task, read
 from training.refit import empty_folder
+from training.settings import merge
 from training.space import Space
 from training.study import (
     as_point,

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from training.commands import FILE, column_options, open_bench, print_json
-from training.config import check_name, merge, parse_override, read_config, require_file, train_config
+from training.config import check_name, require_file, train_config
 from training.options import covariate_options
+from training.settings import merge, parse_override, read_config
 
 
 @click.command(short_help="Search for better settings, by validation error.")

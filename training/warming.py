@@ -16,7 +16,8 @@ from models.errors import TrainingError
 from models.networks.starting import encoder_of, starting_options, starting_weights
 from models.spec import ModelSpec
 from training.candidate import Candidate, TrainingSet
-from training.config import WARM_START, FitConfig
+from training.config import WARM_START
+from training.fit_config import FitConfig
 from training.learning import Watch
 from training.resting import ARTIFACT, BEFORE, read_weights
 from training.sealing import Label

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.house import ready
-from training.config import Columns, FitConfig, TrainConfig
+from training.config import Columns, TrainConfig
+from training.fit_config import FitConfig
 from training.foresee import Foreseen, Wish, foresee
 from training.pipeline import Bench, Outcome, fit_with_keras, train
 from training.place import Place

@@ -12,7 +12,7 @@ from models.errors import TrainingError
 from tests.training.fakes import combine_graphs, make_fit, make_series
 from training.auto import MEMBERS, WHOLE, make_auto
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.config import FitConfig
+from training.fit_config import FitConfig
 from training.mixture import Mixture
 
 APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}

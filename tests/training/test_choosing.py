@@ -12,8 +12,8 @@ from models.networks.learner import Recipe, learner_for
 from models.series import Series
 from training import choosing, mixing
 from training.candidate import EpochRecord
-from training.config import FitConfig
 from training.dataset import Dataset, make_dataset
+from training.fit_config import FitConfig
 from training.learning import Clock, Trial
 
 CONFIG = FitConfig()

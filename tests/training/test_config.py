@@ -1,20 +1,11 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models.errors import ConfigInvalid
-from models.spec import ModelSpec
-from training.config import (
-    BASELINES,
-    FitConfig,
-    TrainConfig,
-    merge,
-    parse_override,
-    read_config,
-    train_config,
-    with_choices,
-)
+from training.config import BASELINES, TrainConfig, train_config
+from training.fit_config import FitConfig
+from training.settings import read_config
 
 
 def test_a_configuration_is_read_once_and_typed(tmp_path: Path) -> None:
@@ -27,24 +18,6 @@ def test_a_configuration_is_read_once_and_typed(tmp_path: Path) -> None:
     assert config.data == tmp_path / "d.csv"
     assert config.architecture == ("lstm",)
     assert config.fit == FitConfig(units=32, dilations=(1, 2))
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({}, [100, 300, 900, 2700]),
-        ({"max_steps": 900}, [100, 300, 900]),
-        ({"max_steps": 901}, [100, 300, 901]),
-        ({"max_steps": 1500}, [100, 300, 900, 1500]),
-        ({"max_steps": 90}, [10, 30, 90]),
-        ({"max_steps": 2}, [1, 2]),
-        ({"max_steps": 1}, [1]),
-        ({"steps": 40}, [40]),
-    ],
-)
-def test_schedules_grow_threefold_to_the_longest(settings: dict[str, int], expected: list[int]) -> None:
-    """From one of 100 steps, or a ninth where that is less; the last is worth its time beside the one before."""
-    assert FitConfig(**settings).schedules == expected  # type: ignore[arg-type]
 
 
 def test_the_name_is_the_files_stem_where_none_is_given() -> None:
@@ -85,55 +58,6 @@ def test_what_is_wrong_is_refused_with_the_remedy(settings: dict[str, object], w
     """Each wrong setting is a ConfigInvalid that says what was met and what would do."""
     with pytest.raises(ConfigInvalid, match=words.replace("?", r"\?")):
         train_config(settings)
-
-
-@pytest.mark.parametrize(
-    ("text", "setting"),
-    [
-        ("fit.units=32", {"fit": {"units": 32}}),
-        ("fit.dilations=[1, 2]", {"fit": {"dilations": [1, 2]}}),
-        ("fit.transform=log", {"fit": {"transform": "log"}}),
-        ("refit=false", {"refit": False}),
-    ],
-)
-def test_an_override_is_toml_or_plain_text(text: str, setting: dict[str, object]) -> None:
-    """Key and value come as on a line of the file; bare words need no quotes."""
-    assert parse_override(text) == setting
-
-
-@pytest.mark.parametrize("text", ["fit.units", "=3"])
-def test_an_override_without_key_or_value_is_refused(text: str) -> None:
-    """An override without its parts is told how one looks."""
-    with pytest.raises(ConfigInvalid, match="key=value"):
-        parse_override(text)
-
-
-def test_later_layers_win_and_none_gives_way() -> None:
-    """Flags go before the file, and a flag that was not given changes nothing."""
-    merged = merge({"horizon": 12, "fit": {"units": 64, "layers": 2}}, {"horizon": None, "fit": {"units": 8}})
-
-    assert merged == {"horizon": 12, "fit": {"units": 8, "layers": 2}}
-
-
-def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
-    """A configuration that cannot be read is refused by its path."""
-    broken = tmp_path / "broken.toml"
-    broken.write_text("data = ")
-
-    for path in (tmp_path / "missing.toml", broken):
-        with pytest.raises(ConfigInvalid, match=path.name):
-            read_config(path)
-
-
-def test_a_second_training_keeps_the_choices_of_the_first() -> None:
-    """What the validation origins chose is set firmly, the rest stays."""
-    chosen = {"calendar": False, "steps": 300}
-    spec = ModelSpec("n", "gru", "many_to_many", "M", 12, 60, 36, 6, transform="log", options=chosen)
-
-    fit = with_choices(FitConfig(units=8), spec)
-
-    sized = FitConfig(units=8, context_length=60, encoder_length=36)
-    assert fit == replace(sized, transform="log", calendar=False, steps=300, synthetic_share=0.0)
 
 
 def test_a_shape_of_one_step_takes_no_longer_horizon() -> None:

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from models.errors import ConfigInvalid, DataInvalid, ServiceUnreachable
-from training.config import TrainConfig, read_config, train_config
+from training.config import TrainConfig, train_config
 from training.data import read_series
 from training.export import fetch_observations, keep_frequency, local_data, service_address
 from training.live import Address
+from training.settings import read_config
 
 Serve = Callable[[bytes, int], str]
 

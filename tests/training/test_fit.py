@@ -15,8 +15,8 @@ from models.errors import DataInvalid
 from models.series import Series
 from training import fit
 from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.config import FitConfig
 from training.fit import train_candidate
+from training.fit_config import FitConfig
 from training.learning import ALL_DATA
 
 HORIZON, CONTEXT = 6, 36

@@ -15,8 +15,8 @@ from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Recipe
 from models.series import Series
 from training.candidate import EpochRecord
-from training.config import FitConfig
 from training.dataset import Dataset, make_dataset
+from training.fit_config import FitConfig
 from training.learning import (
     Clock,
     Course,

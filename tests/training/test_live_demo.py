@@ -14,10 +14,11 @@ from rich.console import Console
 
 from training import demo, live_demo
 from training.children import Child, ChildFailed
-from training.config import merge, read_config, train_config
+from training.config import train_config
 from training.events import Event, Verdict
 from training.live_demo import CONFIG, Stage, fresh_home, listener_of, train_first
 from training.replay import Plan, World
+from training.settings import merge, read_config
 
 NOW = datetime(2026, 3, 1, 12, 30, 15)  # noqa: DTZ001 (a name for a folder)
 STEP = {"name": "read", "started_at": "12:30", "seconds": 1.0, "error": None}

@@ -15,9 +15,10 @@ from tests.training.fakes import combine_graphs, make_fit
 from training import evaluation
 from training.auto import make_auto
 from training.candidate import Candidate, TrainingSet
-from training.config import FitConfig, TrainConfig
+from training.config import TrainConfig
 from training.data import read_series
 from training.evaluation import Question, evaluate
+from training.fit_config import FitConfig
 from training.pipeline import Bench, train
 from training.provenance import CHOICES
 from training.reproduction import reproduce

@@ -12,8 +12,9 @@ from models.errors import DataInvalid, ModelUnknown, RegistryError
 from models.series import Series
 from tests.training.fakes import make_fit, write_csv
 from training.candidate import Candidate, TrainingSet
-from training.config import FitConfig, TrainConfig
+from training.config import TrainConfig
 from training.ensemble import combine_with_keras
+from training.fit_config import FitConfig
 from training.pipeline import Bench, Outcome, fit_with_keras, train
 from training.provenance import CHOICES, FILE, Surroundings
 from training.reproduction import fit_as_chosen, read_provenance, reproduce

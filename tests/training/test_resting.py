@@ -11,8 +11,8 @@ from numpy.testing import assert_array_equal
 from models.errors import ArtifactIncomplete
 from tests.training.fakes import combine_graphs, make_fit, make_series
 from training.candidate import Candidate, TrainingSet
-from training.config import FitConfig
 from training.ensemble import make_ensemble
+from training.fit_config import FitConfig
 from training.resting import BEFORE, FACTS, lay_down, take_up
 
 

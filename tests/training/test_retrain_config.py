@@ -4,8 +4,9 @@ import pytest
 
 from models.errors import ConfigInvalid
 from models.thresholds import Thresholds
-from training.config import merge, parse_override, read_config, train_config
+from training.config import train_config
 from training.retrain_config import RetrainConfig
+from training.settings import merge, parse_override, read_config
 
 
 def test_a_table_of_the_configuration_says_when_to_retrain(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from models.errors import ConfigInvalid
 from models.series import Series
 from training import sizing
 from training.candidate import TrainingSet
-from training.config import FitConfig
+from training.fit_config import FitConfig
 
 
 def training_set(*lengths: int, frequency: str = "M") -> TrainingSet:

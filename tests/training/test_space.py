@@ -6,7 +6,8 @@ import pytest
 
 from models.errors import ConfigInvalid
 from training import space
-from training.config import merge, train_config
+from training.config import train_config
+from training.settings import merge
 from training.space import Choice, Range, read_space
 
 SETTINGS = {"data": "d.csv", "horizon": 12}

@@ -22,8 +22,8 @@ from tests.training.starters import CONTEXT, HORIZON, make_starter
 from training import starting
 from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.choosing import Desk
-from training.config import FitConfig, with_choices
 from training.dataset import make_dataset
+from training.fit_config import FitConfig, with_choices
 from training.learning import Clock, Trial
 from training.starting import Way, most_cautious, train_starter, tune_starter
 

@@ -17,9 +17,10 @@ from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
 from training import pipeline
 from training.candidate import Candidate, TrainingSet
-from training.config import read_config, train_config
+from training.config import train_config
 from training.pipeline import Bench
 from training.provenance import CHOICES
+from training.settings import read_config
 from training.space import read_space
 from training.study import open_study
 from training.terminal import Terminal

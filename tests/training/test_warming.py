@@ -16,8 +16,8 @@ from models.networks.combine import load_network
 from models.networks.starting import encoder_of, starting_weights
 from tests.training.fakes import make_series
 from training.candidate import Candidate, TrainingSet
-from training.config import FitConfig, with_choices
 from training.fit import train_candidate
+from training.fit_config import FitConfig, with_choices
 from training.resting import ARTIFACT, lay_down
 from training.warming import FLATTERED, tune_champion
 
