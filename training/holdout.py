@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar import timestamps_from
 from models.errors import ConfigInvalid, DataInvalid, Finding
 from models.series import Series
-from training.eligible import scale_of
+from training.eligible import scale_of, tell_validated
 
 Floats = NDArray[np.float64]
 
@@ -150,6 +150,11 @@ def tell_left_out(split: Split) -> tuple[Finding, ...]:
         return ()
     count = split.dropped + len(split.scored)
     return (Finding("SERIES_NOT_SCORED", f"{split.dropped} of {count} series: {_name(split.left_out)}."),)
+
+
+def tell_split(split: Split, horizon: int) -> tuple[Finding, ...]:
+    """Return what is to be known of a comparison before it begins: what is not scored, and on what validation is."""
+    return (*tell_left_out(split), *tell_validated(split.histories, horizon, split.season_length))
 
 
 def _remedy(left_out: Mapping[str, str]) -> str:

@@ -14,8 +14,8 @@ from training.candidate import Candidate, EpochRecord, TrainingSet
 from training.comparison import BaselineResult, Comparison, Failure, Result, name_causes
 from training.config import ENSEMBLE, Contender, TrainConfig
 from training.data import SeriesSet, read_series
-from training.eligible import tell_validated
 from training.ensemble import Combine, combine_with_keras, make_ensemble
+from training.holdout import tell_split
 from training.origins import score_over
 from training.provenance import Surroundings
 from training.refit import empty_folder, refit
@@ -166,11 +166,8 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
         AlmanacError: If the data cannot be used, every candidate fails or the registry does not answer.
     """
     data = read(config, bench.terminal)
-    season = data.frequency.season_length
-    split = backtest.hold_out(data.series, config.horizon, season_length=season)
-    bench.terminal.say_findings(
-        (*backtest.tell_left_out(split), *tell_validated(split.histories, config.horizon, season))
-    )
+    split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
+    bench.terminal.say_findings(tell_split(split, config.horizon))
     wish = BaselineWish(config.baselines, config.baseline_series, config.seed)
     baselines = backtest_baselines(split, wish, bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:

@@ -20,6 +20,7 @@ from training.comparison import Failure, Result
 from training.config import ENSEMBLE, WARM_START
 from training.contest import Contest, hold_contest
 from training.eligible import refuse_short
+from training.holdout import tell_split
 from training.job_desk import JOB, PARENT, PART, JobDesk, Plain
 from training.origins import roll_origins
 from training.pipeline import Bench, Task
@@ -83,6 +84,8 @@ def read(desk: JobDesk, request: Given) -> Plain:
     block = choose_block(rolled, met.reigning)
     task = job_desk.make_task(config, data, block.count, "")
     refuse_short(task.split.histories, config.horizon, season)
+    judged = tell_split(task.split, config.horizon)
+    bench.terminal.say_findings(judged)
     run_id = desk.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
     task = replace(task, run_id=run_id)
     candidates, left_out = job_desk.choose_candidates(task, met, desk)
@@ -98,7 +101,7 @@ def read(desk: JobDesk, request: Given) -> Plain:
         "series": len(data.series),
         "observations": data.observed,
         "frequency": data.frequency.name,
-        "findings": [asdict(one) for one in (*noticed, *data.findings)],
+        "findings": [asdict(one) for one in (*noticed, *data.findings, *judged)],
         "candidates": candidates,
         "left_out": left_out,
         "champion": met.to_dict(block.rival),

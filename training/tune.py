@@ -13,7 +13,7 @@ from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingEr
 from training import backtest, provenance, record, report, search_record, space
 from training.candidate import Candidate, EpochRecord
 from training.config import TrainConfig, train_config
-from training.eligible import tell_validated
+from training.holdout import tell_split
 from training.pipeline import Bench, Task, read
 from training.refit import empty_folder
 from training.settings import merge
@@ -149,11 +149,8 @@ def tune(search: Search, bench: Bench) -> Found:
     """
     config = train_config(search.settings)
     data = read(config, bench.terminal)
-    season = data.frequency.season_length
-    split = backtest.hold_out(data.series, config.horizon, season_length=season)
-    bench.terminal.say_findings(
-        (*backtest.tell_left_out(split), *tell_validated(split.histories, config.horizon, season))
-    )
+    split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
+    bench.terminal.say_findings(tell_split(split, config.horizon))
     with open_study(search.folder, search.study, seed=config.seed) as study:
         check_same(study, _identity(search, data.digest))
         known = study.user_attrs.get("run_id")

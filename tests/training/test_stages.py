@@ -93,6 +93,17 @@ def test_a_horizon_that_no_series_can_be_fitted_for_is_told_before_a_run_begins(
     assert desk.registry.runs("weather", {JOB: desk.job}) == []
 
 
+def test_what_validation_is_on_is_found_by_a_job_too(make_desk: MakeDesk, tmp_path: Path) -> None:
+    """As a training says it: here of three series that ended two years before the others."""
+    going = [make_series(f"going {seed}", seed=seed) for seed in range(5)]
+    ended = [replace(one, id=f"ended {seed}", values=one.values[:-24]) for seed, one in enumerate(going[:3])]
+
+    read = stages.read(make_desk(), make_request(write_csv(tmp_path / "weather.csv", [*going, *ended])))
+
+    said = {one["code"]: one["detail"] for one in read["findings"]}
+    assert "Validation is on 5 of 8 series" in said["VALIDATION_CURRENT"]
+
+
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     """Return a file of eight series, enough for evidence."""
