@@ -50,7 +50,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best trial, every epoch of all trials, and whether the clock kept longer ones from being tried."""
+    """The best trial, every epoch of all trials, and whether the clock kept others from being tried."""
 
     trial: Trial
     told: tuple[EpochRecord, ...]
@@ -99,6 +99,7 @@ def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
     for steps in longer:
         affordable = _affordable(best, len(running), desk.clock)
         if affordable < steps:
+            hurried |= len(running) > 1
             running = [_setting(best)]
             affordable = _affordable(best, 1, desk.clock)
         if affordable < WORTHWHILE * best.steps:
@@ -185,6 +186,8 @@ def time_warnings(choice: Choice, config: FitConfig, *, went_on: int | None) -> 
     hurried = went_on is not None and config.last_steps is None
     if not hurried and not choice.cut_short:
         return []
-    kept = f"fit.max_seconds ({config.max_seconds:g}) left time for schedules of {choice.trial.steps} steps"
-    last = f", and for {went_on} steps on all data" if hurried else ""
-    return [f"{kept}{last}; another run may get further. Lower fit.max_steps to repeat it."]
+    left = [f"for schedules of {choice.trial.steps} steps"]
+    left += [f"for {went_on} steps on all data"] * hurried
+    left += ["not for every trial that was due"] * choice.cut_short
+    kept = f"fit.max_seconds ({config.max_seconds:g}) left time {', and '.join(left)}"
+    return [f"{kept}; another run may get further. Lower fit.max_steps to repeat it."]

@@ -132,6 +132,18 @@ def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.M
     assert (chosen.trial.steps, chosen.cut_short) == (30, True)
 
 
+def test_a_trial_that_the_clock_drops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is time for one longer schedule, not for two: the best goes on alone, though the other might have won."""
+    errors = {(name, steps): error for steps, error in ((30, 0.8), (90, 1.0)) for name in ("none", "log")}
+    script = Script({("none", 10): 0.9, ("log", 10): 0.89, **errors})
+
+    hurried = choose(monkeypatch, script, "none", "log", max_seconds=65.0)
+    free = choose(monkeypatch, script, "none", "log")
+
+    assert script.tried[:3] == [("none", 10), ("log", 10), ("log", 30)]
+    assert (hurried.trial.steps, hurried.cut_short, free.cut_short) == (30, True, False)
+
+
 @pytest.mark.parametrize(("bare_error", "calendar"), [(0.7, False), (0.8, True)])
 def test_a_calendar_that_does_not_help_is_left_out(
     monkeypatch: pytest.MonkeyPatch, bare_error: float, *, calendar: bool
@@ -267,7 +279,8 @@ def test_a_choice_by_the_clock_is_told() -> None:
 
     assert choosing.time_warnings(free, CONFIG, went_on=None) == []
     assert choosing.time_warnings(free, replace(CONFIG, last_steps=4), went_on=4) == []
-    assert "max_seconds" in choosing.time_warnings(cut, CONFIG, went_on=None)[0]
+    (told,) = choosing.time_warnings(cut, CONFIG, went_on=None)
+    assert "left time for schedules of 10 steps, and not for every trial that was due;" in told
     assert "for 4 steps on all data" in choosing.time_warnings(free, CONFIG, went_on=4)[0]
 
 
