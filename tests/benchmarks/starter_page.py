@@ -43,18 +43,20 @@ def table(record: Mapping[str, Any]) -> str:
 
 def _column(file: str, record: Mapping[str, Any]) -> dict[str, str]:
     """Return a set's cells by row."""
-    answers = {
-        one["question"]["architecture"]: one
-        for one in record["answers"].values()
-        if one["question"]["file"] == file and not one["question"]["cutoff"] and not one["question"].get("settings")
-    }
+    there = [one for one in record["answers"].values() if one["question"]["file"] == file]
+    answers = {one["question"]["architecture"]: one for one in there if _is_plain(one["question"])}
     found = {label: _figure(answers[name], name) for name, label in ROWS.items() if name in answers}
     networks = {name: _median(one, name) for name, one in answers.items() if name not in ROWS}
     if networks:
         best = min(networks, key=lambda name: networks[name])
         found["best network trained on the set alone"] = f"{networks[best]:.3f} ({best})"
     models = {name: row for one in answers.values() for name, row in one["result"]["models"].items()}
-    baselines = {name: models[name]["mase"] for name in BASELINES if name in models}
+    whole = max(row["series_scored"] for row in models.values())
+    baselines = {
+        name: models[name]["mase"]
+        for name in BASELINES
+        if name in models and models[name]["series_scored"] == whole  # AutoETS may have seen a sample only
+    }
     best = min(baselines, key=lambda name: baselines[name])
     found["best baseline here"] = f"{baselines[best]:.3f} ({best})"
     published = record["published"].get(next(iter(answers.values()))["question"]["published"], {})
@@ -64,6 +66,11 @@ def _column(file: str, record: Mapping[str, Any]) -> dict[str, str]:
             name = min(errors, key=lambda one: errors[one])
             found[label] = f"{errors[name]:.3f} ({name.removesuffix(ZERO_SHOT)})"
     return found
+
+
+def _is_plain(question: Mapping[str, Any]) -> bool:
+    """Return whether a question is of the newest block with the default settings, as the starter's own is."""
+    return not question["cutoff"] and not question.get("settings") and question.get("origins", 1) == 1
 
 
 def _figure(answer: Mapping[str, Any], architecture: str) -> str:

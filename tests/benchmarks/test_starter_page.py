@@ -7,8 +7,10 @@ import pytest
 from tests.benchmarks import starter_page
 
 
-def make_answer(architecture: str, models: dict[str, float], *, cutoff: str = "") -> dict[str, Any]:
-    """Return an answer with the errors of some rows."""
+def make_answer(
+    architecture: str, models: dict[str, float], *, cutoff: str = "", origins: int = 1, **scored: int
+) -> dict[str, Any]:
+    """Return an answer with the errors of some rows, each on nine series unless another number is said."""
     question = {
         "file": "tourism",
         "title": "Tourism",
@@ -16,16 +18,21 @@ def make_answer(architecture: str, models: dict[str, float], *, cutoff: str = ""
         "published": "Tourism Monthly",
         "cutoff": cutoff,
         "settings": [],
+        "origins": origins,
     }
-    return {"question": question, "result": {"models": {name: {"mase": mase} for name, mase in models.items()}}}
+    rows = {name: {"mase": mase, "series_scored": scored.get(name, 9)} for name, mase in models.items()}
+    return {"question": question, "result": {"models": rows}}
 
 
 RECORD: dict[str, Any] = {
     "answers": {
         "tourism/lstm": make_answer(
-            "lstm", {"lstm": 1.5, "lstm/0": 1.4, "lstm/1": 1.41, "lstm/2": 1.7, "auto_ets": 1.53}
+            "lstm",
+            {"lstm": 1.5, "lstm/0": 1.4, "lstm/1": 1.41, "lstm/2": 1.7, "auto_ets": 1.53, "auto_theta": 0.1},
+            auto_theta=8,
         ),
         "tourism/2003/lstm": make_answer("lstm", {"lstm": 0.1}, cutoff="2003-12"),
+        "tourism/4 origins/lstm": make_answer("lstm", {"lstm": 0.1, "climatology": 0.1}, origins=4),
         "tourism/starter": make_answer("starter", {"starter": 1.42, "seasonal_naive": 1.63}),
         "tourism/auto": make_answer("auto", {"auto": 1.36}),
     },
@@ -36,7 +43,7 @@ RECORD: dict[str, Any] = {
 
 
 def test_each_row_is_the_best_of_its_kind() -> None:
-    """Medians over seeds count, other cutoffs do not, and published rows are told apart."""
+    """Medians over seeds count; other cutoffs, older blocks and samples do not; published rows are told apart."""
     lines = starter_page.table(RECORD).splitlines()
 
     assert lines[0] == "| mean MASE | Tourism |"
