@@ -152,9 +152,9 @@ def tell_left_out(split: Split) -> tuple[Finding, ...]:
     return (Finding("SERIES_NOT_SCORED", f"{split.dropped} of {count} series: {_name(split.left_out)}."),)
 
 
-def tell_split(split: Split, horizon: int) -> tuple[Finding, ...]:
+def tell_split(split: Split) -> tuple[Finding, ...]:
     """Return what is to be known of a comparison before it begins: what is not scored, and on what validation is."""
-    return (*tell_left_out(split), *tell_validated(split.histories, horizon, split.season_length))
+    return (*tell_left_out(split), *tell_validated(split.histories, split.horizon, split.season_length))
 
 
 def _remedy(left_out: Mapping[str, str]) -> str:

@@ -167,7 +167,7 @@ def train(config: TrainConfig, bench: Bench) -> Outcome:
     """
     data = read(config, bench.terminal)
     split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
-    bench.terminal.say_findings(tell_split(split, config.horizon))
+    bench.terminal.say_findings(tell_split(split))
     wish = BaselineWish(config.baselines, config.baseline_series, config.seed)
     baselines = backtest_baselines(split, wish, bench.terminal)
     with record.tracked_run(bench.registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:

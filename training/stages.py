@@ -84,7 +84,7 @@ def read(desk: JobDesk, request: Given) -> Plain:
     block = choose_block(rolled, met.reigning)
     task = job_desk.make_task(config, data, block.count, "")
     refuse_short(task.split.histories, config.horizon, season)
-    judged = tell_split(task.split, config.horizon)
+    judged = tell_split(task.split)
     bench.terminal.say_findings(judged)
     run_id = desk.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
     task = replace(task, run_id=run_id)

@@ -150,7 +150,7 @@ def tune(search: Search, bench: Bench) -> Found:
     config = train_config(search.settings)
     data = read(config, bench.terminal)
     split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
-    bench.terminal.say_findings(tell_split(split, config.horizon))
+    bench.terminal.say_findings(tell_split(split))
     with open_study(search.folder, search.study, seed=config.seed) as study:
         check_same(study, _identity(search, data.digest))
         known = study.user_attrs.get("run_id")
