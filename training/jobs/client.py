@@ -269,10 +269,15 @@ def describe_schedule(schedule: WorkflowSchedule, now: datetime) -> Row:
     }
 
 
+def request_of(job: WorkflowStatus) -> Row:
+    """Return what a job was asked to do."""
+    request: Row = job.input["args"][1] if job.input and len(job.input["args"]) > 1 else {}
+    return request
+
+
 def describe_job(job: WorkflowStatus) -> Row:
     """Return a job as plain data."""
-    request = job.input["args"][1] if job.input and len(job.input["args"]) > 1 else {}
-    error = job.error
+    request, error = request_of(job), job.error
     return {
         "id": job.workflow_id,
         "status": job.status,

@@ -12,6 +12,9 @@ APPLICATION_VERSION = "1"
 SCHEMA = "dbos"
 QUEUE, WORKFLOW = "training", "retrain"
 WATCH_QUEUE, WATCH_WORKFLOW, WATCH_SCHEDULE = "watch", "watch", "almanac-watch"
+CLOSE_WORKFLOW = "close"
+"""Closes the MLflow runs that a cancelled job has left open, by the queue of the watch, so that it waits for no training."""
+
 WATCH_FOLDER = "watch"
 """Beside the jobs' folders, and shared by all ticks of the watch."""
 
@@ -20,6 +23,11 @@ PROGRESS, SUMMARY = "progress", "summary"
 
 SQLITE, POSTGRES = "sqlite:///", "postgresql://"
 POSTGRES_ALIASES = ("postgresql+psycopg://", "postgres://")
+
+
+def closing_of(job: str) -> str:
+    """Return the id of the workflow that closes a cancelled job's runs: there is one for each, whoever asks for it."""
+    return f"{CLOSE_WORKFLOW}-{job}"
 
 
 def home(environment: Mapping[str, str]) -> Path:

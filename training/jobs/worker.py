@@ -13,9 +13,9 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from models.cron import next_fires
 from models.opened import Opened
 from training.jobs import holder, place
-from training.jobs.client import connect, give_back
+from training.jobs.client import connect, give_back, request_of
 from training.jobs.settings import Settings
-from training.jobs.workflows import Workflows
+from training.jobs.workflows import Workflows, close_runs
 
 SCHEDULE_POLL_SECONDS, HELD_POLL_SECONDS = 2.0, 5.0
 SAID_OURSELVES = (
@@ -85,6 +85,8 @@ class Worker:
             )
         for job in catch_up(client, datetime.now(UTC)):
             self.say(f"{job}: its tick was missed while no worker ran, and is made up for")
+        for job in close_cancelled(client):
+            self.say(f"{job}: was cancelled while no worker had it; its runs are closed")
         self._schedule_watch(client)
 
     def _schedule_watch(self, client: DBOSClient) -> None:
@@ -137,6 +139,17 @@ def catch_up(client: DBOSClient, now: datetime) -> list[str]:
             around = timedelta(microseconds=1)
             client.backfill_schedule(schedule["schedule_name"], tick - around, tick + around)
             made.append(job)
+    return made
+
+
+def close_cancelled(client: DBOSClient) -> list[str]:
+    """Have the runs of jobs closed that had begun and were cancelled while no worker had them, and return these jobs."""
+    made = []
+    for job in client.list_workflows(name=place.WORKFLOW, status="CANCELLED"):
+        known = client.list_workflows(workflow_ids=[place.closing_of(job.workflow_id)], load_input=False)
+        if not known and client.get_event(job.workflow_id, place.PROGRESS, 0) is not None:
+            close_runs(client, job.workflow_id, request_of(job))
+            made.append(job.workflow_id)
     return made
 
 

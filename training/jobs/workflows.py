@@ -16,7 +16,7 @@ from training.jobs.child import Child, Limits
 from training.jobs.settings import Settings
 from training.jobs.steps import Bench, Seat, limits_of, run_stage
 
-WATCH_LIMITS = Limits(600.0)
+WATCH_LIMITS = CLOSE_LIMITS = Limits(600.0)
 
 MOST_RECOVERIES = 100
 """A job that has taken so many workers down with it is given up."""
@@ -47,8 +47,19 @@ class Workflows:
 
         @DBOS.workflow(name=place.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def retrain(scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
+            try:
+                with Child(self.stop, self.settings.command) as child:
+                    return self._retrain(bench, child, scheduled_at, request)
+            except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError):
+                self._let_go(str(DBOS.workflow_id), request)
+                raise
+
+        @DBOS.workflow(name=place.CLOSE_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
+        def close(job: str, request: dict[str, Any]) -> dict[str, Any]:
             with Child(self.stop, self.settings.command) as child:
-                return self._retrain(bench, child, scheduled_at, request)
+                seat = Seat(job, child, CLOSE_LIMITS, lambda _: None)
+                told = [request, "The job was cancelled.", "KILLED"]
+                return DBOS.run_step({"name": "fail"}, run_stage, bench, seat, "fail", "fail", told)
 
         @DBOS.workflow(name=place.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
@@ -80,19 +91,16 @@ class Workflows:
         except Exception as error:
             self.say(f"{job}: failed: {error}")
             raise
-        except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError):
-            self._let_go(bench, Seat(job, child, seat.limits, lambda _: None), request)
-            raise
         self.say(f"{job}: {story.tell_result(request['name'], result)}")
         return result
 
-    def _let_go(self, bench: Bench, seat: Seat, request: dict[str, Any]) -> None:
-        """Close the runs of a job that was cancelled; one that another worker has taken over is that one's."""
-        if self.client.list_workflows(workflow_ids=[seat.job], status="CANCELLED"):
-            self.say(f"{seat.job}: cancelled")
-            run_stage(bench, seat, "fail", "fail", [request, "The job was cancelled.", "KILLED"])
+    def _let_go(self, job: str, request: dict[str, Any]) -> None:
+        """Have the runs of a job closed that was cancelled; one that another worker has taken over is that one's."""
+        if self.client.list_workflows(workflow_ids=[job], status="CANCELLED"):
+            self.say(f"{job}: cancelled")
+            close_runs(self.client, job, request)
         else:
-            self.say(f"{seat.job}: another worker has taken it over")
+            self.say(f"{job}: another worker has taken it over")
 
     def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
         """Look at the fresh champions, where a service answers that could have scored them."""
@@ -122,3 +130,13 @@ class Workflows:
         )
         if old:
             self.client.delete_workflows([one.workflow_id for one in old])
+
+
+def close_runs(client: DBOSClient, job: str, request: dict[str, Any]) -> None:
+    """Have a worker close what a cancelled job has left open in MLflow, once."""
+    options = {
+        "workflow_name": place.CLOSE_WORKFLOW,
+        "queue_name": place.WATCH_QUEUE,
+        "workflow_id": place.closing_of(job),
+    }
+    client.enqueue(options, job, request)  # type: ignore[arg-type] # a TypedDict

@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,28 @@ def test_a_cancelled_job_ends_in_the_middle_of_a_step(home: Path, jobs: Jobs) ->
     assert (home / "jobs" / job / "status.txt").read_text(encoding="utf-8") == "KILLED"
     assert f"{job}: cancelled" in worker.lines
     assert "recorded outcome" not in worker.lines
+
+
+def test_a_job_cancelled_while_no_worker_has_it_is_closed_by_the_next(home: Path, jobs: Jobs) -> None:
+    """Killed in the middle of a step, or given back when its worker ended; one that never began has nothing to close."""
+    left = [ask(jobs, candidates=["waits"]) for _ in range(2)]
+    for job, how in zip(left, (signal.SIGKILL, signal.SIGTERM), strict=True):
+        with working(home) as worker:
+            eventually((home / "jobs" / job / "pid.txt").exists)
+            worker.process.send_signal(how)
+            worker.process.wait(15)
+        jobs.cancel(job)
+    jobs.cancel(never := ask(jobs))
+
+    for _ in range(2):
+        with working(home) as worker:
+            eventually(lambda: all((home / "jobs" / job / "status.txt").exists() for job in left))
+            eventually(partial(finished, jobs, ask(jobs)))
+
+    assert [stages_done(home, job) for job in left] == [["read", "fit waits", "fail"]] * 2
+    assert {jobs.job(job)["status"] for job in (*left, never)} == {"CANCELLED"}
+    assert not (home / "jobs" / never).exists()
+    assert worker.lines.count("was cancelled while no worker had it") == 2
 
 
 def test_the_watch_looks_where_a_service_answers(home: Path, jobs: Jobs) -> None:
