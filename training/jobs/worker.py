@@ -86,7 +86,7 @@ class Worker:
         for job in catch_up(client, datetime.now(UTC)):
             self.say(f"{job}: its tick was missed while no worker ran, and is made up for")
         for job in close_cancelled(client):
-            self.say(f"{job}: was cancelled while no worker had it; its runs are closed")
+            self.say(f"{job}: was cancelled, and left runs open that are closed now")
         self._schedule_watch(client)
 
     def _schedule_watch(self, client: DBOSClient) -> None:
@@ -143,13 +143,19 @@ def catch_up(client: DBOSClient, now: datetime) -> list[str]:
 
 
 def close_cancelled(client: DBOSClient) -> list[str]:
-    """Have the runs of jobs closed that had begun and were cancelled while no worker had them, and return these jobs."""
+    """Have the runs of jobs closed that had begun and were cancelled while no worker had them, and return these jobs.
+
+    Runs that could not be closed before, since MLflow did not answer, are tried again.
+    """
     made = []
     for job in client.list_workflows(name=place.WORKFLOW, status="CANCELLED"):
-        known = client.list_workflows(workflow_ids=[place.closing_of(job.workflow_id)], load_input=False)
-        if not known and client.get_event(job.workflow_id, place.PROGRESS, 0) is not None:
-            close_runs(client, job.workflow_id, request_of(job))
-            made.append(job.workflow_id)
+        closing = place.closing_of(job.workflow_id)
+        before = client.list_workflows(workflow_ids=[closing], load_input=False)
+        if any(one.status != "ERROR" for one in before) or client.get_event(job.workflow_id, place.PROGRESS, 0) is None:
+            continue
+        client.delete_workflows([closing])
+        close_runs(client, job.workflow_id, request_of(job))
+        made.append(job.workflow_id)
     return made
 
 

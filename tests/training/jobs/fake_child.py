@@ -96,7 +96,8 @@ def promote(desk: Desk, request: Answer, read: Answer, compared: Answer, registe
 
 def fail(desk: Desk, request: Answer, cause: str, status: str = "FAILED") -> Answer:
     """Write down the cause, and how the runs end."""
-    desk.leave("fail")
+    if desk.leave("fail") <= request["config"].get("fail_fails", 0):
+        raise RegistryUnreachable("No answer.", hint="Start it.")
     (desk.folder / "cause.txt").write_text(cause, encoding="utf-8")
     (desk.folder / "status.txt").write_text(status, encoding="utf-8")
     return {}

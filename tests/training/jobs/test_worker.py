@@ -156,7 +156,22 @@ def test_a_job_cancelled_while_no_worker_has_it_is_closed_by_the_next(home: Path
     assert [stages_done(home, job) for job in left] == [["read", "fit waits", "fail"]] * 2
     assert {jobs.job(job)["status"] for job in (*left, never)} == {"CANCELLED"}
     assert not (home / "jobs" / never).exists()
-    assert worker.lines.count("was cancelled while no worker had it") == 2
+    assert worker.lines.count("left runs open that are closed now") == 2
+
+
+def test_runs_that_could_not_be_closed_are_tried_again_by_the_next_worker(home: Path, jobs: Jobs) -> None:
+    """MLflow did not answer, three times on end."""
+    job = ask(jobs, candidates=["waits"], fail_fails=3)
+    with working(home) as worker:
+        eventually((home / "jobs" / job / "pid.txt").exists)
+        jobs.cancel(job)
+        eventually(lambda: f"{job}: fail failed: No answer." in worker.lines)
+        eventually(partial(finished, jobs, ask(jobs)))
+
+    with working(home):
+        eventually((home / "jobs" / job / "status.txt").exists)
+
+    assert stages_done(home, job) == ["read", "fit waits", *["fail"] * 4]
 
 
 def test_the_watch_looks_where_a_service_answers(home: Path, jobs: Jobs) -> None:
