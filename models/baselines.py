@@ -14,6 +14,12 @@ Array = NDArray[np.float64]
 CLIMATOLOGY_SEASONS = 30
 """Seasons that climatology looks back on, as the World Meteorological Organization's climate normals do."""
 
+AROUND = 2
+"""Weeks before and after the same time of a year that are the same time too."""
+
+YEARS = {365: 365.2425, 260: 365.2425 * 5 / 7}
+"""Days and business days of a mean year, by the season of whole ones that stands for it."""
+
 
 def seasonal_naive(series: Series, horizon: int, season_length: int) -> Array:
     """Return the last observed value of the same season for each step, shape (horizon,), the series' units.
@@ -32,8 +38,14 @@ def seasonal_naive(series: Series, horizon: int, season_length: int) -> Array:
 def climatology(series: Series, horizon: int, season_length: int) -> Array:
     """Return the mean of the last 30 observed values of the same season for each step, shape (horizon,).
 
-    A season observed less often is the mean of what there is; one never observed gets the last observed value.
+    Days that reach two years back have the mean of the same weekdays around the same time of the last 30 years, a
+    fortnight before and after: a year's weather is no week's. A season observed less often is the mean of what there
+    is; one never observed gets the last observed value.
     """
+    lags = _yearly_lags(series, season_length)
+    if lags is not None:
+        mean = _mean_before(series.values, lags, len(series) + np.arange(horizon))
+        return np.where(np.isnan(mean), _last_observed(series.values), mean)
     seasons = _by_season(series.values, season_length)
     known = ~np.isnan(seasons)
     recent = known & (np.cumsum(known[::-1], axis=0)[::-1] <= CLIMATOLOGY_SEASONS)
@@ -71,7 +83,7 @@ def baseline_forecast(
     if season_length is None:
         season_length = series.frequency.season_length if series.frequency else 1
     point = BASELINES[name](series, horizon, season_length)
-    errors = _errors(name, series.values, season_length)
+    errors = _errors(name, series, season_length)
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0) if name == "seasonal_naive" else np.ones(horizon)
     reach = {level: growth * _conformal(errors, level / 100) for level in levels}
     offsets = [np.sign(q - 0.5) * growth * _conformal(errors, abs(2 * q - 1)) for q in TRAINED_QUANTILES]
@@ -103,8 +115,42 @@ def _last_observed(values: Array) -> float:
     return float(values[~np.isnan(values)][-1])
 
 
-def _errors(name: str, values: Array, season_length: int) -> Array:
+def _yearly_lags(series: Series, season_length: int) -> NDArray[np.int64] | None:
+    """Return how many steps lie between days and the same weekdays around the same time of earlier years, shape (lags,).
+
+    None where the frequency has no year beside its first season, or the series does not hold it twice.
+    """
+    seasons = series.frequency.seasons if series.frequency else (1,)
+    year = YEARS.get(seasons[-1])
+    if year is None or season_length != seasons[0] or len(series) < 2 * year:
+        return None
+    years = np.arange(1, CLIMATOLOGY_SEASONS + 1) * year
+    weeks = np.round(years / season_length)[:, np.newaxis] + np.arange(-AROUND, AROUND + 1)
+    return (season_length * weeks.ravel()).astype(np.int64)
+
+
+def _mean_before(values: Array, lags: NDArray[np.int64], steps: NDArray[np.int64]) -> Array:
+    """Return the mean of what was observed so many steps before each step, NaN where nothing was, shape (steps,)."""
+    total, count = np.zeros(len(steps)), np.zeros(len(steps))
+    for lag in lags:
+        place = steps - lag
+        there = (place >= 0) & (place < len(values))
+        taken = np.where(there, values[np.where(there, place, 0)], np.nan)
+        known = ~np.isnan(taken)
+        total += np.where(known, taken, 0.0)
+        count += known
+    mean: Array = np.divide(total, count, out=np.full(len(steps), np.nan), where=count > 0)
+    return mean
+
+
+def _errors(name: str, series: Series, season_length: int) -> Array:
     """Return the sizes of a baseline's errors one season ahead within the series, rising; of one step if none."""
+    values = series.values
+    lags = _yearly_lags(series, season_length) if name == "climatology" else None
+    if lags is not None:
+        errors = np.abs(values - _mean_before(values, lags, np.arange(len(values))))
+        if not np.isnan(errors).all():
+            return np.sort(errors[~np.isnan(errors)])
     for length in (season_length, 1):
         seasons = _by_season(values, length)
         expected = seasons[:-1] if name == "seasonal_naive" else _running_means(seasons)[:-1]

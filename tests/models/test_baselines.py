@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +45,60 @@ def test_climatology_counts_observed_values_only() -> None:
     values = np.where(np.arange(120) % 2, np.nan, np.arange(120.0))
 
     assert_array_equal(climatology(Series.make(values), 1, 1), [np.arange(60, 120, 2).mean()])
+
+
+def make_days(years: float, seed: int = 0) -> Series:
+    """Return days with a year of ten degrees, a Sunday of its own and weather."""
+    days = np.arange(round(365.2425 * years))
+    season = 10 * np.cos(days * 2 * np.pi / 365.2425) - 3.0 * (days % 7 == 6)
+    noise = np.random.default_rng(seed).normal(0, 1, len(days))
+    return Series.make(season + noise, id="made", start="2001-01-01", frequency="D")
+
+
+def test_climatology_of_days_is_of_their_time_of_the_year() -> None:
+    """The same weekday around the same date of every year before: June is no May, and Sunday no Monday."""
+    whole = make_days(9.6)
+    cutoff = len(whole) - 90
+
+    forecast = baseline_forecast("climatology", whole.before(cutoff), 90)
+
+    truth = whole.values[cutoff:]
+    weeks = climatology(Series.make(whole.values[:cutoff]), 90, 7)
+    assert np.mean(np.abs(truth - forecast.median)) < 0.9
+    assert np.mean(np.abs(truth - weeks)) > 2.0
+    assert 0.7 < coverage(truth, forecast.intervals[0].lower, forecast.intervals[0].upper) < 0.9
+
+
+@pytest.mark.parametrize("years", [1.9, 2.1])
+def test_climatology_needs_a_year_twice(years: float) -> None:
+    """As a network does; before that the season is the week."""
+    days = make_days(years)
+
+    weekly = climatology(Series.make(days.values), 28, 7)
+
+    assert np.array_equal(climatology(days, 28, 7), weekly) is (years < 2)
+
+
+def test_climatology_of_business_days_knows_the_year_too() -> None:
+    """Their years have 261 steps less a little, and it does not run away in ten of them."""
+    dates = pd.bdate_range("2001-01-01", periods=2600)
+    season = Series.make(10 * np.cos(dates.day_of_year * 2 * np.pi / 365.2425), start="2001-01-01", frequency="B")
+
+    found = climatology(season.before(2540), 60, 5)
+
+    assert np.abs(season.values[2540:] - found).max() < 1.0
+
+
+def test_climatology_of_days_looks_past_gaps_and_far_ahead() -> None:
+    """A year that is missing is not counted; beyond a year ahead there are the years before."""
+    values = make_days(6).values.copy()
+    values[-400:-20] = np.nan
+    series = Series.make(values, start="2001-01-01", frequency="D")
+
+    far = climatology(series, 800, 7)
+
+    assert np.isfinite(far).all()
+    assert np.abs(far[:365] - far[364:729]).mean() < 1.5
 
 
 @pytest.mark.parametrize("name", BASELINES)
