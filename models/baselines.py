@@ -39,20 +39,21 @@ def climatology(series: Series, horizon: int, season_length: int) -> Array:
     """Return the mean of the last 30 observed values of the same season for each step, shape (horizon,).
 
     Days that reach two years back have the mean of the same weekdays around the same time of the last 30 years, a
-    fortnight before and after: a year's weather is no week's. A season observed less often is the mean of what there
-    is; one never observed gets the last observed value.
+    fortnight before and after, where any was observed: a year's weather is no week's. A season observed less often is
+    the mean of what there is; one never observed gets the last observed value.
     """
-    lags = _yearly_lags(series, season_length)
-    if lags is not None:
-        mean = _mean_before(series.values, lags, len(series) + np.arange(horizon))
-        return np.where(np.isnan(mean), _last_observed(series.values), mean)
     seasons = _by_season(series.values, season_length)
     known = ~np.isnan(seasons)
     recent = known & (np.cumsum(known[::-1], axis=0)[::-1] <= CLIMATOLOGY_SEASONS)
     count = recent.sum(axis=0)
     total = np.where(recent, seasons, 0.0).sum(axis=0)
     mean = np.divide(total, count, out=np.full(season_length, _last_observed(series.values)), where=count > 0)
-    return _repeat(mean, horizon)
+    expected = _repeat(mean, horizon)
+    lags = _yearly_lags(series, season_length)
+    if lags is None:
+        return expected
+    dated = _mean_before(series.values, lags, len(series) + np.arange(horizon))
+    return np.where(np.isnan(dated), expected, dated)
 
 
 BASELINES: Mapping[str, Callable[[Series, int, int], Array]] = {

@@ -79,6 +79,15 @@ def test_climatology_needs_a_year_twice(years: float) -> None:
     assert np.array_equal(climatology(days, 28, 7), weekly) is (years < 2)
 
 
+def test_where_the_time_of_the_year_was_never_observed_the_week_counts() -> None:
+    """One old value makes no year: the days ahead are as the same weekdays were."""
+    values = np.full(1500, np.nan)
+    values[0], values[1200:] = 100.0, np.resize([100.0] * 5 + [20.0] * 2, 300)
+    series = Series.make(values, start="2019-01-07", frequency="D")
+
+    assert_array_equal(climatology(series, 14, 7), climatology(Series.make(values), 14, 7))
+
+
 def test_climatology_of_business_days_knows_the_year_too() -> None:
     """Their years have 261 steps less a little, and it does not run away in ten of them."""
     dates = pd.bdate_range("2001-01-01", periods=2600)

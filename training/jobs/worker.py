@@ -86,7 +86,7 @@ class Worker:
         for job in catch_up(client, datetime.now(UTC)):
             self.say(f"{job}: its tick was missed while no worker ran, and is made up for")
         for job in close_cancelled(client):
-            self.say(f"{job}: was cancelled, and left runs open that are closed now")
+            self.say(f"{job}: was cancelled, and left runs open, which are closed next")
         self._schedule_watch(client)
 
     def _schedule_watch(self, client: DBOSClient) -> None:

@@ -156,7 +156,7 @@ def test_a_job_cancelled_while_no_worker_has_it_is_closed_by_the_next(home: Path
     assert [stages_done(home, job) for job in left] == [["read", "fit waits", "fail"]] * 2
     assert {jobs.job(job)["status"] for job in (*left, never)} == {"CANCELLED"}
     assert not (home / "jobs" / never).exists()
-    assert worker.lines.count("left runs open that are closed now") == 2
+    assert worker.lines.count("left runs open, which are closed next") == 2
 
 
 def test_runs_that_could_not_be_closed_are_tried_again_by_the_next_worker(home: Path, jobs: Jobs) -> None:
