@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar import Frequency, parse_frequency
+from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
 from models.holidays import check_countries
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross

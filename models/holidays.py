@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar import Frequency, Timestamps, timestamps_from
+from models.calendar.frequency import MONTHS_IN
+from models.calendar.grid import month_place
+from models.calendar.on_calendar import Frequency, Timestamps, timestamps_from
+from models.calendar.timestamps import local_times
 from models.errors import ConfigInvalid
-from models.frequency import MONTHS_IN
-from models.grid import month_place
 from models.series import Series
-from models.timestamps import local_times
 from models.values import Values
 
 Days = NDArray[np.datetime64]

@@ -7,7 +7,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar import (
+from models.calendar.dates import Dates, read_start, read_timestamps
+from models.calendar.grid import fewest_steps, fit
+from models.calendar.on_calendar import (
     Frequency,
     Timestamps,
     infer_frequency,
@@ -16,6 +18,7 @@ from models.calendar import (
     season_position,
     timestamps_from,
 )
+from models.calendar.timestamps import find_zone, refine_style
 from models.covariates import (
     NO_COVARIATES,
     CovariateNames,
@@ -24,7 +27,6 @@ from models.covariates import (
     cut_covariates,
     read_covariates,
 )
-from models.dates import Dates, read_start, read_timestamps
 from models.errors import (
     Finding,
     FrequencyNotInferred,
@@ -33,8 +35,6 @@ from models.errors import (
     TimestampInvalid,
     TimestampsMismatched,
 )
-from models.grid import fewest_steps, fit
-from models.timestamps import find_zone, refine_style
 from models.values import Values, check_values, describe, read_values
 
 DEFAULT_STYLE = "YYYY-MM-DD"

@@ -23,7 +23,7 @@ class ModelSpec:
         architecture: `lstm`, `gru`, `simple_rnn` or `wavenet`, `starter` or `starter_tuned` where an LSTM was not trained
             from nothing, `warm_start` where a champion was tuned (its encoder is in the options), or `ensemble` of several.
         shape: Sequence shape: `one_to_one`, `one_to_many`, `many_to_many` or `many_to_many_equal`.
-        frequency: Canonical name of `models.calendar.Frequency`, such as `M`.
+        frequency: Canonical name of `models.calendar.on_calendar.Frequency`, such as `M`.
         season_length: Steps in one season.
         context_length: Steps that the graph takes (left-padded with NaN).
         encoder_length: Newest steps that the recurrent or convolutional encoder reads.

@@ -15,19 +15,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import AlmanacError
-from service.accuracy_metrics import AccuracyMetrics
-from service.cache import Cache
-from service.catalog import Catalog
-from service.drift import Inputs
-from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
-from service.jobs import Jobs
-from service.ledger import Ledger
-from service.metrics import DatabaseMetrics, Metrics, ModelMetrics
-from service.observing import Observer
-from service.openapi import describe
-from service.promises import Promises
-from service.records import Records
-from service.routes import (
+from service.api.middleware import Observer
+from service.api.openapi import describe
+from service.api.routes import (
     accuracy,
     docs,
     forecast,
@@ -40,12 +30,22 @@ from service.routes import (
     schedules,
     series,
 )
-from service.scorer import Scorer
-from service.security import Door, KeyRing
+from service.api.security import Door, KeyRing
+from service.api.state import Service
+from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
+from service.jobs.client import Jobs
+from service.monitoring.accuracy_metrics import AccuracyMetrics
+from service.monitoring.backtest_figures import Promises
+from service.monitoring.drift import Inputs
+from service.monitoring.forecast_log import Ledger
+from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
+from service.monitoring.scorer import Scorer
+from service.serving.artifact_cache import Cache
+from service.serving.catalog import Catalog
+from service.serving.supervisor import Supervisor
 from service.settings import Settings
-from service.state import Service
-from service.supervisor import Supervisor
-from service.working import Workers
+from service.store.async_database import Records
+from service.thread_pool import Workers
 
 ROUTERS = (
     forecast.router,

@@ -47,7 +47,7 @@ import orjson
 from starlette.responses import Response
 
 from models.errors import AlmanacError, ConfigInvalid, FrequencyError, ModelUnknown, RequestError, SeriesError
-from models.job_errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
+from models.jobs.errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
 
 PROBLEM_TYPE = "application/problem+json"
 CODE_HEADER = "x-almanac-code"

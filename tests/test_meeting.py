@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from service import jobs
-from service.job_configs import CONFIG_FIELDS
+from service.jobs import client
+from service.jobs.configs import CONFIG_FIELDS
 from service.settings import Settings
-from training.config import TrainConfig
-from training.jobs import place
+from training.config.training import TrainConfig
+from training.jobs import names
 
 WORDS = ("APPLICATION", "APPLICATION_VERSION", "SCHEMA", "QUEUE", "WORKFLOW", "WATCH_SCHEDULE", "PROGRESS", "SUMMARY")
 
@@ -16,7 +16,7 @@ WORDS = ("APPLICATION", "APPLICATION_VERSION", "SCHEMA", "QUEUE", "WORKFLOW", "W
 @pytest.mark.parametrize("word", WORDS)
 def test_both_sides_call_it_the_same(word: str) -> None:
     """Or a job would wait for ever in a queue that nobody reads."""
-    assert getattr(jobs, word) == getattr(place, word)
+    assert getattr(client, word) == getattr(names, word)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_both_sides_call_it_the_same(word: str) -> None:
 )
 def test_both_sides_look_in_the_same_place(environment: dict[str, str]) -> None:
     """For each way in which the address may be given; the service alone gives up waiting for a lost server."""
-    ours = jobs._address(Settings.from_environment(environment).jobs)
+    ours = client._address(Settings.from_environment(environment).jobs)
 
-    theirs = place.jobs_url(environment)
+    theirs = names.jobs_url(environment)
 
     assert ours.partition("?")[0] == theirs.partition("?")[0]
     assert ("connect_timeout" in ours) == ours.startswith("postgresql")

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.networks.through_time import ThroughTime, array, gradients, loop, product, total
+from models.networks.bptt import ThroughTime, array, gradients, loop, product, total
 
 
 @tf.custom_gradient

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.networks.through_time import ThroughTime, array, gradients, loop, product
+from models.networks.bptt import ThroughTime, array, gradients, loop, product
 
 
 @tf.custom_gradient

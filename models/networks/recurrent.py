@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from models.networks.through_time import Projection
+from models.networks.bptt import Projection
 
 
 @keras.saving.register_keras_serializable(package="almanac")

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.networks.through_time import ThroughTime, array, gradients, loop, product
+from models.networks.bptt import ThroughTime, array, gradients, loop, product
 
 
 @tf.custom_gradient

@@ -15,10 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from models import artifact
-from models.calendar import Frequency, parse_frequency
+from models.calendar.frequency import NANOSECONDS_IN
+from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
-from models.frequency import NANOSECONDS_IN
 from models.names import STARTER
 
 NAME = STARTER

@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from models.sqlite_file import Opened
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.settings import SQLITE
-from service.store.file import File
 from service.store.tables import HEAD, SCHEMA
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -32,6 +32,23 @@ UNREACHABLE = frozenset(
 
 DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 """How SQLite's names begin for a file that is none of its own, or not as it left it."""
+
+
+class File(Opened):
+    """The file of the service's own database."""
+
+    def check(self) -> None:
+        """Raise DatabaseUnreachable if the file is gone, or is another than the one that is known."""
+        if self.is_gone():
+            raise DatabaseUnreachable(
+                f"{self.path} is gone: it was removed while the service ran.",
+                hint="Put it back, or restart the service to begin a new one.",
+            )
+        if self.is_another():
+            raise DatabaseUnreachable(
+                f"{self.path} is another file than the one that was opened.",
+                hint="Restart the service: it then reads the new one.",
+            )
 
 
 class Database:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.timestamps import Timestamps
+from models.calendar.timestamps import Timestamps
 from service.store.database import Database, storable
-from service.store.near import SLACK, slack
 from service.store.tables import SCHEMA, forecasts, observations, series
+from service.store.time_tolerance import SLACK, slack
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

@@ -22,7 +22,7 @@ import httpx
 from tests.prove.figures import record
 from tests.prove.processes import resident_mebibytes
 from tests.system.programs import almanac_service, postgres
-from training.children import Child, free_port
+from training.processes import Child, free_port
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 CONNECTIONS = 8

@@ -23,7 +23,7 @@ from models.accuracy import mase
 from tests.benchmarks import ledger, training_speed
 from tests.prove.figures import record
 from tests.system.programs import almanac_service
-from training.children import Child
+from training.processes import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "training" / "datasets" / "temperatures.csv"

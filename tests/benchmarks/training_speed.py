@@ -129,10 +129,10 @@ def write(speeds: Speeds, page: Path = PAGE) -> None:
 
 def own_speed(steps: int = STEPS, epochs: int = EPOCHS) -> float:
     """Return windows a second of the training that a user runs, from the times of its one trial's epochs."""
-    from training.candidate import EpochRecord, TrainingSet
-    from training.data import read_series
-    from training.fit_config import FitConfig
-    from training.pipeline import fit_with_keras
+    from training.config.fit import FitConfig
+    from training.data.series_set import read_series
+    from training.fit.candidate import EpochRecord, TrainingSet
+    from training.pipeline.train import fit_with_keras
 
     data = read_series(DATA)
     config = FitConfig(

@@ -16,11 +16,12 @@ from service.app import create_app
 from service.settings import Settings
 from tests.service.house import eventually, ready
 from tests.training.fakes import make_fit, make_series, write_csv
-from training.config import BASELINES, TrainConfig
-from training.pipeline import Bench, train
-from training.place import Place
-from training.registry import Registry
-from training.terminal import Terminal
+from training.config.training import BASELINES, TrainConfig
+from training.pipeline.task import Bench
+from training.pipeline.train import train
+from training.progress import Terminal
+from training.registry.client import Registry
+from training.registry.location import Place
 
 ROOT = Path(__file__).parents[2]
 HORIZON = 12

@@ -16,13 +16,14 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.house import ready
-from training.config import Columns, TrainConfig
-from training.fit_config import FitConfig
-from training.foresee import Foreseen, Wish, foresee
-from training.pipeline import Bench, Outcome, fit_with_keras, train
-from training.place import Place
-from training.registry import Registry
-from training.terminal import Terminal
+from training.cli.forecast_file import Foreseen, Wish, foresee
+from training.config.fit import FitConfig
+from training.config.training import Columns, TrainConfig
+from training.pipeline.task import Bench
+from training.pipeline.train import Outcome, fit_with_keras, train
+from training.progress import Terminal
+from training.registry.client import Registry
+from training.registry.location import Place
 
 LENGTH, HORIZON, SERIES = 100, 6, 6
 FIT = FitConfig(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.registration import register, registry_at
-from training import demo
-from training.children import LOOPBACK, answers
+from training.demo import demo
+from training.processes import LOOPBACK, answers
 
 
 def test_it_serves_forecasts_shows_the_addresses_and_leaves_nothing_behind(

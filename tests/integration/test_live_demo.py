@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from training.live_demo import CONFIG, EVENTS, MODEL, PICTURE
-from training.place import Place
-from training.registry import Registry
+from training.demo.live import CONFIG, EVENTS, MODEL, PICTURE
+from training.registry.client import Registry
+from training.registry.location import Place
 
 pytestmark = pytest.mark.timeout(900)
 

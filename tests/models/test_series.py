@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calendar import Frequency, format_timestamps
+from models.calendar.on_calendar import Frequency, format_timestamps
 from models.errors import (
     AlmanacError,
     FrequencyNotInferred,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models import starters
-from models.calendar import parse_frequency
+from models.calendar.on_calendar import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.series import Series
 from tests.starters import make_starters

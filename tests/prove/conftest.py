@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.programs import almanac_service
 from tests.system.registration import register, registry_at
-from training.children import Child
+from training.processes import Child
 
 
 @dataclass(frozen=True, slots=True)

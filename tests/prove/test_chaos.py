@@ -15,9 +15,9 @@ from tests.prove.figures import record
 from tests.prove.processes import children_of
 from tests.system.programs import almanac_service, ask, eventually, mlflow_server
 from tests.system.registration import register, registry_at
-from training.children import Child
+from training.processes import Child
 
-CHILD = "service.registry"
+CHILD = "service.serving.registry_process"
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from scipy import stats
 
 from tests.prove.figures import record
 from tests.training.noise import Floats, Noise, shares_promoted
-from training.data import read_series
-from training.promotion import paired_test
-from training.rollback import LiveEvidence, decide_rollback
+from training.data.series_set import read_series
+from training.evaluation.promotion import paired_test
+from training.retraining.rollback import decide_rollback
+from training.service_client.live_evidence import LiveEvidence
 
 pytestmark = pytest.mark.prove
 

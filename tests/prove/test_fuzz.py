@@ -14,7 +14,7 @@ import pytest
 
 from tests.prove.cases import bodies
 from tests.prove.figures import record
-from training.children import Child
+from training.processes import Child
 
 ALLOWED = {200, 400, 413, 415, 422}
 

@@ -11,7 +11,7 @@ import pytest
 from tests.prove.figures import record
 from tests.service.bulk import Poster, digest, sent, stored
 from tests.service.house import eventually
-from tests.service.serving import Serving
+from tests.service.server_process import Serving
 from tests.system.programs import postgres, revived
 
 pytestmark = pytest.mark.prove

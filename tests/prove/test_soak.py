@@ -10,7 +10,7 @@ import pytest
 
 from tests.prove.figures import record
 from tests.prove.processes import open_files, resident_mebibytes
-from training.children import Child
+from training.processes import Child
 
 WARM_UP, HALF = 10_000, 100_000
 FILLED_MEBIBYTES, GROWTH_ALLOWED_MEBIBYTES = 32.0, 2.0

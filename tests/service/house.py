@@ -10,7 +10,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from models import artifact
-from service.cache import Cache, Index, Registered, State, Version
+from service.serving.artifact_cache import Cache, Index, Registered, State, Version
 from tests.artifacts import make_artifact
 
 PATIENCE_SECONDS = 60.0

@@ -10,8 +10,8 @@ from sqlalchemy import insert, select, update
 
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
-from service.scoring import Kept, measure_by
 from service.store.database import Database
+from service.store.score import Kept, measure_by
 from service.store.tables import forecasts, observations, scores
 
 LEVELS = (0.025, *TRAINED_QUANTILES, 0.975)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.service.house import eventually
-from tests.service.serving import Serving
+from tests.service.server_process import Serving
 from tests.service.test_lifecycle import FORBIDDEN
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_every_frequency_is_forecast_and_no_training_library_loaded(tmp_path: Pa
     program = (
         "import atexit, sys\n"
         f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
-        "from service.commands import serve; serve()"
+        "from service.cli.serve import serve; serve()"
     )
     with Serving(tmp_path, program=program) as server:
         answer = server.client.post("/forecast", json={"series": SERIES, "horizon": 3, "model": "starter"}).json()

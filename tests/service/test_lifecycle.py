@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from service.cache import Registered
+from service.serving.artifact_cache import Registered
 from tests.service.house import Artifacts, House, eventually
 from tests.service.registering import Registrar
-from tests.service.serving import Serving, command_of
+from tests.service.server_process import Serving, command_of
 
 MONTHS = [float(month) for month in range(1, 61)]
 REQUEST = {"series": [{"start": "2000-01", "frequency": "M", "values": MONTHS}], "horizon": 1}
@@ -186,7 +186,7 @@ def test_the_server_loads_no_training_library(house: House) -> None:
     program = (
         "import atexit, sys\n"
         f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
-        "from service.commands import serve; serve()"
+        "from service.cli.serve import serve; serve()"
     )
 
     with Serving(house.home, program=program) as server:
@@ -227,7 +227,7 @@ def test_a_second_server_on_the_same_port_says_so(house: House, tmp_path: Path) 
     """An address that is taken is one line and exit code 1."""
     from click.testing import CliRunner
 
-    from service.commands import serve
+    from service.cli.serve import serve
 
     with Serving(house.home) as server:
         port = str(server.client.base_url.port)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
-from training.children import LOOPBACK, Child, free_port, running
+from training.processes import LOOPBACK, Child, free_port, running
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from tests.artifacts import make_artifact
-from training.place import Place
-from training.registry import Registry
+from training.registry.client import Registry
+from training.registry.location import Place
 
 
 def example() -> pd.DataFrame:

@@ -22,8 +22,8 @@ from tests.system.programs import (
     prometheus,
 )
 from tests.system.registration import register, registry_at
-from training.children import Child
-from training.registry import Registry
+from training.processes import Child
+from training.registry.client import Registry
 
 pytestmark = pytest.mark.system
 

@@ -14,7 +14,7 @@ from models import starters
 from tests.deploy.test_dockerfiles import instructions
 from tests.system.programs import START_SECONDS, ask, mlflow_server
 from tests.system.registration import register, registry_at
-from training.children import LOOPBACK, Child, free_port, running
+from training.processes import LOOPBACK, Child, free_port, running
 
 pytestmark = pytest.mark.system
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from models.job_errors import JobsUnreachable, WorkerAlive
+from models.jobs.errors import JobsUnreachable, WorkerAlive
 from tests.system.programs import Postgres, postgres, revived
 from tests.training.jobs.endurance import endure
 from tests.training.jobs.workers import eventually, finished, working
 from training.jobs.client import open_jobs
-from training.jobs.holder import holding, living
+from training.jobs.worker_lock import holding, living
 
 pytestmark = pytest.mark.system
 

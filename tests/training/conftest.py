@@ -10,12 +10,12 @@ from rich.console import Console
 
 from models.series import Series
 from tests.training.fakes import combine_graphs, make_series, write_csv
-from training import classical
-from training.candidate import Candidate
-from training.pipeline import Bench
-from training.place import Place
-from training.registry import Registry
-from training.terminal import Terminal
+from training.evaluation import classical
+from training.fit.candidate import Candidate
+from training.pipeline.task import Bench
+from training.progress import Terminal
+from training.registry.client import Registry
+from training.registry.location import Place
 
 
 @contextmanager

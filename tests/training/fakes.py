@@ -10,14 +10,14 @@ import numpy as np
 import onnx
 
 from models import artifact
-from models.calendar import parse_frequency
+from models.calendar.on_calendar import parse_frequency
 from models.errors import LossNotFinite
-from models.networks.merge import merge_graphs
+from models.networks.onnx_export.ensemble import merge_graphs
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
 from tests.artifacts import make_artifact
-from training.candidate import Candidate, EpochRecord, TrainingSet
-from training.validation import Validation
+from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.validation import Validation
 
 VANISHED_LAYER = "Layer encoder_1: the gradient has vanished."
 

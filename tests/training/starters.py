@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from models import artifact
-from models.calendar import parse_frequency
+from models.calendar.on_calendar import parse_frequency
 from models.networks.build import NetworkOptions, build, serving_network
-from models.networks.export import export
+from models.networks.onnx_export.export import export
 from models.spec import ModelSpec
 
 HORIZON, CONTEXT = 8, 24

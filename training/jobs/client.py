@@ -11,8 +11,8 @@ from typing import Any
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowSchedule, WorkflowStatus
 from dbos import error as dbos_error
 
-from models.cron import check_cron, check_timezone, next_fires
-from models.job_errors import (
+from models.jobs.cron import check_cron, check_timezone, next_fires
+from models.jobs.errors import (
     JobsUnreachable,
     JobUnknown,
     ScheduleDuplicated,
@@ -20,8 +20,8 @@ from models.job_errors import (
     ScheduleUnknown,
     WorkerUnknown,
 )
-from training.config import check_name
-from training.jobs import holder, place
+from training.config.training import check_name
+from training.jobs import names, worker_lock
 
 RUNNING = "PENDING"
 """DBOS's word for a job that a worker has taken."""
@@ -45,7 +45,7 @@ def open_jobs(environment: Mapping[str, str], *, make: bool = True) -> Iterator[
     Raises:
         JobsUnreachable: If the database does not answer, or is a file that is not there and must not be made.
     """
-    url = place.jobs_url(environment)
+    url = names.jobs_url(environment)
     client = connect(url, make=make)
     try:
         with _told(url):
@@ -56,22 +56,22 @@ def open_jobs(environment: Mapping[str, str], *, make: bool = True) -> Iterator[
 
 def connect(url: str, *, make: bool = True) -> DBOSClient:
     """Bring the database's tables to DBOS's own version and return a client of it; raises JobsUnreachable."""
-    file = place.sqlite_file(url)
+    file = names.sqlite_file(url)
     if file is not None and not file.exists() and not make:
         raise JobsUnreachable(f"No jobs at {file} yet:", hint="run almanac schedule add or almanac worker.")
     with _told(url):
         if file is not None:
             _make_file(file)
-        DBOS.migrate(url, schema=place.SCHEMA)
+        DBOS.migrate(url, schema=names.SCHEMA)
         client = DBOSClient(
             system_database_url=url,
-            dbos_system_schema=place.SCHEMA,
+            dbos_system_schema=names.SCHEMA,
             serializer=DBOSPortableJSONSerializer(),
-            application_name=place.APPLICATION,
+            application_name=names.APPLICATION,
             retry_connection_errors=False,
         )
         # DBOS does this when a worker is launched; a schedule may be triggered before the first one ever was.
-        client._sys_db.create_application_version(place.APPLICATION_VERSION)  # noqa: SLF001 (there is no public way)
+        client._sys_db.create_application_version(names.APPLICATION_VERSION)  # noqa: SLF001 (there is no public way)
     return client
 
 
@@ -87,7 +87,7 @@ class Jobs:
         """Have a worker retrain, as soon as one is free, and return the job's id."""
         check_name("model", request["name"])
         job = f"{request['name']}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        options: EnqueueOptions = {"workflow_name": place.WORKFLOW, "queue_name": place.QUEUE, "workflow_id": job}
+        options: EnqueueOptions = {"workflow_name": names.WORKFLOW, "queue_name": names.QUEUE, "workflow_id": job}
         self._client.enqueue(options, now.astimezone(UTC).isoformat(), dict(request))
         return job
 
@@ -105,7 +105,7 @@ class Jobs:
             ScheduleDuplicated: If there is a schedule of this name.
         """
         check_name("schedule", name, "as NAME")
-        if name == place.WATCH_SCHEDULE:
+        if name == names.WATCH_SCHEDULE:
             raise ScheduleInvalid(f"{name} is the built-in watch's name.", hint="Choose another.")
         cron, timezone = check_cron(cron), check_timezone(timezone)
         if self._client.get_schedule(name) is not None:
@@ -114,11 +114,11 @@ class Jobs:
             )
         self._client.create_schedule(
             schedule_name=name,
-            workflow_name=place.WORKFLOW,
+            workflow_name=names.WORKFLOW,
             schedule=cron,
             context=dict(request),
             cron_timezone=timezone,
-            queue_name=place.QUEUE,
+            queue_name=names.QUEUE,
         )
 
     def schedules(self) -> list[Row]:
@@ -174,7 +174,7 @@ class Jobs:
             limit: How many at most.
         """
         found = self._client.list_workflows(
-            name=place.WORKFLOW, schedule_name=schedule, sort_desc=True, limit=None if name else limit
+            name=names.WORKFLOW, schedule_name=schedule, sort_desc=True, limit=None if name else limit
         )
         rows = [describe_job(one) for one in found]
         return [row for row in rows if name is None or row["name"] == name][:limit]
@@ -183,7 +183,7 @@ class Jobs:
         """Return one job with its steps, its progress and its result; raises JobUnknown."""
         row = describe_job(self._require_job(job))
         row["progress"], row["summary"] = (
-            self._client.get_event(job, key, 0) for key in (place.PROGRESS, place.SUMMARY)
+            self._client.get_event(job, key, 0) for key in (names.PROGRESS, names.SUMMARY)
         )
         row["steps"] = [_describe_step(step) for step in self._client.list_workflow_steps(job)]
         return row
@@ -195,16 +195,16 @@ class Jobs:
 
     def workers(self) -> list[Row]:
         """Return the workers that run, and those that died and left jobs, with the jobs each has taken."""
-        alive = holder.living(self._url)
-        taken = self._client.list_workflows(name=place.WORKFLOW, status=RUNNING)
-        names = dict.fromkeys([*alive, *(str(one.executor_id) for one in taken)])
+        alive = worker_lock.living(self._url)
+        taken = self._client.list_workflows(name=names.WORKFLOW, status=RUNNING)
+        workers = dict.fromkeys([*alive, *(str(one.executor_id) for one in taken)])
         return [
             {
                 "worker": name,
                 "alive": name in alive,
                 "jobs": [one.workflow_id for one in taken if one.executor_id == name],
             }
-            for name in names
+            for name in workers
         ]
 
     def adopt(self, worker: str) -> list[str]:
@@ -217,9 +217,9 @@ class Jobs:
             WorkerAlive: If it lives.
             WorkerUnknown: If none of this name ever took a job or, on SQLite, ran.
         """
-        if not holder.has_run(self._url, worker) and not self._client.list_workflows(executor_id=worker, limit=1):
+        if not worker_lock.has_run(self._url, worker) and not self._client.list_workflows(executor_id=worker, limit=1):
             raise WorkerUnknown(f"No worker {worker} is known.", hint="almanac jobs names the worker of each job.")
-        with holder.holding(self._url, worker):
+        with worker_lock.holding(self._url, worker):
             return give_back(self._client, worker)
 
     def _require(self, name: str) -> WorkflowSchedule:
@@ -232,14 +232,14 @@ class Jobs:
     def _require_own(self, name: str) -> None:
         """Raise ScheduleUnknown, or ScheduleInvalid for the built-in watch, which retrains nothing."""
         self._require(name)
-        if name == place.WATCH_SCHEDULE:
+        if name == names.WATCH_SCHEDULE:
             raise ScheduleInvalid(
                 f"{name} is built in and retrains nothing.",
                 hint="Pause it, or start workers with ALMANAC_WATCH_CRON=off.",
             )
 
     def _require_job(self, job: str) -> WorkflowStatus:
-        found = self._client.list_workflows(workflow_ids=[job], name=place.WORKFLOW)
+        found = self._client.list_workflows(workflow_ids=[job], name=names.WORKFLOW)
         if not found:
             raise JobUnknown(f"No job {job}.", hint="almanac jobs lists them.")
         return found[0]
@@ -339,5 +339,5 @@ def _told(url: str) -> Iterator[None]:
 def _unreachable(url: str, error: object) -> JobsUnreachable:
     cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return JobsUnreachable(
-        f"The jobs' database {place.without_password(url)} cannot be used: {cause}.", hint="Check ALMANAC_JOBS_URL."
+        f"The jobs' database {names.without_password(url)} cannot be used: {cause}.", hint="Check ALMANAC_JOBS_URL."
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from models.cron import check_cron
 from models.errors import ConfigInvalid
-from training.jobs import place
-from training.jobs.child import COMMAND
+from models.jobs.cron import check_cron
+from training.jobs import names
+from training.jobs.stage_runner import COMMAND
 from training.jobs.steps import FIRST_WAIT_SECONDS
-from training.live import SERVICE_URL
+from training.service_client.accuracy import SERVICE_URL
 
 LONGEST_NAME = 47
 """Letters of a worker's name: PostgreSQL shows so many of it beside `almanac worker`."""
@@ -58,6 +58,6 @@ class Settings:
             )
         line = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
         watch = None if line.strip().lower() in OFF else check_cron(line)
-        url, home = place.jobs_url(environment), place.home(environment)
+        url, home = names.jobs_url(environment), names.home(environment)
         service = (environment.get("ALMANAC_SERVICE_URL") or SERVICE_URL).rstrip("/")
         return cls(**{"url": url, "home": home, "name": name, "watch": watch, "service": service, **changes})

@@ -9,9 +9,9 @@ from threading import Event
 from typing import Any, NoReturn
 
 from models.errors import AlmanacError
-from models.job_errors import StageFailed
-from training.jobs.child import Child, Limits, Refused, Stopped, Task
-from training.retrain_config import RetrainConfig
+from models.jobs.errors import StageFailed
+from training.config.retrain import RetrainConfig
+from training.jobs.stage_runner import Child, Limits, Refused, Stopped, Task
 
 TRIES = 3
 FIRST_WAIT_SECONDS, WAIT_FACTOR = 5.0, 4.0

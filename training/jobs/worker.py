@@ -10,9 +10,9 @@ from threading import Event, Thread
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
-from models.cron import next_fires
-from models.opened import Opened
-from training.jobs import holder, place
+from models.jobs.cron import next_fires
+from models.sqlite_file import Opened
+from training.jobs import names, worker_lock
 from training.jobs.client import connect, give_back, request_of
 from training.jobs.settings import Settings
 from training.jobs.workflows import Workflows, close_runs
@@ -51,15 +51,15 @@ class Worker:
         """
         settings = self.settings
         client = connect(settings.url)
-        file = place.sqlite_file(settings.url)
+        file = names.sqlite_file(settings.url)
         opened = None if file is None else Opened(file)
         if opened is not None:
             opened.learn()
-        with holder.holding(settings.url, settings.name) as held:
+        with worker_lock.holding(settings.url, settings.name) as held:
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, lambda *_: self.stop.set())
             self._launch(client)
-            self.say(f"worker {settings.name} takes jobs from {place.without_password(settings.url)}")
+            self.say(f"worker {settings.name} takes jobs from {names.without_password(settings.url)}")
             while not self.stop.wait(HELD_POLL_SECONDS):
                 if opened is not None and (fault := opened.fault()):
                     self.say(f"the jobs' database {file} {fault}; worker {settings.name} ends. Start it again.")
@@ -79,7 +79,7 @@ class Worker:
         DBOS(config=_configure(settings))
         Workflows(settings, client, self.say, self.stop).register()
         DBOS.launch()
-        for queue, at_once in ((place.QUEUE, settings.jobs), (place.WATCH_QUEUE, 1)):
+        for queue, at_once in ((names.QUEUE, settings.jobs), (names.WATCH_QUEUE, 1)):
             DBOS.register_queue(
                 queue, worker_concurrency=at_once, polling_interval_sec=settings.poll, on_conflict="always_update"
             )
@@ -91,20 +91,20 @@ class Worker:
 
     def _schedule_watch(self, client: DBOSClient) -> None:
         """Put the watch into the table of schedules, as this worker was told; one that was paused stays paused."""
-        found = client.get_schedule(place.WATCH_SCHEDULE)
+        found = client.get_schedule(names.WATCH_SCHEDULE)
         line = self.settings.watch
         if line is None or (found is not None and found["schedule"] != line):
-            client.delete_schedule(place.WATCH_SCHEDULE)
+            client.delete_schedule(names.WATCH_SCHEDULE)
             found = None
         if line is not None and found is None:
             client.apply_schedules(
                 [
                     {
-                        "schedule_name": place.WATCH_SCHEDULE,
-                        "workflow_name": place.WATCH_WORKFLOW,
+                        "schedule_name": names.WATCH_SCHEDULE,
+                        "workflow_name": names.WATCH_WORKFLOW,
                         "schedule": line,
                         "context": {},
-                        "queue_name": place.WATCH_QUEUE,
+                        "queue_name": names.WATCH_QUEUE,
                     }
                 ]
             )
@@ -129,7 +129,7 @@ def catch_up(client: DBOSClient, now: datetime) -> list[str]:
     made = []
     for schedule in client.list_schedules(status="ACTIVE"):
         fired = schedule["last_fired_at"]
-        if fired is None or schedule["schedule_name"] == place.WATCH_SCHEDULE:
+        if fired is None or schedule["schedule_name"] == names.WATCH_SCHEDULE:
             continue
         tick = newest_tick(schedule["schedule"], schedule["cron_timezone"] or "UTC", datetime.fromisoformat(fired), now)
         if tick is None:
@@ -148,10 +148,10 @@ def close_cancelled(client: DBOSClient) -> list[str]:
     Runs that could not be closed before, since MLflow did not answer, are tried again.
     """
     made = []
-    for job in client.list_workflows(name=place.WORKFLOW, status="CANCELLED"):
-        closing = place.closing_of(job.workflow_id)
+    for job in client.list_workflows(name=names.WORKFLOW, status="CANCELLED"):
+        closing = names.closing_of(job.workflow_id)
         before = client.list_workflows(workflow_ids=[closing], load_input=False)
-        if any(one.status != "ERROR" for one in before) or client.get_event(job.workflow_id, place.PROGRESS, 0) is None:
+        if any(one.status != "ERROR" for one in before) or client.get_event(job.workflow_id, names.PROGRESS, 0) is None:
             continue
         client.delete_workflows([closing])
         close_runs(client, job.workflow_id, request_of(job))
@@ -183,11 +183,11 @@ def _ticks(line: str, timezone: str, begin: datetime, end: datetime) -> list[dat
 
 def _configure(settings: Settings) -> DBOSConfig:
     return {
-        "name": place.APPLICATION,
+        "name": names.APPLICATION,
         "system_database_url": settings.url,
-        "dbos_system_schema": place.SCHEMA,
+        "dbos_system_schema": names.SCHEMA,
         "serializer": DBOSPortableJSONSerializer(),
-        "application_version": place.APPLICATION_VERSION,
+        "application_version": names.APPLICATION_VERSION,
         "executor_id": settings.name,
         "scheduler_polling_interval_sec": SCHEDULE_POLL_SECONDS,
         "run_migrations": False,

@@ -9,12 +9,12 @@ from typing import Any
 from dbos import DBOS, DBOSClient
 from dbos import error as dbos_error
 
-from models.job_errors import StageFailed
-from training.children import answers
-from training.jobs import place, story
-from training.jobs.child import Child, Limits
+from models.jobs.errors import StageFailed
+from training.jobs import names, retrain_workflow
 from training.jobs.settings import Settings
+from training.jobs.stage_runner import Child, Limits
 from training.jobs.steps import Bench, Seat, limits_of, run_stage
+from training.processes import answers
 
 WATCH_LIMITS = CLOSE_LIMITS = Limits(600.0)
 
@@ -45,7 +45,7 @@ class Workflows:
         """Tell DBOS its workflows: functions of this worker, not of a module, since importing does nothing here."""
         bench = Bench(self.settings.home, self.stop, self.say, self.settings.first_wait)
 
-        @DBOS.workflow(name=place.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
+        @DBOS.workflow(name=names.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def retrain(scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
             try:
                 with Child(self.stop, self.settings.command) as child:
@@ -54,14 +54,14 @@ class Workflows:
                 self._let_go(str(DBOS.workflow_id), request)
                 raise
 
-        @DBOS.workflow(name=place.CLOSE_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
+        @DBOS.workflow(name=names.CLOSE_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def close(job: str, request: dict[str, Any]) -> dict[str, Any]:
             with Child(self.stop, self.settings.command) as child:
                 seat = Seat(job, child, CLOSE_LIMITS, lambda _: None)
                 told = [request, "The job was cancelled.", "KILLED"]
                 return DBOS.run_step({"name": "fail"}, run_stage, bench, seat, "fail", "fail", told)
 
-        @DBOS.workflow(name=place.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
+        @DBOS.workflow(name=names.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
         def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
             with Child(self.stop, self.settings.command) as child:
                 return self._watch(bench, child)
@@ -70,28 +70,28 @@ class Workflows:
         """Run one job's story, each stage a step of DBOS."""
         job = str(DBOS.workflow_id)
         summary = {"name": request["name"], "reason": request.get("reason"), "worker": self.settings.name}
-        seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(place.PROGRESS, dict(told)))
+        seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(names.PROGRESS, dict(told)))
 
         def run(name: str, stage: str, arguments: list[Any]) -> dict[str, Any]:
             try:
                 answer = run_stage(bench, seat, name, stage, arguments)
             except OSError as error:
                 raise StageFailed(f"{name} could not be run: {error}.", hint="Look at the worker's disk.") from error
-            DBOS.set_event(place.SUMMARY, {**summary, **story.gist(stage, answer)})
+            DBOS.set_event(names.SUMMARY, {**summary, **retrain_workflow.gist(stage, answer)})
             return answer
 
         def step(name: str, stage: str, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
             answer = DBOS.run_step({"name": name}, run, name, stage, list(arguments))
-            summary.update(story.gist(stage, answer))
+            summary.update(retrain_workflow.gist(stage, answer))
             return answer
 
         self.say(f"{job}: retraining {request['name']} ({request.get('reason') or 'schedule'}, asked {scheduled_at})")
         try:
-            result = story.retrain(step, request)
+            result = retrain_workflow.retrain(step, request)
         except Exception as error:
             self.say(f"{job}: failed: {error}")
             raise
-        self.say(f"{job}: {story.tell_result(request['name'], result)}")
+        self.say(f"{job}: {retrain_workflow.tell_result(request['name'], result)}")
         return result
 
     def _let_go(self, job: str, request: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ class Workflows:
     def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
         """Look at the fresh champions, where a service answers that could have scored them."""
         quiet = Bench(bench.home, bench.stop, lambda _: None, bench.first_wait)
-        seat = Seat(place.WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
+        seat = Seat(names.WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
 
         def look() -> dict[str, Any]:
             if not answers(f"{self.settings.service}/health/live"):
@@ -126,7 +126,7 @@ class Workflows:
         """Delete old looks, of which there are 288 a day."""
         over = ["SUCCESS", "ERROR", "CANCELLED"]
         old = self.client.list_workflows(
-            name=place.WATCH_WORKFLOW, status=over, end_time=before.isoformat(), limit=1000, load_input=False
+            name=names.WATCH_WORKFLOW, status=over, end_time=before.isoformat(), limit=1000, load_input=False
         )
         if old:
             self.client.delete_workflows([one.workflow_id for one in old])
@@ -135,8 +135,8 @@ class Workflows:
 def close_runs(client: DBOSClient, job: str, request: dict[str, Any]) -> None:
     """Have a worker close what a cancelled job has left open in MLflow, once."""
     options = {
-        "workflow_name": place.CLOSE_WORKFLOW,
-        "queue_name": place.WATCH_QUEUE,
-        "workflow_id": place.closing_of(job),
+        "workflow_name": names.CLOSE_WORKFLOW,
+        "queue_name": names.WATCH_QUEUE,
+        "workflow_id": names.closing_of(job),
     }
     client.enqueue(options, job, request)  # type: ignore[arg-type] # a TypedDict

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataInvalid, RegistryUnreachable
-from training.job_child import Tell, main
+from training.retraining.protocol import Tell
+from training.retraining.stage_process import main
 
 Answer = dict[str, Any]
 

@@ -4,9 +4,9 @@ import json
 import os
 import sys
 
+from training.cli.worker import say
 from training.jobs.settings import Settings
 from training.jobs.worker import Worker
-from training.worker_command import say
 
 COMMAND = (sys.executable, "-m", "tests.training.jobs.fake_child")
 

@@ -15,10 +15,10 @@ from models import artifact
 from tests.training.fakes import make_series, write_csv
 from tests.training.jobs.endurance import repeated_stages
 from tests.training.jobs.workers import DONE, eventually, start
-from training.job_desk import JOB
 from training.jobs.client import Jobs, open_jobs
-from training.place import Place
-from training.registry import Registry
+from training.registry.client import Registry
+from training.registry.location import Place
+from training.retraining.stage_context import JOB
 
 COMMAND = [sys.executable, "-m", "tests.training.jobs.killing_child"]
 NAME = "weather"

@@ -17,9 +17,10 @@ from typing import Any
 from mlflow.tracking import MlflowClient
 
 from tests.training.fakes import combine_graphs, make_fit
-from training import job_child
-from training.job_child import Stage, Tell, find_stage
-from training.job_desk import JobDesk
+from training.retraining import stage_process
+from training.retraining.protocol import Stage, Tell
+from training.retraining.stage_context import JobDesk
+from training.retraining.stage_process import find_stage
 
 WRITES = (
     "create_run",
@@ -78,10 +79,10 @@ def noted(name: str) -> Stage:
 
 def make_desk(job: str, folder: Path, tell: Tell) -> JobDesk:
     """Return a desk with a training that takes no time."""
-    desk: JobDesk = job_child.make_desk(job, folder, tell)
+    desk: JobDesk = stage_process.make_desk(job, folder, tell)
     return replace(desk, fit=make_fit(), combine=combine_graphs)
 
 
 if __name__ == "__main__":
     patch(Path(os.environ["KILL_FILE"]))
-    job_child.main(noted, make_desk)
+    stage_process.main(noted, make_desk)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
-from models.job_errors import (
+from models.jobs.errors import (
     JobsUnreachable,
     JobUnknown,
     ScheduleDuplicated,
@@ -15,7 +15,7 @@ from models.job_errors import (
     WorkerUnknown,
 )
 from training.jobs.client import Jobs, connect, open_jobs
-from training.jobs.holder import holding
+from training.jobs.worker_lock import holding
 
 REQUEST = {"name": "sales", "config": {"horizon": 12}, "if_needed": False, "reason": "schedule"}
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
-from models.job_errors import ScheduleInvalid
+from models.jobs.errors import ScheduleInvalid
 from training.jobs.settings import LONGEST_NAME, Settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from training.jobs.child import Child, Limits, Task
+from training.jobs.stage_runner import Child, Limits, Task
 from training.jobs.steps import Bench, Seat, run_stage
 
 

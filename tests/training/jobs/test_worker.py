@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models.job_errors import WorkerAlive
+from models.jobs.errors import WorkerAlive
 from tests.training.jobs.endurance import endure
 from tests.training.jobs.killing import House
 from tests.training.jobs.workers import eventually, finished, stages_done, working

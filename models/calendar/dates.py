@@ -1,0 +1,193 @@
+"""Dates: the start and the timestamps of a request, read into datetime64."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import (
+    EARLIEST,
+    LATEST,
+    STYLES,
+    Stamp,
+    Timestamps,
+    find_zone,
+    instants_of,
+    parse_timestamp,
+)
+from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
+
+_SHAPE = re.compile(r"(YYYY(?:-MM(?:-DD(?:[T ]hh:mm(?::ss(?:\.f+)?)?)?)?)?)(Z|[+-][0-9:]+)?")
+_DIGIT = re.compile("[YMDhmsf]")
+_HINT = "Write ISO 8601 text such as '1939-01-31'."
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Timestamps as a series keeps them.
+
+    Attributes:
+        stamps: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
+        style: How the request wrote them, for `format_timestamps`.
+        timezone: IANA name, or None.
+    """
+
+    stamps: Timestamps
+    style: str
+    timezone: str | None
+
+
+def read_start(start: object, timezone: str | None) -> Dates:
+    """Return the one date that `start` says: text, date, datetime, datetime64 or pandas Timestamp.
+
+    Raises:
+        TimestampInvalid: If it is none, lies outside the years 1 to 9999, or the timezone is unknown.
+    """
+    return _read([start], timezone, "/start")
+
+
+def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None) -> Dates:
+    """Return rising dates: a sequence of what `read_start` takes, or an array of datetime64; `count` if it is given.
+
+    Offsets that differ (and no timezone to explain them) are a clock change. Where the wall clocks all show the same
+    time of day they are days or longer and stay wall clocks; else the moments count, written with the last offset.
+
+    Raises:
+        TimestampsMismatched: If there are not `count`.
+        TimestampInvalid: As `read_start`, or if only some have an offset.
+        TimestampsDuplicated: If one stands twice in a row.
+        TimestampsOutOfOrder: If one lies before its predecessor.
+    """
+    if isinstance(timestamps, (str, bytes)) or not (
+        isinstance(timestamps, Sequence) or hasattr(timestamps, "__array__")
+    ):
+        raise TimestampInvalid("The timestamps are no list.", pointer="/timestamps", hint=_HINT)
+    items = timestamps if isinstance(timestamps, Sequence) else np.asarray(timestamps)
+    if isinstance(items, np.ndarray) and items.ndim != 1:
+        raise TimestampInvalid("The timestamps are no flat list.", pointer="/timestamps", hint=_HINT)
+    if count is not None and len(items) != count:
+        raise TimestampsMismatched(
+            f"{count} values have {len(items)} timestamps.",
+            pointer="/timestamps",
+            hint="Send one timestamp for each value.",
+        )
+    dates = _read_plain(items, timezone) or _read(list(items), timezone, "/timestamps")
+    _check_order(dates.stamps)
+    return dates
+
+
+def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates | None:
+    """Return datetime64, or text that is all written like its first, at once; None where there is more to it."""
+    if isinstance(items, np.ndarray) and items.dtype.kind == "M":
+        walls = items.astype("M8[us]")
+        style, offset = _style_of(walls), None
+    else:
+        first = parse_timestamp(items[0], pointer="/timestamps/0") if len(items) and isinstance(items[0], str) else None
+        pattern = _pattern_of(first.style) if first else None
+        if first is None or pattern is None:
+            return None
+        texts = [match[1] for item in items if isinstance(item, str) and (match := pattern.fullmatch(item))]
+        if len(texts) < len(items):
+            return None
+        try:
+            walls = np.array(texts, dtype="M8[us]")
+        except ValueError:
+            return None
+        style, offset = first.style, first.offset
+    instants = walls - np.timedelta64(offset or 0, "s")
+    if not np.all((walls >= EARLIEST) & (walls <= LATEST) & (instants >= EARLIEST) & (instants <= LATEST)):
+        return None
+    if timezone is not None and offset is not None:
+        return Dates(cast("Timestamps", instants), style, timezone)
+    return _in_timezone(walls, style, timezone)
+
+
+@lru_cache(maxsize=128)
+def _pattern_of(style: str) -> re.Pattern[str] | None:
+    """Return what matches a text of the style, its first group without the offset; None where numpy cannot read it."""
+    shape = _SHAPE.fullmatch(style)
+    if shape is None:
+        return None
+    return re.compile(f"({_DIGIT.sub('[0-9]', shape[1])}){re.escape(shape[2] or '')}")
+
+
+def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:
+    pointers = [pointer] if pointer == "/start" else [f"{pointer}/{index}" for index in range(len(items))]
+    stamps = [parse_timestamp(_text(item, where), pointer=where) for item, where in zip(items, pointers, strict=True)]
+    if not stamps:
+        raise TimestampInvalid("There are no timestamps.", pointer=pointer, hint="Send one for every value.")
+    known = [stamp.offset is not None for stamp in stamps]
+    if any(known) and not all(known):
+        index = known.index(not known[0])
+        raise TimestampInvalid(
+            "Some timestamps have an offset and some have none.",
+            pointer=pointers[index],
+            hint="Write all of them with an offset, or none.",
+        )
+    timezone = timezone or _zone_of(items)
+    style = max((stamp.style for stamp in stamps[::-1]), key=len)
+    if isinstance(items[0], datetime) and not any(known):
+        style = _style_of(np.array([stamp.value for stamp in stamps], "M8[us]"))
+    if timezone is not None and all(known):
+        find_zone(timezone)
+        return Dates(np.array([stamp.instant for stamp in stamps], "M8[us]"), style, timezone)
+    return _in_timezone(_common_clock(stamps), style, timezone)
+
+
+def _in_timezone(walls: Timestamps, style: str, timezone: str | None) -> Dates:
+    return Dates(walls if timezone is None else instants_of(walls, timezone), style, timezone)
+
+
+def _common_clock(stamps: Sequence[Stamp]) -> Timestamps:
+    """Return wall clocks that one offset, or one calendar, explains; see `read_timestamps`."""
+    walls = np.array([stamp.value for stamp in stamps], "M8[us]")
+    one_time_of_day = len(np.unique(walls - walls.astype("M8[D]"))) == 1 and np.all(walls[1:] > walls[:-1])
+    if len({stamp.offset for stamp in stamps}) == 1 or one_time_of_day:
+        return walls
+    instants = np.array([stamp.instant for stamp in stamps], "M8[us]")
+    return cast("Timestamps", instants + np.timedelta64(stamps[-1].offset or 0, "s"))
+
+
+def _text(item: object, pointer: str) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, date):
+        return item.isoformat()
+    if isinstance(item, np.datetime64):
+        return str(item)
+    raise TimestampInvalid(f"A timestamp is of type {type(item).__name__}.", pointer=pointer, hint=_HINT)
+
+
+def _zone_of(items: Sequence[object]) -> str | None:
+    """Return the IANA name that all aware datetimes share, if they do."""
+    names = {getattr(getattr(item, "tzinfo", None), "key", None) for item in items}
+    return names.pop() if len(names) == 1 else None
+
+
+def _style_of(walls: Timestamps) -> str:
+    if np.all(walls == walls.astype("M8[D]")):
+        return "YYYY-MM-DD"
+    return STYLES[5] if np.all(walls == walls.astype("M8[s]")) else STYLES[7]
+
+
+def _check_order(values: Timestamps) -> None:
+    gaps = np.diff(values).astype(np.int64)
+    if np.all(gaps > 0):
+        return
+    index = int(np.argmax(gaps <= 0)) + 1
+    if gaps[index - 1] == 0:
+        raise TimestampsDuplicated(
+            f"The timestamp {values[index]} stands twice.",
+            pointer=f"/timestamps/{index}",
+            hint="Send one value for each timestamp; where a clock change repeats an hour, send offsets or a timezone.",
+        )
+    raise TimestampsOutOfOrder(
+        f"The timestamp {values[index]} comes after {values[index - 1]}.",
+        pointer=f"/timestamps/{index}",
+        hint="Send the oldest first.",
+    )

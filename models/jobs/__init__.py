@@ -1,0 +1,1 @@
+"""Names, cron expressions and errors of jobs, shared by the service that requests them and the worker that runs them."""

@@ -1,0 +1,1 @@
+"""Export: Keras networks as ONNX files."""

@@ -1,0 +1,171 @@
+"""Export: Keras to ONNX, and the proof that both answer alike before anything is registered."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+
+from models.artifact import open_network
+from models.errors import ParityFailed
+from models.networks.onnx_export import recurrent
+from models.windows import INPUTS
+
+TOLERANCE = 1e-5
+"""Largest difference between Keras and ONNX, in units of each window's scale; relative beyond one unit."""
+
+BATCHES = (1, 7, 64)
+
+
+def export(network: keras.Model, path: Path) -> None:
+    """Write a serving network as ONNX with the network's own inputs by name and output `quantiles`, batch axis free.
+
+    Args:
+        network: From `build.serving_network`.
+        path: Where network.onnx goes.
+
+    Raises:
+        ParityFailed: If network or graph has inputs that no service feeds.
+    """
+    _check_inputs([one.name for one in network.inputs])
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx warns of numpy names it still uses
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        shell = recurrent.hollow(network)
+        shell(list(_inputs(network, np.random.default_rng(0), 1).values()))  # a model never called has no trace
+        draft = Path(folder) / "draft.onnx"
+        shell.export(str(draft), format="onnx", verbose=False)
+        model = onnx.load(str(draft))
+    recurrent.fill(model, network)
+    _name_output(model)
+    _keep_logarithms_double(model)
+    _check_inputs([one.name for one in model.graph.input], len(network.inputs))
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def check_parity(
+    network: keras.Model, path: Path, seed: int = 0, *, measure: keras.layers.Layer | None = None
+) -> float:
+    """Return the largest difference between Keras and ONNX over batches of 1, 7 and 64, in units of the window's scale.
+
+    Args:
+        network: What was exported.
+        path: Where to.
+        seed: Of the made windows: seasons, walks, gaps, short histories, unknown dates.
+        measure: What says each window's scale; the network's own `normalize` layer where none is given.
+
+    Raises:
+        ParityFailed: If the difference is above 1e-5.
+    """
+    session = open_network(path)
+    generator = np.random.default_rng(seed)
+    measure = measure or network.get_layer("normalize")
+    differences = []
+    for batch in BATCHES:
+        inputs = _inputs(network, generator, batch)
+        context = inputs["context"]
+        if context.shape[1] == 1:  # scaled by the training set, and at home only near it
+            known = {key: np.asarray(value) for key, value in measure(context).items()}
+            context = known["level"] + known["scale"] * generator.normal(0.0, 1.0, context.shape)
+            inputs["context"] = context
+        expected = np.asarray(network(list(inputs.values()), training=False))
+        found = session.run(None, inputs)[0]
+        window = {key: np.asarray(value)[..., None] for key, value in measure(context).items()}
+        differences.append(np.max(_scaled_difference(found, expected, window)))
+    worst = float(np.max(differences))  # NaN, too, comes out of this maximum
+    if not worst <= TOLERANCE:
+        raise ParityFailed(
+            f"ONNX differs from Keras by {worst:.2g} scaled units; {TOLERANCE:g} is allowed.",
+            hint="Do not register this network; look for an operation that the exporter rounds.",
+        )
+    return worst
+
+
+def _check_inputs(names: Sequence[str], count: int | None = None) -> None:
+    """Refuse inputs that are none of those a service feeds, or other than `count` of them."""
+    if not {*INPUTS[:2]} <= {*names} <= {*INPUTS} or count not in {None, len(names)}:
+        raise ParityFailed(
+            f"The exported graph asks for {list(names)}; it must ask for context, phase and covariates alone.",
+            hint="Make constants inside a layer's call, not in the functional graph.",
+        )
+
+
+def _name_output(model: onnx.ModelProto) -> None:
+    """Call the graph's one output `quantiles`."""
+    old = model.graph.output[0].name
+    model.graph.output[0].name = "quantiles"
+    for node in model.graph.node:
+        for place, name in enumerate(node.output):
+            if name == old:
+                node.output[place] = "quantiles"
+        for place, name in enumerate(node.input):
+            if name == old:
+                node.input[place] = "quantiles"
+
+
+def _keep_logarithms_double(model: onnx.ModelProto) -> None:
+    """Undo tf2onnx's cast to float32 around a float64 logarithm, which onnxruntime computes as it is."""
+    made_by = {node.output[0]: node for node in model.graph.node}
+    for node in model.graph.node:
+        source = made_by.get(node.input[0]) if node.op_type == "Cast" else None
+        if source is None or source.op_type != "Log" or node.attribute[0].i != onnx.TensorProto.DOUBLE:
+            continue
+        narrowed = made_by.get(source.input[0])
+        if narrowed is not None and narrowed.op_type == "Cast":
+            source.input[0] = narrowed.input[0]
+
+
+def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str, np.ndarray]) -> np.ndarray:
+    """Return |found - expected| in each window's scaled units, those of its logarithm where it was logged.
+
+    Beyond one unit from the level the difference is relative: float32 has seven digits, wherever they stand.
+    """
+    logged = window["logged"]
+    ours, theirs = (
+        (np.where(logged, np.log(np.where(logged, one, 1.0)), one) - window["level"]) / window["scale"]
+        for one in (found, expected)
+    )
+    return np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1.0)
+
+
+def _inputs(network: keras.Model, generator: np.random.Generator, batch: int) -> dict[str, np.ndarray]:
+    """Return made inputs of a network, by name and in its order."""
+    shapes = {one.name: one.shape[1:] for one in network.inputs}
+    context, phase = _windows(generator, batch, shapes["context"][0])
+    made = {"context": context, "phase": phase}
+    if "past_covariates" in shapes:
+        length, count = shapes["past_covariates"]
+        horizon, ahead = shapes.get("future_covariates", (0, 0))
+        columns = _columns(generator, (batch, length + horizon, count))
+        made |= {"past_covariates": columns[:, :length], "future_covariates": columns[:, length:, count - ahead :]}
+    return {name: made[name] for name in shapes}
+
+
+def _columns(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return made covariates: numbers of any size, flags, constants; unknown here and there, or throughout."""
+    batch, _, count = shape
+    kind = generator.integers(0, 4, (batch, 1, count))
+    columns = np.where(kind == 0, generator.random(shape) < 0.1, generator.normal(3.0, 1.0, shape))  # noqa: PLR2004
+    columns = np.where(kind == 1, columns[:, :1], columns) * 10.0 ** generator.uniform(-3, 6, (batch, 1, count))
+    columns[generator.random(shape) < 0.1] = np.nan  # noqa: PLR2004
+    return np.where((kind == 2) & (generator.random((batch, 1, count)) < 0.5), np.nan, columns)  # noqa: PLR2004
+
+
+def _windows(generator: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return made windows and phases."""
+    steps = np.arange(length)
+    scale = 10.0 ** generator.uniform(-3, 6, batch)
+    walk = generator.normal(0.0, 0.3, (batch, length)).cumsum(axis=1)
+    season = np.sin(2 * np.pi * (steps[None] + generator.integers(0, 12, (batch, 1))) / 12)
+    values = 20.0 + walk + 3.0 * season + generator.normal(0.0, 1.0, (batch, length))
+    values[generator.random((batch, length)) < 0.05] = np.nan  # noqa: PLR2004
+    short = generator.random(batch) < 0.2  # noqa: PLR2004
+    values[short, : length - min(5, length)] = np.nan
+    values[:, -1] = 20.0
+    phase = generator.integers(-1, 2, batch).astype(np.int32)
+    return values * scale[:, None], phase

@@ -1,0 +1,103 @@
+"""Starting: a trained network's weights, a starter's or a champion's, to forecast with or to train on from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import WEIGHTS
+from models.errors import ArtifactIncomplete, ArtifactMismatch
+from models.networks import wavenet
+from models.networks.build import ENCODERS, NetworkOptions, build
+from models.networks.decoder import EMBEDDING
+from models.networks.ensemble import load_network
+from models.networks.learner import Weights
+from models.networks.loss import layer_of
+from models.spec import ModelSpec
+
+OWN_STEPS = "step_projection"
+"""The one layer whose weights belong to steps ahead, so that they depend on the horizon."""
+
+
+def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
+    """Return the options of the network that a spec describes, for another horizon."""
+    options = spec.options
+    return NetworkOptions(
+        architecture=encoder_of(spec),
+        horizon=horizon,
+        season_length=spec.season_length,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+        shape=spec.shape,
+        seasons=tuple(options["seasons"]),
+        units=options["units"],
+        layers=options.get("layers", 1),
+        dilations=tuple(options.get("dilations", wavenet.DILATIONS)),
+        transform=spec.transform,
+        quantile_levels=spec.quantile_levels,
+        past_covariates=len(spec.past_covariates),
+        future_covariates=len(spec.future_covariates),
+        calendar=options["calendar"],
+    )
+
+
+def encoder_of(spec: ModelSpec) -> str:
+    """Return the key of `ENCODERS` that a network was built with: starters are LSTMs, a warm start says what it is."""
+    named = spec.architecture if spec.architecture in ENCODERS else "lstm"
+    return str(spec.options.get("encoder", named))
+
+
+def starting_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weights | None = None) -> Weights:
+    """Return a network's weights for a network of `starting_options`; whatever its transform, they are the same.
+
+    Args:
+        folder: Its artifact, of which network.keras is read.
+        spec: Its spec.
+        horizon: Steps ahead; each takes the weights of the trained step that `trained_steps` says.
+        weights: Other weights of the same network to take in the place of network.keras.
+
+    Raises:
+        ArtifactIncomplete: If there is no network.keras.
+        ArtifactMismatch: If the weights are not what the spec describes.
+    """
+    if weights is None and not (folder / WEIGHTS).is_file():
+        raise ArtifactIncomplete(f"There is no {folder / WEIGHTS}.", hint="Install Almanac again.")
+    options = starting_options(spec, spec.horizon)
+    variables, found = build(options).weights, weights or load_network(folder / WEIGHTS).get_weights()
+    shapes, there = [tuple(one.shape) for one in variables], [one.shape for one in found]
+    if shapes != there:
+        raise ArtifactMismatch(
+            f"{folder / WEIGHTS} has weights of shapes {there}; its spec.json describes {shapes}.",
+            hint="The files do not belong together; install Almanac again.",
+        )
+    taken = trained_steps(spec.horizon, horizon, spec.season_length)
+    return [
+        of_steps(weight, taken) if layer_of(variable) == OWN_STEPS else weight
+        for variable, weight in zip(variables, found, strict=True)
+    ]
+
+
+def trained_steps(trained: int, asked: int, season_length: int) -> NDArray[np.int64]:
+    """Return for each of `asked` steps ahead the trained one that it is most like, counted from 0.
+
+    That is the step itself; beyond the trained horizon the newest trained step of the same season position, and the very
+    last one where less than a season was trained.
+    """
+    steps = np.arange(asked)
+    last = trained - season_length + (steps - trained) % season_length if trained >= season_length else trained - 1
+    return np.where(steps < trained, steps, last)
+
+
+def blended(before: Weights, after: Weights, share: float) -> Weights:
+    """Return (1 - share) of the weights before a training and `share` of those after it.
+
+    Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR.
+    """
+    return [((1.0 - share) * one + share * two).astype(one.dtype) for one, two in zip(before, after, strict=True)]
+
+
+def of_steps(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the columns of some steps, of a kernel (width, steps · embedding) or a bias (steps · embedding)."""
+    by_step = weight.reshape(*weight.shape[:-1], -1, EMBEDDING)
+    return by_step[..., taken, :].reshape(*weight.shape[:-1], -1)

@@ -1,0 +1,1 @@
+"""Retraining rules that service and training share: thresholds, evidence, reasons."""

@@ -1,0 +1,1 @@
+"""The REST interface: routes, schemas, examples, middleware."""

@@ -1,0 +1,82 @@
+"""Examples of GET /accuracy for /docs; a test holds them to the schema."""
+
+from typing import Any
+
+from models.errors import TimestampInvalid
+from service.api.examples.forecast import FULL, NO_KEY, NO_SCOPE
+from service.api.openapi import problems
+from service.errors import DatabaseUnreachable, FieldInvalid, document
+
+ANSWER: dict[str, Any] = {
+    "rows": [
+        {
+            "model": "temperatures",
+            "version": "7",
+            "step": 1,
+            "scores": 641,
+            "mase": 0.61,
+            "naive_mase": 0.98,
+            "skill": 0.38,
+            "pinball": 0.24,
+            "coverage": {"80": 0.79, "95": None},
+            "backtest": {"mase": 0.6, "naive_mase": 0.99},
+        }
+    ],
+    "truncated": False,
+    "drift": {
+        "inputs": [
+            {
+                "model": "temperatures",
+                "version": "7",
+                "feature": "level",
+                "index": 0.03,
+                "distance": 0.05,
+                "p_value": 0.71,
+                "inputs": 512,
+            }
+        ],
+        "errors": [
+            {
+                "model": "temperatures",
+                "version": "7",
+                "scores": 641,
+                "mase": 0.61,
+                "backtest_mase": 0.6,
+                "ratio": 1.02,
+                "naive_ratio": 0.99,
+            }
+        ],
+    },
+    "forecasts": [],
+    "since": None,
+    "due": 0,
+}
+BAD_KEY = document(
+    FieldInvalid(
+        "`by` names 'month'.", pointer="/by", hint="Name any of version, step, series, period, separated by commas."
+    )
+)
+BAD_MOMENT = document(
+    TimestampInvalid(
+        "'yesterday' is no timestamp.",
+        pointer="/since",
+        hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
+    )
+)
+NO_DATABASE = document(
+    DatabaseUnreachable(
+        "The database does not answer: connection refused.", hint="Ask again soon; the operator's log says more."
+    )
+)
+
+ACCURACY_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Scores that belong together, and what has drifted.",
+        "content": {"application/json": {"examples": {"steps": {"value": ANSWER}}}},
+    },
+    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
+    403: problems("The key may not do this.", NO_SCOPE),
+    422: problems("The question is wrong.", BAD_KEY, BAD_MOMENT),
+    429: problems("Too many requests wait for the database; Retry-After says when to ask again.", FULL),
+    503: problems("The database does not answer.", NO_DATABASE),
+}

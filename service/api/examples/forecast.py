@@ -1,0 +1,178 @@
+"""Examples: requests and answers for /docs. A test posts each request and holds each answer to what comes back."""
+
+from typing import Any
+
+from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
+from service.api.examples.recorded import BATCH_ANSWER, DATED_ANSWER
+from service.api.openapi import problems
+from service.api.schemas.forecast import ForecastProblem
+from service.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    EncodingUnsupported,
+    FieldUnknown,
+    JsonInvalid,
+    KeyMissing,
+    ModelLoading,
+    NoModel,
+    QueueFull,
+    ScopeMissing,
+    document,
+)
+from service.serving.catalog import ALWAYS
+
+FIVE_MONTHS: dict[str, Any] = {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}
+
+TWO_YEARS: list[float | None] = [42.1, 41.2, 47.3, 46.6, 52.4, 59.0, 59.6, 60.4, 57.0, 50.7, 47.8, 39.2]
+TWO_YEARS += [39.4, 40.9, None, 47.8, 52.5, 58.0, 60.7, 61.8, 58.2, 46.7, 46.6, 37.8]
+
+NOTTINGHAM: dict[str, Any] = {
+    "series": [
+        {
+            "id": "nottingham",
+            "start": "1938-01",
+            "frequency": "M",
+            "values": TWO_YEARS,
+        }
+    ],
+    "horizon": 3,
+    "levels": [80, 95],
+    "model": "temperatures",
+}
+
+BATCH: dict[str, Any] = {
+    "series": [
+        {"id": "sound", "timestamps": ["2024-01-31", "2024-02-29", "2024-03-31"], "values": [3.1, 4.4, 7.9]},
+        {"id": "broken", "start": "2024-01", "frequency": "fortnightly", "values": [3.1, 4.4, 7.9]},
+    ],
+    "horizon": 2,
+    "model": "temperatures@champion",
+}
+
+SALES: dict[str, Any] = {
+    "series": [
+        {
+            "id": "shop",
+            "start": "2024-12-16",
+            "frequency": "D",
+            "values": [41, 39, 44, 52, 61, 83, 12],
+            "past_covariates": {
+                "visitors": [310, 295, 322, 371, 402, 515, 98],
+                "price": [9.9, 9.9, 9.9, 9.9, 7.9, 7.9, 9.9],
+            },
+            "future_covariates": {"price": [9.9, 9.9, 7.9]},
+        }
+    ],
+    "horizon": 3,
+    "model": "sales",
+}
+
+ANYTHING: dict[str, Any] = {
+    "series": [
+        {
+            "id": "visitors",
+            "start": "2024-12-02",
+            "frequency": "D",
+            "values": [41, 39, 44, 52, 61, 83, 12, 40, 42, 45, 50],
+        },
+        {"id": "nottingham", "start": "1938-01", "frequency": "M", "values": TWO_YEARS},
+    ],
+    "horizon": 3,
+    "model": "starter",
+}
+
+FORECAST_REQUESTS: dict[str, Any] = {
+    "starter": {"summary": "Days and months in one request, before any training", "value": ANYTHING},
+    "dated": {"summary": "A series with dates and a gap, two interval levels", "value": NOTTINGHAM},
+    "bare": {"summary": "Five values, no dates", "value": FIVE_MONTHS},
+    "batch": {"summary": "Two series, one of them wrong", "value": BATCH},
+    "covariates": {"summary": "Visitors so far, and a price that is known ahead", "value": SALES},
+}
+
+NO_KEY = document(
+    KeyMissing(
+        "The request carries no key of this service.",
+        hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` makes a key.",
+    )
+)
+NO_SCOPE = document(
+    ScopeMissing(
+        "The key has the scopes observe; this path needs forecast or admin.",
+        hint="Make a key for it: `almanac key add --scope forecast`.",
+    )
+)
+NO_JSON = document(
+    JsonInvalid(
+        "The body is no JSON: EOF while parsing an object at line 1 column 10.",
+        hint='Send {"series": [{"values": [...]}], "horizon": 12}.',
+    )
+)
+TOO_LARGE = document(
+    BodyTooLarge(
+        "The body has more than 16777216 bytes.",
+        hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES.",
+    )
+)
+TOO_SLOW = document(
+    BodyTooSlow(
+        "The body had not come whole after 30 seconds.",
+        hint="Send it faster, in smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+    )
+)
+COMPRESSED = document(EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed."))
+BAD_HORIZON = document(
+    HorizonInvalid(
+        "`horizon` is 0.", pointer="/horizon", hint="Send a whole number from 1 to 1000 (ALMANAC_MAX_HORIZON)."
+    )
+)
+SLIP = document(FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?"))
+NO_SUCH_MODEL = ModelUnknown(
+    "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {ALWAYS}"
+)
+NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint=f"Registered: temperatures. {ALWAYS}")
+INFINITE = document(
+    SeriesInfinite("Value 1 is inf.", pointer="/series/0/values/1", hint="Send null for a value that is unknown.")
+)
+ALL_REFUSED: dict[str, Any] = {
+    **INFINITE,
+    "model": {"name": "temperatures", "version": "1", "alias": "champion", "run_id": None},
+    "forecasts": [],
+    "errors": [{"id": "0", **{name: INFINITE[name] for name in ("code", "detail", "pointer", "hint")}}],
+}
+FULL = document(QueueFull("64 large requests are waiting already.", hint="Ask again in a second."))
+LOADING = document(
+    ModelLoading("The model temperatures/3 is being loaded.", pointer="/model", hint="Ask again in a few seconds.")
+)
+NOTHING = document(NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {ALWAYS}"))
+
+FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Forecasts, and an error for each series that has none.",
+        "content": {
+            "application/json": {"examples": {"dated": {"value": DATED_ANSWER}, "batch": {"value": BATCH_ANSWER}}}
+        },
+    },
+    400: problems("The body is no JSON.", NO_JSON),
+    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
+    403: problems("The key may not do this.", NO_SCOPE),
+    408: problems("The body does not come in time.", TOO_SLOW),
+    413: problems("The body is too large.", TOO_LARGE),
+    415: problems("The body is compressed.", COMPRESSED),
+    422: problems(
+        "The request itself is wrong, or none of its series can be forecast.",
+        BAD_HORIZON,
+        SLIP,
+        document(NO_SUCH_MODEL),
+        ALL_REFUSED,
+        schema=ForecastProblem,
+    ),
+    429: problems("Too many large requests wait already; Retry-After says when to ask again.", FULL),
+    503: problems("The model that is meant does not answer yet; Retry-After says when to ask again.", LOADING, NOTHING),
+}
+
+MODEL_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problems("There is no such name, alias or version.", document(NO_SUCH_PATH, status=404)),
+    503: problems("The version is being fetched; Retry-After says when to ask again.", LOADING),
+}
+
+READY_RESPONSES: dict[int | str, dict[str, Any]] = {503: problems("Forecasts are not answered yet.", NOTHING, LOADING)}

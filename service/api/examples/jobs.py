@@ -1,0 +1,269 @@
+"""Examples of /jobs and /schedules for /docs; a test posts each request and holds each answer to the schemas."""
+
+from typing import Any
+
+from models.jobs.errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
+from service.api.examples.forecast import FULL, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE
+from service.api.openapi import REF, problems
+from service.api.schemas.jobs import JudgementAnswer
+from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading, document
+from service.jobs import jobs, schedules
+
+CONFIG: dict[str, Any] = {
+    "data": "service",
+    "horizon": 24,
+    "frequency": "M",
+    "architecture": ["lstm", "wavenet"],
+    "retrain": {"drift": 0.25, "new_observations": 500},
+}
+SCHEDULE_REQUESTS: dict[str, Any] = {
+    "monthly": {
+        "summary": "At 03:00 on the first of each month, on what this service has observed",
+        "value": {"name": "temperatures", "cron": "0 3 1 * *", "timezone": "Europe/Berlin", "config": CONFIG},
+    },
+    "needed": {
+        "summary": "Look every night, and retrain only for a reason; a file on the worker's disk",
+        "value": {
+            "name": "nightly",
+            "cron": "0 2 * * *",
+            "if_needed": True,
+            "config": {"name": "sales", "data": "/data/sales.parquet", "horizon": 28, "holidays": ["DE"]},
+        },
+    },
+}
+JOB_REQUESTS: dict[str, Any] = {
+    "config": {"summary": "With a configuration", "value": {"name": "temperatures", "config": CONFIG}},
+    "schedule": {
+        "summary": "As the model's schedule does it, where there is a reason",
+        "value": {"name": "temperatures", "if_needed": True},
+    },
+}
+BACKFILL_REQUEST: dict[str, Any] = {"start": "2026-05-25", "end": "2026-06-10T12:00:00+02:00"}
+
+JOB: dict[str, Any] = {
+    "id": "sched-temperatures-2026-11-01T03:00:00+01:00",
+    "state": "RUNNING",
+    "name": "temperatures",
+    "schedule": "temperatures",
+    "reason": "schedule",
+    "if_needed": False,
+    "worker": "trainer-1",
+    "created_at": "2026-11-01T02:00:01.210+00:00",
+    "started_at": "2026-11-01T02:00:02.004+00:00",
+    "ended_at": None,
+    "outcome": None,
+    "error": None,
+    "judgement": None,
+    "steps": [
+        {
+            "name": "read",
+            "state": "SUCCEEDED",
+            "started_at": "2026-11-01T02:00:02.011+00:00",
+            "ended_at": "2026-11-01T02:00:09.487+00:00",
+            "seconds": 7.476,
+            "error": None,
+        }
+    ],
+    "progress": {
+        "step": "fit warm_start",
+        "attempt": 1,
+        "at": "2026-11-01T02:00:41+00:00",
+        "epoch": 2,
+        "validation_mase": 0.71,
+    },
+    "decision": None,
+    "winner": None,
+    "version": None,
+    "run": {"run_id": "c1a4bd2d3b0b40afb529d526391412b3", "run_url": None},
+    "request": {
+        "name": "temperatures",
+        "config": {**CONFIG, "name": "temperatures"},
+        "if_needed": False,
+        "reason": "schedule",
+    },
+}
+ROW = {
+    key: value
+    for key, value in JOB.items()
+    if key not in {"judgement", "steps", "progress", "decision", "winner", "version", "run", "request"}
+}
+QUEUED: dict[str, Any] = {
+    **JOB,
+    "id": "temperatures-20261122T081500Z-9f3c",
+    "state": "QUEUED",
+    "schedule": None,
+    "reason": "manual",
+    "worker": None,
+    "started_at": None,
+    "steps": [],
+    "progress": None,
+    "run": None,
+    "request": {**JOB["request"], "reason": "manual"},
+}
+CANCELLED: dict[str, Any] = {**JOB, "state": "CANCELLED", "ended_at": "2026-11-01T02:03:10.000+00:00", "progress": None}
+JUDGEMENT: dict[str, Any] = {
+    "name": "temperatures",
+    "version": "7",
+    "retrain": True,
+    "at": "2026-11-22T08:15:00+00:00",
+    "reasons": [
+        {
+            "code": "INPUT_DRIFT",
+            "holds": True,
+            "known": True,
+            "value": 0.41,
+            "threshold": 0.25,
+            "sentence": "The inputs' level has a stability index of 0.41, above 0.25.",
+        },
+        {
+            "code": "SKILL_BELOW_ZERO",
+            "holds": False,
+            "known": False,
+            "value": None,
+            "threshold": 0.0,
+            "sentence": "12 scored steps say nothing yet; 100 are needed.",
+        },
+    ],
+}
+SCHEDULE: dict[str, Any] = {
+    "name": "temperatures",
+    "cron": "0 3 1 * *",
+    "timezone": "Europe/Berlin",
+    "paused": False,
+    "builtin": False,
+    "model": "temperatures",
+    "if_needed": False,
+    "last_fired_at": "2026-11-01T03:00:00+01:00",
+    "next_at": "2026-12-01T03:00:00+01:00",
+    "config": {**CONFIG, "name": "temperatures"},
+}
+
+BAD_CRON = document(
+    ScheduleInvalid(
+        "The day of the month of the cron line is '32'.",
+        pointer="/cron",
+        hint='Write five fields, minute hour day month weekday, such as "0 3 1 * *" for 03:00 on the first of each month.',
+    )
+)
+BAD_DATA = document(
+    FieldInvalid(
+        "`data` is '../sales.csv'.",
+        pointer="/config/data",
+        hint="Send 'service' for what this service has observed, or the absolute path of a file on the worker's disk.",
+    )
+)
+TAKEN = document(
+    ScheduleDuplicated(
+        "There is a schedule 'temperatures' already.", pointer="/name", hint="Delete it first, or take another name."
+    )
+)
+NO_SCHEDULE = document(schedules.unknown("weekly"))
+NO_JOB = document(jobs.unknown("temperatures-1"))
+NO_CONFIG = document(schedules.no_config("temperatures"))
+REUSED = document(
+    KeyReused("The Idempotency-Key 'a1' stood for another request.", hint="Send another key with another request.")
+)
+DONE = document(
+    JobEnded("The job temperatures-1 has succeeded already.", hint="Only a job that waits or runs can be cancelled.")
+)
+BAD_END = document(
+    FieldInvalid(
+        "`start` is 2026-06-30T00:00:00+02:00, `end` is 2026-01-01T00:00:00+01:00.",
+        pointer="/end",
+        hint="Send a `start` before an `end` that is not in the future.",
+    )
+)
+BAD_PAGE = document(FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of a page."))
+UNREAD = document(ModelLoading("The registry has not answered yet.", hint="Ask again in a few seconds."))
+DOWN = document(
+    JobsUnreachable(
+        "The jobs' database cannot be used: connection refused.", hint="Ask again soon, or check ALMANAC_JOBS_URL."
+    )
+)
+
+Responses = dict[int | str, dict[str, Any]]
+
+REFUSED: Responses = {
+    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
+    403: problems("The key may not do this.", NO_SCOPE),
+    429: problems("Too many requests wait for the database; Retry-After says when to ask again.", FULL),
+    503: problems("The jobs' database does not answer.", DOWN),
+}
+BODY_REFUSED: Responses = {
+    **REFUSED,
+    400: problems("The body is no JSON.", NO_JSON),
+    413: problems("The body is too large.", TOO_LARGE),
+}
+
+
+def body(model: str, examples: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI request body of a schema."""
+    content = {"schema": {"$ref": REF.format(model=model)}, "examples": examples}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def answer(description: str, **examples: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI response of an answer."""
+    shown = {name: {"value": value} for name, value in examples.items()}
+    return {"description": description, "content": {"application/json": {"examples": shown}}}
+
+
+SCHEDULE_BODY = body("SchedulePost", SCHEDULE_REQUESTS)
+JOB_BODY = body("JobPost", JOB_REQUESTS)
+BACKFILL_BODY = body(
+    "BackfillPost", {"missed": {"summary": "Two weeks in which no worker ran", "value": BACKFILL_REQUEST}}
+)
+
+NO_SUCH_SCHEDULE: Responses = {404: problems("There is no such schedule.", NO_SCHEDULE)}
+NO_SUCH_JOB: Responses = {404: problems("There is no such job.", NO_JOB)}
+
+SCHEDULES_RESPONSES: Responses = {200: answer("Every schedule, by name.", all={"schedules": [SCHEDULE]}), **REFUSED}
+CREATE_RESPONSES: Responses = {
+    201: answer("The schedule as it was made.", made=SCHEDULE),
+    409: problems("The name is taken.", TAKEN),
+    422: problems("The schedule cannot be made.", BAD_CRON, BAD_DATA),
+    **BODY_REFUSED,
+}
+SCHEDULE_RESPONSES: Responses = {200: answer("The schedule.", schedule=SCHEDULE), **NO_SUCH_SCHEDULE, **REFUSED}
+DELETE_RESPONSES: Responses = {
+    204: {
+        "description": "It is gone. Its jobs stay: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."
+    },
+    422: problems("It is built in.", document(schedules.built_in())),
+    **NO_SUCH_SCHEDULE,
+    **REFUSED,
+}
+TRIGGER_RESPONSES: Responses = {
+    202: answer("The job that was queued.", queued=QUEUED),
+    422: problems("It is built in.", document(schedules.built_in())),
+    **NO_SUCH_SCHEDULE,
+    **REFUSED,
+}
+BACKFILL_RESPONSES: Responses = {
+    202: answer("The jobs of all ticks.", queued={"jobs": [JOB["id"]]}),
+    422: problems("The moments make no sense.", BAD_END),
+    **NO_SUCH_SCHEDULE,
+    **BODY_REFUSED,
+}
+JOBS_RESPONSES: Responses = {
+    200: answer("A page of jobs, the newest first.", page={"jobs": [ROW], "next": None}),
+    422: problems("The question is wrong.", BAD_PAGE),
+    **REFUSED,
+}
+JOB_RESPONSES: Responses = {200: answer("The job.", running=JOB), **NO_SUCH_JOB, **REFUSED}
+CANCEL_RESPONSES: Responses = {
+    200: answer("The job as it is now.", cancelled=CANCELLED),
+    409: problems("It has ended.", DONE),
+    **NO_SUCH_JOB,
+    **REFUSED,
+}
+POST_RESPONSES: Responses = {
+    200: {
+        **answer("Of a dry run: whether the model would be retrained, and why.", drift=JUDGEMENT),
+        "model": JudgementAnswer,
+    },
+    202: answer("The job that was queued, or that the Idempotency-Key stands for.", queued=QUEUED),
+    422: problems("The request is wrong, or has no configuration.", NO_CONFIG, BAD_DATA, REUSED),
+    **BODY_REFUSED,
+    503: problems("The jobs' database does not answer or, of a dry run, the registry has not yet.", DOWN, UNREAD),
+}

@@ -1,0 +1,138 @@
+"""Examples of observations for /docs; a test posts each and holds each answer to what comes back."""
+
+from typing import Any
+
+from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
+from service.api.examples.forecast import BAD_HORIZON, FULL, LOADING, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE, TOO_SLOW
+from service.api.openapi import REF, problems
+from service.api.schemas.forecast import ObservationsProblem
+from service.errors import DatabaseUnreachable, FileInvalid, ForecastUnknown, SeriesUnknown, document
+
+ROWS: dict[str, Any] = {
+    "observations": [
+        {"id": "nottingham", "timestamp": "1939-11", "value": 46.6},
+        {"id": "nottingham", "timestamp": "1939-12", "value": 37.8},
+        {"id": "durham", "timestamp": "1939-12", "value": None},
+    ],
+    "frequency": "M",
+}
+COLUMNS: dict[str, Any] = {
+    "observations": {
+        "id": ["shop", "shop", "shop"],
+        "timestamp": ["2024-12-16", "2024-12-17", "2024-12-18"],
+        "value": [41, 39, 44],
+    },
+    "frequency": "D",
+    "timezone": "Europe/Berlin",
+}
+OBSERVATION_REQUESTS: dict[str, Any] = {
+    "rows": {"summary": "Three rows, one of them a gap", "value": ROWS},
+    "columns": {"summary": "The same by column, days of a local calendar", "value": COLUMNS},
+}
+CSV_EXAMPLE = "unique_id,ds,y\nnottingham,1939-11,46.6\nnottingham,1939-12,37.8\n"
+
+OBSERVATION_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"$ref": REF.format(model="ObservationsRequest")},
+            "examples": OBSERVATION_REQUESTS,
+        },
+        "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+
+GONE = document(
+    DatabaseUnreachable(
+        "The database does not answer: connection refused.", hint="Ask again soon; the operator's log says more."
+    )
+)
+BAD_VALUE = document(
+    SeriesNotNumeric("The value is 'warm'.", pointer="/observations/0/value", hint="Send a number, or null for a gap.")
+)
+NONE_ACCEPTED: dict[str, Any] = {
+    **BAD_VALUE,
+    "accepted": 0,
+    "refused": 1,
+    "series": 0,
+    "errors": [{"id": "a", **{name: BAD_VALUE[name] for name in ("code", "detail", "pointer", "hint")}}],
+}
+BAD_ZONE = document(
+    TimestampInvalid(
+        "Nobody knows the timezone 'Berlin'.", pointer="/timezone", hint="Send an IANA name such as 'Europe/Berlin'."
+    )
+)
+BAD_CSV = document(
+    FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8, with a header and commas.")
+)
+NO_MOMENT = document(
+    TimestampInvalid(
+        "'yesterday' is no timestamp.",
+        pointer="/after",
+        hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
+    )
+)
+NOT_OBSERVED = document(
+    SeriesUnknown("Nothing was observed of 'leeds'.", hint="POST /observations, or GET /series for those there are.")
+)
+NO_STEP = document(
+    FrequencyNotInferred(
+        "One timestamp does not tell a frequency.",
+        hint="Post observations of this series with a `frequency`: it is remembered.",
+    )
+)
+
+NOT_KEPT = document(
+    ForecastUnknown(
+        "No forecast '5f0c3e6e-0d1a-4c55-9c56-1f2f3f8e1d11' is kept.",
+        hint="Forecasts are kept for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
+    )
+)
+
+ACCEPTED: dict[str, Any] = {"accepted": 3, "refused": 0, "series": 2, "errors": []}
+
+OBSERVATION_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "What was kept, and an error for each row that was not.",
+        "content": {"application/json": {"examples": {"rows": {"value": ACCEPTED}}}},
+    },
+    400: problems("The body cannot be read.", NO_JSON, BAD_CSV),
+    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
+    403: problems("The key may not do this.", NO_SCOPE),
+    408: problems("The body does not come in time.", TOO_SLOW),
+    413: problems("The body is too large.", TOO_LARGE),
+    422: problems(
+        "No row is sound, or what is said of all is wrong.", NONE_ACCEPTED, BAD_ZONE, schema=ObservationsProblem
+    ),
+    429: problems("Too many requests wait for the database; Retry-After says when to ask again.", FULL),
+    503: problems("The database does not answer: nothing may be kept, send all of it again.", GONE),
+}
+EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A Parquet file; one that broke off has no foot, and no reader takes it.",
+        "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    503: problems("The database does not answer.", GONE),
+}
+COUNT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "How many, and of how many series.",
+        "content": {"application/json": {"examples": {"count": {"value": {"observations": 240, "series": 20}}}}},
+    },
+    422: problems("The timestamp or the frequency is none.", NO_MOMENT),
+    503: problems("The database does not answer.", GONE),
+}
+SERIES_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problems("Nothing was observed under this id.", NOT_OBSERVED),
+    503: problems("The database does not answer.", GONE),
+}
+SERIES_FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problems("Nothing was observed under this id.", NOT_OBSERVED),
+    422: problems("The request is wrong, or the observations cannot be forecast.", BAD_HORIZON, NO_STEP),
+    503: problems("The database or the model does not answer yet.", GONE, LOADING),
+}
+KEPT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problems("No such forecast is kept.", NOT_KEPT),
+    503: problems("The database does not answer.", GONE),
+}

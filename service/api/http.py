@@ -1,0 +1,59 @@
+"""Body: reads a request's body, never more of it than the service accepts, and never longer."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import BodyTooLarge, BodyTooSlow, EncodingUnsupported
+from service.json_input import refuse_unknown
+
+
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+    """Return the body.
+
+    Raises:
+        EncodingUnsupported: If it is compressed.
+        BodyTooLarge: As soon as more than `limit` bytes are announced or have come.
+        BodyTooSlow: If it has not come whole after `seconds`.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() not in ("", "identity"):
+        raise EncodingUnsupported(f"The body is encoded as {encoding[:40]!r}.", hint="Send it uncompressed.")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError as error:
+        raise BodyTooSlow(
+            f"The body had not come whole after {seconds:g} seconds.",
+            hint="Send it faster, in smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+        ) from error
+    return bytes(body)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The body has more than {limit} bytes.", hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
+    )
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Raise FieldUnknown for the first parameter that the route does not name: a slip is not to be swallowed."""
+    known = tuple(parameter.alias for parameter in request.scope["route"].dependant.query_params)
+    refuse_unknown(dict.fromkeys(request.query_params.keys()), known)
+
+
+def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 (any JSON)
+    """Return data, numpy arrays included, as a JSON response."""
+    content = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(content, status, headers, media_type="application/json")

@@ -1,0 +1,81 @@
+"""Observing: the outermost middleware, which names, times, counts and logs each request and answers our own defects."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.security import guarded_route
+from service.errors import CODE_HEADER, Unexpected, problem
+from service.monitoring.metrics import UNMATCHED, Metrics
+
+logger = logging.getLogger("almanac")
+access = logging.getLogger("almanac.access")
+
+REFUSED = (401, 403)
+REQUEST_ID = "x-request-id"
+_SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+class Observer:
+    """ASGI middleware: gives each request an id (its own, where it brings a sound one), and counts how it was answered."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool) -> None:
+        """Observe `app`."""
+        self._app = app
+        self._metrics = metrics
+        self._access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and see how it ends."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(Headers(scope=scope))
+        status, code = 0, None
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status, code
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                status, code = message["status"], headers.get(CODE_HEADER)
+            await send(message)
+
+        with self._metrics.in_flight.track_inprogress():
+            try:
+                await self._app(scope, receive, observed_send)
+            except Exception:
+                logger.exception("request failed", extra={"fields": {"request_id": request_id}})
+                if status:
+                    raise  # the answer has begun: only the closed connection can say that it is broken
+                error = Unexpected(f"The service failed; its log has the cause under {request_id}.", hint="Report it.")
+                await problem(error)(scope, receive, observed_send)
+        self._note(scope, request_id, status, code, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
+        refused = guarded_route(scope["path"]) if status in REFUSED else None
+        route = getattr(scope.get("route"), "path", refused or UNMATCHED)
+        self._metrics.count_request(route, scope["method"], status, seconds)
+        if code is not None:
+            self._metrics.count_errors([code])
+        if self._access_log:
+            fields = {
+                "request_id": request_id,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "milliseconds": round(seconds * 1000, 3),
+                "code": code,
+            }
+            access.info("request", extra={"fields": fields})
+
+
+def _request_id(headers: Headers) -> str:
+    """Return the id that a request brings if it is short and harmless, else a new one."""
+    brought = headers.get(REQUEST_ID, "")
+    return brought if _SOUND_ID.fullmatch(brought) else uuid4().hex

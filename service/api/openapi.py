@@ -1,0 +1,94 @@
+"""OpenAPI: the description behind /docs, with real examples, and the page itself, which needs no internet."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.responses import HTMLResponse
+
+from service.api.schemas.forecast import (
+    ForecastProblem,
+    ForecastRequest,
+    ObservationsProblem,
+    ObservationsRequest,
+    Problem,
+)
+from service.api.schemas.jobs import BackfillPost, JobPost, SchedulePost
+from service.errors import PROBLEM_TYPE
+
+REF = "#/components/schemas/{model}"
+ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+
+DESCRIBED = (
+    ForecastRequest,
+    ObservationsRequest,
+    JobPost,
+    SchedulePost,
+    BackfillPost,
+    Problem,
+    ForecastProblem,
+    ObservationsProblem,
+)
+"""Schemas that no route's own declaration brings in."""
+
+DESCRIPTION = """Self-hosted forecasting: post series, get forecasts with honest intervals.
+
+Every error is `{code, detail, pointer, hint}`: the code is stable, the pointer says where in the request, the hint says
+what to do. A request that fails whole is answered as `application/problem+json`; one bad series never kills its batch.
+"""
+
+SECURITY: Mapping[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key made by `almanac key add`."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+}
+
+
+def problems(description: str, *examples: Mapping[str, Any], schema: type[Problem] = Problem) -> dict[str, Any]:
+    """Return the OpenAPI response for problems, its examples named by their codes."""
+    content = {
+        "schema": {"$ref": REF.format(model=schema.__name__)},
+        "examples": {example["code"]: {"value": example} for example in examples},
+    }
+    return {"description": description, "content": {PROBLEM_TYPE: content}}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an app, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+        wanted = [(model, "validation") for model in DESCRIBED]
+        _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
+        components = document.setdefault("components", {})
+        components["schemas"] = {**definitions["$defs"], **components.get("schemas", {})}
+        components["securitySchemes"] = dict(SECURITY)
+        document["security"] = [{}, *({name: []} for name in SECURITY)]
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def docs_page(title: str) -> HTMLResponse:
+    """Return the page that shows the description; everything it loads comes from this service."""
+    return get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=title,
+        swagger_js_url="static/swagger-ui-bundle.js",
+        swagger_css_url="static/swagger-ui.css",
+        swagger_favicon_url="data:,",
+        swagger_ui_parameters={"defaultModelsExpandDepth": 0, "tryItOutEnabled": True, "validatorUrl": None},
+    )
+
+
+def asset(name: str) -> Path | None:
+    """Return the file of one of the page's assets, or None if it has no such asset.
+
+    fastapi-offline packs Swagger UI; its code is not imported.
+    """
+    package = find_spec("fastapi_offline")
+    if name not in ASSETS or package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "static" / name

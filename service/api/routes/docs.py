@@ -1,0 +1,30 @@
+"""GET / and /docs: the page that describes this service, from this service's own files."""
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from service.api.openapi import ASSETS, asset, docs_page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def root() -> Response:
+    """Send a browser to the docs."""
+    return RedirectResponse("docs")
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """Return the page."""
+    return docs_page(request.app.title)
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    """Return one of the page's files."""
+    path = asset(name)
+    if path is None:
+        raise HTTPException(404)
+    return FileResponse(path, media_type=ASSETS[name], headers={"cache-control": "public, max-age=86400"})

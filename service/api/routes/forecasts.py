@@ -1,0 +1,96 @@
+"""GET /forecasts/{forecast_id}: a forecast that was given out, and how it came out."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from models.calendar.on_calendar import format_timestamps
+from service.api.examples.observations import KEPT_RESPONSES
+from service.api.http import json_response
+from service.api.schemas.forecast import KeptForecast, ScoreAnswer
+from service.api.state import Service, service_of
+from service.errors import ForecastUnknown
+from service.forecasting.response import level_name
+from service.json_input import shown
+from service.store.forecasts import MICROSECONDS, Found, find, numbers_of, times_of
+
+router = APIRouter(tags=["forecast"])
+
+
+@router.get(
+    "/forecasts/{forecast_id}",
+    summary="Show a forecast and its scores",
+    response_model=KeptForecast,
+    responses=KEPT_RESPONSES,
+)
+async def kept_forecast(request: Request, forecast_id: str) -> Response:
+    """Return a forecast as it was given out, with a score for each step whose truth has been observed since."""
+    service = service_of(request)
+    found = await service.records.run(find, forecast_id) or await _find_waiting(service, forecast_id)
+    if found is None:
+        raise ForecastUnknown(
+            f"No forecast {shown(forecast_id)} is kept.",
+            hint=f"Forecasts are kept for {service.settings.retention_days} days (ALMANAC_RETENTION_DAYS), unless "
+            "ALMANAC_LEDGER is off.",
+        )
+    return json_response(_describe(found))
+
+
+async def _find_waiting(service: Service, forecast_id: str) -> Found | None:
+    """Return a forecast that was given out just now and not written yet."""
+    if service.ledger is None or not service.ledger.has(forecast_id):
+        return None
+    await service.ledger.flush()
+    return await service.records.run(find, forecast_id)
+
+
+def _describe(found: Found) -> dict[str, Any]:
+    row = found.row
+
+    def written(times: bytes | None) -> list[str] | None:
+        return None if times is None else format_timestamps(times_of(times), row.style, row.timezone)
+
+    levels = orjson.loads(row.levels)
+    quantiles = numbers_of(row.quantiles).reshape(row.horizon, len(levels)).T
+    cutoff = written(None if row.cutoff is None else np.array([row.cutoff], "<i8").tobytes())
+    return {
+        "forecast_id": row.forecast_id,
+        "id": row.series_id or None,
+        "model": {"name": row.model, "version": row.version, "alias": row.alias, "run_id": row.run_id},
+        "made_at": datetime.fromtimestamp(row.made_at / MICROSECONDS, UTC).isoformat(timespec="milliseconds"),
+        "frequency": row.frequency,
+        "timezone": row.timezone,
+        "cutoff": cutoff[0] if cutoff else None,
+        "horizon": row.horizon,
+        "timestamps": written(row.timestamps),
+        "median": numbers_of(row.median),
+        "quantiles": {
+            level_name(level): np.ascontiguousarray(one) for level, one in zip(levels, quantiles, strict=True)
+        },
+        "naive": numbers_of(row.naive),
+        "scale": row.scale,
+        "context_used": row.context_used,
+        "status": _status(found),
+        "observed": found.observed,
+        "scores": [_score(one, written) for one in found.scores],
+    }
+
+
+def _status(found: Found) -> str:
+    if found.row.timestamps is None:
+        return "unscorable"
+    if not found.row.series_id:
+        return "unnamed"
+    if not found.scores:
+        return "waiting"
+    return "scored" if len(found.scores) == found.row.horizon else "partly_scored"
+
+
+def _score(row: Any, written: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the table; times to text)
+    """Return a step's score as the schema has it."""
+    stamp = written(np.array([row["timestamp"]], "<i8").tobytes())[0]
+    return {name: row[name] for name in ScoreAnswer.model_fields} | {"timestamp": stamp}

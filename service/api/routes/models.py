@@ -1,0 +1,113 @@
+"""GET /models and GET /models/{model}: what is registered, and the card of one version."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from models import starters
+from models.calendar.on_calendar import parse_frequency
+from models.errors import ModelUnknown
+from models.forecaster import Forecaster
+from service.api.examples.forecast import MODEL_RESPONSES
+from service.api.http import json_response
+from service.api.schemas.forecast import ModelCard, ModelsAnswer
+from service.api.state import service_of
+from service.errors import problem
+from service.selector import Choice, Served
+from service.serving.artifact_cache import Registered
+from service.serving.catalog import Catalog
+
+router = APIRouter(tags=["models"])
+
+FrequencyAsked = Annotated[str, Query(description="Of the starter: which frequency's spec to show.")]
+
+
+@router.get("/models", summary="List the models", response_model=ModelsAnswer)
+async def models(request: Request) -> Response:
+    """Return every registered name with its aliases and versions, the starter, and how the registry is doing."""
+    service = service_of(request)
+    catalog, index = service.catalog, service.catalog.index
+    registered = [_summary(catalog, name, model) for name, model in index.models.items()]
+    return json_response(
+        {
+            "models": [*registered, _starter_summary(await catalog.starter.warm())],
+            "default": service.settings.model or catalog.default,
+            "registry": {"state": index.state, "detail": index.detail, "checked": index.checked},
+        }
+    )
+
+
+@router.get("/models/{model:path}", summary="Show a model's card", response_model=ModelCard, responses=MODEL_RESPONSES)
+async def model(request: Request, model: str, frequency: FrequencyAsked = starters.DEFAULT) -> Response:
+    """Return all that a version promises; `model` is `name`, `name@alias`, `name/version` or `starter`."""
+    if not model:
+        return await models(request)
+    catalog, step = service_of(request).catalog, parse_frequency(frequency)
+    try:
+        choice = await catalog.choose(model, lambda: [step])
+    except ModelUnknown as error:
+        return problem(ModelUnknown(error.detail, hint=error.hint), status=404)
+    if choice.starters is not None:
+        return json_response(_starter_card(choice, choice.starters[step.name]))
+    registered = catalog.index.models.get(choice.served.name, Registered())
+    spec = choice.served.forecaster.spec
+    return json_response(
+        {
+            "model": choice.identity(),
+            "aliases": registered.aliases,
+            "versions": _versions(catalog, registered),
+            "frequencies": [spec.frequency],
+            "loaded_at": choice.served.loaded_at.isoformat(timespec="seconds"),
+            "spec": spec.to_dict(),
+        }
+    )
+
+
+def _summary(catalog: Catalog, name: str, model: Registered) -> dict[str, Any]:
+    champion = catalog.champions.get(name)
+    return {
+        "name": name,
+        "source": "registry",
+        "champion": champion.version if champion else None,
+        "aliases": model.aliases,
+        "versions": list(model.versions),
+        "frequencies": [champion.forecaster.spec.frequency] if champion else [],
+    }
+
+
+def _starter_summary(served: Served | None) -> dict[str, Any]:
+    return {
+        "name": starters.NAME,
+        "source": "package",
+        "champion": served.version if served else None,
+        "aliases": {},
+        "versions": [served.version] if served else [],
+        "frequencies": list(starters.kinds()) if served else [],
+    }
+
+
+def _starter_card(choice: Choice, forecaster: Forecaster) -> dict[str, Any]:
+    served = choice.served
+    version: dict[str, Any] = {"version": served.version, "run_id": None, "aliases": [], "cached": True, "error": ""}
+    return {
+        "model": choice.identity(),
+        "aliases": {},
+        "versions": [version],
+        "frequencies": list(starters.kinds()),
+        "loaded_at": served.loaded_at.isoformat(timespec="seconds"),
+        "spec": forecaster.spec.to_dict(),
+    }
+
+
+def _versions(catalog: Catalog, model: Registered) -> list[dict[str, Any]]:
+    return [
+        {
+            "version": number,
+            "run_id": version.run_id,
+            "aliases": [alias for alias, target in model.aliases.items() if target == number],
+            "cached": version.digest is not None,
+            "error": version.error or catalog.why_refused(version.digest),
+        }
+        for number, version in model.versions.items()
+    ]

@@ -1,0 +1,115 @@
+"""/schedules: when models are retrained."""
+
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.api.examples.jobs import (
+    BACKFILL_BODY,
+    BACKFILL_RESPONSES,
+    CREATE_RESPONSES,
+    DELETE_RESPONSES,
+    SCHEDULE_BODY,
+    SCHEDULE_RESPONSES,
+    SCHEDULES_RESPONSES,
+    TRIGGER_RESPONSES,
+)
+from service.api.http import json_response, read_body
+from service.api.schemas.jobs import BackfillAnswer, JobAnswer, ScheduleAnswer, SchedulesAnswer
+from service.api.state import service_of
+from service.jobs import schedules as records
+from service.jobs.requests import MAX_BODY_BYTES, parse_backfill, parse_schedule
+from service.jobs.responses import hear, job_answer, schedule_answer
+
+router = APIRouter(prefix="/schedules", tags=["jobs"])
+
+
+@router.get("", summary="List the schedules", response_model=SchedulesAnswer, responses=SCHEDULES_RESPONSES)
+async def schedules(request: Request) -> Response:
+    """Return every schedule with the moment that it fires at next, in its own time zone."""
+    found = await service_of(request).jobs.look([], records.list_schedules)
+    return json_response({"schedules": [schedule_answer(one, _now()) for one in found]})
+
+
+@router.post(
+    "",
+    summary="Make a schedule",
+    status_code=201,
+    response_model=ScheduleAnswer,
+    responses=CREATE_RESPONSES,
+    openapi_extra={"requestBody": SCHEDULE_BODY},
+)
+async def create(request: Request) -> Response:
+    """Make a schedule that retrains a model; its configuration is kept as it is sent."""
+    service = service_of(request)
+    new = parse_schedule(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
+    made = await service.jobs.run(records.add_schedule, new)
+    return json_response(
+        schedule_answer(made, _now()), status=201, headers={"location": f"/schedules/{quote(new.name)}"}
+    )
+
+
+@router.get("/{name}", summary="Show a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
+async def schedule(request: Request, name: str) -> Response:
+    """Return one schedule, its configuration included."""
+    found = await service_of(request).jobs.known(records.unknown(name), records.find_schedule, name)
+    return json_response(schedule_answer(found, _now()))
+
+
+@router.delete("/{name}", summary="Delete a schedule", status_code=204, responses=DELETE_RESPONSES)
+async def delete(request: Request, name: str) -> Response:
+    """Delete a schedule; jobs that it has made go on: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."""
+    await service_of(request).jobs.known(records.unknown(name), records.remove, name)
+    return Response(status_code=204)
+
+
+@router.post("/{name}/pause", summary="Pause a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
+async def pause(request: Request, name: str) -> Response:
+    """Let a schedule fire no more until it is resumed."""
+    found = await service_of(request).jobs.known(records.unknown(name), records.pause, name)
+    return json_response(schedule_answer(found, _now()))
+
+
+@router.post("/{name}/resume", summary="Resume a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
+async def resume(request: Request, name: str) -> Response:
+    """Let a schedule fire again; ticks in between are not made up for."""
+    found = await service_of(request).jobs.known(records.unknown(name), records.resume, name)
+    return json_response(schedule_answer(found, _now()))
+
+
+@router.post(
+    "/{name}/trigger",
+    summary="Run a schedule now",
+    status_code=202,
+    response_model=JobAnswer,
+    responses=TRIGGER_RESPONSES,
+)
+async def trigger(request: Request, name: str) -> Response:
+    """Queue the job of a schedule as if it had fired, paused or not."""
+    service = service_of(request)
+    job_id = await service.jobs.known(records.unknown(name), records.trigger, name)
+    answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
+    return json_response(answer, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
+
+
+@router.post(
+    "/{name}/backfill",
+    summary="Make up for ticks",
+    status_code=202,
+    response_model=BackfillAnswer,
+    responses=BACKFILL_RESPONSES,
+    openapi_extra={"requestBody": BACKFILL_BODY},
+)
+async def backfill(request: Request, name: str) -> Response:
+    """Queue a job for each tick between two moments; ticks that had their job keep it."""
+    service = service_of(request)
+    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds)
+    start, end = parse_backfill(body)
+    found = await service.jobs.known(records.unknown(name), records.backfill, name, start, end, _now())
+    return json_response({"jobs": found}, status=202)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Pydantic schemas of requests and responses, for the OpenAPI document."""

@@ -1,0 +1,38 @@
+"""State: what one application holds, handed to its routes."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.jobs.client import Jobs
+from service.monitoring.backtest_figures import Promises
+from service.monitoring.drift import Inputs
+from service.monitoring.forecast_log import Ledger
+from service.monitoring.metrics import Metrics
+from service.monitoring.scorer import Scorer
+from service.serving.catalog import Catalog
+from service.settings import Settings
+from service.store.async_database import Records
+from service.thread_pool import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that a route may need."""
+
+    settings: Settings
+    catalog: Catalog
+    metrics: Metrics
+    inputs: Inputs
+    workers: Workers
+    records: Records
+    ledger: Ledger | None
+    scorer: Scorer
+    promises: Promises
+    jobs: Jobs
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a request came to."""
+    service: Service = request.app.state.service
+    return service

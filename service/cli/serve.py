@@ -1,0 +1,200 @@
+"""Commands: `almanac serve` and `almanac key`."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+import orjson
+
+from service.api.security import SCOPES, Key, is_loopback, make_key, read_keys, write_keys
+from service.settings import Settings
+
+logger = logging.getLogger("almanac")
+
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection lives this long: longer than nginx keeps its own (60), so that it never sends into a closed one."""
+
+
+@click.command(short_help="Answer forecasts over REST.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind to.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+@click.option("--insecure", is_flag=True, help="Let everyone in who reaches an address that is not loopback.")
+def serve(host: str, port: int, *, insecure: bool) -> None:
+    """Answer forecasts over REST, from the models that MLflow has registered, or from the starter before there are any.
+
+    Without API keys only this machine may ask: another --host needs keys (`almanac key add`) or --insecure.
+
+    \b
+    Example:
+        almanac serve
+        curl localhost:8000/forecast -d '{"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}'
+    """  # noqa: D301 (click's mark for text that is not to be wrapped)
+    settings = Settings.from_environment(os.environ)
+    if not (is_loopback(host) or insecure or read_keys(settings.api_keys)):
+        raise click.UsageError(
+            f"--host {host} lets other machines in, and no API keys are set. "
+            "Make one with `almanac key add --scope forecast`, or allow everyone with --insecure."
+        )
+    run(settings, host, port)
+
+
+def run(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM, then return; requests in flight first have `drain_seconds` to end."""
+    import uvicorn
+
+    from service.app import create_app
+    from service.logs import configure_logging
+
+    configure_logging()
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    listener = _listen(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    click.echo(f"Almanac answers on {address} (docs: {address}/docs)", err=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)  # uvicorn raises the signal once more when it is done
+
+    class Server(uvicorn.Server):
+        """Says it when a signal ends it."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """Log the signal, then do as uvicorn does."""
+            logger.info("%s: requests in flight may end, for %d s", signal.Signals(sig).name, settings.drain_seconds)
+            super().handle_exit(sig, frame)
+
+    Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address; raises ClickException if it cannot be."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+        ) from error
+
+
+def _leave(_number: int, _frame: object) -> None:
+    sys.exit(0)
+
+
+@click.group(short_help="Make, list and remove API keys.")
+def key() -> None:
+    """Make, list and remove API keys; a running service notices at once.
+
+    \b
+    Example:
+        almanac key add --scope forecast --name dashboard
+    """  # noqa: D301
+
+
+@key.command("add")
+@click.option(
+    "--scope",
+    "scopes",
+    required=True,
+    help=f"What the key may do, separated by commas: {', '.join(SCOPES)}. `admin` may do everything.",
+)
+@click.option("--name", help="What to call it; the next free `key-N` where it is left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object instead of text.")
+def add(scopes: str, name: str | None, *, as_json: bool) -> None:
+    """Make a key and print it, this once: only its SHA-256 is kept.
+
+    \b
+    Example:
+        almanac key add --scope forecast,observe --name dashboard
+    """  # noqa: D301
+    path = _keys_path()
+    keys = read_keys(path)
+    name = name or next(free for free in (f"key-{n}" for n in range(1, len(keys) + 2)) if _is_free(free, keys))
+    if not _is_free(name, keys):
+        raise click.UsageError(f"There is a key called {name!r} already. Choose another --name, or remove it first.")
+    secret, made = make_key(name, _scopes(scopes), datetime.now(UTC).isoformat(timespec="seconds"))
+    write_keys(path, (*keys, made))
+    if as_json:
+        _print_json({"name": name, "key": secret, "scopes": made.scopes, "file": str(path)})
+        return
+    click.echo(f"{name} may {', '.join(made.scopes)}. It is shown once, and kept as a hash in {path}:", err=True)
+    click.echo(secret)
+
+
+@key.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
+def show(*, as_json: bool) -> None:
+    """List the keys: their names, scopes and ages, never the keys.
+
+    \b
+    Example:
+        almanac key list --json
+    """  # noqa: D301
+    keys = read_keys(_keys_path())
+    if as_json:
+        _print_json({"keys": [{"name": one.name, "scopes": one.scopes, "created": one.created} for one in keys]})
+        return
+    if not keys:
+        click.echo("There are no keys: the service answers this machine only.", err=True)
+    for one in keys:
+        click.echo(f"{one.name:<20} {','.join(one.scopes):<24} {one.created}")
+
+
+@key.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove the key called NAME; a running service refuses it from then on.
+
+    \b
+    Example:
+        almanac key remove dashboard
+    """  # noqa: D301
+    path = _keys_path()
+    keys = read_keys(path)
+    if _is_free(name, keys):
+        known = ", ".join(one.name for one in keys) or "none"
+        raise click.UsageError(f"There is no key called {name!r}. The keys: {known}.")
+    write_keys(path, tuple(one for one in keys if one.name != name))
+    click.echo(f"{name} is removed.", err=True)
+
+
+def _keys_path() -> Path:
+    """Return the file that ALMANAC_API_KEYS names, which need not exist yet, or the one in ALMANAC_HOME."""
+    named = os.environ.get("ALMANAC_API_KEYS")
+    rest = {name: value for name, value in os.environ.items() if name != "ALMANAC_API_KEYS"}
+    return Path(named).expanduser().absolute() if named else Settings.from_environment(rest).api_keys
+
+
+def _scopes(text: str) -> tuple[str, ...]:
+    scopes = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        raise click.UsageError(f"--scope {text!r} is not understood. The scopes are {', '.join(SCOPES)}.")
+    return scopes
+
+
+def _is_free(name: str, keys: tuple[Key, ...]) -> bool:
+    return all(one.name != name for one in keys)
+
+
+def _print_json(data: object) -> None:
+    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())

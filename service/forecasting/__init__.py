@@ -1,0 +1,1 @@
+"""From a forecast request to its response."""

@@ -1,0 +1,257 @@
+"""Parsing: from the bytes of a request to sound series, and a finding for each thing that is not.
+
+Written by hand because one bad series must not refuse its batch; the schemas that /docs shows are in schemas.py, and a
+test holds the two together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic_core import from_json
+
+from models.calendar.on_calendar import Frequency
+from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
+from models.series import Series
+from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, JsonInvalid
+from service.json_input import TEXT_FIELDS, SeriesFault, fault_of, refuse_unknown, shown
+from service.settings import Settings
+
+REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
+SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone", "past_covariates", "future_covariates")
+DEFAULT_LEVELS = (80.0,)
+MAX_LEVELS = 99
+MAX_ID_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastQuestion:
+    """A forecast request whose envelope is sound.
+
+    Attributes:
+        series: The sound series, each with its place in the request.
+        horizon: Steps to forecast.
+        levels: Central intervals, in per cent.
+        quantiles: Quantile levels beside the trained ones.
+        model: The words that choose a model, or None.
+        faults: What is wrong with the other series.
+        unnamed: Places of the series that were sent without an id: no observation is theirs.
+    """
+
+    series: tuple[tuple[int, Series], ...]
+    horizon: int
+    levels: tuple[float, ...]
+    quantiles: tuple[float, ...]
+    model: str | None
+    faults: tuple[SeriesFault, ...] = field(default=())
+    unnamed: frozenset[int] = frozenset()
+
+    def frequencies(self) -> set[Frequency]:
+        """Return those of the series that have one."""
+        return {one.frequency for _, one in self.series if one.frequency is not None}
+
+
+def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:
+    """Return the question that a body asks.
+
+    Raises:
+        JsonInvalid: If the body is no JSON.
+        FieldMissing, FieldUnknown, FieldInvalid, HorizonInvalid, LevelInvalid, BatchTooLarge: If the envelope is wrong;
+            what is wrong within one series becomes its fault instead.
+    """
+    request = _envelope(body)
+    question = read_question(request, settings.max_horizon)
+    entries = _entries(request, question.horizon, settings)
+    series, faults = _batch(entries, settings.max_points, question.horizon)
+    unnamed = frozenset(index for index, entry in enumerate(entries) if isinstance(entry, dict) and not entry.get("id"))
+    return replace(question, series=series, faults=faults, unnamed=unnamed)
+
+
+def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuestion:
+    """Return what is asked about series, without the series.
+
+    Raises:
+        HorizonInvalid, LevelInvalid, FieldInvalid: If it is wrong.
+    """
+    horizon = _horizon(request, max_horizon)
+    levels = _levels(request, "levels", 100.0, DEFAULT_LEVELS)
+    quantiles = _levels(request, "quantiles", 1.0, ())
+    model = request.get("model")
+    if not (model is None or (isinstance(model, str) and model)):
+        raise FieldInvalid(f"`model` is {shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
+    return ForecastQuestion((), horizon, levels, quantiles, model)
+
+
+def _envelope(body: bytes) -> Mapping[str, Any]:
+    try:
+        request = from_json(body)
+    except ValueError as error:
+        raise JsonInvalid(
+            f"The body is no JSON: {error}.", hint='Send {"series": [{"values": [...]}], "horizon": 12}.'
+        ) from error
+    if not isinstance(request, dict):
+        raise FieldInvalid(
+            f"The body is {shown(request)}; it must be an object.", hint='Send {"series": [...], "horizon": 12}.'
+        )
+    refuse_unknown(request, REQUEST_FIELDS)
+    for name in ("horizon", "series"):
+        if request.get(name) is None:
+            raise FieldMissing(f"`{name}` is missing.", pointer=f"/{name}", hint="It is required.")
+    return request
+
+
+def _horizon(request: Mapping[str, Any], limit: int) -> int:
+    horizon = request["horizon"]
+    if isinstance(horizon, float) and horizon.is_integer():
+        horizon = int(horizon)
+    if isinstance(horizon, bool) or not isinstance(horizon, int) or not 1 <= horizon <= limit:
+        raise HorizonInvalid(
+            f"`horizon` is {shown(request['horizon'])}.",
+            pointer="/horizon",
+            hint=f"Send a whole number from 1 to {limit} (ALMANAC_MAX_HORIZON).",
+        )
+    return horizon
+
+
+def _levels(request: Mapping[str, Any], name: str, above: float, default: tuple[float, ...]) -> tuple[float, ...]:
+    """Return levels as sent, each once: numbers between 0 and `above`, both excluded."""
+    levels = request.get(name)
+    if levels is None:
+        return default
+    if not isinstance(levels, list) or len(levels) > MAX_LEVELS:
+        raise LevelInvalid(
+            f"`{name}` is {shown(levels)}.", pointer=f"/{name}", hint=f"Send a list of at most {MAX_LEVELS} numbers."
+        )
+    for place, level in enumerate(levels):
+        if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < above:
+            raise LevelInvalid(
+                f"`{name}` holds {shown(level)}.",
+                pointer=f"/{name}/{place}",
+                hint=f"Send numbers between 0 and {above:g}, both excluded.",
+            )
+    return tuple(dict.fromkeys(float(level) for level in levels))
+
+
+def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> list[Any]:
+    """Return the series as sent, once their number is known to be bearable."""
+    entries = request["series"]
+    if not isinstance(entries, list) or not entries:
+        raise FieldInvalid(
+            f"`series` is {shown(entries)}.",
+            pointer="/series",
+            hint='Send a list such as [{"values": [1.5, 2, null]}].',
+        )
+    if len(entries) > settings.max_series:
+        raise BatchTooLarge(
+            f"The request has {len(entries)} series.",
+            pointer="/series",
+            hint=f"Send at most {settings.max_series} at a time (ALMANAC_MAX_SERIES).",
+        )
+    if len(entries) * horizon > settings.max_steps:
+        raise BatchTooLarge(
+            f"{len(entries)} series of {horizon} steps are {len(entries) * horizon} steps.",
+            pointer="/series",
+            hint=f"Ask for at most {settings.max_steps} steps at a time (ALMANAC_MAX_STEPS).",
+        )
+    return entries
+
+
+def _batch(
+    entries: list[Any], max_points: int, horizon: int
+) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
+    """Return the sound series with their places, and the faults of the others."""
+    series: list[tuple[int, Series]] = []
+    faults: list[SeriesFault] = []
+    taken: set[str] = set()
+    for index, entry in enumerate(entries):
+        series_id = _id(entry, index)
+        try:
+            if series_id in taken:
+                raise SeriesDuplicated(
+                    f"The id {shown(series_id)} stands twice.",
+                    pointer="/id",
+                    hint="Give each series an id of its own.",
+                )
+            taken.add(series_id)
+            series.append((index, _series(entry, series_id, max_points, horizon)))
+        except AlmanacError as error:
+            faults.append(fault_of(index, series_id, error))
+    return tuple(series), tuple(faults)
+
+
+def _id(entry: object, index: int) -> str:
+    """Return a series' id, or its index where it has none that can be used."""
+    series_id = entry.get("id") if isinstance(entry, dict) else None
+    return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else str(index)
+
+
+def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Series:
+    """Return one series; raises one of the tree's errors, pointer relative to the series."""
+    if not isinstance(entry, dict):
+        raise FieldInvalid(
+            f"A series is {shown(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
+        )
+    refuse_unknown(entry, SERIES_FIELDS)
+    for name in TEXT_FIELDS:
+        if not isinstance(entry.get(name), str | None):
+            raise FieldInvalid(
+                f"`{name}` is {shown(entry[name])}.", pointer=f"/{name}", hint="Send text, or leave it out."
+            )
+    if len(entry.get("id") or "") > MAX_ID_LENGTH:
+        raise FieldInvalid(
+            f"The id has {len(entry['id'])} characters.", pointer="/id", hint=f"Send at most {MAX_ID_LENGTH}."
+        )
+    return Series.make(
+        _values(entry, max_points),
+        id=series_id,
+        start=entry.get("start"),
+        frequency=entry.get("frequency"),
+        timestamps=_timestamps(entry),
+        timezone=entry.get("timezone"),
+        past_covariates=_covariates(entry, "past_covariates"),
+        future_covariates=_covariates(entry, "future_covariates"),
+        horizon=horizon,
+    )
+
+
+def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
+    values = entry.get("values")
+    if values is None:
+        raise FieldMissing("`values` is missing.", pointer="/values", hint="Send a list of numbers; null is a gap.")
+    if not isinstance(values, list):
+        raise FieldInvalid(
+            f"`values` is {shown(values)}.", pointer="/values", hint="Send a list of numbers; null is a gap."
+        )
+    if len(values) > max_points:
+        raise SeriesTooLong(
+            f"The series has {len(values)} values.",
+            pointer="/values",
+            hint=f"Send the newest {max_points} at most (ALMANAC_MAX_POINTS).",
+        )
+    return values
+
+
+def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
+    """Return covariates by name, their lists as sent, or None where there are none."""
+    columns = entry.get(kind)
+    if columns is None or isinstance(columns, dict):
+        return columns
+    raise FieldInvalid(
+        f"`{kind}` is {shown(columns)}.", pointer=f"/{kind}", hint='Send an object such as {"price": [1.5, 2, null]}.'
+    )
+
+
+def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
+    timestamps = entry.get("timestamps")
+    if timestamps is None:
+        return None
+    if not isinstance(timestamps, list):
+        raise FieldInvalid(f"`timestamps` is {shown(timestamps)}.", pointer="/timestamps", hint="Send a list of dates.")
+    for place, timestamp in enumerate(timestamps):
+        if not isinstance(timestamp, str):
+            raise FieldInvalid(
+                f"A timestamp is {shown(timestamp)}.",
+                pointer=f"/timestamps/{place}",
+                hint="Send text such as `1939-01`.",
+            )
+    return timestamps

@@ -1,0 +1,1 @@
+"""Jobs and schedules of retraining, as a client of DBOS."""

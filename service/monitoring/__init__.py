@@ -1,0 +1,1 @@
+"""Live accuracy, drift, the log of forecasts, and Prometheus metrics."""

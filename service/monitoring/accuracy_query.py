@@ -1,0 +1,147 @@
+"""Reckoning: the answer to GET /accuracy, from scores, inputs and what each version promised."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from models.calendar.timestamps import format_timestamps
+from models.intervals import SAME, interval_sides
+from service.monitoring.accuracy import Promise, by_version, decay, expected_at, figures
+from service.monitoring.drift import Inputs
+from service.selector import Served
+from service.store.database import Database
+from service.store.newest_observations import window_start
+from service.store.score_sums import Key, Period, Scored, Tally, Where, count_due, newest_scored, tally
+
+SHOWN_LEVEL = 80.0
+"""Of the interval that is shown beside the truth."""
+
+Promised = Callable[[str, str], Promise]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What GET /accuracy was asked.
+
+    Attributes:
+        where: Which scores.
+        by: What tells rows apart, beside the model.
+        period: Of timestamps, where `by` has `period`.
+        limit: Most rows.
+        forecasts: How many forecasts to show beside their truth.
+        window: Only truths of the newest so many steps of time; None leaves that open.
+    """
+
+    where: Where
+    by: tuple[Key, ...]
+    period: Period
+    limit: int
+    forecasts: int
+    window: int | None = None
+
+
+def reckon(
+    database: Database, question: Question, promised: Promised, inputs: Inputs, champions: Sequence[Served]
+) -> dict[str, Any]:
+    """Return the answer as data; call it from a thread. Raises DatabaseUnreachable if the database does not answer."""
+    where, since = _windowed(database, question)
+    keys: tuple[Key, ...] = ("model", *question.by)
+    rows = tally(database, where, keys, question.period, question.limit + 1)
+    shown = newest_scored(database, where, question.forecasts) if question.forecasts else []
+    return {
+        "rows": [_row(keys, key, one, promised) for key, one in rows[: question.limit]],
+        "truncated": len(rows) > question.limit,
+        "drift": {
+            "inputs": _inputs(inputs, [one for one in champions if where.model in {None, one.name}]),
+            "errors": _errors(database, where, promised),
+        },
+        "forecasts": [_forecast(one) for one in shown],
+        "since": since,
+        "due": count_due(database),
+    }
+
+
+def _windowed(database: Database, question: Question) -> tuple[Where, str | None]:
+    """Return which scores are meant, and since when, where a window was asked for and there are any."""
+    where = question.where
+    start = window_start(database, where, question.window) if question.window else None
+    if start is None:
+        return where, None
+    since = start if where.since is None else max(start, where.since)
+    return replace(where, since=since), str(np.datetime64(since, "us").astype("M8[s]"))
+
+
+def _row(keys: Sequence[Key], key: Sequence[str | int], one: Tally, promised: Promised) -> dict[str, Any]:
+    told: dict[str, Any] = dict(zip(keys, key, strict=True))
+    backtest = None
+    if {"version", "step"} <= told.keys():
+        backtest = expected_at(promised(told["model"], told["version"]), told["step"])
+    return {**told, **figures(one), "backtest": backtest}
+
+
+def _errors(database: Database, where: Where, promised: Promised) -> list[dict[str, Any]]:
+    """Return the live errors of each version beside its backtest's, where there is one."""
+    rows = tally(database, where, ["model", "version", "step"])
+    found = []
+    for (model, version), steps in by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in rows]).items():
+        if compared := decay(steps, promised(model, version)):
+            found.append(
+                {
+                    "model": model,
+                    "version": version,
+                    "scores": compared.scores,
+                    "mase": compared.mase,
+                    "backtest_mase": compared.expected_mase,
+                    "ratio": compared.ratio,
+                    "naive_ratio": compared.naive_ratio,
+                }
+            )
+    return found
+
+
+def _inputs(inputs: Inputs, champions: Sequence[Served]) -> list[dict[str, Any]]:
+    """Return how far the newest inputs of each champion have moved, feature by feature."""
+    return [
+        {
+            "model": served.name,
+            "version": served.version,
+            "feature": feature,
+            "index": shift.index,
+            "distance": shift.distance,
+            "p_value": shift.p_value(),
+            "inputs": shift.inputs,
+        }
+        for served, shifts in inputs.shifts(champions)
+        for feature, shift in shifts.items()
+    ]
+
+
+def _forecast(one: Scored) -> dict[str, Any]:
+    """Return a forecast beside what was observed before and since."""
+    kept = one.kept
+    sides = [_side(one, side) for side in interval_sides(SHOWN_LEVEL)]
+    return {
+        "forecast_id": one.forecast_id,
+        "id": one.series_id,
+        "model": one.model,
+        "version": one.version,
+        "timestamps": format_timestamps(kept.timestamps, one.style, one.timezone),
+        "median": kept.median.tolist(),
+        "lower": sides[0],
+        "upper": sides[1],
+        "observed": {
+            "timestamps": format_timestamps(one.timestamps, one.style, one.timezone),
+            "values": one.values.tolist(),
+        },
+    }
+
+
+def _side(one: Scored, wanted: float) -> list[float] | None:
+    """Return one side of the interval that is shown, None where the forecast has it not."""
+    for place, level in enumerate(one.kept.levels):
+        if abs(level - wanted) < SAME:
+            side: list[float] = one.kept.quantiles[:, place].tolist()
+            return side
+    return None

@@ -1,0 +1,1 @@
+"""Observations: read, validated, stored, exported."""

@@ -1,0 +1,243 @@
+"""Tallies: scores counted and summed by version, step, series and period, and the forecasts behind them."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, desc, func, select
+
+from models.calendar.timestamps import Timestamps
+from models.values import Values
+from service.store.database import Database, storable
+from service.store.score import Kept
+from service.store.score_due import kept_of
+from service.store.tables import forecasts, observations, scores
+from service.store.time_tolerance import slack_of
+
+Key = Literal["model", "version", "step", "series", "period"]
+Period = Literal["day", "week", "month", "year"]
+
+SECOND = 1e6
+"""Microseconds."""
+HORIZONS_SHOWN, FEWEST_SHOWN = 3, 12
+"""Observations that are shown beside a forecast: those of its steps, two horizons before them, and some more."""
+MOST_OF_ONE_SERIES = 8
+"""Forecasts of one series that are looked at for one of another."""
+
+_SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
+"""strftime's format and modifiers: the Sunday on or after a day, and the Monday before it."""
+_POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which scores are meant; None leaves a side open.
+
+    Attributes:
+        model: Name.
+        version: Of it.
+        series: Id.
+        steps: First and last step ahead, both included.
+        since: Of the scored timestamps, microseconds since 1970, included.
+        until: Same, left out.
+        scored_since: When they were scored, microseconds since 1970.
+    """
+
+    model: str | None = None
+    version: str | None = None
+    series: str | None = None
+    steps: tuple[int, int] | None = None
+    since: int | None = None
+    until: int | None = None
+    scored_since: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what holds of the scores that are meant, beside their forecasts."""
+        first, last = self.steps or (None, None)
+        said = [
+            (operator.eq, forecasts.c.model, self.model and storable(self.model)),
+            (operator.eq, forecasts.c.version, self.version and storable(self.version)),
+            (operator.eq, forecasts.c.series_id, self.series and storable(self.series)),
+            (operator.ge, scores.c.step, first),
+            (operator.le, scores.c.step, last),
+            (operator.ge, scores.c.timestamp, self.since),
+            (operator.lt, scores.c.timestamp, self.until),
+            (operator.ge, scores.c.scored_at, self.scored_since),
+        ]
+        return [compare(column, value) for compare, column, value in said if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Scores counted and summed; two of them add up to that of both.
+
+    Attributes:
+        scores: Steps that have been scored.
+        scaled: Those that have a scale.
+        error: Sum of their absolute scaled errors.
+        naive_error: The same of seasonal naive.
+        pinball: Sum of their scaled pinball losses.
+        inside_80: Truths within the 80 % interval, of `judged_80`.
+        judged_80: Scores of forecasts that have one.
+        inside_95: Truths within the 95 % interval, of `judged_95`.
+        judged_95: Scores of forecasts that have one.
+    """
+
+    scores: int = 0
+    scaled: int = 0
+    error: float = 0.0
+    naive_error: float = 0.0
+    pinball: float = 0.0
+    inside_80: int = 0
+    judged_80: int = 0
+    inside_95: int = 0
+    judged_95: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """A forecast that has scores, beside what was observed before and since.
+
+    Attributes:
+        forecast_id: Its id.
+        series_id: Its series.
+        model: Name.
+        version: Of the model.
+        style: How its request wrote timestamps.
+        timezone: IANA name, where its timestamps are UTC instants.
+        kept: The forecast.
+        timestamps: Of the series' observations, from some before the first step to the last one's truth, wherever that may
+            stand; shape (length,), datetime64[us].
+        values: Of them, shape (length,).
+    """
+
+    forecast_id: str
+    series_id: str
+    model: str
+    version: str
+    style: str
+    timezone: str | None
+    kept: Kept
+    timestamps: Timestamps
+    values: Values
+
+
+def tally(
+    database: Database, where: Where, by: Sequence[Key], period: Period = "month", limit: int | None = None
+) -> list[tuple[tuple[str | int, ...], Tally]]:
+    """Return the scores that are meant, counted and summed for each value of `by`, in its order.
+
+    Args:
+        database: Where they are.
+        where: Which scores.
+        by: What tells rows apart; nothing adds all up.
+        period: Of the scored timestamps, where `by` has `period`: `2026-11-22`, its week's Monday, `2026-11` or `2026`.
+        limit: Most rows to return.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer.
+    """
+    columns = {
+        "model": forecasts.c.model,
+        "version": forecasts.c.version,
+        "step": scores.c.step,
+        "series": forecasts.c.series_id,
+        "period": _period(period, is_postgresql=database.is_postgresql),
+    }
+    keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
+    query = select(*keys, *_sums()).join(forecasts).where(*where.conditions()).limit(limit)
+    if keys:
+        query = query.group_by(*keys).order_by(*keys)
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    return [(tuple(row[: len(keys)]), Tally(*(number or 0 for number in row[len(keys) :]))) for row in rows]
+
+
+def newest_scored(database: Database, where: Where, limit: int) -> list[Scored]:
+    """Return forecasts that have scores, those with the most steps scored first, then the newest; one of each series.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer.
+    """
+    told = func.count(scores.c.step)
+    ranked = (
+        select(forecasts.c.forecast_id, forecasts.c.series_id)
+        .select_from(scores)
+        .join(forecasts)
+        .where(*where.conditions())
+        .group_by(forecasts.c.forecast_id, forecasts.c.series_id)
+        .order_by(desc(told), desc(forecasts.c.made_at), forecasts.c.forecast_id)
+        .limit(limit * MOST_OF_ONE_SERIES)
+    )
+    with database.reading() as connection:
+        best: dict[str, str] = {}
+        for forecast_id, series_id in connection.execute(ranked):
+            best.setdefault(series_id, forecast_id)
+        chosen = list(best.values())[:limit]
+        rows = connection.execute(select(forecasts).where(forecasts.c.forecast_id.in_(chosen))).all()
+        found = {row.forecast_id: _scored(connection, row) for row in rows}
+    return [found[forecast_id] for forecast_id in chosen]
+
+
+def count_due(database: Database) -> int:
+    """Return how many forecasts wait to be scored; raises DatabaseUnreachable."""
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).where(forecasts.c.due)) or 0
+
+
+def _sums() -> list[ColumnElement[Any]]:
+    """Return what the fields of a Tally are made of, in their order."""
+    return [
+        func.count(),
+        func.count(scores.c.absolute_scaled_error),
+        func.sum(scores.c.absolute_scaled_error),
+        func.sum(scores.c.naive_scaled_error),
+        func.sum(scores.c.scaled_pinball),
+        func.sum(cast(scores.c.covered_80, Integer)),
+        func.count(scores.c.covered_80),
+        func.sum(cast(scores.c.covered_95, Integer)),
+        func.count(scores.c.covered_95),
+    ]
+
+
+def _period(period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
+    """Return the period of a score's timestamp as text."""
+    seconds = scores.c.timestamp / SECOND
+    if not is_postgresql:
+        pattern, *modifiers = _SQLITE[period]
+        return func.strftime(pattern, seconds, "unixepoch", *modifiers)
+    moment = func.timezone("UTC", func.to_timestamp(seconds))
+    return func.to_char(func.date_trunc(period, moment), _POSTGRESQL[period])
+
+
+def _scored(connection: Connection, row: Row[Any]) -> Scored:
+    """Return a forecast beside the observations up to its last step."""
+    newest = (
+        select(observations.c.timestamp, observations.c.value)
+        .where(
+            observations.c.series_id == row.series_id,
+            observations.c.timestamp <= row.last_timestamp + slack_of(row.frequency),
+            observations.c.value.is_not(None),
+        )
+        .order_by(desc(observations.c.timestamp))
+        .limit(HORIZONS_SHOWN * row.horizon + FEWEST_SHOWN)
+    )
+    observed = sorted((timestamp, value) for timestamp, value in connection.execute(newest))
+    stamps = np.array([timestamp for timestamp, _ in observed], dtype=np.int64).astype("M8[us]")
+    values = np.array([value for _, value in observed], dtype=np.float64)
+    return Scored(
+        forecast_id=row.forecast_id,
+        series_id=row.series_id,
+        model=row.model,
+        version=row.version,
+        style=row.style,
+        timezone=row.timezone,
+        kept=kept_of(row),
+        timestamps=stamps,
+        values=values,
+    )

@@ -1,0 +1,83 @@
+from typing import Any
+
+import pytest
+
+from models.retraining.evidence import Figure, count_new, read_answer
+from models.spec import ModelSpec
+
+NEW = Figure(None, "nobody counted.")
+
+
+def make_answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any figure of a row
+    """Return an answer of GET /accuracy about versions 6 and 7."""
+    row = {"version": "7", "scores": 240, "skill": 0.25, "coverage": {"80": 0.78, "95": None}}
+    decay = {"version": "7", "scores": 240, "ratio": 1.5, "naive_ratio": 1.2}
+    inputs = [
+        {"version": "7", "feature": "level", "index": 0.1, "inputs": 512},
+        {"version": "7", "feature": "scale", "index": 0.4, "inputs": 512},
+        {"version": "6", "feature": "level", "index": 9.0, "inputs": 512},
+    ]
+    return {
+        "rows": [{**row, "version": "6", "skill": -1.0}, {**row, **changes}],
+        "drift": {"inputs": inputs, "errors": [{**decay, **changes}]},
+    }
+
+
+def test_figures_are_those_of_the_version() -> None:
+    """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out."""
+    seen = read_answer(make_answer(), "7", min_scores=240, new_observations=NEW)
+
+    assert seen.skill == Figure(0.25, "over 240 scores")
+    assert seen.coverage.value == 0.78
+    assert seen.drift == Figure(0.4, "scale (512 inputs)")
+    assert seen.decay.value == pytest.approx(1.5 / 1.2)
+    assert seen.new_observations is NEW
+
+
+def test_too_few_scores_tell_nothing() -> None:
+    """A figure of chance is no figure; the inputs are counted by themselves."""
+    seen = read_answer(make_answer(scores=99), "7", min_scores=100, new_observations=NEW)
+
+    assert [one.value for one in (seen.skill, seen.coverage, seen.decay)] == [None] * 3
+    assert seen.skill.about == "99 scores in the window, 100 are needed."
+    assert seen.drift.value == 0.4
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"skill": None}, "skill"),
+        ({"coverage": {"80": None, "95": None}}, "coverage"),
+        ({"ratio": None}, "decay"),
+        ({"naive_ratio": None}, "decay"),
+        ({"naive_ratio": 0.0}, "decay"),
+    ],
+)
+def test_a_figure_that_the_service_does_not_have_says_so(changes: dict[str, Any], field: str) -> None:
+    """Histories without a scale, forecasts without an interval, a backtest without the naive."""
+    figure = getattr(read_answer(make_answer(**changes), "7", min_scores=1, new_observations=NEW), field)
+
+    assert figure.value is None
+    assert figure.about.endswith(".")
+
+
+def test_a_version_that_the_service_never_served_has_no_figures() -> None:
+    """Only versions 6 and 7 have rows."""
+    seen = read_answer(make_answer(), "8", min_scores=100, new_observations=NEW)
+
+    assert [one.value for one in (seen.skill, seen.coverage, seen.drift, seen.decay)] == [None] * 4
+
+
+def test_new_observations_are_those_after_the_training() -> None:
+    """Where its data had dates."""
+    spec = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12, trained_to="2024-05-31")
+
+    assert count_new(40, spec) == Figure(40, "the champion's training data, up to 2024-05-31")
+    assert count_new(None, spec, "the service is down.") == Figure(None, "the service is down.")
+    dateless = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12)
+    assert count_new(40, dateless).value is None
+
+
+def test_a_figure_writes_itself_as_a_number() -> None:
+    """Or as a dash."""
+    assert f"{Figure(0.256, ''):.1%} {Figure(None, ''):.1%}" == "25.6% -"

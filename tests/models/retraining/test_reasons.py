@@ -1,0 +1,149 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from models.errors import ConfigInvalid
+from models.retraining.evidence import Figure, Seen, unknown
+from models.retraining.reasons import Judgement, Reason, judge
+from models.retraining.thresholds import Thresholds
+
+AT = "2026-01-01T00:00:00+00:00"
+
+SOUND = Seen(
+    "3",
+    skill=Figure(0.3, "over 240 scores"),
+    coverage=Figure(0.82, "over 240 scores"),
+    drift=Figure(0.05, "level (512 inputs)"),
+    decay=Figure(1.02, "over 240 scores"),
+    new_observations=Figure(40, "the champion's training data, up to 2024-05"),
+)
+CODES = [
+    "NO_CHAMPION",
+    "SKILL_BELOW_ZERO",
+    "COVERAGE_OFF",
+    "INPUT_DRIFT",
+    "ERROR_DECAY",
+    "NEW_OBSERVATIONS",
+    "SCHEDULE",
+    "MANUAL",
+]
+
+
+def of(judgement: Judgement, code: str) -> Reason:
+    """Return one reason of a judgement."""
+    return next(one for one in judgement.reasons if one.code == code)
+
+
+def test_a_sound_model_is_left_alone_and_every_reason_is_listed() -> None:
+    """Nothing holds, all is known, and each says what was seen and what would have been a reason."""
+    judgement = judge("sales", SOUND, Thresholds(), AT)
+
+    assert not judgement.retrain
+    assert [one.code for one in judgement.reasons] == CODES
+    assert all(one.known and not one.holds and one.sentence.endswith(".") for one in judgement.reasons)
+    assert of(judgement, "SKILL_BELOW_ZERO").value == 0.3
+    assert (judgement.name, judgement.version, judgement.at) == ("sales", "3", AT)
+
+
+def seeing(field: str, value: float) -> Seen:
+    """Return what is known of a sound model but for one figure."""
+    figures: dict[str, Any] = {field: Figure(value, "over 240 scores")}
+    return replace(SOUND, **figures)
+
+
+@pytest.mark.parametrize(
+    ("field", "holding", "not_holding", "code"),
+    [
+        ("skill", -0.001, 0.0, "SKILL_BELOW_ZERO"),
+        ("coverage", 0.8 - 0.1, 0.71, "COVERAGE_OFF"),
+        ("coverage", 0.9, 0.89, "COVERAGE_OFF"),
+        ("drift", 0.26, 0.25, "INPUT_DRIFT"),
+        ("decay", 1.31, 1.3, "ERROR_DECAY"),
+        ("new_observations", 500, 499, "NEW_OBSERVATIONS"),
+    ],
+)
+def test_each_reason_holds_from_its_threshold_on(field: str, holding: float, not_holding: float, code: str) -> None:
+    """And nothing else holds with it; its figure and its threshold are told."""
+    thresholds = Thresholds(new_observations=500)
+
+    held, left = (judge("sales", seeing(field, value), thresholds, AT) for value in (holding, not_holding))
+
+    assert [one.code for one in held.reasons if one.holds] == [code]
+    assert (of(held, code).value, of(held, code).known) == (holding, True)
+    assert f"{of(held, code).threshold:g}" in {"0", "0.1", "0.25", "1.3", "500"}
+    assert not left.retrain
+
+
+def test_thresholds_are_the_users() -> None:
+    """The same evidence is a reason or none by what is configured."""
+    strict = Thresholds(skill_below=0.4, coverage_off=0.02, drift=0.04, decay=1.01, new_observations=40)
+
+    judgement = judge("sales", SOUND, strict, AT)
+
+    assert [one.code for one in judgement.reasons if one.holds] == CODES[1:6]
+
+
+def test_observations_are_counted_though_no_number_is_a_reason() -> None:
+    """Off by default: any number is told, none holds."""
+    reason = of(judge("sales", replace(SOUND, new_observations=Figure(10**6, "May")), Thresholds(), AT), CODES[5])
+
+    assert (reason.holds, reason.known, reason.value, reason.threshold) == (False, True, 10**6, None)
+    assert "1,000,000 observations are newer than May; no number is set" in reason.sentence
+
+
+def test_what_is_not_known_is_no_reason_and_says_why() -> None:
+    """A service that is down moves nothing."""
+    judgement = judge("sales", unknown("3", "no service answers."), Thresholds(new_observations=1), AT)
+
+    assert not judgement.retrain
+    assert [one.code for one in judgement.reasons if not one.known] == CODES[1:6]
+    assert of(judgement, "ERROR_DECAY").sentence == "Not known: no service answers."
+    assert of(judgement, "ERROR_DECAY").value is None
+
+
+def test_a_name_without_a_champion_is_a_reason() -> None:
+    """Somebody has to answer."""
+    judgement = judge("sales", None, Thresholds(), AT)
+
+    assert judgement.retrain
+    assert judgement.version is None
+    assert [one.code for one in judgement.reasons if one.holds] == ["NO_CHAMPION"]
+
+
+@pytest.mark.parametrize("trigger", ["schedule", "manual"])
+def test_whoever_asks_is_a_reason_by_itself(trigger: str) -> None:
+    """The evidence stays beside it as it was."""
+    plain = judge("sales", SOUND, Thresholds(), AT)
+
+    asked = plain.asked(trigger)  # type: ignore[arg-type] # parametrised text
+
+    assert asked.retrain
+    assert [one.code for one in asked.reasons if one.holds] == [trigger.upper()]
+    assert asked.reasons[:6] == plain.reasons[:6]
+    assert not plain.retrain
+
+
+def test_a_judgement_is_plain_data() -> None:
+    """As REST answers it and MLflow keeps it."""
+    data = json.loads(json.dumps(judge("sales", SOUND, Thresholds(), AT).to_dict(), allow_nan=False))
+
+    assert list(data) == ["name", "version", "retrain", "at", "reasons"]
+    assert data["retrain"] is False
+    assert list(data["reasons"][1]) == ["code", "holds", "known", "value", "threshold", "sentence"]
+
+
+def test_thresholds_come_from_a_table_that_says_more() -> None:
+    """What concerns the training alone is left out; what is wrong is refused."""
+    assert Thresholds.of({"decay": 2, "origins": 5, "warm_start": False}) == Thresholds(decay=2)
+    for table in ({"decay": "2"}, {"decay": True}, {"window": 1.5}, {"min_scores": None}, {"drift": float("nan")}):
+        with pytest.raises(ConfigInvalid, match=f"retrain.{next(iter(table))}"):
+            Thresholds.of(table)
+
+
+def test_the_window_is_two_seasons_or_the_horizon() -> None:
+    """Unless it is said."""
+    assert Thresholds().steps(12, 12) == 24
+    assert Thresholds().steps(1, 6) == 6
+    assert Thresholds(window=5).steps(12, 12) == 5

@@ -1,0 +1,264 @@
+"""The description behind /docs: it says what the service does, and needs nothing from outside."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+from starlette.testclient import TestClient
+
+from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
+from service.api.examples.jobs import (
+    BACKFILL_REQUEST,
+    BACKFILL_RESPONSES,
+    CANCEL_RESPONSES,
+    CREATE_RESPONSES,
+    DELETE_RESPONSES,
+    JOB_REQUESTS,
+    JOB_RESPONSES,
+    JOBS_RESPONSES,
+    POST_RESPONSES,
+    SCHEDULE_REQUESTS,
+    SCHEDULE_RESPONSES,
+    SCHEDULES_RESPONSES,
+    TRIGGER_RESPONSES,
+)
+from service.api.examples.observations import OBSERVATION_REQUESTS, OBSERVATION_RESPONSES
+from service.api.schemas.forecast import ForecastRequest, SeriesRequest
+from service.forecasting.request import REQUEST_FIELDS, SERIES_FIELDS
+from tests.service.house import House
+
+
+def check(document: dict[str, Any], name: str, instance: object) -> None:
+    """Hold an instance against a schema of the document; raises if it does not fit."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    jsonschema.Draft202012Validator(schema).validate(instance)
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    response = client.get("/openapi.json")
+    assert response.status_code == 200
+    described: dict[str, Any] = response.json()
+    return described
+
+
+def test_every_route_is_described(document: dict[str, Any]) -> None:
+    """With what it answers, in success and in failure."""
+    assert set(document["paths"]) == {
+        "/forecast",
+        "/forecasts/{forecast_id}",
+        "/observations",
+        "/observations/export",
+        "/observations/count",
+        "/series",
+        "/series/{series_id}",
+        "/series/{series_id}/forecast",
+        "/accuracy",
+        "/models",
+        "/models/{model}",
+        "/schedules",
+        "/schedules/{name}",
+        "/schedules/{name}/pause",
+        "/schedules/{name}/resume",
+        "/schedules/{name}/trigger",
+        "/schedules/{name}/backfill",
+        "/jobs",
+        "/jobs/{job_id}",
+        "/jobs/{job_id}/cancel",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    }
+    statuses = set(document["paths"]["/forecast"]["post"]["responses"])
+    assert statuses == {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    """No schema is named that is not there."""
+    references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
+
+    assert references <= set(document["components"]["schemas"])
+    assert "ForecastRequest" in references
+
+
+@pytest.mark.parametrize("name", FORECAST_REQUESTS)
+def test_each_example_and_its_answer_fit_the_schemas(
+    documented: TestClient, document: dict[str, Any], name: str
+) -> None:
+    """The schemas are held to the hand-written reading and writing."""
+    request = FORECAST_REQUESTS[name]["value"]
+
+    answer = documented.post("/forecast", json=request).json()
+
+    check(document, "ForecastRequest", request)
+    check(document, "ForecastAnswer", answer)
+
+
+@pytest.mark.parametrize("name", OBSERVATION_REQUESTS)
+def test_each_example_of_observations_fits_and_is_accepted(
+    documented: TestClient, document: dict[str, Any], name: str
+) -> None:
+    """What /docs shows can be posted as it stands, and every row of it is sound."""
+    request = OBSERVATION_REQUESTS[name]["value"]
+
+    answer = documented.post("/observations", json=request).json()
+
+    check(document, "ObservationsRequest", request)
+    check(document, "ObservationsAnswer", answer)
+    assert (answer["accepted"], answer["refused"]) == (3, 0)
+
+
+def test_answers_about_what_is_kept_fit_their_schemas(documented: TestClient, document: dict[str, Any]) -> None:
+    """Series, one series, a forecast of it, that forecast as it is kept, and a body that is refused."""
+    stamps = [f"2024-{month:02d}" for month in range(1, 13)]
+    rows = [{"id": "a", "timestamp": stamp, "value": float(place)} for place, stamp in enumerate(stamps)]
+    documented.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+
+    forecast = documented.get("/series/a/forecast?horizon=2").json()
+    check(document, "ForecastAnswer", forecast)
+    check(document, "KeptForecast", documented.get(f"/forecasts/{forecast['forecasts'][0]['forecast_id']}").json())
+    check(document, "SeriesListAnswer", documented.get("/series").json())
+    check(document, "SeriesAnswer", documented.get("/series/a").json())
+    refused = documented.post("/observations", json={"observations": [{"id": "a", "timestamp": "soon", "value": 1}]})
+    check(document, "ObservationsProblem", refused.json())
+
+
+def test_each_example_of_a_refused_body_fits_its_schema(document: dict[str, Any]) -> None:
+    """And stands under its own status."""
+    for status, response in OBSERVATION_RESPONSES.items():
+        for example in response["content"].get("application/problem+json", {}).get("examples", {}).values():
+            check(document, "ObservationsProblem", example["value"])
+            assert example["value"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("responses", "schema"),
+    [
+        (SCHEDULES_RESPONSES, "SchedulesAnswer"),
+        (CREATE_RESPONSES, "ScheduleAnswer"),
+        (SCHEDULE_RESPONSES, "ScheduleAnswer"),
+        (DELETE_RESPONSES, ""),
+        (TRIGGER_RESPONSES, "JobAnswer"),
+        (BACKFILL_RESPONSES, "BackfillAnswer"),
+        (JOBS_RESPONSES, "JobsAnswer"),
+        (JOB_RESPONSES, "JobAnswer"),
+        (CANCEL_RESPONSES, "JobAnswer"),
+        (POST_RESPONSES, "JobAnswer"),
+    ],
+)
+def test_each_example_about_jobs_fits_its_schema(
+    document: dict[str, Any], responses: dict[int, dict[str, Any]], schema: str
+) -> None:
+    """Answers theirs, problems theirs, each under its own status; a dry run has an answer of its own."""
+    for status, response in responses.items():
+        for media, shown in response.get("content", {}).items():
+            for example in shown["examples"].values():
+                is_problem = media == "application/problem+json"
+                is_dry = responses is POST_RESPONSES and status == 200
+                fitting = "JudgementAnswer" if is_dry else schema
+                check(document, "Problem" if is_problem else fitting, example["value"])
+                assert not is_problem or example["value"]["status"] == status
+
+
+@pytest.mark.parametrize("name", SCHEDULE_REQUESTS)
+def test_each_example_of_a_schedule_fits_and_is_made(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """What /docs shows can be posted as it stands; so can the example of a backfill."""
+    request = SCHEDULE_REQUESTS[name]["value"]
+
+    made = client.post("/schedules", json=request)
+    filled = client.post(f"{made.headers['location']}/backfill", json=BACKFILL_REQUEST)
+
+    check(document, "SchedulePost", request)
+    check(document, "ScheduleAnswer", made.json())
+    check(document, "SchedulesAnswer", client.get("/schedules").json())
+    check(document, "BackfillPost", BACKFILL_REQUEST)
+    check(document, "BackfillAnswer", filled.json())
+
+
+@pytest.mark.parametrize("name", JOB_REQUESTS)
+def test_each_example_of_a_job_fits_and_is_queued(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """What /docs shows can be posted as it stands, as a dry run too."""
+    client.post("/schedules", json=SCHEDULE_REQUESTS["monthly"]["value"]).raise_for_status()
+    request = JOB_REQUESTS[name]["value"]
+
+    queued, dry = client.post("/jobs", json=request), client.post("/jobs?dry_run=true", json=request)
+
+    check(document, "JobPost", request)
+    check(document, "JobAnswer", queued.json())
+    check(document, "JobAnswer", client.get(queued.headers["location"]).json())
+    check(document, "JobsAnswer", client.get("/jobs").json())
+    check(document, "JudgementAnswer", dry.json())
+
+
+def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[str, Any]) -> None:
+    """They are what a trained model said, in today's form; level by level and step by step."""
+    examples = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"]["application/json"]["examples"]
+
+    for name, example in examples.items():
+        request = FORECAST_REQUESTS[name]["value"]
+        check(document, "ForecastAnswer", example["value"])
+        assert len(example["value"]["forecasts"]) + len(example["value"]["errors"]) == len(request["series"])
+        assert all(len(one["median"]) == request["horizon"] for one in example["value"]["forecasts"])
+
+
+def test_each_example_of_a_failure_fits_its_schema(document: dict[str, Any]) -> None:
+    """And stands under its own status."""
+    for status, response in FORECAST_RESPONSES.items():
+        if status == 200:
+            continue
+        for example in response["content"]["application/problem+json"]["examples"].values():
+            check(document, "ForecastProblem", example["value"])
+            assert example["value"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    "request_body",
+    [
+        {"series": [{"values": [float("inf")]}, {"values": []}], "horizon": 1},
+        {"series": [{"values": [1]}], "horizon": 0},
+    ],
+)
+def test_real_failures_fit_the_schema(
+    client: TestClient, document: dict[str, Any], request_body: dict[str, Any]
+) -> None:
+    """Those of the series, and those of the request."""
+    body = str(request_body).replace("'", '"').replace("inf", "Infinity")
+
+    check(document, "ForecastProblem", client.post("/forecast", content=body).json())
+
+
+def test_the_other_answers_fit_their_schemas(client: TestClient, document: dict[str, Any]) -> None:
+    """Models, card, health."""
+    check(document, "ModelsAnswer", client.get("/models").json())
+    check(document, "ModelCard", client.get("/models/temperatures").json())
+    check(document, "Live", client.get("/health/live").json())
+    check(document, "Ready", client.get("/health/ready").json())
+
+
+def test_the_parser_and_the_schema_know_the_same_fields() -> None:
+    """A field that is added to one is added to the other."""
+    assert set(REQUEST_FIELDS) == set(ForecastRequest.model_fields)
+    assert set(SERIES_FIELDS) == set(SeriesRequest.model_fields)
+
+
+def test_the_page_needs_no_internet(house: House, start: Callable[..., TestClient]) -> None:
+    """Everything it loads comes from this service, and is there; also before there is a model."""
+    house.silence()
+    client = start(wait=False)
+
+    page = client.get("/", follow_redirects=True)
+
+    assert page.url.path == "/docs"
+    assert re.findall(r"https?://", page.text) == []
+    loaded = re.findall(r'(?:src|href)="(static/[^"]+)"', page.text)
+    assert sorted(loaded) == ["static/swagger-ui-bundle.js", "static/swagger-ui.css"]
+    assert all(len(client.get(f"/{path}").content) > 100_000 for path in loaded)
+
+
+@pytest.mark.parametrize("name", ["redoc.standalone.js", "..%2Fcore.py", "core.py", "%2e%2e/__init__.py"])
+def test_only_the_pages_own_files_are_handed_out(client: TestClient, name: str) -> None:
+    """The folder of a package is not the public's."""
+    assert client.get(f"/static/{name}").status_code == 404

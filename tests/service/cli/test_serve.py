@@ -1,0 +1,124 @@
+"""The commands: `almanac serve` at the door, and `almanac key`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from service.api.security import KeyRing, read_keys
+from service.cli import serve as module
+from service.cli.serve import key, serve
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a command in a home of its own; `serve` stops where it would listen."""
+    monkeypatch.setattr(module, "run", lambda _settings, host, port: print(f"listening on {host}:{port}"))  # noqa: T201
+    for name in ("ALMANAC_API_KEYS", "ALMANAC_MODEL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
+
+    def run(*arguments: str) -> Result:
+        command = serve if arguments[0] == "serve" else key
+        return CliRunner().invoke(command, arguments[1:])
+
+    return run
+
+
+def test_without_keys_only_loopback_is_served(run: Run) -> None:
+    """Another host is refused with exit code 2 and both remedies."""
+    assert run("serve").output == "listening on 127.0.0.1:8000\n"
+
+    refused = run("serve", "--host", "0.0.0.0")  # noqa: S104 (that is the point)
+
+    assert refused.exit_code == 2
+    assert "almanac key add" in refused.output
+    assert "--insecure" in refused.output
+
+
+def test_keys_or_insecure_open_other_hosts(run: Run) -> None:
+    """Either will do."""
+    assert run("serve", "--host", "0.0.0.0", "--insecure").exit_code == 0  # noqa: S104
+    run("key", "add", "--scope", "forecast")
+    assert run("serve", "--host", "0.0.0.0").exit_code == 0  # noqa: S104
+
+
+def test_a_key_is_shown_once_and_works(run: Run, tmp_path: Path) -> None:
+    """The secret alone is on standard output, ready for a pipe; the file knows its hash and scopes."""
+    result = run("key", "add", "--scope", "forecast,observe", "--name", "dashboard")
+
+    secret = result.stdout.strip()
+    assert secret.startswith("alm_")
+    assert "dashboard" in result.stderr
+    assert secret not in (tmp_path / "keys.json").read_text()
+    assert KeyRing(tmp_path / "keys.json").scopes(secret) == ("forecast", "observe")
+
+
+def test_keys_are_listed_and_removed_by_name(run: Run, tmp_path: Path) -> None:
+    """A name is given where none was; the list never shows a key."""
+    made = json.loads(run("key", "add", "--scope", "admin", "--json").output)
+    run("key", "add", "--scope", "forecast")
+
+    listed = json.loads(run("key", "list", "--json").output)
+    removed = run("key", "remove", "key-1")
+
+    assert [(one["name"], one["scopes"]) for one in listed["keys"]] == [("key-1", ["admin"]), ("key-2", ["forecast"])]
+    assert made["key"] not in str(listed)
+    assert "key-2" in run("key", "list").output
+    assert removed.exit_code == 0
+    assert [one.name for one in read_keys(tmp_path / "keys.json")] == ["key-2"]
+
+
+def test_a_name_given_by_number_fills_the_gap(run: Run) -> None:
+    """No name stands twice."""
+    for _ in range(3):
+        run("key", "add", "--scope", "admin")
+    run("key", "remove", "key-2")
+
+    assert "key-2 may admin" in run("key", "add", "--scope", "admin").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("key", "add", "--scope", "everything"), "forecast, record, read, observe, admin"),
+        (("key", "add", "--scope", ","), "forecast, record, read, observe, admin"),
+        (("key", "add"), "--scope"),
+        (("key", "remove", "nobody"), "no key called 'nobody'"),
+        (("serve", "--port", "70000"), "--port"),
+    ],
+)
+def test_a_wrong_usage_is_exit_code_2_and_says_what_is_right(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    """One line, no traceback."""
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_key_is_added_to_the_file_that_the_setting_names(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though it does not exist yet: this is how it comes to be."""
+    named = tmp_path / "elsewhere" / "doors.json"
+    monkeypatch.setenv("ALMANAC_API_KEYS", str(named))
+
+    run("key", "add", "--scope", "admin")
+
+    assert len(read_keys(named)) == 1
+
+
+@pytest.mark.parametrize("command", [serve, key, *key.commands.values()])
+def test_every_command_shows_an_example(command: click.Command) -> None:
+    """`--help` has one to copy."""
+    output = CliRunner().invoke(command, ["--help"]).output
+
+    assert "Example:" in output
+    assert "  almanac " in output

@@ -1,0 +1,98 @@
+"""Fuzz: whatever is posted to /jobs and /schedules, the answer is one of those that the docs name."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.jobs.configs import CONFIG_FIELDS
+from service.serving.artifact_cache import Cache, Index
+from service.settings import Settings
+from tests.service.forecasting.test_fuzz import ANYTHING, DATES
+from tests.service.house import CHECKED, eventually
+
+NAMES = st.sampled_from(["sales", "a", "starter", "..", "", "a/b"]) | st.text(max_size=8) | ANYTHING
+CONFIGS = st.fixed_dictionaries(
+    {"horizon": st.integers(1, 40) | ANYTHING},
+    optional={name: ANYTHING for name in CONFIG_FIELDS if name != "horizon"},
+)
+JOBS = st.fixed_dictionaries(
+    {"name": NAMES}, optional={"config": CONFIGS | ANYTHING, "if_needed": st.booleans() | ANYTHING}
+)
+SCHEDULES = st.fixed_dictionaries(
+    {
+        "name": NAMES,
+        "cron": st.sampled_from(["0 3 1 * *", "@daily", "*/5 * * * * *", "0 0 31 2 *", "R * * * *"])
+        | st.text(alphabet="0123456789*/,-LW#? jan@mon", max_size=20)
+        | ANYTHING,
+        "config": CONFIGS | ANYTHING,
+    },
+    optional={"timezone": st.sampled_from(["UTC", "Europe/Berlin", "../x"]) | ANYTHING, "if_needed": ANYTHING},
+)
+BACKFILLS = st.fixed_dictionaries({"start": DATES | ANYTHING, "end": DATES | ANYTHING})
+
+EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
+    home = tmp_path_factory.mktemp("fuzz")
+    Cache(home / "cache").write(Index(checked=CHECKED))
+    with TestClient(create_app(Settings(home, "", home / "keys.json"), supervise=False)) as client:
+        monthly = {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12}}
+        client.post("/schedules", json=monthly).raise_for_status()
+        eventually(lambda: client.post("/jobs?dry_run=true", json={"name": "monthly"}).is_success, "no index was read")
+        yield client
+
+
+def judge(client: TestClient, path: str, body: bytes, **headers: str) -> None:
+    """Hold the answer to a body against what the docs promise."""
+    response = client.post(path, content=body, headers=headers)
+    answer: dict[str, Any] = response.json()
+    assert response.status_code in {200, 201, 202, 400, 409, 413, 422}, (response.text, body)
+    if response.status_code >= 400:
+        assert answer["code"]
+        assert answer["detail"]
+
+
+@EXAMPLES
+@given(request=JOBS, dry=st.booleans())
+def test_whatever_a_job_is_it_is_queued_or_refused(served: TestClient, request: Any, dry: bool) -> None:  # noqa: ANN401, FBT001
+    """Never a 500, with a dry run or without."""
+    judge(served, f"/jobs?dry_run={str(dry).lower()}", json.dumps(request).encode())
+
+
+@EXAMPLES
+@given(request=SCHEDULES)
+def test_whatever_a_schedule_is_it_is_made_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
+    """And what was made can be shown with all others."""
+    judge(served, "/schedules", json.dumps(request).encode())
+
+    assert served.get("/schedules").status_code == 200
+
+
+@EXAMPLES
+@given(request=BACKFILLS)
+def test_whatever_a_backfill_is_it_is_made_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
+    """Any two moments, or none."""
+    judge(served, "/schedules/monthly/backfill", json.dumps(request).encode())
+
+
+@EXAMPLES
+@given(value=ANYTHING, path=st.sampled_from(["/jobs", "/schedules", "/schedules/monthly/backfill"]))
+def test_any_json_is_refused_in_words(served: TestClient, value: Any, path: str) -> None:  # noqa: ANN401
+    """Whatever its shape."""
+    judge(served, path, json.dumps(value).encode())
+
+
+@EXAMPLES
+@given(body=st.binary(max_size=200), path=st.sampled_from(["/jobs", "/schedules", "/schedules/monthly/backfill"]))
+def test_any_bytes_are_refused_in_words(served: TestClient, body: bytes, path: str) -> None:
+    """Also those that are no text."""
+    judge(served, path, body)

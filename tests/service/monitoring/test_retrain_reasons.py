@@ -1,0 +1,129 @@
+"""Judging: the service says whether a model should be trained again, by what it has seen itself."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from models.retraining import reasons
+from models.retraining.reasons import Judgement
+from models.retraining.thresholds import Thresholds
+from service.api.routes.jobs import judging_of
+from service.api.schemas.accuracy import AccuracyAnswer
+from service.api.schemas.forecast import CountAnswer
+from service.errors import ModelLoading
+from service.monitoring.retrain_reasons import judge
+from tests.service.api.routes.test_accuracy import BACKTEST, fill, get, scored, service_of
+from tests.service.house import House
+from training.registry.location import Version
+from training.service_client import accuracy
+from training.service_client.accuracy import Address
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def judged(house: House, start: Callable[..., TestClient], database_url: str) -> TestClient:
+    """Return a client of a service whose champion was backtested, trained up to 2022, and has scores."""
+    house.publish("temperatures", "1")
+    house.amend("temperatures", "1", backtest=BACKTEST, trained_to="2022-12-31")
+    client = start(database_url=database_url)
+    fill(client)
+    scored(client)
+    return client
+
+
+def ask(client: TestClient, name: str = "temperatures", **thresholds: Any) -> Judgement:  # noqa: ANN401 - any threshold
+    """Return what the service says of a name."""
+    service = service_of(client)
+    return judge(service.records.database, judging_of(service, name, Thresholds(**thresholds)), NOW)
+
+
+def test_it_goes_by_the_figures_that_it_tells_others(judged: TestClient) -> None:
+    """The newest steps of the champion, as GET /accuracy gives them for the same window."""
+    judgement = ask(judged, window=30, min_scores=5, new_observations=1)
+    known = {one.code: one for one in judgement.reasons}
+
+    answer = get(judged, model="temperatures/1", window=30)
+    assert known["SKILL_BELOW_ZERO"].value == answer["rows"][0]["skill"]
+    assert known["COVERAGE_OFF"].value == answer["rows"][0]["coverage"]["80"]
+    errors = answer["drift"]["errors"][0]
+    assert known["ERROR_DECAY"].value == pytest.approx(errors["ratio"] / errors["naive_ratio"])
+    newer = judged.get("/observations/count", params={"after": "2022-12-31", "frequency": "M"}).json()
+    assert known["NEW_OBSERVATIONS"].value == newer["observations"] > 0
+    assert (judgement.version, judgement.at, judgement.retrain) == ("1", NOW.isoformat(), True)
+    assert not known["INPUT_DRIFT"].known
+    assert answer["since"] is not None
+    AccuracyAnswer.model_validate(answer)
+    CountAnswer.model_validate(newer)
+
+
+def test_training_judges_alike_over_the_wire(judged: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker asks this service as any client may, and comes to the same reasons."""
+
+    def answer(_address: Address, path: str, member: str, parameters: dict[str, str]) -> dict[str, Any]:
+        told: dict[str, Any] = judged.get(path, params=parameters).raise_for_status().json()
+        assert member in told
+        return told
+
+    monkeypatch.setattr(accuracy, "_ask", answer)
+    champion = Version("temperatures", "1", ("champion",), "run", "lstm", 0, {}, "")
+    spec = service_of(judged).catalog.champions["temperatures"].forecaster.spec
+    thresholds = Thresholds(window=30, min_scores=5, new_observations=1)
+
+    seen = accuracy.read_live(Address("http://almanac"), champion, spec, thresholds)
+
+    here = ask(judged, window=30, min_scores=5, new_observations=1)
+    assert reasons.judge("temperatures", seen, thresholds, here.at).to_dict() == here.to_dict()
+
+
+def test_a_window_is_a_part_of_the_scores(judged: TestClient) -> None:
+    """Fewer steps, fewer scores; a `since` that is later wins over it."""
+    whole, part, later = (
+        get(judged, model="temperatures/1", **asked)["rows"][0]["scores"]
+        for asked in ({}, {"window": 6}, {"window": 6, "since": "2025-08"})
+    )
+
+    assert whole > part > later > 0
+
+
+def test_nothing_scored_is_no_reason(keeping: TestClient) -> None:
+    """Too few scores, no dates of the training, no inputs: all unknown, and each says why."""
+    judgement = ask(keeping)
+
+    assert not judgement.retrain
+    assert sum(not one.known for one in judgement.reasons) == 5
+
+
+def test_a_name_without_a_champion_would_be_trained(keeping: TestClient) -> None:
+    """There is nothing to serve under it."""
+    assert [one.code for one in ask(keeping, "rain").reasons if one.holds] == ["NO_CHAMPION"]
+
+
+def test_a_champion_that_is_not_loaded_yet_is_waited_for(keeping: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of what cannot be seen."""
+    service = service_of(keeping)
+    monkeypatch.setattr(service.catalog, "_champions", {})
+
+    with pytest.raises(ModelLoading, match="temperatures is being loaded"):
+        judging_of(service, "temperatures", Thresholds())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "pointer"),
+    [
+        ({"after": "yesterday"}, "TIMESTAMP_INVALID", "/after"),
+        ({"after": "2024-01", "frequency": "fortnightly-ish"}, "FREQUENCY_UNKNOWN", ""),
+        ({}, "FIELD_INVALID", "/after"),
+    ],
+)
+def test_a_count_of_nothing_sensible_is_refused(
+    client: TestClient, parameters: dict[str, str], code: str, pointer: str
+) -> None:
+    """With the parameter that is wrong."""
+    problem = client.get("/observations/count", params=parameters).json()
+
+    assert (problem["status"], problem["code"]) == (422, code)
+    assert problem["pointer"].startswith(pointer)

@@ -1,0 +1,50 @@
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.calendar.on_calendar import parse_frequency, timestamps_from
+from service.observations.calendar_fit import fit_to
+
+NOTHING = np.array([], dtype="M8[us]")
+
+
+@given(
+    st.sampled_from(["M", "MS", "Q-NOV", "Y", "W-WED", "D", "B", "h", "15min", "2M", "3D"]),
+    st.dates(min_value=date(1990, 1, 1), max_value=date(2030, 1, 1)),
+    st.sets(st.integers(0, 60), min_size=5),
+    st.integers(0, 4),
+)
+def test_what_lies_on_one_grid_fits_whatever_is_stored_of_it(
+    frequency: str, day: date, steps: set[int], at: int
+) -> None:
+    """Before or after it, in any order, with gaps: no sound row is ever refused."""
+    step = parse_frequency(frequency)
+    start = np.datetime64(str(day), "us")
+    if step.unit == "B":
+        start = np.busday_offset(start.astype("M8[D]"), 0, roll="forward").astype("M8[us]")
+    stamps = timestamps_from(start, step, 61)[sorted(steps)]
+
+    fit = fit_to(step, None, stamps[at : at + 1], stamps[::-1])
+
+    assert fit.lies.all()
+    assert not fit.far.any()
+
+
+@pytest.mark.parametrize(("new", "lies"), [("2023-03-28", True), ("2023-03-31", False)])
+def test_two_stored_values_tell_which_day_of_a_month_is_meant(new: str, *, lies: bool) -> None:
+    """28 February alone may be the last day or the 28th."""
+    stored = np.array(["2023-01-28", "2023-02-28"], "M8[us]")
+
+    assert fit_to(parse_frequency("M"), None, stored, np.array([new], "M8[us]")).lies.tolist() == [lies]
+    assert fit_to(parse_frequency("M"), None, stored[1:], np.array([new], "M8[us]")).lies.all()
+
+
+def test_a_long_history_may_come_after_the_newest_values() -> None:
+    """Years of minutes, posted oldest first while the newest is there already, are no slip."""
+    stored = np.array(["2024-06-01"], "M8[us]")
+    part = timestamps_from(np.datetime64("2019-01-01", "us"), parse_frequency("min"), 1_000)
+
+    assert not fit_to(parse_frequency("min"), None, stored, part).far.any()

@@ -1,0 +1,77 @@
+"""Serving: the real server as a process of its own, as `almanac serve` starts it."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from service.serving.artifact_cache import Cache
+from tests.service.house import eventually
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = "from service.cli.serve import serve; serve()"
+
+
+class Serving:
+    """A running server; its address is known once it listens."""
+
+    def __init__(self, home: Path, *, program: str = PROGRAM, arguments: tuple[str, ...] = (), **environ: str) -> None:
+        """Start it on a free port."""
+        home.mkdir(parents=True, exist_ok=True)
+        self._log = home / "server.log"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ALMANAC_", "MLFLOW_"))}
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(  # noqa: S603 (our own server)
+                [sys.executable, "-c", program, "--port", "0", *arguments],
+                cwd=ROOT,
+                env={**inherited, "ALMANAC_HOME": str(home), "ALMANAC_POLL_SECONDS": "0.1", **environ},
+                stdout=log,
+                stderr=log,
+            )
+        self.cache = Cache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
+        eventually(lambda: "answers on" in self.log() or self.process.poll() is not None, "the server did not start")
+        found = re.search(r"answers on (http://\S+)", self.log())
+        assert found is not None, self.log()
+        self.client = httpx.Client(base_url=found[1], timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
+
+    def log(self) -> str:
+        """Return what it has written so far."""
+        return self._log.read_text()
+
+    def ready(self) -> Self:
+        """Return once it is ready."""
+        eventually(lambda: self.client.get("/health/ready").status_code == 200, f"not ready: {self.log()}")
+        return self
+
+    def child(self) -> int | None:
+        """Return the process id of the registry's child, or None where none runs."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = [int(pid) for task in tasks for pid in task.read_text().split()]
+        return next((pid for pid in children if "service.serving.registry_process" in command_of(pid)), None)
+
+
+def command_of(pid: int) -> str:
+    """Return a process' command line, "" where there is no such process (or it is a zombie)."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,37 @@
+"""An ensemble behind the wire."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.serving.artifact_cache import Registered, Version
+from tests.service.house import House
+from tests.training.fakes import combine_graphs
+from tests.training.fit.test_ensemble import make_candidate
+from training.fit.ensemble import make_ensemble
+from training.fit.ensemble_weights import Mixture
+
+
+def test_an_ensemble_is_served_as_a_network_is(house: House, start: Callable[..., TestClient], tmp_path: Path) -> None:
+    """One model: its forecast is the mean of its members', beyond their horizon too, and its card names them."""
+    members = {f"lstm/{seed}": make_candidate(tmp_path / str(seed), shift=2.0 * seed, seed=seed) for seed in (0, 1)}
+    halves = Mixture("equal", dict.fromkeys(members, 0.5), {})
+    make_ensemble(members, tmp_path / "whole", combine_graphs, halves)
+    with house.cache.download() as folder:
+        shutil.copytree(tmp_path / "whole", folder / "artifact")
+        digest = house.cache.store(folder)
+    house.say({"temperatures": Registered({"1": Version(run_id="run-1", digest=digest)}, {"champion": "1"})})
+    client = start()
+    season = [float(month) for month in range(12)]
+
+    answer = client.post("/forecast", json={"series": [{"values": season * 3}], "horizon": 24})
+
+    assert answer.status_code == 200, answer.text
+    median = answer.json()["forecasts"][0]["median"]
+    assert median == pytest.approx([one + 1.0 for one in season] + [one + 2.0 for one in season])
+    spec = client.get("/models/temperatures").json()["spec"]
+    assert spec["architecture"] == "ensemble"
+    assert [(one["name"], one["weight"]) for one in spec["options"]["members"]] == [("lstm/0", 0.5), ("lstm/1", 0.5)]

@@ -1,0 +1,60 @@
+"""Replicas: two real servers on one database share the scoring between them."""
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import func, select
+
+from service.store.database import Database
+from service.store.score_sums import count_due
+from service.store.tables import scores
+from tests.service.databases import emptied
+from tests.service.house import Artifacts, House, eventually
+from tests.service.ledger import keep, last_week, make_history, make_kept, truth_of
+from tests.service.server_process import Serving
+
+SERIES, OF_EACH = 40, 15
+
+
+def scored_by(server: Serving) -> float:
+    """Return how many forecasts a replica has scored."""
+    families = text_string_to_metric_families(server.client.get("/metrics").text)
+    return next(
+        one.value for family in families for one in family.samples if one.name == "almanac_forecasts_scored_total"
+    )
+
+
+def post_truths(server: Serving, numbers: range) -> None:
+    """Let the truths of some series be observed."""
+    rows = [
+        {"id": f"s{number}", "timestamp": str(stamp.astype("M8[D]")), "value": value}
+        for number in numbers
+        for stamp, value in truth_of(make_kept(make_history(number)), 100 + number).items()
+    ]
+    assert server.client.post("/observations", json={"observations": rows, "frequency": "M"}).status_code == 200
+
+
+@pytest.mark.system
+def test_two_replicas_score_each_forecast_once(tmp_path: Path, artifacts: Artifacts, postgresql: str) -> None:
+    """Both are told of half the observations; what they claimed adds up to all forecasts, and none is left."""
+    url = emptied(postgresql)
+    homes = [House(tmp_path / name, artifacts) for name in ("one", "two")]
+    for house in homes:
+        house.publish("temperatures", "1")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Serving(one.home, ALMANAC_DATABASE_URL=url)).ready() for one in homes]
+        database = stack.enter_context(closing(Database(url)))
+        for number in range(SERIES * OF_EACH):
+            kept = make_kept(make_history(number % SERIES), seed=number)
+            keep(database, f"f{number}", kept, series_id=f"s{number % SERIES}", made_at=last_week(), due=False)
+
+        post_truths(servers[0], range(SERIES // 2))
+        post_truths(servers[1], range(SERIES // 2, SERIES))
+
+        eventually(lambda: sum(scored_by(one) for one in servers) >= SERIES * OF_EACH, "forecasts stay unscored")
+        assert sum(scored_by(one) for one in servers) == SERIES * OF_EACH
+        assert count_due(database) == 0
+        with database.reading() as connection:
+            assert connection.scalar(select(func.count()).select_from(scores)) == SERIES * OF_EACH * 12

@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import pytest
+
+from models.spec import ModelSpec
+from training.config.fit import FitConfig, with_choices
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [100, 300, 900, 2700]),
+        ({"max_steps": 900}, [100, 300, 900]),
+        ({"max_steps": 901}, [100, 300, 901]),
+        ({"max_steps": 1500}, [100, 300, 900, 1500]),
+        ({"max_steps": 90}, [10, 30, 90]),
+        ({"max_steps": 2}, [1, 2]),
+        ({"max_steps": 1}, [1]),
+        ({"steps": 40}, [40]),
+    ],
+)
+def test_schedules_grow_threefold_to_the_longest(settings: dict[str, int], expected: list[int]) -> None:
+    """From one of 100 steps, or a ninth where that is less; the last is worth its time beside the one before."""
+    assert FitConfig(**settings).schedules == expected  # type: ignore[arg-type]
+
+
+def test_a_second_training_keeps_the_choices_of_the_first() -> None:
+    """What the validation origins chose is set firmly, the rest stays."""
+    chosen = {"calendar": False, "steps": 300}
+    spec = ModelSpec("n", "gru", "many_to_many", "M", 12, 60, 36, 6, transform="log", options=chosen)
+
+    fit = with_choices(FitConfig(units=8), spec)
+
+    sized = FitConfig(units=8, context_length=60, encoder_length=36)
+    assert fit == replace(sized, transform="log", calendar=False, steps=300, synthetic_share=0.0)

@@ -1,0 +1,131 @@
+"""Synthetic series: sound, repeatable, of every kind, and made of nothing but chance."""
+
+import ast
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from training.data import synthetic, synthetic_components
+from training.data.synthetic import SyntheticWindows, hide, synthesize
+
+SEASONS = [(1,), (4,), (12,), (52,), (7, 365), (24, 168)]
+
+
+@pytest.mark.parametrize("seasons", SEASONS)
+def test_every_series_is_finite_and_most_vary(seasons: tuple[int, ...]) -> None:
+    """Whatever the seasons, a series has as many finite values as were asked for, and few are constant."""
+    made = synthesize(np.random.default_rng(0), 200, 400, seasons)
+
+    assert made.shape == (200, 400)
+    assert np.isfinite(made).all()
+    assert (made.std(axis=1) > 0).mean() > 0.95
+
+
+def test_the_same_seed_gives_the_same_series() -> None:
+    """A starter can be made again: its series are its seed's."""
+    first, again, other = (synthesize(np.random.default_rng(seed), 20, 100, (12,)) for seed in (3, 3, 4))
+
+    assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_series_span_many_decades_and_both_signs() -> None:
+    """Scales from hundredths to millions are at home, and so are values below zero, at zero and whole numbers."""
+    made = synthesize(np.random.default_rng(1), 2000, 120, (12,))
+
+    size = np.abs(made).max(axis=1)
+    assert np.quantile(size, 0.99) / np.quantile(size, 0.05) > 1e4
+    assert (made < 0).any(axis=1).mean() > 0.1
+    assert (made > 0).all(axis=1).mean() > 0.3
+    assert (made == np.round(made)).all(axis=1).mean() > 0.05
+    assert ((made == 0).mean(axis=1) > 0.3).any()
+
+
+def test_a_season_repeats_and_none_does_not() -> None:
+    """Series of season 12 look like themselves a season ago, far more than series without one."""
+
+    def likeness(seasons: tuple[int, ...]) -> float:
+        made = synthesize(np.random.default_rng(2), 500, 240, seasons)
+        steps = np.diff(made, axis=1)
+        pairs = zip(steps[:, :-12], steps[:, 12:], strict=True)
+        return float(
+            np.nanmedian([np.corrcoef(one, two)[0, 1] for one, two in pairs if one.std() > 0 and two.std() > 0])
+        )
+
+    assert likeness((12,)) > 0.3
+    assert abs(likeness((1,))) < 0.1
+
+
+def test_windows_hide_their_past_and_gaps_but_never_their_newest_value() -> None:
+    """Some windows are whole, some are short, some have gaps; what came after is known, and no dates are told."""
+    windows = SyntheticWindows((12,), 120, 24)
+
+    batch = windows.draw(np.random.default_rng(0), 500)
+
+    context = batch.contexts.context
+    visible = (~np.isnan(context)).sum(axis=1)
+    assert batch.targets.shape == (500, 1, 24)
+    assert np.isfinite(batch.targets).all()
+    assert np.isfinite(context[:, -1]).all()
+    assert (visible == 120).mean() > 0.2
+    assert (visible < 24).mean() > 0.1
+    assert (batch.contexts.phase == -1).all()
+
+
+def test_hiding_leaves_a_context_of_one_value_alone() -> None:
+    """There is nothing to hide where there is only the newest value."""
+    context = np.ones((5, 1))
+
+    hide(np.random.default_rng(0), context, (1,))
+
+    assert_array_equal(context, np.ones((5, 1)))
+
+
+def test_the_generator_reads_no_data_set() -> None:
+    """Nothing here or in what is imported from the project opens a file or knows of a data set."""
+    seen = {name for path in synthetic.SOURCES for name in _names(path)}
+
+    assert seen.isdisjoint(
+        {"open", "read_csv", "read_parquet", "read_series", "load", "loadtxt", "datasets", "read_text"}
+    )
+    assert not [name for name in seen if name.startswith(("pandas", "pyarrow", "training.data.series_set."))]
+
+
+def test_the_parts_that_are_added_up_are_of_about_unit_size() -> None:
+    """What adds components up decides how strong each is, so none brings a size of its own."""
+    generator = np.random.default_rng(5)
+
+    profile = synthetic_components.profiles(generator, 300, 12)
+    waves = synthetic_components.waves(generator, 300, 12)
+    trend = synthetic_components.trends(generator, 300, 240)
+
+    assert np.allclose(profile[profile.std(axis=1) > 0].std(axis=1), 1.0)
+    assert np.allclose(waves.std(axis=1), 1.0)
+    assert_array_equal(trend[:, -1], np.zeros(300))
+    assert 0.1 < np.median(np.abs(trend[:, 0])) < 3.0
+
+
+def test_autoregression_is_its_equation() -> None:
+    """Each value is the share of the last one that is remembered, and a shock."""
+    shocks = np.random.default_rng(0).normal(size=(2, 5))
+
+    made = synthetic_components.autoregress(shocks, np.array([0.5, 0.0]))
+
+    assert np.allclose(made[0, 1:], 0.5 * made[0, :-1] + shocks[0, 1:])
+    assert_array_equal(made[1], shocks[1])
+
+
+def _names(path: Path) -> set[str]:
+    """Return every name, attribute and imported module of a program."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    imported += [
+        f"{node.module}.{one.name}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for one in node.names
+    ]
+    assert all(name.split(".")[0] in {"numpy", "models", "training", *sys.stdlib_module_names} for name in imported)
+    return names | set(imported)

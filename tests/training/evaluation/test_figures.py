@@ -1,0 +1,122 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from models import artifact
+from models.series import Series
+from tests.artifacts import make_artifact
+from tests.training.fakes import make_epoch
+from training.evaluation import backtest, figures
+
+
+def labels(figure: Figure) -> list[str]:
+    """Return titles and axis labels of a figure."""
+    return [text for axes in figure.axes for text in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())]
+
+
+def test_the_backtest_shows_truth_forecast_band_and_unit(series: list[Series], tmp_path: Path) -> None:
+    """A panel for each series, its axes with units, one legend for all."""
+    split = backtest.hold_out(series, 12, season_length=12)
+    predictions = backtest.predict_baseline("seasonal_naive", split)
+
+    figure = figures.draw_backtest(split, predictions, title="lstm: held out", unit="°C")
+
+    figures.save_figures({"backtest": figure}, tmp_path)
+    assert (tmp_path / "backtest.png").read_bytes().startswith(b"\x89PNG")
+    assert labels(figure)[:3] == ["a", "date", "°C"]
+    assert len(figure.axes) == 3
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "observed", "cutoff", "80 % interval", "forecast (median)",
+    ]  # fmt: skip
+
+
+def test_forecasts_are_drawn_without_dates_too(tmp_path: Path) -> None:
+    """A series without dates has steps from the cutoff on its axis."""
+    bare = Series.make(np.arange(40.0))
+    forecaster = artifact.load(make_artifact(tmp_path / "m"))
+    forecasts = forecaster.forecast([bare], 12, levels=(80.0, 95.0))
+
+    figure = figures.draw_forecasts([bare], forecasts, 12, title="next")
+
+    assert labels(figure)[1] == "step from the cutoff"
+    assert "95 % interval" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_error_by_step_stands_beside_the_baselines(series: list[Series]) -> None:
+    """The model's line and one for each baseline."""
+    split = backtest.hold_out(series, 12, season_length=12)
+    scores = backtest.score(split, backtest.predict_baseline("climatology", split))
+
+    figure = figures.draw_error_by_step(scores, {"seasonal_naive": scores}, name="lstm")
+
+    assert [line.get_label() for line in figure.axes[0].lines] == ["seasonal naive", "lstm"]
+    assert labels(figure)[1] == "step ahead"
+
+
+def test_gradient_norms_are_logarithmic_with_the_line_of_vanishing() -> None:
+    """A layer that no longer learns lies below a line that says so."""
+    figure = figures.draw_gradient_norms([make_epoch(1), make_epoch(2)], name="lstm")
+
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    assert figures.VANISHED in [line.get_ydata()[0] for line in axes.lines]  # type: ignore[index]
+    assert {"encoder", "encoder_1"} <= {line.get_label() for line in axes.lines}
+
+
+@pytest.mark.parametrize(("season", "lines"), [(12, 5), (1, 0)])
+def test_memory_marks_the_seasons(season: int, lines: int) -> None:
+    """Five years of memory have five seasons marked; what has no season has none."""
+    figure = figures.draw_memory(tuple(np.full(60, 1 / 60)), season, name="lstm")
+
+    assert sum(len(line.get_xdata()) == 2 for line in figure.axes[0].lines) == lines  # type: ignore[arg-type]
+
+
+def test_learning_marks_the_least_error_of_each_stage() -> None:
+    """Each schedule is a line of its own with a dot on it; one with nothing held out has no error to mark."""
+    tried = [replace(make_epoch(number), stage=stage) for number, stage in ((1, "none"), (2, "none"), (3, "log"))]
+    last = replace(make_epoch(4), stage="all data", validation_mase=float("nan"))
+
+    figure = figures.draw_learning([*tried, last], name="lstm")
+
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [list(dot.get_xdata()) for dot in dots] == [[2], [3]]  # type: ignore[arg-type]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["none", "log", "all data"]
+
+
+def test_no_figure_is_kept_by_pyplot() -> None:
+    """Drawing leaves no state behind: pyplot is never imported for it."""
+    import subprocess
+    import sys
+
+    code = "import sys, training.evaluation.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - fixed code
+
+
+def test_layers_past_ten_are_told_apart_by_kind_and_shade() -> None:
+    """A WaveNet's layers share a colour by kind, and no two look the same."""
+    layers = [f"{kind}_{2**place}_{place}" for kind in ("dilation", "residual", "skip") for place in range(7)]
+    epoch = replace(make_epoch(1), gradient_norms=dict.fromkeys(["input_projection", *layers], 0.1))
+
+    axes = figures.draw_gradient_norms([epoch], name="wavenet").axes[0]
+
+    colors = {str(line.get_label()): to_rgb(line.get_color()) for line in axes.lines if line.get_label() in layers}
+    assert len(set(colors.values())) == len(layers)
+    assert all(blue > red for name, (red, _, blue) in colors.items() if name.startswith("dilation"))
+    assert sum(colors["skip_1_0"]) > sum(colors["skip_64_6"])
+
+
+@pytest.mark.parametrize("importances", [{"fit.units": 0.7, "fit.layers": 0.3}, {}])
+def test_a_search_shows_its_errors_and_what_moved_them(importances: dict[str, float]) -> None:
+    """Whole and pruned trials, the best so far, and a bar for each setting, or a word where there are too few."""
+    figure = figures.draw_search([(0, 1.0, True), (1, 0.8, True), (2, 1.5, False)], importances, title="Study x")
+
+    axes, bars = figure.axes
+    (best,) = axes.get_lines()
+    np.testing.assert_array_equal(best.get_xydata(), [[0, 1.0], [1, 0.8], [2, 0.8]])
+    assert [label.get_text() for label in bars.get_yticklabels()] == list(importances)[::-1]
+    assert ("too few" in bars.get_title()) is (not importances)

@@ -1,0 +1,214 @@
+import itertools
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from models.errors import DataInvalid, TrainingError
+from models.series import Series
+from tests.training.fakes import combine_graphs, make_fit
+from training.config.training import BASELINES
+from training.data.series_set import SeriesSet, read_series
+from training.evaluation import rolling_backtest
+from training.evaluation.backtest import Cutoff
+from training.evaluation.rolling_backtest import Question, to_dict
+from training.progress import Terminal
+
+if TYPE_CHECKING:
+    from training.fit.candidate import TrainingSet
+
+evaluate = partial(rolling_backtest.evaluate, combine=combine_graphs)
+"""As `almanac backtest`, but for Keras."""
+
+FIGURES = {
+    "mase",
+    "mase_median",
+    "smape",
+    "mae",
+    "coverage_80",
+    "coverage_95",
+    "crossings",
+    "train_seconds",
+    "forecast_ms",
+    "skill",
+    "series_scored",
+}
+
+
+@pytest.fixture
+def data(data_file: Path) -> SeriesSet:
+    """Return three monthly series."""
+    return read_series(data_file)
+
+
+def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """One object with a row for each, all with the same figures."""
+    question = Question(12, ("lstm", "gru"))
+
+    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
+
+    models = to_dict(found, data, question)["models"]
+    assert set(models) == {"lstm", "gru", "ensemble", *BASELINES}
+    assert all(set(row) >= FIGURES for row in models.values())
+    assert models["lstm"]["mase"] == pytest.approx(models["seasonal_naive"]["mase"])
+    assert models["lstm"]["train_seconds"] == 1.5
+
+
+def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """One block may be calm and another wild; the rows are over both, and one origin has nothing more to tell."""
+    question = Question(12, ("lstm",), origins=2, seeds=2, baselines=("seasonal_naive",))
+
+    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "two")
+    one = evaluate(data, replace(question, origins=1), make_fit(), terminal=terminal, scratch=tmp_path / "one")
+
+    blocks = to_dict(found, data, question)["blocks"]
+    assert list(blocks) == ["lstm", "lstm/0", "lstm/1", "ensemble", "seasonal_naive"] == list(found.rows)
+    assert [row["series_scored"] for row in blocks["lstm"]] == [3, 3]
+    assert blocks["lstm"][0]["mase"] != blocks["lstm"][1]["mase"]
+    assert blocks["lstm"][0]["mase"] == pytest.approx(one.rows["lstm"]["mase"])
+    assert np.mean([row["mase"] for row in blocks["lstm"]]) == pytest.approx(found.rows["lstm"]["mase"])
+    assert to_dict(one, data, replace(question, origins=1))["blocks"] == {}
+
+
+def test_each_origin_says_what_its_validation_is_on(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """A series that ended 18 months before the newest origin is one of those that go on at an origin a year earlier."""
+    first, second, third = data.series
+    some_ended = replace(data, series=(first, second.before(66), third.before(50)))
+    question = Question(12, (), origins=2, baselines=("seasonal_naive",), cutoff=Cutoff.parse("2006-12-31"))
+
+    evaluate(some_ended, question, make_fit(), terminal=terminal, scratch=tmp_path)
+
+    said = str(terminal.console.file.getvalue())  # type: ignore[attr-defined]
+    newest, earlier = said.split("Origin 2 of 2")
+    assert "SERIES_ENDED: 1 of 3 series" in newest
+    assert "VALIDATION_CURRENT: Validation is on 2 of 3 series" in earlier
+
+
+def test_an_origin_too_many_is_refused_before_anything_is_trained(
+    data: SeriesSet, terminal: Terminal, tmp_path: Path
+) -> None:
+    """Not after the training at all others."""
+    seen: list[TrainingSet] = []
+
+    with pytest.raises(DataInvalid, match="No series can be scored"):
+        evaluate(data, Question(12, ("lstm",), origins=20), make_fit(seen=seen), terminal=terminal, scratch=tmp_path)
+
+    assert not seen
+
+
+def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Where it is the only one, the backtest failed."""
+    fit, count = make_fit(), itertools.count()
+
+    def fail_second(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - stands for any fit
+        if next(count) == 1:
+            raise TrainingError("The second origin is no good.")
+        return fit(*args, **kwargs)
+
+    with pytest.raises(TrainingError, match=r"Every network failed\. .*The second origin is no good"):
+        evaluate(data, Question(12, ("lstm",), origins=2), fail_second, terminal=terminal, scratch=tmp_path)
+
+
+def test_no_network_sees_the_points_it_is_scored_on(
+    data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
+) -> None:
+    """At each origin a network is trained anew on what lies before it; the digest is of that."""
+    seen: list[TrainingSet] = []
+
+    evaluate(data, Question(12, ("lstm",), origins=2), make_fit(seen=seen), terminal=terminal, scratch=tmp_path / "s")
+
+    assert [len(one.series[0]) for one in seen] == [96 - 12, 96 - 24]
+    np.testing.assert_allclose(seen[1].series[0].values, series[0].values[:72])
+    assert len({one.digest for one in seen}) == 2
+
+
+def test_nothing_after_a_cutoff_reaches_a_training(
+    data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
+) -> None:
+    """What comes after the date may be anything: the trainings see the same, and nothing stamped after it."""
+    spoiled = [
+        Series(np.concatenate([one.values[:60], one.values[60:] + 1e6]), one.id, one.start, one.frequency)
+        for one in series
+    ]
+    question = Question(12, ("lstm",), origins=2, cutoff=Cutoff.parse("2004-12-31"))
+    seen: list[TrainingSet] = []
+
+    for number, one in enumerate((data, replace(data, series=tuple(spoiled)))):
+        evaluate(one, question, make_fit(seen=seen), terminal=terminal, scratch=tmp_path / str(number))
+
+    ends = [str(max(one.timestamps[-1] for one in each.series if one.timestamps is not None))[:7] for each in seen]
+    assert ends == ["2004-12", "2003-12"] * 2
+    assert [one.digest for one in seen[:2]] == [one.digest for one in seen[2:]]
+
+
+def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """A row for each seed, their mean under the architecture's name, and one model of all."""
+    question = Question(12, ("lstm", "gru"), seeds=2, seed=5)
+    fit = make_fit(shifts={"lstm": 1.0, "gru": -1.0})
+
+    found = evaluate(data, question, fit, terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    assert {"lstm", "lstm/5", "lstm/6", "gru", "gru/5", "gru/6", "ensemble"} <= set(printed["models"])
+    assert printed["models"]["ensemble"]["mase"] == pytest.approx(printed["models"]["seasonal_naive"]["mase"])
+    assert printed["models"]["ensemble"]["train_seconds"] >= 4 * 1.5
+    assert printed["models"]["ensemble"]["network_mb"] > 3 * printed["models"]["lstm"]["network_mb"]
+    assert printed["ensemble"] == printed["models"]["ensemble"]
+
+
+def test_the_ensemble_of_each_origin_says_how_it_was_weighed(
+    data: SeriesSet, terminal: Terminal, tmp_path: Path
+) -> None:
+    """Weights are chosen anew at each origin; the network that validation finds far worse is left out."""
+    question = Question(12, ("lstm", "gru"), origins=2, baselines=("seasonal_naive",))
+    fit = make_fit(validation={"lstm": 0.1, "gru": 9.0})
+
+    found = evaluate(data, question, fit, terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    assert [one["combination"] for one in printed["mixtures"]] == ["greedy", "greedy"]
+    assert [one["weights"] for one in printed["mixtures"]] == [{"lstm": 1.0}] * 2
+    assert printed["models"]["ensemble"]["mase"] == pytest.approx(printed["models"]["lstm"]["mase"])
+
+
+def test_one_network_is_no_ensemble(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Nor are two of which one failed."""
+    question = Question(12, ("lstm", "gru"), baselines=("seasonal_naive",))
+
+    found = evaluate(data, question, make_fit(failing=("gru",)), terminal=terminal, scratch=tmp_path / "scratch")
+
+    assert "ensemble" not in found.rows
+    assert to_dict(found, data, question)["mixtures"] == []
+
+
+def test_a_network_that_fails_is_named_and_the_others_stay(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """A failure takes away one row and says why."""
+    question = Question(12, ("lstm", "gru"))
+
+    found = evaluate(data, question, make_fit(failing=("gru",)), terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    assert "gru" not in printed["models"]
+    assert "NaN" in printed["failed"]["gru"]
+
+
+def test_an_evaluation_in_which_all_fail_is_an_error(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Baselines alone are no answer to a question about networks."""
+    with pytest.raises(TrainingError, match="Every network failed"):
+        evaluate(data, Question(12, ("lstm",)), make_fit(failing=("lstm",)), terminal=terminal, scratch=tmp_path / "s")
+
+
+def test_a_sampled_baseline_says_on_which_series_it_stands(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+    """Its sample has each network's error on the same series, and its skill is against the naive there."""
+    question = Question(12, ("lstm",), origins=2, baselines=("seasonal_naive", "auto_theta"), baseline_series=2)
+
+    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
+
+    printed = to_dict(found, data, question)
+    row, sample = printed["models"]["auto_theta"], printed["sample"]["auto_theta"]
+    assert (sample["series"], sample["of"], sample["observations"]) == (2, 3, 2 * (84 + 72))
+    assert row["series_scored"] == 2
+    assert row["skill"] == pytest.approx(1 - row["mase"] / sample["mase"]["lstm"])

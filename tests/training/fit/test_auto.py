@@ -1,0 +1,143 @@
+"""Auto makes its members, each within its share of the time, and joins those that validation chooses."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import artifact
+from models.errors import TrainingError
+from tests.training.fakes import combine_graphs, make_fit, make_series
+from training.config.fit import FitConfig
+from training.fit.auto import MEMBERS, WHOLE, make_auto
+from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.ensemble_weights import Mixture
+
+APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
+"""What members err by: two balance each other, the starters are far off."""
+
+
+def auto(directory: Path, fit: Callable[..., Candidate], **changes: Any) -> Candidate:  # noqa: ANN401 - any argument
+    """Return what comes of a monthly series."""
+    question = {"name": "sales", "seed": 5, "config": FitConfig(), "directory": directory / "auto"}
+    question |= {"on_epoch": lambda _epoch: None, "fit": fit, "combine": combine_graphs}
+    return make_auto(TrainingSet([make_series()], "M", 12, "digest"), **{**question, **changes})
+
+
+def keeping(asked: list[dict[str, Any]], fit: Callable[..., Candidate]) -> Callable[..., Candidate]:
+    """Return a training that keeps what it was asked."""
+
+    def keeps(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        asked.append(question)
+        return fit(training_set, **question)
+
+    return keeps
+
+
+def test_members_become_one_candidate(tmp_path: Path) -> None:
+    """An ensemble's artifact with the members that validation chose, and every epoch of all."""
+    found = auto(tmp_path, make_fit(shifts=APART, validation=APART))
+
+    spec = artifact.load(found.directory).spec
+    assert spec.architecture == "ensemble"
+    assert [one["name"] for one in spec.options["members"]] == list(found.members) == ["lstm", "wavenet"]
+    assert found.mixture is not None
+    assert found.mixture.weights == {"lstm": 0.5, "wavenet": 0.5}
+    assert found.forecasts is not None
+
+
+def test_epochs_count_on_from_member_to_member(tmp_path: Path) -> None:
+    """Each says whose it is, so that a person sees what is being trained."""
+    seen: list[EpochRecord] = []
+
+    found = auto(tmp_path, make_fit(validation=APART), on_epoch=seen.append)
+
+    assert [one.epoch for one in seen] == list(range(1, 2 * len(MEMBERS) + 1))
+    assert [one.step for one in seen] == [10, 20, 30, 40, 50, 60, 70, 80]
+    assert [one.stage.partition(":")[0] for one in seen[::2]] == list(MEMBERS)
+    assert list(found.history) == seen
+
+
+def test_members_share_the_time(tmp_path: Path) -> None:
+    """Each gets no more than it would alone, and all together no more than about two; the seed is everyone's."""
+    asked: list[dict[str, Any]] = []
+
+    found = auto(tmp_path, keeping(asked, make_fit(validation=APART)))
+
+    seconds = [one["config"].max_seconds for one in asked]
+    assert [one["architecture"] for one in asked] == list(MEMBERS)
+    assert {one["seed"] for one in asked} == {5}
+    assert max(seconds) <= 240.0
+    assert 0.3 * WHOLE * 240 < seconds[0] < 0.4 * WHOLE * 240
+    assert 0 < found.train_seconds < 60
+
+
+def test_a_single_member_keeps_its_own_artifact(tmp_path: Path) -> None:
+    """Nothing is joined, and how it was chosen is known all the same."""
+    alone = {"lstm": 0.1, "wavenet": 5.0, "starter_tuned": 5.0, "starter": 5.0}
+
+    found = auto(tmp_path, make_fit(validation=alone))
+
+    assert found.forecaster.spec.architecture == "lstm"
+    assert (list(found.members), found.directory) == (["lstm"], found.members["lstm"].directory)
+    assert found.mixture is not None
+    assert found.mixture.weights == {"lstm": 1.0}
+
+
+def test_a_member_that_fails_is_left_out(tmp_path: Path) -> None:
+    """With a warning that says why."""
+    found = auto(tmp_path, make_fit(validation=APART, failing=("starter_tuned",)))
+
+    assert list(found.members) == ["lstm", "wavenet"]
+    assert any(one.startswith("starter_tuned is left out: The loss became NaN") for one in found.warnings)
+
+
+def test_without_a_member_there_is_nothing(tmp_path: Path) -> None:
+    """The causes of all are told."""
+    with pytest.raises(TrainingError, match=r"No member could be made.*lstm is left out.*starter is left out"):
+        auto(tmp_path, make_fit(failing=MEMBERS))
+
+
+def test_where_nothing_can_be_validated_what_there_is_is_taken(tmp_path: Path) -> None:
+    """The starter alone needs no data to learn from."""
+    fit = make_fit(failing=("lstm", "wavenet", "starter_tuned"))
+
+    def unvalidated(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        return replace(fit(training_set, **question), forecasts=None)
+
+    assert list(auto(tmp_path, unvalidated).members) == ["starter"]
+
+
+def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Path) -> None:
+    """Its weights would be the starter's, which is a member itself."""
+    fit = make_fit(validation=dict.fromkeys(MEMBERS, 1.0))
+
+    def untuned(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        made = fit(training_set, **question)
+        if question["architecture"] != "starter_tuned":
+            return made
+        return replace(made, forecaster=artifact.update_spec(made.directory, options={"tuned_share": 0.0}))
+
+    assert list(auto(tmp_path, untuned).members) == ["lstm", "wavenet", "starter"]
+
+
+def test_another_shape_has_no_starters(tmp_path: Path) -> None:
+    """They have the default shape alone."""
+    asked: list[dict[str, Any]] = []
+
+    auto(tmp_path, keeping(asked, make_fit()), config=FitConfig(shape="many_to_many_equal"))
+
+    assert [one["architecture"] for one in asked] == ["lstm", "wavenet"]
+
+
+def test_what_was_chosen_before_is_made_again(tmp_path: Path) -> None:
+    """Only the members that count, with their weights, whatever validation says now."""
+    asked: list[dict[str, Any]] = []
+    mixture = Mixture("equal", {"starter": 0.5, "wavenet": 0.5}, {"best": 1.0})
+
+    found = auto(tmp_path, keeping(asked, make_fit(validation=APART)), mixture=mixture)
+
+    assert [one["architecture"] for one in asked] == ["starter", "wavenet"]
+    assert found.mixture == mixture

@@ -1,0 +1,314 @@
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import artifact
+from models.errors import DataInvalid, TrainingError
+from models.series import Series
+from tests.training.fakes import VANISHED_LAYER, make_fit, make_series, write_csv
+from training.config.training import BASELINES, TrainConfig
+from training.fit.candidate import Candidate, TrainingSet
+from training.pipeline.task import Bench
+from training.pipeline.train import train
+from training.progress import Terminal
+
+MakeBench = Callable[[Callable[..., Candidate]], Bench]
+
+METRICS = {
+    "backtest.mase",
+    "backtest.smape",
+    "backtest.coverage_80",
+    "backtest.coverage_95",
+    "backtest.crossings",
+    "backtest.skill_seasonal_naive",
+    "validation.mase",
+    "train_seconds",
+    "forecast_ms",
+    "network_mb",
+}
+
+
+def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - any field
+    """Return a comparison of two architectures a year ahead."""
+    return TrainConfig(data, **{"horizon": 12, "architecture": ("lstm", "wavenet"), **changes})
+
+
+def runs_of(bench: Bench) -> dict[str, Any]:
+    """Return every run of the experiment by its architecture, the parent as `comparison`."""
+    client = bench.registry._client
+    experiment = client.get_experiment_by_name("weather")
+    found = client.search_runs([experiment.experiment_id])
+    return {run.data.tags.get("architecture", "comparison"): run for run in found}
+
+
+def test_no_candidate_sees_the_held_out_points(make_bench: MakeBench, data_file: Path, series: list[Series]) -> None:
+    """Candidates are trained up to the cutoff; only the winner, trained again, sees the rest."""
+    seen: list[TrainingSet] = []
+
+    train(make_config(data_file), make_bench(make_fit(seen=seen)))
+
+    lengths = [{len(one) for one in training_set.series} for training_set in seen]
+    assert lengths == [{len(series[0]) - 12}, {len(series[0]) - 12}, {len(series[0])}]
+
+
+def test_the_winner_on_validation_is_registered_whatever_the_backtest_says(
+    make_bench: MakeBench, data_file: Path
+) -> None:
+    """The held-out block is reported, never chosen by."""
+    fit = make_fit(shifts={"wavenet": 3.0}, validation={"lstm": 0.9, "wavenet": 0.8})
+
+    outcome = train(make_config(data_file), make_bench(fit))
+
+    assert outcome.comparison.winner.architecture == "wavenet"
+    assert outcome.version == "1"
+
+
+def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
+    make_bench: MakeBench, data_file: Path
+) -> None:
+    """A person can sort candidates and baselines in MLflow's table by names that do not change."""
+    bench = make_bench(make_fit())
+
+    outcome = train(make_config(data_file), bench)
+
+    runs = runs_of(bench)
+    assert set(runs) == {"comparison", "lstm", "wavenet", "ensemble", *BASELINES}
+    for name in ("lstm", "wavenet"):
+        assert {key for key in runs[name].data.metrics if "/" not in key} == METRICS
+        assert runs[name].data.tags["mlflow.parentRunId"] == outcome.run_id
+        assert runs[name].info.status == "FINISHED"
+    costs = {"validation.mase", "train_seconds", "network_mb"}
+    assert set(runs["climatology"].data.metrics) == METRICS - costs
+    assert (
+        runs["comparison"].inputs.dataset_inputs[0].dataset.digest == runs["comparison"].data.tags["data_digest"][:36]
+    )
+
+
+def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
+    make_bench: MakeBench, data_file: Path
+) -> None:
+    """Run, JSON and card state the sample; whether a network beats it is asked on its series alone."""
+    bench = make_bench(make_fit())
+    config = make_config(data_file, architecture=("lstm",), baselines=("auto_theta",), baseline_series=1)
+
+    outcome = train(config, bench)
+
+    run, sample = runs_of(bench)["auto_theta"].data, outcome.to_dict()["sample"]["auto_theta"]
+    assert (run.params["sample.series"], run.params["sample.of"]) == ("1", "3")
+    assert (sample["series"], sample["of"], sample["observations"]) == (1, 3, 84)
+    winner, theta = outcome.comparison.winner, outcome.comparison.baselines["auto_theta"]
+    assert sample["mase"]["lstm"] == pytest.approx(theta.same_rows(winner.scores).mase.mean())
+    assert winner.candidate.forecaster.spec.architecture == "lstm"
+    cards = outcome.comparison.cards(winner, "")
+    assert cards["auto_theta"]["note"] == "auto_theta: 1 of 3 series (84 observations, seed 0)"
+    assert set(cards) == {"model", "seasonal_naive", "auto_theta"}
+
+
+def test_curves_and_gradient_norms_are_logged_by_step(make_bench: MakeBench, data_file: Path) -> None:
+    """Each epoch leaves loss, validation error and the gradient norm of each layer at its optimizer step."""
+    bench = make_bench(make_fit())
+
+    train(make_config(data_file, architecture=("lstm",)), bench)
+
+    run_id = runs_of(bench)["lstm"].info.run_id
+    for key in ("epoch/loss", "epoch/validation_mase", "gradient_norm/encoder"):
+        assert [point.step for point in bench.registry._client.get_metric_history(run_id, key)] == [10, 20]
+
+
+def test_figures_model_and_decision_are_in_mlflow(make_bench: MakeBench, data_file: Path) -> None:
+    """The figures are there to look at, the decision to read."""
+    bench = make_bench(make_fit())
+
+    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
+
+    client, run_id = bench.registry._client, runs_of(bench)["lstm"].info.run_id
+    names = {Path(item.path).name for item in client.list_artifacts(run_id, "figures")}
+    assert names == {
+        "forecast_against_truth.png",
+        "error_by_step.png",
+        "memory.png",
+        "gradient_norms.png",
+        "learning.png",
+    }
+    decision = json.loads(Path(client.download_artifacts(outcome.run_id, "decision.json")).read_text())
+    assert decision == json.loads(json.dumps(outcome.decision.to_dict()))
+
+
+def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(
+    make_bench: MakeBench, data_file: Path, tmp_path: Path
+) -> None:
+    """The specification has the backtest beside the baselines, and says that the network was trained again."""
+    bench = make_bench(make_fit())
+
+    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
+
+    version = bench.registry.resolve("weather@champion")
+    spec = artifact.load(bench.registry.download(version, tmp_path / "fetched")).spec
+    assert set(spec.backtest) == {"model", *BASELINES}
+    assert spec.backtest["model"]["mase"] == pytest.approx(outcome.comparison.winner.scores.summary()["mase"])
+    assert len(spec.backtest["model"]["mase_by_step"]) == 12
+    assert "trained again on all data" in spec.backtest["model"]["note"]
+    assert spec.run_id == outcome.comparison.winner.run_id
+    assert spec.beats_baselines is outcome.comparison.beats_baselines(outcome.comparison.winner)
+
+
+def test_a_candidate_that_fails_is_recorded_and_the_others_go_on(make_bench: MakeBench, data_file: Path) -> None:
+    """A NaN loss ends its run as FAILED with step and cause; the comparison is made without it."""
+    bench = make_bench(make_fit(failing=("lstm",)))
+
+    outcome = train(make_config(data_file), bench)
+
+    run = runs_of(bench)["lstm"]
+    assert run.info.status == "FAILED"
+    assert run.data.tags["failure.code"] == "LOSS_NOT_FINITE"
+    assert run.data.tags["failure.step"] == "17"
+    assert "NaN at step 17" in run.data.tags["failure.cause"]
+    assert outcome.comparison.winner.architecture == "wavenet"
+
+
+def test_a_comparison_in_which_all_fail_is_an_error(make_bench: MakeBench, data_file: Path) -> None:
+    """Nothing trained, nothing registered; the parent run is FAILED too."""
+    bench = make_bench(make_fit(failing=("lstm", "wavenet")))
+
+    with pytest.raises(TrainingError, match="Every candidate failed") as caught:
+        train(make_config(data_file), bench)
+
+    assert str(caught.value).count("became NaN") == 1
+
+    assert runs_of(bench)["comparison"].info.status == "FAILED"
+    assert bench.registry.names() == []
+
+
+def test_a_second_training_that_fails_leaves_the_first_one(make_bench: MakeBench, data_file: Path) -> None:
+    """Where training on all data fails, the network that was backtested is registered."""
+    fits = [make_fit(), make_fit(failing=("lstm",))]
+
+    def fails_the_second_time(*args: Any, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        return fits.pop(0)(*args, **question)
+
+    outcome = train(make_config(data_file, architecture=("lstm",)), make_bench(fails_the_second_time))
+
+    assert outcome.version == "1"
+
+
+def test_without_refit_what_was_backtested_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+    """Refitting can be turned off."""
+    seen: list[TrainingSet] = []
+
+    train(make_config(data_file, architecture=("lstm",), refit=False), make_bench(make_fit(seen=seen)))
+
+    assert len(seen) == 1
+
+
+def test_warnings_reach_the_person_and_the_run(make_bench: MakeBench, data_file: Path, terminal: Terminal) -> None:
+    """A layer whose gradient vanished is named on the terminal and tagged."""
+    bench = make_bench(make_fit())
+
+    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
+
+    assert runs_of(bench)["lstm"].data.tags["warnings"] == VANISHED_LAYER
+    assert outcome.to_dict()["warnings"] == [VANISHED_LAYER]
+    assert isinstance(terminal.console.file, StringIO)
+    assert f"lstm: {VANISHED_LAYER}" in terminal.console.file.getvalue()
+    assert f"lstm, all data: {VANISHED_LAYER}" in terminal.console.file.getvalue()
+
+
+def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(make_bench: MakeBench, data_file: Path) -> None:
+    """Only evidence moves the alias once it is given; a champion that saw the block is noted."""
+    config = make_config(data_file, architecture=("lstm",))
+    first = train(config, make_bench(make_fit()))
+    bench = make_bench(make_fit())
+
+    second = train(config, bench)
+
+    assert first.decision.promote
+    assert not second.decision.promote
+    assert "can only favour it" in second.decision.notes[0]
+    assert bench.registry.resolve("weather@champion").version == "1"
+    assert bench.registry.resolve("weather@challenger").version == "2"
+
+
+def test_a_better_challenger_takes_the_alias(make_bench: MakeBench, tmp_path: Path) -> None:
+    """A clearly better version becomes champion, the old one previous."""
+    path = write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(8)])
+    config = make_config(path, architecture=("lstm",))
+    train(config, make_bench(make_fit(shifts={"lstm": 9.0})))
+    bench = make_bench(make_fit())
+
+    outcome = train(config, bench)
+
+    assert outcome.decision.figures["lower"] > 0
+    assert outcome.decision.figures["champion_version"] == "1"
+    assert outcome.decision.figures["challenger_version"] == "2"
+    assert outcome.decision.promote, outcome.decision.reason
+    assert bench.registry.resolve("weather@previous").version == "1"
+
+
+def test_a_registered_version_knows_its_unit(make_bench: MakeBench, data_file: Path) -> None:
+    """Forecasts are drawn later, by who has only the version."""
+    bench = make_bench(make_fit())
+
+    train(make_config(data_file, architecture=("lstm",), unit="mm"), bench)
+
+    assert bench.registry.versions()[0].unit == "mm"
+
+
+def test_force_is_recorded(make_bench: MakeBench, data_file: Path) -> None:
+    """A promotion by hand says so in the run."""
+    config = make_config(data_file, architecture=("lstm",), promote=True)
+    train(config, make_bench(make_fit()))
+    bench = make_bench(make_fit())
+
+    outcome = train(config, bench)
+
+    assert outcome.decision.forced
+    assert bench.registry._client.get_run(outcome.run_id).data.tags["promotion.forced"] == "True"
+    assert bench.registry.resolve("weather").version == "2"
+
+
+def test_a_champion_of_another_frequency_is_not_compared(
+    make_bench: MakeBench, data_file: Path, tmp_path: Path
+) -> None:
+    """Where the champion cannot forecast the data it stays, and the reason is said."""
+    config = make_config(data_file, architecture=("lstm",))
+    train(config, make_bench(make_fit()))
+    days = tmp_path / "days.csv"
+    rows = [f"a,2020-{1 + day // 28:02d}-{1 + day % 28:02d},{(day % 7) * 1.5 + day % 3}" for day in range(28)]
+    days.write_text("\n".join(["unique_id,ds,y", *rows]) + "\n")
+
+    outcome = train(make_config(days, architecture=("lstm",), name="weather", horizon=7), make_bench(make_fit()))
+
+    assert not outcome.decision.promote
+    assert "cannot be compared" in outcome.decision.reason
+
+
+def test_data_too_short_to_hold_out_is_refused_before_anything_is_logged(
+    make_bench: MakeBench, data_file: Path
+) -> None:
+    """A horizon longer than the data is an error of the data."""
+    bench = make_bench(make_fit())
+
+    with pytest.raises(DataInvalid, match="shorter horizon"):
+        train(make_config(data_file, horizon=96), bench)
+
+    assert bench.registry._client.get_experiment_by_name("weather") is None
+
+
+def test_ctrl_c_ends_runs_as_killed(make_bench: MakeBench, data_file: Path) -> None:
+    """An interrupted training is no failed one."""
+
+    def interrupted(*_args: object, **_question: object) -> Candidate:
+        raise KeyboardInterrupt
+
+    bench = make_bench(interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(make_config(data_file, architecture=("lstm",)), bench)
+
+    client = bench.registry._client
+    runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
+    assert {run.info.status for run in runs} == {"KILLED"}

@@ -1,0 +1,184 @@
+"""Starters and `auto` go through comparison, registration, last training and reproduction as networks do."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import artifact
+from models.errors import ConfigInvalid
+from tests.training.fakes import combine_graphs, make_fit
+from training.config.fit import FitConfig
+from training.config.training import TrainConfig
+from training.data.series_set import read_series
+from training.evaluation import rolling_backtest
+from training.evaluation.rolling_backtest import Question, evaluate
+from training.fit.auto import make_auto
+from training.fit.candidate import Candidate, TrainingSet
+from training.pipeline.reproduce import reproduce
+from training.pipeline.task import Bench
+from training.pipeline.train import train
+from training.progress import Terminal
+from training.registry.provenance import CHOICES
+
+MakeBench = Callable[[Callable[..., Candidate]], Bench]
+Asked = list[tuple[str, int, int]]
+
+APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
+"""What members err by: two balance each other, the starters are far off."""
+
+
+def fitting(asked: Asked, errors: dict[str, float] | None = None) -> Callable[..., Candidate]:
+    """Return a training as `training.fit.factory` is, its networks made up, that keeps what was trained on how much."""
+    errors = errors or APART
+    plain = make_fit(shifts=errors, validation=errors)
+
+    def fit(training_set: TrainingSet, *, architecture: str, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        if architecture == "auto":
+            return make_auto(training_set, fit=fit, combine=combine_graphs, **question)
+        asked.append((architecture, question["seed"], len(training_set.series[0])))
+        return plain(training_set, architecture=architecture, **question)
+
+    return fit
+
+
+def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - any field
+    """Return a comparison of one architecture a year ahead."""
+    return TrainConfig(data, 12, **{"architecture": ("auto",), "baselines": ("seasonal_naive",), **changes})
+
+
+def runs_of(bench: Bench) -> dict[str, Any]:
+    """Return every run of the experiment by the name of its candidate."""
+    client = bench.registry._client
+    found = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
+    return {run.data.tags["mlflow.runName"]: run for run in found}
+
+
+def test_auto_is_one_row_and_one_version(make_bench: MakeBench, data_file: Path, tmp_path: Path) -> None:
+    """Its members are trained again on all data, keep their weights, and stand in its run."""
+    asked: Asked = []
+    bench = make_bench(fitting(asked))
+
+    outcome = train(make_config(data_file), bench)
+
+    printed = outcome.to_dict()
+    assert list(printed["models"]) == ["auto", "seasonal_naive"]
+    assert printed["mixture"]["weights"] == {"lstm": 0.5, "wavenet": 0.5}
+    assert printed["mixtures"]["auto"]["losses"]["lstm+wavenet"] < printed["mixtures"]["auto"]["losses"]["lstm"]
+    assert asked[4:] == [("lstm", 0, 96), ("wavenet", 0, 96)]
+    spec = artifact.load(bench.registry.download(bench.registry.resolve("weather@champion"), tmp_path / "x")).spec
+    assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
+    params = runs_of(bench)["auto"].data.params
+    assert params["architecture"] == "auto"
+    assert params["ensemble.weight.lstm"] == "0.5"
+    assert params["ensemble.member.wavenet.transform"] == "none"
+
+
+def test_a_single_member_is_trained_again_alone(make_bench: MakeBench, data_file: Path, tmp_path: Path) -> None:
+    """And registered as what it is."""
+    asked: Asked = []
+    bench = make_bench(fitting(asked, {"lstm": 9.0, "wavenet": 0.1, "starter_tuned": 9.0, "starter": 9.0}))
+
+    train(make_config(data_file), bench)
+
+    version = bench.registry.resolve("weather@champion")
+    assert asked[4:] == [("wavenet", 0, 96)]
+    assert version.architecture == "wavenet"
+    assert artifact.load(bench.registry.download(version, tmp_path / "x")).spec.backtest
+
+
+def test_auto_joins_no_ensemble(make_bench: MakeBench, data_file: Path) -> None:
+    """It is an average itself; the others have theirs, and a pick finds it by its name."""
+    bench = make_bench(fitting([]))
+    config = make_config(data_file, architecture=("lstm", "wavenet", "auto"), pick="auto", refit=False)
+
+    outcome = train(config, bench)
+
+    printed = outcome.to_dict()
+    assert list(printed["models"]) == ["lstm", "wavenet", "auto", "ensemble", "seasonal_naive"]
+    assert list(printed["mixtures"]["ensemble"]["weights"]) == ["lstm", "wavenet"]
+    assert printed["mixture"] == printed["mixtures"]["ensemble"]
+    assert printed["winner"] == "auto"
+    for architecture, there in {("lstm", "auto"): "there is one: lstm", ("auto",): "there is none"}.items():
+        with pytest.raises(ConfigInvalid, match=there):
+            make_config(data_file, architecture=architecture, pick="ensemble")
+
+
+def test_the_ensemble_is_picked_beside_an_auto(make_bench: MakeBench, data_file: Path) -> None:
+    """Both are ensembles by architecture; a name is meant."""
+    bench = make_bench(fitting([]))
+    config = make_config(data_file, architecture=("auto", "lstm", "wavenet"), pick="ensemble", refit=False)
+
+    assert train(config, bench).to_dict()["winner"] == "ensemble"
+
+
+def test_the_starter_has_one_row_however_many_seeds(make_bench: MakeBench, data_file: Path) -> None:
+    """No seed is in it; the tuned one has its own."""
+    asked: Asked = []
+    bench = make_bench(fitting(asked))
+
+    outcome = train(make_config(data_file, architecture=("starter", "starter_tuned"), seeds=2, refit=False), bench)
+
+    assert asked == [("starter", 0, 84), ("starter_tuned", 0, 84), ("starter_tuned", 1, 84)]
+    assert list(outcome.to_dict()["models"])[:3] == ["starter", "starter_tuned/0", "starter_tuned/1"]
+
+
+def test_auto_is_made_again_from_its_record(make_bench: MakeBench, data_file: Path) -> None:
+    """Of the members that it was made of alone, with what each chose; then and now the same weights and figures."""
+    asked: Asked = []
+    bench = make_bench(fitting([]))
+    first = train(make_config(data_file, seed=3), bench)
+    run_id = first.comparison.winner.run_id
+
+    found = reproduce(run_id, make_bench(fitting(asked)))
+
+    chosen = bench.registry.read_json(run_id, CHOICES)
+    assert chosen is not None
+    assert list(chosen["members"]) == ["lstm", "wavenet"]
+    assert asked == [("lstm", 3, 84), ("wavenet", 3, 84), ("lstm", 3, 96), ("wavenet", 3, 96)]
+    assert set(found.weights) == {"backtested", "served"}
+    assert found.same_weights
+    assert found.same_figures
+
+
+def test_a_backtest_has_a_row_for_each_seed_of_auto(data_file: Path, terminal: Terminal, tmp_path: Path) -> None:
+    """And their mean; what each was made of stands in the JSON, and no ensemble is made of averages."""
+    data, question = read_series(data_file), Question(12, ("auto", "starter"), seeds=2, baselines=("seasonal_naive",))
+
+    found = evaluate(
+        data, question, fitting([]), terminal=terminal, scratch=tmp_path / "scratch", combine=combine_graphs
+    )
+
+    printed = rolling_backtest.to_dict(found, data, question)
+    assert list(printed["models"]) == ["auto", "auto/0", "auto/1", "starter", "starter/0", "seasonal_naive"]
+    assert printed["mixtures"] == []
+    assert [list(one["weights"]) for one in printed["chosen"]["auto/1"]] == [["lstm", "wavenet"]]
+
+
+def test_a_starter_that_could_not_be_validated_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+    """Where there is no other; a figure that nobody knows is left out of what is printed."""
+    fit = fitting([])
+
+    def unvalidated(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+        unknown = {"mase": math.nan, "smape": math.nan, "coverage_80": math.nan}
+        return replace(fit(training_set, **question), forecasts=None, validation=unknown)
+
+    outcome = train(make_config(data_file, architecture=("starter",)), make_bench(unvalidated))
+
+    printed = json.loads(json.dumps(outcome.to_dict(), allow_nan=False))
+    assert printed["winner"] == "starter"
+    assert "validation.mase" not in printed["models"]["starter"]
+
+
+def test_a_starter_of_another_shape_is_refused() -> None:
+    """Before anything is trained; auto does without."""
+    fit = FitConfig(shape="many_to_many_equal")
+
+    with pytest.raises(ConfigInvalid, match="A starter has the shape many_to_many"):
+        make_config(Path("weather.csv"), architecture=("starter_tuned",), fit=fit)
+
+    assert make_config(Path("weather.csv"), fit=fit).contenders[0].name == "auto"

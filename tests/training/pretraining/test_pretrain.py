@@ -1,0 +1,170 @@
+"""Pretraining makes ordinary artifacts, leaves a record, and goes on where it was cut off."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.testing import assert_array_equal
+
+from models import artifact
+from models.calendar.on_calendar import parse_frequency
+from models.networks.ensemble import load_network
+from models.series import Series
+from models.starters import folder_for
+from training.cli import pretrain as command
+from training.fit.candidate import EpochRecord
+from training.pretraining import pretrain as module
+from training.pretraining import starter_card
+from training.pretraining.pretrain import Wish, pretrain
+from training.pretraining.starter_specs import Kind
+from training.progress import Terminal
+from training.registry.client import Registry
+from training.registry.provenance import Surroundings
+
+KINDS = {"M": Kind("M", 4, 30, 12, 1.0), "Q": Kind("Q", 3, 12, 8, 0.5)}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make two tiny kinds, an epoch of two steps, and few windows to look at."""
+    monkeypatch.setattr(module, "KINDS", KINDS)
+    monkeypatch.setattr(starter_card, "KINDS", KINDS)
+    monkeypatch.setattr(module, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(module, "HELD_OUT", 40)
+    monkeypatch.setattr(module, "DESCRIBED_WINDOWS", 8)
+
+
+def make_wish(tmp_path: Path, **changes: Any) -> Wish:  # noqa: ANN401 - any field
+    """Return a wish for both kinds."""
+    told: dict[str, Any] = {"kinds": ("M", "Q"), "steps": 4, "units": 4, "layers": 1, "batch_size": 8, **changes}
+    return Wish(tmp_path / "out", tmp_path / "home", **told)
+
+
+class Interrupting(Terminal):
+    """A terminal at which somebody presses Ctrl-C after the first epoch."""
+
+    @contextmanager
+    def training(self, name: str) -> Iterator[Callable[[EpochRecord], None]]:
+        """Yield what raises."""
+        del name
+
+        def show(_epoch: EpochRecord) -> None:
+            raise KeyboardInterrupt
+
+        yield show
+
+
+def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry: Registry, terminal: Terminal) -> None:
+    """Each loads with its golden forecasts replayed, says what it is, forecasts, and brings its card."""
+    made = pretrain(make_wish(tmp_path), registry, terminal, Surroundings())
+
+    assert [one.kind for one in made] == ["M", "Q"]
+    assert [one.figures["steps"] for one in made] == [4 + 3, 2]
+    for one in made:
+        forecaster = artifact.load(one.directory)
+        spec = forecaster.spec
+        assert (spec.name, spec.architecture, spec.frequency) == ("starter", "lstm", parse_frequency(one.kind).name)
+        assert (spec.horizon, spec.context_length) == (KINDS[one.kind].horizon, KINDS[one.kind].context_length)
+        assert spec.options["calendar"] is False
+        assert spec.options["nonnegative"] is False
+        assert spec.trained_from is None
+        assert np.isfinite(forecaster.forecast([Series.make([3.0, 4.0, 5.0])], 6)[0].median).all()
+        assert "almanac pretrain --steps 4 --seed 1" in (one.directory / "README.md").read_text()
+        assert one.figures["mase_seasonal_naive"] > 0
+        assert 0 < one.figures["train_seconds"] < 600
+
+
+def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registry, terminal: Terminal) -> None:
+    """One run for all, one below it for each starter, with its epochs and figures."""
+    wish = make_wish(tmp_path)
+
+    made = pretrain(wish, registry, terminal, Surroundings("almanac pretrain", "abc", {"keras": "3"}))
+
+    run_id = artifact.load(made[0].directory).spec.run_id
+    assert run_id is not None
+    found = registry.run(run_id)
+    assert found.metrics["mase"] == pytest.approx(made[0].figures["mase"])
+    assert "epoch/loss" in found.metrics
+    parent = registry.run(found.tags["mlflow.parentRunId"])
+    assert parent.tags["mlflow.source.git.commit"] == "abc"
+    assert len(registry.children(parent.run_id)) == 2
+
+
+def test_what_was_interrupted_goes_on_to_the_same_weights(
+    tmp_path: Path, registry: Registry, terminal: Terminal
+) -> None:
+    """Cut off after an epoch and begun again, a training ends where one that was left alone ends."""
+    whole = pretrain(make_wish(tmp_path / "whole"), registry, terminal, Surroundings())
+    wish = make_wish(tmp_path / "cut")
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(wish, registry, Interrupting(terminal.console), Surroundings())
+    assert (wish.unfinished / "M.npz").is_file()
+    assert f"kept in {wish.unfinished}" in " ".join(terminal.console.file.getvalue().replace("\n", "").split())  # type: ignore[attr-defined]
+    again = pretrain(wish, registry, terminal, Surroundings())
+
+    assert not wish.unfinished.exists()
+    for one, two in zip(whole, again, strict=True):
+        weights = (load_network(each.directory / artifact.WEIGHTS).get_weights() for each in (one, two))
+        for first, second in zip(*weights, strict=True):
+            assert_array_equal(first, second)
+
+
+def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_told(
+    tmp_path: Path, registry: Registry, terminal: Terminal
+) -> None:
+    """A quarterly starter begins with what a monthly one learned."""
+    made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, terminal, Surroundings())
+
+    assert [one.kind for one in made] == ["Q"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["Q"]
+
+
+def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
+    """Checkpoints are told apart by all that changes a weight, and by nothing else."""
+    wish = make_wish(tmp_path)
+
+    digests = {make_wish(tmp_path, **change).digest for change in ({"seed": 2}, {"units": 8}, {"steps": 5})}
+
+    assert wish.digest not in digests
+    assert len(digests) == 3
+    assert make_wish(tmp_path / "elsewhere", kinds=("Q",)).digest == wish.digest
+
+
+def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --output a starter lies in ALMANAC_HOME/starters, and is the one that answers from then on."""
+    home = registry.place.home
+    monkeypatch.setenv("ALMANAC_HOME", str(home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    told = ["--steps", "2", "--units", "4", "--layers", "1", "--frequencies", "M", "--json"]
+
+    result = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert Path(found["M"]["directory"]) == home / "starters" / "M"
+    assert found["M"]["mase"] > 0
+    assert folder_for(parse_frequency("M")) == home / "starters" / "M"
+
+    before = (home / "starters" / "M" / artifact.WEIGHTS).stat()
+    again = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
+
+    assert again.exit_code == 0
+    assert "--fresh makes them again" in again.stderr
+    assert json.loads(again.stdout) == {"M": {"directory": found["M"]["directory"]}}
+    assert (home / "starters" / "M" / artifact.WEIGHTS).stat() == before
+
+
+def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+    """Nothing is trained for a frequency that has no starter."""
+    result = CliRunner().invoke(command.pretrain, ["--frequencies", "M,x"])
+
+    assert result.exit_code == 2
+    assert "There is no starter 'x'. Choose from M, Q, Y, W, D, B, h." in result.output

@@ -1,0 +1,21 @@
+"""Every starter can be built, and its context holds what its network reads."""
+
+from models.calendar.on_calendar import parse_frequency
+from models.starters import DEFAULT, SEASONLESS
+from training.pretraining.starter_specs import KINDS
+
+
+def test_every_kind_has_a_network_of_its_frequencys_seasons() -> None:
+    """Options are checked where they are made, so making them says that lengths fit."""
+    for name, kind in KINDS.items():
+        options = kind.options(8, 1)
+
+        assert options.seasons == parse_frequency(name).seasons
+        assert options.context_length >= 2 * max(options.seasons)
+        assert not options.calendar
+
+
+def test_the_kinds_that_others_fall_back_on_are_there() -> None:
+    """Bare values get the default, frequencies of unknown season the one without."""
+    assert {DEFAULT, SEASONLESS} <= set(KINDS)
+    assert next(iter(KINDS.values())).share == 1.0

@@ -1,0 +1,109 @@
+"""Accuracy report: live error by step, coverage over time, and forecasts against truth, as one picture."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import parse_timestamp
+from training.evaluation.figures import FORECAST, MUTED, TRUTH
+from training.service_client.accuracy import LiveAccuracy, Row
+
+NAIVE = "#d1812c"
+OUTER = "#5a9e54"
+PANELS = 6
+MOST_PERIOD_LABELS = 12
+
+
+def draw_accuracy(found: LiveAccuracy) -> Figure:
+    """Return error by step and coverage over time, and below them up to six forecasts against their truth."""
+    shown = found.forecasts[:PANELS]
+    rows = -(-len(shown) // 2)
+    figure = Figure(figsize=(11, 4.2 + 2.7 * rows), layout="constrained")
+    grid = figure.add_gridspec(1 + rows, 2, height_ratios=[1.5, *[1.0] * rows])
+    _draw_steps(figure.add_subplot(grid[0, 0]), found.steps)
+    _draw_coverage(figure.add_subplot(grid[0, 1]), found.periods)
+    for place, one in enumerate(shown):
+        axes = figure.add_subplot(grid[1 + place // 2, place % 2])
+        _draw_forecast(axes, one)
+        if place == 0:
+            axes.legend(frameon=False, fontsize=7)
+    figure.suptitle(
+        f"{found.name} {found.version}: {sum(row['scores'] for row in found.steps):,} forecast steps scored"
+    )
+    return figure
+
+
+def _draw_steps(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw live error by step beside the backtest's, each with seasonal naive."""
+    steps = [row["step"] for row in rows]
+    promised = [row["backtest"] or {} for row in rows]
+    for values, color, line, label in (
+        (_numbers(row["naive_mase"] for row in rows), NAIVE, "-", "seasonal naive, live"),
+        (_numbers(row.get("naive_mase") for row in promised), NAIVE, ":", "seasonal naive, backtest"),
+        (_numbers(row["mase"] for row in rows), FORECAST, "-", "forecasts, live"),
+        (_numbers(row.get("mase") for row in promised), FORECAST, ":", "forecasts, backtest"),
+    ):
+        if any(not math.isnan(value) for value in values):
+            axes.plot(
+                steps, values, color=color, linestyle=line, marker="." if len(steps) < PANELS else "", label=label
+            )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="step ahead", ylabel="mean absolute scaled error", ylim=(0, None))
+    axes.set_title("Error by step", fontsize=10)
+    _finish(axes)
+
+
+def _draw_coverage(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw the share of truths within each interval over time, beside what the interval says."""
+    places = list(range(len(rows)))
+    for level, color in (("80", FORECAST), ("95", OUTER)):
+        shares = [100 * value for value in _numbers(row["coverage"][level] for row in rows)]
+        if any(not math.isnan(share) for share in shares):
+            axes.plot(places, shares, color=color, marker=".", label=f"within {level} %")
+            axes.axhline(float(level), color=color, linewidth=0.8, linestyle=":")
+    every = -(-len(rows) // MOST_PERIOD_LABELS) if rows else 1
+    axes.set_xticks(places[::every], [row["period"] for row in rows][::every], rotation=45, ha="right")
+    axes.set(ylabel="truths within the interval, %", ylim=(0, 102))
+    axes.set_title("Coverage over time", fontsize=10)
+    _finish(axes)
+
+
+def _draw_forecast(axes: Axes, one: Row) -> None:
+    """Draw one forecast with its 80 % interval over what was observed."""
+    ahead, observed = _stamps(one["timestamps"]), _stamps(one["observed"]["timestamps"])
+    axes.plot(observed, np.asarray(one["observed"]["values"], float), color=TRUTH, linewidth=1.2, label="observed")
+    if one["lower"] is not None and one["upper"] is not None:
+        axes.fill_between(
+            ahead, one["lower"], one["upper"], color=FORECAST, alpha=0.22, linewidth=0, label="80 % interval"
+        )
+    axes.plot(ahead, one["median"], color=FORECAST, linewidth=1.6, label="forecast (median)")
+    axes.axvline(ahead[0], color=MUTED, linewidth=0.8, linestyle=":")
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_title(one["id"], fontsize=9)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _finish(axes: Axes) -> None:
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=7)
+
+
+def _stamps(texts: Sequence[str]) -> NDArray[Any]:
+    """Return timestamps as the service writes them, datetime64[us]."""
+    return np.array([parse_timestamp(text).instant for text in texts], dtype="M8[us]")
+
+
+def _numbers(values: Any) -> list[float]:  # noqa: ANN401 (numbers or None, one after the other)
+    return [math.nan if value is None else float(value) for value in values]

@@ -1,0 +1,99 @@
+"""Forecast command: `almanac forecast`, a file in, forecasts out."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from models.errors import RegistryUnreachable
+from models.starters import NAME as STARTER
+from training.cli.options import FILE, column_options, columns_of, open_registry, print_json
+from training.config.training import require_file
+
+if TYPE_CHECKING:
+    from training.registry.client import Registry
+
+
+@click.command(short_help="Forecast a file with a registered model, or the starter.")
+@click.option("--model", help="NAME, NAME@ALIAS, NAME/VERSION, or starter, which comes with Almanac.")
+@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
+@click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
+@click.option("--frequency", help="Default: inferred from the data.")
+@click.option("--future", type=FILE, help="Long file with what is known ahead, if --data does not have it.")
+@click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
+@click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
+@click.option(
+    "--plot",
+    type=FILE,
+    help="Draw the first six series, each with its end, forecast and widest interval, to a .png, .svg or .pdf file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
+@column_options
+def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
+    """Forecast what follows each series of a file, without a service and without TensorFlow.
+
+    The model's covariates are columns of the file. What is known of them ahead stands in rows after the last value, in
+    the same file or in that of --future; holidays are counted from the dates. The starter needs neither training nor
+    MLflow, and takes any frequency.
+
+    \b
+    Example:
+        almanac forecast --model starter --data history.csv --horizon 12
+        almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
+    """  # noqa: D301 - click's \b keeps the example's lines
+    numbers = _levels(levels)
+    model = model or _ask_for_model()
+    for file in (data, *([flags["future"]] if flags["future"] else [])):
+        require_file(file)
+    from training.cli import forecast_file
+    from training.cli.tables import forecast_table
+    from training.progress import Terminal, plain_console
+
+    for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
+        if flags[option] is not None:
+            forecast_file.check_output(f"--{option}", flags[option], kinds)
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        found = forecast_file.foresee(
+            None if forecast_file.means_starter(model) else _open(),
+            forecast_file.Wish(
+                model, data, flags["horizon"], flags["frequency"], columns_of(flags), numbers, flags["future"]
+            ),
+            terminal=Terminal(),
+            scratch=Path(scratch),
+        )
+    if flags["output"] is not None:
+        forecast_file.write(found, flags["output"])
+    if flags["plot"] is not None:
+        forecast_file.plot(found, flags["plot"])
+    if as_json:
+        print_json(forecast_file.to_dict(found))
+    elif flags["output"] is None:
+        plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
+
+
+def _ask_for_model() -> NoReturn:
+    """Say what a forecast can be made with; raises UsageError."""
+    from training.registry.location import Place
+
+    place = Place.from_environment(os.environ)
+    known = f"{place.absence}, but" if place.is_absent else "`almanac models` lists those that are registered;"
+    raise click.UsageError(f"No --model given. {known} `--model {STARTER}` forecasts now, without training.")
+
+
+def _open() -> "Registry":
+    """Return the registry; where there is none, the error says that the starter needs none."""
+    try:
+        return open_registry()
+    except RegistryUnreachable as error:
+        raise RegistryUnreachable(
+            error.detail, hint=f"{error.hint} `--model {STARTER}` forecasts without it."
+        ) from error
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.UsageError(f"--levels is a list of numbers such as 80,95. Received: {text!r}.") from error

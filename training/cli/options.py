@@ -1,0 +1,107 @@
+"""Options: what several commands ask for alike."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from training.config.training import BASELINES, Columns
+from training.pipeline import task
+
+if TYPE_CHECKING:
+    from training.pipeline.task import Bench
+    from training.registry.client import Registry
+
+
+from models.errors import ConfigInvalid
+from models.starters import NAME as STARTER
+
+COVARIATES = {
+    "past_covariates": ("NAMES", "Columns of a long file known up to the last value, comma-separated."),
+    "future_covariates": ("NAMES", "Columns known over the horizon too, comma-separated."),
+    "holidays": ("COUNTRIES", "Public holidays to count from the dates, such as DE or DE,FR."),
+}
+"""By setting: what stands for its value, and what it is."""
+
+
+def covariate_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the options that name covariates, each read as a list."""
+    for key, (metavar, what) in reversed(COVARIATES.items()):
+        option = click.option(f"--{key.replace('_', '-')}", metavar=metavar, callback=_split, help=what)
+        command = option(command)
+    return command
+
+
+def _split(_context: click.Context, _option: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",")]
+
+
+def check_reserved(name: str) -> None:
+    """Refuse to register a model under the name of the starter that comes with the package; raises ConfigInvalid."""
+    if name == STARTER:
+        raise ConfigInvalid(
+            f"The name {name!r} is reserved for the starter that comes with Almanac.",
+            hint="Give another one with --name; where it is left out, the data file's name counts.",
+        )
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def column_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the options that name a long file's columns."""
+    for name, what in (("value", "values"), ("time", "timestamps"), ("id", "series ids")):
+        command = click.option(f"--{name}-column", metavar="NAME", help=f"Column of a long file with the {what}.")(
+            command
+        )
+    return command
+
+
+def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the options that choose the baselines."""
+    names = click.option("--baselines", help=f"Comma-separated. Default: {','.join(BASELINES)}.")
+    series = click.option(
+        "--baseline-series",
+        type=int,
+        metavar="N",
+        help="Series for auto_ets and auto_theta. Default: a minute's worth.",
+    )
+    return names(series(command))
+
+
+def open_bench(scratch: Path) -> "Bench":
+    """Return what a comparison works with, its registry made where there is none."""
+    from training.fit import ensemble
+    from training.pipeline import train
+    from training.progress import Terminal
+    from training.registry.provenance import Surroundings
+
+    surroundings = Surroundings.gather(sys.argv[1:])
+    made = (open_registry(make=True), Terminal(), train.fit_with_keras, scratch, surroundings)
+    return task.Bench(*made, ensemble.combine_with_keras)
+
+
+def open_registry(*, make: bool = False) -> "Registry":
+    """Return the registry; only a training makes one where there is none."""
+    from training.registry.location import Place
+
+    place = Place.from_environment(os.environ)
+    if not make:
+        place.require_registry()
+    from training.registry.client import Registry
+
+    return Registry(place)
+
+
+def columns_of(flags: Mapping[str, Any]) -> Columns:
+    """Return the columns that a command's flags name."""
+    return Columns(flags["id_column"], flags["time_column"], flags["value_column"])
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print one JSON object alone on standard output."""
+    click.echo(json.dumps(data, indent=2, allow_nan=False))

@@ -1,0 +1,40 @@
+"""The command that trains a run again: `almanac reproduce`."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from training.cli.options import FILE, open_bench, open_registry, print_json
+from training.config.training import require_file
+
+
+@click.command(short_help="Train a run again and compare.")
+@click.argument("run_id")
+@click.option("--data", type=FILE, help="Where the data file is now. Default: where it was.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was compared as JSON on standard output.")
+def reproduce(run_id: str, data: Path | None, *, as_json: bool) -> int:
+    """Train again what the MLflow run RUN_ID trained, from its own record, and set the figures side by side.
+
+    RUN_ID is a network's run or a whole comparison's; almanac models --json and almanac ui tell it. Nothing is
+    registered. The exit code is 1 where figures differ.
+
+    \b
+    Example:
+        almanac reproduce 5f1c0d3a9be84e8c9d2f6a7b8c9d0e1f
+    """  # noqa: D301 - click's \b keeps the example's lines
+    if data is not None:
+        require_file(data)
+    open_registry()
+    from training.cli.tables import describe_reproduction
+    from training.pipeline import reproduce
+    from training.progress import plain_console
+
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        found = reproduce.reproduce(run_id, open_bench(Path(scratch)), data=data)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        for line in describe_reproduction(found):
+            plain_console(stderr=False).print(line, soft_wrap=True)
+    return 0 if found.same_figures else 1

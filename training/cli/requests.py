@@ -1,0 +1,66 @@
+"""Asking: what a job is asked to do, from a configuration file or from the schedule that has one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from models.errors import ConfigInvalid
+from training.cli.options import check_reserved
+from training.config.toml import SERVICE, read_config
+from training.config.training import check_name, train_config
+
+Row = Mapping[str, Any]
+Request = dict[str, Any]
+
+
+def read_request(path: Path, name: str, *, if_needed: bool, reason: str) -> Request:
+    """Return the request of a file's training, checked now and no longer bound to the file or to this folder.
+
+    Args:
+        path: TOML; its `data` becomes absolute.
+        name: Of the model, where the file has none.
+        if_needed: Whether it is trained only where a reason holds.
+        reason: `schedule` or `manual`.
+
+    Raises:
+        ConfigInvalid: If the file is no configuration of a training.
+    """
+    settings = read_config(path)
+    if not settings.get("name"):
+        check_name("model", name, f"as NAME, or as `name` in {path}")
+    settings["name"] = settings.get("name") or name
+    if isinstance(settings.get("data"), str) and settings["data"] != SERVICE:
+        settings["data"] = str(Path(settings["data"]).absolute())
+    config = train_config(settings)
+    check_reserved(config.name)
+    return {"name": config.name, "config": settings, "if_needed": if_needed, "reason": reason}
+
+
+def request_of(schedules: Sequence[Row], name: str, *, if_needed: bool) -> Request:
+    """Return the request of a model's schedule; of several that of the model's own name.
+
+    Raises:
+        ConfigInvalid: If no schedule retrains the model, or several do and none has its name.
+    """
+    found = {row["name"]: row["request"] for row in schedules if model_of(row) == name}
+    if name not in found and len(found) != 1:
+        said = f"The schedules {', '.join(found)} retrain {name}" if found else f"No schedule retrains {name}"
+        raise ConfigInvalid(
+            f"{said}, and no configuration is given.", hint=f"Give one: almanac retrain {name} --config FILE."
+        )
+    request = found[name] if name in found else next(iter(found.values()))
+    return {**request, "if_needed": if_needed, "reason": "manual"}
+
+
+def model_of(schedule: Row) -> str | None:
+    """Return the model that a schedule retrains, None for the built-in watch."""
+    request = schedule["request"]
+    return request.get("name") if isinstance(request, Mapping) else None
+
+
+def missing_data(request: Mapping[str, Any]) -> str | None:
+    """Return what is said where a request's file is not on this machine, None where there is nothing to say."""
+    data = request["config"]["data"]
+    if data == SERVICE or Path(data).is_file():
+        return None
+    return f"{data} is no file on this machine: the worker must find it there."

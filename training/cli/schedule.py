@@ -1,0 +1,230 @@
+"""Schedule command: `almanac schedule`, when models are retrained."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from models.errors import ConfigInvalid
+from training.cli.options import print_json
+from training.cli.requests import missing_data, read_request
+
+if TYPE_CHECKING:
+    from training.jobs import Jobs
+
+MOST_TICKS = 500
+"""Jobs that one backfill makes at the most, as over REST."""
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+@click.group(short_help="Make, list, pause and run schedules of retraining.")
+def schedule() -> None:
+    """Retrain models by the clock.
+
+    \b
+    Example:
+        almanac schedule add temperatures --cron "0 3 1 * *" --config training/configs/temperatures.toml
+        almanac schedule list
+    """  # noqa: D301 - click's \b keeps the example's lines
+
+
+@schedule.command(short_help="Make a schedule.")
+@click.argument("name")
+@click.option(
+    "--cron", required=True, metavar="LINE", help="minute hour day month weekday; six fields begin with seconds."
+)
+@click.option("--config", required=True, type=click.Path(dir_okay=False, path_type=Path), help="TOML of the training.")
+@click.option("--timezone", default="UTC", show_default=True, help="IANA name whose clocks it goes by.")
+@click.option("--if-needed", is_flag=True, help="Look at each tick, and retrain only where a reason holds.")
+def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -> None:
+    """Have a model retrained at every tick of a cron line.
+
+    The configuration is read, checked and kept now: later edits of the file change nothing. The model is the
+    configuration's `name`, or else NAME.
+
+    \b
+    Example:
+        almanac schedule add monthly --cron "0 3 1 * *" --timezone Europe/Berlin --config sales.toml
+        almanac schedule add nightly --cron "0 2 * * *" --if-needed --config sales.toml
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.cli.job_tables import moment
+    from training.cli.jobs import no_worker
+    from training.jobs import open_jobs
+
+    request = read_request(config, name, if_needed=if_needed, reason="schedule")
+    if request["config"].get("promote"):
+        raise ConfigInvalid(
+            f"{config} sets promote, and a schedule promotes on evidence alone.",
+            hint="Take the line out; almanac retrain takes it, once.",
+        )
+    with open_jobs(os.environ) as jobs:
+        jobs.add_schedule(name, cron, request, timezone=timezone)
+        following, warnings = jobs.schedule(name)["next_at"], [missing_data(request), no_worker(jobs)]
+    click.echo(f"Schedule {name} retrains {request['name']}, next at {moment(following, cron)} ({timezone}).")
+    click.echo(f"{config} is kept as it is now; after an edit, remove the schedule and add it again.")
+    for warning in filter(None, warnings):
+        click.echo(warning, err=True)
+
+
+@schedule.command("list", short_help="List the schedules.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
+def list_(*, as_json: bool) -> None:
+    """List the schedules, each with the moment that it fires at next by its own clocks.
+
+    \b
+    Example:
+        almanac schedule list --json
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.cli.job_tables import schedules_table
+    from training.cli.jobs import is_there
+    from training.jobs import open_jobs
+    from training.progress import plain_console
+
+    rows = []
+    if is_there():
+        with open_jobs(os.environ) as jobs:
+            rows = jobs.schedules()
+    if as_json:
+        print_json({"schedules": rows})
+    elif rows:
+        plain_console(stderr=False).print(schedules_table(rows))
+    else:
+        click.echo("No schedules. almanac schedule add makes the first one.")
+
+
+@schedule.command(short_help="Show a schedule with its configuration.")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
+def show(name: str, *, as_json: bool) -> None:
+    """Show a schedule, and the configuration that it has kept.
+
+    \b
+    Example:
+        almanac schedule show monthly
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.cli.job_tables import schedules_table
+    from training.jobs import open_jobs
+    from training.progress import plain_console
+
+    with open_jobs(os.environ, make=False) as jobs:
+        row = jobs.schedule(name)
+    if as_json:
+        print_json(row)
+        return
+    plain_console(stderr=False).print(schedules_table([row]))
+    click.echo(json.dumps(row["request"], indent=2))
+
+
+@schedule.command(short_help="Let a schedule fire no more until it is resumed.")
+@click.argument("name")
+def pause(name: str) -> None:
+    """Let a schedule fire no more until it is resumed.
+
+    \b
+    Example:
+        almanac schedule pause monthly
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.jobs import open_jobs
+
+    with open_jobs(os.environ, make=False) as jobs:
+        jobs.pause(name)
+    click.echo(f"{name} is paused. almanac schedule resume {name} lets it fire again.")
+
+
+@schedule.command(short_help="Let a paused schedule fire again.")
+@click.argument("name")
+def resume(name: str) -> None:
+    """Let a paused schedule fire again.
+
+    \b
+    Example:
+        almanac schedule resume monthly
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.cli.job_tables import moment
+    from training.jobs import open_jobs
+
+    with open_jobs(os.environ, make=False) as jobs:
+        jobs.resume(name)
+        row = jobs.schedule(name)
+    click.echo(f"{name} fires again, next at {moment(row['next_at'], row['cron'])}.")
+
+
+@schedule.command(short_help="Run a schedule's job now.")
+@click.argument("name")
+def trigger(name: str) -> None:
+    """Queue the job of a schedule as if it had fired now, paused or not.
+
+    \b
+    Example:
+        almanac schedule trigger monthly
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.cli.jobs import no_worker
+    from training.jobs import open_jobs
+
+    with open_jobs(os.environ, make=False) as jobs:
+        job_id, warning = jobs.trigger(name), no_worker(jobs)
+    click.echo(f"Job {job_id} is queued. Follow it: almanac jobs {job_id} --follow")
+    if warning:
+        click.echo(warning, err=True)
+
+
+@schedule.command(short_help="Delete a schedule.")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Delete a schedule; jobs that it has made go on.
+
+    \b
+    Example:
+        almanac schedule remove monthly
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.jobs import open_jobs
+
+    with open_jobs(os.environ, make=False) as jobs:
+        waiting = jobs.remove(name)
+    click.echo(f"{name} is removed.")
+    if waiting:
+        said = "1 of its jobs still waits" if waiting == 1 else f"{waiting} of its jobs still wait"
+        click.echo(f"{said}: almanac jobs --schedule {name} lists them, almanac jobs cancel ID cancels one.")
+
+
+@schedule.command(short_help="Make up for ticks that were missed.")
+@click.argument("name")
+@click.option("--start", required=True, type=click.DateTime(MOMENTS), help="Left out itself.")
+@click.option("--end", required=True, type=click.DateTime(MOMENTS), help="Left out itself. Not in the future.")
+def backfill(name: str, start: datetime, end: datetime) -> None:
+    """Queue a job for each tick between two moments; ticks that had their job keep it.
+
+    Moments without an offset go by the schedule's clocks.
+
+    \b
+    Example:
+        almanac schedule backfill monthly --start 2026-01-01 --end 2026-06-30T12:00:00+0200
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.jobs import open_jobs
+
+    with open_jobs(os.environ, make=False) as jobs:
+        first, last = _between(jobs, name, start, end)
+        made = jobs.backfill(name, first, last)
+    for job_id in made:
+        click.echo(job_id)
+    click.echo(f"{len(made)} ticks of {name} have their jobs. almanac jobs lists them.", err=True)
+
+
+def _between(jobs: "Jobs", name: str, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return two moments with their time zone; raises UsageError where they make no sense."""
+    from models.jobs.cron import count_fires
+
+    row = jobs.schedule(name)
+    zone = ZoneInfo(row["timezone"])
+    first, last = (one if one.tzinfo else one.replace(tzinfo=zone) for one in (start, end))
+    if not first < last <= datetime.now(UTC):
+        raise click.UsageError(
+            f"--start is {first.isoformat()}, --end is {last.isoformat()}: the end comes later, not in the future."
+        )
+    if count_fires(row["cron"], row["timezone"], first, last, MOST_TICKS + 1) > MOST_TICKS:
+        raise click.UsageError(f"{name} fires more than {MOST_TICKS} times in between. Backfill a shorter time.")
+    return first, last

@@ -1,0 +1,188 @@
+"""Tables and sentences that the commands print: comparisons, scores, forecasts, versions."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from models.series import Forecast
+from training.evaluation.comparison import Comparison, tell_sample
+
+if TYPE_CHECKING:
+    from training.pipeline.reproduce import Reproduction
+    from training.pipeline.train import Outcome
+
+FORECASTS_SHOWN = 5
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return candidates and baselines side by side, the best figure of each column marked, the winner named."""
+    table = Table(
+        title="Backtest on the held-out end of each series; the winner is chosen on validation origins before it",
+        title_justify="left",
+    )
+    headings = (
+        "model",
+        "MASE",
+        "sMAPE",
+        "in 80 %",
+        "in 95 %",
+        "skill",
+        "validation MASE",
+        "train s",
+        "forecast ms",
+        "MB",
+        "",
+    )
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
+    rows = {result.name: comparison.summary_metrics(result) for result in comparison.results}
+    rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
+    partial = {name: one.sample for name, one in comparison.baselines.items() if one.sample and not one.sample.is_whole}
+    best = _best({name: metrics for name, metrics in rows.items() if name not in partial})
+    winner = comparison.winner.name if comparison.results else ""
+    for name, metrics in rows.items():
+        cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
+        table.add_row(name, *cells, "◀ winner" if name == winner else "")
+    if partial:
+        table.caption = f"{'; '.join(tell_sample(*one) for one in partial.items())}. Skill is on the same series."
+    for failure in comparison.failures:
+        table.add_row(failure.name, *[""] * len(_COLUMNS), "failed")
+    return table
+
+
+def describe_outcome(outcome: "Outcome") -> list[str]:
+    """Return who won, whether it beats the baselines, and what became of the champion alias and why."""
+    comparison, decision = outcome.comparison, outcome.decision
+    winner = comparison.winner
+    beats = "beats every baseline" if comparison.beats_baselines(winner) else "does not beat every baseline"
+    verdict = "is champion" if decision.promote else "stays challenger"
+    return [
+        f"{outcome.name} version {outcome.version}: {winner.name}, which {beats} on the held-out block.",
+        *_how_chosen(comparison),
+        f"It {verdict}. {decision.reason}",
+        *decision.notes,
+        *(f"{one.name} failed at step {one.step}: {one.cause}" for one in comparison.failures),
+        f"Run {outcome.run_id}; almanac ui shows it.",
+    ]
+
+
+def describe_reproduction(found: "Reproduction") -> list[str]:
+    """Return each figure as it was recorded and as it came out again, and whether the weights are the same."""
+    rows = [
+        f"{name:<32} {then:>12.6g} {now:>12.6g}  {'same' if then == now else f'{now - then:+.3g}'}"
+        for name, (then, now) in found.figures.items()
+    ]
+    same = "the same, bit by bit" if found.same_weights else "not the same"
+    which = " and ".join(found.weights) or "no"
+    return [
+        f"{'':<32} {'recorded':>12} {'now':>12}",
+        *rows,
+        f"The {which} weights are {same}. Run {found.new_run_id}; almanac ui shows it.",
+    ]
+
+
+def _how_chosen(comparison: Comparison) -> list[str]:
+    """Return that a candidate was picked by hand, and which one validation would have chosen."""
+    if not comparison.pick:
+        return []
+    return [f"It was picked by hand; validation's winner is {comparison.best.name}."]
+
+
+def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table:
+    """Return the rows of a backtest, by the names that its JSON has."""
+    note = f"; {dropped} series dropped, as said above" if dropped else ""
+    table = Table(title=f"Backtest{note}", title_justify="left")
+    keys = (
+        "mase",
+        "mase_median",
+        "smape",
+        "mae",
+        "coverage_80",
+        "coverage_95",
+        "skill",
+        "train_seconds",
+        "forecast_ms",
+        "network_mb",
+        "series_scored",
+    )
+    for key in ("model", *keys):
+        table.add_column(key, justify="left" if key == "model" else "right")
+    scored = max(row["series_scored"] for row in rows.values())
+    best = min(row["mase"] for row in rows.values() if row["series_scored"] == scored)
+    for name, row in rows.items():
+        cells = [
+            f"{row[key]:.0f}" if key == "series_scored" else f"{row[key]:.3f}" if key in row else "" for key in keys
+        ]
+        table.add_row(name, *cells, style="bold green" if row["mase"] == best else "")
+    return table
+
+
+def blocks_table(blocks: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
+    """Return each row's MASE and 80 % coverage at each origin of a backtest, since one block may be calm, another wild."""
+    table = Table(title="Origin by origin, newest first", title_justify="left")
+    table.add_column("mase (coverage_80)")
+    for number, row in enumerate(next(iter(blocks.values())), start=1):
+        table.add_column(f"{number}: {row['series_scored']:.0f} series", justify="right")
+    for name, rows in blocks.items():
+        table.add_row(name, *(f"{row['mase']:.3f} ({row['coverage_80']:.3f})" for row in rows))
+    return table
+
+
+def forecast_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> Table:
+    """Return the first forecasts, a row for each step."""
+    table = Table(title=f"{len(forecasts)} series forecast", title_justify="left")
+    levels = [interval.level for interval in forecasts[0].intervals]
+    for heading in ("series", "step", "median", *(f"{level:g} % interval" for level in levels)):
+        table.add_column(heading, justify="left" if heading in {"series", "step"} else "right")
+    for forecast, times in list(zip(forecasts, stamps, strict=True))[:FORECASTS_SHOWN]:
+        for step, time in enumerate(times):
+            sides = [f"{one.lower[step]:.4g} … {one.upper[step]:.4g}" for one in forecast.intervals]
+            table.add_row(forecast.id if step == 0 else "", time, f"{forecast.median[step]:.4g}", *sides)
+        table.add_section()
+    if len(forecasts) > FORECASTS_SHOWN:
+        table.caption = f"The first {FORECASTS_SHOWN}; --output writes all."
+    return table
+
+
+def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the registered versions."""
+    table = Table(title="Registered models", title_justify="left")
+    keys = {"MASE": "backtest.mase", "coverage 80 %": "backtest.coverage_80", "skill": "backtest.skill_seasonal_naive"}
+    for heading in ("name", "version", "aliases", "architecture", *keys, "created"):
+        table.add_column(heading, justify="right" if heading in keys else "left")
+    for row in rows:
+        cells = [f"{row['metrics'][key]:.3f}" if key in row["metrics"] else "" for key in keys.values()]
+        aliases = ", ".join(row["aliases"])
+        table.add_row(row["name"], row["version"], aliases, row["architecture"], *cells, row["created"])
+    return table
+
+
+_COLUMNS = {
+    "backtest.mase": 3,
+    "backtest.smape": 2,
+    "backtest.coverage_80": 3,
+    "backtest.coverage_95": 3,
+    "backtest.skill_seasonal_naive": 3,
+    "validation.mase": 3,
+    "train_seconds": 1,
+    "forecast_ms": 2,
+    "network_mb": 2,
+}
+"""Columns of the comparison, with their decimals."""
+
+
+_LESS_IS_BETTER = ("backtest.mase", "backtest.smape", "validation.mase")
+
+
+def _best(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    columns = {key: [row[key] for row in rows.values() if key in row] for key in _COLUMNS}
+    best = {key: min(columns[key]) for key in _LESS_IS_BETTER if columns[key]}
+    return {**best, "backtest.skill_seasonal_naive": max(columns["backtest.skill_seasonal_naive"])}
+
+
+def _cell(metrics: Mapping[str, float], key: str, decimals: int, best: float | None) -> Text:
+    if key not in metrics:
+        return Text("")
+    return Text(f"{metrics[key]:.{decimals}f}", style="bold green" if metrics[key] == best else "")

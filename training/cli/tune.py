@@ -1,0 +1,87 @@
+"""The command `almanac tune`: a thin edge over the search."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.options import FILE, column_options, covariate_options, open_bench, print_json
+from training.config.toml import merge, parse_override, read_config
+from training.config.training import check_name, require_file, train_config
+
+
+@click.command(short_help="Search for better settings, by validation error.")
+@click.argument("config", type=FILE, required=False)
+@click.option("--data", type=FILE, help="CSV or Parquet, long or wide.")
+@click.option("--horizon", type=int, help="Steps to forecast.")
+@click.option("--frequency", help="Default: inferred from the data.")
+@click.option("--architecture", help="Comma-separated: what to choose from, in the place of the space's.")
+@click.option("--name", help="Name of the MLflow experiment. Default: the data file's stem.")
+@click.option("--seed", type=int, help="Seed of weights, windows and draws. Default: 0.")
+@click.option("--trials", type=int, default=20, show_default=True, help="Trials in all, earlier calls' among them.")
+@click.option("--max-seconds", type=float, default=1800.0, show_default=True, help="Begin no trial after so long.")
+@click.option("--study", help="Name of the study; an old one is taken up. Default: the experiment's name.")
+@click.option("--output", type=FILE, help="The best configuration. Default: ALMANAC_HOME/studies/STUDY.toml.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.max_steps=400.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON on standard output.")
+@covariate_options
+@column_options
+def tune(  # noqa: PLR0913 - click's options
+    config: Path | None,
+    architecture: str | None,
+    overrides: Sequence[str],
+    *,
+    trials: int,
+    max_seconds: float,
+    study: str | None,
+    output: Path | None,
+    as_json: bool,
+    **flags: Any,  # noqa: ANN401 - click's options
+) -> None:
+    """Try settings on validation origins before the held-out end, and write the best as TOML for `almanac train`.
+
+    CONFIG is a TOML file as `almanac train` takes; a table [space] in it says what is searched. Ctrl-C and the same
+    command again goes on where it was.
+
+    \b
+    Example:
+        almanac tune --data sales.csv --horizon 12 --trials 30 --output best.toml
+        almanac train best.toml
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from training.registry.location import Place
+    from training.tuning import search_space
+    from training.tuning.search import Budget, Search
+    from training.tuning.search import tune as search_for
+
+    columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
+    flags["data"] = None if flags["data"] is None else str(flags["data"])
+    layers = [read_config(config)] if config else []
+    settings = merge(*layers, {**flags, "columns": columns}, *map(parse_override, overrides))
+    tables = dict(settings.pop("space", None) or search_space.default_space())
+    settings.pop("pick", None)  # one architecture comes out, so there is nothing to pick from
+    chosen = architecture.split(",") if architecture else settings.pop("architecture", None)
+    if chosen:
+        tables["architecture"] = list(chosen)
+    dimensions = search_space.read_space(tables, settings)
+    asked = train_config(settings)
+    budget = Budget(trials, max_seconds)
+    require_file(asked.data)
+    name = study or asked.name
+    check_name("study", name, "with --study")
+    place = Place.from_environment(os.environ)
+    folder = place.home / "studies"
+    search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        found = search_for(search, open_bench(Path(scratch)))
+    if as_json:
+        print_json(found.to_dict())
+        return
+    click.echo(
+        f"Best of {sum(found.counts.values())} trials: trial {found.trial}, validation MASE {found.validation_mase:.4f}."
+    )
+    for key, value in found.best.items():
+        click.echo(f"  {key} = {value:.4g}" if isinstance(value, float) else f"  {key} = {value}")
+    click.echo(f"almanac train {found.output} trains it. Run {found.run_id}; almanac ui shows it.")

@@ -1,0 +1,1 @@
+"""Typed configuration of training and retraining, read from TOML."""

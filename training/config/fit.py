@@ -1,0 +1,125 @@
+"""A fit as it is configured: the network's shape, its schedules, what validation may choose."""
+
+from dataclasses import dataclass, fields, replace
+
+from models.errors import ConfigInvalid
+from models.spec import ModelSpec
+from training.config.checks import check_choice, check_range, check_types
+
+SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
+TRANSFORMS = ("auto", "none", "log")
+
+SHORTEST, LONGER = 100, 3
+"""Steps of the shortest schedule at the most, and times as long each next one is."""
+
+MOST_SYNTHETIC = 0.9
+
+WORTHWHILE = 1.5
+"""A schedule is not tried where it would have less than so many times the last one's steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How one network is built and fitted (the `[fit]` table of a configuration).
+
+    Attributes:
+        shape: Sequence shape: `one_to_one`, `one_to_many`, `many_to_many` or `many_to_many_equal`.
+        units: Width of each layer.
+        layers: Stacked recurrent layers.
+        dilations: WaveNet's dilations; those that reach past the encoder's window are cut.
+        context_length: Steps of history that the graph takes; None chooses from season and data.
+        encoder_length: Steps that the encoder reads; None chooses from season and data.
+        transform: `none`, `log`, or `auto` for what the validation origins say.
+        calendar: Whether the network may know the season position; None for what the validation origins say.
+        synthetic_share: Share of the windows that is synthetic; None tries a half beside none where data are few. What goes
+            on from a starter or a champion has none.
+        batch_size: Windows in one step.
+        learning_rate: Peak of the cosine schedule.
+        weight_decay: AdamW's.
+        clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
+        max_steps: Optimizer steps of the longest schedule; it is tried after ones of 100 steps, or a ninth of it where that
+            is less, of three times as many, and so on.
+        steps: Optimizer steps of the one schedule to go through; None chooses as above.
+        last_steps: Steps that the chosen trial goes on for with nothing held out; None goes through its schedule again, or
+            as far as `max_seconds` allows.
+        steps_per_epoch: Steps between two looks at the validation origins.
+        tuned_share: Share of the tuned weights in a tuned starter, the rest being the starter's own; None chooses among 0, a
+            half and 1.
+        max_seconds: Wall time at the most for choosing and fitting.
+        validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
+            up to three horizons, about 200 or more in all.
+
+    Raises:
+        ConfigInvalid: If a value is of the wrong type or out of range.
+    """
+
+    shape: str = "many_to_many"
+    units: int = 64
+    layers: int = 2
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    context_length: int | None = None
+    encoder_length: int | None = None
+    transform: str = "auto"
+    calendar: bool | None = None
+    synthetic_share: float | None = None
+    batch_size: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    max_steps: int = 2700
+    steps: int | None = None
+    last_steps: int | None = None
+    tuned_share: float | None = None
+    steps_per_epoch: int = 50
+    max_seconds: float = 240.0
+    validation_origins: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no training could use."""
+        check_types(self, "fit.")
+        check_choice("fit.shape", self.shape, SHAPES)
+        check_choice("fit.transform", self.transform, TRANSFORMS)
+        for item in fields(self):
+            check_range(item.name, getattr(self, item.name))
+        if self.tuned_share is not None and self.tuned_share > 1:
+            raise ConfigInvalid(f"fit.tuned_share must be at most 1. Received: {self.tuned_share}.")
+        self._check_synthetic()
+
+    def _check_synthetic(self) -> None:
+        """Refuse synthetic windows where there are none to learn from."""
+        if not self.synthetic_share:
+            return
+        if self.synthetic_share > MOST_SYNTHETIC:
+            raise ConfigInvalid(
+                f"fit.synthetic_share must be at most {MOST_SYNTHETIC}. Received: {self.synthetic_share}."
+            )
+        if self.shape != "many_to_many" or self.context_length == 1:
+            raise ConfigInvalid(
+                f"Synthetic windows have the shape many_to_many. Received: fit.shape {self.shape!r}, "
+                f"fit.context_length {self.context_length}.",
+                hint="Set fit.synthetic_share = 0, or leave shape and context as they are.",
+            )
+
+    @property
+    def schedules(self) -> list[int]:
+        """Optimizer steps of the schedules to try, rising: the one asked for, or parts of `max_steps` and then all."""
+        if self.steps is not None:
+            return [self.steps]
+        shorter = [max(1, min(SHORTEST, self.max_steps // LONGER**2))]
+        while WORTHWHILE * LONGER * shorter[-1] <= self.max_steps:
+            shorter.append(LONGER * shorter[-1])
+        return sorted({*shorter, self.max_steps})
+
+
+def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
+    """Return the fit with what the validation origins chose set firmly, for a second training with the same choices."""
+    return replace(
+        fit,
+        transform=spec.transform,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+        calendar=spec.options.get("calendar"),
+        steps=spec.options.get("steps"),
+        tuned_share=spec.options.get("tuned_share"),
+        synthetic_share=spec.options.get("synthetic_share", 0.0),
+    )

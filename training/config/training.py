@@ -1,0 +1,244 @@
+"""Config: what a training is asked to do, typed, frozen, read once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.covariates import CovariateNames
+from models.errors import ConfigInvalid, DataInvalid
+from models.holidays import check_countries, country_codes
+from models.names import RULE, is_name
+from models.names import STARTER as SHIPPED
+from training.config.checks import check_choice, check_keys, check_names, check_types
+from training.config.fit import FitConfig
+from training.config.retrain import RetrainConfig
+from training.config.toml import SERVICE
+
+ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
+STARTER, STARTER_TUNED, AUTO, WARM_START = SHIPPED, "starter_tuned", "auto", "warm_start"
+CANDIDATES = (*ARCHITECTURES, STARTER, STARTER_TUNED, AUTO, WARM_START)
+"""What a comparison can be of: networks trained from nothing, the shipped starter as it is and tuned, `auto`, which is
+whichever of these, or average of some, errs least on the validation origins, and the name's champion tuned on the data."""
+
+ONCE = frozenset({STARTER, WARM_START})
+"""Candidates that are made once: no seed is in the starter, and a champion's weights are what they are."""
+
+BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")
+ENSEMBLE = "ensemble"
+"""The candidate that is made of all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a long file hold the series id, the timestamp and the value; None looks for the usual names."""
+
+    id: str | None = None
+    time: str | None = None
+    value: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that are not text."""
+        check_types(self, "columns.")
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One network of a comparison.
+
+    Attributes:
+        name: What its figures are called: the architecture, and where there are several seeds `architecture/seed`; the
+            starter and the warm start, which are made once, have no seed in their names.
+        architecture: What it is built as.
+        seed: Of its weights and windows.
+    """
+
+    name: str
+    architecture: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One comparison: which data, which candidates, how fitted and how promoted.
+
+    Attributes:
+        data: CSV or Parquet file, or `service` for the observations that a running service holds.
+        horizon: Steps to forecast.
+        name: Registered name of the winner; the file's stem where none is given.
+        frequency: Any alias or word of `models.calendar.on_calendar`, or None to infer it from the data.
+        architecture: Candidates, in the order they are trained.
+        seed: Seed of every random choice; the first one where there are several.
+        seeds: Networks of each architecture, their seeds counted up from the first.
+        pick: Candidate to register whatever validation says: an architecture (of several seeds the best one), a name
+            such as `lstm/1`, or `ensemble`; "" registers validation's winner.
+        baselines: What candidates are compared with; `seasonal_naive` is always among them, since skill is measured by it.
+        baseline_series: Series that AutoETS and AutoTheta are fitted to; None takes as many as a minute on two cores allows.
+        refit: Whether the winner is trained again on all data, held-out block included, before it is registered.
+        promote: Whether the winner takes the champion alias whatever the paired test says.
+        unit: Unit of the values, for the figures' axes.
+        past_covariates: Columns of a long file known up to the last value.
+        future_covariates: Columns of a long file known over the horizon too.
+        holidays: Countries whose public holidays are counted from the dates, such as `DE`.
+        columns: Names of the columns of a long file.
+        fit: How each network is fitted.
+        retrain: When the model is trained again, and how its challengers are made.
+
+    Raises:
+        ConfigInvalid: If a value is of the wrong type or out of range.
+    """
+
+    data: Path
+    horizon: int
+    name: str = ""
+    frequency: str | None = None
+    architecture: tuple[str, ...] = ARCHITECTURES
+    seed: int = 0
+    seeds: int = 1
+    pick: str = ""
+    baselines: tuple[str, ...] = BASELINES
+    baseline_series: int | None = None
+    refit: bool = True
+    promote: bool = False
+    unit: str = ""
+    past_covariates: tuple[str, ...] = ()
+    future_covariates: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
+    columns: Columns = field(default_factory=Columns)
+    fit: FitConfig = field(default_factory=FitConfig)
+    retrain: RetrainConfig = field(default_factory=RetrainConfig)
+
+    def __post_init__(self) -> None:
+        """Fill in the name and refuse what cannot be trained."""
+        object.__setattr__(self, "name", self.name or self.data.stem)
+        check_types(self, "")
+        check_name("model", self.name)
+        check_names("architecture", self.architecture, CANDIDATES)
+        check_names("baseline", self.baselines, BASELINES)
+        object.__setattr__(self, "baselines", tuple(dict.fromkeys((BASELINES[0], *self.baselines))))
+        if self.horizon < 1:
+            raise ConfigInvalid(f"horizon must be at least 1. Received: {self.horizon}.")
+        if self.fit.shape == "one_to_one" and self.horizon != 1:
+            raise ConfigInvalid(
+                f"fit.shape one_to_one has a horizon of 1. Received: {self.horizon}.",
+                hint="Use another shape, such as many_to_many, or horizon 1.",
+            )
+        if self.fit.shape != "many_to_many" and {STARTER, STARTER_TUNED} & {*self.architecture}:
+            raise ConfigInvalid(
+                f"A starter has the shape many_to_many. Received: fit.shape {self.fit.shape!r}.",
+                hint="Leave fit.shape as it is, or the starters out.",
+            )
+        if self.seed < 0:
+            raise ConfigInvalid(f"seed must not be negative. Received: {self.seed}.")
+        if self.baseline_series is not None and self.baseline_series < 1:
+            raise ConfigInvalid(
+                f"baseline_series must be at least 1. Received: {self.baseline_series}.",
+                hint="Leave auto_ets and auto_theta out of the baselines to fit none.",
+            )
+        if self.seeds < 1:
+            raise ConfigInvalid(f"seeds must be at least 1. Received: {self.seeds}.")
+        if self.pick:
+            self._check_pick()
+        object.__setattr__(self, "holidays", country_codes(self.holidays))
+        check_countries(self.holidays)
+        if self.covariates and self.fit.synthetic_share:
+            raise ConfigInvalid(
+                f"Synthetic windows have no covariates. Received: fit.synthetic_share {self.fit.synthetic_share}.",
+                hint="Set fit.synthetic_share = 0, or leave the covariates out.",
+            )
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Every network to train, in order."""
+        return tuple(
+            Contender(f"{one}/{seed}" if self.seeds > 1 and one not in ONCE else one, one, seed)
+            for one, seed in each_seed(self.architecture, self.seed, self.seeds)
+        )
+
+    @property
+    def covariates(self) -> CovariateNames:
+        """Which covariates a network reads."""
+        return CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
+
+    def _check_pick(self) -> None:
+        """Refuse what is no candidate, and an ensemble of one network; raises ConfigInvalid."""
+        names = self._pickable()
+        if self.pick == ENSEMBLE and ENSEMBLE not in names:
+            there = f"is one: {self._joining[0]}" if self._joining else f"is none, since {AUTO} joins no other average"
+            raise ConfigInvalid(
+                f"pick {ENSEMBLE!r} needs two networks or more; there {there}.",
+                hint="Give --seeds 2 or more, or another --architecture beside it.",
+            )
+        check_choice("pick", self.pick, names)
+
+    def _pickable(self) -> tuple[str, ...]:
+        """Return the names that `pick` may have: two networks or more make an ensemble too."""
+        names = tuple(one.name for one in self.contenders)
+        return (*dict.fromkeys((*self.architecture, *names)), *((ENSEMBLE,) if len(self._joining) > 1 else ()))
+
+    @property
+    def _joining(self) -> tuple[str, ...]:
+        """Names of those that an ensemble is made of: an `auto` is an average itself."""
+        return tuple(one.name for one in self.contenders if one.architecture != AUTO)
+
+
+def each_seed(architectures: Iterable[str], first: int, seeds: int) -> list[tuple[str, int]]:
+    """Return the architecture and seed of each candidate, in order; some are made once, whatever the seeds."""
+    return [(one, seed) for one in architectures for seed in range(first, first + (seeds if one not in ONCE else 1))]
+
+
+def train_config(settings: Mapping[str, Any]) -> TrainConfig:
+    """Return the typed configuration of merged settings.
+
+    Raises:
+        ConfigInvalid: If a key is unknown (with near matches), missing, of the wrong type or out of range.
+    """
+    check_keys(settings, TrainConfig, "")
+    for key in ("data", "horizon"):
+        if key not in settings:
+            raise ConfigInvalid(f"No {key} given.", hint=f"Give --{key} or a configuration with a line `{key} = …`.")
+    typed = {key: _as_tuple(value) for key, value in settings.items()}
+    if not isinstance(typed["data"], str | Path):
+        raise ConfigInvalid(f"data must be a path. Received: {typed['data']!r}.")
+    if typed["data"] == SERVICE and not settings.get("name"):
+        raise ConfigInvalid("The observations of a service have no file's name to go by.", hint="Give a name.")
+    typed["data"] = Path(typed["data"])
+    typed["columns"] = Columns(**_table(settings, "columns", Columns))
+    typed["fit"] = FitConfig(**_table(settings, "fit", FitConfig))
+    typed["retrain"] = RetrainConfig(**_table(settings, "retrain", RetrainConfig))
+    return TrainConfig(**typed)
+
+
+def require_file(path: Path) -> None:
+    """Refuse a data file that is none or is empty, before anything that takes time; raises DataInvalid."""
+    if not path.is_file():
+        raise DataInvalid(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}.", hint="Check the path.")
+    if path.stat().st_size == 0:
+        raise DataInvalid(f"{path}: is empty.", hint="Give a file with a header and at least one row.")
+
+
+def check_name(what: str, name: str, where: str = "with --name") -> None:
+    """Refuse a name that cannot name a file or stand in an address.
+
+    Args:
+        what: What is named, such as `model`.
+        name: As it was given.
+        where: Another can be given, such as `with --name`.
+
+    Raises:
+        ConfigInvalid: If it is not what `models.names` calls a name.
+    """
+    if not is_name(name):
+        raise ConfigInvalid(f"A {what}'s name has {RULE}. Received: {name[:200]!r}.", hint=f"Give one {where}.")
+
+
+def _table(settings: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
+    table = settings.get(key, {})
+    if not isinstance(table, Mapping):
+        raise ConfigInvalid(f"{key} must be a table. Received: {table!r}.", hint=f"Write it as [{key}].")
+    check_keys(table, kind, f"{key}.")
+    return {name: _as_tuple(value) for name, value in table.items()}
+
+
+def _as_tuple(value: object) -> Any:  # noqa: ANN401 - TOML's values are of any type until they are checked
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Data: files to series, training windows, synthetic series."""

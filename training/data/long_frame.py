@@ -1,0 +1,151 @@
+"""Rows: the lines of a file by series and in order of time, up to the file's last value and after it."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.covariates import CovariateNames
+from models.errors import DataInvalid, Finding
+from training.config.training import Columns
+from training.data.reader import Table, read_table
+
+CLOCK_HINT = (
+    "Keep one value for each timestamp; where clocks go back, write hours with offsets: 2020-10-25T02:00+01:00."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one series, in order of time.
+
+    Attributes:
+        id: The series'.
+        ds: Timestamps, shape (rows,), datetime64[us].
+        y: Values, NaN where the cell is empty.
+        row: Lines of the file, the header being 1.
+        covariates: By name, NaN where unknown.
+    """
+
+    id: str
+    ds: NDArray[np.datetime64]
+    y: NDArray[np.float64]
+    row: NDArray[np.int64]
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def where(self, there: NDArray[np.bool_]) -> "Rows":
+        """Return some of the rows."""
+        columns = {name: column[there] for name, column in self.covariates.items()}
+        return Rows(self.id, self.ds[there], self.y[there], self.row[there], columns)
+
+
+def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
+    """Split the long frame by id and sort each part by time."""
+    import pandas as pd
+
+    frame, findings = table.frame, table.findings
+    codes, ids = pd.factorize(frame["unique_id"])
+    ds = frame["ds"].to_numpy(dtype="datetime64[us]")
+    order = np.lexsort((ds, codes))
+    codes, ds = codes[order], ds[order]
+    y, row = frame["y"].to_numpy(dtype=np.float64)[order], frame["row"].to_numpy(dtype=np.int64)[order]
+    columns = {name: column[order] for name, column in table.covariates.items()}
+    same = codes[1:] == codes[:-1]
+    if ((np.diff(order) < 0) & same).any():
+        findings += (Finding("ROWS_SORTED", "Rows were not in order of time; they were sorted."),)
+    twice = np.flatnonzero(same & (ds[1:] == ds[:-1]))
+    if twice.size:
+        at = int(twice[0])
+        more = f" {twice.size - 1} more like it." if twice.size > 1 else ""
+        raise DataInvalid(
+            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {shown(ds[at])} twice.{more}",
+            hint="Keep one value for each timestamp." if _is_midnight(ds[at]) else CLOCK_HINT,
+        )
+    edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(codes)]
+    slices = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+    return [
+        Rows(str(ids[codes[at.start]]), ds[at], y[at], row[at], {name: one[at] for name, one in columns.items()})
+        for at in slices
+    ], findings
+
+
+def _is_midnight(stamp: np.datetime64) -> bool:
+    return bool(stamp == stamp.astype("datetime64[D]"))
+
+
+def shown(stamp: np.datetime64) -> str:
+    """Return a timestamp as a person writes it: no fractions, a day without its midnight."""
+    return str(stamp.astype("datetime64[D]" if _is_midnight(stamp) else "datetime64[s]"))
+
+
+def part_rows(groups: Sequence[Rows], *, known_ahead: bool) -> tuple[list[Rows], dict[str, Rows], tuple[Finding, ...]]:
+    """Return the rows up to the file's last value, and those after it by series: the times that somebody wants forecast."""
+    known = [group.ds[~np.isnan(group.y)].max() for group in groups if not np.isnan(group.y).all()]
+    if not known:
+        return list(groups), {}, ()
+    last = max(known)
+    later = {group.id: group.where(group.ds > last) for group in groups if (group.ds > last).any()}
+    rows = sum(len(group.ds) for group in later.values())
+    if not rows:
+        return list(groups), {}, ()
+    use = "carry what is known ahead" if known_ahead else "are left out"
+    found = Finding("ROWS_AHEAD" if known_ahead else "ROWS_TRIMMED", f"{rows} rows after the file's last value {use}.")
+    kept = [group.where(group.ds <= last) for group in groups]
+    return [group for group in kept if len(group.ds)], later if known_ahead else {}, (found,)
+
+
+def read_future(
+    path: Path, columns: Columns, names: CovariateNames, groups: Sequence[Rows]
+) -> tuple[dict[str, Rows], tuple[Finding, ...]]:
+    """Return what a second file says of the time after the last value, by series.
+
+    Args:
+        path: Long: ids, times, covariates known ahead. Rows up to the last value are left out.
+        columns: Names of its columns.
+        names: The covariates.
+        groups: The series of the first file.
+
+    Raises:
+        DataInvalid: If the file cannot be used or ends with the last value, or the model knows nothing ahead.
+    """
+    ahead = tuple(name for name in names.read if name in names.future)
+    if not ahead:
+        raise DataInvalid(f"{path}: no covariate is known ahead, so there is no use for it.", hint="Leave it out.")
+    table = read_table(path, columns, ahead, valued=False)
+    found, findings = group_rows(table)
+    last = max(group.ds.max() for group in groups)
+    everyone = len(found) == 1 and not found[0].id
+    given = {group.id: group.where(group.ds > last) for group in found}
+    _refuse_past(path, found, last)
+    if everyone:
+        return {group.id: replace(given[found[0].id], id=group.id) for group in groups}, findings
+    unknown = given.keys() - {group.id for group in groups}
+    if unknown:
+        detail = f"{path}: {len(unknown)} series are in no data, such as {min(unknown)!r}; they are left out."
+        findings += (Finding("SERIES_UNKNOWN", detail),)
+    return given, findings
+
+
+def _refuse_past(path: Path, found: Sequence[Rows], last: np.datetime64) -> None:
+    """Raise DataInvalid if no row lies after the last value."""
+    ends = [group.ds.max() for group in found]
+    if max(ends) <= last:
+        first = min(group.ds.min() for group in found)
+        raise DataInvalid(
+            f"{path}: no row lies after the last value, {shown(last)}; the file has {shown(first)} to {shown(max(ends))}.",
+            hint="Give rows for the steps that are to be forecast.",
+        )
+
+
+def join_rows(group: Rows, later: Rows) -> Rows:
+    """Return the rows of a series and those after them, covariates that the latter lack as NaN."""
+    unknown = np.full(len(later.ds), np.nan)
+    columns = {
+        name: np.concatenate([column, later.covariates.get(name, unknown)]) for name, column in group.covariates.items()
+    }
+    parts = ((group.ds, later.ds), (group.y, unknown), (group.row, later.row))
+    ds, y, row = (np.concatenate(pair) for pair in parts)
+    return Rows(group.id, ds, y, row, columns)

@@ -1,0 +1,1 @@
+"""The demos: one training with a service, and years replayed against a running service."""

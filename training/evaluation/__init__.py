@@ -1,0 +1,1 @@
+"""Backtests, baselines, rolling origins, significance and promotion criteria."""

@@ -1,0 +1,248 @@
+"""Backtest: the newest points of each series held out, and every forecast of them scored the same way."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baselines import baseline_forecast
+from models.errors import DataInvalid, SeriesAllMissing
+from models.forecaster import Forecaster
+from models.intervals import interval_sides
+from models.series import Forecast, Series
+from training.data.holdout import Cutoff, Split, hold_out, tell_left_out
+from training.data.long_frame import shown
+
+__all__ = [
+    "Cutoff",
+    "Predictions",
+    "Scores",
+    "Split",
+    "card",
+    "hold_out",
+    "join",
+    "measure_latency",
+    "predict_baseline",
+    "predict_network",
+    "score",
+    "skill",
+    "tell_left_out",
+    "timed",
+]
+
+Floats = NDArray[np.float64]
+
+LEVELS = (80.0, 95.0)
+"""Central intervals whose coverage is reported, in per cent."""
+
+LATENCY_CALLS = 25
+"""Single-series forecasts timed for `forecast_ms`; their median is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Forecasts of the scored series.
+
+    Attributes:
+        quantiles: In the series' units, shape (scored, horizon, levels).
+        levels: Their levels, rising; 0.5 and the sides of every interval of `LEVELS` are among them.
+    """
+
+    quantiles: Floats
+    levels: tuple[float, ...]
+
+    @property
+    def median(self) -> Floats:
+        """What is expected, shape (scored, horizon)."""
+        return self._at(0.5)
+
+    @property
+    def lower(self) -> Floats:
+        """Lower side of the 80 % interval, shape (scored, horizon)."""
+        return self.interval(LEVELS[0])[0]
+
+    @property
+    def upper(self) -> Floats:
+        """Upper side of the 80 % interval, shape (scored, horizon)."""
+        return self.interval(LEVELS[0])[1]
+
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """Return both sides of the central interval of a level in per cent, each of shape (scored, horizon)."""
+        lower, upper = interval_sides(level)
+        return self._at(lower), self._at(upper)
+
+    def _at(self, level: float) -> Floats:
+        found: Floats = self.quantiles[..., self.levels.index(level)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Forecast errors of one model over one or more origins; a row is one series at one origin.
+
+    Attributes:
+        ids: Of each row.
+        scaled_errors: |error| by step over the history's seasonal scale, shape (rows, horizon), NaN at gaps.
+        mae: Shape (rows,), in the series' units.
+        smape: Shape (rows,), 0 to 200.
+        covered: By level of `LEVELS`, whether the truth lay within that interval, shape (rows, horizon), NaN at gaps.
+        crossed: Share of neighbouring quantiles that stand in the wrong order, shape (rows,); 0 is right.
+        dropped: Series that could not be scored.
+    """
+
+    ids: tuple[str, ...]
+    scaled_errors: Floats
+    mae: Floats
+    smape: Floats
+    covered: Mapping[float, Floats]
+    crossed: Floats
+    dropped: int
+
+    def only(self, rows: Sequence[int]) -> Self:
+        """Return the scores of some rows, in the order given."""
+        chosen = list(rows)
+        columns = {item.name: getattr(self, item.name) for item in fields(self)}
+        parts: dict[str, Any] = {key: one[chosen] for key, one in columns.items() if isinstance(one, np.ndarray)}
+        covered = {level: one[chosen] for level, one in self.covered.items()}
+        return replace(self, ids=tuple(self.ids[row] for row in chosen), covered=covered, **parts)
+
+    @property
+    def mase(self) -> Floats:
+        """Mean absolute scaled error of each row, shape (rows,)."""
+        return np.asarray(np.nanmean(self.scaled_errors, axis=1))
+
+    @property
+    def mase_by_step(self) -> list[float | None]:
+        """Mean absolute scaled error of each step over all rows; None where no row has a truth."""
+        counts = np.sum(~np.isnan(self.scaled_errors), axis=0)
+        sums = np.nansum(self.scaled_errors, axis=0)
+        return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]
+
+    def summary(self) -> dict[str, float | int]:
+        """Return the means over all rows, by the names that the command line and MLflow use."""
+        return {
+            "mase": float(self.mase.mean()),
+            "mase_median": float(np.median(self.mase)),
+            "smape": float(self.smape.mean()),
+            "mae": float(self.mae.mean()),
+            **{f"coverage_{level:g}": float(np.nanmean(covered)) for level, covered in self.covered.items()},
+            "crossings": float(self.crossed.mean()),
+            "series_scored": len(set(self.ids)),
+            "dropped": self.dropped,
+        }
+
+
+def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
+    """Return a network's forecasts of the held-out block by the covariates it reads.
+
+    Raises:
+        DataInvalid: If a series was last observed before all that the network reads.
+        SeriesError: As `Forecaster.forecast`.
+    """
+    histories = [history.reading(forecaster.names) for history in split.scored_histories]
+    for history in histories:
+        _refuse_long_gone(forecaster, history)
+    return stack(forecaster.forecast(histories, split.horizon, levels=LEVELS))
+
+
+def _refuse_long_gone(forecaster: Forecaster, history: Series) -> None:
+    """Raise DataInvalid, with the series and its last date, if it has no value in all that a network reads."""
+    try:
+        forecaster.check(history)
+    except SeriesAllMissing as error:
+        last = int(np.flatnonzero(np.isfinite(history.values))[-1])
+        when = "" if history.timestamps is None else f", after {shown(history.timestamps[last])}"
+        raise DataInvalid(
+            f"Series {history.id!r} has no value in the {len(history) - 1 - last} steps before its held-out points{when}; "
+            f"the model reads {forecaster.spec.context_length}.",
+            hint="Look for a wrong date behind that, or leave the series out.",
+        ) from error
+
+
+def predict_baseline(name: str, split: Split) -> Predictions:
+    """Return a baseline's forecasts of the held-out block, from the same histories."""
+    histories = split.scored_histories
+    return stack([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
+
+
+def stack(forecasts: Sequence[Forecast]) -> Predictions:
+    """Return forecasts as one table: every quantile that they report and the sides of their intervals."""
+    sides = [side for interval in forecasts[0].intervals for side in interval_sides(interval.level)]
+    order = sorted({*forecasts[0].quantile_levels, *sides})
+    return Predictions(
+        np.array([[_columns(one)[level] for level in order] for one in forecasts]).swapaxes(1, 2), tuple(order)
+    )
+
+
+def score(split: Split, predictions: Predictions) -> Scores:
+    """Return the errors of forecasts on the held-out block."""
+    error = np.abs(split.targets - predictions.median)
+    size = np.abs(split.targets) + np.abs(predictions.median)
+    relative = np.where(size > 0, 200.0 * error / np.where(size > 0, size, 1.0), 0.0 * size)
+    fallen = np.diff(predictions.quantiles, axis=-1) < 0
+    return Scores(
+        tuple(history.id for history in split.scored_histories),
+        error / split.scales[:, None],
+        np.nanmean(error, axis=1),
+        np.nanmean(relative, axis=1),
+        {level: _covered(split.targets, *predictions.interval(level)) for level in LEVELS},
+        np.mean(fallen, axis=(1, 2)),
+        split.dropped,
+    )
+
+
+def join(parts: Sequence[Scores]) -> Scores:
+    """Return the scores of several origins as one."""
+    return Scores(
+        tuple(key for part in parts for key in part.ids),
+        np.concatenate([part.scaled_errors for part in parts]),
+        np.concatenate([part.mae for part in parts]),
+        np.concatenate([part.smape for part in parts]),
+        {level: np.concatenate([part.covered[level] for part in parts]) for level in parts[0].covered},
+        np.concatenate([part.crossed for part in parts]),
+        max(part.dropped for part in parts),
+    )
+
+
+def timed(forecast: Callable[[], Predictions]) -> tuple[Predictions, float]:
+    """Return forecasts and the milliseconds that they took."""
+    started = time.perf_counter()
+    predictions = forecast()
+    return predictions, (time.perf_counter() - started) * 1000
+
+
+def measure_latency(forecaster: Forecaster, split: Split) -> float:
+    """Return the median time of one single-series forecast over the horizon, in milliseconds."""
+    history = [max(split.scored_histories, key=len).reading(forecaster.names)]
+    seconds = []
+    for _ in range(LATENCY_CALLS):
+        started = time.perf_counter()
+        forecaster.forecast(history, split.horizon, levels=LEVELS[:1])
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds) * 1000)
+
+
+def card(scores: Scores, **extra: float | str) -> dict[str, Any]:
+    """Return scores as the specification of a model holds them: the means and MASE by step."""
+    return {**scores.summary(), **extra, "mase_by_step": scores.mase_by_step}
+
+
+def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int]) -> float:
+    """Return 1 - MASE / MASE of the baseline: above 0 is better, 1 is perfect."""
+    return 1.0 - model["mase"] / baseline["mase"] if baseline["mase"] > 0 else 0.0
+
+
+def _covered(targets: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Return 1 where the truth lies within an interval, both ends included, 0 where outside, NaN at gaps."""
+    return np.where(np.isnan(targets), np.nan, ((lower <= targets) & (targets <= upper)).astype(np.float64))
+
+
+def _columns(forecast: Forecast) -> dict[float, Floats]:
+    """Return a forecast's quantiles by level, each of shape (horizon,)."""
+    found = dict(zip(forecast.quantile_levels, forecast.quantiles.T, strict=True))
+    for interval in forecast.intervals:
+        found |= dict(zip(interval_sides(interval.level), (interval.lower, interval.upper), strict=True))
+    return found

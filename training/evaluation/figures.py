@@ -1,0 +1,245 @@
+"""Report: the figures of one trained network, drawn for people who were not there."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from models.series import Forecast, Series
+from training.evaluation.backtest import Predictions, Scores, Split
+from training.fit.candidate import EpochRecord
+
+VANISHED = 1e-6
+"""Gradient norm below which a layer no longer learns."""
+
+PANELS = 6
+"""Series drawn in one figure."""
+
+SEASONS_SHOWN = 3
+"""Seasons of history drawn before the cutoff."""
+
+SearchTrial = tuple[int, float, bool]
+"""A trial of a search: number, validation MASE, whether it was whole."""
+
+TRUTH, FORECAST, MUTED = "#222222", "#1f6fb4", "#9a9a9a"
+HUES = tuple(f"C{number}" for number in range(10))
+RAMPS = ("Blues", "Oranges", "Greens", "Purples", "Reds", "Greys")
+LEGEND_ROWS = 20
+BASELINES = ("#d1812c", "#5a9e54", "#8a6bb1", "#b04a4a")
+
+
+def save_figures(figures: Mapping[str, Figure], directory: Path) -> None:
+    """Write each figure as NAME.png, 1,200 dots wide or more."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(directory / f"{name}.png", dpi=130)
+
+
+def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: str = "") -> Figure:
+    """Return forecast against truth over the held-out block, a panel for each of the first series."""
+    histories = split.scored_histories[:PANELS]
+    figure, panels = _panels(len(histories))
+    for row, (axes, history) in enumerate(zip(panels, histories, strict=True)):
+        before = min(len(history), max(SEASONS_SHOWN * split.season_length, split.horizon))
+        x = _positions(history, before, split.horizon)
+        observed = np.concatenate([history.values[-before:], split.targets[row]])
+        axes.plot(x, observed, color=TRUTH, linewidth=1.2, label="observed")
+        axes.axvline(x[before - 1], color=MUTED, linewidth=0.8, linestyle=":", label="cutoff")
+        _draw_band(axes, x[before:], predictions.median[row], predictions.lower[row], predictions.upper[row])
+        _finish(axes, history.id, history.start is not None, unit)
+    _entitle(figure, panels[0], title)
+    return figure
+
+
+def draw_forecasts(
+    series: Sequence[Series], forecasts: Sequence[Forecast], season_length: int, *, title: str, unit: str = ""
+) -> Figure:
+    """Return what is expected after the end of each of the first series, with its widest interval."""
+    shown = list(zip(series, forecasts, strict=True))[:PANELS]
+    figure, panels = _panels(len(shown))
+    for axes, (one, forecast) in zip(panels, shown, strict=True):
+        horizon = len(forecast.median)
+        before = min(len(one), max(SEASONS_SHOWN * season_length, horizon))
+        x = _positions(one, before, horizon)
+        axes.plot(x[:before], one.values[-before:], color=TRUTH, linewidth=1.2, label="observed")
+        widest = max(forecast.intervals, key=lambda interval: interval.level)
+        _draw_band(axes, x[before:], forecast.median, widest.lower, widest.upper, widest.level)
+        _finish(axes, one.id, one.start is not None, unit)
+    _entitle(figure, panels[0], title)
+    return figure
+
+
+def draw_error_by_step(model: Scores, baselines: Mapping[str, Scores], *, name: str) -> Figure:
+    """Return how the error grows with the horizon, beside that of the baselines."""
+    figure, axes = _single()
+    steps = np.arange(1, model.scaled_errors.shape[1] + 1)
+    for (baseline, scores), color in zip(baselines.items(), BASELINES, strict=False):
+        axes.plot(steps, _numbers(scores.mase_by_step), color=color, linewidth=1.2, label=baseline.replace("_", " "))
+    axes.plot(steps, _numbers(model.mase_by_step), color=FORECAST, linewidth=2, label=name)
+    axes.set(xlabel="step ahead", ylabel="mean absolute scaled error (1 = in-sample seasonal naive)", ylim=(0, None))
+    axes.set_title(f"{name}: error by step over {len(set(model.ids))} series held out")
+    axes.legend(frameon=False)
+    return figure
+
+
+def draw_memory(memory: Sequence[float], season_length: int, *, name: str) -> Figure:
+    """Return how much each lag moves the forecast, seasons marked."""
+    figure, axes = _single()
+    lags = np.arange(1, len(memory) + 1)
+    axes.fill_between(lags, np.asarray(memory), step="mid", color=FORECAST, alpha=0.35, linewidth=0)
+    axes.step(lags, np.asarray(memory), where="mid", color=FORECAST, linewidth=1)
+    if season_length > 1:
+        for lag in range(season_length, len(memory) + 1, season_length):
+            axes.axvline(lag, color=MUTED, linewidth=0.5, zorder=0)
+    axes.set(xlabel="lag (steps back)", ylabel="share of the mean absolute gradient", ylim=(0, None))
+    seasons = f", seasons of {season_length} marked" if season_length > 1 else ""
+    axes.set_title(f"{name}: how far back the forecast remembers{seasons}")
+    return figure
+
+
+def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
+    """Return the gradient norm of each layer over the epochs, on a logarithmic scale."""
+    figure, axes = _single()
+    epochs = [record.epoch for record in history]
+    layers = list(dict.fromkeys(layer for record in history for layer in record.gradient_norms))
+    for layer, color in _layer_colors(layers).items():
+        norms = [max(record.gradient_norms.get(layer, np.nan), 1e-12) for record in history]
+        axes.plot(epochs, norms, linewidth=1.2, marker=".", markersize=3, label=layer, color=color)
+    axes.axhline(VANISHED, color="#b03030", linewidth=1, linestyle="--")
+    axes.annotate("below this line a layer has stopped learning", (0.01, VANISHED), (0, 3), fontsize=8,
+                  xycoords=axes.get_yaxis_transform(), textcoords="offset points", color="#b03030")  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(yscale="log", xlabel="epoch", ylabel="L2 norm of the gradient before clipping")
+    axes.set_title(f"{name}: gradient norm by layer")
+    columns = -(-len(layers) // LEGEND_ROWS)
+    axes.legend(frameon=False, fontsize=7, ncols=columns, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
+    """Return training loss and validation error over the epochs, stage by stage, the best epoch of each marked."""
+    figure, axes = _single()
+    above = axes.get_xaxis_transform()
+    stages = [list(records) for _, records in itertools.groupby(history, key=lambda record: record.stage)]
+    for place, part in enumerate(stages):
+        epochs, errors = [record.epoch for record in part], [record.validation_mase for record in part]
+        loss, error = ("training loss (scaled pinball)", "validation MASE") if place == 0 else (None, None)
+        axes.plot(epochs, [record.loss for record in part], color=MUTED, label=loss)
+        axes.plot(epochs, errors, color=FORECAST, linewidth=2, label=error)
+        axes.axvline(epochs[0] - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.text(epochs[0] - 0.4, 0.98, part[0].stage, transform=above, rotation=90, va="top", fontsize=8, color=MUTED)
+        if np.isfinite(errors).any():
+            best = int(np.nanargmin(errors))
+            axes.plot(epochs[best], errors[best], "o", color=FORECAST)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch", ylabel="loss, MASE (both scaled, no unit)")
+    axes.set_title(f"{name}: what was learnt")
+    axes.legend(frameon=False)
+    return figure
+
+
+def draw_search(trials: Sequence[SearchTrial], importances: Mapping[str, float], *, title: str) -> Figure:
+    """Return the errors of a search trial by trial, the best so far, and the settings that moved them most.
+
+    Args:
+        trials: Number, error (of its last epoch where it was pruned) and whether it was whole, in order.
+        importances: Share of each setting in the spread of the errors; may be empty.
+        title: Of the figure.
+    """
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    axes, bars = figure.subplots(1, 2, width_ratios=(3, 2))
+    for is_whole, marker, label in ((True, "o", "whole"), (False, "x", "pruned")):
+        points = [(number, error) for number, error, whole in trials if whole is is_whole]
+        if points:
+            axes.scatter(*zip(*points, strict=True), marker=marker, color=FORECAST if is_whole else MUTED, label=label)
+    whole = [(number, error) for number, error, is_whole in trials if is_whole]
+    best = np.minimum.accumulate([error for _, error in whole])
+    reach = [*(number for number, _ in whole), trials[-1][0]]
+    axes.step(reach, [*best, best[-1]], where="post", color=TRUTH, linewidth=1.2, label="best so far")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="trial", ylabel="validation MASE")
+    axes.legend(frameon=False)
+    names = list(importances)[::-1]
+    bars.barh(names, [importances[name] for name in names], color=FORECAST)
+    bars.set(xlabel="share of the spread of errors", xlim=(0, 1))
+    bars.set_yticks(names)
+    bars.set_title("importance of each setting" if names else "too few whole trials for importances", fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
+def _layer_colors(layers: Sequence[str]) -> dict[str, Any]:
+    """Return a colour for each layer: up to ten differ in hue, more share one by kind and darken with depth."""
+    if len(layers) <= len(HUES):
+        return dict(zip(layers, HUES, strict=False))
+    kinds: dict[str, list[str]] = {}
+    for layer in layers:
+        kinds.setdefault(layer.rstrip("0123456789_"), []).append(layer)
+    ramps, colors = itertools.cycle(RAMPS), dict[str, Any]()
+    for members in sorted(kinds.values(), key=len, reverse=True):
+        shades = np.linspace(0.4, 0.95, len(members)) if len(members) > 1 else [0.7]
+        colors |= dict(zip(members, colormaps[next(ramps)](shades), strict=True))
+    return {layer: colors[layer] for layer in layers}
+
+
+def _entitle(figure: Figure, axes: Axes, title: str) -> None:
+    figure.suptitle(title)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
+
+
+def _draw_band(  # noqa: PLR0913, PLR0917 - a band is its four arrays
+    axes: Axes, x: NDArray[Any], median: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64],
+    level: float = 80.0,
+) -> None:  # fmt: skip
+    axes.fill_between(x, lower, upper, color=FORECAST, alpha=0.22, linewidth=0, label=f"{level:g} % interval")
+    axes.plot(x, median, color=FORECAST, linewidth=1.6, label="forecast (median)")
+
+
+def _positions(history: Series, before: int, horizon: int) -> NDArray[Any]:
+    """Return x for the last `before` points and the horizon: dates, or steps around the cutoff."""
+    stamps, future = history.timestamps, history.future(horizon)
+    if stamps is None or future is None:
+        return np.arange(-before + 1, horizon + 1)
+    return np.concatenate([stamps[-before:], future])
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    columns = 1 if count == 1 else 2
+    rows = -(-count // columns)
+    figure = Figure(figsize=(10, 1.2 + 2.6 * rows), layout="constrained")
+    grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
+    for axes in grid[count:]:
+        axes.remove()
+    return figure, list(grid[:count])
+
+
+def _single() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _finish(axes: Axes, title: str, dated: bool, unit: str) -> None:  # noqa: FBT001 - private, one caller each way
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("date" if dated else "step from the cutoff", fontsize=8)
+    axes.set_ylabel(unit or "value", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    if dated:
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]

@@ -1,0 +1,1 @@
+"""Fitting one candidate: selection, training loop, ensemble, fine-tuning, export."""

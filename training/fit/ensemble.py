@@ -1,0 +1,116 @@
+"""Ensemble: several candidates as one, with a graph, a specification and calibrated intervals of its own."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from models import artifact
+from models.errors import TrainingError
+from models.spec import ModelSpec
+from training.config.training import ENSEMBLE
+from training.fit.candidate import Candidate
+from training.fit.ensemble_weights import Mixture, choose_mixture, mix, spread_of_members
+from training.fit.validation import Validation, judge
+
+MIXED = "mixed"
+"""Transform of an ensemble whose members do not have the same one."""
+
+Combine = Callable[[Sequence[Path], Sequence[float], Path], None]
+"""`combine_with_keras`, or anything that writes network.onnx and network.keras as it does."""
+
+
+def combine_with_keras(members: Sequence[Path], weights: Sequence[float], directory: Path) -> None:
+    """Write the weighted mean of members' networks; TensorFlow is imported only now."""
+    from models.networks.ensemble import write_combined
+
+    write_combined(members, weights, directory)
+
+
+def make_ensemble(
+    candidates: Mapping[str, Candidate], directory: Path, combine: Combine, mixture: Mixture | None = None
+) -> Candidate:
+    """Return several candidates as one: its weights chosen on validation, its intervals calibrated there.
+
+    Args:
+        candidates: By name, trained on the same data; at least two.
+        directory: Where the artifact goes.
+        combine: Writes the networks.
+        mixture: Weights already chosen, for candidates trained again on all data.
+
+    Raises:
+        TrainingError: If a candidate kept no validation forecasts.
+        NetworkError: If the networks do not fit each other, or Keras and ONNX do not answer alike.
+    """
+    started = time.perf_counter()
+    validations = {name: _validation_of(name, one) for name, one in candidates.items()}
+    mixture = mixture or choose_mixture(validations)
+    members = {name: candidates[name] for name in mixture.weights}
+    weights = list(mixture.weights.values())
+    forecasts = mix([validations[name] for name in members], weights)
+    figures, conformal = judge(forecasts)
+    figures["spread"] = spread_of_members([validations[name] for name in members])
+    combine([one.directory for one in members.values()], weights, directory)
+    spec = describe_ensemble({name: one.forecaster.spec for name, one in members.items()}, mixture)
+    forecaster = artifact.seal(directory, replace(spec, validation=figures, conformal=conformal.to_dict()))
+    seconds = sum(one.train_seconds for one in candidates.values()) + time.perf_counter() - started
+    return Candidate(directory, forecaster, (), figures, seconds, forecasts=forecasts, members=members, mixture=mixture)
+
+
+def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> ModelSpec:
+    """Return the spec of the whole, but for its accuracy: what members share, the longest context, who they are.
+
+    Args:
+        specs: Of each member, by name.
+        mixture: Its weights, by the same names.
+    """
+    longest = max(specs.values(), key=lambda spec: spec.context_length)
+    informed = max(specs.values(), key=lambda spec: len(spec.covariates.all))
+    transforms = {spec.transform for spec in specs.values()}
+    members = [_describe_member(name, spec, mixture.weights[name]) for name, spec in specs.items()]
+    return replace(
+        longest,
+        architecture=ENSEMBLE,
+        encoder_length=max(spec.encoder_length for spec in specs.values()),
+        receptive_field=max(spec.receptive_field for spec in specs.values()),
+        past_covariates=informed.past_covariates,
+        future_covariates=informed.future_covariates,
+        holidays=informed.holidays,
+        transform=transforms.pop() if len(transforms) == 1 else MIXED,
+        options={
+            "combination": mixture.combination,
+            "members": members,
+            "nonnegative": all(spec.options.get("nonnegative", False) for spec in specs.values()),
+        },
+        memory=_mean_memory(list(specs.values()), list(mixture.weights.values())),
+        seed=min(spec.seed for spec in specs.values()),
+        created=max(spec.created for spec in specs.values()),
+    )
+
+
+def _validation_of(name: str, candidate: Candidate) -> Validation:
+    """Return a candidate's validation forecasts; raises TrainingError where it kept none."""
+    if candidate.forecasts is None:
+        raise TrainingError(f"Candidate {name} kept no validation forecasts, so nothing says what it would add.")
+    return candidate.forecasts
+
+
+def _describe_member(name: str, spec: ModelSpec, weight: float) -> dict[str, Any]:
+    """Return what a reader of the whole should know of one member."""
+    shown = ("architecture", "seed", "transform", "context_length", "encoder_length", "receptive_field")
+    return {
+        "name": name,
+        "weight": round(weight, 6),
+        **{key: getattr(spec, key) for key in shown},
+        "validation_mase": spec.validation.get("mase"),
+        "options": dict(spec.options),
+    }
+
+
+def _mean_memory(specs: Sequence[ModelSpec], weights: Sequence[float]) -> tuple[float, ...]:
+    """Return the weighted mean of the members' memories by lag; beyond its context a member remembers nothing."""
+    lags = max(len(spec.memory) for spec in specs)
+    padded = [[*spec.memory, *[0.0] * (lags - len(spec.memory))] for spec in specs]
+    columns = zip(*padded, strict=True)
+    return tuple(round(sum(w * one for w, one in zip(weights, column, strict=True)), 8) for column in columns)

@@ -1,0 +1,138 @@
+"""Sealing: what makes a candidate of a network: forecasts of the validation origins, an artifact, its description."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import artifact
+from models.calendar.on_calendar import parse_frequency
+from models.covariates import CovariateNames
+from models.forecaster import Forecaster
+from models.networks.build import serving_network
+from models.networks.learner import Learner
+from models.networks.memory import lag_gradients
+from models.networks.onnx_export.export import check_parity, export
+from models.profile import Profile, features
+from models.spec import ModelSpec
+from models.windows import Contexts
+from training.data.windows import Dataset
+from training.fit.candidate import TrainingSet
+from training.fit.validation import Validation
+
+DESCRIBED_WINDOWS = 256
+"""Windows that memory and profile are measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a candidate is called and where it lies.
+
+    Attributes:
+        name: What the model will be registered as.
+        architecture: What it was asked for as.
+        seed: Of its weights and windows.
+        directory: Where the artifact goes; made if missing.
+    """
+
+    name: str
+    architecture: str
+    seed: int
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a spec says that only the training knows.
+
+    Attributes:
+        options: Choices, beside what the network is built from.
+        validation: Accuracy on the validation origins.
+        conformal: Offsets learned there, as data.
+    """
+
+    options: Mapping[str, Any]
+    validation: Mapping[str, float]
+    conformal: Mapping[str, Any]
+
+
+def validate(learner: Learner, dataset: Dataset) -> Validation:
+    """Return the network's forecasts on every validation origin."""
+    batch, scales = dataset.origins()
+    return Validation(
+        dataset.rows,
+        dataset.cutoffs,
+        batch.targets[:, -1],
+        learner.predict(batch.contexts),
+        scales,
+        tuple(learner.recipe.options.quantile_levels),
+        dataset.times,
+    )
+
+
+def seal(learner: Learner, contexts: Contexts, training_set: TrainingSet, label: Label, learned: Learned) -> Forecaster:
+    """Write the artifact of a learner's network as it is now, and return its forecaster.
+
+    Args:
+        learner: With the weights that are served.
+        contexts: Windows that memory and profile are measured on.
+        training_set: What the network has seen.
+        label: What it is called and where it goes.
+        learned: What the training found.
+
+    Raises:
+        NetworkError: If the network cannot be exported, or Keras and ONNX do not answer alike.
+    """
+    network = serving_network(learner.network, learner.recipe.options)
+    label.directory.mkdir(parents=True, exist_ok=True)
+    network.save(label.directory / artifact.WEIGHTS)
+    export(network, label.directory / artifact.NETWORK)
+    check_parity(network, label.directory / artifact.NETWORK, label.seed)
+    spec = _describe(training_set, learner, contexts, label)
+    nonnegative = all(np.nanmin(one.values) >= 0 for one in training_set.series)
+    options = {**spec.options, **learned.options, "nonnegative": nonnegative}
+    told = replace(spec, options=options, validation=learned.validation, conformal=learned.conformal)
+    return artifact.seal(label.directory, told)
+
+
+def _describe(training_set: TrainingSet, learner: Learner, contexts: Contexts, label: Label) -> ModelSpec:
+    """Return the spec of a network, but for its accuracy."""
+    options, covariates = learner.recipe.options, training_set.covariates
+    known = covariates if options.past_covariates + options.future_covariates else CovariateNames()
+    gradients = lag_gradients(learner.network, *contexts.inputs().values())
+    season = parse_frequency(training_set.frequency).season_length
+    dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
+    chosen = {"units": options.units, "layers": options.layers, "seasons": list(options.seasons)}
+    if options.architecture == "wavenet":
+        chosen = {"units": options.units, "dilations": list(options.used_dilations), "seasons": list(options.seasons)}
+    return ModelSpec(
+        name=label.name,
+        architecture=label.architecture,
+        shape=options.shape,
+        frequency=training_set.frequency,
+        season_length=season,
+        context_length=options.context_length,
+        encoder_length=options.encoder_length,
+        horizon=options.horizon,
+        quantile_levels=options.quantile_levels,
+        transform=options.transform,
+        receptive_field=options.receptive_field(),
+        options=chosen,
+        past_covariates=known.past,
+        future_covariates=known.future,
+        holidays=known.holidays,
+        memory=tuple((gradients / max(gradients.sum(), 1e-300)).round(8).tolist()),
+        trained_from=str(min(dates)) if dates else None,
+        trained_to=str(max(dates)) if dates else None,
+        series_count=len(training_set.series),
+        observation_count=sum(one.observed for one in training_set.series),
+        profile=Profile.fit(features(contexts.context, season)).to_dict(),
+        seed=label.seed,
+        data_digest=training_set.digest,
+        packages={one: version(one) for one in ("keras", "numpy", "onnxruntime", "tensorflow")},
+        created=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
+    )

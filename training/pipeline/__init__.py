@@ -1,0 +1,1 @@
+"""The train use case: read, fit candidates, backtest, compare, register, promote."""

@@ -1,0 +1,1 @@
+"""How the starters are trained, on synthetic series alone."""

@@ -1,0 +1,285 @@
+"""Record: what a comparison leaves in MLflow, few and stable names that a person can sort by."""
+
+import hashlib
+import json
+import math
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models import artifact
+from models.errors import ModelUnknown
+from models.series import Series
+from models.spec import ModelSpec
+from models.windows import covariate_columns
+from training.config.training import ENSEMBLE
+from training.data.series_set import SeriesSet
+from training.evaluation import figures
+from training.evaluation.backtest import Split
+from training.evaluation.comparison import Comparison, Failure, Result
+from training.evaluation.promotion import Decision
+from training.fit.candidate import Candidate, EpochRecord
+from training.fit.ensemble_weights import Mixture
+from training.registry import provenance
+from training.registry.client import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLE_SERIES = 2
+"""Series in a model's input example."""
+
+
+@contextmanager
+def tracked_run(
+    registry: Registry, experiment: str, run: str, *, parent: str | None = None, resume: str | None = None
+) -> Iterator[str]:
+    """Yield the id of a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
+
+    Args:
+        registry: Where it is kept.
+        experiment: Its experiment, made where there is none.
+        run: Its name.
+        parent: The run that it is a child of.
+        resume: A run to go on with, where the registry still has it.
+    """
+    run_id = _reopen(registry, resume) or registry.start(experiment, run, tags={}, parent=parent)
+    try:
+        yield run_id
+    except KeyboardInterrupt:
+        registry.finish(run_id, "KILLED")
+        raise
+    except BaseException:
+        registry.finish(run_id, "FAILED")
+        raise
+    registry.finish(run_id)
+
+
+def log_parent(registry: Registry, run_id: str, data: SeriesSet, split: Split) -> None:
+    """Write the data of a comparison."""
+    registry.log(run_id, params=_data_params(data, split), tags={"almanac.kind": "comparison"})
+    profile = {"series": len(data.series), "observations": data.observed, "frequency": data.frequency.name}
+    registry.log_dataset(
+        run_id, name=data.path.stem, digest=data.digest, source=str(data.path), profile=json.dumps(profile)
+    )
+
+
+def log_provenance(registry: Registry, run_id: str, told: Mapping[str, Any]) -> None:
+    """Write how a run is made, before it is: settings to sort by, and all of it as a file that `reproduce` reads."""
+    own = {key: told[key] for key in ("architecture", "seed") if key in told}
+    packages = {f"packages.{name}": version for name, version in told["packages"].items()}
+    params = {**_flat(told["config"]), **own, **packages, "data_digest": told["data_digest"], "python": told["python"]}
+    tags = {key: told[key] for key in ("command", "machine")}
+    if told["commit"]:
+        tags["mlflow.source.git.commit"] = told["commit"]
+    registry.log(run_id, params=params, tags=tags)
+    registry.log_json(run_id, told, provenance.FILE)
+
+
+def log_reproduction(registry: Registry, run_id: str, found: Mapping[str, Any]) -> None:
+    """Write what came of training a run again."""
+    keys = {"reproduces": "run_id", "same_figures": "same_figures", "same_weights": "same_weights"}
+    registry.log(run_id, tags={tag: found[key] for tag, key in keys.items()})
+    registry.log_json(run_id, found, "reproduction.json")
+
+
+def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
+    """Write one epoch: loss, validation error where there is one, each layer's gradient norm, by optimizer step."""
+    norms = {f"gradient_norm/{layer}": norm for layer, norm in epoch.gradient_norms.items()}
+    error = {"epoch/validation_mase": epoch.validation_mase} if math.isfinite(epoch.validation_mase) else {}
+    registry.log(run_id, metrics={"epoch/loss": epoch.loss, **error, **norms}, step=epoch.step)
+
+
+def log_candidate(registry: Registry, result: Result, comparison: Comparison, split: Split, unit: str) -> None:
+    """Write a candidate: what it was, how it did, what to know about it, and its figures."""
+    spec = result.candidate.forecaster.spec
+    chosen = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
+    registry.log(
+        result.run_id,
+        params={f"chosen.{key}": value for key, value in chosen.items()} | _mixture_params(result.candidate),
+        metrics=comparison.summary_metrics(result) | _mixture_metrics(result.candidate.mixture),
+        tags={
+            "almanac.kind": "candidate",
+            "architecture": spec.architecture,
+            "candidate": result.name,
+            "beats_baselines": comparison.beats_baselines(result),
+            "data_digest": spec.data_digest,
+            "warnings": " ".join(result.candidate.warnings) or "none",
+            "weights_digest": provenance.weights_digest(result.candidate.directory / artifact.NETWORK),
+        },
+    )
+    if result.name != ENSEMBLE:
+        registry.log_json(result.run_id, _choices(result.candidate), provenance.CHOICES)
+    with tempfile.TemporaryDirectory() as folder:
+        figures.save_figures(_figures(result, comparison, split, unit), Path(folder))
+        registry.log_files(result.run_id, Path(folder), "figures")
+
+
+def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
+    """Write why a candidate failed, and at which step."""
+    tags = {"failure.code": failure.code, "failure.cause": failure.cause, "failure.step": failure.step}
+    architecture = failure.name.partition("/")[0]
+    named = {"almanac.kind": "candidate", "architecture": architecture, "candidate": failure.name}
+    registry.log(run_id, tags={**named, **tags})
+
+
+def log_baseline(registry: Registry, run_id: str, name: str, comparison: Comparison) -> None:
+    """Write a baseline's figures by the candidates' names."""
+    tags = {"almanac.kind": "baseline", "architecture": name}
+    sample = _flat({"sample": comparison.samples().get(name, {})})
+    registry.log(run_id, params={"architecture": name, **sample}, metrics=comparison.baseline_metrics(name), tags=tags)
+
+
+def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comparison, *, refitted: bool) -> None:
+    """Write which candidate won, on both its run and the comparison's, whose row then sorts like the winner's."""
+    beats = comparison.beats_baselines(winner)
+    tags = {"winner": winner.name, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
+    chosen = {"picked": bool(comparison.pick), "validation_winner": comparison.best.name}
+    registry.log(run_id, metrics=comparison.summary_metrics(winner), tags={**tags, **chosen})
+    registry.log(winner.run_id, tags={"winner": True, "refit": refitted})
+
+
+def log_served(registry: Registry, run_id: str, served: Candidate) -> None:
+    """Write the weights' digest and what the clock allowed of what is served, where it is not what was backtested."""
+    registry.log(run_id, tags={"served_weights_digest": provenance.weights_digest(served.directory / artifact.NETWORK)})
+    specs = [one.forecaster.spec for one in (served.members.values() or [served])]
+    told = [{"architecture": one.architecture, "seed": one.seed, "choices": provenance.choices(one)} for one in specs]
+    registry.log_json(run_id, {"networks": told}, provenance.SERVED_CHOICES)
+
+
+def log_decision(registry: Registry, run_ids: Sequence[str], decision: Decision, version: str) -> None:
+    """Write the promotion's decision, its figures and its reason on every run given."""
+    tags = {"promoted": decision.promote, "promotion.reason": decision.reason, "version": version}
+    for run_id in run_ids:
+        registry.log(
+            run_id, tags={**tags, "promotion.forced": decision.forced, "promotion.notes": " ".join(decision.notes)}
+        )
+        registry.log_json(run_id, decision.to_dict(), "decision.json")
+
+
+def model_example(data: SeriesSet, horizon: int = 0) -> "pd.DataFrame":
+    """Return the newest three seasons of the first series as a long frame `unique_id, ds, y` and covariates.
+
+    Where some of these are known ahead, `horizon` rows without a value carry their future.
+    """
+    import pandas as pd
+
+    count = 3 * data.frequency.season_length
+    ahead = horizon if any(name in data.covariates.future for name in data.covariates.read) else 0
+    frames = [
+        pd.DataFrame({"unique_id": one.id, "ds": _stamps_of(one, ahead)} | _columns_of(one, data, ahead)).tail(
+            count + ahead
+        )
+        for one in data.series[:EXAMPLE_SERIES]
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _stamps_of(one: Series, ahead: int) -> Any:  # noqa: ANN401 - timestamps, or None without dates
+    """Return the timestamps of a series and of the steps after it."""
+    return None if one.timestamps is None else np.concatenate([one.timestamps, one.future(ahead)])
+
+
+def _columns_of(one: Series, data: SeriesSet, ahead: int) -> dict[str, Any]:
+    """Return a series' values and covariates, and those known ahead for the steps after it, NaN where unknown."""
+    past, future = covariate_columns(one, data.covariates, len(one), ahead)
+    columns = {"y": np.append(one.values, np.full(ahead, np.nan))}
+    for place, name in enumerate(data.covariates.all):
+        known = place - len(data.covariates.past)
+        after = future[:, known] if known >= 0 else np.full(ahead, np.nan)
+        columns[name] = np.append(past[:, place], after)
+    return {name: columns[name] for name in ("y", *data.covariates.read)}
+
+
+def seen_by_champion(champion: ModelSpec, split: Split) -> tuple[str, ...]:
+    """Return a note if the champion was trained on part of the held-out block, which can only favour it."""
+    ends = [history.future(1) for history in split.scored_histories]
+    first = min((end[0] for end in ends if end is not None), default=None)
+    if first is None or champion.trained_to is None or np.datetime64(champion.trained_to[:19]) < first:
+        return ()
+    seen = (
+        f"The champion was trained on data up to {champion.trained_to}; the held-out block begins at {str(first)[:10]}."
+    )
+    return (f"{seen} It has seen part of what it is compared on, which can only favour it.",)
+
+
+def file_digest(path: Path) -> str:
+    """Return SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _reopen(registry: Registry, run_id: str | None) -> str | None:
+    """Go on with a run and return its id, or None where there is none to go on with."""
+    if run_id is None:
+        return None
+    try:
+        registry.reopen(run_id)
+    except ModelUnknown:
+        return None
+    return run_id
+
+
+def _figures(result: Result, comparison: Comparison, split: Split, unit: str) -> dict[str, Any]:
+    spec, history = result.candidate.forecaster.spec, result.candidate.history
+    baselines = {name: baseline.scores for name, baseline in comparison.baselines.items()}
+    name = result.name
+    title = f"{name}: {split.horizon} steps held out, forecast against truth"
+    drawn = {
+        "forecast_against_truth": figures.draw_backtest(split, result.predictions, title=title, unit=unit),
+        "error_by_step": figures.draw_error_by_step(result.scores, baselines, name=name),
+    }
+    if history:
+        drawn["gradient_norms"] = figures.draw_gradient_norms(history, name=name)
+        drawn["learning"] = figures.draw_learning(history, name=name)
+    if spec.memory:
+        drawn["memory"] = figures.draw_memory(spec.memory, spec.season_length, name=name)
+    return drawn
+
+
+def _choices(candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate chose on its validation origins, as `reproduce` reads it; of an `auto` each member's too."""
+    if candidate.mixture is None:
+        return provenance.choices(candidate.forecaster.spec)
+    members = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
+    return {"members": members, "mixture": candidate.mixture.to_dict()}
+
+
+def _mixture_params(candidate: Candidate) -> dict[str, object]:
+    """Return how an average was weighed and what its members chose; nothing for a network."""
+    mixture = candidate.mixture
+    if mixture is None:
+        return {}
+    weights = {f"ensemble.weight.{name}": weight for name, weight in mixture.weights.items()}
+    chosen = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
+    return {"ensemble.combination": mixture.combination, **weights, **_flat({"ensemble.member": chosen})}
+
+
+def _mixture_metrics(mixture: Mixture | None) -> dict[str, float]:
+    """Return the validation loss of each way of weighing, or average, that was tried; nothing for a network."""
+    return {f"ensemble.pinball_{way}": loss for way, loss in mixture.losses.items()} if mixture else {}
+
+
+def _data_params(data: SeriesSet, split: Split) -> dict[str, object]:
+    return {
+        "data.series": len(data.series),
+        "data.observations": data.observed,
+        "data.frequency": data.frequency.name,
+        "data.season_length": split.season_length,
+        "data.layout": data.layout,
+        "data.dropped": split.dropped,
+    }
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Return nested settings as `fit.units`-like keys; None is left out."""
+    flat: dict[str, object] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+    return flat

@@ -1,0 +1,1 @@
+"""One retraining job, stage by stage."""

@@ -1,0 +1,94 @@
+"""Judging: whether a champion should be trained again, or a fresh one taken back, asked of registry and service."""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from models.artifact import SPEC
+from models.errors import ModelUnknown, ServiceUnreachable
+from models.retraining import reasons
+from models.retraining.evidence import Seen, unknown
+from models.retraining.reasons import Judgement
+from models.retraining.thresholds import DEFAULT, Thresholds
+from models.spec import ModelSpec
+from training.config.retrain import RetrainConfig
+from training.registry.client import CHAMPION, PREVIOUS, Registry
+from training.registry.location import Version
+from training.retraining.rollback import Rollback, decide_rollback
+from training.service_client.accuracy import Address, count_steps, read_live, read_periods, steps_in_period
+
+
+def judge(
+    name: str, config: RetrainConfig, address: Address | None, registry: Registry | None, now: datetime
+) -> Judgement:
+    """Return whether a model should be trained again, and why, by what its service has seen of its champion.
+
+    A service that does not answer kills nothing: what it would have told is unknown, and no reason.
+
+    Args:
+        name: Registered name.
+        config: The thresholds.
+        address: Of the service; None where nobody said.
+        registry: Where the champion is; None where nothing was ever registered.
+        now: When this is judged.
+
+    Raises:
+        RegistryUnreachable: If the registry does not answer.
+    """
+    at = now.isoformat(timespec="seconds")
+    if registry is None:
+        return reasons.judge(name, None, config.thresholds(), at)
+    try:
+        champion = registry.resolve(f"{name}@{CHAMPION}")
+    except ModelUnknown:
+        return reasons.judge(name, None, config.thresholds(), at)
+    return reasons.judge(name, _seen(champion, config.thresholds(), address, registry), config.thresholds(), at)
+
+
+def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
+    """Return whether a fresh champion should go back to its predecessor, by what the service has scored of both.
+
+    None where there is nothing to look at: no predecessor, a champion that is older than it (one that was taken back
+    already), or one that has stood two seasons of truths, whose decay is a reason to train again; or no service that
+    answers. Both are compared at steps that the fresh one has often been scored at, and the predecessor over as many of
+    its newest periods as the fresh one has: older ones may be of a world that is gone.
+
+    Args:
+        name: Registered name.
+        address: Of the service.
+        registry: Where the aliases are.
+
+    Raises:
+        RegistryUnreachable: If the registry does not answer.
+    """
+    try:
+        fresh, predecessor = (registry.resolve(f"{name}@{alias}") for alias in (CHAMPION, PREVIOUS))
+    except ModelUnknown:
+        return None
+    if int(fresh.version) <= int(predecessor.version):
+        return None
+    try:
+        steps = count_steps(address, fresh)
+        if not steps:
+            return None
+        spec = _spec_of(fresh, registry)
+        now = read_periods(address, fresh, spec, steps=steps)
+        if len(now.periods) * steps_in_period(spec) > DEFAULT.steps(spec.season_length, spec.horizon):
+            return None
+        return decide_rollback(now, read_periods(address, predecessor, spec, steps=steps, periods=len(now.periods)))
+    except ServiceUnreachable:
+        return None
+
+
+def _seen(champion: Version, thresholds: Thresholds, address: Address | None, registry: Registry) -> Seen:
+    if address is None:
+        return unknown(champion.version, "no service is named; set ALMANAC_SERVICE_URL.")
+    try:
+        return read_live(address, champion, _spec_of(champion, registry), thresholds)
+    except ServiceUnreachable as error:
+        return unknown(champion.version, str(error))
+
+
+def _spec_of(version: Version, registry: Registry) -> ModelSpec:
+    with tempfile.TemporaryDirectory() as folder:
+        return ModelSpec.from_json((registry.download(version, Path(folder)) / SPEC).read_bytes())

@@ -1,0 +1,1 @@
+"""What training asks of a running service: observations and live accuracy."""
