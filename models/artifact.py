@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.errors import ArtifactIncomplete, ArtifactMismatch, SeriesEmpty
 from models.forecaster import Forecaster
 from models.intervals import interval_sides
+from models.json_values import to_json_value
 from models.series import Series
 from models.spec import ModelSpec
 from models.windows import Contexts
@@ -80,7 +81,7 @@ def seal(directory: Path, spec: ModelSpec) -> Forecaster:
     (directory / SPEC).write_text(spec.to_json())
     forecaster = _open(directory)
     contexts = golden_contexts(spec)
-    golden = {name: _without_nan(value.tolist()) for name, value in contexts.inputs().items()}
+    golden = {name: to_json_value(value.tolist()) for name, value in contexts.inputs().items()}
     golden["quantiles"] = forecaster.quantiles(contexts).tolist()
     (directory / GOLDEN).write_text(json.dumps(golden, allow_nan=False))
     return load(directory)
@@ -91,13 +92,6 @@ def update_spec(directory: Path, **changes: Any) -> Forecaster:  # noqa: ANN401 
     spec = replace(ModelSpec.from_json(_read(directory / SPEC)), **changes)
     (directory / SPEC).write_text(spec.to_json())
     return load(directory)
-
-
-def _without_nan(numbers: Any) -> Any:  # noqa: ANN401 - nested lists of numbers
-    """Return nested lists with None for NaN, which JSON does not have."""
-    if isinstance(numbers, list):
-        return [_without_nan(one) for one in numbers]
-    return None if numbers != numbers else numbers  # noqa: PLR0124 - NaN alone differs from itself
 
 
 def network_mb(directory: Path) -> float:

@@ -17,6 +17,7 @@ from models.errors import (
     Finding,
     SeriesNotNumeric,
 )
+from models.json_values import json_pointer
 from models.values import Values, describe, read_values
 
 Covariates = Mapping[str, Values]
@@ -96,7 +97,7 @@ class CovariateNames:
                 if name not in given and name not in self.counted:
                     raise CovariateMissing(
                         f"The model reads the covariate {name!r}, which is not given in {kind}.",
-                        pointer=covariate_pointer(kind, name),
+                        pointer=json_pointer(kind, name),
                         hint="Send its values, null where they are unknown.",
                     )
 
@@ -109,7 +110,7 @@ class CovariateNames:
                     Finding(
                         "COVARIATE_HISTORY_MISSING",
                         f"The history of {name!r} is not given, so its effect cannot be read off this series.",
-                        covariate_pointer(PAST, name),
+                        json_pointer(PAST, name),
                         "Send its history in past_covariates, one number for each value.",
                     )
                 )
@@ -119,7 +120,7 @@ class CovariateNames:
                     Finding(
                         "COVARIATE_FUTURE_UNKNOWN",
                         f"{name!r} is unknown in {unknown} of {horizon} steps ahead.",
-                        covariate_pointer(FUTURE, name),
+                        json_pointer(FUTURE, name),
                         "Send one number for each step of the horizon.",
                     )
                 )
@@ -133,7 +134,7 @@ class CovariateNames:
         if name in self.counted:
             raise CovariateUnknown(
                 f"{name!r} is counted from the dates, and is not taken from anywhere else.",
-                pointer=covariate_pointer(kind, name),
+                pointer=json_pointer(kind, name),
                 hint="Leave it out.",
             )
         if name in known:
@@ -146,14 +147,8 @@ class CovariateNames:
         if kind == FUTURE and name in self.past:
             hint = f"{name!r} is known up to the last value only; send it in {PAST}."
         raise CovariateUnknown(
-            f"The model reads no covariate {_shown(name)} in {kind}.", pointer=covariate_pointer(kind, name), hint=hint
+            f"The model reads no covariate {_shown(name)} in {kind}.", pointer=json_pointer(kind, name), hint=hint
         )
-
-
-def covariate_pointer(kind: str, name: str, index: str = "") -> str:
-    """Return a JSON pointer (RFC 6901) to a covariate or, with an index such as `/3`, to one of its values."""
-    token = name[:SHOWN_LENGTH].replace("~", "~0").replace("/", "~1")
-    return f"/{kind}/{token}{index}"
 
 
 def _shown(name: str) -> str:
@@ -266,7 +261,7 @@ def _checked(kind: str, name: str, values: Values, length: int | None) -> Values
 def _wrong_length(kind: str, name: str, found: int, wanted: str) -> CovariateLength:
     return CovariateLength(
         f"The covariate {_shown(name)} has {found} values; expected {wanted}.",
-        pointer=covariate_pointer(kind, name),
+        pointer=json_pointer(kind, name),
         hint="Send one number for each step, null where it is unknown.",
     )
 
@@ -274,6 +269,6 @@ def _wrong_length(kind: str, name: str, found: int, wanted: str) -> CovariateLen
 def _not_numeric(kind: str, name: str, index: str, detail: str) -> CovariateNotNumeric:
     return CovariateNotNumeric(
         detail,
-        pointer=covariate_pointer(kind, name, index),
+        pointer=json_pointer(kind, name) + index,
         hint="Send numbers, null where one is unknown, 1 and 0 for yes and no.",
     )

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from models.errors import AlmanacError, Finding
+from models.json_values import json_pointer
 from service.errors import FieldUnknown
 
 TEXT_FIELDS = ("id", "start", "frequency", "timezone")
@@ -35,7 +36,7 @@ class SeriesFault:
 
 def fault_of(index: int, series_id: str, error: AlmanacError) -> SeriesFault:
     """Return an error of one series as its fault, pointing into the request."""
-    return fault_at(f"/series/{index}{error.pointer}", series_id, error)
+    return fault_at(json_pointer("series", index) + error.pointer, series_id, error)
 
 
 def fault_at(pointer: str, series_id: str, error: AlmanacError) -> SeriesFault:
@@ -49,12 +50,7 @@ def refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], pointer: st
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"The fields are {', '.join(known)}."
-            raise FieldUnknown(f"There is no field {shown(name)}.", pointer=f"{pointer}/{_escape(name)}", hint=hint)
-
-
-def _escape(name: str) -> str:
-    """Return a field's name as a token of a JSON pointer (RFC 6901), cut to a bearable length."""
-    return name[:SHOWN_LENGTH].replace("~", "~0").replace("/", "~1")
+            raise FieldUnknown(f"There is no field {shown(name)}.", pointer=pointer + json_pointer(name), hint=hint)
 
 
 def shown(value: object) -> str:

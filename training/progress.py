@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from models.errors import Finding
+from models.json_values import finite_or_none
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble_weights import Mixture
 
@@ -81,7 +82,7 @@ class Terminal:
         text = describe_epoch(name, record)
         self.console.print(Text(text), soft_wrap=True)
         figures = {"loss": record.loss, "validation_mase": record.validation_mase, "seconds": record.seconds}
-        known = {key: value if math.isfinite(value) else None for key, value in figures.items()}
+        known = {key: finite_or_none(value) for key, value in figures.items()}
         tell({"text": text, "candidate": name, "epoch": record.epoch, "step": record.step, **known})
 
     @contextmanager

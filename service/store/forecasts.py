@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from models.calendar.on_calendar import Frequency, timestamps_from
 from models.calendar.timestamps import Timestamps
 from models.intervals import interval_sides
+from models.json_values import finite_or_none
 from models.series import Forecast, Series
 from service.selector import Choice
 from service.store.database import Database, storable
@@ -109,7 +110,7 @@ def row_of(entry: Entry, now: int) -> dict[str, Any]:
         "quantiles": _bytes(quantiles),
         "median": _bytes(forecast.median),
         "naive": _bytes(measured.naive),
-        "scale": measured.scale if np.isfinite(measured.scale) else None,
+        "scale": finite_or_none(measured.scale),
         "context_used": forecast.context_used,
         "due": stamps is not None and now - entry.made_at > LATE,
     }

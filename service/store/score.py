@@ -15,6 +15,7 @@ from models.calendar.on_calendar import parse_frequency, timestamps_from
 from models.calendar.timestamps import Timestamps
 from models.errors import SeriesTooShort
 from models.intervals import SAME, interval_sides
+from models.json_values import finite_or_none
 from models.series import Series
 
 Floats = NDArray[np.float64]
@@ -121,10 +122,10 @@ def score(kept: Kept, observed: Mapping[np.datetime64, float], steps_at: Timesta
             step=int(step) + 1,
             timestamp=kept.timestamps[step],
             observed=float(truth[row]),
-            absolute_scaled_error=_finite(errors[row]),
-            naive_scaled_error=_finite(naive_errors[row]),
+            absolute_scaled_error=finite_or_none(errors[row]),
+            naive_scaled_error=finite_or_none(naive_errors[row]),
             pinball=float(losses[row]),
-            scaled_pinball=_finite(losses[row] / scale),
+            scaled_pinball=finite_or_none(losses[row] / scale),
             covered={level: bool(hit[row]) for level, hit in hits.items()},
         )
         for row, step in enumerate(steps)
@@ -196,7 +197,3 @@ def _intervals(kept: Kept, steps: NDArray[np.int64]) -> Iterator[tuple[float, tu
 
 def _place(levels: Sequence[float], wanted: float) -> int | None:
     return next((place for place, level in enumerate(levels) if abs(level - wanted) < SAME), None)
-
-
-def _finite(number: np.float64) -> float | None:
-    return float(number) if math.isfinite(number) else None

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, i
 
 from models.calendar.timestamps import Timestamps
 from models.errors import AlmanacError
+from models.json_values import nan_if_none
 from service.store.clock_alignment import Clock, on_one_clock
 from service.store.database import Database
 from service.store.score import Kept, Measure, StepScore, are_alike, score
@@ -98,7 +99,7 @@ def kept_of(row: Row[Any]) -> Kept:
         levels,
         np.frombuffer(row.quantiles, "<f8").reshape(row.horizon, len(levels)),
         np.frombuffer(row.median, "<f8"),
-        Measure(naive, float("nan") if row.scale is None else row.scale),
+        Measure(naive, nan_if_none(row.scale)),
     )
 
 

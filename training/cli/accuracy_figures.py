@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import parse_timestamp
+from models.json_values import nan_if_none
 from training.evaluation.figures import FORECAST, MUTED, TRUTH
 from training.service_client.accuracy import LiveAccuracy, Row
 
@@ -106,4 +107,4 @@ def _stamps(texts: Sequence[str]) -> NDArray[Any]:
 
 
 def _numbers(values: Any) -> list[float]:  # noqa: ANN401 (numbers or None, one after the other)
-    return [math.nan if value is None else float(value) for value in values]
+    return [nan_if_none(value) for value in values]

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from models.json_values import nan_if_none
 from models.series import Forecast, Series
 from training.evaluation.backtest import Predictions, Scores, Split
 from training.fit.candidate import EpochRecord
@@ -242,4 +243,4 @@ def _finish(axes: Axes, title: str, dated: bool, unit: str) -> None:  # noqa: FB
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
-    return [float("nan") if value is None else value for value in values]
+    return [nan_if_none(value) for value in values]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.json_values import to_json_value
 from training.evaluation.significance import uncertainty
 
 Floats = NDArray[np.float64]
@@ -169,7 +170,7 @@ def decide(challenger: Evidence, champion: Evidence, *, force: bool = False, not
     test = paired_test(challenger.scaled_errors, champion.scaled_errors, groups=challenger.groups)
     objections = [*_not_better(test), *_worse_coverage(challenger, champion), *_slower(challenger, champion)]
     figures = {
-        **{key: None if value != value else value for key, value in asdict(test).items()},  # noqa: PLR0124 - NaN
+        **to_json_value(asdict(test)),
         "confidence": CONFIDENCE,
         "mase_challenger": _row_mean(challenger.scaled_errors),
         "mase_champion": _row_mean(champion.scaled_errors),

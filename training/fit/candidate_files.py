@@ -10,7 +10,6 @@ JSON, arrays of numbers and an ONNX graph: nothing here runs code when it is rea
 """
 
 import json
-import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from models import artifact
 from models.errors import ArtifactIncomplete
+from models.json_values import nan_if_none, to_json_value
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble_weights import Mixture
 from training.fit.validation import Validation
@@ -49,7 +49,7 @@ def lay_down(candidate: Candidate, folder: Path) -> Path:
         "mixture": candidate.mixture.to_dict() if candidate.mixture else None,
         "members": list(candidate.members),
     }
-    (folder / FACTS).write_text(json.dumps(plain(facts), allow_nan=False), encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps(to_json_value(facts), allow_nan=False), encoding="utf-8")
     if candidate.forecasts is not None:
         _write_forecasts(candidate.forecasts, folder / FORECASTS)
     if candidate.before is not None:
@@ -88,15 +88,6 @@ def take_up(folder: Path) -> Candidate:
         raise ArtifactIncomplete(f"{folder} holds no whole candidate: {error!r}.", hint="Fit it again.") from error
 
 
-def plain(facts: Any) -> Any:  # noqa: ANN401 - nested plain data
-    """Return plain data with None for numbers that JSON does not have."""
-    if isinstance(facts, Mapping):
-        return {name: plain(one) for name, one in facts.items()}
-    if isinstance(facts, list | tuple):
-        return [plain(one) for one in facts]
-    return None if isinstance(facts, float) and not math.isfinite(facts) else facts
-
-
 def read_weights(path: Path) -> list[NDArray[Any]] | None:
     """Return the weights of a file in their order, or None where there is no such file."""
     if not path.is_file():
@@ -123,10 +114,10 @@ def _read_forecasts(path: Path) -> Validation | None:
 
 
 def _epoch(facts: Mapping[str, Any]) -> EpochRecord:
-    known = {name: math.nan if facts[name] is None else facts[name] for name in ("loss", "validation_mase")}
+    known = {name: nan_if_none(facts[name]) for name in ("loss", "validation_mase")}
     return EpochRecord(**{**facts, **known, "gradient_norms": _with_nan(facts["gradient_norms"])})
 
 
 def _with_nan(figures: Mapping[str, float | None]) -> dict[str, float]:
     """Return figures with NaN for None."""
-    return {name: math.nan if one is None else one for name, one in figures.items()}
+    return {name: nan_if_none(one) for name, one in figures.items()}

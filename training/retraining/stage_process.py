@@ -8,7 +8,6 @@
 import fcntl
 import importlib
 import json
-import math
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 
 from models.errors import AlmanacError, RegistryUnreachable, ServiceUnreachable
 from models.jobs.errors import StageFailed
+from models.json_values import to_json_value
 from training.retraining.protocol import Say, Stage, Tell
 
 ORPHAN_SECONDS, ORPHAN_POLL_SECONDS = 60.0, 0.1
@@ -110,15 +110,6 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """Return a value with null for every number that JSON cannot carry."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): finite(one) for key, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
-
-
 def _lines_out() -> Say:
     """Return what writes a line to our output; whatever libraries print goes to the log instead."""
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
@@ -127,7 +118,7 @@ def _lines_out() -> Say:
 
     def said(line: Mapping[str, Any]) -> None:
         with lock:
-            output.write(json.dumps(finite(line), allow_nan=False).encode() + b"\n")
+            output.write(json.dumps(to_json_value(line), allow_nan=False).encode() + b"\n")
 
     return said
 

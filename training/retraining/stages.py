@@ -14,6 +14,7 @@ from typing import Any
 
 from models import artifact
 from models.errors import AlmanacError, ModelUnknown, RegistryError, TrainingError
+from models.json_values import to_json_value
 from training.config.training import ENSEMBLE, WARM_START
 from training.data.eligibility import refuse_short
 from training.data.holdout import tell_split
@@ -21,7 +22,6 @@ from training.evaluation import promotion
 from training.evaluation.comparison import Failure, Result
 from training.evaluation.rolling_origins import roll_origins
 from training.fit.candidate import Candidate, EpochRecord
-from training.fit.candidate_files import plain
 from training.pipeline import train
 from training.pipeline.champion import STARTED_FROM, choose_block, is_warm, meet_champion
 from training.pipeline.refit import refit as fit_again
@@ -144,7 +144,7 @@ def fit(desk: JobDesk, request: Given, read: Given, candidate: str) -> Plain:
         keep_at_rest(desk.registry, run_id, made, task)
         step = made.history[-1].step if made.history else 0
         told |= {"step": step, "seconds": made.train_seconds, "validation_mase": made.validation["mase"]}
-    told = dict(plain(told))
+    told = dict(to_json_value(told))
     desk.registry.log_json(run_id, told, FIT)
     desk.registry.finish(run_id, "FAILED" if told["cause"] else "FINISHED")
     return told
@@ -181,7 +181,7 @@ def compare(desk: JobDesk, request: Given, read: Given, fits: Sequence[Given]) -
     contest = hold_contest(Contest(desk, read, task, bench), tuple(results), tuple(failures))
     winner, comparison = contest.winner, contest.comparison
     runs.log_winner(desk.registry, read["run_id"], winner, comparison, refitted=task.config.refit)
-    told: Plain = plain(
+    told: Plain = to_json_value(
         {
             "winner": winner.name,
             "winner_run_id": winner.run_id,
@@ -278,7 +278,7 @@ def promote(desk: JobDesk, request: Given, read: Given, compared: Given, registe
     if not done:
         decision = _carry_out(desk, read, version, decision)
     runs.log_decision(desk.registry, (read["run_id"], compared["winner_run_id"]), decision, version)
-    told: Plain = plain(
+    told: Plain = to_json_value(
         {
             "promoted": decision.promote,
             "version": version,

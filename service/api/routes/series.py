@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from models.calendar.timestamps import Timestamps
 from models.errors import LevelInvalid
+from models.json_values import to_json_value
 from service.api.examples.observations import SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.api.http import json_response, only_known_parameters
 from service.api.routes.forecast import respond
@@ -70,7 +71,7 @@ async def one_series(request: Request, series_id: str, limit: Newest = 100) -> R
     """Return what is known of a series, and its newest observations, the oldest of them first."""
     known, stamps, values = await service_of(request).records.run(_history, series_id, limit)
     zone = known.calendar.timezone
-    shown_values = [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 (NaN)
+    shown_values = to_json_value(values.tolist())
     return json_response({**_summary(known), "timestamps": write_timestamps(stamps, zone), "values": shown_values})
 
 
