@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": ("training.demo.demo:demo", "The main job: train on real temperatures, serve, forecast."),
     "train": ("training.cli.train:train", "Train, compare, register and promote."),
     "tune": ("training.cli.tune:tune", "Search for better settings, by validation error."),
-    "backtest": ("training.cli.train:backtest", "Measure networks and baselines on held-out data."),
+    "backtest": ("training.cli.backtest:backtest", "Measure networks and baselines on held-out data."),
     "pretrain": ("training.cli.pretrain:pretrain", "Make the starters from nothing, on synthetic series."),
     "reproduce": ("training.cli.reproduce:reproduce", "Train a run again and compare."),
     "forecast": ("training.cli.forecast:forecast", "Forecast a file with a registered model, or the starter."),
@@ -24,11 +24,11 @@ COMMANDS = {
     "serve": ("service.cli.serve:serve", "Serve the registered models, or the starter, over REST."),
     "observe": ("service.cli.observe:observe", "Send a file of observations to a service."),
     "accuracy": ("training.cli.accuracy:accuracy", "Show how served forecasts came out."),
-    "models": ("training.cli.train:models", "List registered models."),
+    "models": ("training.cli.models:models", "List registered models."),
     "promote": ("training.cli.models:promote", "Make a version the champion."),
     "rollback": ("training.cli.models:rollback", "Go back to the previous champion."),
     "key": ("service.cli.serve:key", "Make and list API keys."),
-    "ui": ("training.cli.train:ui", "Show runs and models in MLflow's UI."),
+    "ui": ("training.cli.mlflow_ui:ui", "Show runs and models in MLflow's UI."),
 }
 """Where each command lives, and what the list of commands says of it."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from models.jobs.database import jobs_url
 from service.errors import SettingInvalid
 
 MEBIBYTE = 1024 * 1024
@@ -83,7 +84,7 @@ class Settings:
     @property
     def jobs(self) -> str:
         """Return the URL of the jobs' database."""
-        return self.jobs_url or f"{SQLITE}{self.home / 'jobs.db'}"
+        return jobs_url({"ALMANAC_HOME": str(self.home), "ALMANAC_JOBS_URL": self.jobs_url or ""})
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

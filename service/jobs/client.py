@@ -1,21 +1,21 @@
 """Jobs: the service's thin client of the job queue, which knows workflows and queues by name and nothing of training.
 
 DBOS is imported, and its tables made, in a thread and when somebody first asks about jobs: a service that nobody asks
-starts and answers without it. What a worker calls things is repeated here, and a test holds the two together.
+starts and answers without it.
 """
 
 import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from models.errors import AlmanacError
+from models.jobs import names
+from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
 from models.sqlite_file import Opened
-from service.settings import SQLITE
 from service.thread_pool import Workers
 
 if TYPE_CHECKING:
@@ -31,15 +31,6 @@ logger = logging.getLogger("almanac")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-APPLICATION = "almanac"
-APPLICATION_VERSION = "1"
-SCHEMA = "dbos"
-QUEUE = "training"
-WORKFLOW = "retrain"
-WATCH_SCHEDULE = "almanac-watch"
-PROGRESS = "progress"
-SUMMARY = "summary"
 
 THREADS = 2
 DATABASES = ("sqlalchemy", "sqlite3", "psycopg")
@@ -61,7 +52,7 @@ class Jobs:
         self._workers = Workers(limit, threads=THREADS, name="jobs")
         self._opening = Lock()
         self._client: Client | None = None
-        file = self._file()
+        file = sqlite_file(url)
         self._opened = None if file is None else Opened(file)
 
     async def run(self, work: Callable[Concatenate[Client, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -118,15 +109,15 @@ class Jobs:
         logging.getLogger("dbos").addFilter(_is_news)
         url = _address(self._url)
         self._make_file()
-        DBOS.migrate(url, schema=SCHEMA)
+        DBOS.migrate(url, schema=names.SCHEMA)
         client = DBOSClient(
             system_database_url=url,
-            dbos_system_schema=SCHEMA,
+            dbos_system_schema=names.SCHEMA,
             serializer=DBOSPortableJSONSerializer(),
-            application_name=APPLICATION,
+            application_name=names.APPLICATION,
             retry_connection_errors=False,
         )
-        client._sys_db.create_application_version(APPLICATION_VERSION)  # noqa: SLF001 (no worker has told it yet, maybe)
+        client._sys_db.create_application_version(names.APPLICATION_VERSION)  # noqa: SLF001 (no worker has told it yet, maybe)
         if self._opened is not None:
             self._opened.learn()
         return client
@@ -150,17 +141,14 @@ class Jobs:
         if client is not None:
             client.destroy()
 
-    def _file(self) -> Path | None:
-        return Path(self._url.removeprefix(SQLITE)) if self._url.startswith(SQLITE) else None
-
     def _is_absent(self) -> bool:
         """Return whether there is no file, and none was open: one that was removed since is no answer."""
-        file = self._file()
+        file = sqlite_file(self._url)
         return file is not None and self._client is None and not file.exists()
 
     def _make_file(self) -> None:
         """Make a SQLite database whose readers and writers do not wait for each other, where there is none."""
-        file = self._file()
+        file = sqlite_file(self._url)
         if file is None or file.exists():
             return
         try:
@@ -196,9 +184,6 @@ def _said(error: Exception) -> str:
 
 def _address(url: str) -> str:
     """Return a URL as DBOS reads it, one that does not wait for ever for a lost server."""
-    if url.startswith(SQLITE):
+    if sqlite_file(url) is not None or "connect_timeout=" in url:
         return url
-    address = f"postgresql://{url.partition('://')[2]}"
-    if "connect_timeout=" in address:
-        return address
-    return f"{address}{'&' if '?' in address else '?'}connect_timeout={CONNECT_SECONDS}"
+    return f"{url}{'&' if '?' in url else '?'}connect_timeout={CONNECT_SECONDS}"

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models.jobs.errors import JobUnknown
+from models.jobs.names import QUEUE, WORKFLOW
 from service.errors import FieldInvalid, JobEnded, KeyReused
-from service.jobs.client import QUEUE, WORKFLOW, Client, Status
+from service.jobs.client import Client, Status
 from service.json_input import shown
 
 STATES: Mapping[str, tuple[str, ...]] = {

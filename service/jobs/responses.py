@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models.jobs.cron import next_fires
-from service.jobs.client import PROGRESS, SUMMARY, WORKFLOW, Client, Schedule, Status
+from models.jobs.names import PROGRESS, SUMMARY, WORKFLOW
+from service.jobs.client import Client, Schedule, Status
 from service.jobs.jobs import find_job, request_of, state_of
 
 OWN_STEPS = "DBOS."

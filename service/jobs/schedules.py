@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from models.jobs.cron import count_fires
 from models.jobs.errors import ScheduleDuplicated, ScheduleUnknown
+from models.jobs.names import QUEUE, WATCH_SCHEDULE, WORKFLOW
 from service.errors import ConfigRequired, FieldInvalid
-from service.jobs.client import QUEUE, WATCH_SCHEDULE, WORKFLOW, Client, Schedule, make_schedule
+from service.jobs.client import Client, Schedule, make_schedule
 from service.json_input import shown
 
 MOST_TICKS = 500

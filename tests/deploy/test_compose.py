@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from almanac import COMMANDS
-from training.jobs.names import jobs_url
+from models.jobs.database import jobs_url
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.jobs.client import APPLICATION, APPLICATION_VERSION, PROGRESS, QUEUE, SUMMARY, WORKFLOW
+from models.jobs.names import APPLICATION, APPLICATION_VERSION, PROGRESS, QUEUE, SUMMARY, WORKFLOW
 
 PATIENCE_SECONDS = 60.0
 

@@ -141,9 +141,9 @@ def _show(job_id: str, *, following: bool, as_json: bool) -> None:
 
 def is_there() -> bool:
     """Return whether there is a database to look into: looking makes none."""
-    from training.jobs import names
+    from models.jobs.database import jobs_url, sqlite_file
 
-    file = names.sqlite_file(names.jobs_url(os.environ))
+    file = sqlite_file(jobs_url(os.environ))
     return file is None or file.exists()
 
 

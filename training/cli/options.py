@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from training.config.training import BASELINES, Columns
-from training.pipeline import task
 
 if TYPE_CHECKING:
     from training.pipeline.task import Bench
@@ -76,7 +75,7 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
 def open_bench(scratch: Path) -> "Bench":
     """Return what a comparison works with, its registry made where there is none."""
     from training.fit import ensemble
-    from training.pipeline import train
+    from training.pipeline import task, train
     from training.progress import Terminal
     from training.registry.provenance import Surroundings
 

@@ -11,7 +11,9 @@ from typing import Any
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowSchedule, WorkflowStatus
 from dbos import error as dbos_error
 
+from models.jobs import names
 from models.jobs.cron import check_cron, check_timezone, next_fires
+from models.jobs.database import jobs_url, sqlite_file, without_password
 from models.jobs.errors import (
     JobsUnreachable,
     JobUnknown,
@@ -21,7 +23,7 @@ from models.jobs.errors import (
     WorkerUnknown,
 )
 from training.config.training import check_name
-from training.jobs import names, worker_lock
+from training.jobs import worker_lock
 
 RUNNING = "PENDING"
 """DBOS's word for a job that a worker has taken."""
@@ -45,7 +47,7 @@ def open_jobs(environment: Mapping[str, str], *, make: bool = True) -> Iterator[
     Raises:
         JobsUnreachable: If the database does not answer, or is a file that is not there and must not be made.
     """
-    url = names.jobs_url(environment)
+    url = jobs_url(environment)
     client = connect(url, make=make)
     try:
         with _told(url):
@@ -56,7 +58,7 @@ def open_jobs(environment: Mapping[str, str], *, make: bool = True) -> Iterator[
 
 def connect(url: str, *, make: bool = True) -> DBOSClient:
     """Bring the database's tables to DBOS's own version and return a client of it; raises JobsUnreachable."""
-    file = names.sqlite_file(url)
+    file = sqlite_file(url)
     if file is not None and not file.exists() and not make:
         raise JobsUnreachable(f"No jobs at {file} yet:", hint="run almanac schedule add or almanac worker.")
     with _told(url):
@@ -339,5 +341,5 @@ def _told(url: str) -> Iterator[None]:
 def _unreachable(url: str, error: object) -> JobsUnreachable:
     cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return JobsUnreachable(
-        f"The jobs' database {names.without_password(url)} cannot be used: {cause}.", hint="Check ALMANAC_JOBS_URL."
+        f"The jobs' database {without_password(url)} cannot be used: {cause}.", hint="Check ALMANAC_JOBS_URL."
     )

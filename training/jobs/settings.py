@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from models.errors import ConfigInvalid
 from models.jobs.cron import check_cron
-from training.jobs import names
+from models.jobs.database import almanac_home, jobs_url
 from training.jobs.stage_runner import COMMAND
 from training.jobs.steps import FIRST_WAIT_SECONDS
 from training.service_client.accuracy import SERVICE_URL
@@ -58,6 +58,6 @@ class Settings:
             )
         line = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
         watch = None if line.strip().lower() in OFF else check_cron(line)
-        url, home = names.jobs_url(environment), names.home(environment)
+        url, home = jobs_url(environment), almanac_home(environment)
         service = (environment.get("ALMANAC_SERVICE_URL") or SERVICE_URL).rstrip("/")
         return cls(**{"url": url, "home": home, "name": name, "watch": watch, "service": service, **changes})

@@ -10,9 +10,11 @@ from threading import Event, Thread
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
+from models.jobs import names
 from models.jobs.cron import next_fires
+from models.jobs.database import sqlite_file, without_password
 from models.sqlite_file import Opened
-from training.jobs import names, worker_lock
+from training.jobs import worker_lock
 from training.jobs.client import connect, give_back, request_of
 from training.jobs.settings import Settings
 from training.jobs.workflows import Workflows, close_runs
@@ -51,7 +53,7 @@ class Worker:
         """
         settings = self.settings
         client = connect(settings.url)
-        file = names.sqlite_file(settings.url)
+        file = sqlite_file(settings.url)
         opened = None if file is None else Opened(file)
         if opened is not None:
             opened.learn()
@@ -59,7 +61,7 @@ class Worker:
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, lambda *_: self.stop.set())
             self._launch(client)
-            self.say(f"worker {settings.name} takes jobs from {names.without_password(settings.url)}")
+            self.say(f"worker {settings.name} takes jobs from {without_password(settings.url)}")
             while not self.stop.wait(HELD_POLL_SECONDS):
                 if opened is not None and (fault := opened.fault()):
                     self.say(f"the jobs' database {file} {fault}; worker {settings.name} ends. Start it again.")
@@ -149,7 +151,7 @@ def close_cancelled(client: DBOSClient) -> list[str]:
     """
     made = []
     for job in client.list_workflows(name=names.WORKFLOW, status="CANCELLED"):
-        closing = names.closing_of(job.workflow_id)
+        closing = names.close_workflow_id(job.workflow_id)
         before = client.list_workflows(workflow_ids=[closing], load_input=False)
         if any(one.status != "ERROR" for one in before) or client.get_event(job.workflow_id, names.PROGRESS, 0) is None:
             continue

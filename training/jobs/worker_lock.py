@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from models.jobs.database import sqlite_file, without_password
 from models.jobs.errors import JobsUnreachable, WorkerAlive
-from training.jobs.names import sqlite_file, without_password
 
 if TYPE_CHECKING:
     from psycopg import Connection

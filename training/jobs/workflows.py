@@ -9,12 +9,16 @@ from typing import Any
 from dbos import DBOS, DBOSClient
 from dbos import error as dbos_error
 
+from models.jobs import names
 from models.jobs.errors import StageFailed
-from training.jobs import names, retrain_workflow
+from training.jobs import retrain_workflow
 from training.jobs.settings import Settings
 from training.jobs.stage_runner import Child, Limits
 from training.jobs.steps import Bench, Seat, limits_of, run_stage
 from training.processes import answers
+
+WATCH_FOLDER = "watch"
+"""Stands where a job's id would: all ticks of the watch share one folder."""
 
 WATCH_LIMITS = CLOSE_LIMITS = Limits(600.0)
 
@@ -105,7 +109,7 @@ class Workflows:
     def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
         """Look at the fresh champions, where a service answers that could have scored them."""
         quiet = Bench(bench.home, bench.stop, lambda _: None, bench.first_wait)
-        seat = Seat(names.WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
+        seat = Seat(WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
 
         def look() -> dict[str, Any]:
             if not answers(f"{self.settings.service}/health/live"):
@@ -137,6 +141,6 @@ def close_runs(client: DBOSClient, job: str, request: dict[str, Any]) -> None:
     options = {
         "workflow_name": names.CLOSE_WORKFLOW,
         "queue_name": names.WATCH_QUEUE,
-        "workflow_id": names.closing_of(job),
+        "workflow_id": names.close_workflow_id(job),
     }
     client.enqueue(options, job, request)  # type: ignore[arg-type] # a TypedDict

@@ -10,7 +10,7 @@ from training.jobs.worker_lock import holding, living
 
 HOLD = """
 import sys
-from training.jobs.holder import holding
+from training.jobs.worker_lock import holding
 with holding(sys.argv[1], "a"):
     print("held", flush=True)
     sys.stdin.read()

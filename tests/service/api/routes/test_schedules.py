@@ -7,7 +7,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from service.jobs.client import WATCH_SCHEDULE, Client
+from models.jobs.names import WATCH_SCHEDULE
+from service.jobs.client import Client
 
 CONFIG = {"horizon": 12, "data": "/data/sales.csv"}
 SCHEDULE = {"name": "monthly", "cron": "0 3 1 * *", "timezone": "Europe/Berlin", "config": {**CONFIG, "name": "sales"}}

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
-from training.jobs.names import jobs_url, sqlite_file, without_password
+from models.jobs.database import jobs_url, sqlite_file, without_password
 
 
 def test_without_an_address_the_jobs_lie_in_the_home(tmp_path: Path) -> None:
