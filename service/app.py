@@ -35,16 +35,16 @@ from service.api.state import Service
 from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
 from service.jobs.client import Jobs
 from service.monitoring.accuracy_metrics import AccuracyMetrics
-from service.monitoring.backtest_figures import Promises
-from service.monitoring.drift import Inputs
-from service.monitoring.forecast_log import Ledger
+from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.drift import RecentInputs
+from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import Scorer
 from service.serving.artifact_cache import Cache
 from service.serving.catalog import Catalog
 from service.serving.supervisor import Supervisor
 from service.settings import Settings
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 from service.thread_pool import Workers
 
 ROUTERS = (
@@ -76,7 +76,7 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     """
     cache = Cache.own(settings.cache) if supervise else Cache(settings.cache)
     supervisor = Supervisor(settings, cache)
-    counters, inputs = Metrics(), Inputs()
+    counters, inputs = Metrics(), RecentInputs()
     catalog = Catalog(
         cache,
         default=settings.model,
@@ -85,32 +85,34 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
         on_load=counters.count_load,
     )
     counters.registry.register(ModelMetrics(catalog, inputs))
-    records = Records(settings.database, settings.max_queue)
-    counters.registry.register(DatabaseMetrics(records))
-    ledger = None
+    database = AsyncDatabase(settings.database, settings.max_queue)
+    counters.registry.register(DatabaseMetrics(database))
+    forecast_log = None
     if settings.ledger:
-        ledger = Ledger(records, counters, limit=settings.max_ledger, days=settings.retention_days)
-    scorer, promises = Scorer(records, settings.accuracy_days), Promises(catalog, cache)
-    counters.registry.register(AccuracyMetrics(scorer, promises))
+        forecast_log = ForecastLog(database, counters, limit=settings.max_ledger, days=settings.retention_days)
+    scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)
+    counters.registry.register(AccuracyMetrics(scorer, backtests))
     workers = Workers(settings.max_queue)
     jobs_queue = Jobs(settings.jobs, settings.max_queue)
-    service = Service(settings, catalog, counters, inputs, workers, records, ledger, scorer, promises, jobs_queue)
-    tasks = [catalog.watch, records.watch, scorer.run]
-    tasks += [ledger.run] if ledger else []
+    service = Service(
+        settings, catalog, counters, inputs, workers, database, forecast_log, scorer, backtests, jobs_queue
+    )
+    tasks = [catalog.watch, database.watch, scorer.run]
+    tasks += [forecast_log.run] if forecast_log else []
     tasks += [supervisor.run] if supervise else []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(task()) for task in tasks]
-        await records.open()
+        await database.open()
         yield
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        if ledger is not None:
-            await ledger.close()
+        if forecast_log is not None:
+            await forecast_log.close()
         service.workers.close()
-        records.close()
+        database.close()
         service.jobs.close()
 
     app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None)

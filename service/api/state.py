@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.jobs.client import Jobs
-from service.monitoring.backtest_figures import Promises
-from service.monitoring.drift import Inputs
-from service.monitoring.forecast_log import Ledger
+from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.drift import RecentInputs
+from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
 from service.monitoring.scorer import Scorer
 from service.serving.catalog import Catalog
 from service.settings import Settings
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 from service.thread_pool import Workers
 
 
@@ -23,12 +23,12 @@ class Service:
     settings: Settings
     catalog: Catalog
     metrics: Metrics
-    inputs: Inputs
+    recent_inputs: RecentInputs
     workers: Workers
-    records: Records
-    ledger: Ledger | None
+    database: AsyncDatabase
+    forecast_log: ForecastLog | None
     scorer: Scorer
-    promises: Promises
+    backtests: BacktestCache
     jobs: Jobs
 
 

@@ -1,4 +1,4 @@
-"""Accuracy: the live figures of each version, beside seasonal naive and beside what its backtest promised."""
+"""Accuracy: the live accuracy_figures of each version, beside seasonal naive and beside what its backtest promised."""
 
 import math
 from collections import defaultdict
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.store.score_sums import Tally
+from service.store.score_sums import ScoreSums
 
 BUCKETS = ((1, 1), (2, 6), (7, 12), (13, 24), (25, 48), (49, None))
 """Steps ahead that are shown as one: a label has few values however long the horizon."""
@@ -16,7 +16,7 @@ StepKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class BacktestFigures:
     """What a backtest said of a version, step by step; None where it had no truth.
 
     Attributes:
@@ -28,13 +28,13 @@ class Promise:
     naive_mase: tuple[float | None, ...] = ()
 
     @classmethod
-    def of(cls, backtest: Mapping[str, Any]) -> "Promise":
+    def of(cls, backtest: Mapping[str, Any]) -> "BacktestFigures":
         """Return what a spec's `backtest` promises; nothing where it was never backtested."""
         return cls(_by_step(backtest, "model"), _by_step(backtest, "seasonal_naive"))
 
 
 @dataclass(frozen=True, slots=True)
-class Decay:
+class ErrorDecay:
     """Live errors beside the backtest's, over the steps that both know.
 
     Attributes:
@@ -64,48 +64,48 @@ def bucket_of(step: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def by_bucket(rows: Iterable[tuple[StepKey, Tally]]) -> dict[tuple[str, str, str], Tally]:
+def by_bucket(rows: Iterable[tuple[StepKey, ScoreSums]]) -> dict[tuple[str, str, str], ScoreSums]:
     """Return tallies by model, version and step as tallies by model, version and bucket."""
-    found: dict[tuple[str, str, str], Tally] = defaultdict(Tally)
-    for (model, version, step), tally in rows:
-        found[model, version, bucket_of(step)] += tally
+    found: dict[tuple[str, str, str], ScoreSums] = defaultdict(ScoreSums)
+    for (model, version, step), sum_scores in rows:
+        found[model, version, bucket_of(step)] += sum_scores
     return dict(found)
 
 
-def by_version(rows: Iterable[tuple[StepKey, Tally]]) -> dict[tuple[str, str], dict[int, Tally]]:
+def by_version(rows: Iterable[tuple[StepKey, ScoreSums]]) -> dict[tuple[str, str], dict[int, ScoreSums]]:
     """Return tallies by model, version and step as those of each version by step."""
-    found: dict[tuple[str, str], dict[int, Tally]] = defaultdict(dict)
-    for (model, version, step), tally in rows:
-        found[model, version][step] = tally
+    found: dict[tuple[str, str], dict[int, ScoreSums]] = defaultdict(dict)
+    for (model, version, step), sum_scores in rows:
+        found[model, version][step] = sum_scores
     return dict(found)
 
 
-def figures(tally: Tally) -> dict[str, Any]:
-    """Return what a tally says, None where it cannot tell.
+def accuracy_figures(sum_scores: ScoreSums) -> dict[str, Any]:
+    """Return what a sum_scores says, None where it cannot tell.
 
     `scores` are steps; `mase`, `naive_mase` and `pinball` are scaled by each history's seasonal naive error; `skill` is
     1 - mase / naive_mase; `coverage` is the share of truths within each interval.
     """
     return {
-        "scores": tally.scores,
-        "mase": _over(tally.error, tally.scaled),
-        "naive_mase": _over(tally.naive_error, tally.scaled),
-        "skill": skill(tally),
-        "pinball": _over(tally.pinball, tally.scaled),
+        "scores": sum_scores.scores,
+        "mase": _over(sum_scores.error, sum_scores.scaled),
+        "naive_mase": _over(sum_scores.naive_error, sum_scores.scaled),
+        "skill": skill(sum_scores),
+        "pinball": _over(sum_scores.pinball, sum_scores.scaled),
         "coverage": {
-            "80": _over(tally.inside_80, tally.judged_80),
-            "95": _over(tally.inside_95, tally.judged_95),
+            "80": _over(sum_scores.covered_80, sum_scores.intervals_80),
+            "95": _over(sum_scores.covered_95, sum_scores.intervals_95),
         },
     }
 
 
-def skill(tally: Tally) -> float | None:
+def skill(sum_scores: ScoreSums) -> float | None:
     """Return 1 - MASE / MASE of seasonal naive: above 0 is better, 1 is perfect; None without a naive error."""
-    quotient = _over(tally.error, tally.naive_error)
+    quotient = _over(sum_scores.error, sum_scores.naive_error)
     return None if quotient is None else 1.0 - quotient
 
 
-def decay(live: Mapping[int, Tally], promise: Promise) -> Decay | None:
+def compare_with_backtest(live: Mapping[int, ScoreSums], promise: BacktestFigures) -> ErrorDecay | None:
     """Return a version's live errors beside its backtest's, or None where no step is known to both."""
     common = [step for step, one in live.items() if one.scaled and _at(promise.mase, step) is not None]
     if not common:
@@ -114,7 +114,7 @@ def decay(live: Mapping[int, Tally], promise: Promise) -> Decay | None:
     told = [step for step in common if _at(promise.naive_mase, step) is not None]
     naive = sum(live[step].naive_error for step in told)
     naive_expected = _expected(live, promise.naive_mase, told)
-    return Decay(
+    return ErrorDecay(
         scores,
         sum(live[step].error for step in common) / scores,
         _expected(live, promise.mase, common) / scores,
@@ -122,12 +122,12 @@ def decay(live: Mapping[int, Tally], promise: Promise) -> Decay | None:
     )
 
 
-def expected_at(promise: Promise, step: int) -> dict[str, float | None]:
+def backtest_at(promise: BacktestFigures, step: int) -> dict[str, float | None]:
     """Return what the backtest said of one step."""
     return {"mase": _at(promise.mase, step), "naive_mase": _at(promise.naive_mase, step)}
 
 
-def _expected(live: Mapping[int, Tally], promised: Sequence[float | None], steps: Sequence[int]) -> float:
+def _expected(live: Mapping[int, ScoreSums], promised: Sequence[float | None], steps: Sequence[int]) -> float:
     """Return the sum of errors that the backtest would have made of each step as often as it was scored."""
     return sum(live[step].scaled * (_at(promised, step) or 0.0) for step in steps)
 

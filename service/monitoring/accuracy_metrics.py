@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.monitoring.accuracy import by_bucket, by_version, decay, figures
-from service.monitoring.backtest_figures import Promises
-from service.monitoring.scorer import Live, Scorer
+from service.monitoring.accuracy import accuracy_figures, by_bucket, by_version, compare_with_backtest
+from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.scorer import LiveScores, Scorer
 
 
 class AccuracyMetrics(Collector):
-    """The figures as they were counted last; reading them asks no database."""
+    """The accuracy_figures as they were counted last; reading them asks no database."""
 
-    def __init__(self, scorer: Scorer, promises: Promises) -> None:
+    def __init__(self, scorer: Scorer, promises: BacktestCache) -> None:
         """Read from these two, whenever asked."""
         self._scorer = scorer
         self._promises = promises
@@ -23,7 +23,7 @@ class AccuracyMetrics(Collector):
         return [*_families().values(), _counter()]
 
     def collect(self) -> Iterable[Metric]:
-        """Return MASE, skill and coverage by version and bucket, decay by version, and how scoring is doing."""
+        """Return MASE, skill and coverage by version and bucket, compare_with_backtest by version, and how scoring is doing."""
         families = _families()
         if live := self._scorer.live:
             _add_figures(families, live)
@@ -34,16 +34,16 @@ class AccuracyMetrics(Collector):
         counter.add_metric([], self._scorer.scored)
         return [*families.values(), counter]
 
-    def _add_decay(self, families: Mapping[str, GaugeMetricFamily], live: Live) -> None:
+    def _add_decay(self, families: Mapping[str, GaugeMetricFamily], live: LiveScores) -> None:
         for (model, version), steps in by_version(live.steps).items():
-            if found := decay(steps, self._promises.of(model, version)):
+            if found := compare_with_backtest(steps, self._promises.of(model, version)):
                 families["ratio"].add_metric([model, version], found.ratio)
                 families["naive_ratio"].add_metric([model, version], found.naive_ratio)
 
 
-def _add_figures(families: Mapping[str, GaugeMetricFamily], live: Live) -> None:
+def _add_figures(families: Mapping[str, GaugeMetricFamily], live: LiveScores) -> None:
     for labels, tally in by_bucket(live.steps).items():
-        told = figures(tally)
+        told = accuracy_figures(tally)
         families["scores"].add_metric(labels, told["scores"])
         for name in ("mase", "skill"):
             if told[name] is not None:
@@ -74,7 +74,7 @@ def _families() -> Mapping[str, GaugeMetricFamily]:
             labels=[*step, "level"],
         ),
         "ratio": GaugeMetricFamily(
-            "almanac_live_error_ratio", "Live MASE over the backtest's at the same steps.", labels=version
+            "almanac_live_error_ratio", "LiveScores MASE over the backtest's at the same steps.", labels=version
         ),
         "naive_ratio": GaugeMetricFamily(
             "almanac_live_naive_error_ratio",

@@ -8,21 +8,36 @@ import numpy as np
 
 from models.calendar.timestamps import format_timestamps
 from models.intervals import SAME, interval_sides
-from service.monitoring.accuracy import Promise, by_version, decay, expected_at, figures
-from service.monitoring.drift import Inputs
+from service.monitoring.accuracy import (
+    BacktestFigures,
+    accuracy_figures,
+    backtest_at,
+    by_version,
+    compare_with_backtest,
+)
+from service.monitoring.drift import RecentInputs
 from service.selector import Served
 from service.store.database import Database
 from service.store.newest_observations import window_start
-from service.store.score_sums import Key, Period, Scored, Tally, Where, count_due, newest_scored, tally
+from service.store.score_sums import (
+    GroupKey,
+    Period,
+    ScoredForecast,
+    ScoreFilter,
+    ScoreSums,
+    count_due,
+    list_scored_forecasts,
+    sum_scores,
+)
 
 SHOWN_LEVEL = 80.0
 """Of the interval that is shown beside the truth."""
 
-Promised = Callable[[str, str], Promise]
+FindBacktest = Callable[[str, str], BacktestFigures]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AccuracyQuery:
     """What GET /accuracy was asked.
 
     Attributes:
@@ -34,22 +49,26 @@ class Question:
         window: Only truths of the newest so many steps of time; None leaves that open.
     """
 
-    where: Where
-    by: tuple[Key, ...]
+    where: ScoreFilter
+    by: tuple[GroupKey, ...]
     period: Period
     limit: int
     forecasts: int
     window: int | None = None
 
 
-def reckon(
-    database: Database, question: Question, promised: Promised, inputs: Inputs, champions: Sequence[Served]
+def query_accuracy(
+    database: Database,
+    question: AccuracyQuery,
+    promised: FindBacktest,
+    inputs: RecentInputs,
+    champions: Sequence[Served],
 ) -> dict[str, Any]:
     """Return the answer as data; call it from a thread. Raises DatabaseUnreachable if the database does not answer."""
     where, since = _windowed(database, question)
-    keys: tuple[Key, ...] = ("model", *question.by)
-    rows = tally(database, where, keys, question.period, question.limit + 1)
-    shown = newest_scored(database, where, question.forecasts) if question.forecasts else []
+    keys: tuple[GroupKey, ...] = ("model", *question.by)
+    rows = sum_scores(database, where, keys, question.period, question.limit + 1)
+    shown = list_scored_forecasts(database, where, question.forecasts) if question.forecasts else []
     return {
         "rows": [_row(keys, key, one, promised) for key, one in rows[: question.limit]],
         "truncated": len(rows) > question.limit,
@@ -63,7 +82,7 @@ def reckon(
     }
 
 
-def _windowed(database: Database, question: Question) -> tuple[Where, str | None]:
+def _windowed(database: Database, question: AccuracyQuery) -> tuple[ScoreFilter, str | None]:
     """Return which scores are meant, and since when, where a window was asked for and there are any."""
     where = question.where
     start = window_start(database, where, question.window) if question.window else None
@@ -73,20 +92,20 @@ def _windowed(database: Database, question: Question) -> tuple[Where, str | None
     return replace(where, since=since), str(np.datetime64(since, "us").astype("M8[s]"))
 
 
-def _row(keys: Sequence[Key], key: Sequence[str | int], one: Tally, promised: Promised) -> dict[str, Any]:
+def _row(keys: Sequence[GroupKey], key: Sequence[str | int], one: ScoreSums, promised: FindBacktest) -> dict[str, Any]:
     told: dict[str, Any] = dict(zip(keys, key, strict=True))
     backtest = None
     if {"version", "step"} <= told.keys():
-        backtest = expected_at(promised(told["model"], told["version"]), told["step"])
-    return {**told, **figures(one), "backtest": backtest}
+        backtest = backtest_at(promised(told["model"], told["version"]), told["step"])
+    return {**told, **accuracy_figures(one), "backtest": backtest}
 
 
-def _errors(database: Database, where: Where, promised: Promised) -> list[dict[str, Any]]:
+def _errors(database: Database, where: ScoreFilter, promised: FindBacktest) -> list[dict[str, Any]]:
     """Return the live errors of each version beside its backtest's, where there is one."""
-    rows = tally(database, where, ["model", "version", "step"])
+    rows = sum_scores(database, where, ["model", "version", "step"])
     found = []
     for (model, version), steps in by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in rows]).items():
-        if compared := decay(steps, promised(model, version)):
+        if compared := compare_with_backtest(steps, promised(model, version)):
             found.append(
                 {
                     "model": model,
@@ -101,7 +120,7 @@ def _errors(database: Database, where: Where, promised: Promised) -> list[dict[s
     return found
 
 
-def _inputs(inputs: Inputs, champions: Sequence[Served]) -> list[dict[str, Any]]:
+def _inputs(inputs: RecentInputs, champions: Sequence[Served]) -> list[dict[str, Any]]:
     """Return how far the newest inputs of each champion have moved, feature by feature."""
     return [
         {
@@ -113,12 +132,12 @@ def _inputs(inputs: Inputs, champions: Sequence[Served]) -> list[dict[str, Any]]
             "p_value": shift.p_value(),
             "inputs": shift.inputs,
         }
-        for served, shifts in inputs.shifts(champions)
+        for served, shifts in inputs.drifts(champions)
         for feature, shift in shifts.items()
     ]
 
 
-def _forecast(one: Scored) -> dict[str, Any]:
+def _forecast(one: ScoredForecast) -> dict[str, Any]:
     """Return a forecast beside what was observed before and since."""
     kept = one.kept
     sides = [_side(one, side) for side in interval_sides(SHOWN_LEVEL)]
@@ -138,7 +157,7 @@ def _forecast(one: Scored) -> dict[str, Any]:
     }
 
 
-def _side(one: Scored, wanted: float) -> list[float] | None:
+def _side(one: ScoredForecast, wanted: float) -> list[float] | None:
     """Return one side of the interval that is shown, None where the forecast has it not."""
     for place, level in enumerate(one.kept.levels):
         if abs(level - wanted) < SAME:

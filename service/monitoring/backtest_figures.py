@@ -1,9 +1,9 @@
-"""Promises: what each registered version said of itself when it was trained, in memory or not."""
+"""BacktestCache: what each registered version said of itself when it was trained, in memory or not."""
 
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.spec import ModelSpec
 from models.starters import NAME
-from service.monitoring.accuracy import Promise
+from service.monitoring.accuracy import BacktestFigures
 from service.serving.artifact_cache import SPEC, Cache
 from service.serving.catalog import Catalog
 
@@ -11,30 +11,30 @@ KEPT = 1024
 """Versions whose promises are remembered."""
 
 
-class Promises:
+class BacktestCache:
     """Reads the backtest of a version from its specification; a version that is gone has promised nothing."""
 
     def __init__(self, catalog: Catalog, cache: Cache) -> None:
         """Read nothing yet."""
         self._catalog = catalog
         self._cache = cache
-        self._known: dict[str, Promise] = {}
+        self._known: dict[str, BacktestFigures] = {}
 
-    def of(self, name: str, version: str) -> Promise:
+    def of(self, name: str, version: str) -> BacktestFigures:
         """Return what a version promised; nothing of the starter, and of one that is not in the cache."""
         model = self._catalog.index.models.get(name)
         entry = model.versions.get(version) if model and name != NAME else None
         if entry is None or entry.digest is None:
-            return Promise()
+            return BacktestFigures()
         if entry.digest not in self._known:
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[entry.digest] = self._read(entry.digest)
         return self._known[entry.digest]
 
-    def _read(self, digest: str) -> Promise:
+    def _read(self, digest: str) -> BacktestFigures:
         try:
             spec = ModelSpec.from_json((self._cache.path(digest) / SPEC).read_bytes())
         except (OSError, ArtifactIncomplete, ArtifactMismatch):
-            return Promise()
-        return Promise.of(spec.backtest)
+            return BacktestFigures()
+        return BacktestFigures.of(spec.backtest)

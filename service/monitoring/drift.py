@@ -17,12 +17,12 @@ from service.selector import Served
 
 WINDOW = 512
 """Newest inputs of a model that are compared with its training."""
-ENOUGH = 100
-"""Inputs below which no score is given: with ten bins, chance alone scores (10 - 1) / n."""
+MIN_INPUTS = 100
+"""RecentInputs below which no score is given: with ten bins, chance alone scores (10 - 1) / n."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class FeatureDrift:
     """How far one feature of the inputs has moved.
 
     Attributes:
@@ -49,7 +49,7 @@ class Shift:
         return float(kolmogorov(math.sqrt(effective) * self.distance))
 
 
-class Inputs:
+class RecentInputs:
     """The newest inputs of each version, kept short and compared only when asked: recording costs a copy."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Inputs:
         length = served.forecaster.spec.context_length
         newest.extend(last_context(one.values, length) for one in islice(series, WINDOW))
 
-    def shifts(self, champions: Sequence[Served]) -> Iterator[tuple[Served, dict[str, Shift]]]:
+    def drifts(self, champions: Sequence[Served]) -> Iterator[tuple[Served, dict[str, FeatureDrift]]]:
         """Yield each champion with its shift by feature, where enough was seen; forget what is champion no more.
 
         A profile that cannot be read gives none.
@@ -72,13 +72,13 @@ class Inputs:
             self._newest.pop(key, None)
         for one in champions:
             newest = list(self._newest.get((one.name, one.version), ()))
-            if one.forecaster.spec.profile and len(newest) >= ENOUGH:
+            if one.forecaster.spec.profile and len(newest) >= MIN_INPUTS:
                 with suppress(ArtifactIncomplete):
                     yield one, _compare(one, newest)
 
 
-def _compare(served: Served, newest: Sequence[Floats]) -> dict[str, Shift]:
+def _compare(served: Served, newest: Sequence[Floats]) -> dict[str, FeatureDrift]:
     spec = served.forecaster.spec
     profile, seen = Profile.from_dict(spec.profile), features(np.stack(newest), spec.season_length)
     index, distance = profile.drift(seen), profile.distance(seen)
-    return {name: Shift(index[name], distance[name], len(newest), profile.inputs) for name in index}
+    return {name: FeatureDrift(index[name], distance[name], len(newest), profile.inputs) for name in index}

@@ -1,4 +1,4 @@
-"""Ledger: what was served goes to the database behind the answers, in batches; what cannot go there is counted."""
+"""ForecastLog: what was served goes to the database behind the answers, in batches; what cannot go there is counted."""
 
 import asyncio
 import logging
@@ -15,9 +15,9 @@ from models.errors import AlmanacError
 from models.series import Forecast, Series
 from service.monitoring.metrics import Metrics
 from service.selector import Choice
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 from service.store.database import Database
-from service.store.forecasts import MICROSECONDS, Entry, forget, write
+from service.store.forecasts import MICROSECONDS, LogEntry, delete_forecasts, write_forecasts
 
 logger = logging.getLogger("almanac")
 
@@ -39,7 +39,7 @@ Given = Iterable[tuple[str, Series, Forecast]]
 """Forecasts as an answer gave them out: id, history, forecast."""
 
 
-class Ledger:
+class ForecastLog:
     """A bounded queue, and the one task that empties it.
 
     Args:
@@ -49,14 +49,14 @@ class Ledger:
         days: Age at which forecasts are deleted.
     """
 
-    def __init__(self, records: Records, metrics: Metrics, *, limit: int, days: int) -> None:
+    def __init__(self, records: AsyncDatabase, metrics: Metrics, *, limit: int, days: int) -> None:
         """Nothing waits."""
         self._records = records
         self._metrics = metrics
         self._limit = limit
         self._days = days
-        self._waiting: deque[Entry] = deque()
-        self._held: list[Entry] = []
+        self._waiting: deque[LogEntry] = deque()
+        self._held: list[LogEntry] = []
         self._numbers = 0
         self._forgotten = 0.0
         self._door = threading.Lock()
@@ -68,7 +68,7 @@ class Ledger:
         """Let forecasts wait to be written; costs a request an append, from any thread."""
         made_at = time.time_ns() // 1_000
         for forecast_id, series, forecast in given:
-            entry = Entry(forecast_id, made_at, choice, series, forecast)
+            entry = LogEntry(forecast_id, made_at, choice, series, forecast)
             with self._door:
                 full = len(self._waiting) >= self._limit or self._numbers + entry.numbers > MOST_NUMBERS
                 if not full:
@@ -115,10 +115,10 @@ class Ledger:
             logger.error("ledger: %d forecasts were not written before the end", lost)
         self._thread.shutdown(wait=False)
 
-    async def _write(self, entries: list[Entry]) -> None:
+    async def _write(self, entries: list[LogEntry]) -> None:
         """Write a batch; where the database refuses it for what it holds, each forecast by itself."""
         try:
-            await self._ask(write, entries, time.time_ns() // 1_000)
+            await self._ask(write_forecasts, entries, time.time_ns() // 1_000)
         except AlmanacError:
             raise
         except Exception:
@@ -133,7 +133,7 @@ class Ledger:
             self._metrics.ledger_written.inc(len(entries))
             self._settle(entries)
 
-    def _settle(self, entries: list[Entry]) -> None:
+    def _settle(self, entries: list[LogEntry]) -> None:
         """Hold entries no longer, so that what is written or refused is counted once however the rest fares."""
         settled = {entry.forecast_id for entry in entries}
         with self._door:
@@ -143,7 +143,7 @@ class Ledger:
     async def _forget(self) -> None:
         if time.monotonic() - self._forgotten < FORGET_SECONDS and self._forgotten:
             return
-        gone = await self._ask(forget, time.time_ns() // 1_000 - self._days * DAY)
+        gone = await self._ask(delete_forecasts, time.time_ns() // 1_000 - self._days * DAY)
         self._forgotten = time.monotonic()
         if gone:
             logger.info("ledger: %d forecasts older than %d days are deleted", gone, self._days)

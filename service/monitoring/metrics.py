@@ -10,10 +10,10 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from service.monitoring.drift import Inputs
+from service.monitoring.drift import RecentInputs
 from service.selector import CHAMPION
 from service.serving.catalog import Catalog
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
@@ -92,21 +92,21 @@ class Metrics:
 class DatabaseMetrics(Collector):
     """Whether the database answers, read when Prometheus asks."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: AsyncDatabase) -> None:
         """Read from `records`."""
         self._records = records
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return one gauge."""
         up = GaugeMetricFamily("almanac_database_up", "Whether the database answered when last asked.")
-        up.add_metric([], float(self._records.why_not is None))
+        up.add_metric([], float(self._records.error is None))
         return [up]
 
 
 class ModelMetrics(Collector):
     """What is true of the champions now: read when Prometheus asks, so that a version that is gone leaves no series."""
 
-    def __init__(self, catalog: Catalog, inputs: Inputs) -> None:
+    def __init__(self, catalog: Catalog, inputs: RecentInputs) -> None:
         """Read from these two, whenever asked."""
         self._catalog = catalog
         self._inputs = inputs
@@ -127,7 +127,7 @@ class ModelMetrics(Collector):
             if created := _seconds(spec.created):
                 families["age"].add_metric([served.name, served.version], now - created)
             families["loaded"].add_metric([served.name, served.version], served.loaded_at.timestamp())
-        for served, shifts in self._inputs.shifts(champions):
+        for served, shifts in self._inputs.drifts(champions):
             for feature, shift in shifts.items():
                 families["drift"].add_metric([served.name, feature], shift.index)
                 families["distance"].add_metric([served.name, feature], shift.distance)

@@ -1,4 +1,4 @@
-"""Judging: whether a model should be trained again, from what this service has seen of it; nothing is enqueued."""
+"""RetrainQuery: whether a model should be trained again, from what this service has seen of it; nothing is enqueued."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from models.retraining import reasons
 from models.retraining.evidence import Seen, count_new, read_answer
 from models.retraining.reasons import Judgement
 from models.retraining.thresholds import Thresholds
-from service.monitoring.accuracy_query import Promised, Question, reckon
-from service.monitoring.drift import Inputs
+from service.monitoring.accuracy_query import AccuracyQuery, FindBacktest, query_accuracy
+from service.monitoring.drift import RecentInputs
 from service.selector import Served
 from service.store.database import Database
 from service.store.newest_observations import count_newer
-from service.store.score_sums import Where
+from service.store.score_sums import ScoreFilter
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class RetrainQuery:
     """What is asked, and what the event loop knows of it.
 
     Attributes:
@@ -33,12 +33,12 @@ class Judging:
     name: str
     served: Served | None
     thresholds: Thresholds
-    promised: Promised
-    inputs: Inputs
+    promised: FindBacktest
+    inputs: RecentInputs
     champions: Sequence[Served]
 
 
-def judge(database: Database, question: Judging, now: datetime) -> Judgement:
+def assess_retraining(database: Database, question: RetrainQuery, now: datetime) -> Judgement:
     """Return whether a model should be trained again, as `training.retraining.triggers` would; call it from a thread.
 
     Raises:
@@ -48,17 +48,17 @@ def judge(database: Database, question: Judging, now: datetime) -> Judgement:
     return reasons.judge(question.name, seen, question.thresholds, now.isoformat(timespec="seconds"))
 
 
-def _seen(database: Database, question: Judging, served: Served) -> Seen:
+def _seen(database: Database, question: RetrainQuery, served: Served) -> Seen:
     spec, limits = served.forecaster.spec, question.thresholds
-    asked = Question(
-        Where(model=served.name, version=served.version),
+    asked = AccuracyQuery(
+        ScoreFilter(model=served.name, version=served.version),
         by=("version",),
         period="month",
         limit=1,
         forecasts=0,
         window=limits.steps(spec.season_length, spec.horizon),
     )
-    answer = reckon(database, asked, question.promised, question.inputs, question.champions)
+    answer = query_accuracy(database, asked, question.promised, question.inputs, question.champions)
     count = None
     if spec.trained_to is not None:
         end = int(parse_timestamp(spec.trained_to).instant.astype("M8[us]").astype("i8"))

@@ -1,4 +1,4 @@
-"""Scorer: scores what is due behind the answers, and keeps at hand the figures that Prometheus reads."""
+"""Scorer: scores what is due behind the answers, and keeps at hand the accuracy_figures that Prometheus reads."""
 
 import asyncio
 import logging
@@ -10,10 +10,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from models.errors import AlmanacError
 from service.monitoring.accuracy import StepKey
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 from service.store.database import Database
-from service.store.score_due import mark_young, score_due
-from service.store.score_sums import Tally, Where, count_due, tally
+from service.store.score_due import mark_missed, score_due
+from service.store.score_sums import ScoreFilter, ScoreSums, count_due, sum_scores
 
 logger = logging.getLogger("almanac")
 
@@ -22,15 +22,15 @@ T = TypeVar("T")
 
 POLL_SECONDS = 5.0
 """How often a replica looks for what others have left; its own observations wake it at once."""
-YOUNG_SECONDS = 10.0
+MISSED_SECONDS = 10.0
 """How often young forecasts are looked at for a truth that was there before the ledger was written."""
 YOUNG_AGE_SECONDS = 30.0
 """How long before the last look they may have been made: the ledger marks those itself that it writes ten seconds late."""
 FIRST_LOOK_SECONDS = 86_400.0
 """How far the first look of a process goes back."""
 REFRESH_SECONDS = 60.0
-"""How often the figures are counted again where nothing was scored here."""
-REST_SECONDS = 10.0
+"""How often the accuracy_figures are counted again where nothing was scored here."""
+MIN_REFRESH_SECONDS = 10.0
 """How often at most where something was."""
 SHARE = 20
 """Counting takes at most one part in so many of the time, however many scores there are."""
@@ -41,7 +41,7 @@ MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveScores:
     """What the scores of the last days add up to.
 
     Attributes:
@@ -50,7 +50,7 @@ class Live:
         counted: When, seconds since 1970.
     """
 
-    steps: tuple[tuple[StepKey, Tally], ...]
+    steps: tuple[tuple[StepKey, ScoreSums], ...]
     due: int
     counted: float
 
@@ -60,11 +60,11 @@ class Scorer:
 
     Args:
         records: The database.
-        days: How far back the figures go, by when a step was scored.
+        days: How far back the accuracy_figures go, by when a step was scored.
         clock: Returns the seconds since 1970.
     """
 
-    def __init__(self, records: Records, days: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, records: AsyncDatabase, days: int, clock: Callable[[], float] = time.time) -> None:
         """Nothing is scored or counted yet."""
         self._records = records
         self._days = days
@@ -73,7 +73,7 @@ class Scorer:
         self._looked = clock() - FIRST_LOOK_SECONDS
         self._changed = True
         self._took = 0.0
-        self.live: Live | None = None
+        self.live: LiveScores | None = None
         self.scored = 0
 
     def wake(self) -> None:
@@ -106,12 +106,12 @@ class Scorer:
             total += done
             self.scored += done
         self._changed = self._changed or total > 0
-        since = REST_SECONDS if self._changed else REFRESH_SECONDS
+        since = MIN_REFRESH_SECONDS if self._changed else REFRESH_SECONDS
         if self.live is None or self._clock() - self.live.counted >= max(since, SHARE * self._took):
             await self.count()
         return total
 
-    async def count(self) -> Live:
+    async def count(self) -> LiveScores:
         """Count the scores of the last days; raises as `work`."""
         now, started = self._clock(), time.perf_counter()
         self._changed = False
@@ -131,11 +131,13 @@ class Scorer:
 
     async def _look_at_young(self) -> None:
         now = self._clock()
-        if now - self._looked >= YOUNG_SECONDS:
-            await self._ask(mark_young, int((self._looked - YOUNG_AGE_SECONDS) * MICROSECONDS))
+        if now - self._looked >= MISSED_SECONDS:
+            await self._ask(mark_missed, int((self._looked - YOUNG_AGE_SECONDS) * MICROSECONDS))
             self._looked = now
 
 
-def _count(database: Database, since: int, now: float) -> Live:
-    rows = tally(database, Where(scored_since=since), ["model", "version", "step"])
-    return Live(tuple(((str(key[0]), str(key[1]), int(key[2])), one) for key, one in rows), count_due(database), now)
+def _count(database: Database, since: int, now: float) -> LiveScores:
+    rows = sum_scores(database, ScoreFilter(scored_since=since), ["model", "version", "step"])
+    return LiveScores(
+        tuple(((str(key[0]), str(key[1]), int(key[2])), one) for key, one in rows), count_due(database), now
+    )

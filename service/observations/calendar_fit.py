@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class GridFit:
     """How timestamps lie on the grid that most of a series has.
 
     Attributes:
@@ -48,7 +48,7 @@ class _Grid:
     lies: Mask
 
 
-def fit_to(frequency: Frequency, timezone: str | None, stored: Timestamps, stamps: Timestamps) -> Fit:
+def fit_to(frequency: Frequency, timezone: str | None, stored: Timestamps, stamps: Timestamps) -> GridFit:
     """Return how timestamps lie on the grid of what is stored, or where nothing is, on the one that most of them share.
 
     Steps that only pandas knows, and those below a microsecond, are not judged.
@@ -68,15 +68,15 @@ def fit_to(frequency: Frequency, timezone: str | None, stored: Timestamps, stamp
             break
     if best is None:
         everything = np.ones(len(stamps), dtype=np.bool_)
-        return Fit(everything, ~everything, None, frequency)
+        return GridFit(everything, ~everything, None, frequency)
     new = slice(len(stored), None)
     lies = best.lies[new]
-    return Fit(
+    return GridFit(
         lies, lies & _far(best, clock, len(stored)), best.start, best.frequency, bool(best.lies[: len(stored)].all())
     )
 
 
-def neighbours(fit: Fit, stamp: np.datetime64) -> list[str]:
+def neighbours(fit: GridFit, stamp: np.datetime64) -> list[str]:
     """Return the steps of the grid before and after a timestamp on its clock, as text."""
     if fit.start is None:
         return []

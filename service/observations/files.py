@@ -28,7 +28,7 @@ SWELLING = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Columns:
+class RawColumns:
     """Rows as they were sent.
 
     Attributes:
@@ -46,7 +46,7 @@ class Columns:
     faults: Mapping[int, AlmanacError] = field(default_factory=dict)
 
 
-def names_of(columns: Iterable[str], what: str) -> list[str]:
+def find_names(columns: Iterable[str], what: str) -> list[str]:
     """Return which of some columns, or fields, are called as a field may be.
 
     Raises:
@@ -60,12 +60,12 @@ def names_of(columns: Iterable[str], what: str) -> list[str]:
     return found
 
 
-def column_of(row: Mapping[str, Any], field: str, default: object = None) -> Any:  # noqa: ANN401 (whatever was sent)
+def get_field(row: Mapping[str, Any], field: str, default: object = None) -> Any:  # noqa: ANN401 (whatever was sent)
     """Return a field under any of its names."""
     return next((row[name] for name in NAMES[field] if name in row), default)
 
 
-def read_csv(body: bytes, limit: int) -> Columns:
+def read_csv(body: bytes, limit: int) -> RawColumns:
     """Return the columns of a CSV file with a header, comma-separated, UTF-8; an empty value is a gap.
 
     Raises:
@@ -86,10 +86,10 @@ def read_csv(body: bytes, limit: int) -> Columns:
     for place in faults:
         rows[place] = (rows[place] + [""] * width)[:width]
     ids, stamps, values = ([row[place].strip() for row in rows] for place in places)
-    return Columns(ids, stamps, _numbers(values), "/observations/{row}/{field}", faults)
+    return RawColumns(ids, stamps, _numbers(values), "/observations/{row}/{field}", faults)
 
 
-def read_parquet(body: bytes, limit: int) -> Columns:
+def read_parquet(body: bytes, limit: int) -> RawColumns:
     """Return the columns of a Parquet file.
 
     Raises:
@@ -115,7 +115,7 @@ def read_parquet(body: bytes, limit: int) -> Columns:
         said = str(error).splitlines()[0][:200]
         raise FileInvalid(f"The Parquet file cannot be read: {said}.", hint="Write it again.") from error
     named = [None if one is None else str(one) for one in (ids.tolist() if isinstance(ids, np.ndarray) else ids)]
-    return Columns(named, stamps, values, "/observations/{row}/{field}")
+    return RawColumns(named, stamps, values, "/observations/{row}/{field}")
 
 
 def _plain(column: Any) -> Any:  # noqa: ANN401 (pyarrow ships no types)
@@ -165,7 +165,7 @@ def _width_error(cells: int, width: int) -> FieldInvalid:
 
 
 def _place(header: Sequence[str], field: str) -> int:
-    for name in names_of(header, field):
+    for name in find_names(header, field):
         return header.index(name)
     raise FieldMissing(
         f"There is no column `{field}` among {', '.join(header)[:200] or 'none'}.",

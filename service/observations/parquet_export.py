@@ -9,7 +9,7 @@ from service.store.observations import Floats
 Page = tuple[list[str], Timestamps, Floats]
 
 
-def parquet_of(pages: Iterable[Page]) -> Iterator[bytes]:
+def parquet_of(iterate_pages: Iterable[Page]) -> Iterator[bytes]:
     """Yield a Parquet file of `unique_id` (text), `ds` (timestamp, microseconds) and `y` (float64, null for a gap).
 
     A reader sees a file that broke off as one that is no Parquet: its foot is missing.
@@ -20,7 +20,7 @@ def parquet_of(pages: Iterable[Page]) -> Iterator[bytes]:
     schema = pa.schema([("unique_id", pa.string()), ("ds", pa.timestamp("us")), ("y", pa.float64())])
     drain = _Drain()
     with pq.ParquetWriter(pa.PythonFile(drain, mode="w"), schema, compression="zstd") as writer:
-        for ids, timestamps, values in pages:
+        for ids, timestamps, values in iterate_pages:
             columns: list[Any] = [ids, timestamps, pa.array(values, from_pandas=True)]
             writer.write_table(pa.table(columns, schema=schema))
             yield drain.take()

@@ -16,14 +16,23 @@ from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, Timest
 from service.errors import FieldInvalid, FieldMissing, JsonInvalid
 from service.forecasting.request import MAX_ID_LENGTH
 from service.json_input import SeriesFault, fault_at, refuse_unknown, shown
-from service.observations.files import NAMES, PARQUET, Columns, check_count, column_of, names_of, read_csv, read_parquet
-from service.observations.validate import NO_OFFSET, Faults, LookUp, Rows, place_rows
-from service.store.known_series import Remembered
+from service.observations.files import (
+    NAMES,
+    PARQUET,
+    RawColumns,
+    check_count,
+    find_names,
+    get_field,
+    read_csv,
+    read_parquet,
+)
+from service.observations.validate import NO_OFFSET, Faults, FindKnownSeries, ParsedRows, validate_rows
+from service.store.known_series import KnownSeries
 from service.store.observations import Calendar, Observations
 
 BODY_FIELDS = ("observations", "frequency", "timezone")
 LISTED_FAULTS = 1_000
-"""Rows that are named; more are counted."""
+"""ParsedRows that are named; more are counted."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 FORECAST = "/forecast"
 """The address of a series that is called so would be that of another one's forecast."""
@@ -33,7 +42,7 @@ _HINT = 'Send {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class ParsedObservations:
     """A body whose envelope is sound.
 
     Attributes:
@@ -52,7 +61,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class BodyOptions:
     """What stands beside a body: its media type, and what its address says of the series' steps."""
 
     media_type: str = ""
@@ -60,12 +69,14 @@ class Said:
     timezone: str | None = None
 
 
-def nothing_known(_names: Sequence[str]) -> Mapping[str, Remembered]:
+def nothing_known(_names: Sequence[str]) -> Mapping[str, KnownSeries]:
     """Return what an empty database knows of series."""
     return {}
 
 
-def parse_observations(body: bytes, said: Said, limit: int, look_up: LookUp = nothing_known) -> Posted:
+def parse_observations(
+    body: bytes, said: BodyOptions, limit: int, look_up: FindKnownSeries = nothing_known
+) -> ParsedObservations:
     """Return what a body holds.
 
     Args:
@@ -115,12 +126,12 @@ def _calendar(frequency: str | None, timezone: str | None) -> Calendar:
     return Calendar(parse_frequency(frequency).name if frequency else None, timezone)
 
 
-def _columns(sent: object) -> Columns:
+def _columns(sent: object) -> RawColumns:
     """Return rows, or columns, as columns; a row that is no object has three missing fields."""
     if isinstance(sent, dict):
         for name in NAMES:
-            names_of(sent, name)
-        found = {name: column_of(sent, name) for name in ("id", "timestamp", "value")}
+            find_names(sent, name)
+        found = {name: get_field(sent, name) for name in ("id", "timestamp", "value")}
         lengths = {len(column) if isinstance(column, list) else -1 for column in found.values()}
         if -1 in lengths or len(lengths) > 1:
             raise FieldInvalid(
@@ -128,15 +139,15 @@ def _columns(sent: object) -> Columns:
                 pointer="/observations",
                 hint="Send id, timestamp and value as lists of one length.",
             )
-        return Columns(found["id"], found["timestamp"], found["value"], "/observations/{field}/{row}")
+        return RawColumns(found["id"], found["timestamp"], found["value"], "/observations/{field}/{row}")
     if not isinstance(sent, list):
         raise FieldInvalid(f"`observations` is {shown(sent)}.", pointer="/observations", hint=_HINT)
     try:
         ids, stamps, values = ([row[name] for row in sent] for name in ("id", "timestamp", "value"))
     except (KeyError, TypeError, IndexError):
         rows = [row if isinstance(row, dict) else {} for row in sent]
-        ids, stamps, values = ([column_of(row, name, MISSING) for row in rows] for name in ("id", "timestamp", "value"))
-    return Columns(ids, stamps, values, "/observations/{row}/{field}", _doubled(sent))
+        ids, stamps, values = ([get_field(row, name, MISSING) for row in rows] for name in ("id", "timestamp", "value"))
+    return RawColumns(ids, stamps, values, "/observations/{row}/{field}", _doubled(sent))
 
 
 def _doubled(rows: Sequence[Any]) -> Faults:
@@ -146,7 +157,7 @@ def _doubled(rows: Sequence[Any]) -> Faults:
         if isinstance(row, dict) and len(row) > len(NAMES):
             try:
                 for name in NAMES:
-                    names_of(row, name)
+                    find_names(row, name)
             except FieldInvalid as error:
                 faults[place] = error
     return faults
@@ -159,7 +170,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-def _read(columns: Columns, said: Calendar, look_up: LookUp) -> Posted:
+def _read(columns: RawColumns, said: Calendar, look_up: FindKnownSeries) -> ParsedObservations:
     faults = dict(columns.faults)
     ids = _ids(columns.ids, faults)
     values = _values(columns.values, faults)
@@ -167,16 +178,16 @@ def _read(columns: Columns, said: Calendar, look_up: LookUp) -> Posted:
     kept = np.ones(len(ids), dtype=np.bool_)
     kept[list(faults)] = False
     sound = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
-    rows = Rows(np.flatnonzero(kept), sound, walls[kept], offsets[kept], values[kept])
-    placed = place_rows(rows, said, look_up(list(dict.fromkeys(sound))), faults)
+    rows = ParsedRows(np.flatnonzero(kept), sound, walls[kept], offsets[kept], values[kept])
+    placed = validate_rows(rows, said, look_up(list(dict.fromkeys(sound))), faults)
     named = [one for one, keep in zip(sound, placed.kept.tolist(), strict=True) if keep]
-    observations = Observations.of(named, placed.stamps[placed.kept], rows.values[placed.kept])
+    observations = Observations.from_rows(named, placed.stamps[placed.kept], rows.values[placed.kept])
     listed = [_fault(row, faults[row], columns) for row in sorted(faults)[:LISTED_FAULTS]]
     calendars = tuple(placed.calendars[name] for name in observations.names)
-    return Posted(observations, calendars, len(named), len(faults), tuple(listed))
+    return ParsedObservations(observations, calendars, len(named), len(faults), tuple(listed))
 
 
-def _fault(row: int, error: AlmanacError, columns: Columns) -> SeriesFault:
+def _fault(row: int, error: AlmanacError, columns: RawColumns) -> SeriesFault:
     named = columns.ids[row]
     pointer = columns.pointer.format(field=error.pointer, row=row)
     return fault_at(pointer, named[:MAX_ID_LENGTH] if isinstance(named, str) else "", error)

@@ -11,14 +11,14 @@ from models.calendar.timestamps import STYLES, Timestamps, local_times
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, Series
 from service.observations.calendar_fit import fit_to
-from service.store.observations import Floats, Known
+from service.store.observations import Floats, SeriesInfo
 
 TIME_STYLE = STYLES[5]
 SHOWN = 5
 """Timestamps that a hint names."""
 
 
-def series_of(known: Known, timestamps: Timestamps, values: Floats) -> Series:
+def make_series(known: SeriesInfo, timestamps: Timestamps, values: Floats) -> Series:
     """Return observations as a series on its grid, from its first value to its last.
 
     Gaps before and after those, and those that lie on no step, hold nothing and are left out: so a wrong timestamp is
@@ -55,7 +55,7 @@ def write_timestamps(timestamps: Timestamps, timezone: str | None) -> list[str]:
     return format_timestamps(timestamps, style_of(timestamps, timezone), timezone)
 
 
-def _made(known: Known, timestamps: Timestamps, values: Floats, frequency: Frequency | str | None) -> Series:
+def _made(known: SeriesInfo, timestamps: Timestamps, values: Floats, frequency: Frequency | str | None) -> Series:
     zone = known.calendar.timezone
     stamps = timestamps if zone is None else [f"{one}Z" for one in np.datetime_as_string(timestamps).tolist()]
     try:
@@ -69,7 +69,7 @@ def _made(known: Known, timestamps: Timestamps, values: Floats, frequency: Frequ
         raise type(error)(error.detail, hint=_remedy(wrong, zone)) from error
 
 
-def _in_the_way(known: Known, timestamps: Timestamps) -> NDArray[np.bool_]:
+def _in_the_way(known: SeriesInfo, timestamps: Timestamps) -> NDArray[np.bool_]:
     """Return which timestamps lie off the grid that most of them share; where all share one, those beyond its pause."""
     zone = known.calendar.timezone
     nothing = np.array([], dtype="M8[us]")

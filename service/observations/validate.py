@@ -10,13 +10,13 @@ from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import on_calendar, parse_frequency
 from models.calendar.timestamps import Timestamps, instants_of, local_times
 from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsOffCalendar
-from service.observations.calendar_fit import FAR, Fit, Mask, fit_to, neighbours, written
-from service.store.known_series import NOTHING, Remembered
+from service.observations.calendar_fit import FAR, GridFit, Mask, fit_to, neighbours, written
+from service.store.known_series import NEW_SERIES, KnownSeries
 from service.store.observations import Calendar
 
 Faults = dict[int, AlmanacError]
 """By row of the body, the first thing that is wrong with it."""
-LookUp = Callable[[Sequence[str]], Mapping[str, Remembered]]
+FindKnownSeries = Callable[[Sequence[str]], Mapping[str, KnownSeries]]
 """Returns what is known of series, by name."""
 
 NO_OFFSET = np.iinfo(np.int64).min
@@ -28,8 +28,8 @@ YEARS = FAR.astype("m8[D]").astype(np.int64) // 365
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Rows that are sound by themselves.
+class ParsedRows:
+    """ParsedRows that are sound by themselves.
 
     Attributes:
         places: Of each in the body, shape (rows,).
@@ -47,8 +47,8 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """Rows on their series' clocks.
+class ValidatedRows:
+    """ParsedRows on their series' clocks.
 
     Attributes:
         stamps: Instants of series that have a timezone, else wall clocks, datetime64[us], (rows,).
@@ -61,7 +61,7 @@ class Placed:
     calendars: Mapping[str, Calendar]
 
 
-def place_rows(rows: Rows, said: Calendar, known: Mapping[str, Remembered], faults: Faults) -> Placed:
+def validate_rows(rows: ParsedRows, said: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
     """Return rows on the clock and the calendar of their series, and add a fault for each that has no place there.
 
     A timestamp without an offset is read by the clock of `said`, or else of the series; gaps lie where they like, since
@@ -74,12 +74,12 @@ def place_rows(rows: Rows, said: Calendar, known: Mapping[str, Remembered], faul
         faults: What is wrong with rows of the body; grows.
     """
     groups = _grouped(rows.ids)
-    zones = {name: said.timezone or known.get(name, NOTHING).calendar.timezone for name in groups}
+    zones = {name: said.timezone or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
     stamps, kept = _instants(rows, groups, zones), np.ones(len(rows.ids), dtype=np.bool_)
     judge = _Judge(rows, stamps, kept, faults)
     calendars = {}
     for name, members in groups.items():
-        before = known.get(name, NOTHING)
+        before = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
         frequency = said.frequency or before.calendar.frequency
         judge.clock(members, zone, frequency)
@@ -88,7 +88,7 @@ def place_rows(rows: Rows, said: Calendar, known: Mapping[str, Remembered], faul
             valued = bool((kept[members] & ~np.isnan(rows.values[members])).any())
             news = Calendar(said.frequency, said.timezone or (None if before.calendar.timezone else zone))
             calendars[name] = news if valued else _unknown(news, before.calendar)
-    return Placed(stamps, kept, calendars)
+    return ValidatedRows(stamps, kept, calendars)
 
 
 def _unknown(news: Calendar, before: Calendar) -> Calendar:
@@ -110,7 +110,7 @@ def _grouped(ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     return dict(zip(codes, np.split(order, edges), strict=True))
 
 
-def _instants(rows: Rows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]) -> Timestamps:
+def _instants(rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]) -> Timestamps:
     """Return instants where an offset or a timezone tells them, else the wall clocks."""
     bare = rows.offsets == NO_OFFSET
     instants: Timestamps = rows.walls - np.where(bare, 0, rows.offsets).astype("m8[us]")
@@ -133,13 +133,13 @@ class _Judge:
         faults: Of the body's rows; grows.
     """
 
-    def __init__(self, rows: Rows, stamps: Timestamps, kept: Mask, faults: Faults) -> None:
+    def __init__(self, rows: ParsedRows, stamps: Timestamps, kept: Mask, faults: Faults) -> None:
         """Nothing is refused yet."""
         self._rows = rows
         self._stamps = stamps
         self._kept = kept
         self._faults = faults
-        self._fits: dict[tuple[object, ...], Fit] = {}
+        self._fits: dict[tuple[object, ...], GridFit] = {}
 
     def clock(self, members: NDArray[np.int64], zone: str | None, frequency: str | None) -> None:
         """Refuse wall clocks that a change of clocks leaves out; of days and longer a missing midnight is its day."""
@@ -161,7 +161,9 @@ class _Judge:
                 ),
             )
 
-    def calendar(self, members: NDArray[np.int64], zone: str | None, frequency: str | None, before: Remembered) -> None:
+    def calendar(
+        self, members: NDArray[np.int64], zone: str | None, frequency: str | None, before: KnownSeries
+    ) -> None:
         """Refuse values off the calendar of their series, and all of them where another frequency is known."""
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         if frequency is None or not members.size:
@@ -181,7 +183,7 @@ class _Judge:
         for place in np.flatnonzero(~fit.lies | fit.far).tolist():
             self._refuse(int(members[place]), _misplaced(fit, clock[place], far=bool(fit.far[place])))
 
-    def _fit(self, frequency: Frequency, zone: str | None, stored: Timestamps, stamps: Timestamps) -> Fit:
+    def _fit(self, frequency: Frequency, zone: str | None, stored: Timestamps, stamps: Timestamps) -> GridFit:
         """Return `fit_to`, once for all series that have the same timestamps."""
         key = (frequency.name, zone, stored.tobytes(), stamps.tobytes())
         if key not in self._fits:
@@ -210,7 +212,7 @@ def _nothing_lies(lie: int, rows: int, frequency: Frequency) -> TimestampsOffCal
     )
 
 
-def _misplaced(fit: Fit, stamp: np.datetime64, *, far: bool) -> AlmanacError:
+def _misplaced(fit: GridFit, stamp: np.datetime64, *, far: bool) -> AlmanacError:
     text = written(np.array([stamp]))[0]
     if far:
         return TimestampInvalid(

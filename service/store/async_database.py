@@ -1,4 +1,4 @@
-"""Records: the database as the event loop sees it, opened behind the start and asked in threads of its own."""
+"""AsyncDatabase: the database as the event loop sees it, opened behind the start and asked in threads of its own."""
 
 import asyncio
 import logging
@@ -24,20 +24,20 @@ ASK_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 """How long a look at the database that is under way may hold up the end; its connection is let go only then."""
 
-NOT_YET = DatabaseUnreachable("The database is not open yet.", hint="Ask again soon.")
+NOT_OPEN = DatabaseUnreachable("The database is not open yet.", hint="Ask again soon.")
 
 
-class Records:
+class AsyncDatabase:
     """A database that may be gone: forecasts go on without it, all else is told that it does not answer."""
 
     def __init__(self, url: str, limit: int) -> None:
         """Open nothing yet; let at most `limit` requests wait for it."""
         self.database = Database(url)
-        self.why_not: AlmanacError | None = NOT_YET
+        self.error: AlmanacError | None = NOT_OPEN
         self._opened = False
         self._workers = Workers(limit, threads=THREADS, name="database")
         self._watcher = ThreadPoolExecutor(1, thread_name_prefix="database-watch")
-        self._looks: set[Future[None]] = set()
+        self._checks: set[Future[None]] = set()
 
     async def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns, given the database, done in a thread.
@@ -56,8 +56,8 @@ class Records:
 
     def check(self) -> None:
         """Raise DatabaseUnreachable or DatabaseUnusable if the database has never been open."""
-        if not self._opened and self.why_not is not None:
-            raise type(self.why_not)(self.why_not.detail, hint=self.why_not.hint)
+        if not self._opened and self.error is not None:
+            raise type(self.error)(self.error.detail, hint=self.error.hint)
 
     async def open(self) -> None:
         """Migrate, waiting a few seconds for it at most: `watch` tries again."""
@@ -74,23 +74,23 @@ class Records:
         """Let connections and threads go."""
         self._workers.close()
         self._watcher.shutdown(wait=False, cancel_futures=True)
-        wait(self._looks, CLOSE_SECONDS)
+        wait(self._checks, CLOSE_SECONDS)
         self.database.close()
 
     async def _try(self) -> None:
         look = self._watcher.submit(self.database.ask if self._opened else self.database.migrate)
-        self._looks = {look, *(one for one in self._looks if not one.done())}
+        self._checks = {look, *(one for one in self._checks if not one.done())}
         try:
             await asyncio.wrap_future(look)
         except AlmanacError as error:
             self._note(error)
             return
-        if self.why_not is not None and self.why_not is not NOT_YET:
+        if self.error is not None and self.error is not NOT_OPEN:
             logger.info("database: it answers again")
-        self._opened, self.why_not = True, None
+        self._opened, self.error = True, None
 
     def _note(self, error: AlmanacError) -> None:
         """Remember why the database does not answer, until it does again; log it where that is news."""
-        if self.why_not is None or self.why_not is NOT_YET:
+        if self.error is None or self.error is NOT_OPEN:
             logger.error("database: %s", error)
-        self.why_not = error
+        self.error = error

@@ -25,7 +25,7 @@ class Clock:
     frequency: str
 
 
-def on_one_clock(
+def align_clocks(
     steps: Timestamps, clock: Clock, observed: Timestamps, zone: str | None
 ) -> tuple[Timestamps, Timestamps]:
     """Return steps and observations as both would be by one clock, same shapes.

@@ -18,8 +18,8 @@ from models.json_values import finite_or_none
 from models.series import Forecast, Series
 from service.selector import Choice
 from service.store.database import Database, storable
-from service.store.score import Measure, measure_by
-from service.store.score_due import scores_of
+from service.store.score import NaiveBaseline, naive_baseline
+from service.store.score_due import compute_scores
 from service.store.tables import forecasts, scores
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,7 @@ FORGET_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class LogEntry:
     """A forecast that was given out.
 
     Attributes:
@@ -56,7 +56,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class StoredForecast:
     """A kept forecast.
 
     Attributes:
@@ -70,7 +70,7 @@ class Found:
     observed: int
 
 
-def write(database: Database, entries: Sequence[Entry], now: int) -> None:
+def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -> None:
     """Write forecasts; those that are there already stay, so that the same can be written again.
 
     Raises:
@@ -78,12 +78,12 @@ def write(database: Database, entries: Sequence[Entry], now: int) -> None:
     """
     make = postgresql.insert if database.is_postgresql else sqlite.insert
     insert = make(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
-    rows = [row_of(entry, now) for entry in entries]
+    rows = [make_row(entry, now) for entry in entries]
     with database.writing() as connection:
         connection.execute(insert, rows)
 
 
-def row_of(entry: Entry, now: int) -> dict[str, Any]:
+def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
     """Return a forecast as a row of the ledger, with what it is to be measured by."""
     series, forecast, served = entry.series, entry.forecast, entry.choice.served
     horizon = len(forecast.median)
@@ -116,17 +116,17 @@ def row_of(entry: Entry, now: int) -> dict[str, Any]:
     }
 
 
-def measure(series: Series, horizon: int, season_length: int) -> Measure:
-    """Return what `measure_by` returns, in a fifth of its time where the history has no gap and repeats itself not."""
+def measure(series: Series, horizon: int, season_length: int) -> NaiveBaseline:
+    """Return what `naive_baseline` returns, in a fifth of its time where the history has no gap and repeats itself not."""
     values = series.values
     if len(values) > season_length:
         scale = float(np.abs(values[season_length:] - values[:-season_length]).mean())
         if 0 < scale < np.inf:  # NaN, where there is a gap, is neither
-            return Measure(values[-season_length:].take(_places(horizon, season_length)), scale)
-    return measure_by(series, horizon, season_length)
+            return NaiveBaseline(values[-season_length:].take(_places(horizon, season_length)), scale)
+    return naive_baseline(series, horizon, season_length)
 
 
-def find(database: Database, forecast_id: str) -> Found | None:
+def find_forecast(database: Database, forecast_id: str) -> StoredForecast | None:
     """Return a forecast with its scores, or None where none of that id is kept."""
     by_step = select(scores).where(scores.c.forecast_id == storable(forecast_id)).order_by(scores.c.step)
     with database.reading() as connection:
@@ -135,11 +135,11 @@ def find(database: Database, forecast_id: str) -> Found | None:
         ).one_or_none()
         if row is None:
             return None
-        truths = scores_of(connection, [row])[row.forecast_id]
-        return Found(row, connection.execute(by_step).mappings().all(), len(truths))
+        truths = compute_scores(connection, [row])[row.forecast_id]
+        return StoredForecast(row, connection.execute(by_step).mappings().all(), len(truths))
 
 
-def forget(database: Database, before: int) -> int:
+def delete_forecasts(database: Database, before: int) -> int:
     """Delete forecasts made before a moment, and their scores; return how many forecasts.
 
     Args:

@@ -1,4 +1,4 @@
-"""Remembered: what is known of the series that a body posts to, read before its rows are judged."""
+"""KnownSeries: what is known of the series that a body posts to, read before its rows are judged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,35 +19,35 @@ ENDS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Remembered:
+class KnownSeries:
     """What is known of a series.
 
     Attributes:
         calendar: What was said of its steps.
-        stamps: Of its two oldest and its two newest values, gaps not among them, rising, each once, datetime64[us].
+        stamps: Of its two oldest and its two newest_observations values, gaps not among them, rising, each once, datetime64[us].
     """
 
     calendar: Calendar
     stamps: Timestamps
 
 
-NOTHING = Remembered(Calendar(), np.array([], dtype="M8[us]"))
+NEW_SERIES = KnownSeries(Calendar(), np.array([], dtype="M8[us]"))
 """What is known of a series that nobody has posted to."""
 
 
-def remember(database: Database, names: Sequence[str]) -> Mapping[str, Remembered]:
+def find_known_series(database: Database, names: Sequence[str]) -> Mapping[str, KnownSeries]:
     """Return what is known of those of some series that are known at all, by name.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    found: dict[str, Remembered] = {}
+    found: dict[str, KnownSeries] = {}
     with database.reading() as connection:
         for start in range(0, len(names), NAMES):
             wanted = _query().where(series.c.id.in_(names[start : start + NAMES]))
             for name, frequency, timezone, *ends in connection.execute(wanted):
                 stamps = np.array(sorted({end for end in ends if end is not None}), dtype=np.int64).view("M8[us]")
-                found[name] = Remembered(Calendar(frequency, timezone), stamps)
+                found[name] = KnownSeries(Calendar(frequency, timezone), stamps)
     return found
 
 

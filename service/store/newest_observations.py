@@ -6,7 +6,7 @@ from sqlalchemy import distinct, func, or_, select
 from models.calendar.frequency import MONTHS_IN, Frequency
 from models.calendar.on_calendar import parse_frequency
 from service.store.database import Database
-from service.store.score_sums import Where
+from service.store.score_sums import ScoreFilter
 from service.store.tables import forecasts, observations, scores, series
 
 MEAN_DAYS = {
@@ -24,7 +24,7 @@ MEAN_DAYS = {
 DAY_MICROSECONDS = 86_400_000_000
 
 
-def window_start(database: Database, where: Where, steps: int) -> int | None:
+def window_start(database: Database, where: ScoreFilter, steps: int) -> int | None:
     """Return since when the newest `steps` steps of time that have a truth lie, or None where there is no truth.
 
     They are counted back from the newest truth by its forecast's frequency: months, quarters and years by the calendar, so
@@ -32,12 +32,12 @@ def window_start(database: Database, where: Where, steps: int) -> int | None:
     the window open.
 
     Args:
-        database: Where the scores are.
+        database: ScoreFilter the scores are.
         where: Which scores.
         steps: At least 1.
 
     Returns:
-        Microseconds since 1970, as `Where.since`.
+        Microseconds since 1970, as `ScoreFilter.since`.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
@@ -60,7 +60,7 @@ def count_newer(database: Database, after: int, frequency: str | None) -> tuple[
     """Return how many observations are newer than a timestamp, and of how many series; gaps are none.
 
     Args:
-        database: Where they are.
+        database: ScoreFilter they are.
         after: Microseconds since 1970.
         frequency: Only series of this one, and those whose frequency nobody said.
 

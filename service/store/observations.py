@@ -1,4 +1,4 @@
-"""Observations: upserted, read back newest first or page by page, and the forecasts that they make due."""
+"""Observations: upserted, read back newest_observations first or page by page, and the forecasts that they make due."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from models.calendar.timestamps import Timestamps
 from service.store.database import Database, storable
 from service.store.tables import SCHEMA, forecasts, observations, series
-from service.store.time_tolerance import SLACK, slack
+from service.store.time_tolerance import PERIOD_TOLERANCE, tolerance
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -39,7 +39,7 @@ class Observations:
     values: Floats
 
     @classmethod
-    def of(cls, ids: Sequence[str], timestamps: Timestamps, values: Floats) -> "Observations":
+    def from_rows(cls, ids: Sequence[str], timestamps: Timestamps, values: Floats) -> "Observations":
         """Return rows in any order as observations; of those of one series and timestamp the last counts."""
         names = tuple(sorted(set(ids)))
         places = {name: place for place, name in enumerate(names)}
@@ -72,7 +72,7 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SeriesInfo:
     """What is known of one series.
 
     Attributes:
@@ -80,7 +80,7 @@ class Known:
         calendar: Its steps.
         count: Observations, gaps that were sent as null among them.
         first: Timestamp of the oldest, or None where there is none.
-        last: Timestamp of the newest.
+        last: Timestamp of the newest_observations.
     """
 
     id: str
@@ -116,22 +116,22 @@ def upsert(database: Database, rows: Observations, calendar: Calendar | Sequence
     _mark_due(database, rows)
 
 
-def list_series(database: Database, *, after: str = "", limit: int = 100) -> list[Known]:
+def list_series(database: Database, *, after: str = "", limit: int = 100) -> list[SeriesInfo]:
     """Return series by name, those after `after`, at most `limit`."""
     with database.reading() as connection:
         found = connection.execute(_known().where(series.c.id > storable(after)).order_by(series.c.id).limit(limit))
         return [_read_known(row) for row in found]
 
 
-def find_series(database: Database, series_id: str) -> Known | None:
+def find_series(database: Database, series_id: str) -> SeriesInfo | None:
     """Return what is known of a series, or None where nothing is."""
     with database.reading() as connection:
         row = connection.execute(_known().where(series.c.id == storable(series_id))).one_or_none()
         return None if row is None else _read_known(row)
 
 
-def newest(database: Database, series_id: str, limit: int) -> tuple[Timestamps, Floats]:
-    """Return the newest observations of a series, oldest first: timestamps and values, each shape (rows,)."""
+def newest_observations(database: Database, series_id: str, limit: int) -> tuple[Timestamps, Floats]:
+    """Return the newest_observations observations of a series, oldest first: timestamps and values, each shape (rows,)."""
     query = (
         select(observations.c.timestamp, observations.c.value)
         .where(observations.c.series_id == storable(series_id))
@@ -143,7 +143,7 @@ def newest(database: Database, series_id: str, limit: int) -> tuple[Timestamps, 
     return _times([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.float64)
 
 
-def pages(
+def iterate_pages(
     database: Database, *, series_id: str | None = None, rows: int = PAGE_ROWS
 ) -> Iterator[tuple[list[str], Timestamps, Floats]]:
     """Yield all observations, or one series', by series and timestamp, at most `rows` at a time.
@@ -229,9 +229,9 @@ def _mark_due(database: Database, rows: Observations) -> None:
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
     near = and_(
-        forecasts.c.last_timestamp + slack() >= bindparam("since"),
-        forecasts.c.last_timestamp >= bindparam("since", type_=BigInteger) - SLACK,
-        forecasts.c.first_timestamp - slack() <= bindparam("until"),
+        forecasts.c.last_timestamp + tolerance() >= bindparam("since"),
+        forecasts.c.last_timestamp >= bindparam("since", type_=BigInteger) - PERIOD_TOLERANCE,
+        forecasts.c.first_timestamp - tolerance() <= bindparam("until"),
     )
     mark = update(forecasts).where(forecasts.c.series_id == bindparam("of"), near).values(due=True)
     with database.writing() as connection:
@@ -246,10 +246,10 @@ def _known() -> Select[str, str | None, str | None, int, int | None, int | None]
     return select(series.c.id, series.c.frequency, series.c.timezone, count, first, last)
 
 
-def _read_known(row: Row[str, str | None, str | None, int, int | None, int | None]) -> Known:
+def _read_known(row: Row[str, str | None, str | None, int, int | None, int | None]) -> SeriesInfo:
     name, frequency, timezone, count, first, last = row
     ends = [None if end is None else _times([end])[0] for end in (first, last)]
-    return Known(name, Calendar(frequency, timezone), count, *ends)
+    return SeriesInfo(name, Calendar(frequency, timezone), count, *ends)
 
 
 def _times(microseconds: Sequence[int]) -> Timestamps:

@@ -28,7 +28,7 @@ LONGEST_PERIOD = np.timedelta64(366, "D")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measure:
+class NaiveBaseline:
     """What a forecast is measured by, from the history that it was made from.
 
     Attributes:
@@ -41,7 +41,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class LoggedForecast:
     """A served forecast as the ledger keeps it.
 
     Attributes:
@@ -58,7 +58,7 @@ class Kept:
     levels: tuple[float, ...]
     quantiles: Floats
     median: Floats
-    measure: Measure
+    measure: NaiveBaseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class StepScore:
     covered: Mapping[float, bool]
 
 
-def measure_by(series: Series, horizon: int, season_length: int) -> Measure:
+def naive_baseline(series: Series, horizon: int, season_length: int) -> NaiveBaseline:
     """Return what a forecast from this history is measured by.
 
     Args:
@@ -99,10 +99,12 @@ def measure_by(series: Series, horizon: int, season_length: int) -> Measure:
             scale = seasonal_scale(series.values, season_length)
     except SeriesTooShort:
         scale = math.nan
-    return Measure(seasonal_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
+    return NaiveBaseline(seasonal_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
 
 
-def score(kept: Kept, observed: Mapping[np.datetime64, float], steps_at: Timestamps | None = None) -> list[StepScore]:
+def score(
+    kept: LoggedForecast, observed: Mapping[np.datetime64, float], steps_at: Timestamps | None = None
+) -> list[StepScore]:
     """Return the score of each step that has been observed, in order; scoring again replaces what was scored before.
 
     Args:
@@ -132,12 +134,12 @@ def score(kept: Kept, observed: Mapping[np.datetime64, float], steps_at: Timesta
     ]
 
 
-def are_alike(frequency: str, known: str | None) -> bool:
+def frequencies_match(frequency: str, known: str | None) -> bool:
     """Return whether observations of one frequency can be the truth of forecasts of another: a business day is a day."""
     return known in {None, frequency} or {frequency, known} == {"B", "D"}
 
 
-def _targets(kept: Kept, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
+def _targets(kept: LoggedForecast, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
     """Return the truth of each step, shape (horizon,), NaN where none is known.
 
     A truth stands at the step's own timestamp; of months, quarters and years anywhere in it, since some write their first
@@ -186,7 +188,7 @@ def _periods(stamps: Timestamps, step: Frequency) -> list[int]:
     return list(months.tolist())
 
 
-def _intervals(kept: Kept, steps: NDArray[np.int64]) -> Iterator[tuple[float, tuple[Floats, Floats]]]:
+def _intervals(kept: LoggedForecast, steps: NDArray[np.int64]) -> Iterator[tuple[float, tuple[Floats, Floats]]]:
     """Yield each level of `LEVELS` that the forecast has both sides of, and those sides at some steps."""
     for level in LEVELS:
         places = [_place(kept.levels, side) for side in interval_sides(level)]

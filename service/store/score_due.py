@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, i
 from models.calendar.timestamps import Timestamps
 from models.errors import AlmanacError
 from models.json_values import nan_if_none
-from service.store.clock_alignment import Clock, on_one_clock
+from service.store.clock_alignment import Clock, align_clocks
 from service.store.database import Database
-from service.store.score import Kept, Measure, StepScore, are_alike, score
+from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
 from service.store.tables import forecasts, observations, scores, series
-from service.store.time_tolerance import reach, slack
+from service.store.time_tolerance import lookup_range, tolerance
 
 logger = logging.getLogger("almanac")
 
@@ -50,7 +50,7 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
     return len(claimed)
 
 
-def mark_young(database: Database, since: int) -> None:
+def mark_missed(database: Database, since: int) -> None:
     """Make forecasts due whose truth was observed before they were written, or while they were.
 
     Observations mark the forecasts that they see; of two transactions that are open at the same time, neither sees the
@@ -66,7 +66,7 @@ def mark_young(database: Database, since: int) -> None:
     told = exists().where(
         observations.c.series_id == forecasts.c.series_id,
         observations.c.timestamp > func.coalesce(forecasts.c.cutoff, forecasts.c.first_timestamp - 1),
-        observations.c.timestamp <= forecasts.c.last_timestamp + slack(),
+        observations.c.timestamp <= forecasts.c.last_timestamp + tolerance(),
     )
     scored = exists().where(scores.c.forecast_id == forecasts.c.forecast_id)  # by then all such observations were there
     young = and_(forecasts.c.made_at >= since, forecasts.c.first_timestamp.is_not(None), ~forecasts.c.due, ~scored)
@@ -79,7 +79,7 @@ def mark_young(database: Database, since: int) -> None:
             )
 
 
-def scores_of(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[str, dict[int, StepScore]]:
+def compute_scores(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[str, dict[int, StepScore]]:
     """Return the scores that rows of the ledger have by what is observed now, by id and step."""
     observed = _observed(connection, [row.forecast_id for row in rows])
     calendars = _calendars(connection, [row.series_id for row in rows])
@@ -89,17 +89,17 @@ def scores_of(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[str, 
     }
 
 
-def kept_of(row: Row[Any]) -> Kept:
+def read_forecast(row: Row[Any]) -> LoggedForecast:
     """Return the forecast of a row of the ledger that has dates."""
     levels = tuple(orjson.loads(row.levels))
     naive = np.frombuffer(row.naive, "<f8")
-    return Kept(
+    return LoggedForecast(
         stamps_of(row.timestamps),
         row.frequency,
         levels,
         np.frombuffer(row.quantiles, "<f8").reshape(row.horizon, len(levels)),
         np.frombuffer(row.median, "<f8"),
-        Measure(naive, nan_if_none(row.scale)),
+        NaiveBaseline(naive, nan_if_none(row.scale)),
     )
 
 
@@ -116,7 +116,7 @@ def _is_any_due(database: Database) -> bool:
 
 def _score(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:
     """Bring the scores of forecasts up to their observations."""
-    fresh_of, known = scores_of(connection, claimed), _known(connection, [row.forecast_id for row in claimed])
+    fresh_of, known = compute_scores(connection, claimed), _known(connection, [row.forecast_id for row in claimed])
     stale, added = list[dict[str, Any]](), list[dict[str, Any]]()
     for row in claimed:
         fresh, before = fresh_of[row.forecast_id], known[row.forecast_id]
@@ -135,12 +135,12 @@ def _fresh(
 ) -> dict[int, StepScore]:
     """Return the scores of a forecast by step; none of one whose row is damaged, so that it holds up no other."""
     frequency, zone = calendar
-    if row.timestamps is None or not are_alike(row.frequency, frequency):
+    if row.timestamps is None or not frequencies_match(row.frequency, frequency):
         return {}
     try:
-        kept = kept_of(row)
+        kept = read_forecast(row)
         stamps = np.array(list(observed), dtype="M8[us]")
-        steps, stamps = on_one_clock(kept.timestamps, Clock(row.timezone, row.style, row.frequency), stamps, zone)
+        steps, stamps = align_clocks(kept.timestamps, Clock(row.timezone, row.style, row.frequency), stamps, zone)
         there = dict(zip(stamps, observed.values(), strict=True))
         return {one.step: one for one in score(kept, there, steps)}
     except (AlmanacError, ValueError) as error:
@@ -167,8 +167,8 @@ def _observed(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[n
     """Return the values of each forecast's series where its truth may stand, by id and timestamp."""
     truths = and_(
         observations.c.series_id == forecasts.c.series_id,
-        observations.c.timestamp >= forecasts.c.first_timestamp - reach(),
-        observations.c.timestamp <= forecasts.c.last_timestamp + reach(),
+        observations.c.timestamp >= forecasts.c.first_timestamp - lookup_range(),
+        observations.c.timestamp <= forecasts.c.last_timestamp + lookup_range(),
         observations.c.value.is_not(None),
     )
     query = (

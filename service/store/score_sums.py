@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, desc, func
 from models.calendar.timestamps import Timestamps
 from models.values import Values
 from service.store.database import Database, storable
-from service.store.score import Kept
-from service.store.score_due import kept_of
+from service.store.score import LoggedForecast
+from service.store.score_due import read_forecast
 from service.store.tables import forecasts, observations, scores
-from service.store.time_tolerance import slack_of
+from service.store.time_tolerance import tolerance_of
 
-Key = Literal["model", "version", "step", "series", "period"]
+GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
 
 SECOND = 1e6
@@ -32,7 +32,7 @@ _POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "y
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ScoreFilter:
     """Which scores are meant; None leaves a side open.
 
     Attributes:
@@ -70,7 +70,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ScoreSums:
     """Scores counted and summed; two of them add up to that of both.
 
     Attributes:
@@ -79,10 +79,10 @@ class Tally:
         error: Sum of their absolute scaled errors.
         naive_error: The same of seasonal naive.
         pinball: Sum of their scaled pinball losses.
-        inside_80: Truths within the 80 % interval, of `judged_80`.
-        judged_80: Scores of forecasts that have one.
-        inside_95: Truths within the 95 % interval, of `judged_95`.
-        judged_95: Scores of forecasts that have one.
+        covered_80: Truths within the 80 % interval, of `intervals_80`.
+        intervals_80: Scores of forecasts that have one.
+        covered_95: Truths within the 95 % interval, of `intervals_95`.
+        intervals_95: Scores of forecasts that have one.
     """
 
     scores: int = 0
@@ -90,17 +90,17 @@ class Tally:
     error: float = 0.0
     naive_error: float = 0.0
     pinball: float = 0.0
-    inside_80: int = 0
-    judged_80: int = 0
-    inside_95: int = 0
-    judged_95: int = 0
+    covered_80: int = 0
+    intervals_80: int = 0
+    covered_95: int = 0
+    intervals_95: int = 0
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
+class ScoredForecast:
     """A forecast that has scores, beside what was observed before and since.
 
     Attributes:
@@ -122,18 +122,18 @@ class Scored:
     version: str
     style: str
     timezone: str | None
-    kept: Kept
+    kept: LoggedForecast
     timestamps: Timestamps
     values: Values
 
 
-def tally(
-    database: Database, where: Where, by: Sequence[Key], period: Period = "month", limit: int | None = None
-) -> list[tuple[tuple[str | int, ...], Tally]]:
+def sum_scores(
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month", limit: int | None = None
+) -> list[tuple[tuple[str | int, ...], ScoreSums]]:
     """Return the scores that are meant, counted and summed for each value of `by`, in its order.
 
     Args:
-        database: Where they are.
+        database: ScoreFilter they are.
         where: Which scores.
         by: What tells rows apart; nothing adds all up.
         period: Of the scored timestamps, where `by` has `period`: `2026-11-22`, its week's Monday, `2026-11` or `2026`.
@@ -155,10 +155,10 @@ def tally(
         query = query.group_by(*keys).order_by(*keys)
     with database.reading() as connection:
         rows = connection.execute(query).all()
-    return [(tuple(row[: len(keys)]), Tally(*(number or 0 for number in row[len(keys) :]))) for row in rows]
+    return [(tuple(row[: len(keys)]), ScoreSums(*(number or 0 for number in row[len(keys) :]))) for row in rows]
 
 
-def newest_scored(database: Database, where: Where, limit: int) -> list[Scored]:
+def list_scored_forecasts(database: Database, where: ScoreFilter, limit: int) -> list[ScoredForecast]:
     """Return forecasts that have scores, those with the most steps scored first, then the newest; one of each series.
 
     Raises:
@@ -191,7 +191,7 @@ def count_due(database: Database) -> int:
 
 
 def _sums() -> list[ColumnElement[Any]]:
-    """Return what the fields of a Tally are made of, in their order."""
+    """Return what the fields of a ScoreSums are made of, in their order."""
     return [
         func.count(),
         func.count(scores.c.absolute_scaled_error),
@@ -215,13 +215,13 @@ def _period(period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
     return func.to_char(func.date_trunc(period, moment), _POSTGRESQL[period])
 
 
-def _scored(connection: Connection, row: Row[Any]) -> Scored:
+def _scored(connection: Connection, row: Row[Any]) -> ScoredForecast:
     """Return a forecast beside the observations up to its last step."""
     newest = (
         select(observations.c.timestamp, observations.c.value)
         .where(
             observations.c.series_id == row.series_id,
-            observations.c.timestamp <= row.last_timestamp + slack_of(row.frequency),
+            observations.c.timestamp <= row.last_timestamp + tolerance_of(row.frequency),
             observations.c.value.is_not(None),
         )
         .order_by(desc(observations.c.timestamp))
@@ -230,14 +230,14 @@ def _scored(connection: Connection, row: Row[Any]) -> Scored:
     observed = sorted((timestamp, value) for timestamp, value in connection.execute(newest))
     stamps = np.array([timestamp for timestamp, _ in observed], dtype=np.int64).astype("M8[us]")
     values = np.array([value for _, value in observed], dtype=np.float64)
-    return Scored(
+    return ScoredForecast(
         forecast_id=row.forecast_id,
         series_id=row.series_id,
         model=row.model,
         version=row.version,
         style=row.style,
         timezone=row.timezone,
-        kept=kept_of(row),
+        kept=read_forecast(row),
         timestamps=stamps,
         values=values,
     )

@@ -9,32 +9,34 @@ from starlette.responses import Response
 from models.calendar.timestamps import parse_timestamp
 from service.api.examples.accuracy import ACCURACY_RESPONSES
 from service.api.http import json_response
-from service.api.schemas.accuracy import AccuracyAnswer, AccuracyQuestion
+from service.api.schemas.accuracy import AccuracyAnswer, AccuracyParameters
 from service.api.state import service_of
 from service.errors import FieldInvalid
-from service.monitoring.accuracy_query import Question, reckon
-from service.store.score_sums import Key, Where
+from service.monitoring.accuracy_query import AccuracyQuery, query_accuracy
+from service.store.score_sums import GroupKey, ScoreFilter
 
 router = APIRouter(tags=["accuracy"])
 
 _STEPS = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
-_KEYS: tuple[Key, ...] = tuple(key for key in get_args(Key) if key != "model")
+_KEYS: tuple[GroupKey, ...] = tuple(key for key in get_args(GroupKey) if key != "model")
 
 
 @router.get("/accuracy", summary="Live accuracy", response_model=AccuracyAnswer, responses=ACCURACY_RESPONSES)
-async def accuracy(request: Request, asked: Annotated[AccuracyQuestion, Query()]) -> Response:
+async def accuracy(request: Request, asked: Annotated[AccuracyParameters, Query()]) -> Response:
     """Return how the forecasts that were served came out: every forecast is scored as soon as its truth is observed."""
     service = service_of(request)
     champions = list(service.catalog.champions.values())
     return json_response(
-        await service.records.run(reckon, _question(asked), service.promises.of, service.inputs, champions)
+        await service.database.run(
+            query_accuracy, _question(asked), service.backtests.of, service.recent_inputs, champions
+        )
     )
 
 
-def _question(asked: AccuracyQuestion) -> Question:
+def _question(asked: AccuracyParameters) -> AccuracyQuery:
     """Return what is asked; raises FieldInvalid or TimestampInvalid where that makes no sense."""
     name, _, version = (asked.model or "").partition("/")
-    where = Where(
+    where = ScoreFilter(
         model=name or None,
         version=asked.version or version or None,
         series=asked.series,
@@ -42,10 +44,10 @@ def _question(asked: AccuracyQuestion) -> Question:
         since=_moment(asked.since, "/since"),
         until=_moment(asked.until, "/until"),
     )
-    return Question(where, _keys(asked.by), asked.period, asked.limit, asked.forecasts, asked.window)
+    return AccuracyQuery(where, _keys(asked.by), asked.period, asked.limit, asked.forecasts, asked.window)
 
 
-def _keys(text: str) -> tuple[Key, ...]:
+def _keys(text: str) -> tuple[GroupKey, ...]:
     wanted = [word.strip() for word in text.split(",") if word.strip()]
     for word in wanted:
         if word not in _KEYS:

@@ -61,9 +61,9 @@ async def respond(service: Service, question: ForecastQuestion, *, is_long: bool
 def _respond(service: Service, question: ForecastQuestion, choice: Choice) -> Response:
     answer = answer_forecast(question, choice)
     if choice.alias == CHAMPION:
-        service.inputs.record(choice.served, [one for _, one in question.series])
-    if service.ledger is not None:
-        service.ledger.keep(choice, answer.given(question.unnamed))
+        service.recent_inputs.record(choice.served, [one for _, one in question.series])
+    if service.forecast_log is not None:
+        service.forecast_log.keep(choice, answer.given(question.unnamed))
     service.metrics.count_forecast(choice.served.name, answer.succeeded, answer.points)
     service.metrics.count_errors(fault.finding.code for fault in answer.faults)
     if answer.succeeded:

@@ -16,7 +16,7 @@ from service.api.state import Service, service_of
 from service.errors import ForecastUnknown
 from service.forecasting.response import level_name
 from service.json_input import shown
-from service.store.forecasts import MICROSECONDS, Found, find, numbers_of, times_of
+from service.store.forecasts import MICROSECONDS, StoredForecast, find_forecast, numbers_of, times_of
 
 router = APIRouter(tags=["forecast"])
 
@@ -30,7 +30,7 @@ router = APIRouter(tags=["forecast"])
 async def kept_forecast(request: Request, forecast_id: str) -> Response:
     """Return a forecast as it was given out, with a score for each step whose truth has been observed since."""
     service = service_of(request)
-    found = await service.records.run(find, forecast_id) or await _find_waiting(service, forecast_id)
+    found = await service.database.run(find_forecast, forecast_id) or await _find_waiting(service, forecast_id)
     if found is None:
         raise ForecastUnknown(
             f"No forecast {shown(forecast_id)} is kept.",
@@ -40,15 +40,15 @@ async def kept_forecast(request: Request, forecast_id: str) -> Response:
     return json_response(_describe(found))
 
 
-async def _find_waiting(service: Service, forecast_id: str) -> Found | None:
+async def _find_waiting(service: Service, forecast_id: str) -> StoredForecast | None:
     """Return a forecast that was given out just now and not written yet."""
-    if service.ledger is None or not service.ledger.has(forecast_id):
+    if service.forecast_log is None or not service.forecast_log.has(forecast_id):
         return None
-    await service.ledger.flush()
-    return await service.records.run(find, forecast_id)
+    await service.forecast_log.flush()
+    return await service.database.run(find_forecast, forecast_id)
 
 
-def _describe(found: Found) -> dict[str, Any]:
+def _describe(found: StoredForecast) -> dict[str, Any]:
     row = found.row
 
     def written(times: bytes | None) -> list[str] | None:
@@ -80,7 +80,7 @@ def _describe(found: Found) -> dict[str, Any]:
     }
 
 
-def _status(found: Found) -> str:
+def _status(found: StoredForecast) -> str:
     if found.row.timestamps is None:
         return "unscorable"
     if not found.row.series_id:

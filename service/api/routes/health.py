@@ -36,6 +36,6 @@ async def ready(request: Request) -> Response:
     answering = [Choice(served, CHAMPION) for served in catalog.champions.values()]
     if catalog.default == NAME and catalog.starter.served is not None:
         answering.append(Choice(catalog.starter.served, None))
-    database = "ok" if service.records.why_not is None else service.records.why_not.code
+    database = "ok" if service.database.error is None else service.database.error.code
     models = [choice.identity() for choice in answering]
     return json_response({"status": "ready", "models": models, "database": database})

@@ -19,7 +19,7 @@ from service.jobs import jobs as records
 from service.jobs.requests import MAX_BODY_BYTES, JobRequest, check_key, parse_job
 from service.jobs.responses import hear, job_answer, job_row
 from service.jobs.schedules import config_of, no_config
-from service.monitoring.retrain_reasons import Judging, judge
+from service.monitoring.retrain_reasons import RetrainQuery, assess_retraining
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -90,11 +90,11 @@ async def _judgement(service: Service, wanted: JobRequest, now: datetime) -> dic
         thresholds = Thresholds.of((await _config(service, wanted)).get("retrain", {}))
     except ConfigRequired:
         thresholds = DEFAULT
-    question = judging_of(service, wanted.name, thresholds)
-    return (await service.records.run(judge, question, now)).to_dict()
+    question = retrain_query(service, wanted.name, thresholds)
+    return (await service.database.run(assess_retraining, question, now)).to_dict()
 
 
-def judging_of(service: Service, name: str, thresholds: Thresholds) -> Judging:
+def retrain_query(service: Service, name: str, thresholds: Thresholds) -> RetrainQuery:
     """Return the question whether a model would be retrained, with what the event loop knows of it.
 
     Raises:
@@ -104,4 +104,4 @@ def judging_of(service: Service, name: str, thresholds: Thresholds) -> Judging:
     if served is None and (reason := service.catalog.why_unknown(name)) is not None:
         raise reason
     champions = list(service.catalog.champions.values())
-    return Judging(name, served, thresholds, service.promises.of, service.inputs, champions)
+    return RetrainQuery(name, served, thresholds, service.backtests.of, service.recent_inputs, champions)

@@ -17,11 +17,11 @@ from service.api.schemas.forecast import CountAnswer, ObservationsAnswer
 from service.api.state import service_of
 from service.errors import problem_response
 from service.observations.parquet_export import Page, parquet_of
-from service.observations.parse import Posted, Said, parse_observations
+from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
 from service.store.database import Database
-from service.store.known_series import remember
+from service.store.known_series import find_known_series
 from service.store.newest_observations import count_newer
-from service.store.observations import pages, upsert
+from service.store.observations import iterate_pages, upsert
 
 router = APIRouter(tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
@@ -49,8 +49,8 @@ async def observe(request: Request, frequency: Frequency = None, timezone: Timez
     """
     service = service_of(request)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
-    said = Said(request.headers.get("content-type", "").lower(), frequency, timezone)
-    posted = await service.records.run(_take, body, said, service.settings.max_observations)
+    said = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone)
+    posted = await service.database.run(_take, body, said, service.settings.max_observations)
     service.scorer.wake()
     service.metrics.count_observations(posted.accepted, posted.refused)
     service.metrics.count_errors(fault.finding.code for fault in posted.faults)
@@ -69,7 +69,7 @@ async def export(request: Request, series: SeriesAsked = None) -> Response:
 
     `ds` is UTC where offsets or a timezone came with the observations, else the wall clock as it was sent.
     """
-    parts = await service_of(request).records.run(_begin, series)
+    parts = await service_of(request).database.run(_begin, series)
     head = {"content-disposition": 'attachment; filename="observations.parquet"'}
     return StreamingResponse(parts, headers=head, media_type="application/vnd.apache.parquet")
 
@@ -87,24 +87,24 @@ async def count(request: Request, after: After, frequency: Frequency = None) -> 
     """
     moment = int(parse_timestamp(after, pointer="/after").instant.astype("M8[us]").astype("i8"))
     name = parse_frequency(frequency).name if frequency else None
-    rows, of = await service_of(request).records.run(count_newer, moment, name)
+    rows, of = await service_of(request).database.run(count_newer, moment, name)
     return json_response({"observations": rows, "series": of})
 
 
-def _take(database: Database, body: bytes, said: Said, limit: int) -> Posted:
-    posted = parse_observations(body, said, limit, partial(remember, database))
+def _take(database: Database, body: bytes, said: BodyOptions, limit: int) -> ParsedObservations:
+    posted = parse_observations(body, said, limit, partial(find_known_series, database))
     upsert(database, posted.observations, posted.calendars, time.time_ns() // 1_000)
     return posted
 
 
 def _begin(database: Database, series_id: str | None) -> Iterator[bytes]:
     """Return the file's parts once the first page is read: a database that does not answer is a 503, not half a file."""
-    found = pages(database, series_id=series_id)
+    found = iterate_pages(database, series_id=series_id)
     first: list[Page] = [page for page in [next(found, None)] if page is not None]
     return parquet_of(chain(first, found))
 
 
-def _none_accepted(posted: Posted, members: dict[str, Any]) -> Response:
+def _none_accepted(posted: ParsedObservations, members: dict[str, Any]) -> Response:
     first = posted.faults[0].finding
     error = AlmanacError(
         first.detail if posted.refused == 1 else f"None of {posted.refused} rows is sound. The first: {first.detail}",

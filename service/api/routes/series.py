@@ -17,15 +17,15 @@ from service.api.state import service_of
 from service.errors import SeriesUnknown
 from service.forecasting.request import read_question
 from service.json_input import shown
-from service.observations.series_view import series_of, write_timestamps
+from service.observations.series_view import make_series, write_timestamps
 from service.store.database import Database
-from service.store.observations import Floats, Known, find_series, list_series, newest
+from service.store.observations import Floats, SeriesInfo, find_series, list_series, newest_observations
 
 router = APIRouter(prefix="/series", tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
 After = Annotated[str, Query(description="The last id of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Series on a page.")]
-Newest = Annotated[int, Query(ge=1, le=100_000, description="How many of the newest observations.")]
+Newest = Annotated[int, Query(ge=1, le=100_000, description="How many of the newest_observations observations.")]
 Horizon = Annotated[int, Query(description="Steps ahead.")]
 Levels = Annotated[str | None, Query(description="Intervals in per cent, separated by commas. Default 80.")]
 Quantiles = Annotated[str | None, Query(description="Quantile levels in (0, 1), separated by commas.")]
@@ -35,7 +35,7 @@ Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 @router.get("", summary="List the series", response_model=SeriesListAnswer)
 async def series(request: Request, after: After = "", limit: Limit = 100) -> Response:
     """Return the series that were observed, by id; `next` is the `after` of the next page, null on the last."""
-    found = await service_of(request).records.run(list_series, after=after, limit=limit + 1)
+    found = await service_of(request).database.run(list_series, after=after, limit=limit + 1)
     following = found[limit - 1].id if len(found) > limit else None
     return json_response({"series": [_summary(known) for known in found[:limit]], "next": following})
 
@@ -61,31 +61,31 @@ async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
     service = service_of(request)
     asked = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
     question = read_question({**asked, "model": model}, service.settings.max_horizon)
-    known, stamps, values = await service.records.run(_history, series_id, service.settings.max_points)
-    one = series_of(known, stamps, values)
+    known, stamps, values = await service.database.run(_history, series_id, service.settings.max_points)
+    one = make_series(known, stamps, values)
     return await respond(service, replace(question, series=((0, one),)))
 
 
 @router.get("/{series_id:path}", summary="Show a series", response_model=SeriesAnswer, responses=SERIES_RESPONSES)
 async def one_series(request: Request, series_id: str, limit: Newest = 100) -> Response:
-    """Return what is known of a series, and its newest observations, the oldest of them first."""
-    known, stamps, values = await service_of(request).records.run(_history, series_id, limit)
+    """Return what is known of a series, and its newest_observations observations, the oldest of them first."""
+    known, stamps, values = await service_of(request).database.run(_history, series_id, limit)
     zone = known.calendar.timezone
     shown_values = to_json_value(values.tolist())
     return json_response({**_summary(known), "timestamps": write_timestamps(stamps, zone), "values": shown_values})
 
 
-def _history(database: Database, series_id: str, limit: int) -> tuple[Known, Timestamps, Floats]:
+def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo, Timestamps, Floats]:
     known = find_series(database, series_id)
     if known is None:
         raise SeriesUnknown(
             f"Nothing was observed of {shown(series_id)}.",
             hint="POST /observations, or GET /series for those there are.",
         )
-    return known, *newest(database, series_id, limit)
+    return known, *newest_observations(database, series_id, limit)
 
 
-def _summary(known: Known) -> dict[str, Any]:
+def _summary(known: SeriesInfo) -> dict[str, Any]:
     zone = known.calendar.timezone
     first, last = (
         None if end is None else write_timestamps(end.reshape(1), zone)[0] for end in (known.first, known.last)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 MOST_ROWS, MOST_FORECASTS = 10_000, 50
 
 
-class AccuracyQuestion(BaseModel):
+class AccuracyParameters(BaseModel):
     """The query parameters; one that nobody reads is an error."""
 
     model_config = ConfigDict(extra="forbid")

@@ -13,7 +13,7 @@ from scipy.stats import ks_2samp
 
 from models.profile import Profile, features
 from models.series import Series
-from service.monitoring.drift import ENOUGH, WINDOW, Inputs, Shift
+from service.monitoring.drift import MIN_INPUTS, WINDOW, FeatureDrift, RecentInputs
 from service.selector import Served
 
 
@@ -30,19 +30,19 @@ def make_served(version: str = "1", profile: Any = None) -> Served:  # noqa: ANN
     return Served("temperatures", version, None, forecaster, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def see(inputs: Inputs, served: Served, contexts: Any) -> None:  # noqa: ANN401 (an array of floats)
+def see(inputs: RecentInputs, served: Served, contexts: Any) -> None:  # noqa: ANN401 (an array of floats)
     """Let a version be asked about these."""
     inputs.record(served, [Series.make(values) for values in contexts])
 
 
 def test_a_shift_says_how_far_and_how_likely() -> None:
-    """Inputs like the training's stay likely, others do not, and both statistics tell them apart."""
+    """RecentInputs like the training's stay likely, others do not, and both statistics tell them apart."""
     same, other = make_served("1"), make_served("2")
-    inputs = Inputs()
+    inputs = RecentInputs()
     see(inputs, same, make_contexts(1, 300))
     see(inputs, other, make_contexts(1, 300, level=11.0))
 
-    shifts = {served.version: found["level"] for served, found in inputs.shifts([same, other])}
+    shifts = {served.version: found["level"] for served, found in inputs.drifts([same, other])}
 
     assert shifts["1"].index < 0.25 < shifts["2"].index
     assert shifts["1"].distance < 0.15
@@ -57,35 +57,35 @@ def test_the_p_value_is_scipys() -> None:
     trained, seen = np.random.default_rng(0).normal(size=256), np.random.default_rng(1).normal(0.1, 1, 300)
     exact = ks_2samp(trained, seen, method="asymp")
 
-    found = Shift(0.0, float(exact.statistic), 300, 256).p_value()
+    found = FeatureDrift(0.0, float(exact.statistic), 300, 256).p_value()
 
     assert found == pytest.approx(exact.pvalue, rel=0.1)
-    assert math.isnan(Shift(0.0, math.nan, 300, 256).p_value())
-    assert Shift(0.0, 0.0, 300, 256).p_value() == 1
+    assert math.isnan(FeatureDrift(0.0, math.nan, 300, 256).p_value())
+    assert FeatureDrift(0.0, 0.0, 300, 256).p_value() == 1
 
 
 def test_no_shift_without_enough_inputs_or_a_profile() -> None:
     """Nor with a profile that cannot be read: drift never breaks the page of metrics."""
     few, bare, broken = make_served("1"), make_served("2", {}), make_served("3", {"level": {"edges": [1.0]}})
-    inputs = Inputs()
-    see(inputs, few, make_contexts(1, ENOUGH - 1))
-    see(inputs, bare, make_contexts(1, ENOUGH))
-    see(inputs, broken, make_contexts(1, ENOUGH))
+    inputs = RecentInputs()
+    see(inputs, few, make_contexts(1, MIN_INPUTS - 1))
+    see(inputs, bare, make_contexts(1, MIN_INPUTS))
+    see(inputs, broken, make_contexts(1, MIN_INPUTS))
 
-    assert list(inputs.shifts([few, bare, broken])) == []
+    assert list(inputs.drifts([few, bare, broken])) == []
 
 
 def test_inputs_are_bounded_and_forgotten_with_their_version() -> None:
     """A window of the newest; a version that is champion no more starts from nothing when it comes back."""
     served = make_served()
-    inputs = Inputs()
+    inputs = RecentInputs()
     see(inputs, served, make_contexts(1, WINDOW + 50))
 
-    kept = [found["level"].inputs for _, found in inputs.shifts([served])]
-    list(inputs.shifts([]))
+    kept = [found["level"].inputs for _, found in inputs.drifts([served])]
+    list(inputs.drifts([]))
 
     assert kept == [WINDOW]
-    assert list(inputs.shifts([served])) == []
+    assert list(inputs.drifts([served])) == []
 
 
 def test_scipy_stays_off_the_servers_start_path() -> None:

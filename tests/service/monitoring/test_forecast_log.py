@@ -20,14 +20,14 @@ from models import artifact
 from models.series import Series
 from service.errors import DatabaseUnreachable
 from service.monitoring import forecast_log as ledger_module
-from service.monitoring.forecast_log import Ledger
+from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
 from service.selector import Choice, Served
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 from service.store.database import Database
-from service.store.forecasts import LATE, Entry, find, forget, measure, row_of, write
+from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, measure, write_forecasts
 from service.store.observations import Calendar, Observations, upsert
-from service.store.score import measure_by
+from service.store.score import naive_baseline
 from service.store.tables import forecasts, observations, scores
 from tests.service.house import Artifacts, House, eventually
 
@@ -67,12 +67,12 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def entry(artifacts: Artifacts) -> Entry:
+def entry(artifacts: Artifacts) -> LogEntry:
     """Return a forecast as it waits to be written."""
     forecaster = artifact.load(artifacts.get())
     choice = Choice(Served("temperatures", "7", "run", forecaster, datetime.now(UTC)), "champion")
     series = Series.make(MONTHS["values"], id="a", start="2020-01", frequency="M")
-    return Entry(str(uuid4()), time.time_ns() // 1_000, choice, series, forecaster.forecast([series], 6)[0])
+    return LogEntry(str(uuid4()), time.time_ns() // 1_000, choice, series, forecaster.forecast([series], 6)[0])
 
 
 def test_a_forecast_is_kept_as_it_was_given_out(keeping: TestClient) -> None:
@@ -130,7 +130,7 @@ def test_scores_and_observations_are_shown_with_the_forecast(keeping: TestClient
     row = {"forecast_id": name, "observed": 2.5, "pinball": 0.5, "covered_80": True, "scored_at": 1}
     stamps = np.array(["2022-07", "2022-08"], dtype="M8[us]").view(np.int64).tolist()
     with closing(Database(database_url)) as database:
-        upsert(database, Observations.of(["a"], np.array(["2022-07"], "M8[us]"), np.array([2.5])), Calendar(), 0)
+        upsert(database, Observations.from_rows(["a"], np.array(["2022-07"], "M8[us]"), np.array([2.5])), Calendar(), 0)
         with database.writing() as connection:
             rows = [{**row, "step": step, "timestamp": stamp} for step, stamp in enumerate(stamps, 1)]
             connection.execute(insert(scores), rows)
@@ -210,22 +210,22 @@ def test_ids_that_no_database_can_hold_cost_nobody_else(keeping: TestClient, dat
 
 
 def test_entries_wait_for_a_database_that_comes_back(
-    database_url: str, entry: Entry, monkeypatch: pytest.MonkeyPatch
+    database_url: str, entry: LogEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure in between loses nothing, and writes nothing twice."""
     failures = iter([DatabaseUnreachable("gone"), DatabaseUnreachable("gone")])
 
-    def failing(database: Database, entries: list[Entry], now: int) -> None:
-        write(database, entries, now)  # committed, and then the answer is lost
+    def failing(database: Database, entries: list[LogEntry], now: int) -> None:
+        write_forecasts(database, entries, now)  # committed, and then the answer is lost
         for failure in failures:
             raise failure
 
-    monkeypatch.setattr(ledger_module, "write", failing)
+    monkeypatch.setattr(ledger_module, "write_forecasts", failing)
 
     async def scenario() -> None:
-        records, metrics = Records(database_url, 4), Metrics()
+        records, metrics = AsyncDatabase(database_url, 4), Metrics()
         await records.open()
-        ledger = Ledger(records, metrics, limit=10, days=1)
+        ledger = ForecastLog(records, metrics, limit=10, days=1)
         ledger.keep(entry.choice, [(f"f{place}", entry.series, entry.forecast) for place in range(4)])
         for _ in range(2):
             with pytest.raises(DatabaseUnreachable):
@@ -242,21 +242,21 @@ def test_entries_wait_for_a_database_that_comes_back(
 
 
 def test_one_that_is_refused_is_counted_and_the_others_are_written(
-    database_url: str, entry: Entry, monkeypatch: pytest.MonkeyPatch
+    database_url: str, entry: LogEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something unforeseen in one forecast does not take its batch along."""
 
-    def choosy(database: Database, entries: list[Entry], now: int) -> None:
+    def choosy(database: Database, entries: list[LogEntry], now: int) -> None:
         if any(one.forecast_id == "bad" for one in entries):
             raise ValueError("unforeseen")
-        write(database, entries, now)
+        write_forecasts(database, entries, now)
 
-    monkeypatch.setattr(ledger_module, "write", choosy)
+    monkeypatch.setattr(ledger_module, "write_forecasts", choosy)
 
     async def scenario() -> None:
-        records, metrics = Records(database_url, 4), Metrics()
+        records, metrics = AsyncDatabase(database_url, 4), Metrics()
         await records.open()
-        ledger = Ledger(records, metrics, limit=10, days=1)
+        ledger = ForecastLog(records, metrics, limit=10, days=1)
         ledger.keep(entry.choice, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
         await ledger.flush()
         await ledger.close()
@@ -268,26 +268,26 @@ def test_one_that_is_refused_is_counted_and_the_others_are_written(
 
 
 def test_each_is_counted_once_though_the_database_leaves_amid_a_refused_batch(
-    database_url: str, entry: Entry, monkeypatch: pytest.MonkeyPatch
+    database_url: str, entry: LogEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written before the database left is not written, nor counted, again."""
     gone = ["two"]
 
-    def choosy(database: Database, entries: list[Entry], now: int) -> None:
+    def choosy(database: Database, entries: list[LogEntry], now: int) -> None:
         names = [one.forecast_id for one in entries]
         if "bad" in names:
             raise ValueError("unforeseen")
         if names == gone:
             gone.clear()
             raise DatabaseUnreachable("The database is gone.")
-        write(database, entries, now)
+        write_forecasts(database, entries, now)
 
-    monkeypatch.setattr(ledger_module, "write", choosy)
+    monkeypatch.setattr(ledger_module, "write_forecasts", choosy)
 
     async def scenario() -> None:
-        records, metrics = Records(database_url, 4), Metrics()
+        records, metrics = AsyncDatabase(database_url, 4), Metrics()
         await records.open()
-        ledger = Ledger(records, metrics, limit=10, days=1)
+        ledger = ForecastLog(records, metrics, limit=10, days=1)
         ledger.keep(entry.choice, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
         with pytest.raises(DatabaseUnreachable):
             await ledger.flush()
@@ -302,11 +302,11 @@ def test_each_is_counted_once_though_the_database_leaves_amid_a_refused_batch(
     assert count(database_url) == 2
 
 
-def test_the_memory_of_what_waits_is_bounded(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_what_waits_is_bounded(entry: LogEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long histories fill it sooner than many forecasts."""
     monkeypatch.setattr(ledger_module, "MOST_NUMBERS", 2 * entry.numbers)
-    records, metrics = Records("sqlite:///nowhere.db", 4), Metrics()
-    ledger = Ledger(records, metrics, limit=10, days=1)
+    records, metrics = AsyncDatabase("sqlite:///nowhere.db", 4), Metrics()
+    ledger = ForecastLog(records, metrics, limit=10, days=1)
 
     ledger.keep(entry.choice, [(str(place), entry.series, entry.forecast) for place in range(5)])
 
@@ -314,16 +314,16 @@ def test_the_memory_of_what_waits_is_bounded(entry: Entry, monkeypatch: pytest.M
     records.close()
 
 
-def test_what_is_old_goes_with_its_scores(database: Database, entry: Entry) -> None:
+def test_what_is_old_goes_with_its_scores(database: Database, entry: LogEntry) -> None:
     """By the age of the forecast; observations and younger forecasts stay."""
     old = [replace(entry, forecast_id=f"old{place}", made_at=10) for place in range(3)]
-    write(database, [*old, replace(entry, forecast_id="young", made_at=20)], 20)
-    upsert(database, Observations.of(["a"], np.array(["2022-07"], "M8[us]"), np.array([2.5])), Calendar(), 0)
+    write_forecasts(database, [*old, replace(entry, forecast_id="young", made_at=20)], 20)
+    upsert(database, Observations.from_rows(["a"], np.array(["2022-07"], "M8[us]"), np.array([2.5])), Calendar(), 0)
     row = {"step": 1, "timestamp": 0, "observed": 1.0, "pinball": 1.0, "scored_at": 1}
     with database.writing() as connection:
         connection.execute(insert(scores), [{"forecast_id": name, **row} for name in ("old1", "young")])
 
-    gone = forget(database, 20)
+    gone = delete_forecasts(database, 20)
 
     with database.reading() as connection:
         left = connection.scalars(select(forecasts.c.forecast_id)).all()
@@ -332,42 +332,42 @@ def test_what_is_old_goes_with_its_scores(database: Database, entry: Entry) -> N
     assert (gone, left, scored, observed) == (3, ["young"], ["young"], 1)
 
 
-def test_observations_make_the_forecasts_due_that_they_may_score(database: Database, entry: Entry) -> None:
+def test_observations_make_the_forecasts_due_that_they_may_score(database: Database, entry: LogEntry) -> None:
     """Those of the series whose steps lie near; one that was written late is due at once."""
     others = [replace(entry, forecast_id="b", series=replace(entry.series, id="b")), replace(entry, forecast_id="late")]
-    write(database, [replace(entry, forecast_id="a"), others[0]], entry.made_at)
-    write(database, [others[1]], entry.made_at + 2 * LATE)
+    write_forecasts(database, [replace(entry, forecast_id="a"), others[0]], entry.made_at)
+    write_forecasts(database, [others[1]], entry.made_at + 2 * LATE)
 
     def due() -> set[str]:
         with database.reading() as connection:
             return set(connection.scalars(select(forecasts.c.forecast_id).where(forecasts.c.due)))
 
     at_first = due()
-    upsert(database, Observations.of(["a"], np.array(["2000-01"], "M8[us]"), np.array([1.0])), Calendar(), 0)
+    upsert(database, Observations.from_rows(["a"], np.array(["2000-01"], "M8[us]"), np.array([1.0])), Calendar(), 0)
     long_ago = due()
-    upsert(database, Observations.of(["a"], np.array(["2022-07"], "M8[us]"), np.array([1.0])), Calendar(), 0)
+    upsert(database, Observations.from_rows(["a"], np.array(["2022-07"], "M8[us]"), np.array([1.0])), Calendar(), 0)
 
     assert (at_first, long_ago, due()) == ({"late"}, {"late"}, {"a", "late"})
 
 
-def test_a_forecast_that_is_written_twice_is_there_once(database: Database, entry: Entry) -> None:
+def test_a_forecast_that_is_written_twice_is_there_once(database: Database, entry: LogEntry) -> None:
     """Whoever cannot know whether a batch was committed writes it again."""
-    write(database, [entry], 0)
-    write(database, [entry, replace(entry, forecast_id="other")], 0)
+    write_forecasts(database, [entry], 0)
+    write_forecasts(database, [entry, replace(entry, forecast_id="other")], 0)
 
-    found = find(database, entry.forecast_id)
+    found = find_forecast(database, entry.forecast_id)
 
     assert found is not None
     assert found.row.cutoff == np.datetime64("2022-06", "us").astype(np.int64)
 
 
-def test_steps_of_a_local_calendar_are_kept_as_instants(artifacts: Artifacts, entry: Entry) -> None:
+def test_steps_of_a_local_calendar_are_kept_as_instants(artifacts: Artifacts, entry: LogEntry) -> None:
     """As observations with a timezone are: midnight in Berlin is 23:00 UTC of the day before."""
     forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))
     series = Series.make([1.0] * 14, start="2024-01-01", frequency="D", timezone="Europe/Berlin")
     choice = replace(entry.choice, served=replace(entry.choice.served, forecaster=forecaster))
 
-    row = row_of(replace(entry, choice=choice, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
+    row = make_row(replace(entry, choice=choice, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
 
     times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
     expected = ["2024-01-13T23", "2024-01-14T23", "2024-01-15T23"]
@@ -385,7 +385,7 @@ def test_the_short_way_to_naive_and_scale_is_the_long_one(values: list[float], h
         values = [*values, 1.0]
     series = Series.make(values)
 
-    short, long = measure(series, horizon, season), measure_by(series, horizon, season)
+    short, long = measure(series, horizon, season), naive_baseline(series, horizon, season)
 
     assert_allclose(short.naive, long.naive)
     assert_allclose(short.scale, long.scale, rtol=1e-12)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from models import artifact
 from models.profile import Profile, features
 from service.api.security import make_key, write_keys
-from service.monitoring.drift import ENOUGH, WINDOW
+from service.monitoring.drift import MIN_INPUTS, WINDOW
 from service.serving.artifact_cache import Index, Registered, Version, with_champions_of
 from tests.service.house import House, eventually
 
@@ -163,7 +163,7 @@ def test_drift_tells_inputs_like_the_trainings_from_others(profiled: TestClient,
 
 def test_drift_is_not_judged_on_a_handful_of_inputs(profiled: TestClient) -> None:
     """Below a hundred inputs chance alone would look like drift."""
-    post(profiled, *[[10.0] * 60] * (ENOUGH - 1))
+    post(profiled, *[[10.0] * 60] * (MIN_INPUTS - 1))
 
     assert not any(name == "almanac_input_drift_score" for name, _ in samples(profiled))
 

@@ -1,4 +1,4 @@
-"""Judging: the service says whether a model should be trained again, by what it has seen itself."""
+"""RetrainQuery: the service says whether a model should be trained again, by what it has seen itself."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from starlette.testclient import TestClient
 from models.retraining import reasons
 from models.retraining.reasons import Judgement
 from models.retraining.thresholds import Thresholds
-from service.api.routes.jobs import judging_of
+from service.api.routes.jobs import retrain_query
 from service.api.schemas.accuracy import AccuracyAnswer
 from service.api.schemas.forecast import CountAnswer
 from service.errors import ModelLoading
-from service.monitoring.retrain_reasons import judge
+from service.monitoring.retrain_reasons import assess_retraining
 from tests.service.api.routes.test_accuracy import BACKTEST, fill, get, scored, service_of
 from tests.service.house import House
 from training.registry.location import Version
@@ -38,7 +38,7 @@ def judged(house: House, start: Callable[..., TestClient], database_url: str) ->
 def ask(client: TestClient, name: str = "temperatures", **thresholds: Any) -> Judgement:  # noqa: ANN401 - any threshold
     """Return what the service says of a name."""
     service = service_of(client)
-    return judge(service.records.database, judging_of(service, name, Thresholds(**thresholds)), NOW)
+    return assess_retraining(service.database.database, retrain_query(service, name, Thresholds(**thresholds)), NOW)
 
 
 def test_it_goes_by_the_figures_that_it_tells_others(judged: TestClient) -> None:
@@ -108,7 +108,7 @@ def test_a_champion_that_is_not_loaded_yet_is_waited_for(keeping: TestClient, mo
     monkeypatch.setattr(service.catalog, "_champions", {})
 
     with pytest.raises(ModelLoading, match="temperatures is being loaded"):
-        judging_of(service, "temperatures", Thresholds())
+        retrain_query(service, "temperatures", Thresholds())
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from service.errors import DatabaseUnreachable
-from service.monitoring.scorer import REFRESH_SECONDS, REST_SECONDS, YOUNG_SECONDS, Scorer
-from service.store.async_database import Records
-from service.store.score_due import mark_young, score_due
+from service.monitoring.scorer import MIN_REFRESH_SECONDS, MISSED_SECONDS, REFRESH_SECONDS, Scorer
+from service.store.async_database import AsyncDatabase
+from service.store.score_due import mark_missed, score_due
 
 NOW = 1_800_000_000.0
 
@@ -29,15 +29,15 @@ class Clock:
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
+def records(tmp_path: Path) -> Iterator[AsyncDatabase]:
     """Return an empty database, open."""
-    with closing(Records(f"sqlite:///{tmp_path / 'almanac.db'}", 8)) as records:
+    with closing(AsyncDatabase(f"sqlite:///{tmp_path / 'almanac.db'}", 8)) as records:
         asyncio.run(records.open())
         yield records
 
 
 @pytest.fixture
-def asked(records: Records, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def asked(records: AsyncDatabase, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Return what the database is asked, as it is asked: what is done and its first number."""
     seen: list[tuple[str, int]] = []
     run = records.run
@@ -57,13 +57,15 @@ def names(asked: list[tuple[str, int]]) -> list[str]:
     return told
 
 
-def test_the_first_round_looks_a_day_back_scores_and_counts(records: Records, asked: list[tuple[str, int]]) -> None:
+def test_the_first_round_looks_a_day_back_scores_and_counts(
+    records: AsyncDatabase, asked: list[tuple[str, int]]
+) -> None:
     """A process that was down may have missed what was made before it went."""
     scorer = Scorer(records, 30, Clock())
 
     assert asyncio.run(scorer.work()) == 0
 
-    assert [name for name, _ in asked] == ["mark_young", "score_due", "_count"]
+    assert [name for name, _ in asked] == ["mark_missed", "score_due", "_count"]
     assert asked[0][1] <= (NOW - 86_400) * 1_000_000
     assert asked[1][1] == NOW * 1_000_000
     assert asked[2][1] == (NOW - 30 * 86_400) * 1_000_000
@@ -71,7 +73,7 @@ def test_the_first_round_looks_a_day_back_scores_and_counts(records: Records, as
     assert (scorer.live.counted, scorer.live.steps, scorer.live.due) == (NOW, (), 0)
 
 
-def test_quiet_rounds_only_score(records: Records, asked: list[tuple[str, int]]) -> None:
+def test_quiet_rounds_only_score(records: AsyncDatabase, asked: list[tuple[str, int]]) -> None:
     """Young forecasts are looked at, and the figures counted, when it is time."""
     clock = Clock()
     scorer = Scorer(records, 30, clock)
@@ -81,17 +83,17 @@ def test_quiet_rounds_only_score(records: Records, asked: list[tuple[str, int]])
     clock.now += 1
     asyncio.run(scorer.work())
     assert names(asked) == ["score_due"]
-    clock.now += YOUNG_SECONDS
+    clock.now += MISSED_SECONDS
     asyncio.run(scorer.work())
     assert asked[0][1] < NOW * 1_000_000
-    assert names(asked) == ["mark_young", "score_due"]
+    assert names(asked) == ["mark_missed", "score_due"]
     clock.now += REFRESH_SECONDS
     asyncio.run(scorer.work())
-    assert names(asked) == ["mark_young", "score_due", "_count"]
+    assert names(asked) == ["mark_missed", "score_due", "_count"]
 
 
 def test_what_was_scored_is_counted_soon_but_not_at_once(
-    records: Records, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+    records: AsyncDatabase, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many observations, one after the other, do not make a count each."""
     clock, left = Clock(), [3, 2, 0, 1, 0, 0]
@@ -105,13 +107,15 @@ def test_what_was_scored_is_counted_soon_but_not_at_once(
     clock.now += 1
     assert asyncio.run(scorer.work()) == 1
     assert "_count" not in names(asked)
-    clock.now += REST_SECONDS
+    clock.now += MIN_REFRESH_SECONDS
     asyncio.run(scorer.work())
     assert names(asked)[-1] == "_count"
     assert scorer.scored == 6
 
 
-def test_nothing_stops_it(records: Records, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_stops_it(
+    records: AsyncDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A database that is gone says nothing here, a defect is logged; the next round scores."""
     failures: list[Exception | None] = [DatabaseUnreachable("gone"), ValueError("a defect"), None]
     scorer = Scorer(records, 30, Clock())
@@ -142,4 +146,4 @@ def test_nothing_stops_it(records: Records, monkeypatch: pytest.MonkeyPatch, cap
 
 def test_its_names_are_those_that_the_database_is_asked() -> None:
     """What these tests look for is what the store calls it."""
-    assert (mark_young.__name__, score_due.__name__) == ("mark_young", "score_due")
+    assert (mark_missed.__name__, score_due.__name__) == ("mark_missed", "score_due")

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from models.errors import AlmanacError
 from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, FieldUnknown, FileInvalid, JsonInvalid
-from service.observations.parse import Posted, Said, parse_observations
+from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
 
-CSV = Said("text/csv")
+CSV = BodyOptions("text/csv")
 LIMIT = 1_000
 
 
-def post(observations: object, **members: str) -> Posted:
+def post(observations: object, **members: str) -> ParsedObservations:
     """Return what a JSON body holds."""
-    return parse_observations(orjson.dumps({"observations": observations, **members}), Said(), LIMIT)
+    return parse_observations(orjson.dumps({"observations": observations, **members}), BodyOptions(), LIMIT)
 
 
 def row(**changes: object) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def parquet(**columns: object) -> bytes:
     return file.getvalue()
 
 
-def shown(posted: Posted) -> list[tuple[str, str, float]]:
+def shown(posted: ParsedObservations) -> list[tuple[str, str, float]]:
     """Return the observations as plain rows."""
     rows = posted.observations
     return list(zip(rows.ids(), [str(one)[:19] for one in rows.timestamps], rows.values.tolist(), strict=True))
@@ -47,31 +47,31 @@ ROWS = [("a", "2024-01-31T00:00:00", 1.5), ("b", "2024-01-31T06:30:00", -2.0)]
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (orjson.dumps({"observations": [row(), row(id="b", timestamp="2024-01-31T06:30", value=-2)]}), Said()),
+        (orjson.dumps({"observations": [row(), row(id="b", timestamp="2024-01-31T06:30", value=-2)]}), BodyOptions()),
         (
             orjson.dumps(
                 {"observations": {"unique_id": ["b", "a"], "ds": ["2024-01-31 06:30", "2024-01-31"], "y": [-2, 1.5]}}
             ),
-            Said("application/json"),
+            BodyOptions("application/json"),
         ),
         (b"unique_id,ds,y\na,2024-01-31,1.5\nb,2024-01-31T06:30,-2\n", CSV),
         (
             b'\xef\xbb\xbfy, DS ,other,id\r\n1.5,2024-01-31,x,"a"\r\n\r\n-2,2024-01-31T06:30,,b',
-            Said("text/csv; charset=utf-8"),
+            BodyOptions("text/csv; charset=utf-8"),
         ),
-        (parquet(id=["a", "b"], ds=["2024-01-31", "2024-01-31T06:30"], y=[1.5, -2]), Said()),
+        (parquet(id=["a", "b"], ds=["2024-01-31", "2024-01-31T06:30"], y=[1.5, -2]), BodyOptions()),
         (
             parquet(
                 y=np.array([1.5, -2], dtype=np.float32),
                 id=pa.array(["a", "b"]).dictionary_encode(),
                 ds=np.array(["2024-01-31", "2024-01-31T06:30"], dtype="M8[ns]"),
             ),
-            Said("application/octet-stream"),
+            BodyOptions("application/octet-stream"),
         ),
     ],
     ids=["rows", "columns", "csv", "csv as spreadsheets write it", "parquet", "parquet of typed columns"],
 )
-def test_every_format_says_the_same(body: bytes, said: Said) -> None:
+def test_every_format_says_the_same(body: bytes, said: BodyOptions) -> None:
     """Rows, columns, CSV and Parquet are one set of observations, by series and time."""
     assert shown(parse_observations(body, said, LIMIT)) == ROWS
 
@@ -113,7 +113,7 @@ def test_a_bad_row_is_named_and_the_others_stay(wrong: dict[str, Any], code: str
     sent = {"observations": [row(), row(id="bad", **wrong) if "id" not in wrong else row(**wrong), row(id="c")]}
     text = body(sent) if body else repr(sent).replace("'", '"').encode()
 
-    posted = parse_observations(text, Said(), LIMIT)
+    posted = parse_observations(text, BodyOptions(), LIMIT)
 
     assert [one[0] for one in shown(posted)] == ["a", "c"]
     (fault,) = posted.faults
@@ -147,24 +147,24 @@ def test_many_faults_are_counted_and_the_first_are_named() -> None:
 @pytest.mark.parametrize(
     ("body", "said", "error"),
     [
-        (b"{", Said(), JsonInvalid),
-        (b"[]", Said(), FieldInvalid),
-        (b'{"observation": []}', Said(), FieldUnknown),
-        (b"{}", Said(), FieldMissing),
-        (b'{"observations": []}', Said(), FieldInvalid),
-        (b'{"observations": {"id": ["a"], "timestamp": [], "value": []}}', Said(), FieldInvalid),
-        (b'{"observations": {"id": "a", "timestamp": "b", "value": "c"}}', Said(), FieldInvalid),
-        (b'{"observations": [1], "frequency": 5}', Said(), FieldInvalid),
+        (b"{", BodyOptions(), JsonInvalid),
+        (b"[]", BodyOptions(), FieldInvalid),
+        (b'{"observation": []}', BodyOptions(), FieldUnknown),
+        (b"{}", BodyOptions(), FieldMissing),
+        (b'{"observations": []}', BodyOptions(), FieldInvalid),
+        (b'{"observations": {"id": ["a"], "timestamp": [], "value": []}}', BodyOptions(), FieldInvalid),
+        (b'{"observations": {"id": "a", "timestamp": "b", "value": "c"}}', BodyOptions(), FieldInvalid),
+        (b'{"observations": [1], "frequency": 5}', BodyOptions(), FieldInvalid),
         (b"", CSV, FieldMissing),
         (b"id,ds\na,2024", CSV, FieldMissing),
         (b"id,ds,y\n\xff,2024,1", CSV, FileInvalid),
         (b'id,ds,y\n"a,2024,1', CSV, FileInvalid),
-        (b"PAR1" + b"\0" * 100, Said(), FileInvalid),
-        (b"PAR1", Said(), FileInvalid),
+        (b"PAR1" + b"\0" * 100, BodyOptions(), FileInvalid),
+        (b"PAR1", BodyOptions(), FileInvalid),
         (b"id,ds,y\n" + b"a,2024,1\n" * (LIMIT + 1), CSV, BatchTooLarge),
     ],
 )
-def test_an_envelope_that_is_wrong_is_refused_whole(body: bytes, said: Said, error: type[AlmanacError]) -> None:
+def test_an_envelope_that_is_wrong_is_refused_whole(body: bytes, said: BodyOptions, error: type[AlmanacError]) -> None:
     """In words, by the narrowest error."""
     with pytest.raises(error):
         parse_observations(body, said, LIMIT)
@@ -178,7 +178,7 @@ def test_a_parquet_file_that_would_fill_the_memory_is_refused() -> None:
 
     assert len(file.getvalue()) < 100_000
     with pytest.raises(FileInvalid, match="unpacks"):
-        parse_observations(file.getvalue(), Said(), LIMIT)
+        parse_observations(file.getvalue(), BodyOptions(), LIMIT)
 
 
 def test_offsets_tell_instants() -> None:
@@ -188,7 +188,7 @@ def test_offsets_tell_instants() -> None:
     assert [one[1] for one in shown(posted)] == ["2024-01-31T10:00:00", "2024-01-31T11:00:00"]
     assert posted.calendars[0].timezone == "UTC"
     tables = parquet(id=["a"], ds=pa.array([datetime(2024, 1, 31, 10, tzinfo=UTC)], pa.timestamp("us", "UTC")), y=[1.0])
-    again = parse_observations(tables, Said(), LIMIT)
+    again = parse_observations(tables, BodyOptions(), LIMIT)
     assert ([one[1] for one in shown(again)], again.calendars[0].timezone) == (["2024-01-31T10:00:00"], "UTC")
 
 
@@ -203,8 +203,10 @@ def test_a_timezone_turns_local_clocks_into_instants() -> None:
     assert (posted.calendars[0].frequency, posted.calendars[0].timezone) == ("30min", "Europe/Berlin")
 
 
-@given(st.binary(max_size=200), st.sampled_from([Said(), CSV]), st.sampled_from([b"", b"PAR1", b"id,ds,y\n", b"{"]))
-def test_no_body_is_worse_than_an_error_of_ours(body: bytes, said: Said, start: bytes) -> None:
+@given(
+    st.binary(max_size=200), st.sampled_from([BodyOptions(), CSV]), st.sampled_from([b"", b"PAR1", b"id,ds,y\n", b"{"])
+)
+def test_no_body_is_worse_than_an_error_of_ours(body: bytes, said: BodyOptions, start: bytes) -> None:
     """Whatever comes is read, or refused by an error of the tree."""
     try:
         parse_observations(start + body, said, LIMIT)
@@ -227,11 +229,11 @@ def test_a_row_of_a_file_is_as_wide_as_its_header() -> None:
     ("body", "said"),
     [
         (b"id,ds,y,value\na,2024-01-01,1,2\n", CSV),
-        (parquet(id=["a"], ds=["2024-01-31"], y=[1.5], value=[2]), Said()),
-        (b'{"observations": {"id": ["a"], "ds": ["2024-01-31"], "y": [1], "value": [2]}}', Said()),
+        (parquet(id=["a"], ds=["2024-01-31"], y=[1.5], value=[2]), BodyOptions()),
+        (b'{"observations": {"id": ["a"], "ds": ["2024-01-31"], "y": [1], "value": [2]}}', BodyOptions()),
     ],
 )
-def test_two_columns_for_one_thing_are_refused(body: bytes, said: Said) -> None:
+def test_two_columns_for_one_thing_are_refused(body: bytes, said: BodyOptions) -> None:
     """Nobody can tell which is meant."""
     with pytest.raises(FieldInvalid, match="both mean the value"):
         parse_observations(body, said, LIMIT)

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.store import database as database_module
-from service.store.async_database import Records
+from service.store.async_database import AsyncDatabase
 from tests.service.house import House, eventually
 
 ROWS = {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 1}]}
@@ -104,7 +104,7 @@ def test_a_locked_database_is_told_of(
 
 def test_the_end_waits_for_a_look_at_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection is let go once it has come back, not from under it."""
-    records = Records(f"sqlite:///{tmp_path / 'almanac.db'}", 8)
+    records = AsyncDatabase(f"sqlite:///{tmp_path / 'almanac.db'}", 8)
     began, may_end, order = Event(), Event(), list[str]()
 
     def look() -> None:

@@ -1,16 +1,16 @@
-"""Newest: the window of the newest steps, and what is newer than a training."""
+"""Newest: the window of the newest_observations steps, and what is newer than a training."""
 
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
 
 from service.store.database import Database
 from service.store.newest_observations import count_newer, window_start
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
-from service.store.score_sums import Where, tally
-from tests.service.ledger import keep, make_history, make_kept, observe, truth_of
+from service.store.score_sums import ScoreFilter, sum_scores
 
 
 def moment(text: str) -> int:
@@ -28,7 +28,7 @@ def score(database: Database, frequency: str, start: str, horizon: int = 12, **c
 
 def steps_since(database: Database, since: int | None) -> int:
     """Return how many different timestamps are scored since then."""
-    rows = tally(database, Where(since=since), ["step"])
+    rows = sum_scores(database, ScoreFilter(since=since), ["step"])
     return len(rows)
 
 
@@ -52,7 +52,7 @@ def test_the_window_holds_the_newest_steps(database: Database, frequency: str, s
     """As many as are asked for, whatever the frequency and wherever in the month its stamps lie."""
     score(database, frequency, start)
 
-    assert steps_since(database, window_start(database, Where(), steps)) == steps
+    assert steps_since(database, window_start(database, ScoreFilter(), steps)) == steps
 
 
 @pytest.mark.parametrize("frequency", ["B", "SM"])
@@ -60,7 +60,7 @@ def test_uneven_steps_are_counted_by_their_mean_length(database: Database, frequ
     """Weekends and half months: one step more or less."""
     score(database, frequency, "2020-01-15")
 
-    assert abs(steps_since(database, window_start(database, Where(), 6)) - 6) <= 1
+    assert abs(steps_since(database, window_start(database, ScoreFilter(), 6)) - 6) <= 1
 
 
 def test_stamps_at_both_ends_of_a_month_are_one_step(database: Database) -> None:
@@ -68,9 +68,9 @@ def test_stamps_at_both_ends_of_a_month_are_one_step(database: Database) -> None
     score(database, "M", "2020-01-01", series_id="a")
     score(database, "M", "2020-01-31", series_id="b")
 
-    since = window_start(database, Where(), 3)
+    since = window_start(database, ScoreFilter(), 3)
 
-    rows = tally(database, Where(since=since), ["series"])
+    rows = sum_scores(database, ScoreFilter(since=since), ["series"])
     assert [one.scores for _, one in rows] == [3, 3]
 
 
@@ -79,12 +79,12 @@ def test_only_what_is_meant_opens_the_window(database: Database) -> None:
     score(database, "M", "2020-01-31")
     score(database, "M", "2024-01-31", series_id="other", model="rain")
 
-    mine = window_start(database, Where(model="temperatures"), 24)
+    mine = window_start(database, ScoreFilter(model="temperatures"), 24)
 
     assert mine is not None
     assert steps_since(database, mine) == 12
-    assert mine < moment("2022-02-01") < (window_start(database, Where(model="rain"), 24) or 0)
-    assert window_start(database, Where(model="nobody"), 24) is None
+    assert mine < moment("2022-02-01") < (window_start(database, ScoreFilter(model="rain"), 24) or 0)
+    assert window_start(database, ScoreFilter(model="nobody"), 24) is None
 
 
 def test_what_is_newer_is_counted_by_frequency(database: Database) -> None:
@@ -92,7 +92,7 @@ def test_what_is_newer_is_counted_by_frequency(database: Database) -> None:
     stamps = np.array(["2024-04-30", "2024-05-31", "2024-06-30"], dtype="M8[us]")
     values = np.array([1.0, 2.0, np.nan])
     for name, frequency in (("a", "M"), ("b", "D"), ("c", None)):
-        upsert(database, Observations.of([name] * 3, stamps, values), Calendar(frequency), 0)
+        upsert(database, Observations.from_rows([name] * 3, stamps, values), Calendar(frequency), 0)
 
     assert count_newer(database, moment("2024-04-30"), None) == (3, 3)
     assert count_newer(database, moment("2024-04-30"), "M") == (2, 2)

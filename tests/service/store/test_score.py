@@ -13,7 +13,7 @@ from models.baselines import seasonal_naive
 from models.calendar.on_calendar import parse_frequency, timestamps_from
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
-from service.store.score import LONGEST_PERIOD, Kept, Measure, measure_by, score
+from service.store.score import LONGEST_PERIOD, LoggedForecast, NaiveBaseline, naive_baseline, score
 
 SIDES = (0.025, *TRAINED_QUANTILES, 0.975)
 
@@ -25,17 +25,17 @@ def make_history(seed: int = 0, length: int = 40) -> Series:
     return Series.make(values, start="2020-01-01", frequency="M")
 
 
-def make_kept(history: Series, horizon: int = 12, seed: int = 1, levels: tuple[float, ...] = SIDES) -> Kept:
+def make_kept(history: Series, horizon: int = 12, seed: int = 1, levels: tuple[float, ...] = SIDES) -> LoggedForecast:
     """Return a forecast of random rising quantiles after a history."""
     random = np.random.default_rng(seed)
     quantiles = np.sort(random.normal(10.0, 3.0, (horizon, len(levels))), axis=1)
     future = history.future(horizon)
     assert future is not None
     median = quantiles[:, levels.index(0.5)]
-    return Kept(future, "M", levels, quantiles, median, measure_by(history, horizon, 12))
+    return LoggedForecast(future, "M", levels, quantiles, median, naive_baseline(history, horizon, 12))
 
 
-def truth_of(kept: Kept, seed: int = 2) -> dict[np.datetime64, float]:
+def truth_of(kept: LoggedForecast, seed: int = 2) -> dict[np.datetime64, float]:
     """Return an observation at every step."""
     values = np.random.default_rng(seed).normal(10.0, 3.0, len(kept.timestamps))
     return dict(zip(kept.timestamps, values.tolist(), strict=True))
@@ -96,7 +96,7 @@ def test_a_revised_observation_scores_anew() -> None:
 def test_a_history_without_a_scale_scores_intervals_alone(values: list[float]) -> None:
     """Scaled errors are none there, not infinite; pinball and hits stand."""
     history = Series.make(values, start="2020-01-01", frequency="M")
-    kept = replace(make_kept(make_history()), measure=measure_by(history, 12, 12))
+    kept = replace(make_kept(make_history()), measure=naive_baseline(history, 12, 12))
 
     scores = score(kept, truth_of(kept))
 
@@ -130,7 +130,7 @@ def test_a_period_has_one_truth_however_its_date_is_written(frequency: str, aske
     """First day or last, it is the same month, quarter or year."""
     step = parse_frequency(frequency)
     stamps = timestamps_from(np.datetime64(asked, "us"), step, 3)
-    kept = Kept(stamps, step.name, (0.5,), np.zeros((3, 1)), np.zeros(3), Measure(np.zeros(3), 1.0))
+    kept = LoggedForecast(stamps, step.name, (0.5,), np.zeros((3, 1)), np.zeros(3), NaiveBaseline(np.zeros(3), 1.0))
     observed: dict[np.datetime64, float] = {np.datetime64(written, "us"): 7.0}
 
     assert [(one.step, one.observed) for one in score(kept, observed)] == [(1, 7.0)]

@@ -9,15 +9,15 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
+from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of, written
 
 from service.store.database import Database
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score import score
-from service.store.score_due import mark_young, score_due
+from service.store.score_due import mark_missed, score_due
 from service.store.score_sums import count_due
 from service.store.tables import forecasts, observations, scores
 from tests.service.house import eventually
-from tests.service.ledger import keep, make_history, make_kept, observe, truth_of, written
 
 
 def work(url: str, limit: int) -> int:
@@ -156,13 +156,13 @@ def test_a_young_forecast_whose_truth_is_there_is_due(database: Database) -> Non
             with database.writing() as connection:
                 connection.execute(observations.insert(), rows)
 
-    mark_young(database, 50)
+    mark_missed(database, 50)
 
     with database.reading() as connection:
         assert connection.scalars(select(forecasts.c.forecast_id).where(forecasts.c.due)).all() == ["young"]
     assert score_due(database, 102) == 1
     assert len(written(database, "young")) == 1
-    mark_young(database, 50)
+    mark_missed(database, 50)
     assert count_due(database) == 0
 
 
@@ -170,7 +170,7 @@ def test_an_observation_waits_for_whoever_has_claimed_its_forecast(database: Dat
     """A scorer that has read the observations already clears the mark; it is set again behind it."""
     kept = make_kept(make_history())
     keep(database, "f", kept)
-    rows = Observations.of(["s0"], kept.timestamps[:1], np.array([9.0]))
+    rows = Observations.from_rows(["s0"], kept.timestamps[:1], np.array([9.0]))
 
     with ThreadPoolExecutor(1) as other, database.writing() as scorer:
         scorer.execute(select(forecasts).where(forecasts.c.due).with_for_update()).all()
@@ -203,7 +203,7 @@ def test_only_observations_of_its_steps_make_a_forecast_due(
     kept = replace(make_kept(make_history(), 2), timestamps=steps, frequency=frequency)
     keep(database, "f", kept, due=False)
 
-    upsert(database, Observations.of(["s0"], np.array([day], "M8[us]"), np.array([9.0])), Calendar(), 1)
+    upsert(database, Observations.from_rows(["s0"], np.array([day], "M8[us]"), np.array([9.0])), Calendar(), 1)
 
     assert count_due(database) == int(due)
 
@@ -226,7 +226,7 @@ def test_a_series_of_another_frequency_has_no_truth(database: Database, frequenc
     """A day is not the month that it begins, and neither is a quarter; where nobody said, one that stands alone is."""
     kept = make_kept(make_history())
     keep(database, "f", kept)
-    rows = Observations.of(["s0"] * 12, kept.timestamps, np.full(12, 9.0))
+    rows = Observations.from_rows(["s0"] * 12, kept.timestamps, np.full(12, 9.0))
     upsert(database, rows, Calendar(frequency), 1)
 
     score_due(database, 1)
@@ -257,12 +257,12 @@ def test_a_truth_is_found_whatever_clock_it_was_written_by(  # noqa: PLR0913, PL
     keep(database, "f", kept, timezone=timezone, style=style, due=False)
     stamps = np.array([observed], "M8[us]")
 
-    upsert(database, Observations.of(["s0"], stamps, np.array([9.0])), Calendar(None, zone), 1)
+    upsert(database, Observations.from_rows(["s0"], stamps, np.array([9.0])), Calendar(None, zone), 1)
     score_due(database, 1)
 
     assert [row.observed for row in written(database, "f")] == [9.0]
     if stamps[0] != at[0] and frequency == "h":
-        other = Observations.of(["s0"] * 2, np.concatenate([stamps, at]), np.array([np.nan, 1.0]))
+        other = Observations.from_rows(["s0"] * 2, np.concatenate([stamps, at]), np.array([np.nan, 1.0]))
         upsert(database, other, Calendar(), 2)
         score_due(database, 2)
         assert written(database, "f") == []

@@ -1,4 +1,4 @@
-"""Live accuracy: forecasts meet their truth, and GET /accuracy and the gauges say how they came out."""
+"""LiveScores accuracy: forecasts meet their truth, and GET /accuracy and the gauges say how they came out."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
+from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
 
 from models import accuracy
 from models.baselines import seasonal_naive
@@ -19,11 +20,10 @@ from service.api.state import Service
 from service.monitoring.accuracy import bucket_of
 from service.monitoring.scorer import Scorer
 from service.store.database import Database
-from service.store.score_sums import Tally, count_due
+from service.store.score_sums import ScoreSums, count_due
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
 from tests.service.house import House, eventually
-from tests.service.ledger import keep, last_week, make_history, make_kept, truth_of
 from tests.service.monitoring.test_metrics import samples, value
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def post_truth(client: TestClient, series_id: str, truth: dict[np.datetime64, fl
 
 def fill(client: TestClient, number: int = 12) -> None:
     """Keep forecasts of several series, models and versions, and post all their truths."""
-    database = service_of(client).records.database
+    database = service_of(client).database.database
     for seed in range(number):
         kept = make_kept(make_history(seed), horizon=3 + 3 * seed, seed=seed)
         model, version = ("starter", "abc") if seed % 3 == 0 else ("temperatures", str(1 + seed % 2))
@@ -68,9 +68,9 @@ def fill(client: TestClient, number: int = 12) -> None:
 
 
 def scored(client: TestClient) -> None:
-    """Return once nothing waits to be scored, and the figures have been counted since."""
+    """Return once nothing waits to be scored, and the accuracy_figures have been counted since."""
     service = service_of(client)
-    eventually(lambda: count_due(service.records.database) == 0, "forecasts stay due")
+    eventually(lambda: count_due(service.database.database) == 0, "forecasts stay due")
     assert client.portal is not None
     client.portal.call(service.scorer.count)
 
@@ -91,24 +91,24 @@ def filled(keeping: TestClient) -> TestClient:
     return keeping
 
 
-def recount(client: TestClient) -> dict[tuple[str, str, str], Tally]:
+def recount(client: TestClient) -> dict[tuple[str, str, str], ScoreSums]:
     """Return the tallies by model, version and bucket, counted from the tables one by one."""
-    found: dict[tuple[str, str, str], Tally] = {}
-    with service_of(client).records.database.reading() as connection:
+    found: dict[tuple[str, str, str], ScoreSums] = {}
+    with service_of(client).database.database.reading() as connection:
         for row in connection.execute(select(scores, forecasts.c.model, forecasts.c.version).join(forecasts)):
-            one = Tally(
+            one = ScoreSums(
                 scores=1,
                 scaled=1,
                 error=row.absolute_scaled_error,
                 naive_error=row.naive_scaled_error,
                 pinball=row.scaled_pinball,
-                inside_80=int(row.covered_80),
-                judged_80=1,
-                inside_95=int(row.covered_95),
-                judged_95=1,
+                covered_80=int(row.covered_80),
+                intervals_80=1,
+                covered_95=int(row.covered_95),
+                intervals_95=1,
             )
             key = (row.model, row.version, bucket_of(row.step))
-            found[key] = found.get(key, Tally()) + one
+            found[key] = found.get(key, ScoreSums()) + one
     return found
 
 
@@ -121,12 +121,12 @@ def test_the_gauges_are_what_the_tables_add_up_to(filled: TestClient) -> None:
         return seen[f"almanac_live_{name}", frozenset(labels.items())]
 
     assert len(expected) > 8
-    for key, tally in expected.items():
-        assert gauge("scores", key) == tally.scores
-        assert gauge("mase", key) == pytest.approx(tally.error / tally.scores, rel=1e-12)
-        assert gauge("skill", key) == pytest.approx(1 - tally.error / tally.naive_error, rel=1e-12)
-        assert gauge("coverage", key, level="80") == pytest.approx(tally.inside_80 / tally.scores, rel=1e-12)
-        assert gauge("coverage", key, level="95") == pytest.approx(tally.inside_95 / tally.scores, rel=1e-12)
+    for key, sum_scores in expected.items():
+        assert gauge("scores", key) == sum_scores.scores
+        assert gauge("mase", key) == pytest.approx(sum_scores.error / sum_scores.scores, rel=1e-12)
+        assert gauge("skill", key) == pytest.approx(1 - sum_scores.error / sum_scores.naive_error, rel=1e-12)
+        assert gauge("coverage", key, level="80") == pytest.approx(sum_scores.covered_80 / sum_scores.scores, rel=1e-12)
+        assert gauge("coverage", key, level="95") == pytest.approx(sum_scores.covered_95 / sum_scores.scores, rel=1e-12)
     live = [labels for name, labels in seen if name.startswith("almanac_live_")]
     assert len([name for name, _ in seen if name == "almanac_live_scores"]) == len(expected)
     assert all({key for key, _ in labels} <= {"model", "version", "steps", "level"} for labels in live)
@@ -206,7 +206,7 @@ def test_forecasts_are_shown_beside_their_truth(filled: TestClient) -> None:
 
 @pytest.mark.parametrize("model", ["temperatures", "starter"])
 def test_a_served_forecast_meets_its_truth(keeping: TestClient, model: str) -> None:
-    """From POST /forecast and POST /observations to the figures: those of models/accuracy.py on the same numbers."""
+    """From POST /forecast and POST /observations to the accuracy_figures: those of models/accuracy.py on the same numbers."""
     history, truth = (np.random.default_rng(seed).normal(10.0, 3.0, size) for seed, size in ((0, 40), (1, 12)))
     series = {"id": "a", "start": "2020-01", "frequency": "M", "values": history.tolist()}
     asked = {"series": [series], "horizon": 12, "levels": [80, 95], "model": model}
@@ -239,7 +239,7 @@ def test_a_served_forecast_meets_its_truth(keeping: TestClient, model: str) -> N
 def test_a_revised_observation_changes_the_figures(keeping: TestClient) -> None:
     """The step is scored anew as soon as it is posted; the scorer is woken, not waited for."""
     kept = make_kept(make_history())
-    keep(service_of(keeping).records.database, "f", kept, due=False, version="1", made_at=last_week())
+    keep(service_of(keeping).database.database, "f", kept, due=False, version="1", made_at=last_week())
     post_truth(keeping, "s0", truth_of(kept))
     scored(keeping)
     before = get(keeping, step="1")["rows"][0]["mase"]
@@ -353,7 +353,7 @@ def test_without_scores_there_is_nothing_to_show(client: TestClient) -> None:
 
 def test_only_the_last_days_count_for_the_gauges(filled: TestClient) -> None:
     """What was scored long ago stays in the answer and leaves the gauges."""
-    database = service_of(filled).records.database
+    database = service_of(filled).database.database
     with database.writing() as connection:
         connection.execute(update(scores).values(scored_at=0))
 
@@ -366,8 +366,8 @@ def test_only_the_last_days_count_for_the_gauges(filled: TestClient) -> None:
 def test_a_database_that_is_gone_is_asked_again(keeping: TestClient) -> None:
     """Scoring goes on where it was, and forecasts never noticed."""
     service = service_of(keeping)
-    failing = Scorer(service.records, 30)
-    database, service.records.database = service.records.database, Database("sqlite:////nowhere/almanac.db")
+    failing = Scorer(service.database, 30)
+    database, service.database.database = service.database.database, Database("sqlite:////nowhere/almanac.db")
     try:
         run = asyncio.wait_for(failing.run(), 0.2)
         with pytest.raises(TimeoutError):
@@ -375,7 +375,7 @@ def test_a_database_that_is_gone_is_asked_again(keeping: TestClient) -> None:
         assert keeping.get("/accuracy").json()["code"] == "DATABASE_UNREACHABLE"
         assert keeping.post("/forecast", json={"series": [{"values": [1, 2]}], "horizon": 1}).status_code == 200
     finally:
-        service.records.database = database
+        service.database.database = database
 
     fill(keeping, 2)
     scored(keeping)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from models.series import Series
 from service.observations.parquet_export import Page, parquet_of
 from service.store.database import Database
-from service.store.observations import Calendar, Observations, find_series, list_series, pages, upsert
+from service.store.observations import Calendar, Observations, find_series, iterate_pages, list_series, upsert
 from tests.service.house import House
 
 MONTHS = [f"{year}-{month:02d}" for year in (2022, 2023) for month in range(1, 13)]
@@ -187,16 +187,16 @@ def test_an_empty_service_exports_an_empty_file(keeping: TestClient) -> None:
 
 
 def test_an_export_reads_a_page_only_when_it_is_wanted(database_url: str) -> None:
-    """Memory holds a page, not the table; pages leave nothing out and nothing twice, also within a series."""
+    """Memory holds a page, not the table; iterate_pages leave nothing out and nothing twice, also within a series."""
     days = np.arange("2000-01-01", "2000-04-10", dtype="M8[D]").astype("M8[us]")
-    rows = Observations.of(["a"] * 100 + ["b"] * 100, np.tile(days, 2), np.arange(200.0))
+    rows = Observations.from_rows(["a"] * 100 + ["b"] * 100, np.tile(days, 2), np.arange(200.0))
     with closing(Database(database_url)) as database:
         database.migrate()
         upsert(database, rows, Calendar(), 0)
         read: list[int] = []
 
         def watched() -> Iterator[Page]:
-            for page in pages(database, rows=30):
+            for page in iterate_pages(database, rows=30):
                 read.append(len(page[0]))
                 yield page
 
@@ -219,11 +219,11 @@ def test_everything_that_was_posted_is_there(database_url: str) -> None:
     order = np.random.default_rng(1).permutation(len(ids))
     with closing(Database(database_url)) as database:
         database.migrate()
-        shuffled = Observations.of([ids[place] for place in order], np.tile(days, count)[order], values[order])
+        shuffled = Observations.from_rows([ids[place] for place in order], np.tile(days, count)[order], values[order])
 
         upsert(database, shuffled, Calendar("D"), 5)
 
-        stored = np.concatenate([page[2] for page in pages(database)])
+        stored = np.concatenate([page[2] for page in iterate_pages(database)])
         known = list_series(database, limit=1_000)
         one = find_series(database, "s007")
     assert stored.tolist() == values.tolist()

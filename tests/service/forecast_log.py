@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
 from service.store.database import Database
-from service.store.score import Kept, measure_by
+from service.store.score import LoggedForecast, naive_baseline
 from service.store.tables import forecasts, observations, scores
 
 LEVELS = (0.025, *TRAINED_QUANTILES, 0.975)
@@ -28,17 +28,17 @@ def make_history(seed: int = 0, length: int = 36, frequency: str = "M", start: s
     return Series.make(values, id=f"s{seed}", start=start, frequency=frequency)
 
 
-def make_kept(history: Series, horizon: int = 12, seed: int = 1, season_length: int = 12) -> Kept:
+def make_kept(history: Series, horizon: int = 12, seed: int = 1, season_length: int = 12) -> LoggedForecast:
     """Return a forecast of random rising quantiles after a history."""
     quantiles = np.sort(np.random.default_rng(seed).normal(10.0, 3.0, (horizon, len(LEVELS))), axis=1)
     future = history.future(horizon)
     assert future is not None
     assert history.frequency is not None
-    measure = measure_by(history, horizon, season_length)
-    return Kept(future, history.frequency.name, LEVELS, quantiles, quantiles[:, LEVELS.index(0.5)], measure)
+    measure = naive_baseline(history, horizon, season_length)
+    return LoggedForecast(future, history.frequency.name, LEVELS, quantiles, quantiles[:, LEVELS.index(0.5)], measure)
 
 
-def keep(database: Database, forecast_id: str, kept: Kept, **changes: Any) -> None:  # noqa: ANN401 (any column)
+def keep(database: Database, forecast_id: str, kept: LoggedForecast, **changes: Any) -> None:  # noqa: ANN401 (any column)
     """Write a forecast into the ledger, due."""
     times = kept.timestamps.astype(np.int64)
     row = {
@@ -78,7 +78,7 @@ def observe(database: Database, series_id: str, values: dict[np.datetime64, floa
         connection.execute(update(forecasts).where(forecasts.c.series_id == series_id).values(due=True))
 
 
-def truth_of(kept: Kept, seed: int = 2) -> dict[np.datetime64, float]:
+def truth_of(kept: LoggedForecast, seed: int = 2) -> dict[np.datetime64, float]:
     """Return an observation at every step of a forecast."""
     values = np.random.default_rng(seed).normal(10.0, 3.0, len(kept.timestamps))
     return dict(zip(kept.timestamps, values.tolist(), strict=True))
