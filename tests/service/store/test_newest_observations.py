@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
 
 from service.store.database import Database
 from service.store.newest_observations import count_newer, window_start
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
 from service.store.score_sums import ScoreFilter, sum_scores
+from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
 
 
 def moment(text: str) -> int:

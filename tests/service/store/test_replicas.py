@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
-from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
 
 from service.store.database import Database
 from service.store.score_sums import count_due
 from service.store.tables import scores
 from tests.service.databases import emptied
+from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
 from tests.service.house import Artifacts, House, eventually
 from tests.service.server_process import Serving
 

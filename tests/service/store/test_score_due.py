@@ -9,7 +9,6 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
-from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of, written
 
 from service.store.database import Database
 from service.store.observations import Calendar, Observations, upsert
@@ -17,6 +16,7 @@ from service.store.score import score
 from service.store.score_due import mark_missed, score_due
 from service.store.score_sums import count_due
 from service.store.tables import forecasts, observations, scores
+from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of, written
 from tests.service.house import eventually
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import select
-from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
 
 from service.store.database import Database
 from service.store.score_due import score_due
 from service.store.score_sums import ScoreFilter, ScoreSums, list_scored_forecasts, sum_scores
 from service.store.tables import forecasts, scores
+from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
 
 
 @pytest.fixture

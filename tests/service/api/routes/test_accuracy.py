@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
-from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
 
 from models import accuracy
 from models.baselines import seasonal_naive
@@ -23,6 +22,7 @@ from service.store.database import Database
 from service.store.score_sums import ScoreSums, count_due
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
+from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
 from tests.service.house import House, eventually
 from tests.service.monitoring.test_metrics import samples, value
 
