@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import AlmanacError
-from service.api.middleware import Observer
+from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
 from service.api.routes import (
     accuracy,
@@ -30,9 +30,9 @@ from service.api.routes import (
     schedules,
     series,
 )
-from service.api.security import Door, KeyRing
+from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
-from service.errors import CODE_HEADER, FieldInvalid, problem, problem_response
+from service.errors import FieldInvalid
 from service.jobs.client import Jobs
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
@@ -40,12 +40,13 @@ from service.monitoring.drift import RecentInputs
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import Scorer
-from service.serving.artifact_cache import Cache
+from service.problems import CODE_HEADER, problem, problem_response
+from service.serving.artifact_cache import ArtifactCache
 from service.serving.catalog import Catalog
 from service.serving.supervisor import Supervisor
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
-from service.thread_pool import Workers
+from service.thread_pool import ThreadPool
 
 ROUTERS = (
     forecast.router,
@@ -74,7 +75,7 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     Raises:
         KeysInvalid: If the file of keys cannot be read.
     """
-    cache = Cache.own(settings.cache) if supervise else Cache(settings.cache)
+    cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
     supervisor = Supervisor(settings, cache)
     counters, inputs = Metrics(), RecentInputs()
     catalog = Catalog(
@@ -92,7 +93,7 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
         forecast_log = ForecastLog(database, counters, limit=settings.max_ledger, days=settings.retention_days)
     scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)
     counters.registry.register(AccuracyMetrics(scorer, backtests))
-    workers = Workers(settings.max_queue)
+    workers = ThreadPool(settings.max_queue)
     jobs_queue = Jobs(settings.jobs, settings.max_queue)
     service = Service(
         settings, catalog, counters, inputs, workers, database, forecast_log, scorer, backtests, jobs_queue
@@ -122,8 +123,8 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.add_middleware(Door, keys=KeyRing(settings.api_keys))
-    app.add_middleware(Observer, metrics=counters, access_log=settings.access_log)
+    app.add_middleware(AuthMiddleware, keys=KeyRing(settings.api_keys))
+    app.add_middleware(MetricsMiddleware, metrics=counters, access_log=settings.access_log)
     return app
 
 

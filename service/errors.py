@@ -39,19 +39,7 @@ ServiceError                        the question is sound, the service cannot an
 └── SettingInvalid                  an environment variable that is wrong
 """
 
-from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any
-
-import orjson
-from starlette.responses import Response
-
-from models.errors import AlmanacError, ConfigInvalid, FrequencyError, ModelUnknown, RequestError, SeriesError
-from models.jobs.errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
-
-PROBLEM_TYPE = "application/problem+json"
-CODE_HEADER = "x-almanac-code"
-"""Repeats a problem's code in the head, where proxies, logs and our own metrics can see it."""
+from models.errors import AlmanacError, RequestError
 
 
 class BodyTooLarge(RequestError):
@@ -226,79 +214,3 @@ class SettingInvalid(ServiceError):
     """An environment variable that is wrong."""
 
     code = "SETTING_INVALID"
-
-
-STATUS: Mapping[type[AlmanacError], int] = {
-    BodyTooLarge: 413,
-    BodyTooSlow: 408,
-    ConfigInvalid: 422,
-    EncodingUnsupported: 415,
-    FileInvalid: 400,
-    ForecastUnknown: 404,
-    JobEnded: 409,
-    JobUnknown: 404,
-    JsonInvalid: 400,
-    KeyMissing: 401,
-    ScopeMissing: 403,
-    ScheduleDuplicated: 409,
-    ScheduleInvalid: 422,
-    ScheduleUnknown: 404,
-    SeriesUnknown: 404,
-    RequestError: 422,
-    SeriesError: 422,
-    FrequencyError: 422,
-    ModelUnknown: 422,
-    ForecastNotFinite: 422,
-    QueueFull: 429,
-    ModelLoading: 503,
-    NoModel: 503,
-    ModelRefused: 503,
-    DefaultUnknown: 503,
-    DatabaseUnreachable: 503,
-    DatabaseUnusable: 503,
-    JobsUnreachable: 503,
-    AlmanacError: 500,
-}
-"""The one table from class to status; an error takes the entry of its nearest ancestor."""
-
-HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
-    BodyTooLarge: {"connection": "close"},
-    BodyTooSlow: {"connection": "close"},
-    KeyMissing: {"www-authenticate": "Bearer"},
-    QueueFull: {"retry-after": "1"},
-    ModelLoading: {"retry-after": "2"},
-    NoModel: {"retry-after": "10"},
-    ModelRefused: {"retry-after": "10"},
-    DefaultUnknown: {"retry-after": "10"},
-    DatabaseUnreachable: {"retry-after": "5"},
-    DatabaseUnusable: {"retry-after": "60"},
-    JobsUnreachable: {"retry-after": "5"},
-}
-
-
-def status_of(error: AlmanacError) -> int:
-    """Return the HTTP status of an error."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-
-
-def document(error: AlmanacError, status: int | None = None) -> dict[str, Any]:
-    """Return an error as a problem document (RFC 9457): type, title, status; code, detail, pointer, hint."""
-    found = error.finding()
-    members = {"code": found.code, "detail": found.detail, "pointer": found.pointer, "hint": found.hint}
-    return {**_head(status or status_of(error)), **members}
-
-
-def problem(error: AlmanacError, status: int | None = None) -> Response:
-    """Return an error as `application/problem+json`, with the headers that go with its class."""
-    members = document(error, status)
-    return problem_response(members["status"], members, {**HEADERS.get(type(error), {}), CODE_HEADER: members["code"]})
-
-
-def problem_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem document with these members."""
-    content = orjson.dumps({**_head(status), **members}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, status, headers, media_type=PROBLEM_TYPE)
-
-
-def _head(status: int) -> dict[str, Any]:
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}

@@ -39,7 +39,7 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class LoadedModel:
     """A version in memory."""
 
     name: str
@@ -50,7 +50,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectedModel:
     """The version that answers a request.
 
     Attributes:
@@ -59,7 +59,7 @@ class Choice:
         starters: Of the starter alone: the forecaster of each frequency in the request.
     """
 
-    served: Served
+    served: LoadedModel
     alias: str | None
     starters: Mapping[str, Forecaster] | None = field(default=None)
 

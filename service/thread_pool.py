@@ -12,7 +12,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Workers:
+class ThreadPool:
     """A thread for each core. A small forecast takes less than the way to a thread and back, and never comes here."""
 
     def __init__(self, limit: int, *, threads: int | None = None, name: str = "forecast") -> None:

@@ -9,8 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.security import guarded_route
-from service.errors import CODE_HEADER, Unexpected, problem
+from service.errors import Unexpected
 from service.monitoring.metrics import UNMATCHED, Metrics
+from service.problems import CODE_HEADER, problem
 
 logger = logging.getLogger("almanac")
 access = logging.getLogger("almanac.access")
@@ -20,7 +21,7 @@ REQUEST_ID = "x-request-id"
 _SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-class Observer:
+class MetricsMiddleware:
     """ASGI middleware: gives each request an id (its own, where it brings a sound one), and counts how it was answered."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool) -> None:

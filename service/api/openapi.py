@@ -11,15 +11,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
-from service.api.schemas.forecast import (
-    ForecastProblem,
-    ForecastRequest,
-    ObservationsProblem,
-    ObservationsRequest,
-    Problem,
-)
-from service.api.schemas.jobs import BackfillPost, JobPost, SchedulePost
-from service.errors import PROBLEM_TYPE
+from service.api.schemas.forecast import ForecastProblem, ForecastRequest
+from service.api.schemas.jobs import BackfillRequest, JobRequest, ScheduleRequest
+from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
+from service.api.schemas.problems import Problem
+from service.problems import PROBLEM_TYPE
 
 REF = "#/components/schemas/{model}"
 ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
@@ -27,9 +23,9 @@ ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger
 DESCRIBED = (
     ForecastRequest,
     ObservationsRequest,
-    JobPost,
-    SchedulePost,
-    BackfillPost,
+    JobRequest,
+    ScheduleRequest,
+    BackfillRequest,
     Problem,
     ForecastProblem,
     ObservationsProblem,

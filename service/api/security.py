@@ -16,7 +16,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import AlmanacError
-from service.errors import KeyMissing, KeysInvalid, ScopeMissing, problem
+from service.errors import KeyMissing, KeysInvalid, ScopeMissing
+from service.problems import problem
 
 logger = logging.getLogger("almanac")
 
@@ -166,7 +167,7 @@ class KeyRing:
         self.asks = self.asks or bool(self._keys)
 
 
-class Door:
+class AuthMiddleware:
     """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
 
     def __init__(self, app: ASGIApp, keys: KeyRing) -> None:

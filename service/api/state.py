@@ -13,7 +13,7 @@ from service.monitoring.scorer import Scorer
 from service.serving.catalog import Catalog
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
-from service.thread_pool import Workers
+from service.thread_pool import ThreadPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Service:
     catalog: Catalog
     metrics: Metrics
     recent_inputs: RecentInputs
-    workers: Workers
+    workers: ThreadPool
     database: AsyncDatabase
     forecast_log: ForecastLog | None
     scorer: Scorer

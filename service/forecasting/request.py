@@ -25,7 +25,7 @@ MAX_ID_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastQuestion:
+class ForecastQuery:
     """A forecast request whose envelope is sound.
 
     Attributes:
@@ -51,7 +51,7 @@ class ForecastQuestion:
         return {one.frequency for _, one in self.series if one.frequency is not None}
 
 
-def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:
+def parse_forecast(body: bytes, settings: Settings) -> ForecastQuery:
     """Return the question that a body asks.
 
     Raises:
@@ -67,7 +67,7 @@ def parse_forecast(body: bytes, settings: Settings) -> ForecastQuestion:
     return replace(question, series=series, faults=faults, unnamed=unnamed)
 
 
-def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuestion:
+def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery:
     """Return what is asked about series, without the series.
 
     Raises:
@@ -79,7 +79,7 @@ def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuest
     model = request.get("model")
     if not (model is None or (isinstance(model, str) and model)):
         raise FieldInvalid(f"`model` is {shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
-    return ForecastQuestion((), horizon, levels, quantiles, model)
+    return ForecastQuery((), horizon, levels, quantiles, model)
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:

@@ -15,9 +15,9 @@ from models.errors import AlmanacError, Finding, FrequencyError, SeriesError
 from models.forecaster import Forecaster
 from models.series import Forecast, Series
 from service.errors import BatchTooLarge, ForecastNotFinite
-from service.forecasting.request import ForecastQuestion
+from service.forecasting.request import ForecastQuery
 from service.json_input import SeriesFault, fault_of
-from service.selector import Choice
+from service.selector import SelectedModel
 
 Row = tuple[int, Series, Forecast]
 
@@ -53,7 +53,7 @@ class Answer:
         return orjson.dumps(self.members, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def answer_forecast(question: ForecastQuestion, choice: Choice) -> Answer:
+def answer_forecast(question: ForecastQuery, choice: SelectedModel) -> Answer:
     """Return the answer to a question; raises HorizonInvalid or LevelInvalid if the model refuses the question whole."""
     rows, faults = [], list(question.faults)
     for forecaster, series in _by_forecaster(question, choice):
@@ -71,7 +71,7 @@ def answer_forecast(question: ForecastQuestion, choice: Choice) -> Answer:
     return Answer(members, tuple(faults), len(finite) * question.horizon, tuple(finite))
 
 
-def check_size(question: ForecastQuestion, choice: Choice, limit: int) -> None:
+def check_size(question: ForecastQuery, choice: SelectedModel, limit: int) -> None:
     """Raise BatchTooLarge if the answer would hold more than `limit` numbers: a short request can ask for gigabytes."""
     spec = choice.served.forecaster.spec
     columns = 1 + len({*spec.quantile_levels, *question.quantiles}) + 2 * len(question.levels)
@@ -86,7 +86,7 @@ def check_size(question: ForecastQuestion, choice: Choice, limit: int) -> None:
         )
 
 
-def is_large(question: ForecastQuestion, choice: Choice) -> bool:
+def is_large(question: ForecastQuery, choice: SelectedModel) -> bool:
     """Return whether an answer takes long enough, some milliseconds, for other requests to notice."""
     trained_horizon = min(forecaster.spec.horizon for forecaster in choice.forecasters())
     passes = len(question.series) * -(-question.horizon // trained_horizon)
@@ -100,7 +100,7 @@ LARGE_STEPS = 2_000
 
 
 def _by_forecaster(
-    question: ForecastQuestion, choice: Choice
+    question: ForecastQuery, choice: SelectedModel
 ) -> Iterable[tuple[Forecaster, Sequence[tuple[int, Series]]]]:
     """Return each forecaster with the series that it is given: one and all of them, unless the starter answers."""
     if choice.starters is None:
@@ -127,7 +127,7 @@ def _checked(
 
 
 def _forecast(
-    forecaster: Forecaster, series: Sequence[tuple[int, Series]], question: ForecastQuestion
+    forecaster: Forecaster, series: Sequence[tuple[int, Series]], question: ForecastQuery
 ) -> tuple[list[Row], list[SeriesFault]]:
     """Return the forecasts of all series in one batch; one by one where the batch meets a series that cannot be."""
     try:

@@ -16,7 +16,7 @@ from models.jobs import names
 from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
 from models.sqlite_file import Opened
-from service.thread_pool import Workers
+from service.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowSchedule, WorkflowStatus
@@ -49,7 +49,7 @@ class Jobs:
             limit: Requests at work or waiting.
         """
         self._url = url
-        self._workers = Workers(limit, threads=THREADS, name="jobs")
+        self._workers = ThreadPool(limit, threads=THREADS, name="jobs")
         self._opening = Lock()
         self._client: Client | None = None
         file = sqlite_file(url)

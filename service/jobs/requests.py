@@ -28,7 +28,7 @@ _JOB_HINT = 'Send {"name": "temperatures"}, or a `config` with it.'
 
 
 @dataclass(frozen=True, slots=True)
-class JobRequest:
+class NewJob:
     """What POST /jobs asks for.
 
     Attributes:
@@ -51,7 +51,7 @@ class JobRequest:
         }
 
 
-def parse_job(body: bytes) -> JobRequest:
+def parse_job(body: bytes) -> NewJob:
     """Return what a body asks for.
 
     Raises:
@@ -65,7 +65,7 @@ def parse_job(body: bytes) -> JobRequest:
         raise FieldMissing("`name` is missing.", pointer="/name", hint=_JOB_HINT)
     if len(names) > 1:
         raise FieldInvalid(f"`name` is {shown(said[0])}, the configuration's {shown(said[1])}.", pointer="/config/name")
-    return JobRequest(_model(names.pop()), config, _switch(sent))
+    return NewJob(_model(names.pop()), config, _switch(sent))
 
 
 def parse_schedule(body: bytes) -> NewSchedule:

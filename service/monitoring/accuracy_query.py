@@ -16,7 +16,7 @@ from service.monitoring.accuracy import (
     compare_with_backtest,
 )
 from service.monitoring.drift import RecentInputs
-from service.selector import Served
+from service.selector import LoadedModel
 from service.store.database import Database
 from service.store.newest_observations import window_start
 from service.store.score_sums import (
@@ -62,7 +62,7 @@ def query_accuracy(
     question: AccuracyQuery,
     promised: FindBacktest,
     inputs: RecentInputs,
-    champions: Sequence[Served],
+    champions: Sequence[LoadedModel],
 ) -> dict[str, Any]:
     """Return the answer as data; call it from a thread. Raises DatabaseUnreachable if the database does not answer."""
     where, since = _windowed(database, question)
@@ -120,7 +120,7 @@ def _errors(database: Database, where: ScoreFilter, promised: FindBacktest) -> l
     return found
 
 
-def _inputs(inputs: RecentInputs, champions: Sequence[Served]) -> list[dict[str, Any]]:
+def _inputs(inputs: RecentInputs, champions: Sequence[LoadedModel]) -> list[dict[str, Any]]:
     """Return how far the newest inputs of each champion have moved, feature by feature."""
     return [
         {

@@ -4,7 +4,7 @@ from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.spec import ModelSpec
 from models.starters import NAME
 from service.monitoring.accuracy import BacktestFigures
-from service.serving.artifact_cache import SPEC, Cache
+from service.serving.artifact_cache import SPEC, ArtifactCache
 from service.serving.catalog import Catalog
 
 KEPT = 1024
@@ -14,7 +14,7 @@ KEPT = 1024
 class BacktestCache:
     """Reads the backtest of a version from its specification; a version that is gone has promised nothing."""
 
-    def __init__(self, catalog: Catalog, cache: Cache) -> None:
+    def __init__(self, catalog: Catalog, cache: ArtifactCache) -> None:
         """Read nothing yet."""
         self._catalog = catalog
         self._cache = cache

@@ -13,7 +13,7 @@ from models.errors import ArtifactIncomplete
 from models.profile import Profile, features
 from models.series import Series
 from models.windows import Floats, last_context
-from service.selector import Served
+from service.selector import LoadedModel
 
 WINDOW = 512
 """Newest inputs of a model that are compared with its training."""
@@ -56,13 +56,13 @@ class RecentInputs:
         """Nothing is recorded yet."""
         self._newest: dict[tuple[str, str], deque[Floats]] = {}
 
-    def record(self, served: Served, series: Sequence[Series]) -> None:
+    def record(self, served: LoadedModel, series: Sequence[Series]) -> None:
         """Keep the part of each series that the model has read."""
         newest = self._newest.setdefault((served.name, served.version), deque(maxlen=WINDOW))
         length = served.forecaster.spec.context_length
         newest.extend(last_context(one.values, length) for one in islice(series, WINDOW))
 
-    def drifts(self, champions: Sequence[Served]) -> Iterator[tuple[Served, dict[str, FeatureDrift]]]:
+    def drifts(self, champions: Sequence[LoadedModel]) -> Iterator[tuple[LoadedModel, dict[str, FeatureDrift]]]:
         """Yield each champion with its shift by feature, where enough was seen; forget what is champion no more.
 
         A profile that cannot be read gives none.
@@ -77,7 +77,7 @@ class RecentInputs:
                     yield one, _compare(one, newest)
 
 
-def _compare(served: Served, newest: Sequence[Floats]) -> dict[str, FeatureDrift]:
+def _compare(served: LoadedModel, newest: Sequence[Floats]) -> dict[str, FeatureDrift]:
     spec = served.forecaster.spec
     profile, seen = Profile.from_dict(spec.profile), features(np.stack(newest), spec.season_length)
     index, distance = profile.drift(seen), profile.distance(seen)

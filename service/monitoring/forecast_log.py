@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from models.errors import AlmanacError
 from models.series import Forecast, Series
 from service.monitoring.metrics import Metrics
-from service.selector import Choice
+from service.selector import SelectedModel
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.forecasts import MICROSECONDS, LogEntry, delete_forecasts, write_forecasts
@@ -64,7 +64,7 @@ class ForecastLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         metrics.ledger_waiting.set_function(lambda: len(self._waiting) + len(self._held))
 
-    def keep(self, choice: Choice, given: Given) -> None:
+    def keep(self, choice: SelectedModel, given: Given) -> None:
         """Let forecasts wait to be written; costs a request an append, from any thread."""
         made_at = time.time_ns() // 1_000
         for forecast_id, series, forecast in given:

@@ -11,7 +11,7 @@ from models.retraining.reasons import Judgement
 from models.retraining.thresholds import Thresholds
 from service.monitoring.accuracy_query import AccuracyQuery, FindBacktest, query_accuracy
 from service.monitoring.drift import RecentInputs
-from service.selector import Served
+from service.selector import LoadedModel
 from service.store.database import Database
 from service.store.newest_observations import count_newer
 from service.store.score_sums import ScoreFilter
@@ -31,11 +31,11 @@ class RetrainQuery:
     """
 
     name: str
-    served: Served | None
+    served: LoadedModel | None
     thresholds: Thresholds
     promised: FindBacktest
     inputs: RecentInputs
-    champions: Sequence[Served]
+    champions: Sequence[LoadedModel]
 
 
 def assess_retraining(database: Database, question: RetrainQuery, now: datetime) -> Judgement:
@@ -48,7 +48,7 @@ def assess_retraining(database: Database, question: RetrainQuery, now: datetime)
     return reasons.judge(question.name, seen, question.thresholds, now.isoformat(timespec="seconds"))
 
 
-def _seen(database: Database, question: RetrainQuery, served: Served) -> Seen:
+def _seen(database: Database, question: RetrainQuery, served: LoadedModel) -> Seen:
     spec, limits = served.forecaster.spec, question.thresholds
     asked = AccuracyQuery(
         ScoreFilter(model=served.name, version=served.version),

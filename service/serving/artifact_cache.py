@@ -14,17 +14,17 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Self
 
 import orjson
 
 from models.errors import ArtifactIncomplete
+from service.serving.registry_index import RegistryIndex
 
-FORMAT = 1
 INDEX = "index.json"
 INDEXES = "index*.json"
 STALE_SECONDS = 2 * 86_400
@@ -34,92 +34,9 @@ NETWORK = "network.onnx"
 CODE = "code"
 """Where MLflow keeps a model's program."""
 
-State = Literal["ok", "emptied", "absent", "unreachable"]
-
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One registered version.
-
-    Attributes:
-        run_id: The MLflow run that made it.
-        digest: Where its artifact lies in the cache, or None while it has not been fetched.
-        error: Why it cannot be fetched, "" where nothing is wrong.
-    """
-
-    run_id: str | None = None
-    digest: str | None = None
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """One registered name: its versions by number and its aliases by name."""
-
-    versions: Mapping[str, Version] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What the registry said last.
-
-    Attributes:
-        models: By registered name.
-        state: `ok`, `emptied` (it had champions and has no model any more), `absent` (there is no registry yet) or
-            `unreachable`; the models are then as last seen.
-        detail: What is wrong with the registry, "" where nothing is.
-        checked: ISO 8601 time at which the registry was last asked, "" before the first time.
-        gone: Names that the registry has no champion of any more; they keep the one they had until there is another.
-        source: Which registry said it, "" where nobody knows.
-    """
-
-    models: Mapping[str, Registered] = field(default_factory=dict)
-    state: State = "ok"
-    detail: str = ""
-    checked: str = ""
-    gone: tuple[str, ...] = ()
-    source: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the index as plain data."""
-        return {
-            "format": FORMAT,
-            "state": self.state,
-            "detail": self.detail,
-            "checked": self.checked,
-            "gone": list(self.gone),
-            "source": self.source,
-            "models": {
-                name: {
-                    "aliases": dict(model.aliases),
-                    "versions": {
-                        number: {"run_id": version.run_id, "digest": version.digest, "error": version.error}
-                        for number, version in model.versions.items()
-                    },
-                }
-                for name, model in self.models.items()
-            },
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the index that `to_dict` wrote; raises KeyError or TypeError if it did not."""
-        if data["format"] != FORMAT:
-            raise KeyError(FORMAT)
-        models = {
-            name: Registered(
-                {number: Version(**version) for number, version in model["versions"].items()}, model["aliases"]
-            )
-            for name, model in data["models"].items()
-        }
-        return cls(
-            models, data["state"], data["detail"], data["checked"], tuple(data.get("gone", ())), data.get("source", "")
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Cache:
+class ArtifactCache:
     """The folder of downloaded artifacts, and one server's index of them.
 
     Attributes:
@@ -135,11 +52,11 @@ class Cache:
         """Return the cache as this process, a server, sees it: with an index that no other one writes."""
         return cls(root, f"index-{socket.gethostname()}-{os.getpid()}.json")
 
-    def read(self) -> Index:
+    def read(self) -> RegistryIndex:
         """Return the index, the newest of all servers' before the first `write`; an empty one where none can be read."""
-        return next((index for path in self._sources() if (index := _read(path)) is not None), Index())
+        return next((index for path in self._sources() if (index := _read(path)) is not None), RegistryIndex())
 
-    def write(self, index: Index) -> None:
+    def write(self, index: RegistryIndex) -> None:
         """Replace the index."""
         self.root.mkdir(parents=True, exist_ok=True)
         draft = self.root / f"{self.index}.{uuid.uuid4().hex}"
@@ -216,7 +133,7 @@ class Cache:
             )
         return self.path(digest)
 
-    def prune(self, index: Index) -> None:
+    def prune(self, index: RegistryIndex) -> None:
         """Remove the artifacts that no version of the index names, nor of another server's."""
         others = [_read(path) for path in self.root.glob(INDEXES) if path.name != self.index]
         named = {
@@ -230,35 +147,6 @@ class Cache:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def with_champions_of(before: Index, now: Index, alias: str = "champion") -> Index:
-    """Return what the registry says now, with the champions it had before and has lost: deleted, or its file emptied.
-
-    A registry that loses a model by accident must not take it out of service; another champion does, and so does
-    another registry: whoever sets its address means it. `gone` names the kept ones.
-    """
-    if before.source not in {"", now.source}:
-        return now
-    models, gone = dict(now.models), []
-    for name, old in before.models.items():
-        number = old.aliases.get(alias, "")
-        lost, model = old.versions.get(number), now.models.get(name, Registered())
-        if model.aliases.get(alias) in model.versions or lost is None or lost.digest is None:
-            continue
-        models[name] = Registered({**model.versions, number: lost}, {**model.aliases, alias: number})
-        gone.append(name)
-    if not gone:
-        return now
-    detail = f"The registry has no champion any more of {', '.join(gone)}: the one it had goes on answering."
-    return replace(now, models=models, state="ok" if now.models else "emptied", detail=detail, gone=tuple(gone))
-
-
-def with_version(index: Index, name: str, number: str, version: Version) -> Index:
-    """Return the index with one version replaced."""
-    model = index.models[name]
-    changed = replace(model, versions={**model.versions, number: version})
-    return replace(index, models={**index.models, name: changed})
-
-
 def digest_of(folder: Path) -> str:
     """Return the SHA-256 over the names and contents of the files beneath a folder, hexadecimal."""
     total = hashlib.sha256()
@@ -268,10 +156,10 @@ def digest_of(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _read(path: Path) -> Index | None:
+def _read(path: Path) -> RegistryIndex | None:
     """Return the index in a file, or None where there is none to be read."""
     try:
-        return Index.from_dict(orjson.loads(path.read_bytes()))
+        return RegistryIndex.from_dict(orjson.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -12,8 +12,9 @@ from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, ArtifactIncomplete, ModelUnknown
 from models.forecaster import Forecaster
 from service.errors import DefaultUnknown, ModelLoading, ModelRefused, ModelRequired, NoModel
-from service.selector import CHAMPION, Choice, Selector, Served
-from service.serving.artifact_cache import Cache, Index, Registered
+from service.selector import CHAMPION, LoadedModel, SelectedModel, Selector
+from service.serving.artifact_cache import ArtifactCache
+from service.serving.registry_index import RegisteredModel, RegistryIndex
 from service.serving.starter import Starter
 
 logger = logging.getLogger("almanac")
@@ -41,7 +42,7 @@ class Catalog:
 
     def __init__(
         self,
-        cache: Cache,
+        cache: ArtifactCache,
         *,
         default: str | None = None,
         limit: int = 64,
@@ -55,21 +56,21 @@ class Catalog:
         self._fetch = fetch
         self._on_load = on_load
         self._seen = 0
-        self._loaded: OrderedDict[Key, Served] = OrderedDict()
-        self._champions: dict[str, Served] = {}
+        self._loaded: OrderedDict[Key, LoadedModel] = OrderedDict()
+        self._champions: dict[str, LoadedModel] = {}
         self._refused: dict[str, AlmanacError] = {}
         self._missed: set[str] = set()
         self._warned = ""
-        self._loading: dict[Key, asyncio.Task[Served]] = {}
+        self._loading: dict[Key, asyncio.Task[LoadedModel]] = {}
         self.starter = Starter(on_load)
-        self.index = Index()
+        self.index = RegistryIndex()
 
     @property
-    def champions(self) -> dict[str, Served]:
+    def champions(self) -> dict[str, LoadedModel]:
         """Return the versions that bare names are answered with, by name."""
         return self._champions
 
-    def loaded(self) -> list[Served]:
+    def loaded(self) -> list[LoadedModel]:
         """Return every version in memory."""
         return list(self._loaded.values())
 
@@ -103,7 +104,7 @@ class Catalog:
             return _unknown_default(self._default, error)
         except AlmanacError as error:
             return error
-        return None if isinstance(found, Choice) else _loading(self._default.name)
+        return None if isinstance(found, SelectedModel) else _loading(self._default.name)
 
     @property
     def default(self) -> str | None:
@@ -113,7 +114,7 @@ class Catalog:
         names = self.names()
         return names[0] if len(names) == 1 else None
 
-    async def choose(self, text: str | None, frequencies: Callable[[], Iterable[Frequency]] = tuple) -> Choice:
+    async def choose(self, text: str | None, frequencies: Callable[[], Iterable[Frequency]] = tuple) -> SelectedModel:
         """Return the version for a request's `model`, loading it if it is in the cache but not in memory.
 
         Args:
@@ -135,9 +136,9 @@ class Catalog:
             found = self._find(selector)
         except ModelUnknown as error:
             raise (error if text is not None else _unknown_default(selector, error)) from error
-        if isinstance(found, Choice):
+        if isinstance(found, SelectedModel):
             return found
-        return Choice(await self._load(selector.name, found), selector.alias)
+        return SelectedModel(await self._load(selector.name, found), selector.alias)
 
     async def watch(self) -> None:
         """Follow the index until cancelled."""
@@ -185,7 +186,7 @@ class Catalog:
 
     def _is_starter(self, selector: Selector) -> bool:
         """Return whether a selector means the starter of the package, not a registered model that is called so too."""
-        registered = self.index.models.get(starters.NAME, Registered()).versions
+        registered = self.index.models.get(starters.NAME, RegisteredModel()).versions
         return selector.name == starters.NAME and selector.alias is None and selector.version not in registered
 
     def _starter_answers(self) -> bool:
@@ -230,24 +231,24 @@ class Catalog:
             raise reason
         return Selector(names[0]) if names else Selector.parse(starters.NAME)
 
-    def _find(self, selector: Selector) -> Choice | str:
+    def _find(self, selector: Selector) -> SelectedModel | str:
         """Return the choice if it is in memory, else the version to load."""
         if selector.alias == CHAMPION and selector.name in self._champions:
-            return Choice(self._champions[selector.name], CHAMPION)
+            return SelectedModel(self._champions[selector.name], CHAMPION)
         version = self._version(selector)
         served = self._in_memory(selector.name, version)
         if served is None:
             return version
         self._loaded.move_to_end((selector.name, version))
-        return Choice(served, selector.alias)
+        return SelectedModel(served, selector.alias)
 
-    def _in_memory(self, name: str, version: str) -> Served | None:
+    def _in_memory(self, name: str, version: str) -> LoadedModel | None:
         """Return a version if it is in memory and of the registered run: a registry made anew counts from 1 again."""
         served = self._loaded.get((name, version))
         return served if served is not None and self._is_current(served) else None
 
-    def _is_current(self, served: Served) -> bool:
-        registered = self.index.models.get(served.name, Registered()).versions.get(served.version)
+    def _is_current(self, served: LoadedModel) -> bool:
+        registered = self.index.models.get(served.name, RegisteredModel()).versions.get(served.version)
         return registered is None or registered.run_id == served.run_id
 
     def _version(self, selector: Selector) -> str:
@@ -280,7 +281,7 @@ class Catalog:
             )
         return selector.version
 
-    async def _load(self, name: str, version: str) -> Served:
+    async def _load(self, name: str, version: str) -> LoadedModel:
         """Return a version loaded from the cache; many who ask at once wait for one load."""
         key = (name, version)
         if key not in self._loading:
@@ -289,12 +290,12 @@ class Catalog:
             self._loading[key] = task
         return await asyncio.shield(self._loading[key])
 
-    def _settle(self, key: Key, task: "asyncio.Task[Served]") -> None:
+    def _settle(self, key: Key, task: "asyncio.Task[LoadedModel]") -> None:
         del self._loading[key]
         if not task.cancelled():
             task.exception()  # retrieved, though nobody may be waiting any more
 
-    async def _load_once(self, name: str, version: str) -> Served:
+    async def _load_once(self, name: str, version: str) -> LoadedModel:
         entry = self.index.models[name].versions.get(version)
         if entry is not None and entry.error:
             raise ModelRefused(f"{name}/{version} cannot be served: {entry.error}", pointer="/model")
@@ -304,7 +305,7 @@ class Catalog:
         if entry.digest in self._refused:
             raise self._refused[entry.digest]
         forecaster = await self._open(name, version, entry.digest)
-        served = Served(name, version, entry.run_id, forecaster, datetime.now(UTC))
+        served = LoadedModel(name, version, entry.run_id, forecaster, datetime.now(UTC))
         self._keep(served)
         self._on_load(name, "ok")
         return served
@@ -331,7 +332,7 @@ class Catalog:
             self._refused[digest] = refused
             raise refused from error
 
-    def _keep(self, served: Served) -> None:
+    def _keep(self, served: LoadedModel) -> None:
         """Hold a version in memory; beyond the limit the least recently asked for goes, but no champion."""
         self._loaded[served.name, served.version] = served
         champions = {(one.name, one.version) for one in self._champions.values()}
@@ -375,7 +376,7 @@ def _cut(text: str | None) -> str:
     return repr(text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…")
 
 
-def _has_champion(model: Registered) -> bool:
+def _has_champion(model: RegisteredModel) -> bool:
     version = model.versions.get(model.aliases.get(CHAMPION, ""))
     return version is not None and not version.error
 

@@ -25,7 +25,15 @@ import orjson
 
 from models.errors import ArtifactIncomplete
 from service.logs import configure_logging
-from service.serving.artifact_cache import Cache, Index, Registered, State, Version, with_champions_of, with_version
+from service.serving.artifact_cache import ArtifactCache
+from service.serving.registry_index import (
+    ModelVersion,
+    RegisteredModel,
+    RegistryIndex,
+    RegistryState,
+    keep_lost_champions,
+    replace_version,
+)
 from service.serving.registry_probe import is_empty
 
 if TYPE_CHECKING:
@@ -46,10 +54,10 @@ PAGE = 1000
 DETAIL_LENGTH = 300
 
 
-class Registry:
+class RegistryPoller:
     """Asks the registry behind a tracking URI, and keeps the cache as it says."""
 
-    def __init__(self, cache: Cache, tracking_uri: str) -> None:
+    def __init__(self, cache: ArtifactCache, tracking_uri: str) -> None:
         """Nothing is asked yet, and mlflow is not imported."""
         self._cache = cache
         self._uri = tracking_uri
@@ -58,13 +66,13 @@ class Registry:
         self._failed: dict[tuple[str, str], str] = {}
         self._source = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
         self._opened: int | None = None
-        self._index: Index | None = None
+        self._index: RegistryIndex | None = None
 
     def want(self, name: str, version: str) -> None:
         """Fetch a version at the next poll, though no alias points to it; a damaged copy is replaced."""
         self._wanted.add((name, version))
 
-    def poll(self, now: str) -> Index:
+    def poll(self, now: str) -> RegistryIndex:
         """Ask once, write the index, fetch what is wanted and not here; return the index as it then stands.
 
         While nothing is registered mlflow is not imported. A registry that does not answer leaves the models of the last
@@ -77,7 +85,7 @@ class Registry:
         if self.was_replaced():
             return index
         if self._client is None and not index.models and is_empty(self._uri):
-            return self._write(Index(checked=now, source=self._source))
+            return self._write(RegistryIndex(checked=now, source=self._source))
         try:
             with self._alone():
                 self._hold()
@@ -87,10 +95,10 @@ class Registry:
         if self.was_replaced():
             return index
         known = {name: self._known(name, model, index) for name, model in registered.items()}
-        index = self._write(with_champions_of(index, Index(known, checked=now, source=self._source)))
+        index = self._write(keep_lost_champions(index, RegistryIndex(known, checked=now, source=self._source)))
         for name, number in self._missing(index):
             version = self._fetch(name, number, index.models[name].versions[number])
-            index = self._write(with_version(index, name, number, version))
+            index = self._write(replace_version(index, name, number, version))
         if all(_has_arrived(model) for model in index.models.values()):
             self._cache.prune(index)
         return index
@@ -123,10 +131,10 @@ class Registry:
         if self._opened is None and self._uri.startswith(SQLITE):
             self._opened = os.open(self._uri.removeprefix(SQLITE), os.O_RDONLY)
 
-    def _keep(self, index: Index, state: State, detail: str, now: str) -> Index:
+    def _keep(self, index: RegistryIndex, state: RegistryState, detail: str, now: str) -> RegistryIndex:
         return self._write(replace(index, state=state, detail=detail, checked=now))
 
-    def _write(self, index: Index) -> Index:
+    def _write(self, index: RegistryIndex) -> RegistryIndex:
         """Write the index and remember it; say so once when the registry does otherwise than before."""
         told = (self._index.state, self._index.detail) if self._index else ("ok", "")
         if (index.state, index.detail) != told:
@@ -161,23 +169,23 @@ class Registry:
             self._client = mlflow.MlflowClient()
         return self._client
 
-    def _ask(self) -> dict[str, Registered]:
+    def _ask(self) -> dict[str, RegisteredModel]:
         """Return every registered name with its versions and aliases, nothing fetched."""
         client = self._connect()
-        versions: dict[str, dict[str, Version]] = {}
+        versions: dict[str, dict[str, ModelVersion]] = {}
         for version in _pages(client.search_model_versions):
-            versions.setdefault(version.name, {})[str(version.version)] = Version(run_id=version.run_id or None)
+            versions.setdefault(version.name, {})[str(version.version)] = ModelVersion(run_id=version.run_id or None)
         return {
-            model.name: Registered(
+            model.name: RegisteredModel(
                 dict(sorted(versions.get(model.name, {}).items(), key=lambda item: int(item[0]))),
                 {alias: str(number) for alias, number in sorted(model.aliases.items())},
             )
             for model in _pages(client.search_registered_models)
         }
 
-    def _known(self, name: str, model: Registered, index: Index) -> Registered:
+    def _known(self, name: str, model: RegisteredModel, index: RegistryIndex) -> RegisteredModel:
         """Return a registered model with what is known of its versions' artifacts."""
-        before = index.models.get(name, Registered()).versions
+        before = index.models.get(name, RegisteredModel()).versions
         versions = {
             number: replace(version, digest=before[number].digest, error=before[number].error)
             if number in before and before[number].run_id == version.run_id
@@ -186,7 +194,7 @@ class Registry:
         }
         return replace(model, versions=versions)
 
-    def _missing(self, index: Index) -> list[tuple[str, str]]:
+    def _missing(self, index: RegistryIndex) -> list[tuple[str, str]]:
         """Return the versions to fetch: those with an alias and those asked for, unless they are here and whole."""
         aliased = {
             (name, number)
@@ -205,7 +213,7 @@ class Registry:
                 missing.append((name, number))
         return missing
 
-    def _fetch(self, name: str, number: str, version: Version) -> Version:
+    def _fetch(self, name: str, number: str, version: ModelVersion) -> ModelVersion:
         """Return the version with its artifact in the cache, or with the reason why it cannot be."""
         from mlflow.artifacts import download_artifacts
 
@@ -240,7 +248,7 @@ def describe(error: BaseException) -> str:
     return line
 
 
-def _has_arrived(model: Registered) -> bool:
+def _has_arrived(model: RegisteredModel) -> bool:
     """Return whether a model's champion, if it has one, is in the cache or known to be none of ours."""
     champion = model.versions.get(model.aliases.get("champion", ""))
     return champion is None or champion.digest is not None or champion.error != ""
@@ -271,8 +279,8 @@ def main() -> None:
     configure_logging()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    cache = Cache(Path(sys.argv[1]), sys.argv[2])
-    registry = Registry(cache, os.environ["MLFLOW_TRACKING_URI"])
+    cache = ArtifactCache(Path(sys.argv[1]), sys.argv[2])
+    registry = RegistryPoller(cache, os.environ["MLFLOW_TRACKING_URI"])
     poll_seconds = float(sys.argv[3])
     asked: SimpleQueue[tuple[str, str]] = SimpleQueue()
     wake = threading.Event()

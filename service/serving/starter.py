@@ -11,7 +11,7 @@ from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import AlmanacError, ModelUnknown
 from models.forecaster import Forecaster
 from service.errors import ModelLoading, ModelRefused
-from service.selector import Choice, Selector, Served
+from service.selector import LoadedModel, SelectedModel, Selector
 
 logger = logging.getLogger("almanac")
 
@@ -31,14 +31,14 @@ class Starter:
     def __init__(self, on_load: Callable[[str, Literal["ok", "failed"]], None] = lambda _name, _outcome: None) -> None:
         """Nothing is loaded yet."""
         self._on_load = on_load
-        self._served: Served | None = None
+        self._served: LoadedModel | None = None
         self._refused: ModelRefused | None = None
         self._forecasters: dict[str, Forecaster] = {}
         self._logged: set[str] = set()
         self._lock = asyncio.Lock()
 
     @property
-    def served(self) -> Served | None:
+    def served(self) -> LoadedModel | None:
         """Return the starter, or None until it is first needed."""
         return self._served
 
@@ -48,7 +48,7 @@ class Starter:
             return None
         return self._refused or ModelLoading("The starter is being loaded.", hint="Ask again in a few seconds.")
 
-    async def warm(self) -> Served | None:
+    async def warm(self) -> LoadedModel | None:
         """Load what answers series without a frequency, once; None where the installation is broken, which is logged."""
         if self._served is None and self._refused is None:
             async with self._lock:
@@ -58,7 +58,7 @@ class Starter:
                     self._refused = error
         return self._served
 
-    async def choose(self, selector: Selector, frequencies: Iterable[Frequency]) -> Choice:
+    async def choose(self, selector: Selector, frequencies: Iterable[Frequency]) -> SelectedModel:
         """Return the starter with a forecaster for each frequency.
 
         Raises:
@@ -79,15 +79,15 @@ class Starter:
                 pointer="/model",
                 hint=f"Its version is {served.version}; {starters.NAME!r} alone means it.",
             )
-        return Choice(served, None, found)
+        return SelectedModel(served, None, found)
 
-    async def _begin(self) -> Served:
+    async def _begin(self) -> LoadedModel:
         """Return the starter, its version known and its default loaded; raises ModelRefused."""
         if self._served is None:
             default = parse_frequency(starters.DEFAULT)
             forecaster = (await self._load({default.name: default}))[default.name]
             version = await self._attempt(starters.version)
-            self._served = Served(starters.NAME, version, None, forecaster, datetime.now(UTC))
+            self._served = LoadedModel(starters.NAME, version, None, forecaster, datetime.now(UTC))
             self._refused = None
         return self._served
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from service.serving.artifact_cache import Cache
+from service.serving.artifact_cache import ArtifactCache
 from service.settings import Settings
 
 logger = logging.getLogger("almanac")
@@ -28,7 +28,7 @@ SAME_WISH_SECONDS = 1.0
 class Supervisor:
     """Starts the child, starts it again whenever it ends, each time waiting longer, and ends it with the server."""
 
-    def __init__(self, settings: Settings, cache: Cache) -> None:
+    def __init__(self, settings: Settings, cache: ArtifactCache) -> None:
         """Nothing is started yet."""
         self._settings = settings
         self._cache = cache

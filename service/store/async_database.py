@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from models.errors import AlmanacError
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.database import Database
-from service.thread_pool import Workers
+from service.thread_pool import ThreadPool
 
 logger = logging.getLogger("almanac")
 
@@ -35,7 +35,7 @@ class AsyncDatabase:
         self.database = Database(url)
         self.error: AlmanacError | None = NOT_OPEN
         self._opened = False
-        self._workers = Workers(limit, threads=THREADS, name="database")
+        self._workers = ThreadPool(limit, threads=THREADS, name="database")
         self._watcher = ThreadPoolExecutor(1, thread_name_prefix="database-watch")
         self._checks: set[Future[None]] = set()
 

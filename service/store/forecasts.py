@@ -16,7 +16,7 @@ from models.calendar.timestamps import Timestamps
 from models.intervals import interval_sides
 from models.json_values import finite_or_none
 from models.series import Forecast, Series
-from service.selector import Choice
+from service.selector import SelectedModel
 from service.store.database import Database, storable
 from service.store.score import NaiveBaseline, naive_baseline
 from service.store.score_due import compute_scores
@@ -45,7 +45,7 @@ class LogEntry:
 
     forecast_id: str
     made_at: int
-    choice: Choice
+    choice: SelectedModel
     series: Series
     forecast: Forecast
 

@@ -10,7 +10,8 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from models import artifact
-from service.serving.artifact_cache import Cache, Index, Registered, State, Version
+from service.serving.artifact_cache import ArtifactCache
+from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex, RegistryState
 from tests.artifacts import make_artifact
 
 PATIENCE_SECONDS = 60.0
@@ -49,16 +50,16 @@ class House:
     def __init__(self, home: Path, artifacts: Artifacts) -> None:
         """Nothing is cached yet."""
         self.home = home
-        self.cache = Cache(home / "cache")
+        self.cache = ArtifactCache(home / "cache")
         self._artifacts = artifacts
 
     def publish(self, name: str, version: str, *, alias: str | None = "champion", **options: Any) -> str:  # noqa: ANN401
         """Put a version into the cache, point an alias to it, and return its digest."""
         digest = self.keep(name=name, **options)
-        model = self.cache.read().models.get(name, Registered())
-        versions = {**model.versions, version: Version(run_id=f"run-{version}", digest=digest)}
+        model = self.cache.read().models.get(name, RegisteredModel())
+        versions = {**model.versions, version: ModelVersion(run_id=f"run-{version}", digest=digest)}
         aliases = {**model.aliases, **({alias: version} if alias else {})}
-        self.say({name: Registered(versions, aliases)})
+        self.say({name: RegisteredModel(versions, aliases)})
         return digest
 
     def keep(self, **options: Any) -> str:  # noqa: ANN401 (the options of make_artifact)
@@ -75,10 +76,10 @@ class House:
             artifact.update_spec(copy, **fields)
             digest = self.cache.store(folder)
         amended = replace(model.versions[version], digest=digest)
-        self.say({name: Registered({**model.versions, version: amended}, model.aliases)})
+        self.say({name: RegisteredModel({**model.versions, version: amended}, model.aliases)})
         return digest
 
-    def say(self, models: Mapping[str, Registered], state: State = "ok", detail: str = "") -> None:
+    def say(self, models: Mapping[str, RegisteredModel], state: RegistryState = "ok", detail: str = "") -> None:
         """Let the registry have said this, beside what it said before."""
         before = self.cache.read()
         self.cache.write(
@@ -87,4 +88,4 @@ class House:
 
     def silence(self) -> None:
         """Let the registry have said that there is nothing."""
-        self.cache.write(Index(checked=CHECKED))
+        self.cache.write(RegistryIndex(checked=CHECKED))

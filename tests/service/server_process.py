@@ -10,7 +10,7 @@ from typing import Self
 
 import httpx
 
-from service.serving.artifact_cache import Cache
+from service.serving.artifact_cache import ArtifactCache
 from tests.service.house import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ class Serving:
                 stdout=log,
                 stderr=log,
             )
-        self.cache = Cache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
+        self.cache = ArtifactCache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
         eventually(lambda: "answers on" in self.log() or self.process.poll() is not None, "the server did not start")
         found = re.search(r"answers on (http://\S+)", self.log())
         assert found is not None, self.log()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.serving.artifact_cache import Registered
+from service.serving.registry_index import RegisteredModel
 from tests.service.house import Artifacts, House, eventually
 from tests.service.registering import Registrar
 from tests.service.server_process import Serving, command_of
@@ -48,7 +48,7 @@ def ask(client: httpx.Client, **changes: Any) -> tuple[str, float]:  # noqa: ANN
 
 def cached(server: Serving, version: str, name: str = "temperatures") -> str | None:
     """Return the digest under which a server's cache holds a version, or None."""
-    model = server.cache.read().models.get(name, Registered())
+    model = server.cache.read().models.get(name, RegisteredModel())
     return model.versions[version].digest if version in model.versions else None
 
 

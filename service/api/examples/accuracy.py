@@ -5,7 +5,8 @@ from typing import Any
 from models.errors import TimestampInvalid
 from service.api.examples.forecast import FULL, NO_KEY, NO_SCOPE
 from service.api.openapi import problems
-from service.errors import DatabaseUnreachable, FieldInvalid, document
+from service.errors import DatabaseUnreachable, FieldInvalid
+from service.problems import document
 
 ANSWER: dict[str, Any] = {
     "rows": [

@@ -17,8 +17,8 @@ from service.errors import (
     NoModel,
     QueueFull,
     ScopeMissing,
-    document,
 )
+from service.problems import document
 from service.serving.catalog import ALWAYS
 
 FIVE_MONTHS: dict[str, Any] = {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}

@@ -5,9 +5,10 @@ from typing import Any
 from models.jobs.errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
 from service.api.examples.forecast import FULL, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE
 from service.api.openapi import REF, problems
-from service.api.schemas.jobs import JudgementAnswer
-from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading, document
+from service.api.schemas.jobs import AssessmentResponse
+from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading
 from service.jobs import jobs, schedules
+from service.problems import document
 
 CONFIG: dict[str, Any] = {
     "data": "service",
@@ -208,10 +209,10 @@ def answer(description: str, **examples: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"examples": shown}}}
 
 
-SCHEDULE_BODY = body("SchedulePost", SCHEDULE_REQUESTS)
-JOB_BODY = body("JobPost", JOB_REQUESTS)
+SCHEDULE_BODY = body("ScheduleRequest", SCHEDULE_REQUESTS)
+JOB_BODY = body("JobRequest", JOB_REQUESTS)
 BACKFILL_BODY = body(
-    "BackfillPost", {"missed": {"summary": "Two weeks in which no worker ran", "value": BACKFILL_REQUEST}}
+    "BackfillRequest", {"missed": {"summary": "Two weeks in which no worker ran", "value": BACKFILL_REQUEST}}
 )
 
 NO_SUCH_SCHEDULE: Responses = {404: problems("There is no such schedule.", NO_SCHEDULE)}
@@ -260,7 +261,7 @@ CANCEL_RESPONSES: Responses = {
 POST_RESPONSES: Responses = {
     200: {
         **answer("Of a dry run: whether the model would be retrained, and why.", drift=JUDGEMENT),
-        "model": JudgementAnswer,
+        "model": AssessmentResponse,
     },
     202: answer("The job that was queued, or that the Idempotency-Key stands for.", queued=QUEUED),
     422: problems("The request is wrong, or has no configuration.", NO_CONFIG, BAD_DATA, REUSED),

@@ -5,8 +5,9 @@ from typing import Any
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
 from service.api.examples.forecast import BAD_HORIZON, FULL, LOADING, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE, TOO_SLOW
 from service.api.openapi import REF, problems
-from service.api.schemas.forecast import ObservationsProblem
-from service.errors import DatabaseUnreachable, FileInvalid, ForecastUnknown, SeriesUnknown, document
+from service.api.schemas.observations import ObservationsProblem
+from service.errors import DatabaseUnreachable, FileInvalid, ForecastUnknown, SeriesUnknown
+from service.problems import document
 
 ROWS: dict[str, Any] = {
     "observations": [

@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.http import read_body
-from service.api.schemas.forecast import ForecastAnswer
+from service.api.schemas.forecast import ForecastResponse
 from service.api.state import Service, service_of
-from service.errors import problem_response
-from service.forecasting.request import ForecastQuestion, parse_forecast
+from service.forecasting.request import ForecastQuery, parse_forecast
 from service.forecasting.response import Answer, answer_forecast, check_size, is_large
-from service.selector import CHAMPION, Choice
+from service.problems import problem_response
+from service.selector import CHAMPION, SelectedModel
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ REQUEST_BODY: dict[str, Any] = {
 @router.post(
     "/forecast",
     summary="Forecast a batch of series",
-    response_model=ForecastAnswer,
+    response_model=ForecastResponse,
     responses=FORECAST_RESPONSES,
     openapi_extra={"requestBody": REQUEST_BODY},
     tags=["forecast"],
@@ -49,7 +49,7 @@ async def forecast(request: Request) -> Response:
     return await respond(service, question, is_long=len(body) > LARGE_BODY_BYTES)
 
 
-async def respond(service: Service, question: ForecastQuestion, *, is_long: bool = False) -> Response:
+async def respond(service: Service, question: ForecastQuery, *, is_long: bool = False) -> Response:
     """Answer a question, in a thread where that takes long or the reading of it did."""
     choice = await service.catalog.choose(question.model, question.frequencies)
     check_size(question, choice, service.settings.max_numbers)
@@ -58,7 +58,7 @@ async def respond(service: Service, question: ForecastQuestion, *, is_long: bool
     return _respond(service, question, choice)
 
 
-def _respond(service: Service, question: ForecastQuestion, choice: Choice) -> Response:
+def _respond(service: Service, question: ForecastQuery, choice: SelectedModel) -> Response:
     answer = answer_forecast(question, choice)
     if choice.alias == CHAMPION:
         service.recent_inputs.record(choice.served, [one for _, one in question.series])

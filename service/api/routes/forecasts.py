@@ -11,7 +11,7 @@ from starlette.responses import Response
 from models.calendar.on_calendar import format_timestamps
 from service.api.examples.observations import KEPT_RESPONSES
 from service.api.http import json_response
-from service.api.schemas.forecast import KeptForecast, ScoreAnswer
+from service.api.schemas.forecast_records import ForecastRecord, StepScore
 from service.api.state import Service, service_of
 from service.errors import ForecastUnknown
 from service.forecasting.response import level_name
@@ -24,7 +24,7 @@ router = APIRouter(tags=["forecast"])
 @router.get(
     "/forecasts/{forecast_id}",
     summary="Show a forecast and its scores",
-    response_model=KeptForecast,
+    response_model=ForecastRecord,
     responses=KEPT_RESPONSES,
 )
 async def kept_forecast(request: Request, forecast_id: str) -> Response:
@@ -93,4 +93,4 @@ def _status(found: StoredForecast) -> str:
 def _score(row: Any, written: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the table; times to text)
     """Return a step's score as the schema has it."""
     stamp = written(np.array([row["timestamp"]], "<i8").tobytes())[0]
-    return {name: row[name] for name in ScoreAnswer.model_fields} | {"timestamp": stamp}
+    return {name: row[name] for name in StepScore.model_fields} | {"timestamp": stamp}

@@ -6,23 +6,23 @@ from starlette.responses import Response
 from models.starters import NAME
 from service.api.examples.forecast import READY_RESPONSES
 from service.api.http import json_response
-from service.api.schemas.forecast import Live, Ready
+from service.api.schemas.models import LiveResponse, ReadyResponse
 from service.api.state import service_of
-from service.errors import problem
-from service.selector import CHAMPION, Choice
+from service.problems import problem
+from service.selector import CHAMPION, SelectedModel
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
 @router.head("/live", include_in_schema=False)
-@router.get("/live", summary="Whether the process runs", response_model=Live)
+@router.get("/live", summary="Whether the process runs", response_model=LiveResponse)
 async def live() -> Response:
     """Return 200 for as long as the process answers at all."""
     return json_response({"status": "live"})
 
 
 @router.head("/ready", include_in_schema=False)
-@router.get("/ready", summary="Whether forecasts are answered", response_model=Ready, responses=READY_RESPONSES)
+@router.get("/ready", summary="Whether forecasts are answered", response_model=ReadyResponse, responses=READY_RESPONSES)
 async def ready(request: Request) -> Response:
     """Return 200 once the default model is in memory: any champion where none is set, the starter where there is none.
 
@@ -33,9 +33,9 @@ async def ready(request: Request) -> Response:
     error = catalog.why_not_ready()
     if error is not None:
         return problem(error, status=503)
-    answering = [Choice(served, CHAMPION) for served in catalog.champions.values()]
+    answering = [SelectedModel(served, CHAMPION) for served in catalog.champions.values()]
     if catalog.default == NAME and catalog.starter.served is not None:
-        answering.append(Choice(catalog.starter.served, None))
+        answering.append(SelectedModel(catalog.starter.served, None))
     database = "ok" if service.database.error is None else service.database.error.code
     models = [choice.identity() for choice in answering]
     return json_response({"status": "ready", "models": models, "database": database})

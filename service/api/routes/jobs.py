@@ -12,11 +12,11 @@ from starlette.responses import Response
 from models.retraining.thresholds import DEFAULT, Thresholds
 from service.api.examples.jobs import CANCEL_RESPONSES, JOB_BODY, JOB_RESPONSES, JOBS_RESPONSES, POST_RESPONSES
 from service.api.http import json_response, read_body
-from service.api.schemas.jobs import JobAnswer, JobsAnswer, JobsQuestion
+from service.api.schemas.jobs import JobResponse, JobsQuery, JobsResponse
 from service.api.state import Service, service_of
 from service.errors import ConfigRequired
 from service.jobs import jobs as records
-from service.jobs.requests import MAX_BODY_BYTES, JobRequest, check_key, parse_job
+from service.jobs.requests import MAX_BODY_BYTES, NewJob, check_key, parse_job
 from service.jobs.responses import hear, job_answer, job_row
 from service.jobs.schedules import config_of, no_config
 from service.monitoring.retrain_reasons import RetrainQuery, assess_retraining
@@ -29,8 +29,8 @@ IdempotencyKey = Annotated[
 DryRun = Annotated[bool, Query(description="Say whether the model would be retrained, and why; queue nothing.")]
 
 
-@router.get("", summary="List the jobs", response_model=JobsAnswer, responses=JOBS_RESPONSES)
-async def jobs(request: Request, asked: Annotated[JobsQuestion, Query()]) -> Response:
+@router.get("", summary="List the jobs", response_model=JobsResponse, responses=JOBS_RESPONSES)
+async def jobs(request: Request, asked: Annotated[JobsQuery, Query()]) -> Response:
     """Return jobs, the newest first."""
     wanted = records.Wanted(asked.state, asked.name, asked.schedule, asked.after, asked.limit)
     found, following = await service_of(request).jobs.look(([], None), records.list_jobs, wanted)
@@ -41,7 +41,7 @@ async def jobs(request: Request, asked: Annotated[JobsQuestion, Query()]) -> Res
     "",
     summary="Retrain a model now, or say whether it would be",
     status_code=202,
-    response_model=JobAnswer,
+    response_model=JobResponse,
     responses=POST_RESPONSES,
     openapi_extra={"requestBody": JOB_BODY},
 )
@@ -61,7 +61,7 @@ async def create(request: Request, idempotency_key: IdempotencyKey = None, *, dr
     return json_response(answer, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
 
 
-@router.get("/{job_id}", summary="Show a job", response_model=JobAnswer, responses=JOB_RESPONSES)
+@router.get("/{job_id}", summary="Show a job", response_model=JobResponse, responses=JOB_RESPONSES)
 async def job(request: Request, job_id: str) -> Response:
     """Return a job with its steps, the progress of the one that runs, what was decided and where MLflow has it."""
     service = service_of(request)
@@ -69,7 +69,7 @@ async def job(request: Request, job_id: str) -> Response:
     return json_response(job_answer(told, service.settings.tracking_uri))
 
 
-@router.post("/{job_id}/cancel", summary="Cancel a job", response_model=JobAnswer, responses=CANCEL_RESPONSES)
+@router.post("/{job_id}/cancel", summary="Cancel a job", response_model=JobResponse, responses=CANCEL_RESPONSES)
 async def cancel(request: Request, job_id: str) -> Response:
     """Cancel a job that waits or runs: the step that runs is broken off when it next tells of itself; none follows."""
     service = service_of(request)
@@ -77,14 +77,14 @@ async def cancel(request: Request, job_id: str) -> Response:
     return json_response(job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri))
 
 
-async def _config(service: Service, wanted: JobRequest) -> Mapping[str, Any]:
+async def _config(service: Service, wanted: NewJob) -> Mapping[str, Any]:
     """Return the configuration of a request, or of the schedule that retrains its model; raises ConfigRequired."""
     if wanted.config is not None:
         return wanted.config
     return await service.jobs.known(no_config(wanted.name), config_of, wanted.name)
 
 
-async def _judgement(service: Service, wanted: JobRequest, now: datetime) -> dict[str, Any]:
+async def _judgement(service: Service, wanted: NewJob, now: datetime) -> dict[str, Any]:
     """Return whether a model would be retrained and why, by its configuration's thresholds or the usual ones."""
     try:
         thresholds = Thresholds.of((await _config(service, wanted)).get("retrain", {}))

@@ -11,19 +11,19 @@ from models.errors import ModelUnknown
 from models.forecaster import Forecaster
 from service.api.examples.forecast import MODEL_RESPONSES
 from service.api.http import json_response
-from service.api.schemas.forecast import ModelCard, ModelsAnswer
+from service.api.schemas.models import ModelCard, ModelsResponse
 from service.api.state import service_of
-from service.errors import problem
-from service.selector import Choice, Served
-from service.serving.artifact_cache import Registered
+from service.problems import problem
+from service.selector import LoadedModel, SelectedModel
 from service.serving.catalog import Catalog
+from service.serving.registry_index import RegisteredModel
 
 router = APIRouter(tags=["models"])
 
 FrequencyAsked = Annotated[str, Query(description="Of the starter: which frequency's spec to show.")]
 
 
-@router.get("/models", summary="List the models", response_model=ModelsAnswer)
+@router.get("/models", summary="List the models", response_model=ModelsResponse)
 async def models(request: Request) -> Response:
     """Return every registered name with its aliases and versions, the starter, and how the registry is doing."""
     service = service_of(request)
@@ -50,7 +50,7 @@ async def model(request: Request, model: str, frequency: FrequencyAsked = starte
         return problem(ModelUnknown(error.detail, hint=error.hint), status=404)
     if choice.starters is not None:
         return json_response(_starter_card(choice, choice.starters[step.name]))
-    registered = catalog.index.models.get(choice.served.name, Registered())
+    registered = catalog.index.models.get(choice.served.name, RegisteredModel())
     spec = choice.served.forecaster.spec
     return json_response(
         {
@@ -64,7 +64,7 @@ async def model(request: Request, model: str, frequency: FrequencyAsked = starte
     )
 
 
-def _summary(catalog: Catalog, name: str, model: Registered) -> dict[str, Any]:
+def _summary(catalog: Catalog, name: str, model: RegisteredModel) -> dict[str, Any]:
     champion = catalog.champions.get(name)
     return {
         "name": name,
@@ -76,7 +76,7 @@ def _summary(catalog: Catalog, name: str, model: Registered) -> dict[str, Any]:
     }
 
 
-def _starter_summary(served: Served | None) -> dict[str, Any]:
+def _starter_summary(served: LoadedModel | None) -> dict[str, Any]:
     return {
         "name": starters.NAME,
         "source": "package",
@@ -87,7 +87,7 @@ def _starter_summary(served: Served | None) -> dict[str, Any]:
     }
 
 
-def _starter_card(choice: Choice, forecaster: Forecaster) -> dict[str, Any]:
+def _starter_card(choice: SelectedModel, forecaster: Forecaster) -> dict[str, Any]:
     served = choice.served
     version: dict[str, Any] = {"version": served.version, "run_id": None, "aliases": [], "cached": True, "error": ""}
     return {
@@ -100,7 +100,7 @@ def _starter_card(choice: Choice, forecaster: Forecaster) -> dict[str, Any]:
     }
 
 
-def _versions(catalog: Catalog, model: Registered) -> list[dict[str, Any]]:
+def _versions(catalog: Catalog, model: RegisteredModel) -> list[dict[str, Any]]:
     return [
         {
             "version": number,

@@ -13,11 +13,11 @@ from models.calendar.on_calendar import parse_frequency, parse_timestamp
 from models.errors import AlmanacError
 from service.api.examples.observations import COUNT_RESPONSES, EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES
 from service.api.http import json_response, only_known_parameters, read_body
-from service.api.schemas.forecast import CountAnswer, ObservationsAnswer
+from service.api.schemas.observations import CountResponse, ObservationsResponse
 from service.api.state import service_of
-from service.errors import problem_response
 from service.observations.parquet_export import Page, parquet_of
 from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
+from service.problems import problem_response
 from service.store.database import Database
 from service.store.known_series import find_known_series
 from service.store.newest_observations import count_newer
@@ -37,7 +37,7 @@ SeriesAsked = Annotated[str | None, Query(description="One series alone; all whe
 @router.post(
     "/observations",
     summary="Keep what was observed",
-    response_model=ObservationsAnswer,
+    response_model=ObservationsResponse,
     responses=OBSERVATION_RESPONSES,
     openapi_extra={"requestBody": OBSERVATION_BODY},
 )
@@ -77,7 +77,7 @@ async def export(request: Request, series: SeriesAsked = None) -> Response:
 @router.get(
     "/observations/count",
     summary="Count what is newer than a timestamp",
-    response_model=CountAnswer,
+    response_model=CountResponse,
     responses=COUNT_RESPONSES,
 )
 async def count(request: Request, after: After, frequency: Frequency = None) -> Response:

@@ -17,7 +17,7 @@ from service.api.examples.jobs import (
     TRIGGER_RESPONSES,
 )
 from service.api.http import json_response, read_body
-from service.api.schemas.jobs import BackfillAnswer, JobAnswer, ScheduleAnswer, SchedulesAnswer
+from service.api.schemas.jobs import BackfillResponse, JobResponse, ScheduleResponse, SchedulesResponse
 from service.api.state import service_of
 from service.jobs import schedules as records
 from service.jobs.requests import MAX_BODY_BYTES, parse_backfill, parse_schedule
@@ -26,7 +26,7 @@ from service.jobs.responses import hear, job_answer, schedule_answer
 router = APIRouter(prefix="/schedules", tags=["jobs"])
 
 
-@router.get("", summary="List the schedules", response_model=SchedulesAnswer, responses=SCHEDULES_RESPONSES)
+@router.get("", summary="List the schedules", response_model=SchedulesResponse, responses=SCHEDULES_RESPONSES)
 async def schedules(request: Request) -> Response:
     """Return every schedule with the moment that it fires at next, in its own time zone."""
     found = await service_of(request).jobs.look([], records.list_schedules)
@@ -37,7 +37,7 @@ async def schedules(request: Request) -> Response:
     "",
     summary="Make a schedule",
     status_code=201,
-    response_model=ScheduleAnswer,
+    response_model=ScheduleResponse,
     responses=CREATE_RESPONSES,
     openapi_extra={"requestBody": SCHEDULE_BODY},
 )
@@ -51,7 +51,7 @@ async def create(request: Request) -> Response:
     )
 
 
-@router.get("/{name}", summary="Show a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
+@router.get("/{name}", summary="Show a schedule", response_model=ScheduleResponse, responses=SCHEDULE_RESPONSES)
 async def schedule(request: Request, name: str) -> Response:
     """Return one schedule, its configuration included."""
     found = await service_of(request).jobs.known(records.unknown(name), records.find_schedule, name)
@@ -65,14 +65,16 @@ async def delete(request: Request, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{name}/pause", summary="Pause a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
+@router.post("/{name}/pause", summary="Pause a schedule", response_model=ScheduleResponse, responses=SCHEDULE_RESPONSES)
 async def pause(request: Request, name: str) -> Response:
     """Let a schedule fire no more until it is resumed."""
     found = await service_of(request).jobs.known(records.unknown(name), records.pause, name)
     return json_response(schedule_answer(found, _now()))
 
 
-@router.post("/{name}/resume", summary="Resume a schedule", response_model=ScheduleAnswer, responses=SCHEDULE_RESPONSES)
+@router.post(
+    "/{name}/resume", summary="Resume a schedule", response_model=ScheduleResponse, responses=SCHEDULE_RESPONSES
+)
 async def resume(request: Request, name: str) -> Response:
     """Let a schedule fire again; ticks in between are not made up for."""
     found = await service_of(request).jobs.known(records.unknown(name), records.resume, name)
@@ -83,7 +85,7 @@ async def resume(request: Request, name: str) -> Response:
     "/{name}/trigger",
     summary="Run a schedule now",
     status_code=202,
-    response_model=JobAnswer,
+    response_model=JobResponse,
     responses=TRIGGER_RESPONSES,
 )
 async def trigger(request: Request, name: str) -> Response:
@@ -98,7 +100,7 @@ async def trigger(request: Request, name: str) -> Response:
     "/{name}/backfill",
     summary="Make up for ticks",
     status_code=202,
-    response_model=BackfillAnswer,
+    response_model=BackfillResponse,
     responses=BACKFILL_RESPONSES,
     openapi_extra={"requestBody": BACKFILL_BODY},
 )

@@ -12,7 +12,8 @@ from models.json_values import to_json_value
 from service.api.examples.observations import SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.api.http import json_response, only_known_parameters
 from service.api.routes.forecast import respond
-from service.api.schemas.forecast import ForecastAnswer, SeriesAnswer, SeriesListAnswer
+from service.api.schemas.forecast import ForecastResponse
+from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import service_of
 from service.errors import SeriesUnknown
 from service.forecasting.request import read_question
@@ -32,7 +33,7 @@ Quantiles = Annotated[str | None, Query(description="Quantile levels in (0, 1), 
 Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 
 
-@router.get("", summary="List the series", response_model=SeriesListAnswer)
+@router.get("", summary="List the series", response_model=SeriesListResponse)
 async def series(request: Request, after: After = "", limit: Limit = 100) -> Response:
     """Return the series that were observed, by id; `next` is the `after` of the next page, null on the last."""
     found = await service_of(request).database.run(list_series, after=after, limit=limit + 1)
@@ -43,7 +44,7 @@ async def series(request: Request, after: After = "", limit: Limit = 100) -> Res
 @router.get(
     "/{series_id:path}/forecast",
     summary="Forecast a series from what was observed",
-    response_model=ForecastAnswer,
+    response_model=ForecastResponse,
     responses=SERIES_FORECAST_RESPONSES,
 )
 async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
@@ -66,7 +67,7 @@ async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
     return await respond(service, replace(question, series=((0, one),)))
 
 
-@router.get("/{series_id:path}", summary="Show a series", response_model=SeriesAnswer, responses=SERIES_RESPONSES)
+@router.get("/{series_id:path}", summary="Show a series", response_model=SeriesResponse, responses=SERIES_RESPONSES)
 async def one_series(request: Request, series_id: str, limit: Newest = 100) -> Response:
     """Return what is known of a series, and its newest_observations observations, the oldest of them first."""
     known, stamps, values = await service_of(request).database.run(_history, series_id, limit)

@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from service.api.schemas.strict import StrictModel
 
 State = Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 
@@ -12,13 +14,7 @@ CONFIG = (
 )
 
 
-class _Strict(BaseModel):
-    """A request's object: a field that nobody reads is an error."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class JobPost(_Strict):
+class JobRequest(StrictModel):
     """A retraining that is wanted now."""
 
     name: str | None = Field(None, description="Of the model; the configuration's where it has one.")
@@ -26,7 +22,7 @@ class JobPost(_Strict):
     if_needed: bool = Field(default=False, description="Retrain only where a reason of `retrain` holds.")
 
 
-class SchedulePost(_Strict):
+class ScheduleRequest(StrictModel):
     """A schedule that is to be made."""
 
     name: str = Field(description="The schedule's own; the model's too, where the configuration has no `name`.")
@@ -38,17 +34,15 @@ class SchedulePost(_Strict):
     if_needed: bool = Field(default=False, description="A tick retrains only where a reason of `retrain` holds.")
 
 
-class BackfillPost(_Strict):
+class BackfillRequest(StrictModel):
     """The stretch of time whose ticks are made up for."""
 
     start: str = Field(description="ISO 8601, left out itself; without an offset by the schedule's time zone.")
     end: str = Field(description="Same, left out itself; not in the future.")
 
 
-class JobsQuestion(BaseModel):
-    """The query parameters of GET /jobs; one that nobody reads is an error."""
-
-    model_config = ConfigDict(extra="forbid")
+class JobsQuery(StrictModel):
+    """The query parameters of GET /jobs."""
 
     state: State | None = Field(None, description="Only jobs in this state.")
     name: str | None = Field(None, description="Only jobs of this model.")
@@ -57,14 +51,14 @@ class JobsQuestion(BaseModel):
     limit: int = Field(50, ge=1, le=500, description="Jobs on a page.")
 
 
-class Fault(BaseModel):
+class JobFailure(BaseModel):
     """Why a job or a step failed."""
 
     code: str
     detail: str
 
 
-class JobRow(BaseModel):
+class JobSummary(BaseModel):
     """A job in short."""
 
     id: str
@@ -80,10 +74,10 @@ class JobRow(BaseModel):
     outcome: Literal["PROMOTED", "KEPT", "NOT_NEEDED"] | None = Field(
         description="Of a job that succeeded: the challenger is champion, the champion was kept, or there was no reason."
     )
-    error: Fault | None
+    error: JobFailure | None
 
 
-class StepAnswer(BaseModel):
+class JobStep(BaseModel):
     """A step that has ended; a job that is resumed does not repeat it."""
 
     name: str
@@ -91,21 +85,21 @@ class StepAnswer(BaseModel):
     started_at: str | None
     ended_at: str | None
     seconds: float | None
-    error: Fault | None
+    error: JobFailure | None
 
 
-class RunAnswer(BaseModel):
+class JobRun(BaseModel):
     """Where MLflow has it."""
 
     run_id: str
     run_url: str | None = Field(description="Where MLflow's own server shows it; null where runs lie in a file.")
 
 
-class JobAnswer(JobRow):
+class JobResponse(JobSummary):
     """A job with all that it has told."""
 
     judgement: dict[str, Any] | None = Field(description="Of a job that asked first: every reason, and which held.")
-    steps: list[StepAnswer]
+    steps: list[JobStep]
     progress: dict[str, Any] | None = Field(
         description="What the step that runs said last: `step`, `attempt`, `text`, …"
     )
@@ -114,18 +108,18 @@ class JobAnswer(JobRow):
     )
     winner: str | None = Field(description="The candidate that became its version, such as `warm_start` or `lstm`.")
     version: str | None = Field(description="The version that it registered.")
-    run: RunAnswer | None
+    run: JobRun | None
     request: dict[str, Any] = Field(description="What it was asked to do, its configuration included.")
 
 
-class JobsAnswer(BaseModel):
+class JobsResponse(BaseModel):
     """A page of jobs, the newest first."""
 
-    jobs: list[JobRow]
+    jobs: list[JobSummary]
     next: str | None = Field(description="The `after` of the next page, null on the last.")
 
 
-class ReasonAnswer(BaseModel):
+class RetrainReason(BaseModel):
     """One reason to retrain."""
 
     code: str
@@ -136,17 +130,17 @@ class ReasonAnswer(BaseModel):
     sentence: str
 
 
-class JudgementAnswer(BaseModel):
+class AssessmentResponse(BaseModel):
     """Whether a model would be retrained, and why."""
 
     name: str
     version: str | None = Field(description="The champion's.")
     retrain: bool
     at: str
-    reasons: list[ReasonAnswer]
+    reasons: list[RetrainReason]
 
 
-class ScheduleAnswer(BaseModel):
+class ScheduleResponse(BaseModel):
     """A schedule."""
 
     name: str
@@ -161,13 +155,13 @@ class ScheduleAnswer(BaseModel):
     config: dict[str, Any] | None
 
 
-class SchedulesAnswer(BaseModel):
+class SchedulesResponse(BaseModel):
     """Every schedule, by name."""
 
-    schedules: list[ScheduleAnswer]
+    schedules: list[ScheduleResponse]
 
 
-class BackfillAnswer(BaseModel):
+class BackfillResponse(BaseModel):
     """The jobs of a stretch of time, those that were there already among them."""
 
     jobs: list[str]

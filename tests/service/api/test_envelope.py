@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from service.api.http import read_body
-from service.errors import PROBLEM_TYPE, BodyTooSlow, problem
+from service.errors import BodyTooSlow
+from service.problems import PROBLEM_TYPE, problem
 from tests.service.house import House
 
 SERIES = [{"values": [1, 2, 3]}]

@@ -94,7 +94,7 @@ def test_each_example_and_its_answer_fit_the_schemas(
     answer = documented.post("/forecast", json=request).json()
 
     check(document, "ForecastRequest", request)
-    check(document, "ForecastAnswer", answer)
+    check(document, "ForecastResponse", answer)
 
 
 @pytest.mark.parametrize("name", OBSERVATION_REQUESTS)
@@ -107,7 +107,7 @@ def test_each_example_of_observations_fits_and_is_accepted(
     answer = documented.post("/observations", json=request).json()
 
     check(document, "ObservationsRequest", request)
-    check(document, "ObservationsAnswer", answer)
+    check(document, "ObservationsResponse", answer)
     assert (answer["accepted"], answer["refused"]) == (3, 0)
 
 
@@ -118,10 +118,10 @@ def test_answers_about_what_is_kept_fit_their_schemas(documented: TestClient, do
     documented.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
 
     forecast = documented.get("/series/a/forecast?horizon=2").json()
-    check(document, "ForecastAnswer", forecast)
-    check(document, "KeptForecast", documented.get(f"/forecasts/{forecast['forecasts'][0]['forecast_id']}").json())
-    check(document, "SeriesListAnswer", documented.get("/series").json())
-    check(document, "SeriesAnswer", documented.get("/series/a").json())
+    check(document, "ForecastResponse", forecast)
+    check(document, "ForecastRecord", documented.get(f"/forecasts/{forecast['forecasts'][0]['forecast_id']}").json())
+    check(document, "SeriesListResponse", documented.get("/series").json())
+    check(document, "SeriesResponse", documented.get("/series/a").json())
     refused = documented.post("/observations", json={"observations": [{"id": "a", "timestamp": "soon", "value": 1}]})
     check(document, "ObservationsProblem", refused.json())
 
@@ -137,16 +137,16 @@ def test_each_example_of_a_refused_body_fits_its_schema(document: dict[str, Any]
 @pytest.mark.parametrize(
     ("responses", "schema"),
     [
-        (SCHEDULES_RESPONSES, "SchedulesAnswer"),
-        (CREATE_RESPONSES, "ScheduleAnswer"),
-        (SCHEDULE_RESPONSES, "ScheduleAnswer"),
+        (SCHEDULES_RESPONSES, "SchedulesResponse"),
+        (CREATE_RESPONSES, "ScheduleResponse"),
+        (SCHEDULE_RESPONSES, "ScheduleResponse"),
         (DELETE_RESPONSES, ""),
-        (TRIGGER_RESPONSES, "JobAnswer"),
-        (BACKFILL_RESPONSES, "BackfillAnswer"),
-        (JOBS_RESPONSES, "JobsAnswer"),
-        (JOB_RESPONSES, "JobAnswer"),
-        (CANCEL_RESPONSES, "JobAnswer"),
-        (POST_RESPONSES, "JobAnswer"),
+        (TRIGGER_RESPONSES, "JobResponse"),
+        (BACKFILL_RESPONSES, "BackfillResponse"),
+        (JOBS_RESPONSES, "JobsResponse"),
+        (JOB_RESPONSES, "JobResponse"),
+        (CANCEL_RESPONSES, "JobResponse"),
+        (POST_RESPONSES, "JobResponse"),
     ],
 )
 def test_each_example_about_jobs_fits_its_schema(
@@ -158,7 +158,7 @@ def test_each_example_about_jobs_fits_its_schema(
             for example in shown["examples"].values():
                 is_problem = media == "application/problem+json"
                 is_dry = responses is POST_RESPONSES and status == 200
-                fitting = "JudgementAnswer" if is_dry else schema
+                fitting = "AssessmentResponse" if is_dry else schema
                 check(document, "Problem" if is_problem else fitting, example["value"])
                 assert not is_problem or example["value"]["status"] == status
 
@@ -171,11 +171,11 @@ def test_each_example_of_a_schedule_fits_and_is_made(client: TestClient, documen
     made = client.post("/schedules", json=request)
     filled = client.post(f"{made.headers['location']}/backfill", json=BACKFILL_REQUEST)
 
-    check(document, "SchedulePost", request)
-    check(document, "ScheduleAnswer", made.json())
-    check(document, "SchedulesAnswer", client.get("/schedules").json())
-    check(document, "BackfillPost", BACKFILL_REQUEST)
-    check(document, "BackfillAnswer", filled.json())
+    check(document, "ScheduleRequest", request)
+    check(document, "ScheduleResponse", made.json())
+    check(document, "SchedulesResponse", client.get("/schedules").json())
+    check(document, "BackfillRequest", BACKFILL_REQUEST)
+    check(document, "BackfillResponse", filled.json())
 
 
 @pytest.mark.parametrize("name", JOB_REQUESTS)
@@ -186,11 +186,11 @@ def test_each_example_of_a_job_fits_and_is_queued(client: TestClient, document: 
 
     queued, dry = client.post("/jobs", json=request), client.post("/jobs?dry_run=true", json=request)
 
-    check(document, "JobPost", request)
-    check(document, "JobAnswer", queued.json())
-    check(document, "JobAnswer", client.get(queued.headers["location"]).json())
-    check(document, "JobsAnswer", client.get("/jobs").json())
-    check(document, "JudgementAnswer", dry.json())
+    check(document, "JobRequest", request)
+    check(document, "JobResponse", queued.json())
+    check(document, "JobResponse", client.get(queued.headers["location"]).json())
+    check(document, "JobsResponse", client.get("/jobs").json())
+    check(document, "AssessmentResponse", dry.json())
 
 
 def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[s
 
     for name, example in examples.items():
         request = FORECAST_REQUESTS[name]["value"]
-        check(document, "ForecastAnswer", example["value"])
+        check(document, "ForecastResponse", example["value"])
         assert len(example["value"]["forecasts"]) + len(example["value"]["errors"]) == len(request["series"])
         assert all(len(one["median"]) == request["horizon"] for one in example["value"]["forecasts"])
 
@@ -232,10 +232,10 @@ def test_real_failures_fit_the_schema(
 
 def test_the_other_answers_fit_their_schemas(client: TestClient, document: dict[str, Any]) -> None:
     """Models, card, health."""
-    check(document, "ModelsAnswer", client.get("/models").json())
+    check(document, "ModelsResponse", client.get("/models").json())
     check(document, "ModelCard", client.get("/models/temperatures").json())
-    check(document, "Live", client.get("/health/live").json())
-    check(document, "Ready", client.get("/health/ready").json())
+    check(document, "LiveResponse", client.get("/health/live").json())
+    check(document, "ReadyResponse", client.get("/health/ready").json())
 
 
 def test_the_parser_and_the_schema_know_the_same_fields() -> None:

@@ -10,7 +10,17 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.security import SCOPES, Door, Key, KeyRing, is_loopback, make_key, read_keys, scopes_for, write_keys
+from service.api.security import (
+    SCOPES,
+    AuthMiddleware,
+    Key,
+    KeyRing,
+    is_loopback,
+    make_key,
+    read_keys,
+    scopes_for,
+    write_keys,
+)
 from service.errors import KeysInvalid
 from tests.service.house import House
 
@@ -164,7 +174,7 @@ def test_a_stranger_is_refused_before_the_body_is_read(house: House) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/forecast", "headers": []}
-    asyncio.run(Door(app, KeyRing(house.home / "keys.json"))(scope, receive, send))
+    asyncio.run(AuthMiddleware(app, KeyRing(house.home / "keys.json"))(scope, receive, send))
 
     assert sent[0]["status"] == 401
 

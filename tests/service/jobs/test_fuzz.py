@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.jobs.configs import CONFIG_FIELDS
-from service.serving.artifact_cache import Cache, Index
+from service.serving.artifact_cache import ArtifactCache
+from service.serving.registry_index import RegistryIndex
 from service.settings import Settings
 from tests.service.forecasting.test_fuzz import ANYTHING, DATES
 from tests.service.house import CHECKED, eventually
@@ -43,7 +44,7 @@ EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=[Heal
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
     home = tmp_path_factory.mktemp("fuzz")
-    Cache(home / "cache").write(Index(checked=CHECKED))
+    ArtifactCache(home / "cache").write(RegistryIndex(checked=CHECKED))
     with TestClient(create_app(Settings(home, "", home / "keys.json"), supervise=False)) as client:
         monthly = {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12}}
         client.post("/schedules", json=monthly).raise_for_status()

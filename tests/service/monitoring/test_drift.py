@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from models.profile import Profile, features
 from models.series import Series
 from service.monitoring.drift import MIN_INPUTS, WINDOW, FeatureDrift, RecentInputs
-from service.selector import Served
+from service.selector import LoadedModel
 
 
 def make_contexts(seed: int, batch: int, level: float = 10.0) -> Any:  # noqa: ANN401 (an array of floats)
@@ -22,15 +22,15 @@ def make_contexts(seed: int, batch: int, level: float = 10.0) -> Any:  # noqa: A
     return np.random.default_rng(seed).normal(level, 2.0, (batch, 60))
 
 
-def make_served(version: str = "1", profile: Any = None) -> Served:  # noqa: ANN401 (a profile as data)
+def make_served(version: str = "1", profile: Any = None) -> LoadedModel:  # noqa: ANN401 (a profile as data)
     """Return a version whose spec says what drift reads of it."""
     trained = Profile.fit(features(make_contexts(0, 256), 12)).to_dict()
     spec = SimpleNamespace(context_length=60, season_length=12, profile=trained if profile is None else profile)
     forecaster = cast("Any", SimpleNamespace(spec=spec))
-    return Served("temperatures", version, None, forecaster, datetime(2026, 1, 1, tzinfo=UTC))
+    return LoadedModel("temperatures", version, None, forecaster, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def see(inputs: RecentInputs, served: Served, contexts: Any) -> None:  # noqa: ANN401 (an array of floats)
+def see(inputs: RecentInputs, served: LoadedModel, contexts: Any) -> None:  # noqa: ANN401 (an array of floats)
     """Let a version be asked about these."""
     inputs.record(served, [Series.make(values) for values in contexts])
 

@@ -22,7 +22,7 @@ from service.errors import DatabaseUnreachable
 from service.monitoring import forecast_log as ledger_module
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
-from service.selector import Choice, Served
+from service.selector import LoadedModel, SelectedModel
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, measure, write_forecasts
@@ -70,7 +70,7 @@ def database(database_url: str) -> Iterator[Database]:
 def entry(artifacts: Artifacts) -> LogEntry:
     """Return a forecast as it waits to be written."""
     forecaster = artifact.load(artifacts.get())
-    choice = Choice(Served("temperatures", "7", "run", forecaster, datetime.now(UTC)), "champion")
+    choice = SelectedModel(LoadedModel("temperatures", "7", "run", forecaster, datetime.now(UTC)), "champion")
     series = Series.make(MONTHS["values"], id="a", start="2020-01", frequency="M")
     return LogEntry(str(uuid4()), time.time_ns() // 1_000, choice, series, forecaster.forecast([series], 6)[0])
 

@@ -12,7 +12,7 @@ from models import artifact
 from models.profile import Profile, features
 from service.api.security import make_key, write_keys
 from service.monitoring.drift import MIN_INPUTS, WINDOW
-from service.serving.artifact_cache import Index, Registered, Version, with_champions_of
+from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex, keep_lost_champions
 from tests.service.house import House, eventually
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -75,7 +75,7 @@ def test_models_that_the_registry_lost_are_counted(house: House, start: Callable
     """An alert can be made of it."""
     house.publish("temperatures", "1")
     client = start()
-    house.cache.write(with_champions_of(house.cache.read(), Index(checked="2026-01-01T00:00:00+00:00")))
+    house.cache.write(keep_lost_champions(house.cache.read(), RegistryIndex(checked="2026-01-01T00:00:00+00:00")))
 
     eventually(lambda: value(client, "almanac_registry_champions_gone") == 1, "the loss goes unnoticed")
 
@@ -146,7 +146,7 @@ def profiled(house: House, start: Callable[..., TestClient]) -> TestClient:
             (copy / path.name).write_bytes(path.read_bytes())
         artifact.update_spec(copy, profile=Profile.fit(features(trained, 12)).to_dict())
         digest = house.cache.store(folder)
-    house.say({"temperatures": Registered({"1": Version("run-1", digest)}, {"champion": "1"})})
+    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run-1", digest)}, {"champion": "1"})})
     return start()
 
 

@@ -12,7 +12,7 @@ from models.retraining.reasons import Judgement
 from models.retraining.thresholds import Thresholds
 from service.api.routes.jobs import retrain_query
 from service.api.schemas.accuracy import AccuracyAnswer
-from service.api.schemas.forecast import CountAnswer
+from service.api.schemas.observations import CountResponse
 from service.errors import ModelLoading
 from service.monitoring.retrain_reasons import assess_retraining
 from tests.service.api.routes.test_accuracy import BACKTEST, fill, get, scored, service_of
@@ -57,7 +57,7 @@ def test_it_goes_by_the_figures_that_it_tells_others(judged: TestClient) -> None
     assert not known["INPUT_DRIFT"].known
     assert answer["since"] is not None
     AccuracyAnswer.model_validate(answer)
-    CountAnswer.model_validate(newer)
+    CountResponse.model_validate(newer)
 
 
 def test_training_judges_alike_over_the_wire(judged: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

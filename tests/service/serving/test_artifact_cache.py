@@ -9,15 +9,20 @@ from pathlib import Path
 import pytest
 
 from models.errors import ArtifactIncomplete
-from service.serving.artifact_cache import Cache, Index, Registered, Version, digest_of
+from service.serving.artifact_cache import ArtifactCache, digest_of
+from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from tests.service.house import Artifacts, House
 from tests.starters import make_starters
 
 
 def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
     """Names, versions, aliases, errors and the state of the registry."""
-    index = Index(
-        {"rain": Registered({"1": Version("run", "abc"), "2": Version(None, None, "no model")}, {"champion": "1"})},
+    index = RegistryIndex(
+        {
+            "rain": RegisteredModel(
+                {"1": ModelVersion("run", "abc"), "2": ModelVersion(None, None, "no model")}, {"champion": "1"}
+            )
+        },
         state="unreachable",
         detail="timed out",
         checked="2026-01-01T00:00:00+00:00",
@@ -25,9 +30,9 @@ def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
         source="a registry",
     )
 
-    Cache(tmp_path).write(index)
+    ArtifactCache(tmp_path).write(index)
 
-    assert Cache(tmp_path).read() == index
+    assert ArtifactCache(tmp_path).read() == index
     assert [path.name for path in tmp_path.iterdir()] == ["index.json"]
 
 
@@ -36,17 +41,19 @@ def test_an_index_that_cannot_be_read_is_an_empty_one(tmp_path: Path, content: s
     """The next poll writes it anew; until then nothing is known."""
     (tmp_path / "index.json").write_text(content)
 
-    assert Cache(tmp_path).read() == Index()
+    assert ArtifactCache(tmp_path).read() == RegistryIndex()
 
 
 def test_two_servers_on_one_home_write_an_index_each(tmp_path: Path) -> None:
     """The second starts from the first's and never changes it; neither prunes what the other names."""
-    first, second = Cache(tmp_path, "index-elsewhere-1.json"), Cache.own(tmp_path)
-    index = Index({"rain": Registered({"1": Version("run", "abc")}, {"champion": "1"})}, checked="now")
+    first, second = ArtifactCache(tmp_path, "index-elsewhere-1.json"), ArtifactCache.own(tmp_path)
+    index = RegistryIndex(
+        {"rain": RegisteredModel({"1": ModelVersion("run", "abc")}, {"champion": "1"})}, checked="now"
+    )
     first.write(index)
     first.path("abc").mkdir(parents=True)
     seed = second.read()
-    second.write(Index(checked="later"))
+    second.write(RegistryIndex(checked="later"))
 
     second.prune(second.read())
 
@@ -58,11 +65,11 @@ def test_two_servers_on_one_home_write_an_index_each(tmp_path: Path) -> None:
 def test_a_new_server_starts_from_the_newest_index_that_can_be_read(tmp_path: Path) -> None:
     """A broken one is passed over."""
     for at, name in enumerate(["index.json", "index-elsewhere-1.json"]):
-        Cache(tmp_path, name).write(Index(checked=name))
+        ArtifactCache(tmp_path, name).write(RegistryIndex(checked=name))
         os.utime(tmp_path / name, (at, at))
     (tmp_path / "index-elsewhere-2.json").write_text("{")
 
-    assert Cache.own(tmp_path).read().checked == "index-elsewhere-1.json"
+    assert ArtifactCache.own(tmp_path).read().checked == "index-elsewhere-1.json"
 
 
 def test_indexes_of_servers_that_are_gone_are_tidied_away(tmp_path: Path) -> None:
@@ -72,10 +79,10 @@ def test_indexes_of_servers_that_are_gone_are_tidied_away(tmp_path: Path) -> Non
     dead.wait()
     names = ["index.json", f"index-{here}-{dead.pid}.json", f"index-{here}-{os.getppid()}.json"]
     for name in [*names, "index-elsewhere-1.json", "index-elsewhere-2.json"]:
-        Cache(tmp_path, name).write(Index())
+        ArtifactCache(tmp_path, name).write(RegistryIndex())
     os.utime(tmp_path / "index-elsewhere-2.json", (0, 0))
-    own = Cache.own(tmp_path)
-    own.write(Index())
+    own = ArtifactCache.own(tmp_path)
+    own.write(RegistryIndex())
 
     own.tidy()
 
@@ -85,10 +92,10 @@ def test_indexes_of_servers_that_are_gone_are_tidied_away(tmp_path: Path) -> Non
 
 def test_every_write_is_noticed(tmp_path: Path) -> None:
     """The server looks at nothing but this number."""
-    cache = Cache(tmp_path)
+    cache = ArtifactCache(tmp_path)
     before = cache.changed()
 
-    cache.write(Index())
+    cache.write(RegistryIndex())
 
     assert before == 0
     assert cache.changed() != before

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from service.errors import DefaultUnknown, ModelLoading, ModelRefused, NoModel
 from service.selector import Selector
-from service.serving.artifact_cache import Index, Registered, Version
 from service.serving.catalog import Catalog
+from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from tests.service.house import House, eventually
 
 MONTHS = [float(month) for month in range(1, 61)]
@@ -68,9 +68,9 @@ def test_a_version_that_fails_its_goldens_never_answers(house: House, start: Cal
         shutil.copytree(house.cache.path(house.keep()), folder / "a")
         shutil.copy(house.cache.path(house.keep(shift=5.0)) / "network.onnx", folder / "a" / "network.onnx")
         digest = house.cache.store(folder)
-    versions = {**house.cache.read().models["temperatures"].versions, "2": Version("run-2", digest)}
+    versions = {**house.cache.read().models["temperatures"].versions, "2": ModelVersion("run-2", digest)}
 
-    house.say({"temperatures": Registered(versions, {"champion": "2"})})
+    house.say({"temperatures": RegisteredModel(versions, {"champion": "2"})})
 
     failed = 'almanac_model_reloads_total{model="temperatures",outcome="failed"}'
     eventually(lambda: metric(client, failed) == 1.0, "the failure was not counted")
@@ -107,7 +107,7 @@ def test_champions_of_another_registry_leave_memory(house: House) -> None:
     async def champions() -> list[list[str]]:
         await catalog.refresh()
         before = catalog.names()
-        house.cache.write(Index(checked="now", source="another"))
+        house.cache.write(RegistryIndex(checked="now", source="another"))
         await catalog.refresh()
         return [before, catalog.names()]
 
@@ -136,7 +136,9 @@ def test_the_same_number_of_another_run_is_another_version(house: House) -> None
     async def choose() -> list[str | None]:
         await catalog.refresh()
         before = (await catalog.choose(None)).served.run_id
-        house.say({"temperatures": Registered({"1": Version("new", house.keep(shift=1.0))}, {"champion": "1"})})
+        house.say(
+            {"temperatures": RegisteredModel({"1": ModelVersion("new", house.keep(shift=1.0))}, {"champion": "1"})}
+        )
         await catalog.refresh()
         return [
             before,
@@ -250,7 +252,9 @@ def test_a_long_name_is_not_echoed_whole(client: TestClient) -> None:
 def test_a_version_that_is_not_cached_is_asked_for(house: House) -> None:
     """Once it is known by its number, the registry's child is told to fetch it."""
     house.publish("temperatures", "1")
-    house.say({"temperatures": Registered({"1": Version("run"), "2": Version("run")}, {"champion": "1"})})
+    house.say(
+        {"temperatures": RegisteredModel({"1": ModelVersion("run"), "2": ModelVersion("run")}, {"champion": "1"})}
+    )
     asked: list[tuple[str, str]] = []
     catalog = Catalog(house.cache, fetch=lambda *wish: asked.append(wish))
 
@@ -301,7 +305,9 @@ def test_memory_holds_only_so_many_versions_and_always_the_champion(house: House
 def test_a_foreign_model_is_no_name_of_ours(house: House) -> None:
     """The only name of ours needs no naming, though the registry has others."""
     house.publish("temperatures", "1")
-    house.say({"foreign": Registered({"1": Version("run", None, "no model of Almanac's")}, {"champion": "1"})})
+    house.say(
+        {"foreign": RegisteredModel({"1": ModelVersion("run", None, "no model of Almanac's")}, {"champion": "1"})}
+    )
     catalog = Catalog(house.cache)
 
     async def choose(text: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.serving.artifact_cache import Registered, Version
+from service.serving.registry_index import ModelVersion, RegisteredModel
 from tests.service.house import House
 from tests.training.fakes import combine_graphs
 from tests.training.fit.test_ensemble import make_candidate
@@ -23,7 +23,7 @@ def test_an_ensemble_is_served_as_a_network_is(house: House, start: Callable[...
     with house.cache.download() as folder:
         shutil.copytree(tmp_path / "whole", folder / "artifact")
         digest = house.cache.store(folder)
-    house.say({"temperatures": Registered({"1": Version(run_id="run-1", digest=digest)}, {"champion": "1"})})
+    house.say({"temperatures": RegisteredModel({"1": ModelVersion(run_id="run-1", digest=digest)}, {"champion": "1"})})
     client = start()
     season = [float(month) for month in range(12)]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from service.serving.artifact_cache import Index
+from service.serving.registry_index import RegistryIndex
 from service.serving.registry_probe import SEARCH, is_empty
-from service.serving.registry_process import Registry
+from service.serving.registry_process import RegistryPoller
 from tests.service.house import House
 
 
@@ -89,11 +89,11 @@ def test_a_file_without_mlflows_tables_is_for_mlflow(tmp_path: Path) -> None:
 def test_an_empty_registry_is_told_without_mlflow(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the starter answers at once."""
     with server(200, "{}") as address:
-        polling = Registry(house.cache, address)
+        polling = RegistryPoller(house.cache, address)
         monkeypatch.setattr(polling, "_connect", None)  # a call would fail
 
         index = polling.poll("now")
 
     assert index == house.cache.read()
-    assert index == Index(checked="now", source=index.source)
+    assert index == RegistryIndex(checked="now", source=index.source)
     assert index.source

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from service.serving.artifact_cache import Registered, Version
-from service.serving.registry_process import Registry, _listen, describe
+from service.serving.registry_index import ModelVersion, RegisteredModel
+from service.serving.registry_process import RegistryPoller, _listen, describe
 from tests.service.house import House
 
 NOW = "2026-02-02T00:00:00+00:00"
@@ -54,13 +54,13 @@ class Client:
 
 
 @pytest.fixture
-def asks(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry]:
+def asks(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RegistryPoller]:
     """Return a function that makes a Registry over given answers; every download brings the same sound artifact."""
 
-    def asks(client: object, fetch: Callable[[str, str, Version], Version] | None = None) -> Registry:
-        made = Registry(house.cache, "http://127.0.0.1:9")
+    def asks(client: object, fetch: Callable[[str, str, ModelVersion], ModelVersion] | None = None) -> RegistryPoller:
+        made = RegistryPoller(house.cache, "http://127.0.0.1:9")
         monkeypatch.setattr(made, "_connect", lambda: client)
-        bring = fetch or (lambda _name, _number, version: Version(version.run_id, house.keep()))
+        bring = fetch or (lambda _name, _number, version: ModelVersion(version.run_id, house.keep()))
         monkeypatch.setattr(made, "_fetch", bring)
         return made
 
@@ -68,7 +68,7 @@ def asks(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registr
 
 
 def test_a_poll_writes_what_the_registry_says_and_fetches_what_has_an_alias(
-    house: House, asks: Callable[..., Registry]
+    house: House, asks: Callable[..., RegistryPoller]
 ) -> None:
     """Versions in the order of their numbers, from however many pages."""
     client = Client({"rain": ["10", "9", "2"], "wind": ["1"]}, {"rain": {"champion": "9", "previous": "2"}})
@@ -79,10 +79,10 @@ def test_a_poll_writes_what_the_registry_says_and_fetches_what_has_an_alias(
     assert list(index.models["rain"].versions) == ["2", "9", "10"]
     assert index.models["rain"].aliases == {"champion": "9", "previous": "2"}
     assert {number for number, version in index.models["rain"].versions.items() if version.digest} == {"2", "9"}
-    assert index.models["wind"] == Registered({"1": Version("run-1")}, {})
+    assert index.models["wind"] == RegisteredModel({"1": ModelVersion("run-1")}, {})
 
 
-def test_a_version_without_an_alias_is_fetched_when_it_is_wanted(asks: Callable[..., Registry]) -> None:
+def test_a_version_without_an_alias_is_fetched_when_it_is_wanted(asks: Callable[..., RegistryPoller]) -> None:
     """Whoever wants what does not exist is not heard."""
     polling = asks(Client({"rain": ["1", "2"]}, {}))
     polling.want("rain", "2")
@@ -95,13 +95,15 @@ def test_a_version_without_an_alias_is_fetched_when_it_is_wanted(asks: Callable[
     assert index.models["rain"].versions["1"].digest is None
 
 
-def test_what_is_here_is_not_fetched_again_unless_it_is_damaged(house: House, asks: Callable[..., Registry]) -> None:
+def test_what_is_here_is_not_fetched_again_unless_it_is_damaged(
+    house: House, asks: Callable[..., RegistryPoller]
+) -> None:
     """A second poll downloads nothing; a wish for a damaged copy does."""
     fetched: list[str] = []
 
-    def fetch(_name: str, number: str, version: Version) -> Version:
+    def fetch(_name: str, number: str, version: ModelVersion) -> ModelVersion:
         fetched.append(number)
-        return Version(version.run_id, house.keep())
+        return ModelVersion(version.run_id, house.keep())
 
     polling = asks(Client({"rain": ["1"]}, {"rain": {"champion": "1"}}), fetch)
     digest = polling.poll(NOW).models["rain"].versions["1"].digest
@@ -118,13 +120,13 @@ def test_what_is_here_is_not_fetched_again_unless_it_is_damaged(house: House, as
     assert house.cache.holds(digest)
 
 
-def test_what_cannot_be_served_is_not_tried_at_every_poll(asks: Callable[..., Registry]) -> None:
+def test_what_cannot_be_served_is_not_tried_at_every_poll(asks: Callable[..., RegistryPoller]) -> None:
     """Its error is remembered; who asks for it by name has it tried once more."""
     tried: list[str] = []
 
-    def fetch(_name: str, number: str, version: Version) -> Version:
+    def fetch(_name: str, number: str, version: ModelVersion) -> ModelVersion:
         tried.append(number)
-        return Version(version.run_id, None, "no model of Almanac's")
+        return ModelVersion(version.run_id, None, "no model of Almanac's")
 
     polling = asks(Client({"rain": ["1"]}, {"rain": {"champion": "1"}}), fetch)
     polling.poll(NOW)
@@ -137,7 +139,9 @@ def test_what_cannot_be_served_is_not_tried_at_every_poll(asks: Callable[..., Re
     assert tried == ["1", "1"]
 
 
-def test_a_registry_that_fails_leaves_the_models_as_they_were(house: House, asks: Callable[..., Registry]) -> None:
+def test_a_registry_that_fails_leaves_the_models_as_they_were(
+    house: House, asks: Callable[..., RegistryPoller]
+) -> None:
     """The reason stands beside them, on one line."""
     house.publish("rain", "1")
     polling = asks(SimpleNamespace())
@@ -160,7 +164,7 @@ def test_a_registry_that_fails_leaves_the_models_as_they_were(house: House, asks
     ],
 )
 def test_a_champion_that_the_registry_lost_is_kept(
-    house: House, asks: Callable[..., Registry], caplog: pytest.LogCaptureFixture, client: Client, state: str
+    house: House, asks: Callable[..., RegistryPoller], caplog: pytest.LogCaptureFixture, client: Client, state: str
 ) -> None:
     """Its name, alias or version deleted, or all of it: the index and the artifact stay, with a word about it, once."""
     digest = house.publish("rain", "1")
@@ -182,7 +186,7 @@ def test_another_registry_is_taken_at_its_word(house: House, monkeypatch: pytest
     """Whoever changes MLFLOW_TRACKING_URI does not want the old one's models."""
     house.publish("rain", "1")
     house.cache.write(replace(house.cache.read(), source="another"))
-    polling = Registry(house.cache, "http://127.0.0.1:9")
+    polling = RegistryPoller(house.cache, "http://127.0.0.1:9")
     monkeypatch.setattr(polling, "_connect", lambda: Client({}, {}))
 
     index = polling.poll(NOW)
@@ -190,11 +194,11 @@ def test_another_registry_is_taken_at_its_word(house: House, monkeypatch: pytest
     assert (index.state, index.models) == ("ok", {})
 
 
-def test_another_champion_ends_the_mourning(house: House, asks: Callable[..., Registry]) -> None:
+def test_another_champion_ends_the_mourning(house: House, asks: Callable[..., RegistryPoller]) -> None:
     """The registry's word counts again, and the old artifact goes."""
     digest = house.publish("rain", "1")
     asks(Client({}, {})).poll(NOW)
-    bring = lambda _name, _number, version: Version(version.run_id, house.keep(shift=1.0))  # noqa: E731
+    bring = lambda _name, _number, version: ModelVersion(version.run_id, house.keep(shift=1.0))  # noqa: E731
 
     index = asks(Client({"rain": ["2"]}, {"rain": {"champion": "2"}}), bring).poll(NOW)
 
@@ -203,7 +207,7 @@ def test_another_champion_ends_the_mourning(house: House, asks: Callable[..., Re
     assert not house.cache.path(digest).exists()
 
 
-def test_nothing_is_pruned_before_the_new_champion_is_here(house: House, asks: Callable[..., Registry]) -> None:
+def test_nothing_is_pruned_before_the_new_champion_is_here(house: House, asks: Callable[..., RegistryPoller]) -> None:
     """A download that fails leaves the old artifact in its place."""
     digest = house.publish("rain", "1")
 
@@ -212,7 +216,7 @@ def test_nothing_is_pruned_before_the_new_champion_is_here(house: House, asks: C
     assert house.cache.holds(digest)
 
 
-def test_a_cache_removed_between_two_polls_is_filled_again(house: House, asks: Callable[..., Registry]) -> None:
+def test_a_cache_removed_between_two_polls_is_filled_again(house: House, asks: Callable[..., RegistryPoller]) -> None:
     """Index and artifacts come back."""
     polling = asks(Client({"rain": ["1"]}, {"rain": {"champion": "1"}}))
     before = polling.poll(NOW)
@@ -226,7 +230,7 @@ def test_a_cache_removed_between_two_polls_is_filled_again(house: House, asks: C
 
 def test_a_missing_sqlite_file_is_no_registry_yet(house: House, tmp_path: Path) -> None:
     """Nothing is created, and mlflow is not even imported."""
-    index = Registry(house.cache, f"sqlite:///{tmp_path / 'mlflow.db'}").poll(NOW)
+    index = RegistryPoller(house.cache, f"sqlite:///{tmp_path / 'mlflow.db'}").poll(NOW)
 
     assert index.state == "absent"
     assert list(tmp_path.glob("mlflow.db")) == []
@@ -235,7 +239,7 @@ def test_a_missing_sqlite_file_is_no_registry_yet(house: House, tmp_path: Path) 
 def test_a_replaced_sqlite_file_ends_the_child(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An open connection would go on reading the old one; its first appearance is no replacement."""
     path = tmp_path / "mlflow.db"
-    polling = Registry(house.cache, f"sqlite:///{path}")
+    polling = RegistryPoller(house.cache, f"sqlite:///{path}")
     monkeypatch.setattr(polling, "_connect", lambda: Client({"rain": ["1"]}, {}))
     path.write_text("first")
     assert not polling.was_replaced()
@@ -256,7 +260,7 @@ def test_a_database_is_not_opened_while_training_makes_it(
     """The first question waits for the lock that training holds; the later ones need none."""
     path = tmp_path / "mlflow.db"
     path.write_text("half")
-    polling = Registry(house.cache, f"sqlite:///{path}")
+    polling = RegistryPoller(house.cache, f"sqlite:///{path}")
     held: list[bool] = []
 
     def connect() -> Client:
@@ -285,7 +289,7 @@ def test_what_a_file_says_that_is_replaced_meanwhile_is_not_listened_to(
     before = house.cache.read()
     path = tmp_path / "mlflow.db"
     path.write_text("first")
-    polling = Registry(house.cache, f"sqlite:///{path}")
+    polling = RegistryPoller(house.cache, f"sqlite:///{path}")
 
     def connect() -> Client:
         path.unlink()

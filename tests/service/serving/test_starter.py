@@ -12,8 +12,8 @@ from models import starters
 from models.calendar.on_calendar import Frequency, parse_frequency
 from models.forecaster import Forecaster
 from service.errors import ModelLoading, ModelRefused, ModelRequired, NoModel
-from service.serving.artifact_cache import Registered, Version
 from service.serving.catalog import Catalog
+from service.serving.registry_index import ModelVersion, RegisteredModel
 from tests.service.house import House, eventually
 from tests.starters import make_starters
 
@@ -215,7 +215,7 @@ def test_a_champion_that_is_refused_is_not_replaced_by_the_starter(
         broken = make_starters(folder, only=("M",)) / "M"
         (broken / "network.onnx").write_bytes((house.cache.path(other) / "network.onnx").read_bytes())
         digest = house.cache.store(folder)
-    house.say({"temperatures": Registered({"1": Version("run", digest)}, {"champion": "1"})})
+    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run", digest)}, {"champion": "1"})})
     client = start(wait=False)
 
     eventually(lambda: client.get("/health/ready").json()["code"] == "MODEL_REFUSED", "the champion is not refused")
@@ -227,7 +227,7 @@ def test_a_champion_that_is_refused_is_not_replaced_by_the_starter(
 
 def test_a_champion_that_is_still_to_be_fetched_is_waited_for(house: House) -> None:
     """The starter does not stand in for it."""
-    house.say({"temperatures": Registered({"1": Version("run")}, {"champion": "1"})})
+    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run")}, {"champion": "1"})})
 
     with pytest.raises(ModelLoading):
         chosen(house)
@@ -235,7 +235,7 @@ def test_a_champion_that_is_still_to_be_fetched_is_waited_for(house: House) -> N
 
 def test_a_name_without_a_champion_keeps_the_starter_from_answering(house: House) -> None:
     """Somebody has taken the alias away: the error says how to set it, and that the starter can be named."""
-    house.say({"temperatures": Registered({"1": Version("run")}, {})})
+    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run")}, {})})
 
     with pytest.raises(NoModel, match=r"temperatures.*almanac promote.*starter"):
         chosen(house)
@@ -243,7 +243,9 @@ def test_a_name_without_a_champion_keeps_the_starter_from_answering(house: House
 
 def test_models_of_others_do_not_keep_the_starter_from_answering(house: House) -> None:
     """A registry may be shared with programs whose models are none of Almanac's."""
-    house.say({"foreign": Registered({"1": Version("run", None, "no model of Almanac's")}, {"champion": "1"})})
+    house.say(
+        {"foreign": RegisteredModel({"1": ModelVersion("run", None, "no model of Almanac's")}, {"champion": "1"})}
+    )
 
     assert chosen(house) == "starter@None"
 

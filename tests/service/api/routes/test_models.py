@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models import starters
-from service.serving.artifact_cache import Registered, Version
+from service.serving.registry_index import ModelVersion, RegisteredModel
 from tests.service.house import House, eventually
 
 
@@ -110,8 +110,8 @@ def test_a_version_that_is_still_to_be_fetched_is_503(house: House, start: Calla
     """With a time to come back."""
     house.publish("temperatures", "1")
     client = start()
-    versions = {**house.cache.read().models["temperatures"].versions, "2": Version("run-2")}
-    house.say({"temperatures": Registered(versions, {"champion": "1"})})
+    versions = {**house.cache.read().models["temperatures"].versions, "2": ModelVersion("run-2")}
+    house.say({"temperatures": RegisteredModel(versions, {"champion": "1"})})
 
     eventually(lambda: client.get("/models/temperatures/2").status_code != 404, "the version goes unnoticed")
 
