@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Row, RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from models.accuracy import seasonal_scale
 from models.calendar.on_calendar import Frequency, timestamps_from
 from models.calendar.timestamps import Timestamps
 from models.intervals import interval_sides
@@ -117,11 +118,12 @@ def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
 
 
 def measure(series: Series, horizon: int, season_length: int) -> NaiveBaseline:
-    """Return what `naive_baseline` returns, in a fifth of its time where the history has no gap and repeats itself not."""
+    """Return what `naive_baseline` returns, in a fifth of its time if the history has no gap and no zero or infinite scale."""
     values = series.values
-    if len(values) > season_length:
-        scale = float(np.abs(values[season_length:] - values[:-season_length]).mean())
-        if 0 < scale < np.inf:  # NaN, where there is a gap, is neither
+    if len(values) > season_length and not np.isnan(values).any():
+        with np.errstate(over="ignore"):
+            scale = seasonal_scale(values, season_length)
+        if 0 < scale < np.inf:
             return NaiveBaseline(values[-season_length:].take(_places(horizon, season_length)), scale)
     return naive_baseline(series, horizon, season_length)
 

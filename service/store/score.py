@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import pinball_losses, seasonal_scale
+from models.accuracy import covered, pinball_losses, scale_or_nan, scaled_errors
 from models.baselines import seasonal_naive
 from models.calendar.frequency import MONTH_NAMES, MONTHS_IN, Frequency
 from models.calendar.on_calendar import parse_frequency, timestamps_from
 from models.calendar.timestamps import Timestamps
-from models.errors import SeriesTooShort
 from models.intervals import SAME, interval_sides
 from models.json_values import finite_or_none
 from models.series import Series
@@ -94,11 +93,8 @@ def naive_baseline(series: Series, horizon: int, season_length: int) -> NaiveBas
         horizon: Steps that were forecast.
         season_length: Steps in one season, as the model has it.
     """
-    try:
-        with np.errstate(over="ignore"):  # differences near the end of float64 have no mean in it
-            scale = seasonal_scale(series.values, season_length)
-    except SeriesTooShort:
-        scale = math.nan
+    with np.errstate(over="ignore"):  # differences near the end of float64 have no mean in it
+        scale = scale_or_nan(series.values, season_length)
     return NaiveBaseline(seasonal_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
 
 
@@ -116,9 +112,9 @@ def score(
     steps = np.flatnonzero(np.isfinite(target))
     truth, scale = target[steps], kept.measure.scale
     losses = pinball_losses(truth, kept.quantiles[steps], kept.levels).mean(axis=-1)
-    hits = {level: (sides[0] <= truth) & (truth <= sides[1]) for level, sides in _intervals(kept, steps)}
-    errors = np.abs(truth - kept.median[steps]) / scale
-    naive_errors = np.abs(truth - kept.measure.naive[steps]) / scale
+    hits = {level: covered(truth, *sides) for level, sides in _intervals(kept, steps)}
+    errors = scaled_errors(truth, kept.median[steps], scale)
+    naive_errors = scaled_errors(truth, kept.measure.naive[steps], scale)
     return [
         StepScore(
             step=int(step) + 1,

@@ -9,8 +9,26 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from models.accuracy import Array, coverage, mae, mase, pinball, rmse, seasonal_scale, smape
+from models.accuracy import (
+    Array,
+    coverage,
+    mae,
+    mase,
+    mean_mase,
+    pinball,
+    rmse,
+    row_means,
+    scale_or_nan,
+    seasonal_scale,
+    smape,
+)
 from models.errors import ScaleZero, SeriesTooShort
+from models.series import Series
+from service.store.score import LoggedForecast, naive_baseline
+from service.store.score import score as score_live
+from training.evaluation import backtest
+from training.evaluation.backtest import Predictions
+from training.fit.validation import Validation, judge
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its docstrings hold \h, which Python warns of when it first compiles them
@@ -132,6 +150,7 @@ def test_a_history_without_neighbours_has_no_scale(history: list[float]) -> None
     """One value has no error to measure against."""
     with pytest.raises(SeriesTooShort):
         seasonal_scale(np.array(history), 12)
+    assert math.isnan(scale_or_nan(np.array(history), 12))
 
 
 def test_a_history_that_repeats_itself_has_no_mase() -> None:
@@ -153,3 +172,36 @@ def test_the_median_minimises_pinball_loss_at_a_half() -> None:
     target, forecast, _, _ = make_forecast(1)
 
     assert_allclose(pinball(target, forecast[:, np.newaxis], [0.5]), mae(target, forecast) / 2)
+
+
+def test_rows_count_alike_however_many_gaps_they_have() -> None:
+    """The mean over series is one of series, not of points; a series without any truth is left out."""
+    target = np.array([[1.0, 1.0, 1.0, 1.0], [3.0, np.nan, np.nan, np.nan], [np.nan] * 4])
+
+    assert_allclose(row_means(target), [1.0, 3.0, np.nan])
+    assert mean_mase(target, np.zeros((3, 4)), np.array([1.0, 2.0, 1.0])) == (1.0 + 1.5) / 2
+
+
+def test_validation_backtest_and_live_scores_are_the_same_figures() -> None:
+    """The same forecasts of the same truths have one MASE, one sMAPE and one coverage in all three."""
+    random = np.random.default_rng(0)
+    series = [Series.make(random.normal(9, 3, 60), id=str(k), start="2000-01", frequency="M") for k in range(5)]
+    split = backtest.hold_out(series, 12, season_length=12)
+    levels = (0.025, 0.1, 0.5, 0.9, 0.975)
+    quantiles = np.sort(random.normal(9, 3, (5, 12, 5)), axis=-1)
+
+    scores = backtest.score(split, Predictions(quantiles, levels)).summary()
+    rows = np.arange(5)
+    validated, _ = judge(Validation(rows, rows, split.targets, quantiles, split.scales, levels))
+    live = []
+    for history, target, forecast in zip(split.scored_histories, split.targets, quantiles, strict=True):
+        stamps = history.future(12)
+        assert stamps is not None
+        kept = LoggedForecast(stamps, "M", levels, forecast, forecast[:, 2], naive_baseline(history, 12, 12))
+        live += score_live(kept, dict(zip(stamps, target.tolist(), strict=True)))
+
+    assert_allclose(validated["mase"], scores["mase"], rtol=1e-12)
+    assert_allclose(validated["smape"], scores["smape"], rtol=1e-12)
+    assert_allclose(np.mean([step.absolute_scaled_error for step in live]), scores["mase"], rtol=1e-12)  # type: ignore[arg-type]
+    assert_allclose(np.mean([step.covered[80.0] for step in live]), scores["coverage_80"], rtol=1e-12)
+    assert_allclose(np.mean([step.covered[95.0] for step in live]), scores["coverage_95"], rtol=1e-12)

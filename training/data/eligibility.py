@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import seasonal_scale
+from models.accuracy import scale_or_nan
 from models.calendar.grid import lying
 from models.calendar.on_calendar import on_calendar
-from models.errors import DataInvalid, Finding, SeriesTooShort
+from models.errors import DataInvalid, Finding
 from models.series import Series
 
 Indices = NDArray[np.int64]
@@ -78,7 +78,7 @@ def none_eligible(series: Sequence[Series], ends: Indices, horizon: int, season_
     needed = fewest_points(horizon, season_length) + horizon
     long = [(one, end) for one, end in zip(series, ends, strict=True) if len(one) >= needed]
     short, longest = len(series) - len(long), max(len(one) for one in series)
-    flat = sum(scale_of(one.values[:end], season_length) == 0 for one, end in long)
+    flat = sum(scale_or_nan(one.values[:end], season_length) == 0 for one, end in long)
     reasons = {
         f"fewer than {needed} points, {horizon} of them to hold out (the longest has {longest})": (short, SHORTER),
         "repeat themselves before what is held out, so errors have no scale": (flat, VARYING),
@@ -89,14 +89,6 @@ def none_eligible(series: Sequence[Series], ends: Indices, horizon: int, season_
         f"None of {len(series)} series can be validated on: {'; '.join(f'{why}: {n}' for why, n in found.items())}.",
         hint=" ".join(hint for count, hint in reasons.values() if count),
     )
-
-
-def scale_of(history: NDArray[np.float64], season_length: int) -> float:
-    """Return the in-sample seasonal scale: 0 where a history repeats itself, NaN where it is too short to tell."""
-    try:
-        return float(seasonal_scale(history, season_length))
-    except SeriesTooShort:
-        return float("nan")
 
 
 CURRENT_SHARE = 0.5

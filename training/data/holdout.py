@@ -9,10 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.accuracy import scale_or_nan
 from models.calendar.on_calendar import timestamps_from
 from models.errors import ConfigInvalid, DataInvalid, Finding
 from models.series import Series
-from training.data.eligibility import scale_of, tell_validated
+from training.data.eligibility import tell_validated
 
 Floats = NDArray[np.float64]
 
@@ -140,7 +141,7 @@ def hold_out(
             hint=f"Give {_remedy(left_out)}{other}.",
         )
     targets = np.array([one.values[cut : cut + horizon] for one, cut in (kept[at] for at in scored)])
-    scales = np.array([scale_of(histories[at].values, season_length) for at in scored])
+    scales = np.array([scale_or_nan(histories[at].values, season_length) for at in scored])
     return Split(histories, targets, scales, scored, left_out, season_length)
 
 
@@ -188,7 +189,7 @@ def _why_left_out(one: Series, cut: int, horizon: int, season_length: int, *, da
     if np.isnan(one.values[cut : cut + horizon]).all():
         return "nothing observed in the held-out points"
     history = one.before(cut)
-    scale = scale_of(history.values, season_length)
+    scale = scale_or_nan(history.values, season_length)
     if np.isnan(scale):
         return f"too short: {history.observed} observed before the held-out points"
     return "" if scale > 0 else REPEATED

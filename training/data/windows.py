@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.accuracy import scale_or_nan
 from models.covariates import CovariateNames
 from models.series import Series
 from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
-from training.data.eligibility import current_series, fewest_points, none_eligible, observed_ends, scale_of, start_steps
+from training.data.eligibility import current_series, fewest_points, none_eligible, observed_ends, start_steps
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -204,7 +205,7 @@ class _Search:
         if not validated.all() and len(rows):
             first = int(np.median((starts + ends)[fits.any(axis=1)]))
             ends = np.minimum(ends, np.clip(first - starts, 0, lengths))
-        scales = np.array([scale_of(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
+        scales = np.array([scale_or_nan(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
         told = np.isfinite(cut_targets(self.panel, rows, cutoffs, horizon)).any(axis=1)
         told &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, self.context_length, season).context).any(axis=1)
         valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told

@@ -8,10 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.accuracy import covered, known_mean, row_means, scaled_errors, symmetric_errors
 from models.baselines import baseline_forecast
 from models.errors import DataInvalid, SeriesAllMissing
 from models.forecaster import Forecaster
 from models.intervals import interval_sides
+from models.json_values import finite_or_none
 from models.series import Forecast, Series
 from training.data.holdout import Cutoff, Split, hold_out, tell_left_out
 from training.data.long_frame import shown
@@ -112,14 +114,12 @@ class Scores:
     @property
     def mase(self) -> Floats:
         """Mean absolute scaled error of each row, shape (rows,)."""
-        return np.asarray(np.nanmean(self.scaled_errors, axis=1))
+        return row_means(self.scaled_errors)
 
     @property
     def mase_by_step(self) -> list[float | None]:
         """Mean absolute scaled error of each step over all rows; None where no row has a truth."""
-        counts = np.sum(~np.isnan(self.scaled_errors), axis=0)
-        sums = np.nansum(self.scaled_errors, axis=0)
-        return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]
+        return [finite_or_none(error) for error in row_means(self.scaled_errors.T)]
 
     def summary(self) -> dict[str, float | int]:
         """Return the means over all rows, by the names that the command line and MLflow use."""
@@ -128,7 +128,7 @@ class Scores:
             "mase_median": float(np.median(self.mase)),
             "smape": float(self.smape.mean()),
             "mae": float(self.mae.mean()),
-            **{f"coverage_{level:g}": float(np.nanmean(covered)) for level, covered in self.covered.items()},
+            **{f"coverage_{level:g}": known_mean(inside) for level, inside in self.covered.items()},
             "crossings": float(self.crossed.mean()),
             "series_scored": len(set(self.ids)),
             "dropped": self.dropped,
@@ -179,16 +179,14 @@ def stack(forecasts: Sequence[Forecast]) -> Predictions:
 
 def score(split: Split, predictions: Predictions) -> Scores:
     """Return the errors of forecasts on the held-out block."""
-    error = np.abs(split.targets - predictions.median)
-    size = np.abs(split.targets) + np.abs(predictions.median)
-    relative = np.where(size > 0, 200.0 * error / np.where(size > 0, size, 1.0), 0.0 * size)
+    targets, median = split.targets, predictions.median
     fallen = np.diff(predictions.quantiles, axis=-1) < 0
     return Scores(
         tuple(history.id for history in split.scored_histories),
-        error / split.scales[:, None],
-        np.nanmean(error, axis=1),
-        np.nanmean(relative, axis=1),
-        {level: _covered(split.targets, *predictions.interval(level)) for level in LEVELS},
+        scaled_errors(targets, median, split.scales),
+        row_means(np.abs(targets - median)),
+        row_means(symmetric_errors(targets, median)),
+        {level: covered(targets, *predictions.interval(level)) for level in LEVELS},
         np.mean(fallen, axis=(1, 2)),
         split.dropped,
     )
@@ -233,11 +231,6 @@ def card(scores: Scores, **extra: float | str) -> dict[str, Any]:
 def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int]) -> float:
     """Return 1 - MASE / MASE of the baseline: above 0 is better, 1 is perfect."""
     return 1.0 - model["mase"] / baseline["mase"] if baseline["mase"] > 0 else 0.0
-
-
-def _covered(targets: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return 1 where the truth lies within an interval, both ends included, 0 where outside, NaN at gaps."""
-    return np.where(np.isnan(targets), np.nan, ((lower <= targets) & (targets <= upper)).astype(np.float64))
 
 
 def _columns(forecast: Forecast) -> dict[float, Floats]:

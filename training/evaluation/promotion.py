@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.accuracy import known_mean, row_means
 from models.json_values import to_json_value
 from training.evaluation.significance import uncertainty
 
@@ -172,8 +173,8 @@ def decide(challenger: Evidence, champion: Evidence, *, force: bool = False, not
     figures = {
         **to_json_value(asdict(test)),
         "confidence": CONFIDENCE,
-        "mase_challenger": _row_mean(challenger.scaled_errors),
-        "mase_champion": _row_mean(champion.scaled_errors),
+        "mase_challenger": known_mean(row_means(challenger.scaled_errors)),
+        "mase_champion": known_mean(row_means(champion.scaled_errors)),
         "coverage_80_challenger": challenger.coverage_80,
         "coverage_80_champion": champion.coverage_80,
         "forecast_ms_challenger": challenger.forecast_ms,
@@ -190,13 +191,6 @@ def decide_incomparable(cause: str, *, force: bool) -> Decision:
     """Return the decision where the champion cannot forecast the held-out block: it stays, unless forced out."""
     reason = f"The champion cannot be compared: {cause}"
     return Decision(promote=force, reason=f"Promoted by hand. {reason}" if force else reason, forced=force)
-
-
-def _row_mean(values: Floats) -> float:
-    """Return the mean over rows of each row's mean, rows without a value left out: mean MASE, for errors."""
-    counts = np.sum(~np.isnan(values), axis=1)
-    sums = np.nansum(values, axis=1)
-    return float(np.mean(sums[counts > 0] / counts[counts > 0])) if (counts > 0).any() else float("nan")
 
 
 def _not_better(test: PairedTest) -> list[str]:

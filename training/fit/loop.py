@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.accuracy import mean_mase
 from models.errors import LossNotFinite
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights
@@ -220,13 +221,7 @@ def gradient_warnings(history: Sequence[EpochRecord]) -> list[str]:
 def mean_scaled_error(learner: Learner, batch: Batch, scales: Floats) -> float:
     """Return the MASE of the median over validation windows, each divided by its own in-sample scale."""
     quantiles = learner.predict(batch.contexts)
-    return mase_of(batch.targets[:, -1], quantiles[..., quantiles.shape[-1] // 2], scales)
-
-
-def mase_of(targets: Floats, median: Floats, scales: Floats) -> float:
-    """Return the mean over windows of their mean scaled errors; targets that are NaN are left out."""
-    error = np.abs(targets - median) / scales[:, None]
-    return float(np.nanmean(np.nanmean(error, axis=1)[np.isfinite(error).any(axis=1)]))
+    return mean_mase(batch.targets[:, -1], quantiles[..., quantiles.shape[-1] // 2], scales)
 
 
 def _not_finite(config: FitConfig, step: int, loss: float, norms: Mapping[str, float]) -> LossNotFinite:

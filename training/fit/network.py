@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.accuracy import mean_mase
 from models.baselines import seasonal_naive
 from models.calendar.on_calendar import parse_frequency
 from models.errors import DataInvalid
@@ -17,7 +18,7 @@ from training.data.windows import Dataset, make_dataset
 from training.fit import network_size
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.export import DESCRIBED_WINDOWS, Label, Learned, seal, validate
-from training.fit.loop import Clock, Watch, gradient_warnings, mase_of
+from training.fit.loop import Clock, Watch, gradient_warnings
 from training.fit.selection import Choice, Desk, choose, finish, recipe, restart, time_warnings
 from training.fit.validation import Validation, judge
 
@@ -145,7 +146,7 @@ def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, sea
         ]
     )
     goals = {
-        "seconds_to_seasonal_naive": mase_of(validation.targets, naive, validation.scales),
+        "seconds_to_seasonal_naive": mean_mase(validation.targets, naive, validation.scales),
         "seconds_to_within_2_percent": NEARLY * trial.error,
     }
     reached = {

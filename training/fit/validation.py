@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import coverage, smape
+from models.accuracy import coverage, known_mean, scaled_errors, smape
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
 
 Floats = NDArray[np.float64]
@@ -51,11 +51,10 @@ def judge(validation: Validation) -> tuple[dict[str, float], Conformal]:
     wanted = (lower, 0.5, upper)
     bounds = read_quantiles(quantiles, levels, wanted)
     bounds = uncross(bounds + conformal.at(wanted, targets.shape[1]) * spread_of(quantiles, levels), wanted)
-    error = np.abs(targets - bounds[..., 1]) / validation.scales[:, None]
     figures = {
-        "mase": float(np.nanmean(error)),
-        "smape": smape(targets.ravel(), bounds[..., 1].ravel()),
-        "coverage_80": coverage(targets.ravel(), bounds[..., 0].ravel(), bounds[..., 2].ravel()),
+        "mase": known_mean(scaled_errors(targets, bounds[..., 1], validation.scales)),
+        "smape": smape(targets, bounds[..., 1]),
+        "coverage_80": coverage(targets, bounds[..., 0], bounds[..., 2]),
         "origins": float(len(targets)),
     }
     return figures, conformal

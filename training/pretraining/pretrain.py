@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from models import artifact
-from models.accuracy import seasonal_scale
+from models.accuracy import mean_mase, scale_or_nan
 from models.baselines import seasonal_naive
 from models.calendar.on_calendar import parse_frequency
-from models.errors import SeriesTooShort
 from models.networks.learner import Learner, Weights, learner_for
 from models.networks.onnx_export.half_precision import deflate, halve_network, halved
 from models.networks.transfer import hand_on
@@ -29,7 +28,7 @@ from training.data.synthetic_components import Floats
 from training.data.windows import Batch
 from training.fit.candidate import EpochRecord, TrainingSet
 from training.fit.export import DESCRIBED_WINDOWS, Label, Learned, seal
-from training.fit.loop import Clock, Course, mase_of, mean_scaled_error, take_steps
+from training.fit.loop import Clock, Course, mean_scaled_error, take_steps
 from training.fit.selection import recipe
 from training.fit.validation import Validation, judge
 from training.pretraining.checkpoint import restore, save, seconds_of
@@ -147,7 +146,7 @@ class HeldOut:
         generator = np.random.default_rng([HELD_OUT_SEED, seed])
         batch = _windows(kind).draw(generator, HELD_OUT)
         season = parse_frequency(kind.frequency).season_length
-        scales = np.array([_scale(row, season) for row in batch.contexts.context])
+        scales = np.array([scale_or_nan(row, season) for row in batch.contexts.context])
         usable = np.flatnonzero(np.isfinite(scales) & (scales > 0))
         contexts = Contexts(batch.contexts.context[usable], batch.contexts.phase[usable])
         return cls(Batch(contexts, batch.targets[usable]), scales[usable])
@@ -160,7 +159,7 @@ class HeldOut:
         """Return the MASE of seasonal naive."""
         horizon = self.batch.targets.shape[-1]
         medians = np.array([seasonal_naive(one, horizon, season) for one in self.series()])
-        return mase_of(self.batch.targets[:, 0], medians, self.scales)
+        return mean_mase(self.batch.targets[:, 0], medians, self.scales)
 
     def series(self) -> list[Series]:
         """Return what the windows show, as series."""
@@ -353,14 +352,6 @@ def _validation(learner: Learner, held_out: HeldOut) -> Validation:
     levels = tuple(learner.recipe.options.quantile_levels)
     quantiles = learner.predict(contexts)
     return Validation(np.arange(count), cutoffs, held_out.batch.targets[:, 0], quantiles, held_out.scales, levels)
-
-
-def _scale(row: Floats, season: int) -> float:
-    """Return the in-sample seasonal scale of what a window shows, NaN where it has none."""
-    try:
-        return seasonal_scale(row[np.flatnonzero(~np.isnan(row))[0] :], season)
-    except SeriesTooShort:
-        return float("nan")
 
 
 def _log_wish(registry: Registry, run_id: str, wish: Wish, surroundings: Surroundings) -> None:
