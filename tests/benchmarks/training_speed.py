@@ -132,6 +132,7 @@ def own_speed(steps: int = STEPS, epochs: int = EPOCHS) -> float:
     from training.config.fit import FitConfig
     from training.data.series_set import read_series
     from training.fit.candidate import EpochRecord, TrainingSet
+    from training.fit.request import FitRequest
     from training.pipeline.train import fit_with_keras
 
     data = read_series(DATA)
@@ -150,13 +151,15 @@ def own_speed(steps: int = STEPS, epochs: int = EPOCHS) -> float:
     seen: list[EpochRecord] = []
     with tempfile.TemporaryDirectory() as scratch:
         fit_with_keras(
-            TrainingSet(data.series, data.frequency.name, HORIZON, data.digest),
-            architecture="lstm",
-            name="speed",
-            seed=SEED,
-            config=config,
-            directory=Path(scratch) / "lstm",
-            on_epoch=seen.append,
+            FitRequest(
+                training_set=TrainingSet(data.series, data.frequency.name, HORIZON, data.digest),
+                architecture="lstm",
+                name="speed",
+                seed=SEED,
+                config=config,
+                directory=Path(scratch) / "lstm",
+                on_epoch=seen.append,
+            )
         )
     tried = [one for one in seen if one.stage == seen[0].stage]
     return BATCH * (tried[-1].step - tried[0].step) / (tried[-1].seconds - tried[0].seconds)

@@ -1,6 +1,6 @@
 """Fakes: a training that takes no time, and series to train it on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
@@ -16,7 +16,9 @@ from models.networks.onnx_export.ensemble import merge_graphs
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
 from tests.artifacts import make_artifact
+from training.config.fit import FitConfig
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.request import Fit, FitRequest
 from training.fit.validation import Validation
 
 VANISHED_LAYER = "Layer encoder_1: the gradient has vanished."
@@ -28,21 +30,22 @@ def make_fit(
     validation: dict[str, float] | None = None,
     failing: tuple[str, ...] = (),
     seen: list[TrainingSet] | None = None,
-) -> Callable[..., Candidate]:
+) -> Fit:
     """Return a training whose networks are seasonal naives, `shifts` off the truth; `failing` ones meet a NaN."""
 
-    def fit(training_set: TrainingSet, *, architecture: str, directory: Path, **question: Any) -> Candidate:  # noqa: ANN401 - any more of the contract
+    def fit(request: FitRequest) -> Candidate:
+        training_set, architecture, directory = request.training_set, request.architecture, request.directory
         if seen is not None:
             seen.append(training_set)
         history = [make_epoch(number) for number in (1, 2)]
         for epoch in history:
-            question["on_epoch"](epoch)
+            request.on_epoch(epoch)
         if architecture in failing:
             raise LossNotFinite("The loss became NaN at step 17.", step=17, hint="Lower the learning rate.")
         shift = (shifts or {}).get(architecture, 0.0)
         make_artifact(
             directory,
-            name=question["name"],
+            name=request.name,
             frequency=training_set.frequency,
             season_length=parse_frequency(training_set.frequency).season_length,
             horizon=training_set.horizon,
@@ -52,7 +55,7 @@ def make_fit(
         forecaster = artifact.update_spec(
             directory,
             architecture=architecture,
-            seed=question["seed"],
+            seed=request.seed,
             data_digest=training_set.digest,
             trained_to=str(max(str(one.timestamps[-1]) for one in training_set.series if one.timestamps is not None)),
         )
@@ -62,6 +65,23 @@ def make_fit(
         return Candidate(directory, forecaster, tuple(history), accuracy, 1.5, (VANISHED_LAYER,), forecasts)
 
     return fit
+
+
+def recording(fit: Fit, requests: list[FitRequest]) -> Fit:
+    """Return a fit that adds each request to a list."""
+
+    def fit_recorded(request: FitRequest) -> Candidate:
+        requests.append(request)
+        return fit(request)
+
+    return fit_recorded
+
+
+def make_request(directory: Path, training_set: TrainingSet | None = None, **changes: Any) -> FitRequest:  # noqa: ANN401 - any field
+    """Return a request for an LSTM of a monthly series."""
+    plain = {"architecture": "lstm", "name": "sales", "seed": 3, "config": FitConfig()}
+    known = training_set or TrainingSet([make_series()], "M", 12, "digest")
+    return FitRequest(training_set=known, directory=directory, **{**plain, **changes})
 
 
 def combine_graphs(members: Sequence[Path], weights: Sequence[float], directory: Path) -> None:

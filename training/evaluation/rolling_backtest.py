@@ -20,6 +20,7 @@ from training.evaluation.comparison import REFERENCE, BaselineResult, Sample, na
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.ensemble import Combine, combine_with_keras, make_ensemble
 from training.fit.ensemble_weights import Mixture
+from training.fit.request import Fit, FitRequest
 from training.progress import Terminal
 
 Row = dict[str, float]
@@ -141,7 +142,7 @@ class _Origin:
     question: Question
     split: Split
     tally: _Tally
-    fit: Callable[..., Candidate]
+    fit: Fit
     combine: Combine
     terminal: Terminal
     folder: Path
@@ -150,7 +151,7 @@ class _Origin:
 def evaluate(  # noqa: PLR0913 - the question, and all that answers it
     data: SeriesSet,
     question: Question,
-    fit: Callable[..., Candidate],
+    fit: Fit,
     *,
     terminal: Terminal,
     scratch: Path,
@@ -211,8 +212,8 @@ def _try_member(member: tuple[str, int], origin: _Origin) -> Candidate | None:
         directory = origin.folder / f"{architecture}-{seed}"
         directory.mkdir(parents=True)
         with origin.terminal.training(label) as show:
-            return origin.fit(
-                seen,
+            request = FitRequest(
+                training_set=seen,
                 architecture=architecture,
                 name="backtest",
                 seed=seed,
@@ -220,6 +221,7 @@ def _try_member(member: tuple[str, int], origin: _Origin) -> Candidate | None:
                 directory=directory,
                 on_epoch=show,
             )
+            return origin.fit(request)
 
     return _try(name, label, make, origin)
 

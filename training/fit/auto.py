@@ -7,7 +7,7 @@ member's own.
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ import numpy as np
 from models.errors import AlmanacError, TrainingError
 from training.config.fit import FitConfig
 from training.config.training import STARTER, STARTER_TUNED
-from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble import Combine, make_ensemble
 from training.fit.ensemble_weights import EQUAL, MARGIN, Mixture, Weigh, align, cross_fitted_loss, loss, thinned
+from training.fit.request import Fit, FitRequest, OnEpoch
 from training.fit.validation import Floats, Validation
 
 MEMBERS = ("lstm", "wavenet", STARTER_TUNED, STARTER)
@@ -30,19 +31,16 @@ SHARES = {"lstm": 2.0, "wavenet": 2.0, STARTER_TUNED: 1.5, STARTER: 0.2}
 WHOLE = 2.1
 """Times `fit.max_seconds` that all members together may take: 504 s by default, so that joining them fits into 600 s."""
 
-Fit = Callable[..., Candidate]
-Watch = Callable[[EpochRecord], None]
-
 
 @dataclass(slots=True)
 class _Progress:
     """Epochs of all members as those of one candidate: counted on, each with its member's name before its stage."""
 
-    watch: Watch
+    watch: OnEpoch
     started: float
     told: list[EpochRecord] = field(default_factory=list)
 
-    def of(self, member: str) -> Watch:
+    def of(self, member: str) -> OnEpoch:
         """Return what a member is to call after every epoch."""
         before = self.told[-1].step if self.told else 0
 
@@ -56,27 +54,11 @@ class _Progress:
         return on_epoch
 
 
-def make_auto(  # noqa: PLR0913 - the contract of the pipeline, and what makes members and joins them
-    training_set: TrainingSet,
-    *,
-    name: str,
-    seed: int,
-    config: FitConfig,
-    directory: Path,
-    on_epoch: Watch,
-    fit: Fit,
-    combine: Combine,
-    mixture: Mixture | None = None,
-) -> Candidate:
+def make_auto(request: FitRequest, *, fit: Fit, combine: Combine, mixture: Mixture | None = None) -> Candidate:
     """Return what validation makes of all members; one that fails is left out, with a warning.
 
     Args:
-        training_set: Series up to the cutoff.
-        name: What the model will be registered as.
-        seed: Of every member.
-        config: How each member is fitted; its time is shared.
-        directory: Where the artifact goes; members lie beside it.
-        on_epoch: Called after every epoch of every member.
+        request: What is asked; its seed is every member's, its time is shared, and members lie beside its directory.
         fit: Makes a member: `training.fit.factory.make_candidate`.
         combine: Writes the network of an average.
         mixture: What was chosen before, where that is to be done again: only these members are made.
@@ -85,8 +67,8 @@ def make_auto(  # noqa: PLR0913 - the contract of the pipeline, and what makes m
         TrainingError: If no member could be made.
         AlmanacError: If the average cannot be made.
     """
-    progress = _Progress(on_epoch, time.perf_counter())
-    asked = {"name": name, "seed": seed}
+    progress = _Progress(request.on_epoch, time.perf_counter())
+    config, directory = request.config, request.directory
     made: dict[str, Candidate] = {}
     warnings: list[str] = []
     wanted = list(mixture.weights) if mixture else _members(config)
@@ -96,12 +78,13 @@ def make_auto(  # noqa: PLR0913 - the contract of the pipeline, and what makes m
         folder = directory.with_name(f"{directory.name}-{member}")
         try:
             made[member] = fit(
-                training_set,
-                architecture=member,
-                config=replace(config, max_seconds=seconds),
-                directory=folder,
-                on_epoch=progress.of(member),
-                **asked,
+                replace(
+                    request,
+                    architecture=member,
+                    config=replace(config, max_seconds=seconds),
+                    directory=folder,
+                    on_epoch=progress.of(member),
+                )
             )
         except AlmanacError as error:
             if mixture:

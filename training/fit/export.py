@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,28 +20,11 @@ from models.profile import Profile, features
 from models.spec import ModelSpec
 from models.windows import Contexts
 from training.data.windows import Dataset
-from training.fit.candidate import TrainingSet
+from training.fit.request import FitRequest
 from training.fit.validation import Validation
 
 DESCRIBED_WINDOWS = 256
 """Windows that memory and profile are measured on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a candidate is called and where it lies.
-
-    Attributes:
-        name: What the model will be registered as.
-        architecture: What it was asked for as.
-        seed: Of its weights and windows.
-        directory: Where the artifact goes; made if missing.
-    """
-
-    name: str
-    architecture: str
-    seed: int
-    directory: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +56,34 @@ def validate(learner: Learner, dataset: Dataset) -> Validation:
     )
 
 
-def seal(learner: Learner, contexts: Contexts, training_set: TrainingSet, label: Label, learned: Learned) -> Forecaster:
+def seal(learner: Learner, contexts: Contexts, request: FitRequest, learned: Learned) -> Forecaster:
     """Write the artifact of a learner's network as it is now, and return its forecaster.
 
     Args:
         learner: With the weights that are served.
         contexts: Windows that memory and profile are measured on.
-        training_set: What the network has seen.
-        label: What it is called and where it goes.
+        request: What was fitted, its name and where the artifact goes.
         learned: What the training found.
 
     Raises:
         NetworkError: If the network cannot be exported, or Keras and ONNX do not answer alike.
     """
     network = serving_network(learner.network, learner.recipe.options)
-    label.directory.mkdir(parents=True, exist_ok=True)
-    network.save(label.directory / artifact.WEIGHTS)
-    export(network, label.directory / artifact.NETWORK)
-    check_parity(network, label.directory / artifact.NETWORK, label.seed)
-    spec = _describe(training_set, learner, contexts, label)
-    nonnegative = all(np.nanmin(one.values) >= 0 for one in training_set.series)
+    request.directory.mkdir(parents=True, exist_ok=True)
+    network.save(request.directory / artifact.WEIGHTS)
+    export(network, request.directory / artifact.NETWORK)
+    check_parity(network, request.directory / artifact.NETWORK, request.seed)
+    spec = _describe(request, learner, contexts)
+    nonnegative = all(np.nanmin(one.values) >= 0 for one in request.training_set.series)
     options = {**spec.options, **learned.options, "nonnegative": nonnegative}
     told = replace(spec, options=options, validation=learned.validation, conformal=learned.conformal)
-    return artifact.seal(label.directory, told)
+    return artifact.seal(request.directory, told)
 
 
-def _describe(training_set: TrainingSet, learner: Learner, contexts: Contexts, label: Label) -> ModelSpec:
+def _describe(request: FitRequest, learner: Learner, contexts: Contexts) -> ModelSpec:
     """Return the spec of a network, but for its accuracy."""
-    options, covariates = learner.recipe.options, training_set.covariates
-    known = covariates if options.past_covariates + options.future_covariates else CovariateNames()
+    options, training_set = learner.recipe.options, request.training_set
+    known = training_set.covariates if options.past_covariates + options.future_covariates else CovariateNames()
     gradients = lag_gradients(learner.network, *contexts.inputs().values())
     season = parse_frequency(training_set.frequency).season_length
     dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
@@ -110,8 +91,8 @@ def _describe(training_set: TrainingSet, learner: Learner, contexts: Contexts, l
     if options.architecture == "wavenet":
         chosen = {"units": options.units, "dilations": list(options.used_dilations), "seasons": list(options.seasons)}
     return ModelSpec(
-        name=label.name,
-        architecture=label.architecture,
+        name=request.name,
+        architecture=request.architecture,
         shape=options.shape,
         frequency=training_set.frequency,
         season_length=season,
@@ -131,7 +112,7 @@ def _describe(training_set: TrainingSet, learner: Learner, contexts: Contexts, l
         series_count=len(training_set.series),
         observation_count=sum(one.observed for one in training_set.series),
         profile=Profile.fit(features(contexts.context, season)).to_dict(),
-        seed=label.seed,
+        seed=request.seed,
         data_digest=training_set.digest,
         packages={one: version(one) for one in ("keras", "numpy", "onnxruntime", "tensorflow")},
         created=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),

@@ -17,7 +17,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from models import artifact
@@ -30,12 +29,12 @@ from models.spec import ModelSpec
 from models.starters import folder_for
 from models.windows import last_contexts
 from training.config.fit import WORTHWHILE, FitConfig
-from training.config.training import STARTER, STARTER_TUNED
 from training.data.windows import Dataset, make_dataset
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
-from training.fit.export import DESCRIBED_WINDOWS, Label, Learned, seal, validate
-from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, Watch, gradient_warnings, mean_scaled_error, try_out
+from training.fit.export import DESCRIBED_WINDOWS, Learned, seal, validate
+from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, mean_scaled_error, try_out
 from training.fit.network_size import could_be_logged
+from training.fit.request import FitRequest
 from training.fit.selection import LEAST_GAIN, Choice, Desk, begin, finish, recipe, time_warnings
 from training.fit.validation import judge
 
@@ -71,7 +70,6 @@ class Tuning:
     Attributes:
         weights: That tuning begins with.
         transformed: Options of its network, once for each transform to try.
-        label: What the candidate is called and where it goes.
         unchanged: Whether it may stay as it is.
         options: What its spec says beside what was chosen.
         warnings: What a person should know beforehand.
@@ -79,7 +77,6 @@ class Tuning:
 
     weights: Weights
     transformed: tuple[NetworkOptions, ...]
-    label: Label
     unchanged: bool = True
     options: Mapping[str, object] = field(default_factory=lambda: {"calendar": False})
     warnings: tuple[str, ...] = ()
@@ -102,77 +99,61 @@ class Way:
     error: float
 
 
-def train_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
-    training_set: TrainingSet, *, name: str, seed: int, config: FitConfig, directory: Path, on_epoch: Watch
-) -> Candidate:
+def train_starter(request: FitRequest) -> Candidate:
     """Return the shipped starter of the data's frequency, for their horizon, its intervals calibrated on them.
 
-    Where no series is long enough to be validated on, its intervals are those that it came with.
-
-    Args:
-        training_set: Series up to the cutoff; their covariates are not read.
-        name: What the model will be registered as.
-        seed: Written into the spec; nothing is drawn.
-        config: Of which `validation_origins` alone matters.
-        directory: Where the artifact goes; made if missing.
-        on_epoch: Not called: there are no epochs.
+    Where no series is long enough to be validated on, its intervals are those that it came with. Covariates are not read,
+    nothing is drawn, and there are no epochs.
 
     Raises:
         ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
         DataInvalid: If there is no series at all.
     """
-    del on_epoch
-    clock, label = Clock(time.perf_counter(), config.max_seconds), Label(name, STARTER, seed, directory)
+    training_set, config = request.training_set, request.config
+    clock = Clock(time.perf_counter(), config.max_seconds)
     start = take_starter(training_set)
     learner = learner_for(recipe(start.options, config))
-    learner.restart(seed)
+    learner.restart(request.seed)
     learner.begin_from(start.weights)
     try:
         dataset = _dataset(training_set, start.options, config)
     except DataInvalid as error:
-        return _unvalidated(learner, training_set, label, start, why=str(error))
+        return _unvalidated(learner, request, start, why=str(error))
     forecasts = validate(learner, dataset)
     figures, conformal = judge(forecasts)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
     learned = Learned({"calendar": False}, figures, conformal.to_dict())
-    forecaster = seal(learner, contexts, training_set, label, learned)
-    return Candidate(directory, forecaster, (), figures, clock.spent(), (), forecasts, before=start.weights)
+    forecaster = seal(learner, contexts, request, learned)
+    return Candidate(request.directory, forecaster, (), figures, clock.spent(), (), forecasts, before=start.weights)
 
 
-def tune_starter(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
-    training_set: TrainingSet, *, name: str, seed: int, config: FitConfig, directory: Path, on_epoch: Watch
-) -> Candidate:
+def tune_starter(request: FitRequest) -> Candidate:
     """Return the starter tuned on everything in the training set, every choice made on its validation origins.
 
-    Args:
-        training_set: Series up to the cutoff; their covariates are not read.
-        name: What the model will be registered as.
-        seed: Of the windows.
-        config: How to fit; its rate is taken a share of, of its schedules the shortest.
-        directory: Where the artifact goes; made if missing.
-        on_epoch: Called after every epoch.
+    Covariates are not read. The learning rate is a share of the configured one; the schedules are the shortest configured.
 
     Raises:
         ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
         LossNotFinite: If a loss becomes NaN or infinite.
         DataInvalid: If there is nothing to learn from.
     """
+    training_set, config = request.training_set, request.config
     start = take_starter(training_set)
     transformed = tuple(replace(start.options, transform=one) for one in _transforms(training_set, config))
-    label = Label(name, STARTER_TUNED, seed, directory)
-    return tune_from(Tuning(start.weights, transformed, label), training_set, config, on_epoch)
+    return tune_from(Tuning(start.weights, transformed), request)
 
 
-def tune_from(what: Tuning, training_set: TrainingSet, config: FitConfig, on_epoch: Watch) -> Candidate:
+def tune_from(what: Tuning, request: FitRequest) -> Candidate:
     """Return a trained network tuned on everything in the training set, every choice made on its validation origins.
 
     Raises:
         LossNotFinite: If a loss becomes NaN or infinite.
         DataInvalid: If there is nothing to learn from.
     """
-    clock, transformed, label = Clock(time.perf_counter(), config.max_seconds), what.transformed, what.label
+    training_set, config, transformed = request.training_set, request.config, what.transformed
+    clock = Clock(time.perf_counter(), config.max_seconds)
     dataset = _dataset(training_set, transformed[0], config)
-    desk = Desk(dataset, slowly(config), label.seed, on_epoch, clock, what.weights)
+    desk = Desk(dataset, slowly(config), request.seed, request.on_epoch, clock, what.weights)
     choice = None if config.tuned_share == 0 else tune(transformed, desk)
     way = most_cautious(_ways(transformed, choice, desk, unchanged=what.unchanged))
     learner = _learner(way.options, desk)
@@ -189,10 +170,10 @@ def tune_from(what: Tuning, training_set: TrainingSet, config: FitConfig, on_epo
         found |= {"steps": choice.trial.steps, "last_steps": went_on}
         warnings += time_warnings(choice, config, went_on=went_on)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
-    forecaster = seal(learner, contexts, training_set, label, Learned(found, figures, conformal.to_dict()))
+    forecaster = seal(learner, contexts, request, Learned(found, figures, conformal.to_dict()))
     warnings = [*gradient_warnings(told), *warnings]
     return Candidate(
-        label.directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights
+        request.directory, forecaster, tuple(told), figures, clock.spent(), warnings, forecasts, before=way.weights
     )
 
 
@@ -281,15 +262,15 @@ def _about_best(rungs: Sequence[_Rung]) -> list[_Rung]:
     return [one for one in rungs if one.error <= (1.0 + LEAST_GAIN) * least]
 
 
-def _unvalidated(learner: Learner, training_set: TrainingSet, label: Label, start: Start, *, why: str) -> Candidate:
+def _unvalidated(learner: Learner, request: FitRequest, start: Start, *, why: str) -> Candidate:
     """Return the starter as a candidate of series that tell nothing of how well it does."""
-    began = time.perf_counter()
+    began, training_set = time.perf_counter(), request.training_set
     season = parse_frequency(training_set.frequency).season_length
     newest = last_contexts(training_set.series[:DESCRIBED_WINDOWS], start.options.context_length, season)
-    forecaster = seal(learner, newest, training_set, label, Learned({"calendar": False}, {}, start.conformal))
+    forecaster = seal(learner, newest, request, Learned({"calendar": False}, {}, start.conformal))
     warning = f"It could not be validated, and its intervals are those that it came with: {why}"
     unknown = dict.fromkeys(("mase", "smape", "coverage_80"), math.nan) | {"origins": 0.0}
-    return Candidate(label.directory, forecaster, (), unknown, time.perf_counter() - began, (warning,))
+    return Candidate(request.directory, forecaster, (), unknown, time.perf_counter() - began, (warning,))
 
 
 def _ways(

@@ -15,9 +15,9 @@ from training.config.fit import FitConfig
 from training.data.augmentation import mixed
 from training.data.windows import Batch, Dataset, Windows
 from training.fit.candidate import EpochRecord
+from training.fit.request import OnEpoch
 
 Floats = NDArray[np.float64]
-Watch = Callable[[EpochRecord], None]
 
 VANISHED, EXPLODED = 1e-6, 1e3
 """Mean gradient norm of an epoch below or above which a layer is named."""
@@ -102,7 +102,7 @@ class Course:
 
     config: FitConfig
     generator: np.random.Generator
-    watch: Watch | None
+    watch: OnEpoch | None
     clock: Clock
     taken: tuple[int, int] = (0, 0)
     synthetic: float = 0.0

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,9 @@ from training.config.fit import FitConfig
 from training.data.windows import Dataset, make_dataset
 from training.fit import network_size
 from training.fit.candidate import Candidate, TrainingSet
-from training.fit.export import DESCRIBED_WINDOWS, Label, Learned, seal, validate
-from training.fit.loop import Clock, Watch, gradient_warnings
+from training.fit.export import DESCRIBED_WINDOWS, Learned, seal, validate
+from training.fit.loop import Clock, gradient_warnings
+from training.fit.request import FitRequest
 from training.fit.selection import Choice, Desk, choose, finish, recipe, restart, time_warnings
 from training.fit.validation import Validation, judge
 
@@ -28,50 +28,32 @@ NEARLY = 1.02
 """Times its least validation error, a training is nearly there."""
 
 
-def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argument a decision
-    training_set: TrainingSet,
-    *,
-    architecture: str,
-    name: str,
-    seed: int,
-    config: FitConfig,
-    directory: Path,
-    on_epoch: Watch,
-) -> Candidate:
-    """Return a network trained on everything in the training set, every choice made on its validation origins.
+def train_candidate(request: FitRequest) -> Candidate:
+    """Return a network fitted on everything in the training set, every choice made on its validation origins.
 
-    In turn: try each transform that the data allow, no calendar where the dates do harm, and synthetic windows where data
-    are few, in schedules that grow while the validation error falls; calibrate the intervals on the best one's forecasts;
-    go through its schedule again with nothing held out; export, check parity, seal.
-
-    Args:
-        training_set: Series up to the cutoff.
-        architecture: `lstm`, `gru`, `simple_rnn` or `wavenet`.
-        name: What the model will be registered as.
-        seed: Of weights and windows; the same seed on the same data and machine gives the same weights.
-        config: How to fit.
-        directory: Where the artifact goes; made if missing.
-        on_epoch: Called after every epoch.
+    In turn: try each transform that the data allow, no calendar where dates do harm, and synthetic windows where data are
+    few, in schedules that grow while the validation error falls; calibrate the intervals on the best one's forecasts; go
+    through its schedule again with nothing held out; export and check that Keras and ONNX agree.
 
     Raises:
         LossNotFinite: If a loss becomes NaN or infinite.
         NetworkError: If the network cannot be built or exported.
         DataInvalid: If there is nothing to learn from.
     """
+    training_set, config = request.training_set, request.config
     clock = Clock(time.perf_counter(), config.max_seconds)
-    options = network_options(training_set, architecture, config)
+    options = network_options(training_set, request.architecture, config)
     dataset = _dataset(training_set, options, config)
-    desk = Desk(dataset, config, seed, on_epoch, clock)
+    desk = Desk(dataset, config, request.seed, request.on_epoch, clock)
     choice = choose(_transformed(training_set, options, config), desk)
     trial = choice.trial
     learner = learner_for(recipe(trial.options, config))
-    restart(learner, dataset, seed)
+    restart(learner, dataset, request.seed)
     learner.network.set_weights(trial.weights)
     forecasts = validate(learner, dataset)
     validation, conformal = judge(forecasts)
     last, went_on = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]
-    label = Label(name, architecture, seed, directory)
     batch, _ = dataset.origins(DESCRIBED_WINDOWS)
     chosen = {
         "calendar": trial.options.calendar,
@@ -80,12 +62,12 @@ def train_candidate(  # noqa: PLR0913 - the contract of the pipeline, one argume
         "last_steps": went_on,
     }
     learned = Learned(chosen, validation, conformal.to_dict())
-    forecaster = seal(learner, batch.contexts, training_set, label, learned)
+    forecaster = seal(learner, batch.contexts, request, learned)
     warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))
     seconds = clock.spent()
     pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
     found = (forecaster, tuple(told), validation, seconds, warnings, forecasts)
-    return Candidate(directory, *found, pace=pace, before=trial.weights)
+    return Candidate(request.directory, *found, pace=pace, before=trial.weights)
 
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:

@@ -11,7 +11,8 @@ from training.config.fit import WORTHWHILE, FitConfig
 from training.data.augmentation import HALF, can_mix, is_small
 from training.data.windows import Dataset
 from training.fit.candidate import EpochRecord
-from training.fit.loop import Clock, Course, Trial, Watch, go_through, try_out
+from training.fit.loop import Clock, Course, Trial, go_through, try_out
+from training.fit.request import OnEpoch
 
 LEAST_GAIN = 0.005
 """The gain that a logarithm, synthetic windows, or leaving the calendar out, must show on the validation origins."""
@@ -30,7 +31,7 @@ class Desk:
     dataset: Dataset
     config: FitConfig
     seed: int
-    watch: Watch
+    watch: OnEpoch
     clock: Clock
     weights: Weights | None = None
 

@@ -8,6 +8,7 @@ from training.config.fit import with_choices
 from training.config.training import ENSEMBLE
 from training.fit.candidate import Candidate
 from training.fit.ensemble import make_ensemble
+from training.fit.request import FitRequest
 from training.pipeline.champion import seen_by
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Can
     spec = first.forecaster.spec
     chosen = with_choices(task.config.fit, spec)
     with bench.terminal.training(f"{name}, all data") as show:
-        candidate = bench.fit(
-            seen_by(spec.architecture, task, bench, whole=True),
+        request = FitRequest(
+            training_set=seen_by(spec.architecture, task, bench, whole=True),
             architecture=spec.architecture,
             name=task.config.name,
             seed=spec.seed,
@@ -50,6 +51,7 @@ def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Can
             directory=empty_folder(bench.scratch / "refit" / name),
             on_epoch=show,
         )
+        candidate = bench.fit(request)
     for warning in candidate.warnings:
         bench.terminal.say(f"  {name}, all data: {warning}", "yellow")
     return candidate

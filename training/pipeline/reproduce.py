@@ -9,7 +9,6 @@ from typing import Any
 from models import artifact
 from models.baselines import BASELINES
 from models.errors import DataInvalid, RegistryError, TrainingError
-from training.config.fit import FitConfig
 from training.config.toml import merge
 from training.config.training import ENSEMBLE, WARM_START, TrainConfig, train_config
 from training.data.series_set import SeriesSet
@@ -17,13 +16,14 @@ from training.evaluation.baselines import BaselineWish
 from training.evaluation.comparison import Comparison, Result, name_causes
 from training.evaluation.rolling_origins import baselines_over, last_origins
 from training.fit.auto import make_auto
-from training.fit.candidate import Candidate, TrainingSet
+from training.fit.candidate import Candidate
 from training.fit.ensemble import Combine
 from training.fit.ensemble_weights import Mixture
+from training.fit.request import Fit, FitRequest
 from training.pipeline import train
 from training.pipeline.champion import STARTED_FROM, choose_start, fetch_reigning
 from training.pipeline.refit import refit
-from training.pipeline.task import Bench, Fit, Task
+from training.pipeline.task import Bench, Task
 from training.registry import runs
 from training.registry.location import Run
 from training.registry.provenance import CHOICES, FILE, SERVED_CHOICES, Surroundings, weights_digest
@@ -170,19 +170,17 @@ def fit_as_chosen(fit: Fit, chosen: Choices, combine: Combine) -> Fit:
     An `auto` is made of the members that it was made of then, each with its own choices.
     """
 
-    def train(training_set: TrainingSet, *, architecture: str, seed: int, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
-        known = chosen.get((architecture, seed), {})
-        seconds = max(UNHURRIED_SECONDS, config.max_seconds) if known else config.max_seconds
-        unhurried = replace(config, max_seconds=seconds)
+    def train(request: FitRequest) -> Candidate:
+        config, seed = request.config, request.seed
+        known = chosen.get((request.architecture, seed), {})
+        if not known:
+            return fit(request)
+        unhurried = replace(config, max_seconds=max(UNHURRIED_SECONDS, config.max_seconds))
         if "members" in known:
             members = {(name, seed): choices for name, choices in known["members"].items()}
-            again = fit_as_chosen(fit, members, combine)
-            mixture = Mixture.from_dict(known["mixture"])
-            return make_auto(
-                training_set, seed=seed, config=unhurried, fit=again, combine=combine, mixture=mixture, **rest
-            )
-        fixed = {**UNCHOSEN, **known} if known else known
-        return fit(training_set, architecture=architecture, seed=seed, config=replace(unhurried, **fixed), **rest)
+            again, mixture = fit_as_chosen(fit, members, combine), Mixture.from_dict(known["mixture"])
+            return make_auto(replace(request, config=unhurried), fit=again, combine=combine, mixture=mixture)
+        return fit(replace(request, config=replace(unhurried, **{**UNCHOSEN, **known})))
 
     return train
 

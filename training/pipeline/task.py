@@ -11,14 +11,11 @@ from training.evaluation import backtest
 from training.evaluation.comparison import BaselineResult
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
 from training.fit.ensemble import Combine, combine_with_keras
+from training.fit.request import Fit
 from training.progress import Terminal
 from training.registry import provenance
 from training.registry.client import Registry
 from training.registry.provenance import Surroundings
-
-Fit = Callable[..., Candidate]
-"""`training.fit.factory.make_candidate`, or anything that answers as it does."""
-
 
 Baselines = Mapping[str, BaselineResult]
 

@@ -14,8 +14,9 @@ from training.evaluation import backtest, promotion
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import Comparison, Failure, Result, name_causes
 from training.evaluation.rolling_origins import score_over
-from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble import make_ensemble
+from training.fit.request import FitRequest
 from training.pipeline import champion_challenger, register
 from training.pipeline.champion import seen_by
 from training.pipeline.refit import empty_folder, refit
@@ -69,13 +70,13 @@ class Outcome:
         }
 
 
-def fit_with_keras(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on as it is
-    """Make one candidate; TensorFlow is imported only now, which takes ten seconds and more."""
+def fit_with_keras(request: FitRequest) -> Candidate:
+    """Return the requested candidate; TensorFlow is imported only now, which takes ten seconds and more."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_noise_hidden():
         from training.fit.factory import make_candidate
 
-    return make_candidate(training_set, **question)
+    return make_candidate(request)
 
 
 def train(config: TrainConfig, bench: Bench) -> Outcome:
@@ -215,8 +216,8 @@ def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epoch
             show(epoch)
             runs.log_epoch(bench.registry, run_id, epoch)
 
-        return bench.fit(
-            seen_by(contender.architecture, task, bench, whole=False, run_id=run_id),
+        request = FitRequest(
+            training_set=seen_by(contender.architecture, task, bench, whole=False, run_id=run_id),
             architecture=contender.architecture,
             name=task.config.name,
             seed=contender.seed,
@@ -224,6 +225,7 @@ def train_one(contender: Contender, task: Task, bench: Bench, run_id: str, epoch
             directory=empty_folder(bench.scratch / contender.name),
             on_epoch=on_epoch,
         )
+        return bench.fit(request)
 
 
 def backtest_candidate(name: str, candidate: Candidate, run_id: str, splits: Sequence[backtest.Split]) -> Result:

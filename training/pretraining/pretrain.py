@@ -27,8 +27,9 @@ from training.data.synthetic import SyntheticWindows
 from training.data.synthetic_components import Floats
 from training.data.windows import Batch
 from training.fit.candidate import EpochRecord, TrainingSet
-from training.fit.export import DESCRIBED_WINDOWS, Label, Learned, seal
+from training.fit.export import DESCRIBED_WINDOWS, Learned, seal
 from training.fit.loop import Clock, Course, mean_scaled_error, take_steps
+from training.fit.request import FitRequest
 from training.fit.selection import recipe
 from training.fit.validation import Validation, judge
 from training.pretraining.checkpoint import restore, save, seconds_of
@@ -305,7 +306,15 @@ class _Maker:
         seen = TrainingSet(held_out.series(), parse_frequency(name).name, kind.horizon, self.wish.digest)
         learned = Learned({"calendar": False}, figures, conformal.to_dict())
         contexts = held_out.batch.contexts.part(slice(DESCRIBED_WINDOWS))
-        seal(learner, contexts, seen, Label(NAME, "lstm", self.wish.seed, directory), learned)
+        request = FitRequest(
+            training_set=seen,
+            architecture="lstm",
+            name=NAME,
+            seed=self.wish.seed,
+            config=FitConfig(),
+            directory=directory,
+        )
+        seal(learner, contexts, request, learned)
         halve_network(directory / artifact.NETWORK)
         deflate(directory / artifact.WEIGHTS)
         windows = taken.steps * self.wish.batch_size

@@ -16,9 +16,10 @@ from training.evaluation.rolling_origins import last_origins
 from training.fit.candidate import Candidate
 from training.fit.candidate_files import take_up
 from training.fit.ensemble import Combine, combine_with_keras
+from training.fit.request import Fit
 from training.pipeline.champion import Met, Reigning, choose_start, fetch_reigning
 from training.pipeline.register import AT_REST
-from training.pipeline.task import Bench, Fit, Task
+from training.pipeline.task import Bench, Task
 from training.pipeline.train import fit_with_keras
 from training.pipeline.train import read as read_data
 from training.progress import Terminal

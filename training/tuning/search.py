@@ -15,6 +15,7 @@ from training.config.training import TrainConfig, train_config
 from training.data.holdout import tell_split
 from training.evaluation import backtest, figures
 from training.fit.candidate import Candidate, EpochRecord
+from training.fit.request import FitRequest
 from training.pipeline.refit import empty_folder
 from training.pipeline.task import Bench, Task
 from training.pipeline.train import read
@@ -238,16 +239,17 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
                 if warm < epoch.step < config.fit.max_steps and trial.should_prune():
                     raise Pruned
 
+            request = FitRequest(
+                training_set=hunt.task.training_set(whole=False),
+                architecture=architecture,
+                name=config.name,
+                seed=config.seed,
+                config=config.fit,
+                directory=directory,
+                on_epoch=on_epoch,
+            )
             try:
-                candidate = bench.fit(
-                    hunt.task.training_set(whole=False),
-                    architecture=architecture,
-                    name=config.name,
-                    seed=config.seed,
-                    config=config.fit,
-                    directory=directory,
-                    on_epoch=on_epoch,
-                )
+                candidate = bench.fit(request)
             except Pruned:
                 bench.registry.log(run_id, tags={"trial.state": "pruned"})
                 return None

@@ -2,7 +2,7 @@ import itertools
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +15,8 @@ from training.data.series_set import SeriesSet, read_series
 from training.evaluation import rolling_backtest
 from training.evaluation.backtest import Cutoff
 from training.evaluation.rolling_backtest import Question, to_dict
+from training.fit.candidate import Candidate
+from training.fit.request import FitRequest
 from training.progress import Terminal
 
 if TYPE_CHECKING:
@@ -103,10 +105,10 @@ def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, terminal
     """Where it is the only one, the backtest failed."""
     fit, count = make_fit(), itertools.count()
 
-    def fail_second(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - stands for any fit
+    def fail_second(request: FitRequest) -> Candidate:
         if next(count) == 1:
             raise TrainingError("The second origin is no good.")
-        return fit(*args, **kwargs)
+        return fit(request)
 
     with pytest.raises(TrainingError, match=r"Every network failed\. .*The second origin is no good"):
         evaluate(data, Question(12, ("lstm",), origins=2), fail_second, terminal=terminal, scratch=tmp_path)

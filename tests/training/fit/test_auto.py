@@ -1,6 +1,5 @@
 """Auto makes its members, each within its share of the time, and joins those that validation chooses."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,31 +8,26 @@ import pytest
 
 from models import artifact
 from models.errors import TrainingError
-from tests.training.fakes import combine_graphs, make_fit, make_series
+from tests.training.fakes import combine_graphs, make_fit, make_request, recording
 from training.config.fit import FitConfig
 from training.fit.auto import MEMBERS, WHOLE, make_auto
-from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble_weights import Mixture
+from training.fit.request import Fit, FitRequest
 
 APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
 """What members err by: two balance each other, the starters are far off."""
 
 
-def auto(directory: Path, fit: Callable[..., Candidate], **changes: Any) -> Candidate:  # noqa: ANN401 - any argument
+def auto(
+    directory: Path,
+    fit: Fit,
+    mixture: Mixture | None = None,
+    **changes: Any,  # noqa: ANN401 - any field of the request
+) -> Candidate:
     """Return what comes of a monthly series."""
-    question = {"name": "sales", "seed": 5, "config": FitConfig(), "directory": directory / "auto"}
-    question |= {"on_epoch": lambda _epoch: None, "fit": fit, "combine": combine_graphs}
-    return make_auto(TrainingSet([make_series()], "M", 12, "digest"), **{**question, **changes})
-
-
-def keeping(asked: list[dict[str, Any]], fit: Callable[..., Candidate]) -> Callable[..., Candidate]:
-    """Return a training that keeps what it was asked."""
-
-    def keeps(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        asked.append(question)
-        return fit(training_set, **question)
-
-    return keeps
+    request = make_request(directory / "auto", architecture="auto", **changes)
+    return make_auto(request, fit=fit, combine=combine_graphs, mixture=mixture)
 
 
 def test_members_become_one_candidate(tmp_path: Path) -> None:
@@ -62,13 +56,13 @@ def test_epochs_count_on_from_member_to_member(tmp_path: Path) -> None:
 
 def test_members_share_the_time(tmp_path: Path) -> None:
     """Each gets no more than it would alone, and all together no more than about two; the seed is everyone's."""
-    asked: list[dict[str, Any]] = []
+    asked: list[FitRequest] = []
 
-    found = auto(tmp_path, keeping(asked, make_fit(validation=APART)))
+    found = auto(tmp_path, recording(make_fit(validation=APART), asked))
 
-    seconds = [one["config"].max_seconds for one in asked]
-    assert [one["architecture"] for one in asked] == list(MEMBERS)
-    assert {one["seed"] for one in asked} == {5}
+    seconds = [one.config.max_seconds for one in asked]
+    assert [one.architecture for one in asked] == list(MEMBERS)
+    assert {one.seed for one in asked} == {3}
     assert max(seconds) <= 240.0
     assert 0.3 * WHOLE * 240 < seconds[0] < 0.4 * WHOLE * 240
     assert 0 < found.train_seconds < 60
@@ -104,8 +98,8 @@ def test_where_nothing_can_be_validated_what_there_is_is_taken(tmp_path: Path) -
     """The starter alone needs no data to learn from."""
     fit = make_fit(failing=("lstm", "wavenet", "starter_tuned"))
 
-    def unvalidated(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        return replace(fit(training_set, **question), forecasts=None)
+    def unvalidated(request: FitRequest) -> Candidate:
+        return replace(fit(request), forecasts=None)
 
     assert list(auto(tmp_path, unvalidated).members) == ["starter"]
 
@@ -114,9 +108,9 @@ def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Pa
     """Its weights would be the starter's, which is a member itself."""
     fit = make_fit(validation=dict.fromkeys(MEMBERS, 1.0))
 
-    def untuned(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        made = fit(training_set, **question)
-        if question["architecture"] != "starter_tuned":
+    def untuned(request: FitRequest) -> Candidate:
+        made = fit(request)
+        if request.architecture != "starter_tuned":
             return made
         return replace(made, forecaster=artifact.update_spec(made.directory, options={"tuned_share": 0.0}))
 
@@ -125,19 +119,19 @@ def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Pa
 
 def test_another_shape_has_no_starters(tmp_path: Path) -> None:
     """They have the default shape alone."""
-    asked: list[dict[str, Any]] = []
+    asked: list[FitRequest] = []
 
-    auto(tmp_path, keeping(asked, make_fit()), config=FitConfig(shape="many_to_many_equal"))
+    auto(tmp_path, recording(make_fit(), asked), config=FitConfig(shape="many_to_many_equal"))
 
-    assert [one["architecture"] for one in asked] == ["lstm", "wavenet"]
+    assert [one.architecture for one in asked] == ["lstm", "wavenet"]
 
 
 def test_what_was_chosen_before_is_made_again(tmp_path: Path) -> None:
     """Only the members that count, with their weights, whatever validation says now."""
-    asked: list[dict[str, Any]] = []
+    asked: list[FitRequest] = []
     mixture = Mixture("equal", {"starter": 0.5, "wavenet": 0.5}, {"best": 1.0})
 
-    found = auto(tmp_path, keeping(asked, make_fit(validation=APART)), mixture=mixture)
+    found = auto(tmp_path, recording(make_fit(validation=APART), asked), mixture=mixture)
 
-    assert [one["architecture"] for one in asked] == ["starter", "wavenet"]
+    assert [one.architecture for one in asked] == ["starter", "wavenet"]
     assert found.mixture == mixture

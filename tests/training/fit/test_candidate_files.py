@@ -9,24 +9,15 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from models.errors import ArtifactIncomplete
-from tests.training.fakes import combine_graphs, make_fit, make_series
-from training.config.fit import FitConfig
-from training.fit.candidate import Candidate, TrainingSet
+from tests.training.fakes import combine_graphs, make_fit, make_request
+from training.fit.candidate import Candidate
 from training.fit.candidate_files import BEFORE, FACTS, lay_down, take_up
 from training.fit.ensemble import make_ensemble
 
 
 def make_candidate(directory: Path, architecture: str = "lstm") -> Candidate:
     """Return a candidate of a fake training."""
-    return make_fit()(
-        TrainingSet([make_series()], "M", 12, "digest"),
-        architecture=architecture,
-        name="weather",
-        seed=0,
-        config=FitConfig(),
-        directory=directory,
-        on_epoch=lambda _epoch: None,
-    )
+    return make_fit()(make_request(directory, architecture=architecture))
 
 
 def test_a_candidate_comes_back_as_it_was(tmp_path: Path) -> None:

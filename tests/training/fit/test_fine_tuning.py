@@ -17,7 +17,7 @@ from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions
 from models.networks.ensemble import load_network
-from tests.training.fakes import make_series
+from tests.training.fakes import make_request, make_series
 from tests.training.starters import CONTEXT, HORIZON, make_starter
 from training.config.fit import FitConfig, with_choices
 from training.data.windows import make_dataset
@@ -64,16 +64,13 @@ def make_set(horizon: int = HORIZON, frequency: str = "M", **changes: Any) -> Tr
 
 def tuned(directory: Path, config: FitConfig = CONFIG, *, seed: int = 3) -> Candidate:
     """Return a tuned starter."""
-    return tune_starter(
-        make_set(), name="sales", seed=seed, config=config, directory=directory, on_epoch=lambda _epoch: None
-    )
+    request = make_request(directory, make_set(), architecture="starter_tuned", seed=seed, config=config)
+    return tune_starter(request)
 
 
 def take(directory: Path, training_set: TrainingSet) -> Candidate:
     """Return the starter as it is."""
-    return train_starter(
-        training_set, name="sales", seed=3, config=CONFIG, directory=directory, on_epoch=lambda _epoch: None
-    )
+    return train_starter(make_request(directory, training_set, architecture="starter", config=CONFIG))
 
 
 def weights_of(folder: Path) -> list[NDArray[Any]]:
@@ -288,7 +285,7 @@ def test_series_too_short_to_validate_on_are_forecast_all_the_same(shipped: Path
     assert math.isnan(candidate.validation["mase"])
     assert "None of 1 series" in candidate.warnings[0]
     with pytest.raises(DataInvalid, match="None of 1 series"):
-        tune_starter(short, name="n", seed=0, config=CONFIG, directory=tmp_path / "t", on_epoch=lambda _epoch: None)
+        tune_starter(make_request(tmp_path / "t", short, config=CONFIG))
 
 
 def test_no_series_are_refused(tmp_path: Path) -> None:

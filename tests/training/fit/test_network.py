@@ -13,6 +13,7 @@ from models import artifact
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
+from tests.training.fakes import make_request
 from training.config.fit import FitConfig
 from training.fit import network
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
@@ -74,13 +75,13 @@ class Trainings:
     def _train(self, shape: str, attempt: int = 0) -> Trained:
         watched: list[EpochRecord] = []
         candidate = train_candidate(
-            make_set(1 if shape == "one_to_one" else HORIZON),
-            architecture=ARCHITECTURE_OF[shape],
-            name="temperatures",
-            seed=3,
-            config=replace(CONFIG, shape=shape),
-            directory=self.directory / f"{shape}-{attempt}",
-            on_epoch=watched.append,
+            make_request(
+                self.directory / f"{shape}-{attempt}",
+                make_set(1 if shape == "one_to_one" else HORIZON),
+                architecture=ARCHITECTURE_OF[shape],
+                config=replace(CONFIG, shape=shape),
+                on_epoch=watched.append,
+            )
         )
         return Trained(candidate, watched)
 
@@ -150,7 +151,7 @@ def test_a_spec_tells_what_was_trained_on(trainings: Trainings) -> None:
 
     assert (spec.trained_from, spec.trained_to) == ("1990-01-01T00:00:00.000000", "1994-12-01T00:00:00.000000")
     assert (spec.series_count, spec.observation_count) == (3, 129)
-    assert (spec.data_digest, spec.seed, spec.name) == ("digest", 3, "temperatures")
+    assert (spec.data_digest, spec.seed, spec.name) == ("digest", 3, "sales")
     assert {"keras", "tensorflow", "onnxruntime"} <= set(spec.packages)
     assert len(spec.memory) == CONTEXT
     assert_allclose(sum(spec.memory), 1.0, atol=1e-4)
@@ -202,15 +203,7 @@ def test_a_share_of_synthetic_windows_changes_the_weights_and_stands_in_the_spec
 
     def train(share: float | None, name: str) -> Candidate:
         config = replace(CONFIG, synthetic_share=share)
-        return train_candidate(
-            make_set(),
-            architecture="lstm",
-            name="temperatures",
-            seed=3,
-            config=config,
-            directory=tmp_path / name,
-            on_epoch=told.append,
-        )
+        return train_candidate(make_request(tmp_path / name, make_set(), config=config, on_epoch=told.append))
 
     mixed, again, plain, free = (train(*one) for one in ((0.5, "1"), (0.5, "2"), (0.0, "3"), (None, "4")))
 
@@ -255,13 +248,11 @@ def test_nothing_to_learn_from_is_refused(series: list[Series], tmp_path: Path) 
     """Before anything is built or written."""
     with pytest.raises(DataInvalid):
         train_candidate(
-            TrainingSet(series, "M", HORIZON, ""),
-            architecture="lstm",
-            name="n",
-            seed=0,
-            config=replace(CONFIG, context_length=None, encoder_length=None),
-            directory=tmp_path / "model",
-            on_epoch=lambda _: None,
+            make_request(
+                tmp_path / "model",
+                TrainingSet(series, "M", HORIZON, ""),
+                config=replace(CONFIG, context_length=None, encoder_length=None),
+            )
         )
 
     assert not (tmp_path / "model").exists()
@@ -292,14 +283,9 @@ def test_covariates_go_with_every_sequence_shape(shape: str, tmp_path: Path) -> 
     names = CovariateNames(("a",), ("b", "holidays_DE"), ("DE",))
     training_set = TrainingSet([make_informed(0), make_informed(1)], "M", HORIZON, "digest", names)
 
+    config = replace(CONFIG, shape=shape, max_steps=2, steps_per_epoch=1)
     candidate = train_candidate(
-        training_set,
-        architecture=ARCHITECTURE_OF[shape],
-        name="sales",
-        seed=0,
-        config=replace(CONFIG, shape=shape, max_steps=2, steps_per_epoch=1),
-        directory=tmp_path,
-        on_epoch=lambda _epoch: None,
+        make_request(tmp_path, training_set, architecture=ARCHITECTURE_OF[shape], config=config)
     )
 
     (forecast,) = artifact.load(tmp_path).forecast([make_informed(7)], HORIZON)

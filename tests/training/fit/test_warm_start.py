@@ -14,7 +14,7 @@ from models import artifact
 from models.errors import TrainingError
 from models.networks.ensemble import load_network
 from models.networks.pretrained_weights import encoder_of, starting_weights
-from tests.training.fakes import make_series
+from tests.training.fakes import make_request, make_series
 from training.config.fit import FitConfig, with_choices
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.candidate_files import ARTIFACT, lay_down
@@ -51,23 +51,21 @@ def make_set(horizon: int = 3, **changes: Any) -> TrainingSet:  # noqa: ANN401 -
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a GRU of four units at rest."""
     made = train_candidate(
-        make_set(),
-        architecture="gru",
-        name="sales",
-        seed=1,
-        config=replace(CONFIG, steps=2),
-        directory=tmp_path_factory.mktemp("champion"),
-        on_epoch=lambda _epoch: None,
+        make_request(
+            tmp_path_factory.mktemp("champion"), make_set(), architecture="gru", config=replace(CONFIG, steps=2)
+        )
     )
     return lay_down(made, tmp_path_factory.mktemp("rest"))
 
 
 def warmed(training_set: TrainingSet, directory: Path, **config: Any) -> Candidate:  # noqa: ANN401 - any setting
     """Return a warm start."""
-    settings = replace(CONFIG, **config)
-    return tune_champion(
-        training_set, name="sales", seed=3, config=settings, directory=directory, on_epoch=lambda _epoch: None
-    )
+    return warmed_with(replace(CONFIG, **config), training_set, directory)
+
+
+def warmed_with(config: FitConfig, training_set: TrainingSet, directory: Path) -> Candidate:
+    """Return a warm start by a configuration."""
+    return tune_champion(make_request(directory, training_set, architecture="warm_start", config=config))
 
 
 def test_left_as_it_is_it_forecasts_as_before_it_saw_its_validation_origins(champion: Path, tmp_path: Path) -> None:
@@ -91,9 +89,7 @@ def test_tuned_it_moves_and_its_choices_train_it_again(champion: Path, tmp_path:
     first = warmed(training_set, tmp_path / "first")
     chosen = with_choices(CONFIG, first.forecaster.spec)
 
-    again = tune_champion(
-        training_set, name="sales", seed=3, config=chosen, directory=tmp_path / "again", on_epoch=lambda _epoch: None
-    )
+    again = warmed_with(chosen, training_set, tmp_path / "again")
 
     weights = [load_network(one.directory / artifact.WEIGHTS).get_weights() for one in (first, again)]
     assert first.forecaster.spec.options["tuned_share"] in {0.5, 1.0}

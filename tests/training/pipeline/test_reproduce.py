@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from models.errors import DataInvalid, ModelUnknown, RegistryError
 from models.series import Series
-from tests.training.fakes import make_fit, write_csv
+from tests.training.fakes import make_fit, make_request, recording, write_csv
 from training.config.fit import FitConfig
 from training.config.training import TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.ensemble import combine_with_keras
+from training.fit.request import FitRequest
 from training.pipeline.reproduce import fit_as_chosen, read_provenance, reproduce
 from training.pipeline.task import Bench
 from training.pipeline.train import Outcome, fit_with_keras, train
@@ -68,9 +69,9 @@ def test_a_network_trained_again_from_its_record_is_the_same(make_bench: MakeBen
 def test_what_the_clock_allowed_of_each_training_is_done_again(make_bench: MakeBench, data_file: Path) -> None:
     """A backtested network that had no time for its last training, and a served one that had."""
 
-    def hurry_the_first(*given: Any, config: FitConfig, directory: Path, **more: Any) -> Candidate:  # noqa: ANN401 - a training's
-        last = None if "refit" in directory.parts else 1
-        return fit_with_keras(*given, config=replace(config, last_steps=last), directory=directory, **more)
+    def hurry_the_first(request: FitRequest) -> Candidate:
+        last = None if "refit" in request.directory.parts else 1
+        return fit_with_keras(replace(request, config=replace(request.config, last_steps=last)))
 
     first = make_comparison(data_file, make_bench(hurry_the_first), architecture=("lstm",), fit=TINY)
 
@@ -113,9 +114,9 @@ def test_one_seed_of_several_is_trained_alone(make_bench: MakeBench, data_file: 
     asked: list[tuple[str, int]] = []
     fit = make_fit()
 
-    def keeps_questions(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        asked.append((question["architecture"], question["seed"]))
-        return fit(training_set, **question)
+    def keeps_questions(request: FitRequest) -> Candidate:
+        asked.append((request.architecture, request.seed))
+        return fit(request)
 
     first = make_comparison(data_file, make_bench(make_fit()), seeds=2, pick="lstm/4", refit=False)
     run_id = next(one.run_id for one in first.comparison.results if one.name == "wavenet/4")
@@ -133,9 +134,9 @@ def test_choices_are_taken_from_the_record_and_not_made_again(make_bench: MakeBe
     first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=free, refit=False)
     asked: list[FitConfig] = []
 
-    def watched(training_set: TrainingSet, *, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
-        asked.append(config)
-        return fit_with_keras(training_set, config=config, **rest)
+    def watched(request: FitRequest) -> Candidate:
+        asked.append(request.config)
+        return fit_with_keras(request)
 
     found = reproduce(first.run_id, make_bench(watched))
 
@@ -157,9 +158,9 @@ def test_each_member_of_an_ensemble_keeps_its_own_choices(make_bench: MakeBench,
         bench.registry.log_json(one.run_id, told, CHOICES)
     asked: dict[int, int | None] = {}
 
-    def watched(training_set: TrainingSet, *, seed: int, config: FitConfig, **rest: Any) -> Candidate:  # noqa: ANN401 - handed on
-        asked[seed] = config.steps
-        return make_fit()(training_set, seed=seed, config=config, **rest)
+    def watched(request: FitRequest) -> Candidate:
+        asked[request.seed] = request.config.steps
+        return make_fit()(request)
 
     reproduce(
         next(one.run_id for one in first.comparison.results if one.name == "ensemble"), replace(bench, fit=watched)
@@ -277,14 +278,13 @@ def test_what_is_not_as_it_was_is_said(make_bench: MakeBench, data_file: Path) -
 @pytest.mark.parametrize(
     ("recorded", "share"), [({"steps": 4}, 0.0), ({"steps": 4, "synthetic_share": 0.5}, 0.5), ({}, None)]
 )
-def test_a_run_from_before_a_choice_is_not_given_it(recorded: dict[str, Any], share: float | None) -> None:
+def test_a_run_from_before_a_choice_is_not_given_it(
+    recorded: dict[str, Any], share: float | None, tmp_path: Path
+) -> None:
     """Synthetic windows were no choice once, so a run that says nothing of them had none; what chose nothing yet may choose."""
-    seen: list[FitConfig] = []
+    seen: list[FitRequest] = []
+    again = fit_as_chosen(recording(make_fit(), seen), {("lstm", 3): recorded}, combine_with_keras)
 
-    def fit(*_: Any, config: FitConfig, **__: Any) -> Any:  # noqa: ANN401 - stands for any training
-        seen.append(config)
+    again(make_request(tmp_path, seed=3))
 
-    again = fit_as_chosen(fit, {("lstm", 3): recorded}, combine_with_keras)
-    again(None, architecture="lstm", seed=3, config=FitConfig())
-
-    assert seen[0].synthetic_share == share
+    assert seen[0].config.synthetic_share == share

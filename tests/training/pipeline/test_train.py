@@ -12,6 +12,7 @@ from models.series import Series
 from tests.training.fakes import VANISHED_LAYER, make_fit, make_series, write_csv
 from training.config.training import BASELINES, TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
+from training.fit.request import FitRequest
 from training.pipeline.task import Bench
 from training.pipeline.train import train
 from training.progress import Terminal
@@ -187,8 +188,8 @@ def test_a_second_training_that_fails_leaves_the_first_one(make_bench: MakeBench
     """Where training on all data fails, the network that was backtested is registered."""
     fits = [make_fit(), make_fit(failing=("lstm",))]
 
-    def fails_the_second_time(*args: Any, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        return fits.pop(0)(*args, **question)
+    def fails_the_second_time(request: FitRequest) -> Candidate:
+        return fits.pop(0)(request)
 
     outcome = train(make_config(data_file, architecture=("lstm",)), make_bench(fails_the_second_time))
 

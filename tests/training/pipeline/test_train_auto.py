@@ -18,7 +18,8 @@ from training.data.series_set import read_series
 from training.evaluation import rolling_backtest
 from training.evaluation.rolling_backtest import Question, evaluate
 from training.fit.auto import make_auto
-from training.fit.candidate import Candidate, TrainingSet
+from training.fit.candidate import Candidate
+from training.fit.request import Fit, FitRequest
 from training.pipeline.reproduce import reproduce
 from training.pipeline.task import Bench
 from training.pipeline.train import train
@@ -32,16 +33,16 @@ APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
 """What members err by: two balance each other, the starters are far off."""
 
 
-def fitting(asked: Asked, errors: dict[str, float] | None = None) -> Callable[..., Candidate]:
+def fitting(asked: Asked, errors: dict[str, float] | None = None) -> Fit:
     """Return a training as `training.fit.factory` is, its networks made up, that keeps what was trained on how much."""
     errors = errors or APART
     plain = make_fit(shifts=errors, validation=errors)
 
-    def fit(training_set: TrainingSet, *, architecture: str, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        if architecture == "auto":
-            return make_auto(training_set, fit=fit, combine=combine_graphs, **question)
-        asked.append((architecture, question["seed"], len(training_set.series[0])))
-        return plain(training_set, architecture=architecture, **question)
+    def fit(request: FitRequest) -> Candidate:
+        if request.architecture == "auto":
+            return make_auto(request, fit=fit, combine=combine_graphs)
+        asked.append((request.architecture, request.seed, len(request.training_set.series[0])))
+        return plain(request)
 
     return fit
 
@@ -163,9 +164,9 @@ def test_a_starter_that_could_not_be_validated_is_registered(make_bench: MakeBen
     """Where there is no other; a figure that nobody knows is left out of what is printed."""
     fit = fitting([])
 
-    def unvalidated(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
+    def unvalidated(request: FitRequest) -> Candidate:
         unknown = {"mase": math.nan, "smape": math.nan, "coverage_80": math.nan}
-        return replace(fit(training_set, **question), forecasts=None, validation=unknown)
+        return replace(fit(request), forecasts=None, validation=unknown)
 
     outcome = train(make_config(data_file, architecture=("starter",)), make_bench(unvalidated))
 

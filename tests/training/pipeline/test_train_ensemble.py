@@ -13,6 +13,7 @@ from tests.training.fakes import make_fit
 from training.cli.tables import comparison_table, describe_outcome
 from training.config.training import TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
+from training.fit.request import FitRequest
 from training.pipeline.task import Bench
 from training.pipeline.train import train
 
@@ -73,9 +74,9 @@ def test_each_seed_is_a_candidate_of_its_own(make_bench: MakeBench, data_file: P
     seeds: list[int] = []
     fit = make_fit()
 
-    def keeps_seeds(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        seeds.append(question["seed"])
-        return fit(training_set, **question)
+    def keeps_seeds(request: FitRequest) -> Candidate:
+        seeds.append(request.seed)
+        return fit(request)
 
     bench = make_bench(keeps_seeds)
 
@@ -95,8 +96,8 @@ def test_every_member_is_trained_again_with_its_weight(make_bench: MakeBench, da
         make_fit(seen=seen, validation={"lstm": 0.1, "wavenet": 9.0}),
     ]
 
-    def fit(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        return fits[len(seen) > 1](training_set, **question)
+    def fit(request: FitRequest) -> Candidate:
+        return fits[len(seen) > 1](request)
 
     bench = make_bench(fit)
 
@@ -117,9 +118,9 @@ def test_a_person_may_pick(make_bench: MakeBench, data_file: Path, pick: str, wi
     """An architecture, of whose seeds the best is taken, one seed, or the ensemble; and it is said that it was picked."""
     mases = {("lstm", 0): 0.9, ("lstm", 1): 0.7, ("wavenet", 0): 0.8, ("wavenet", 1): 0.85}
 
-    def fit(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        name = question["architecture"]
-        return make_fit(validation={name: mases[name, question["seed"]]})(training_set, **question)
+    def fit(request: FitRequest) -> Candidate:
+        name = request.architecture
+        return make_fit(validation={name: mases[name, request.seed]})(request)
 
     bench = make_bench(fit)
 

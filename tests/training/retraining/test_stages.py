@@ -13,6 +13,7 @@ from models.errors import AlmanacError, ArtifactIncomplete, DataInvalid, Trainin
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
 from training.evaluation import figures
 from training.fit.candidate import Candidate, TrainingSet
+from training.fit.request import FitRequest
 from training.pipeline.champion import spec_in
 from training.pipeline.reproduce import reproduce
 from training.registry import runs
@@ -155,9 +156,9 @@ def test_every_stage_repeated_answers_the_same_and_makes_nothing_anew(make_desk:
     request, fitted = make_request(many), list[str]()
     plain = make_fit()
 
-    def counting(training_set: TrainingSet, **question: Any) -> Candidate:  # noqa: ANN401 - handed on
-        fitted.append(question["architecture"])
-        return plain(training_set, **question)
+    def counting(request: FitRequest) -> Candidate:
+        fitted.append(request.architecture)
+        return plain(request)
 
     desk = make_desk(counting)
     told = run_job(desk, request)
@@ -209,7 +210,7 @@ def test_a_candidate_that_fails_is_told_and_a_job_in_which_all_fail_ends_with_th
 def test_a_fit_that_was_killed_halfway_is_done_anew(make_desk: MakeDesk, many: Path) -> None:
     """The half-made run is given up and keeps its record; the new one takes its part."""
 
-    def killed(*_args: object, **_question: object) -> Candidate:
+    def killed(_request: FitRequest) -> Candidate:
         raise KeyboardInterrupt
 
     request = make_request(many)
@@ -233,7 +234,7 @@ def states_of(desk: JobDesk) -> dict[str, str]:
     return {one.tags[PART]: registry._client.get_run(one.run_id).info.status for one in found}
 
 
-def fit_killed(*_args: object, **_question: object) -> Candidate:
+def fit_killed(_request: FitRequest) -> Candidate:
     """End as a child does whose worker ends it: nothing more is said."""
     raise KeyboardInterrupt
 

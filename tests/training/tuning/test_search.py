@@ -18,6 +18,7 @@ from tests.training.fakes import make_epoch
 from training.config.toml import read_config
 from training.config.training import train_config
 from training.fit.candidate import Candidate, TrainingSet
+from training.fit.request import FitRequest
 from training.pipeline import train
 from training.pipeline.task import Bench
 from training.progress import Terminal
@@ -44,22 +45,22 @@ class FakeFit:
         self.asked: list[tuple[str, int, float]] = []
         self.epochs: list[int] = []
 
-    def __call__(self, training_set: TrainingSet, *, architecture: str, directory: Path, **question: Any) -> Candidate:  # noqa: ANN401 - the contract's rest
+    def __call__(self, request: FitRequest) -> Candidate:
         """Train: report epochs that fall to the error, then return it."""
-        config = question["config"]
-        self.seen.append(training_set)
-        self.asked.append((architecture, config.units, config.learning_rate))
+        config, directory = request.config, request.directory
+        self.seen.append(request.training_set)
+        self.asked.append((request.architecture, config.units, config.learning_rate))
         self.epochs.append(0)
-        if architecture == self.failing:
+        if request.architecture == self.failing:
             raise LossNotFinite("The loss became NaN at step 1.", step=1, hint="Lower the rate.")
         error = 0.5 + abs(np.log2(config.units / 16)) + abs(np.log10(config.learning_rate / 0.01))
         for number in range(1, EPOCHS + 1):
             if len(self.asked) == self.stop_at and number == 3:
                 raise KeyboardInterrupt
             self.epochs[-1] = number
-            question["on_epoch"](replace(make_epoch(number), validation_mase=error + EPOCHS - number))
-        question["on_epoch"](replace(make_epoch(EPOCHS + 1), validation_mase=float("nan"), stage="all data"))
-        make_artifact(directory, horizon=training_set.horizon)
+            request.on_epoch(replace(make_epoch(number), validation_mase=error + EPOCHS - number))
+        request.on_epoch(replace(make_epoch(EPOCHS + 1), validation_mase=float("nan"), stage="all data"))
+        make_artifact(directory, horizon=request.training_set.horizon)
         return Candidate(directory, artifact.load(directory), (), {"mase": error}, 1.5)
 
 
