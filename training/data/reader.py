@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.columns import NAMES, find_column, find_separator
 from models.errors import DataInvalid, Finding
 from training.config.training import Columns, require_file
 
-ID_NAMES = ("unique_id", "series_id", "item_id", "series", "id")
-TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "month", "day", "year", "period")
-VALUE_NAMES = ("y", "value", "target")
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
 
 DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00."
@@ -79,9 +77,9 @@ def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, 
     raw = raw.dropna(how="all")
     if raw.empty:
         raise DataInvalid(f"{path}: holds no rows.", hint="Give a file with a header and at least one row.")
-    time = _pick(path, raw, columns.time, TIME_NAMES, "time") or str(raw.columns[0])
-    value = _pick(path, raw, columns.value if valued else None, VALUE_NAMES, "value")
-    key = _pick(path, raw, columns.id, ID_NAMES, "id")
+    time = _pick(path, raw, columns.time, "time") or str(raw.columns[0])
+    value = _pick(path, raw, columns.value if valued else None, "value")
+    key = _pick(path, raw, columns.id, "id")
     _check_covariates(path, raw, covariates, {time, key, value})
     others = [name for name in raw.columns if name not in {time, key, value, *covariates}]
     if not valued:
@@ -161,9 +159,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         with path.open(encoding="utf-8-sig") as file:
             header = file.readline()
-        separator = max(",;\t", key=header.count)
+        separator = find_separator(header)
         names = pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig").columns
-        texts = {name: str for name in names if name.lower() in {*ID_NAMES, *TIME_NAMES} or name == names[0]}
+        as_text = {*NAMES["id"], *NAMES["timestamp"]}
+        texts = {name: str for name in names if name.lower() in as_text or name == names[0]}
         options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "skip_blank_lines": False}
         frame: pd.DataFrame = pd.read_csv(path, dtype=texts, low_memory=False, **options)
     except UnicodeDecodeError as error:
@@ -173,14 +172,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _pick(path: Path, raw: pd.DataFrame, given: str | None, usual: tuple[str, ...], what: str) -> str | None:
+def _pick(path: Path, raw: pd.DataFrame, given: str | None, what: str) -> str | None:
     if given is not None:
         if given not in raw.columns:
             hint = f"See --{what}-column."
             raise DataInvalid(f"{path}: no column {given!r}. It has {', '.join(raw.columns)}.", hint=hint)
         return given
-    lower = {name.lower(): name for name in reversed(list(raw.columns))}
-    return next((lower[name] for name in usual if name in lower), None)
+    return find_column(raw.columns, "timestamp" if what == "time" else what)
 
 
 @dataclass(frozen=True, slots=True)
