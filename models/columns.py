@@ -28,8 +28,9 @@ def find_columns(columns: Iterable[str], field: str) -> list[str]:
     """
     names = list(columns)
     exact = {name for name in NAMES[field] if name not in LOOSE}
-    found = [name for name in names if name.lower() in exact] or [find_column(names, field)]
-    return [name for name in found if name is not None]
+    found = [name for name in names if name.lower() in exact]
+    loose = None if found else find_column(names, field)
+    return found if loose is None else [loose]
 
 
 def find_separator(header: str) -> str:
