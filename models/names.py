@@ -3,6 +3,9 @@
 LONGEST = 100
 """Bytes of UTF-8: jobs, folders and addresses are named after it."""
 
+CHAMPION = "champion"
+"""The registry alias of the version that is served by default."""
+
 STARTER = "starter"
 """What a request, a card and a row call the model that comes with the package; no other one may be called so."""
 

@@ -1,7 +1,7 @@
-"""App: puts the service together; every call makes one that shares nothing with any other."""
+"""App: assembles the FastAPI application; two applications share no state."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -17,27 +17,17 @@ from starlette.responses import Response
 from models.errors import AlmanacError
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
-from service.api.routes import (
-    accuracy,
-    docs,
-    forecast,
-    forecasts,
-    health,
-    jobs,
-    metrics,
-    models,
-    observations,
-    schedules,
-    series,
-)
+from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
 from service.errors import FieldInvalid
+from service.forecasting.answer import ForecastHandler
 from service.jobs.client import Jobs
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
 from service.monitoring.drift import RecentInputs
 from service.monitoring.forecast_log import ForecastLog
+from service.monitoring.forecast_recorder import ForecastRecorder
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import Scorer
 from service.problems import CODE_HEADER, problem, problem_response
@@ -48,73 +38,34 @@ from service.settings import Settings
 from service.store.async_database import AsyncDatabase
 from service.thread_pool import ThreadPool
 
-ROUTERS = (
-    forecast.router,
-    forecasts.router,
-    observations.router,
-    series.router,
-    accuracy.router,
-    models.router,
-    schedules.router,
-    jobs.router,
-    health.router,
-    metrics.router,
-    docs.router,
-)
-DISCONNECTED = 499
-"""What nginx logs for a client that has left; nobody receives it."""
+CLIENT_CLOSED = 499
+"""nginx's status for a client that has disconnected; used for metrics and logs only."""
+
+Background = Callable[[], Coroutine[Any, Any, None]]
+"""A task that runs as long as the application."""
 
 
 def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
-    """Return the application; nothing runs until it is started.
+    """Return the application; nothing runs before its start.
 
     Args:
-        settings: What it goes by.
-        supervise: Whether to run the registry's child process; without it only what is cached is served.
+        settings: The settings.
+        supervise: Whether to run the registry process; without it only cached models are served.
 
     Raises:
-        KeysInvalid: If the file of keys cannot be read.
+        KeysInvalid: If the API key file cannot be read.
     """
-    cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
-    supervisor = Supervisor(settings, cache)
-    counters, inputs = Metrics(), RecentInputs()
-    catalog = Catalog(
-        cache,
-        default=settings.model,
-        limit=settings.max_models,
-        fetch=supervisor.fetch,
-        on_load=counters.count_load,
-    )
-    counters.registry.register(ModelMetrics(catalog, inputs))
-    database = AsyncDatabase(settings.database, settings.max_queue)
-    counters.registry.register(DatabaseMetrics(database))
-    forecast_log = None
-    if settings.ledger:
-        forecast_log = ForecastLog(database, counters, limit=settings.max_ledger, days=settings.retention_days)
-    scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)
-    counters.registry.register(AccuracyMetrics(scorer, backtests))
-    workers = ThreadPool(settings.max_queue)
-    jobs_queue = Jobs(settings.jobs, settings.max_queue)
-    service = Service(
-        settings, catalog, counters, inputs, workers, database, forecast_log, scorer, backtests, jobs_queue
-    )
-    tasks = [catalog.watch, database.watch, scorer.run]
-    tasks += [forecast_log.run] if forecast_log else []
-    tasks += [supervisor.run] if supervise else []
+    service, background = _assemble(settings, supervise=supervise)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(task()) for task in tasks]
-        await database.open()
+        running = [asyncio.create_task(task()) for task in background]
+        await service.database.open()
         yield
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        if forecast_log is not None:
-            await forecast_log.close()
-        service.workers.close()
-        database.close()
-        service.jobs.close()
+        await _close(service)
 
     app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
@@ -124,49 +75,98 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(AuthMiddleware, keys=KeyRing(settings.api_keys))
-    app.add_middleware(MetricsMiddleware, metrics=counters, access_log=settings.access_log)
+    app.add_middleware(MetricsMiddleware, metrics=service.metrics, access_log=settings.access_log)
     return app
 
 
-async def _refused(_request: Request, error: Any) -> Response:  # noqa: ANN401 (an AlmanacError: the table says so)
-    """Answer an error of the tree."""
+def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Background]]:
+    """Return the service's parts, and the tasks that run in the background."""
+    cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
+    supervisor = Supervisor(settings, cache)
+    metrics, recent_inputs = Metrics(), RecentInputs()
+    catalog = Catalog(
+        cache,
+        default=settings.model,
+        limit=settings.max_models,
+        fetch=supervisor.fetch,
+        on_load=metrics.count_load,
+    )
+    database = AsyncDatabase(settings.database, settings.max_queue)
+    scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)
+    forecast_log = None
+    if settings.ledger:
+        forecast_log = ForecastLog(database, metrics, limit=settings.max_ledger, days=settings.retention_days)
+    recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
+    forecasting = ForecastHandler(settings, ThreadPool(settings.max_queue), catalog.select, recorder.record)
+    metrics.registry.register(ModelMetrics(catalog, recent_inputs))
+    metrics.registry.register(DatabaseMetrics(database))
+    metrics.registry.register(AccuracyMetrics(scorer, backtests))
+    service = Service(
+        settings=settings,
+        catalog=catalog,
+        forecasting=forecasting,
+        metrics=metrics,
+        recent_inputs=recent_inputs,
+        database=database,
+        forecast_log=forecast_log,
+        scorer=scorer,
+        backtests=backtests,
+        jobs=Jobs(settings.jobs, settings.max_queue),
+    )
+    background = [catalog.watch, database.watch, scorer.run]
+    background += [forecast_log.run] if forecast_log else []
+    background += [supervisor.run] if supervise else []
+    return service, background
+
+
+async def _close(service: Service) -> None:
+    """Write the waiting forecasts, and close threads and databases."""
+    if service.forecast_log is not None:
+        await service.forecast_log.close()
+    service.forecasting.threads.close()
+    service.database.close()
+    service.jobs.close()
+
+
+async def _handle_error(_request: Request, error: Any) -> Response:  # noqa: ANN401 (an AlmanacError, see HANDLERS)
+    """Return an Almanac error as a problem document."""
     return problem(error)
 
 
-async def _http(request: Request, error: Any) -> Response:  # noqa: ANN401 (an HTTPException)
-    """Answer what Starlette refuses: a path that is not there, a method that is not allowed."""
+async def _handle_http(request: Request, error: Any) -> Response:  # noqa: ANN401 (an HTTPException)
+    """Return Starlette's errors as a problem document: no such path, or a method that is not allowed."""
     status = HTTPStatus(error.status_code)
     members = {
         "code": status.name,
         "detail": f"{request.method} {request.url.path[:200]}: {status.phrase}.",
         "pointer": "",
-        "hint": "GET /docs lists what can be asked.",
+        "hint": "GET /docs lists all paths.",
     }
     return problem_response(status, members, {**(error.headers or {}), CODE_HEADER: status.name})
 
 
-async def _invalid(_request: Request, error: Any) -> Response:  # noqa: ANN401 (a RequestValidationError)
-    """Answer what FastAPI refuses before a route sees it."""
+async def _handle_validation(_request: Request, error: Any) -> Response:  # noqa: ANN401 (a RequestValidationError)
+    """Return FastAPI's errors about parameters as a problem document."""
     first = error.errors()[0]
     pointer = "/" + "/".join(str(part) for part in first["loc"][1:])
-    return problem(FieldInvalid(f"{first['msg']}.", pointer=pointer, hint="GET /docs shows what is expected."))
+    return problem(FieldInvalid(f"{first['msg']}.", pointer=pointer, hint="GET /docs describes the parameters."))
 
 
-async def _disconnected(_request: Request, _error: Any) -> Response:  # noqa: ANN401 (a ClientDisconnect)
-    """Answer a client that is gone, so that it is counted and leaves no traceback."""
-    return Response(status_code=DISCONNECTED)
+async def _handle_disconnect(_request: Request, _error: Any) -> Response:  # noqa: ANN401 (a ClientDisconnect)
+    """Return a status for a client that has disconnected, so that it is counted and logs no traceback."""
+    return Response(status_code=CLIENT_CLOSED)
 
 
 HANDLERS = {
-    AlmanacError: _refused,
-    HTTPException: _http,
-    RequestValidationError: _invalid,
-    ClientDisconnect: _disconnected,
+    AlmanacError: _handle_error,
+    HTTPException: _handle_http,
+    RequestValidationError: _handle_validation,
+    ClientDisconnect: _handle_disconnect,
 }
 
 
 def _version() -> str:
-    """Return the installed version, or 0 in a tree that is not installed."""
+    """Return the installed version, or 0 if the package is not installed."""
     try:
         return version("almanac-forecast")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, on standard error."""
+"""Logs: JSON, one object per line, on standard error."""
 
 import logging
 import sys

@@ -1,15 +1,15 @@
-"""Choice: the words of a request that choose a model, and the version that they chose."""
+"""Selector: which model a request asks for, and the loaded version that was selected."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from models.errors import Finding
 from models.forecaster import Forecaster
+from models.names import CHAMPION
 from models.series import Series
 from models.starters import DEFAULT, NAME, season_unknown
-
-CHAMPION = "champion"
 
 FREQUENCY_ASSUMED = Finding(
     "FREQUENCY_ASSUMED",
@@ -20,15 +20,15 @@ FREQUENCY_ASSUMED = Finding(
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """The words that choose a model: a name, and an alias or a version of it; `starter` has neither."""
+    """A parsed `model` field: a name with an alias or a version; the starter has neither."""
 
     name: str
     alias: str | None = CHAMPION
     version: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Selector":
-        """Return what `name`, `name@alias` or `name/version` chooses; a bare name means its champion."""
+    def parse(cls, text: str) -> Self:
+        """Return the selector of `name`, `name@alias`, `name/version` or `starter`; a name alone means its champion."""
         if text == NAME:
             return cls(NAME, None)
         if "/" in text:
@@ -54,32 +54,32 @@ class SelectedModel:
     """The version that answers a request.
 
     Attributes:
-        served: The version.
-        alias: By which it was chosen; None where by its number, and for the starter.
-        starters: Of the starter alone: the forecaster of each frequency in the request.
+        model: The version.
+        alias: The alias in the request, or None for a version number and for the starter.
+        starters: For the starter only: the forecaster of each frequency in the request.
     """
 
-    served: LoadedModel
+    model: LoadedModel
     alias: str | None
-    starters: Mapping[str, Forecaster] | None = field(default=None)
+    starters: Mapping[str, Forecaster] | None = None
 
     def identity(self) -> dict[str, str | None]:
-        """Return the `model` member of an answer."""
-        served = self.served
-        return {"name": served.name, "version": served.version, "alias": self.alias, "run_id": served.run_id}
+        """Return the `model` object of a response."""
+        model = self.model
+        return {"name": model.name, "version": model.version, "alias": self.alias, "run_id": model.run_id}
 
     def forecasters(self) -> tuple[Forecaster, ...]:
-        """Return every forecaster that a series of the request may be given to."""
-        return (self.served.forecaster, *(self.starters or {}).values())
+        """Return every forecaster that the request may need."""
+        return (self.model.forecaster, *(self.starters or {}).values())
 
     def forecaster_for(self, series: Series) -> Forecaster:
-        """Return the forecaster of one series: the model's, or of the starter that of the series' frequency."""
+        """Return the model's forecaster, or the starter's for the frequency of the series."""
         if self.starters is None or series.frequency is None:
-            return self.served.forecaster
+            return self.model.forecaster
         return self.starters[series.frequency.name]
 
-    def remarks(self, series: Series) -> tuple[Finding, ...]:
-        """Return what the choice itself assumes about a series."""
+    def warnings(self, series: Series) -> tuple[Finding, ...]:
+        """Return warnings about the selection: the starter assumes a frequency or a season."""
         if self.starters is None:
             return ()
         found = FREQUENCY_ASSUMED if series.frequency is None else season_unknown(series.frequency)

@@ -1,4 +1,4 @@
-"""Working: large requests leave the event loop for a few threads, and queue for them only so far."""
+"""Thread pool: runs large requests outside the event loop, and limits how many wait."""
 
 import asyncio
 import os
@@ -13,22 +13,28 @@ T = TypeVar("T")
 
 
 class ThreadPool:
-    """A thread for each core. A small forecast takes less than the way to a thread and back, and never comes here."""
+    """Threads with a bounded queue. A small forecast is faster than a switch of threads, and does not use it."""
 
     def __init__(self, limit: int, *, threads: int | None = None, name: str = "forecast") -> None:
-        """Let at most `limit` requests be at work or waiting, in as many threads as there are cores or as are asked for."""
+        """Start no thread yet.
+
+        Args:
+            limit: Calls that may run or wait.
+            threads: Number of threads, by default one for each core.
+            name: Prefix of the threads' names.
+        """
         self._threads = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix=name)
         self._limit = limit
         self._busy = 0
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `work` returns, done in a thread.
+        """Return the result of `work`, called in a thread.
 
         Raises:
-            QueueFull: If too many wait already.
+            QueueFull: If `limit` calls run or wait already.
         """
         if self._busy >= self._limit:
-            raise QueueFull(f"{self._busy} large requests are waiting already.", hint="Ask again in a second.")
+            raise QueueFull(f"{self._busy} large requests are waiting already.", hint="Try again in a second.")
         self._busy += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
@@ -36,5 +42,5 @@ class ThreadPool:
             self._busy -= 1
 
     def close(self) -> None:
-        """Let the threads end once they are done."""
+        """Let the threads end after their current calls."""
         self._threads.shutdown(wait=False)

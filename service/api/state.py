@@ -1,9 +1,10 @@
-"""State: what one application holds, handed to its routes."""
+"""State: the parts of one application that its routes use."""
 
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from service.forecasting.answer import ForecastHandler
 from service.jobs.client import Jobs
 from service.monitoring.backtest_figures import BacktestCache
 from service.monitoring.drift import RecentInputs
@@ -13,18 +14,17 @@ from service.monitoring.scorer import Scorer
 from service.serving.catalog import Catalog
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
-from service.thread_pool import ThreadPool
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything that a route may need."""
+    """Everything that a route may use; `forecast_log` is None if it is switched off."""
 
     settings: Settings
     catalog: Catalog
+    forecasting: ForecastHandler
     metrics: Metrics
     recent_inputs: RecentInputs
-    workers: ThreadPool
     database: AsyncDatabase
     forecast_log: ForecastLog | None
     scorer: Scorer
@@ -33,6 +33,6 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """Return the service that a request came to."""
+    """Return the service that received a request."""
     service: Service = request.app.state.service
     return service

@@ -1,7 +1,7 @@
-"""Parsing: from the bytes of a request to sound series, and a finding for each thing that is not.
+"""Request: parses the body of a forecast request into valid series and one error for each other series.
 
-Written by hand because one bad series must not refuse its batch; the schemas that /docs shows are in schemas.py, and a
-test holds the two together.
+Parsed by hand, because one wrong series must not fail its batch. The OpenAPI schemas are in
+service/api/schemas/forecast.py; a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ MAX_ID_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class ForecastQuery:
-    """A forecast request whose envelope is sound.
+    """A parsed forecast request.
 
     Attributes:
-        series: The sound series, each with its place in the request.
+        series: The valid series, each with its index in the request.
         horizon: Steps to forecast.
         levels: Central intervals, in per cent.
-        quantiles: Quantile levels beside the trained ones.
-        model: The words that choose a model, or None.
-        faults: What is wrong with the other series.
-        unnamed: Places of the series that were sent without an id: no observation is theirs.
+        quantiles: Quantile levels in addition to the trained ones.
+        model: `name`, `name@alias`, `name/version` or `starter`, or None.
+        faults: The errors of the other series.
+        unnamed: Indices of the series without an id: no observation belongs to them.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -47,32 +47,27 @@ class ForecastQuery:
     unnamed: frozenset[int] = frozenset()
 
     def frequencies(self) -> set[Frequency]:
-        """Return those of the series that have one."""
+        """Return the frequencies of the series that have one."""
         return {one.frequency for _, one in self.series if one.frequency is not None}
 
 
-def parse_forecast(body: bytes, settings: Settings) -> ForecastQuery:
-    """Return the question that a body asks.
+def parse_request(body: bytes, settings: Settings) -> ForecastQuery:
+    """Return the query in a body; an error within one series becomes its fault.
 
     Raises:
-        JsonInvalid: If the body is no JSON.
-        FieldMissing, FieldUnknown, FieldInvalid, HorizonInvalid, LevelInvalid, BatchTooLarge: If the envelope is wrong;
-            what is wrong within one series becomes its fault instead.
+        JsonInvalid: If the body is not JSON.
+        FieldMissing, FieldUnknown, FieldInvalid, HorizonInvalid, LevelInvalid, BatchTooLarge: If the request itself is wrong.
     """
     request = _envelope(body)
-    question = read_question(request, settings.max_horizon)
-    entries = _entries(request, question.horizon, settings)
-    series, faults = _batch(entries, settings.max_points, question.horizon)
+    query = parse_options(request, settings.max_horizon)
+    entries = _entries(request, query.horizon, settings)
+    series, faults = _batch(entries, settings.max_points, query.horizon)
     unnamed = frozenset(index for index, entry in enumerate(entries) if isinstance(entry, dict) and not entry.get("id"))
-    return replace(question, series=series, faults=faults, unnamed=unnamed)
+    return replace(query, series=series, faults=faults, unnamed=unnamed)
 
 
-def read_question(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery:
-    """Return what is asked about series, without the series.
-
-    Raises:
-        HorizonInvalid, LevelInvalid, FieldInvalid: If it is wrong.
-    """
+def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery:
+    """Return the query without series; raises HorizonInvalid, LevelInvalid or FieldInvalid."""
     horizon = _horizon(request, max_horizon)
     levels = _levels(request, "levels", 100.0, DEFAULT_LEVELS)
     quantiles = _levels(request, "quantiles", 1.0, ())
@@ -87,7 +82,7 @@ def _envelope(body: bytes) -> Mapping[str, Any]:
         request = from_json(body)
     except ValueError as error:
         raise JsonInvalid(
-            f"The body is no JSON: {error}.", hint='Send {"series": [{"values": [...]}], "horizon": 12}.'
+            f"The body is not valid JSON: {error}.", hint='Send {"series": [{"values": [...]}], "horizon": 12}.'
         ) from error
     if not isinstance(request, dict):
         raise FieldInvalid(
@@ -114,7 +109,7 @@ def _horizon(request: Mapping[str, Any], limit: int) -> int:
 
 
 def _levels(request: Mapping[str, Any], name: str, above: float, default: tuple[float, ...]) -> tuple[float, ...]:
-    """Return levels as sent, each once: numbers between 0 and `above`, both excluded."""
+    """Return the levels without repetitions; each must lie between 0 and `above`, both excluded."""
     levels = request.get(name)
     if levels is None:
         return default
@@ -122,18 +117,18 @@ def _levels(request: Mapping[str, Any], name: str, above: float, default: tuple[
         raise LevelInvalid(
             f"`{name}` is {shown(levels)}.", pointer=f"/{name}", hint=f"Send a list of at most {MAX_LEVELS} numbers."
         )
-    for place, level in enumerate(levels):
+    for index, level in enumerate(levels):
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < above:
             raise LevelInvalid(
-                f"`{name}` holds {shown(level)}.",
-                pointer=f"/{name}/{place}",
+                f"`{name}` contains {shown(level)}.",
+                pointer=f"/{name}/{index}",
                 hint=f"Send numbers between 0 and {above:g}, both excluded.",
             )
     return tuple(dict.fromkeys(float(level) for level in levels))
 
 
 def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> list[Any]:
-    """Return the series as sent, once their number is known to be bearable."""
+    """Return the series as sent; raises FieldInvalid, BatchTooLarge."""
     entries = request["series"]
     if not isinstance(entries, list) or not entries:
         raise FieldInvalid(
@@ -159,7 +154,7 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
 def _batch(
     entries: list[Any], max_points: int, horizon: int
 ) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
-    """Return the sound series with their places, and the faults of the others."""
+    """Return the valid series with their indices, and the faults of the others."""
     series: list[tuple[int, Series]] = []
     faults: list[SeriesFault] = []
     taken: set[str] = set()
@@ -168,9 +163,9 @@ def _batch(
         try:
             if series_id in taken:
                 raise SeriesDuplicated(
-                    f"The id {shown(series_id)} stands twice.",
+                    f"The id {shown(series_id)} occurs twice.",
                     pointer="/id",
-                    hint="Give each series an id of its own.",
+                    hint="Give each series its own id.",
                 )
             taken.add(series_id)
             series.append((index, _series(entry, series_id, max_points, horizon)))
@@ -180,13 +175,13 @@ def _batch(
 
 
 def _id(entry: object, index: int) -> str:
-    """Return a series' id, or its index where it has none that can be used."""
+    """Return a series' id, or its index if it has no valid one."""
     series_id = entry.get("id") if isinstance(entry, dict) else None
     return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else str(index)
 
 
 def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Series:
-    """Return one series; raises one of the tree's errors, pointer relative to the series."""
+    """Return one series; raises an AlmanacError whose pointer is relative to the series."""
     if not isinstance(entry, dict):
         raise FieldInvalid(
             f"A series is {shown(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
@@ -232,7 +227,7 @@ def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
 
 
 def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
-    """Return covariates by name, their lists as sent, or None where there are none."""
+    """Return the covariates as sent, by name, or None."""
     columns = entry.get(kind)
     if columns is None or isinstance(columns, dict):
         return columns
@@ -247,11 +242,11 @@ def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
         return None
     if not isinstance(timestamps, list):
         raise FieldInvalid(f"`timestamps` is {shown(timestamps)}.", pointer="/timestamps", hint="Send a list of dates.")
-    for place, timestamp in enumerate(timestamps):
+    for index, timestamp in enumerate(timestamps):
         if not isinstance(timestamp, str):
             raise FieldInvalid(
                 f"A timestamp is {shown(timestamp)}.",
-                pointer=f"/timestamps/{place}",
+                pointer=f"/timestamps/{index}",
                 hint="Send text such as `1939-01`.",
             )
     return timestamps

@@ -1,6 +1,6 @@
-"""Answering: from sound series to the bytes of an answer, all series of a request in one batch."""
+"""Response: forecasts and errors as the JSON of a response."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,160 +9,79 @@ from uuid import uuid4
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from starlette.responses import Response
 
 from models.calendar.on_calendar import format_timestamps
-from models.errors import AlmanacError, Finding, FrequencyError, SeriesError
-from models.forecaster import Forecaster
+from models.errors import Finding
 from models.series import Forecast, Series
-from service.errors import BatchTooLarge, ForecastNotFinite
-from service.forecasting.request import ForecastQuery
-from service.json_input import SeriesFault, fault_of
+from service.forecasting.predict import ForecastRow
+from service.json_input import SeriesFault
+from service.problems import problem_response
 from service.selector import SelectedModel
-
-Row = tuple[int, Series, Forecast]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request is given.
+class ForecastResult:
+    """The outcome of a forecast request.
 
     Attributes:
-        members: The answer's `model`, `forecasts` and `errors`, as data.
-        faults: What is wrong with each series that has no forecast, in the order of the request.
-        points: Forecast steps given out.
-        rows: The forecasts, in the order of `members`.
+        body: The response's `model`, `forecasts` and `errors`, as data.
+        rows: The forecasts, in the order of `body`.
+        faults: The error of each series without a forecast, in the order of the request.
     """
 
-    members: dict[str, Any]
-    faults: tuple[SeriesFault, ...]
-    points: int
-    rows: tuple[Row, ...]
+    body: dict[str, Any]
+    rows: Sequence[ForecastRow]
+    faults: Sequence[SeriesFault]
 
     @property
-    def succeeded(self) -> int:
-        """Return how many series have a forecast."""
-        return len(self.members["forecasts"])
+    def steps(self) -> int:
+        """Return the number of forecast steps."""
+        return sum(len(forecast.median) for _, _, forecast in self.rows)
 
-    def given(self, unnamed: AbstractSet[int] = frozenset()) -> Iterator[tuple[str, Series, Forecast]]:
-        """Yield each forecast with the id that it was given, and its history, nameless where it was sent so."""
-        for members, (index, series, forecast) in zip(self.members["forecasts"], self.rows, strict=True):
-            yield members["forecast_id"], replace(series, id="") if index in unnamed else series, forecast
-
-    def content(self) -> bytes:
-        """Return the answer as JSON."""
-        return orjson.dumps(self.members, option=orjson.OPT_SERIALIZE_NUMPY)
+    def by_forecast_id(self, unnamed: AbstractSet[int]) -> Iterator[tuple[str, Series, Forecast]]:
+        """Yield forecast id, history and forecast; the history has an empty id if its index is in `unnamed`."""
+        for entry, (index, series, forecast) in zip(self.body["forecasts"], self.rows, strict=True):
+            yield entry["forecast_id"], replace(series, id="") if index in unnamed else series, forecast
 
 
-def answer_forecast(question: ForecastQuery, choice: SelectedModel) -> Answer:
-    """Return the answer to a question; raises HorizonInvalid or LevelInvalid if the model refuses the question whole."""
-    rows, faults = [], list(question.faults)
-    for forecaster, series in _by_forecaster(question, choice):
-        sound, refused = _checked(forecaster, series)
-        answered, failed = _forecast(forecaster, sound, question)
-        rows += answered
-        faults += refused + failed
-    finite, overflown = _finite(sorted(rows, key=lambda row: row[0]))
-    faults = sorted([*faults, *overflown], key=_place)
-    members = {
-        "model": choice.identity(),
-        "forecasts": [_describe(index, forecast, choice.remarks(series)) for index, series, forecast in finite],
+def make_result(selected: SelectedModel, rows: Sequence[ForecastRow], faults: Sequence[SeriesFault]) -> ForecastResult:
+    """Return the result of a request, each forecast with a new `forecast_id`."""
+    body = {
+        "model": selected.identity(),
+        "forecasts": [_entry(index, forecast, selected.warnings(series)) for index, series, forecast in rows],
         "errors": [fault.to_dict() for fault in faults],
     }
-    return Answer(members, tuple(faults), len(finite) * question.horizon, tuple(finite))
+    return ForecastResult(body, rows, faults)
 
 
-def check_size(question: ForecastQuery, choice: SelectedModel, limit: int) -> None:
-    """Raise BatchTooLarge if the answer would hold more than `limit` numbers: a short request can ask for gigabytes."""
-    spec = choice.served.forecaster.spec
-    columns = 1 + len({*spec.quantile_levels, *question.quantiles}) + 2 * len(question.levels)
-    numbers = len(question.series) * question.horizon * columns
-    if numbers > limit:
-        raise BatchTooLarge(
-            f"{len(question.series)} series of {question.horizon} steps of {columns} numbers (median, quantiles, bounds of "
-            f"levels) are {numbers} numbers.",
-            pointer="/series",
-            hint=f"Ask for fewer series, steps, levels or quantiles at a time: at most {limit} numbers "
-            "(ALMANAC_MAX_NUMBERS).",
-        )
+def to_response(result: ForecastResult) -> Response:
+    """Return 200 with the body, or 422 if no series has a forecast."""
+    if result.rows:
+        content = orjson.dumps(result.body, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Response(content, media_type="application/json")
+    return problem_response(422, {**_problem_of_all(result.faults), **result.body})
 
 
-def is_large(question: ForecastQuery, choice: SelectedModel) -> bool:
-    """Return whether an answer takes long enough, some milliseconds, for other requests to notice."""
-    trained_horizon = min(forecaster.spec.horizon for forecaster in choice.forecasters())
-    passes = len(question.series) * -(-question.horizon // trained_horizon)
-    return passes > LARGE_PASSES or len(question.series) * question.horizon > LARGE_STEPS
+def level_name(level: float) -> str:
+    """Return a level as a key of the response: 80.0 is `80`, 97.5 is `97.5`, 0.1 is `0.1`."""
+    return str(int(level)) if level == int(level) else repr(float(level))
 
 
-LARGE_PASSES = 32
-"""Series times blocks of the trained horizon: a network takes about a tenth of a millisecond for each."""
-LARGE_STEPS = 2_000
-"""Steps to write out: JSON takes about a microsecond for each."""
+def _problem_of_all(faults: Sequence[SeriesFault]) -> dict[str, str]:
+    """Return one problem for all series: their error if they share a code, else a count and the first error."""
+    first, count = faults[0].finding, len(faults)
+    codes = {fault.finding.code for fault in faults}
+    return {
+        "code": first.code if len(codes) == 1 else "SERIES_INVALID",
+        "detail": first.detail if count == 1 else f"None of {count} series can be forecast. The first: {first.detail}",
+        "pointer": first.pointer if count == 1 else "/series",
+        "hint": first.hint,
+    }
 
 
-def _by_forecaster(
-    question: ForecastQuery, choice: SelectedModel
-) -> Iterable[tuple[Forecaster, Sequence[tuple[int, Series]]]]:
-    """Return each forecaster with the series that it is given: one and all of them, unless the starter answers."""
-    if choice.starters is None:
-        return [(choice.served.forecaster, question.series)]
-    groups: dict[int, tuple[Forecaster, list[tuple[int, Series]]]] = {}
-    for index, series in question.series:
-        forecaster = choice.forecaster_for(series)
-        groups.setdefault(id(forecaster), (forecaster, []))[1].append((index, series))
-    return groups.values()
-
-
-def _checked(
-    forecaster: Forecaster, series: Sequence[tuple[int, Series]]
-) -> tuple[list[tuple[int, Series]], list[SeriesFault]]:
-    """Return the series that the model takes, and the faults of the others."""
-    sound, faults = [], []
-    for index, one in series:
-        try:
-            forecaster.check(one)
-            sound.append((index, one))
-        except AlmanacError as error:
-            faults.append(fault_of(index, one.id, error))
-    return sound, faults
-
-
-def _forecast(
-    forecaster: Forecaster, series: Sequence[tuple[int, Series]], question: ForecastQuery
-) -> tuple[list[Row], list[SeriesFault]]:
-    """Return the forecasts of all series in one batch; one by one where the batch meets a series that cannot be."""
-    try:
-        forecasts = forecaster.forecast(
-            [one for _, one in series], question.horizon, levels=question.levels, quantiles=question.quantiles
-        )
-    except (SeriesError, FrequencyError) as error:
-        if len(series) == 1:
-            index, one = series[0]
-            return [], [fault_of(index, one.id, error)]
-        parts = [_forecast(forecaster, [pair], question) for pair in series]
-        return [row for rows, _ in parts for row in rows], [fault for _, faults in parts for fault in faults]
-    return [(index, one, forecast) for (index, one), forecast in zip(series, forecasts, strict=True)], []
-
-
-def _finite(rows: Sequence[Row]) -> tuple[list[Row], list[SeriesFault]]:
-    """Return the rows whose every number is finite, and the faults of the others."""
-    finite, faults = [], []
-    for row in rows:
-        index, series, forecast = row
-        sides = [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
-        if all(np.isfinite(numbers).all() for numbers in (forecast.quantiles, forecast.median, *sides)):
-            finite.append(row)
-        else:
-            error = ForecastNotFinite(
-                "The forecast overflows: the values are too large.",
-                pointer="/values",
-                hint="Send them in a larger unit.",
-            )
-            faults.append(fault_of(index, series.id, error))
-    return finite, faults
-
-
-def _describe(index: int, forecast: Forecast, remarks: Sequence[Finding]) -> dict[str, Any]:
-    """Return one forecast as an entry of `forecasts`, with remarks before its own warnings."""
+def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[str, Any]:
+    """Return one forecast as an entry of `forecasts`, with `warnings` before its own."""
     columns = _plain(forecast.quantiles.T)
     dates = forecast.timestamps
     return {
@@ -174,34 +93,21 @@ def _describe(index: int, forecast: Forecast, remarks: Sequence[Finding]) -> dic
             level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
         },
         "intervals": {
-            level_name(interval.level): {
-                "lower": _plain(interval.lower),
-                "upper": _plain(interval.upper),
-            }
+            level_name(interval.level): {"lower": _plain(interval.lower), "upper": _plain(interval.upper)}
             for interval in forecast.intervals
         },
         "context_used": forecast.context_used,
         "repairs": [{"code": repair.code, "index": repair.index} for repair in forecast.repairs],
-        "warnings": [_warning(index, warning) for warning in (*remarks, *forecast.warnings)],
+        "warnings": [_warning(index, warning) for warning in (*warnings, *forecast.warnings)],
     }
 
 
 def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return numbers as they are written: contiguous, and no -0.0 among them."""
+    """Return numbers contiguous, as orjson needs them, with 0.0 for -0.0."""
     return np.ascontiguousarray(numbers + 0.0)
 
 
-def level_name(level: float) -> str:
-    """Return a level as the key of an answer: 80.0 is `80`, 97.5 is `97.5`, 0.1 is `0.1`."""
-    return str(int(level)) if level == int(level) else repr(float(level))
-
-
 def _warning(index: int, found: Finding) -> dict[str, str]:
-    """Return a warning that points into the request: at the horizon, or else at its series."""
+    """Return a warning with a pointer into the request: to the horizon, or to the series."""
     pointer = found.pointer if found.pointer == "/horizon" else f"/series/{index}{found.pointer}"
     return {"code": found.code, "detail": found.detail, "pointer": pointer, "hint": found.hint}
-
-
-def _place(fault: SeriesFault) -> int:
-    """Return a fault's place in the request."""
-    return int(fault.finding.pointer.split("/")[2])

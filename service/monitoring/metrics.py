@@ -10,8 +10,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from models.names import CHAMPION
 from service.monitoring.drift import RecentInputs
-from service.selector import CHAMPION
 from service.serving.catalog import Catalog
 from service.store.async_database import AsyncDatabase
 

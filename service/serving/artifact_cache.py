@@ -1,11 +1,11 @@
-"""Cache: downloaded artifacts under the SHA-256 of their content, and the index that says which version is which.
+"""Artifact cache: downloaded artifacts by the SHA-256 of their content, and the index of the registry's versions.
 
-    cache/index-<host>-<pid>.json    what the registry said last, to one server: names, versions, aliases, digests
-    cache/artifacts/<sha256>/        one artifact; appears whole or not at all, by rename
-    cache/partial/                   downloads under way
+    cache/index-<host>-<pid>.json    one server's copy of the registry: names, versions, aliases, digests
+    cache/artifacts/<sha256>/        one artifact; a rename makes it appear whole
+    cache/partial/                   downloads in progress
 
-A server's child process writes, the server reads. Neither locks: every change is one atomic rename, and servers that
-share a home share its artifacts, but each has an index of its own and starts from the newest of all.
+A server's child process writes, the server reads. Neither locks, because every change is one atomic rename. Servers with
+the same home share the artifacts, but each has its own index, and starts from the newest of all.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ from service.serving.registry_index import RegistryIndex
 INDEX = "index.json"
 INDEXES = "index*.json"
 STALE_SECONDS = 2 * 86_400
-"""An index that was written so long ago has no server: the longest poll is a day."""
+"""An index this old belongs to no running server: the longest poll interval is a day."""
 SPEC = "spec.json"
 NETWORK = "network.onnx"
 CODE = "code"
-"""Where MLflow keeps a model's program."""
+"""The folder in which MLflow stores a model's Python code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class ArtifactCache:
 
     @classmethod
     def own(cls, root: Path) -> Self:
-        """Return the cache as this process, a server, sees it: with an index that no other one writes."""
+        """Return the cache of this server process, with its own index."""
         return cls(root, f"index-{socket.gethostname()}-{os.getpid()}.json")
 
     def read(self) -> RegistryIndex:
-        """Return the index, the newest of all servers' before the first `write`; an empty one where none can be read."""
+        """Return the index (before the first `write` the newest of any server), or an empty one if none can be read."""
         return next((index for path in self._sources() if (index := _read(path)) is not None), RegistryIndex())
 
     def write(self, index: RegistryIndex) -> None:
@@ -64,27 +64,27 @@ class ArtifactCache:
         draft.replace(self.root / self.index)
 
     def changed(self) -> int:
-        """Return a number that differs after every `write`, 0 before the first."""
+        """Return a number that changes with every `write`, 0 before the first."""
         return next((_modified(path) for path in self._sources()), 0)
 
     def _sources(self) -> list[Path]:
-        """Return the files to read the index from: its own, before there is one all others, the newest first."""
+        """Return the files to read the index from: its own, or all others, newest first, until it exists."""
         own = self.root / self.index
         return [own] if own.exists() else sorted(self.root.glob(INDEXES), key=_modified, reverse=True)
 
     def tidy(self) -> None:
-        """Remove the indexes whose servers are gone: of this machine's dead processes, and those not written for days."""
+        """Remove the indexes of servers that no longer run: of dead processes on this host, and those not written for days."""
         for path in self.root.glob(INDEXES):
             if path.name != self.index and _is_stale(path):
                 path.unlink(missing_ok=True)
 
     def path(self, digest: str) -> Path:
-        """Return where the artifact with this digest lies, or would lie."""
+        """Return the folder for the artifact with this digest."""
         return self.root / "artifacts" / digest
 
     @contextmanager
     def download(self) -> Iterator[Path]:
-        """Lend an empty folder for a download; it is gone afterwards, whatever happened."""
+        """Yield an empty folder for a download, and delete it afterwards."""
         folder = self.root / "partial" / uuid.uuid4().hex
         folder.mkdir(parents=True)
         try:
@@ -93,11 +93,11 @@ class ArtifactCache:
             shutil.rmtree(folder, ignore_errors=True)
 
     def store(self, download: Path) -> str:
-        """Take the artifact found beneath `download` in, whole, and return its digest.
+        """Move the artifact below `download` into the cache, and return its digest.
 
         Raises:
-            ArtifactIncomplete: If there is no artifact of Almanac's beneath it.
-            OSError: If it cannot be kept: no fault of the artifact, and tried again.
+            ArtifactIncomplete: If it contains no Almanac artifact.
+            OSError: If it cannot be stored; the next poll tries again.
         """
         artifact = _find(download)
         digest = digest_of(artifact)
@@ -112,29 +112,29 @@ class ArtifactCache:
                 artifact.rename(target)
         if not self.holds(digest):
             raise OSError(
-                f"The artifact {digest[:12]} could not be kept in {target.parent}. Is the disk full, or read-only?"
+                f"The artifact {digest[:12]} could not be stored in {target.parent}. Is the disk full or read-only?"
             )
         return digest
 
     def holds(self, digest: str) -> bool:
-        """Return whether the artifact is here and its content still has its digest."""
+        """Return whether the artifact is cached and its content matches its digest."""
         target = self.path(digest)
         return (target / SPEC).is_file() and digest_of(target) == digest
 
     def verified(self, digest: str) -> Path:
-        """Return the folder of an artifact whose content has been checked.
+        """Return the folder of an artifact after checking its content.
 
         Raises:
             ArtifactIncomplete: If it is missing or its content has changed.
         """
         if not self.holds(digest):
             raise ArtifactIncomplete(
-                f"The cached artifact {digest[:12]} is missing or damaged.", hint="It is being fetched again."
+                f"The cached artifact {digest[:12]} is missing or damaged.", hint="It is being downloaded again."
             )
         return self.path(digest)
 
     def prune(self, index: RegistryIndex) -> None:
-        """Remove the artifacts that no version of the index names, nor of another server's."""
+        """Remove the artifacts that neither this index nor another server's refers to."""
         others = [_read(path) for path in self.root.glob(INDEXES) if path.name != self.index]
         named = {
             version.digest
@@ -148,7 +148,7 @@ class ArtifactCache:
 
 
 def digest_of(folder: Path) -> str:
-    """Return the SHA-256 over the names and contents of the files beneath a folder, hexadecimal."""
+    """Return the hexadecimal SHA-256 of the names and contents of the files below a folder."""
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -157,7 +157,7 @@ def digest_of(folder: Path) -> str:
 
 
 def _read(path: Path) -> RegistryIndex | None:
-    """Return the index in a file, or None where there is none to be read."""
+    """Return the index in a file, or None if it cannot be read."""
     try:
         return RegistryIndex.from_dict(orjson.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -172,7 +172,7 @@ def _modified(path: Path) -> int:
 
 
 def _is_stale(path: Path) -> bool:
-    """Return whether nobody writes an index any more: the shared one of older versions, a dead server's, an old one."""
+    """Return whether no server writes an index any more: that of older Almanac versions, of a dead process, or an old one."""
     host, _, pid = path.stem.removeprefix("index-").rpartition("-")
     if path.name == INDEX or time.time_ns() - _modified(path) > STALE_SECONDS * 1_000_000_000:
         return True
@@ -190,11 +190,11 @@ def _is_alive(pid: int) -> bool:
 
 
 def _find(download: Path) -> Path:
-    """Return the folder beneath `download` that holds spec and network: not the starters in a model's copy of our code."""
+    """Return the folder below `download` with spec and network, ignoring the starters in a model's copy of our code."""
     for spec in sorted(download.rglob(SPEC)):
         if CODE not in spec.relative_to(download).parts and (spec.parent / NETWORK).is_file():
             return spec.parent
     raise ArtifactIncomplete(
-        f"There is no {SPEC} beside a {NETWORK} in it: this is no model of Almanac's.",
+        f"This is not an Almanac model: it has no {SPEC} next to a {NETWORK}.",
         hint="Register a model with `almanac train`.",
     )

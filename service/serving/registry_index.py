@@ -1,11 +1,12 @@
 """The registry index: the names, versions and aliases that the registry returned last."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
-FORMAT = 1
+from models.names import CHAMPION
 
+FORMAT = 1
 
 RegistryState = Literal["ok", "emptied", "absent", "unreachable"]
 
@@ -16,8 +17,8 @@ class ModelVersion:
 
     Attributes:
         run_id: The MLflow run that made it.
-        digest: Where its artifact lies in the cache, or None while it has not been fetched.
-        error: Why it cannot be fetched, "" where nothing is wrong.
+        digest: The digest of its artifact in the cache, or None while it has not been fetched.
+        error: Why it cannot be fetched, or "".
     """
 
     run_id: str | None = None
@@ -32,19 +33,28 @@ class RegisteredModel:
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def champion(self) -> ModelVersion | None:
+        """Return the version that the alias `champion` points to, or None."""
+        return self.versions.get(self.aliases.get(CHAMPION, ""))
+
+    def has_champion(self) -> bool:
+        """Return whether there is a champion that is an Almanac model."""
+        return self.champion is not None and not self.champion.error
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryIndex:
-    """What the registry said last.
+    """The content of the registry at the last poll.
 
     Attributes:
-        models: By registered name.
-        state: `ok`, `emptied` (it had champions and has no model any more), `absent` (there is no registry yet) or
-            `unreachable`; the models are then as last seen.
-        detail: What is wrong with the registry, "" where nothing is.
-        checked: ISO 8601 time at which the registry was last asked, "" before the first time.
-        gone: Names that the registry has no champion of any more; they keep the one they had until there is another.
-        source: Which registry said it, "" where nobody knows.
+        models: The registered models, by name.
+        state: `ok`, `emptied` (it had champions and has no model now), `absent` (there is no registry yet) or
+            `unreachable` (`models` is then the last known content).
+        detail: What is wrong with the registry, or "".
+        checked: ISO 8601 time of the last poll, "" before the first.
+        gone: Names whose champion the registry has lost; the service keeps the last one until there is another.
+        source: Identifies the registry, "" if it is not known.
     """
 
     models: Mapping[str, RegisteredModel] = field(default_factory=dict)
@@ -56,28 +66,11 @@ class RegistryIndex:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the index as plain data."""
-        return {
-            "format": FORMAT,
-            "state": self.state,
-            "detail": self.detail,
-            "checked": self.checked,
-            "gone": list(self.gone),
-            "source": self.source,
-            "models": {
-                name: {
-                    "aliases": dict(model.aliases),
-                    "versions": {
-                        number: {"run_id": version.run_id, "digest": version.digest, "error": version.error}
-                        for number, version in model.versions.items()
-                    },
-                }
-                for name, model in self.models.items()
-            },
-        }
+        return {"format": FORMAT, **asdict(self), "gone": list(self.gone)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the index that `to_dict` wrote; raises KeyError or TypeError if it did not."""
+        """Return the index that `to_dict` wrote; raises KeyError or TypeError for anything else."""
         if data["format"] != FORMAT:
             raise KeyError(FORMAT)
         models = {
@@ -91,25 +84,25 @@ class RegistryIndex:
         )
 
 
-def keep_lost_champions(before: RegistryIndex, now: RegistryIndex, alias: str = "champion") -> RegistryIndex:
-    """Return what the registry says now, with the champions it had before and has lost: deleted, or its file emptied.
+def keep_lost_champions(before: RegistryIndex, now: RegistryIndex) -> RegistryIndex:
+    """Return the index `now` with the champions that the registry has lost since `before`.
 
-    A registry that loses a model by accident must not take it out of service; another champion does, and so does
-    another registry: whoever sets its address means it. `gone` names the kept ones.
+    A registry that loses a model by accident does not take it out of service: only another champion replaces it, or
+    another registry, because a changed address is intended. `gone` lists the kept names.
     """
     if before.source not in {"", now.source}:
         return now
     models, gone = dict(now.models), []
     for name, old in before.models.items():
-        number = old.aliases.get(alias, "")
-        lost, model = old.versions.get(number), now.models.get(name, RegisteredModel())
-        if model.aliases.get(alias) in model.versions or lost is None or lost.digest is None:
+        lost, model = old.champion, now.models.get(name, RegisteredModel())
+        if model.champion is not None or lost is None or lost.digest is None:
             continue
-        models[name] = RegisteredModel({**model.versions, number: lost}, {**model.aliases, alias: number})
+        number = old.aliases[CHAMPION]
+        models[name] = RegisteredModel({**model.versions, number: lost}, {**model.aliases, CHAMPION: number})
         gone.append(name)
     if not gone:
         return now
-    detail = f"The registry has no champion any more of {', '.join(gone)}: the one it had goes on answering."
+    detail = f"The registry no longer has a champion of {', '.join(gone)}: the last known champion stays in service."
     return replace(now, models=models, state="ok" if now.models else "emptied", detail=detail, gone=tuple(gone))
 
 

@@ -1,12 +1,11 @@
-"""Registry: the child process that asks MLflow for models and fills the cache; the service's only use of mlflow.
+"""Registry process: the child process that polls MLflow and fills the cache; the service's only use of mlflow.
 
-Run as `python -m service.registry CACHE INDEX POLL_SECONDS` with MLFLOW_TRACKING_URI set. It reads `{"name", "version"}` lines
-(versions that the server wants fetched) from standard input, and ends when that closes: when its server is gone, however
-it went. It ends with os.EX_TEMPFAIL, to be started again at once, when the registry's SQLite file is another than the one
-it has open. mlflow may hang, fail or be absent: the server only ever reads what stands in the cache.
+Run as `python -m service.serving.registry_process CACHE INDEX POLL_SECONDS` with MLFLOW_TRACKING_URI set. It reads lines
+`{"name", "version"}` from standard input, the versions to fetch, and ends when standard input closes, that is, when the
+server ends for any reason. It exits with os.EX_TEMPFAIL, to be restarted at once, if the registry's SQLite file was
+replaced after it was opened. mlflow may hang, fail or be absent: the server itself only reads the cache.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -24,41 +23,40 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.errors import ArtifactIncomplete
+from models.names import CHAMPION
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.registry_index import (
     ModelVersion,
     RegisteredModel,
     RegistryIndex,
-    RegistryState,
     keep_lost_champions,
     replace_version,
 )
-from service.serving.registry_probe import is_empty
+from service.serving.registry_probe import SQLITE, is_empty
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 logger = logging.getLogger("almanac.registry")
 
-SQLITE = "sqlite:///"
 ENVIRONMENT: Mapping[str, str] = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-"""With mlflow's own defaults a dead server is waited for for minutes, and its use is reported to its makers."""
+"""With mlflow's defaults a dead server costs minutes, and usage is reported to its makers."""
 
 PAGE = 1000
 DETAIL_LENGTH = 300
 
 
 class RegistryPoller:
-    """Asks the registry behind a tracking URI, and keeps the cache as it says."""
+    """Reads the registry at a tracking URI, and keeps the cache up to date with it."""
 
     def __init__(self, cache: ArtifactCache, tracking_uri: str) -> None:
-        """Nothing is asked yet, and mlflow is not imported."""
+        """Read nothing yet; mlflow is not imported."""
         self._cache = cache
         self._uri = tracking_uri
         self._client: MlflowClient | None = None
@@ -69,86 +67,86 @@ class RegistryPoller:
         self._index: RegistryIndex | None = None
 
     def want(self, name: str, version: str) -> None:
-        """Fetch a version at the next poll, though no alias points to it; a damaged copy is replaced."""
+        """Fetch a version at the next poll, even without an alias; a damaged copy is replaced."""
         self._wanted.add((name, version))
 
     def poll(self, now: str) -> RegistryIndex:
-        """Ask once, write the index, fetch what is wanted and not here; return the index as it then stands.
+        """Read the registry once, write the index, fetch missing artifacts, and return the index.
 
-        While nothing is registered mlflow is not imported. A registry that does not answer leaves the models of the last
-        index, with the reason beside them. What one says whose SQLite file was replaced meanwhile is not listened to: it may
-        have been either file, or a half of each.
+        mlflow is not imported while nothing is registered. A registry that does not answer leaves the models of the last
+        index, with the reason in `detail`. If the SQLite file is replaced during the poll, its content is discarded,
+        because it may mix both files.
         """
-        index = self._index or self._cache.read()  # what is known outlives a cache that somebody removes
+        index = self._index or self._cache.read()  # the index in memory survives the deletion of the cache
         if self._is_absent():
-            return self._keep(index, "absent", f"There is no registry at {self._uri} yet.", now)
+            detail = f"There is no registry at {self._uri} yet."
+            return self._write(replace(index, state="absent", detail=detail, checked=now))
         if self.was_replaced():
             return index
         if self._client is None and not index.models and is_empty(self._uri):
             return self._write(RegistryIndex(checked=now, source=self._source))
         try:
-            with self._alone():
-                self._hold()
-                registered = self._ask()
-        except Exception as error:  # noqa: BLE001 (mlflow, its stores and transports raise anything at all)
-            return self._keep(index, "unreachable", describe(error), now)
+            with self._opening():
+                self._open_file()
+                registered = self._read()
+        except Exception as error:  # noqa: BLE001 (mlflow, its stores and transports raise any type)
+            return self._write(replace(index, state="unreachable", detail=describe(error), checked=now))
         if self.was_replaced():
             return index
-        known = {name: self._known(name, model, index) for name, model in registered.items()}
+        known = {name: _with_artifacts(model, index.models.get(name)) for name, model in registered.items()}
         index = self._write(keep_lost_champions(index, RegistryIndex(known, checked=now, source=self._source)))
         for name, number in self._missing(index):
             version = self._fetch(name, number, index.models[name].versions[number])
             index = self._write(replace_version(index, name, number, version))
-        if all(_has_arrived(model) for model in index.models.values()):
+        if all(_is_settled(model) for model in index.models.values()):
             self._cache.prune(index)
         return index
 
     def was_replaced(self) -> bool:
-        """Return whether the SQLite file is another than was opened, or gone: a connection would read the old one."""
+        """Return whether the opened SQLite file was replaced or deleted: a connection would still read the old one."""
         return self._opened is not None and _identity(os.fstat(self._opened)) != self._store_file()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the lock under which a SQLite file is first opened, which training takes too (training/registry/client.py).
+    def _opening(self) -> Iterator[None]:
+        """Lock a SQLite file while it is opened for the first time, with the same lock file as training.
 
-        mlflow makes the tables that it misses; two processes that do so at once break each other's.
+        mlflow creates missing tables; two processes that do so at once break them (training/registry/file_lock.py).
         """
         if self._opened is not None or not self._uri.startswith(SQLITE):
             yield
             return
+        from filelock import FileLock  # 9 MB, not needed while nothing is registered
+
         path = Path(self._uri.removeprefix(SQLITE))
         with ExitStack() as stack:
-            with suppress(OSError):  # a folder that nobody may write to has no tables made in it either
-                file = stack.enter_context(path.with_name(f"{path.name}.lock").open("ab"))
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with suppress(OSError):  # in a read-only folder mlflow cannot create tables either
+                stack.enter_context(FileLock(path.with_name(f"{path.name}.lock"), fallback_to_soft=False))
             yield
 
-    def _hold(self) -> None:
-        """Open the SQLite file, and never close it: its inode's number is then given to no other file.
+    def _open_file(self) -> None:
+        """Open the SQLite file and keep it open, so that no other file gets its inode number.
 
-        (Closing would also drop the locks that SQLite has on it in this process.)
+        (Closing it would also drop SQLite's locks on it in this process.)
         """
         if self._opened is None and self._uri.startswith(SQLITE):
             self._opened = os.open(self._uri.removeprefix(SQLITE), os.O_RDONLY)
 
-    def _keep(self, index: RegistryIndex, state: RegistryState, detail: str, now: str) -> RegistryIndex:
-        return self._write(replace(index, state=state, detail=detail, checked=now))
-
     def _write(self, index: RegistryIndex) -> RegistryIndex:
-        """Write the index and remember it; say so once when the registry does otherwise than before."""
-        told = (self._index.state, self._index.detail) if self._index else ("ok", "")
-        if (index.state, index.detail) != told:
+        """Write the index and keep it in memory; log a change of state."""
+        logged = (self._index.state, self._index.detail) if self._index else ("ok", "")
+        if (index.state, index.detail) != logged:
             level = logging.WARNING if index.detail else logging.INFO
-            logger.log(level, "registry %s: %s", index.state, index.detail or "as it should be")
+            logger.log(level, "registry %s: %s", index.state, index.detail or "no problem")
         self._index = index
         self._cache.write(index)
         return index
 
     def _is_absent(self) -> bool:
-        """Return whether a SQLite file is meant that does not exist: mlflow would make an empty one."""
+        """Return whether the URI is a SQLite file that does not exist: mlflow would create it."""
         return self._uri.startswith(SQLITE) and self._store_file() is None
 
     def _store_file(self) -> tuple[int, int] | None:
+        """Return the identity of the SQLite file, or None if there is none."""
         if not self._uri.startswith(SQLITE):
             return None
         try:
@@ -169,8 +167,8 @@ class RegistryPoller:
             self._client = mlflow.MlflowClient()
         return self._client
 
-    def _ask(self) -> dict[str, RegisteredModel]:
-        """Return every registered name with its versions and aliases, nothing fetched."""
+    def _read(self) -> dict[str, RegisteredModel]:
+        """Return every registered name with its versions and aliases; fetch no artifact."""
         client = self._connect()
         versions: dict[str, dict[str, ModelVersion]] = {}
         for version in _pages(client.search_model_versions):
@@ -183,38 +181,27 @@ class RegistryPoller:
             for model in _pages(client.search_registered_models)
         }
 
-    def _known(self, name: str, model: RegisteredModel, index: RegistryIndex) -> RegisteredModel:
-        """Return a registered model with what is known of its versions' artifacts."""
-        before = index.models.get(name, RegisteredModel()).versions
-        versions = {
-            number: replace(version, digest=before[number].digest, error=before[number].error)
-            if number in before and before[number].run_id == version.run_id
-            else version
-            for number, version in model.versions.items()
-        }
-        return replace(model, versions=versions)
-
     def _missing(self, index: RegistryIndex) -> list[tuple[str, str]]:
-        """Return the versions to fetch: those with an alias and those asked for, unless they are here and whole."""
+        """Return the versions to fetch: those with an alias or wanted, unless they are cached and undamaged."""
         aliased = {
             (name, number)
             for name, model in index.models.items()
             for alias, number in model.aliases.items()
-            if not (name in index.gone and alias == "champion")  # nobody has it but us
+            if not (name in index.gone and alias == CHAMPION)  # no longer in the registry
         }
-        asked, self._wanted = self._wanted, set()
+        wanted, self._wanted = self._wanted, set()
         missing = []
-        for name, number in sorted(aliased | asked):
+        for name, number in sorted(aliased | wanted):
             version = index.models[name].versions.get(number) if name in index.models else None
-            if version is None or (version.error and (name, number) not in asked):
+            if version is None or (version.error and (name, number) not in wanted):
                 continue
-            here = version.digest is not None and self._cache.path(version.digest).is_dir()
-            if not here or ((name, number) in asked and not self._cache.holds(str(version.digest))):
+            is_cached = version.digest is not None and self._cache.path(version.digest).is_dir()
+            if not is_cached or ((name, number) in wanted and not self._cache.holds(str(version.digest))):
                 missing.append((name, number))
         return missing
 
     def _fetch(self, name: str, number: str, version: ModelVersion) -> ModelVersion:
-        """Return the version with its artifact in the cache, or with the reason why it cannot be."""
+        """Return the version with its artifact in the cache, or with the reason why it cannot be fetched."""
         from mlflow.artifacts import download_artifacts
 
         with self._cache.download() as folder:
@@ -224,7 +211,7 @@ class RegistryPoller:
             except ArtifactIncomplete as error:
                 logger.warning("%s/%s refused: %s", name, number, error)
                 return replace(version, digest=None, error=error.detail)
-            except Exception as error:  # noqa: BLE001 (as above; it is tried again at the next poll)
+            except Exception as error:  # noqa: BLE001 (as above; the next poll tries again)
                 reason = describe(error)
                 if self._failed.get((name, number)) != reason:
                     logger.warning("%s/%s not fetched: %s", name, number, reason)
@@ -236,25 +223,37 @@ class RegistryPoller:
         return replace(version, digest=digest, error="")
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
-
-
 def describe(error: BaseException) -> str:
-    """Return an exception as one short line; the remedy where the cause is an installation without a needed package."""
+    """Return an exception as one short line, with the remedy if a package is missing."""
     line = " ".join(str(error).split())[:DETAIL_LENGTH] or type(error).__name__
     if isinstance(error, ImportError):
         return f"{line}. Install almanac-forecast[train], or set MLFLOW_TRACKING_URI to an MLflow server."
     return line
 
 
-def _has_arrived(model: RegisteredModel) -> bool:
-    """Return whether a model's champion, if it has one, is in the cache or known to be none of ours."""
-    champion = model.versions.get(model.aliases.get("champion", ""))
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _with_artifacts(model: RegisteredModel, before: RegisteredModel | None) -> RegisteredModel:
+    """Return a registered model with the known digests and errors of the versions that have the same run as before."""
+    known = before.versions if before else {}
+    versions = {
+        number: replace(version, digest=known[number].digest, error=known[number].error)
+        if number in known and known[number].run_id == version.run_id
+        else version
+        for number, version in model.versions.items()
+    }
+    return replace(model, versions=versions)
+
+
+def _is_settled(model: RegisteredModel) -> bool:
+    """Return whether the champion is cached or cannot be used, or there is none."""
+    champion = model.champion
     return champion is None or champion.digest is not None or champion.error != ""
 
 
-def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (one of mlflow's paged searches; its entities are untyped)
+def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)
     """Yield every entity of a paged search."""
     token = None
     while True:
@@ -265,35 +264,35 @@ def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (one of mlflow's paged
             return
 
 
-def _listen(asked: "SimpleQueue[tuple[str, str]]", wake: threading.Event) -> None:
-    """Queue each version asked for on standard input; end the process when that closes, even amid a hanging call."""
+def _listen(wanted: "SimpleQueue[tuple[str, str]]", wake: threading.Event) -> None:
+    """Queue each version from standard input; end the process when it closes, even during a hanging call."""
     for line in sys.stdin.buffer:
-        wish = orjson.loads(line)
-        asked.put((wish["name"], wish["version"]))
+        request = orjson.loads(line)
+        wanted.put((request["name"], request["version"]))
         wake.set()
     os._exit(0)
 
 
 def main() -> None:
-    """Poll until the server is gone."""
+    """Poll until the server has ended."""
     configure_logging()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     cache = ArtifactCache(Path(sys.argv[1]), sys.argv[2])
-    registry = RegistryPoller(cache, os.environ["MLFLOW_TRACKING_URI"])
+    poller = RegistryPoller(cache, os.environ["MLFLOW_TRACKING_URI"])
     poll_seconds = float(sys.argv[3])
-    asked: SimpleQueue[tuple[str, str]] = SimpleQueue()
+    wanted: SimpleQueue[tuple[str, str]] = SimpleQueue()
     wake = threading.Event()
-    threading.Thread(target=_listen, args=(asked, wake), daemon=True).start()
-    while not registry.was_replaced():
-        while not asked.empty():
-            registry.want(*asked.get())
-        registry.poll(datetime.now(UTC).isoformat(timespec="seconds"))
+    threading.Thread(target=_listen, args=(wanted, wake), daemon=True).start()
+    while not poller.was_replaced():
+        while not wanted.empty():
+            poller.want(*wanted.get())
+        poller.poll(datetime.now(UTC).isoformat(timespec="seconds"))
         cache.tidy()
         wake.wait(poll_seconds)
         wake.clear()
     logging.shutdown()
-    os._exit(os.EX_TEMPFAIL)  # an orderly end would wait for the lock on standard input, which the thread holds
+    os._exit(os.EX_TEMPFAIL)  # a normal exit would wait for the thread, which blocks on standard input
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Supervisor: keeps the registry's child process running, and passes it the versions that requests ask for."""
+"""Supervisor: keeps the registry process running, and sends it the versions that requests need."""
 
 import asyncio
 import logging
@@ -17,41 +17,42 @@ logger = logging.getLogger("almanac")
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 60.0
-SETTLED_SECONDS = 60.0
-"""A child that lived this long starts the back-off anew when it ends."""
+STABLE_SECONDS = 60.0
+"""A child that ran this long resets the back-off when it ends."""
 HUNG_SECONDS = 300.0
-"""A child that has written no index for so long hangs in a call, and is replaced."""
-FAREWELL_SECONDS = 2.0
-SAME_WISH_SECONDS = 1.0
+"""A child that has not written the index for this long hangs, and is replaced."""
+STOP_SECONDS = 2.0
+REPEAT_SECONDS = 1.0
+"""The same version is requested at most this often."""
 
 
 class Supervisor:
-    """Starts the child, starts it again whenever it ends, each time waiting longer, and ends it with the server."""
+    """Starts the child process, restarts it with a growing delay, and stops it with the server."""
 
     def __init__(self, settings: Settings, cache: ArtifactCache) -> None:
-        """Nothing is started yet."""
+        """Start nothing yet."""
         self._settings = settings
         self._cache = cache
         self._child: Process | None = None
-        self._told: dict[tuple[str, str], float] = {}
+        self._requested: dict[tuple[str, str], float] = {}
 
     @property
     def pid(self) -> int | None:
-        """Return the process id of the running child, if any."""
+        """Return the process id of the running child, or None."""
         return self._child.pid if self._child is not None and self._child.returncode is None else None
 
     def fetch(self, name: str, version: str) -> None:
-        """Have the child fetch a version, if one is running; told once a second however often it is asked."""
+        """Ask the running child to fetch a version, at most once a second."""
         now = time.monotonic()
-        if self.pid is None or now - self._told.get((name, version), -SAME_WISH_SECONDS) < SAME_WISH_SECONDS:
+        if self.pid is None or now - self._requested.get((name, version), -REPEAT_SECONDS) < REPEAT_SECONDS:
             return
-        self._told = {wish: told for wish, told in self._told.items() if now - told < SAME_WISH_SECONDS}
-        self._told[name, version] = now
+        self._requested = {key: at for key, at in self._requested.items() if now - at < REPEAT_SECONDS}
+        self._requested[name, version] = now
         if self._child is not None and self._child.stdin is not None:
             self._child.stdin.write(orjson.dumps({"name": name, "version": version}) + b"\n")
 
     async def run(self) -> None:
-        """Keep a child running until cancelled; then end it and wait for its end."""
+        """Keep a child running until cancelled; then stop it and wait for its end."""
         delay = FIRST_DELAY_SECONDS
         try:
             while True:
@@ -59,20 +60,20 @@ class Supervisor:
                 self._child = await self._start()
                 code = await self._watch(self._child)
                 if code == os.EX_TEMPFAIL:
-                    logger.info("the registry's file is another one; the child is started anew")
+                    logger.info("the registry's file was replaced; restarting the registry process")
                     await asyncio.sleep(FIRST_DELAY_SECONDS)
                     continue
-                if time.monotonic() - started > SETTLED_SECONDS:
+                if time.monotonic() - started > STABLE_SECONDS:
                     delay = FIRST_DELAY_SECONDS
-                logger.warning("registry child ended with code %s; starting it again in %.1f s", code, delay)
+                logger.warning("registry process ended with code %s; restarting it in %.1f s", code, delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_SECONDS)
         finally:
-            await self._end()
+            await self._stop()
 
     async def _start(self) -> Process:
-        house = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH")]))
+        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -84,11 +85,11 @@ class Supervisor:
             stdin=PIPE,
             stdout=sys.stderr,
             env={**os.environ, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": self._settings.tracking_uri},
-            start_new_session=True,  # Ctrl-C in the terminal is for the server, which then closes the child's input
+            start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then closes the child's input
         )
 
     async def _watch(self, child: Process) -> int:
-        """Return the child's exit code once it has ended, of itself or because it hung."""
+        """Return the child's exit code once it has ended; kill it if it hangs."""
         while True:
             before = self._cache.changed()
             try:
@@ -97,15 +98,15 @@ class Supervisor:
                 if self._cache.changed() == before:
                     child.kill()
 
-    async def _end(self) -> None:
-        """Close the child's input, which ends it; kill it if it does not."""
+    async def _stop(self) -> None:
+        """Close the child's input, which ends it; kill it if it does not end."""
         child = self._child
         if child is None or child.returncode is not None:
             return
         if child.stdin is not None:
             child.stdin.close()
         try:
-            await asyncio.wait_for(child.wait(), FAREWELL_SECONDS)
+            await asyncio.wait_for(child.wait(), STOP_SECONDS)
         except TimeoutError:
             child.kill()
             await child.wait()

@@ -86,7 +86,7 @@ def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -
 
 def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
     """Return a forecast as a row of the ledger, with what it is to be measured by."""
-    series, forecast, served = entry.series, entry.forecast, entry.choice.served
+    series, forecast, served = entry.series, entry.forecast, entry.choice.model
     horizon = len(forecast.median)
     levels, quantiles = _columns(forecast)
     measured = measure(series, horizon, entry.choice.forecaster_for(series).spec.season_length)

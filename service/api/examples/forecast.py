@@ -19,7 +19,7 @@ from service.errors import (
     ScopeMissing,
 )
 from service.problems import document
-from service.serving.catalog import ALWAYS
+from service.serving.unavailable import STARTER_HINT
 
 FIVE_MONTHS: dict[str, Any] = {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}
 
@@ -127,9 +127,9 @@ BAD_HORIZON = document(
 )
 SLIP = document(FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?"))
 NO_SUCH_MODEL = ModelUnknown(
-    "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {ALWAYS}"
+    "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {STARTER_HINT}"
 )
-NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint=f"Registered: temperatures. {ALWAYS}")
+NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint=f"Registered: temperatures. {STARTER_HINT}")
 INFINITE = document(
     SeriesInfinite("Value 1 is inf.", pointer="/series/0/values/1", hint="Send null for a value that is unknown.")
 )
@@ -143,7 +143,9 @@ FULL = document(QueueFull("64 large requests are waiting already.", hint="Ask ag
 LOADING = document(
     ModelLoading("The model temperatures/3 is being loaded.", pointer="/model", hint="Ask again in a few seconds.")
 )
-NOTHING = document(NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {ALWAYS}"))
+NOTHING = document(
+    NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
+)
 
 FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {

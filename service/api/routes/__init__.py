@@ -1,1 +1,29 @@
-"""Routes: one file for each thing that can be asked."""
+"""Routes: one module per path, and the list of their routers in the order in which paths are matched."""
+
+from service.api.routes import (
+    accuracy,
+    docs,
+    forecast,
+    forecasts,
+    health,
+    jobs,
+    metrics,
+    models,
+    observations,
+    schedules,
+    series,
+)
+
+ROUTERS = (
+    forecast.router,
+    forecasts.router,
+    observations.router,
+    series.router,
+    accuracy.router,
+    models.router,
+    schedules.router,
+    jobs.router,
+    health.router,
+    metrics.router,
+    docs.router,
+)

@@ -101,7 +101,7 @@ def retrain_query(service: Service, name: str, thresholds: Thresholds) -> Retrai
         ModelLoading: If it has a champion that is not in memory yet, or the registry has not said whether it has one.
     """
     served = service.catalog.champions.get(name)
-    if served is None and (reason := service.catalog.why_unknown(name)) is not None:
+    if served is None and (reason := service.catalog.champion_error(name)) is not None:
         raise reason
     champions = list(service.catalog.champions.values())
     return RetrainQuery(name, served, thresholds, service.backtests.of, service.recent_inputs, champions)

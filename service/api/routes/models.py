@@ -1,4 +1,4 @@
-"""GET /models and GET /models/{model}: what is registered, and the card of one version."""
+"""GET /models and GET /models/{model}: the registered models, and the card of one version."""
 
 from typing import Annotated, Any
 
@@ -20,12 +20,12 @@ from service.serving.registry_index import RegisteredModel
 
 router = APIRouter(tags=["models"])
 
-FrequencyAsked = Annotated[str, Query(description="Of the starter: which frequency's spec to show.")]
+StarterFrequency = Annotated[str, Query(description="The frequency whose spec to show; for the starter only.")]
 
 
 @router.get("/models", summary="List the models", response_model=ModelsResponse)
 async def models(request: Request) -> Response:
-    """Return every registered name with its aliases and versions, the starter, and how the registry is doing."""
+    """Return every registered name with its aliases and versions, the starter, and the state of the registry."""
     service = service_of(request)
     catalog, index = service.catalog, service.catalog.index
     registered = [_summary(catalog, name, model) for name, model in index.models.items()]
@@ -39,26 +39,26 @@ async def models(request: Request) -> Response:
 
 
 @router.get("/models/{model:path}", summary="Show a model's card", response_model=ModelCard, responses=MODEL_RESPONSES)
-async def model(request: Request, model: str, frequency: FrequencyAsked = starters.DEFAULT) -> Response:
-    """Return all that a version promises; `model` is `name`, `name@alias`, `name/version` or `starter`."""
+async def model(request: Request, model: str, frequency: StarterFrequency = starters.DEFAULT) -> Response:
+    """Return the card of a version; `model` is `name`, `name@alias`, `name/version` or `starter`."""
     if not model:
         return await models(request)
     catalog, step = service_of(request).catalog, parse_frequency(frequency)
     try:
-        choice = await catalog.choose(model, lambda: [step])
+        selected = await catalog.select(model, lambda: [step])
     except ModelUnknown as error:
         return problem(ModelUnknown(error.detail, hint=error.hint), status=404)
-    if choice.starters is not None:
-        return json_response(_starter_card(choice, choice.starters[step.name]))
-    registered = catalog.index.models.get(choice.served.name, RegisteredModel())
-    spec = choice.served.forecaster.spec
+    if selected.starters is not None:
+        return json_response(_starter_card(selected, selected.starters[step.name]))
+    registered = catalog.index.models.get(selected.model.name, RegisteredModel())
+    spec = selected.model.forecaster.spec
     return json_response(
         {
-            "model": choice.identity(),
+            "model": selected.identity(),
             "aliases": registered.aliases,
             "versions": _versions(catalog, registered),
             "frequencies": [spec.frequency],
-            "loaded_at": choice.served.loaded_at.isoformat(timespec="seconds"),
+            "loaded_at": selected.model.loaded_at.isoformat(timespec="seconds"),
             "spec": spec.to_dict(),
         }
     )
@@ -76,26 +76,31 @@ def _summary(catalog: Catalog, name: str, model: RegisteredModel) -> dict[str, A
     }
 
 
-def _starter_summary(served: LoadedModel | None) -> dict[str, Any]:
+def _starter_summary(starter: LoadedModel | None) -> dict[str, Any]:
     return {
         "name": starters.NAME,
         "source": "package",
-        "champion": served.version if served else None,
+        "champion": starter.version if starter else None,
         "aliases": {},
-        "versions": [served.version] if served else [],
-        "frequencies": list(starters.kinds()) if served else [],
+        "versions": [starter.version] if starter else [],
+        "frequencies": list(starters.kinds()) if starter else [],
     }
 
 
-def _starter_card(choice: SelectedModel, forecaster: Forecaster) -> dict[str, Any]:
-    served = choice.served
-    version: dict[str, Any] = {"version": served.version, "run_id": None, "aliases": [], "cached": True, "error": ""}
+def _starter_card(selected: SelectedModel, forecaster: Forecaster) -> dict[str, Any]:
+    version: dict[str, Any] = {
+        "version": selected.model.version,
+        "run_id": None,
+        "aliases": [],
+        "cached": True,
+        "error": "",
+    }
     return {
-        "model": choice.identity(),
+        "model": selected.identity(),
         "aliases": {},
         "versions": [version],
         "frequencies": list(starters.kinds()),
-        "loaded_at": served.loaded_at.isoformat(timespec="seconds"),
+        "loaded_at": selected.model.loaded_at.isoformat(timespec="seconds"),
         "spec": forecaster.spec.to_dict(),
     }
 
@@ -107,7 +112,7 @@ def _versions(catalog: Catalog, model: RegisteredModel) -> list[dict[str, Any]]:
             "run_id": version.run_id,
             "aliases": [alias for alias, target in model.aliases.items() if target == number],
             "cached": version.digest is not None,
-            "error": version.error or catalog.why_refused(version.digest),
+            "error": version.error or catalog.load_error(version.digest),
         }
         for number, version in model.versions.items()
     ]

@@ -11,12 +11,11 @@ from models.errors import LevelInvalid
 from models.json_values import to_json_value
 from service.api.examples.observations import SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.api.http import json_response, only_known_parameters
-from service.api.routes.forecast import respond
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import service_of
 from service.errors import SeriesUnknown
-from service.forecasting.request import read_question
+from service.forecasting.request import parse_options
 from service.json_input import shown
 from service.observations.series_view import make_series, write_timestamps
 from service.store.database import Database
@@ -61,10 +60,10 @@ async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
     """
     service = service_of(request)
     asked = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
-    question = read_question({**asked, "model": model}, service.settings.max_horizon)
+    query = parse_options({**asked, "model": model}, service.settings.max_horizon)
     known, stamps, values = await service.database.run(_history, series_id, service.settings.max_points)
     one = make_series(known, stamps, values)
-    return await respond(service, replace(question, series=((0, one),)))
+    return await service.forecasting.answer(replace(query, series=((0, one),)))
 
 
 @router.get("/{series_id:path}", summary="Show a series", response_model=SeriesResponse, responses=SERIES_RESPONSES)

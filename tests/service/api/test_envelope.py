@@ -221,7 +221,7 @@ def test_a_full_queue_is_429(house: House, start: Callable[..., TestClient]) -> 
     """Beyond the limit a large request is asked to come back; a small one needs no queue."""
     house.publish("temperatures", "1")
     client = start(max_queue=1)
-    client.app.state.service.workers._busy = 1  # type: ignore[attr-defined]
+    client.app.state.service.forecasting.threads._busy = 1  # type: ignore[attr-defined]
 
     large = {"series": [{"values": [1, 2, 3]} for _ in range(100)], "horizon": 1}
 
@@ -236,7 +236,7 @@ def test_a_defect_of_ours_is_a_500_without_its_cause(client: TestClient, monkeyp
     def defect(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("service.api.routes.forecast.answer_forecast", defect)
+    monkeypatch.setattr("service.forecasting.answer.predict", defect)
 
     response = client.post("/forecast", json={"series": SERIES, "horizon": 1}, headers={"x-request-id": "mine"})
 

@@ -365,7 +365,7 @@ def test_steps_of_a_local_calendar_are_kept_as_instants(artifacts: Artifacts, en
     """As observations with a timezone are: midnight in Berlin is 23:00 UTC of the day before."""
     forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))
     series = Series.make([1.0] * 14, start="2024-01-01", frequency="D", timezone="Europe/Berlin")
-    choice = replace(entry.choice, served=replace(entry.choice.served, forecaster=forecaster))
+    choice = replace(entry.choice, model=replace(entry.choice.model, forecaster=forecaster))
 
     row = make_row(replace(entry, choice=choice, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
 

@@ -151,7 +151,7 @@ def test_what_is_no_artifact_is_not_taken_in(house: House) -> None:
     with house.cache.download() as folder:
         (folder / "weights.txt").write_text("1 2 3")
 
-        with pytest.raises(ArtifactIncomplete, match="no model of Almanac"):
+        with pytest.raises(ArtifactIncomplete):
             house.cache.store(folder)
 
 

@@ -135,15 +135,15 @@ def test_the_same_number_of_another_run_is_another_version(house: House) -> None
 
     async def choose() -> list[str | None]:
         await catalog.refresh()
-        before = (await catalog.choose(None)).served.run_id
+        before = (await catalog.select(None)).model.run_id
         house.say(
             {"temperatures": RegisteredModel({"1": ModelVersion("new", house.keep(shift=1.0))}, {"champion": "1"})}
         )
         await catalog.refresh()
         return [
             before,
-            (await catalog.choose(None)).served.run_id,
-            (await catalog.choose("temperatures/1")).served.run_id,
+            (await catalog.select(None)).model.run_id,
+            (await catalog.select("temperatures/1")).model.run_id,
         ]
 
     assert asyncio.run(choose()) == ["run-1", "new", "new"]
@@ -174,11 +174,11 @@ def test_an_empty_registry_and_a_silent_one_are_told_apart(house: House, state: 
     async def choose() -> str:
         await catalog.refresh()
         with pytest.raises(expected, match="starter"):
-            await catalog.choose("temperatures")
-        return (await catalog.choose(None)).served.name
+            await catalog.select("temperatures")
+        return (await catalog.select(None)).model.name
 
     assert asyncio.run(choose()) == "starter"
-    assert catalog.why_not_ready() is None
+    assert catalog.readiness_error() is None
 
 
 def test_before_the_registry_has_answered_the_model_is_loading(house: House) -> None:
@@ -187,7 +187,7 @@ def test_before_the_registry_has_answered_the_model_is_loading(house: House) -> 
 
     asyncio.run(catalog.refresh())
 
-    assert isinstance(catalog.why_not_ready(), ModelLoading)
+    assert isinstance(catalog.readiness_error(), ModelLoading)
 
 
 def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(house: House) -> None:
@@ -197,7 +197,7 @@ def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(house:
 
     asyncio.run(catalog.refresh())
 
-    assert isinstance(catalog.why_not_ready(), DefaultUnknown)
+    assert isinstance(catalog.readiness_error(), DefaultUnknown)
 
 
 @pytest.mark.parametrize("default", ["temperatures", "rain@best", "rain/7"])
@@ -232,7 +232,7 @@ def test_a_damaged_artifact_is_said_once(house: House, caplog: pytest.LogCapture
         await catalog.refresh()
         for _ in range(5):
             with pytest.raises(ModelLoading):
-                await catalog.choose("rain/1")
+                await catalog.select("rain/1")
 
     asyncio.run(ask())
 
@@ -260,7 +260,7 @@ def test_a_version_that_is_not_cached_is_asked_for(house: House) -> None:
 
     async def choose() -> None:
         await catalog.refresh()
-        await catalog.choose("temperatures/2")
+        await catalog.select("temperatures/2")
 
     with pytest.raises(ModelLoading):
         asyncio.run(choose())
@@ -277,11 +277,11 @@ def test_many_who_ask_for_one_version_wait_for_one_load(house: House) -> None:
 
     async def choose() -> list[Any]:
         await catalog.refresh()
-        return await asyncio.gather(*(catalog.choose("temperatures/2") for _ in range(20)))
+        return await asyncio.gather(*(catalog.select("temperatures/2") for _ in range(20)))
 
     choices = asyncio.run(choose())
 
-    assert {choice.served.version for choice in choices} == {"2"}
+    assert {choice.model.version for choice in choices} == {"2"}
     assert len(loads) == 2
 
 
@@ -295,7 +295,7 @@ def test_memory_holds_only_so_many_versions_and_always_the_champion(house: House
     async def choose() -> None:
         await catalog.refresh()
         for number in range(2, 6):
-            await catalog.choose(f"temperatures/{number}")
+            await catalog.select(f"temperatures/{number}")
 
     asyncio.run(choose())
 
@@ -312,7 +312,7 @@ def test_a_foreign_model_is_no_name_of_ours(house: House) -> None:
 
     async def choose(text: str | None) -> str:
         await catalog.refresh()
-        return (await catalog.choose(text)).served.name
+        return (await catalog.select(text)).model.name
 
     assert asyncio.run(choose(None)) == "temperatures"
     with pytest.raises(ModelRefused, match="no model of Almanac"):

@@ -42,8 +42,8 @@ def chosen(house: House, text: str | None = None, **options: Any) -> str:  # noq
 
     async def choose() -> str:
         await catalog.refresh()
-        choice = await catalog.choose(text)
-        return f"{choice.served.name}@{choice.alias}"
+        choice = await catalog.select(text)
+        return f"{choice.model.name}@{choice.alias}"
 
     return asyncio.run(choose())
 
@@ -280,7 +280,7 @@ def test_each_starter_is_loaded_once_however_many_ask(house: House, monkeypatch:
 
     async def choose() -> None:
         await catalog.refresh()
-        await asyncio.gather(*(catalog.choose(None, lambda: [step]) for _ in range(20)))
+        await asyncio.gather(*(catalog.select(None, lambda: [step]) for _ in range(20)))
 
     asyncio.run(choose())
 
@@ -299,13 +299,13 @@ def test_a_broken_installation_is_said_and_logged_once(
         await catalog.refresh()
         for _ in range(2):
             with pytest.raises(ModelRefused, match=r"There is no starter in .* Install almanac-forecast again"):
-                await catalog.choose(None)
+                await catalog.select(None)
         await catalog.refresh()
 
     asyncio.run(ask_twice())
 
-    assert isinstance(catalog.why_not_ready(), ModelRefused)
-    assert len([one for one in caplog.records if "the starter is refused" in one.message]) == 1
+    assert isinstance(catalog.readiness_error(), ModelRefused)
+    assert len([one for one in caplog.records if "starter" in one.message]) == 1
 
 
 def test_what_the_starter_gives_out_is_counted(empty: TestClient) -> None:
