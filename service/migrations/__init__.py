@@ -1,1 +1,1 @@
-"""Migrations: how a database comes from nothing, or from an older Almanac, to the tables of this one."""
+"""Migrations: create the tables of the database, or upgrade those of an older Almanac."""

@@ -1,4 +1,4 @@
-"""Env: what Alembic runs; the connection is handed in, locked and within a transaction."""
+"""Environment of Alembic: runs the migrations on the connection that is handed in, within its transaction."""
 
 from alembic import context
 

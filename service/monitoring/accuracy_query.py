@@ -1,4 +1,4 @@
-"""Reckoning: the answer to GET /accuracy, from scores, inputs and what each version promised."""
+"""Accuracy query: the data of GET /accuracy: scores, drift of inputs and errors, and some scored forecasts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +8,7 @@ import numpy as np
 
 from models.calendar.timestamps import format_timestamps
 from models.intervals import SAME, interval_sides
-from service.monitoring.accuracy import (
-    BacktestFigures,
-    accuracy_figures,
-    backtest_at,
-    by_version,
-    compare_with_backtest,
-)
+from service.monitoring.accuracy import BacktestFigures, accuracy_figures, by_version, compare_with_backtest
 from service.monitoring.drift import RecentInputs
 from service.selector import LoadedModel
 from service.store.database import Database
@@ -31,22 +25,23 @@ from service.store.score_sums import (
 )
 
 SHOWN_LEVEL = 80.0
-"""Of the interval that is shown beside the truth."""
+"""Level of the interval of the forecasts that are shown."""
 
 FindBacktest = Callable[[str, str], BacktestFigures]
+"""Returns the backtest figures of a model's version."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccuracyQuery:
-    """What GET /accuracy was asked.
+    """The parameters of GET /accuracy.
 
     Attributes:
         where: Which scores.
-        by: What tells rows apart, beside the model.
-        period: Of timestamps, where `by` has `period`.
+        by: Keys that group the scores, beside the model.
+        period: Of the key `period`.
         limit: Most rows.
-        forecasts: How many forecasts to show beside their truth.
-        window: Only truths of the newest so many steps of time; None leaves that open.
+        forecasts: How many scored forecasts to show.
+        window: Count only the newest `window` scored steps; None counts all.
     """
 
     where: ScoreFilter
@@ -59,22 +54,22 @@ class AccuracyQuery:
 
 def query_accuracy(
     database: Database,
-    question: AccuracyQuery,
-    promised: FindBacktest,
+    query: AccuracyQuery,
+    find_backtest: FindBacktest,
     inputs: RecentInputs,
     champions: Sequence[LoadedModel],
 ) -> dict[str, Any]:
-    """Return the answer as data; call it from a thread. Raises DatabaseUnreachable if the database does not answer."""
-    where, since = _windowed(database, question)
-    keys: tuple[GroupKey, ...] = ("model", *question.by)
-    rows = sum_scores(database, where, keys, question.period, question.limit + 1)
-    shown = list_scored_forecasts(database, where, question.forecasts) if question.forecasts else []
+    """Return the response as data; call it from a thread. Raise DatabaseUnreachable if the database does not answer."""
+    where, since = _apply_window(database, query)
+    keys: tuple[GroupKey, ...] = ("model", *query.by)
+    rows = sum_scores(database, where, keys, query.period, query.limit + 1)
+    shown = list_scored_forecasts(database, where, query.forecasts) if query.forecasts else []
     return {
-        "rows": [_row(keys, key, one, promised) for key, one in rows[: question.limit]],
-        "truncated": len(rows) > question.limit,
+        "rows": [_row(keys, key, sums, find_backtest) for key, sums in rows[: query.limit]],
+        "truncated": len(rows) > query.limit,
         "drift": {
-            "inputs": _inputs(inputs, [one for one in champions if where.model in {None, one.name}]),
-            "errors": _errors(database, where, promised),
+            "inputs": _input_drift(inputs, [one for one in champions if where.model in {None, one.name}]),
+            "errors": _error_drift(database, where, find_backtest),
         },
         "forecasts": [_forecast(one) for one in shown],
         "since": since,
@@ -82,30 +77,32 @@ def query_accuracy(
     }
 
 
-def _windowed(database: Database, question: AccuracyQuery) -> tuple[ScoreFilter, str | None]:
-    """Return which scores are meant, and since when, where a window was asked for and there are any."""
-    where = question.where
-    start = window_start(database, where, question.window) if question.window else None
+def _apply_window(database: Database, query: AccuracyQuery) -> tuple[ScoreFilter, str | None]:
+    """Return the filter with the start of the window, and the start as text; None without a window or scores."""
+    where = query.where
+    start = window_start(database, where, query.window) if query.window else None
     if start is None:
         return where, None
     since = start if where.since is None else max(start, where.since)
     return replace(where, since=since), str(np.datetime64(since, "us").astype("M8[s]"))
 
 
-def _row(keys: Sequence[GroupKey], key: Sequence[str | int], one: ScoreSums, promised: FindBacktest) -> dict[str, Any]:
-    told: dict[str, Any] = dict(zip(keys, key, strict=True))
+def _row(
+    keys: Sequence[GroupKey], key: Sequence[str | int], sums: ScoreSums, find_backtest: FindBacktest
+) -> dict[str, Any]:
+    group: dict[str, Any] = dict(zip(keys, key, strict=True))
     backtest = None
-    if {"version", "step"} <= told.keys():
-        backtest = backtest_at(promised(told["model"], told["version"]), told["step"])
-    return {**told, **accuracy_figures(one), "backtest": backtest}
+    if {"version", "step"} <= group.keys():
+        backtest = find_backtest(group["model"], group["version"]).at(group["step"])
+    return {**group, **accuracy_figures(sums), "backtest": backtest}
 
 
-def _errors(database: Database, where: ScoreFilter, promised: FindBacktest) -> list[dict[str, Any]]:
-    """Return the live errors of each version beside its backtest's, where there is one."""
+def _error_drift(database: Database, where: ScoreFilter, find_backtest: FindBacktest) -> list[dict[str, Any]]:
+    """Return the live errors of each version compared with its backtest, if it has one."""
     rows = sum_scores(database, where, ["model", "version", "step"])
     found = []
     for (model, version), steps in by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in rows]).items():
-        if compared := compare_with_backtest(steps, promised(model, version)):
+        if compared := compare_with_backtest(steps, find_backtest(model, version)):
             found.append(
                 {
                     "model": model,
@@ -120,36 +117,35 @@ def _errors(database: Database, where: ScoreFilter, promised: FindBacktest) -> l
     return found
 
 
-def _inputs(inputs: RecentInputs, champions: Sequence[LoadedModel]) -> list[dict[str, Any]]:
-    """Return how far the newest inputs of each champion have moved, feature by feature."""
+def _input_drift(inputs: RecentInputs, champions: Sequence[LoadedModel]) -> list[dict[str, Any]]:
+    """Return the drift of each champion's newest inputs by feature."""
     return [
         {
-            "model": served.name,
-            "version": served.version,
+            "model": champion.name,
+            "version": champion.version,
             "feature": feature,
-            "index": shift.index,
-            "distance": shift.distance,
-            "p_value": shift.p_value(),
-            "inputs": shift.inputs,
+            "index": drift.index,
+            "distance": drift.distance,
+            "p_value": drift.p_value(),
+            "inputs": drift.inputs,
         }
-        for served, shifts in inputs.drifts(champions)
-        for feature, shift in shifts.items()
+        for champion, drifts in inputs.drifts(champions)
+        for feature, drift in drifts.items()
     ]
 
 
 def _forecast(one: ScoredForecast) -> dict[str, Any]:
-    """Return a forecast beside what was observed before and since."""
-    kept = one.kept
-    sides = [_side(one, side) for side in interval_sides(SHOWN_LEVEL)]
+    """Return a scored forecast with the observations before and at its steps."""
+    lower, upper = (_bound(one, level) for level in interval_sides(SHOWN_LEVEL))
     return {
         "forecast_id": one.forecast_id,
         "id": one.series_id,
         "model": one.model,
         "version": one.version,
-        "timestamps": format_timestamps(kept.timestamps, one.style, one.timezone),
-        "median": kept.median.tolist(),
-        "lower": sides[0],
-        "upper": sides[1],
+        "timestamps": format_timestamps(one.forecast.timestamps, one.style, one.timezone),
+        "median": one.forecast.median.tolist(),
+        "lower": lower,
+        "upper": upper,
         "observed": {
             "timestamps": format_timestamps(one.timestamps, one.style, one.timezone),
             "values": one.values.tolist(),
@@ -157,10 +153,10 @@ def _forecast(one: ScoredForecast) -> dict[str, Any]:
     }
 
 
-def _side(one: ScoredForecast, wanted: float) -> list[float] | None:
-    """Return one side of the interval that is shown, None where the forecast has it not."""
-    for place, level in enumerate(one.kept.levels):
+def _bound(one: ScoredForecast, wanted: float) -> list[float] | None:
+    """Return the quantile of a level, or None if the forecast has none."""
+    for place, level in enumerate(one.forecast.levels):
         if abs(level - wanted) < SAME:
-            side: list[float] = one.kept.quantiles[:, place].tolist()
-            return side
+            bound: list[float] = one.forecast.quantiles[:, place].tolist()
+            return bound
     return None

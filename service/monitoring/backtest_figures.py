@@ -1,4 +1,4 @@
-"""BacktestCache: what each registered version said of itself when it was trained, in memory or not."""
+"""Backtest cache: the backtest errors of registered versions, whether the model is in memory or not."""
 
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.spec import ModelSpec
@@ -7,12 +7,11 @@ from service.monitoring.accuracy import BacktestFigures
 from service.serving.artifact_cache import SPEC, ArtifactCache
 from service.serving.catalog import Catalog
 
-KEPT = 1024
-"""Versions whose promises are remembered."""
+MAX_VERSIONS = 1024
 
 
 class BacktestCache:
-    """Reads the backtest of a version from its specification; a version that is gone has promised nothing."""
+    """Reads the backtest of a version from its specification, once."""
 
     def __init__(self, catalog: Catalog, cache: ArtifactCache) -> None:
         """Read nothing yet."""
@@ -20,14 +19,14 @@ class BacktestCache:
         self._cache = cache
         self._known: dict[str, BacktestFigures] = {}
 
-    def of(self, name: str, version: str) -> BacktestFigures:
-        """Return what a version promised; nothing of the starter, and of one that is not in the cache."""
+    def find(self, name: str, version: str) -> BacktestFigures:
+        """Return the backtest of a version; empty figures for the starter and for a version that is not cached."""
         model = self._catalog.index.models.get(name)
         entry = model.versions.get(version) if model and name != NAME else None
         if entry is None or entry.digest is None:
             return BacktestFigures()
         if entry.digest not in self._known:
-            if len(self._known) >= KEPT:
+            if len(self._known) >= MAX_VERSIONS:
                 self._known.clear()
             self._known[entry.digest] = self._read(entry.digest)
         return self._known[entry.digest]
@@ -37,4 +36,4 @@ class BacktestCache:
             spec = ModelSpec.from_json((self._cache.path(digest) / SPEC).read_bytes())
         except (OSError, ArtifactIncomplete, ArtifactMismatch):
             return BacktestFigures()
-        return BacktestFigures.of(spec.backtest)
+        return BacktestFigures.from_spec(spec.backtest)

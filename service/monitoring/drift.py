@@ -1,4 +1,4 @@
-"""Drift: the newest inputs of each model, and how far they have moved from what it was trained on."""
+"""Input drift: the newest inputs of each champion, compared with the inputs of its training."""
 
 import math
 from collections import deque
@@ -18,54 +18,54 @@ from service.selector import LoadedModel
 WINDOW = 512
 """Newest inputs of a model that are compared with its training."""
 MIN_INPUTS = 100
-"""RecentInputs below which no score is given: with ten bins, chance alone scores (10 - 1) / n."""
+"""With fewer inputs no drift is returned: with ten bins, chance alone gives an index of (10 - 1) / n."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureDrift:
-    """How far one feature of the inputs has moved.
+    """How far one feature of the newest inputs is from the training inputs.
 
     Attributes:
-        index: Population stability index; above 0.25 is a great change, by the usual reading.
-        distance: Kolmogorov-Smirnov distance, 0 to 1; NaN where no input has a value.
+        index: Population stability index; above 0.25 is usually read as a great change.
+        distance: Kolmogorov-Smirnov distance, 0 to 1; NaN if no input has a value.
         inputs: Newest inputs that were compared.
-        trained: Training inputs that they were compared with.
+        training_inputs: Training inputs that they were compared with.
     """
 
     index: float
     distance: float
     inputs: int
-    trained: int
+    training_inputs: int
 
     def p_value(self) -> float:
-        """Return how likely such a distance is where nothing changed, by the two-sample Kolmogorov-Smirnov test.
+        """Return the p-value of the distance by the two-sample Kolmogorov-Smirnov test.
 
-        The test takes inputs as independent; series that are asked for every day are not, so read it beside the index.
-        SciPy is imported here, which takes a second: call it from a thread.
+        The test takes inputs as independent; those of series that are forecast every day are not, so read it with the
+        index. SciPy is imported here, which takes a second: call it from a thread.
         """
         from scipy.special import kolmogorov
 
-        effective = self.inputs * self.trained / max(self.inputs + self.trained, 1)
+        effective = self.inputs * self.training_inputs / max(self.inputs + self.training_inputs, 1)
         return float(kolmogorov(math.sqrt(effective) * self.distance))
 
 
 class RecentInputs:
-    """The newest inputs of each version, kept short and compared only when asked: recording costs a copy."""
+    """The newest inputs of each version; recording copies them, `drifts` compares them."""
 
     def __init__(self) -> None:
         """Nothing is recorded yet."""
         self._newest: dict[tuple[str, str], deque[Floats]] = {}
 
-    def record(self, served: LoadedModel, series: Sequence[Series]) -> None:
-        """Keep the part of each series that the model has read."""
-        newest = self._newest.setdefault((served.name, served.version), deque(maxlen=WINDOW))
-        length = served.forecaster.spec.context_length
+    def record(self, model: LoadedModel, series: Sequence[Series]) -> None:
+        """Store the part of each series that the model reads."""
+        newest = self._newest.setdefault((model.name, model.version), deque(maxlen=WINDOW))
+        length = model.forecaster.spec.context_length
         newest.extend(last_context(one.values, length) for one in islice(series, WINDOW))
 
     def drifts(self, champions: Sequence[LoadedModel]) -> Iterator[tuple[LoadedModel, dict[str, FeatureDrift]]]:
-        """Yield each champion with its shift by feature, where enough was seen; forget what is champion no more.
+        """Yield each champion with its drift by feature, and drop the inputs of other versions.
 
-        A profile that cannot be read gives none.
+        Champions with fewer than MIN_INPUTS inputs, or without a readable profile, are left out.
         """
         current = {(one.name, one.version) for one in champions}
         for key in self._newest.keys() - current:
@@ -77,8 +77,8 @@ class RecentInputs:
                     yield one, _compare(one, newest)
 
 
-def _compare(served: LoadedModel, newest: Sequence[Floats]) -> dict[str, FeatureDrift]:
-    spec = served.forecaster.spec
+def _compare(model: LoadedModel, newest: Sequence[Floats]) -> dict[str, FeatureDrift]:
+    spec = model.forecaster.spec
     profile, seen = Profile.from_dict(spec.profile), features(np.stack(newest), spec.season_length)
     index, distance = profile.drift(seen), profile.distance(seen)
     return {name: FeatureDrift(index[name], distance[name], len(newest), profile.inputs) for name in index}

@@ -1,4 +1,4 @@
-"""ForecastLog: what was served goes to the database behind the answers, in batches; what cannot go there is counted."""
+"""Forecast log: served forecasts wait in a bounded queue and are written in batches by a background task."""
 
 import asyncio
 import logging
@@ -25,131 +25,132 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WRITE_SECONDS = 0.5
-"""How often the ledger is written."""
+"""How often the queue is written."""
 BATCH = 500
 """Forecasts in one transaction."""
-MOST_NUMBERS = 20_000_000
-"""Numbers that waiting forecasts and their histories may hold: 160 MB."""
-FORGET_SECONDS = 3_600.0
+MAX_NUMBERS = 20_000_000
+"""Numbers in the waiting forecasts and their histories: 160 MB."""
+DELETE_SECONDS = 3_600.0
+"""How often old forecasts are deleted."""
 DAY = 86_400 * MICROSECONDS
 CLOSE_SECONDS = 10.0
 """How long a shutdown waits for the database."""
 
-Given = Iterable[tuple[str, Series, Forecast]]
-"""Forecasts as an answer gave them out: id, history, forecast."""
+ServedForecasts = Iterable[tuple[str, Series, Forecast]]
+"""Forecasts of one response: id, history, forecast."""
 
 
 class ForecastLog:
-    """A bounded queue, and the one task that empties it.
+    """A bounded queue, and the task that writes it.
 
     Args:
-        records: The database.
-        metrics: Where what is written, waits and is lost is counted.
-        limit: Forecasts that may wait.
+        database: The database.
+        metrics: Counts what is written, waits and is lost.
+        limit: Most forecasts that may wait.
         days: Age at which forecasts are deleted.
     """
 
-    def __init__(self, records: AsyncDatabase, metrics: Metrics, *, limit: int, days: int) -> None:
-        """Nothing waits."""
-        self._records = records
+    def __init__(self, database: AsyncDatabase, metrics: Metrics, *, limit: int, days: int) -> None:
+        """Start with an empty queue."""
+        self._database = database
         self._metrics = metrics
         self._limit = limit
         self._days = days
         self._waiting: deque[LogEntry] = deque()
-        self._held: list[LogEntry] = []
+        self._batch: list[LogEntry] = []
         self._numbers = 0
-        self._forgotten = 0.0
-        self._door = threading.Lock()
-        self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        metrics.ledger_waiting.set_function(lambda: len(self._waiting) + len(self._held))
+        self._deleted_at = 0.0
+        self._lock = threading.Lock()
+        self._flushing = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="forecast-log")
+        metrics.forecasts_waiting.set_function(lambda: len(self._waiting) + len(self._batch))
 
-    def keep(self, choice: SelectedModel, given: Given) -> None:
-        """Let forecasts wait to be written; costs a request an append, from any thread."""
+    def append(self, selected: SelectedModel, forecasts: ServedForecasts) -> None:
+        """Add forecasts to the queue, from any thread; count those that do not fit as lost."""
         made_at = time.time_ns() // 1_000
-        for forecast_id, series, forecast in given:
-            entry = LogEntry(forecast_id, made_at, choice, series, forecast)
-            with self._door:
-                full = len(self._waiting) >= self._limit or self._numbers + entry.numbers > MOST_NUMBERS
+        for forecast_id, series, forecast in forecasts:
+            entry = LogEntry(forecast_id, made_at, selected, series, forecast)
+            with self._lock:
+                full = len(self._waiting) >= self._limit or self._numbers + entry.size > MAX_NUMBERS
                 if not full:
-                    self._numbers += entry.numbers
+                    self._numbers += entry.size
                     self._waiting.append(entry)
             if full:
-                self._metrics.ledger_lost.labels("full").inc()
+                self._metrics.forecasts_lost.labels("full").inc()
 
-    def has(self, forecast_id: str) -> bool:
+    def is_waiting(self, forecast_id: str) -> bool:
         """Return whether a forecast waits to be written."""
-        with self._door:
-            waiting = [*self._held, *self._waiting]
+        with self._lock:
+            waiting = [*self._batch, *self._waiting]
         return any(entry.forecast_id == forecast_id for entry in waiting)
 
     async def run(self) -> None:
-        """Write what waits, again and again, and delete what is too old, until cancelled."""
+        """Write the queue and delete old forecasts, again and again, until cancelled."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
-            with suppress(AlmanacError):  # what the database says is logged by its own watch; the entries are held
+            with suppress(AlmanacError):  # the database's watch logs it; the entries go on waiting
                 await self.flush()
-                await self._forget()
+                await self._delete_old()
 
     async def flush(self) -> None:
-        """Return once all that waited when this began is written.
+        """Write all that waits when this is called.
 
         Raises:
-            DatabaseUnreachable: If the database does not answer; what waits goes on waiting.
+            DatabaseUnreachable: If the database does not answer; the entries go on waiting.
         """
-        async with self._turn:
-            left = len(self._waiting) + len(self._held)
+        async with self._flushing:
+            left = len(self._waiting) + len(self._batch)
             while left > 0:
-                if not self._held:
-                    self._held = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                left -= len(self._held)
-                await self._write(self._held)
+                if not self._batch:
+                    self._batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                left -= len(self._batch)
+                await self._write(self._batch)
 
     async def close(self) -> None:
-        """Write what waits, for some seconds at most; count and tell what is lost."""
+        """Write what waits, for CLOSE_SECONDS at most; count and log what is lost."""
         with suppress(TimeoutError, AlmanacError):
             await asyncio.wait_for(self.flush(), CLOSE_SECONDS)
-        lost = len(self._held) + len(self._waiting)
+        lost = len(self._batch) + len(self._waiting)
         if lost:
-            self._metrics.ledger_lost.labels("closed").inc(lost)
-            logger.error("ledger: %d forecasts were not written before the end", lost)
+            self._metrics.forecasts_lost.labels("closed").inc(lost)
+            logger.error("forecast log: %d forecasts were not written before the shutdown", lost)
         self._thread.shutdown(wait=False)
 
     async def _write(self, entries: list[LogEntry]) -> None:
-        """Write a batch; where the database refuses it for what it holds, each forecast by itself."""
+        """Write a batch; if that fails for another reason than the database, write each forecast alone."""
         try:
-            await self._ask(write_forecasts, entries, time.time_ns() // 1_000)
+            await self._run(write_forecasts, entries, time.time_ns() // 1_000)
         except AlmanacError:
             raise
         except Exception:
             if len(entries) == 1:
-                logger.exception("ledger: the forecast %s cannot be written", entries[0].forecast_id)
-                self._metrics.ledger_lost.labels("refused").inc()
-                self._settle(entries)
+                logger.exception("forecast log: the forecast %s cannot be written", entries[0].forecast_id)
+                self._metrics.forecasts_lost.labels("refused").inc()
+                self._remove(entries)
                 return
             for entry in entries:
                 await self._write([entry])
         else:
-            self._metrics.ledger_written.inc(len(entries))
-            self._settle(entries)
+            self._metrics.forecasts_written.inc(len(entries))
+            self._remove(entries)
 
-    def _settle(self, entries: list[LogEntry]) -> None:
-        """Hold entries no longer, so that what is written or refused is counted once however the rest fares."""
-        settled = {entry.forecast_id for entry in entries}
-        with self._door:
-            self._numbers -= sum(entry.numbers for entry in entries)
-        self._held = [entry for entry in self._held if entry.forecast_id not in settled]
+    def _remove(self, entries: list[LogEntry]) -> None:
+        """Take entries out of the batch, so that each is counted once whatever happens to the others."""
+        removed = {entry.forecast_id for entry in entries}
+        with self._lock:
+            self._numbers -= sum(entry.size for entry in entries)
+        self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
 
-    async def _forget(self) -> None:
-        if time.monotonic() - self._forgotten < FORGET_SECONDS and self._forgotten:
+    async def _delete_old(self) -> None:
+        if time.monotonic() - self._deleted_at < DELETE_SECONDS and self._deleted_at:
             return
-        gone = await self._ask(delete_forecasts, time.time_ns() // 1_000 - self._days * DAY)
-        self._forgotten = time.monotonic()
-        if gone:
-            logger.info("ledger: %d forecasts older than %d days are deleted", gone, self._days)
+        deleted = await self._run(delete_forecasts, time.time_ns() // 1_000 - self._days * DAY)
+        self._deleted_at = time.monotonic()
+        if deleted:
+            logger.info("forecast log: deleted %d forecasts older than %d days", deleted, self._days)
 
-    async def _ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `work` returns, given the database, done in the ledger's own thread."""
-        self._records.check()
-        call = partial(work, self._records.database, *args, **kwargs)
+    async def _run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `work` with the database in the log's own thread, and return its result."""
+        self._database.check()
+        call = partial(work, self._database.sync_database, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -24,6 +24,6 @@ class ForecastRecorder:
         if selected.alias == CHAMPION:
             self.recent_inputs.record(selected.model, [series for _, series in query.series])
         if self.forecast_log is not None:
-            self.forecast_log.keep(selected, result.by_forecast_id(query.unnamed))
+            self.forecast_log.append(selected, result.by_forecast_id(query.unnamed))
         self.metrics.count_forecast(selected.model.name, len(result.rows), result.steps)
         self.metrics.count_errors(fault.finding.code for fault in result.faults)

@@ -1,4 +1,4 @@
-"""RetrainQuery: whether a model should be trained again, from what this service has seen of it; nothing is enqueued."""
+"""Retrain reasons: whether a model should be trained again by what this service has observed; nothing is enqueued."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,48 +19,48 @@ from service.store.score_sums import ScoreFilter
 
 @dataclass(frozen=True, slots=True)
 class RetrainQuery:
-    """What is asked, and what the event loop knows of it.
+    """A model to assess, and what the assessment needs beside the database.
 
     Attributes:
         name: Registered name.
-        served: Its champion; None where it has none.
-        thresholds: When what is seen is a reason.
-        promised: What each version promised.
+        champion: Its champion; None if it has none.
+        thresholds: Limits of the reasons.
+        find_backtest: Returns the backtest figures of a version.
         inputs: The newest inputs.
         champions: Of all names.
     """
 
     name: str
-    served: LoadedModel | None
+    champion: LoadedModel | None
     thresholds: Thresholds
-    promised: FindBacktest
+    find_backtest: FindBacktest
     inputs: RecentInputs
     champions: Sequence[LoadedModel]
 
 
-def assess_retraining(database: Database, question: RetrainQuery, now: datetime) -> Judgement:
-    """Return whether a model should be trained again, as `training.retraining.triggers` would; call it from a thread.
+def assess_retraining(database: Database, query: RetrainQuery, now: datetime) -> Judgement:
+    """Return whether a model should be trained again, as `training.retraining.triggers` does; call it from a thread.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    seen = None if question.served is None else _seen(database, question, question.served)
-    return reasons.judge(question.name, seen, question.thresholds, now.isoformat(timespec="seconds"))
+    evidence = None if query.champion is None else _evidence(database, query, query.champion)
+    return reasons.judge(query.name, evidence, query.thresholds, now.isoformat(timespec="seconds"))
 
 
-def _seen(database: Database, question: RetrainQuery, served: LoadedModel) -> Seen:
-    spec, limits = served.forecaster.spec, question.thresholds
-    asked = AccuracyQuery(
-        ScoreFilter(model=served.name, version=served.version),
+def _evidence(database: Database, query: RetrainQuery, champion: LoadedModel) -> Seen:
+    spec, limits = champion.forecaster.spec, query.thresholds
+    accuracy = AccuracyQuery(
+        ScoreFilter(model=champion.name, version=champion.version),
         by=("version",),
         period="month",
         limit=1,
         forecasts=0,
         window=limits.steps(spec.season_length, spec.horizon),
     )
-    answer = query_accuracy(database, asked, question.promised, question.inputs, question.champions)
+    answer = query_accuracy(database, accuracy, query.find_backtest, query.inputs, query.champions)
     count = None
     if spec.trained_to is not None:
         end = int(parse_timestamp(spec.trained_to).instant.astype("M8[us]").astype("i8"))
         count, _ = count_newer(database, end, spec.frequency)
-    return read_answer(answer, served.version, min_scores=limits.min_scores, new_observations=count_new(count, spec))
+    return read_answer(answer, champion.version, min_scores=limits.min_scores, new_observations=count_new(count, spec))

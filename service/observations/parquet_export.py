@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from models.calendar.timestamps import Timestamps
-from service.store.observations import Floats
+from service.store.blobs import Floats
 
 Page = tuple[list[str], Timestamps, Floats]
 

@@ -11,7 +11,8 @@ from models.calendar.timestamps import STYLES, Timestamps, local_times
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, Series
 from service.observations.calendar_fit import fit_to
-from service.store.observations import Floats, SeriesInfo
+from service.store.blobs import Floats
+from service.store.observations import SeriesInfo
 
 TIME_STYLE = STYLES[5]
 SHOWN = 5

@@ -1,4 +1,4 @@
-"""AsyncDatabase: the database as the event loop sees it, opened behind the start and asked in threads of its own."""
+"""Async database: runs database work in threads, opens the database in the background and watches that it answers."""
 
 import asyncio
 import logging
@@ -18,21 +18,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 8
-FIRST_SECONDS = 4.0
-"""A start waits so long for the database, and then goes on without it."""
-ASK_SECONDS = 2.0
+OPEN_SECONDS = 4.0
+"""The start of the service waits at most this long for the database, then goes on without it."""
+CHECK_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
-"""How long a look at the database that is under way may hold up the end; its connection is let go only then."""
+"""Closing waits at most this long for a running check, so that its connection is released first."""
 
 NOT_OPEN = DatabaseUnreachable("The database is not open yet.", hint="Ask again soon.")
 
 
 class AsyncDatabase:
-    """A database that may be gone: forecasts go on without it, all else is told that it does not answer."""
+    """A database that may be down: forecasts are served without it, other work raises DatabaseUnreachable."""
 
     def __init__(self, url: str, limit: int) -> None:
-        """Open nothing yet; let at most `limit` requests wait for it."""
-        self.database = Database(url)
+        """Open nothing yet; let at most `limit` requests wait for the database."""
+        self.sync_database = Database(url)
         self.error: AlmanacError | None = NOT_OPEN
         self._opened = False
         self._workers = ThreadPool(limit, threads=THREADS, name="database")
@@ -40,18 +40,18 @@ class AsyncDatabase:
         self._checks: set[Future[None]] = set()
 
     async def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `work` returns, given the database, done in a thread.
+        """Call `work` with the database in a thread, and return its result.
 
         Raises:
             DatabaseUnreachable: If the database is not open, or does not answer.
             DatabaseUnusable: If a newer Almanac made it, or it is damaged.
-            QueueFull: If too many wait already.
+            QueueFull: If too many requests wait already.
         """
         self.check()
         try:
-            return await self._workers.run(work, self.database, *args, **kwargs)
+            return await self._workers.run(work, self.sync_database, *args, **kwargs)
         except (DatabaseUnreachable, DatabaseUnusable) as error:
-            self._note(error)
+            self._set_error(error)
             raise
 
     def check(self) -> None:
@@ -60,37 +60,37 @@ class AsyncDatabase:
             raise type(self.error)(self.error.detail, hint=self.error.hint)
 
     async def open(self) -> None:
-        """Migrate, waiting a few seconds for it at most: `watch` tries again."""
+        """Migrate the database; after OPEN_SECONDS leave it to `watch`."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._try(), FIRST_SECONDS)
+            await asyncio.wait_for(self._check(), OPEN_SECONDS)
 
     async def watch(self) -> None:
-        """Open the database as soon as it answers, and go on noticing whether it does, until cancelled."""
+        """Open the database once it answers, and check it every CHECK_SECONDS, until cancelled."""
         while True:
-            await asyncio.sleep(ASK_SECONDS)
-            await self._try()
+            await asyncio.sleep(CHECK_SECONDS)
+            await self._check()
 
     def close(self) -> None:
-        """Let connections and threads go."""
+        """Release connections and threads."""
         self._workers.close()
         self._watcher.shutdown(wait=False, cancel_futures=True)
         wait(self._checks, CLOSE_SECONDS)
-        self.database.close()
+        self.sync_database.close()
 
-    async def _try(self) -> None:
-        look = self._watcher.submit(self.database.ask if self._opened else self.database.migrate)
-        self._checks = {look, *(one for one in self._checks if not one.done())}
+    async def _check(self) -> None:
+        check = self._watcher.submit(self.sync_database.ping if self._opened else self.sync_database.migrate)
+        self._checks = {check, *(one for one in self._checks if not one.done())}
         try:
-            await asyncio.wrap_future(look)
+            await asyncio.wrap_future(check)
         except AlmanacError as error:
-            self._note(error)
+            self._set_error(error)
             return
         if self.error is not None and self.error is not NOT_OPEN:
             logger.info("database: it answers again")
         self._opened, self.error = True, None
 
-    def _note(self, error: AlmanacError) -> None:
-        """Remember why the database does not answer, until it does again; log it where that is news."""
+    def _set_error(self, error: AlmanacError) -> None:
+        """Keep the error until the database answers again; log the first one."""
         if self.error is None or self.error is NOT_OPEN:
             logger.error("database: %s", error)
         self.error = error

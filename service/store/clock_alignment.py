@@ -1,4 +1,4 @@
-"""Clocks: the steps of a forecast and the observations of its series, read on one clock so that they can meet."""
+"""Clock alignment: a forecast's steps and its series' observations on one clock, so that equal times can be matched."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ UTC = "UTC"
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What a forecast's timestamps show.
+    """How to read the timestamps of a forecast.
 
     Attributes:
-        timezone: IANA name, where they are instants; else they are wall clocks.
-        style: How they were written, an offset included where there was one.
+        timezone: IANA name if the timestamps are instants; None if they are wall clocks.
+        style: How the request wrote them, with an offset if there was one.
         frequency: Canonical name.
     """
 
@@ -28,16 +28,16 @@ class Clock:
 def align_clocks(
     steps: Timestamps, clock: Clock, observed: Timestamps, zone: str | None
 ) -> tuple[Timestamps, Timestamps]:
-    """Return steps and observations as both would be by one clock, same shapes.
+    """Return steps and observations as times of one clock, same shapes.
 
-    Of hours and below moments meet; of days and longer the dates of one calendar: the forecast's, or else the series'.
-    Where a series has no timezone its clocks are met as they were written.
+    Frequencies of hours and below are compared as instants. Days and longer are compared as dates, of the forecast's
+    timezone or else of the series'. Without a timezone of the series, both are compared as they were written.
 
     Args:
-        steps: Of a forecast.
-        clock: What they show.
-        observed: Of its series.
-        zone: The series' timezone: `observed` are instants where it has one, else wall clocks.
+        steps: Timestamps of a forecast.
+        clock: How to read them.
+        observed: Timestamps of its series' observations.
+        zone: The series' timezone: with one `observed` are instants, without one wall clocks.
     """
     own = clock.timezone
     if zone is None:

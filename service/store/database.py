@@ -1,4 +1,4 @@
-"""Database: the engine over SQLite or PostgreSQL, its transactions, and the migrations at start."""
+"""Database: an engine over SQLite or PostgreSQL, its transactions, and the migrations at the start."""
 
 import time
 from collections.abc import Iterator
@@ -19,71 +19,71 @@ from service.store.tables import HEAD, SCHEMA
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 30
-"""How long a writer of SQLite waits for the one before it."""
+"""How long a writer waits for another one, on SQLite."""
 CONNECT_SECONDS = 3
 POOL_SIZE, POOL_OVERFLOW, POOL_SECONDS = 4, 8, 10
 CLOSE_SECONDS, CLOSE_POLL_SECONDS = 5.0, 0.01
-LOCK = 0x616C6D61
-"""Of PostgreSQL's advisory locks, the one that a replica holds while it migrates: `alma`."""
+MIGRATION_LOCK = 0x616C6D61
+"""PostgreSQL's advisory lock that a replica holds while it migrates: `alma` in ASCII."""
 UNREACHABLE = frozenset(
     ["57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006", "53300", "55P03", "25006"]
 )
-"""PostgreSQL's codes for a server that is going, gone, full, locked or read-only: ask again, the question was sound."""
+"""PostgreSQL's codes for a server that stops, is down, full, locked or read-only: the same statement may succeed later."""
 
 DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-"""How SQLite's names begin for a file that is none of its own, or not as it left it."""
+"""Prefixes of SQLite's error names for a file that is not a database, or a damaged one."""
 
 
-class File(Opened):
-    """The file of the service's own database."""
+class DatabaseFile(Opened):
+    """The SQLite file of the service."""
 
     def check(self) -> None:
-        """Raise DatabaseUnreachable if the file is gone, or is another than the one that is known."""
+        """Raise DatabaseUnreachable if the file was removed or replaced since it was opened."""
         if self.is_gone():
             raise DatabaseUnreachable(
                 f"{self.path} is gone: it was removed while the service ran.",
-                hint="Put it back, or restart the service to begin a new one.",
+                hint="Put it back, or restart the service to create a new one.",
             )
         if self.is_another():
             raise DatabaseUnreachable(
                 f"{self.path} is another file than the one that was opened.",
-                hint="Restart the service: it then reads the new one.",
+                hint="Restart the service to use the new file.",
             )
 
 
 class Database:
-    """An engine; every failure of the database itself is DatabaseUnreachable, whatever the driver calls it."""
+    """An engine that raises DatabaseUnreachable for every failure of the database, whatever the driver raises."""
 
     def __init__(self, url: str) -> None:
         """Connect to nothing yet.
 
         Args:
-            url: Of SQLite (`sqlite:///file`) or PostgreSQL (`postgresql://…`, by psycopg 3).
+            url: SQLite (`sqlite:///file`) or PostgreSQL (`postgresql://…`, with psycopg 3).
         """
         address = _address(url)
         self.is_postgresql = address.get_backend_name() == "postgresql"
-        self.file = None if self.is_postgresql or not address.database else File(Path(address.database))
+        self.file = None if self.is_postgresql or not address.database else DatabaseFile(Path(address.database))
         self.engine = _postgresql(address) if self.is_postgresql else _sqlite(address, self.file)
         self.schema = SCHEMA if self.is_postgresql else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Hold a transaction that reads one state of the database."""
-        with translated(self.file), self.engine.connect() as connection, connection.begin():
+        """Open a transaction that reads one state of the database."""
+        with translate_errors(self.file), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Hold a transaction that is committed, durably, when the block ends, and rolled back if it raises."""
+        """Open a transaction that is committed durably at the end of the block, and rolled back if the block raises."""
         with (
-            translated(self.file),
+            translate_errors(self.file),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
             yield connection
 
     def migrate(self) -> None:
-        """Bring the tables to this version; replicas that start together wait for one another.
+        """Create or upgrade the tables; replicas that start at the same time wait for one another.
 
         Raises:
             DatabaseUnreachable: If the database does not answer.
@@ -92,7 +92,7 @@ class Database:
         self._make_folder()
         with self.writing() as connection:
             if self.is_postgresql:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
                 if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}) is None:
                     connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
             if _revision(connection, self.schema) != HEAD:
@@ -100,8 +100,8 @@ class Database:
         if self.file is not None:
             self.file.learn()
 
-    def ask(self) -> None:
-        """Return if the database answers and SQLite can be written to; raises DatabaseUnreachable if it does not."""
+    def ping(self) -> None:
+        """Raise DatabaseUnreachable if the database does not answer, or SQLite cannot be written to."""
         with self.reading() if self.is_postgresql else self.writing() as connection:
             connection.execute(text("SELECT 1"))
 
@@ -111,11 +111,11 @@ class Database:
                 self.file.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise DatabaseUnreachable(
-                    f"{self.file.path} cannot be made: {error}.", hint="Check ALMANAC_HOME."
+                    f"The folder of {self.file.path} cannot be created: {error}.", hint="Check ALMANAC_HOME."
                 ) from error
 
     def close(self) -> None:
-        """Let every connection go, those in use once they have come back; some seconds are waited for them at most."""
+        """Close every connection; wait up to CLOSE_SECONDS for those in use."""
         pool, deadline = self.engine.pool, time.monotonic() + CLOSE_SECONDS
         while isinstance(pool, QueuePool) and pool.checkedout() > 0 and time.monotonic() < deadline:
             time.sleep(CLOSE_POLL_SECONDS)
@@ -123,21 +123,21 @@ class Database:
 
 
 def storable(text: str) -> str:
-    """Return an id as a database can hold it: one that cannot be held is nobody's, and neither is what stands for it."""
+    """Return an id with the characters replaced that a database cannot store; no stored series has such an id."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _address(url: str) -> URL:
-    """Return a URL with its driver; what stands behind `sqlite:///` is a file's name and nothing else."""
+    """Return a URL with its driver; all that follows `sqlite:///` is the file's name."""
     if url.startswith(SQLITE):
         return URL.create("sqlite", database=url.removeprefix(SQLITE))
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def _sqlite(address: URL, file: File | None) -> Engine:
-    """Return an engine that begins its own transactions, in a file whose readers do not wait for writers.
+def _sqlite(address: URL, file: DatabaseFile | None) -> Engine:
+    """Return an engine in WAL mode, whose readers do not wait for writers.
 
-    Neither a connection nor a transaction begins in a file that is no longer the one that was opened.
+    Connections and transactions fail once the file is not the one that was opened.
     """
     engine = create_engine(
         address,
@@ -149,13 +149,13 @@ def _sqlite(address: URL, file: File | None) -> Engine:
     )
 
     @event.listens_for(engine, "do_connect")
-    def look(*_: object) -> None:
+    def check_file(*_: object) -> None:
         if file is not None:
             file.check()
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 (sqlite3's own)
-        connection.isolation_level = None  # Python's module is not to begin or commit by itself
+        connection.isolation_level = None  # so that the driver does not begin or commit by itself
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -170,7 +170,7 @@ def _sqlite(address: URL, file: File | None) -> Engine:
 
 
 def _postgresql(address: URL) -> Engine:
-    """Return an engine that finds a lost connection before it is used, and does not wait for ever for a lost server."""
+    """Return an engine that tests a connection before use, and does not wait for ever for a lost server."""
     return create_engine(
         address,
         connect_args={
@@ -189,8 +189,8 @@ def _postgresql(address: URL) -> Engine:
 
 
 @contextmanager
-def translated(file: File | None = None) -> Iterator[None]:
-    """Turn what the driver says of a database that does not answer, or whose file is damaged, into our own error."""
+def translate_errors(file: DatabaseFile | None = None) -> Iterator[None]:
+    """Raise DatabaseUnreachable or DatabaseUnusable in place of the driver's errors."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -207,23 +207,21 @@ def _is_damaged(cause: BaseException | None) -> bool:
     return getattr(cause, "sqlite_errorname", "").startswith(DAMAGED)
 
 
-def _damaged(cause: BaseException | None, file: File | None) -> DatabaseUnusable:
+def _damaged(cause: BaseException | None, file: DatabaseFile | None) -> DatabaseUnusable:
     return DatabaseUnusable(
-        f"{file.path if file else 'The database'} is no database, or a damaged one: {cause}.",
-        hint="Stop the service, put a backup in its place (or move it away, to begin anew), and start it again.",
+        f"{file.path if file else 'The database'} is not a database, or a damaged one: {cause}.",
+        hint="Stop the service, replace the file by a backup (or move it away to start empty), and start it again.",
     )
 
 
 def _unreachable(error: SQLAlchemyError) -> DatabaseUnreachable:
     cause = getattr(error, "orig", None) or error
-    said = str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
-    return DatabaseUnreachable(
-        f"The database does not answer: {said}.", hint="Ask again soon; the operator's log says more."
-    )
+    reason = str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
+    return DatabaseUnreachable(f"The database does not answer: {reason}.", hint="Ask again soon; the log has details.")
 
 
 def _revision(connection: Connection, schema: str | None) -> str | None:
-    """Return the migration that the tables stand at, or None where there are none."""
+    """Return the last migration of the tables, or None if there are none."""
     if not connection.dialect.has_table(connection, "alembic_version", schema=schema):
         return None
     name = f"{schema}.alembic_version" if schema else "alembic_version"
@@ -232,7 +230,7 @@ def _revision(connection: Connection, schema: str | None) -> str | None:
 
 
 def _upgrade(connection: Connection, schema: str | None) -> None:
-    """Run the migrations that are missing."""
+    """Run the missing migrations."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -244,6 +242,6 @@ def _upgrade(connection: Connection, schema: str | None) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise DatabaseUnusable(
-            f"The database's tables are not those of this Almanac: {error}",
-            hint="Run the Almanac that made them, or a newer one.",
+            f"The database's tables are of another version of Almanac: {error}",
+            hint="Run the version that made them, or a newer one.",
         ) from error

@@ -1,4 +1,4 @@
-"""KnownSeries: what is known of the series that a body posts to, read before its rows are judged."""
+"""Known series: what the database stores of the series in a posted body; the rows are validated against it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from service.store.database import Database
 from service.store.observations import Calendar
 from service.store.tables import observations, series
 
-NAMES = 500
+BATCH = 500
 """Series in one statement."""
 ENDS = 2
-"""Values at each end of a series that stand for its grid: one alone may be the last of a month, or its 28th day."""
+"""Values at each end that stand for the series' grid; 28 February alone may be a last day or a 28th."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +23,8 @@ class KnownSeries:
     """What is known of a series.
 
     Attributes:
-        calendar: What was said of its steps.
-        stamps: Of its two oldest and its two newest_observations values, gaps not among them, rising, each once, datetime64[us].
+        calendar: Frequency and timezone.
+        stamps: Timestamps of its two oldest and two newest values, rising, without repeats and gaps, datetime64[us].
     """
 
     calendar: Calendar
@@ -32,19 +32,18 @@ class KnownSeries:
 
 
 NEW_SERIES = KnownSeries(Calendar(), np.array([], dtype="M8[us]"))
-"""What is known of a series that nobody has posted to."""
 
 
 def find_known_series(database: Database, names: Sequence[str]) -> Mapping[str, KnownSeries]:
-    """Return what is known of those of some series that are known at all, by name.
+    """Return what is known of each named series; unknown ones are left out.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
     found: dict[str, KnownSeries] = {}
     with database.reading() as connection:
-        for start in range(0, len(names), NAMES):
-            wanted = _query().where(series.c.id.in_(names[start : start + NAMES]))
+        for start in range(0, len(names), BATCH):
+            wanted = _query().where(series.c.id.in_(names[start : start + BATCH]))
             for name, frequency, timezone, *ends in connection.execute(wanted):
                 stamps = np.array(sorted({end for end in ends if end is not None}), dtype=np.int64).view("M8[us]")
                 found[name] = KnownSeries(Calendar(frequency, timezone), stamps)

@@ -1,4 +1,4 @@
-"""Newest: since when the newest truths of a model lie, and how many observations are newer than its training."""
+"""Newest observations: where the window of a model's newest scores starts, and how much is newer than its training."""
 
 import numpy as np
 from sqlalchemy import distinct, func, or_, select
@@ -20,19 +20,18 @@ MEAN_DAYS = {
     "REQ": 91.31,
     "RE": 365.25,
 }
-"""Of the steps that are no whole months and have no fixed length."""
+"""Mean length of the units that are neither whole months nor of fixed length."""
 DAY_MICROSECONDS = 86_400_000_000
 
 
 def window_start(database: Database, where: ScoreFilter, steps: int) -> int | None:
-    """Return since when the newest `steps` steps of time that have a truth lie, or None where there is no truth.
+    """Return where the window of the newest `steps` scored steps starts, or None if nothing is scored.
 
-    They are counted back from the newest truth by its forecast's frequency: months, quarters and years by the calendar, so
-    that the 1st and the 31st are one month, other steps by their length. A truth whose forecast has no frequency leaves
-    the window open.
+    Steps are counted back from the newest score in its forecast's frequency: months, quarters and years by the calendar,
+    so that the 1st and the 31st are one month, other units by their length. None also if the forecast has no frequency.
 
     Args:
-        database: ScoreFilter the scores are.
+        database: Where the scores are.
         where: Which scores.
         steps: At least 1.
 
@@ -57,12 +56,12 @@ def window_start(database: Database, where: ScoreFilter, steps: int) -> int | No
 
 
 def count_newer(database: Database, after: int, frequency: str | None) -> tuple[int, int]:
-    """Return how many observations are newer than a timestamp, and of how many series; gaps are none.
+    """Return how many observations are newer than a timestamp, and of how many series; gaps do not count.
 
     Args:
-        database: ScoreFilter they are.
+        database: Where they are.
         after: Microseconds since 1970.
-        frequency: Only series of this one, and those whose frequency nobody said.
+        frequency: Count only series of this frequency and series of unknown frequency; None counts all.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
@@ -81,7 +80,7 @@ def count_newer(database: Database, after: int, frequency: str | None) -> tuple[
 
 
 def _since(newest: int, frequency: Frequency, steps: int) -> int:
-    """Return where the newest `steps` steps begin, microseconds since 1970; months, quarters and years by the calendar."""
+    """Return where the newest `steps` steps start, microseconds since 1970."""
     months = MONTHS_IN.get(frequency.unit)
     if months is None:
         return newest - round(steps * _mean_microseconds(frequency)) + 1

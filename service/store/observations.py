@@ -1,4 +1,4 @@
-"""Observations: upserted, read back newest_observations first or page by page, and the forecasts that they make due."""
+"""Observation table: upserts observations, marks the forecasts that they score, and returns series and their values."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,28 +9,28 @@ from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, fun
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.calendar.timestamps import Timestamps
+from service.store.blobs import Floats, microseconds
 from service.store.database import Database, storable
 from service.store.tables import SCHEMA, forecasts, observations, series
 from service.store.time_tolerance import PERIOD_TOLERANCE, tolerance
 
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 PAGE_ROWS = 50_000
-"""Rows that an export holds in memory at a time."""
+"""Rows of one page of an export."""
 INSERT_ROWS = 50_000
 """Rows in one statement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observations:
-    """Observations of many series, each series and timestamp once, in their order.
+    """Observations of many series, sorted by series and timestamp, without repeats.
 
     Attributes:
         names: The series, rising.
-        codes: Place in `names` of each observation, shape (rows,), rising.
+        codes: Index in `names` of each observation, shape (rows,), rising.
         timestamps: Shape (rows,), datetime64[us], rising within a series.
-        values: Shape (rows,), the series' units, NaN where nothing was observed.
+        values: Shape (rows,), the series' units, NaN for a gap.
     """
 
     names: tuple[str, ...]
@@ -40,11 +40,11 @@ class Observations:
 
     @classmethod
     def from_rows(cls, ids: Sequence[str], timestamps: Timestamps, values: Floats) -> "Observations":
-        """Return rows in any order as observations; of those of one series and timestamp the last counts."""
+        """Return observations from rows in any order; of rows with the same series and timestamp the last counts."""
         names = tuple(sorted(set(ids)))
         places = {name: place for place, name in enumerate(names)}
         codes = np.fromiter((places[one] for one in ids), dtype=np.int64, count=len(ids))
-        order = np.lexsort((timestamps, codes))  # stable: the last of equals is the last that was sent
+        order = np.lexsort((timestamps, codes))  # stable: the last of equal rows is the last that was sent
         codes, timestamps, values = codes[order], timestamps[order], values[order]
         last = np.ones(len(order), dtype=np.bool_)
         last[:-1] = (codes[1:] != codes[:-1]) | (timestamps[1:] != timestamps[:-1])
@@ -54,17 +54,17 @@ class Observations:
         return len(self.codes)
 
     def ids(self) -> list[str]:
-        """Return the series of each observation."""
+        """Return the name of the series of each observation."""
         return [self.names[code] for code in self.codes.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """What was said of the series' steps.
+    """The steps of a series.
 
     Attributes:
-        frequency: Canonical name, or None where nobody said.
-        timezone: IANA name of the zone whose days the series follows; None where its timestamps are wall clocks.
+        frequency: Canonical name, or None if unknown.
+        timezone: IANA name of the timezone whose days the series follows; None if its timestamps are wall clocks.
     """
 
     frequency: str | None = None
@@ -73,14 +73,14 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class SeriesInfo:
-    """What is known of one series.
+    """A series and the extent of its observations.
 
     Attributes:
         id: Its name.
         calendar: Its steps.
-        count: Observations, gaps that were sent as null among them.
-        first: Timestamp of the oldest, or None where there is none.
-        last: Timestamp of the newest_observations.
+        count: Observations; gaps that were sent as null count.
+        first: Timestamp of the oldest, or None without observations.
+        last: Timestamp of the newest.
     """
 
     id: str
@@ -91,19 +91,19 @@ class SeriesInfo:
 
 
 def upsert(database: Database, rows: Observations, calendar: Calendar | Sequence[Calendar], now: int) -> None:
-    """Keep observations, durably, once this returns; those that are there already take the new value.
+    """Store observations durably; an existing one takes the new value.
 
-    Forecasts that they may score are marked afterwards, so that whoever scores them sees the observations; where this
-    raises, sending the same again does all of it.
+    Afterwards the forecasts that they may score are marked as due, so that the scorer sees the observations. If this
+    raises, calling it again does the rest.
 
     Args:
         database: Where to.
         rows: The observations.
-        calendar: Of all their series, or one for each of `names`; what is None leaves what was said before.
+        calendar: Of all their series, or one for each of `names`; a field that is None leaves the stored one.
         now: Microseconds since 1970, UTC.
 
     Raises:
-        DatabaseUnreachable: If it cannot be said that they are kept.
+        DatabaseUnreachable: If the database does not answer; the observations may be stored or not.
     """
     if not len(rows):
         return
@@ -117,21 +117,21 @@ def upsert(database: Database, rows: Observations, calendar: Calendar | Sequence
 
 
 def list_series(database: Database, *, after: str = "", limit: int = 100) -> list[SeriesInfo]:
-    """Return series by name, those after `after`, at most `limit`."""
+    """Return at most `limit` series in the order of their names, those after `after`."""
     with database.reading() as connection:
         found = connection.execute(_known().where(series.c.id > storable(after)).order_by(series.c.id).limit(limit))
         return [_read_known(row) for row in found]
 
 
 def find_series(database: Database, series_id: str) -> SeriesInfo | None:
-    """Return what is known of a series, or None where nothing is."""
+    """Return a series, or None if it is unknown."""
     with database.reading() as connection:
         row = connection.execute(_known().where(series.c.id == storable(series_id))).one_or_none()
         return None if row is None else _read_known(row)
 
 
 def newest_observations(database: Database, series_id: str, limit: int) -> tuple[Timestamps, Floats]:
-    """Return the newest_observations observations of a series, oldest first: timestamps and values, each shape (rows,)."""
+    """Return the newest observations of a series, the oldest of them first: timestamps and values, each shape (rows,)."""
     query = (
         select(observations.c.timestamp, observations.c.value)
         .where(observations.c.series_id == storable(series_id))
@@ -146,10 +146,10 @@ def newest_observations(database: Database, series_id: str, limit: int) -> tuple
 def iterate_pages(
     database: Database, *, series_id: str | None = None, rows: int = PAGE_ROWS
 ) -> Iterator[tuple[list[str], Timestamps, Floats]]:
-    """Yield all observations, or one series', by series and timestamp, at most `rows` at a time.
+    """Yield the observations of all series, or of one, in pages of at most `rows`, by series and timestamp.
 
-    Each page is a transaction of its own, so that a slow reader holds nothing up: what is written meanwhile may or may
-    not be among them, whole rows always.
+    Each page is a transaction of its own, so that a slow reader blocks nobody. Rows that are written meanwhile may be
+    among the later pages.
     """
     key = tuple_(observations.c.series_id, observations.c.timestamp)
     query = select(observations.c.series_id, observations.c.timestamp, observations.c.value).limit(rows)
@@ -172,10 +172,10 @@ def _part(rows: Observations, part: slice) -> Observations:
 
 
 def _columns(rows: Observations) -> tuple[list[str], list[int], list[float | None]]:
-    """Return the rows as the drivers take them."""
+    """Return ids, timestamps and values as the drivers take them."""
     values = rows.values.astype(object)
     values[np.isnan(rows.values)] = None
-    return rows.ids(), rows.timestamps.astype("M8[us]").view(np.int64).tolist(), values.tolist()
+    return rows.ids(), microseconds(rows.timestamps).tolist(), values.tolist()
 
 
 def _upsert_series(connection: Connection, names: Sequence[str], calendars: Sequence[Calendar], now: int) -> None:
@@ -185,11 +185,11 @@ def _upsert_series(connection: Connection, names: Sequence[str], calendars: Sequ
         name: func.coalesce(insert.excluded[name], column)
         for name, column in (("frequency", series.c.frequency), ("timezone", series.c.timezone))
     }
-    differs = or_(*(insert.excluded[name].is_not(None) for name in changed))
-    upsert = insert.on_conflict_do_update(index_elements=[series.c.id], set_=changed, where=differs)
+    has_news = or_(*(insert.excluded[name].is_not(None) for name in changed))
+    upsert = insert.on_conflict_do_update(index_elements=[series.c.id], set_=changed, where=has_news)
     rows = [
-        {"id": name, "created": now, "frequency": said.frequency, "timezone": said.timezone}
-        for name, said in zip(names, calendars, strict=True)
+        {"id": name, "created": now, "frequency": one.frequency, "timezone": one.timezone}
+        for name, one in zip(names, calendars, strict=True)
     ]
     connection.execute(upsert, rows)
 
@@ -201,7 +201,7 @@ _ON_CONFLICT = "ON CONFLICT (series_id, timestamp) DO UPDATE SET value = exclude
 def _write_sqlite(connection: Connection, rows: Observations, now: int) -> None:
     into = _INTO.format(table="observations")
     changed = "observations.value IS NOT excluded.value"
-    statement = f"INSERT {into} VALUES (?, ?, ?, {now:d}) {_ON_CONFLICT} WHERE {changed}"  # noqa: S608 (our own words)
+    statement = f"INSERT {into} VALUES (?, ?, ?, {now:d}) {_ON_CONFLICT} WHERE {changed}"  # noqa: S608 (constants)
     connection.exec_driver_sql(statement, list(zip(*_columns(rows), strict=True)))
 
 
@@ -217,23 +217,23 @@ def _write_postgresql(connection: Connection, rows: Observations, now: int) -> N
 
 
 def _mark_due(database: Database, rows: Observations) -> None:
-    """Mark the forecasts with a step at or near an observation.
+    """Mark as due the forecasts with a step at or near an observation.
 
-    Those that are marked already are marked again: who has claimed one has not seen these observations, and is waited for.
+    A forecast that is due already is marked again: a scorer that has claimed it has not seen these observations.
     """
     starts = np.flatnonzero(np.diff(rows.codes, prepend=-1))
     ends = np.append(starts[1:], len(rows)) - 1
-    times = rows.timestamps.astype("M8[us]").view(np.int64)
+    times = microseconds(rows.timestamps)
     marks = [
         {"of": rows.names[int(rows.codes[start])], "since": int(times[start]), "until": int(times[end])}
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
-    near = and_(
+    in_reach = and_(
         forecasts.c.last_timestamp + tolerance() >= bindparam("since"),
         forecasts.c.last_timestamp >= bindparam("since", type_=BigInteger) - PERIOD_TOLERANCE,
         forecasts.c.first_timestamp - tolerance() <= bindparam("until"),
     )
-    mark = update(forecasts).where(forecasts.c.series_id == bindparam("of"), near).values(due=True)
+    mark = update(forecasts).where(forecasts.c.series_id == bindparam("of"), in_reach).values(due=True)
     with database.writing() as connection:
         connection.execute(mark, marks)
 

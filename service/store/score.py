@@ -1,9 +1,10 @@
-"""Scoring: how far each step of a kept forecast was from what was observed since."""
+"""Score: the errors of a logged forecast at each step that has been observed; arithmetic without a database."""
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,19 @@ from models.series import Series
 Floats = NDArray[np.float64]
 
 LEVELS = (80.0, 95.0)
-"""Central intervals, in per cent, that hits are counted of where a forecast has them."""
+"""Central intervals, in per cent, whose coverage is scored if a forecast has them."""
 
 LONGEST_PERIOD = np.timedelta64(366, "D")
-"""Nowhere do two stamps of one period, its first and its last day say, lie further apart."""
+"""Largest distance of two timestamps in one month, quarter or year."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NaiveBaseline:
-    """What a forecast is measured by, from the history that it was made from.
+    """The seasonal naive forecast from the same history, and the scale of errors.
 
     Attributes:
         naive: Seasonal naive, shape (horizon,), the series' units.
-        scale: In-sample error of the seasonal naive, the series' units; NaN where the history has none above 0.
+        scale: In-sample error of the seasonal naive, the series' units; NaN if it is 0 or undefined.
     """
 
     naive: Floats
@@ -41,15 +42,15 @@ class NaiveBaseline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedForecast:
-    """A served forecast as the ledger keeps it.
+    """A served forecast with dates, as the forecast log stores it.
 
     Attributes:
         timestamps: Of the steps, shape (horizon,), datetime64[us].
         frequency: Canonical name, such as `M`.
-        levels: Quantile levels, rising, in (0, 1); the sides of the intervals that were asked for among them.
+        levels: Quantile levels in (0, 1), rising; they include the bounds of the requested intervals.
         quantiles: Shape (horizon, levels), the series' units.
         median: Shape (horizon,).
-        measure: What it is measured by.
+        baseline: Seasonal naive from the same history.
     """
 
     timestamps: Timestamps
@@ -57,22 +58,22 @@ class LoggedForecast:
     levels: tuple[float, ...]
     quantiles: Floats
     median: Floats
-    measure: NaiveBaseline
+    baseline: NaiveBaseline
 
 
 @dataclass(frozen=True, slots=True)
 class StepScore:
-    """How one step came out.
+    """The errors of one step.
 
     Attributes:
         step: 1 is the first after the cutoff.
         timestamp: Of the step, datetime64[us].
-        observed: The truth, the series' units.
-        absolute_scaled_error: |observed - median| / scale; their mean is MASE. None where there is no scale.
-        naive_scaled_error: The same of the seasonal naive.
+        observed: The actual value, the series' units.
+        absolute_scaled_error: |observed - median| / scale; their mean is MASE. None without a scale.
+        naive_scaled_error: The same of seasonal naive.
         pinball: Mean pinball loss over the levels, the series' units.
-        scaled_pinball: The same / scale, None where there is no scale.
-        covered: By interval level in per cent, whether the truth lay within, of the `LEVELS` that the forecast has.
+        scaled_pinball: pinball / scale, None without a scale.
+        covered: Whether the actual value lies in the interval, by level, for those of `LEVELS` that the forecast has.
     """
 
     step: int
@@ -86,85 +87,98 @@ class StepScore:
 
 
 def naive_baseline(series: Series, horizon: int, season_length: int) -> NaiveBaseline:
-    """Return what a forecast from this history is measured by.
+    """Return the seasonal naive forecast from a history, and its in-sample error.
 
     Args:
         series: The history up to the cutoff.
-        horizon: Steps that were forecast.
-        season_length: Steps in one season, as the model has it.
+        horizon: Steps of the forecast.
+        season_length: Steps in one season of the model.
     """
-    with np.errstate(over="ignore"):  # differences near the end of float64 have no mean in it
+    with np.errstate(over="ignore"):  # differences near the end of float64 are infinite
         scale = scale_or_nan(series.values, season_length)
-    return NaiveBaseline(seasonal_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
+    return NaiveBaseline(_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
+
+
+def _naive(series: Series, horizon: int, season_length: int) -> Floats:
+    """Return `seasonal_naive`; without a gap in the last season in a fraction of its time."""
+    season = series.values[-season_length:]
+    if len(season) < season_length or np.isnan(season).any():
+        return seasonal_naive(series, horizon, season_length)
+    return season.take(_season_places(horizon, season_length))
+
+
+@lru_cache(maxsize=256)
+def _season_places(horizon: int, season_length: int) -> NDArray[np.int64]:
+    return np.arange(horizon) % season_length
 
 
 def score(
-    kept: LoggedForecast, observed: Mapping[np.datetime64, float], steps_at: Timestamps | None = None
+    forecast: LoggedForecast, observed: Mapping[np.datetime64, float], steps_at: Timestamps | None = None
 ) -> list[StepScore]:
-    """Return the score of each step that has been observed, in order; scoring again replaces what was scored before.
+    """Return the score of each observed step, in order.
 
     Args:
-        kept: The forecast.
-        observed: Values of its series by timestamp, those outside the horizon are left out; NaN is no observation.
-        steps_at: The steps by the clock of the observations, where that is not the forecast's own.
+        forecast: The forecast.
+        observed: Values of its series by timestamp; NaN is a gap, values outside the horizon do not matter.
+        steps_at: The steps on the clock of the observations, if that is not the forecast's own.
     """
-    target = _targets(kept, kept.timestamps if steps_at is None else steps_at, observed)
+    target = _targets(forecast, forecast.timestamps if steps_at is None else steps_at, observed)
     steps = np.flatnonzero(np.isfinite(target))
-    truth, scale = target[steps], kept.measure.scale
-    losses = pinball_losses(truth, kept.quantiles[steps], kept.levels).mean(axis=-1)
-    hits = {level: covered(truth, *sides) for level, sides in _intervals(kept, steps)}
-    errors = scaled_errors(truth, kept.median[steps], scale)
-    naive_errors = scaled_errors(truth, kept.measure.naive[steps], scale)
+    actual, scale = target[steps], forecast.baseline.scale
+    losses = pinball_losses(actual, forecast.quantiles[steps], forecast.levels).mean(axis=-1)
+    covered_by = {level: covered(actual, *bounds) for level, bounds in _intervals(forecast, steps)}
+    errors = scaled_errors(actual, forecast.median[steps], scale)
+    naive_errors = scaled_errors(actual, forecast.baseline.naive[steps], scale)
     return [
         StepScore(
             step=int(step) + 1,
-            timestamp=kept.timestamps[step],
-            observed=float(truth[row]),
+            timestamp=forecast.timestamps[step],
+            observed=float(actual[row]),
             absolute_scaled_error=finite_or_none(errors[row]),
             naive_scaled_error=finite_or_none(naive_errors[row]),
             pinball=float(losses[row]),
             scaled_pinball=finite_or_none(losses[row] / scale),
-            covered={level: bool(hit[row]) for level, hit in hits.items()},
+            covered={level: bool(inside[row]) for level, inside in covered_by.items()},
         )
         for row, step in enumerate(steps)
     ]
 
 
 def frequencies_match(frequency: str, known: str | None) -> bool:
-    """Return whether observations of one frequency can be the truth of forecasts of another: a business day is a day."""
+    """Return whether observations of frequency `known` can score forecasts of `frequency`: business days match days."""
     return known in {None, frequency} or {frequency, known} == {"B", "D"}
 
 
-def _targets(kept: LoggedForecast, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
-    """Return the truth of each step, shape (horizon,), NaN where none is known.
+def _targets(forecast: LoggedForecast, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
+    """Return the actual value of each step, shape (horizon,), NaN where there is none.
 
-    A truth stands at the step's own timestamp; of months, quarters and years anywhere in it, since some write their first
-    day and others their last. Where a step holds several observations none is its truth: one day is not its month.
+    It has the timestamp of the step. For months, quarters and years it may have any date of the period, since some people
+    write the first day and others the last. Of several observations in one step none counts: a day is not its month.
     """
     found = {stamp: value for stamp, value in observed.items() if not math.isnan(value)}
-    step = parse_frequency(kept.frequency)
+    step = parse_frequency(forecast.frequency)
     if step.unit in MONTHS_IN:
-        alone = _alone(found, step)
-        return np.array([alone.get(period, math.nan) for period in _periods(steps_at, step)])
+        values = _only_values(found, step)
+        return np.array([values.get(period, math.nan) for period in _periods(steps_at, step)])
     exact = np.array([found.get(stamp, math.nan) for stamp in steps_at])
-    return np.where(_crowded(steps_at, np.array(sorted(found), dtype="M8[us]"), step), math.nan, exact)
+    return np.where(_has_neighbours(steps_at, np.array(sorted(found), dtype="M8[us]"), step), math.nan, exact)
 
 
-def _crowded(steps_at: Timestamps, stamps: Timestamps, step: Frequency) -> NDArray[np.bool_]:
-    """Return which steps, shape (horizon,), have an observation beside them that lies nearer than the next step."""
-    if step.unit == "B":  # Friday and Monday are neighbours, and Sunday is neither's
+def _has_neighbours(steps_at: Timestamps, stamps: Timestamps, step: Frequency) -> NDArray[np.bool_]:
+    """Return which steps, shape (horizon,), have another observation nearer than the next step."""
+    if step.unit == "B":  # Friday and Monday are neighbours, and Sunday belongs to neither
         width = np.full(len(steps_at), np.timedelta64(1, "D"), dtype="m8[us]")
         before, after = steps_at - width, steps_at + width
     else:
         two = steps_at if len(steps_at) > 1 else timestamps_from(steps_at[0], step, 2)
         before = np.concatenate([steps_at[:1] - (two[1:2] - two[:1]), steps_at[:-1]])
         after = np.concatenate([steps_at[1:], steps_at[-1:] + (two[-1:] - two[-2:-1])])
-    near = np.searchsorted(stamps, after, "left") - np.searchsorted(stamps, before, "right")
-    return np.asarray(near > np.isin(steps_at, stamps))
+    others = np.searchsorted(stamps, after, "left") - np.searchsorted(stamps, before, "right")
+    return np.asarray(others > np.isin(steps_at, stamps))
 
 
-def _alone(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int, float]:
-    """Return the value of each period that holds no other, where that is a plain date's."""
+def _only_values(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int, float]:
+    """Return the value of each period with exactly one observation, if that has a plain date."""
     stamps = np.array(list(observed), dtype="M8[us]")
     dates = (stamps == stamps.astype("M8[D]")).tolist()
     periods = _periods(stamps, step)
@@ -177,19 +191,19 @@ def _alone(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int
 
 
 def _periods(stamps: Timestamps, step: Frequency) -> list[int]:
-    """Return the number of the month, quarter or year that each stamp lies in."""
+    """Return the number of the month, quarter or year of each timestamp."""
     months = stamps.astype("M8[M]").astype(np.int64)
     if step.anchor:
         months = (months - 1 - MONTH_NAMES.index(step.anchor)) // MONTHS_IN[step.unit]
     return list(months.tolist())
 
 
-def _intervals(kept: LoggedForecast, steps: NDArray[np.int64]) -> Iterator[tuple[float, tuple[Floats, Floats]]]:
-    """Yield each level of `LEVELS` that the forecast has both sides of, and those sides at some steps."""
+def _intervals(forecast: LoggedForecast, steps: NDArray[np.int64]) -> Iterator[tuple[float, tuple[Floats, Floats]]]:
+    """Yield each of `LEVELS` that the forecast has, with its lower and upper bounds at some steps."""
     for level in LEVELS:
-        places = [_place(kept.levels, side) for side in interval_sides(level)]
+        places = [_place(forecast.levels, side) for side in interval_sides(level)]
         if None not in places:
-            lower, upper = (kept.quantiles[steps, place] for place in places)
+            lower, upper = (forecast.quantiles[steps, place] for place in places)
             yield level, (lower, upper)
 
 

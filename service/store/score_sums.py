@@ -1,4 +1,4 @@
-"""Tallies: scores counted and summed by version, step, series and period, and the forecasts behind them."""
+"""Score sums: scores counted and summed in SQL by version, step, series and period, and some of the scored forecasts."""
 
 import operator
 from collections.abc import Sequence
@@ -21,28 +21,28 @@ Period = Literal["day", "week", "month", "year"]
 
 SECOND = 1e6
 """Microseconds."""
-HORIZONS_SHOWN, FEWEST_SHOWN = 3, 12
-"""Observations that are shown beside a forecast: those of its steps, two horizons before them, and some more."""
-MOST_OF_ONE_SERIES = 8
-"""Forecasts of one series that are looked at for one of another."""
+HORIZONS_SHOWN, MIN_SHOWN = 3, 12
+"""Observations beside a forecast: those of its steps, two horizons before them, and MIN_SHOWN more."""
+CANDIDATES = 8
+"""Forecasts that are ranked for each one that is listed, since only one of each series is."""
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
-"""strftime's format and modifiers: the Sunday on or after a day, and the Monday before it."""
+"""strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
 _POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreFilter:
-    """Which scores are meant; None leaves a side open.
+    """Conditions on scores; None is no condition.
 
     Attributes:
         model: Name.
-        version: Of it.
+        version: Of the model.
         series: Id.
         steps: First and last step ahead, both included.
-        since: Of the scored timestamps, microseconds since 1970, included.
-        until: Same, left out.
-        scored_since: When they were scored, microseconds since 1970.
+        since: First timestamp of a scored step, microseconds since 1970, included.
+        until: First timestamp that is left out.
+        scored_since: First time of scoring, microseconds since 1970, included.
     """
 
     model: str | None = None
@@ -54,9 +54,9 @@ class ScoreFilter:
     scored_since: int | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what holds of the scores that are meant, beside their forecasts."""
+        """Return the conditions in SQL, on `scores` joined with `forecasts`."""
         first, last = self.steps or (None, None)
-        said = [
+        limits = [
             (operator.eq, forecasts.c.model, self.model and storable(self.model)),
             (operator.eq, forecasts.c.version, self.version and storable(self.version)),
             (operator.eq, forecasts.c.series_id, self.series and storable(self.series)),
@@ -66,23 +66,23 @@ class ScoreFilter:
             (operator.lt, scores.c.timestamp, self.until),
             (operator.ge, scores.c.scored_at, self.scored_since),
         ]
-        return [compare(column, value) for compare, column, value in said if value is not None]
+        return [compare(column, value) for compare, column, value in limits if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSums:
-    """Scores counted and summed; two of them add up to that of both.
+    """Counts and sums of scores; they can be added.
 
     Attributes:
-        scores: Steps that have been scored.
-        scaled: Those that have a scale.
+        scores: Scored steps.
+        scaled: Scored steps with a scale.
         error: Sum of their absolute scaled errors.
         naive_error: The same of seasonal naive.
         pinball: Sum of their scaled pinball losses.
-        covered_80: Truths within the 80 % interval, of `intervals_80`.
-        intervals_80: Scores of forecasts that have one.
-        covered_95: Truths within the 95 % interval, of `intervals_95`.
-        intervals_95: Scores of forecasts that have one.
+        covered_80: Actual values in the 80 % interval, out of `intervals_80`.
+        intervals_80: Scored steps with an 80 % interval.
+        covered_95: Actual values in the 95 % interval, out of `intervals_95`.
+        intervals_95: Scored steps with a 95 % interval.
     """
 
     scores: int = 0
@@ -101,7 +101,7 @@ class ScoreSums:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredForecast:
-    """A forecast that has scores, beside what was observed before and since.
+    """A forecast with scores, and the observations before and at its steps.
 
     Attributes:
         forecast_id: Its id.
@@ -109,11 +109,10 @@ class ScoredForecast:
         model: Name.
         version: Of the model.
         style: How its request wrote timestamps.
-        timezone: IANA name, where its timestamps are UTC instants.
-        kept: The forecast.
-        timestamps: Of the series' observations, from some before the first step to the last one's truth, wherever that may
-            stand; shape (length,), datetime64[us].
-        values: Of them, shape (length,).
+        timezone: IANA name if its timestamps are UTC instants.
+        forecast: The forecast.
+        timestamps: Of the series' observations, up to the actual value of the last step; shape (length,), datetime64[us].
+        values: Of the observations, shape (length,).
     """
 
     forecast_id: str
@@ -122,7 +121,7 @@ class ScoredForecast:
     version: str
     style: str
     timezone: str | None
-    kept: LoggedForecast
+    forecast: LoggedForecast
     timestamps: Timestamps
     values: Values
 
@@ -130,13 +129,13 @@ class ScoredForecast:
 def sum_scores(
     database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month", limit: int | None = None
 ) -> list[tuple[tuple[str | int, ...], ScoreSums]]:
-    """Return the scores that are meant, counted and summed for each value of `by`, in its order.
+    """Return the sums of scores for each value of the keys, in the order of the values.
 
     Args:
-        database: ScoreFilter they are.
+        database: Where the scores are.
         where: Which scores.
-        by: What tells rows apart; nothing adds all up.
-        period: Of the scored timestamps, where `by` has `period`: `2026-11-22`, its week's Monday, `2026-11` or `2026`.
+        by: Keys that group the scores; without a key all are summed.
+        period: Of the key `period`: a day such as `2026-11-22`, a week's Monday, a month `2026-11` or a year `2026`.
         limit: Most rows to return.
 
     Raises:
@@ -159,20 +158,20 @@ def sum_scores(
 
 
 def list_scored_forecasts(database: Database, where: ScoreFilter, limit: int) -> list[ScoredForecast]:
-    """Return forecasts that have scores, those with the most steps scored first, then the newest; one of each series.
+    """Return forecasts with scores, one of each series: those with the most scored steps first, then the newest.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    told = func.count(scores.c.step)
+    steps = func.count(scores.c.step)
     ranked = (
         select(forecasts.c.forecast_id, forecasts.c.series_id)
         .select_from(scores)
         .join(forecasts)
         .where(*where.conditions())
         .group_by(forecasts.c.forecast_id, forecasts.c.series_id)
-        .order_by(desc(told), desc(forecasts.c.made_at), forecasts.c.forecast_id)
-        .limit(limit * MOST_OF_ONE_SERIES)
+        .order_by(desc(steps), desc(forecasts.c.made_at), forecasts.c.forecast_id)
+        .limit(limit * CANDIDATES)
     )
     with database.reading() as connection:
         best: dict[str, str] = {}
@@ -185,13 +184,13 @@ def list_scored_forecasts(database: Database, where: ScoreFilter, limit: int) ->
 
 
 def count_due(database: Database) -> int:
-    """Return how many forecasts wait to be scored; raises DatabaseUnreachable."""
+    """Return how many forecasts wait to be scored; raise DatabaseUnreachable if the database does not answer."""
     with database.reading() as connection:
         return connection.scalar(select(func.count()).where(forecasts.c.due)) or 0
 
 
 def _sums() -> list[ColumnElement[Any]]:
-    """Return what the fields of a ScoreSums are made of, in their order."""
+    """Return the fields of ScoreSums in SQL, in their order."""
     return [
         func.count(),
         func.count(scores.c.absolute_scaled_error),
@@ -206,7 +205,7 @@ def _sums() -> list[ColumnElement[Any]]:
 
 
 def _period(period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
-    """Return the period of a score's timestamp as text."""
+    """Return the period of a score's timestamp as text, in SQL."""
     seconds = scores.c.timestamp / SECOND
     if not is_postgresql:
         pattern, *modifiers = _SQLITE[period]
@@ -216,7 +215,7 @@ def _period(period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
 
 
 def _scored(connection: Connection, row: Row[Any]) -> ScoredForecast:
-    """Return a forecast beside the observations up to its last step."""
+    """Return a forecast with its newest observations up to the last step."""
     newest = (
         select(observations.c.timestamp, observations.c.value)
         .where(
@@ -225,7 +224,7 @@ def _scored(connection: Connection, row: Row[Any]) -> ScoredForecast:
             observations.c.value.is_not(None),
         )
         .order_by(desc(observations.c.timestamp))
-        .limit(HORIZONS_SHOWN * row.horizon + FEWEST_SHOWN)
+        .limit(HORIZONS_SHOWN * row.horizon + MIN_SHOWN)
     )
     observed = sorted((timestamp, value) for timestamp, value in connection.execute(newest))
     stamps = np.array([timestamp for timestamp, _ in observed], dtype=np.int64).astype("M8[us]")
@@ -237,7 +236,7 @@ def _scored(connection: Connection, row: Row[Any]) -> ScoredForecast:
         version=row.version,
         style=row.style,
         timezone=row.timezone,
-        kept=read_forecast(row),
+        forecast=read_forecast(row),
         timestamps=stamps,
         values=values,
     )

@@ -1,7 +1,7 @@
-"""Tables: what the database holds; the migrations make them, and a test holds the two together.
+"""Tables of the database; a test compares them with what the migrations create.
 
-Times are whole microseconds since 1970-01-01: in UTC where the writer gave an offset or a timezone, else by the wall clock
-that was written. Arrays are little-endian: float64 for numbers, int64 for times, steps first.
+Times are microseconds since 1970-01-01: UTC if the sender gave an offset or a timezone, else the wall clock as sent.
+Arrays are those of `blobs`, steps first.
 """
 
 from sqlalchemy import (
@@ -22,10 +22,10 @@ from sqlalchemy import (
 )
 
 SCHEMA = "almanac"
-"""Of PostgreSQL; SQLite has none, and the engine leaves it out there."""
+"""PostgreSQL's schema; SQLite has none, and the engine leaves it out."""
 
 HEAD = "0001"
-"""The newest migration: a database that is there needs none, and Alembic is not even imported."""
+"""The newest migration; a database that has it starts without importing Alembic."""
 
 ID_LENGTH = 256
 _ID = String(ID_LENGTH).with_variant(String(ID_LENGTH, collation="C"), "postgresql")

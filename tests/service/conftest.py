@@ -1,7 +1,8 @@
 """Fixtures of the service's tests: a home with a filled cache, and applications of one's own."""
 
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from starlette.testclient import TestClient
 from models import starters
 from models.covariates import CovariateNames
 from service.app import create_app
-from service.settings import Settings
+from service.settings import SQLITE, Settings
+from service.store.database import Database
 from tests.service.databases import emptied
 from tests.service.house import Artifacts, House, ready
 from tests.starters import make_starters
@@ -42,8 +44,17 @@ def house(tmp_path: Path, artifacts: Artifacts) -> House:
     return House(tmp_path / "home", artifacts)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite database with empty tables, to be copied: a migration takes longer."""
+    path = tmp_path_factory.mktemp("migrated") / "almanac.db"
+    with closing(Database(f"sqlite:///{path}")) as database:
+        database.migrate()
+    return path
+
+
 @pytest.fixture
-def start(house: House) -> Iterator[Callable[..., TestClient]]:
+def start(house: House, migrated: Path) -> Iterator[Callable[..., TestClient]]:
     """Return a function that starts an application over the house, without the registry's child, and is ready."""
     with ExitStack() as stack:
 
@@ -56,6 +67,9 @@ def start(house: House) -> Iterator[Callable[..., TestClient]]:
                     **changes,
                 }
             )
+            if not (house.home / migrated.name).exists():
+                house.home.mkdir(exist_ok=True)
+                shutil.copy(migrated, house.home)
             client = stack.enter_context(TestClient(create_app(settings, supervise=False)))
             if wait:
                 ready(client)
@@ -87,11 +101,19 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database: every test that asks for it runs on SQLite, and on a real PostgreSQL."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database without tables, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'almanac.db'}"
     return emptied(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def database_url(empty_url: str, migrated: Path) -> str:
+    """Return the URL of an empty database, on SQLite and on PostgreSQL; the tables of PostgreSQL are missing yet."""
+    if empty_url.startswith(SQLITE):
+        shutil.copy(migrated, empty_url.removeprefix(SQLITE))
+    return empty_url
 
 
 @pytest.fixture

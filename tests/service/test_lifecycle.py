@@ -20,7 +20,7 @@ from tests.service.server_process import Serving, command_of
 
 MONTHS = [float(month) for month in range(1, 61)]
 REQUEST = {"series": [{"start": "2000-01", "frequency": "M", "values": MONTHS}], "horizon": 1}
-FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "pyarrow", "dbos", "croniter")
+FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "pyarrow", "dbos", "croniter", "scipy")
 
 
 @pytest.fixture(scope="module")

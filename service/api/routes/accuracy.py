@@ -28,7 +28,7 @@ async def accuracy(request: Request, asked: Annotated[AccuracyParameters, Query(
     champions = list(service.catalog.champions.values())
     return json_response(
         await service.database.run(
-            query_accuracy, _question(asked), service.backtests.of, service.recent_inputs, champions
+            query_accuracy, _question(asked), service.backtests.find, service.recent_inputs, champions
         )
     )
 

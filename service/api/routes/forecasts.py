@@ -16,7 +16,8 @@ from service.api.state import Service, service_of
 from service.errors import ForecastUnknown
 from service.forecasting.response import level_name
 from service.json_input import shown
-from service.store.forecasts import MICROSECONDS, StoredForecast, find_forecast, numbers_of, times_of
+from service.store.blobs import decode_floats, decode_times
+from service.store.forecasts import MICROSECONDS, StoredForecast, find_forecast
 
 router = APIRouter(tags=["forecast"])
 
@@ -42,7 +43,7 @@ async def kept_forecast(request: Request, forecast_id: str) -> Response:
 
 async def _find_waiting(service: Service, forecast_id: str) -> StoredForecast | None:
     """Return a forecast that was given out just now and not written yet."""
-    if service.forecast_log is None or not service.forecast_log.has(forecast_id):
+    if service.forecast_log is None or not service.forecast_log.is_waiting(forecast_id):
         return None
     await service.forecast_log.flush()
     return await service.database.run(find_forecast, forecast_id)
@@ -52,10 +53,10 @@ def _describe(found: StoredForecast) -> dict[str, Any]:
     row = found.row
 
     def written(times: bytes | None) -> list[str] | None:
-        return None if times is None else format_timestamps(times_of(times), row.style, row.timezone)
+        return None if times is None else format_timestamps(decode_times(times), row.style, row.timezone)
 
     levels = orjson.loads(row.levels)
-    quantiles = numbers_of(row.quantiles).reshape(row.horizon, len(levels)).T
+    quantiles = decode_floats(row.quantiles).reshape(row.horizon, len(levels)).T
     cutoff = written(None if row.cutoff is None else np.array([row.cutoff], "<i8").tobytes())
     return {
         "forecast_id": row.forecast_id,
@@ -67,11 +68,11 @@ def _describe(found: StoredForecast) -> dict[str, Any]:
         "cutoff": cutoff[0] if cutoff else None,
         "horizon": row.horizon,
         "timestamps": written(row.timestamps),
-        "median": numbers_of(row.median),
+        "median": decode_floats(row.median),
         "quantiles": {
             level_name(level): np.ascontiguousarray(one) for level, one in zip(levels, quantiles, strict=True)
         },
-        "naive": numbers_of(row.naive),
+        "naive": decode_floats(row.naive),
         "scale": row.scale,
         "context_used": row.context_used,
         "status": _status(found),

@@ -104,4 +104,4 @@ def retrain_query(service: Service, name: str, thresholds: Thresholds) -> Retrai
     if served is None and (reason := service.catalog.champion_error(name)) is not None:
         raise reason
     champions = list(service.catalog.champions.values())
-    return RetrainQuery(name, served, thresholds, service.backtests.of, service.recent_inputs, champions)
+    return RetrainQuery(name, served, thresholds, service.backtests.find, service.recent_inputs, champions)

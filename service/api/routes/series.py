@@ -18,8 +18,9 @@ from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import shown
 from service.observations.series_view import make_series, write_timestamps
+from service.store.blobs import Floats
 from service.store.database import Database
-from service.store.observations import Floats, SeriesInfo, find_series, list_series, newest_observations
+from service.store.observations import SeriesInfo, find_series, list_series, newest_observations
 
 router = APIRouter(prefix="/series", tags=["observations"], dependencies=[Depends(only_known_parameters)])
 

@@ -1,1 +1,1 @@
-"""Versions: one file for each step, in the order of their names."""
+"""Versions: one file for each migration, in the order of their names."""

@@ -15,7 +15,7 @@ ID_LENGTH = 256
 
 
 def upgrade() -> None:
-    """Make the four tables."""
+    """Create the four tables."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     schema = "almanac" if postgresql else None
     key = sa.String(ID_LENGTH, collation="C") if postgresql else sa.String(ID_LENGTH)

@@ -9,9 +9,6 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.testing import assert_allclose
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, insert, select
 from starlette.testclient import TestClient
@@ -25,9 +22,8 @@ from service.monitoring.metrics import Metrics
 from service.selector import LoadedModel, SelectedModel
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
-from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, measure, write_forecasts
+from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, write_forecasts
 from service.store.observations import Calendar, Observations, upsert
-from service.store.score import naive_baseline
 from service.store.tables import forecasts, observations, scores
 from tests.service.house import Artifacts, House, eventually
 
@@ -226,13 +222,13 @@ def test_entries_wait_for_a_database_that_comes_back(
         records, metrics = AsyncDatabase(database_url, 4), Metrics()
         await records.open()
         ledger = ForecastLog(records, metrics, limit=10, days=1)
-        ledger.keep(entry.choice, [(f"f{place}", entry.series, entry.forecast) for place in range(4)])
+        ledger.append(entry.selected, [(f"f{place}", entry.series, entry.forecast) for place in range(4)])
         for _ in range(2):
             with pytest.raises(DatabaseUnreachable):
                 await ledger.flush()
-        assert ledger.has("f3")
+        assert ledger.is_waiting("f3")
         await ledger.flush()
-        assert not ledger.has("f3")
+        assert not ledger.is_waiting("f3")
         await ledger.close()
         records.close()
         assert _sample(metrics.registry, "almanac_ledger_written_total") == 4
@@ -257,7 +253,7 @@ def test_one_that_is_refused_is_counted_and_the_others_are_written(
         records, metrics = AsyncDatabase(database_url, 4), Metrics()
         await records.open()
         ledger = ForecastLog(records, metrics, limit=10, days=1)
-        ledger.keep(entry.choice, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
+        ledger.append(entry.selected, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
         await ledger.flush()
         await ledger.close()
         records.close()
@@ -288,7 +284,7 @@ def test_each_is_counted_once_though_the_database_leaves_amid_a_refused_batch(
         records, metrics = AsyncDatabase(database_url, 4), Metrics()
         await records.open()
         ledger = ForecastLog(records, metrics, limit=10, days=1)
-        ledger.keep(entry.choice, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
+        ledger.append(entry.selected, [(name, entry.series, entry.forecast) for name in ("one", "bad", "two")])
         with pytest.raises(DatabaseUnreachable):
             await ledger.flush()
         assert _sample(metrics.registry, "almanac_ledger_waiting") == 1
@@ -304,11 +300,11 @@ def test_each_is_counted_once_though_the_database_leaves_amid_a_refused_batch(
 
 def test_the_memory_of_what_waits_is_bounded(entry: LogEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long histories fill it sooner than many forecasts."""
-    monkeypatch.setattr(ledger_module, "MOST_NUMBERS", 2 * entry.numbers)
+    monkeypatch.setattr(ledger_module, "MAX_NUMBERS", 2 * entry.size)
     records, metrics = AsyncDatabase("sqlite:///nowhere.db", 4), Metrics()
     ledger = ForecastLog(records, metrics, limit=10, days=1)
 
-    ledger.keep(entry.choice, [(str(place), entry.series, entry.forecast) for place in range(5)])
+    ledger.append(entry.selected, [(str(place), entry.series, entry.forecast) for place in range(5)])
 
     assert _sample(metrics.registry, "almanac_ledger_lost_total", reason="full") == 3
     records.close()
@@ -365,30 +361,13 @@ def test_steps_of_a_local_calendar_are_kept_as_instants(artifacts: Artifacts, en
     """As observations with a timezone are: midnight in Berlin is 23:00 UTC of the day before."""
     forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))
     series = Series.make([1.0] * 14, start="2024-01-01", frequency="D", timezone="Europe/Berlin")
-    choice = replace(entry.choice, model=replace(entry.choice.model, forecaster=forecaster))
+    selected = replace(entry.selected, model=replace(entry.selected.model, forecaster=forecaster))
 
-    row = make_row(replace(entry, choice=choice, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
+    row = make_row(replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
 
     times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
     expected = ["2024-01-13T23", "2024-01-14T23", "2024-01-15T23"]
     assert times == [np.datetime64(one) for one in expected]
-
-
-@given(
-    st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan"))), min_size=1, max_size=30),
-    st.integers(1, 30),
-    st.sampled_from([1, 2, 7, 12]),
-)
-def test_the_short_way_to_naive_and_scale_is_the_long_one(values: list[float], horizon: int, season: int) -> None:
-    """Whatever the history holds: gaps, one value, less than a season."""
-    if not np.isfinite(values).any():
-        values = [*values, 1.0]
-    series = Series.make(values)
-
-    short, long = measure(series, horizon, season), naive_baseline(series, horizon, season)
-
-    assert_allclose(short.naive, long.naive)
-    assert_allclose(short.scale, long.scale, rtol=1e-12)
 
 
 def _sample(registry: CollectorRegistry, name: str, **labels: str) -> float | None:

@@ -38,7 +38,9 @@ def judged(house: House, start: Callable[..., TestClient], database_url: str) ->
 def ask(client: TestClient, name: str = "temperatures", **thresholds: Any) -> Judgement:  # noqa: ANN401 - any threshold
     """Return what the service says of a name."""
     service = service_of(client)
-    return assess_retraining(service.database.database, retrain_query(service, name, Thresholds(**thresholds)), NOW)
+    return assess_retraining(
+        service.database.sync_database, retrain_query(service, name, Thresholds(**thresholds)), NOW
+    )
 
 
 def test_it_goes_by_the_figures_that_it_tells_others(judged: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the store's tests: an empty database with its tables, on both engines."""
+"""Fixture of the store's tests: a database with its tables, on SQLite and PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +10,7 @@ from service.store.database import Database
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Return a database with its tables."""
+    """Return an empty database with its tables."""
     with closing(Database(database_url)) as database:
         database.migrate()
         yield database

@@ -4,8 +4,8 @@ from threading import Event, Thread, Timer
 from service.store.database import Database
 
 
-def test_closing_waits_for_a_connection_that_is_in_use(tmp_path: Path) -> None:
-    """It is given back to a pool that is still there, and closed with it."""
+def test_closing_waits_for_a_connection_in_use(tmp_path: Path) -> None:
+    """The connection is back before the pool closes."""
     database = Database(f"sqlite:///{tmp_path / 'almanac.db'}")
     database.migrate()
     in_use, may_end, order = Event(), Event(), list[str]()

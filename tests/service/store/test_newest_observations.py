@@ -1,16 +1,29 @@
-"""Newest: the window of the newest_observations steps, and what is newer than a training."""
+"""The window of the newest scored steps, and the count of newer observations."""
 
 from datetime import UTC, datetime
 
 import numpy as np
-import pytest
 
 from service.store.database import Database
 from service.store.newest_observations import count_newer, window_start
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
 from service.store.score_sums import ScoreFilter, sum_scores
-from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
+from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
+
+CASES = [
+    ("M", "2020-01-31"),
+    ("M", "2020-01-01"),
+    ("M", "2020-01-15"),
+    ("2M", "2020-01-31"),
+    ("Q", "2020-03-31"),
+    ("Y", "2001-12-31"),
+    ("W", "2020-01-05"),
+    ("D", "2020-01-01"),
+    ("h", "2020-01-01T05:00"),
+    ("15min", "2020-01-01"),
+    ("B", "2020-01-15"),
+]
 
 
 def moment(text: str) -> int:
@@ -18,55 +31,36 @@ def moment(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
-def score(database: Database, frequency: str, start: str, horizon: int = 12, **columns: str) -> None:
-    """Keep a forecast of a frequency whose every step is scored."""
-    kept = make_kept(make_history(frequency=frequency, start=start), horizon=horizon)
-    keep(database, f"f-{frequency}-{start}", kept, frequency=kept.frequency, **columns)
-    observe(database, columns.get("series_id", "s0"), truth_of(kept))
+def score(database: Database, frequency: str, start: str, model: str, series_id: str) -> None:
+    """Log a forecast of twelve steps whose every step is scored."""
+    forecast = make_forecast(make_history(frequency=frequency, start=start))
+    log(database, f"{model} {series_id}", forecast, model=model, series_id=series_id)
+    observe(database, series_id, actuals_of(forecast))
     score_due(database, 0)
 
 
-def steps_since(database: Database, since: int | None) -> int:
-    """Return how many different timestamps are scored since then."""
-    rows = sum_scores(database, ScoreFilter(since=since), ["step"])
-    return len(rows)
+def steps_in_window(database: Database, model: str, steps: int) -> int:
+    """Return how many steps of a model are scored in the window of the newest `steps`."""
+    since = window_start(database, ScoreFilter(model=model), steps)
+    return len(sum_scores(database, ScoreFilter(model=model, since=since), ["step"]))
 
 
-@pytest.mark.parametrize(
-    ("frequency", "start"),
-    [
-        ("M", "2020-01-31"),
-        ("M", "2020-01-01"),
-        ("M", "2020-01-15"),
-        ("2M", "2020-01-31"),
-        ("Q", "2020-03-31"),
-        ("Y", "2001-12-31"),
-        ("W", "2020-01-05"),
-        ("D", "2020-01-01"),
-        ("h", "2020-01-01T05:00"),
-        ("15min", "2020-01-01"),
-    ],
-)
-@pytest.mark.parametrize("steps", [1, 5, 12])
-def test_the_window_holds_the_newest_steps(database: Database, frequency: str, start: str, steps: int) -> None:
-    """As many as are asked for, whatever the frequency and wherever in the month its stamps lie."""
-    score(database, frequency, start)
+def test_the_window_has_the_newest_steps(database: Database) -> None:
+    """As many as are asked for, whatever the frequency and the day of the month; of business days one more or less."""
+    for frequency, start in CASES:
+        score(database, frequency, start, f"{frequency} {start}", f"{frequency} {start}")
 
-    assert steps_since(database, window_start(database, ScoreFilter(), steps)) == steps
+    found = {name: [steps_in_window(database, " ".join(name), steps) for steps in (1, 5, 12)] for name in CASES}
+
+    business_days = found.pop(CASES[-1])
+    assert found == {case: [1, 5, 12] for case in CASES[:-1]}
+    assert abs(np.array(business_days) - [1, 5, 12]).max() <= 1
 
 
-@pytest.mark.parametrize("frequency", ["B", "SM"])
-def test_uneven_steps_are_counted_by_their_mean_length(database: Database, frequency: str) -> None:
-    """Weekends and half months: one step more or less."""
-    score(database, frequency, "2020-01-15")
-
-    assert abs(steps_since(database, window_start(database, ScoreFilter(), 6)) - 6) <= 1
-
-
-def test_stamps_at_both_ends_of_a_month_are_one_step(database: Database) -> None:
-    """Two series of one model, one stamped on the first and one on the last day."""
-    score(database, "M", "2020-01-01", series_id="a")
-    score(database, "M", "2020-01-31", series_id="b")
+def test_first_and_last_day_of_a_month_are_one_step(database: Database) -> None:
+    """Two series of one model, one with each."""
+    score(database, "M", "2020-01-01", "temperatures", "a")
+    score(database, "M", "2020-01-31", "temperatures", "b")
 
     since = window_start(database, ScoreFilter(), 3)
 
@@ -74,21 +68,18 @@ def test_stamps_at_both_ends_of_a_month_are_one_step(database: Database) -> None
     assert [one.scores for _, one in rows] == [3, 3]
 
 
-def test_only_what_is_meant_opens_the_window(database: Database) -> None:
-    """Another model's newer truths do not move it, and without any truth there is none."""
-    score(database, "M", "2020-01-31")
-    score(database, "M", "2024-01-31", series_id="other", model="rain")
+def test_the_window_is_that_of_the_filter(database: Database) -> None:
+    """Newer scores of another model do not move it; without a score there is no window."""
+    score(database, "M", "2020-01-31", "temperatures", "a")
+    score(database, "M", "2024-01-31", "rain", "b")
 
-    mine = window_start(database, ScoreFilter(model="temperatures"), 24)
+    starts = [window_start(database, ScoreFilter(model=name), 24) for name in ("temperatures", "rain", "nobody")]
 
-    assert mine is not None
-    assert steps_since(database, mine) == 12
-    assert mine < moment("2022-02-01") < (window_start(database, ScoreFilter(model="rain"), 24) or 0)
-    assert window_start(database, ScoreFilter(model="nobody"), 24) is None
+    assert starts == [moment("2022-01-01"), moment("2026-01-01"), None]
 
 
-def test_what_is_newer_is_counted_by_frequency(database: Database) -> None:
-    """Gaps are none, and what lies at the timestamp is not newer; a series whose frequency nobody said counts too."""
+def test_newer_observations_are_counted_by_frequency(database: Database) -> None:
+    """Gaps and the timestamp itself do not count; series of unknown frequency do."""
     stamps = np.array(["2024-04-30", "2024-05-31", "2024-06-30"], dtype="M8[us]")
     values = np.array([1.0, 2.0, np.nan])
     for name, frequency in (("a", "M"), ("b", "D"), ("c", None)):

@@ -1,4 +1,4 @@
-"""Replicas: two real servers on one database share the scoring between them."""
+"""Two servers on one database share the scoring."""
 
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,7 +11,7 @@ from service.store.database import Database
 from service.store.score_sums import count_due
 from service.store.tables import scores
 from tests.service.databases import emptied
-from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
+from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
 from tests.service.house import Artifacts, House, eventually
 from tests.service.server_process import Serving
 
@@ -26,19 +26,19 @@ def scored_by(server: Serving) -> float:
     )
 
 
-def post_truths(server: Serving, numbers: range) -> None:
-    """Let the truths of some series be observed."""
+def post_actuals(server: Serving, numbers: range) -> None:
+    """Post the actual values of some series."""
     rows = [
         {"id": f"s{number}", "timestamp": str(stamp.astype("M8[D]")), "value": value}
         for number in numbers
-        for stamp, value in truth_of(make_kept(make_history(number)), 100 + number).items()
+        for stamp, value in actuals_of(make_forecast(make_history(number)), 100 + number).items()
     ]
     assert server.client.post("/observations", json={"observations": rows, "frequency": "M"}).status_code == 200
 
 
 @pytest.mark.system
 def test_two_replicas_score_each_forecast_once(tmp_path: Path, artifacts: Artifacts, postgresql: str) -> None:
-    """Both are told of half the observations; what they claimed adds up to all forecasts, and none is left."""
+    """Each receives half of the observations; their counters add up to all forecasts, and none is due."""
     url = emptied(postgresql)
     homes = [House(tmp_path / name, artifacts) for name in ("one", "two")]
     for house in homes:
@@ -47,11 +47,11 @@ def test_two_replicas_score_each_forecast_once(tmp_path: Path, artifacts: Artifa
         servers = [stack.enter_context(Serving(one.home, ALMANAC_DATABASE_URL=url)).ready() for one in homes]
         database = stack.enter_context(closing(Database(url)))
         for number in range(SERIES * OF_EACH):
-            kept = make_kept(make_history(number % SERIES), seed=number)
-            keep(database, f"f{number}", kept, series_id=f"s{number % SERIES}", made_at=last_week(), due=False)
+            forecast = make_forecast(make_history(number % SERIES), seed=number)
+            log(database, f"f{number}", forecast, series_id=f"s{number % SERIES}", made_at=last_week(), due=False)
 
-        post_truths(servers[0], range(SERIES // 2))
-        post_truths(servers[1], range(SERIES // 2, SERIES))
+        post_actuals(servers[0], range(SERIES // 2))
+        post_actuals(servers[1], range(SERIES // 2, SERIES))
 
         eventually(lambda: sum(scored_by(one) for one in servers) >= SERIES * OF_EACH, "forecasts stay unscored")
         assert sum(scored_by(one) for one in servers) == SERIES * OF_EACH

@@ -1,4 +1,4 @@
-"""Scoring: a kept forecast beside what was observed since, held to models/accuracy.py."""
+"""Scores of a logged forecast, compared with models/accuracy.py."""
 
 import math
 from dataclasses import replace
@@ -7,116 +7,112 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from models import accuracy
 from models.baselines import seasonal_naive
 from models.calendar.on_calendar import parse_frequency, timestamps_from
+from models.errors import SeriesTooShort
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
-from service.store.score import LONGEST_PERIOD, LoggedForecast, NaiveBaseline, naive_baseline, score
-
-SIDES = (0.025, *TRAINED_QUANTILES, 0.975)
+from service.store.score import LONGEST_PERIOD, LoggedForecast, NaiveBaseline, StepScore, naive_baseline, score
+from tests.service.forecast_log import LEVELS, actuals_of, make_forecast
 
 
 def make_history(seed: int = 0, length: int = 40) -> Series:
-    """Return months from 2020-01 on, two gaps among them."""
+    """Return months from 2020-01 on with two gaps."""
     values = np.random.default_rng(seed).normal(10.0, 3.0, length)
     values[[5, 17]] = math.nan
     return Series.make(values, start="2020-01-01", frequency="M")
 
 
-def make_kept(history: Series, horizon: int = 12, seed: int = 1, levels: tuple[float, ...] = SIDES) -> LoggedForecast:
-    """Return a forecast of random rising quantiles after a history."""
-    random = np.random.default_rng(seed)
-    quantiles = np.sort(random.normal(10.0, 3.0, (horizon, len(levels))), axis=1)
-    future = history.future(horizon)
-    assert future is not None
-    median = quantiles[:, levels.index(0.5)]
-    return LoggedForecast(future, "M", levels, quantiles, median, naive_baseline(history, horizon, 12))
-
-
-def truth_of(kept: LoggedForecast, seed: int = 2) -> dict[np.datetime64, float]:
-    """Return an observation at every step."""
-    values = np.random.default_rng(seed).normal(10.0, 3.0, len(kept.timestamps))
-    return dict(zip(kept.timestamps, values.tolist(), strict=True))
+def score_stamps(forecast: LoggedForecast, *stamps: str) -> list[StepScore]:
+    """Return the scores of a forecast if 7.0 was observed at some timestamps."""
+    return score(forecast, {np.datetime64(stamp, "us"): 7.0 for stamp in stamps})
 
 
 @given(seed=st.integers(0, 10_000), horizon=st.integers(1, 30), known=st.integers(1, 30))
-def test_the_mean_over_steps_is_what_accuracy_says(seed: int, horizon: int, known: int) -> None:
-    """MASE, the naive's MASE, pinball and coverage agree to 1e-9, whatever part of the horizon has been observed."""
+def test_mean_scores_are_those_of_models_accuracy(seed: int, horizon: int, known: int) -> None:
+    """MASE, also of seasonal naive, pinball and coverage, however many steps have been observed."""
     history = make_history(seed)
-    kept = make_kept(history, horizon, seed + 1)
-    observed = dict(list(truth_of(kept, seed + 2).items())[:known])
-    target = np.array([observed.get(stamp, math.nan) for stamp in kept.timestamps])
-    some = np.flatnonzero(~np.isnan(target))
+    forecast = make_forecast(history, horizon, seed + 1)
+    observed = dict(list(actuals_of(forecast, seed + 2).items())[:known])
+    target = np.array([observed.get(stamp, math.nan) for stamp in forecast.timestamps])
 
-    scores = score(kept, observed)
+    scores = score(forecast, observed)
 
     def mean(name: str) -> float:
         return float(np.mean([getattr(one, name) for one in scores]))
 
     naive = seasonal_naive(history, horizon, 12)
     scale = accuracy.seasonal_scale(history.values, 12)
-    pinball = accuracy.pinball(target, kept.quantiles, SIDES)
-    assert mean("absolute_scaled_error") == pytest.approx(
-        accuracy.mase(target, kept.median, history.values, 12), abs=1e-9
-    )
+    pinball = accuracy.pinball(target, forecast.quantiles, LEVELS)
+    mase = accuracy.mase(target, forecast.median, history.values, 12)
+    assert mean("absolute_scaled_error") == pytest.approx(mase, abs=1e-9)
     assert mean("naive_scaled_error") == pytest.approx(accuracy.mase(target, naive, history.values, 12), abs=1e-9)
     assert mean("pinball") == pytest.approx(pinball, abs=1e-9)
     assert mean("scaled_pinball") == pytest.approx(pinball / scale, abs=1e-9)
     for level, (lower, upper) in {80.0: (0.1, 0.9), 95.0: (0.025, 0.975)}.items():
-        sides = kept.quantiles[:, SIDES.index(lower)], kept.quantiles[:, SIDES.index(upper)]
+        sides = forecast.quantiles[:, LEVELS.index(lower)], forecast.quantiles[:, LEVELS.index(upper)]
         assert np.mean([one.covered[level] for one in scores]) == pytest.approx(accuracy.coverage(target, *sides))
-    assert [one.step for one in scores] == (some + 1).tolist()
+    assert [one.step for one in scores] == (np.flatnonzero(~np.isnan(target)) + 1).tolist()
 
 
-def test_steps_without_a_truth_have_no_score() -> None:
-    """An observation elsewhere, and one that is NaN, score nothing."""
-    kept = make_kept(make_history())
-    observed = {kept.timestamps[3]: 9.0, kept.timestamps[4]: math.nan, np.datetime64("2019-01-01", "us"): 1.0}
+@given(
+    st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(math.nan)), min_size=1, max_size=30),
+    st.integers(1, 30),
+    st.sampled_from([1, 2, 7, 12]),
+)
+def test_the_baseline_is_seasonal_naive_and_its_scale(values: list[float], horizon: int, season: int) -> None:
+    """Also with gaps, with one value, and with less than a season."""
+    series = Series.make(values if np.isfinite(values).any() else [*values, 1.0])
+    try:
+        scale = accuracy.seasonal_scale(series.values, season) or math.nan
+    except SeriesTooShort:
+        scale = math.nan
 
-    scores = score(kept, observed)
+    baseline = naive_baseline(series, horizon, season)
 
-    assert [(one.step, one.observed, one.timestamp) for one in scores] == [(4, 9.0, kept.timestamps[3])]
+    assert_allclose(baseline.naive, seasonal_naive(series, horizon, season))
+    assert_allclose(baseline.scale, scale, rtol=1e-12)
 
 
-def test_a_revised_observation_scores_anew() -> None:
-    """The same forecast with another truth gives that truth's errors, and leaves the other steps as they were."""
-    kept = make_kept(make_history())
-    observed = truth_of(kept)
-    first = score(kept, observed)
+def test_only_observed_steps_are_scored() -> None:
+    """NaN and observations outside the horizon score nothing."""
+    forecast = make_forecast(make_history())
+    stamps = forecast.timestamps
+    observed = {stamps[3]: 9.0, stamps[4]: math.nan, np.datetime64("2019-01-01", "us"): 1.0}
 
-    revised = score(kept, {**observed, kept.timestamps[2]: float(kept.median[2])})
+    scores = score(forecast, observed)
 
-    assert revised[2].absolute_scaled_error == 0
-    assert revised[:2] + revised[3:] == first[:2] + first[3:]
+    assert [(one.step, one.observed, one.timestamp) for one in scores] == [(4, 9.0, stamps[3])]
 
 
 @pytest.mark.parametrize("values", [[5.0] * 30, [5.0], [1.0, math.nan, 3.0], [1e308, -1e308] * 20])
-def test_a_history_without_a_scale_scores_intervals_alone(values: list[float]) -> None:
-    """Scaled errors are none there, not infinite; pinball and hits stand."""
+def test_without_a_scale_only_pinball_and_coverage_are_scored(values: list[float]) -> None:
+    """Scaled errors are None, not infinite."""
     history = Series.make(values, start="2020-01-01", frequency="M")
-    kept = replace(make_kept(make_history()), measure=naive_baseline(history, 12, 12))
+    forecast = replace(make_forecast(make_history()), baseline=naive_baseline(history, 12, 12))
 
-    scores = score(kept, truth_of(kept))
+    scores = score(forecast, actuals_of(forecast))
 
     assert all(one.absolute_scaled_error is None and one.naive_scaled_error is None for one in scores)
     assert all(one.scaled_pinball is None and math.isfinite(one.pinball) for one in scores)
     assert all(set(one.covered) == {80.0, 95.0} for one in scores)
 
 
-def test_hits_are_counted_of_the_intervals_that_a_forecast_has() -> None:
-    """Without the quantiles 0.025 and 0.975 nothing is said of 95 per cent; both ends count as within."""
-    kept = make_kept(make_history(), levels=TRAINED_QUANTILES)
-    lower, upper = kept.quantiles[0, 0], kept.quantiles[1, -1]
+def test_coverage_is_scored_for_the_intervals_of_the_forecast() -> None:
+    """None at 95 % without the quantiles 0.025 and 0.975; both bounds belong to the interval."""
+    forecast = make_forecast(make_history(), levels=TRAINED_QUANTILES)
+    lower, upper = forecast.quantiles[0, 0], forecast.quantiles[1, -1]
 
-    scores = score(kept, {kept.timestamps[0]: lower, kept.timestamps[1]: upper, kept.timestamps[2]: 1e6})
+    scores = score(forecast, dict(zip(forecast.timestamps, (lower, upper, 1e6), strict=False)))
 
     assert [dict(one.covered) for one in scores] == [{80.0: True}, {80.0: True}, {80.0: False}]
 
 
 @pytest.mark.parametrize(
-    ("frequency", "asked", "written"),
+    ("frequency", "step", "observed"),
     [
         ("M", "2023-05-01", "2023-05-31"),
         ("M", "2023-05-31", "2023-05-01"),
@@ -126,15 +122,15 @@ def test_hits_are_counted_of_the_intervals_that_a_forecast_has() -> None:
         ("Y-JUN", "2022-07-01", "2023-06-30"),
     ],
 )
-def test_a_period_has_one_truth_however_its_date_is_written(frequency: str, asked: str, written: str) -> None:
-    """First day or last, it is the same month, quarter or year."""
-    step = parse_frequency(frequency)
-    stamps = timestamps_from(np.datetime64(asked, "us"), step, 3)
-    kept = LoggedForecast(stamps, step.name, (0.5,), np.zeros((3, 1)), np.zeros(3), NaiveBaseline(np.zeros(3), 1.0))
-    observed: dict[np.datetime64, float] = {np.datetime64(written, "us"): 7.0}
+def test_any_date_of_a_month_quarter_or_year_is_that_period(frequency: str, step: str, observed: str) -> None:
+    """Some people write the first day and others the last."""
+    stamps = timestamps_from(np.datetime64(step, "us"), parse_frequency(frequency), 3)
+    baseline = NaiveBaseline(np.zeros(3), 1.0)
+    name = parse_frequency(frequency).name
+    forecast = LoggedForecast(stamps, name, (0.5,), np.zeros((3, 1)), np.zeros(3), baseline)
 
-    assert [(one.step, one.observed) for one in score(kept, observed)] == [(1, 7.0)]
-    assert abs(next(iter(observed)) - stamps[0]) <= LONGEST_PERIOD
+    assert [one.step for one in score_stamps(forecast, observed)] == [1]
+    assert abs(np.datetime64(observed, "us") - stamps[0]) <= LONGEST_PERIOD
 
 
 @pytest.mark.parametrize(
@@ -148,21 +144,11 @@ def test_a_period_has_one_truth_however_its_date_is_written(frequency: str, aske
     ],
     ids=["two in one month", "two, one at the step", "hours", "an instant", "another month"],
 )
-def test_what_may_mean_something_else_is_no_truth(stamps: list[str]) -> None:
-    """Days of a month are not the month, and an instant is not a date."""
-    kept = replace(make_kept(make_history(), 1), timestamps=np.array(["2023-05-01"], "M8[us]"))
+def test_days_and_instants_do_not_score_a_month(stamps: list[str]) -> None:
+    """Several observations in a month are not the month."""
+    forecast = replace(make_forecast(make_history(), 1), timestamps=np.array(["2023-05-01"], "M8[us]"))
 
-    assert score(kept, {np.datetime64(stamp, "us"): 7.0 for stamp in stamps}) == []
-
-
-def test_days_match_by_their_own_date_alone() -> None:
-    """There is no other way to write one."""
-    kept = replace(
-        make_kept(make_history(), 2), timestamps=np.array(["2023-05-01", "2023-05-02"], "M8[us]"), frequency="D"
-    )
-
-    assert [one.step for one in score(kept, {np.datetime64("2023-05-02", "us"): 7.0})] == [2]
-    assert score(kept, {}) == []
+    assert score_stamps(forecast, *stamps) == []
 
 
 @pytest.mark.parametrize(
@@ -175,19 +161,19 @@ def test_days_match_by_their_own_date_alone() -> None:
         ("B", "2023-05-05", "2023-05-05T12:00"),
     ],
 )
-def test_a_part_of_a_step_is_not_its_truth(frequency: str, step: str, beside: str) -> None:
-    """One hour is not its day, and one day not its week, though it stands at their timestamp."""
-    kept = replace(make_kept(make_history(), 1), timestamps=np.array([step], "M8[us]"), frequency=frequency)
-    alone: dict[np.datetime64, float] = {np.datetime64(step, "us"): 7.0}
+def test_an_observation_with_neighbours_inside_the_step_scores_nothing(frequency: str, step: str, beside: str) -> None:
+    """One hour is not its day, although it has the day's timestamp."""
+    forecast = replace(make_forecast(make_history(), 1), timestamps=np.array([step], "M8[us]"), frequency=frequency)
 
-    assert len(score(kept, alone)) == 1
-    assert score(kept, {**alone, np.datetime64(beside, "us"): 7.0}) == []
+    assert len(score_stamps(forecast, step)) == 1
+    assert score_stamps(forecast, beside) == []
+    assert score_stamps(forecast, step, beside) == []
 
 
-def test_a_weekend_is_nobodys_business_day() -> None:
-    """Observations of every day are the truth of business days."""
+def test_observations_of_every_day_score_business_days() -> None:
+    """Those of the weekend do not matter."""
     days = timestamps_from(np.datetime64("2023-05-04", "us"), parse_frequency("D"), 7)
     steps = timestamps_from(days[0], parse_frequency("B"), 4)
-    kept = replace(make_kept(make_history(), 4), timestamps=steps, frequency="B")
+    forecast = replace(make_forecast(make_history(), 4), timestamps=steps, frequency="B")
 
-    assert len(score(kept, dict.fromkeys(days, 7.0))) == 4
+    assert len(score(forecast, dict.fromkeys(days, 7.0))) == 4

@@ -1,4 +1,4 @@
-"""Tallies: what SQL counts and sums, beside a recount of the tables in Python."""
+"""Sums of scores in SQL, compared with a recount of the tables in Python."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,43 +9,46 @@ from sqlalchemy import select
 
 from service.store.database import Database
 from service.store.score_due import score_due
-from service.store.score_sums import ScoreFilter, ScoreSums, list_scored_forecasts, sum_scores
+from service.store.score_sums import Period, ScoreFilter, ScoreSums, list_scored_forecasts, sum_scores
 from service.store.tables import forecasts, scores
-from tests.service.forecast_log import keep, make_history, make_kept, observe, truth_of
+from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
+
+FILTERS: list[tuple[ScoreFilter, Callable[[Any], bool]]] = [
+    (ScoreFilter(model="rain"), lambda row: row.model == "rain"),
+    (ScoreFilter(version="2", series="s1"), lambda row: (row.version, row.series_id) == ("2", "s1")),
+    (ScoreFilter(steps=(2, 4)), lambda row: 2 <= row.step <= 4),
+    (ScoreFilter(scored_since=8), lambda row: row.scored_at >= 8),
+    (
+        ScoreFilter(since=1_700_000_000_000_000, until=1_720_000_000_000_000),
+        lambda row: 1_700_000_000_000_000 <= row.timestamp < 1_720_000_000_000_000,
+    ),
+]
+Sums = dict[tuple[str | int, ...], ScoreSums]
 
 
 @pytest.fixture
 def filled(database: Database) -> Database:
-    """Return a database with scores of two models, three versions, four series, some steps without a scale."""
+    """Return a database with scores of two models, two versions and four series, some without a scale."""
     for number in range(12):
         history = make_history(number % 4, start=f"{2020 + number % 3}-03-01")
-        if number == 5:
-            history = history * 0.0
-        kept = make_kept(history, horizon=6 + number, seed=number)
+        forecast = make_forecast(history * 0.0 if number == 5 else history, horizon=6 + number, seed=number)
+        series_id = f"s{number % 4}"
         model = "rain" if number % 3 == 0 else "temperatures"
-        keep(
-            database,
-            f"f{number}",
-            kept,
-            model=model,
-            version=str(1 + number % 2),
-            series_id=f"s{number % 4}",
-            made_at=number,
-        )
-        observe(database, f"s{number % 4}", truth_of(kept, number))
+        columns = {"model": model, "version": str(1 + number % 2), "series_id": series_id, "made_at": number}
+        log(database, f"f{number}", forecast, **columns)
+        observe(database, series_id, actuals_of(forecast, number))
         score_due(database, number)
     return database
 
 
-def recount(database: Database, key: Callable[[Any], tuple[str | int, ...]]) -> dict[tuple[str | int, ...], ScoreSums]:
-    """Return the tallies of all scores, counted one by one."""
-    found: dict[tuple[str | int, ...], ScoreSums] = {}
+def recount(database: Database, key: Callable[[Any], tuple[str | int, ...]]) -> Sums:
+    """Return the sums of all scores by a key, added one by one."""
+    found: Sums = {}
     with database.reading() as connection:
         for row in connection.execute(select(scores, forecasts).join(forecasts)):
-            scaled = row.absolute_scaled_error is not None
             one = ScoreSums(
                 1,
-                int(scaled),
+                int(row.absolute_scaled_error is not None),
                 row.absolute_scaled_error or 0.0,
                 row.naive_scaled_error or 0.0,
                 row.scaled_pinball or 0.0,
@@ -58,8 +61,8 @@ def recount(database: Database, key: Callable[[Any], tuple[str | int, ...]]) -> 
     return found
 
 
-def check(got: list[tuple[tuple[str | int, ...], ScoreSums]], expected: dict[tuple[str | int, ...], ScoreSums]) -> None:
-    """Hold tallies against a recount; raises if they are not the same."""
+def check(got: list[tuple[tuple[str | int, ...], ScoreSums]], expected: Sums) -> None:
+    """Assert that sums are those of a recount, in the order of their keys."""
     assert [key for key, _ in got] == sorted(expected)
     for key, one in got:
         want = expected[key]
@@ -71,84 +74,65 @@ def check(got: list[tuple[tuple[str | int, ...], ScoreSums]], expected: dict[tup
 
 
 def test_sums_by_any_key_are_those_of_a_recount(filled: Database) -> None:
-    """Model, version, step and series, together or not at all."""
-    check(
-        sum_scores(filled, ScoreFilter(), ["model", "version", "step"]),
-        recount(filled, lambda r: (r.model, r.version, r.step)),
-    )
-    check(sum_scores(filled, ScoreFilter(), ["series"]), recount(filled, lambda r: (r.series_id,)))
+    """Model, version, step and series, together or none; and as many rows as are asked for."""
+    by_step = sum_scores(filled, ScoreFilter(), ["model", "version", "step"])
+    by_series = sum_scores(filled, ScoreFilter(), ["series"])
+
+    check(by_step, recount(filled, lambda row: (row.model, row.version, row.step)))
+    check(by_series, recount(filled, lambda row: (row.series_id,)))
     check(sum_scores(filled, ScoreFilter(), []), recount(filled, lambda _: ()))
-    assert any(one.scaled < one.scores for _, one in sum_scores(filled, ScoreFilter(), ["series"]))
+    assert any(one.scaled < one.scores for _, one in by_series)
+    assert sum_scores(filled, ScoreFilter(), ["series"], limit=2) == by_series[:2]
 
 
-@pytest.mark.parametrize(("period", "unit"), [("day", "D"), ("week", "W"), ("month", "M"), ("year", "Y")])
-def test_periods_are_those_of_the_calendar(filled: Database, period: Any, unit: str) -> None:  # noqa: ANN401 (one of four words)
-    """By the scored timestamp; a week is named by its Monday."""
+def test_periods_are_those_of_the_calendar(filled: Database) -> None:
+    """Of the scored timestamp; a week is its Monday."""
 
-    def name(row: Any) -> tuple[str]:  # noqa: ANN401 (a row)
-        stamp = np.datetime64(row.timestamp, "us")
-        if unit == "W":
-            day = stamp.astype("M8[D]")
-            stamp = day - (day.astype(int) + 3) % 7
-        return (str(stamp.astype("M8[D]" if unit == "W" else f"M8[{unit}]")),)
+    def name(row: Any, unit: str) -> tuple[str]:  # noqa: ANN401 (a row)
+        day = np.datetime64(row.timestamp, "us").astype("M8[D]")
+        return (str(day - (day.astype(int) + 3) % 7 if unit == "W" else day.astype(f"M8[{unit}]")),)
 
-    check(sum_scores(filled, ScoreFilter(), ["period"], period), recount(filled, name))
+    periods: dict[Period, str] = {"day": "D", "week": "W", "month": "M", "year": "Y"}
+    for period, unit in periods.items():
+        expected = recount(filled, lambda row, unit=unit: name(row, unit))  # type: ignore[misc]
+        check(sum_scores(filled, ScoreFilter(), ["period"], period), expected)
 
 
-def test_a_moment_before_1970_has_its_period(database: Database) -> None:
-    """Microseconds below zero are rounded down, not towards zero."""
-    kept = make_kept(make_history(frequency="s", length=5, start="1969-12-31T23:59:54"), horizon=2, season_length=1)
-    keep(database, "f", kept)
-    observe(database, "s0", truth_of(kept))
+def test_a_time_before_1970_has_its_period(database: Database) -> None:
+    """Negative microseconds are rounded down, not towards zero."""
+    history = make_history(frequency="s", length=5, start="1969-12-31T23:59:54")
+    forecast = make_forecast(history, horizon=2, season_length=1)
+    log(database, "f", forecast)
+    observe(database, "s0", actuals_of(forecast))
     score_due(database, 0)
 
-    assert [(key, one.scores) for key, one in sum_scores(database, ScoreFilter(), ["period"], "year")] == [
-        (("1969",), 1),
-        (("1970",), 1),
-    ]
+    rows = sum_scores(database, ScoreFilter(), ["period"], "year")
+
+    assert [(key, one.scores) for key, one in rows] == [(("1969",), 1), (("1970",), 1)]
 
 
-@pytest.mark.parametrize(
-    ("where", "holds"),
-    [
-        (ScoreFilter(model="rain"), lambda r: r.model == "rain"),
-        (ScoreFilter(version="2", series="s1"), lambda r: (r.version, r.series_id) == ("2", "s1")),
-        (ScoreFilter(steps=(2, 4)), lambda r: 2 <= r.step <= 4),
-        (ScoreFilter(scored_since=8), lambda r: r.scored_at >= 8),
-        (
-            ScoreFilter(since=1_700_000_000_000_000, until=1_720_000_000_000_000),
-            lambda r: 1_700_000_000_000_000 <= r.timestamp < 1_720_000_000_000_000,
-        ),
-    ],
-)
-def test_only_the_scores_that_are_meant_count(
-    filled: Database, where: ScoreFilter, holds: Callable[[Any], bool]
-) -> None:
-    """Each filter is what a recount with the same condition finds, and finds something."""
-    kept = recount(filled, lambda r: (int(holds(r)),))
+def test_filters_select_the_scores_of_their_conditions(filled: Database) -> None:
+    """Each one finds what a recount with the same condition finds, and finds something."""
+    for where, holds in FILTERS:
+        expected = recount(filled, lambda row, holds=holds: (int(holds(row)),))  # type: ignore[misc]
 
-    check(sum_scores(filled, where, []), {(): kept[(1,)]})
+        check(sum_scores(filled, where, []), {(): expected[1,]})
 
 
-def test_rows_are_limited(filled: Database) -> None:
-    """A million series do not make a million rows."""
-    assert [key for key, _ in sum_scores(filled, ScoreFilter(), ["series"], limit=2)] == [("s0",), ("s1",)]
-
-
-def test_the_forecasts_behind_the_scores_come_with_their_truth(filled: Database) -> None:
-    """One of each series, those that are scored furthest first, the observations in order up to the last step."""
+def test_scored_forecasts_come_with_their_observations(filled: Database) -> None:
+    """One of each series, those with the most scored steps first; observations up to the last step, in order."""
     found = list_scored_forecasts(filled, ScoreFilter(), 3)
 
+    first = found[0]
     assert len({one.series_id for one in found}) == 3
-    assert found[0].forecast_id == "f11"
-    assert len(found[0].kept.timestamps) == 17
-    assert found[0].timestamps[-1] == found[0].kept.timestamps[-1]
-    assert (np.diff(found[0].timestamps) > np.timedelta64(0)).all()
-    assert len(found[0].values) == len(found[0].timestamps)
+    assert (first.forecast_id, len(first.forecast.timestamps)) == ("f11", 17)
+    assert first.timestamps[-1] == first.forecast.timestamps[-1]
+    assert (np.diff(first.timestamps) > np.timedelta64(0)).all()
+    assert len(first.values) == len(first.timestamps)
 
 
-def test_an_empty_ledger_has_no_scores(database: Database) -> None:
-    """And adds up to nothing."""
+def test_without_scores_nothing_is_summed(database: Database) -> None:
+    """Without a key the sums are zero."""
     assert sum_scores(database, ScoreFilter(), ["model"]) == []
     assert sum_scores(database, ScoreFilter(), []) == [((), ScoreSums())]
     assert list_scored_forecasts(database, ScoreFilter(), 3) == []

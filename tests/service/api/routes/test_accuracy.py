@@ -22,7 +22,7 @@ from service.store.database import Database
 from service.store.score_sums import ScoreSums, count_due
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
-from tests.service.forecast_log import keep, last_week, make_history, make_kept, truth_of
+from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
 from tests.service.house import House, eventually
 from tests.service.monitoring.test_metrics import samples, value
 
@@ -50,27 +50,27 @@ def post_truth(client: TestClient, series_id: str, truth: dict[np.datetime64, fl
 
 def fill(client: TestClient, number: int = 12) -> None:
     """Keep forecasts of several series, models and versions, and post all their truths."""
-    database = service_of(client).database.database
+    database = service_of(client).database.sync_database
     for seed in range(number):
-        kept = make_kept(make_history(seed), horizon=3 + 3 * seed, seed=seed)
+        forecast = make_forecast(make_history(seed), horizon=3 + 3 * seed, seed=seed)
         model, version = ("starter", "abc") if seed % 3 == 0 else ("temperatures", str(1 + seed % 2))
-        keep(
+        log(
             database,
             f"f{seed}",
-            kept,
+            forecast,
             series_id=f"s{seed}",
             made_at=last_week() + seed,
             due=False,
             model=model,
             version=version,
         )
-        post_truth(client, f"s{seed}", truth_of(kept, 100 + seed))
+        post_truth(client, f"s{seed}", actuals_of(forecast, 100 + seed))
 
 
 def scored(client: TestClient) -> None:
     """Return once nothing waits to be scored, and the accuracy_figures have been counted since."""
     service = service_of(client)
-    eventually(lambda: count_due(service.database.database) == 0, "forecasts stay due")
+    eventually(lambda: count_due(service.database.sync_database) == 0, "forecasts stay due")
     assert client.portal is not None
     client.portal.call(service.scorer.count)
 
@@ -94,7 +94,7 @@ def filled(keeping: TestClient) -> TestClient:
 def recount(client: TestClient) -> dict[tuple[str, str, str], ScoreSums]:
     """Return the tallies by model, version and bucket, counted from the tables one by one."""
     found: dict[tuple[str, str, str], ScoreSums] = {}
-    with service_of(client).database.database.reading() as connection:
+    with service_of(client).database.sync_database.reading() as connection:
         for row in connection.execute(select(scores, forecasts.c.model, forecasts.c.version).join(forecasts)):
             one = ScoreSums(
                 scores=1,
@@ -238,13 +238,13 @@ def test_a_served_forecast_meets_its_truth(keeping: TestClient, model: str) -> N
 
 def test_a_revised_observation_changes_the_figures(keeping: TestClient) -> None:
     """The step is scored anew as soon as it is posted; the scorer is woken, not waited for."""
-    kept = make_kept(make_history())
-    keep(service_of(keeping).database.database, "f", kept, due=False, version="1", made_at=last_week())
-    post_truth(keeping, "s0", truth_of(kept))
+    forecast = make_forecast(make_history())
+    log(service_of(keeping).database.sync_database, "f", forecast, due=False, version="1", made_at=last_week())
+    post_truth(keeping, "s0", actuals_of(forecast))
     scored(keeping)
     before = get(keeping, step="1")["rows"][0]["mase"]
 
-    post_truth(keeping, "s0", {kept.timestamps[0]: float(kept.median[0])})
+    post_truth(keeping, "s0", {forecast.timestamps[0]: float(forecast.median[0])})
     scored(keeping)
 
     assert before > 0
@@ -353,7 +353,7 @@ def test_without_scores_there_is_nothing_to_show(client: TestClient) -> None:
 
 def test_only_the_last_days_count_for_the_gauges(filled: TestClient) -> None:
     """What was scored long ago stays in the answer and leaves the gauges."""
-    database = service_of(filled).database.database
+    database = service_of(filled).database.sync_database
     with database.writing() as connection:
         connection.execute(update(scores).values(scored_at=0))
 
@@ -367,7 +367,7 @@ def test_a_database_that_is_gone_is_asked_again(keeping: TestClient) -> None:
     """Scoring goes on where it was, and forecasts never noticed."""
     service = service_of(keeping)
     failing = Scorer(service.database, 30)
-    database, service.database.database = service.database.database, Database("sqlite:////nowhere/almanac.db")
+    database, service.database.sync_database = service.database.sync_database, Database("sqlite:////nowhere/almanac.db")
     try:
         run = asyncio.wait_for(failing.run(), 0.2)
         with pytest.raises(TimeoutError):
@@ -375,7 +375,7 @@ def test_a_database_that_is_gone_is_asked_again(keeping: TestClient) -> None:
         assert keeping.get("/accuracy").json()["code"] == "DATABASE_UNREACHABLE"
         assert keeping.post("/forecast", json={"series": [{"values": [1, 2]}], "horizon": 1}).status_code == 200
     finally:
-        service.database.database = database
+        service.database.sync_database = database
 
     fill(keeping, 2)
     scored(keeping)
