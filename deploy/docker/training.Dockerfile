@@ -1,4 +1,4 @@
-# Training, and MLflow's server, which the same packages run. Build from the root of the repository:
+# Training, and MLflow's server, which needs the same packages. Build from the root of the repository:
 #   docker build -f deploy/docker/training.Dockerfile -t almanac-training .
 
 FROM python:3.11-slim AS packages
@@ -24,7 +24,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /var/lib/almanac
 USER almanac
 VOLUME ["/var/lib/almanac", "/var/lib/mlflow"]
-# A training that cannot import what it needs is sick; MLflow's server is asked over HTTP (docker-compose.yml).
+# Checks that the packages can be imported; docker-compose.yml checks MLflow's server over HTTP.
 HEALTHCHECK --interval=60s --timeout=20s --start-period=60s --retries=3 \
     CMD ["almanac", "--version"]
 ENTRYPOINT ["almanac"]

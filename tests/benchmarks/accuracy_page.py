@@ -6,12 +6,14 @@ from typing import Any
 
 INTRODUCTION = """# Accuracy
 
-Written by `make bench-accuracy` from docs/accuracy.json; no number here is typed by hand. Each command below is the one
-that a user runs, with the defaults of `almanac`: transform, calendar, length of training and calibration come from
-validation origins before the cutoff, the context from season and data, nothing from the held-out points. MASE is the mean over series of the mean absolute error over the
-in-sample error of the seasonal naive, as in the Monash archive; *in 80 %* and *in 95 %* are the shares of truths within
-those intervals, *crossing* the share of neighbouring quantiles in the wrong order, *train s* the seconds of one training,
-*forecast ms* the median time of one series' forecast, *MB* the network's file.
+`make bench-accuracy` writes this page from docs/accuracy.json. Each command below is the one that a user runs, with the
+defaults of `almanac`: transform, calendar, length of training and calibration are chosen on validation origins before the
+cutoff, the context from season and data, and nothing from the held-out points.
+
+MASE is the mean over series of the mean absolute error divided by the in-sample error of the seasonal naive, as in the Monash
+archive. *in 80 %* and *in 95 %* are the shares of observations within those intervals, *crossing* is the share of neighbouring
+quantiles in the wrong order, *train s* the seconds of one training, *forecast ms* the median time of one series' forecast, and
+*MB* the size of the network's file.
 """
 
 COLUMNS = {
@@ -56,7 +58,7 @@ def _section(answers: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) ->
     blocks = f", {question['origins']} times, a network trained before each," if question.get("origins", 1) > 1 else ""
     scored = f"{counts['series_scored']:.0f} series scored{blocks} on {question['horizon']} steps"
     left = f", {result['dropped']} left out" if result["dropped"] else ""
-    cut = f"; nothing after {question['cutoff']} was seen of any series" if question["cutoff"] else ""
+    cut = f"; all series cut after {question['cutoff']}" if question["cutoff"] else ""
     parts = [
         f"## {question['title']}\n\n{scored}{left}{cut}.\n",
         _table(COLUMNS, _our_rows(answers)),

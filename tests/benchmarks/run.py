@@ -49,9 +49,10 @@ def benchmark(peers: Path, architecture: str) -> None:
             rows["Almanac served, 8 connections"] = {"requests_per_second": throughput(service, body, folder)}
     record(
         "Monthly temperatures",
-        f"The six series that ship, the last {HORIZON} months of each held out, mean MASE (season {SEASON}); untuned, one "
-        "seed, as each package comes. `forecast ms` is the median time of one forecast of one series; for the classical "
-        "methods it holds the fit. Peers get their gaps filled, since they refuse NaN.",
+        f"The six series that ship; the last {HORIZON} months of each are held out. MASE is the mean over series (season "
+        f"{SEASON}), with one seed and the defaults of each package. `forecast ms` is the median time of one forecast of one "
+        "series; for the classical methods it includes the fit. Gaps are filled for the other packages, because they refuse "
+        "NaN.",
         {name: cells(row) for name, row in rows.items()},
         PAGE,
     )

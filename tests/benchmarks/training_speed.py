@@ -112,11 +112,11 @@ def write(speeds: Speeds, page: Path = PAGE) -> None:
     doubt = ", **so the ratio says little: measure again on a quiet machine**" if speeds.others > BUSY else ""
     record(
         TITLE,
-        f"Windows a second of an LSTM of {LAYERS} layers of {UNITS}, batch {BATCH}, context {CONTEXT}, horizon {HORIZON}, "
-        "on the six series that ship: drawing windows, a step, and, here, a look at the validation origins every "
-        f"{STEPS} steps; the first {STEPS} steps, with compiling, are left out. Medians of {len(speeds.ours)} repeats "
-        "in turns, each in a new process. Here nine quantiles are learned, with every gradient's norm watched; there "
-        "the package's own loss, one value a step.",
+        f"Windows per second of an LSTM of {LAYERS} layers of {UNITS}, batch {BATCH}, context {CONTEXT}, horizon {HORIZON}, "
+        "on the six series that ship. The time includes drawing windows and the step, and for Almanac a validation every "
+        f"{STEPS} steps; the first {STEPS} steps, with compilation, are left out. Medians of {len(speeds.ours)} alternating "
+        "repeats, each in a new process. Almanac learns nine quantiles and logs the norm of every gradient; neuralforecast "
+        "uses its own loss, one value per step.",
         {
             "Almanac LSTM, windows/s": _with_median(speeds.ours),
             "neuralforecast LSTM, windows/s": _with_median(speeds.theirs),

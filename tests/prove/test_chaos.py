@@ -86,8 +86,8 @@ def test_forecasts_go_on_whatever_is_killed(tmp_path: Path) -> None:
     assert set(got) == {"200"}
     record(
         "Chaos",
-        "Four clients ask without pause while MLflow's server is killed, the registry child is killed again and again, "
-        "MLflow comes back with a new champion, and both are killed once more.",
+        "Four clients send requests without pause while MLflow's server is killed, the registry child is killed again and "
+        "again, MLflow comes back with a new champion, and both are killed once more.",
         {
             "registry children killed": rounds + 1,
             "MLflow servers killed": 2,

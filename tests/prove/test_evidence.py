@@ -91,10 +91,10 @@ def test_promotion_by_chance_and_by_skill() -> None:
         found[name] = [share for pair in zip(chance, skill, strict=True) for share in pair]
 
     record(
-        "How often the paired test errs",
-        f"{DRAWS:,} draws of errors of two models in each kind of noise, both made anew: how many challengers that are no "
-        "better were promoted, and how many that are 10 % better. Beside it Student's test over series alone and the "
-        "bootstrap that was in use before. `tests/prove/test_evidence.py` writes this table.",
+        "Error rates of the promotion test",
+        f"{DRAWS:,} draws of the errors of two models in each kind of noise: how many challengers that are no better were "
+        "promoted, and how many that are 10 % better. Beside it Student's test over series and the bootstrap that was used "
+        "before. `tests/prove/test_evidence.py` writes this table.",
         {name: tuple(f"{share:.1%}" for share in shares) for name, shares in found.items()},
         PAGE,
         ("no better", "10 % better", "series alone: no better", "10 % better", "bootstrap: no better", "10 % better"),
@@ -151,9 +151,9 @@ def test_rollback_by_chance_and_for_cause() -> None:
             figures[f"{series} series, shocks in common {shared:g}"] = tuple(f"{share:.1%}" for share in shares)
 
     record(
-        "How often the watch errs",
-        "300 champions in each kind of noise, looked at after 3, 4, … and 24 months; the skill of their predecessors was "
-        "0.3. How many were taken back at any of these looks, by their own skill.",
+        "Error rates of the automatic rollback",
+        "300 champions in each kind of noise, checked after 3, 4, … and 24 months; the skill of their predecessors was "
+        "0.3. How many were taken back at any of these checks, by their own skill.",
         figures,
         PAGE,
         ("skill 0.3", "skill 0", "skill -0.3"),
@@ -168,9 +168,9 @@ def test_decay_where_nothing_broke() -> None:
     ratios = np.array([ratio for one in long for ratio in _decays(one.values)])
 
     record(
-        "How far errors decay by chance",
-        f"{', '.join(one.id for one in long)}, one by one: a climatology of ten years in the place of a model, its error "
-        "over seasonal naive's in two years, over the same in the two years before. Nothing is known to have broken.",
+        "Variation of the error ratio by chance",
+        f"{', '.join(one.id for one in long)}, one by one: a climatology of ten years as the model, its error over "
+        "seasonal naive's in two years, divided by the same ratio in the two years before. No structural break is known.",
         {"windows": len(ratios)}
         | {f"above {limit:g}": f"{np.mean(ratios > limit):.1%}" for limit in (1.1, 1.25, 1.3, 1.5, 2.0)},
         PAGE,

@@ -88,7 +88,7 @@ def test_no_request_breaks_the_service(service: Child, count: int) -> None:
     if count >= 10_000:
         record(
             "Fuzz",
-            "Odd, broken and hostile bodies posted to `/forecast`: each is answered with a forecast or a typed error.",
+            "Odd, broken and hostile bodies are posted to `/forecast`; each gets a forecast or a typed error.",
             {
                 "requests": sum(statuses.values()),
                 "by status": ", ".join(f"{status}: {n}" for status, n in sorted(statuses.items())),

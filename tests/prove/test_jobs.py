@@ -42,9 +42,9 @@ def test_each_tick_takes_effect_exactly_once(where: str, tmp_path: Path) -> None
 def tell(where: str, endured: Endured) -> None:
     """Write down what came of it."""
     claim = (
-        "Two workers, the ticks of a schedule made at once, and one worker or the other killed with SIGKILL at random "
-        "moments and started again. A fit takes half a second, other stages no time; each leaves a mark beside the job, and "
-        "registering makes a file."
+        "Two workers run the ticks of one schedule, all due at once. Workers are killed with SIGKILL at random moments and "
+        "started again. A fit takes half a second, other stages no time. Each stage leaves a mark beside the job, and "
+        "registering writes a file."
     )
     record(
         f"Each tick once, on {where}",
@@ -79,9 +79,10 @@ def test_a_job_killed_at_twenty_points_converges(tmp_path: Path, monkeypatch: py
     assert house.aliases() == {"champion": versions[-1][0], "challenger": versions[-1][0], "previous": versions[-2][0]}
     record(
         "Killed at twenty points",
-        "A job from data to champion, its worker and the stage's process killed with SIGKILL right after one of its writes to "
-        "MLflow, at twenty points spread over all of them; then a worker is started again. After each kill and each end every "
-        "alias is looked at: its version is fetched, loaded, and its golden forecasts replayed. The training itself is a fake.",
+        "A job runs from data to champion. Its worker and the stage's process are killed with SIGKILL right after one of its "
+        "writes to MLflow, at twenty points spread over all of them; then a worker is started again. After each kill and each "
+        "end every alias is checked: its version is downloaded and loaded, and its golden forecasts are replayed. The training "
+        "itself is a fake.",
         {
             "writes of one job": calls,
             "points": POINTS,

@@ -15,7 +15,7 @@ from tests.prove.figures import record
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "retraining.md"
+PAGE = ROOT / "docs" / "live-demo.md"
 SEEDS = (0, 1, 2)
 MINUTES = 10
 ORDER = ("forecast", "observed", "scored", "drift", "job_started", "promoted", "swapped", "recovered")
@@ -33,9 +33,9 @@ def test_it_ends_in_recovery_in_under_ten_minutes_whatever_the_seed(tmp_path: Pa
     told = [play(seed, tmp_path) for seed in SEEDS]
 
     record(
-        "How the story ends",
-        "`almanac demo --live --seed S`: live errors, as mean MASE over the months of a stretch; after the swap from the month on "
-        "in which the new version has forecast every step ahead.",
+        "Figures",
+        "`almanac demo --live --seed S`: live errors, as mean MASE over the months of a phase; after the swap from the month in "
+        "which the new version has forecast every step ahead.",
         {label: tuple(one[label] for one in told) for label in told[0]},
         PAGE,
         tuple(f"seed {seed}" for seed in SEEDS),

@@ -50,8 +50,8 @@ def test_a_million_observations_are_there_whatever_is_killed(tmp_path: Path) -> 
     assert poster.failures > 0
     record(
         "A million observations",
-        f"{PARTS} Parquet bodies of {ROWS:,} rows, one after the other, one client; beside whatever else the machine did. Exported "
-        "again, their SHA-256 is that of what was sent.",
+        f"One client posts {PARTS} Parquet bodies of {ROWS:,} rows, one after the other, on a machine that other programs use "
+        "too. The SHA-256 of the export equals that of the data sent.",
         {
             "SQLite": f"{peaceful:.0f} s, {PARTS * ROWS / peaceful:,.0f} a second",
             "PostgreSQL, service and database killed with SIGKILL once each": f"{killed:.0f} s, "

@@ -91,8 +91,8 @@ def test_memory_does_not_grow_with_requests(service: Child) -> None:
     assert more_files <= 4
     record(
         "Soak",
-        "One connection asks five kinds of question in turn, one of them wrong; the server's resident memory is read three "
-        "times. It may not grow any more in the second half.",
+        "One connection sends five kinds of requests in turn, one of them invalid. The server's resident memory is read "
+        "three times; it must not grow in the second half.",
         {
             "requests": f"{2 * HALF:,}, after {WARM_UP:,} to warm up",
             "requests that did not get the answer they deserve": 0,

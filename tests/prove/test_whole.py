@@ -64,8 +64,8 @@ def test_a_trained_model_replaces_another_while_clients_ask(tmp_path: Path) -> N
     assert set(versions) == {"1", "2"}
     record(
         "Composition",
-        f"PostgreSQL, MLflow, the service and nginx, {CLIENTS} clients that open a connection for each request, and a "
-        "training beside them on the same machine, whose network takes over.",
+        f"PostgreSQL, MLflow, the service, nginx and {CLIENTS} clients that open a connection for each request. A training "
+        "runs on the same machine, and its network becomes champion.",
         {
             "requests": f"{statuses.total():,}",
             "requests that failed": statuses.total() - statuses[200],
