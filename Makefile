@@ -10,7 +10,7 @@ BENCH := .venv-bench
 # neuralforecast needs it; tests/benchmarks/overrides.txt explains why it is not in the lock.
 TORCH := 2.13.0
 ARGS ?=
-# Parquet files with unique_id, ds, y; published_monash.csv is beside the folder.
+# Parquet files with unique_id, ds, y; published_monash.csv is next to the folder.
 DATA ?= ../shared/data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -43,7 +43,7 @@ prove: setup ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.m
 	@bash deploy/debian.sh
 	$(BIN)/pytest -q -s -m prove $(ARGS)
 
-bench: setup $(BENCH)/.installed ## Accuracy and speed beside other packages; writes docs/benchmarks.md
+bench: setup $(BENCH)/.installed ## Accuracy and speed against other packages; writes docs/benchmarks.md
 	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.run --peers $(BENCH)/bin/python $(ARGS)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install, from Debian's packages, the programs that the system tests run beside Almanac.
+# Install, from Debian's packages, the programs that the system tests run together with Almanac.
 set -euo pipefail
 
 declare -A package_of=(
