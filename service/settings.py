@@ -1,74 +1,122 @@
-"""Settings: what the service reads from its environment, once, when it starts."""
+"""Settings: the configuration of the service, read once from environment variables."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
-from models.jobs.database import jobs_url
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.jobs.database import POSTGRES, POSTGRES_ALIASES, SQLITE, jobs_url
 from service.errors import SettingInvalid
 
 MEBIBYTE = 1024 * 1024
-TRUE_WORDS = ("1", "true", "yes", "on")
-FALSE_WORDS = ("", "0", "false", "no", "off")
-SQLITE = "sqlite:///"
-DATABASES = (SQLITE, "postgresql://", "postgres://", "postgresql+psycopg://")
+PREFIX = "ALMANAC_"
+DATABASES = (SQLITE, POSTGRES, *POSTGRES_ALIASES)
+ACCEPTED: dict[Any, str] = {
+    int: "Use a whole number of at least 1.",
+    float: "Use a number of seconds between 0.05 and 86400.",
+    bool: "Use `on` or `off`.",
+}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Every setting of the service, each with the environment variable that sets it.
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _key_file(path: Path) -> Path:
+    """Return the absolute path of a file; raises SettingInvalid if there is none: a typo must not disable the keys."""
+    if not _absolute(path).is_file():
+        raise SettingInvalid(
+            f"ALMANAC_API_KEYS is not a file. Received: {str(path)!r}.",
+            hint="Create it with `almanac key add --scope forecast`, or unset the variable.",
+        )
+    return _absolute(path)
+
+
+def _database(url: str | None, field: ValidationInfo) -> str | None:
+    """Return a database URL; raises SettingInvalid, which shows no password, if it is neither SQLite nor PostgreSQL."""
+    if url is not None and not url.startswith(DATABASES):
+        received = repr(url) if "@" not in url else f"a URL that begins with {url.partition(':')[0]!r}"
+        raise SettingInvalid(
+            f"{_variable(str(field.field_name))} is neither SQLite nor PostgreSQL. Received: {received}.",
+            hint=f"Use a URL that begins with {', '.join(DATABASES)}.",
+        )
+    return url
+
+
+def _sqlite_registry(values: dict[str, Any]) -> str:
+    """Return the default of `tracking_uri`; raises SettingInvalid for a folder that MLflow cannot use in a URL."""
+    home = values["home"]
+    if set("%?") & set(str(home)):
+        raise SettingInvalid(
+            f"ALMANAC_HOME contains % or ?, which MLflow decodes in a database URL. Received: {str(home)!r}.",
+            hint="Choose another folder, or set MLFLOW_TRACKING_URI to an MLflow server.",
+        )
+    return f"{SQLITE}{home / 'mlflow.db'}"
+
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0.05, le=86_400)]
+Database = Annotated[str | None, AfterValidator(_database)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; each is read from the variable `ALMANAC_<NAME>`, and an empty one counts as unset.
 
     Attributes:
-        home: `ALMANAC_HOME`: the folder of the databases, the artifacts and the cache.
-        tracking_uri: `MLFLOW_TRACKING_URI`: where the models are registered.
-        database_url: `ALMANAC_DATABASE_URL`: where observations and forecasts are kept, `sqlite:///FILE` or `postgresql://…`; by
-            default `almanac.db` in the home.
-        jobs_url: `ALMANAC_JOBS_URL`: where jobs and schedules are kept, as above; by default `jobs.db` in the home.
-        api_keys: `ALMANAC_API_KEYS`: the file of hashed keys; doors are open (and loopback only) while it is absent.
-        model: `ALMANAC_MODEL`: what answers a request that names no model; `name`, `name@alias`, `name/version` or `starter`.
-        max_body_bytes: `ALMANAC_MAX_BODY_BYTES`: largest request body.
-        max_horizon: `ALMANAC_MAX_HORIZON`: longest horizon, in steps.
-        max_series: `ALMANAC_MAX_SERIES`: most series in one request.
-        max_points: `ALMANAC_MAX_POINTS`: most values in one series.
-        max_steps: `ALMANAC_MAX_STEPS`: most forecast steps in one answer, series times horizon.
-        max_numbers: `ALMANAC_MAX_NUMBERS`: most numbers in one answer, steps times median, quantiles and bounds of intervals;
-            a number takes up to some twenty bytes.
-        max_observations: `ALMANAC_MAX_OBSERVATIONS`: most observations in one request.
-        max_models: `ALMANAC_MAX_MODELS`: versions held in memory; the least recently asked for makes room.
-        max_queue: `ALMANAC_MAX_QUEUE`: large requests that may wait for a thread, and as many for the database.
-        max_ledger: `ALMANAC_MAX_LEDGER`: forecasts that may wait to be written to the ledger; those beyond are lost, and counted.
-        ledger: `ALMANAC_LEDGER`: whether served forecasts are kept, to be scored.
-        retention_days: `ALMANAC_RETENTION_DAYS`: age at which forecasts and their scores are deleted; observations stay.
-        accuracy_days: `ALMANAC_ACCURACY_DAYS`: how many days of scores the gauges of live accuracy add up.
-        poll_seconds: `ALMANAC_POLL_SECONDS`: how often the registry is asked for its aliases.
-        drain_seconds: `ALMANAC_DRAIN_SECONDS`: how long requests in flight may take to end at shutdown.
-        body_timeout_seconds: `ALMANAC_BODY_TIMEOUT_SECONDS`: how long a request's body may take to come.
-        access_log: `ALMANAC_ACCESS_LOG`: one line for each request on standard error.
+        home: The folder of the databases, the artifacts and the cache.
+        tracking_uri: Where the models are registered (`MLFLOW_TRACKING_URI`); by default `mlflow.db` in the home.
+        api_keys: The file of hashed API keys; while it does not exist, no key is needed, and only loopback is served.
+        database_url: Where observations and forecasts are stored, `sqlite:///FILE` or `postgresql://…`; by default
+            `almanac.db` in the home.
+        jobs_url: Where jobs and schedules are stored, as above; by default `jobs.db` in the home.
+        model: What answers a request that names no model: `name`, `name@alias`, `name/version` or `starter`.
+        max_body_bytes: Largest request body.
+        max_horizon: Longest horizon, in steps.
+        max_series: Most series in one request.
+        max_points: Most values in one series.
+        max_steps: Most forecast steps in one response, series times horizon.
+        max_numbers: Most numbers in one response, steps times median, quantiles and bounds of intervals; a number takes
+            up to about twenty bytes.
+        max_observations: Most observations in one request.
+        max_models: Versions in memory; the least recently used is dropped first.
+        max_queue: Large requests that may wait for a thread, and as many for the database.
+        max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted.
+        ledger: Whether forecasts are stored, to be scored.
+        retention_days: Age at which forecasts and their scores are deleted; observations are kept.
+        accuracy_days: How many days of scores the metrics of live accuracy include.
+        poll_seconds: How often the registry is polled.
+        drain_seconds: How long requests in progress may take at shutdown.
+        body_timeout_seconds: How long the transfer of a request body may take.
+        access_log: Whether each request is logged on standard error.
     """
 
-    home: Path
-    tracking_uri: str
-    api_keys: Path
-    database_url: str | None = None
-    jobs_url: str | None = None
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, populate_by_name=True, frozen=True)
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Path("almanac-data")
+    tracking_uri: str = Field(default_factory=_sqlite_registry, validation_alias="MLFLOW_TRACKING_URI")
+    api_keys: Annotated[Path, AfterValidator(_key_file)] = Field(
+        default_factory=lambda values: values["home"] / "keys.json", validate_default=False
+    )
+    database_url: Database = None
+    jobs_url: Database = None
     model: str | None = None
-    max_body_bytes: int = 16 * MEBIBYTE
-    max_horizon: int = 1_000
-    max_series: int = 10_000
-    max_points: int = 100_000
-    max_steps: int = 250_000
-    max_numbers: int = 3_000_000
-    max_observations: int = 1_000_000
-    max_models: int = 64
-    max_queue: int = 64
-    max_ledger: int = 20_000
+    max_body_bytes: Count = 16 * MEBIBYTE
+    max_horizon: Count = 1_000
+    max_series: Count = 10_000
+    max_points: Count = 100_000
+    max_steps: Count = 250_000
+    max_numbers: Count = 3_000_000
+    max_observations: Count = 1_000_000
+    max_models: Count = 64
+    max_queue: Count = 64
+    max_ledger: Count = 20_000
     ledger: bool = True
-    retention_days: int = 365
-    accuracy_days: int = 30
-    poll_seconds: float = 2.0
-    drain_seconds: int = 30
-    body_timeout_seconds: float = 30.0
+    retention_days: Count = 365
+    accuracy_days: Count = 30
+    poll_seconds: Seconds = 2.0
+    drain_seconds: Count = 30
+    body_timeout_seconds: Seconds = 30.0
     access_log: bool = False
 
     @property
@@ -87,97 +135,18 @@ class Settings:
         return jobs_url({"ALMANAC_HOME": str(self.home), "ALMANAC_JOBS_URL": self.jobs_url or ""})
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings that `environ` makes, paths absolute.
-
-        Raises:
-            SettingInvalid: If a value cannot be read as what the setting is.
-        """
-        home = Path(environ.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
-        if not environ.get("MLFLOW_TRACKING_URI") and set("%?") & set(str(home)):
+    def from_environment(cls) -> Self:
+        """Return the settings in the environment variables; raises SettingInvalid."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
             raise SettingInvalid(
-                f"ALMANAC_HOME is {str(home)!r}; MLflow reads % and ? of a database's address as on the web.",
-                hint="Choose another folder, or set MLFLOW_TRACKING_URI to an MLflow server.",
-            )
-        return cls(
-            home=home,
-            tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
-            api_keys=_named_file(environ, "ALMANAC_API_KEYS") or home / "keys.json",
-            database_url=_database_url(environ, "ALMANAC_DATABASE_URL"),
-            jobs_url=_database_url(environ, "ALMANAC_JOBS_URL"),
-            model=environ.get("ALMANAC_MODEL") or None,
-            max_body_bytes=_whole_number(environ, "ALMANAC_MAX_BODY_BYTES", cls.max_body_bytes),
-            max_horizon=_whole_number(environ, "ALMANAC_MAX_HORIZON", cls.max_horizon),
-            max_series=_whole_number(environ, "ALMANAC_MAX_SERIES", cls.max_series),
-            max_points=_whole_number(environ, "ALMANAC_MAX_POINTS", cls.max_points),
-            max_steps=_whole_number(environ, "ALMANAC_MAX_STEPS", cls.max_steps),
-            max_numbers=_whole_number(environ, "ALMANAC_MAX_NUMBERS", cls.max_numbers),
-            max_observations=_whole_number(environ, "ALMANAC_MAX_OBSERVATIONS", cls.max_observations),
-            max_models=_whole_number(environ, "ALMANAC_MAX_MODELS", cls.max_models),
-            max_queue=_whole_number(environ, "ALMANAC_MAX_QUEUE", cls.max_queue),
-            max_ledger=_whole_number(environ, "ALMANAC_MAX_LEDGER", cls.max_ledger),
-            ledger=_switch(environ, "ALMANAC_LEDGER", default="on"),
-            retention_days=_whole_number(environ, "ALMANAC_RETENTION_DAYS", cls.retention_days),
-            accuracy_days=_whole_number(environ, "ALMANAC_ACCURACY_DAYS", cls.accuracy_days),
-            poll_seconds=_seconds(environ, "ALMANAC_POLL_SECONDS", cls.poll_seconds),
-            drain_seconds=_whole_number(environ, "ALMANAC_DRAIN_SECONDS", cls.drain_seconds),
-            body_timeout_seconds=_seconds(environ, "ALMANAC_BODY_TIMEOUT_SECONDS", cls.body_timeout_seconds),
-            access_log=_switch(environ, "ALMANAC_ACCESS_LOG"),
-        )
+                f"{_variable(name)} is invalid. Received: {first['input']!r}.",
+                hint=ACCEPTED[cls.model_fields[name].annotation],
+            ) from None
 
 
-def _database_url(environ: Mapping[str, str], name: str) -> str | None:
-    """Return the URL of a database; raises SettingInvalid for one of another kind, without repeating its password."""
-    url = environ.get(name) or None
-    if url is not None and not url.startswith(DATABASES):
-        raise SettingInvalid(
-            f"{name} begins with {url.partition('/')[0]!r}.",
-            hint=f"Give one that begins with {', '.join(DATABASES)}.",
-        )
-    return url
-
-
-def _named_file(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return the file that a setting names, or None where it names none.
-
-    Raises:
-        SettingInvalid: If there is no such file: a slip in its name must not open the doors.
-    """
-    text = environ.get(name)
-    if not text:
-        return None
-    path = Path(text).expanduser().absolute()
-    if not path.is_file():
-        raise SettingInvalid(
-            f"{name} names {text!r}, which is no file.",
-            hint="Make it with `almanac key add --scope forecast`, or unset the variable.",
-        )
-    return path
-
-
-def _whole_number(environ: Mapping[str, str], name: str, default: int) -> int:
-    """Return a setting that counts something: a whole number of at least 1."""
-    text = environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise SettingInvalid(f"{name} is {text!r}.", hint="Give a whole number of at least 1.")
-    return int(text)
-
-
-def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
-    """Return a setting that is a duration: between a twentieth of a second and a day."""
-    text = environ.get(name) or str(default)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = float("nan")
-    if not 0.05 <= seconds <= 86_400:  # noqa: PLR2004 (the docstring says what they are)
-        raise SettingInvalid(f"{name} is {text!r}.", hint="Give seconds between 0.05 and 86400.")
-    return seconds
-
-
-def _switch(environ: Mapping[str, str], name: str, default: str = "") -> bool:
-    """Return a setting that is on or off."""
-    text = (environ.get(name) or default).lower()
-    if text not in TRUE_WORDS + FALSE_WORDS:
-        raise SettingInvalid(f"{name} is {text!r}.", hint="Give `on` or `off`.")
-    return text in TRUE_WORDS
+def _variable(field: str) -> str:
+    return f"{PREFIX}{field.upper()}"

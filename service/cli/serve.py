@@ -37,7 +37,7 @@ def serve(host: str, port: int, *, insecure: bool) -> None:
         almanac serve
         curl localhost:8000/forecast -d '{"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}'
     """  # noqa: D301 (click's mark for text that is not to be wrapped)
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.from_environment()
     if not (is_loopback(host) or insecure or read_keys(settings.api_keys)):
         raise click.UsageError(
             f"--host {host} lets other machines in, and no API keys are set. "
@@ -180,8 +180,7 @@ def remove(name: str) -> None:
 def _keys_path() -> Path:
     """Return the file that ALMANAC_API_KEYS names, which need not exist yet, or the one in ALMANAC_HOME."""
     named = os.environ.get("ALMANAC_API_KEYS")
-    rest = {name: value for name, value in os.environ.items() if name != "ALMANAC_API_KEYS"}
-    return Path(named).expanduser().absolute() if named else Settings.from_environment(rest).api_keys
+    return Path(named).expanduser().absolute() if named else Settings.from_environment().api_keys
 
 
 def _scopes(text: str) -> tuple[str, ...]:

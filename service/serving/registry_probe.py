@@ -7,7 +7,8 @@ from urllib.request import urlopen
 
 import orjson
 
-SQLITE = "sqlite:///"
+from models.jobs.database import SQLITE
+
 TIMEOUT_SECONDS = 1.0
 SEARCH = "/api/2.0/mlflow/registered-models/search?max_results=1"
 

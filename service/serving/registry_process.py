@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.errors import ArtifactIncomplete
+from models.jobs.database import SQLITE
 from models.names import CHAMPION
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
@@ -33,7 +34,7 @@ from service.serving.registry_index import (
     keep_lost_champions,
     replace_version,
 )
-from service.serving.registry_probe import SQLITE, is_empty
+from service.serving.registry_probe import is_empty
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

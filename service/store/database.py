@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from models.jobs.database import SQLITE
 from models.sqlite_file import Opened
 from service.errors import DatabaseUnreachable, DatabaseUnusable
-from service.settings import SQLITE
 from service.store.tables import HEAD, SCHEMA
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"

@@ -30,7 +30,7 @@ EXPRESSIONS = [
 def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Return the names of all metrics of a service, as they are written out."""
     home = tmp_path_factory.mktemp("home")
-    app: FastAPI = create_app(Settings(home, "sqlite:////nowhere/mlflow.db", home / "keys.json"), supervise=False)
+    app: FastAPI = create_app(Settings(home=home), supervise=False)
     families = list(app.state.service.metrics.registry.collect())
     endings = ("", "_total", "_bucket", "_sum", "_count")
     return {family.name + ending for family in families for ending in endings}

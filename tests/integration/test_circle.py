@@ -73,7 +73,7 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
 @pytest.fixture(scope="module")
 def service(circle: Circle) -> Iterator[TestClient]:
     """Return a client of the real service over that home, its registry child watching the real MLflow."""
-    settings = Settings.from_environment(circle.environment)
+    settings = Settings(home=circle.home)
     with TestClient(create_app(settings)) as client:
         ready(client)
         yield client

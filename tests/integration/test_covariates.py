@@ -108,7 +108,7 @@ def write(path: Path) -> Path:
 @pytest.fixture(scope="module")
 def service(street: Street) -> Iterator[TestClient]:
     """Return a client of the real service over that home."""
-    settings = Settings.from_environment({"ALMANAC_HOME": str(street.home), "ALMANAC_MODEL": "informed"})
+    settings = Settings(home=street.home, model="informed")
     with TestClient(create_app(settings)) as client:
         ready(client)
         yield client

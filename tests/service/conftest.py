@@ -1,5 +1,6 @@
 """Fixtures of the service's tests: a home with a filled cache, and applications of one's own."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -18,6 +19,13 @@ from tests.service.databases import emptied
 from tests.service.house import Artifacts, House, ready
 from tests.starters import make_starters
 from tests.system.programs import postgres
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the variables of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith(("ALMANAC_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
@@ -59,18 +67,11 @@ def start(house: House, migrated: Path) -> Iterator[Callable[..., TestClient]]:
     with ExitStack() as stack:
 
         def start(*, wait: bool = True, **changes: Any) -> TestClient:  # noqa: ANN401 (any field of Settings)
-            settings = Settings(
-                **{
-                    "home": house.home,
-                    "tracking_uri": "sqlite:////nowhere/mlflow.db",
-                    "api_keys": house.home / "keys.json",
-                    **changes,
-                }
-            )
             if not (house.home / migrated.name).exists():
                 house.home.mkdir(exist_ok=True)
                 shutil.copy(migrated, house.home)
-            client = stack.enter_context(TestClient(create_app(settings, supervise=False)))
+            app = create_app(Settings(home=house.home, **changes), supervise=False)
+            client = stack.enter_context(TestClient(app))
             if wait:
                 ready(client)
             return client

@@ -66,7 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> It
     house.publish("temperatures", "1")
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
     house.publish("sales", "1", names=names, context_length=24)
-    with TestClient(create_app(Settings(house.home, "", house.home / "keys.json"), supervise=False)) as client:
+    with TestClient(create_app(Settings(home=house.home), supervise=False)) as client:
         ready(client)
         yield client
 

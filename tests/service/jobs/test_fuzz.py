@@ -45,7 +45,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
     home = tmp_path_factory.mktemp("fuzz")
     ArtifactCache(home / "cache").write(RegistryIndex(checked=CHECKED))
-    with TestClient(create_app(Settings(home, "", home / "keys.json"), supervise=False)) as client:
+    with TestClient(create_app(Settings(home=home), supervise=False)) as client:
         monthly = {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12}}
         client.post("/schedules", json=monthly).raise_for_status()
         eventually(lambda: client.post("/jobs?dry_run=true", json={"name": "monthly"}).is_success, "no index was read")

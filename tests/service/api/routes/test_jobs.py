@@ -39,7 +39,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def serve(home: Path, **settings: Any) -> Any:  # noqa: ANN401 (fields of Settings, an ASGI application)
     """Return an application over a home."""
-    return create_app(Settings(home, "sqlite:////nowhere/mlflow.db", home / "keys.json", **settings), supervise=False)
+    return create_app(Settings(home=home, **settings), supervise=False)
 
 
 def test_a_dry_run_says_whether_and_why_and_queues_nothing(client: TestClient, house: House) -> None:
