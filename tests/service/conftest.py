@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 
 from models import starters
 from models.covariates import CovariateNames
+from models.jobs.database import SQLITE
 from service.app import create_app
-from service.settings import SQLITE, Settings
+from service.settings import Settings
 from service.store.database import Database
 from tests.service.databases import emptied
 from tests.service.house import Artifacts, House, ready
