@@ -133,7 +133,7 @@ def own_speed(steps: int = STEPS, epochs: int = EPOCHS) -> float:
     from training.data.series_set import read_series
     from training.fit.candidate import EpochRecord, TrainingSet
     from training.fit.request import FitRequest
-    from training.pipeline.train import fit_with_keras
+    from training.pipeline.candidates import fit_with_keras
 
     data = read_series(DATA)
     config = FitConfig(

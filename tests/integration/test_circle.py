@@ -17,7 +17,7 @@ from service.settings import Settings
 from tests.service.house import eventually, ready
 from tests.training.fakes import make_fit, make_series, write_csv
 from training.config.training import BASELINES, TrainConfig
-from training.pipeline.task import Bench
+from training.pipeline.task import Runtime
 from training.pipeline.train import train
 from training.progress import Terminal
 from training.registry.client import Registry
@@ -149,11 +149,12 @@ def test_a_newly_promoted_version_answers_without_a_restart(
     circle: Circle, service: TestClient, tmp_path: Path
 ) -> None:
     """Training and promoting again while the service runs changes the version in its answers, and none fails."""
-    bench = Bench(Registry(Place.from_environment(circle.environment)), Terminal(), make_fit(), tmp_path)
+    registry = Registry(Place.from_environment(circle.environment))
+    runtime = Runtime(Terminal(), make_fit(), tmp_path)
     plain = ("seasonal_naive",)
     config = TrainConfig(circle.data, HORIZON, architecture=("gru",), baselines=plain, refit=False, promote=True)
 
-    outcome = train(config, bench)
+    outcome = train(config, registry, runtime)
 
     assert outcome.version == "2"
     eventually(lambda: ask(service)["model"]["version"] == "2", "the service goes on with the old champion")

@@ -19,8 +19,9 @@ from tests.service.house import ready
 from training.cli.forecast_file import Foreseen, Wish, foresee
 from training.config.fit import FitConfig
 from training.config.training import Columns, TrainConfig
-from training.pipeline.task import Bench
-from training.pipeline.train import Outcome, fit_with_keras, train
+from training.pipeline.candidates import fit_with_keras
+from training.pipeline.task import Runtime
+from training.pipeline.train import Outcome, train
 from training.progress import Terminal
 from training.registry.client import Registry
 from training.registry.location import Place
@@ -65,7 +66,7 @@ class Street:
 
     home: Path
     data: Path
-    bench: Bench
+    registry: Registry
     informed: Outcome
     plain: Outcome
 
@@ -78,7 +79,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
     registry = Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
     made = []
     for name, ahead in (("informed", ("promotion",)), ("plain", ())):
-        bench = Bench(registry, Terminal(Console(file=StringIO())), fit_with_keras, folder / name)
+        runtime = Runtime(Terminal(Console(file=StringIO())), fit_with_keras, folder / name)
         config = TrainConfig(
             data,
             HORIZON,
@@ -89,8 +90,8 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
             fit=FIT,
             refit=False,
         )
-        made.append(train(config, bench))
-    return Street(home, data, bench, made[0], made[1])
+        made.append(train(config, registry, runtime))
+    return Street(home, data, registry, made[0], made[1])
 
 
 def write(path: Path) -> Path:
@@ -134,7 +135,7 @@ def ask(service: TestClient, promotions: list[Floats]) -> Floats:
 def foretell(street: Street, model: str, scratch: Path) -> Foreseen:
     """Return what `almanac forecast` says of the file."""
     wish = Wish(model, street.data, None, None, Columns(), (80.0,))
-    return foresee(street.bench.registry, wish, terminal=street.bench.terminal, scratch=scratch)
+    return foresee(street.registry, wish, terminal=Terminal(Console(file=StringIO())), scratch=scratch)
 
 
 def error_of(medians: Floats) -> float:

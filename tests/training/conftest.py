@@ -11,11 +11,13 @@ from rich.console import Console
 from models.series import Series
 from tests.training.fakes import combine_graphs, make_series, write_csv
 from training.evaluation import classical
-from training.fit.candidate import Candidate
-from training.pipeline.task import Bench
+from training.fit.request import Fit
+from training.pipeline.task import Runtime
 from training.progress import Terminal
 from training.registry.client import Registry
 from training.registry.location import Place
+
+MakeRuntime = Callable[[Fit], Runtime]
 
 
 @contextmanager
@@ -55,10 +57,10 @@ def terminal() -> Terminal:
 
 
 @pytest.fixture
-def make_bench(registry: Registry, terminal: Terminal, tmp_path: Path) -> Callable[[Callable[..., Candidate]], Bench]:
-    """Return what makes a bench around a training; each has a scratch folder of its own."""
+def make_runtime(terminal: Terminal, tmp_path: Path) -> MakeRuntime:
+    """Return what makes a runtime around a fit; each has a scratch folder of its own."""
     count = iter(range(100))
-    return lambda fit: Bench(registry, terminal, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
+    return lambda fit: Runtime(terminal, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The command backtest."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from training.cli.options import (
     column_options,
     columns_of,
     covariate_options,
+    make_runtime,
     print_json,
 )
 from training.config.toml import SERVICE, merge, parse_override
@@ -67,46 +67,26 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     if str(data) != SERVICE:
         require_file(data)
     from training.cli.tables import blocks_table, scores_table
-    from training.evaluation import rolling_backtest
-    from training.evaluation.backtest import Cutoff
-    from training.fit import ensemble
-    from training.pipeline import train
-    from training.progress import Terminal, plain_console
+    from training.data.holdout import Cutoff
+    from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
+    from training.pipeline.plan import read_data
+    from training.progress import plain_console
     from training.registry import provenance
     from training.service_client.observations import local_data
 
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
-    terminal = Terminal()
-    config, findings = local_data(config, os.environ)
-    terminal.say_findings(findings)
-    table = train.read(config, terminal)
-    question = rolling_backtest.Question(
-        config.horizon,
-        config.architecture,
-        flags["origins"],
-        config.seed,
-        config.seeds,
-        config.fit,
-        cutoff,
-        baselines=config.baselines,
-        baseline_series=config.baseline_series,
-    )
+    request = BacktestRequest(config, flags["origins"], cutoff)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = rolling_backtest.evaluate(
-            table,
-            question,
-            train.fit_with_keras,
-            terminal=terminal,
-            scratch=Path(scratch),
-            combine=ensemble.combine_with_keras,
-        )
+        runtime = make_runtime(Path(scratch))
+        config, findings = local_data(config, os.environ)
+        runtime.progress.say_findings(findings)
+        series = read_data(config, runtime.progress)
+        found = run_backtest(series, request, runtime)
     if as_json:
-        told = provenance.describe(
-            config, table, provenance.Surroundings.gather(sys.argv[1:]), origins=question.origins
-        )
-        print_json(rolling_backtest.to_dict(found, table, question, told))
-    else:
-        console = plain_console(stderr=False)
-        console.print(scores_table(found.rows, found.dropped))
-        if found.blocks:
-            console.print(blocks_table(found.blocks))
+        described = provenance.describe(config, series, runtime.environment, origins=request.origins)
+        print_json(to_dict(found, series, request, described))
+        return
+    console = plain_console(stderr=False)
+    console.print(scores_table(found.rows, found.dropped))
+    if found.blocks:
+        console.print(blocks_table(found.blocks))

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.errors import ConfigInvalid
+from models.starters import NAME as STARTER
 from training.config.training import BASELINES, Columns
 
 if TYPE_CHECKING:
-    from training.pipeline.task import Bench
+    from training.pipeline.task import Runtime
     from training.registry.client import Registry
-
-
-from models.errors import ConfigInvalid
-from models.starters import NAME as STARTER
 
 COVARIATES = {
     "past_covariates": ("NAMES", "Columns of a long file known up to the last value, comma-separated."),
@@ -72,20 +70,18 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
     return names(series(command))
 
 
-def open_bench(scratch: Path) -> "Bench":
-    """Return what a comparison works with, its registry made where there is none."""
-    from training.fit import ensemble
-    from training.pipeline import task, train
+def make_runtime(scratch: Path) -> "Runtime":
+    """Return what a comparison works with: Keras, the terminal and a scratch folder."""
+    from training.pipeline.candidates import fit_with_keras
+    from training.pipeline.task import Runtime
     from training.progress import Terminal
     from training.registry.provenance import Surroundings
 
-    surroundings = Surroundings.gather(sys.argv[1:])
-    made = (open_registry(make=True), Terminal(), train.fit_with_keras, scratch, surroundings)
-    return task.Bench(*made, ensemble.combine_with_keras)
+    return Runtime(Terminal(), fit_with_keras, scratch, Surroundings.gather(sys.argv[1:]))
 
 
 def open_registry(*, make: bool = False) -> "Registry":
-    """Return the registry; only a training makes one where there is none."""
+    """Return the registry; `make` creates one if there is none."""
     from training.registry.location import Place
 
     place = Place.from_environment(os.environ)

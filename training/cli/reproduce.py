@@ -1,11 +1,11 @@
-"""The command that trains a run again: `almanac reproduce`."""
+"""The command reproduce."""
 
 import tempfile
 from pathlib import Path
 
 import click
 
-from training.cli.options import FILE, open_bench, open_registry, print_json
+from training.cli.options import FILE, make_runtime, open_registry, print_json
 from training.config.training import require_file
 
 
@@ -14,10 +14,10 @@ from training.config.training import require_file
 @click.option("--data", type=FILE, help="Where the data file is now. Default: where it was.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was compared as JSON on standard output.")
 def reproduce(run_id: str, data: Path | None, *, as_json: bool) -> int:
-    """Train again what the MLflow run RUN_ID trained, from its own record, and set the figures side by side.
+    """Train again what the MLflow run RUN_ID trained, from its own record, and compare the figures.
 
-    RUN_ID is a network's run or a whole comparison's; almanac models --json and almanac ui tell it. Nothing is
-    registered. The exit code is 1 where figures differ.
+    RUN_ID is the run of a network or of a whole comparison; almanac models --json and almanac ui show it. Nothing is
+    registered. The exit code is 1 if figures differ.
 
     \b
     Example:
@@ -25,13 +25,13 @@ def reproduce(run_id: str, data: Path | None, *, as_json: bool) -> int:
     """  # noqa: D301 - click's \b keeps the example's lines
     if data is not None:
         require_file(data)
-    open_registry()
+    registry = open_registry()
     from training.cli.tables import describe_reproduction
     from training.pipeline import reproduce
     from training.progress import plain_console
 
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = reproduce.reproduce(run_id, open_bench(Path(scratch)), data=data)
+        found = reproduce.reproduce(run_id, registry, make_runtime(Path(scratch)), data=data)
     if as_json:
         print_json(found.to_dict())
     else:

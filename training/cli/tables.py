@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.series import Forecast
-from training.evaluation.comparison import Comparison, tell_sample
+from training.evaluation.comparison import Comparison, Result, tell_sample
 
 if TYPE_CHECKING:
     from training.pipeline.reproduce import Reproduction
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 FORECASTS_SHOWN = 5
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """Return candidates and baselines side by side, the best figure of each column marked, the winner named."""
+def comparison_table(comparison: Comparison, winner: Result) -> Table:
+    """Return candidates and baselines side by side, with the best figure of each column and the winner marked."""
     table = Table(
         title="Backtest on the held-out end of each series; the winner is chosen on validation origins before it",
         title_justify="left",
@@ -41,10 +41,9 @@ def comparison_table(comparison: Comparison) -> Table:
     rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
     partial = {name: one.sample for name, one in comparison.baselines.items() if one.sample and not one.sample.is_whole}
     best = _best({name: metrics for name, metrics in rows.items() if name not in partial})
-    winner = comparison.winner.name if comparison.results else ""
     for name, metrics in rows.items():
         cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
-        table.add_row(name, *cells, "◀ winner" if name == winner else "")
+        table.add_row(name, *cells, "◀ winner" if name == winner.name else "")
     if partial:
         table.caption = f"{'; '.join(tell_sample(*one) for one in partial.items())}. Skill is on the same series."
     for failure in comparison.failures:
@@ -53,14 +52,14 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def describe_outcome(outcome: "Outcome") -> list[str]:
-    """Return who won, whether it beats the baselines, and what became of the champion alias and why."""
+    """Return the winner, whether it beats the baselines, and whether and why it became champion."""
     comparison, decision = outcome.comparison, outcome.decision
-    winner = comparison.winner
+    winner = outcome.compared.winner
     beats = "beats every baseline" if comparison.beats_baselines(winner) else "does not beat every baseline"
     verdict = "is champion" if decision.promote else "stays challenger"
     return [
         f"{outcome.name} version {outcome.version}: {winner.name}, which {beats} on the held-out block.",
-        *_how_chosen(comparison),
+        *_how_chosen(outcome),
         f"It {verdict}. {decision.reason}",
         *decision.notes,
         *(f"{one.name} failed at step {one.step}: {one.cause}" for one in comparison.failures),
@@ -69,7 +68,7 @@ def describe_outcome(outcome: "Outcome") -> list[str]:
 
 
 def describe_reproduction(found: "Reproduction") -> list[str]:
-    """Return each figure as it was recorded and as it came out again, and whether the weights are the same."""
+    """Return each figure as recorded and as found now, and whether the weights are the same."""
     rows = [
         f"{name:<32} {then:>12.6g} {now:>12.6g}  {'same' if then == now else f'{now - then:+.3g}'}"
         for name, (then, now) in found.figures.items()
@@ -83,11 +82,11 @@ def describe_reproduction(found: "Reproduction") -> list[str]:
     ]
 
 
-def _how_chosen(comparison: Comparison) -> list[str]:
-    """Return that a candidate was picked by hand, and which one validation would have chosen."""
-    if not comparison.pick:
-        return []
-    return [f"It was picked by hand; validation's winner is {comparison.best.name}."]
+def _how_chosen(outcome: "Outcome") -> list[str]:
+    """Return why the winner is not the candidate with the least validation error, if it is not."""
+    if outcome.comparison.pick:
+        return [f"It was picked by hand; validation's winner is {outcome.comparison.best.name}."]
+    return [*outcome.compared.notes]
 
 
 def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table:

@@ -14,7 +14,8 @@ from training.cli.options import (
     check_reserved,
     column_options,
     covariate_options,
-    open_bench,
+    make_runtime,
+    open_registry,
     print_json,
 )
 from training.config.toml import SERVICE, merge, parse_override, read_config
@@ -29,22 +30,22 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=FILE,
-    help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series; or `service` for what "
-    "ALMANAC_SERVICE_URL has observed.",
+    help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series; or `service` for the "
+    "observations of the service at ALMANAC_SERVICE_URL.",
 )
 @click.option("--horizon", type=int, help="Steps to forecast.")
 @click.option("--frequency", help="Such as M, W-SUN, D, h or monthly. Default: inferred from the data.")
 @click.option(
     "--architecture",
-    help="Comma-separated: lstm,gru,simple_rnn,wavenet, starter, starter_tuned, auto for what validation makes of "
-    "networks and starter, or warm_start for the champion, tuned. Default: the first four.",
+    help="Comma-separated: lstm, gru, simple_rnn, wavenet, starter, starter_tuned, auto (networks and starter, combined "
+    "by validation error) or warm_start (the champion, fine-tuned). Default: the first four.",
 )
 @click.option("--name", help="Registered name. Default: the data file's stem.")
 @click.option("--seed", type=int, help="Seed of weights, windows and draws, the first of several. Default: 0.")
 @click.option("--seeds", type=int, help="Networks of each architecture. Two networks make an ensemble. Default: 1.")
 @click.option("--pick", metavar="NAME", help="Register this candidate, such as lstm, lstm/1 or ensemble.")
 @click.option("--unit", help="Unit of the values, for the figures.")
-@click.option("--refit/--no-refit", default=None, help="Train the winner again on all data. Default: yes.")
+@click.option("--refit/--no-refit", default=None, help="Fit the winner again on all data. Default: yes.")
 @click.option("--promote", is_flag=True, default=None, help="Make the winner champion whatever the test says.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
@@ -61,7 +62,8 @@ def train(
 ) -> None:
     """Train networks on a file of series, compare them and register the best one in MLflow.
 
-    CONFIG is a TOML file; flags go before what it says.
+    CONFIG is a TOML file; flags override it. The last points of each series are held out at up to three rolling origins
+    (retrain.origins); if the name has a champion, the winner must be better there to replace it.
 
     \b
     Example:
@@ -80,12 +82,11 @@ def train(
     for key in ("data", "horizon"):
         if key not in settings:
             raise click.UsageError(f"No {key} given: name a configuration or use --{key}.")
-    outcome = _train(settings)
-    _print_outcome(outcome, as_json=as_json)
+    _print_outcome(_train(settings), as_json=as_json)
 
 
 def _train(settings: Mapping[str, Any]) -> "Outcome":
-    """Run the pipeline in a folder that is gone afterwards."""
+    """Train with a scratch folder that is deleted afterwards."""
     config = train_config(settings)
     check_reserved(config.name)
     if str(config.data) != SERVICE:
@@ -97,7 +98,7 @@ def _train(settings: Mapping[str, Any]) -> "Outcome":
     config, findings = local_data(config, os.environ)
     Terminal().say_findings(findings)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        return train.train(config, open_bench(Path(scratch)))
+        return train.train(config, open_registry(make=True), make_runtime(Path(scratch)))
 
 
 def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
@@ -108,6 +109,6 @@ def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:
         print_json(outcome.to_dict())
         return
     console = plain_console(stderr=False)
-    console.print(comparison_table(outcome.comparison))
+    console.print(comparison_table(outcome.comparison, outcome.compared.winner))
     for line in describe_outcome(outcome):
         console.print(line, soft_wrap=True)

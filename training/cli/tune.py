@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, column_options, covariate_options, open_bench, print_json
+from training.cli.options import FILE, column_options, covariate_options, make_runtime, open_registry, print_json
 from training.config.toml import merge, parse_override, read_config
 from training.config.training import check_name, require_file, train_config
 
@@ -75,7 +75,7 @@ def tune(  # noqa: PLR0913 - click's options
     folder = place.home / "studies"
     search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = search_for(search, open_bench(Path(scratch)))
+        found = search_for(search, open_registry(make=True), make_runtime(Path(scratch)))
     if as_json:
         print_json(found.to_dict())
         return

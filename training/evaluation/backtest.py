@@ -15,25 +15,8 @@ from models.forecaster import Forecaster
 from models.intervals import interval_sides
 from models.json_values import finite_or_none
 from models.series import Forecast, Series
-from training.data.holdout import Cutoff, Split, hold_out, tell_left_out
+from training.data.holdout import Split
 from training.data.long_frame import shown
-
-__all__ = [
-    "Cutoff",
-    "Predictions",
-    "Scores",
-    "Split",
-    "card",
-    "hold_out",
-    "join",
-    "measure_latency",
-    "predict_baseline",
-    "predict_network",
-    "score",
-    "skill",
-    "tell_left_out",
-    "timed",
-]
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from models.baselines import BASELINES as PLAIN
 from models.errors import Finding
 from training.config.training import BASELINES
+from training.data.holdout import Split
 from training.evaluation import backtest, classical
-from training.evaluation.backtest import Split
 from training.evaluation.comparison import BaselineResult, Sample, tell_sample
 from training.progress import Terminal
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.series import Series
-from training.evaluation.backtest import Split
+from training.data.holdout import Split
 from training.evaluation.rolling_origins import Booleans, Origins
 
 FEWEST_UNSEEN = 0.5
@@ -15,7 +15,7 @@ FEWEST_UNSEEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenData:
     """How far a model has seen.
 
     Attributes:
@@ -41,16 +41,16 @@ def ends_of(series: Sequence[Series]) -> dict[str, str]:
     return {one.id: str(one.timestamps[-1]) for one in series if one.timestamps is not None}
 
 
-def new_rows(split: Split, seen: Seen) -> Booleans:
+def new_rows(split: Split, seen: SeenData) -> Booleans:
     """Return for each scored series whether its block is new to a model, shape (scored,)."""
     return np.array([seen.is_new(history) for history in split.scored_histories])
 
 
-def is_new_to(split: Split, seen: Seen) -> bool:
+def is_new_to(split: Split, seen: SeenData) -> bool:
     """Return whether a block is new to a model for half the series or more."""
     return bool(np.mean(new_rows(split, seen)) >= FEWEST_UNSEEN)
 
 
-def unseen_by(origins: Origins, seen: Seen) -> tuple[Split, ...]:
+def unseen_by(origins: Origins, seen: SeenData) -> tuple[Split, ...]:
     """Return the origins, the newest first, whose block is new to a model for half the series or more."""
     return tuple(itertools.takewhile(lambda split: is_new_to(split, seen), origins.splits))

@@ -70,7 +70,7 @@ class PairedTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PromotionDecision:
     """Whether the challenger becomes champion, why, and by which figures.
 
     Attributes:
@@ -91,7 +91,7 @@ class Decision:
         """Return the decision as plain data."""
         return asdict(self)
 
-    def with_figures(self, **figures: str | None) -> "Decision":
+    def with_figures(self, **figures: str | None) -> "PromotionDecision":
         """Return this decision with further figures, such as whom it was made between."""
         return replace(self, figures={**self.figures, **figures})
 
@@ -149,17 +149,19 @@ def _in_time(rows: Floats, names: Sequence[str]) -> Floats:
     return laid.reshape(len(places), -1)
 
 
-def decide_first(*, beats_baselines: bool) -> Decision:
+def decide_first(*, beats_baselines: bool) -> PromotionDecision:
     """Return the decision for a name's first model: it takes the alias, and says whether it beats the baselines."""
     does = "beats" if beats_baselines else "does not beat"
-    return Decision(
+    return PromotionDecision(
         promote=True,
         reason=f"First model of this name; it {does} every baseline.",
         figures={"beats_baselines": beats_baselines},
     )
 
 
-def decide(challenger: Evidence, champion: Evidence, *, force: bool = False, notes: tuple[str, ...] = ()) -> Decision:
+def decide(
+    challenger: Evidence, champion: Evidence, *, force: bool = False, notes: tuple[str, ...] = ()
+) -> PromotionDecision:
     """Return whether the challenger takes the alias from the champion.
 
     Args:
@@ -181,16 +183,16 @@ def decide(challenger: Evidence, champion: Evidence, *, force: bool = False, not
         "forecast_ms_champion": champion.forecast_ms,
     }
     if objections and not force:
-        return Decision(promote=False, reason=" ".join(objections), figures=figures, notes=notes)
+        return PromotionDecision(promote=False, reason=" ".join(objections), figures=figures, notes=notes)
     better = f"Better than the champion by {test.difference:.4f} MASE, at least {test.lower:.4f} with {CONFIDENCE:.0%} confidence."
     reason = f"Promoted by hand. {' '.join(objections) or better}" if force else better
-    return Decision(promote=True, reason=reason, forced=force, figures=figures, notes=notes)
+    return PromotionDecision(promote=True, reason=reason, forced=force, figures=figures, notes=notes)
 
 
-def decide_incomparable(cause: str, *, force: bool) -> Decision:
+def decide_incomparable(cause: str, *, force: bool) -> PromotionDecision:
     """Return the decision where the champion cannot forecast the held-out block: it stays, unless forced out."""
     reason = f"The champion cannot be compared: {cause}"
-    return Decision(promote=force, reason=f"Promoted by hand. {reason}" if force else reason, forced=force)
+    return PromotionDecision(promote=force, reason=f"Promoted by hand. {reason}" if force else reason, forced=force)
 
 
 def _not_better(test: PairedTest) -> list[str]:

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from models.errors import DataInvalid
 from models.forecaster import Forecaster
 from models.series import Series
+from training.data.eligibility import fewest_points
+from training.data.holdout import Split, hold_out
 from training.evaluation import backtest
-from training.evaluation.backtest import Predictions, Scores, Split, hold_out
+from training.evaluation.backtest import Predictions, Scores
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import BaselineResult, Sample
 from training.progress import Terminal
@@ -60,6 +62,12 @@ def roll_origins(series: Sequence[Series], horizon: int, *, season_length: int, 
             notes.append(_fewer(blocks - 1, wanted, f"more would hold out over a third of {median:g} points"))
             break
         older = _older(series, horizon, season_length, blocks)
+        needed = fewest_points(horizon, season_length) + horizon
+        if older is not None and (longest := max(len(one) for one in older.histories)) < needed:
+            notes.append(
+                _fewer(blocks - 1, wanted, f"more would leave {longest} points to learn from, of {needed} needed")
+            )
+            break
         if older is None or len(older.scored) < FEWEST_SCORED * len(newest.scored):
             scored = len(older.scored) if older else 0
             notes.append(_fewer(blocks - 1, wanted, f"the next scores {scored} of {len(newest.scored)} series"))

@@ -1,6 +1,6 @@
 """Story: a retraining from its reason to its decision, as steps that are each done once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -64,7 +64,9 @@ def code_of(error: Exception) -> str | None:
 
 def _train(step: Step, request: Request) -> Answer:
     read = step("read", "read", request)
-    fits = [_fit(step, request, read, candidate) for candidate in read["candidates"]]
+    fits: list[Answer] = []
+    for candidate in read["candidates"]:
+        fits.append(_fit(step, request, read, candidate, fits))
     compared = step("compare", "compare", request, read, fits)
     refitted = step("refit", "refit", request, read, compared)
     registered = step("register", "register", request, read, compared, refitted)
@@ -72,10 +74,10 @@ def _train(step: Step, request: Request) -> Answer:
     return {**promoted, **gist("read", read)}
 
 
-def _fit(step: Step, request: Request, read: Answer, candidate: str) -> Answer:
+def _fit(step: Step, request: Request, read: Answer, candidate: str, fits: Sequence[Answer]) -> Answer:
     """Fit one candidate; one that takes more time or memory than it may is out, and the others go on."""
     try:
-        return step(f"fit {candidate}", "fit", request, read, candidate)
+        return step(f"fit {candidate}", "fit", request, read, candidate, list(fits))
     except Exception as error:
         if code_of(error) not in {TimeExceeded.code, MemoryExceeded.code}:
             raise

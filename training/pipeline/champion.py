@@ -1,104 +1,89 @@
-"""Succession: which network a warm start goes on from, and why there may be none."""
+"""The champion: its files, what it has seen, and what a warm start takes from it."""
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models import artifact
 from models.errors import AlmanacError, ModelUnknown, RegistryUnreachable, TrainingError
+from models.forecaster import Forecaster
 from models.spec import ModelSpec
-from training.config.training import ENSEMBLE, WARM_START
-from training.evaluation.leakage import Seen, is_new_to, unseen_by
-from training.evaluation.rolling_origins import Origins
-from training.fit.candidate import Candidate, TrainingSet
+from training.config.training import ENSEMBLE
+from training.evaluation.leakage import SeenData, is_new_to
 from training.fit.candidate_files import ARTIFACT, MEMBERS
-from training.pipeline.register import AT_REST, BACKTESTED, SEEN, SERVED
-from training.registry.client import CHAMPION
+from training.pipeline.task import TrainingTask, WarmStart
+from training.registry.client import CHAMPION, Registry
 
-if TYPE_CHECKING:
-    from training.pipeline.task import Bench, Task
-    from training.registry.client import Registry
-    from training.registry.location import Version
+SERVED, BACKTESTED = "served", "backtested"
+"""A model as it is served, and as it was backtested, before its last training on all data."""
 
+SEEN = "seen.json"
+"""Last timestamp of each series by id, under `backtested` and `served`."""
 
-STARTED_FROM = "warm_start.version"
-"""Tag of a warm start's run: the version that it went on from."""
+CANDIDATE = "candidate"
+"""Folder of a candidate's run with the candidate as `training.fit.candidate_files` saves it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reigning:
-    """The champion as files.
+class Champion:
+    """A champion as files.
 
     Attributes:
-        version: Its number.
-        run_id: The run that made it.
         served: Its artifact.
-        backtested: Itself before its last training, as `training.fit.candidate_files` lays it down; None where its run has not kept it.
+        backtested: The candidate before its last training, as `training.fit.candidate_files` saves it; None if its run
+            does not have it.
     """
 
-    version: str
-    run_id: str
     served: Path
     backtested: Path | None
 
     @property
     def spec(self) -> ModelSpec:
-        """What the champion promises."""
+        """Specification of the model as it is served."""
         return spec_in(self.served)
 
-    def seen(self, rival: str) -> Seen:
-        """Return how far it has seen, as it is served or as it was backtested."""
+    def seen(self, state: str) -> SeenData:
+        """Return which data it has seen in a state: `served` or `backtested`."""
         if self.backtested is None:
-            return Seen(self.spec.trained_to)
-        spec = self.spec if rival == SERVED else spec_in(self.backtested / ARTIFACT)
+            return SeenData(self.spec.trained_to)
+        spec = self.spec if state == SERVED else spec_in(self.backtested / ARTIFACT)
         kept = self.backtested / SEEN
-        ends = json.loads(kept.read_text(encoding="utf-8"))[rival] if kept.is_file() else None
-        return Seen(spec.trained_to, ends)
+        ends = json.loads(kept.read_text(encoding="utf-8"))[state] if kept.is_file() else None
+        return SeenData(spec.trained_to, ends)
 
-
-def fetch_reigning(registry: "Registry", version: "Version", folder: Path) -> Reigning:
-    """Return a champion fetched into a folder, which is emptied first.
-
-    Raises:
-        RegistryError: If it cannot be fetched.
-        ArtifactError: If it does not answer as it did.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    served = registry.download(version, folder / "served")
-    artifact.load(served)
-    return Reigning(
-        version.version, version.run_id, served, registry.fetch(version.run_id, AT_REST, folder / "backtested")
-    )
+    def load(self, state: str) -> Forecaster:
+        """Return the forecaster in a state; raises ArtifactError if it is damaged."""
+        before = self.backtested if state == BACKTESTED else None
+        return artifact.load(before / ARTIFACT if before else self.served)
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
-    """What a job finds on the throne.
+class ChampionLookup:
+    """What was found when a champion was looked up.
 
     Attributes:
-        version: The champion, None where there is none.
-        reigning: It as files, None where there is none or it cannot be had.
-        cause: Why it cannot be had.
+        version: Version that the alias names; None if it names none.
+        run_id: Run that made it.
+        champion: Its files; None if there is no champion or it cannot be loaded.
+        cause: Why it cannot be loaded; "" if it can.
     """
 
-    version: "Version | None" = None
-    reigning: Reigning | None = None
+    version: str | None = None
+    run_id: str = ""
+    champion: Champion | None = None
     cause: str = ""
 
-    def to_dict(self, rival: str) -> dict[str, str] | None:
-        """Return the champion as JSON: what it is compared as, or the cause why it cannot be."""
-        if self.version is None:
-            return None
-        found = {"version": self.version.version, "run_id": self.version.run_id, "as": rival}
-        return found | ({"cause": self.cause} if self.cause else {})
 
+def find_champion(registry: Registry, name: str, folder: Path) -> ChampionLookup:
+    """Return the current champion, or why it cannot be loaded.
 
-def meet_champion(registry: "Registry", name: str, folder: Path) -> Met:
-    """Return the champion of a name, or why there is none to be compared with.
+    Args:
+        registry: Where it is registered.
+        name: Registered name.
+        folder: Where its files go; emptied first.
 
     Raises:
         RegistryUnreachable: If MLflow does not answer.
@@ -106,108 +91,55 @@ def meet_champion(registry: "Registry", name: str, folder: Path) -> Met:
     try:
         version = registry.resolve(f"{name}@{CHAMPION}")
     except ModelUnknown:
-        return Met()
+        return ChampionLookup()
+    return fetch_champion(registry, name, version.version, folder)
+
+
+def fetch_champion(registry: Registry, name: str, version: str, folder: Path) -> ChampionLookup:
+    """Return a version's files, or why they cannot be loaded; arguments and errors as `find_champion`."""
+    run_id = ""
     try:
-        return Met(version, fetch_reigning(registry, version, folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        found = registry.resolve(f"{name}/{version}")
+        run_id = found.run_id
+        served = registry.download(found, folder / SERVED)
+        artifact.load(served)
+        backtested = registry.fetch(run_id, CANDIDATE, folder / BACKTESTED)
     except RegistryUnreachable:
         raise
     except AlmanacError as error:
-        return Met(version, cause=str(error))
+        return ChampionLookup(version, run_id, cause=str(error))
+    return ChampionLookup(version, run_id, Champion(served, backtested))
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Where candidates and champion are compared.
+def choose_warm_start(found: ChampionLookup, task: TrainingTask, folder: Path) -> WarmStart:
+    """Return the weights that a warm start begins with: weights that have not seen the held-out block.
 
-    Attributes:
-        count: Origins, counted from the newest.
-        rival: The champion as it is `served`, or as it was `backtested`.
-        notes: What a reader of the comparison should know.
-    """
-
-    count: int
-    rival: str
-    notes: tuple[str, ...]
-
-
-def choose_block(origins: Origins, champion: Reigning | None) -> Block:
-    """Return where the champion is compared, and as what, so that it has not seen what it is compared on.
-
-    As it is served where as many origins as were asked for lie after its training; else as it was before its last training,
-    which is further back; of two ways the one with more origins. A block that both have seen is taken whole, and can only
-    favour the champion.
-
-    Few origins just after the champion's training would leave a candidate nothing new to learn before them: what it
-    is fitted on ends where they begin.
-    """
-    wanted = len(origins.splits)
-    ways = [] if champion is None else [SERVED, *([BACKTESTED] if champion.backtested else [])]
-    counts = {rival: len(unseen_by(origins, champion.seen(rival))) for rival in ways if champion is not None}
-    best = max(ways, key=lambda rival: counts[rival], default=SERVED)
-    if not counts.get(best):
-        return Block(wanted, SERVED, origins.notes)
-    return Block(counts[best], best, (*origins.notes, *_tell_fewer(counts[best], wanted)))
-
-
-def _tell_fewer(count: int, wanted: int) -> tuple[str, ...]:
-    told = f"{count} of {wanted} origins: those before them lie in what the champion was trained on."
-    return (told,) if count < wanted else ()
-
-
-def is_warm(candidate: Candidate) -> bool:
-    """Return whether a candidate, or one of its members, is a warm start."""
-    members = candidate.members.values()
-    return candidate.forecaster.spec.architecture == WARM_START or any(is_warm(one) for one in members)
-
-
-def choose_start(champion: Reigning, task: "Task", folder: Path) -> Path:
-    """Return the folder that a warm start goes on from: weights that have seen nothing of the held-out block.
-
-    Of an average it is the member that counts most.
+    If the champion is an ensemble, these are the weights of its heaviest member.
 
     Args:
-        champion: Fetched.
-        task: What is asked for.
-        folder: Where a start is laid down that is not one already.
+        found: The champion.
+        task: The comparison.
+        folder: Where a copy of the served artifact goes if that is the start.
 
     Raises:
-        TrainingError: If the champion cannot be gone on from; the text says why.
+        TrainingError: If a warm start is not possible; the text says why.
     """
-    rest = champion.backtested
-    if rest is not None and is_new_to(task.split, champion.seen(BACKTESTED)):
-        start = _heaviest(rest) if (rest / MEMBERS).is_dir() else rest
-        _refuse_unlike(spec_in(start / ARTIFACT), task)
-        return start
+    champion = found.champion
+    if champion is None or found.version is None:
+        raise TrainingError(found.cause or "There is no champion yet.")
+    kept = champion.backtested
+    if kept is not None and is_new_to(task.cutoff, champion.seen(BACKTESTED)):
+        start = _heaviest_member(kept) if (kept / MEMBERS).is_dir() else kept
+        _check_compatible(spec_in(start / ARTIFACT), task)
+        return WarmStart(start, found.version)
     if champion.spec.architecture == ENSEMBLE:
-        raise TrainingError("The champion is an ensemble whose members were not kept.")
-    if not is_new_to(task.split, champion.seen(SERVED)):
-        raise TrainingError("The champion has seen the held-out block, and what it was before has not been kept.")
-    _refuse_unlike(champion.spec, task)
+        raise TrainingError("The champion is an ensemble, and its run does not have its members.")
+    if not is_new_to(task.cutoff, champion.seen(SERVED)):
+        raise TrainingError("The champion has seen the held-out block, and its run has no earlier weights.")
+    _check_compatible(champion.spec, task)
     shutil.copytree(champion.served, folder / ARTIFACT, dirs_exist_ok=True)
-    return folder
-
-
-def seen_by(architecture: str, task: "Task", bench: "Bench", *, whole: bool, run_id: str | None = None) -> TrainingSet:
-    """Return what a candidate may see; for a warm start with what it goes on from, which its run then says.
-
-    Raises:
-        TrainingError: If it is a warm start and there is nothing to go on from.
-        RegistryError: If the champion cannot be fetched.
-        ArtifactError: If it does not answer as it did.
-    """
-    seen = task.training_set(whole=whole)
-    if architecture != WARM_START or seen.start is not None:
-        return seen
-    try:
-        version = bench.registry.resolve(f"{task.config.name}@{CHAMPION}")
-    except ModelUnknown as error:
-        raise TrainingError(
-            f"{task.config.name} has no champion to go on from.", hint="Leave warm_start out of the first training."
-        ) from error
-    if run_id is not None:
-        bench.registry.log(run_id, tags={STARTED_FROM: version.version})
-    champion = fetch_reigning(bench.registry, version, bench.scratch / "reigning")
-    return replace(seen, start=choose_start(champion, task, bench.scratch / "start"))
+    return WarmStart(folder, found.version)
 
 
 def spec_in(folder: Path) -> ModelSpec:
@@ -215,19 +147,21 @@ def spec_in(folder: Path) -> ModelSpec:
     return ModelSpec.from_json((folder / artifact.SPEC).read_bytes())
 
 
-def _heaviest(rest: Path) -> Path:
-    """Return the member that counts most in an average at rest, the first of equals."""
-    members = spec_in(rest / ARTIFACT).options.get("members", [])
+def _heaviest_member(folder: Path) -> Path:
+    """Return the member with the largest weight in a saved ensemble, the first of equals."""
+    members = spec_in(folder / ARTIFACT).options.get("members", [])
     weights = [float(one["weight"]) for one in members] or [1.0]
-    return rest / MEMBERS / str(int(np.argmax(weights)))
+    return folder / MEMBERS / str(int(np.argmax(weights)))
 
 
-def _refuse_unlike(spec: ModelSpec, task: "Task") -> None:
-    """Raise TrainingError where a network is of another frequency or other covariates, or its graph is of another length."""
+def _check_compatible(spec: ModelSpec, task: TrainingTask) -> None:
+    """Raise TrainingError if a network has another frequency, other covariates or a horizon that it cannot change."""
     config, data = task.config, task.data
     if spec.frequency != data.frequency.name:
         raise TrainingError(f"The champion has frequency {spec.frequency}, the data {data.frequency.name}.")
     if spec.covariates.all and spec.covariates != data.covariates:
         raise TrainingError("The champion reads other covariates.")
     if spec.horizon != config.horizon and (spec.covariates.all or spec.shape != "many_to_many"):
-        raise TrainingError(f"The champion has horizon {spec.horizon}, and only a plain network takes another.")
+        raise TrainingError(
+            f"The champion has horizon {spec.horizon}; only a network without covariates takes another."
+        )

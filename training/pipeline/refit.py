@@ -1,7 +1,4 @@
-"""Refit: the winner trained again on all data, with the choices that were made before."""
-
-from pathlib import Path
-from typing import TYPE_CHECKING
+"""Refit: the winner is fitted again on all data with the choices that it made before."""
 
 from models.errors import AlmanacError
 from training.config.fit import with_choices
@@ -9,55 +6,48 @@ from training.config.training import ENSEMBLE
 from training.fit.candidate import Candidate
 from training.fit.ensemble import make_ensemble
 from training.fit.request import FitRequest
-from training.pipeline.champion import seen_by
+from training.pipeline.task import Runtime, TrainingTask
 
-if TYPE_CHECKING:
-    from training.pipeline.task import Bench, Task
+FOLDER = "refit"
 
 
-def refit(name: str, first: Candidate, task: "Task", bench: "Bench") -> Candidate:
-    """Return the winner trained again with the same choices on all data, the held-out block included.
+def refit(name: str, backtested: Candidate, task: TrainingTask, runtime: Runtime) -> Candidate:
+    """Return the winner fitted again on all data, the held-out block included; the same candidate if that fails.
 
-    Of an ensemble, and of an `auto`, every member is trained again, and counts as it did. The specification keeps the
-    figures of the run that had not seen the held-out block. A second training that fails leaves the first one standing.
+    Every member of an ensemble, and of an `auto`, is fitted again and keeps its weight. The specification keeps the
+    accuracy of the candidate that had not seen the held-out block.
 
     Args:
-        name: What it is called among the candidates.
-        first: As it was backtested.
+        name: Name among the candidates.
+        backtested: As it was backtested.
         task: The comparison that it won.
-        bench: What trains, and where.
+        runtime: What the comparison works with.
     """
     try:
-        if first.mixture is None or len(first.members) == 1:
-            return _fit_again(name, first, task, bench)
-        members = {key: _fit_again(key, one, task, bench) for key, one in first.members.items()}
-        return make_ensemble(members, bench.scratch / "refit" / ENSEMBLE, bench.combine, first.mixture)
+        if backtested.mixture is None or len(backtested.members) == 1:
+            return _fit_again(name, backtested, task, runtime)
+        members = {key: _fit_again(key, one, task, runtime) for key, one in backtested.members.items()}
+        return make_ensemble(members, runtime.scratch / FOLDER / ENSEMBLE, runtime.combine, backtested.mixture)
     except AlmanacError as error:
-        bench.terminal.say(f"Training on all data failed, so the first training stays: {error}", "yellow")
-        return first
+        runtime.progress.say(f"Fitting on all data failed; the backtested candidate is registered: {error}", "yellow")
+        return backtested
 
 
-def _fit_again(name: str, first: Candidate, task: "Task", bench: "Bench") -> Candidate:
-    """Return one network trained again on all data."""
-    spec = first.forecaster.spec
-    chosen = with_choices(task.config.fit, spec)
-    with bench.terminal.training(f"{name}, all data") as show:
-        request = FitRequest(
-            training_set=seen_by(spec.architecture, task, bench, whole=True),
-            architecture=spec.architecture,
-            name=task.config.name,
-            seed=spec.seed,
-            config=chosen,
-            directory=empty_folder(bench.scratch / "refit" / name),
-            on_epoch=show,
+def _fit_again(name: str, backtested: Candidate, task: TrainingTask, runtime: Runtime) -> Candidate:
+    """Return one network fitted again on all data."""
+    spec = backtested.forecaster.spec
+    with runtime.progress.training(f"{name}, all data") as show:
+        candidate = runtime.fit(
+            FitRequest(
+                training_set=task.training_set(whole=True),
+                architecture=spec.architecture,
+                name=task.config.name,
+                seed=spec.seed,
+                config=with_choices(task.config.fit, spec),
+                directory=runtime.folder(FOLDER, name),
+                on_epoch=show,
+            )
         )
-        candidate = bench.fit(request)
     for warning in candidate.warnings:
-        bench.terminal.say(f"  {name}, all data: {warning}", "yellow")
+        runtime.progress.say(f"  {name}, all data: {warning}", "yellow")
     return candidate
-
-
-def empty_folder(path: Path) -> Path:
-    """Return a folder that was made just now."""
-    path.mkdir(parents=True)
-    return path

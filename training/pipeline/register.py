@@ -1,63 +1,41 @@
-"""Registering: what was found goes into the winner's specification, and the winner into the registry as a version."""
+"""Register: the winner becomes a version in MLflow, and the decision moves its alias."""
 
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models import artifact
+from models.errors import ModelUnknown
 from models.spec import ModelSpec
 from training.evaluation.comparison import Comparison, Result
 from training.evaluation.leakage import ends_of
+from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate
 from training.fit.candidate_files import lay_down
+from training.pipeline.champion import BACKTESTED, CANDIDATE, SEEN, SERVED
+from training.pipeline.task import TrainingTask
 from training.registry import runs
-
-if TYPE_CHECKING:
-    from training.pipeline.task import Bench, Task
-    from training.registry.client import Registry
-
-SERVED, BACKTESTED = "served", "backtested"
-"""A model as it is served, and as it was before its last training on all data."""
-
-SEEN = "seen.json"
-"""Last timestamp of each series by id, under `backtested` and `served`."""
-
-AT_REST = "candidate"
-"""Folder of a candidate's run with the candidate as `training.fit.candidate_files` lays it down."""
+from training.registry.client import CHAMPION, Registry
 
 
-def register(winner: Result, final: Candidate, comparison: Comparison, task: "Task", bench: "Bench") -> str:
-    """Write what was found into the winner's specification, upload it and return its version, alias challenger."""
-    again = final is not winner.candidate
-    keep_at_rest(bench.registry, winner.run_id, winner.candidate, task)
-    artifact.update_spec(final.directory, **describe_served(winner, comparison, task, refitted=again))
-    model_uri = bench.registry.log_model(
-        winner.run_id, final.directory, runs.model_example(task.data, task.config.horizon)
-    )
-    runs.log_winner(bench.registry, task.run_id, winner, comparison, refitted=again)
-    if again:
-        runs.log_served(bench.registry, winner.run_id, final)
-    tags = version_tags(final.directory, task.config.unit)
-    return bench.registry.register(task.config.name, model_uri, run_id=winner.run_id, tags=tags)
+def keep_candidate(registry: Registry, run_id: str, candidate: Candidate, task: TrainingTask) -> None:
+    """Upload a candidate as it is backtested, with the last timestamps that it has seen and will have seen when served.
 
-
-def keep_at_rest(registry: "Registry", run_id: str, candidate: Candidate, task: "Task") -> None:
-    """Upload a candidate as it is backtested, and how far it has seen of each series, and will have seen once trained again.
-
-    Who goes on from it, or is measured by it, needs one that has seen less than what is served.
+    A later warm start begins with it, and a later challenger is compared with it: it has seen less than what is served.
     """
-    backtested = ends_of(task.split.histories)
+    backtested = ends_of(task.cutoff.histories)
     seen = {BACKTESTED: backtested, SERVED: ends_of(task.data.series) if task.config.refit else backtested}
     with tempfile.TemporaryDirectory(prefix="almanac-") as folder:
-        rest = lay_down(candidate, Path(folder) / AT_REST)
-        (rest / SEEN).write_text(json.dumps(seen), encoding="utf-8")
-        registry.log_files(run_id, rest, AT_REST)
+        saved = lay_down(candidate, Path(folder) / CANDIDATE)
+        (saved / SEEN).write_text(json.dumps(seen), encoding="utf-8")
+        registry.log_files(run_id, saved, CANDIDATE)
 
 
-def describe_served(winner: Result, comparison: Comparison, task: "Task", *, refitted: bool) -> dict[str, Any]:
-    """Return what the specification of the network that is served says of the comparison that it won."""
+def describe_served(winner: Result, comparison: Comparison, task: TrainingTask, *, refitted: bool) -> dict[str, Any]:
+    """Return what the specification of the served network says about the comparison that it won."""
     where = f"the last {task.config.horizon} points of each series"
     if len(task.splits) > 1:
         where = f"{len(task.splits)} origins, {task.config.horizon} points of each series at each,"
@@ -70,8 +48,57 @@ def describe_served(winner: Result, comparison: Comparison, task: "Task", *, ref
     }
 
 
-def version_tags(directory: Path, unit: str) -> Mapping[str, str]:
-    """Return what a version says of the artifact in a directory."""
-    spec = directory / artifact.SPEC
+def upload(registry: Registry, run_id: str, folder: Path, task: TrainingTask, tags: Mapping[str, str]) -> str:
+    """Upload an artifact and return its new version, alias challenger.
+
+    Args:
+        registry: Where it goes.
+        run_id: Run that made it.
+        folder: The artifact.
+        task: The comparison that it won.
+        tags: Further tags of the version.
+    """
+    uri = registry.log_model(run_id, folder, runs.model_example(task.data, task.config.horizon))
+    return registry.register(task.config.name, uri, run_id=run_id, tags={**_version_tags(folder, task), **tags})
+
+
+def promote(
+    registry: Registry, name: str, version: str, decision: PromotionDecision, expected: str | None
+) -> PromotionDecision:
+    """Make a version champion if the decision says so, and return the decision as it was carried out.
+
+    Nothing moves if the champion is no longer the version that the decision was made against.
+
+    Args:
+        registry: Where the alias is.
+        name: Registered name.
+        version: The challenger.
+        decision: Whether it becomes champion.
+        expected: The champion that it was compared with; None if there was none.
+    """
+    now = champion_version(registry, name)
+    decision = decision.with_figures(challenger_version=version)
+    if now in {expected, version}:
+        if decision.promote:
+            registry.promote(name, version)
+        return decision
+    there, against = (f"version {one}" if one else "no version" for one in (now, expected))
+    changed = f"The champion is now {there}, not {against}, which the challenger was compared with."
+    if not decision.promote:
+        return replace(decision, notes=(*decision.notes, changed))
+    return replace(decision, promote=False, reason=changed, notes=(*decision.notes, changed))
+
+
+def champion_version(registry: Registry, name: str) -> str | None:
+    """Return the version that the champion alias names, or None if it names none."""
+    try:
+        return registry.resolve(f"{name}@{CHAMPION}").version
+    except ModelUnknown:
+        return None
+
+
+def _version_tags(folder: Path, task: TrainingTask) -> dict[str, str]:
+    """Return what a version says about its artifact."""
+    spec, unit = folder / artifact.SPEC, task.config.unit
     architecture = ModelSpec.from_json(spec.read_bytes()).architecture
     return {"architecture": architecture, "spec_digest": runs.file_digest(spec)} | ({"unit": unit} if unit else {})

@@ -1,93 +1,98 @@
-"""What a training works on: the task, and the tools that it uses."""
+"""What a comparison works on, and what it works with."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from training.config.training import TrainConfig
+from training.data.holdout import Split
 from training.data.series_set import SeriesSet
-from training.evaluation import backtest
-from training.evaluation.comparison import BaselineResult
-from training.fit.candidate import Candidate, EpochRecord, TrainingSet
+from training.fit.candidate import TrainingSet
 from training.fit.ensemble import Combine, combine_with_keras
 from training.fit.request import Fit
 from training.progress import Terminal
 from training.registry import provenance
-from training.registry.client import Registry
 from training.registry.provenance import Surroundings
-
-Baselines = Mapping[str, BaselineResult]
-
-
-Make = Callable[[str, list[EpochRecord]], Candidate]
-"""Makes a candidate in the run of an id, its epochs added to the list."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Runtime:
     """What a comparison works with.
 
     Attributes:
-        registry: Where runs and models go.
-        terminal: What a person sees.
-        fit: Trains one candidate.
-        scratch: An empty folder for artifacts that are not registered yet.
-        surroundings: Command, code, packages and machine, for the record.
+        progress: Where progress is reported.
+        fit: Fits one candidate.
+        scratch: Folder for artifacts that are not registered yet.
+        environment: Command, code, packages and machine, for the record.
         combine: Writes the network of an ensemble.
     """
 
-    registry: Registry
-    terminal: Terminal
+    progress: Terminal
     fit: Fit
     scratch: Path
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    environment: Surroundings = field(default_factory=Surroundings)
     combine: Combine = combine_with_keras
+
+    def folder(self, *names: str) -> Path:
+        """Return a new, empty folder in the scratch folder; raises FileExistsError if it exists."""
+        path = self.scratch.joinpath(*names)
+        path.mkdir(parents=True)
+        return path
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One comparison as it is being made.
+class WarmStart:
+    """The champion's weights that a warm start begins with.
 
     Attributes:
-        config: The question.
-        data: All of it.
-        split: The held-out block, of several origins the oldest: what lies before it is all that a candidate may see.
-        run_id: The parent run.
-        later: Further origins, the newest first.
-        start: What a warm start goes on from, as `training.fit.candidate_files` lays it down; None where there is nothing.
+        folder: A candidate as `training.fit.candidate_files` saves it.
+        version: The champion's version.
+    """
+
+    folder: Path
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTask:
+    """One comparison: what is asked, on which data, at which origins.
+
+    Attributes:
+        config: The configuration.
+        data: All series.
+        splits: Every origin, the newest first. Candidates are fitted on what lies before the last one, the cutoff.
+        warm_start: What a warm start begins with; None if there is nothing.
     """
 
     config: TrainConfig
     data: SeriesSet
-    split: backtest.Split
-    run_id: str
-    later: tuple[backtest.Split, ...] = ()
-    start: Path | None = None
+    splits: tuple[Split, ...]
+    warm_start: WarmStart | None = None
 
     @property
-    def splits(self) -> tuple[backtest.Split, ...]:
-        """Every origin, the newest first."""
-        return (*self.later, self.split)
-
-    @property
-    def newest(self) -> backtest.Split:
+    def newest(self) -> Split:
         """The origin whose block ends with the data."""
         return self.splits[0]
 
-    def describe(
-        self, surroundings: Surroundings, *, architecture: str = "", seed: int | None = None
-    ) -> dict[str, Any]:
-        """Return all that is needed to do it again, or one candidate of it."""
-        origins = len(self.splits)
+    @property
+    def cutoff(self) -> Split:
+        """The oldest origin, at which training ends."""
+        return self.splits[-1]
+
+    def describe(self, environment: Surroundings, *, architecture: str = "", seed: int | None = None) -> dict[str, Any]:
+        """Return everything that is needed to make the comparison, or one candidate of it, again."""
         return provenance.describe(
-            self.config, self.data, surroundings, architecture=architecture, seed=seed, origins=origins
+            self.config, self.data, environment, architecture=architecture, seed=seed, origins=len(self.splits)
         )
 
     def training_set(self, *, whole: bool) -> TrainingSet:
-        """Return what a candidate may see: everything before the cutoff, or the whole data for the last training."""
+        """Return what a candidate may see: the histories before the cutoff, or all data for the last training."""
         data = self.data
-        series = data.series if whole else self.split.histories
         return TrainingSet(
-            series, data.frequency.name, self.config.horizon, data.digest, data.covariates, start=self.start
+            data.series if whole else self.cutoff.histories,
+            data.frequency.name,
+            self.config.horizon,
+            data.digest,
+            data.covariates,
+            start=None if self.warm_start is None else self.warm_start.folder,
         )

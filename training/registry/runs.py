@@ -14,14 +14,13 @@ import numpy as np
 from models import artifact
 from models.errors import ModelUnknown
 from models.series import Series
-from models.spec import ModelSpec
 from models.windows import covariate_columns
 from training.config.training import ENSEMBLE
+from training.data.holdout import Split
 from training.data.series_set import SeriesSet
 from training.evaluation import figures
-from training.evaluation.backtest import Split
 from training.evaluation.comparison import Comparison, Failure, Result
-from training.evaluation.promotion import Decision
+from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble_weights import Mixture
 from training.registry import provenance
@@ -151,7 +150,7 @@ def log_served(registry: Registry, run_id: str, served: Candidate) -> None:
     registry.log_json(run_id, {"networks": told}, provenance.SERVED_CHOICES)
 
 
-def log_decision(registry: Registry, run_ids: Sequence[str], decision: Decision, version: str) -> None:
+def log_decision(registry: Registry, run_ids: Sequence[str], decision: PromotionDecision, version: str) -> None:
     """Write the promotion's decision, its figures and its reason on every run given."""
     tags = {"promoted": decision.promote, "promotion.reason": decision.reason, "version": version}
     for run_id in run_ids:
@@ -193,18 +192,6 @@ def _columns_of(one: Series, data: SeriesSet, ahead: int) -> dict[str, Any]:
         after = future[:, known] if known >= 0 else np.full(ahead, np.nan)
         columns[name] = np.append(past[:, place], after)
     return {name: columns[name] for name in ("y", *data.covariates.read)}
-
-
-def seen_by_champion(champion: ModelSpec, split: Split) -> tuple[str, ...]:
-    """Return a note if the champion was trained on part of the held-out block, which can only favour it."""
-    ends = [history.future(1) for history in split.scored_histories]
-    first = min((end[0] for end in ends if end is not None), default=None)
-    if first is None or champion.trained_to is None or np.datetime64(champion.trained_to[:19]) < first:
-        return ()
-    seen = (
-        f"The champion was trained on data up to {champion.trained_to}; the held-out block begins at {str(first)[:10]}."
-    )
-    return (f"{seen} It has seen part of what it is compared on, which can only favour it.",)
 
 
 def file_digest(path: Path) -> str:

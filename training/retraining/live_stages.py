@@ -1,4 +1,4 @@
-"""Job stages: the desk that a job's stages work at, and the stages that only a job has."""
+"""The stages that only a job has: why it is needed, and the watch over a new champion."""
 
 import os
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from training.registry.client import CHAMPION, Registry
 from training.registry.location import Place
 from training.registry.provenance import Surroundings
 from training.retraining import stages
-from training.retraining.protocol import Tell
+from training.retraining.job_context import JobContext
+from training.retraining.protocol import OnEvent
 from training.retraining.rollback import Rollback
-from training.retraining.stage_context import JobDesk
 from training.retraining.triggers import judge as judge_live
 from training.retraining.triggers import watch as watch_live
 from training.service_client.accuracy import SERVICE_URL
@@ -23,16 +23,16 @@ from training.service_client.observations import service_address
 Answer = dict[str, Any]
 
 
-def make_desk(job: str, folder: Path, tell: Tell) -> JobDesk:
+def make_context(job: str, folder: Path, on_event: OnEvent) -> JobContext:
     """Return what a stage works with, as the environment says."""
     registry = Registry(Place.from_environment(os.environ))
-    surroundings = Surroundings.gather(["job", job])
+    environment = Surroundings.gather(["job", job])
     url = os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL
     address = service_address({**os.environ, "ALMANAC_SERVICE_URL": url})
-    return JobDesk(registry, job, folder, tell, surroundings, address=address)
+    return JobContext(registry, job, folder, on_event, environment, address=address)
 
 
-def read(desk: JobDesk, request: Mapping[str, Any]) -> Answer:
+def read(job: JobContext, request: Mapping[str, Any]) -> Answer:
     """Do what `stages.read` does, keep why the job was needed, and say where its run is shown.
 
     Returns:
@@ -41,24 +41,24 @@ def read(desk: JobDesk, request: Mapping[str, Any]) -> Answer:
     Raises:
         AlmanacError: As `stages.read`.
     """
-    told = stages.read(desk, request)
+    told = stages.read(job, request)
     if "judgement" in request:
-        desk.registry.log_json(told["run_id"], request["judgement"], "judgement.json")
-    run = desk.registry.run(told["run_id"])
-    return {**told, "experiment_id": run.experiment, "run_url": desk.registry.place.page(run)}
+        job.registry.log_json(told["run_id"], request["judgement"], "judgement.json")
+    run = job.registry.run(told["run_id"])
+    return {**told, "experiment_id": run.experiment, "run_url": job.registry.place.page(run)}
 
 
-def judge(desk: JobDesk, request: Mapping[str, Any]) -> Answer:
+def judge(job: JobContext, request: Mapping[str, Any]) -> Answer:
     """Return whether a model should be trained again, and why; nothing changes.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.
     """
     config = RetrainConfig(**request["config"].get("retrain", {}))
-    return judge_live(request["name"], config, desk.address, desk.registry, datetime.now(UTC)).to_dict()
+    return judge_live(request["name"], config, job.address, job.registry, datetime.now(UTC)).to_dict()
 
 
-def watch(desk: JobDesk) -> Answer:
+def watch(job: JobContext) -> Answer:
     """Take back every fresh champion that live scores say is worse than the one before it.
 
     What is recorded comes first: a watch that was killed in between decides the same again and takes the champion back.
@@ -71,13 +71,13 @@ def watch(desk: JobDesk) -> Answer:
     """
     lines: list[str] = []
     decisions: Answer = {}
-    if desk.address is None:
+    if job.address is None:
         return {"lines": lines, "rollbacks": decisions}
-    for name in desk.registry.names():
-        found = watch_live(name, desk.address, desk.registry)
+    for name in job.registry.names():
+        found = watch_live(name, job.address, job.registry)
         if found is not None:
             decisions[name] = found.to_dict()
-            if found.roll_back and _take_back(desk.registry, name, found):
+            if found.roll_back and _take_back(job.registry, name, found):
                 lines.append(f"{name} version {found.predecessor} is champion again. {found.reason}")
     return {"lines": lines, "rollbacks": decisions}
 

@@ -7,7 +7,9 @@ Stage = Callable[..., dict[str, Any]]
 """`stage(desk, *arguments) -> answer`, JSON in and out."""
 
 
-Tell = Callable[[dict[str, Any]], None]
+OnEvent = Callable[[dict[str, Any]], None]
+"""Takes the progress of a stage as JSON."""
 
 
-Say = Callable[[Mapping[str, Any]], None]
+WriteLine = Callable[[Mapping[str, Any]], None]
+"""Writes one line of JSON to the worker."""

@@ -8,6 +8,7 @@
 import fcntl
 import importlib
 import json
+import math
 import os
 import signal
 import sys
@@ -22,8 +23,7 @@ from typing import Any
 
 from models.errors import AlmanacError, RegistryUnreachable, ServiceUnreachable
 from models.jobs.errors import StageFailed
-from models.json_values import to_json_value
-from training.retraining.protocol import Say, Stage, Tell
+from training.retraining.protocol import OnEvent, Stage, WriteLine
 
 ORPHAN_SECONDS, ORPHAN_POLL_SECONDS = 60.0, 0.1
 """How long the child of a worker that was killed may take to notice and end."""
@@ -34,12 +34,12 @@ OUT_OF_MEMORY_SCORE = 500
 OWN_STAGES = {"judge", "read", "watch"}
 
 
-def main(stages: Callable[[str], Stage], make_desk: Callable[[str, Path, Tell], Any]) -> None:
+def main(stages: Callable[[str], Stage], make_context: Callable[[str, Path, OnEvent], Any]) -> None:
     """Run the stages that standard input names, until it ends.
 
     Args:
         stages: Returns the function of a name.
-        make_desk: Makes what stages work with, of job id, folder and what they tell their progress to.
+        make_context: Makes what stages work with, of job id, folder and what they tell their progress to.
     """
     said = _lines_out()
     tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
@@ -51,13 +51,13 @@ def main(stages: Callable[[str], Stage], make_desk: Callable[[str, Path, Tell], 
         task, desk = first, None
         while True:
             with _told(said):
-                desk = desk or make_desk(task["job"], folder, lambda told: said({"tells": told}))
+                desk = desk or make_context(task["job"], folder, lambda told: said({"tells": told}))
                 said({"answer": stages(task["stage"])(desk, *task["arguments"])})
             task = tasks.get()
 
 
 @contextmanager
-def _told(said: Say) -> Iterator[None]:
+def _told(said: WriteLine) -> Iterator[None]:
     """Pass on what a stage raises."""
     try:
         yield
@@ -79,9 +79,9 @@ def find_stage(name: str) -> Stage:
     return stage
 
 
-def make_desk(job: str, folder: Path, tell: Tell) -> Any:  # noqa: ANN401 (training.retraining.stages.JobDesk, imported late)
+def make_context(job: str, folder: Path, tell: OnEvent) -> Any:  # noqa: ANN401 (training.retraining.job_context.JobContext, imported late)
     """Return what a stage works with, as the environment says."""
-    return importlib.import_module("training.retraining.live_stages").make_desk(job, folder, tell)
+    return importlib.import_module("training.retraining.live_stages").make_context(job, folder, tell)
 
 
 def is_mendable(error: AlmanacError) -> bool:
@@ -110,7 +110,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _lines_out() -> Say:
+def finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a value with null for every number that JSON cannot carry."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): finite(one) for key, one in value.items()}
+    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _lines_out() -> WriteLine:
     """Return what writes a line to our output; whatever libraries print goes to the log instead."""
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -118,7 +127,7 @@ def _lines_out() -> Say:
 
     def said(line: Mapping[str, Any]) -> None:
         with lock:
-            output.write(json.dumps(to_json_value(line), allow_nan=False).encode() + b"\n")
+            output.write(json.dumps(finite(line), allow_nan=False).encode() + b"\n")
 
     return said
 
@@ -138,4 +147,4 @@ def _go_first_when_memory_ends() -> None:
 
 
 if __name__ == "__main__":
-    main(find_stage, make_desk)
+    main(find_stage, make_context)

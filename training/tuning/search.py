@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
 from training.config.toml import merge
 from training.config.training import TrainConfig, train_config
-from training.data.holdout import tell_split
-from training.evaluation import backtest, figures
+from training.data.holdout import hold_out, tell_split
+from training.evaluation import figures
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.request import FitRequest
-from training.pipeline.refit import empty_folder
-from training.pipeline.task import Bench, Task
-from training.pipeline.train import read
+from training.pipeline.plan import read_data
+from training.pipeline.task import Runtime, TrainingTask
 from training.registry import provenance, runs
+from training.registry.client import Registry
 from training.tuning import search_record, search_space
 from training.tuning.search_space import Space
 from training.tuning.study import (
@@ -132,8 +132,10 @@ class _Hunt:
 
     search: Search
     study: "Study"
-    task: Task
-    bench: Bench
+    task: TrainingTask
+    run_id: str
+    registry: Registry
+    runtime: Runtime
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -142,7 +144,7 @@ class _Hunt:
         return time.monotonic() - self.began > self.search.budget.max_seconds
 
 
-def tune(search: Search, bench: Bench) -> Found:
+def tune(search: Search, registry: Registry, runtime: Runtime) -> Found:
     """Try settings until the budget is used up, and write the best ones as a configuration.
 
     Trials are judged by validation origins before the cutoff; the held-out block is never seen.
@@ -152,19 +154,19 @@ def tune(search: Search, bench: Bench) -> Found:
             another process works on it.
     """
     config = train_config(search.settings)
-    data = read(config, bench.terminal)
-    split = backtest.hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
-    bench.terminal.say_findings(tell_split(split))
+    data = read_data(config, runtime.progress)
+    split = hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
+    runtime.progress.say_findings(tell_split(split))
     with open_study(search.folder, search.study, seed=config.seed) as study:
         check_same(study, _identity(search, data.digest))
         known = study.user_attrs.get("run_id")
-        with runs.tracked_run(bench.registry, config.name, f"tune {search.study}", resume=known) as run_id:
+        with runs.tracked_run(registry, config.name, f"tune {search.study}", resume=known) as run_id:
             study.set_user_attr("run_id", run_id)
-            hunt = _Hunt(search, study, Task(config, data, split, run_id), bench)
+            hunt = _Hunt(search, study, TrainingTask(config, data, (split,)), run_id, registry, runtime)
             if run_id != known:
-                told = provenance.describe(config, data, bench.surroundings)
+                told = provenance.describe(config, data, runtime.environment)
                 varied = {key: str(one) for key, one in search.space.items()}
-                search_record.log_search(bench.registry, run_id, told, data, varied)
+                search_record.log_search(registry, run_id, told, data, varied)
             _say_plan(hunt)
             try:
                 _try_all(hunt)
@@ -205,7 +207,7 @@ def _try_one(hunt: _Hunt, trial: "Trial") -> None:
     except AlmanacError as error:
         trial.set_user_attr("cause", str(error))
         hunt.study.tell(trial, state=TrialState.FAIL)
-        hunt.bench.terminal.say(f"{_label(hunt, trial)}: failed: {error.detail}", "red")
+        hunt.runtime.progress.say(f"{_label(hunt, trial)}: failed: {error.detail}", "red")
         return
     if candidate is None:
         hunt.study.tell(trial, state=TrialState.PRUNED)
@@ -219,20 +221,20 @@ def _try_one(hunt: _Hunt, trial: "Trial") -> None:
 
 def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, Any]) -> Candidate | None:
     """Return the network that a trial trains, in a run of its own, or None where it was pruned."""
-    bench, architecture = hunt.bench, config.architecture[0]
-    directory = empty_folder(bench.scratch / f"trial-{trial.number}")
+    runtime, registry, architecture = hunt.runtime, hunt.registry, config.architecture[0]
+    directory = runtime.folder(f"trial-{trial.number}")
     warm = WARM_UP * config.fit.schedules[0]
     name = f"trial {trial.number}"
-    with runs.tracked_run(bench.registry, config.name, name, parent=hunt.task.run_id) as run_id:
+    with runs.tracked_run(registry, config.name, name, parent=hunt.run_id) as run_id:
         told = provenance.describe(
-            config, hunt.task.data, bench.surroundings, architecture=architecture, seed=config.seed
+            config, hunt.task.data, runtime.environment, architecture=architecture, seed=config.seed
         )
-        search_record.log_trial(bench.registry, run_id, trial.number, told, drawn)
-        with bench.terminal.training(_label(hunt, trial)) as show:
+        search_record.log_trial(registry, run_id, trial.number, told, drawn)
+        with runtime.progress.training(_label(hunt, trial)) as show:
 
             def on_epoch(epoch: EpochRecord) -> None:
                 show(epoch)
-                runs.log_epoch(bench.registry, run_id, epoch)
+                runs.log_epoch(registry, run_id, epoch)
                 if math.isnan(epoch.validation_mase):  # nothing is held out any more
                     return
                 trial.report(epoch.validation_mase, epoch.step)
@@ -249,13 +251,13 @@ def _fit(hunt: _Hunt, trial: "Trial", config: TrainConfig, drawn: Mapping[str, A
                 on_epoch=on_epoch,
             )
             try:
-                candidate = bench.fit(request)
+                candidate = runtime.fit(request)
             except Pruned:
-                bench.registry.log(run_id, tags={"trial.state": "pruned"})
+                registry.log(run_id, tags={"trial.state": "pruned"})
                 return None
         if math.isnan(candidate.validation["mase"]):
             raise TrainingError("The validation error is not a number.")
-        search_record.log_trial_end(bench.registry, (run_id, hunt.task.run_id), trial.number, candidate)
+        search_record.log_trial_end(registry, (run_id, hunt.run_id), trial.number, candidate)
         shutil.rmtree(directory)
         return candidate
 
@@ -275,10 +277,10 @@ def _conclude(hunt: _Hunt) -> Found:
     done = [one for one in map(as_point, hunt.study.trials) if one is not None]
     figure = figures.draw_search(done, importances, title=f"Study {hunt.search.study}: {len(done)} trials")
     metrics = {"validation.mase": best_error, **{f"trials.{name}": float(count) for name, count in tally.items()}}
-    search_record.log_search_end(hunt.bench.registry, hunt.task.run_id, figure, hunt.search.output, metrics)
+    search_record.log_search_end(hunt.registry, hunt.run_id, figure, hunt.search.output, metrics)
     return Found(
         hunt.search.study,
-        hunt.task.run_id,
+        hunt.run_id,
         _best_settings(hunt),
         hunt.study.best_trial.number,
         best_error,
@@ -323,7 +325,7 @@ def _label(hunt: _Hunt, trial: "Trial") -> str:
 
 
 def _say_plan(hunt: _Hunt) -> None:
-    say, budget = hunt.bench.terminal.say, hunt.search.budget
+    say, budget = hunt.runtime.progress.say, hunt.search.budget
     done = count_trials(hunt.study)
     before = f", {done} of them done" if done else ""
     say(f"Study {hunt.search.study}: {budget.trials} trials{before}, up to {budget.max_seconds:g} s from now.")
@@ -333,7 +335,7 @@ def _say_plan(hunt: _Hunt) -> None:
 
 def _say_stopped(hunt: _Hunt, why: str) -> None:
     done, wanted = count_trials(hunt.study), hunt.search.budget.trials
-    hunt.bench.terminal.say(f"{why} after {done} of {wanted} trials; the same command goes on.", "yellow")
+    hunt.runtime.progress.say(f"{why} after {done} of {wanted} trials; the same command goes on.", "yellow")
 
 
 def _say_end(hunt: _Hunt, trial: "Trial", ended: str) -> None:
@@ -342,4 +344,4 @@ def _say_end(hunt: _Hunt, trial: "Trial", ended: str) -> None:
     ]
     best = hunt.study.best_trial if count_outcomes(hunt.study)["complete"] else None
     so_far = f"; best {best.value:.4f}, trial {best.number}" if best else ""
-    hunt.bench.terminal.say(f"trial {trial.number}: {ended}{so_far}  {' '.join(shown)}")
+    hunt.runtime.progress.say(f"trial {trial.number}: {ended}{so_far}  {' '.join(shown)}")

@@ -9,6 +9,7 @@ from models import artifact
 from models.errors import DataInvalid
 from models.series import Series
 from tests.artifacts import make_artifact
+from training.data.holdout import hold_out
 from training.evaluation import backtest
 from training.evaluation.backtest import Predictions
 
@@ -21,7 +22,7 @@ def around(median: np.ndarray, width: float = 1.0) -> Predictions:
 
 def test_scores_are_those_of_the_textbook(series: list[Series]) -> None:
     """MASE, sMAPE, MAE and coverage agree with utilsforecast."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
     median = split.targets + np.random.default_rng(0).normal(size=split.targets.shape)
     long = pd.concat(
         pd.DataFrame({"unique_id": one.id, "ds": range(12), "y": target, "m": row, "lo": row - 1, "hi": row + 1})
@@ -48,7 +49,7 @@ def test_gaps_in_the_truth_do_not_count(series: list[Series]) -> None:
     values = series[0].values.copy()
     values[-6:] = np.nan
     gappy = Series.make(values, id="gappy", start="2000-01-01", frequency="M")
-    split = backtest.hold_out([gappy], 12, season_length=12)
+    split = hold_out([gappy], 12, season_length=12)
     exact = around(np.nan_to_num(split.targets))
 
     scores = backtest.score(split, exact)
@@ -62,14 +63,14 @@ def test_zero_against_zero_is_no_error(series: list[Series]) -> None:
     """SMAPE of nothing forecast and nothing met is nothing."""
     values = series[0].values.copy()
     values[-12:] = 0.0
-    split = backtest.hold_out([Series.make(values, start="2000-01-01", frequency="M")], 12, season_length=12)
+    split = hold_out([Series.make(values, start="2000-01-01", frequency="M")], 12, season_length=12)
 
     assert backtest.score(split, around(np.zeros((1, 12)))).summary()["smape"] == 0.0
 
 
 def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_path: Path) -> None:
     """A network that is a seasonal naive scores as the seasonal naive does."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
     forecaster = artifact.load(make_artifact(tmp_path / "m", horizon=12))
 
     network = backtest.score(split, backtest.predict_network(forecaster, split))
@@ -84,7 +85,7 @@ def test_a_series_that_was_silent_for_a_whole_context_is_named(series: list[Seri
     """A network that reads 60 months has nothing of a series whose last value is older; a wrong date makes it so."""
     values = np.concatenate([series[1].values, np.full(100, np.nan), [1.0]])
     silent = Series.make(values, id="silent", start="2000-01-01", frequency="M")
-    split = backtest.hold_out([series[0], silent], 12, season_length=12)
+    split = hold_out([series[0], silent], 12, season_length=12)
     forecaster = artifact.load(make_artifact(tmp_path / "m", context_length=60))
 
     with pytest.raises(DataInvalid, match=r"'silent' has no value in the 89 steps .* after 2007-12-01; .* wrong date"):
@@ -95,7 +96,7 @@ def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
     """Two origins of three series are six rows of three series."""
     parts = []
     for blocks in (1, 2):
-        split = backtest.hold_out(series, 12, season_length=12, blocks=blocks)
+        split = hold_out(series, 12, season_length=12, blocks=blocks)
         parts.append(backtest.score(split, around(split.targets + blocks)))
 
     whole = backtest.join(parts)
@@ -107,7 +108,7 @@ def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
 
 def test_coverage_and_crossings_are_counted_at_both_levels(series: list[Series]) -> None:
     """The wider interval covers what the narrow one misses; two quantiles of five that change places cross once in four."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
     sound = around(split.targets + 1.5)
     crossed = Predictions(sound.quantiles[..., [0, 1, 2, 4, 3]], sound.levels)
 
@@ -119,7 +120,7 @@ def test_coverage_and_crossings_are_counted_at_both_levels(series: list[Series])
 
 def test_a_network_and_the_baselines_are_scored_on_every_quantile(series: list[Series], tmp_path: Path) -> None:
     """Eleven levels, the sides of the 95 % interval outermost, in order."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
     forecaster = artifact.load(make_artifact(tmp_path / "m", horizon=12))
 
     for found in (backtest.predict_network(forecaster, split), backtest.predict_baseline("climatology", split)):

@@ -6,6 +6,7 @@ import pytest
 from models.series import Series
 from tests.training.fakes import make_series
 from training.config.training import BASELINES
+from training.data.holdout import hold_out
 from training.evaluation import backtest, classical
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import BaselineResult, Comparison, Sample
@@ -20,7 +21,7 @@ def said(terminal: Terminal) -> str:
 
 def test_baselines_come_in_the_order_of_the_wish(series: list[Series], terminal: Terminal) -> None:
     """All four by default, on the same origin."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
 
     found = backtest_baselines(split, BaselineWish(), terminal)
 
@@ -35,14 +36,14 @@ def test_without_the_classical_ones_nothing_is_fitted(
 ) -> None:
     """They can be turned off, and then cost nothing."""
     monkeypatch.setattr(classical, "fit_all", None)
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
 
     assert list(backtest_baselines(split, BaselineWish(("climatology",)), terminal)) == ["climatology"]
 
 
 def test_a_sample_is_stated_and_scored_on_its_own_series(series: list[Series], terminal: Terminal) -> None:
     """Two of three series: their rows alone, their histories and targets, and a line that says so."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
 
     found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_theta"), series=2), terminal)
 
@@ -61,7 +62,7 @@ def test_gaps_failures_and_shortened_histories_are_said(terminal: Terminal) -> N
     values[40] = np.nan
     gappy = Series.make(values, id="gappy", start="2000-01-01", frequency="M")
     short = Series.make([1.0, 2.0, 4.0, 3.0], id="short", start="2000-01-01", frequency="Y")
-    split = backtest.hold_out([gappy, short], 1, season_length=1)
+    split = hold_out([gappy, short], 1, season_length=1)
 
     found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_ets")), terminal)
 
@@ -79,7 +80,7 @@ def test_the_budget_is_divided_among_origins(
 ) -> None:
     """Three origins together cost what one does."""
     monkeypatch.setattr(classical, "BUDGET", 3 * 84)
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
 
     found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_theta"), origins=3), terminal)
 
@@ -89,7 +90,7 @@ def test_the_budget_is_divided_among_origins(
 def test_no_processes_no_rows(series: list[Series], terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the processes were killed the others stay, and it is said."""
     monkeypatch.setattr(classical, "_run", lambda *_question: {})
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
 
     assert tuple(backtest_baselines(split, BaselineWish(), terminal)) == ("seasonal_naive", "climatology")
     assert "these rows are missing" in said(terminal)
@@ -108,7 +109,7 @@ def test_samples_of_several_origins_are_counted_together() -> None:
 
 def test_skill_of_a_sampled_baseline_is_against_the_naive_on_the_same_series(series: list[Series]) -> None:
     """A seasonal naive on one of three series has no skill over itself, whatever the others' errors are."""
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
     predictions = backtest.predict_baseline("seasonal_naive", split)
     whole = BaselineResult(backtest.score(split, predictions), predictions, 1.0)
     part = backtest.predict_baseline("seasonal_naive", split.only([1]))

@@ -12,7 +12,7 @@ from tests.artifacts import make_artifact
 from tests.training.fakes import make_series
 from training.evaluation import backtest
 from training.evaluation.baselines import BaselineWish
-from training.evaluation.leakage import Seen, ends_of, new_rows, unseen_by
+from training.evaluation.leakage import SeenData, ends_of, new_rows, unseen_by
 from training.evaluation.rolling_origins import baselines_over, roll_origins, score_over
 from training.progress import Terminal
 
@@ -57,11 +57,12 @@ def test_an_origin_is_new_to_a_model_that_ended_before_it(series: list[Series]) 
     origins = roll_origins(series, 6, season_length=12, wanted=3)
 
     counts = [
-        len(unseen_by(origins, Seen(date))) for date in ("2006-06-01", "2006-07-01", "2007-06-01", "2007-07-01", None)
+        len(unseen_by(origins, SeenData(date)))
+        for date in ("2006-06-01", "2006-07-01", "2007-06-01", "2007-07-01", None)
     ]
 
     assert counts == [3, 2, 1, 0, 0]
-    assert new_rows(origins.splits[0], Seen("2007-06-01")).all()
+    assert new_rows(origins.splits[0], SeenData("2007-06-01")).all()
 
 
 def test_series_that_end_apart_are_each_judged_by_their_own_end(series: list[Series]) -> None:
@@ -70,11 +71,11 @@ def test_series_that_end_apart_are_each_judged_by_their_own_end(series: list[Ser
     origins = roll_origins([*series, old], 6, season_length=12, wanted=2)
     ends = ends_of(origins.cutoff.histories)
 
-    by_date, by_series = Seen("2006-12-01"), Seen("2006-12-01", ends)
+    by_date, by_series = SeenData("2006-12-01"), SeenData("2006-12-01", ends)
 
     assert new_rows(origins.cutoff, by_date).tolist() == [True, True, True, False]
     assert new_rows(origins.cutoff, by_series).all()
-    assert new_rows(origins.cutoff, Seen(None, {"a": "2007-01-01"})).tolist() == [False, True, True, True]
+    assert new_rows(origins.cutoff, SeenData(None, {"a": "2007-01-01"})).tolist() == [False, True, True, True]
 
 
 def test_rows_are_series_at_each_origin(series: list[Series], tmp_path: Path) -> None:

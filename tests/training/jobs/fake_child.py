@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataInvalid, RegistryUnreachable
-from training.retraining.protocol import Tell
+from training.retraining.protocol import OnEvent
 from training.retraining.stage_process import main
 
 Answer = dict[str, Any]
@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 class Desk:
     """What a fake stage works with: the job's folder, beside which effects are counted."""
 
-    def __init__(self, job: str, folder: Path, tell: Tell) -> None:
+    def __init__(self, job: str, folder: Path, tell: OnEvent) -> None:
         """Keep them."""
         self.job, self.folder, self.tell = job, folder, tell
 

@@ -18,7 +18,7 @@ from tests.training.jobs.workers import DONE, eventually, start
 from training.jobs.client import Jobs, open_jobs
 from training.registry.client import Registry
 from training.registry.location import Place
-from training.retraining.stage_context import JOB
+from training.retraining.job_context import JOB
 
 COMMAND = [sys.executable, "-m", "tests.training.jobs.killing_child"]
 NAME = "weather"

@@ -18,8 +18,8 @@ from mlflow.tracking import MlflowClient
 
 from tests.training.fakes import combine_graphs, make_fit
 from training.retraining import stage_process
-from training.retraining.protocol import Stage, Tell
-from training.retraining.stage_context import JobDesk
+from training.retraining.job_context import JobContext
+from training.retraining.protocol import OnEvent, Stage
 from training.retraining.stage_process import find_stage
 
 WRITES = (
@@ -69,20 +69,20 @@ def patch(orders: Path) -> None:
 def noted(name: str) -> Stage:
     """Return a stage that writes down when it is begun."""
 
-    def stage(desk: JobDesk, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
-        with (desk.folder / "done.txt").open("a", encoding="utf-8") as file:
+    def stage(job: JobContext, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+        with (job.folder / "done.txt").open("a", encoding="utf-8") as file:
             file.write(f"{time.time() * 1000:.0f} {name}{f' {arguments[-1]}' if name == 'fit' else ''}\n")
-        return find_stage(name)(desk, *arguments)
+        return find_stage(name)(job, *arguments)
 
     return stage
 
 
-def make_desk(job: str, folder: Path, tell: Tell) -> JobDesk:
-    """Return a desk with a training that takes no time."""
-    desk: JobDesk = stage_process.make_desk(job, folder, tell)
-    return replace(desk, fit=make_fit(), combine=combine_graphs)
+def make_context(job: str, folder: Path, on_event: OnEvent) -> JobContext:
+    """Return the context of a job whose training takes no time."""
+    context: JobContext = stage_process.make_context(job, folder, on_event)
+    return replace(context, fit=make_fit(), combine=combine_graphs)
 
 
 if __name__ == "__main__":
     patch(Path(os.environ["KILL_FILE"]))
-    stage_process.main(noted, make_desk)
+    stage_process.main(noted, make_context)

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -10,18 +10,19 @@ import tensorflow as tf
 
 from models.errors import DataInvalid, ModelUnknown, RegistryError
 from models.series import Series
+from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_fit, make_request, recording, write_csv
 from training.config.fit import FitConfig
 from training.config.training import TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.ensemble import combine_with_keras
 from training.fit.request import FitRequest
+from training.pipeline.candidates import fit_with_keras
 from training.pipeline.reproduce import fit_as_chosen, read_provenance, reproduce
-from training.pipeline.task import Bench
-from training.pipeline.train import Outcome, fit_with_keras, train
+from training.pipeline.task import Runtime
+from training.pipeline.train import Outcome, train
+from training.registry.client import Registry
 from training.registry.provenance import CHOICES, FILE, Surroundings
-
-MakeBench = Callable[[Callable[..., Candidate]], Bench]
 
 TINY = FitConfig(
     units=4,
@@ -46,17 +47,21 @@ def eager() -> Iterator[None]:
     tf.config.run_functions_eagerly(run_eagerly=False)
 
 
-def make_comparison(data: Path, bench: Bench, **changes: Any) -> Outcome:  # noqa: ANN401 - any field of a configuration
+def make_comparison(data: Path, registry: Registry, runtime: Runtime, **changes: Any) -> Outcome:  # noqa: ANN401 - any field of a configuration
     """Train two architectures a year ahead."""
-    return train(TrainConfig(data, 12, **{"architecture": ("lstm", "wavenet"), "seed": 3, **changes}), bench)
+    return train(
+        TrainConfig(data, 12, **{"architecture": ("lstm", "wavenet"), "seed": 3, **changes}), registry, runtime
+    )
 
 
 @pytest.mark.usefixtures("eager")
-def test_a_network_trained_again_from_its_record_is_the_same(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_network_trained_again_from_its_record_is_the_same(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Weights bit by bit and every figure, of the network that was backtested and of the one that is served."""
-    first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=TINY)
+    first = make_comparison(data_file, registry, make_runtime(fit_with_keras), architecture=("lstm",), fit=TINY)
 
-    found = reproduce(first.comparison.winner.run_id, make_bench(fit_with_keras))
+    found = reproduce(first.comparison.winner.run_id, registry, make_runtime(fit_with_keras))
 
     assert set(found.weights) == {"backtested", "served"}
     assert found.weights["backtested"] != found.weights["served"]
@@ -66,42 +71,48 @@ def test_a_network_trained_again_from_its_record_is_the_same(make_bench: MakeBen
 
 
 @pytest.mark.usefixtures("eager")
-def test_what_the_clock_allowed_of_each_training_is_done_again(make_bench: MakeBench, data_file: Path) -> None:
+def test_what_the_clock_allowed_of_each_training_is_done_again(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """A backtested network that had no time for its last training, and a served one that had."""
 
     def hurry_the_first(request: FitRequest) -> Candidate:
         last = None if "refit" in request.directory.parts else 1
         return fit_with_keras(replace(request, config=replace(request.config, last_steps=last)))
 
-    first = make_comparison(data_file, make_bench(hurry_the_first), architecture=("lstm",), fit=TINY)
+    first = make_comparison(data_file, registry, make_runtime(hurry_the_first), architecture=("lstm",), fit=TINY)
 
-    found = reproduce(first.comparison.winner.run_id, make_bench(fit_with_keras))
+    found = reproduce(first.comparison.winner.run_id, registry, make_runtime(fit_with_keras))
 
     assert set(found.weights) == {"backtested", "served"}
     assert found.same_weights
 
 
 @pytest.mark.usefixtures("eager")
-def test_another_seed_is_another_network(make_bench: MakeBench, data_file: Path, registry: Any) -> None:  # noqa: ANN401
+def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
-    first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=TINY, refit=False)
+    first = make_comparison(
+        data_file, registry, make_runtime(fit_with_keras), architecture=("lstm",), fit=TINY, refit=False
+    )
     run_id = first.comparison.winner.run_id
-    registry.log_json(run_id, {**registry.read_json(run_id, FILE), "seed": 4}, FILE)
+    registry.log_json(run_id, {**(registry.read_json(run_id, FILE) or {}), "seed": 4}, FILE)
 
-    found = reproduce(run_id, make_bench(fit_with_keras))
+    found = reproduce(run_id, registry, make_runtime(fit_with_keras))
 
     assert not found.same_weights
     assert not found.same_figures
 
 
 @pytest.mark.usefixtures("eager")
-def test_an_ensemble_trained_again_from_its_record_is_the_same(make_bench: MakeBench, data_file: Path) -> None:
+def test_an_ensemble_trained_again_from_its_record_is_the_same(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """All its networks are trained, combined by Keras and ONNX, and give the same weights and figures."""
-    bench = replace(make_bench(fit_with_keras), combine=combine_with_keras)
-    first = make_comparison(data_file, bench, fit=TINY, pick="ensemble", refit=False)
-    again = replace(make_bench(fit_with_keras), combine=combine_with_keras)
+    runtime = replace(make_runtime(fit_with_keras), combine=combine_with_keras)
+    first = make_comparison(data_file, registry, runtime, fit=TINY, pick="ensemble", refit=False)
+    again = replace(make_runtime(fit_with_keras), combine=combine_with_keras)
 
-    found = reproduce(first.comparison.winner.run_id, again)
+    found = reproduce(first.comparison.winner.run_id, registry, again)
 
     assert first.comparison.winner.name == "ensemble"
     assert set(found.weights) == {"backtested"}
@@ -109,7 +120,7 @@ def test_an_ensemble_trained_again_from_its_record_is_the_same(make_bench: MakeB
     assert found.same_figures
 
 
-def test_one_seed_of_several_is_trained_alone(make_bench: MakeBench, data_file: Path) -> None:
+def test_one_seed_of_several_is_trained_alone(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """With its own seed, whatever the comparison around it was."""
     asked: list[tuple[str, int]] = []
     fit = make_fit()
@@ -118,27 +129,31 @@ def test_one_seed_of_several_is_trained_alone(make_bench: MakeBench, data_file: 
         asked.append((request.architecture, request.seed))
         return fit(request)
 
-    first = make_comparison(data_file, make_bench(make_fit()), seeds=2, pick="lstm/4", refit=False)
+    first = make_comparison(data_file, registry, make_runtime(make_fit()), seeds=2, pick="lstm/4", refit=False)
     run_id = next(one.run_id for one in first.comparison.results if one.name == "wavenet/4")
 
-    found = reproduce(run_id, make_bench(keeps_questions))
+    found = reproduce(run_id, registry, make_runtime(keeps_questions))
 
     assert asked == [("wavenet", 4)]
     assert found.same_weights
 
 
 @pytest.mark.usefixtures("eager")
-def test_choices_are_taken_from_the_record_and_not_made_again(make_bench: MakeBench, data_file: Path) -> None:
+def test_choices_are_taken_from_the_record_and_not_made_again(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """How far schedules grow depends on the clock; a run that had less time than we do gives the same weights all the same."""
     free = replace(TINY, steps=None, calendar=None, transform="auto", context_length=None, encoder_length=None)
-    first = make_comparison(data_file, make_bench(fit_with_keras), architecture=("lstm",), fit=free, refit=False)
+    first = make_comparison(
+        data_file, registry, make_runtime(fit_with_keras), architecture=("lstm",), fit=free, refit=False
+    )
     asked: list[FitConfig] = []
 
     def watched(request: FitRequest) -> Candidate:
         asked.append(request.config)
         return fit_with_keras(request)
 
-    found = reproduce(first.run_id, make_bench(watched))
+    found = reproduce(first.run_id, registry, make_runtime(watched))
 
     (config,) = asked
     assert None not in {config.steps, config.calendar, config.context_length, config.encoder_length}
@@ -148,14 +163,16 @@ def test_choices_are_taken_from_the_record_and_not_made_again(make_bench: MakeBe
     assert found.same_figures
 
 
-def test_each_member_of_an_ensemble_keeps_its_own_choices(make_bench: MakeBench, data_file: Path) -> None:
+def test_each_member_of_an_ensemble_keeps_its_own_choices(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Two seeds that chose different schedules go through different schedules again."""
-    first = make_comparison(data_file, make_bench(make_fit()), architecture=("lstm",), seeds=2)
-    bench = make_bench(make_fit())
+    first = make_comparison(data_file, registry, make_runtime(make_fit()), architecture=("lstm",), seeds=2)
+    runtime = make_runtime(make_fit())
     ours = [one for one in first.comparison.results if one.name != "ensemble"]
     for steps, one in zip((100, 300), ours, strict=True):
-        told = {**(bench.registry.read_json(one.run_id, CHOICES) or {}), "steps": steps}
-        bench.registry.log_json(one.run_id, told, CHOICES)
+        told = {**(registry.read_json(one.run_id, CHOICES) or {}), "steps": steps}
+        registry.log_json(one.run_id, told, CHOICES)
     asked: dict[int, int | None] = {}
 
     def watched(request: FitRequest) -> Candidate:
@@ -163,51 +180,59 @@ def test_each_member_of_an_ensemble_keeps_its_own_choices(make_bench: MakeBench,
         return make_fit()(request)
 
     reproduce(
-        next(one.run_id for one in first.comparison.results if one.name == "ensemble"), replace(bench, fit=watched)
+        next(one.run_id for one in first.comparison.results if one.name == "ensemble"),
+        registry,
+        replace(runtime, fit=watched),
     )
 
     assert asked == {3: 100, 4: 300}
 
 
-def test_a_candidate_is_trained_alone_and_nothing_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_candidate_is_trained_alone_and_nothing_is_registered(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """One architecture with its own seed, on what lies before the cutoff; no version is added."""
     seen: list[TrainingSet] = []
-    bench = make_bench(make_fit(seen=seen))
-    first = make_comparison(data_file, make_bench(make_fit()))
+    runtime = make_runtime(make_fit(seen=seen))
+    first = make_comparison(data_file, registry, make_runtime(make_fit()))
     loser = next(one for one in first.comparison.results if one is not first.comparison.winner)
 
-    found = reproduce(loser.run_id, bench)
+    found = reproduce(loser.run_id, registry, runtime)
 
     assert [len(one.series[0]) for one in seen] == [96 - 12]
-    assert len(bench.registry.versions()) == 1
-    tags = bench.registry.run(found.new_run_id).tags
+    assert len(registry.versions()) == 1
+    tags = registry.run(found.new_run_id).tags
     assert (tags["reproduces"], tags["same_figures"]) == (loser.run_id, "True")
 
 
-def test_of_a_comparison_all_is_trained_and_its_winner_compared(make_bench: MakeBench, data_file: Path) -> None:
+def test_of_a_comparison_all_is_trained_and_its_winner_compared(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """The parent's figures are the winner's, and so are the weights."""
     seen: list[TrainingSet] = []
-    first = make_comparison(data_file, make_bench(make_fit(validation={"wavenet": 0.5})))
+    first = make_comparison(data_file, registry, make_runtime(make_fit(validation={"wavenet": 0.5})))
 
-    found = reproduce(first.run_id, make_bench(make_fit(validation={"wavenet": 0.5}, seen=seen)))
+    found = reproduce(first.run_id, registry, make_runtime(make_fit(validation={"wavenet": 0.5}, seen=seen)))
 
     assert len(seen) == 3  # two candidates, and the winner once more on all data
     assert found.same_weights
     assert found.figures["validation.mase"] == (0.5, 0.5)
 
 
-def test_every_candidate_carries_how_it_was_made(make_bench: MakeBench, data_file: Path) -> None:
+def test_every_candidate_carries_how_it_was_made(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Command, whole configuration, seed, data, packages and commit, in the run and in the JSON; of a failed one too."""
-    bench = replace(make_bench(make_fit(failing=("wavenet",))), surroundings=Surroundings.gather(["train", "x"]))
+    runtime = replace(make_runtime(make_fit(failing=("wavenet",))), environment=Surroundings.gather(["train", "x"]))
 
-    outcome = make_comparison(data_file, bench)
+    outcome = make_comparison(data_file, registry, runtime)
 
-    client = bench.registry._client
+    client = registry._client
     runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
     candidates = [run for run in runs if run.data.tags.get("almanac.kind") == "candidate"]
     assert {run.data.params["architecture"] for run in candidates} == {"lstm", "wavenet"}
     for run in candidates:
-        told = read_provenance(run.info.run_id, bench)
+        told = read_provenance(run.info.run_id, registry)
         assert told["command"] == run.data.tags["command"] == "almanac train x"
         assert run.data.params["fit.units"] == str(told["config"]["fit"]["units"])
         assert run.data.params["packages.keras"] == told["packages"]["keras"]
@@ -218,61 +243,69 @@ def test_every_candidate_carries_how_it_was_made(make_bench: MakeBench, data_fil
     assert printed["config"]["architecture"] == ["lstm", "wavenet"]
 
 
-def test_changed_data_is_refused(make_bench: MakeBench, data_file: Path, series: list[Series]) -> None:
+def test_changed_data_is_refused(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, series: list[Series]
+) -> None:
     """Figures from other data say nothing; the error has both digests."""
-    first = make_comparison(data_file, make_bench(make_fit()))
+    first = make_comparison(data_file, registry, make_runtime(make_fit()))
     write_csv(data_file, [series[0] * 2, *series[1:]])
 
     with pytest.raises(DataInvalid, match="the run was made with"):
-        reproduce(first.run_id, make_bench(make_fit()))
+        reproduce(first.run_id, registry, make_runtime(make_fit()))
 
 
-def test_data_that_moved_is_found_where_it_is_now(make_bench: MakeBench, data_file: Path) -> None:
+def test_data_that_moved_is_found_where_it_is_now(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """What counts is what the file says, not where it lies."""
-    first = make_comparison(data_file, make_bench(make_fit()))
+    first = make_comparison(data_file, registry, make_runtime(make_fit()))
     moved = data_file.rename(data_file.with_name("moved.csv"))
 
-    assert reproduce(first.run_id, make_bench(make_fit()), data=moved).same_figures
+    assert reproduce(first.run_id, registry, make_runtime(make_fit()), data=moved).same_figures
 
 
-def test_runs_that_nobody_knows_and_runs_without_a_record_are_refused(make_bench: MakeBench, data_file: Path) -> None:
+def test_runs_that_nobody_knows_and_runs_without_a_record_are_refused(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """A baseline's run has nothing to train."""
-    bench = make_bench(make_fit())
-    make_comparison(data_file, bench)
-    client = bench.registry._client
+    runtime = make_runtime(make_fit())
+    make_comparison(data_file, registry, runtime)
+    client = registry._client
     runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
     baseline = next(run for run in runs if run.data.tags["almanac.kind"] == "baseline")
 
     with pytest.raises(RegistryError, match="has no provenance"):
-        reproduce(baseline.info.run_id, bench)
+        reproduce(baseline.info.run_id, registry, runtime)
     with pytest.raises(ModelUnknown, match="0123"):
-        reproduce("0123456789abcdef0123456789abcdef", bench)
+        reproduce("0123456789abcdef0123456789abcdef", registry, runtime)
 
 
 def test_a_run_about_no_one_network_is_refused_before_anything_is_trained(
-    make_bench: MakeBench, data_file: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
     """A run that did a comparison again has no winner of its own."""
     seen: list[TrainingSet] = []
-    again = reproduce(make_comparison(data_file, make_bench(make_fit())).run_id, make_bench(make_fit()))
+    again = reproduce(
+        make_comparison(data_file, registry, make_runtime(make_fit())).run_id, registry, make_runtime(make_fit())
+    )
 
     with pytest.raises(RegistryError, match="no one network"):
-        reproduce(again.new_run_id, make_bench(make_fit(seen=seen)))
+        reproduce(again.new_run_id, registry, make_runtime(make_fit(seen=seen)))
 
     assert not seen
 
 
-def test_what_is_not_as_it_was_is_said(make_bench: MakeBench, data_file: Path) -> None:
+def test_what_is_not_as_it_was_is_said(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Another version of a package explains another figure."""
-    then = replace(make_bench(make_fit()), surroundings=Surroundings(packages={"keras": "3.0"}))
+    then = replace(make_runtime(make_fit()), environment=Surroundings(packages={"keras": "3.0"}))
     first = make_comparison(data_file, then)
-    bench = replace(make_bench(make_fit()), surroundings=Surroundings(packages={"keras": "3.1"}))
+    runtime = replace(make_runtime(make_fit()), environment=Surroundings(packages={"keras": "3.1"}))
 
-    found = reproduce(first.comparison.winner.run_id, bench)
+    found = reproduce(first.comparison.winner.run_id, registry, runtime)
 
     assert found.differences == ("keras was 3.0, is 3.1.",)
-    assert isinstance(bench.terminal.console.file, StringIO)
-    assert "keras was 3.0, is 3.1." in bench.terminal.console.file.getvalue()
+    assert isinstance(runtime.progress.console.file, StringIO)
+    assert "keras was 3.0, is 3.1." in runtime.progress.console.file.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,14 @@ import pytest
 from models import artifact
 from models.errors import DataInvalid, TrainingError
 from models.series import Series
+from tests.training.conftest import MakeRuntime
 from tests.training.fakes import VANISHED_LAYER, make_fit, make_series, write_csv
 from training.config.training import BASELINES, TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
-from training.pipeline.task import Bench
 from training.pipeline.train import train
 from training.progress import Terminal
-
-MakeBench = Callable[[Callable[..., Candidate]], Bench]
+from training.registry.client import Registry
 
 METRICS = {
     "backtest.mase",
@@ -38,45 +36,47 @@ def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - an
     return TrainConfig(data, **{"horizon": 12, "architecture": ("lstm", "wavenet"), **changes})
 
 
-def runs_of(bench: Bench) -> dict[str, Any]:
+def runs_of(registry: Registry) -> dict[str, Any]:
     """Return every run of the experiment by its architecture, the parent as `comparison`."""
-    client = bench.registry._client
+    client = registry._client
     experiment = client.get_experiment_by_name("weather")
     found = client.search_runs([experiment.experiment_id])
     return {run.data.tags.get("architecture", "comparison"): run for run in found}
 
 
-def test_no_candidate_sees_the_held_out_points(make_bench: MakeBench, data_file: Path, series: list[Series]) -> None:
+def test_no_candidate_sees_the_held_out_points(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, series: list[Series]
+) -> None:
     """Candidates are trained up to the cutoff; only the winner, trained again, sees the rest."""
     seen: list[TrainingSet] = []
 
-    train(make_config(data_file), make_bench(make_fit(seen=seen)))
+    train(make_config(data_file), registry, make_runtime(make_fit(seen=seen)))
 
     lengths = [{len(one) for one in training_set.series} for training_set in seen]
     assert lengths == [{len(series[0]) - 12}, {len(series[0]) - 12}, {len(series[0])}]
 
 
 def test_the_winner_on_validation_is_registered_whatever_the_backtest_says(
-    make_bench: MakeBench, data_file: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
     """The held-out block is reported, never chosen by."""
     fit = make_fit(shifts={"wavenet": 3.0}, validation={"lstm": 0.9, "wavenet": 0.8})
 
-    outcome = train(make_config(data_file), make_bench(fit))
+    outcome = train(make_config(data_file), registry, make_runtime(fit))
 
     assert outcome.comparison.winner.architecture == "wavenet"
     assert outcome.version == "1"
 
 
 def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
-    make_bench: MakeBench, data_file: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
     """A person can sort candidates and baselines in MLflow's table by names that do not change."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
-    outcome = train(make_config(data_file), bench)
+    outcome = train(make_config(data_file), registry, runtime)
 
-    runs = runs_of(bench)
+    runs = runs_of(registry)
     assert set(runs) == {"comparison", "lstm", "wavenet", "ensemble", *BASELINES}
     for name in ("lstm", "wavenet"):
         assert {key for key in runs[name].data.metrics if "/" not in key} == METRICS
@@ -90,15 +90,15 @@ def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
 
 
 def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
-    make_bench: MakeBench, data_file: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
     """Run, JSON and card state the sample; whether a network beats it is asked on its series alone."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
     config = make_config(data_file, architecture=("lstm",), baselines=("auto_theta",), baseline_series=1)
 
-    outcome = train(config, bench)
+    outcome = train(config, registry, runtime)
 
-    run, sample = runs_of(bench)["auto_theta"].data, outcome.to_dict()["sample"]["auto_theta"]
+    run, sample = runs_of(registry)["auto_theta"].data, outcome.to_dict()["sample"]["auto_theta"]
     assert (run.params["sample.series"], run.params["sample.of"]) == ("1", "3")
     assert (sample["series"], sample["of"], sample["observations"]) == (1, 3, 84)
     winner, theta = outcome.comparison.winner, outcome.comparison.baselines["auto_theta"]
@@ -109,24 +109,28 @@ def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
     assert set(cards) == {"model", "seasonal_naive", "auto_theta"}
 
 
-def test_curves_and_gradient_norms_are_logged_by_step(make_bench: MakeBench, data_file: Path) -> None:
+def test_curves_and_gradient_norms_are_logged_by_step(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Each epoch leaves loss, validation error and the gradient norm of each layer at its optimizer step."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
-    train(make_config(data_file, architecture=("lstm",)), bench)
+    train(make_config(data_file, architecture=("lstm",)), registry, runtime)
 
-    run_id = runs_of(bench)["lstm"].info.run_id
+    run_id = runs_of(registry)["lstm"].info.run_id
     for key in ("epoch/loss", "epoch/validation_mase", "gradient_norm/encoder"):
-        assert [point.step for point in bench.registry._client.get_metric_history(run_id, key)] == [10, 20]
+        assert [point.step for point in registry._client.get_metric_history(run_id, key)] == [10, 20]
 
 
-def test_figures_model_and_decision_are_in_mlflow(make_bench: MakeBench, data_file: Path) -> None:
+def test_figures_model_and_decision_are_in_mlflow(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """The figures are there to look at, the decision to read."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
-    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
+    outcome = train(make_config(data_file, architecture=("lstm",)), registry, runtime)
 
-    client, run_id = bench.registry._client, runs_of(bench)["lstm"].info.run_id
+    client, run_id = registry._client, runs_of(registry)["lstm"].info.run_id
     names = {Path(item.path).name for item in client.list_artifacts(run_id, "figures")}
     assert names == {
         "forecast_against_truth.png",
@@ -140,15 +144,15 @@ def test_figures_model_and_decision_are_in_mlflow(make_bench: MakeBench, data_fi
 
 
 def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(
-    make_bench: MakeBench, data_file: Path, tmp_path: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
 ) -> None:
     """The specification has the backtest beside the baselines, and says that the network was trained again."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
-    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
+    outcome = train(make_config(data_file, architecture=("lstm",)), registry, runtime)
 
-    version = bench.registry.resolve("weather@champion")
-    spec = artifact.load(bench.registry.download(version, tmp_path / "fetched")).spec
+    version = registry.resolve("weather@champion")
+    spec = artifact.load(registry.download(version, tmp_path / "fetched")).spec
     assert set(spec.backtest) == {"model", *BASELINES}
     assert spec.backtest["model"]["mase"] == pytest.approx(outcome.comparison.winner.scores.summary()["mase"])
     assert len(spec.backtest["model"]["mase_by_step"]) == 12
@@ -157,13 +161,15 @@ def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(
     assert spec.beats_baselines is outcome.comparison.beats_baselines(outcome.comparison.winner)
 
 
-def test_a_candidate_that_fails_is_recorded_and_the_others_go_on(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_candidate_that_fails_is_recorded_and_the_others_go_on(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """A NaN loss ends its run as FAILED with step and cause; the comparison is made without it."""
-    bench = make_bench(make_fit(failing=("lstm",)))
+    runtime = make_runtime(make_fit(failing=("lstm",)))
 
-    outcome = train(make_config(data_file), bench)
+    outcome = train(make_config(data_file), registry, runtime)
 
-    run = runs_of(bench)["lstm"]
+    run = runs_of(registry)["lstm"]
     assert run.info.status == "FAILED"
     assert run.data.tags["failure.code"] == "LOSS_NOT_FINITE"
     assert run.data.tags["failure.step"] == "17"
@@ -171,145 +177,157 @@ def test_a_candidate_that_fails_is_recorded_and_the_others_go_on(make_bench: Mak
     assert outcome.comparison.winner.architecture == "wavenet"
 
 
-def test_a_comparison_in_which_all_fail_is_an_error(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_comparison_in_which_all_fail_is_an_error(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Nothing trained, nothing registered; the parent run is FAILED too."""
-    bench = make_bench(make_fit(failing=("lstm", "wavenet")))
+    runtime = make_runtime(make_fit(failing=("lstm", "wavenet")))
 
     with pytest.raises(TrainingError, match="Every candidate failed") as caught:
-        train(make_config(data_file), bench)
+        train(make_config(data_file), registry, runtime)
 
     assert str(caught.value).count("became NaN") == 1
 
-    assert runs_of(bench)["comparison"].info.status == "FAILED"
-    assert bench.registry.names() == []
+    assert runs_of(registry)["comparison"].info.status == "FAILED"
+    assert registry.names() == []
 
 
-def test_a_second_training_that_fails_leaves_the_first_one(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_second_training_that_fails_leaves_the_first_one(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Where training on all data fails, the network that was backtested is registered."""
     fits = [make_fit(), make_fit(failing=("lstm",))]
 
     def fails_the_second_time(request: FitRequest) -> Candidate:
         return fits.pop(0)(request)
 
-    outcome = train(make_config(data_file, architecture=("lstm",)), make_bench(fails_the_second_time))
+    outcome = train(make_config(data_file, architecture=("lstm",)), registry, make_runtime(fails_the_second_time))
 
     assert outcome.version == "1"
 
 
-def test_without_refit_what_was_backtested_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+def test_without_refit_what_was_backtested_is_registered(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Refitting can be turned off."""
     seen: list[TrainingSet] = []
 
-    train(make_config(data_file, architecture=("lstm",), refit=False), make_bench(make_fit(seen=seen)))
+    train(make_config(data_file, architecture=("lstm",), refit=False), registry, make_runtime(make_fit(seen=seen)))
 
     assert len(seen) == 1
 
 
-def test_warnings_reach_the_person_and_the_run(make_bench: MakeBench, data_file: Path, terminal: Terminal) -> None:
+def test_warnings_reach_the_person_and_the_run(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, terminal: Terminal
+) -> None:
     """A layer whose gradient vanished is named on the terminal and tagged."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
-    outcome = train(make_config(data_file, architecture=("lstm",)), bench)
+    outcome = train(make_config(data_file, architecture=("lstm",)), registry, runtime)
 
-    assert runs_of(bench)["lstm"].data.tags["warnings"] == VANISHED_LAYER
+    assert runs_of(registry)["lstm"].data.tags["warnings"] == VANISHED_LAYER
     assert outcome.to_dict()["warnings"] == [VANISHED_LAYER]
     assert isinstance(terminal.console.file, StringIO)
     assert f"lstm: {VANISHED_LAYER}" in terminal.console.file.getvalue()
     assert f"lstm, all data: {VANISHED_LAYER}" in terminal.console.file.getvalue()
 
 
-def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(make_bench: MakeBench, data_file: Path) -> None:
+def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Only evidence moves the alias once it is given; a champion that saw the block is noted."""
     config = make_config(data_file, architecture=("lstm",))
-    first = train(config, make_bench(make_fit()))
-    bench = make_bench(make_fit())
+    first = train(config, registry, make_runtime(make_fit()))
+    runtime = make_runtime(make_fit())
 
-    second = train(config, bench)
+    second = train(config, registry, runtime)
 
     assert first.decision.promote
     assert not second.decision.promote
     assert "can only favour it" in second.decision.notes[0]
-    assert bench.registry.resolve("weather@champion").version == "1"
-    assert bench.registry.resolve("weather@challenger").version == "2"
+    assert registry.resolve("weather@champion").version == "1"
+    assert registry.resolve("weather@challenger").version == "2"
 
 
-def test_a_better_challenger_takes_the_alias(make_bench: MakeBench, tmp_path: Path) -> None:
+def test_a_better_challenger_takes_the_alias(registry: Registry, make_runtime: MakeRuntime, tmp_path: Path) -> None:
     """A clearly better version becomes champion, the old one previous."""
     path = write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(8)])
     config = make_config(path, architecture=("lstm",))
-    train(config, make_bench(make_fit(shifts={"lstm": 9.0})))
-    bench = make_bench(make_fit())
+    train(config, registry, make_runtime(make_fit(shifts={"lstm": 9.0})))
+    runtime = make_runtime(make_fit())
 
-    outcome = train(config, bench)
+    outcome = train(config, registry, runtime)
 
     assert outcome.decision.figures["lower"] > 0
     assert outcome.decision.figures["champion_version"] == "1"
     assert outcome.decision.figures["challenger_version"] == "2"
     assert outcome.decision.promote, outcome.decision.reason
-    assert bench.registry.resolve("weather@previous").version == "1"
+    assert registry.resolve("weather@previous").version == "1"
 
 
-def test_a_registered_version_knows_its_unit(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_registered_version_knows_its_unit(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Forecasts are drawn later, by who has only the version."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
-    train(make_config(data_file, architecture=("lstm",), unit="mm"), bench)
+    train(make_config(data_file, architecture=("lstm",), unit="mm"), registry, runtime)
 
-    assert bench.registry.versions()[0].unit == "mm"
+    assert registry.versions()[0].unit == "mm"
 
 
-def test_force_is_recorded(make_bench: MakeBench, data_file: Path) -> None:
+def test_force_is_recorded(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """A promotion by hand says so in the run."""
     config = make_config(data_file, architecture=("lstm",), promote=True)
-    train(config, make_bench(make_fit()))
-    bench = make_bench(make_fit())
+    train(config, registry, make_runtime(make_fit()))
+    runtime = make_runtime(make_fit())
 
-    outcome = train(config, bench)
+    outcome = train(config, registry, runtime)
 
     assert outcome.decision.forced
-    assert bench.registry._client.get_run(outcome.run_id).data.tags["promotion.forced"] == "True"
-    assert bench.registry.resolve("weather").version == "2"
+    assert registry._client.get_run(outcome.run_id).data.tags["promotion.forced"] == "True"
+    assert registry.resolve("weather").version == "2"
 
 
 def test_a_champion_of_another_frequency_is_not_compared(
-    make_bench: MakeBench, data_file: Path, tmp_path: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
 ) -> None:
     """Where the champion cannot forecast the data it stays, and the reason is said."""
     config = make_config(data_file, architecture=("lstm",))
-    train(config, make_bench(make_fit()))
+    train(config, registry, make_runtime(make_fit()))
     days = tmp_path / "days.csv"
     rows = [f"a,2020-{1 + day // 28:02d}-{1 + day % 28:02d},{(day % 7) * 1.5 + day % 3}" for day in range(28)]
     days.write_text("\n".join(["unique_id,ds,y", *rows]) + "\n")
 
-    outcome = train(make_config(days, architecture=("lstm",), name="weather", horizon=7), make_bench(make_fit()))
+    outcome = train(
+        make_config(days, architecture=("lstm",), name="weather", horizon=7), registry, make_runtime(make_fit())
+    )
 
     assert not outcome.decision.promote
     assert "cannot be compared" in outcome.decision.reason
 
 
 def test_data_too_short_to_hold_out_is_refused_before_anything_is_logged(
-    make_bench: MakeBench, data_file: Path
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
     """A horizon longer than the data is an error of the data."""
-    bench = make_bench(make_fit())
+    runtime = make_runtime(make_fit())
 
     with pytest.raises(DataInvalid, match="shorter horizon"):
-        train(make_config(data_file, horizon=96), bench)
+        train(make_config(data_file, horizon=96), registry, runtime)
 
-    assert bench.registry._client.get_experiment_by_name("weather") is None
+    assert registry._client.get_experiment_by_name("weather") is None
 
 
-def test_ctrl_c_ends_runs_as_killed(make_bench: MakeBench, data_file: Path) -> None:
+def test_ctrl_c_ends_runs_as_killed(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """An interrupted training is no failed one."""
 
     def interrupted(*_args: object, **_question: object) -> Candidate:
         raise KeyboardInterrupt
 
-    bench = make_bench(interrupted)
+    runtime = make_runtime(interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        train(make_config(data_file, architecture=("lstm",)), bench)
+        train(make_config(data_file, architecture=("lstm",)), registry, runtime)
 
-    client = bench.registry._client
+    client = registry._client
     runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
     assert {run.info.status for run in runs} == {"KILLED"}

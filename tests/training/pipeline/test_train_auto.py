@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,20 @@ import pytest
 
 from models import artifact
 from models.errors import ConfigInvalid
+from tests.training.conftest import MakeRuntime
 from tests.training.fakes import combine_graphs, make_fit
 from training.config.fit import FitConfig
 from training.config.training import TrainConfig
 from training.data.series_set import read_series
-from training.evaluation import rolling_backtest
-from training.evaluation.rolling_backtest import Question, evaluate
 from training.fit.auto import make_auto
 from training.fit.candidate import Candidate
 from training.fit.request import Fit, FitRequest
+from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
 from training.pipeline.reproduce import reproduce
-from training.pipeline.task import Bench
 from training.pipeline.train import train
-from training.progress import Terminal
+from training.registry.client import Registry
 from training.registry.provenance import CHOICES
 
-MakeBench = Callable[[Callable[..., Candidate]], Bench]
 Asked = list[tuple[str, int, int]]
 
 APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
@@ -52,52 +49,56 @@ def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - an
     return TrainConfig(data, 12, **{"architecture": ("auto",), "baselines": ("seasonal_naive",), **changes})
 
 
-def runs_of(bench: Bench) -> dict[str, Any]:
+def runs_of(registry: Registry) -> dict[str, Any]:
     """Return every run of the experiment by the name of its candidate."""
-    client = bench.registry._client
+    client = registry._client
     found = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
     return {run.data.tags["mlflow.runName"]: run for run in found}
 
 
-def test_auto_is_one_row_and_one_version(make_bench: MakeBench, data_file: Path, tmp_path: Path) -> None:
+def test_auto_is_one_row_and_one_version(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
+) -> None:
     """Its members are trained again on all data, keep their weights, and stand in its run."""
     asked: Asked = []
-    bench = make_bench(fitting(asked))
+    runtime = make_runtime(fitting(asked))
 
-    outcome = train(make_config(data_file), bench)
+    outcome = train(make_config(data_file), registry, runtime)
 
     printed = outcome.to_dict()
     assert list(printed["models"]) == ["auto", "seasonal_naive"]
     assert printed["mixture"]["weights"] == {"lstm": 0.5, "wavenet": 0.5}
     assert printed["mixtures"]["auto"]["losses"]["lstm+wavenet"] < printed["mixtures"]["auto"]["losses"]["lstm"]
     assert asked[4:] == [("lstm", 0, 96), ("wavenet", 0, 96)]
-    spec = artifact.load(bench.registry.download(bench.registry.resolve("weather@champion"), tmp_path / "x")).spec
+    spec = artifact.load(registry.download(registry.resolve("weather@champion"), tmp_path / "x")).spec
     assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
-    params = runs_of(bench)["auto"].data.params
+    params = runs_of(registry)["auto"].data.params
     assert params["architecture"] == "auto"
     assert params["ensemble.weight.lstm"] == "0.5"
     assert params["ensemble.member.wavenet.transform"] == "none"
 
 
-def test_a_single_member_is_trained_again_alone(make_bench: MakeBench, data_file: Path, tmp_path: Path) -> None:
+def test_a_single_member_is_trained_again_alone(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
+) -> None:
     """And registered as what it is."""
     asked: Asked = []
-    bench = make_bench(fitting(asked, {"lstm": 9.0, "wavenet": 0.1, "starter_tuned": 9.0, "starter": 9.0}))
+    runtime = make_runtime(fitting(asked, {"lstm": 9.0, "wavenet": 0.1, "starter_tuned": 9.0, "starter": 9.0}))
 
-    train(make_config(data_file), bench)
+    train(make_config(data_file), registry, runtime)
 
-    version = bench.registry.resolve("weather@champion")
+    version = registry.resolve("weather@champion")
     assert asked[4:] == [("wavenet", 0, 96)]
     assert version.architecture == "wavenet"
-    assert artifact.load(bench.registry.download(version, tmp_path / "x")).spec.backtest
+    assert artifact.load(registry.download(version, tmp_path / "x")).spec.backtest
 
 
-def test_auto_joins_no_ensemble(make_bench: MakeBench, data_file: Path) -> None:
+def test_auto_joins_no_ensemble(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """It is an average itself; the others have theirs, and a pick finds it by its name."""
-    bench = make_bench(fitting([]))
+    runtime = make_runtime(fitting([]))
     config = make_config(data_file, architecture=("lstm", "wavenet", "auto"), pick="auto", refit=False)
 
-    outcome = train(config, bench)
+    outcome = train(config, registry, runtime)
 
     printed = outcome.to_dict()
     assert list(printed["models"]) == ["lstm", "wavenet", "auto", "ensemble", "seasonal_naive"]
@@ -109,35 +110,39 @@ def test_auto_joins_no_ensemble(make_bench: MakeBench, data_file: Path) -> None:
             make_config(data_file, architecture=architecture, pick="ensemble")
 
 
-def test_the_ensemble_is_picked_beside_an_auto(make_bench: MakeBench, data_file: Path) -> None:
+def test_the_ensemble_is_picked_beside_an_auto(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Both are ensembles by architecture; a name is meant."""
-    bench = make_bench(fitting([]))
+    runtime = make_runtime(fitting([]))
     config = make_config(data_file, architecture=("auto", "lstm", "wavenet"), pick="ensemble", refit=False)
 
-    assert train(config, bench).to_dict()["winner"] == "ensemble"
+    assert train(config, registry, runtime).to_dict()["winner"] == "ensemble"
 
 
-def test_the_starter_has_one_row_however_many_seeds(make_bench: MakeBench, data_file: Path) -> None:
+def test_the_starter_has_one_row_however_many_seeds(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """No seed is in it; the tuned one has its own."""
     asked: Asked = []
-    bench = make_bench(fitting(asked))
+    runtime = make_runtime(fitting(asked))
 
-    outcome = train(make_config(data_file, architecture=("starter", "starter_tuned"), seeds=2, refit=False), bench)
+    outcome = train(
+        make_config(data_file, architecture=("starter", "starter_tuned"), seeds=2, refit=False), registry, runtime
+    )
 
     assert asked == [("starter", 0, 84), ("starter_tuned", 0, 84), ("starter_tuned", 1, 84)]
     assert list(outcome.to_dict()["models"])[:3] == ["starter", "starter_tuned/0", "starter_tuned/1"]
 
 
-def test_auto_is_made_again_from_its_record(make_bench: MakeBench, data_file: Path) -> None:
+def test_auto_is_made_again_from_its_record(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Of the members that it was made of alone, with what each chose; then and now the same weights and figures."""
     asked: Asked = []
-    bench = make_bench(fitting([]))
-    first = train(make_config(data_file, seed=3), bench)
+    runtime = make_runtime(fitting([]))
+    first = train(make_config(data_file, seed=3), registry, runtime)
     run_id = first.comparison.winner.run_id
 
-    found = reproduce(run_id, make_bench(fitting(asked)))
+    found = reproduce(run_id, registry, make_runtime(fitting(asked)))
 
-    chosen = bench.registry.read_json(run_id, CHOICES)
+    chosen = registry.read_json(run_id, CHOICES)
     assert chosen is not None
     assert list(chosen["members"]) == ["lstm", "wavenet"]
     assert asked == [("lstm", 3, 84), ("wavenet", 3, 84), ("lstm", 3, 96), ("wavenet", 3, 96)]
@@ -146,21 +151,22 @@ def test_auto_is_made_again_from_its_record(make_bench: MakeBench, data_file: Pa
     assert found.same_figures
 
 
-def test_a_backtest_has_a_row_for_each_seed_of_auto(data_file: Path, terminal: Terminal, tmp_path: Path) -> None:
+def test_a_backtest_has_a_row_for_each_seed_of_auto(data_file: Path, make_runtime: MakeRuntime) -> None:
     """And their mean; what each was made of stands in the JSON, and no ensemble is made of averages."""
-    data, question = read_series(data_file), Question(12, ("auto", "starter"), seeds=2, baselines=("seasonal_naive",))
+    config = make_config(data_file, architecture=("auto", "starter"), seeds=2, baselines=("seasonal_naive",))
+    data, request = read_series(data_file), BacktestRequest(config)
 
-    found = evaluate(
-        data, question, fitting([]), terminal=terminal, scratch=tmp_path / "scratch", combine=combine_graphs
-    )
+    found = run_backtest(data, request, make_runtime(fitting([])))
 
-    printed = rolling_backtest.to_dict(found, data, question)
+    printed = to_dict(found, data, request)
     assert list(printed["models"]) == ["auto", "auto/0", "auto/1", "starter", "starter/0", "seasonal_naive"]
     assert printed["mixtures"] == []
     assert [list(one["weights"]) for one in printed["chosen"]["auto/1"]] == [["lstm", "wavenet"]]
 
 
-def test_a_starter_that_could_not_be_validated_is_registered(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_starter_that_could_not_be_validated_is_registered(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
     """Where there is no other; a figure that nobody knows is left out of what is printed."""
     fit = fitting([])
 
@@ -168,7 +174,7 @@ def test_a_starter_that_could_not_be_validated_is_registered(make_bench: MakeBen
         unknown = {"mase": math.nan, "smape": math.nan, "coverage_80": math.nan}
         return replace(fit(request), forecasts=None, validation=unknown)
 
-    outcome = train(make_config(data_file, architecture=("starter",)), make_bench(unvalidated))
+    outcome = train(make_config(data_file, architecture=("starter",)), registry, make_runtime(unvalidated))
 
     printed = json.loads(json.dumps(outcome.to_dict(), allow_nan=False))
     assert printed["winner"] == "starter"

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,14 @@ from rich.console import Console
 
 from models import artifact
 from models.errors import ConfigInvalid, NetworkError, TrainingError
+from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_fit
 from training.cli.tables import comparison_table, describe_outcome
 from training.config.training import TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
-from training.pipeline.task import Bench
 from training.pipeline.train import train
-
-MakeBench = Callable[[Callable[..., Candidate]], Bench]
+from training.registry.client import Registry
 
 BALANCED = {"lstm": 1.0, "wavenet": -1.0}
 """What two networks are off by, on validation as on the held-out block: as much on either side, so only both are right."""
@@ -29,35 +27,37 @@ def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - an
     return TrainConfig(data, **{**plain, **changes})
 
 
-def runs_of(bench: Bench) -> dict[str, Any]:
+def runs_of(registry: Registry) -> dict[str, Any]:
     """Return every run of the experiment by the name of its candidate."""
-    client = bench.registry._client
+    client = registry._client
     experiment = client.get_experiment_by_name("weather")
     found = client.search_runs([experiment.experiment_id])
     return {run.data.tags["mlflow.runName"]: run for run in found}
 
 
-def test_several_networks_are_one_version(make_bench: MakeBench, data_file: Path, tmp_path: Path) -> None:
+def test_several_networks_are_one_version(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
+) -> None:
     """Where validation says so the ensemble is registered: one graph and one specification that names its members."""
-    bench = make_bench(make_fit(shifts=BALANCED, validation=BALANCED))
+    runtime = make_runtime(make_fit(shifts=BALANCED, validation=BALANCED))
 
-    outcome = train(make_config(data_file), bench)
+    outcome = train(make_config(data_file), registry, runtime)
 
-    version = bench.registry.resolve("weather@champion")
-    spec = artifact.load(bench.registry.download(version, tmp_path / "fetched")).spec
+    version = registry.resolve("weather@champion")
+    spec = artifact.load(registry.download(version, tmp_path / "fetched")).spec
     assert outcome.to_dict()["winner"] == version.architecture == spec.architecture == "ensemble"
     assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
     assert spec.backtest["model"]["mase"] == pytest.approx(spec.backtest["seasonal_naive"]["mase"])
-    assert spec.run_id == runs_of(bench)["ensemble"].info.run_id
+    assert spec.run_id == runs_of(registry)["ensemble"].info.run_id
 
 
-def test_spread_and_cost_stand_beside_accuracy(make_bench: MakeBench, data_file: Path) -> None:
+def test_spread_and_cost_stand_beside_accuracy(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """In MLflow, in the outcome and in the table, so that a person can choose the cheaper one."""
-    bench = make_bench(make_fit(shifts=BALANCED, validation=BALANCED))
+    runtime = make_runtime(make_fit(shifts=BALANCED, validation=BALANCED))
 
-    outcome = train(make_config(data_file), bench)
+    outcome = train(make_config(data_file), registry, runtime)
 
-    run, rows = runs_of(bench)["ensemble"].data, outcome.to_dict()["models"]
+    run, rows = runs_of(registry)["ensemble"].data, outcome.to_dict()["models"]
     assert run.metrics["ensemble.spread"] == rows["ensemble"]["ensemble.spread"] == pytest.approx(1.0)
     assert run.params["ensemble.combination"] == outcome.to_dict()["mixture"]["combination"] == "equal"
     assert float(run.params["ensemble.weight.lstm"]) == 0.5
@@ -65,11 +65,11 @@ def test_spread_and_cost_stand_beside_accuracy(make_bench: MakeBench, data_file:
     assert rows["ensemble"]["network_mb"] > 1.9 * rows["lstm"]["network_mb"]
     assert rows["ensemble"]["forecast_ms"] > 0
     printed = StringIO()
-    Console(file=printed, width=160).print(comparison_table(outcome.comparison))
+    Console(file=printed, width=160).print(comparison_table(outcome.comparison, outcome.compared.winner))
     assert {"forecast ms", "MB"} <= {cell.strip() for cell in re.split("[┃│]", printed.getvalue())}
 
 
-def test_each_seed_is_a_candidate_of_its_own(make_bench: MakeBench, data_file: Path) -> None:
+def test_each_seed_is_a_candidate_of_its_own(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Named by architecture and seed, in runs, rows and specification."""
     seeds: list[int] = []
     fit = make_fit()
@@ -78,17 +78,19 @@ def test_each_seed_is_a_candidate_of_its_own(make_bench: MakeBench, data_file: P
         seeds.append(request.seed)
         return fit(request)
 
-    bench = make_bench(keeps_seeds)
+    runtime = make_runtime(keeps_seeds)
 
-    outcome = train(make_config(data_file, architecture=("lstm",), seeds=3, seed=5), bench)
+    outcome = train(make_config(data_file, architecture=("lstm",), seeds=3, seed=5), registry, runtime)
 
     assert seeds == [5, 6, 7]
     assert list(outcome.to_dict()["models"]) == ["lstm/5", "lstm/6", "lstm/7", "ensemble", "seasonal_naive"]
-    run = runs_of(bench)["lstm/6"].data
+    run = runs_of(registry)["lstm/6"].data
     assert (run.params["seed"], run.tags["architecture"], run.tags["candidate"]) == ("6", "lstm", "lstm/6")
 
 
-def test_every_member_is_trained_again_with_its_weight(make_bench: MakeBench, data_file: Path, tmp_path: Path) -> None:
+def test_every_member_is_trained_again_with_its_weight(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
+) -> None:
     """On all data, with the choices of its first training; the weights are those that validation chose."""
     seen: list[TrainingSet] = []
     fits = [
@@ -99,12 +101,12 @@ def test_every_member_is_trained_again_with_its_weight(make_bench: MakeBench, da
     def fit(request: FitRequest) -> Candidate:
         return fits[len(seen) > 1](request)
 
-    bench = make_bench(fit)
+    runtime = make_runtime(fit)
 
-    train(make_config(data_file, refit=True), bench)
+    train(make_config(data_file, refit=True), registry, runtime)
 
     assert [len(one.series[0]) for one in seen] == [84, 84, 96, 96]
-    spec = artifact.load(bench.registry.download(bench.registry.resolve("weather@champion"), tmp_path / "fetched")).spec
+    spec = artifact.load(registry.download(registry.resolve("weather@champion"), tmp_path / "fetched")).spec
     assert [(one["name"], one["weight"]) for one in spec.options["members"]] == [("lstm", 0.5), ("wavenet", 0.5)]
     assert "trained again on all data" in spec.backtest["model"]["note"]
     assert spec.trained_to is not None
@@ -114,7 +116,9 @@ def test_every_member_is_trained_again_with_its_weight(make_bench: MakeBench, da
 @pytest.mark.parametrize(
     ("pick", "winner"), [("", "lstm/1"), ("wavenet", "wavenet/0"), ("lstm/0", "lstm/0"), ("ensemble", "ensemble")]
 )
-def test_a_person_may_pick(make_bench: MakeBench, data_file: Path, pick: str, winner: str) -> None:
+def test_a_person_may_pick(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, pick: str, winner: str
+) -> None:
     """An architecture, of whose seeds the best is taken, one seed, or the ensemble; and it is said that it was picked."""
     mases = {("lstm", 0): 0.9, ("lstm", 1): 0.7, ("wavenet", 0): 0.8, ("wavenet", 1): 0.85}
 
@@ -122,13 +126,13 @@ def test_a_person_may_pick(make_bench: MakeBench, data_file: Path, pick: str, wi
         name = request.architecture
         return make_fit(validation={name: mases[name, request.seed]})(request)
 
-    bench = make_bench(fit)
+    runtime = make_runtime(fit)
 
-    outcome = train(make_config(data_file, seeds=2, pick=pick), bench)
+    outcome = train(make_config(data_file, seeds=2, pick=pick), registry, runtime)
 
     printed = outcome.to_dict()
     assert (printed["winner"], printed["validation_winner"], printed["picked"]) == (winner, "lstm/1", bool(pick))
-    tags = bench.registry._client.get_run(outcome.run_id).data.tags
+    tags = registry._client.get_run(outcome.run_id).data.tags
     assert (tags["winner"], tags["picked"]) == (winner, str(bool(pick)))
     assert ("picked by hand" in " ".join(describe_outcome(outcome))) is bool(pick)
 
@@ -145,19 +149,19 @@ def test_a_pick_that_is_no_candidate_is_refused_before_anything_is_trained() -> 
         make_config(Path("weather.csv"), seeds=0)
 
 
-def test_a_pick_that_failed_is_an_error(make_bench: MakeBench, data_file: Path) -> None:
+def test_a_pick_that_failed_is_an_error(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Another one is not registered in its place."""
-    bench = make_bench(make_fit(failing=("lstm",)))
+    runtime = make_runtime(make_fit(failing=("lstm",)))
 
     with pytest.raises(TrainingError, match=r"picked, lstm, was not made\. lstm: The loss became NaN") as caught:
-        train(make_config(data_file, pick="lstm"), bench)
+        train(make_config(data_file, pick="lstm"), registry, runtime)
 
     assert "Validation's winner is wavenet" in caught.value.hint
-    assert bench.registry.names() == []
+    assert registry.names() == []
 
 
 def test_an_ensemble_that_cannot_be_made_is_recorded_and_the_networks_stay(
-    make_bench: MakeBench, data_file: Path, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its run is FAILED with the cause; the best network is registered."""
 
@@ -165,9 +169,9 @@ def test_an_ensemble_that_cannot_be_made_is_recorded_and_the_networks_stay(
         raise NetworkError("The members do not fit.")
 
     monkeypatch.setattr("tests.training.fakes.merge_graphs", refuses)
-    bench = make_bench(make_fit(shifts=BALANCED, validation=BALANCED))
+    runtime = make_runtime(make_fit(shifts=BALANCED, validation=BALANCED))
 
-    outcome = train(make_config(data_file), bench)
+    outcome = train(make_config(data_file), registry, runtime)
 
-    assert runs_of(bench)["ensemble"].data.tags["failure.cause"] == "The members do not fit."
+    assert runs_of(registry)["ensemble"].data.tags["failure.cause"] == "The members do not fit."
     assert outcome.comparison.winner.name == "lstm"

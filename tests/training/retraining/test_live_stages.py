@@ -7,23 +7,23 @@ from tests.training.fakes import make_series, write_csv
 from training.registry.client import CHAMPION, PREVIOUS, Registry
 from training.registry.location import Run
 from training.retraining import live_stages
+from training.retraining.job_context import JobContext
 from training.retraining.rollback import Rollback
-from training.retraining.stage_context import JobDesk
 from training.service_client.accuracy import Address
 
 WORSE = Rollback(roll_back=True, reason="It does worse.", fresh="2", predecessor="1", figures={"p_value": 0.001})
 
 
 @pytest.fixture
-def desk(registry: Registry, tmp_path: Path) -> JobDesk:
-    """Return a desk at a registry in which version 2 of sales took the alias from version 1."""
+def job(registry: Registry, tmp_path: Path) -> JobContext:
+    """Return a job at a registry in which version 2 of sales took the alias from version 1."""
     client = registry._client
     client.create_registered_model("sales")
     for version in ("1", "2"):
         run = registry.start("sales", f"run {version}", tags={})
         client.create_model_version("sales", str(tmp_path), run)
         registry.promote("sales", version)
-    return JobDesk(registry, "watch", tmp_path / "watch", address=Address("http://127.0.0.1:9"))
+    return JobContext(registry, "watch", tmp_path / "watch", address=Address("http://127.0.0.1:9"))
 
 
 def aliases(registry: Registry) -> dict[str, str]:
@@ -37,70 +37,70 @@ def see(monkeypatch: pytest.MonkeyPatch, found: Rollback | None) -> None:
 
 
 def test_a_fresh_champion_that_does_worse_is_taken_back_and_that_is_recorded(
-    desk: JobDesk, monkeypatch: pytest.MonkeyPatch
+    job: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The figures stand in the run of the version that was taken back; a second look finds it done."""
     see(monkeypatch, WORSE)
-    fresh = desk.registry.resolve("sales/2").run_id
+    fresh = job.registry.resolve("sales/2").run_id
 
-    seen, again = live_stages.watch(desk), live_stages.watch(desk)
+    seen, again = live_stages.watch(job), live_stages.watch(job)
 
-    assert aliases(desk.registry) == {"champion": "1", "previous": "2"}
+    assert aliases(job.registry) == {"champion": "1", "previous": "2"}
     assert seen["lines"] == ["sales version 1 is champion again. It does worse."]
     assert again["lines"] == []
-    record = desk.registry.read_json(fresh, "rollback.json")
+    record = job.registry.read_json(fresh, "rollback.json")
     assert record is not None
     assert record["figures"] == {"p_value": 0.001}
 
 
 @pytest.mark.parametrize("found", [None, replace(WORSE, roll_back=False), replace(WORSE, fresh="7")])
 def test_a_champion_stays_without_evidence_against_it(
-    desk: JobDesk, monkeypatch: pytest.MonkeyPatch, found: Rollback | None
+    job: JobContext, monkeypatch: pytest.MonkeyPatch, found: Rollback | None
 ) -> None:
     """Nothing to see, nothing worse, or another champion by now: the aliases stay."""
     see(monkeypatch, found)
 
-    seen = live_stages.watch(desk)
+    seen = live_stages.watch(job)
 
-    assert aliases(desk.registry) == {"champion": "2", "previous": "1"}
+    assert aliases(job.registry) == {"champion": "2", "previous": "1"}
     assert seen["lines"] == []
 
 
-def test_without_a_service_nothing_is_watched(desk: JobDesk) -> None:
+def test_without_a_service_nothing_is_watched(job: JobContext) -> None:
     """There are no scores to go by."""
-    assert live_stages.watch(replace(desk, address=None)) == {"lines": [], "rollbacks": {}}
+    assert live_stages.watch(replace(job, address=None)) == {"lines": [], "rollbacks": {}}
 
 
-def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(desk: JobDesk, tmp_path: Path) -> None:
+def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(job: JobContext, tmp_path: Path) -> None:
     """The judgement beside the data; its experiment; a page only where a server shows it."""
     data = write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(3)])
     config = {"data": str(data), "horizon": 12, "architecture": ["lstm"]}
 
-    told = live_stages.read(desk, {"name": "weather", "config": config, "judgement": {"retrain": True}})
+    told = live_stages.read(job, {"name": "weather", "config": config, "judgement": {"retrain": True}})
 
-    assert desk.registry.read_json(told["run_id"], "judgement.json") == {"retrain": True}
-    run = desk.registry.run(told["run_id"])
-    place = replace(desk.registry.place, uri="http://mlflow:5000")
+    assert job.registry.read_json(told["run_id"], "judgement.json") == {"retrain": True}
+    run = job.registry.run(told["run_id"])
+    place = replace(job.registry.place, uri="http://mlflow:5000")
     assert (told["experiment_id"], told["run_url"]) == (run.experiment, None)
     assert place.page(Run("r", experiment="3")) == "http://mlflow:5000/#/experiments/3/runs/r"
 
 
-def test_a_desk_is_made_of_the_environment(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_is_made_of_the_environment(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Registry, service and key; on one machine none of them needs to be said."""
     monkeypatch.setenv("ALMANAC_HOME", str(registry.place.home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("ALMANAC_SERVICE_URL", raising=False)
     monkeypatch.setenv("ALMANAC_API_KEY", "alm_key")
 
-    desk = live_stages.make_desk("one", tmp_path, print)
+    job = live_stages.make_context("one", tmp_path, print)
 
-    assert (desk.job, desk.registry.place.home) == ("one", registry.place.home)
-    assert desk.address == Address("http://127.0.0.1:8000", "alm_key")
+    assert (job.job, job.registry.place.home) == ("one", registry.place.home)
+    assert job.address == Address("http://127.0.0.1:8000", "alm_key")
 
 
-def test_a_job_judges_by_its_own_thresholds(desk: JobDesk) -> None:
+def test_a_job_judges_by_its_own_thresholds(job: JobContext) -> None:
     """What the configuration says under [retrain] is what counts; a name nobody trained needs it."""
-    told = live_stages.judge(desk, {"name": "unknown", "config": {"retrain": {"skill_below": -1.0}}})
+    told = live_stages.judge(job, {"name": "unknown", "config": {"retrain": {"skill_below": -1.0}}})
 
     assert told["retrain"]
     assert {one["code"] for one in told["reasons"] if one["holds"]} == {"NO_CHAMPION"}

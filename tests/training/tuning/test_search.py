@@ -14,20 +14,20 @@ from models import artifact
 from models.errors import ConfigInvalid, LossNotFinite, TrainingError
 from models.series import Series
 from tests.artifacts import make_artifact
+from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_epoch
 from training.config.toml import read_config
 from training.config.training import train_config
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
-from training.pipeline import train
-from training.pipeline.task import Bench
+from training.pipeline.candidates import fit_with_keras
 from training.progress import Terminal
+from training.registry.client import Registry
 from training.registry.provenance import CHOICES
 from training.tuning.search import Budget, Search, tune
 from training.tuning.search_space import read_space
 from training.tuning.study import open_study
 
-MakeBench = Callable[[Callable[..., Candidate]], Bench]
 SPACE = {
     "architecture": ["lstm", "gru"],
     "fit": {"units": [8, 16, 32, 64], "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}},
@@ -78,9 +78,9 @@ def make_search(data_file: Path, tmp_path: Path) -> Callable[..., Search]:
     return make
 
 
-def runs_of(bench: Bench) -> list[Any]:
+def runs_of(registry: Registry) -> list[Any]:
     """Return all runs of the experiment, oldest first."""
-    client = bench.registry._client
+    client = registry._client
     experiment = client.get_experiment_by_name("weather")
     return list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"]))
 
@@ -91,12 +91,12 @@ def said(terminal: Terminal) -> str:
 
 
 def test_the_best_trial_becomes_a_configuration_that_train_takes(
-    make_bench: MakeBench, make_search: Callable[..., Search], data_file: Path
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], data_file: Path
 ) -> None:
     """What is written has the least validation error of all, and the settings that all trials shared."""
     fit = FakeFit()
 
-    found = tune(make_search(), make_bench(fit))
+    found = tune(make_search(), registry, make_runtime(fit))
 
     config = train_config(read_config(found.output))
     assert found.counts["complete"] + found.counts["pruned"] == 12
@@ -106,35 +106,39 @@ def test_the_best_trial_becomes_a_configuration_that_train_takes(
     assert found.validation_mase == pytest.approx(min(errors))
 
 
-def test_the_defaults_are_tried_first(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_the_defaults_are_tried_first(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """So a search never ends with worse settings than it began with, by validation."""
     fit = FakeFit()
 
-    tune(make_search(trials=1), make_bench(fit))
+    tune(make_search(trials=1), registry, make_runtime(fit))
 
     assert fit.asked == [("lstm", 64, 3e-3)]
 
 
 def test_no_trial_sees_the_held_out_block(
-    make_bench: MakeBench, make_search: Callable[..., Search], series: list[Series]
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], series: list[Series]
 ) -> None:
     """Every value that reaches a fit lies before the cutoff."""
     fit = FakeFit()
 
-    tune(make_search(trials=3), make_bench(fit))
+    tune(make_search(trials=3), registry, make_runtime(fit))
 
     for training_set in fit.seen:
         for one, whole in zip(training_set.series, series, strict=True):
             np.testing.assert_allclose(one.values, whole.values[:-12])
 
 
-def test_every_trial_is_a_run_under_one_parent(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_every_trial_is_a_run_under_one_parent(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """Settings, curve and error in each; picture, configuration and counts in the parent."""
-    bench = make_bench(FakeFit())
+    runtime = make_runtime(FakeFit())
 
-    found = tune(make_search(trials=4), bench)
+    found = tune(make_search(trials=4), registry, runtime)
 
-    parent, *trials = runs_of(bench)
+    parent, *trials = runs_of(registry)
     assert parent.info.run_id == found.run_id
     assert len(trials) == 4
     assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {found.run_id}
@@ -142,72 +146,76 @@ def test_every_trial_is_a_run_under_one_parent(make_bench: MakeBench, make_searc
     assert trials[0].data.metrics["validation.mase"] == pytest.approx(0.5 + 2 + np.log10(0.01 / 3e-3))
     assert parent.data.metrics["trials.complete"] == found.counts["complete"]
     assert parent.data.params["space.fit.units"] == "one of 8, 16, 32, 64"
-    assert bench.registry.read_json(trials[0].info.run_id, CHOICES) is not None
-    client = bench.registry._client
+    assert registry.read_json(trials[0].info.run_id, CHOICES) is not None
+    client = registry._client
     assert [item.path for item in client.list_artifacts(found.run_id, "figures")] == ["figures/search.png"]
     best = Path(client.download_artifacts(found.run_id, "configuration/best.toml")).read_text()
     assert best == found.output.read_text()
 
 
-def test_hopeless_trials_are_pruned_by_their_epochs(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_hopeless_trials_are_pruned_by_their_epochs(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """A trial whose validation error lies above the median of the others ends early, and its run says so."""
-    fit, bench = FakeFit(), None
-    bench = make_bench(fit)
+    fit, runtime = FakeFit(), None
+    runtime = make_runtime(fit)
 
-    found = tune(make_search(trials=16), bench)
+    found = tune(make_search(trials=16), registry, runtime)
 
     assert found.counts["pruned"] > 0
     assert sum(count < EPOCHS for count in fit.epochs) == found.counts["pruned"]
-    states = [run.data.tags.get("trial.state") for run in runs_of(bench)[1:]]
+    states = [run.data.tags.get("trial.state") for run in runs_of(registry)[1:]]
     assert states.count("pruned") == found.counts["pruned"]
-    assert {run.info.status for run in runs_of(bench)} == {"FINISHED"}
+    assert {run.info.status for run in runs_of(registry)} == {"FINISHED"}
 
 
 def test_a_last_training_with_nothing_held_out_prunes_nothing(
-    make_bench: MakeBench, make_search: Callable[..., Search]
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
     """Its epochs have no validation error, so none is told to the study."""
     search = make_search(trials=6)
 
-    tune(search, make_bench(FakeFit()))
+    tune(search, registry, make_runtime(FakeFit()))
 
     with open_study(search.folder, search.study, seed=0) as study:
         reported = [value for one in study.trials for value in one.intermediate_values.values()]
     assert np.isfinite(reported).all()
 
 
-def test_an_interrupted_search_goes_on_where_it_was(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_an_interrupted_search_goes_on_where_it_was(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """Ctrl-C keeps what was found; the same command again begins with the trial that was cut off, in the same run."""
     interrupted = FakeFit(stop_at=4)
     with pytest.raises(KeyboardInterrupt):
-        tune(make_search(trials=6), make_bench(interrupted))
+        tune(make_search(trials=6), registry, make_runtime(interrupted))
     assert make_search().output.exists()
     fit = FakeFit()
-    bench = make_bench(fit)
+    runtime = make_runtime(fit)
 
-    found = tune(make_search(trials=6), bench)
+    found = tune(make_search(trials=6), registry, runtime)
 
     assert fit.asked[0] == interrupted.asked[3]
     assert len(fit.asked) == 3
     assert sum(found.counts.values()) == 6
-    assert [run.data.tags["almanac.kind"] for run in runs_of(bench)].count("search") == 1
-    assert sorted(run.info.status for run in runs_of(bench)) == ["FINISHED"] * 7 + ["KILLED"]
+    assert [run.data.tags["almanac.kind"] for run in runs_of(registry)].count("search") == 1
+    assert sorted(run.info.status for run in runs_of(registry)) == ["FINISHED"] * 7 + ["KILLED"]
 
 
 def test_an_interrupted_search_says_that_it_can_go_on(
-    make_bench: MakeBench, make_search: Callable[..., Search], monkeypatch: pytest.MonkeyPatch
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the trials that are done, as it does when its time is used up; whether a trial was cut off or none had begun."""
-    bench = make_bench(FakeFit(stop_at=4))
+    runtime = make_runtime(FakeFit(stop_at=4))
     with pytest.raises(KeyboardInterrupt):
-        tune(make_search(trials=6), bench)
-    between = make_bench(FakeFit())
+        tune(make_search(trials=6), registry, runtime)
+    between = make_runtime(FakeFit())
     monkeypatch.setattr("optuna.Study.ask", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        tune(make_search(trials=6), between)
+        tune(make_search(trials=6), registry, between)
 
-    for one in (bench, between):
-        assert "Stopped after 3 of 6 trials; the same command goes on." in said(one.terminal)
+    for one in (runtime, between):
+        assert "Stopped after 3 of 6 trials; the same command goes on." in said(one.progress)
 
 
 def interrupt(*_arguments: object) -> None:
@@ -215,41 +223,45 @@ def interrupt(*_arguments: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_search_whose_process_was_killed_goes_on(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_a_search_whose_process_was_killed_goes_on(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """A trial that nobody ended is begun again, and counts once."""
     search = make_search(trials=3)
-    tune(replace(search, budget=Budget(1)), make_bench(FakeFit()))
+    tune(replace(search, budget=Budget(1)), registry, make_runtime(FakeFit()))
     with open_study(search.folder, search.study, seed=0) as study:
         trial = study.ask()
         trial.suggest_categorical("architecture", ["lstm", "gru"])
     fit = FakeFit()
 
-    found = tune(search, make_bench(fit))
+    found = tune(search, registry, make_runtime(fit))
 
     assert len(fit.asked) == 2
     assert fit.asked[0][0] == trial.params["architecture"]
     assert found.counts == {"complete": 3, "pruned": 0, "failed": 0}
 
 
-def test_a_finished_study_trains_nothing_more(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_a_finished_study_trains_nothing_more(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """Trials are counted over all calls; the answer is given again."""
-    first = tune(make_search(trials=3), make_bench(FakeFit()))
+    first = tune(make_search(trials=3), registry, make_runtime(FakeFit()))
     fit = FakeFit()
 
-    again = tune(make_search(trials=3), make_bench(fit))
+    again = tune(make_search(trials=3), registry, make_runtime(fit))
 
     assert fit.asked == []
     assert again.best == first.best
 
 
 def test_seconds_end_a_search_between_trials(
-    make_bench: MakeBench, make_search: Callable[..., Search], terminal: Terminal
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], terminal: Terminal
 ) -> None:
     """With no time at all one trial is still not begun, and what was found before stands."""
-    tune(make_search(trials=1), make_bench(FakeFit()))
+    tune(make_search(trials=1), registry, make_runtime(FakeFit()))
     fit = FakeFit()
 
-    found = tune(make_search(trials=5, max_seconds=1e-9), make_bench(fit))
+    found = tune(make_search(trials=5, max_seconds=1e-9), registry, make_runtime(fit))
 
     assert fit.asked == []
     assert sum(found.counts.values()) == 1
@@ -258,16 +270,22 @@ def test_seconds_end_a_search_between_trials(
 
 @pytest.mark.parametrize(("changes", "what"), [({"seed": 3}, "settings"), ({"fit": {"max_steps": 60}}, "settings")])
 def test_a_study_is_not_taken_up_for_another_question(
-    make_bench: MakeBench, make_search: Callable[..., Search], changes: dict[str, Any], what: str
+    registry: Registry,
+    make_runtime: MakeRuntime,
+    make_search: Callable[..., Search],
+    changes: dict[str, Any],
+    what: str,
 ) -> None:
     """Errors of other settings are not comparable."""
-    tune(make_search(trials=1), make_bench(FakeFit()))
+    tune(make_search(trials=1), registry, make_runtime(FakeFit()))
 
     with pytest.raises(ConfigInvalid, match=f"begun with other {what}. Name another study"):
-        tune(make_search(trials=2, **changes), make_bench(FakeFit()))
+        tune(make_search(trials=2, **changes), registry, make_runtime(FakeFit()))
 
 
-def test_two_processes_do_not_share_a_study(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_two_processes_do_not_share_a_study(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """The second is told so, and trains nothing."""
     search = make_search()
 
@@ -275,30 +293,32 @@ def test_two_processes_do_not_share_a_study(make_bench: MakeBench, make_search: 
         open_study(search.folder, search.study, seed=0),
         pytest.raises(ConfigInvalid, match="Another process works on study weather"),
     ):
-        tune(search, make_bench(FakeFit()))
+        tune(search, registry, make_runtime(FakeFit()))
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(
-    make_bench: MakeBench, make_search: Callable[..., Search], terminal: Terminal
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], terminal: Terminal
 ) -> None:
     """One architecture that cannot be trained costs its trials only."""
-    bench = make_bench(FakeFit(failing="lstm"))
+    runtime = make_runtime(FakeFit(failing="lstm"))
 
-    found = tune(make_search(trials=8), bench)
+    found = tune(make_search(trials=8), registry, runtime)
 
     assert found.counts["failed"] > 0
     assert found.best["architecture"] == "gru"
     assert "failed: The loss became NaN" in said(terminal)
-    assert [run.info.status for run in runs_of(bench)].count("FAILED") == found.counts["failed"]
+    assert [run.info.status for run in runs_of(registry)].count("FAILED") == found.counts["failed"]
 
 
-def test_a_search_in_which_all_fail_is_an_error(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_a_search_in_which_all_fail_is_an_error(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """It names the cause, and writes no configuration."""
     search = make_search(trials=2, architecture=["lstm"])
     search = replace(search, space=read_space({**SPACE, "architecture": ["lstm"]}, search.settings))
 
     with pytest.raises(TrainingError, match=r"No trial of study weather was whole\. The loss became NaN"):
-        tune(search, make_bench(FakeFit(failing="lstm")))
+        tune(search, registry, make_runtime(FakeFit(failing="lstm")))
     assert not search.output.exists()
 
 
@@ -345,7 +365,9 @@ def test_a_study_needs_a_name_that_can_name_a_file(data_file: Path) -> None:
     assert isinstance(found.exception, ConfigInvalid)
 
 
-def test_a_tiny_search_trains_real_networks(make_bench: MakeBench, make_search: Callable[..., Search]) -> None:
+def test_a_tiny_search_trains_real_networks(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
     """Two trials of two real networks, the second measured by the same validation origins as the first."""
     tiny = {
         "max_steps": 4,
@@ -359,7 +381,7 @@ def test_a_tiny_search_trains_real_networks(make_bench: MakeBench, make_search: 
     search = make_search(trials=2, fit=tiny)
     search = replace(search, space=read_space({"architecture": ["lstm"], "fit": {"units": [4]}}, search.settings))
 
-    found = tune(search, make_bench(train.fit_with_keras))
+    found = tune(search, registry, make_runtime(fit_with_keras))
 
     assert found.counts == {"complete": 2, "pruned": 0, "failed": 0}
     assert found.best == {"architecture": "lstm", "fit.units": 4}

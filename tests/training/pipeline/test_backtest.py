@@ -1,29 +1,38 @@
 import itertools
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from models.errors import DataInvalid, TrainingError
 from models.series import Series
-from tests.training.fakes import combine_graphs, make_fit
-from training.config.training import BASELINES
+from tests.training.conftest import MakeRuntime
+from tests.training.fakes import make_fit
+from training.config.training import BASELINES, TrainConfig
+from training.data.holdout import Cutoff
 from training.data.series_set import SeriesSet, read_series
-from training.evaluation import rolling_backtest
-from training.evaluation.backtest import Cutoff
-from training.evaluation.rolling_backtest import Question, to_dict
 from training.fit.candidate import Candidate
 from training.fit.request import FitRequest
+from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
 from training.progress import Terminal
 
 if TYPE_CHECKING:
     from training.fit.candidate import TrainingSet
 
-evaluate = partial(rolling_backtest.evaluate, combine=combine_graphs)
-"""As `almanac backtest`, but for Keras."""
+
+def make_request(
+    architecture: tuple[str, ...],
+    *,
+    origins: int = 1,
+    cutoff: str | None = None,
+    **config: Any,
+) -> BacktestRequest:
+    """Return a request for a year ahead."""
+    settings = TrainConfig(Path("weather.csv"), 12, architecture=architecture, **config)
+    return BacktestRequest(settings, origins, Cutoff.parse(cutoff) if cutoff else None)
+
 
 FIGURES = {
     "mase",
@@ -46,11 +55,11 @@ def data(data_file: Path) -> SeriesSet:
     return read_series(data_file)
 
 
-def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """One object with a row for each, all with the same figures."""
-    question = Question(12, ("lstm", "gru"))
+    question = make_request(("lstm", "gru"))
 
-    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
+    found = run_backtest(data, question, make_runtime(make_fit()))
 
     models = to_dict(found, data, question)["models"]
     assert set(models) == {"lstm", "gru", "ensemble", *BASELINES}
@@ -59,12 +68,12 @@ def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, terminal: T
     assert models["lstm"]["train_seconds"] == 1.5
 
 
-def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_several_origins_have_their_figures_alone_too(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """One block may be calm and another wild; the rows are over both, and one origin has nothing more to tell."""
-    question = Question(12, ("lstm",), origins=2, seeds=2, baselines=("seasonal_naive",))
+    question = make_request(("lstm",), origins=2, seeds=2, baselines=("seasonal_naive",))
 
-    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "two")
-    one = evaluate(data, replace(question, origins=1), make_fit(), terminal=terminal, scratch=tmp_path / "one")
+    found = run_backtest(data, question, make_runtime(make_fit()))
+    one = run_backtest(data, replace(question, origins=1), make_runtime(make_fit()))
 
     blocks = to_dict(found, data, question)["blocks"]
     assert list(blocks) == ["lstm", "lstm/0", "lstm/1", "ensemble", "seasonal_naive"] == list(found.rows)
@@ -75,13 +84,15 @@ def test_several_origins_have_their_figures_alone_too(data: SeriesSet, terminal:
     assert to_dict(one, data, replace(question, origins=1))["blocks"] == {}
 
 
-def test_each_origin_says_what_its_validation_is_on(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_each_origin_says_what_its_validation_is_on(
+    data: SeriesSet, make_runtime: MakeRuntime, terminal: Terminal
+) -> None:
     """A series that ended 18 months before the newest origin is one of those that go on at an origin a year earlier."""
     first, second, third = data.series
     some_ended = replace(data, series=(first, second.before(66), third.before(50)))
-    question = Question(12, (), origins=2, baselines=("seasonal_naive",), cutoff=Cutoff.parse("2006-12-31"))
+    question = make_request((), origins=2, baselines=("seasonal_naive",), cutoff="2006-12-31")
 
-    evaluate(some_ended, question, make_fit(), terminal=terminal, scratch=tmp_path)
+    run_backtest(some_ended, question, make_runtime(make_fit()))
 
     said = str(terminal.console.file.getvalue())  # type: ignore[attr-defined]
     newest, earlier = said.split("Origin 2 of 2")
@@ -89,19 +100,17 @@ def test_each_origin_says_what_its_validation_is_on(data: SeriesSet, terminal: T
     assert "VALIDATION_CURRENT: Validation is on 2 of 3 series" in earlier
 
 
-def test_an_origin_too_many_is_refused_before_anything_is_trained(
-    data: SeriesSet, terminal: Terminal, tmp_path: Path
-) -> None:
+def test_an_origin_too_many_is_refused_before_anything_is_trained(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Not after the training at all others."""
     seen: list[TrainingSet] = []
 
     with pytest.raises(DataInvalid, match="No series can be scored"):
-        evaluate(data, Question(12, ("lstm",), origins=20), make_fit(seen=seen), terminal=terminal, scratch=tmp_path)
+        run_backtest(data, make_request(("lstm",), origins=20), make_runtime(make_fit(seen=seen)))
 
     assert not seen
 
 
-def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Where it is the only one, the backtest failed."""
     fit, count = make_fit(), itertools.count()
 
@@ -111,16 +120,16 @@ def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, terminal
         return fit(request)
 
     with pytest.raises(TrainingError, match=r"Every network failed\. .*The second origin is no good"):
-        evaluate(data, Question(12, ("lstm",), origins=2), fail_second, terminal=terminal, scratch=tmp_path)
+        run_backtest(data, make_request(("lstm",), origins=2), make_runtime(fail_second))
 
 
 def test_no_network_sees_the_points_it_is_scored_on(
-    data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
+    data: SeriesSet, series: list[Series], make_runtime: MakeRuntime
 ) -> None:
     """At each origin a network is trained anew on what lies before it; the digest is of that."""
     seen: list[TrainingSet] = []
 
-    evaluate(data, Question(12, ("lstm",), origins=2), make_fit(seen=seen), terminal=terminal, scratch=tmp_path / "s")
+    run_backtest(data, make_request(("lstm",), origins=2), make_runtime(make_fit(seen=seen)))
 
     assert [len(one.series[0]) for one in seen] == [96 - 12, 96 - 24]
     np.testing.assert_allclose(seen[1].series[0].values, series[0].values[:72])
@@ -128,30 +137,30 @@ def test_no_network_sees_the_points_it_is_scored_on(
 
 
 def test_nothing_after_a_cutoff_reaches_a_training(
-    data: SeriesSet, series: list[Series], terminal: Terminal, tmp_path: Path
+    data: SeriesSet, series: list[Series], make_runtime: MakeRuntime
 ) -> None:
     """What comes after the date may be anything: the trainings see the same, and nothing stamped after it."""
     spoiled = [
         Series(np.concatenate([one.values[:60], one.values[60:] + 1e6]), one.id, one.start, one.frequency)
         for one in series
     ]
-    question = Question(12, ("lstm",), origins=2, cutoff=Cutoff.parse("2004-12-31"))
+    question = make_request(("lstm",), origins=2, cutoff="2004-12-31")
     seen: list[TrainingSet] = []
 
-    for number, one in enumerate((data, replace(data, series=tuple(spoiled)))):
-        evaluate(one, question, make_fit(seen=seen), terminal=terminal, scratch=tmp_path / str(number))
+    for one in (data, replace(data, series=tuple(spoiled))):
+        run_backtest(one, question, make_runtime(make_fit(seen=seen)))
 
     ends = [str(max(one.timestamps[-1] for one in each.series if one.timestamps is not None))[:7] for each in seen]
     assert ends == ["2004-12", "2003-12"] * 2
     assert [one.digest for one in seen[:2]] == [one.digest for one in seen[2:]]
 
 
-def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """A row for each seed, their mean under the architecture's name, and one model of all."""
-    question = Question(12, ("lstm", "gru"), seeds=2, seed=5)
+    question = make_request(("lstm", "gru"), seeds=2, seed=5)
     fit = make_fit(shifts={"lstm": 1.0, "gru": -1.0})
 
-    found = evaluate(data, question, fit, terminal=terminal, scratch=tmp_path / "scratch")
+    found = run_backtest(data, question, make_runtime(fit))
 
     printed = to_dict(found, data, question)
     assert {"lstm", "lstm/5", "lstm/6", "gru", "gru/5", "gru/6", "ensemble"} <= set(printed["models"])
@@ -161,14 +170,12 @@ def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, terminal:
     assert printed["ensemble"] == printed["models"]["ensemble"]
 
 
-def test_the_ensemble_of_each_origin_says_how_it_was_weighed(
-    data: SeriesSet, terminal: Terminal, tmp_path: Path
-) -> None:
+def test_the_ensemble_of_each_origin_says_how_it_was_weighed(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Weights are chosen anew at each origin; the network that validation finds far worse is left out."""
-    question = Question(12, ("lstm", "gru"), origins=2, baselines=("seasonal_naive",))
+    question = make_request(("lstm", "gru"), origins=2, baselines=("seasonal_naive",))
     fit = make_fit(validation={"lstm": 0.1, "gru": 9.0})
 
-    found = evaluate(data, question, fit, terminal=terminal, scratch=tmp_path / "scratch")
+    found = run_backtest(data, question, make_runtime(fit))
 
     printed = to_dict(found, data, question)
     assert [one["combination"] for one in printed["mixtures"]] == ["greedy", "greedy"]
@@ -176,38 +183,38 @@ def test_the_ensemble_of_each_origin_says_how_it_was_weighed(
     assert printed["models"]["ensemble"]["mase"] == pytest.approx(printed["models"]["lstm"]["mase"])
 
 
-def test_one_network_is_no_ensemble(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_one_network_is_no_ensemble(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Nor are two of which one failed."""
-    question = Question(12, ("lstm", "gru"), baselines=("seasonal_naive",))
+    question = make_request(("lstm", "gru"), baselines=("seasonal_naive",))
 
-    found = evaluate(data, question, make_fit(failing=("gru",)), terminal=terminal, scratch=tmp_path / "scratch")
+    found = run_backtest(data, question, make_runtime(make_fit(failing=("gru",))))
 
     assert "ensemble" not in found.rows
     assert to_dict(found, data, question)["mixtures"] == []
 
 
-def test_a_network_that_fails_is_named_and_the_others_stay(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_a_network_that_fails_is_named_and_the_others_stay(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """A failure takes away one row and says why."""
-    question = Question(12, ("lstm", "gru"))
+    question = make_request(("lstm", "gru"))
 
-    found = evaluate(data, question, make_fit(failing=("gru",)), terminal=terminal, scratch=tmp_path / "scratch")
+    found = run_backtest(data, question, make_runtime(make_fit(failing=("gru",))))
 
     printed = to_dict(found, data, question)
     assert "gru" not in printed["models"]
     assert "NaN" in printed["failed"]["gru"]
 
 
-def test_an_evaluation_in_which_all_fail_is_an_error(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_an_evaluation_in_which_all_fail_is_an_error(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Baselines alone are no answer to a question about networks."""
     with pytest.raises(TrainingError, match="Every network failed"):
-        evaluate(data, Question(12, ("lstm",)), make_fit(failing=("lstm",)), terminal=terminal, scratch=tmp_path / "s")
+        run_backtest(data, make_request(("lstm",)), make_runtime(make_fit(failing=("lstm",))))
 
 
-def test_a_sampled_baseline_says_on_which_series_it_stands(data: SeriesSet, terminal: Terminal, tmp_path: Path) -> None:
+def test_a_sampled_baseline_says_on_which_series_it_stands(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Its sample has each network's error on the same series, and its skill is against the naive there."""
-    question = Question(12, ("lstm",), origins=2, baselines=("seasonal_naive", "auto_theta"), baseline_series=2)
+    question = make_request(("lstm",), origins=2, baselines=("seasonal_naive", "auto_theta"), baseline_series=2)
 
-    found = evaluate(data, question, make_fit(), terminal=terminal, scratch=tmp_path / "scratch")
+    found = run_backtest(data, question, make_runtime(make_fit()))
 
     printed = to_dict(found, data, question)
     row, sample = printed["models"]["auto_theta"], printed["sample"]["auto_theta"]
