@@ -10,10 +10,11 @@ from rich.console import Console
 
 from models.series import Series
 from tests.training.fakes import combine_graphs, make_series, write_csv
-from training.evaluation import classical
+from training.evaluation import classical, figures
 from training.fit.request import Fit
 from training.pipeline.task import Runtime
 from training.progress import Terminal
+from training.registry import runs
 from training.registry.client import Registry
 from training.registry.location import Place
 
@@ -61,6 +62,13 @@ def make_runtime(terminal: Terminal, tmp_path: Path) -> MakeRuntime:
     """Return what makes a runtime around a fit; each has a scratch folder of its own."""
     count = iter(range(100))
     return lambda fit: Runtime(terminal, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figures, which takes longer than all else that these tests do."""
+    monkeypatch.setattr(figures, "save_figures", lambda _figures, folder: (folder / "figures.txt").write_text("none"))
+    monkeypatch.setattr(runs, "_figures", lambda *_: {})
 
 
 @pytest.fixture

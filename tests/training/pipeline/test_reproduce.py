@@ -24,6 +24,8 @@ from training.pipeline.train import Outcome, train
 from training.registry.client import Registry
 from training.registry.provenance import CHOICES, FILE, Surroundings
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 TINY = FitConfig(
     units=4,
     layers=1,

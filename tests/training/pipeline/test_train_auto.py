@@ -24,6 +24,8 @@ from training.pipeline.train import train
 from training.registry.client import Registry
 from training.registry.provenance import CHOICES
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 Asked = list[tuple[str, int, int]]
 
 APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}

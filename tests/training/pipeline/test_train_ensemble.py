@@ -17,6 +17,8 @@ from training.fit.request import FitRequest
 from training.pipeline.train import train
 from training.registry.client import Registry
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 BALANCED = {"lstm": 1.0, "wavenet": -1.0}
 """What two networks are off by, on validation as on the held-out block: as much on either side, so only both are right."""
 

@@ -11,15 +11,15 @@ import pytest
 from models import artifact
 from models.errors import AlmanacError, ArtifactIncomplete, DataInvalid, TrainingError
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
-from training.evaluation import figures
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
 from training.pipeline.champion import spec_in
 from training.pipeline.reproduce import reproduce
-from training.registry import runs
 from training.registry.client import Registry
 from training.retraining import stages
 from training.retraining.job_context import JOB, PART, JobContext
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 Plain = dict[str, Any]
 MakeJob = Callable[..., JobContext]
@@ -33,15 +33,6 @@ def make_job(registry: Registry, tmp_path: Path) -> MakeJob:
         return JobContext(registry, name, tmp_path / machine / name, fit=fit or make_fit(), combine=combine_graphs)
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing: what is drawn is tested with the pipeline."""
-    monkeypatch.setattr(
-        figures, "save_figures", lambda figures, folder: (folder / "figures.txt").write_text(str(len(figures)))
-    )
-    monkeypatch.setattr(runs, "_figures", lambda *_: {})
 
 
 def make_request(data: Path, **config: Any) -> Plain:  # noqa: ANN401 - any setting
