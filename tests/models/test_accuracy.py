@@ -26,6 +26,7 @@ from models.errors import ScaleZero, SeriesTooShort
 from models.series import Series
 from service.store.score import LoggedForecast, naive_baseline
 from service.store.score import score as score_live
+from training.data.holdout import hold_out
 from training.evaluation import backtest
 from training.evaluation.backtest import Predictions
 from training.fit.validation import Validation, judge
@@ -186,7 +187,7 @@ def test_validation_backtest_and_live_scores_are_the_same_figures() -> None:
     """The same forecasts of the same truths have one MASE, one sMAPE and one coverage in all three."""
     random = np.random.default_rng(0)
     series = [Series.make(random.normal(9, 3, 60), id=str(k), start="2000-01", frequency="M") for k in range(5)]
-    split = backtest.hold_out(series, 12, season_length=12)
+    split = hold_out(series, 12, season_length=12)
     levels = (0.025, 0.1, 0.5, 0.9, 0.975)
     quantiles = np.sort(random.normal(9, 3, (5, 12, 5)), axis=-1)
 

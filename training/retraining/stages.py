@@ -13,12 +13,12 @@ from dataclasses import asdict, replace
 
 from models import artifact
 from models.errors import RegistryError
+from models.json_values import to_json_value
 from training.config.training import WARM_START
 from training.data.holdout import tell_split
 from training.evaluation.comparison import Failure
 from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate
-from models.json_values import to_json_value
 from training.pipeline.candidates import Fitted, TooFewNetworks, fit_candidate, networks_of, score_candidates
 from training.pipeline.champion import choose_warm_start, find_champion
 from training.pipeline.compare import decide

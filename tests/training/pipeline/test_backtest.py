@@ -27,7 +27,7 @@ def make_request(
     *,
     origins: int = 1,
     cutoff: str | None = None,
-    **config: Any,
+    **config: Any,  # noqa: ANN401 - any field
 ) -> BacktestRequest:
     """Return a request for a year ahead."""
     settings = TrainConfig(Path("weather.csv"), 12, architecture=architecture, **config)

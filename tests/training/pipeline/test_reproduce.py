@@ -300,7 +300,7 @@ def test_a_run_about_no_one_network_is_refused_before_anything_is_trained(
 def test_what_is_not_as_it_was_is_said(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Another version of a package explains another figure."""
     then = replace(make_runtime(make_fit()), environment=Surroundings(packages={"keras": "3.0"}))
-    first = make_comparison(data_file, then)
+    first = make_comparison(data_file, registry, then)
     runtime = replace(make_runtime(make_fit()), environment=Surroundings(packages={"keras": "3.1"}))
 
     found = reproduce(first.comparison.winner.run_id, registry, runtime)

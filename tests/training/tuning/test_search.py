@@ -20,6 +20,7 @@ from training.config.toml import read_config
 from training.config.training import train_config
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
+from training.pipeline import candidates
 from training.pipeline.candidates import fit_with_keras
 from training.progress import Terminal
 from training.registry.client import Registry
@@ -337,7 +338,7 @@ def test_the_command_prints_what_it_found(
     home.mkdir()
     shutil.copy(empty_store, home / "mlflow.db")
     monkeypatch.setenv("ALMANAC_HOME", str(home))
-    monkeypatch.setattr(train, "fit_with_keras", FakeFit())
+    monkeypatch.setattr(candidates, "fit_with_keras", FakeFit())
     config = tmp_path / "c.toml"
     config.write_text(
         f'data = "{data_file.name}"\nhorizon = 12\nseeds = 2\npick = "lstm"\n[space.fit]\nunits = [8, 16]\n'
