@@ -61,8 +61,8 @@ def test_a_training_sees_covariates_up_to_the_cutoff_and_ahead(
     compared, refitted = seen
     assert compared.covariates == refitted.covariates == NAMES
     history = compared.series[0]
-    assert len(history) == 36 - HORIZON
-    assert history.future_covariates["price"].tolist() == list(range(300, 420, 10))
+    assert len(history) == 36 - 2 * HORIZON
+    assert history.future_covariates["price"].tolist() == list(range(240, 420, 10))
     assert set(history.future_covariates) == {"price"}
 
 

@@ -90,7 +90,7 @@ def test_each_origin_says_what_its_validation_is_on(
     """A series that ended 18 months before the newest origin is one of those that go on at an origin a year earlier."""
     first, second, third = data.series
     some_ended = replace(data, series=(first, second.before(66), third.before(50)))
-    question = make_request((), origins=2, baselines=("seasonal_naive",), cutoff="2006-12-31")
+    question = make_request(("lstm",), origins=2, baselines=("seasonal_naive",), cutoff="2006-12-31")
 
     run_backtest(some_ended, question, make_runtime(make_fit()))
 
@@ -126,14 +126,13 @@ def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, make_run
 def test_no_network_sees_the_points_it_is_scored_on(
     data: SeriesSet, series: list[Series], make_runtime: MakeRuntime
 ) -> None:
-    """At each origin a network is trained anew on what lies before it; the digest is of that."""
+    """At each origin a network is trained anew on what lies before it."""
     seen: list[TrainingSet] = []
 
     run_backtest(data, make_request(("lstm",), origins=2), make_runtime(make_fit(seen=seen)))
 
     assert [len(one.series[0]) for one in seen] == [96 - 12, 96 - 24]
     np.testing.assert_allclose(seen[1].series[0].values, series[0].values[:72])
-    assert len({one.digest for one in seen}) == 2
 
 
 def test_nothing_after_a_cutoff_reaches_a_training(
@@ -152,7 +151,9 @@ def test_nothing_after_a_cutoff_reaches_a_training(
 
     ends = [str(max(one.timestamps[-1] for one in each.series if one.timestamps is not None))[:7] for each in seen]
     assert ends == ["2004-12", "2003-12"] * 2
-    assert [one.digest for one in seen[:2]] == [one.digest for one in seen[2:]]
+    for before, after in zip(seen[:2], seen[2:], strict=True):
+        for one, other in zip(before.series, after.series, strict=True):
+            np.testing.assert_array_equal(one.values, other.values)
 
 
 def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, make_runtime: MakeRuntime) -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_figures")
 @pytest.fixture(autouse=True)
 def constant_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each network a fixed latency, since a measured one differs from run to run."""
-    slow = {"gru": 50.0}
+    slow = {"gru": 50.0, "ensemble": 50.0}
     monkeypatch.setattr(backtest, "measure_latency", lambda one, _split: slow.get(one.spec.architecture, 1.0))
 
 
