@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 import almanac
 from tests.training.fakes import make_fit
-from training.pipeline import train
+from training.pipeline import candidates
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     home.mkdir()
     shutil.copy(empty_store, home / "mlflow.db")
     monkeypatch.setenv("ALMANAC_HOME", str(home))
-    monkeypatch.setattr(train, "fit_with_keras", make_fit())
+    monkeypatch.setattr(candidates, "fit_with_keras", make_fit())
     return lambda *arguments: CliRunner().invoke(almanac.almanac, [str(one) for one in arguments])
 
 
@@ -44,7 +44,7 @@ def test_figures_that_differ_end_with_exit_code_1(
     """A script sees that a result did not come out again."""
     ask: tuple[Any, ...] = ("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--json")
     run_id = json.loads(run(*ask).stdout)["run_id"]
-    monkeypatch.setattr(train, "fit_with_keras", make_fit(shifts={"lstm": 0.5}))
+    monkeypatch.setattr(candidates, "fit_with_keras", make_fit(shifts={"lstm": 0.5}))
 
     found = CliRunner().invoke(almanac.almanac, ["reproduce", run_id], standalone_mode=False)
 

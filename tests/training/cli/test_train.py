@@ -19,7 +19,7 @@ from tests.training.fakes import combine_graphs, make_fit
 from tests.training.registry.test_client import publish
 from training.config.training import BASELINES
 from training.fit import ensemble
-from training.pipeline import train
+from training.pipeline import candidates
 from training.registry.client import Registry
 from training.registry.location import Place
 
@@ -33,7 +33,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     home.mkdir()
     shutil.copy(empty_store, home / "mlflow.db")
     monkeypatch.setenv("ALMANAC_HOME", str(home))
-    monkeypatch.setattr(train, "fit_with_keras", make_fit())
+    monkeypatch.setattr(candidates, "fit_with_keras", make_fit())
     monkeypatch.setattr(ensemble, "combine_with_keras", combine_graphs)
 
     def run(*arguments: object) -> Result:

@@ -152,8 +152,8 @@ def test_nothing_after_a_cutoff_reaches_a_training(
     ends = [str(max(one.timestamps[-1] for one in each.series if one.timestamps is not None))[:7] for each in seen]
     assert ends == ["2004-12", "2003-12"] * 2
     for before, after in zip(seen[:2], seen[2:], strict=True):
-        for one, other in zip(before.series, after.series, strict=True):
-            np.testing.assert_array_equal(one.values, other.values)
+        for kept, again in zip(before.series, after.series, strict=True):
+            np.testing.assert_array_equal(kept.values, again.values)
 
 
 def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, make_runtime: MakeRuntime) -> None:
