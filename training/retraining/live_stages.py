@@ -20,7 +20,7 @@ from training.retraining.triggers import watch as watch_live
 from training.service_client.accuracy import SERVICE_URL
 from training.service_client.observations import service_address
 
-Answer = dict[str, Any]
+StageResult = dict[str, Any]
 
 
 def make_context(job: str, folder: Path, on_event: OnEvent) -> JobContext:
@@ -32,23 +32,23 @@ def make_context(job: str, folder: Path, on_event: OnEvent) -> JobContext:
     return JobContext(registry, job, folder, on_event, environment, address=address)
 
 
-def read(job: JobContext, request: Mapping[str, Any]) -> Answer:
-    """Do what `stages.read` does, keep why the job was needed, and say where its run is shown.
+def read(job: JobContext, request: Mapping[str, Any]) -> StageResult:
+    """Run `stages.read`, and log why the job was needed.
 
     Returns:
-        What `stages.read` returns, `experiment_id`, and `run_url`: the run's page, None where no server shows it.
+        What `stages.read` returns, `experiment_id`, and `run_url`: the run's page, or None if no server shows it.
 
     Raises:
         AlmanacError: As `stages.read`.
     """
-    told = stages.read(job, request)
+    result = stages.read(job, request)
     if "judgement" in request:
-        job.registry.log_json(told["run_id"], request["judgement"], "judgement.json")
-    run = job.registry.run(told["run_id"])
-    return {**told, "experiment_id": run.experiment, "run_url": job.registry.place.page(run)}
+        job.registry.log_json(result["run_id"], request["judgement"], "judgement.json")
+    run = job.registry.run(result["run_id"])
+    return {**result, "experiment_id": run.experiment, "run_url": job.registry.place.page(run)}
 
 
-def judge(job: JobContext, request: Mapping[str, Any]) -> Answer:
+def judge(job: JobContext, request: Mapping[str, Any]) -> StageResult:
     """Return whether a model should be trained again, and why; nothing changes.
 
     Raises:
@@ -58,32 +58,32 @@ def judge(job: JobContext, request: Mapping[str, Any]) -> Answer:
     return judge_live(request["name"], config, job.address, job.registry, datetime.now(UTC)).to_dict()
 
 
-def watch(job: JobContext) -> Answer:
-    """Take back every fresh champion that live scores say is worse than the one before it.
+def watch(job: JobContext) -> StageResult:
+    """Roll back every new champion whose live scores are worse than those of its predecessor.
 
-    What is recorded comes first: a watch that was killed in between decides the same again and takes the champion back.
+    The record is written first: if the watch is killed before the rollback, the next one decides the same and does it.
 
     Returns:
-        `lines` to print, and `rollbacks`: the decision by name, of each name that there was something to see of.
+        `lines` to print, and `rollbacks`: by name, the decision about each new champion that has scores.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.
     """
     lines: list[str] = []
-    decisions: Answer = {}
+    decisions: StageResult = {}
     if job.address is None:
         return {"lines": lines, "rollbacks": decisions}
     for name in job.registry.names():
         found = watch_live(name, job.address, job.registry)
         if found is not None:
             decisions[name] = found.to_dict()
-            if found.roll_back and _take_back(job.registry, name, found):
+            if found.roll_back and _roll_back(job.registry, name, found):
                 lines.append(f"{name} version {found.predecessor} is champion again. {found.reason}")
     return {"lines": lines, "rollbacks": decisions}
 
 
-def _take_back(registry: Registry, name: str, found: Rollback) -> bool:
-    """Record a rollback in the fresh champion's run, and do it; False where somebody has moved the alias meanwhile."""
+def _roll_back(registry: Registry, name: str, found: Rollback) -> bool:
+    """Log a rollback in the new champion's run and do it; return False if the alias has moved since."""
     if registry.resolve(f"{name}@{CHAMPION}").version != found.fresh:
         return False
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Rollback: whether a fresh champion does so much worse than its predecessor did that the alias goes back; pure."""
+"""Rollback: whether a new champion is so much worse than its predecessor that the alias goes back."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,26 +8,26 @@ from training.evaluation.significance import uncertainty
 from training.service_client.live_evidence import LiveEvidence
 
 CONFIDENCE = 0.99
-"""Of the two-sided interval around the difference of skills: a champion is looked at again with each period of truth, and
-every look may err."""
+"""Confidence of the two-sided interval around the difference of skills: each new period is another test, and each test may
+err."""
 
 FEWEST_PERIODS = 3
-"""Of truth, of both versions: over fewer, nobody can tell a bad period from a bad model."""
+"""Scored periods needed of both versions: with fewer, a bad period looks like a bad model."""
 
 FEWEST_SCORES = 30
-"""Scored steps, of both versions."""
+"""Scored steps needed of both versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Whether the champion goes back, why, and by which figures.
+    """The decision whether the alias goes back to the predecessor.
 
     Attributes:
-        roll_back: The answer.
+        roll_back: Whether it does.
         reason: One sentence for a person.
         fresh: Version that is champion.
-        predecessor: Version that was, and would be again.
-        figures: What it was decided by.
+        predecessor: Version that was champion before.
+        figures: What the decision is based on.
     """
 
     roll_back: bool
@@ -42,15 +42,15 @@ class Rollback:
 
 
 def decide_rollback(fresh: LiveEvidence, predecessor: LiveEvidence) -> Rollback:
-    """Return whether a fresh champion's live skill is below its predecessor's by more than chance.
+    """Return whether a new champion's live skill is below its predecessor's by more than chance.
 
-    The truths of the two lie in different periods, some of which are harder than others: so skill is compared, the error
-    over that of seasonal naive on the same truths. Series that only one of them was scored on take no part; those of both
-    are paired. Chance is that of series and of periods, `significance.uncertainty` over the residuals of both ratios.
+    The two are scored in different periods, some of which are harder than others. So their skills are compared: the error
+    divided by that of seasonal naive on the same values. Only series that both were scored on are compared, as pairs.
+    `significance.uncertainty` over the residuals of both ratios gives the interval.
 
     Args:
-        fresh: Of the champion.
-        predecessor: Of the version before it, over as many periods, at the same steps ahead.
+        fresh: Scores of the champion.
+        predecessor: Scores of the version before it, over as many periods and at the same steps ahead.
     """
     common = sorted({*fresh.series} & {*predecessor.series})
     now, before = fresh.only(common), predecessor.only(common)
@@ -62,7 +62,7 @@ def decide_rollback(fresh: LiveEvidence, predecessor: LiveEvidence) -> Rollback:
         "scores_before": int(before.scores.sum()),
     }
     for one in (now, before):
-        if lacking := _lacking(one):
+        if lacking := _missing_scores(one):
             return Rollback(
                 roll_back=False, reason=lacking, fresh=now.version, predecessor=before.version, figures=figures
             )
@@ -87,10 +87,10 @@ def decide_rollback(fresh: LiveEvidence, predecessor: LiveEvidence) -> Rollback:
     return Rollback(bool(lower > 0), reason, now.version, before.version, figures)
 
 
-def _lacking(one: LiveEvidence) -> str:
-    """Return what there is too little of, "" where there is enough."""
+def _missing_scores(one: LiveEvidence) -> str:
+    """Return which scores are missing, or "" if there are enough."""
     if len(one.periods) >= FEWEST_PERIODS and one.scores.sum() >= FEWEST_SCORES and one.naive_errors.sum() > 0:
         return ""
     told = f"{int(one.scores.sum())} scores in {len(one.periods)} periods of version {one.version}"
     needed = f"{FEWEST_SCORES} in {FEWEST_PERIODS} are needed, on series that both versions were scored on"
-    return f"Too little to tell: {told}; {needed}."
+    return f"Too few scores: {told}; {needed}."

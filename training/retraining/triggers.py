@@ -1,4 +1,4 @@
-"""Judging: whether a champion should be trained again, or a fresh one taken back, asked of registry and service."""
+"""Triggers: whether a champion should be retrained, or a new one rolled back, by what registry and service know."""
 
 import tempfile
 from datetime import datetime
@@ -21,16 +21,16 @@ from training.service_client.accuracy import Address, count_steps, read_live, re
 def judge(
     name: str, config: RetrainConfig, address: Address | None, registry: Registry | None, now: datetime
 ) -> Judgement:
-    """Return whether a model should be trained again, and why, by what its service has seen of its champion.
+    """Return whether a model should be retrained, and why, by the live figures of its champion.
 
-    A service that does not answer kills nothing: what it would have told is unknown, and no reason.
+    If the service does not answer, its figures are unknown, which is no reason to retrain.
 
     Args:
         name: Registered name.
         config: The thresholds.
-        address: Of the service; None where nobody said.
-        registry: Where the champion is; None where nothing was ever registered.
-        now: When this is judged.
+        address: Of the service; None if it is not known.
+        registry: Where the champion is; None if nothing was ever registered.
+        now: The time.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.
@@ -46,12 +46,11 @@ def judge(
 
 
 def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
-    """Return whether a fresh champion should go back to its predecessor, by what the service has scored of both.
+    """Return whether a new champion should be rolled back, by the service's scores of it and of its predecessor.
 
-    None where there is nothing to look at: no predecessor, a champion that is older than it (one that was taken back
-    already), or one that has stood two seasons of truths, whose decay is a reason to train again; or no service that
-    answers. Both are compared at steps that the fresh one has often been scored at, and the predecessor over as many of
-    its newest periods as the fresh one has: older ones may be of a world that is gone.
+    None if there is nothing to compare: no predecessor, a champion that is older than its predecessor (it was rolled back
+    already) or that has two seasons of scores (its decay is a reason to retrain), or no service that answers. Both are
+    compared at the steps ahead at which the new one has many scores, over as many newest periods as the new one has.
 
     Args:
         name: Registered name.
