@@ -72,12 +72,14 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
 
 def make_runtime(scratch: Path) -> "Runtime":
     """Return what a comparison works with: Keras, the terminal and a scratch folder."""
-    from training.pipeline.candidates import fit_with_keras
+    from training.fit import ensemble
+    from training.pipeline import candidates
     from training.pipeline.task import Runtime
     from training.progress import Terminal
     from training.registry.provenance import Surroundings
 
-    return Runtime(Terminal(), fit_with_keras, scratch, Surroundings.gather(sys.argv[1:]))
+    environment = Surroundings.gather(sys.argv[1:])
+    return Runtime(Terminal(), candidates.fit_with_keras, scratch, environment, ensemble.combine_with_keras)
 
 
 def open_registry(*, make: bool = False) -> "Registry":

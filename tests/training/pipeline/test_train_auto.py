@@ -131,7 +131,7 @@ def test_the_starter_has_one_row_however_many_seeds(
         make_config(data_file, architecture=("starter", "starter_tuned"), seeds=2, refit=False), registry, runtime
     )
 
-    assert asked == [("starter", 0, 84), ("starter_tuned", 0, 84), ("starter_tuned", 1, 84)]
+    assert asked == [("starter", 0, 72), ("starter_tuned", 0, 72), ("starter_tuned", 1, 72)]
     assert list(outcome.to_dict()["models"])[:3] == ["starter", "starter_tuned/0", "starter_tuned/1"]
 
 
@@ -147,7 +147,7 @@ def test_auto_is_made_again_from_its_record(registry: Registry, make_runtime: Ma
     chosen = registry.read_json(run_id, CHOICES)
     assert chosen is not None
     assert list(chosen["members"]) == ["lstm", "wavenet"]
-    assert asked == [("lstm", 3, 84), ("wavenet", 3, 84), ("lstm", 3, 96), ("wavenet", 3, 96)]
+    assert asked == [("lstm", 3, 72), ("wavenet", 3, 72), ("lstm", 3, 96), ("wavenet", 3, 96)]
     assert set(found.weights) == {"backtested", "served"}
     assert found.same_weights
     assert found.same_figures

@@ -107,7 +107,7 @@ def test_every_member_is_trained_again_with_its_weight(
 
     train(make_config(data_file, refit=True), registry, runtime)
 
-    assert [len(one.series[0]) for one in seen] == [84, 84, 96, 96]
+    assert [len(one.series[0]) for one in seen] == [72, 72, 96, 96]
     spec = artifact.load(registry.download(registry.resolve("weather@champion"), tmp_path / "fetched")).spec
     assert [(one["name"], one["weight"]) for one in spec.options["members"]] == [("lstm", 0.5), ("wavenet", 0.5)]
     assert "trained again on all data" in spec.backtest["model"]["note"]
