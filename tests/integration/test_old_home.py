@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[TestClient]:
     """Return a client of the service over that home."""
-    with TestClient(create_app(Settings.from_environment({"ALMANAC_HOME": str(folder / "almanac-data")}))) as client:
+    with TestClient(create_app(Settings(home=folder / "almanac-data"))) as client:
         ready(client)
         yield client
 
