@@ -1,12 +1,15 @@
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
+from sqlalchemy import Engine, event
 
 from models.series import Series
 from tests.training.fakes import combine_graphs, make_series, write_csv
@@ -35,11 +38,24 @@ def classical_models_fitted_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an MLflow database with its tables made; making them takes seconds, copying none."""
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield an MLflow database with its tables made; making them takes seconds, copying none.
+
+    A copy need not be checked for its tables again, and waits for no disk: it lives as long as its test.
+    """
     home = tmp_path_factory.mktemp("store")
     Registry(Place.from_environment({"ALMANAC_HOME": str(home)})).names()
-    return home / "mlflow.db"
+    event.listen(Engine, "connect", wait_for_no_disk)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlflow.store.db.utils._verify_schema", lambda _engine: None)
+        yield home / "mlflow.db"
+    event.remove(Engine, "connect", wait_for_no_disk)
+
+
+def wait_for_no_disk(connection: Any, _record: object) -> None:  # noqa: ANN401 - any driver's
+    """Turn off SQLite's waits for the disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture

@@ -30,7 +30,9 @@ def make_request(
     **config: Any,  # noqa: ANN401 - any field
 ) -> BacktestRequest:
     """Return a request for a year ahead."""
-    settings = TrainConfig(Path("weather.csv"), 12, architecture=architecture, **config)
+    settings = TrainConfig(
+        Path("weather.csv"), 12, architecture=architecture, **{"baselines": ("seasonal_naive",), **config}
+    )
     return BacktestRequest(settings, origins, Cutoff.parse(cutoff) if cutoff else None)
 
 
@@ -57,7 +59,7 @@ def data(data_file: Path) -> SeriesSet:
 
 def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """One object with a row for each, all with the same figures."""
-    question = make_request(("lstm", "gru"))
+    question = make_request(("lstm", "gru"), baselines=BASELINES)
 
     found = run_backtest(data, question, make_runtime(make_fit()))
 
@@ -70,7 +72,7 @@ def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, make_runtim
 
 def test_several_origins_have_their_figures_alone_too(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """One block may be calm and another wild; the rows are over both, and one origin has nothing more to tell."""
-    question = make_request(("lstm",), origins=2, seeds=2, baselines=("seasonal_naive",))
+    question = make_request(("lstm",), origins=2, seeds=2)
 
     found = run_backtest(data, question, make_runtime(make_fit()))
     one = run_backtest(data, replace(question, origins=1), make_runtime(make_fit()))
@@ -90,7 +92,7 @@ def test_each_origin_says_what_its_validation_is_on(
     """A series that ended 18 months before the newest origin is one of those that go on at an origin a year earlier."""
     first, second, third = data.series
     some_ended = replace(data, series=(first, second.before(66), third.before(50)))
-    question = make_request(("lstm",), origins=2, baselines=("seasonal_naive",), cutoff="2006-12-31")
+    question = make_request(("lstm",), origins=2, cutoff="2006-12-31")
 
     run_backtest(some_ended, question, make_runtime(make_fit()))
 
@@ -173,7 +175,7 @@ def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, make_runt
 
 def test_the_ensemble_of_each_origin_says_how_it_was_weighed(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Weights are chosen anew at each origin; the network that validation finds far worse is left out."""
-    question = make_request(("lstm", "gru"), origins=2, baselines=("seasonal_naive",))
+    question = make_request(("lstm", "gru"), origins=2)
     fit = make_fit(validation={"lstm": 0.1, "gru": 9.0})
 
     found = run_backtest(data, question, make_runtime(fit))
@@ -186,7 +188,7 @@ def test_the_ensemble_of_each_origin_says_how_it_was_weighed(data: SeriesSet, ma
 
 def test_one_network_is_no_ensemble(data: SeriesSet, make_runtime: MakeRuntime) -> None:
     """Nor are two of which one failed."""
-    question = make_request(("lstm", "gru"), baselines=("seasonal_naive",))
+    question = make_request(("lstm", "gru"))
 
     found = run_backtest(data, question, make_runtime(make_fit(failing=("gru",))))
 
