@@ -17,7 +17,7 @@ def test_it_serves_forecasts_shows_the_addresses_and_leaves_nothing_behind(
 
     def registered_already(_environment: object) -> None:
         with registry_at(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path) as registry:
-            registry.promote("temperatures", register(registry, tmp_path))
+            registry.models.promote("temperatures", register(registry, tmp_path))
 
     monkeypatch.setattr(demo, "train", registered_already)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

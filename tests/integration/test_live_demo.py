@@ -92,7 +92,7 @@ def test_the_version_in_the_answers_changes_with_the_promotion(played: Played) -
     assert {one["version"] for one in forecasts if one["month"] < swap["month"]} == {"1"}
     assert {one["version"] for one in forecasts if one["month"] >= swap["month"]} == {"2"}
     registry = Registry(Place(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
-    assert registry.resolve(MODEL).version == "2"
+    assert registry.models.resolve(MODEL).version == "2"
 
 
 def test_the_error_after_the_swap_is_below_the_error_before_it(played: Played) -> None:

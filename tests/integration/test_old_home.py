@@ -61,7 +61,7 @@ def recorded(folder: Path, name: str) -> Any:  # noqa: ANN401 - any JSON
 def test_the_old_model_loads_and_its_golden_forecasts_are_right(folder: Path, tmp_path: Path) -> None:
     """Loading replays them; the specification is written back as it was read."""
     registry = Registry(Place.from_environment({"ALMANAC_HOME": str(folder / "almanac-data")}))
-    path = registry.download(registry.resolve("weather@champion"), tmp_path / "model")
+    path = registry.models.download(registry.models.resolve("weather@champion"), tmp_path / "model")
 
     spec = artifact.load(path).spec
 

@@ -30,7 +30,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     home = tmp_path_factory.mktemp("house")
     uri = f"sqlite:///{home / 'mlflow.db'}"
     with registry_at(uri, home) as registry:
-        registry.promote("temperatures", register(registry, home))
+        registry.models.promote("temperatures", register(registry, home))
     return House(home, uri)
 
 

@@ -69,7 +69,7 @@ def test_forecasts_go_on_whatever_is_killed(tmp_path: Path) -> None:
     rounds, began = 5, time.monotonic()
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     with mlflow_server(store, tmp_path) as tracking, registry_at(tracking.address, tmp_path) as registry:
-        registry.promote("temperatures", register(registry, tmp_path))
+        registry.models.promote("temperatures", register(registry, tmp_path))
         second = register(registry, tmp_path, shift=1.0)
         address = tracking.address
         with almanac_service(tmp_path / "home", address) as service, asking(service.address, clients=4) as got:
@@ -78,7 +78,7 @@ def test_forecasts_go_on_whatever_is_killed(tmp_path: Path) -> None:
                 kill_child(service)
             with mlflow_server(store, tmp_path) as again:
                 assert again.address == address
-                registry.promote("temperatures", second)
+                registry.models.promote("temperatures", second)
                 eventually(lambda: ask(service.address).json()["model"]["version"] == second, 180)
                 os.killpg(again.process.pid, signal.SIGKILL)
                 kill_child(service)

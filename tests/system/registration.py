@@ -37,6 +37,6 @@ def register(registry: Registry, folder: Path, *, shift: float = 0.0, name: str 
     """Register a seasonal naive that adds `shift` as the next version of a name, and return its number."""
     artifact = make_artifact(folder / f"{name}-{shift}", name=name, shift=shift)
     run = registry.start(name, f"shift {shift}", tags={"almanac.kind": "test"})
-    uri = registry.log_model(run, artifact, example())
+    uri = registry.models.log_model(run, artifact, example())
     registry.finish(run)
-    return registry.register(name, uri, run_id=run, tags={"architecture": "lstm"})
+    return registry.models.register(name, uri, run_id=run, tags={"architecture": "lstm"})

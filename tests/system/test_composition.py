@@ -51,7 +51,7 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
         database = stack.enter_context(postgres())
         tracking = stack.enter_context(mlflow_server(database.url, folder))
         registry = stack.enter_context(registry_at(tracking.address, folder))
-        registry.promote("temperatures", register(registry, folder))
+        registry.models.promote("temperatures", register(registry, folder))
         key, metrics_key = add_key(home, "me", "forecast"), add_key(home, "prometheus", "observe")
         environment = {"ALMANAC_DATABASE_URL": database.url}
         service = stack.enter_context(almanac_service(home, tracking.address, environment=environment))
@@ -161,7 +161,7 @@ def test_a_promoted_version_takes_over_without_a_failed_request(composition: Com
         return bool(answer.json()["model"]["version"] == version)
 
     assert not answered_by_the_new_one()
-    composition.registry.promote("temperatures", version)
+    composition.registry.models.promote("temperatures", version)
     eventually(answered_by_the_new_one)
 
     assert set(statuses) == {200}

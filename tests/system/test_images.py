@@ -54,7 +54,7 @@ def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     home = tmp_path_factory.mktemp("home")
     with mlflow_server(f"sqlite:///{home / 'mlflow.db'}", home) as tracking:
         with registry_at(tracking.address, home) as registry:
-            registry.promote("temperatures", register(registry, home))
+            registry.models.promote("temperatures", register(registry, home))
         port = free_port(18500)
         command = [str(image / "bin" / "almanac"), "serve", "--host", LOOPBACK, "--port", str(port)]
         environment = {"ALMANAC_HOME": str(home), "MLFLOW_TRACKING_URI": tracking.address, "PYTHONPATH": ""}

@@ -44,7 +44,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     A copy need not be checked for its tables again, and waits for no disk: it lives as long as its test.
     """
     home = tmp_path_factory.mktemp("store")
-    Registry(Place.from_environment({"ALMANAC_HOME": str(home)})).names()
+    Registry(Place.from_environment({"ALMANAC_HOME": str(home)})).models.names()
     event.listen(Engine, "connect", wait_for_no_disk)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlflow.store.db.utils._verify_schema", lambda _engine: None)

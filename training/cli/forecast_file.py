@@ -86,8 +86,8 @@ def foresee(registry: "Registry | None", wish: Wish, *, terminal: Terminal, scra
         forecaster = starters.load_starter(data.frequency)
         version = Version(starters.NAME, starters.version(), (), "", forecaster.spec.architecture)
     else:
-        version = registry.resolve(wish.model)
-        forecaster = artifact.load(registry.download(version, scratch))
+        version = registry.models.resolve(wish.model)
+        forecaster = artifact.load(registry.models.download(version, scratch))
         data = _read(wish, forecaster.spec)
     terminal.say_findings(data.findings)
     series = _sound(forecaster, data.series, terminal)

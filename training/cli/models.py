@@ -30,15 +30,15 @@ def promote(name: str, version: str) -> None:
     Example:
         almanac promote temperatures 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.registry.client import CHAMPION
+    from training.registry.model_versions import CHAMPION
 
     registry = open_registry()
-    found = registry.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}")
+    found = registry.models.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}")
     wanted = found.version
     if CHAMPION in found.aliases:
         click.echo(f"{name} version {wanted} is champion already; nothing has changed.")
         return
-    old = registry.promote(name, wanted)
+    old = registry.models.promote(name, wanted)
     before = f"; version {old} is now previous" if old is not None else ""
     click.echo(f"{name} version {wanted} is champion{before}.")
     _write_down(registry, Move("promote", name, wanted, old, datetime.now(UTC)))
@@ -54,7 +54,7 @@ def rollback(name: str) -> None:
         almanac rollback temperatures
     """  # noqa: D301 - click's \b keeps the example's lines
     registry = open_registry()
-    champion, previous = registry.rollback(name)
+    champion, previous = registry.models.rollback(name)
     click.echo(f"{name} version {champion} is champion again; version {previous} is previous.")
     _write_down(registry, Move("rollback", name, champion, previous, datetime.now(UTC)))
 
@@ -84,7 +84,7 @@ def models(*, as_json: bool) -> None:
         if as_json:
             print_json({"models": []})
         return
-    rows = [_version_row(version) for version in open_registry().versions(metrics=True)]
+    rows = [_version_row(version) for version in open_registry().models.versions(metrics=True)]
     if as_json:
         print_json({"models": rows})
     elif rows:

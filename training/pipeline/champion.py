@@ -15,7 +15,8 @@ from training.config.training import ENSEMBLE
 from training.evaluation.leakage import SeenData, is_new_to
 from training.fit.candidate_files import ARTIFACT, MEMBERS
 from training.pipeline.task import TrainingTask, WarmStart
-from training.registry.client import CHAMPION, Registry
+from training.registry.client import Registry
+from training.registry.model_versions import CHAMPION
 
 SERVED, BACKTESTED = "served", "backtested"
 """A model as it is served, and as it was backtested, before its last training on all data."""
@@ -89,7 +90,7 @@ def find_champion(registry: Registry, name: str, folder: Path) -> ChampionLookup
         RegistryUnreachable: If MLflow does not answer.
     """
     try:
-        version = registry.resolve(f"{name}@{CHAMPION}")
+        version = registry.models.resolve(f"{name}@{CHAMPION}")
     except ModelUnknown:
         return ChampionLookup()
     return fetch_champion(registry, name, version.version, folder)
@@ -100,9 +101,9 @@ def fetch_champion(registry: Registry, name: str, version: str, folder: Path) ->
     run_id = ""
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        found = registry.resolve(f"{name}/{version}")
+        found = registry.models.resolve(f"{name}/{version}")
         run_id = found.run_id
-        served = registry.download(found, folder / SERVED)
+        served = registry.models.download(found, folder / SERVED)
         artifact.load(served)
         backtested = registry.fetch(run_id, CANDIDATE, folder / BACKTESTED)
     except RegistryUnreachable:

@@ -18,7 +18,8 @@ from training.fit.candidate_files import lay_down
 from training.pipeline.champion import BACKTESTED, CANDIDATE, SEEN, SERVED
 from training.pipeline.task import TrainingTask
 from training.registry import runs
-from training.registry.client import CHAMPION, Registry
+from training.registry.client import Registry
+from training.registry.model_versions import CHAMPION
 
 
 def keep_candidate(registry: Registry, run_id: str, candidate: Candidate, task: TrainingTask) -> None:
@@ -58,8 +59,8 @@ def upload(registry: Registry, run_id: str, folder: Path, task: TrainingTask, ta
         task: The comparison that it won.
         tags: Further tags of the version.
     """
-    uri = registry.log_model(run_id, folder, runs.model_example(task.data, task.config.horizon))
-    return registry.register(task.config.name, uri, run_id=run_id, tags={**_version_tags(folder, task), **tags})
+    uri = registry.models.log_model(run_id, folder, runs.model_example(task.data, task.config.horizon))
+    return registry.models.register(task.config.name, uri, run_id=run_id, tags={**_version_tags(folder, task), **tags})
 
 
 def promote(
@@ -80,7 +81,7 @@ def promote(
     decision = decision.with_figures(challenger_version=version)
     if now in {expected, version}:
         if decision.promote:
-            registry.promote(name, version)
+            registry.models.promote(name, version)
         return decision
     there, against = (f"version {one}" if one else "no version" for one in (now, expected))
     changed = f"The champion is now {there}, not {against}, which the challenger was compared with."
@@ -92,7 +93,7 @@ def promote(
 def champion_version(registry: Registry, name: str) -> str | None:
     """Return the version that the champion alias names, or None if it names none."""
     try:
-        return registry.resolve(f"{name}@{CHAMPION}").version
+        return registry.models.resolve(f"{name}@{CHAMPION}").version
     except ModelUnknown:
         return None
 

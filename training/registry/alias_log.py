@@ -51,7 +51,7 @@ def log_move(registry: "Registry", move: Move) -> str | None:
         RegistryError: If MLflow does not answer.
     """
     subject = move.champion if move.action == "promote" else move.before
-    run_id = next((one.run_id for one in registry.versions(move.name) if one.version == subject), "")
+    run_id = next((one.run_id for one in registry.models.versions(move.name) if one.version == subject), "")
     if not run_id:
         return None
     registry.log_json(run_id, move.to_dict(), FILES[move.action])

@@ -8,8 +8,9 @@ from typing import Any
 
 from training.config.retrain import RetrainConfig
 from training.registry.alias_log import Move, log_move
-from training.registry.client import CHAMPION, Registry
+from training.registry.client import Registry
 from training.registry.location import Place
+from training.registry.model_versions import CHAMPION
 from training.registry.provenance import Surroundings
 from training.retraining import stages
 from training.retraining.job_context import JobContext
@@ -73,7 +74,7 @@ def watch(job: JobContext) -> StageResult:
     decisions: StageResult = {}
     if job.address is None:
         return {"lines": lines, "rollbacks": decisions}
-    for name in job.registry.names():
+    for name in job.registry.models.names():
         found = watch_live(name, job.address, job.registry)
         if found is not None:
             decisions[name] = found.to_dict()
@@ -84,11 +85,11 @@ def watch(job: JobContext) -> StageResult:
 
 def _roll_back(registry: Registry, name: str, found: Rollback) -> bool:
     """Log a rollback in the new champion's run and do it; return False if the alias has moved since."""
-    if registry.resolve(f"{name}@{CHAMPION}").version != found.fresh:
+    if registry.models.resolve(f"{name}@{CHAMPION}").version != found.fresh:
         return False
     now = datetime.now(UTC)
     log_move(
         registry, Move("rollback", name, found.predecessor, found.fresh, now, "watch", found.reason, found.figures)
     )
-    registry.rollback(name)
+    registry.models.rollback(name)
     return True

@@ -227,15 +227,15 @@ def register(job: JobContext, request: Given, read: Given, compared: Given, refi
         RegistryError: If MLflow does not answer.
     """
     name, run_id = read["name"], refitted["run_id"]
-    if registered := job.registry.tagged(name, {JOB: job.job}):
-        job.registry.name_challenger(name, registered[0])
+    if registered := job.registry.models.tagged(name, {JOB: job.job}):
+        job.registry.models.name_challenger(name, registered[0])
         return {"version": registered[0]}
     task = task_of(job, request, read, job.runtime("register"))
     folder = job.registry.fetch(run_id, SERVED, job.emptied("candidates/served"))
     if folder is None:
         raise RegistryError(f"Run {run_id} has no folder {SERVED}.", hint="Start the job again.")
     artifact.load(folder)
-    job.registry.forget_models(run_id)
+    job.registry.models.forget_models(run_id)
     return {"version": upload(job.registry, run_id, folder, task, {JOB: job.job})}
 
 
@@ -255,14 +255,14 @@ def promote(job: JobContext, request: Given, read: Given, compared: Given, regis
     name, version = read["name"], registered["version"]
     decision = PromotionDecision(**{**compared["decision"], "notes": tuple(compared["decision"]["notes"])})
     decision = decision.with_figures(challenger_version=version)
-    if version not in job.registry.tagged(name, {JOB: job.job, PROMOTED: "True"}):
-        challenger = job.registry.resolve(f"{name}/{version}")
+    if version not in job.registry.models.tagged(name, {JOB: job.job, PROMOTED: "True"}):
+        challenger = job.registry.models.resolve(f"{name}/{version}")
         if decision.promote:
-            artifact.load(job.registry.download(challenger, job.emptied("candidates/version")))
+            artifact.load(job.registry.models.download(challenger, job.emptied("candidates/version")))
         expected = read["champion"]["version"] if read["champion"] else None
         decision = carry_out(job.registry, name, version, decision, expected)
         if decision.promote:
-            job.registry.tag(name, version, {PROMOTED: "True"})
+            job.registry.models.tag(name, version, {PROMOTED: "True"})
     runs.log_decision(job.registry, (read["run_id"], compared["winner_run_id"]), decision, version)
     job.registry.finish(read["run_id"])
     job.clear()

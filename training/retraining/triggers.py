@@ -12,8 +12,9 @@ from models.retraining.reasons import Judgement
 from models.retraining.thresholds import DEFAULT, Thresholds
 from models.spec import ModelSpec
 from training.config.retrain import RetrainConfig
-from training.registry.client import CHAMPION, PREVIOUS, Registry
+from training.registry.client import Registry
 from training.registry.location import Version
+from training.registry.model_versions import CHAMPION, PREVIOUS
 from training.retraining.rollback import Rollback, decide_rollback
 from training.service_client.accuracy import Address, count_steps, read_live, read_periods, steps_in_period
 
@@ -39,7 +40,7 @@ def judge(
     if registry is None:
         return reasons.judge(name, None, config.thresholds(), at)
     try:
-        champion = registry.resolve(f"{name}@{CHAMPION}")
+        champion = registry.models.resolve(f"{name}@{CHAMPION}")
     except ModelUnknown:
         return reasons.judge(name, None, config.thresholds(), at)
     return reasons.judge(name, _seen(champion, config.thresholds(), address, registry), config.thresholds(), at)
@@ -61,7 +62,7 @@ def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
         RegistryUnreachable: If the registry does not answer.
     """
     try:
-        fresh, predecessor = (registry.resolve(f"{name}@{alias}") for alias in (CHAMPION, PREVIOUS))
+        fresh, predecessor = (registry.models.resolve(f"{name}@{alias}") for alias in (CHAMPION, PREVIOUS))
     except ModelUnknown:
         return None
     if int(fresh.version) <= int(predecessor.version):
@@ -90,4 +91,4 @@ def _seen(champion: Version, thresholds: Thresholds, address: Address | None, re
 
 def _spec_of(version: Version, registry: Registry) -> ModelSpec:
     with tempfile.TemporaryDirectory() as folder:
-        return ModelSpec.from_json((registry.download(version, Path(folder)) / SPEC).read_bytes())
+        return ModelSpec.from_json((registry.models.download(version, Path(folder)) / SPEC).read_bytes())

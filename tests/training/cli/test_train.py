@@ -67,7 +67,7 @@ def test_train_takes_a_configuration_and_flags_go_before_it(run: Run, data_file:
 
     outcome = json.loads(found.stdout)
     assert outcome["name"] == "rain"
-    version = here().resolve("rain@champion")
+    version = here().models.resolve("rain@champion")
     assert here()._client.get_run(version.run_id).data.params["architecture"] == "lstm"
     parent = here()._client.get_run(outcome["run_id"])
     assert parent.data.params["horizon"] == "12"
@@ -122,21 +122,21 @@ def test_a_champion_that_is_promoted_again_stays_as_it_was_written_down(run: Run
         publish(here(), tmp_path / name)
     run("promote", "weather", "1")
     run("promote", "weather", "2")
-    run_id = here().resolve("weather/2").run_id
+    run_id = here().models.resolve("weather/2").run_id
     written = here().read_json(run_id, "promoted.json")
 
     again = run("promote", "weather", "2")
 
     assert (again.exit_code, "is champion already; nothing has changed" in again.output) == (0, True)
     assert here().read_json(run_id, "promoted.json") == written
-    assert here().resolve("weather@previous").version == "1"
+    assert here().models.resolve("weather@previous").version == "1"
 
 
 def test_a_move_by_hand_is_written_down(run: Run, tmp_path: Path) -> None:
     """In the run of the version that gained the alias, and of the one that lost it; a training's own decision stays."""
     for name in ("one", "two"):
         publish(here(), tmp_path / name)
-    first, second = (here().resolve(f"weather/{version}").run_id for version in "12")
+    first, second = (here().models.resolve(f"weather/{version}").run_id for version in "12")
 
     run("promote", "weather", "1")
     run("promote", "weather", "2")

@@ -63,13 +63,13 @@ class House:
 
     def versions_of(self, job: str) -> list[str]:
         """Return the versions that a job has made."""
-        return self.registry.tagged(NAME, {JOB: job})
+        return self.registry.models.tagged(NAME, {JOB: job})
 
     def aliases(self) -> dict[str, str]:
         """Return the version that each alias names, each looked at: it is loaded, and its golden forecasts replayed."""
-        named = {alias: one for one in self.registry.versions(NAME) for alias in one.aliases}
+        named = {alias: one for one in self.registry.models.versions(NAME) for alias in one.aliases}
         for alias, version in named.items():
-            artifact.load(self.registry.download(version, self.home / "looked" / alias / os.urandom(4).hex()))
+            artifact.load(self.registry.models.download(version, self.home / "looked" / alias / os.urandom(4).hex()))
         return {alias: version.version for alias, version in named.items()}
 
     def _work(self, jobs: Jobs, job: str) -> int:

@@ -202,7 +202,7 @@ def test_a_candidate_is_trained_alone_and_nothing_is_registered(
     found = reproduce(loser.run_id, registry, runtime)
 
     assert [len(one.series[0]) for one in seen] == [96 - 12]
-    assert len(registry.versions()) == 1
+    assert len(registry.models.versions()) == 1
     tags = registry.run(found.new_run_id).tags
     assert (tags["reproduces"], tags["same_figures"]) == (loser.run_id, "True")
 

@@ -130,8 +130,8 @@ def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(
 
     outcome = train(make_config(data_file, architecture=("lstm",)), registry, runtime)
 
-    version = registry.resolve("weather@champion")
-    spec = artifact.load(registry.download(version, tmp_path / "fetched")).spec
+    version = registry.models.resolve("weather@champion")
+    spec = artifact.load(registry.models.download(version, tmp_path / "fetched")).spec
     assert set(spec.backtest) == {"model", "seasonal_naive"}
     assert spec.backtest["model"]["mase"] == pytest.approx(outcome.comparison.winner.scores.summary()["mase"])
     assert len(spec.backtest["model"]["mase_by_step"]) == 12
@@ -168,7 +168,7 @@ def test_a_comparison_in_which_all_fail_is_an_error(
     assert str(caught.value).count("became NaN") == 1
 
     assert runs_of(registry)["comparison"].info.status == "FAILED"
-    assert registry.names() == []
+    assert registry.models.names() == []
 
 
 def test_a_second_training_that_fails_leaves_the_first_one(
@@ -224,8 +224,8 @@ def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(
     assert first.decision.promote
     assert not second.decision.promote
     assert second.decision.notes[0] == AS_BACKTESTED
-    assert registry.resolve("weather@champion").version == "1"
-    assert registry.resolve("weather@challenger").version == "2"
+    assert registry.models.resolve("weather@champion").version == "1"
+    assert registry.models.resolve("weather@challenger").version == "2"
 
 
 def test_a_better_challenger_takes_the_alias(registry: Registry, make_runtime: MakeRuntime, tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_better_challenger_takes_the_alias(registry: Registry, make_runtime: M
     assert outcome.decision.figures["champion_version"] == "1"
     assert outcome.decision.figures["challenger_version"] == "2"
     assert outcome.decision.promote, outcome.decision.reason
-    assert registry.resolve("weather@previous").version == "1"
+    assert registry.models.resolve("weather@previous").version == "1"
 
 
 def test_a_registered_version_knows_its_unit(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_registered_version_knows_its_unit(registry: Registry, make_runtime: M
 
     train(make_config(data_file, architecture=("lstm",), unit="mm"), registry, runtime)
 
-    assert registry.versions()[0].unit == "mm"
+    assert registry.models.versions()[0].unit == "mm"
 
 
 def test_force_is_recorded(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
@@ -263,7 +263,7 @@ def test_force_is_recorded(registry: Registry, make_runtime: MakeRuntime, data_f
 
     assert outcome.decision.forced
     assert registry._client.get_run(outcome.run_id).data.tags["promotion.forced"] == "True"
-    assert registry.resolve("weather").version == "2"
+    assert registry.models.resolve("weather").version == "2"
 
 
 def test_a_champion_of_another_frequency_is_not_compared(

@@ -72,7 +72,7 @@ def test_auto_is_one_row_and_one_version(
     assert printed["mixture"]["weights"] == {"lstm": 0.5, "wavenet": 0.5}
     assert printed["mixtures"]["auto"]["losses"]["lstm+wavenet"] < printed["mixtures"]["auto"]["losses"]["lstm"]
     assert asked[4:] == [("lstm", 0, 96), ("wavenet", 0, 96)]
-    spec = artifact.load(registry.download(registry.resolve("weather@champion"), tmp_path / "x")).spec
+    spec = artifact.load(registry.models.download(registry.models.resolve("weather@champion"), tmp_path / "x")).spec
     assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
     params = runs_of(registry)["auto"].data.params
     assert params["architecture"] == "auto"
@@ -89,10 +89,10 @@ def test_a_single_member_is_trained_again_alone(
 
     train(make_config(data_file), registry, runtime)
 
-    version = registry.resolve("weather@champion")
+    version = registry.models.resolve("weather@champion")
     assert asked[4:] == [("wavenet", 0, 96)]
     assert version.architecture == "wavenet"
-    assert artifact.load(registry.download(version, tmp_path / "x")).spec.backtest
+    assert artifact.load(registry.models.download(version, tmp_path / "x")).spec.backtest
 
 
 def test_auto_joins_no_ensemble(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:

@@ -45,8 +45,8 @@ def test_several_networks_are_one_version(
 
     outcome = train(make_config(data_file), registry, runtime)
 
-    version = registry.resolve("weather@champion")
-    spec = artifact.load(registry.download(version, tmp_path / "fetched")).spec
+    version = registry.models.resolve("weather@champion")
+    spec = artifact.load(registry.models.download(version, tmp_path / "fetched")).spec
     assert outcome.to_dict()["winner"] == version.architecture == spec.architecture == "ensemble"
     assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
     assert spec.backtest["model"]["mase"] == pytest.approx(spec.backtest["seasonal_naive"]["mase"])
@@ -108,7 +108,9 @@ def test_every_member_is_trained_again_with_its_weight(
     train(make_config(data_file, refit=True), registry, runtime)
 
     assert [len(one.series[0]) for one in seen] == [72, 72, 96, 96]
-    spec = artifact.load(registry.download(registry.resolve("weather@champion"), tmp_path / "fetched")).spec
+    spec = artifact.load(
+        registry.models.download(registry.models.resolve("weather@champion"), tmp_path / "fetched")
+    ).spec
     assert [(one["name"], one["weight"]) for one in spec.options["members"]] == [("lstm", 0.5), ("wavenet", 0.5)]
     assert "trained again on all data" in spec.backtest["model"]["note"]
     assert spec.trained_to is not None
@@ -159,7 +161,7 @@ def test_a_pick_that_failed_is_an_error(registry: Registry, make_runtime: MakeRu
         train(make_config(data_file, pick="lstm"), registry, runtime)
 
     assert "Validation's winner is wavenet" in caught.value.hint
-    assert registry.names() == []
+    assert registry.models.names() == []
 
 
 def test_an_ensemble_that_cannot_be_made_is_recorded_and_the_networks_stay(

@@ -21,9 +21,9 @@ def publish(registry: Registry, directory: Path, *, shift: float = 0.0) -> str:
     """Register an artifact as the next version of `weather` and return its number."""
     run_id = registry.start("weather", "lstm", tags={})
     example = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2000-01", periods=36, freq="MS"), "y": 1.0})
-    uri = registry.log_model(run_id, make_artifact(directory, shift=shift), example)
+    uri = registry.models.log_model(run_id, make_artifact(directory, shift=shift), example)
     registry.finish(run_id)
-    return registry.register("weather", uri, run_id=run_id, tags={"architecture": "lstm"})
+    return registry.models.register("weather", uri, run_id=run_id, tags={"architecture": "lstm"})
 
 
 def test_the_store_is_sqlite_at_home_unless_a_server_is_named() -> None:
@@ -44,7 +44,7 @@ def test_a_home_with_spaces_and_a_hash_is_itself(empty_store: Path, tmp_path: Pa
 
     publish(registry, tmp_path / "model")
 
-    assert registry.download(registry.resolve("weather@challenger"), tmp_path / "fetched").is_dir()
+    assert registry.models.download(registry.models.resolve("weather@challenger"), tmp_path / "fetched").is_dir()
     assert {path.name for path in tmp_path.iterdir()} == {"my data #1", "model", "fetched"}
 
 
@@ -61,7 +61,7 @@ def test_a_registered_model_comes_back_as_it_was(registry: Registry, tmp_path: P
     """What was uploaded is what is downloaded, byte for byte, under the home's artifacts."""
     publish(registry, tmp_path / "model")
 
-    fetched = registry.download(registry.resolve("weather@challenger"), tmp_path / "fetched")
+    fetched = registry.models.download(registry.models.resolve("weather@challenger"), tmp_path / "fetched")
 
     for file in (tmp_path / "model").iterdir():
         assert (fetched / file.name).read_bytes() == file.read_bytes()
@@ -72,10 +72,12 @@ def test_the_starters_in_a_models_code_are_not_the_model(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever logs a model with the whole of our code logs the starters too; they stand before it by name."""
-    monkeypatch.setattr("training.registry.client.copy_models", lambda scratch: make_starters(scratch / "models"))
+    monkeypatch.setattr(
+        "training.registry.model_versions.copy_models", lambda scratch: make_starters(scratch / "models")
+    )
     publish(registry, tmp_path / "model")
 
-    fetched = registry.download(registry.resolve("weather@challenger"), tmp_path / "fetched")
+    fetched = registry.models.download(registry.models.resolve("weather@challenger"), tmp_path / "fetched")
 
     assert (fetched / "spec.json").read_bytes() == (tmp_path / "model" / "spec.json").read_bytes()
 
@@ -112,44 +114,46 @@ def test_promotion_moves_aliases_and_rollback_moves_them_back(registry: Registry
     """The old champion becomes previous; rollback exchanges the two."""
     first, second = (publish(registry, tmp_path / name) for name in ("one", "two"))
 
-    assert registry.promote("weather", first) is None
-    assert registry.promote("weather", second) == first
-    assert registry.resolve("weather").version == second
-    assert registry.rollback("weather") == (first, second)
-    assert registry.resolve("weather@champion").version == first
-    assert registry.resolve("weather@previous").version == second
+    assert registry.models.promote("weather", first) is None
+    assert registry.models.promote("weather", second) == first
+    assert registry.models.resolve("weather").version == second
+    assert registry.models.rollback("weather") == (first, second)
+    assert registry.models.resolve("weather@champion").version == first
+    assert registry.models.resolve("weather@previous").version == second
 
 
 def test_promoting_the_champion_keeps_the_previous_one(registry: Registry, tmp_path: Path) -> None:
     """A champion promoted again does not become its own predecessor."""
     first, second = (publish(registry, tmp_path / name) for name in ("one", "two"))
     for version in (first, second, second):
-        registry.promote("weather", version)
+        registry.models.promote("weather", version)
 
-    assert registry.resolve("weather@previous").version == first
+    assert registry.models.resolve("weather@previous").version == first
 
 
 def test_models_are_named_by_alias_or_number(registry: Registry, tmp_path: Path) -> None:
     """`name`, `name@alias` and `name/version` each mean one version; what is unknown is answered by what there is."""
     version = publish(registry, tmp_path / "one")
-    registry.promote("weather", version)
+    registry.models.promote("weather", version)
 
-    assert {registry.resolve(text).version for text in ("weather", "weather@champion", f"weather/{version}")} == {"1"}
+    assert {
+        registry.models.resolve(text).version for text in ("weather", "weather@champion", f"weather/{version}")
+    } == {"1"}
     for wrong in ("weather@best", "weather/7"):
         with pytest.raises(ModelUnknown, match=r"1 \(challenger, champion\)"):
-            registry.resolve(wrong)
+            registry.models.resolve(wrong)
     with pytest.raises(ModelUnknown, match="Names: weather"):
-        registry.resolve("wether")
+        registry.models.resolve("wether")
 
 
 def test_versions_are_listed_with_their_figures(registry: Registry, tmp_path: Path) -> None:
     """The newest version stands first, with the summary metrics of its run and without its curves."""
     for name in ("one", "two"):
         publish(registry, tmp_path / name)
-    newest = registry.versions()[0]
+    newest = registry.models.versions()[0]
     registry.log(newest.run_id, metrics={"backtest.mase": 0.8, "epoch/loss": 1.0})
 
-    found = registry.versions(metrics=True)
+    found = registry.models.versions(metrics=True)
 
     assert [one.version for one in found] == ["2", "1"]
     assert found[0].metrics == {"backtest.mase": 0.8}
@@ -157,10 +161,10 @@ def test_versions_are_listed_with_their_figures(registry: Registry, tmp_path: Pa
 
 def test_rollback_without_a_previous_champion_says_so(registry: Registry, tmp_path: Path) -> None:
     """There must be something to go back to."""
-    registry.promote("weather", publish(registry, tmp_path / "one"))
+    registry.models.promote("weather", publish(registry, tmp_path / "one"))
 
     with pytest.raises(ModelUnknown, match="no previous champion"):
-        registry.rollback("weather")
+        registry.models.rollback("weather")
 
 
 def test_an_unknown_version_is_not_promoted(registry: Registry, tmp_path: Path) -> None:
@@ -168,9 +172,9 @@ def test_an_unknown_version_is_not_promoted(registry: Registry, tmp_path: Path) 
     publish(registry, tmp_path / "one")
 
     with pytest.raises(ModelUnknown):
-        registry.promote("weather", "9")
+        registry.models.promote("weather", "9")
     with pytest.raises(ModelUnknown):
-        registry.rollback("nobody")
+        registry.models.rollback("nobody")
 
 
 def test_a_server_that_does_not_answer_is_one_clear_error(tmp_path: Path) -> None:
@@ -178,7 +182,7 @@ def test_a_server_that_does_not_answer_is_one_clear_error(tmp_path: Path) -> Non
     registry = Registry(Place(tmp_path, "http://127.0.0.1:9"))
 
     with pytest.raises(RegistryUnreachable, match=r"^http://127\.0\.0\.1:9 does not answer \(Connection refused\)"):
-        registry.names()
+        registry.models.names()
 
 
 def test_a_damaged_database_is_one_clear_error(tmp_path: Path) -> None:
@@ -207,7 +211,7 @@ def test_a_moved_home_is_told_by_the_path_that_is_not_there(registry: Registry, 
     moved = Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "moved")}))
 
     with pytest.raises(RegistryError, match=r"move the home back") as caught:
-        moved.download(moved.resolve("weather@challenger"), tmp_path / "fetched")
+        moved.models.download(moved.models.resolve("weather@challenger"), tmp_path / "fetched")
 
     assert f"{tmp_path}/home/artifacts" in str(caught.value)
 
@@ -215,7 +219,7 @@ def test_a_moved_home_is_told_by_the_path_that_is_not_there(registry: Registry, 
 def test_processes_that_meet_at_a_new_home_wait_for_each_other(tmp_path: Path) -> None:
     """The database's tables are made once, by whoever comes first; the others find them made."""
     code = "import os; from training.registry.location import Place; from training.registry.client import Registry; "
-    code += "print(Registry(Place.from_environment(os.environ)).names())"
+    code += "print(Registry(Place.from_environment(os.environ)).models.names())"
     environment = {**os.environ, "ALMANAC_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
     together = [
         subprocess.Popen(  # noqa: S603 - our own program

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from tests.training.fakes import make_series, write_csv
-from training.registry.client import CHAMPION, PREVIOUS, Registry
+from training.registry.client import Registry
 from training.registry.location import Run
+from training.registry.model_versions import CHAMPION, PREVIOUS
 from training.retraining import live_stages
 from training.retraining.job_context import JobContext
 from training.retraining.rollback import Rollback
@@ -22,13 +23,13 @@ def job(registry: Registry, tmp_path: Path) -> JobContext:
     for version in ("1", "2"):
         run = registry.start("sales", f"run {version}", tags={})
         client.create_model_version("sales", str(tmp_path), run)
-        registry.promote("sales", version)
+        registry.models.promote("sales", version)
     return JobContext(registry, "watch", tmp_path / "watch", address=Address("http://127.0.0.1:9"))
 
 
 def aliases(registry: Registry) -> dict[str, str]:
     """Return which version champion and previous name."""
-    return {alias: registry.resolve(f"sales@{alias}").version for alias in (CHAMPION, PREVIOUS)}
+    return {alias: registry.models.resolve(f"sales@{alias}").version for alias in (CHAMPION, PREVIOUS)}
 
 
 def see(monkeypatch: pytest.MonkeyPatch, found: Rollback | None) -> None:
@@ -41,7 +42,7 @@ def test_a_fresh_champion_that_does_worse_is_taken_back_and_that_is_recorded(
 ) -> None:
     """The figures stand in the run of the version that was taken back; a second look finds it done."""
     see(monkeypatch, WORSE)
-    fresh = job.registry.resolve("sales/2").run_id
+    fresh = job.registry.models.resolve("sales/2").run_id
 
     seen, again = live_stages.watch(job), live_stages.watch(job)
 

@@ -16,6 +16,7 @@ from training.fit.request import FitRequest
 from training.pipeline.champion import spec_in
 from training.pipeline.reproduce import reproduce
 from training.registry.client import Registry
+from training.registry.model_versions import ModelVersions
 from training.retraining import stages
 from training.retraining.job_context import JOB, PART, JobContext
 
@@ -121,7 +122,8 @@ def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(make_job: M
     assert second["promoted"]["champion"] == "1"
     assert third["promoted"]["promoted"], third["promoted"]["reason"]
     named = {
-        alias: job.registry.resolve(f"weather@{alias}").version for alias in ("champion", "previous", "challenger")
+        alias: job.registry.models.resolve(f"weather@{alias}").version
+        for alias in ("champion", "previous", "challenger")
     }
     assert named == {"champion": "3", "previous": "1", "challenger": "3"}
 
@@ -157,7 +159,7 @@ def test_stages_that_are_run_again_register_and_promote_once(make_job: MakeJob, 
     registered = twice(stages.register, read, compared, refitted)
     promoted = twice(stages.promote, read, compared, registered)
 
-    assert [one.version for one in job.registry.versions("weather")] == ["1"]
+    assert [one.version for one in job.registry.models.versions("weather")] == ["1"]
     assert (promoted["promoted"], promoted["champion"]) == (True, "1")
     assert states_of(job) == {
         part: "FINISHED" if "given up" not in part else "KILLED"
@@ -286,7 +288,7 @@ def test_a_model_uploaded_without_a_version_is_replaced(
         patch.setattr(Registry, "register", killed)
         with pytest.raises(KeyboardInterrupt):
             stages.register(job, request, read, compared, refitted)
-    assert job.registry.names() == []
+    assert job.registry.models.names() == []
 
     registered = stages.register(job, request, read, compared, refitted)
 
@@ -295,7 +297,10 @@ def test_a_model_uploaded_without_a_version_is_replaced(
         [job.registry._client.get_experiment_by_name("weather").experiment_id]
     )
     assert len(there) == 1
-    assert artifact.load(job.registry.download(job.registry.versions()[0], job.emptied("x"))).spec.name == "weather"
+    assert (
+        artifact.load(job.registry.models.download(job.registry.models.versions()[0], job.emptied("x"))).spec.name
+        == "weather"
+    )
 
 
 def test_the_alias_moves_once_whoever_moves_it_afterwards(make_job: MakeJob, many: Path) -> None:
@@ -305,12 +310,12 @@ def test_the_alias_moves_once_whoever_moves_it_afterwards(make_job: MakeJob, man
     job = make_job(name="two")
     told = run_job(job, request)
     registry = job.registry
-    registry.rollback("weather")
+    registry.models.rollback("weather")
 
     again = stages.promote(job, request, told["read"], told["compared"], {"version": "2"})
 
     assert again["champion"] == "1"
-    assert registry.resolve("weather@previous").version == "2"
+    assert registry.models.resolve("weather@previous").version == "2"
 
 
 def test_a_champion_that_changed_meanwhile_is_not_replaced(make_job: MakeJob, many: Path) -> None:
@@ -369,20 +374,20 @@ def test_a_version_that_does_not_answer_is_never_champion(
     request = make_request(many)
     run_job(make_job(make_fit(shifts={"lstm": 9.0}), name="one"), request)
     job = make_job(name="two")
-    plain = Registry.download
+    plain = ModelVersions.download
 
-    def damaged(registry: Registry, version: Any, directory: Path) -> Path:  # noqa: ANN401 - handed on
-        folder = plain(registry, version, directory)
+    def damaged(models: ModelVersions, version: Any, directory: Path) -> Path:  # noqa: ANN401 - handed on
+        folder = plain(models, version, directory)
         if version.version == "2":
             (folder / artifact.GOLDEN).write_text("{}")
         return folder
 
-    monkeypatch.setattr(Registry, "download", damaged)
+    monkeypatch.setattr(ModelVersions, "download", damaged)
 
     with pytest.raises(ArtifactIncomplete):
         run_job(job, request)
 
-    assert job.registry.resolve("weather@champion").version == "1"
+    assert job.registry.models.resolve("weather@champion").version == "1"
 
 
 def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(

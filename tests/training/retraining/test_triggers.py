@@ -93,7 +93,7 @@ def test_a_service_that_is_down_kills_nothing(registered: Registry, served: tupl
 
 def test_the_specification_is_the_registered_one(registry: Registry, tmp_path: Path) -> None:
     """What the champion says of itself is fetched from the registry: its season sets the window, its data the count."""
-    registry.promote("weather", publish(registry, tmp_path / "model"))
+    registry.models.promote("weather", publish(registry, tmp_path / "model"))
     answers = Served()
     with serving(answers) as url:
         judgement = judge("weather", RetrainConfig(), Address(url), registry, NOW)
