@@ -27,8 +27,7 @@ from models.series import Series
 from service.store.score import LoggedForecast, naive_baseline
 from service.store.score import score as score_live
 from training.data.holdout import hold_out
-from training.evaluation import backtest
-from training.evaluation.backtest import Predictions
+from training.evaluation.scores import Predictions, score
 from training.fit.validation import Validation, judge
 
 with warnings.catch_warnings():
@@ -191,7 +190,7 @@ def test_validation_backtest_and_live_scores_are_the_same_figures() -> None:
     levels = (0.025, 0.1, 0.5, 0.9, 0.975)
     quantiles = np.sort(random.normal(9, 3, (5, 12, 5)), axis=-1)
 
-    scores = backtest.score(split, Predictions(quantiles, levels)).summary()
+    scores = score(split, Predictions(quantiles, levels)).summary()
     rows = np.arange(5)
     validated, _ = judge(Validation(rows, rows, split.targets, quantiles, split.scales, levels))
     live = []

@@ -8,8 +8,9 @@ from models.baselines import BASELINES as PLAIN
 from models.errors import Finding
 from training.config.training import BASELINES
 from training.data.holdout import Split
-from training.evaluation import backtest, classical
+from training.evaluation import classical
 from training.evaluation.comparison import BaselineResult, Sample, tell_sample
+from training.evaluation.scores import LEVELS, predict_baseline, score, stack_forecasts, time_forecast
 from training.progress import Terminal
 
 NAMED = 2
@@ -43,8 +44,8 @@ def backtest_baselines(split: Split, wish: BaselineWish, terminal: Terminal) -> 
 
 
 def _plain(name: str, split: Split) -> BaselineResult:
-    predictions, milliseconds = backtest.timed(lambda: backtest.predict_baseline(name, split))
-    return BaselineResult(backtest.score(split, predictions), predictions, milliseconds / len(split.scored))
+    predictions, milliseconds = time_forecast(lambda: predict_baseline(name, split))
+    return BaselineResult(score(split, predictions), predictions, milliseconds / len(split.scored))
 
 
 def _classical(
@@ -60,7 +61,7 @@ def _classical(
             names,
             split.horizon,
             season_length=split.season_length,
-            levels=backtest.LEVELS,
+            levels=LEVELS,
             on_done=show,
             deadline=classical.DEADLINE_SECONDS / wish.origins if wish.series is None else float("inf"),
         )
@@ -83,8 +84,8 @@ def _result(name: str, fits: classical.Fits, split: Split, wish: BaselineWish) -
         fits.shortened,
         len(fits.failures[name]),
     )
-    predictions = backtest.stack(fits.forecasts[name])
-    scores = backtest.score(split.only(fits.places), predictions)
+    predictions = stack_forecasts(fits.forecasts[name])
+    scores = score(split.only(fits.places), predictions)
     return BaselineResult(scores, predictions, 1000 * fits.seconds[name] / len(fits.places), sample)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from models.errors import TrainingError
-from training.evaluation.backtest import Predictions, Scores, card, skill
+from training.evaluation.scores import Predictions, Scores, score_card, skill
 from training.fit.candidate import Candidate
 
 REFERENCE = "seasonal_naive"
@@ -224,10 +224,12 @@ class Comparison:
     def cards(self, result: Result, note: str) -> dict[str, Any]:
         """Return the backtest as the specification of a model holds it: the model's figures beside the baselines'."""
         baselines = {
-            name: card(baseline.scores, **({"note": tell_sample(name, baseline.sample)} if baseline.sample else {}))
+            name: score_card(
+                baseline.scores, **({"note": tell_sample(name, baseline.sample)} if baseline.sample else {})
+            )
             for name, baseline in self.baselines.items()
         }
-        return {"model": card(result.scores, note=note), **baselines}
+        return {"model": score_card(result.scores, note=note), **baselines}
 
 
 def tell_sample(name: str, sample: Sample) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.json_values import nan_if_none
 from models.series import Forecast, Series
 from training.data.holdout import Split
-from training.evaluation.backtest import Predictions, Scores
+from training.evaluation.scores import Predictions, Scores
 from training.fit.candidate import EpochRecord
 
 VANISHED = 1e-6

@@ -11,10 +11,9 @@ from models.forecaster import Forecaster
 from models.series import Series
 from training.data.eligibility import fewest_points
 from training.data.holdout import Split, hold_out
-from training.evaluation import backtest
-from training.evaluation.backtest import Predictions, Scores
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import BaselineResult, Sample
+from training.evaluation.scores import Predictions, Scores, join_scores, predict_network, score
 from training.progress import Terminal
 
 Booleans = NDArray[np.bool_]
@@ -84,9 +83,9 @@ def last_origins(series: Sequence[Series], horizon: int, *, season_length: int, 
 
 def score_over(forecaster: Forecaster, splits: Sequence[Split]) -> tuple[Scores, Predictions]:
     """Return a model's errors over all origins, a row for each series at each, and its forecasts of the first one given."""
-    predictions = [backtest.predict_network(forecaster, one) for one in splits]
-    scores = [backtest.score(one, found) for one, found in zip(splits, predictions, strict=True)]
-    return backtest.join(scores), predictions[0]
+    predictions = [predict_network(forecaster, one) for one in splits]
+    scores = [score(one, found) for one, found in zip(splits, predictions, strict=True)]
+    return join_scores(scores), predictions[0]
 
 
 def baselines_over(splits: Sequence[Split], wish: BaselineWish, terminal: Terminal) -> dict[str, BaselineResult]:
@@ -101,7 +100,7 @@ def _joined(parts: Sequence[BaselineResult], splits: Sequence[Split]) -> Baselin
     """Return one baseline over all origins; its rows are those of its samples."""
     if len(parts) == 1:
         return parts[0]
-    scores = backtest.join([one.scores for one in parts])
+    scores = join_scores([one.scores for one in parts])
     milliseconds = float(np.mean([one.forecast_ms for one in parts]))
     samples = [one.sample for one in parts if one.sample]
     if not samples:

@@ -11,10 +11,9 @@ from training.config.training import ENSEMBLE, TrainConfig
 from training.data.eligibility import tell_validated
 from training.data.holdout import Cutoff, Split, hold_out, tell_left_out
 from training.data.series_set import SeriesSet
-from training.evaluation import backtest
-from training.evaluation.backtest import Scores
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import REFERENCE, BaselineResult, Comparison, Failure, Result, Sample, name_causes
+from training.evaluation.scores import Scores, join_scores, skill
 from training.fit.ensemble_weights import Mixture
 from training.pipeline.candidates import candidate_names, fit_candidates, score
 from training.pipeline.task import Runtime, TrainingTask
@@ -157,9 +156,9 @@ class _Scored:
         return {name: self._row(name) for name in set.intersection(*every)}
 
     def _row(self, name: str) -> Row:
-        summary = backtest.join([_scores(one, name) for one in self.origins]).summary()
+        summary = join_scores([_scores(one, name) for one in self.origins]).summary()
         reference = self._on_series_of(name, REFERENCE).summary()
-        return {**summary, **self._costs(name), "skill": backtest.skill(summary, reference)}
+        return {**summary, **self._costs(name), "skill": skill(summary, reference)}
 
     def _costs(self, name: str) -> Row:
         """Return seconds of training, milliseconds of a forecast and, of a network, its megabytes."""
@@ -177,7 +176,7 @@ class _Scored:
         for origin in self.origins:
             scores, fitted = _scores(origin, name), origin.baselines.get(baseline)
             parts.append(scores if fitted is None else fitted.same_rows(scores))
-        return backtest.join(parts)
+        return join_scores(parts)
 
     def _is_sampled(self, name: str, whole: Mapping[str, Row]) -> bool:
         return name in whole and self.origins[0].baselines[name].sample is not None

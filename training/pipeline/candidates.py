@@ -8,10 +8,10 @@ from models import artifact
 from models.errors import AlmanacError, LossNotFinite, RegistryError, TrainingError
 from training.config.training import AUTO, ENSEMBLE, WARM_START, Contender, TrainConfig
 from training.data.holdout import Split
-from training.evaluation import backtest
 from training.evaluation.baselines import BaselineWish
 from training.evaluation.comparison import Comparison, Failure, Result, name_causes
 from training.evaluation.rolling_origins import baselines_over, score_over
+from training.evaluation.scores import measure_latency
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble import make_ensemble
 from training.fit.request import FitRequest
@@ -152,7 +152,7 @@ def score(one: Fitted, splits: Sequence[Split]) -> Result | Failure:
         return one.failure
     try:
         scores, predictions = score_over(one.candidate.forecaster, splits)
-        latency = backtest.measure_latency(one.candidate.forecaster, splits[0])
+        latency = measure_latency(one.candidate.forecaster, splits[0])
     except AlmanacError as error:
         return _describe_failure(one.name, error, one.candidate.history)
     size = artifact.network_mb(one.candidate.directory)

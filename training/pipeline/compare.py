@@ -6,11 +6,12 @@ import numpy as np
 
 from models.errors import AlmanacError
 from models.forecaster import Forecaster
-from training.evaluation import backtest, promotion
+from training.evaluation import promotion
 from training.evaluation.comparison import Comparison, Result
 from training.evaluation.leakage import FEWEST_UNSEEN, SeenData, new_rows
 from training.evaluation.promotion import PromotionDecision
 from training.evaluation.rolling_origins import score_over
+from training.evaluation.scores import Scores, measure_latency
 from training.pipeline.champion import BACKTESTED, ChampionLookup
 from training.pipeline.task import TrainingTask
 
@@ -72,7 +73,7 @@ def _decide(
     try:
         forecaster = found.champion.load(state)
         scores, _ = score_over(forecaster, task.splits)
-        latency = backtest.measure_latency(forecaster, task.newest)
+        latency = measure_latency(forecaster, task.newest)
     except AlmanacError as error:
         return ComparisonOutcome(comparison, winner, promotion.decide_incomparable(str(error), force=force))
     winner, slower = _fast_enough(comparison, latency)
@@ -116,6 +117,6 @@ def _unseen_rows(champion: Forecaster, task: TrainingTask, seen: SeenData) -> tu
     return np.flatnonzero(new).tolist(), (f"Left out are {count}: the champion has seen them.",)
 
 
-def _evidence(scores: backtest.Scores, forecast_ms: float) -> promotion.Evidence:
+def _evidence(scores: Scores, forecast_ms: float) -> promotion.Evidence:
     """Return scores and latency as the decision takes them."""
     return promotion.Evidence(scores.scaled_errors, float(scores.summary()["coverage_80"]), forecast_ms, scores.ids)

@@ -7,9 +7,10 @@ from models.series import Series
 from tests.training.fakes import make_series
 from training.config.training import BASELINES
 from training.data.holdout import hold_out
-from training.evaluation import backtest, classical
+from training.evaluation import classical
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import BaselineResult, Comparison, Sample
+from training.evaluation.scores import predict_baseline, score
 from training.progress import Terminal
 
 
@@ -110,10 +111,10 @@ def test_samples_of_several_origins_are_counted_together() -> None:
 def test_skill_of_a_sampled_baseline_is_against_the_naive_on_the_same_series(series: list[Series]) -> None:
     """A seasonal naive on one of three series has no skill over itself, whatever the others' errors are."""
     split = hold_out(series, 12, season_length=12)
-    predictions = backtest.predict_baseline("seasonal_naive", split)
-    whole = BaselineResult(backtest.score(split, predictions), predictions, 1.0)
-    part = backtest.predict_baseline("seasonal_naive", split.only([1]))
-    sampled = BaselineResult(backtest.score(split.only([1]), part), part, 1.0, Sample((1,), 3, 84, 0, 0, 0, 0))
+    predictions = predict_baseline("seasonal_naive", split)
+    whole = BaselineResult(score(split, predictions), predictions, 1.0)
+    part = predict_baseline("seasonal_naive", split.only([1]))
+    sampled = BaselineResult(score(split.only([1]), part), part, 1.0, Sample((1,), 3, 84, 0, 0, 0, 0))
 
     comparison = Comparison((), {"seasonal_naive": whole, "auto_ets": sampled})
 

@@ -11,7 +11,8 @@ from models.series import Series
 from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
 from training.data.holdout import hold_out
-from training.evaluation import backtest, figures
+from training.evaluation import figures
+from training.evaluation.scores import predict_baseline, score
 
 
 def labels(figure: Figure) -> list[str]:
@@ -22,7 +23,7 @@ def labels(figure: Figure) -> list[str]:
 def test_the_backtest_shows_truth_forecast_band_and_unit(series: list[Series], tmp_path: Path) -> None:
     """A panel for each series, its axes with units, one legend for all."""
     split = hold_out(series, 12, season_length=12)
-    predictions = backtest.predict_baseline("seasonal_naive", split)
+    predictions = predict_baseline("seasonal_naive", split)
 
     figure = figures.draw_backtest(split, predictions, title="lstm: held out", unit="°C")
 
@@ -50,7 +51,7 @@ def test_forecasts_are_drawn_without_dates_too(tmp_path: Path) -> None:
 def test_error_by_step_stands_beside_the_baselines(series: list[Series]) -> None:
     """The model's line and one for each baseline."""
     split = hold_out(series, 12, season_length=12)
-    scores = backtest.score(split, backtest.predict_baseline("climatology", split))
+    scores = score(split, predict_baseline("climatology", split))
 
     figure = figures.draw_error_by_step(scores, {"seasonal_naive": scores}, name="lstm")
 

@@ -10,10 +10,10 @@ from models import artifact
 from models.series import Series
 from tests.artifacts import make_artifact
 from tests.training.fakes import make_series
-from training.evaluation import backtest
 from training.evaluation.baselines import BaselineWish
 from training.evaluation.leakage import SeenData, ends_of, new_rows, unseen_by
 from training.evaluation.rolling_origins import baselines_over, roll_origins, score_over
+from training.evaluation.scores import predict_network, score
 from training.progress import Terminal
 
 
@@ -85,9 +85,9 @@ def test_rows_are_series_at_each_origin(series: list[Series], tmp_path: Path) ->
 
     scores, predictions = score_over(forecaster, origins.splits)
 
-    newest = backtest.predict_network(forecaster, origins.splits[0])
+    newest = predict_network(forecaster, origins.splits[0])
     assert scores.ids == ("a", "b", "c", "a", "b", "c")
-    assert_allclose(scores.scaled_errors[:3], backtest.score(origins.splits[0], newest).scaled_errors)
+    assert_allclose(scores.scaled_errors[:3], score(origins.splits[0], newest).scaled_errors)
     assert_allclose(predictions.median, newest.median)
 
 

@@ -128,7 +128,7 @@ def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
     histories = [history.reading(forecaster.names) for history in split.scored_histories]
     for history in histories:
         _refuse_long_gone(forecaster, history)
-    return stack(forecaster.forecast(histories, split.horizon, levels=LEVELS))
+    return stack_forecasts(forecaster.forecast(histories, split.horizon, levels=LEVELS))
 
 
 def _refuse_long_gone(forecaster: Forecaster, history: Series) -> None:
@@ -148,10 +148,10 @@ def _refuse_long_gone(forecaster: Forecaster, history: Series) -> None:
 def predict_baseline(name: str, split: Split) -> Predictions:
     """Return a baseline's forecasts of the held-out block, from the same histories."""
     histories = split.scored_histories
-    return stack([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
+    return stack_forecasts([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
 
 
-def stack(forecasts: Sequence[Forecast]) -> Predictions:
+def stack_forecasts(forecasts: Sequence[Forecast]) -> Predictions:
     """Return forecasts as one table: every quantile that they report and the sides of their intervals."""
     sides = [side for interval in forecasts[0].intervals for side in interval_sides(interval.level)]
     order = sorted({*forecasts[0].quantile_levels, *sides})
@@ -175,7 +175,7 @@ def score(split: Split, predictions: Predictions) -> Scores:
     )
 
 
-def join(parts: Sequence[Scores]) -> Scores:
+def join_scores(parts: Sequence[Scores]) -> Scores:
     """Return the scores of several origins as one."""
     return Scores(
         tuple(key for part in parts for key in part.ids),
@@ -188,7 +188,7 @@ def join(parts: Sequence[Scores]) -> Scores:
     )
 
 
-def timed(forecast: Callable[[], Predictions]) -> tuple[Predictions, float]:
+def time_forecast(forecast: Callable[[], Predictions]) -> tuple[Predictions, float]:
     """Return forecasts and the milliseconds that they took."""
     started = time.perf_counter()
     predictions = forecast()
@@ -206,7 +206,7 @@ def measure_latency(forecaster: Forecaster, split: Split) -> float:
     return float(np.median(seconds) * 1000)
 
 
-def card(scores: Scores, **extra: float | str) -> dict[str, Any]:
+def score_card(scores: Scores, **extra: float | str) -> dict[str, Any]:
     """Return scores as the specification of a model holds them: the means and MASE by step."""
     return {**scores.summary(), **extra, "mase_by_step": scores.mase_by_step}
 

@@ -10,8 +10,15 @@ from models.errors import DataInvalid
 from models.series import Series
 from tests.artifacts import make_artifact
 from training.data.holdout import hold_out
-from training.evaluation import backtest
-from training.evaluation.backtest import Predictions
+from training.evaluation.scores import (
+    Predictions,
+    join_scores,
+    measure_latency,
+    predict_baseline,
+    predict_network,
+    score,
+    skill,
+)
 
 
 def around(median: np.ndarray, width: float = 1.0) -> Predictions:
@@ -32,7 +39,7 @@ def test_scores_are_those_of_the_textbook(series: list[Series]) -> None:
         pd.DataFrame({"unique_id": one.id, "ds": range(len(one)), "y": one.values}) for one in split.histories
     )
 
-    summary = backtest.score(split, around(median)).summary()
+    summary = score(split, around(median)).summary()
 
     assert summary["mase"] == pytest.approx(losses.mase(long, ["m"], 12, train)["m"].mean())
     assert summary["mase_median"] == pytest.approx(losses.mase(long, ["m"], 12, train)["m"].median())
@@ -52,7 +59,7 @@ def test_gaps_in_the_truth_do_not_count(series: list[Series]) -> None:
     split = hold_out([gappy], 12, season_length=12)
     exact = around(np.nan_to_num(split.targets))
 
-    scores = backtest.score(split, exact)
+    scores = score(split, exact)
 
     assert scores.summary()["mase"] == 0.0
     assert scores.summary()["coverage_80"] == 1.0
@@ -65,7 +72,7 @@ def test_zero_against_zero_is_no_error(series: list[Series]) -> None:
     values[-12:] = 0.0
     split = hold_out([Series.make(values, start="2000-01-01", frequency="M")], 12, season_length=12)
 
-    assert backtest.score(split, around(np.zeros((1, 12)))).summary()["smape"] == 0.0
+    assert score(split, around(np.zeros((1, 12)))).summary()["smape"] == 0.0
 
 
 def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_path: Path) -> None:
@@ -73,12 +80,12 @@ def test_network_and_baseline_forecast_the_same_block(series: list[Series], tmp_
     split = hold_out(series, 12, season_length=12)
     forecaster = artifact.load(make_artifact(tmp_path / "m", horizon=12))
 
-    network = backtest.score(split, backtest.predict_network(forecaster, split))
-    baseline = backtest.score(split, backtest.predict_baseline("seasonal_naive", split))
+    network = score(split, predict_network(forecaster, split))
+    baseline = score(split, predict_baseline("seasonal_naive", split))
 
     np.testing.assert_allclose(network.mase, baseline.mase)
-    assert backtest.skill(network.summary(), baseline.summary()) == pytest.approx(0.0)
-    assert backtest.measure_latency(forecaster, split) > 0
+    assert skill(network.summary(), baseline.summary()) == pytest.approx(0.0)
+    assert measure_latency(forecaster, split) > 0
 
 
 def test_a_series_that_was_silent_for_a_whole_context_is_named(series: list[Series], tmp_path: Path) -> None:
@@ -89,7 +96,7 @@ def test_a_series_that_was_silent_for_a_whole_context_is_named(series: list[Seri
     forecaster = artifact.load(make_artifact(tmp_path / "m", context_length=60))
 
     with pytest.raises(DataInvalid, match=r"'silent' has no value in the 89 steps .* after 2007-12-01; .* wrong date"):
-        backtest.predict_network(forecaster, split)
+        predict_network(forecaster, split)
 
 
 def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
@@ -97,9 +104,9 @@ def test_origins_are_joined_row_by_row(series: list[Series]) -> None:
     parts = []
     for blocks in (1, 2):
         split = hold_out(series, 12, season_length=12, blocks=blocks)
-        parts.append(backtest.score(split, around(split.targets + blocks)))
+        parts.append(score(split, around(split.targets + blocks)))
 
-    whole = backtest.join(parts)
+    whole = join_scores(parts)
 
     assert len(whole.mase) == 6
     assert whole.summary()["series_scored"] == 3
@@ -112,10 +119,10 @@ def test_coverage_and_crossings_are_counted_at_both_levels(series: list[Series])
     sound = around(split.targets + 1.5)
     crossed = Predictions(sound.quantiles[..., [0, 1, 2, 4, 3]], sound.levels)
 
-    summary = backtest.score(split, sound).summary()
+    summary = score(split, sound).summary()
 
     assert (summary["coverage_80"], summary["coverage_95"], summary["crossings"]) == (0.0, 1.0, 0.0)
-    assert backtest.score(split, crossed).summary()["crossings"] == 0.25
+    assert score(split, crossed).summary()["crossings"] == 0.25
 
 
 def test_a_network_and_the_baselines_are_scored_on_every_quantile(series: list[Series], tmp_path: Path) -> None:
@@ -123,7 +130,7 @@ def test_a_network_and_the_baselines_are_scored_on_every_quantile(series: list[S
     split = hold_out(series, 12, season_length=12)
     forecaster = artifact.load(make_artifact(tmp_path / "m", horizon=12))
 
-    for found in (backtest.predict_network(forecaster, split), backtest.predict_baseline("climatology", split)):
+    for found in (predict_network(forecaster, split), predict_baseline("climatology", split)):
         assert found.quantiles.shape == (3, 12, 11)
         assert (found.levels[0], found.levels[-1]) == (0.025, 0.975)
-        assert backtest.score(split, found).summary()["crossings"] == 0.0
+        assert score(split, found).summary()["crossings"] == 0.0
