@@ -22,7 +22,7 @@ from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
 from service.errors import FieldInvalid
 from service.forecasting.answer import ForecastHandler
-from service.jobs.client import Jobs
+from service.jobs.client import JobsClient
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
 from service.monitoring.drift import RecentInputs
@@ -111,7 +111,7 @@ def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Bac
         forecast_log=forecast_log,
         scorer=scorer,
         backtests=backtests,
-        jobs=Jobs(settings.jobs, settings.max_queue),
+        jobs=JobsClient(settings.jobs, settings.max_queue),
     )
     background = [catalog.watch, database.watch, scorer.run]
     background += [forecast_log.run] if forecast_log else []

@@ -1,27 +1,46 @@
-"""JSON input: errors at a place in a request body, and the checks that all bodies share."""
+"""JSON input: validation that all request bodies share, with errors that point into the body."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from models.errors import AlmanacError, Finding
 from models.json_values import json_pointer
-from service.errors import FieldUnknown
+from service.errors import FieldInvalid, FieldMissing, FieldUnknown, JsonInvalid
 
 TEXT_FIELDS = ("id", "start", "frequency", "timezone")
+MAX_SHOWN = 60
+HINTS: Mapping[str, str] = {
+    "string_type": "Send text.",
+    "bool_type": "Send true or false.",
+    "dict_type": "Send an object.",
+    "model_type": "Send an object.",
+    "int_type": "Send a whole number.",
+    "greater_than_equal": "Send a whole number above 0.",
+}
+"""By the type of pydantic's error; an error of our own carries its hint in its context."""
 
 
-SHOWN_LENGTH = 60
+class StrictModel(BaseModel):
+    """A request object; an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Model = TypeVar("Model", bound=StrictModel)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesFault:
-    """What is wrong with one series of a request.
+    """The error of one series in a request.
 
     Attributes:
-        id: The series' id, or its index where it has none that can be read.
+        id: The series' id, or its index if it has no valid id.
         finding: What is wrong; the pointer starts at the request.
     """
 
@@ -35,30 +54,67 @@ class SeriesFault:
 
 
 def fault_of(index: int, series_id: str, error: AlmanacError) -> SeriesFault:
-    """Return an error of one series as its fault, pointing into the request."""
+    """Return the error of the series at an index as its fault."""
     return fault_at(json_pointer("series", index) + error.pointer, series_id, error)
 
 
 def fault_at(pointer: str, series_id: str, error: AlmanacError) -> SeriesFault:
-    """Return an error as a fault that points to a place in the request."""
+    """Return an error as a fault with this pointer."""
     return SeriesFault(series_id, Finding(error.code, error.detail, pointer, error.hint))
 
 
-def refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], pointer: str = "") -> None:
-    """Raise FieldUnknown for the first field that nobody reads: a slip that is swallowed is a wrong answer later."""
-    for name in entry:
+def parse_body(model: type[Model], body: bytes, hint: str) -> Model:
+    """Return the request object in a body; a field that is null counts as left out.
+
+    Args:
+        model: The class of the request object.
+        body: JSON.
+        hint: An example of a valid body.
+
+    Raises:
+        JsonInvalid: If the body is not JSON.
+        FieldMissing, FieldUnknown, FieldInvalid: For the first field that is wrong.
+    """
+    try:
+        sent = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise JsonInvalid(f"The body is not valid JSON: {error}.", hint=hint) from error
+    if not isinstance(sent, dict):
+        raise FieldInvalid(f"The body is {describe_value(sent)}; it must be an object.", hint=hint)
+    reject_unknown_fields(sent, tuple(model.model_fields))
+    try:
+        return model.model_validate({name: value for name, value in sent.items() if value is not None})
+    except ValidationError as error:
+        raise _field_error(error, hint) from None
+
+
+def reject_unknown_fields(sent: Mapping[str, Any], known: tuple[str, ...], pointer: str = "") -> None:
+    """Raise FieldUnknown for the first unknown field: a typo that is ignored gives a wrong result."""
+    for name in sent:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"The fields are {', '.join(known)}."
-            raise FieldUnknown(f"There is no field {shown(name)}.", pointer=pointer + json_pointer(name), hint=hint)
+            raise FieldUnknown(
+                f"There is no field {describe_value(name)}.", pointer=pointer + json_pointer(name), hint=hint
+            )
 
 
-def shown(value: object) -> str:
-    """Return a value as it can be shown in an error: short, and never the whole of a large body."""
+def describe_value(value: object) -> str:
+    """Return a value as it is shown in an error, short even if the value is large."""
     if isinstance(value, list | dict):
         kind = "a list" if isinstance(value, list) else "an object"
         return f"{kind} of {len(value)}"
-    if isinstance(value, int) and abs(value) >= 10**SHOWN_LENGTH:
+    if isinstance(value, int) and abs(value) >= 10**MAX_SHOWN:
         return "a number of very many digits"
     text = repr(value) if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def _field_error(error: ValidationError, hint: str) -> FieldInvalid | FieldMissing:
+    """Return the first of pydantic's errors; `hint` is used if the kind of error has none."""
+    first = error.errors()[0]
+    name, pointer = first["loc"][-1], json_pointer(*first["loc"])
+    if first["type"] == "missing":
+        return FieldMissing(f"`{name}` is missing.", pointer=pointer, hint=hint)
+    own_hint = first.get("ctx", {}).get("hint") or HINTS.get(first["type"], hint)
+    return FieldInvalid(f"`{name}` is {describe_value(first['input'])}.", pointer=pointer, hint=own_hint)

@@ -2,10 +2,10 @@
 
 from dataclasses import fields
 
-from service.jobs.configs import CONFIG_FIELDS
+from service.jobs.configs import JobConfig
 from training.config.training import TrainConfig
 
 
 def test_the_service_knows_every_setting_of_a_training() -> None:
     """REST refuses a setting that is missing in the service's list."""
-    assert set(CONFIG_FIELDS) == {item.name for item in fields(TrainConfig)}
+    assert set(JobConfig.model_fields) == {item.name for item in fields(TrainConfig)}

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import BodyTooLarge, BodyTooSlow, EncodingUnsupported
-from service.json_input import refuse_unknown
+from service.json_input import reject_unknown_fields
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
@@ -50,7 +50,7 @@ def _too_large(limit: int) -> BodyTooLarge:
 async def only_known_parameters(request: Request) -> None:
     """Raise FieldUnknown for the first parameter that the route does not name: a slip is not to be swallowed."""
     known = tuple(parameter.alias for parameter in request.scope["route"].dependant.query_params)
-    refuse_unknown(dict.fromkeys(request.query_params.keys()), known)
+    reject_unknown_fields(dict.fromkeys(request.query_params.keys()), known)
 
 
 def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 (any JSON)

@@ -12,9 +12,9 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
 from service.api.schemas.forecast import ForecastProblem, ForecastRequest
-from service.api.schemas.jobs import BackfillRequest, JobRequest, ScheduleRequest
 from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
 from service.api.schemas.problems import Problem
+from service.jobs.requests import BackfillRequest, JobRequest, ScheduleRequest
 from service.problems import PROBLEM_TYPE
 
 REF = "#/components/schemas/{model}"

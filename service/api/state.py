@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.forecasting.answer import ForecastHandler
-from service.jobs.client import Jobs
+from service.jobs.client import JobsClient
 from service.monitoring.backtest_figures import BacktestCache
 from service.monitoring.drift import RecentInputs
 from service.monitoring.forecast_log import ForecastLog
@@ -29,7 +29,7 @@ class Service:
     forecast_log: ForecastLog | None
     scorer: Scorer
     backtests: BacktestCache
-    jobs: Jobs
+    jobs: JobsClient
 
 
 def service_of(request: Request) -> Service:

@@ -14,7 +14,7 @@ from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
 from models.series import Series
 from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, JsonInvalid
-from service.json_input import TEXT_FIELDS, SeriesFault, fault_of, refuse_unknown, shown
+from service.json_input import TEXT_FIELDS, SeriesFault, describe_value, fault_of, reject_unknown_fields
 from service.settings import Settings
 
 REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
@@ -73,7 +73,9 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     quantiles = _levels(request, "quantiles", 1.0, ())
     model = request.get("model")
     if not (model is None or (isinstance(model, str) and model)):
-        raise FieldInvalid(f"`model` is {shown(model)}.", pointer="/model", hint="Send a name such as `temperatures`.")
+        raise FieldInvalid(
+            f"`model` is {describe_value(model)}.", pointer="/model", hint="Send a name such as `temperatures`."
+        )
     return ForecastQuery((), horizon, levels, quantiles, model)
 
 
@@ -86,9 +88,10 @@ def _envelope(body: bytes) -> Mapping[str, Any]:
         ) from error
     if not isinstance(request, dict):
         raise FieldInvalid(
-            f"The body is {shown(request)}; it must be an object.", hint='Send {"series": [...], "horizon": 12}.'
+            f"The body is {describe_value(request)}; it must be an object.",
+            hint='Send {"series": [...], "horizon": 12}.',
         )
-    refuse_unknown(request, REQUEST_FIELDS)
+    reject_unknown_fields(request, REQUEST_FIELDS)
     for name in ("horizon", "series"):
         if request.get(name) is None:
             raise FieldMissing(f"`{name}` is missing.", pointer=f"/{name}", hint="It is required.")
@@ -101,7 +104,7 @@ def _horizon(request: Mapping[str, Any], limit: int) -> int:
         horizon = int(horizon)
     if isinstance(horizon, bool) or not isinstance(horizon, int) or not 1 <= horizon <= limit:
         raise HorizonInvalid(
-            f"`horizon` is {shown(request['horizon'])}.",
+            f"`horizon` is {describe_value(request['horizon'])}.",
             pointer="/horizon",
             hint=f"Send a whole number from 1 to {limit} (ALMANAC_MAX_HORIZON).",
         )
@@ -115,12 +118,14 @@ def _levels(request: Mapping[str, Any], name: str, above: float, default: tuple[
         return default
     if not isinstance(levels, list) or len(levels) > MAX_LEVELS:
         raise LevelInvalid(
-            f"`{name}` is {shown(levels)}.", pointer=f"/{name}", hint=f"Send a list of at most {MAX_LEVELS} numbers."
+            f"`{name}` is {describe_value(levels)}.",
+            pointer=f"/{name}",
+            hint=f"Send a list of at most {MAX_LEVELS} numbers.",
         )
     for index, level in enumerate(levels):
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < above:
             raise LevelInvalid(
-                f"`{name}` contains {shown(level)}.",
+                f"`{name}` contains {describe_value(level)}.",
                 pointer=f"/{name}/{index}",
                 hint=f"Send numbers between 0 and {above:g}, both excluded.",
             )
@@ -132,7 +137,7 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
     entries = request["series"]
     if not isinstance(entries, list) or not entries:
         raise FieldInvalid(
-            f"`series` is {shown(entries)}.",
+            f"`series` is {describe_value(entries)}.",
             pointer="/series",
             hint='Send a list such as [{"values": [1.5, 2, null]}].',
         )
@@ -163,7 +168,7 @@ def _batch(
         try:
             if series_id in taken:
                 raise SeriesDuplicated(
-                    f"The id {shown(series_id)} occurs twice.",
+                    f"The id {describe_value(series_id)} occurs twice.",
                     pointer="/id",
                     hint="Give each series its own id.",
                 )
@@ -184,13 +189,13 @@ def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Ser
     """Return one series; raises an AlmanacError whose pointer is relative to the series."""
     if not isinstance(entry, dict):
         raise FieldInvalid(
-            f"A series is {shown(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
+            f"A series is {describe_value(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
         )
-    refuse_unknown(entry, SERIES_FIELDS)
+    reject_unknown_fields(entry, SERIES_FIELDS)
     for name in TEXT_FIELDS:
         if not isinstance(entry.get(name), str | None):
             raise FieldInvalid(
-                f"`{name}` is {shown(entry[name])}.", pointer=f"/{name}", hint="Send text, or leave it out."
+                f"`{name}` is {describe_value(entry[name])}.", pointer=f"/{name}", hint="Send text, or leave it out."
             )
     if len(entry.get("id") or "") > MAX_ID_LENGTH:
         raise FieldInvalid(
@@ -215,7 +220,7 @@ def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
         raise FieldMissing("`values` is missing.", pointer="/values", hint="Send a list of numbers; null is a gap.")
     if not isinstance(values, list):
         raise FieldInvalid(
-            f"`values` is {shown(values)}.", pointer="/values", hint="Send a list of numbers; null is a gap."
+            f"`values` is {describe_value(values)}.", pointer="/values", hint="Send a list of numbers; null is a gap."
         )
     if len(values) > max_points:
         raise SeriesTooLong(
@@ -232,7 +237,9 @@ def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
     if columns is None or isinstance(columns, dict):
         return columns
     raise FieldInvalid(
-        f"`{kind}` is {shown(columns)}.", pointer=f"/{kind}", hint='Send an object such as {"price": [1.5, 2, null]}.'
+        f"`{kind}` is {describe_value(columns)}.",
+        pointer=f"/{kind}",
+        hint='Send an object such as {"price": [1.5, 2, null]}.',
     )
 
 
@@ -241,11 +248,13 @@ def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
     if timestamps is None:
         return None
     if not isinstance(timestamps, list):
-        raise FieldInvalid(f"`timestamps` is {shown(timestamps)}.", pointer="/timestamps", hint="Send a list of dates.")
+        raise FieldInvalid(
+            f"`timestamps` is {describe_value(timestamps)}.", pointer="/timestamps", hint="Send a list of dates."
+        )
     for index, timestamp in enumerate(timestamps):
         if not isinstance(timestamp, str):
             raise FieldInvalid(
-                f"A timestamp is {shown(timestamp)}.",
+                f"A timestamp is {describe_value(timestamp)}.",
                 pointer=f"/timestamps/{index}",
                 hint="Send text such as `1939-01`.",
             )

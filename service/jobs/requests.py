@@ -1,40 +1,80 @@
-"""Job requests: what POST /jobs, POST /schedules and a backfill ask for, from the bytes of a body."""
+"""Job requests: the bodies of POST /jobs, POST /schedules and a backfill."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic_core import from_json
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
+from pydantic_core import PydanticCustomError
 
 from models.jobs.cron import check_cron, check_timezone
 from models.starters import NAME as STARTER
-from service.errors import FieldInvalid, FieldMissing, JsonInvalid
-from service.jobs.configs import check_config, check_name
+from service.errors import FieldInvalid, FieldMissing
+from service.jobs.configs import Config, Name
 from service.jobs.schedules import NewSchedule
-from service.json_input import refuse_unknown, shown
+from service.json_input import StrictModel, describe_value, parse_body
 
-JOB_FIELDS = ("name", "config", "if_needed")
-SCHEDULE_FIELDS = ("name", "cron", "config", "timezone", "if_needed")
-BACKFILL_FIELDS = ("start", "end")
 MAX_BODY_BYTES = 65_536
 FIRST_YEAR, LAST_YEAR = 1900, 9998
-"""Of a moment: nearer the ends of the calendar a change of time zone leaves it."""
+"""Years of a backfill: closer to the limits of `datetime`, a change of time zone overflows."""
 
 _KEY = re.compile(r"(?!sched-)[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
-"""A key names a job, and a job a folder of its worker's: it must not climb out of it."""
+"""A key names a job, and a job a folder on the worker's disk: it must not leave the parent folder."""
 _JOB_HINT = 'Send {"name": "temperatures"}, or a `config` with it.'
+_SCHEDULE_HINT = 'Send {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12, "data": "service"}}.'
+_BACKFILL_HINT = 'Send {"start": "2026-01-01", "end": "2026-06-30T12:00:00+02:00"}.'
+
+
+def _parse_moment(text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise PydanticCustomError("moment", "not a moment", {"hint": _BACKFILL_HINT})
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
+
+
+class JobRequest(StrictModel):
+    """A request to retrain a model now."""
+
+    name: Name | None = Field(None, description="The model; by default the `name` in the configuration.")
+    config: Config | None = Field(None, description="The training; by default that of the model's schedule.")
+    if_needed: StrictBool = Field(default=False, description="Retrain only if a reason of `retrain` applies.")
+
+
+class ScheduleRequest(StrictModel):
+    """A request to create a schedule."""
+
+    name: Name = Field(description="The schedule; also the model, if the configuration has no `name`.")
+    cron: Annotated[str, AfterValidator(check_cron)] = Field(
+        description="minute hour day month weekday, six fields with seconds first, or `@monthly` and the like."
+    )
+    config: Config = Field(description="The training.")
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field("UTC", description="IANA name.")
+    if_needed: StrictBool = Field(default=False, description="Retrain only if a reason of `retrain` applies.")
+
+
+class BackfillRequest(StrictModel):
+    """A period whose missed runs are made up for; both ends are excluded."""
+
+    start: Moment = Field(description="ISO 8601; without an offset in the schedule's time zone.")
+    end: Moment = Field(description="As `start`; not in the future.")
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What POST /jobs asks for.
+    """A valid request to retrain a model.
 
     Attributes:
-        name: Of the model.
-        config: Of the training; None means that of the model's schedule.
-        if_needed: Whether the model is retrained only where there is a reason.
+        name: The model.
+        config: The training, or None for that of the model's schedule.
+        if_needed: Whether to retrain only if there is a reason.
     """
 
     name: str
@@ -42,112 +82,69 @@ class NewJob:
     if_needed: bool = False
 
     def request(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request of the job with a configuration."""
-        return {
-            "name": self.name,
-            "config": {**config, "name": self.name},
-            "if_needed": self.if_needed,
-            "reason": "manual",
-        }
+        """Return the input of the job's workflow."""
+        return _workflow_input(self.name, config, "manual", if_needed=self.if_needed)
 
 
 def parse_job(body: bytes) -> NewJob:
-    """Return what a body asks for.
+    """Return the job in a body.
 
     Raises:
-        JsonInvalid, FieldMissing, FieldUnknown, FieldInvalid, ConfigInvalid: If it is wrong.
+        JsonInvalid, FieldMissing, FieldUnknown, FieldInvalid, ConfigInvalid: If the body is wrong.
     """
-    sent = _object(body, JOB_FIELDS, _JOB_HINT)
-    config = check_config(sent["config"]) if sent.get("config") is not None else None
-    said = [sent.get("name"), (config or {}).get("name")]
-    names = {check_name(one, "/name") for one in said if one is not None}
-    if not names:
+    sent = parse_body(JobRequest, body, _JOB_HINT)
+    config = sent.config.to_dict() if sent.config else None
+    own_name = (config or {}).get("name")
+    name = sent.name or own_name
+    if not name:
         raise FieldMissing("`name` is missing.", pointer="/name", hint=_JOB_HINT)
-    if len(names) > 1:
-        raise FieldInvalid(f"`name` is {shown(said[0])}, the configuration's {shown(said[1])}.", pointer="/config/name")
-    return NewJob(_model(names.pop()), config, _switch(sent))
+    if own_name not in {None, name}:
+        raise FieldInvalid(
+            f"`name` is {describe_value(name)}, and the configuration's is {describe_value(own_name)}.",
+            pointer="/config/name",
+        )
+    return NewJob(_check_model(name), config, sent.if_needed)
 
 
 def parse_schedule(body: bytes) -> NewSchedule:
-    """Return the schedule that a body describes; raises as `parse_job`, and ScheduleInvalid."""
-    hint = 'Send {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12, "data": "service"}}.'
-    sent = _object(body, SCHEDULE_FIELDS, hint)
-    for key in ("name", "cron", "config"):
-        if sent.get(key) is None:
-            raise FieldMissing(f"`{key}` is missing.", pointer=f"/{key}", hint=hint)
-    name, config = check_name(sent["name"], "/name"), check_config(sent["config"])
+    """Return the schedule in a body; raises as `parse_job`, and ScheduleInvalid."""
+    sent = parse_body(ScheduleRequest, body, _SCHEDULE_HINT)
+    config = sent.config.to_dict()
     if config.get("promote"):
         raise FieldInvalid(
-            "`promote` is set, and a schedule promotes on evidence alone.",
+            "`promote` is set, but a schedule promotes only after a comparison.",
             pointer="/config/promote",
-            hint="Leave it out; POST /jobs takes it, once.",
+            hint="Leave it out. POST /jobs accepts it, for one job.",
         )
-    model = _model(config.get("name", name))
-    request = {"name": model, "config": {**config, "name": model}, "if_needed": _switch(sent), "reason": "schedule"}
-    timezone = check_timezone(_text(sent, "timezone", "UTC"))
-    return NewSchedule(name, check_cron(_text(sent, "cron")), timezone, request)
+    model = _check_model(config.get("name", sent.name))
+    request = _workflow_input(model, config, "schedule", if_needed=sent.if_needed)
+    return NewSchedule(sent.name, sent.cron, sent.timezone, request)
 
 
 def parse_backfill(body: bytes) -> tuple[datetime, datetime]:
     """Return start and end of a backfill; raises as `parse_job`."""
-    hint = 'Send {"start": "2026-01-01", "end": "2026-06-30T12:00:00+02:00"}.'
-    sent = _object(body, BACKFILL_FIELDS, hint)
-    return _moment(sent, "start", hint), _moment(sent, "end", hint)
+    sent = parse_body(BackfillRequest, body, _BACKFILL_HINT)
+    return sent.start, sent.end
 
 
 def check_key(key: str) -> str:
     """Return an Idempotency-Key, which becomes the job's id; raises FieldInvalid."""
     if not _KEY.fullmatch(key):
         raise FieldInvalid(
-            f"The Idempotency-Key is {shown(key)}.",
+            f"The Idempotency-Key is {describe_value(key)}.",
             pointer="/idempotency-key",
-            hint="Send up to 64 letters, digits, dots, dashes, underscores or tildes; first a letter or digit, and not `sched-`.",
+            hint="Send up to 64 letters, digits, dots, dashes, underscores or tildes, beginning with a letter or digit, and "
+            "not with `sched-`.",
         )
     return key
 
 
-def _object(body: bytes, fields: tuple[str, ...], hint: str) -> dict[str, Any]:
-    try:
-        sent = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise JsonInvalid(f"The body is no JSON: {error}.", hint=hint) from error
-    if not isinstance(sent, dict):
-        raise FieldInvalid(f"The body is {shown(sent)}; it must be an object.", hint=hint)
-    refuse_unknown(sent, fields)
-    return sent
+def _workflow_input(model: str, config: Mapping[str, Any], reason: str, *, if_needed: bool) -> dict[str, Any]:
+    return {"name": model, "config": {**config, "name": model}, "if_needed": if_needed, "reason": reason}
 
 
-def _model(name: str) -> str:
+def _check_model(name: str) -> str:
     """Return the name of a model that can be trained; raises FieldInvalid for the starter's."""
     if name == STARTER:
-        raise FieldInvalid(f"The name {name!r} is the package's starter.", pointer="/name", hint="Name another model.")
+        raise FieldInvalid(f"The name {name!r} is the package's starter.", pointer="/name", hint="Use another name.")
     return name
-
-
-def _switch(sent: Mapping[str, Any]) -> bool:
-    said = sent.get("if_needed")
-    if not (said is None or isinstance(said, bool)):
-        raise FieldInvalid(f"`if_needed` is {shown(said)}.", pointer="/if_needed", hint="Send true or false.")
-    return bool(said)
-
-
-def _text(sent: Mapping[str, Any], name: str, default: str = "") -> str:
-    said = sent.get(name, default)
-    if said is None:
-        return default
-    if not isinstance(said, str):
-        raise FieldInvalid(f"`{name}` is {shown(said)}.", pointer=f"/{name}", hint="Send text.")
-    return said
-
-
-def _moment(sent: Mapping[str, Any], name: str, hint: str) -> datetime:
-    said = sent.get(name)
-    if said is None:
-        raise FieldMissing(f"`{name}` is missing.", pointer=f"/{name}", hint=hint)
-    try:
-        moment = datetime.fromisoformat(said)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise FieldInvalid(f"`{name}` is {shown(said)}.", pointer=f"/{name}", hint=hint)
-    return moment

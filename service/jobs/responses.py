@@ -1,4 +1,4 @@
-"""Job answers: jobs and schedules as data for the wire, with nothing in them that opens a door."""
+"""Job responses: jobs and schedules as JSON, without credentials."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from models.jobs.names import PROGRESS, SUMMARY, WORKFLOW
 from service.jobs.client import Client, Schedule, Status
 from service.jobs.jobs import find_job, request_of, state_of
 
-OWN_STEPS = "DBOS."
-"""What the names of DBOS's own steps begin with."""
+DBOS_STEPS = "DBOS."
+"""Prefix of the names of DBOS's own steps."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+@")
-"""Name and password in an address."""
+"""User name and password in a URL."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A job, and all that it has told.
+class JobDetails:
+    """A job with its steps and events.
 
     Attributes:
-        status: The job itself.
-        steps: Those that have ended, in order, as DBOS has them.
-        progress: What it said last of the step that runs.
-        summary: What has come of it so far.
+        status: The job.
+        steps: The steps that have ended, in order.
+        progress: The last progress event of the current step.
+        summary: The results so far.
     """
 
     status: Status
@@ -35,36 +35,36 @@ class Told:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def hear(client: Client, job_id: str) -> Told:
-    """Return a job and all that it has told; raises JobUnknown."""
+def read_job(client: Client, job_id: str) -> JobDetails:
+    """Return a job with its steps and events; raises JobUnknown."""
     status = find_job(client, job_id)
-    steps = [one for one in client.list_workflow_steps(job_id) if not one["function_name"].startswith(OWN_STEPS)]
+    steps = [step for step in client.list_workflow_steps(job_id) if not step["function_name"].startswith(DBOS_STEPS)]
     progress, summary = (client.get_event(job_id, key, 0) or {} for key in (PROGRESS, SUMMARY))
-    return Told(status, steps, progress, summary)
+    return JobDetails(status, steps, progress, summary)
 
 
-def job_answer(told: Told, tracking_uri: str) -> dict[str, Any]:
-    """Return a job with its steps, its progress, what it has decided, and its run in the MLflow at `tracking_uri`."""
-    one, running = told.status, state_of(told.status) == "RUNNING"
-    result = {**told.summary, **(one.output if isinstance(one.output, dict) else {})}
-    row = job_row(one)
-    answer: dict[str, Any] = {
-        **row,
-        "reason": result.get("reason") or row["reason"],
+def job_response(details: JobDetails, tracking_uri: str) -> dict[str, Any]:
+    """Return a job with its steps, progress, decision, and its run in the MLflow at `tracking_uri`."""
+    job, is_running = details.status, state_of(details.status) == "RUNNING"
+    result = {**details.summary, **(job.output if isinstance(job.output, dict) else {})}
+    summary = job_summary(job)
+    response: dict[str, Any] = {
+        **summary,
+        "reason": result.get("reason") or summary["reason"],
         "judgement": result.get("judgement"),
-        "steps": [_step(step) for step in told.steps],
-        "progress": told.progress if running and told.progress else None,
+        "steps": [_step(step) for step in details.steps],
+        "progress": details.progress if is_running and details.progress else None,
         "decision": result.get("decision"),
         "winner": result.get("winner"),
         "version": result.get("version"),
-        "run": run_answer(result, tracking_uri),
-        "request": request_of(one),
+        "run": job_run(result, tracking_uri),
+        "request": request_of(job),
     }
-    return {key: _without_credentials(value) for key, value in answer.items()}
+    return {key: _without_credentials(value) for key, value in response.items()}
 
 
-def run_answer(result: Mapping[str, Any], tracking_uri: str) -> dict[str, Any] | None:
-    """Return a job's run, and where MLflow's own server shows it; None before there is one."""
+def job_run(result: Mapping[str, Any], tracking_uri: str) -> dict[str, Any] | None:
+    """Return a job's run with its URL on the MLflow server, or None before there is one."""
     run_id, url = result.get("run_id"), result.get("run_url")
     if not run_id:
         return None
@@ -73,40 +73,40 @@ def run_answer(result: Mapping[str, Any], tracking_uri: str) -> dict[str, Any] |
     return {"run_id": run_id, "run_url": _without_credentials(url)}
 
 
-def job_row(one: Status) -> dict[str, Any]:
-    """Return a job in short."""
-    request = request_of(one)
+def job_summary(job: Status) -> dict[str, Any]:
+    """Return a job as an entry of the list of jobs."""
+    request = request_of(job)
     return {
-        "id": one.workflow_id,
-        "state": state_of(one),
+        "id": job.workflow_id,
+        "state": state_of(job),
         "name": request.get("name"),
-        "schedule": one.schedule_name,
+        "schedule": job.schedule_name,
         "reason": request.get("reason"),
         "if_needed": bool(request.get("if_needed")),
-        "worker": one.executor_id,
-        "created_at": _time(one.created_at),
-        "started_at": _time(one.dequeued_at),
-        "ended_at": _time(one.completed_at),
-        "outcome": _outcome(one),
-        "error": _without_credentials(_error(one)),
+        "worker": job.executor_id,
+        "created_at": _time(job.created_at),
+        "started_at": _time(job.dequeued_at),
+        "ended_at": _time(job.completed_at),
+        "outcome": _outcome(job),
+        "error": _without_credentials(_job_error(job)),
     }
 
 
-def schedule_answer(one: Schedule, now: datetime) -> dict[str, Any]:
-    """Return a schedule, and when it fires next, None while it is paused."""
-    timezone = one["cron_timezone"] or "UTC"
-    paused = one["status"] != "ACTIVE"
-    request = one["context"] if isinstance(one["context"], dict) else {}
+def schedule_response(schedule: Schedule, now: datetime) -> dict[str, Any]:
+    """Return a schedule with its next run, None while it is paused."""
+    timezone = schedule["cron_timezone"] or "UTC"
+    is_paused = schedule["status"] != "ACTIVE"
+    request = schedule["context"] if isinstance(schedule["context"], dict) else {}
     return {
-        "name": one["schedule_name"],
-        "cron": one["schedule"],
+        "name": schedule["schedule_name"],
+        "cron": schedule["schedule"],
         "timezone": timezone,
-        "paused": paused,
-        "builtin": one["workflow_name"] != WORKFLOW,
+        "paused": is_paused,
+        "builtin": schedule["workflow_name"] != WORKFLOW,
         "model": request.get("name"),
         "if_needed": bool(request.get("if_needed")),
-        "last_fired_at": one["last_fired_at"],
-        "next_at": None if paused else next_fires(one["schedule"], timezone, now)[0].isoformat(),
+        "last_fired_at": schedule["last_fired_at"],
+        "next_at": None if is_paused else next_fires(schedule["schedule"], timezone, now)[0].isoformat(),
         "config": request.get("config"),
     }
 
@@ -120,27 +120,30 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
         "started_at": _time(started),
         "ended_at": _time(ended),
         "seconds": (ended - started) / 1000 if started is not None and ended is not None else None,
-        "error": None if error is None else _fault(error),
+        "error": None if error is None else _error(error),
     }
 
 
-def _error(one: Status) -> dict[str, Any] | None:
-    if one.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-        return {"code": "RECOVERIES_EXCEEDED", "detail": f"Its worker died {one.recovery_attempts} times at it."}
-    return None if one.error is None else _fault(one.error)
+def _job_error(job: Status) -> dict[str, Any] | None:
+    if job.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
+        return {
+            "code": "RECOVERIES_EXCEEDED",
+            "detail": f"The worker died {job.recovery_attempts} times during the job.",
+        }
+    return None if job.error is None else _error(job.error)
 
 
-def _fault(error: object) -> dict[str, Any]:
-    """Return an error as code and detail; DBOS hands on one that another program raised by name."""
+def _error(error: object) -> dict[str, Any]:
+    """Return an exception as code and detail; DBOS passes exceptions of other programs on by name."""
     code = getattr(error, "code", None)
-    if not isinstance(code, str):  # DBOS takes a number of the system's for one
+    if not isinstance(code, str):  # an exception of the system has a number
         code = str(getattr(error, "name", None) or type(error).__name__)
     return {"code": code, "detail": str(error)}
 
 
-def _outcome(one: Status) -> str | None:
-    """Return what a job that succeeded has come to, in a word."""
-    decision = one.output.get("decision") if isinstance(one.output, dict) else None
+def _outcome(job: Status) -> str | None:
+    """Return the outcome of a job that succeeded, else None."""
+    decision = job.output.get("decision") if isinstance(job.output, dict) else None
     if not isinstance(decision, dict):
         return None
     if decision.get("retrain") is False:
@@ -149,12 +152,12 @@ def _outcome(one: Status) -> str | None:
 
 
 def _without_credentials(value: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """Return data whose addresses have lost names and passwords."""
+    """Return data without the user names and passwords in its URLs."""
     if isinstance(value, str):
         return _CREDENTIALS.sub("", value)
     if isinstance(value, Mapping):
-        return {key: _without_credentials(one) for key, one in value.items()}
-    return [_without_credentials(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: _without_credentials(entry) for key, entry in value.items()}
+    return [_without_credentials(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _time(milliseconds: int | None) -> str | None:

@@ -15,7 +15,7 @@ from models.calendar.timestamps import Timestamps, find_zone
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from service.errors import FieldInvalid, FieldMissing, JsonInvalid
 from service.forecasting.request import MAX_ID_LENGTH
-from service.json_input import SeriesFault, fault_at, refuse_unknown, shown
+from service.json_input import SeriesFault, describe_value, fault_at, reject_unknown_fields
 from service.observations.files import (
     NAMES,
     PARQUET,
@@ -110,13 +110,13 @@ def _envelope(body: bytes) -> Mapping[str, Any]:
     except ValueError as error:
         raise JsonInvalid(f"The body is no JSON: {error}.", hint=_HINT) from error
     if not isinstance(request, dict):
-        raise FieldInvalid(f"The body is {shown(request)}; it must be an object.", hint=_HINT)
-    refuse_unknown(request, BODY_FIELDS)
+        raise FieldInvalid(f"The body is {describe_value(request)}; it must be an object.", hint=_HINT)
+    reject_unknown_fields(request, BODY_FIELDS)
     if request.get("observations") is None:
         raise FieldMissing("`observations` is missing.", pointer="/observations", hint=_HINT)
     for name in ("frequency", "timezone"):
         if not isinstance(request.get(name), str | None):
-            raise FieldInvalid(f"`{name}` is {shown(request[name])}.", pointer=f"/{name}", hint="Send text.")
+            raise FieldInvalid(f"`{name}` is {describe_value(request[name])}.", pointer=f"/{name}", hint="Send text.")
     return request
 
 
@@ -135,13 +135,13 @@ def _columns(sent: object) -> RawColumns:
         lengths = {len(column) if isinstance(column, list) else -1 for column in found.values()}
         if -1 in lengths or len(lengths) > 1:
             raise FieldInvalid(
-                f"The columns are {', '.join(f'{name}: {shown(column)}' for name, column in found.items())}.",
+                f"The columns are {', '.join(f'{name}: {describe_value(column)}' for name, column in found.items())}.",
                 pointer="/observations",
                 hint="Send id, timestamp and value as lists of one length.",
             )
         return RawColumns(found["id"], found["timestamp"], found["value"], "/observations/{field}/{row}")
     if not isinstance(sent, list):
-        raise FieldInvalid(f"`observations` is {shown(sent)}.", pointer="/observations", hint=_HINT)
+        raise FieldInvalid(f"`observations` is {describe_value(sent)}.", pointer="/observations", hint=_HINT)
     try:
         ids, stamps, values = ([row[name] for row in sent] for name in ("id", "timestamp", "value"))
     except (KeyError, TypeError, IndexError):
@@ -217,7 +217,7 @@ def _is_sound(text: str) -> bool:
 def _id_error(sent: object) -> AlmanacError:
     if sent is MISSING or sent is None:
         return FieldMissing("`id` is missing.", pointer="id", hint="Name the series.")
-    what = f"is {shown(sent)}" if isinstance(sent, str | int | float | list | dict) else "is no text"
+    what = f"is {describe_value(sent)}" if isinstance(sent, str | int | float | list | dict) else "is no text"
     return FieldInvalid(
         f"`id` {what}.",
         pointer="id",
@@ -253,7 +253,7 @@ def _number(sent: object, row: int, faults: Faults) -> float:
             "`value` is missing.", pointer="value", hint="Send a number, or null for a gap."
         )
     else:
-        what = shown(sent) if isinstance(sent, str | bool | list | dict) else type(sent).__name__
+        what = describe_value(sent) if isinstance(sent, str | bool | list | dict) else type(sent).__name__
         error = SeriesNotNumeric(f"The value is {what}.", pointer="value", hint="Send a number, or null for a gap.")
     faults.setdefault(row, error)
     return np.nan
@@ -308,7 +308,7 @@ def _stamp_error(sent: object) -> AlmanacError:
         return FieldMissing(
             "`timestamp` is missing.", pointer="timestamp", hint="Send ISO 8601 text such as 2024-01-31."
         )
-    what = shown(sent) if isinstance(sent, str | int | float | list | dict) else type(sent).__name__
+    what = describe_value(sent) if isinstance(sent, str | int | float | list | dict) else type(sent).__name__
     return TimestampInvalid(
         f"The timestamp is {what}.", pointer="timestamp", hint="Send ISO 8601 text such as 2024-01-31."
     )

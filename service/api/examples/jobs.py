@@ -158,8 +158,8 @@ TAKEN = document(
         "There is a schedule 'temperatures' already.", pointer="/name", hint="Delete it first, or take another name."
     )
 )
-NO_SCHEDULE = document(schedules.unknown("weekly"))
-NO_JOB = document(jobs.unknown("temperatures-1"))
+NO_SCHEDULE = document(schedules.unknown_schedule("weekly"))
+NO_JOB = document(jobs.unknown_job("temperatures-1"))
 NO_CONFIG = document(schedules.no_config("temperatures"))
 REUSED = document(
     KeyReused("The Idempotency-Key 'a1' stood for another request.", hint="Send another key with another request.")

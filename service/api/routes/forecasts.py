@@ -15,7 +15,7 @@ from service.api.schemas.forecast_records import ForecastRecord, StepScore
 from service.api.state import Service, service_of
 from service.errors import ForecastUnknown
 from service.forecasting.response import level_name
-from service.json_input import shown
+from service.json_input import describe_value
 from service.store.blobs import decode_floats, decode_times
 from service.store.forecasts import MICROSECONDS, StoredForecast, find_forecast
 
@@ -34,7 +34,7 @@ async def kept_forecast(request: Request, forecast_id: str) -> Response:
     found = await service.database.run(find_forecast, forecast_id) or await _find_waiting(service, forecast_id)
     if found is None:
         raise ForecastUnknown(
-            f"No forecast {shown(forecast_id)} is kept.",
+            f"No forecast {describe_value(forecast_id)} is kept.",
             hint=f"Forecasts are kept for {service.settings.retention_days} days (ALMANAC_RETENTION_DAYS), unless "
             "ALMANAC_LEDGER is off.",
         )

@@ -1,4 +1,4 @@
-"""/jobs: retrainings that were asked for or scheduled, and what became of them."""
+"""/jobs: retraining jobs and their results."""
 
 import secrets
 from collections.abc import Mapping
@@ -15,93 +15,93 @@ from service.api.http import json_response, read_body
 from service.api.schemas.jobs import JobResponse, JobsQuery, JobsResponse
 from service.api.state import Service, service_of
 from service.errors import ConfigRequired
-from service.jobs import jobs as records
+from service.jobs import jobs as queue
 from service.jobs.requests import MAX_BODY_BYTES, NewJob, check_key, parse_job
-from service.jobs.responses import hear, job_answer, job_row
+from service.jobs.responses import job_response, job_summary, read_job
 from service.jobs.schedules import config_of, no_config
 from service.monitoring.retrain_reasons import RetrainQuery, assess_retraining
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 IdempotencyKey = Annotated[
-    str | None, Header(description="Becomes the job's id: the same request again is the same job, not another one.")
+    str | None, Header(description="Becomes the job's id: a repeated request is the same job, not a second one.")
 ]
-DryRun = Annotated[bool, Query(description="Say whether the model would be retrained, and why; queue nothing.")]
+DryRun = Annotated[bool, Query(description="Return whether the model would be retrained, and why; enqueue nothing.")]
 
 
 @router.get("", summary="List the jobs", response_model=JobsResponse, responses=JOBS_RESPONSES)
-async def jobs(request: Request, asked: Annotated[JobsQuery, Query()]) -> Response:
+async def jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> Response:
     """Return jobs, the newest first."""
-    wanted = records.Wanted(asked.state, asked.name, asked.schedule, asked.after, asked.limit)
-    found, following = await service_of(request).jobs.look(([], None), records.list_jobs, wanted)
-    return json_response({"jobs": [job_row(one) for one in found], "next": following})
+    wanted = queue.JobFilter(query.state, query.name, query.schedule, query.after, query.limit)
+    found, following = await service_of(request).jobs.run_or(([], None), queue.list_jobs, wanted)
+    return json_response({"jobs": [job_summary(one) for one in found], "next": following})
 
 
 @router.post(
     "",
-    summary="Retrain a model now, or say whether it would be",
+    summary="Retrain a model now, or return whether it would be",
     status_code=202,
     response_model=JobResponse,
     responses=POST_RESPONSES,
     openapi_extra={"requestBody": JOB_BODY},
 )
 async def create(request: Request, idempotency_key: IdempotencyKey = None, *, dry_run: DryRun = False) -> Response:
-    """Queue a retraining; a worker takes it when it is free.
+    """Enqueue a retraining, which the next free worker runs.
 
-    A dry run queues nothing. It says which reasons to retrain hold, from what this service has served and observed.
+    A dry run enqueues nothing. It returns which reasons to retrain apply, from the forecasts and observations of this service.
     """
     service, now = service_of(request), datetime.now(UTC)
-    wanted = parse_job(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
+    new = parse_job(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
     if dry_run:
-        return json_response(await _judgement(service, wanted, now))
-    job_id = f"{wanted.name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        return json_response(await _assess(service, new, now))
+    job_id = f"{new.name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     job_id = job_id if idempotency_key is None else check_key(idempotency_key)
-    await service.jobs.run(records.enqueue, job_id, wanted.request(await _config(service, wanted)), now)
-    answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
-    return json_response(answer, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
+    await service.jobs.run(queue.enqueue, job_id, new.request(await _config(service, new)), now)
+    response = job_response(await service.jobs.run(read_job, job_id), service.settings.tracking_uri)
+    return json_response(response, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
 
 
 @router.get("/{job_id}", summary="Show a job", response_model=JobResponse, responses=JOB_RESPONSES)
 async def job(request: Request, job_id: str) -> Response:
-    """Return a job with its steps, the progress of the one that runs, what was decided and where MLflow has it."""
+    """Return a job with its steps, the progress of the current one, the decision and the run in MLflow."""
     service = service_of(request)
-    told = await service.jobs.known(records.unknown(job_id), hear, job_id)
-    return json_response(job_answer(told, service.settings.tracking_uri))
+    details = await service.jobs.run_or_raise(queue.unknown_job(job_id), read_job, job_id)
+    return json_response(job_response(details, service.settings.tracking_uri))
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", response_model=JobResponse, responses=CANCEL_RESPONSES)
 async def cancel(request: Request, job_id: str) -> Response:
-    """Cancel a job that waits or runs: the step that runs is broken off when it next tells of itself; none follows."""
+    """Cancel a queued or running job: the current step stops at its next progress report, and no further step runs."""
     service = service_of(request)
-    await service.jobs.known(records.unknown(job_id), records.cancel, job_id)
-    return json_response(job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri))
+    await service.jobs.run_or_raise(queue.unknown_job(job_id), queue.cancel, job_id)
+    return json_response(job_response(await service.jobs.run(read_job, job_id), service.settings.tracking_uri))
 
 
-async def _config(service: Service, wanted: NewJob) -> Mapping[str, Any]:
-    """Return the configuration of a request, or of the schedule that retrains its model; raises ConfigRequired."""
-    if wanted.config is not None:
-        return wanted.config
-    return await service.jobs.known(no_config(wanted.name), config_of, wanted.name)
+async def _config(service: Service, new: NewJob) -> Mapping[str, Any]:
+    """Return the configuration of a request, or of its model's schedule; raises ConfigRequired."""
+    if new.config is not None:
+        return new.config
+    return await service.jobs.run_or_raise(no_config(new.name), config_of, new.name)
 
 
-async def _judgement(service: Service, wanted: NewJob, now: datetime) -> dict[str, Any]:
-    """Return whether a model would be retrained and why, by its configuration's thresholds or the usual ones."""
+async def _assess(service: Service, new: NewJob, now: datetime) -> dict[str, Any]:
+    """Return whether a model would be retrained and why, with its configuration's thresholds or the default ones."""
     try:
-        thresholds = Thresholds.of((await _config(service, wanted)).get("retrain", {}))
+        thresholds = Thresholds.of((await _config(service, new)).get("retrain", {}))
     except ConfigRequired:
         thresholds = DEFAULT
-    question = retrain_query(service, wanted.name, thresholds)
-    return (await service.database.run(assess_retraining, question, now)).to_dict()
+    query = retrain_query(service, new.name, thresholds)
+    return (await service.database.run(assess_retraining, query, now)).to_dict()
 
 
 def retrain_query(service: Service, name: str, thresholds: Thresholds) -> RetrainQuery:
-    """Return the question whether a model would be retrained, with what the event loop knows of it.
+    """Return what the assessment of a model needs from the event loop.
 
     Raises:
-        ModelLoading: If it has a champion that is not in memory yet, or the registry has not said whether it has one.
+        ModelLoading: If its champion is not in memory yet, or the registry has not been read.
     """
-    served = service.catalog.champions.get(name)
-    if served is None and (reason := service.catalog.champion_error(name)) is not None:
-        raise reason
+    champion = service.catalog.champions.get(name)
+    if champion is None and (error := service.catalog.champion_error(name)) is not None:
+        raise error
     champions = list(service.catalog.champions.values())
-    return RetrainQuery(name, served, thresholds, service.backtests.find, service.recent_inputs, champions)
+    return RetrainQuery(name, champion, thresholds, service.backtests.find, service.recent_inputs, champions)

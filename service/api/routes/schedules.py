@@ -21,64 +21,64 @@ from service.api.schemas.jobs import BackfillResponse, JobResponse, ScheduleResp
 from service.api.state import service_of
 from service.jobs import schedules as records
 from service.jobs.requests import MAX_BODY_BYTES, parse_backfill, parse_schedule
-from service.jobs.responses import hear, job_answer, schedule_answer
+from service.jobs.responses import job_response, read_job, schedule_response
 
 router = APIRouter(prefix="/schedules", tags=["jobs"])
 
 
 @router.get("", summary="List the schedules", response_model=SchedulesResponse, responses=SCHEDULES_RESPONSES)
 async def schedules(request: Request) -> Response:
-    """Return every schedule with the moment that it fires at next, in its own time zone."""
-    found = await service_of(request).jobs.look([], records.list_schedules)
-    return json_response({"schedules": [schedule_answer(one, _now()) for one in found]})
+    """Return every schedule with its next run, in its own time zone."""
+    found = await service_of(request).jobs.run_or([], records.list_schedules)
+    return json_response({"schedules": [schedule_response(one, _now()) for one in found]})
 
 
 @router.post(
     "",
-    summary="Make a schedule",
+    summary="Create a schedule",
     status_code=201,
     response_model=ScheduleResponse,
     responses=CREATE_RESPONSES,
     openapi_extra={"requestBody": SCHEDULE_BODY},
 )
 async def create(request: Request) -> Response:
-    """Make a schedule that retrains a model; its configuration is kept as it is sent."""
+    """Create a schedule that retrains a model; its configuration is stored as sent."""
     service = service_of(request)
     new = parse_schedule(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
-    made = await service.jobs.run(records.add_schedule, new)
+    found = await service.jobs.run(records.add_schedule, new)
     return json_response(
-        schedule_answer(made, _now()), status=201, headers={"location": f"/schedules/{quote(new.name)}"}
+        schedule_response(found, _now()), status=201, headers={"location": f"/schedules/{quote(new.name)}"}
     )
 
 
 @router.get("/{name}", summary="Show a schedule", response_model=ScheduleResponse, responses=SCHEDULE_RESPONSES)
 async def schedule(request: Request, name: str) -> Response:
-    """Return one schedule, its configuration included."""
-    found = await service_of(request).jobs.known(records.unknown(name), records.find_schedule, name)
-    return json_response(schedule_answer(found, _now()))
+    """Return one schedule with its configuration."""
+    found = await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.find_schedule, name)
+    return json_response(schedule_response(found, _now()))
 
 
 @router.delete("/{name}", summary="Delete a schedule", status_code=204, responses=DELETE_RESPONSES)
 async def delete(request: Request, name: str) -> Response:
-    """Delete a schedule; jobs that it has made go on: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."""
-    await service_of(request).jobs.known(records.unknown(name), records.remove, name)
+    """Delete a schedule, but not its jobs: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."""
+    await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.remove, name)
     return Response(status_code=204)
 
 
 @router.post("/{name}/pause", summary="Pause a schedule", response_model=ScheduleResponse, responses=SCHEDULE_RESPONSES)
 async def pause(request: Request, name: str) -> Response:
-    """Let a schedule fire no more until it is resumed."""
-    found = await service_of(request).jobs.known(records.unknown(name), records.pause, name)
-    return json_response(schedule_answer(found, _now()))
+    """Pause a schedule until it is resumed."""
+    found = await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.pause, name)
+    return json_response(schedule_response(found, _now()))
 
 
 @router.post(
     "/{name}/resume", summary="Resume a schedule", response_model=ScheduleResponse, responses=SCHEDULE_RESPONSES
 )
 async def resume(request: Request, name: str) -> Response:
-    """Let a schedule fire again; ticks in between are not made up for."""
-    found = await service_of(request).jobs.known(records.unknown(name), records.resume, name)
-    return json_response(schedule_answer(found, _now()))
+    """Resume a schedule; the runs missed in between are not made up for."""
+    found = await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.resume, name)
+    return json_response(schedule_response(found, _now()))
 
 
 @router.post(
@@ -89,27 +89,27 @@ async def resume(request: Request, name: str) -> Response:
     responses=TRIGGER_RESPONSES,
 )
 async def trigger(request: Request, name: str) -> Response:
-    """Queue the job of a schedule as if it had fired, paused or not."""
+    """Enqueue the job of a schedule now, even if it is paused."""
     service = service_of(request)
-    job_id = await service.jobs.known(records.unknown(name), records.trigger, name)
-    answer = job_answer(await service.jobs.run(hear, job_id), service.settings.tracking_uri)
-    return json_response(answer, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
+    job_id = await service.jobs.run_or_raise(records.unknown_schedule(name), records.trigger, name)
+    response = job_response(await service.jobs.run(read_job, job_id), service.settings.tracking_uri)
+    return json_response(response, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
 
 
 @router.post(
     "/{name}/backfill",
-    summary="Make up for ticks",
+    summary="Make up for missed runs",
     status_code=202,
     response_model=BackfillResponse,
     responses=BACKFILL_RESPONSES,
     openapi_extra={"requestBody": BACKFILL_BODY},
 )
 async def backfill(request: Request, name: str) -> Response:
-    """Queue a job for each tick between two moments; ticks that had their job keep it."""
+    """Enqueue a job for each run of the schedule between two moments; jobs that exist already do not run again."""
     service = service_of(request)
     body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds)
     start, end = parse_backfill(body)
-    found = await service.jobs.known(records.unknown(name), records.backfill, name, start, end, _now())
+    found = await service.jobs.run_or_raise(records.unknown_schedule(name), records.backfill, name, start, end, _now())
     return json_response({"jobs": found}, status=202)
 
 

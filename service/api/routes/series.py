@@ -16,7 +16,7 @@ from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import service_of
 from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
-from service.json_input import shown
+from service.json_input import describe_value
 from service.observations.series_view import make_series, write_timestamps
 from service.store.blobs import Floats
 from service.store.database import Database
@@ -80,7 +80,7 @@ def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo
     known = find_series(database, series_id)
     if known is None:
         raise SeriesUnknown(
-            f"Nothing was observed of {shown(series_id)}.",
+            f"Nothing was observed of {describe_value(series_id)}.",
             hint="POST /observations, or GET /series for those there are.",
         )
     return known, *newest_observations(database, series_id, limit)
@@ -109,5 +109,5 @@ def _numbers(text: str | None, name: str) -> list[float] | None:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise LevelInvalid(
-            f"`{name}` is {shown(text)}.", pointer=f"/{name}", hint="Send numbers separated by commas."
+            f"`{name}` is {describe_value(text)}.", pointer=f"/{name}", hint="Send numbers separated by commas."
         ) from error

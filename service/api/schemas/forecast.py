@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from service.api.schemas.models import ModelIdentity
 from service.api.schemas.problems import Problem, RequestFinding, SeriesErrorEntry
-from service.api.schemas.strict import StrictModel
+from service.json_input import StrictModel
 
 
 class SeriesRequest(StrictModel):

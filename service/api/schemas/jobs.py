@@ -1,44 +1,12 @@
-"""Schemas of /jobs and /schedules: what may be asked, and what is answered."""
+"""Job schemas: the responses of /jobs and /schedules, and the query of GET /jobs."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from service.api.schemas.strict import StrictModel
+from service.json_input import StrictModel
 
 State = Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
-
-CONFIG = (
-    "The tables of a training's TOML as JSON: `horizon`, and as `data` either `service` (the default: what this service has "
-    "observed) or the absolute path of a file on the worker's disk."
-)
-
-
-class JobRequest(StrictModel):
-    """A retraining that is wanted now."""
-
-    name: str | None = Field(None, description="Of the model; the configuration's where it has one.")
-    config: dict[str, Any] | None = Field(None, description=f"{CONFIG} Left out: that of the model's schedule.")
-    if_needed: bool = Field(default=False, description="Retrain only where a reason of `retrain` holds.")
-
-
-class ScheduleRequest(StrictModel):
-    """A schedule that is to be made."""
-
-    name: str = Field(description="The schedule's own; the model's too, where the configuration has no `name`.")
-    cron: str = Field(
-        description="minute hour day month weekday, or six fields with seconds first, or `@monthly` and such."
-    )
-    config: dict[str, Any] = Field(description=CONFIG)
-    timezone: str = Field("UTC", description="IANA name whose clocks it goes by.")
-    if_needed: bool = Field(default=False, description="A tick retrains only where a reason of `retrain` holds.")
-
-
-class BackfillRequest(StrictModel):
-    """The stretch of time whose ticks are made up for."""
-
-    start: str = Field(description="ISO 8601, left out itself; without an offset by the schedule's time zone.")
-    end: str = Field(description="Same, left out itself; not in the future.")
 
 
 class JobsQuery(StrictModel):
@@ -47,7 +15,7 @@ class JobsQuery(StrictModel):
     state: State | None = Field(None, description="Only jobs in this state.")
     name: str | None = Field(None, description="Only jobs of this model.")
     schedule: str | None = Field(None, description="Only jobs of this schedule.")
-    after: str = Field("", description="The `next` of the page before.")
+    after: str = Field("", description="The `next` of the previous page.")
     limit: int = Field(50, ge=1, le=500, description="Jobs on a page.")
 
 
@@ -59,15 +27,15 @@ class JobFailure(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """A job in short."""
+    """A job in the list of jobs."""
 
     id: str
     state: State
     name: str | None = Field(description="The model.")
-    schedule: str | None = Field(description="The schedule that made it, null where somebody asked.")
+    schedule: str | None = Field(description="The schedule that created it, null for a request.")
     reason: str | None = Field(description="`schedule` or `manual`.")
     if_needed: bool
-    worker: str | None = Field(description="That runs it, or has run it.")
+    worker: str | None = Field(description="The worker that runs or ran it.")
     created_at: str
     started_at: str | None
     ended_at: str | None
@@ -78,7 +46,7 @@ class JobSummary(BaseModel):
 
 
 class JobStep(BaseModel):
-    """A step that has ended; a job that is resumed does not repeat it."""
+    """A step that has ended; a resumed job does not repeat it."""
 
     name: str
     state: Literal["SUCCEEDED", "FAILED"]
@@ -89,27 +57,27 @@ class JobStep(BaseModel):
 
 
 class JobRun(BaseModel):
-    """Where MLflow has it."""
+    """The MLflow run of a job."""
 
     run_id: str
-    run_url: str | None = Field(description="Where MLflow's own server shows it; null where runs lie in a file.")
+    run_url: str | None = Field(description="Its page on the MLflow server; null if runs are stored in a file.")
 
 
 class JobResponse(JobSummary):
-    """A job with all that it has told."""
+    """A job with its steps and results."""
 
-    judgement: dict[str, Any] | None = Field(description="Of a job that asked first: every reason, and which held.")
+    judgement: dict[str, Any] | None = Field(
+        description="With `if_needed`: every reason to retrain, and which applied."
+    )
     steps: list[JobStep]
     progress: dict[str, Any] | None = Field(
-        description="What the step that runs said last: `step`, `attempt`, `text`, …"
+        description="The latest progress of the current step: `step`, `attempt`, `text`, …"
     )
-    decision: dict[str, Any] | None = Field(
-        description="Whether the challenger was promoted, why, and by which figures."
-    )
-    winner: str | None = Field(description="The candidate that became its version, such as `warm_start` or `lstm`.")
-    version: str | None = Field(description="The version that it registered.")
+    decision: dict[str, Any] | None = Field(description="Whether the challenger was promoted, why, and the figures.")
+    winner: str | None = Field(description="The candidate that was registered, such as `warm_start` or `lstm`.")
+    version: str | None = Field(description="The version that was registered.")
     run: JobRun | None
-    request: dict[str, Any] = Field(description="What it was asked to do, its configuration included.")
+    request: dict[str, Any] = Field(description="The request, with its configuration.")
 
 
 class JobsResponse(BaseModel):
@@ -123,8 +91,8 @@ class RetrainReason(BaseModel):
     """One reason to retrain."""
 
     code: str
-    holds: bool
-    known: bool = Field(description="False where it could not be told; the sentence says why.")
+    holds: bool = Field(description="Whether the reason applies.")
+    known: bool = Field(description="False if it could not be determined; the sentence contains the cause.")
     value: float | None
     threshold: float | None
     sentence: str
@@ -134,7 +102,7 @@ class AssessmentResponse(BaseModel):
     """Whether a model would be retrained, and why."""
 
     name: str
-    version: str | None = Field(description="The champion's.")
+    version: str | None = Field(description="The champion.")
     retrain: bool
     at: str
     reasons: list[RetrainReason]
@@ -147,7 +115,7 @@ class ScheduleResponse(BaseModel):
     cron: str
     timezone: str
     paused: bool
-    builtin: bool = Field(description="The worker's own watch over fresh champions, which cannot be deleted.")
+    builtin: bool = Field(description="The worker's own check of new champions, which cannot be deleted.")
     model: str | None
     if_needed: bool
     last_fired_at: str | None
@@ -162,6 +130,6 @@ class SchedulesResponse(BaseModel):
 
 
 class BackfillResponse(BaseModel):
-    """The jobs of a stretch of time, those that were there already among them."""
+    """The ids of the jobs in a period, including those that existed already."""
 
     jobs: list[str]

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from service.api.schemas.problems import Problem, SeriesErrorEntry
-from service.api.schemas.strict import StrictModel
+from service.json_input import StrictModel
 
 
 class ObservationRow(StrictModel):

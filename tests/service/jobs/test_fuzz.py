@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.jobs.configs import CONFIG_FIELDS
+from service.jobs.configs import JobConfig
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.registry_index import RegistryIndex
 from service.settings import Settings
@@ -20,7 +20,7 @@ from tests.service.house import CHECKED, eventually
 NAMES = st.sampled_from(["sales", "a", "starter", "..", "", "a/b"]) | st.text(max_size=8) | ANYTHING
 CONFIGS = st.fixed_dictionaries(
     {"horizon": st.integers(1, 40) | ANYTHING},
-    optional={name: ANYTHING for name in CONFIG_FIELDS if name != "horizon"},
+    optional={name: ANYTHING for name in JobConfig.model_fields if name != "horizon"},
 )
 JOBS = st.fixed_dictionaries(
     {"name": NAMES}, optional={"config": CONFIGS | ANYTHING, "if_needed": st.booleans() | ANYTHING}

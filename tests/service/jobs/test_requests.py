@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from models.errors import AlmanacError
-from service.jobs.configs import CONFIG_FIELDS, check_config
 from service.jobs.requests import parse_job, parse_schedule
 
 CONFIG = {"horizon": 12}
@@ -95,7 +94,7 @@ def test_what_is_wrong_with_a_job_is_said(body: bytes, code: str, pointer: str) 
 def test_data_is_the_services_or_a_whole_path(data: Any) -> None:  # noqa: ANN401 (any JSON)
     """A path that depends on where the worker stands, climbs, or is an address, is refused."""
     with pytest.raises(AlmanacError) as caught:
-        check_config({**CONFIG, "data": data})
+        parse_job(job(config={**CONFIG, "data": data}))
 
     assert caught.value.pointer == "/config/data"
 
@@ -104,9 +103,8 @@ def test_a_configuration_is_otherwise_kept_as_it_is() -> None:
     """What it means is for training to say."""
     config = {"horizon": 12, "data": "/data/a.csv", "fit": {"units": 3}, "retrain": {"origins": 2}, "holidays": ["DE"]}
 
-    assert check_config(config) == config
-    assert check_config(CONFIG)["data"] == "service"
-    assert len(CONFIG_FIELDS) == len(set(CONFIG_FIELDS))
+    assert parse_job(job(config=config)).config == config
+    assert parse_job(job()).config == {**CONFIG, "data": "service"}
 
 
 @pytest.mark.parametrize(

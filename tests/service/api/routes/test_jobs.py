@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.jobs.responses import run_answer
+from service.jobs.responses import job_run
 from service.settings import Settings
 from tests.service.house import House, eventually
 from tests.service.worker import run_jobs
@@ -267,7 +267,7 @@ def test_a_running_job_tells_how_far_it_is(worked: Path) -> None:
 )
 def test_a_run_is_linked_where_a_server_shows_it(tracking_uri: str, link: str | None) -> None:
     """Where the worker gave no link; runs in a file have no address."""
-    assert run_answer({"run_id": "r2"}, tracking_uri) == {"run_id": "r2", "run_url": link}
+    assert job_run({"run_id": "r2"}, tracking_uri) == {"run_id": "r2", "run_url": link}
 
 
 def test_a_failed_job_tells_why_and_gives_no_password_away(worked: Path) -> None:
