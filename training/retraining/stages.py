@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from models import artifact
 from models.errors import RegistryError
 from models.json_values import to_json_value
-from training.config.training import WARM_START
+from training.config.training import ENSEMBLE, WARM_START
 from training.data.holdout import tell_split
 from training.evaluation.comparison import Failure
 from training.evaluation.promotion import PromotionDecision
@@ -127,20 +127,18 @@ def fit(job: JobContext, request: Given, read: Given, candidate: str, fits: Sequ
     task = task_of(job, request, read, runtime)
     if candidate.partition("/")[0] == WARM_START:
         task = _with_warm_start(job, task, read)
-    networks = {}
-    if candidate not in {one.name for one in task.config.contenders}:
-        networks = networks_of(
-            [Fitted(one["name"], one["run_id"], job.candidate(one["run_id"])) for one in _made(fits)]
-        )
+    networks = networks_of([_fitted(job, one) for one in fits]) if candidate == ENSEMBLE else {}
     fitted = fit_candidate(candidate, task, runtime, job.children_of(read["name"], read["run_id"]), networks)
-    result: Plain = {"name": candidate, "run_id": fitted.run_id, "cause": None, "code": None, "step": 0}
-    if (failure := fitted.failure) is not None:
-        result |= {"cause": failure.cause, "code": failure.code, "step": failure.step}
-        return result | {"seconds": 0.0, "validation_mase": None}
-    made = _present(fitted)
+    result: Plain = {"name": candidate, "run_id": fitted.run_id, "cause": None, "code": None}
+    if fitted.failure is not None:
+        failed = {"cause": fitted.failure.cause, "code": fitted.failure.code, "step": fitted.failure.step}
+        return result | failed | {"seconds": 0.0, "validation_mase": None}
+    assert fitted.candidate is not None  # noqa: S101 - a candidate or a failure is always set
+    made = fitted.candidate
     keep_candidate(job.registry, fitted.run_id, made, task)
-    result |= {"step": made.history[-1].step if made.history else 0, "seconds": made.train_seconds}
-    return dict(to_json_value(result | {"validation_mase": made.validation["mase"]}))
+    steps = made.history[-1].step if made.history else 0
+    figures = {"step": steps, "seconds": made.train_seconds, "validation_mase": made.validation["mase"]}
+    return dict(to_json_value(result | figures))
 
 
 def compare(job: JobContext, request: Given, read: Given, fits: Sequence[Given]) -> Plain:
@@ -299,20 +297,11 @@ def fail(job: JobContext, request: Given, cause: str, status: str = "FAILED") ->
     return {"run_id": own.run_id if own else None}
 
 
-def _made(fits: Sequence[Given]) -> list[Given]:
-    return [one for one in fits if one["cause"] is None]
-
-
 def _fitted(job: JobContext, fit: Given) -> Fitted:
     """Return a candidate as its stage left it."""
     if fit["cause"] is None:
         return Fitted(fit["name"], fit["run_id"], job.candidate(fit["run_id"]))
     return Fitted(fit["name"], fit["run_id"], failure=Failure(fit["name"], fit["cause"], fit["code"], fit["step"]))
-
-
-def _present(fitted: Fitted) -> Candidate:
-    assert fitted.candidate is not None  # noqa: S101 - a candidate or a failure is always set
-    return fitted.candidate
 
 
 def _close_killed(job: JobContext, name: str, fitted: Sequence[Fitted]) -> None:
