@@ -285,7 +285,7 @@ def test_a_model_uploaded_without_a_version_is_replaced(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, "register", killed)
+        patch.setattr(ModelVersions, "register", killed)
         with pytest.raises(KeyboardInterrupt):
             stages.register(job, request, read, compared, refitted)
     assert job.registry.models.names() == []
