@@ -1,10 +1,14 @@
-"""A fit as it is configured: the network's shape, its schedules, what validation may choose."""
+"""Fit configuration: the `[fit]` table of a configuration: network shape, schedules, what validation may choose."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StrictBool
+from pydantic.dataclasses import dataclass
 
 from models.errors import ConfigInvalid
 from models.spec import ModelSpec
-from training.config.checks import check_choice, check_range, check_types
+from training.config.validation import STRICT, Count, Number, check_choice, config_errors
 
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
 TRANSFORMS = ("auto", "none", "log")
@@ -18,9 +22,17 @@ WORTHWHILE = 1.5
 """A schedule is not tried where it would have less than so many times the last one's steps."""
 
 
-@dataclass(frozen=True, slots=True)
+def _one_of(name: str, choices: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        check_choice(name, value, choices)
+        return value
+
+    return AfterValidator(check)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class FitConfig:
-    """How one network is built and fitted (the `[fit]` table of a configuration).
+    """How one network is built and fitted.
 
     Attributes:
         shape: Sequence shape: `one_to_one`, `one_to_many`, `many_to_many` or `many_to_many_equal`.
@@ -53,47 +65,32 @@ class FitConfig:
         ConfigInvalid: If a value is of the wrong type or out of range.
     """
 
-    shape: str = "many_to_many"
-    units: int = 64
-    layers: int = 2
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
-    context_length: int | None = None
-    encoder_length: int | None = None
-    transform: str = "auto"
-    calendar: bool | None = None
-    synthetic_share: float | None = None
-    batch_size: int = 256
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-4
-    clip_norm: float = 1.0
-    max_steps: int = 2700
-    steps: int | None = None
-    last_steps: int | None = None
-    tuned_share: float | None = None
-    steps_per_epoch: int = 50
-    max_seconds: float = 240.0
-    validation_origins: int | None = None
+    shape: Annotated[str, _one_of("fit.shape", SHAPES)] = "many_to_many"
+    units: Count = 64
+    layers: Count = 2
+    dilations: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
+    context_length: Count | None = None
+    encoder_length: Count | None = None
+    transform: Annotated[str, _one_of("fit.transform", TRANSFORMS)] = "auto"
+    calendar: StrictBool | None = None
+    synthetic_share: Annotated[Number, Field(ge=0, le=MOST_SYNTHETIC)] | None = None
+    batch_size: Count = 256
+    learning_rate: Annotated[Number, Field(gt=0)] = 3e-3
+    weight_decay: Annotated[Number, Field(ge=0)] = 1e-4
+    clip_norm: Annotated[Number, Field(ge=0)] = 1.0
+    max_steps: Count = 2700
+    steps: Count | None = None
+    last_steps: Count | None = None
+    tuned_share: Annotated[Number, Field(ge=0, le=1)] | None = None
+    steps_per_epoch: Count = 50
+    max_seconds: Annotated[Number, Field(gt=0)] = 240.0
+    validation_origins: Count | None = None
+
+    _errors = config_errors("fit")
 
     def __post_init__(self) -> None:
-        """Refuse what no training could use."""
-        check_types(self, "fit.")
-        check_choice("fit.shape", self.shape, SHAPES)
-        check_choice("fit.transform", self.transform, TRANSFORMS)
-        for item in fields(self):
-            check_range(item.name, getattr(self, item.name))
-        if self.tuned_share is not None and self.tuned_share > 1:
-            raise ConfigInvalid(f"fit.tuned_share must be at most 1. Received: {self.tuned_share}.")
-        self._check_synthetic()
-
-    def _check_synthetic(self) -> None:
-        """Refuse synthetic windows where there are none to learn from."""
-        if not self.synthetic_share:
-            return
-        if self.synthetic_share > MOST_SYNTHETIC:
-            raise ConfigInvalid(
-                f"fit.synthetic_share must be at most {MOST_SYNTHETIC}. Received: {self.synthetic_share}."
-            )
-        if self.shape != "many_to_many" or self.context_length == 1:
+        """Refuse synthetic windows in a shape that has none."""
+        if self.synthetic_share and (self.shape != "many_to_many" or self.context_length == 1):
             raise ConfigInvalid(
                 f"Synthetic windows have the shape many_to_many. Received: fit.shape {self.shape!r}, "
                 f"fit.context_length {self.context_length}.",

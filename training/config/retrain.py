@@ -1,14 +1,16 @@
-"""Retraining as it is configured: which reasons count, how candidates are compared, what a fit may use."""
+"""Retrain configuration: the `[retrain]` table: which reasons count, how candidates are compared, limits of a fit."""
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from typing import Annotated
 
-from models.errors import ConfigInvalid
+from pydantic import Field, StrictBool
+from pydantic.dataclasses import dataclass
+
 from models.retraining.thresholds import DEFAULT, Thresholds
-from training.config.checks import check_types
+from training.config.validation import STRICT, Count, Number, config_errors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class RetrainConfig:
     """When a model is trained again and how its challengers are made (the `[retrain]` table of a configuration).
 
@@ -29,30 +31,23 @@ class RetrainConfig:
         ConfigInvalid: If a value is of the wrong type or out of range.
     """
 
-    skill_below: float = DEFAULT.skill_below
-    coverage_off: float = DEFAULT.coverage_off
-    drift: float = DEFAULT.drift
-    decay: float = DEFAULT.decay
-    new_observations: int | None = DEFAULT.new_observations
-    window: int | None = DEFAULT.window
-    min_scores: int = DEFAULT.min_scores
-    origins: int = 3
-    warm_start: bool = True
-    timeout_seconds: float = 3600.0
-    memory_mb: int | None = None
+    skill_below: Number = DEFAULT.skill_below
+    coverage_off: Number = DEFAULT.coverage_off
+    drift: Number = DEFAULT.drift
+    decay: Number = DEFAULT.decay
+    new_observations: Count | None = DEFAULT.new_observations
+    window: Count | None = DEFAULT.window
+    min_scores: Count = DEFAULT.min_scores
+    origins: Count = 3
+    warm_start: StrictBool = True
+    timeout_seconds: Annotated[Number, Field(gt=0)] = 3600.0
+    memory_mb: Count | None = None
+
+    _errors = config_errors("retrain")
 
     def __post_init__(self) -> None:
-        """Refuse what no retraining could use."""
-        check_types(self, "retrain.")
+        """Refuse thresholds that could never be crossed, or always would be."""
         self.thresholds()
-        if self.origins < 1:
-            raise ConfigInvalid(f"retrain.origins must be at least 1. Received: {self.origins}.")
-        if not (self.timeout_seconds > 0 and math.isfinite(self.timeout_seconds)):
-            raise ConfigInvalid(
-                f"retrain.timeout_seconds must be above 0 and finite. Received: {self.timeout_seconds}."
-            )
-        if self.memory_mb is not None and self.memory_mb < 1:
-            raise ConfigInvalid(f"retrain.memory_mb must be at least 1. Received: {self.memory_mb}.")
 
     def thresholds(self) -> Thresholds:
         """Return the part that says what is a reason, as service and training share it."""

@@ -1,19 +1,23 @@
-"""Config: what a training is asked to do, typed, frozen, read once."""
+"""Training configuration: what a comparison is asked to do, typed, frozen, read once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, StrictBool
+from pydantic.dataclasses import dataclass
 
 from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
 from models.names import RULE, is_name
 from models.names import STARTER as SHIPPED
-from training.config.checks import check_choice, check_keys, check_names, check_types
 from training.config.fit import FitConfig
 from training.config.retrain import RetrainConfig
 from training.config.toml import SERVICE
+from training.config.validation import STRICT, Count, check_choice, check_names, config_errors
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 STARTER, STARTER_TUNED, AUTO, WARM_START = SHIPPED, "starter_tuned", "auto", "warm_start"
@@ -29,7 +33,7 @@ ENSEMBLE = "ensemble"
 """The candidate that is made of all others."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Columns:
     """Which columns of a long file hold the series id, the timestamp and the value; None looks for the usual names."""
 
@@ -37,12 +41,10 @@ class Columns:
     time: str | None = None
     value: str | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse names that are not text."""
-        check_types(self, "columns.")
+    _errors = config_errors("columns")
 
 
-@dataclass(frozen=True, slots=True)
+@plain_dataclass(frozen=True, slots=True)
 class Contender:
     """One network of a comparison.
 
@@ -58,7 +60,7 @@ class Contender:
     seed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class TrainConfig:
     """One comparison: which data, which candidates, how fitted and how promoted.
 
@@ -89,17 +91,17 @@ class TrainConfig:
     """
 
     data: Path
-    horizon: int
+    horizon: Count
     name: str = ""
     frequency: str | None = None
     architecture: tuple[str, ...] = ARCHITECTURES
-    seed: int = 0
-    seeds: int = 1
+    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    seeds: Count = 1
     pick: str = ""
     baselines: tuple[str, ...] = BASELINES
-    baseline_series: int | None = None
-    refit: bool = True
-    promote: bool = False
+    baseline_series: Count | None = None
+    refit: StrictBool = True
+    promote: StrictBool = False
     unit: str = ""
     past_covariates: tuple[str, ...] = ()
     future_covariates: tuple[str, ...] = ()
@@ -108,16 +110,19 @@ class TrainConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     retrain: RetrainConfig = field(default_factory=RetrainConfig)
 
+    _errors = config_errors("")
+
     def __post_init__(self) -> None:
         """Fill in the name and refuse what cannot be trained."""
+        if not self.name and str(self.data) == SERVICE:
+            raise ConfigInvalid(
+                "A model that is trained on the service's observations needs a name.", hint="Give a name."
+            )
         object.__setattr__(self, "name", self.name or self.data.stem)
-        check_types(self, "")
         check_name("model", self.name)
         check_names("architecture", self.architecture, CANDIDATES)
         check_names("baseline", self.baselines, BASELINES)
         object.__setattr__(self, "baselines", tuple(dict.fromkeys((BASELINES[0], *self.baselines))))
-        if self.horizon < 1:
-            raise ConfigInvalid(f"horizon must be at least 1. Received: {self.horizon}.")
         if self.fit.shape == "one_to_one" and self.horizon != 1:
             raise ConfigInvalid(
                 f"fit.shape one_to_one has a horizon of 1. Received: {self.horizon}.",
@@ -128,15 +133,6 @@ class TrainConfig:
                 f"A starter has the shape many_to_many. Received: fit.shape {self.fit.shape!r}.",
                 hint="Leave fit.shape as it is, or the starters out.",
             )
-        if self.seed < 0:
-            raise ConfigInvalid(f"seed must not be negative. Received: {self.seed}.")
-        if self.baseline_series is not None and self.baseline_series < 1:
-            raise ConfigInvalid(
-                f"baseline_series must be at least 1. Received: {self.baseline_series}.",
-                hint="Leave auto_ets and auto_theta out of the baselines to fit none.",
-            )
-        if self.seeds < 1:
-            raise ConfigInvalid(f"seeds must be at least 1. Received: {self.seeds}.")
         if self.pick:
             self._check_pick()
         object.__setattr__(self, "holidays", country_codes(self.holidays))
@@ -193,20 +189,7 @@ def train_config(settings: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ConfigInvalid: If a key is unknown (with near matches), missing, of the wrong type or out of range.
     """
-    check_keys(settings, TrainConfig, "")
-    for key in ("data", "horizon"):
-        if key not in settings:
-            raise ConfigInvalid(f"No {key} given.", hint=f"Give --{key} or a configuration with a line `{key} = …`.")
-    typed = {key: _as_tuple(value) for key, value in settings.items()}
-    if not isinstance(typed["data"], str | Path):
-        raise ConfigInvalid(f"data must be a path. Received: {typed['data']!r}.")
-    if typed["data"] == SERVICE and not settings.get("name"):
-        raise ConfigInvalid("The observations of a service have no file's name to go by.", hint="Give a name.")
-    typed["data"] = Path(typed["data"])
-    typed["columns"] = Columns(**_table(settings, "columns", Columns))
-    typed["fit"] = FitConfig(**_table(settings, "fit", FitConfig))
-    typed["retrain"] = RetrainConfig(**_table(settings, "retrain", RetrainConfig))
-    return TrainConfig(**typed)
+    return TrainConfig(**settings)
 
 
 def require_file(path: Path) -> None:
@@ -230,15 +213,3 @@ def check_name(what: str, name: str, where: str = "with --name") -> None:
     """
     if not is_name(name):
         raise ConfigInvalid(f"A {what}'s name has {RULE}. Received: {name[:200]!r}.", hint=f"Give one {where}.")
-
-
-def _table(settings: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
-    table = settings.get(key, {})
-    if not isinstance(table, Mapping):
-        raise ConfigInvalid(f"{key} must be a table. Received: {table!r}.", hint=f"Write it as [{key}].")
-    check_keys(table, kind, f"{key}.")
-    return {name: _as_tuple(value) for name, value in table.items()}
-
-
-def _as_tuple(value: object) -> Any:  # noqa: ANN401 - TOML's values are of any type until they are checked
-    return tuple(value) if isinstance(value, list) else value

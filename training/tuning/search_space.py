@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from models.errors import ConfigInvalid
-from training.config.checks import check_choice
 from training.config.fit import FitConfig
 from training.config.toml import merge, read_config
 from training.config.training import ARCHITECTURES, train_config
+from training.config.validation import check_choice
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "space.toml"
 """The space that is searched where a configuration names none."""

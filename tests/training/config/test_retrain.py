@@ -30,7 +30,7 @@ def test_training_and_service_share_the_thresholds() -> None:
     ("table", "words"),
     [
         ({"skil_below": 0.1}, "Did you mean retrain.skill_below"),
-        ({"skill_below": "0"}, "retrain.skill_below must be float"),
+        ({"skill_below": "0"}, "retrain.skill_below must be a number"),
         ({"skill_below": 1.0}, "below 1"),
         ({"skill_below": float("nan")}, "finite"),
         ({"coverage_off": 0.0}, "retrain.coverage_off must be above 0"),
@@ -41,7 +41,7 @@ def test_training_and_service_share_the_thresholds() -> None:
         ({"window": 0}, "retrain.window must be at least 1"),
         ({"min_scores": 0}, "retrain.min_scores must be at least 1"),
         ({"origins": 0}, "retrain.origins must be at least 1"),
-        ({"warm_start": 1}, "retrain.warm_start must be bool"),
+        ({"warm_start": 1}, "retrain.warm_start must be true or false"),
         ({"timeout_seconds": 0}, "retrain.timeout_seconds must be above 0"),
         ({"memory_mb": 0}, "retrain.memory_mb must be at least 1"),
     ],
