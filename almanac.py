@@ -1,4 +1,4 @@
-"""Almanac on the command line: one line a command, each imported only when it is called."""
+"""The command line: a table of commands, each imported only when it is called."""
 
 import importlib
 import os
@@ -10,34 +10,34 @@ import click
 from models.errors import AlmanacError
 
 COMMANDS = {
-    "demo": ("training.demo.demo:demo", "The main job: train on real temperatures, serve, forecast."),
+    "demo": ("training.demo.demo:demo", "Train on real temperatures, serve, and forecast."),
     "train": ("training.cli.train:train", "Train, compare, register and promote."),
-    "tune": ("training.cli.tune:tune", "Search for better settings, by validation error."),
+    "tune": ("training.cli.tune:tune", "Search for better settings by validation error."),
     "backtest": ("training.cli.backtest:backtest", "Measure networks and baselines on held-out data."),
-    "pretrain": ("training.cli.pretrain:pretrain", "Make the starters from nothing, on synthetic series."),
+    "pretrain": ("training.cli.pretrain:pretrain", "Train the starters on synthetic series."),
     "reproduce": ("training.cli.reproduce:reproduce", "Train a run again and compare."),
     "forecast": ("training.cli.forecast:forecast", "Forecast a file with a registered model, or the starter."),
-    "retrain": ("training.cli.retrain:retrain", "Retrain a model now, or say whether it is needed."),
-    "schedule": ("training.cli.schedule:schedule", "Make, list, pause and run schedules of retraining."),
-    "jobs": ("training.cli.jobs:jobs", "Show jobs, follow one, cancel it, adopt a dead worker's."),
+    "retrain": ("training.cli.retrain:retrain", "Retrain a model now, or show whether it is needed."),
+    "schedule": ("training.cli.schedule:schedule", "Create, list, pause and run retraining schedules."),
+    "jobs": ("training.cli.jobs:jobs", "List jobs, follow one, cancel it, adopt those of a dead worker."),
     "worker": ("training.cli.worker:worker", "Run scheduled and requested retrainings."),
     "serve": ("service.cli.serve:serve", "Serve the registered models, or the starter, over REST."),
     "observe": ("service.cli.observe:observe", "Send a file of observations to a service."),
-    "accuracy": ("training.cli.accuracy:accuracy", "Show how served forecasts came out."),
+    "accuracy": ("training.cli.accuracy:accuracy", "Show the accuracy of past forecasts."),
     "models": ("training.cli.models:models", "List registered models."),
     "promote": ("training.cli.models:promote", "Make a version the champion."),
-    "rollback": ("training.cli.models:rollback", "Go back to the previous champion."),
-    "key": ("service.cli.serve:key", "Make and list API keys."),
+    "rollback": ("training.cli.models:rollback", "Restore the previous champion."),
+    "key": ("service.cli.serve:key", "Create, list and remove API keys."),
     "ui": ("training.cli.mlflow_ui:ui", "Show runs and models in MLflow's UI."),
 }
-"""Where each command lives, and what the list of commands says of it."""
+"""The function of each command, and its line in `almanac --help`."""
 
 INTERRUPTED = 130
-"""Exit code of a program that Ctrl-C ended, as shells count it."""
+"""Exit code after Ctrl-C, as in shells."""
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is called, so that `--help` costs no TensorFlow."""
+    """A group that imports a command when it is called, so that `--help` does not import TensorFlow."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the table."""
@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """Write the list of commands from the table, importing none of them."""
+        """Write the list of commands from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -71,7 +71,7 @@ def almanac() -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command; whatever goes wrong is one clear line and an exit code, 1 for a failure and 2 for wrong usage."""
+    """Run a command; an error is one line and an exit code, 1 for a failure and 2 for wrong usage."""
     try:
         result: Any = almanac.main(arguments, prog_name="almanac", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as usage:

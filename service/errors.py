@@ -1,6 +1,6 @@
-"""Errors of the service: what the edge itself refuses, and which HTTP status each error of the tree gets.
+"""Errors: what the service itself rejects; service/problems.py maps each error to an HTTP status.
 
-RequestError (models.errors)        the question itself is wrong
+RequestError (models.errors)        the request is wrong
 ├── BodyTooLarge                    413
 ├── BodyTooSlow                     408
 ├── EncodingUnsupported             415
@@ -11,31 +11,31 @@ RequestError (models.errors)        the question itself is wrong
 ├── FieldInvalid
 ├── BatchTooLarge
 ├── ModelRequired                   several models are registered, and the request names none
-├── ConfigRequired                  no configuration is given, and no schedule has one
-├── KeyReused                       an Idempotency-Key that stood for another request
-├── JobEnded                        409, a job that is to be cancelled and has ended
-├── SeriesUnknown                   404, nothing was observed under this id
-├── ForecastUnknown                 404, no forecast of this id is kept
+├── ConfigRequired                  no configuration in the request, nor in a schedule
+├── KeyReused                       an Idempotency-Key of another request
+├── JobEnded                        409, a job to cancel that has ended
+├── SeriesUnknown                   404, no observations with this id
+├── ForecastUnknown                 404, no stored forecast with this id
 ├── KeyMissing                      401
 └── ScopeMissing                    403
 ModelUnknown (models.errors)        422 in a request, 404 in a path
-ConfigInvalid (models.errors)       422, a threshold that is none
-JobError (models.job_errors)        jobs and schedules
+ConfigInvalid (models.errors)       422, an invalid threshold
+JobError (models.jobs.errors)       jobs and schedules
 ├── JobUnknown, ScheduleUnknown     404
 ├── ScheduleDuplicated              409
 ├── ScheduleInvalid                 422
 └── JobsUnreachable                 503, Retry-After
-ServiceError                        the question is sound, the service cannot answer it
+ServiceError                        the request is valid, but the service cannot answer it
 ├── ModelLoading                    503, Retry-After
-├── NoModel                         503, what is named or set as default is not there: nothing is registered, or no champion
+├── NoModel                         503, nothing is registered, or nothing has a champion
 ├── ModelRefused                    503, the model cannot be loaded
-├── DefaultUnknown                  503, ALMANAC_MODEL names what is not registered
+├── DefaultUnknown                  503, ALMANAC_MODEL is not registered
 ├── QueueFull                       429, Retry-After
 ├── ForecastNotFinite               422, values so large that the forecast overflows
-├── KeysInvalid                     the file of keys cannot be read
-├── DatabaseUnreachable             503, Retry-After; forecasts go on without it
-├── DatabaseUnusable                503, the tables are a newer Almanac's, or the file is damaged
-├── Unexpected                      500, a defect of ours
+├── KeysInvalid                     the API key file cannot be read
+├── DatabaseUnreachable             503, Retry-After; forecasts do not need it
+├── DatabaseUnusable                503, the tables of a newer Almanac, or a damaged file
+├── Unexpected                      500, a bug
 └── SettingInvalid                  an environment variable that is wrong
 """
 
@@ -49,19 +49,19 @@ class BodyTooLarge(RequestError):
 
 
 class BodyTooSlow(RequestError):
-    """A body that did not come in the time that the service waits for one."""
+    """A body that was not received in time."""
 
     code = "BODY_TOO_SLOW"
 
 
 class EncodingUnsupported(RequestError):
-    """A body that is compressed."""
+    """A compressed body."""
 
     code = "ENCODING_UNSUPPORTED"
 
 
 class JsonInvalid(RequestError):
-    """A body that is no JSON."""
+    """A body that is not JSON."""
 
     code = "JSON_INVALID"
 
@@ -73,109 +73,109 @@ class FileInvalid(RequestError):
 
 
 class SeriesUnknown(RequestError):
-    """A series of which nothing was observed."""
+    """A series without observations."""
 
     code = "SERIES_UNKNOWN"
 
 
 class ForecastUnknown(RequestError):
-    """A forecast that is not kept: never made, gone by age, or not written yet."""
+    """A forecast that is not stored: it never existed, is too old, or is not written yet."""
 
     code = "FORECAST_UNKNOWN"
 
 
 class FieldMissing(RequestError):
-    """A required field that is not there."""
+    """A required field that is missing."""
 
     code = "FIELD_MISSING"
 
 
 class FieldUnknown(RequestError):
-    """A field that nobody reads: most often a slip of the pen."""
+    """An unknown field, usually a typo."""
 
     code = "FIELD_UNKNOWN"
 
 
 class FieldInvalid(RequestError):
-    """A field of the wrong type."""
+    """A field with an invalid value or type."""
 
     code = "FIELD_INVALID"
 
 
 class BatchTooLarge(RequestError):
-    """More series, or more steps altogether, than one request may ask for."""
+    """More series, steps or numbers than one request may ask for."""
 
     code = "BATCH_TOO_LARGE"
 
 
 class ModelRequired(RequestError):
-    """Several models are registered, and the request names none."""
+    """A request without `model` while several models are registered."""
 
     code = "MODEL_REQUIRED"
 
 
 class ConfigRequired(RequestError):
-    """No configuration is given, and none or several schedules of the model have one."""
+    """A job without configuration, whose model has no schedule or several."""
 
     code = "CONFIG_REQUIRED"
 
 
 class KeyReused(RequestError):
-    """An Idempotency-Key that stood for another request."""
+    """An Idempotency-Key that belongs to another request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class JobEnded(RequestError):
-    """A job that is to be cancelled and has ended."""
+    """A job to cancel that has ended."""
 
     code = "JOB_ENDED"
 
 
 class KeyMissing(RequestError):
-    """No key, or one that is not on the list."""
+    """No API key, or an unknown one."""
 
     code = "KEY_MISSING"
 
 
 class ScopeMissing(RequestError):
-    """A key without the scope that the route needs."""
+    """An API key without the scope that the route needs."""
 
     code = "SCOPE_MISSING"
 
 
 class ServiceError(AlmanacError):
-    """The question is sound, the service cannot answer it."""
+    """A valid request that the service cannot answer."""
 
     code = "SERVICE_ERROR"
 
 
 class ModelLoading(ServiceError):
-    """The model is being fetched or loaded: ask again soon."""
+    """A model that is being fetched or loaded; a later request succeeds."""
 
     code = "MODEL_LOADING"
 
 
 class NoModel(ServiceError):
-    """Nothing is registered yet, or nothing has a champion, and the request or ALMANAC_MODEL means one."""
+    """A request or ALMANAC_MODEL that needs a registered model or champion, and there is none."""
 
     code = "NO_MODEL"
 
 
 class ModelRefused(ServiceError):
-    """The registered model cannot be loaded."""
+    """A registered model that cannot be loaded."""
 
     code = "MODEL_REFUSED"
 
 
 class DefaultUnknown(ServiceError):
-    """ALMANAC_MODEL names a model, an alias or a version that is not registered."""
+    """A model, alias or version in ALMANAC_MODEL that is not registered."""
 
     code = "DEFAULT_MODEL_UNKNOWN"
 
 
 class QueueFull(ServiceError):
-    """More large requests wait than the service lets wait."""
+    """More large requests than may wait."""
 
     code = "QUEUE_FULL"
 
@@ -187,25 +187,25 @@ class ForecastNotFinite(ServiceError):
 
 
 class KeysInvalid(ServiceError):
-    """The file of keys cannot be read."""
+    """An API key file that cannot be read."""
 
     code = "KEYS_INVALID"
 
 
 class DatabaseUnreachable(ServiceError):
-    """The database of observations and forecasts does not answer."""
+    """A database of observations and forecasts that does not answer."""
 
     code = "DATABASE_UNREACHABLE"
 
 
 class DatabaseUnusable(ServiceError):
-    """The database holds other tables than this version can use, or is no database."""
+    """A database with tables of another version, or a file that is not a database."""
 
     code = "DATABASE_UNUSABLE"
 
 
 class Unexpected(ServiceError):
-    """A defect of ours: the log has the traceback, the answer never does."""
+    """A bug: the traceback is in the log, never in the response."""
 
     code = "INTERNAL_ERROR"
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import orjson
 
 FIELDS = "fields"
-"""The `extra` of a record whose entries stand beside the message."""
+"""The `extra` of a log record whose entries are added to the line."""
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one JSON object: time, level, logger, message, fields and, if any, the traceback."""
+    """Formats a record as one JSON object: time, level, logger, message, fields and any traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Send the service's and uvicorn's records to standard error as JSON lines, and the rest from warnings upwards."""
+    """Write the service's records from level INFO, and all others from WARNING, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -31,11 +31,8 @@ from service.errors import (
 )
 
 PROBLEM_TYPE = "application/problem+json"
-
-
 CODE_HEADER = "x-almanac-code"
-"""Repeats a problem's code in the head, where proxies, logs and our own metrics can see it."""
-
+"""Repeats the code of a problem in a header, for proxies, logs and the service's own metrics."""
 
 STATUS: Mapping[type[AlmanacError], int] = {
     BodyTooLarge: 413,
@@ -68,7 +65,7 @@ STATUS: Mapping[type[AlmanacError], int] = {
     JobsUnreachable: 503,
     AlmanacError: 500,
 }
-"""The one table from class to status; an error takes the entry of its nearest ancestor."""
+"""The HTTP status of each error; a class without an entry has that of its nearest base class."""
 
 
 HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
@@ -92,20 +89,20 @@ def status_of(error: AlmanacError) -> int:
 
 
 def document(error: AlmanacError, status: int | None = None) -> dict[str, Any]:
-    """Return an error as a problem document (RFC 9457): type, title, status; code, detail, pointer, hint."""
+    """Return an error as a problem document with type, title, status, code, detail, pointer and hint."""
     found = error.finding()
     members = {"code": found.code, "detail": found.detail, "pointer": found.pointer, "hint": found.hint}
     return {**_head(status or status_of(error)), **members}
 
 
 def problem(error: AlmanacError, status: int | None = None) -> Response:
-    """Return an error as `application/problem+json`, with the headers that go with its class."""
+    """Return the response for an error, with the headers of its class."""
     members = document(error, status)
     return problem_response(members["status"], members, {**HEADERS.get(type(error), {}), CODE_HEADER: members["code"]})
 
 
 def problem_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem document with these members."""
+    """Return the response for a problem document with these members."""
     content = orjson.dumps({**_head(status), **members}, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(content, status, headers, media_type=PROBLEM_TYPE)
 

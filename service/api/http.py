@@ -1,4 +1,4 @@
-"""Body: reads a request's body, never more of it than the service accepts, and never longer."""
+"""HTTP: reads request bodies within limits, and writes JSON responses."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
 
     Raises:
         EncodingUnsupported: If it is compressed.
-        BodyTooLarge: As soon as more than `limit` bytes are announced or have come.
-        BodyTooSlow: If it has not come whole after `seconds`.
+        BodyTooLarge: As soon as more than `limit` bytes are announced or received.
+        BodyTooSlow: If it is not complete after `seconds`.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() not in ("", "identity"):
@@ -35,8 +35,8 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
                     raise _too_large(limit)
     except TimeoutError as error:
         raise BodyTooSlow(
-            f"The body had not come whole after {seconds:g} seconds.",
-            hint="Send it faster, in smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+            f"The body was not complete after {seconds:g} seconds.",
+            hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
         ) from error
     return bytes(body)
 
@@ -48,7 +48,7 @@ def _too_large(limit: int) -> BodyTooLarge:
 
 
 async def only_known_parameters(request: Request) -> None:
-    """Raise FieldUnknown for the first parameter that the route does not name: a slip is not to be swallowed."""
+    """Raise FieldUnknown for the first query parameter that the route does not have."""
     known = tuple(parameter.alias for parameter in request.scope["route"].dependant.query_params)
     reject_unknown_fields(dict.fromkeys(request.query_params.keys()), known)
 

@@ -1,4 +1,4 @@
-"""Observing: the outermost middleware, which names, times, counts and logs each request and answers our own defects."""
+"""Middleware: gives each request an id, measures and logs it, and answers unexpected exceptions."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.security import guarded_route
+from service.api.security import protected_route
 from service.errors import Unexpected
 from service.monitoring.metrics import UNMATCHED, Metrics
 from service.problems import CODE_HEADER, problem
@@ -18,20 +18,20 @@ access = logging.getLogger("almanac.access")
 
 REFUSED = (401, 403)
 REQUEST_ID = "x-request-id"
-_SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class MetricsMiddleware:
-    """ASGI middleware: gives each request an id (its own, where it brings a sound one), and counts how it was answered."""
+    """ASGI middleware: gives each request an id (its own, if that is valid), and counts its response."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool) -> None:
-        """Observe `app`."""
+        """Wrap `app`."""
         self._app = app
         self._metrics = metrics
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and see how it ends."""
+        """Pass the request on, and record its outcome."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -39,7 +39,7 @@ class MetricsMiddleware:
         request_id = _request_id(Headers(scope=scope))
         status, code = 0, None
 
-        async def observed_send(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal status, code
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -49,18 +49,20 @@ class MetricsMiddleware:
 
         with self._metrics.in_flight.track_inprogress():
             try:
-                await self._app(scope, receive, observed_send)
+                await self._app(scope, receive, recording_send)
             except Exception:
                 logger.exception("request failed", extra={"fields": {"request_id": request_id}})
                 if status:
-                    raise  # the answer has begun: only the closed connection can say that it is broken
-                error = Unexpected(f"The service failed; its log has the cause under {request_id}.", hint="Report it.")
-                await problem(error)(scope, receive, observed_send)
-        self._note(scope, request_id, status, code, time.perf_counter() - started)
+                    raise  # the response has begun: only closing the connection shows that it is incomplete
+                error = Unexpected(
+                    f"The service failed; its log contains the cause under {request_id}.", hint="Report it as a bug."
+                )
+                await problem(error)(scope, receive, recording_send)
+        self._record(scope, request_id, status, code, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
-        refused = guarded_route(scope["path"]) if status in REFUSED else None
-        route = getattr(scope.get("route"), "path", refused or UNMATCHED)
+    def _record(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
+        protected = protected_route(scope["path"]) if status in REFUSED else None
+        route = getattr(scope.get("route"), "path", protected or UNMATCHED)
         self._metrics.count_request(route, scope["method"], status, seconds)
         if code is not None:
             self._metrics.count_errors([code])
@@ -77,6 +79,6 @@ class MetricsMiddleware:
 
 
 def _request_id(headers: Headers) -> str:
-    """Return the id that a request brings if it is short and harmless, else a new one."""
-    brought = headers.get(REQUEST_ID, "")
-    return brought if _SOUND_ID.fullmatch(brought) else uuid4().hex
+    """Return the id in the request if it is short and harmless, else a new one."""
+    own = headers.get(REQUEST_ID, "")
+    return own if _VALID_ID.fullmatch(own) else uuid4().hex

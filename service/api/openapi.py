@@ -1,4 +1,4 @@
-"""OpenAPI: the description behind /docs, with real examples, and the page itself, which needs no internet."""
+"""OpenAPI: the document behind /docs, and the page itself, which needs no internet."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -30,22 +30,22 @@ DESCRIBED = (
     ForecastProblem,
     ObservationsProblem,
 )
-"""Schemas that no route's own declaration brings in."""
+"""Schemas that no route declares, because their bodies are parsed by hand."""
 
-DESCRIPTION = """Self-hosted forecasting: post series, get forecasts with honest intervals.
+DESCRIPTION = """Self-hosted forecasting: post series, get forecasts with calibrated intervals.
 
-Every error is `{code, detail, pointer, hint}`: the code is stable, the pointer says where in the request, the hint says
-what to do. A request that fails whole is answered as `application/problem+json`; one bad series never kills its batch.
+Every error is `{code, detail, pointer, hint}`: the code is stable, the pointer shows where in the request, the hint what to
+do. A request that fails as a whole returns `application/problem+json`; one wrong series does not fail its batch.
 """
 
 SECURITY: Mapping[str, Any] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key made by `almanac key add`."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key from `almanac key add`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
 }
 
 
 def problems(description: str, *examples: Mapping[str, Any], schema: type[Problem] = Problem) -> dict[str, Any]:
-    """Return the OpenAPI response for problems, its examples named by their codes."""
+    """Return the OpenAPI response for problems, with examples named by their codes."""
     content = {
         "schema": {"$ref": REF.format(model=schema.__name__)},
         "examples": {example["code"]: {"value": example} for example in examples},
@@ -53,8 +53,14 @@ def problems(description: str, *examples: Mapping[str, Any], schema: type[Proble
     return {"description": description, "content": {PROBLEM_TYPE: content}}
 
 
+def request_body(schema: str, examples: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI request body of a schema."""
+    content = {"schema": {"$ref": REF.format(model=schema)}, "examples": examples}
+    return {"required": True, "content": {"application/json": content}}
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of an app, made once."""
+    """Return the OpenAPI document of an app, created once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
         wanted = [(model, "validation") for model in DESCRIBED]
@@ -68,7 +74,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def docs_page(title: str) -> HTMLResponse:
-    """Return the page that shows the description; everything it loads comes from this service."""
+    """Return the page of /docs, which loads everything from this service."""
     return get_swagger_ui_html(
         openapi_url="openapi.json",
         title=title,
@@ -80,9 +86,9 @@ def docs_page(title: str) -> HTMLResponse:
 
 
 def asset(name: str) -> Path | None:
-    """Return the file of one of the page's assets, or None if it has no such asset.
+    """Return the file of one of the page's assets, or None.
 
-    fastapi-offline packs Swagger UI; its code is not imported.
+    The package fastapi-offline contains Swagger UI; its code is not imported.
     """
     package = find_spec("fastapi_offline")
     if name not in ASSETS or package is None or package.origin is None:

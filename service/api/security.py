@@ -1,4 +1,4 @@
-"""Doors: hashed keys, their scopes, and the middleware that asks for them before a body is read."""
+"""Security: API keys stored as hashes, their scopes, and the middleware that checks them before a body is read."""
 
 import hashlib
 import hmac
@@ -40,17 +40,17 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/schedules": (),
     "/jobs": (),
 }
-"""The scopes that open a path and all beneath it, any of them; other paths are for `admin`, which opens every path."""
+"""The scopes of a path and all below it, any of which gives access; `admin` gives access to every path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as it is stored: never the key itself.
+    """A key as it is stored, without the key itself.
 
     Attributes:
-        name: What its owner calls it.
-        sha256: SHA-256 of the key, hexadecimal. A plain hash suffices: the key has 256 random bits.
-        scopes: What it may do, of `SCOPES`.
+        name: Chosen by its owner.
+        sha256: Hexadecimal SHA-256 of the key. A plain hash is safe, because the key has 256 random bits.
+        scopes: What it gives access to, from `SCOPES`.
         created: ISO 8601 time.
     """
 
@@ -61,16 +61,16 @@ class Key:
 
 
 def make_key(name: str, scopes: tuple[str, ...], created: str) -> tuple[str, Key]:
-    """Return a new random key, to be shown once, and what is to be stored of it."""
+    """Return a new random key, to be shown once, and the entry to store."""
     secret = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
     return secret, Key(name, _hash(secret), scopes, created)
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:
-    """Return the keys in a file; none where there is no file.
+    """Return the keys in a file, none if there is no file.
 
     Raises:
-        KeysInvalid: If the file is not what `write_keys` writes.
+        KeysInvalid: If the file is not one that `write_keys` wrote.
     """
     try:
         entries = orjson.loads(path.read_bytes())["keys"]
@@ -79,13 +79,13 @@ def read_keys(path: Path) -> tuple[Key, ...]:
         return ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise KeysInvalid(
-            f"{path} is no file of keys: {error}.",
-            hint="Restore it, or remove it and make new keys: `almanac key add`.",
+            f"{path} is not a valid API key file: {error}.",
+            hint="Restore it, or remove it and create new keys with `almanac key add`.",
         ) from error
 
 
 def write_keys(path: Path, keys: tuple[Key, ...]) -> None:
-    """Write keys so that a reader sees the old file or the new one, and only their owner can read either."""
+    """Replace the key file in one step; only its owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     content = orjson.dumps({"keys": [asdict(key) for key in keys]}, option=orjson.OPT_INDENT_2)
@@ -95,7 +95,7 @@ def write_keys(path: Path, keys: tuple[Key, ...]) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach a server that binds to `host`."""
+    """Return whether a server that binds to `host` can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -105,7 +105,7 @@ def is_loopback(host: str) -> bool:
 
 
 def scopes_for(path: str) -> tuple[str, ...] | None:
-    """Return the scopes that open a path, or None where no key is needed."""
+    """Return the scopes that give access to a path, or None if no key is needed."""
     if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
         return None
     for root, scopes in SCOPES_BY_PATH.items():
@@ -114,8 +114,8 @@ def scopes_for(path: str) -> tuple[str, ...] | None:
     return ("admin",)
 
 
-def guarded_route(path: str) -> str | None:
-    """Return the route of a path that has doors: one that is refused there never comes to the router, which knows."""
+def protected_route(path: str) -> str | None:
+    """Return the route of a protected path, for metrics: a rejected request does not reach the router."""
     if path in SCOPES_BY_PATH:
         return path
     if path.startswith("/forecasts/"):
@@ -130,21 +130,21 @@ def guarded_route(path: str) -> str | None:
 
 
 class KeyRing:
-    """The keys of a file, read again whenever it changes.
+    """The keys in a file, read again whenever it changes.
 
-    Once a server has asked for keys it never stops: a file that becomes unreadable leaves the last good keys in force,
-    and one that loses its last key closes the doors to all.
+    A server that has required keys once always does: if the file becomes unreadable, the last valid keys stay in force; if
+    it contains no key any more, every request is rejected.
     """
 
     def __init__(self, path: Path) -> None:
         """Read the file; raises KeysInvalid if it cannot be read now."""
         self._path = path
-        self._seen = _fingerprint(path)
+        self._file_state = _fingerprint(path)
         self._keys = read_keys(path)
-        self.asks = bool(self._keys)
+        self.is_required = bool(self._keys)
 
     def scopes(self, secret: str) -> tuple[str, ...] | None:
-        """Return the scopes of a key, or None for a stranger's; compared with every stored hash in constant time."""
+        """Return the scopes of a key, or None if it is unknown; compares with every stored hash in constant time."""
         self.refresh()
         digest = _hash(secret)
         found: tuple[str, ...] | None = None
@@ -156,54 +156,54 @@ class KeyRing:
     def refresh(self) -> None:
         """Read the file again if it has changed."""
         fingerprint = _fingerprint(self._path)
-        if fingerprint == self._seen:
+        if fingerprint == self._file_state:
             return
-        self._seen = fingerprint
+        self._file_state = fingerprint
         try:
             self._keys = read_keys(self._path)
         except KeysInvalid as error:
-            logger.error("keys not reloaded: %s", error)  # noqa: TRY400 (the error says all; a traceback adds none)
+            logger.error("keys not reloaded: %s", error)  # noqa: TRY400 (a traceback adds nothing)
             return
-        self.asks = self.asks or bool(self._keys)
+        self.is_required = self.is_required or bool(self._keys)
 
 
 class AuthMiddleware:
     """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
 
     def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
-        """Guard `app` with `keys`."""
+        """Protect `app` with `keys`."""
         self._app = app
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it here."""
-        if scope["type"] == "http" and (refusal := self._refuse(scope)) is not None:
-            await problem(refusal)(scope, receive, send)
+        """Pass the request on, or reject it."""
+        if scope["type"] == "http" and (error := self._check(scope)) is not None:
+            await problem(error)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _refuse(self, scope: Scope) -> AlmanacError | None:
+    def _check(self, scope: Scope) -> AlmanacError | None:
         self._keys.refresh()
         needed = scopes_for(scope["path"])
-        if needed is None or not self._keys.asks:
+        if needed is None or not self._keys.is_required:
             return None
         secret = _secret(Headers(scope=scope))
-        held = self._keys.scopes(secret) if secret else None
-        if held is None:
+        granted = self._keys.scopes(secret) if secret else None
+        if granted is None:
             return KeyMissing(
-                "The request carries no key of this service." if secret is None else "The key is not known here.",
-                hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` makes a key.",
+                "The request has no API key." if secret is None else "The API key is unknown.",
+                hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
             )
-        if not set(held) & set(needed):
+        if not set(granted) & set(needed):
             return ScopeMissing(
-                f"The key has the scopes {', '.join(held)}; this path needs {' or '.join(needed)}.",
-                hint=f"Make a key for it: `almanac key add --scope {needed[0]}`.",
+                f"The key has the scopes {', '.join(granted)}; this path needs {' or '.join(needed)}.",
+                hint=f"Create a key with `almanac key add --scope {needed[0]}`.",
             )
         return None
 
 
 def _secret(headers: Headers) -> str | None:
-    """Return the key that a request presents, if any."""
+    """Return the key in a request, or None."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
@@ -215,7 +215,7 @@ def _hash(secret: str) -> str:
 
 
 def _key(entry: Mapping[str, Any]) -> Key:
-    """Return a stored key; raises ValueError if one of its parts is not what it must be."""
+    """Return a stored key; raises ValueError if an entry is invalid."""
     key = Key(str(entry["name"]), str(entry["sha256"]), tuple(entry["scopes"]), str(entry.get("created", "")))
     unknown = set(key.scopes) - set(SCOPES)
     if unknown or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
@@ -224,7 +224,7 @@ def _key(entry: Mapping[str, Any]) -> Key:
 
 
 def _fingerprint(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when the file changes, or None where there is no file."""
+    """Return a value that changes with the file, None if there is no file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Commands: `almanac serve` and `almanac key`."""
+"""Commands `almanac serve` and `almanac key`."""
 
 import logging
 import os
@@ -18,36 +18,36 @@ from service.settings import Settings
 logger = logging.getLogger("almanac")
 
 KEEP_ALIVE_SECONDS = 75
-"""An idle connection lives this long: longer than nginx keeps its own (60), so that it never sends into a closed one."""
+"""Longer than nginx keeps an idle connection (60), so that nginx never sends into a closed one."""
 
 
-@click.command(short_help="Answer forecasts over REST.")
+@click.command(short_help="Serve forecasts over REST.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind to.")
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 selects a free one."
 )
-@click.option("--insecure", is_flag=True, help="Let everyone in who reaches an address that is not loopback.")
+@click.option("--insecure", is_flag=True, help="Serve other machines without API keys.")
 def serve(host: str, port: int, *, insecure: bool) -> None:
-    """Answer forecasts over REST, from the models that MLflow has registered, or from the starter before there are any.
+    """Serve forecasts over REST, from the models registered in MLflow, or from the starter before there are any.
 
-    Without API keys only this machine may ask: another --host needs keys (`almanac key add`) or --insecure.
+    Without API keys only this machine is served: another --host needs keys (`almanac key add`) or --insecure.
 
     \b
     Example:
         almanac serve
         curl localhost:8000/forecast -d '{"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}'
-    """  # noqa: D301 (click's mark for text that is not to be wrapped)
+    """  # noqa: D301 (click's mark for lines that it must not wrap)
     settings = Settings.from_environment()
     if not (is_loopback(host) or insecure or read_keys(settings.api_keys)):
         raise click.UsageError(
-            f"--host {host} lets other machines in, and no API keys are set. "
-            "Make one with `almanac key add --scope forecast`, or allow everyone with --insecure."
+            f"--host {host} serves other machines, but no API keys are set. "
+            "Create one with `almanac key add --scope forecast`, or use --insecure."
         )
     run(settings, host, port)
 
 
 def run(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM, then return; requests in flight first have `drain_seconds` to end."""
+    """Serve until SIGINT or SIGTERM; then requests in progress have `drain_seconds` to end."""
     import uvicorn
 
     from service.app import create_app
@@ -69,23 +69,25 @@ def run(settings: Settings, host: str, port: int) -> None:
     )
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    click.echo(f"Almanac answers on {address} (docs: {address}/docs)", err=True)
+    click.echo(f"Almanac listens on {address} (docs: {address}/docs)", err=True)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)  # uvicorn raises the signal once more when it is done
+        signal.signal(number, _exit)  # uvicorn raises the signal again when it has ended
 
     class Server(uvicorn.Server):
-        """Says it when a signal ends it."""
+        """A server that logs the signal that ends it."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            """Log the signal, then do as uvicorn does."""
-            logger.info("%s: requests in flight may end, for %d s", signal.Signals(sig).name, settings.drain_seconds)
+            """Log the signal, and shut down."""
+            logger.info(
+                "%s: waiting up to %d s for requests in progress", signal.Signals(sig).name, settings.drain_seconds
+            )
             super().handle_exit(sig, frame)
 
     Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address; raises ClickException if it cannot be."""
+    """Return a socket bound to an address; raises ClickException."""
     try:
         return socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
@@ -96,13 +98,13 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _leave(_number: int, _frame: object) -> None:
+def _exit(_number: int, _frame: object) -> None:
     sys.exit(0)
 
 
-@click.group(short_help="Make, list and remove API keys.")
+@click.group(short_help="Create, list and remove API keys.")
 def key() -> None:
-    """Make, list and remove API keys; a running service notices at once.
+    """Create, list and remove API keys; a running service uses the change at once.
 
     \b
     Example:
@@ -115,12 +117,12 @@ def key() -> None:
     "--scope",
     "scopes",
     required=True,
-    help=f"What the key may do, separated by commas: {', '.join(SCOPES)}. `admin` may do everything.",
+    help=f"What the key gives access to, separated by commas: {', '.join(SCOPES)}. `admin` includes all others.",
 )
-@click.option("--name", help="What to call it; the next free `key-N` where it is left out.")
+@click.option("--name", help="Name of the key; by default the next free `key-N`.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of text.")
 def add(scopes: str, name: str | None, *, as_json: bool) -> None:
-    """Make a key and print it, this once: only its SHA-256 is kept.
+    """Create a key and print it once: only its SHA-256 is stored.
 
     \b
     Example:
@@ -130,20 +132,23 @@ def add(scopes: str, name: str | None, *, as_json: bool) -> None:
     keys = read_keys(path)
     name = name or next(free for free in (f"key-{n}" for n in range(1, len(keys) + 2)) if _is_free(free, keys))
     if not _is_free(name, keys):
-        raise click.UsageError(f"There is a key called {name!r} already. Choose another --name, or remove it first.")
+        raise click.UsageError(f"There is a key {name!r} already. Use another --name, or remove it first.")
     secret, made = make_key(name, _scopes(scopes), datetime.now(UTC).isoformat(timespec="seconds"))
     write_keys(path, (*keys, made))
     if as_json:
         _print_json({"name": name, "key": secret, "scopes": made.scopes, "file": str(path)})
         return
-    click.echo(f"{name} may {', '.join(made.scopes)}. It is shown once, and kept as a hash in {path}:", err=True)
+    click.echo(
+        f"Created {name} with the scopes {', '.join(made.scopes)}. It is shown once, and stored as a hash in {path}:",
+        err=True,
+    )
     click.echo(secret)
 
 
 @key.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 def show(*, as_json: bool) -> None:
-    """List the keys: their names, scopes and ages, never the keys.
+    """List the names, scopes and creation times of the keys.
 
     \b
     Example:
@@ -154,7 +159,7 @@ def show(*, as_json: bool) -> None:
         _print_json({"keys": [{"name": one.name, "scopes": one.scopes, "created": one.created} for one in keys]})
         return
     if not keys:
-        click.echo("There are no keys: the service answers this machine only.", err=True)
+        click.echo("There are no keys: the service can be used from this machine only.", err=True)
     for one in keys:
         click.echo(f"{one.name:<20} {','.join(one.scopes):<24} {one.created}")
 
@@ -162,7 +167,7 @@ def show(*, as_json: bool) -> None:
 @key.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove the key called NAME; a running service refuses it from then on.
+    """Remove the key NAME; a running service rejects it at once.
 
     \b
     Example:
@@ -172,13 +177,13 @@ def remove(name: str) -> None:
     keys = read_keys(path)
     if _is_free(name, keys):
         known = ", ".join(one.name for one in keys) or "none"
-        raise click.UsageError(f"There is no key called {name!r}. The keys: {known}.")
+        raise click.UsageError(f"There is no key {name!r}. The keys: {known}.")
     write_keys(path, tuple(one for one in keys if one.name != name))
-    click.echo(f"{name} is removed.", err=True)
+    click.echo(f"Removed {name}.", err=True)
 
 
 def _keys_path() -> Path:
-    """Return the file that ALMANAC_API_KEYS names, which need not exist yet, or the one in ALMANAC_HOME."""
+    """Return the file in ALMANAC_API_KEYS, which may not exist yet, or the one in ALMANAC_HOME."""
     named = os.environ.get("ALMANAC_API_KEYS")
     return Path(named).expanduser().absolute() if named else Settings.from_environment().api_keys
 
@@ -187,7 +192,7 @@ def _scopes(text: str) -> tuple[str, ...]:
     scopes = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
-        raise click.UsageError(f"--scope {text!r} is not understood. The scopes are {', '.join(SCOPES)}.")
+        raise click.UsageError(f"Unknown --scope {text!r}. The scopes are {', '.join(SCOPES)}.")
     return scopes
 
 

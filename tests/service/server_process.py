@@ -34,8 +34,8 @@ class Serving:
                 stderr=log,
             )
         self.cache = ArtifactCache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
-        eventually(lambda: "answers on" in self.log() or self.process.poll() is not None, "the server did not start")
-        found = re.search(r"answers on (http://\S+)", self.log())
+        eventually(lambda: "listens on" in self.log() or self.process.poll() is not None, "the server did not start")
+        found = re.search(r"listens on (http://\S+)", self.log())
         assert found is not None, self.log()
         self.client = httpx.Client(base_url=found[1], timeout=30)
 

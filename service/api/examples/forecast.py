@@ -1,4 +1,4 @@
-"""Examples: requests and answers for /docs. A test posts each request and holds each answer to what comes back."""
+"""Forecast examples: requests and responses for /docs; a test posts each request and validates each response."""
 
 from typing import Any
 
@@ -86,24 +86,24 @@ FORECAST_REQUESTS: dict[str, Any] = {
     "dated": {"summary": "A series with dates and a gap, two interval levels", "value": NOTTINGHAM},
     "bare": {"summary": "Five values, no dates", "value": FIVE_MONTHS},
     "batch": {"summary": "Two series, one of them wrong", "value": BATCH},
-    "covariates": {"summary": "Visitors so far, and a price that is known ahead", "value": SALES},
+    "covariates": {"summary": "Past visitors, and a price that is known ahead", "value": SALES},
 }
 
 NO_KEY = document(
     KeyMissing(
-        "The request carries no key of this service.",
-        hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` makes a key.",
+        "The request has no API key.",
+        hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
     )
 )
 NO_SCOPE = document(
     ScopeMissing(
         "The key has the scopes observe; this path needs forecast or admin.",
-        hint="Make a key for it: `almanac key add --scope forecast`.",
+        hint="Create a key with `almanac key add --scope forecast`.",
     )
 )
 NO_JSON = document(
     JsonInvalid(
-        "The body is no JSON: EOF while parsing an object at line 1 column 10.",
+        "The body is not valid JSON: EOF while parsing an object at line 1 column 10.",
         hint='Send {"series": [{"values": [...]}], "horizon": 12}.',
     )
 )
@@ -115,8 +115,8 @@ TOO_LARGE = document(
 )
 TOO_SLOW = document(
     BodyTooSlow(
-        "The body had not come whole after 30 seconds.",
-        hint="Send it faster, in smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+        "The body was not complete after 30 seconds.",
+        hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
     )
 )
 COMPRESSED = document(EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed."))
@@ -125,7 +125,7 @@ BAD_HORIZON = document(
         "`horizon` is 0.", pointer="/horizon", hint="Send a whole number from 1 to 1000 (ALMANAC_MAX_HORIZON)."
     )
 )
-SLIP = document(FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?"))
+UNKNOWN_FIELD = document(FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?"))
 NO_SUCH_MODEL = ModelUnknown(
     "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {STARTER_HINT}"
 )
@@ -139,9 +139,9 @@ ALL_REFUSED: dict[str, Any] = {
     "forecasts": [],
     "errors": [{"id": "0", **{name: INFINITE[name] for name in ("code", "detail", "pointer", "hint")}}],
 }
-FULL = document(QueueFull("64 large requests are waiting already.", hint="Ask again in a second."))
+FULL = document(QueueFull("64 large requests are waiting already.", hint="Try again in a second."))
 LOADING = document(
-    ModelLoading("The model temperatures/3 is being loaded.", pointer="/model", hint="Ask again in a few seconds.")
+    ModelLoading("The model temperatures/3 is being loaded.", pointer="/model", hint="Try again in a few seconds.")
 )
 NOTHING = document(
     NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
@@ -149,32 +149,34 @@ NOTHING = document(
 
 FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Forecasts, and an error for each series that has none.",
+        "description": "Forecasts, and an error for each series without a forecast.",
         "content": {
             "application/json": {"examples": {"dated": {"value": DATED_ANSWER}, "batch": {"value": BATCH_ANSWER}}}
         },
     },
-    400: problems("The body is no JSON.", NO_JSON),
-    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
-    403: problems("The key may not do this.", NO_SCOPE),
-    408: problems("The body does not come in time.", TOO_SLOW),
+    400: problems("The body is not JSON.", NO_JSON),
+    401: problems("Keys are set, and the request has none of them.", NO_KEY),
+    403: problems("The key lacks the scope.", NO_SCOPE),
+    408: problems("The body is not received in time.", TOO_SLOW),
     413: problems("The body is too large.", TOO_LARGE),
     415: problems("The body is compressed.", COMPRESSED),
     422: problems(
-        "The request itself is wrong, or none of its series can be forecast.",
+        "The request is wrong, or none of its series can be forecast.",
         BAD_HORIZON,
-        SLIP,
+        UNKNOWN_FIELD,
         document(NO_SUCH_MODEL),
         ALL_REFUSED,
         schema=ForecastProblem,
     ),
-    429: problems("Too many large requests wait already; Retry-After says when to ask again.", FULL),
-    503: problems("The model that is meant does not answer yet; Retry-After says when to ask again.", LOADING, NOTHING),
+    429: problems("Too many large requests are waiting; try again after Retry-After.", FULL),
+    503: problems("The model cannot answer yet; try again after Retry-After.", LOADING, NOTHING),
 }
 
 MODEL_RESPONSES: dict[int | str, dict[str, Any]] = {
     404: problems("There is no such name, alias or version.", document(NO_SUCH_PATH, status=404)),
-    503: problems("The version is being fetched; Retry-After says when to ask again.", LOADING),
+    503: problems("The version is being fetched; try again after Retry-After.", LOADING),
 }
 
-READY_RESPONSES: dict[int | str, dict[str, Any]] = {503: problems("Forecasts are not answered yet.", NOTHING, LOADING)}
+READY_RESPONSES: dict[int | str, dict[str, Any]] = {
+    503: problems("Forecasts cannot be answered yet.", NOTHING, LOADING)
+}

@@ -1,10 +1,10 @@
-"""Examples of /jobs and /schedules for /docs; a test posts each request and holds each answer to the schemas."""
+"""Job examples: requests and responses of /jobs and /schedules for /docs; a test posts each request and validates each response."""
 
 from typing import Any
 
 from models.jobs.errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
 from service.api.examples.forecast import FULL, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE
-from service.api.openapi import REF, problems
+from service.api.openapi import problems, request_body
 from service.api.schemas.jobs import AssessmentResponse
 from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading
 from service.jobs import jobs, schedules
@@ -19,11 +19,11 @@ CONFIG: dict[str, Any] = {
 }
 SCHEDULE_REQUESTS: dict[str, Any] = {
     "monthly": {
-        "summary": "At 03:00 on the first of each month, on what this service has observed",
+        "summary": "At 03:00 on the first of each month, on the observations of this service",
         "value": {"name": "temperatures", "cron": "0 3 1 * *", "timezone": "Europe/Berlin", "config": CONFIG},
     },
     "needed": {
-        "summary": "Look every night, and retrain only for a reason; a file on the worker's disk",
+        "summary": "Every night if there is a reason, on a file on the worker's disk",
         "value": {
             "name": "nightly",
             "cron": "0 2 * * *",
@@ -35,7 +35,7 @@ SCHEDULE_REQUESTS: dict[str, Any] = {
 JOB_REQUESTS: dict[str, Any] = {
     "config": {"summary": "With a configuration", "value": {"name": "temperatures", "config": CONFIG}},
     "schedule": {
-        "summary": "As the model's schedule does it, where there is a reason",
+        "summary": "With the configuration of the model's schedule, if there is a reason",
         "value": {"name": "temperatures", "if_needed": True},
     },
 }
@@ -102,7 +102,7 @@ QUEUED: dict[str, Any] = {
     "request": {**JOB["request"], "reason": "manual"},
 }
 CANCELLED: dict[str, Any] = {**JOB, "state": "CANCELLED", "ended_at": "2026-11-01T02:03:10.000+00:00", "progress": None}
-JUDGEMENT: dict[str, Any] = {
+ASSESSMENT: dict[str, Any] = {
     "name": "temperatures",
     "version": "7",
     "retrain": True,
@@ -150,121 +150,117 @@ BAD_DATA = document(
     FieldInvalid(
         "`data` is '../sales.csv'.",
         pointer="/config/data",
-        hint="Send 'service' for what this service has observed, or the absolute path of a file on the worker's disk.",
+        hint="Send 'service' for the observations of this service, or the absolute path of a file on the worker's disk.",
     )
 )
 TAKEN = document(
     ScheduleDuplicated(
-        "There is a schedule 'temperatures' already.", pointer="/name", hint="Delete it first, or take another name."
+        "There is a schedule 'temperatures' already.", pointer="/name", hint="Delete it first, or use another name."
     )
 )
 NO_SCHEDULE = document(schedules.unknown_schedule("weekly"))
 NO_JOB = document(jobs.unknown_job("temperatures-1"))
 NO_CONFIG = document(schedules.no_config("temperatures"))
 REUSED = document(
-    KeyReused("The Idempotency-Key 'a1' stood for another request.", hint="Send another key with another request.")
+    KeyReused("The Idempotency-Key 'a1' belongs to another request.", hint="Send a new key with each new request.")
 )
 DONE = document(
-    JobEnded("The job temperatures-1 has succeeded already.", hint="Only a job that waits or runs can be cancelled.")
+    JobEnded("The job temperatures-1 has already succeeded.", hint="Only a queued or running job can be cancelled.")
 )
 BAD_END = document(
     FieldInvalid(
         "`start` is 2026-06-30T00:00:00+02:00, `end` is 2026-01-01T00:00:00+01:00.",
         pointer="/end",
-        hint="Send a `start` before an `end` that is not in the future.",
+        hint="Send a `start` before the `end`, and an `end` that is not in the future.",
     )
 )
-BAD_PAGE = document(FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of a page."))
-UNREAD = document(ModelLoading("The registry has not answered yet.", hint="Ask again in a few seconds."))
+BAD_PAGE = document(
+    FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of the previous page.")
+)
+UNREAD = document(ModelLoading("The registry has not answered yet.", hint="Try again in a few seconds."))
 DOWN = document(
     JobsUnreachable(
-        "The jobs' database cannot be used: connection refused.", hint="Ask again soon, or check ALMANAC_JOBS_URL."
+        "The jobs' database cannot be used: connection refused.", hint="Try again soon, or check ALMANAC_JOBS_URL."
     )
 )
 
 Responses = dict[int | str, dict[str, Any]]
 
-REFUSED: Responses = {
-    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
-    403: problems("The key may not do this.", NO_SCOPE),
-    429: problems("Too many requests wait for the database; Retry-After says when to ask again.", FULL),
+ERRORS: Responses = {
+    401: problems("Keys are set, and the request has none of them.", NO_KEY),
+    403: problems("The key lacks the scope `admin`.", NO_SCOPE),
+    429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The jobs' database does not answer.", DOWN),
 }
-BODY_REFUSED: Responses = {
-    **REFUSED,
-    400: problems("The body is no JSON.", NO_JSON),
+BODY_ERRORS: Responses = {
+    **ERRORS,
+    400: problems("The body is not JSON.", NO_JSON),
     413: problems("The body is too large.", TOO_LARGE),
 }
 
 
-def body(model: str, examples: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI request body of a schema."""
-    content = {"schema": {"$ref": REF.format(model=model)}, "examples": examples}
-    return {"required": True, "content": {"application/json": content}}
+def response(description: str, **examples: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI response with some examples."""
+    values = {name: {"value": value} for name, value in examples.items()}
+    return {"description": description, "content": {"application/json": {"examples": values}}}
 
 
-def answer(description: str, **examples: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI response of an answer."""
-    shown = {name: {"value": value} for name, value in examples.items()}
-    return {"description": description, "content": {"application/json": {"examples": shown}}}
-
-
-SCHEDULE_BODY = body("ScheduleRequest", SCHEDULE_REQUESTS)
-JOB_BODY = body("JobRequest", JOB_REQUESTS)
-BACKFILL_BODY = body(
+SCHEDULE_BODY = request_body("ScheduleRequest", SCHEDULE_REQUESTS)
+JOB_BODY = request_body("JobRequest", JOB_REQUESTS)
+BACKFILL_BODY = request_body(
     "BackfillRequest", {"missed": {"summary": "Two weeks in which no worker ran", "value": BACKFILL_REQUEST}}
 )
 
 NO_SUCH_SCHEDULE: Responses = {404: problems("There is no such schedule.", NO_SCHEDULE)}
 NO_SUCH_JOB: Responses = {404: problems("There is no such job.", NO_JOB)}
 
-SCHEDULES_RESPONSES: Responses = {200: answer("Every schedule, by name.", all={"schedules": [SCHEDULE]}), **REFUSED}
+SCHEDULES_RESPONSES: Responses = {200: response("Every schedule, by name.", all={"schedules": [SCHEDULE]}), **ERRORS}
 CREATE_RESPONSES: Responses = {
-    201: answer("The schedule as it was made.", made=SCHEDULE),
+    201: response("The new schedule.", made=SCHEDULE),
     409: problems("The name is taken.", TAKEN),
-    422: problems("The schedule cannot be made.", BAD_CRON, BAD_DATA),
-    **BODY_REFUSED,
+    422: problems("The schedule is invalid.", BAD_CRON, BAD_DATA),
+    **BODY_ERRORS,
 }
-SCHEDULE_RESPONSES: Responses = {200: answer("The schedule.", schedule=SCHEDULE), **NO_SUCH_SCHEDULE, **REFUSED}
+SCHEDULE_RESPONSES: Responses = {200: response("The schedule.", schedule=SCHEDULE), **NO_SUCH_SCHEDULE, **ERRORS}
 DELETE_RESPONSES: Responses = {
     204: {
-        "description": "It is gone. Its jobs stay: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."
+        "description": "It is deleted. Its jobs stay: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."
     },
     422: problems("It is built in.", document(schedules.built_in())),
     **NO_SUCH_SCHEDULE,
-    **REFUSED,
+    **ERRORS,
 }
 TRIGGER_RESPONSES: Responses = {
-    202: answer("The job that was queued.", queued=QUEUED),
+    202: response("The queued job.", queued=QUEUED),
     422: problems("It is built in.", document(schedules.built_in())),
     **NO_SUCH_SCHEDULE,
-    **REFUSED,
+    **ERRORS,
 }
 BACKFILL_RESPONSES: Responses = {
-    202: answer("The jobs of all ticks.", queued={"jobs": [JOB["id"]]}),
-    422: problems("The moments make no sense.", BAD_END),
+    202: response("The jobs of all runs in the period.", queued={"jobs": [JOB["id"]]}),
+    422: problems("The period is invalid.", BAD_END),
     **NO_SUCH_SCHEDULE,
-    **BODY_REFUSED,
+    **BODY_ERRORS,
 }
 JOBS_RESPONSES: Responses = {
-    200: answer("A page of jobs, the newest first.", page={"jobs": [ROW], "next": None}),
-    422: problems("The question is wrong.", BAD_PAGE),
-    **REFUSED,
+    200: response("A page of jobs, the newest first.", page={"jobs": [ROW], "next": None}),
+    422: problems("The query is wrong.", BAD_PAGE),
+    **ERRORS,
 }
-JOB_RESPONSES: Responses = {200: answer("The job.", running=JOB), **NO_SUCH_JOB, **REFUSED}
+JOB_RESPONSES: Responses = {200: response("The job.", running=JOB), **NO_SUCH_JOB, **ERRORS}
 CANCEL_RESPONSES: Responses = {
-    200: answer("The job as it is now.", cancelled=CANCELLED),
+    200: response("The cancelled job.", cancelled=CANCELLED),
     409: problems("It has ended.", DONE),
     **NO_SUCH_JOB,
-    **REFUSED,
+    **ERRORS,
 }
 POST_RESPONSES: Responses = {
     200: {
-        **answer("Of a dry run: whether the model would be retrained, and why.", drift=JUDGEMENT),
+        **response("With `dry_run`: whether the model would be retrained, and why.", drift=ASSESSMENT),
         "model": AssessmentResponse,
     },
-    202: answer("The job that was queued, or that the Idempotency-Key stands for.", queued=QUEUED),
+    202: response("The queued job, or the job with the Idempotency-Key.", queued=QUEUED),
     422: problems("The request is wrong, or has no configuration.", NO_CONFIG, BAD_DATA, REUSED),
-    **BODY_REFUSED,
-    503: problems("The jobs' database does not answer or, of a dry run, the registry has not yet.", DOWN, UNREAD),
+    **BODY_ERRORS,
+    503: problems("The jobs' database or, with `dry_run`, the registry does not answer.", DOWN, UNREAD),
 }

@@ -1,4 +1,4 @@
-"""Recorded: what a model of the demo answered to two of the examples, rounded to two places, for /docs to show."""
+"""Recorded responses: two examples answered by a model of the demo, rounded to two places, for /docs."""
 
 from typing import Any
 

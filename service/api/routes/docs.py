@@ -1,4 +1,4 @@
-"""GET / and /docs: the page that describes this service, from this service's own files."""
+"""GET / and /docs: the interactive documentation."""
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -11,19 +11,19 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def root() -> Response:
-    """Send a browser to the docs."""
+    """Redirect to the documentation."""
     return RedirectResponse("docs")
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    """Return the page."""
+    """Return the documentation page."""
     return docs_page(request.app.title)
 
 
 @router.get("/static/{name}")
 async def static(name: str) -> Response:
-    """Return one of the page's files."""
+    """Return one of the page's files, or 404."""
     path = asset(name)
     if path is None:
         raise HTTPException(404)

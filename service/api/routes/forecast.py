@@ -1,26 +1,15 @@
 """POST /forecast: forecasts a batch of series."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.http import read_body
+from service.api.openapi import request_body
 from service.api.schemas.forecast import ForecastResponse
 from service.api.state import service_of
 
 router = APIRouter()
-
-REQUEST_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {"$ref": "#/components/schemas/ForecastRequest"},
-            "examples": FORECAST_REQUESTS,
-        }
-    },
-}
 
 
 @router.post(
@@ -28,7 +17,7 @@ REQUEST_BODY: dict[str, Any] = {
     summary="Forecast a batch of series",
     response_model=ForecastResponse,
     responses=FORECAST_RESPONSES,
-    openapi_extra={"requestBody": REQUEST_BODY},
+    openapi_extra={"requestBody": request_body("ForecastRequest", FORECAST_REQUESTS)},
     tags=["forecast"],
 )
 async def forecast(request: Request) -> Response:

@@ -1,6 +1,7 @@
-"""Schemas: the shapes that go over the wire, as /docs shows them.
+"""Forecast schemas: the request and response of POST /forecast.
 
-The hot path reads requests by hand (parsing.py) and writes answers as plain data; tests hold both to these schemas.
+Requests are parsed by hand (service/forecasting/request.py) and responses are plain data; tests compare both with these
+schemas.
 """
 
 from pydantic import BaseModel, Field
@@ -13,39 +14,43 @@ from service.json_input import StrictModel
 class SeriesRequest(StrictModel):
     """One series. `start` with `frequency`, or `timestamps`, or no dates at all."""
 
-    id: str | None = Field(None, max_length=256, description="Yours; the series' index where it is left out.")
+    id: str | None = Field(None, max_length=256, description="By default the series' index.")
     values: list[float | None] = Field(
-        description="Oldest first. null (or NaN) is a gap; infinities are refused.", min_length=1
+        description="Oldest first. null (or NaN) is a gap; infinite values are an error.", min_length=1
     )
     start: str | None = Field(None, description="Time of the first value, such as `1939-01`; needs `frequency`.")
     frequency: str | None = Field(None, description="Any pandas alias, old or new, or a word such as `monthly`.")
-    timestamps: list[str] | None = Field(None, description="One for each value, rising; instead of `start`.")
-    timezone: str | None = Field(None, description="IANA name, such as `Europe/Berlin`: steps then follow its clocks.")
+    timestamps: list[str] | None = Field(None, description="One for each value, ascending; instead of `start`.")
+    timezone: str | None = Field(None, description="IANA name such as `Europe/Berlin`; steps then follow local time.")
     past_covariates: dict[str, list[float | None]] | None = Field(
         None,
-        description="By name, the history of each covariate that the model's card names, of those known ahead too: one "
-        "number for each value, null where unknown.",
+        description="By name, the history of each covariate of the model, including those known ahead: one number for each "
+        "value, null if unknown.",
     )
     future_covariates: dict[str, list[float | None]] | None = Field(
         None,
-        description="By name, the covariates known ahead: one number for each step of the horizon; or for values and "
-        "horizon together, which then is their history too.",
+        description="By name, the covariates known ahead: one number for each step of the horizon, or for values and horizon "
+        "together.",
     )
 
 
 class ForecastRequest(StrictModel):
-    """A batch of series, and what is asked about all of them."""
+    """A batch of series with common options."""
 
     series: list[SeriesRequest] = Field(min_length=1)
-    horizon: int = Field(ge=1, description="Steps ahead. Beyond the trained horizon the forecast rolls on and says so.")
+    horizon: int = Field(
+        ge=1, description="Steps ahead. Beyond the trained horizon the model is applied repeatedly, with a warning."
+    )
     levels: list[float] | None = Field(
         None, description="Central intervals in per cent, each in (0, 100). Default [80]."
     )
-    quantiles: list[float] | None = Field(None, description="Quantile levels in (0, 1), beside the trained ones.")
+    quantiles: list[float] | None = Field(
+        None, description="Quantile levels in (0, 1), in addition to the trained ones."
+    )
     model: str | None = Field(
         None,
-        description="`name`, `name@alias`, `name/version` or `starter`; else ALMANAC_MODEL, else the only registered name, "
-        "and where none is registered the starter.",
+        description="`name`, `name@alias`, `name/version` or `starter`. Default: ALMANAC_MODEL, else the only registered name, "
+        "else the starter.",
     )
 
 
@@ -57,9 +62,9 @@ class Interval(BaseModel):
 
 
 class Repair(BaseModel):
-    """What was done to a series before it was forecast."""
+    """A change to a series before it was forecast."""
 
-    code: str = Field(description="`GAP_MASKED`: a null among the values; `GAP_INSERTED`: a timestamp left out.")
+    code: str = Field(description="`GAP_MASKED`: a null among the values; `GAP_INSERTED`: a missing timestamp.")
     index: int | None
 
 
@@ -68,17 +73,17 @@ class SeriesForecast(BaseModel):
 
     id: str
     forecast_id: str
-    timestamps: list[str] | None = Field(description="In the style of the request; null where it gave no dates.")
+    timestamps: list[str] | None = Field(description="In the format of the request; null for a series without dates.")
     median: list[float]
-    quantiles: dict[str, list[float]] = Field(description="By level, such as `0.1`; they never cross.")
-    intervals: dict[str, Interval] = Field(description="By level in per cent, such as `80`.")
-    context_used: int = Field(description="How many of the newest values the model has read.")
+    quantiles: dict[str, list[float]] = Field(description="By level such as `0.1`; they never cross.")
+    intervals: dict[str, Interval] = Field(description="By level in per cent such as `80`.")
+    context_used: int = Field(description="Number of newest values that the model has read.")
     repairs: list[Repair]
     warnings: list[RequestFinding]
 
 
 class ForecastResponse(BaseModel):
-    """Forecasts in the order of the request, and an error for each series that has none."""
+    """Forecasts in the order of the request, and an error for each series without a forecast."""
 
     model: ModelIdentity
     forecasts: list[SeriesForecast]
@@ -86,7 +91,7 @@ class ForecastResponse(BaseModel):
 
 
 class ForecastProblem(Problem):
-    """A forecast request that failed whole; where each of its series was refused, with the error of each."""
+    """A forecast request that failed as a whole; if every series failed, with the error of each."""
 
     model: ModelIdentity | None = None
     forecasts: list[SeriesForecast] | None = None

@@ -10,10 +10,8 @@ class ModelIdentity(BaseModel):
 
     name: str
     version: str
-    alias: str | None = Field(
-        description="The alias by which it was chosen; null where it was asked for by number, and for the starter."
-    )
-    run_id: str | None = Field(description="The MLflow run that made it; null for the starter.")
+    alias: str | None = Field(description="The alias in the request; null for a version number and for the starter.")
+    run_id: str | None = Field(description="The MLflow run that created it; null for the starter.")
 
 
 class RegisteredVersion(BaseModel):
@@ -22,28 +20,26 @@ class RegisteredVersion(BaseModel):
     version: str
     run_id: str | None
     aliases: list[str]
-    cached: bool = Field(description="Whether it lies in this service's cache; others are fetched when asked for.")
-    error: str = Field(description="Why it cannot be served, empty where nothing is wrong.")
+    cached: bool = Field(description="Whether it is in this service's cache; others are fetched on request.")
+    error: str = Field(description="Why it cannot be served, or empty.")
 
 
 class ModelSummary(BaseModel):
     """One registered name, or the starter."""
 
     name: str
-    source: Literal["registry", "package"] = Field(description="`package` is the starter, which comes with Almanac.")
-    champion: str | None = Field(description="The version that answers now; null while none does.")
+    source: Literal["registry", "package"] = Field(description="`package` is the starter, which is part of Almanac.")
+    champion: str | None = Field(description="The version that answers now, or null.")
     aliases: dict[str, str]
     versions: list[str]
-    frequencies: list[str] = Field(
-        description="What the version that answers was trained for; the starter takes any other too."
-    )
+    frequencies: list[str] = Field(description="What the champion was trained for; the starter accepts any other, too.")
 
 
 class RegistryStatus(BaseModel):
-    """How the registry did when last asked."""
+    """The state of the registry at the last poll."""
 
     state: str = Field(
-        description="`ok`, `absent` (nothing registered yet), `emptied` or `unreachable` (the cache goes on serving)."
+        description="`ok`, `absent` (nothing registered yet), `emptied` or `unreachable` (the cached models stay in service)."
     )
     detail: str
     checked: str
@@ -53,19 +49,19 @@ class ModelsResponse(BaseModel):
     """Every registered name, and the starter."""
 
     models: list[ModelSummary]
-    default: str | None = Field(description="What answers a request that names no model; null where it must name one.")
+    default: str | None = Field(description="What answers a request without `model`; null if it must name one.")
     registry: RegistryStatus
 
 
 class ModelCard(BaseModel):
-    """A version with everything it promises."""
+    """A version with its specification."""
 
     model: ModelIdentity
     aliases: dict[str, str]
     versions: list[RegisteredVersion]
-    frequencies: list[str] = Field(description="The spec's; of the starter those that have a network of their own.")
+    frequencies: list[str] = Field(description="The spec's; for the starter those with their own network.")
     loaded_at: str
-    spec: dict[str, Any] = Field(description="spec.json: architecture, training data, backtest beside the baselines, …")
+    spec: dict[str, Any] = Field(description="spec.json: architecture, training data, backtest and baselines, …")
 
 
 class LiveResponse(BaseModel):
@@ -79,4 +75,4 @@ class ReadyResponse(BaseModel):
 
     status: str
     models: list[ModelIdentity]
-    database: str = Field(description="`ok`, or the code of why it does not answer: forecasts do without it.")
+    database: str = Field(description="`ok`, or the code of its error; forecasts do not need it.")

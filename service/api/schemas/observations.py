@@ -7,15 +7,15 @@ from service.json_input import StrictModel
 
 
 class ObservationRow(StrictModel):
-    """One observation. `unique_id`, `ds` and `y` are other names of the three."""
+    """One observation; `unique_id`, `ds` and `y` are accepted as names, too."""
 
     id: str = Field(min_length=1, max_length=256, description="The series.")
-    timestamp: str = Field(description="ISO 8601, with or without an offset; the last of two equal ones counts.")
-    value: float | None = Field(description="null where nothing was observed.")
+    timestamp: str = Field(description="ISO 8601, with or without an offset; the last of two equal ones is kept.")
+    value: float | None = Field(description="null if nothing was observed.")
 
 
 class ObservationColumns(StrictModel):
-    """Observations by column, all of one length."""
+    """Observations by column, all of the same length."""
 
     id: list[str]
     timestamp: list[str]
@@ -23,35 +23,36 @@ class ObservationColumns(StrictModel):
 
 
 class ObservationsRequest(StrictModel):
-    """Observations of any number of series, and what is true of all those series."""
+    """Observations of any number of series, with common options."""
 
     observations: list[ObservationRow] | ObservationColumns
     frequency: str | None = Field(
-        None, description="Any pandas alias or a word; remembered, and else read off the dates."
+        None,
+        description="Any pandas alias, or a word such as `monthly`; stored. Default: inferred from the timestamps.",
     )
     timezone: str | None = Field(
-        None, description="IANA name whose clocks timestamps without an offset show; remembered."
+        None, description="IANA name of the time zone of timestamps without an offset; stored."
     )
 
 
 class ObservationsResponse(BaseModel):
-    """What was kept."""
+    """How many rows were stored."""
 
-    accepted: int = Field(description="Rows that are on disk.")
+    accepted: int = Field(description="Rows that are stored.")
     refused: int
-    series: int = Field(description="Series that the accepted rows belong to.")
-    errors: list[SeriesErrorEntry] = Field(description="One for each refused row, the first 1,000.")
+    series: int = Field(description="Number of series in the accepted rows.")
+    errors: list[SeriesErrorEntry] = Field(description="One for each refused row, at most 1,000.")
 
 
 class CountResponse(BaseModel):
-    """How much was observed."""
+    """The number of stored observations."""
 
-    observations: int = Field(description="Gaps that were sent as null are none.")
-    series: int = Field(description="Series that they belong to.")
+    observations: int = Field(description="Without those that are null.")
+    series: int = Field(description="Number of series.")
 
 
 class ObservationsProblem(Problem):
-    """A body that was refused whole; where each of its rows was, with the error of each."""
+    """A body that was refused as a whole; if every row is wrong, with the error of each."""
 
     accepted: int | None = None
     refused: int | None = None
@@ -60,10 +61,10 @@ class ObservationsProblem(Problem):
 
 
 class SeriesSummary(BaseModel):
-    """What is known of one series."""
+    """One series."""
 
     id: str
-    frequency: str | None = Field(description="As it was posted; null where its timestamps must tell.")
+    frequency: str | None = Field(description="As posted; null if it is inferred from the timestamps.")
     timezone: str | None
     observations: int
     first: str | None

