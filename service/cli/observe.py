@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,9 @@ from urllib.parse import urlencode, urlsplit
 import click
 import orjson
 
+from models.columns import find_separator
 from models.errors import AlmanacError
+from service.observations.layout import Layout, find_layout
 
 if TYPE_CHECKING:
     import httpx
@@ -139,10 +141,15 @@ def _read(file: Path) -> Iterator[Part]:
 
 def _csv(file: Path) -> Iterator[Part]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.reader(lines)
-        header = next(rows, [])
+        first_line = lines.readline()
+        lines.seek(0)
+        rows = csv.reader(lines, delimiter=find_separator(first_line))
+        header = [name.strip() for name in next(rows, [])]
+        layout = find_layout(header) if header else Layout("", (), "")
+        seen = _Seen(file, layout)
         first = 0
-        while part := list(islice(rows, PART_ROWS)):
+        while part := list(islice(rows, _part_rows(layout))):
+            seen.check(row[header.index(layout.time)] for row in part if len(row) == len(header))
             body = io.StringIO()
             csv.writer(body).writerows([header, *part])
             yield Part(body.getvalue().encode(), "text/csv", first)
@@ -153,12 +160,40 @@ def _parquet(file: Path) -> Iterator[Part]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    content = pq.ParquetFile(file)
+    layout = find_layout(content.schema_arrow.names)
+    seen = _Seen(file, layout)
     first = 0
-    for batch in pq.ParquetFile(file).iter_batches(batch_size=PART_ROWS):
+    for batch in content.iter_batches(batch_size=_part_rows(layout)):
+        seen.check(batch.column(layout.time).to_pylist())
         body = io.BytesIO()
         pq.write_table(pa.Table.from_batches([batch]), body, compression="zstd")
         yield Part(body.getvalue(), "application/vnd.apache.parquet", first)
         first += batch.num_rows
+
+
+def _part_rows(layout: Layout) -> int:
+    """Return the rows of one part; each row of a wide file has an observation of each series."""
+    return max(1, PART_ROWS // max(1, len(layout.values)))
+
+
+class _Seen:
+    """The timestamps of a file without ids: a repeated one shows that it is not wide, which no single part can show."""
+
+    def __init__(self, file: Path, layout: Layout) -> None:
+        self._file = file
+        self._wide = layout.id is None
+        self._seen: set[object] = set()
+
+    def check(self, stamps: Iterable[object]) -> None:
+        """Raise FileUnusable for a timestamp of an earlier part; the service checks each part by itself."""
+        if self._wide:
+            new = set(stamps)
+            if self._seen & new:
+                raise FileUnusable(
+                    f"{self._file}: has no id column, and timestamps repeat.", hint="Name the id column."
+                )
+            self._seen |= new
 
 
 def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:

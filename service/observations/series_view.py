@@ -1,4 +1,4 @@
-"""History: what is kept of a series, as the series that a model reads."""
+"""Series view: stored observations as a Series that a model can read."""
 
 from dataclasses import replace
 
@@ -16,69 +16,68 @@ from service.store.observations import SeriesInfo
 
 TIME_STYLE = STYLES[5]
 SHOWN = 5
-"""Timestamps that a hint names."""
+"""Timestamps that a hint lists."""
 
 
 def make_series(known: SeriesInfo, timestamps: Timestamps, values: Floats) -> Series:
-    """Return observations as a series on its grid, from its first value to its last.
+    """Return observations as a Series on its grid, from the first value to the last.
 
-    Gaps before and after those, and those that lie on no step, hold nothing and are left out: so a wrong timestamp is
-    taken back by posting null at it.
+    Gaps before and after them, and gaps that lie on no step, are left out: posting null removes a wrong timestamp.
 
     Args:
         known: The series' name and calendar.
-        timestamps: Rising, shape (rows,); instants where the series has a timezone, else wall clocks.
-        values: NaN where nothing was observed.
+        timestamps: Rising, shape (rows,); instants if the series has a timezone, else wall clocks.
+        values: NaN for a gap.
 
     Raises:
-        SeriesError: If the values lie on no grid, or all of them are gaps; the hint names those that are in the way.
-        FrequencyNotInferred: If nobody said the frequency and the timestamps do not tell it.
+        SeriesError: If the values lie on no grid, or there is none; the hint lists the timestamps off the grid.
+        FrequencyNotInferred: If the frequency is unknown and cannot be inferred from the timestamps.
     """
     valued = ~np.isnan(values)
     if not valued.any():
-        return _made(known, timestamps, values, None)
-    made = _made(known, timestamps[valued], values[valued], known.calendar.frequency)
-    grid = made.timestamps
+        return _make(known, timestamps, values, None)
+    series = _make(known, timestamps[valued], values[valued], known.calendar.frequency)
+    grid = series.timestamps
     kept = valued | np.isin(timestamps, [] if grid is None else grid)
     if kept.sum() > valued.sum():
-        made = _made(known, timestamps[kept], values[kept], made.frequency)
-    return replace(made, style=style_of(timestamps[kept], known.calendar.timezone))
+        series = _make(known, timestamps[kept], values[kept], series.frequency)
+    return replace(series, style=style_of(timestamps[kept], known.calendar.timezone))
 
 
 def style_of(timestamps: Timestamps, timezone: str | None) -> str:
-    """Return how timestamps are written: as dates where each is the beginning of a day there, else as times."""
+    """Return the style of timestamps: dates if each is the start of a day in the timezone, else times."""
     walls = timestamps if timezone is None else local_times(timestamps, timezone)
     return DEFAULT_STYLE if (walls == walls.astype("M8[D]")).all() else TIME_STYLE
 
 
 def write_timestamps(timestamps: Timestamps, timezone: str | None) -> list[str]:
-    """Return timestamps as text: dates, or times with their offset where there is a timezone."""
+    """Return timestamps as text: dates or times, times with their offset if there is a timezone."""
     return format_timestamps(timestamps, style_of(timestamps, timezone), timezone)
 
 
-def _made(known: SeriesInfo, timestamps: Timestamps, values: Floats, frequency: Frequency | str | None) -> Series:
+def _make(known: SeriesInfo, timestamps: Timestamps, values: Floats, frequency: Frequency | str | None) -> Series:
     zone = known.calendar.timezone
     stamps = timestamps if zone is None else [f"{one}Z" for one in np.datetime_as_string(timestamps).tolist()]
     try:
         return Series.make(values, id=known.id, timestamps=stamps, frequency=frequency, timezone=zone)
     except FrequencyNotInferred as error:
         raise FrequencyNotInferred(
-            error.detail, hint="Post observations of this series with a `frequency`: it is remembered."
+            error.detail, hint="Post observations of this series with a `frequency`, which is stored."
         ) from error
     except (TimestampsOffCalendar, SeriesTooLong) as error:
-        wrong = timestamps[_in_the_way(known, timestamps)]
+        wrong = timestamps[_off_grid(known, timestamps)]
         raise type(error)(error.detail, hint=_remedy(wrong, zone)) from error
 
 
-def _in_the_way(known: SeriesInfo, timestamps: Timestamps) -> NDArray[np.bool_]:
-    """Return which timestamps lie off the grid that most of them share; where all share one, those beyond its pause."""
+def _off_grid(known: SeriesInfo, timestamps: Timestamps) -> NDArray[np.bool_]:
+    """Return which timestamps lie off the grid of the most; if all share one grid, those beyond its longest pause."""
     zone = known.calendar.timezone
-    nothing = np.array([], dtype="M8[us]")
+    none = np.array([], dtype="M8[us]")
     if known.calendar.frequency is not None:
         step = Frequency(known.calendar.frequency)
-        lies = fit_to(step, zone, nothing, timestamps).lies
-        if not lies.all():
-            return ~lies
+        on_grid = fit_to(step, zone, none, timestamps).on_grid
+        if not on_grid.all():
+            return ~on_grid
         timestamps = on_calendar(timestamps, step, zone)
     after = int(np.argmax(np.diff(timestamps))) + 1
     later = np.arange(len(timestamps)) >= after
@@ -88,4 +87,4 @@ def _in_the_way(known: SeriesInfo, timestamps: Timestamps) -> NDArray[np.bool_]:
 def _remedy(wrong: Timestamps, zone: str | None) -> str:
     texts = write_timestamps(wrong[:SHOWN], zone)
     more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-    return f"Post null at {', '.join(texts)}{more} to take out what does not belong to the series."
+    return f"Post null at {', '.join(texts)}{more} to remove what does not belong to the series."

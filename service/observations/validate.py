@@ -1,4 +1,4 @@
-"""Placing: posted rows on the clock and the calendar of their series; those that lie on neither are named."""
+"""Validate: converts the timestamps of posted rows to the clock of their series, and refuses rows off its calendar."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,31 +10,30 @@ from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import on_calendar, parse_frequency
 from models.calendar.timestamps import Timestamps, instants_of, local_times
 from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsOffCalendar
-from service.observations.calendar_fit import FAR, GridFit, Mask, fit_to, neighbours, written
+from service.observations.calendar_fit import MAX_DISTANCE, GridFit, Mask, fit_to, neighbours, written
+from service.observations.columns import Faults
 from service.store.known_series import NEW_SERIES, KnownSeries
 from service.store.observations import Calendar
 
-Faults = dict[int, AlmanacError]
-"""By row of the body, the first thing that is wrong with it."""
 FindKnownSeries = Callable[[Sequence[str]], Mapping[str, KnownSeries]]
-"""Returns what is known of series, by name."""
+"""Returns what is stored of series, by name."""
 
 NO_OFFSET = np.iinfo(np.int64).min
-"""In place of microseconds east of UTC: the timestamp is a wall clock."""
+"""In place of an offset: the timestamp is a wall clock."""
 UTC = "UTC"
-FEWEST = 2
-"""Values that tell a step: a series that has fewer takes another frequency."""
-YEARS = FAR.astype("m8[D]").astype(np.int64) // 365
+MIN_STORED = 2
+"""Stored values that fix the frequency of a series; with fewer it may change."""
+YEARS = MAX_DISTANCE.astype("m8[D]").astype(np.int64) // 365
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedRows:
-    """ParsedRows that are sound by themselves.
+    """Rows whose cells are valid.
 
     Attributes:
-        places: Of each in the body, shape (rows,).
+        places: Index of each row in the body, shape (rows,).
         ids: Names of their series.
-        walls: Clocks as they were written, datetime64[us], (rows,).
+        walls: Wall clocks as they were written, datetime64[us], (rows,).
         offsets: Microseconds east of UTC, or NO_OFFSET, (rows,).
         values: NaN is a gap, (rows,).
     """
@@ -48,12 +47,12 @@ class ParsedRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidatedRows:
-    """ParsedRows on their series' clocks.
+    """The result of validation.
 
     Attributes:
-        stamps: Instants of series that have a timezone, else wall clocks, datetime64[us], (rows,).
-        kept: Which rows are sound, (rows,).
-        calendars: What is to be remembered of each series that has a sound row; None leaves what was said before.
+        stamps: Instants of series with a timezone, else wall clocks, datetime64[us], (rows,).
+        kept: Which rows are valid, (rows,).
+        calendars: What to store of each series with a valid row; None leaves what is stored.
     """
 
     stamps: Timestamps
@@ -61,76 +60,76 @@ class ValidatedRows:
     calendars: Mapping[str, Calendar]
 
 
-def validate_rows(rows: ParsedRows, said: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
-    """Return rows on the clock and the calendar of their series, and add a fault for each that has no place there.
+def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
+    """Return rows on the clock of their series, and add a fault for each row off the calendar.
 
-    A timestamp without an offset is read by the clock of `said`, or else of the series; gaps lie where they like, since
-    they take a row out.
+    A timestamp without an offset is read in the timezone of `given`, or else of the series. Gaps may lie off the calendar,
+    since they remove a row.
 
     Args:
         rows: The rows.
-        said: What their body says of all their series.
-        known: What was said of those series before, and where their values lie.
-        faults: What is wrong with rows of the body; grows.
+        given: Frequency and timezone of the request, for all its series.
+        known: What is stored of the series.
+        faults: Errors of the rows of the body; grows.
     """
-    groups = _grouped(rows.ids)
-    zones = {name: said.timezone or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
+    groups = _group(rows.ids)
+    zones = {name: given.timezone or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
     stamps, kept = _instants(rows, groups, zones), np.ones(len(rows.ids), dtype=np.bool_)
-    judge = _Judge(rows, stamps, kept, faults)
+    checker = _RowChecker(rows, stamps, kept, faults)
     calendars = {}
     for name, members in groups.items():
-        before = known.get(name, NEW_SERIES)
+        stored = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
-        frequency = said.frequency or before.calendar.frequency
-        judge.clock(members, zone, frequency)
-        judge.calendar(members, zone, frequency, before)
+        frequency = given.frequency or stored.calendar.frequency
+        checker.check_clock(members, zone, frequency)
+        checker.check_calendar(members, zone, frequency, stored)
         if kept[members].any():
-            valued = bool((kept[members] & ~np.isnan(rows.values[members])).any())
-            news = Calendar(said.frequency, said.timezone or (None if before.calendar.timezone else zone))
-            calendars[name] = news if valued else _unknown(news, before.calendar)
+            has_value = bool((kept[members] & ~np.isnan(rows.values[members])).any())
+            new = Calendar(given.frequency, given.timezone or (None if stored.calendar.timezone else zone))
+            calendars[name] = new if has_value else _only_unknown(new, stored.calendar)
     return ValidatedRows(stamps, kept, calendars)
 
 
-def _unknown(news: Calendar, before: Calendar) -> Calendar:
-    """Return what is news of a series that is sent gaps alone: only what nobody has said."""
+def _only_unknown(new: Calendar, stored: Calendar) -> Calendar:
+    """Return the fields of a new calendar that are not stored yet: gaps alone change no stored one."""
     return Calendar(
-        None if before.frequency else news.frequency,
-        None if before.timezone else news.timezone,
+        None if stored.frequency else new.frequency,
+        None if stored.timezone else new.timezone,
     )
 
 
-def _grouped(ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+def _group(ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     """Return the rows of each series, in their order."""
     if not ids:
         return {}
-    codes = {name: place for place, name in enumerate(dict.fromkeys(ids))}
-    which = np.fromiter((codes[one] for one in ids), dtype=np.int64, count=len(ids))
-    order = np.argsort(which, kind="stable")
-    edges = np.searchsorted(which[order], np.arange(1, len(codes)))
+    codes = {name: code for code, name in enumerate(dict.fromkeys(ids))}
+    code_of_row = np.fromiter((codes[one] for one in ids), dtype=np.int64, count=len(ids))
+    order = np.argsort(code_of_row, kind="stable")
+    edges = np.searchsorted(code_of_row[order], np.arange(1, len(codes)))
     return dict(zip(codes, np.split(order, edges), strict=True))
 
 
 def _instants(rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]) -> Timestamps:
-    """Return instants where an offset or a timezone tells them, else the wall clocks."""
+    """Return the instants of rows with an offset or a timezone, the wall clocks of the others."""
     bare = rows.offsets == NO_OFFSET
     instants: Timestamps = rows.walls - np.where(bare, 0, rows.offsets).astype("m8[us]")
     if not bare.any():
         return instants
     for zone in {zone for zone in zones.values() if zone is not None and zone != UTC}:
-        mine = np.concatenate([members for name, members in groups.items() if zones[name] == zone])
-        mine = mine[bare[mine]]
-        instants[mine] = instants_of(rows.walls[mine], zone)
+        members = np.concatenate([members for name, members in groups.items() if zones[name] == zone])
+        members = members[bare[members]]
+        instants[members] = instants_of(rows.walls[members], zone)
     return instants
 
 
-class _Judge:
-    """Refuses rows, series by series.
+class _RowChecker:
+    """Checks the rows of one series after the other.
 
     Args:
         rows: The rows.
-        stamps: On their series' clocks.
-        kept: Falls to False where one is refused.
-        faults: Of the body's rows; grows.
+        stamps: Their timestamps on the clocks of their series.
+        kept: Becomes False for a refused row.
+        faults: Errors of the rows of the body; grows.
     """
 
     def __init__(self, rows: ParsedRows, stamps: Timestamps, kept: Mask, faults: Faults) -> None:
@@ -141,8 +140,8 @@ class _Judge:
         self._faults = faults
         self._fits: dict[tuple[object, ...], GridFit] = {}
 
-    def clock(self, members: NDArray[np.int64], zone: str | None, frequency: str | None) -> None:
-        """Refuse wall clocks that a change of clocks leaves out; of days and longer a missing midnight is its day."""
+    def check_clock(self, members: NDArray[np.int64], zone: str | None, frequency: str | None) -> None:
+        """Refuse wall clocks that a change of clocks skips; for days and longer a skipped midnight is valid."""
         bare = members[self._rows.offsets[members] == NO_OFFSET]
         if zone is None or zone == UTC or not bare.size:
             return
@@ -151,40 +150,32 @@ class _Judge:
         if frequency is None or parse_frequency(frequency).nanoseconds is None:
             skipped &= walls != walls.astype("M8[D]")
         for row in bare[skipped].tolist():
-            wall = written(self._rows.walls[row : row + 1])[0]
-            self._refuse(
-                row,
-                TimestampInvalid(
-                    f"{wall} did not exist in {zone}: clocks went forward.",
-                    pointer="timestamp",
-                    hint="Send the time with its offset.",
-                ),
-            )
+            self._refuse(row, _skipped(self._rows.walls[row : row + 1], zone))
 
-    def calendar(
-        self, members: NDArray[np.int64], zone: str | None, frequency: str | None, before: KnownSeries
+    def check_calendar(
+        self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
     ) -> None:
-        """Refuse values off the calendar of their series, and all of them where another frequency is known."""
+        """Refuse values off the calendar of their series, and all values if the series has another frequency."""
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         if frequency is None or not members.size:
             return
-        known = before.calendar.frequency
-        if known not in {None, frequency} and len(before.stamps) >= FEWEST:
-            for row in members.tolist():
-                self._refuse(row, _mismatch(str(known), frequency))
+        known = stored.calendar.frequency
+        if known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
+            self._refuse_all(members, _mismatch(str(known), frequency))
             return
         step = parse_frequency(frequency)
-        fit = self._fit(step, zone, before.stamps, self._stamps[members])
+        fit = self._fit(step, zone, stored.stamps, self._stamps[members])
         clock = on_calendar(self._stamps[members], step, zone)
-        if not len(before.stamps) and 2 * int(fit.lies.sum()) < len(members):
-            for row in members.tolist():
-                self._refuse(row, _nothing_lies(int(fit.lies.sum()), len(members), step))
+        fitting = int(fit.on_grid.sum())
+        if not len(stored.stamps) and 2 * fitting < len(members):
+            self._refuse_all(members, _wrong_frequency(fitting, len(members), step))
             return
-        for place in np.flatnonzero(~fit.lies | fit.far).tolist():
-            self._refuse(int(members[place]), _misplaced(fit, clock[place], far=bool(fit.far[place])))
+        for place in np.flatnonzero(~fit.on_grid | fit.too_far).tolist():
+            error = _too_far(clock[place]) if fit.too_far[place] else _off_grid(fit, clock[place])
+            self._refuse(int(members[place]), error)
 
     def _fit(self, frequency: Frequency, zone: str | None, stored: Timestamps, stamps: Timestamps) -> GridFit:
-        """Return `fit_to`, once for all series that have the same timestamps."""
+        """Return `fit_to`, computed once for all series with the same timestamps."""
         key = (frequency.name, zone, stored.tobytes(), stamps.tobytes())
         if key not in self._fits:
             self._fits[key] = fit_to(frequency, zone, stored, stamps)
@@ -194,35 +185,48 @@ class _Judge:
         self._kept[row] = False
         self._faults.setdefault(int(self._rows.places[row]), error)
 
+    def _refuse_all(self, members: NDArray[np.int64], error: AlmanacError) -> None:
+        for row in members.tolist():
+            self._refuse(row, error)
+
+
+def _skipped(wall: Timestamps, zone: str) -> TimestampInvalid:
+    return TimestampInvalid(
+        f"{written(wall)[0]} does not exist in {zone}: clocks went forward.",
+        pointer="timestamp",
+        hint="Send the time with its offset.",
+    )
+
 
 def _mismatch(known: str, frequency: str) -> FrequencyMismatch:
     return FrequencyMismatch(
-        f"The series is known as one of {known}, not of {frequency}.",
+        f"The series has the frequency {known}, not {frequency}.",
         pointer="id",
-        hint=f"Leave the frequency out, post under another id, or post null at its values: what has none of them takes "
+        hint=f"Leave the frequency out, use another id, or post null at its values: a series without values takes "
         f"{frequency}.",
     )
 
 
-def _nothing_lies(lie: int, rows: int, frequency: Frequency) -> TimestampsOffCalendar:
+def _wrong_frequency(fitting: int, rows: int, frequency: Frequency) -> TimestampsOffCalendar:
     return TimestampsOffCalendar(
-        f"Only {lie} of {rows} timestamps of the series lie on steps of {frequency.name}.",
+        f"Only {fitting} of {rows} timestamps of the series lie on steps of {frequency.name}.",
         pointer="timestamp",
-        hint="Send the frequency that they have, or leave it out.",
+        hint="Send the frequency of the timestamps, or leave it out.",
     )
 
 
-def _misplaced(fit: GridFit, stamp: np.datetime64, *, far: bool) -> AlmanacError:
-    text = written(np.array([stamp]))[0]
-    if far:
-        return TimestampInvalid(
-            f"{text} lies more than {YEARS} years from the rest of the series.",
-            pointer="timestamp",
-            hint="Correct its year; or post null at those that are there, if they are wrong.",
-        )
-    begins = written(np.array([fit.start]))[0]
+def _too_far(stamp: np.datetime64) -> TimestampInvalid:
+    return TimestampInvalid(
+        f"{written(np.array([stamp]))[0]} lies more than {YEARS} years from the rest of the series.",
+        pointer="timestamp",
+        hint="Correct the year; or post null at the stored values, if they are wrong.",
+    )
+
+
+def _off_grid(fit: GridFit, stamp: np.datetime64) -> TimestampsOffCalendar:
+    text, start = (written(np.array([one]))[0] for one in (stamp, fit.start))
     return TimestampsOffCalendar(
-        f"{text} lies on no step of {fit.frequency.name} from {begins}, as the series has them.",
+        f"{text} is not a step of {fit.frequency.name} from {start}, the grid of the series.",
         pointer="timestamp",
         hint=f"The steps beside it are {' and '.join(neighbours(fit, stamp)) or 'others'}.",
     )

@@ -23,7 +23,7 @@ def test_a_million_observations_are_there_whatever_is_killed(tmp_path: Path) -> 
     """On SQLite in peace; on PostgreSQL with SIGKILL of the service and of the database; the checksums are those of the load."""
     whole = digest(sent(PARTS, ROWS))
     with serve(tmp_path / "sqlite", "") as serving:
-        poster = Poster(PARTS, ROWS, str(serving.client.base_url), patient=True)
+        poster = Poster(PARTS, ROWS, str(serving.client.base_url), retries=True)
         began = time.monotonic()
         poster.run()
         peaceful = time.monotonic() - began
@@ -31,7 +31,7 @@ def test_a_million_observations_are_there_whatever_is_killed(tmp_path: Path) -> 
 
     with postgres() as server:
         with serve(tmp_path / "one", server.url) as first:
-            poster = Poster(PARTS, ROWS, str(first.client.base_url), patient=True)
+            poster = Poster(PARTS, ROWS, str(first.client.base_url), retries=True)
             began = time.monotonic()
             thread = threading.Thread(target=poster.run)
             thread.start()

@@ -1,8 +1,7 @@
-"""Bulk: parts of a large load of observations, posted one after the other, and what a service has of them."""
+"""Bulk: a large load of observations, posted in parts, and the parts that a service has stored."""
 
 import hashlib
 import io
-import threading
 import time
 from dataclasses import dataclass, field
 
@@ -18,14 +17,14 @@ RETRY_SECONDS = 0.2
 
 
 def make_part(part: int, rows: int) -> pa.Table:
-    """Return a part of the load: hours of a series that is its own."""
+    """Return a part of the load: hours of a series of its own."""
     values = np.random.default_rng(part).normal(size=rows)
     columns = {"unique_id": [f"s{part:05d}"] * rows, "ds": START + np.arange(rows) * HOUR, "y": values}
     return pa.table(columns)
 
 
 def parquet(table: pa.Table) -> bytes:
-    """Return a table as a file."""
+    """Return a table as a Parquet file."""
     file = io.BytesIO()
     pq.write_table(table, file)
     return file.getvalue()
@@ -33,39 +32,36 @@ def parquet(table: pa.Table) -> bytes:
 
 @dataclass(slots=True)
 class Poster:
-    """A client that posts part after part until it is told to stop, or all are there.
+    """A client that posts part after part.
 
     Attributes:
-        parts: How many there are.
-        rows: In each.
-        patient: Whether it sends a part again that was not acknowledged; else it stops there.
-        address: Where the service answers now.
-        acknowledged: Parts that were answered with 200, each row accepted.
-        failures: Requests that were not.
+        parts: Count of parts.
+        rows: Rows of a part.
+        address: URL of the service; it may change.
+        retries: Whether to send a part again that was not acknowledged, or to stop.
+        acknowledged: Parts that were answered with 200 and accepted.
+        failures: Count of other requests.
     """
 
     parts: int
     rows: int
     address: str
-    patient: bool = False
+    retries: bool = False
     acknowledged: list[int] = field(default_factory=list)
     failures: int = 0
-    enough: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Post."""
+        """Post all parts."""
         for part in range(self.parts):
             body = parquet(make_part(part, self.rows))
-            while not (self.enough.is_set() or self._is_kept(body)):
+            while not self._is_accepted(body):
                 self.failures += 1
-                if not self.patient:
+                if not self.retries:
                     return
                 time.sleep(RETRY_SECONDS)
-            if self.enough.is_set():
-                return
             self.acknowledged.append(part)
 
-    def _is_kept(self, body: bytes) -> bool:
+    def _is_accepted(self, body: bytes) -> bool:
         try:
             answer = httpx.post(f"{self.address}/observations", content=body, timeout=60)
         except httpx.HTTPError:
@@ -74,7 +70,7 @@ class Poster:
 
 
 def stored(address: str) -> dict[str, NDArray[np.float64]]:
-    """Return what a service has, values in time by series."""
+    """Return the stored values of each series, in the order of time."""
     content = httpx.get(f"{address}/observations/export", timeout=120).raise_for_status().content
     table = pq.read_table(io.BytesIO(content))
     ids = np.array(table.column("unique_id").to_pylist())
@@ -84,7 +80,7 @@ def stored(address: str) -> dict[str, NDArray[np.float64]]:
 
 
 def digest(values: dict[str, NDArray[np.float64]]) -> str:
-    """Return SHA-256 over series and values, in the order of the names."""
+    """Return the SHA-256 of names and values, in the order of the names."""
     total = hashlib.sha256()
     for name in sorted(values):
         total.update(name.encode() + values[name].tobytes())
@@ -92,5 +88,5 @@ def digest(values: dict[str, NDArray[np.float64]]) -> str:
 
 
 def sent(parts: int, rows: int) -> dict[str, NDArray[np.float64]]:
-    """Return all parts as `stored` returns them."""
+    """Return all parts of a load, as `stored` returns them."""
     return {f"s{part:05d}": make_part(part, rows).column("y").to_numpy() for part in range(parts)}

@@ -1,8 +1,10 @@
+import io
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +13,8 @@ from click.testing import CliRunner, Result
 from service.cli import observe as module
 from service.cli.observe import FileUnusable, SendingFailed, observe
 from tests.service.server_process import Serving
+from training.config.training import Columns
+from training.data.reader import read_table
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -65,12 +69,66 @@ def test_refused_rows_are_reported_by_their_row_in_the_file(
 
 def test_a_file_that_the_service_refuses_whole_is_not_sent_again(serving: Serving, tmp_path: Path) -> None:
     """The service's own error is in the message."""
-    (tmp_path / "a.csv").write_text("when,what\n2024,1\n")
+    (tmp_path / "a.csv").write_text("id,ds,y\na,2024,1\n")
 
-    error = run(serving.client.base_url, tmp_path / "a.csv").exception
+    error = run(serving.client.base_url, tmp_path / "a.csv", "--timezone", "Nowhere").exception
 
     assert isinstance(error, SendingFailed)
     assert "422: " in str(error)
+
+
+LONG = [("{id}", "2024-01-01", "1.5"), ("{id}", "2024-01-02", "2"), ("{id} 2", "2024-01-01", "-3")]
+WIDE = [("2024-01-01", "1.5", "-3"), ("2024-01-02", "2", "")]
+FILES: dict[str, tuple[str, list[tuple[str, ...]]]] = {
+    "usual names": (",", [("unique_id", "ds", "y"), *LONG]),
+    "other names": (",", [("id", "date", "value"), *LONG]),
+    "any value name, semicolons": (";", [("Series", "Timestamp", "Sales"), *LONG]),
+    "tabs, any order": ("\t", [("target", "item_id", "month"), *((y, name, ds) for name, ds, y in LONG)]),
+    "no time name": (",", [("when", "series_id", "sold"), *((ds, name, y) for name, ds, y in LONG)]),
+    "wide": (",", [("date", "{id}", "{id} 2"), *WIDE]),
+    "one series": (";", [("week ending", "{id}"), ("2024-01-01", "1.5"), ("2024-01-08", "2")]),
+}
+
+
+def write_files(folder: Path, name: str) -> list[Path]:
+    """Write each of FILES as CSV and as Parquet, with series of these names."""
+    paths = []
+    for kind, (separator, rows) in FILES.items():
+        path = folder / f"{name} {kind}.csv"
+        path.write_text("\n".join(separator.join(row) for row in rows).format(id=f"{name} {kind}"))
+        pd.read_csv(path, sep=separator).to_parquet(path.with_suffix(".parquet"))
+        paths += [path, path.with_suffix(".parquet")]
+    return paths
+
+
+def test_a_file_that_trains_can_be_observed_and_posted(serving: Serving, tmp_path: Path) -> None:
+    """Whatever the names of its columns, long or wide: the service stores what a training reads."""
+    for path in write_files(tmp_path, "observed"):
+        assert run(serving.client.base_url, path).return_value == 0, path
+    for path in write_files(tmp_path, "posted"):
+        kind = {"content-type": "text/csv"} if path.suffix == ".csv" else {}
+        serving.client.post("/observations", content=path.read_bytes(), headers=kind).raise_for_status()
+
+    stored = pd.read_parquet(io.BytesIO(serving.client.get("/observations/export").content)).set_index("unique_id")
+    for path in tmp_path.iterdir():
+        trained = read_table(path, Columns()).frame.drop(columns="row").sort_values(["unique_id", "ds"])
+        found = stored.loc[trained["unique_id"].unique()].reset_index()
+        pd.testing.assert_frame_equal(found, trained.reset_index(drop=True), check_dtype=False)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_without_its_id_column_is_refused(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """Its timestamps repeat, so that it is not wide, also where no single part shows it."""
+    monkeypatch.setattr(module, "PART_ROWS", 4)
+    file = tmp_path / "a.csv"
+    file.write_text("store,date,sold\n1,2024-01-01,5\n1,2024-01-02,5\n2,2024-01-01,5\n2,2024-01-02,5\n")
+    pd.read_csv(file).to_parquet(file.with_suffix(".parquet"))
+
+    error = run(serving.client.base_url, file.with_suffix(suffix)).exception
+
+    assert isinstance(error, FileUnusable)
 
 
 def test_sending_is_retried_with_longer_pauses_and_then_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

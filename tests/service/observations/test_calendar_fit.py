@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.calendar.on_calendar import parse_frequency, timestamps_from
 from service.observations.calendar_fit import fit_to
 
-NOTHING = np.array([], dtype="M8[us]")
+NO_STAMPS = np.array([], dtype="M8[us]")
 
 
 @given(
@@ -17,10 +17,8 @@ NOTHING = np.array([], dtype="M8[us]")
     st.sets(st.integers(0, 60), min_size=5),
     st.integers(0, 4),
 )
-def test_what_lies_on_one_grid_fits_whatever_is_stored_of_it(
-    frequency: str, day: date, steps: set[int], at: int
-) -> None:
-    """Before or after it, in any order, with gaps: no sound row is ever refused."""
+def test_timestamps_of_one_grid_fit_any_stored_one(frequency: str, day: date, steps: set[int], at: int) -> None:
+    """Before or after it, in any order, with gaps."""
     step = parse_frequency(frequency)
     start = np.datetime64(str(day), "us")
     if step.unit == "B":
@@ -29,22 +27,22 @@ def test_what_lies_on_one_grid_fits_whatever_is_stored_of_it(
 
     fit = fit_to(step, None, stamps[at : at + 1], stamps[::-1])
 
-    assert fit.lies.all()
-    assert not fit.far.any()
+    assert fit.on_grid.all()
+    assert not fit.too_far.any()
 
 
-@pytest.mark.parametrize(("new", "lies"), [("2023-03-28", True), ("2023-03-31", False)])
-def test_two_stored_values_tell_which_day_of_a_month_is_meant(new: str, *, lies: bool) -> None:
+@pytest.mark.parametrize(("new", "fits"), [("2023-03-28", True), ("2023-03-31", False)])
+def test_two_stored_values_fix_the_day_of_the_month(new: str, *, fits: bool) -> None:
     """28 February alone may be the last day or the 28th."""
     stored = np.array(["2023-01-28", "2023-02-28"], "M8[us]")
 
-    assert fit_to(parse_frequency("M"), None, stored, np.array([new], "M8[us]")).lies.tolist() == [lies]
-    assert fit_to(parse_frequency("M"), None, stored[1:], np.array([new], "M8[us]")).lies.all()
+    assert fit_to(parse_frequency("M"), None, stored, np.array([new], "M8[us]")).on_grid.tolist() == [fits]
+    assert fit_to(parse_frequency("M"), None, stored[1:], np.array([new], "M8[us]")).on_grid.all()
 
 
 def test_a_long_history_may_come_after_the_newest_values() -> None:
-    """Years of minutes, posted oldest first while the newest is there already, are no slip."""
+    """Years of minutes before the stored value are not too far from it."""
     stored = np.array(["2024-06-01"], "M8[us]")
     part = timestamps_from(np.datetime64("2019-01-01", "us"), parse_frequency("min"), 1_000)
 
-    assert not fit_to(parse_frequency("min"), None, stored, part).far.any()
+    assert not fit_to(parse_frequency("min"), None, stored, part).too_far.any()

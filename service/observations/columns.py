@@ -1,0 +1,52 @@
+"""Columns: the ids, timestamps and values of a posted body as they were sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import Timestamps
+from models.errors import AlmanacError
+from service.errors import BatchTooLarge
+
+Faults = dict[int, AlmanacError]
+"""The first error of each row, by its index."""
+
+ROW_POINTER = "/observations/{row}/{field}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawColumns:
+    """The rows of a body as they were sent.
+
+    Attributes:
+        ids: Names of the series.
+        timestamps: Text, or datetime64[us] if the file has them so; NaT is missing.
+        values: Anything, or float64 if the file has them so; NaN is a gap.
+        pointer: Pattern of the JSON pointer of a field, with {row} and {field}.
+        faults: Rows that are wrong as a whole.
+        places: Row of the body of each row here; None if they are the same.
+    """
+
+    ids: Sequence[Any]
+    timestamps: Sequence[Any] | Timestamps
+    values: Sequence[Any] | NDArray[np.float64]
+    pointer: str = ROW_POINTER
+    faults: Mapping[int, AlmanacError] = field(default_factory=dict)
+    places: Sequence[int] | None = None
+
+    def pointer_to(self, row: int, name: str) -> str:
+        """Return the JSON pointer of a field of a row."""
+        return self.pointer.format(row=row if self.places is None else self.places[row], field=name)
+
+
+def check_count(rows: int, limit: int) -> None:
+    """Raise BatchTooLarge if a request has more than `limit` rows."""
+    if rows > limit:
+        raise BatchTooLarge(
+            f"The request has {rows} observations.",
+            pointer="/observations",
+            hint=f"Send at most {limit} at a time (ALMANAC_MAX_OBSERVATIONS).",
+        )
