@@ -14,7 +14,7 @@ from models.columns import NAMES, find_column
 from models.errors import AlmanacError
 from service.errors import FieldInvalid, FieldMissing, JsonInvalid
 from service.forecasting.request import MAX_ID_LENGTH
-from service.json_input import SeriesFault, fault_at, reject_unknown_fields, describe_value
+from service.json_input import SeriesFault, describe_value, fault_at, reject_unknown_fields
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count
 from service.observations.files import PARQUET, read_csv, read_parquet
