@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests.service.house import eventually, ready
+from tests.service.home import eventually, ready
 from tests.training.fakes import make_fit, make_series, write_csv
 from training.config.training import BASELINES, TrainConfig
 from training.pipeline.task import Runtime

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests.service.house import ready
+from tests.service.home import ready
 from training.cli.forecast_file import Foreseen, Wish, foresee
 from training.config.fit import FitConfig
 from training.config.training import Columns, TrainConfig

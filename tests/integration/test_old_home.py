@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from models import artifact, starters
 from service.app import create_app
 from service.settings import Settings
-from tests.service.house import ready
+from tests.service.home import ready
 from training.registry.client import Registry
 from training.registry.location import Place
 

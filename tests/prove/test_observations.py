@@ -10,7 +10,7 @@ import pytest
 
 from tests.prove.figures import record
 from tests.service.bulk import Poster, digest, sent, stored
-from tests.service.house import eventually
+from tests.service.home import eventually
 from tests.service.server_process import Serving
 from tests.system.programs import postgres, revived
 

@@ -17,7 +17,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
 from tests.service.databases import emptied
-from tests.service.house import Artifacts, House, ready
+from tests.service.home import Artifacts, ServiceHome, ready
 from tests.starters import make_starters
 from tests.system.programs import postgres
 
@@ -48,9 +48,9 @@ def _starters(small_starters: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path, artifacts: Artifacts) -> House:
+def home(tmp_path: Path, artifacts: Artifacts) -> ServiceHome:
     """Return an ALMANAC_HOME whose cache the test fills."""
-    return House(tmp_path / "home", artifacts)
+    return ServiceHome(tmp_path / "home", artifacts)
 
 
 @pytest.fixture(scope="session")
@@ -63,15 +63,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(house: House, migrated: Path) -> Iterator[Callable[..., TestClient]]:
-    """Return a function that starts an application over the house, without the registry's child, and is ready."""
+def start(home: ServiceHome, migrated: Path) -> Iterator[Callable[..., TestClient]]:
+    """Return a function that starts an application over the home, without the registry's child, and is ready."""
     with ExitStack() as stack:
 
         def start(*, wait: bool = True, **changes: Any) -> TestClient:  # noqa: ANN401 (any field of Settings)
-            if not (house.home / migrated.name).exists():
-                house.home.mkdir(exist_ok=True)
-                shutil.copy(migrated, house.home)
-            app = create_app(Settings(home=house.home, **changes), supervise=False)
+            if not (home.path / migrated.name).exists():
+                home.path.mkdir(exist_ok=True)
+                shutil.copy(migrated, home.path)
+            app = create_app(Settings(home=home.path, **changes), supervise=False)
             client = stack.enter_context(TestClient(app))
             if wait:
                 ready(client)
@@ -81,17 +81,17 @@ def start(house: House, migrated: Path) -> Iterator[Callable[..., TestClient]]:
 
 
 @pytest.fixture
-def client(house: House, start: Callable[..., TestClient]) -> TestClient:
+def client(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service whose only model is `temperatures`, version 1."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     return start()
 
 
 @pytest.fixture
-def documented(house: House, start: Callable[..., TestClient]) -> TestClient:
+def documented(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service with the models that the examples of /docs name; `temperatures` is the default."""
-    house.publish("temperatures", "1")
-    house.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames(("visitors",), ("price",)))
+    home.publish("temperatures", "1")
+    home.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames(("visitors",), ("price",)))
     return start(model="temperatures")
 
 
@@ -119,7 +119,7 @@ def database_url(empty_url: str, migrated: Path) -> str:
 
 
 @pytest.fixture
-def keeping(house: House, start: Callable[..., TestClient], database_url: str) -> TestClient:
+def keeping(home: ServiceHome, start: Callable[..., TestClient], database_url: str) -> TestClient:
     """Return a client of a service whose only model is `temperatures`, over SQLite and over PostgreSQL."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     return start(database_url=database_url)

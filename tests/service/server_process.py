@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 from service.serving.artifact_cache import ArtifactCache
-from tests.service.house import eventually
+from tests.service.home import eventually
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "from service.cli.serve import serve; serve()"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.service.house import eventually
+from tests.service.home import eventually
 from tests.service.server_process import Serving
 from tests.service.test_lifecycle import FORBIDDEN
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from service.serving.registry_index import RegisteredModel
-from tests.service.house import Artifacts, House, eventually
+from tests.service.home import Artifacts, ServiceHome, eventually
 from tests.service.registering import Registrar
 from tests.service.server_process import Serving, command_of
 
@@ -134,10 +134,10 @@ def test_what_is_no_model_of_ours_is_refused_by_its_name(served: Serving, regist
     assert ask(served.client)
 
 
-def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(house: House) -> None:
+def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(home: ServiceHome) -> None:
     """The service outlives its registry's child, which has a successor."""
-    house.publish("temperatures", "1")
-    with Serving(house.home) as server:
+    home.publish("temperatures", "1")
+    with Serving(home.path) as server:
         server.ready()
         eventually(lambda: server.child() is not None, "no child")
         child = server.child()
@@ -150,9 +150,9 @@ def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(house: 
         eventually(lambda: server.child() not in {None, child}, "the child was not started again")
 
 
-def test_a_killed_server_leaves_no_orphan(house: House) -> None:
+def test_a_killed_server_leaves_no_orphan(home: ServiceHome) -> None:
     """The child ends when its server is gone, even by SIGKILL."""
-    with Serving(house.home) as server:
+    with Serving(home.path) as server:
         eventually(lambda: server.child() is not None, "no child")
         child = server.child()
         assert child is not None
@@ -163,14 +163,14 @@ def test_a_killed_server_leaves_no_orphan(house: House) -> None:
         eventually(lambda: command_of(child) == "", "the child lives on")
 
 
-def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(house: House) -> None:
+def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(home: ServiceHome) -> None:
     """Nobody listens at the tracking URI: ready all the same, and /models says what is wrong."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
 
-        with Serving(house.home, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}") as server:
+        with Serving(home.path, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}") as server:
             answer = ask(server.ready().client)
             eventually(
                 lambda: server.client.get("/models").json()["registry"]["state"] == "unreachable",
@@ -180,16 +180,16 @@ def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(house: House) -> No
     assert answer == ("1", MONTHS[-12])
 
 
-def test_the_server_loads_no_training_library(house: House) -> None:
+def test_the_server_loads_no_training_library(home: ServiceHome) -> None:
     """Neither starting nor answering imports TensorFlow, Keras, mlflow, pandas or pyarrow."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     program = (
         "import atexit, sys\n"
         f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
         "from service.cli.serve import serve; serve()"
     )
 
-    with Serving(house.home, program=program) as server:
+    with Serving(home.path, program=program) as server:
         ask(server.ready().client)
         server.client.get("/metrics").raise_for_status()
         server.client.get("/openapi.json").raise_for_status()
@@ -197,12 +197,12 @@ def test_the_server_loads_no_training_library(house: House) -> None:
     assert "LOADED []" in server.log()
 
 
-def test_sigterm_lets_requests_in_flight_finish(house: House) -> None:
+def test_sigterm_lets_requests_in_flight_finish(home: ServiceHome) -> None:
     """A request whose body is still coming when the signal comes is answered; then the server and its child end."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     body = httpx.Request("POST", "http://x", json=REQUEST).content
     head = f"POST /forecast HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    with Serving(house.home) as server:
+    with Serving(home.path) as server:
         server.ready()
         child = server.child()
         with socket.create_connection((server.client.base_url.host, server.client.base_url.port or 0)) as connection:
@@ -223,13 +223,13 @@ def test_sigterm_lets_requests_in_flight_finish(house: House) -> None:
     eventually(lambda: command_of(child) == "", "the child lives on")
 
 
-def test_a_second_server_on_the_same_port_says_so(house: House, tmp_path: Path) -> None:
+def test_a_second_server_on_the_same_port_says_so(home: ServiceHome, tmp_path: Path) -> None:
     """An address that is taken is one line and exit code 1."""
     from click.testing import CliRunner
 
     from service.cli.serve import serve
 
-    with Serving(house.home) as server:
+    with Serving(home.path) as server:
         port = str(server.client.base_url.port)
         result = CliRunner().invoke(serve, ["--port", port], env={"ALMANAC_HOME": str(tmp_path)})
 
@@ -237,13 +237,13 @@ def test_a_second_server_on_the_same_port_says_so(house: House, tmp_path: Path) 
     assert "Cannot listen" in result.output
 
 
-def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(house: House) -> None:
+def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(home: ServiceHome) -> None:
     """Removed, then made anew and empty: the child ends cleanly, its successor follows at once, the model goes on."""
-    house.publish("temperatures", "1")
-    database = house.home / "mlflow.db"
-    with Registrar(house.home) as registrar:
-        registrar.register("rain", house.cache.path(house.keep(name="rain")), "champion")
-    with Serving(house.home) as server:
+    home.publish("temperatures", "1")
+    database = home.path / "mlflow.db"
+    with Registrar(home.path) as registrar:
+        registrar.register("rain", home.cache.path(home.store(name="rain")), "champion")
+    with Serving(home.path) as server:
         server.ready()
         eventually(lambda: is_listed(server, "1", "rain"), server.log())
         child = server.child()
@@ -262,10 +262,10 @@ def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(house: H
     assert "Fatal Python error" not in server.log()
 
 
-def test_two_servers_on_one_home_leave_each_other_alone(house: House, registrar: Registrar) -> None:
+def test_two_servers_on_one_home_leave_each_other_alone(home: ServiceHome, registrar: Registrar) -> None:
     """Each polls its own registry and writes its own index; both answer."""
-    house.publish("temperatures", "1")
-    with Serving(house.home) as first, Serving(house.home, MLFLOW_TRACKING_URI=registrar.uri) as second:
+    home.publish("temperatures", "1")
+    with Serving(home.path) as first, Serving(home.path, MLFLOW_TRACKING_URI=registrar.uri) as second:
         eventually(lambda: first.cache.changed() and first.cache.read().state == "absent", first.log())
         eventually((second.cache.root / second.cache.index).exists, second.log())
         champion = second.cache.read().models["temperatures"].aliases["champion"]

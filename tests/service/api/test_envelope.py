@@ -13,7 +13,7 @@ from starlette.types import Message
 from service.api.http import read_body
 from service.errors import BodyTooSlow
 from service.problems import PROBLEM_TYPE, problem
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 SERIES = [{"values": [1, 2, 3]}]
 
@@ -141,9 +141,9 @@ def test_a_body_is_read_as_json_whatever_it_is_called(client: TestClient) -> Non
     assert response.status_code == 200
 
 
-def test_an_announced_body_that_is_too_large_is_413(house: House, start: Callable[..., TestClient]) -> None:
+def test_an_announced_body_that_is_too_large_is_413(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """One that has exactly the limit is read."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     body = json.dumps({"series": SERIES, "horizon": 1}).encode()
     client = start(max_body_bytes=len(body))
 
@@ -151,9 +151,9 @@ def test_an_announced_body_that_is_too_large_is_413(house: House, start: Callabl
     assert refusal(client, "POST", "/forecast", content=body + b" ") == (413, "BODY_TOO_LARGE", "")
 
 
-def test_a_chunked_body_is_cut_off_at_the_limit(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_chunked_body_is_cut_off_at_the_limit(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """A body that announces nothing is read no further than the limit."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(max_body_bytes=1000)
 
     def chunks() -> Iterator[bytes]:
@@ -163,9 +163,9 @@ def test_a_chunked_body_is_cut_off_at_the_limit(house: House, start: Callable[..
     assert refusal(client, "POST", "/forecast", content=chunks()) == (413, "BODY_TOO_LARGE", "")
 
 
-def test_limits_of_a_batch_are_settings(house: House, start: Callable[..., TestClient]) -> None:
+def test_limits_of_a_batch_are_settings(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Too many series or steps refuse the request, too many points only their series."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(max_series=2, max_steps=20, max_points=5, max_horizon=15)
 
     many = {"series": SERIES * 3, "horizon": 1}
@@ -190,9 +190,9 @@ def test_a_short_request_cannot_ask_for_gigabytes(client: TestClient) -> None:
     assert "ALMANAC_MAX_NUMBERS" in response.json()["hint"]
 
 
-def test_the_numbers_of_an_answer_are_counted_exactly(house: House, start: Callable[..., TestClient]) -> None:
+def test_the_numbers_of_an_answer_are_counted_exactly(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Two series, three steps, nine trained quantiles and one more, the median, two levels: 90 numbers."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     request = {
         "series": [{"values": [1, 2]}, {"values": [1, 2]}],
         "horizon": 3,
@@ -217,9 +217,9 @@ def test_levels_and_quantiles_are_99_at_most(client: TestClient, name: str, scal
     )
 
 
-def test_a_full_queue_is_429(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_full_queue_is_429(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Beyond the limit a large request is asked to come back; a small one needs no queue."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(max_queue=1)
     client.app.state.service.forecasting.threads._busy = 1  # type: ignore[attr-defined]
 

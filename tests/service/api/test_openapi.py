@@ -27,7 +27,7 @@ from service.api.examples.jobs import (
 from service.api.examples.observations import OBSERVATION_REQUESTS, OBSERVATION_RESPONSES
 from service.api.schemas.forecast import ForecastRequest, SeriesRequest
 from service.forecasting.request import REQUEST_FIELDS, SERIES_FIELDS
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 
 def check(document: dict[str, Any], name: str, instance: object) -> None:
@@ -244,9 +244,9 @@ def test_the_parser_and_the_schema_know_the_same_fields() -> None:
     assert set(SERIES_FIELDS) == set(SeriesRequest.model_fields)
 
 
-def test_the_page_needs_no_internet(house: House, start: Callable[..., TestClient]) -> None:
+def test_the_page_needs_no_internet(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Everything it loads comes from this service, and is there; also before there is a model."""
-    house.silence()
+    home.set_empty()
     client = start(wait=False)
 
     page = client.get("/", follow_redirects=True)

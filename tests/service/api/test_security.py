@@ -22,23 +22,23 @@ from service.api.security import (
     write_keys,
 )
 from service.errors import KeysInvalid
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 REQUEST = {"series": [{"values": [1, 2, 3]}], "horizon": 1}
 
 
-def give_keys(house: House, **scopes: tuple[str, ...]) -> dict[str, str]:
+def give_keys(home: ServiceHome, **scopes: tuple[str, ...]) -> dict[str, str]:
     """Write one key for each name, and return the secrets."""
     made = {name: make_key(name, held, "2026-01-01") for name, held in scopes.items()}
-    write_keys(house.home / "keys.json", tuple(key for _, key in made.values()))
+    write_keys(home.path / "keys.json", tuple(key for _, key in made.values()))
     return {name: secret for name, (secret, _) in made.items()}
 
 
 @pytest.fixture
-def secrets(house: House) -> dict[str, str]:
-    """Return keys for each scope, over a house with a model."""
-    house.publish("temperatures", "1")
-    return give_keys(house, caller=("forecast",), watcher=("observe",), owner=("admin",))
+def secrets(home: ServiceHome) -> dict[str, str]:
+    """Return keys for each scope, over a home with a model."""
+    home.publish("temperatures", "1")
+    return give_keys(home, caller=("forecast",), watcher=("observe",), owner=("admin",))
 
 
 def test_without_keys_everyone_who_reaches_the_service_is_let_in(client: TestClient) -> None:
@@ -76,10 +76,12 @@ def test_a_key_opens_what_its_scope_says(start: Callable[..., TestClient], secre
         assert client.get(path).status_code == 200
 
 
-def test_writing_observations_and_reading_them_are_two_scopes(start: Callable[..., TestClient], house: House) -> None:
+def test_writing_observations_and_reading_them_are_two_scopes(
+    start: Callable[..., TestClient], home: ServiceHome
+) -> None:
     """A sensor that posts reads nothing; a reader changes nothing; whoever forecasts may look a forecast up again."""
-    house.publish("temperatures", "1")
-    keys = give_keys(house, sensor=("record",), reader=("read",), caller=("forecast",))
+    home.publish("temperatures", "1")
+    keys = give_keys(home, sensor=("record",), reader=("read",), caller=("forecast",))
     client = start()
     asked = {"POST": ["/observations"], "GET": ["/observations/export", "/series", "/series/a", "/forecasts/a"]}
 
@@ -99,9 +101,9 @@ def test_writing_observations_and_reading_them_are_two_scopes(start: Callable[..
     }
 
 
-def test_jobs_and_schedules_are_for_admins_alone(start: Callable[..., TestClient], house: House) -> None:
+def test_jobs_and_schedules_are_for_admins_alone(start: Callable[..., TestClient], home: ServiceHome) -> None:
     """A job reads files and changes models: no other scope looks at one or makes one."""
-    keys = give_keys(house, **{scope: (scope,) for scope in SCOPES})
+    keys = give_keys(home, **{scope: (scope,) for scope in SCOPES})
     client = start(wait=False)
     asked = [("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("POST", "/jobs/a/cancel")]
     asked += [
@@ -159,9 +161,9 @@ def test_a_stranger_gets_401_with_a_challenge(
     assert client.get("/elsewhere", headers=headers).status_code == 401
 
 
-def test_a_stranger_is_refused_before_the_body_is_read(house: House) -> None:
+def test_a_stranger_is_refused_before_the_body_is_read(home: ServiceHome) -> None:
     """The middleware answers without a single call of receive."""
-    give_keys(house, caller=("forecast",))
+    give_keys(home, caller=("forecast",))
     sent: list[Message] = []
 
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -174,17 +176,17 @@ def test_a_stranger_is_refused_before_the_body_is_read(house: House) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/forecast", "headers": []}
-    asyncio.run(AuthMiddleware(app, KeyRing(house.home / "keys.json"))(scope, receive, send))
+    asyncio.run(AuthMiddleware(app, KeyRing(home.path / "keys.json"))(scope, receive, send))
 
     assert sent[0]["status"] == 401
 
 
-def test_keys_are_read_again_when_their_file_changes(start: Callable[..., TestClient], house: House) -> None:
+def test_keys_are_read_again_when_their_file_changes(start: Callable[..., TestClient], home: ServiceHome) -> None:
     """A new key opens, a removed one does not, and the last one removed leaves the doors closed."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
-    secret = give_keys(house, caller=("forecast",))["caller"]
-    path = house.home / "keys.json"
+    secret = give_keys(home, caller=("forecast",))["caller"]
+    path = home.path / "keys.json"
 
     assert client.post("/forecast", json=REQUEST).status_code == 401
     assert client.post("/forecast", json=REQUEST, headers={"x-api-key": secret}).status_code == 200
@@ -194,12 +196,12 @@ def test_keys_are_read_again_when_their_file_changes(start: Callable[..., TestCl
     assert client.post("/forecast", json=REQUEST).status_code == 401
 
 
-def test_a_file_that_breaks_leaves_the_last_keys_in_force(house: House) -> None:
+def test_a_file_that_breaks_leaves_the_last_keys_in_force(home: ServiceHome) -> None:
     """A slip in an editor neither opens nor bricks a running service."""
-    secret = give_keys(house, caller=("forecast",))["caller"]
-    ring = KeyRing(house.home / "keys.json")
+    secret = give_keys(home, caller=("forecast",))["caller"]
+    ring = KeyRing(home.path / "keys.json")
 
-    (house.home / "keys.json").write_text("{")
+    (home.path / "keys.json").write_text("{")
 
     assert ring.scopes(secret) == ("forecast",)
     assert ring.scopes("wrong") is None

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.covariates import CovariateNames
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 MONTHS = [float(month) for month in range(1, 25)]
 ZEROS = [0.0] * 24
@@ -21,10 +21,10 @@ SOUND: dict[str, Any] = {
 
 
 @pytest.fixture
-def informed(house: House, start: Callable[..., TestClient]) -> TestClient:
+def informed(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service whose only model adds its covariates, German holidays among them."""
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
-    house.publish("sales", "1", names=names, context_length=24)
+    home.publish("sales", "1", names=names, context_length=24)
     return start()
 
 

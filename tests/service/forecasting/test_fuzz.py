@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from models.covariates import CovariateNames
 from service.app import create_app
 from service.settings import Settings
-from tests.service.house import Artifacts, House, ready
+from tests.service.home import Artifacts, ServiceHome, ready
 
 SCALARS = st.one_of(
     st.none(),
@@ -62,11 +62,11 @@ REQUESTS = st.fixed_dictionaries(
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[TestClient]:
     """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
-    house = House(tmp_path_factory.mktemp("fuzz"), artifacts)
-    house.publish("temperatures", "1")
+    home = ServiceHome(tmp_path_factory.mktemp("fuzz"), artifacts)
+    home.publish("temperatures", "1")
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
-    house.publish("sales", "1", names=names, context_length=24)
-    with TestClient(create_app(Settings(home=house.home), supervise=False)) as client:
+    home.publish("sales", "1", names=names, context_length=24)
+    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
         ready(client)
         yield client
 

@@ -15,7 +15,7 @@ from service.serving.artifact_cache import ArtifactCache
 from service.serving.registry_index import RegistryIndex
 from service.settings import Settings
 from tests.service.forecasting.test_fuzz import ANYTHING, DATES
-from tests.service.house import CHECKED, eventually
+from tests.service.home import CHECKED, eventually
 
 NAMES = st.sampled_from(["sales", "a", "starter", "..", "", "a/b"]) | st.text(max_size=8) | ANYTHING
 CONFIGS = st.fixed_dictionaries(

@@ -25,7 +25,7 @@ from service.store.database import Database
 from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, write_forecasts
 from service.store.observations import Calendar, Observations, upsert
 from service.store.tables import forecasts, observations, scores
-from tests.service.house import Artifacts, House, eventually
+from tests.service.home import Artifacts, ServiceHome, eventually
 
 MONTHS = {"id": "a", "start": "2020-01", "frequency": "M", "values": [place % 12 + place // 12 for place in range(30)]}
 BARE = {"id": "b", "values": [3.0, 1.0, 2.0]}
@@ -148,10 +148,10 @@ def test_a_forecast_that_was_never_made_is_not_found(keeping: TestClient) -> Non
 
 
 def test_every_forecast_is_written_by_the_end(
-    house: House, start: Callable[..., TestClient], database_url: str
+    home: ServiceHome, start: Callable[..., TestClient], database_url: str
 ) -> None:
     """A shutdown writes what waits: nobody asked for any of them before."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(database_url=database_url)
     for place in range(20):
         ask(client, {**MONTHS, "id": str(place)}, {**BARE, "id": f"{place}b"})
@@ -171,9 +171,9 @@ def test_what_waits_is_written_without_a_shutdown(keeping: TestClient, database_
     )
 
 
-def test_without_its_database_the_loss_is_counted(house: House, start: Callable[..., TestClient]) -> None:
+def test_without_its_database_the_loss_is_counted(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Forecasts go on; as many as may wait do, those beyond are lost, and each loss is counted, the last at the end."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(database_url="postgresql://nobody@127.0.0.1:1/none", max_ledger=3)
 
     for _ in range(5):
@@ -186,9 +186,9 @@ def test_without_its_database_the_loss_is_counted(house: House, start: Callable[
     assert metrics.registry.get_sample_value("almanac_ledger_lost_total", {"reason": "closed"}) == 3
 
 
-def test_a_ledger_can_be_switched_off(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_ledger_can_be_switched_off(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Nothing is kept then, and asking for a forecast says why."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(ledger=False)
     (given,) = ask(client)
 

@@ -13,7 +13,7 @@ from models.profile import Profile, features
 from service.api.security import make_key, write_keys
 from service.monitoring.drift import MIN_INPUTS, WINDOW
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex, keep_lost_champions
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -51,13 +51,13 @@ def test_requests_are_counted_by_route_method_and_status(client: TestClient) -> 
 
 
 def test_a_refused_key_is_counted_under_the_route_that_refused_it(
-    house: House, start: Callable[..., TestClient]
+    home: ServiceHome, start: Callable[..., TestClient]
 ) -> None:
     """So that a client with a wrong key is seen where it knocks; other paths stay unmatched."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
     secret, key = make_key("k", ("observe",), "")
-    write_keys(house.home / "keys.json", (key,))
+    write_keys(home.path / "keys.json", (key,))
     for path in ("/models", "/models/rain", "/nowhere"):
         client.get(path)
     client.post("/forecast", json={}, headers={"x-api-key": secret})
@@ -71,11 +71,11 @@ def test_a_refused_key_is_counted_under_the_route_that_refused_it(
     assert value(client, "almanac_requests_total", route="/forecast", method="POST", status="403") == 1
 
 
-def test_models_that_the_registry_lost_are_counted(house: House, start: Callable[..., TestClient]) -> None:
+def test_models_that_the_registry_lost_are_counted(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """An alert can be made of it."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
-    house.cache.write(keep_lost_champions(house.cache.read(), RegistryIndex(checked="2026-01-01T00:00:00+00:00")))
+    home.cache.write(keep_lost_champions(home.cache.read(), RegistryIndex(checked="2026-01-01T00:00:00+00:00")))
 
     eventually(lambda: value(client, "almanac_registry_champions_gone") == 1, "the loss goes unnoticed")
 
@@ -133,20 +133,20 @@ def test_openmetrics_is_spoken_to_those_who_ask_for_it(client: TestClient) -> No
 
 
 @pytest.fixture
-def profiled(house: House, start: Callable[..., TestClient]) -> TestClient:
+def profiled(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service whose champion was trained on values around 10."""
     random = np.random.default_rng(0)
     trained = random.normal(10.0, 2.0, (1000, 60))
-    with house.cache.download() as folder:
-        house.publish("temperatures", "1")
-        source = house.cache.path(str(house.cache.read().models["temperatures"].versions["1"].digest))
+    with home.cache.download() as folder:
+        home.publish("temperatures", "1")
+        source = home.cache.path(str(home.cache.read().models["temperatures"].versions["1"].digest))
         copy = folder / "artifact"
         copy.mkdir()
         for path in source.iterdir():
             (copy / path.name).write_bytes(path.read_bytes())
         artifact.update_spec(copy, profile=Profile.fit(features(trained, 12)).to_dict())
-        digest = house.cache.store(folder)
-    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run-1", digest)}, {"champion": "1"})})
+        digest = home.cache.store(folder)
+    home.set_models({"temperatures": RegisteredModel({"1": ModelVersion("run-1", digest)}, {"champion": "1"})})
     return start()
 
 

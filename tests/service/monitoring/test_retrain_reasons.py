@@ -16,7 +16,7 @@ from service.api.schemas.observations import CountResponse
 from service.errors import ModelLoading
 from service.monitoring.retrain_reasons import assess_retraining
 from tests.service.api.routes.test_accuracy import BACKTEST, fill, get, scored, service_of
-from tests.service.house import House
+from tests.service.home import ServiceHome
 from training.registry.location import Version
 from training.service_client import accuracy
 from training.service_client.accuracy import Address
@@ -25,10 +25,10 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def judged(house: House, start: Callable[..., TestClient], database_url: str) -> TestClient:
+def judged(home: ServiceHome, start: Callable[..., TestClient], database_url: str) -> TestClient:
     """Return a client of a service whose champion was backtested, trained up to 2022, and has scores."""
-    house.publish("temperatures", "1")
-    house.amend("temperatures", "1", backtest=BACKTEST, trained_to="2022-12-31")
+    home.publish("temperatures", "1")
+    home.change_spec("temperatures", "1", backtest=BACKTEST, trained_to="2022-12-31")
     client = start(database_url=database_url)
     fill(client)
     scored(client)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.service.bulk import Poster, digest, make_part, sent, stored
-from tests.service.house import eventually
+from tests.service.home import eventually
 from tests.service.server_process import Serving
 from tests.system.programs import postgres, revived
 

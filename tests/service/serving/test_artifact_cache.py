@@ -11,7 +11,7 @@ import pytest
 from models.errors import ArtifactIncomplete
 from service.serving.artifact_cache import ArtifactCache, digest_of
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
-from tests.service.house import Artifacts, House
+from tests.service.home import Artifacts, ServiceHome
 from tests.starters import make_starters
 
 
@@ -101,76 +101,76 @@ def test_every_write_is_noticed(tmp_path: Path) -> None:
     assert cache.changed() != before
 
 
-def test_an_artifact_lies_under_the_digest_of_its_content(house: House) -> None:
+def test_an_artifact_lies_under_the_digest_of_its_content(home: ServiceHome) -> None:
     """The same content twice is one folder; other content another."""
-    first, again, other = house.keep(), house.keep(), house.keep(shift=1.0)
+    first, again, other = home.store(), home.store(), home.store(shift=1.0)
 
     assert first == again != other
-    assert digest_of(house.cache.path(first)) == first
-    assert house.cache.verified(first) == house.cache.path(first)
+    assert digest_of(home.cache.path(first)) == first
+    assert home.cache.verified(first) == home.cache.path(first)
 
 
-def test_an_artifact_that_changed_is_not_handed_out(house: House) -> None:
+def test_an_artifact_that_changed_is_not_handed_out(home: ServiceHome) -> None:
     """A flipped byte, a missing file or an added one: each is noticed."""
-    digest = house.keep()
-    folder = house.cache.path(digest)
+    digest = home.store()
+    folder = home.cache.path(digest)
 
     (folder / "added.txt").write_text("x")
 
     with pytest.raises(ArtifactIncomplete, match="damaged"):
-        house.cache.verified(digest)
+        home.cache.verified(digest)
 
 
-def test_a_damaged_artifact_is_replaced_by_a_sound_download(house: House) -> None:
+def test_a_damaged_artifact_is_replaced_by_a_sound_download(home: ServiceHome) -> None:
     """The broken one makes way."""
-    digest = house.keep()
-    (house.cache.path(digest) / "network.onnx").write_bytes(b"")
+    digest = home.store()
+    (home.cache.path(digest) / "network.onnx").write_bytes(b"")
 
-    again = house.keep()
+    again = home.store()
 
     assert again == digest
-    assert house.cache.holds(digest)
+    assert home.cache.holds(digest)
 
 
-def test_a_download_that_breaks_off_leaves_nothing(house: House) -> None:
+def test_a_download_that_breaks_off_leaves_nothing(home: ServiceHome) -> None:
     """Neither in the artifacts nor in the folder for downloads."""
 
     def broken_download() -> None:
-        with house.cache.download() as folder:
+        with home.cache.download() as folder:
             (folder / "spec.json").write_text("{")
             raise ConnectionError("the line went dead")
 
     with pytest.raises(ConnectionError):
         broken_download()
 
-    assert [path for path in house.cache.root.rglob("*") if path.is_file()] == []
+    assert [path for path in home.cache.root.rglob("*") if path.is_file()] == []
 
 
-def test_what_is_no_artifact_is_not_taken_in(house: House) -> None:
+def test_what_is_no_artifact_is_not_taken_in(home: ServiceHome) -> None:
     """A foreign model has no spec.json beside a network.onnx."""
-    with house.cache.download() as folder:
+    with home.cache.download() as folder:
         (folder / "weights.txt").write_text("1 2 3")
 
         with pytest.raises(ArtifactIncomplete):
-            house.cache.store(folder)
+            home.cache.store(folder)
 
 
-def test_the_starters_in_a_models_code_are_not_the_model(house: House, artifacts: Artifacts) -> None:
+def test_the_starters_in_a_models_code_are_not_the_model(home: ServiceHome, artifacts: Artifacts) -> None:
     """Whoever logs a model with the whole of our code logs the starters too; they stand before it by name."""
-    with house.cache.download() as folder:
+    with home.cache.download() as folder:
         make_starters(folder / "code" / "models" / "starters")
         shutil.copytree(artifacts.get(name="rain"), folder / "data" / "rain")
-        digest = house.cache.store(folder)
+        digest = home.cache.store(folder)
 
-    assert '"name": "rain"' in (house.cache.path(digest) / "spec.json").read_text()
+    assert '"name": "rain"' in (home.cache.path(digest) / "spec.json").read_text()
 
 
-def test_pruning_keeps_what_the_index_names(house: House) -> None:
+def test_pruning_keeps_what_the_index_names(home: ServiceHome) -> None:
     """The rest goes."""
-    kept = house.publish("temperatures", "1")
-    dropped = house.keep(shift=1.0)
+    kept = home.publish("temperatures", "1")
+    dropped = home.store(shift=1.0)
 
-    house.cache.prune(house.cache.read())
+    home.cache.prune(home.cache.read())
 
-    assert house.cache.holds(kept)
-    assert not house.cache.path(dropped).exists()
+    assert home.cache.holds(kept)
+    assert not home.cache.path(dropped).exists()

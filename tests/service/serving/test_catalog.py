@@ -13,7 +13,7 @@ from service.errors import DefaultUnknown, ModelLoading, ModelRefused, NoModel
 from service.selector import Selector
 from service.serving.catalog import Catalog
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 
 MONTHS = [float(month) for month in range(1, 61)]
 REQUEST = {"series": [{"values": MONTHS}], "horizon": 1}
@@ -46,31 +46,31 @@ def test_a_model_is_named_in_three_ways(text: str, expected: Selector) -> None:
     assert Selector.parse(text) == expected
 
 
-def test_a_moved_alias_changes_the_version_that_answers(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_moved_alias_changes_the_version_that_answers(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Forth, and back again: the old version is still in memory."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
 
-    house.publish("temperatures", "2", shift=100.0)
+    home.publish("temperatures", "2", shift=100.0)
     eventually(lambda: version_of(client) == "2", "the promotion went unnoticed")
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
 
     eventually(lambda: version_of(client) == "1", "the rollback went unnoticed")
     assert metric(client, 'almanac_model_reloads_total{model="temperatures",outcome="ok"}') == 2.0
     assert 'almanac_model_info{alias="champion",architecture="lstm"' in client.get("/metrics").text
 
 
-def test_a_version_that_fails_its_goldens_never_answers(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_version_that_fails_its_goldens_never_answers(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """The old one goes on, the failure is counted once, and asking for the new one says why."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
-    with house.cache.download() as folder:
-        shutil.copytree(house.cache.path(house.keep()), folder / "a")
-        shutil.copy(house.cache.path(house.keep(shift=5.0)) / "network.onnx", folder / "a" / "network.onnx")
-        digest = house.cache.store(folder)
-    versions = {**house.cache.read().models["temperatures"].versions, "2": ModelVersion("run-2", digest)}
+    with home.cache.download() as folder:
+        shutil.copytree(home.cache.path(home.store()), folder / "a")
+        shutil.copy(home.cache.path(home.store(shift=5.0)) / "network.onnx", folder / "a" / "network.onnx")
+        digest = home.cache.store(folder)
+    versions = {**home.cache.read().models["temperatures"].versions, "2": ModelVersion("run-2", digest)}
 
-    house.say({"temperatures": RegisteredModel(versions, {"champion": "2"})})
+    home.set_models({"temperatures": RegisteredModel(versions, {"champion": "2"})})
 
     failed = 'almanac_model_reloads_total{model="temperatures",outcome="failed"}'
     eventually(lambda: metric(client, failed) == 1.0, "the failure was not counted")
@@ -83,44 +83,44 @@ def test_a_version_that_fails_its_goldens_never_answers(house: House, start: Cal
     assert metric(client, failed) == 1.0
 
 
-def test_a_champion_in_memory_outlives_an_index_without_it(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_champion_in_memory_outlives_an_index_without_it(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Only another champion takes its place; a request that names no model still means it."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
     catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
 
-    house.silence()
+    home.set_empty()
     eventually(lambda: catalog.index.models == {}, "the empty index went unread")
 
     assert version_of(client) == "1"
     assert client.get("/health/ready").status_code == 200
-    house.publish("temperatures", "2", shift=1.0)
+    home.publish("temperatures", "2", shift=1.0)
     eventually(lambda: version_of(client) == "2", "the promotion went unnoticed")
 
 
-def test_champions_of_another_registry_leave_memory(house: House) -> None:
+def test_champions_of_another_registry_leave_memory(home: ServiceHome) -> None:
     """A new server starts from the last index, whose registry may not be the one that it is now told of."""
-    house.publish("temperatures", "1")
-    house.cache.write(replace(house.cache.read(), source="one"))
-    catalog = Catalog(house.cache)
+    home.publish("temperatures", "1")
+    home.cache.write(replace(home.cache.read(), source="one"))
+    catalog = Catalog(home.cache)
 
     async def champions() -> list[list[str]]:
         await catalog.refresh()
         before = catalog.names()
-        house.cache.write(RegistryIndex(checked="now", source="another"))
+        home.cache.write(RegistryIndex(checked="now", source="another"))
         await catalog.refresh()
         return [before, catalog.names()]
 
     assert asyncio.run(champions()) == [["temperatures"], []]
 
 
-def test_a_cache_that_is_removed_changes_nothing(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_cache_that_is_removed_changes_nothing(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """What is in memory answers; the models stay listed."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
     catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
 
-    shutil.rmtree(house.cache.root)
+    shutil.rmtree(home.cache.root)
     asyncio.run(catalog.refresh())
 
     assert version_of(client) == "1"
@@ -128,16 +128,16 @@ def test_a_cache_that_is_removed_changes_nothing(house: House, start: Callable[.
     assert "temperatures" in [one["name"] for one in client.get("/models").json()["models"]]
 
 
-def test_the_same_number_of_another_run_is_another_version(house: House) -> None:
+def test_the_same_number_of_another_run_is_another_version(home: ServiceHome) -> None:
     """A registry made anew counts from 1 again; its first model takes over."""
-    house.publish("temperatures", "1")
-    catalog = Catalog(house.cache)
+    home.publish("temperatures", "1")
+    catalog = Catalog(home.cache)
 
     async def choose() -> list[str | None]:
         await catalog.refresh()
         before = (await catalog.select(None)).model.run_id
-        house.say(
-            {"temperatures": RegisteredModel({"1": ModelVersion("new", house.keep(shift=1.0))}, {"champion": "1"})}
+        home.set_models(
+            {"temperatures": RegisteredModel({"1": ModelVersion("new", home.store(shift=1.0))}, {"champion": "1"})}
         )
         await catalog.refresh()
         return [
@@ -149,10 +149,10 @@ def test_the_same_number_of_another_run_is_another_version(house: House) -> None
     assert asyncio.run(choose()) == ["run-1", "new", "new"]
 
 
-def test_a_registry_that_falls_silent_changes_nothing(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_registry_that_falls_silent_changes_nothing(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """The cache goes on answering, also after a restart."""
-    house.publish("temperatures", "1")
-    house.say({}, state="unreachable", detail="timed out")
+    home.publish("temperatures", "1")
+    home.set_models({}, state="unreachable", detail="timed out")
 
     client = start()
 
@@ -166,10 +166,10 @@ def test_a_registry_that_falls_silent_changes_nothing(house: House, start: Calla
 
 
 @pytest.mark.parametrize(("state", "expected"), [("ok", NoModel), ("absent", NoModel), ("unreachable", ModelLoading)])
-def test_an_empty_registry_and_a_silent_one_are_told_apart(house: House, state: Any, expected: type) -> None:  # noqa: ANN401
+def test_an_empty_registry_and_a_silent_one_are_told_apart(home: ServiceHome, state: Any, expected: type) -> None:  # noqa: ANN401
     """The remedy is another, for whoever asks for a model by its name; the starter answers who does not."""
-    house.say({}, state=state, detail="because")
-    catalog = Catalog(house.cache)
+    home.set_models({}, state=state, detail="because")
+    catalog = Catalog(home.cache)
 
     async def choose() -> str:
         await catalog.refresh()
@@ -181,19 +181,19 @@ def test_an_empty_registry_and_a_silent_one_are_told_apart(house: House, state: 
     assert catalog.readiness_error() is None
 
 
-def test_before_the_registry_has_answered_the_model_is_loading(house: House) -> None:
+def test_before_the_registry_has_answered_the_model_is_loading(home: ServiceHome) -> None:
     """Nothing is known yet: not that there is nothing."""
-    catalog = Catalog(house.cache)
+    catalog = Catalog(home.cache)
 
     asyncio.run(catalog.refresh())
 
     assert isinstance(catalog.readiness_error(), ModelLoading)
 
 
-def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(house: House) -> None:
+def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(home: ServiceHome) -> None:
     """Other champions do not make up for ALMANAC_MODEL."""
-    house.publish("rain", "1")
-    catalog = Catalog(house.cache, default="temperatures")
+    home.publish("rain", "1")
+    catalog = Catalog(home.cache, default="temperatures")
 
     asyncio.run(catalog.refresh())
 
@@ -202,10 +202,10 @@ def test_a_default_that_is_not_there_is_what_keeps_the_service_from_ready(house:
 
 @pytest.mark.parametrize("default", ["temperatures", "rain@best", "rain/7"])
 def test_a_default_that_is_not_registered_is_the_settings_fault(
-    house: House, start: Callable[..., TestClient], caplog: pytest.LogCaptureFixture, default: str
+    home: ServiceHome, start: Callable[..., TestClient], caplog: pytest.LogCaptureFixture, default: str
 ) -> None:
     """A request without `model` is sound: 503, the setting named, in the log too; one that names the model is at fault."""
-    house.publish("rain", "1")
+    home.publish("rain", "1")
     client = start(wait=False, model=default)
     catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
     eventually(lambda: catalog.champions, "nothing is loaded")
@@ -222,11 +222,11 @@ def test_a_default_that_is_not_registered_is_the_settings_fault(
     assert client.post("/forecast", json={**REQUEST, "model": "rain"}).status_code == 200
 
 
-def test_a_damaged_artifact_is_said_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_artifact_is_said_once(home: ServiceHome, caplog: pytest.LogCaptureFixture) -> None:
     """However often it is asked for."""
-    digest = house.publish("rain", "1")
-    shutil.rmtree(house.cache.path(digest))
-    catalog = Catalog(house.cache)
+    digest = home.publish("rain", "1")
+    shutil.rmtree(home.cache.path(digest))
+    catalog = Catalog(home.cache)
 
     async def ask() -> None:
         await catalog.refresh()
@@ -249,14 +249,14 @@ def test_a_long_name_is_not_echoed_whole(client: TestClient) -> None:
         assert len(str(refusal)) < 500
 
 
-def test_a_version_that_is_not_cached_is_asked_for(house: House) -> None:
+def test_a_version_that_is_not_cached_is_asked_for(home: ServiceHome) -> None:
     """Once it is known by its number, the registry's child is told to fetch it."""
-    house.publish("temperatures", "1")
-    house.say(
+    home.publish("temperatures", "1")
+    home.set_models(
         {"temperatures": RegisteredModel({"1": ModelVersion("run"), "2": ModelVersion("run")}, {"champion": "1"})}
     )
     asked: list[tuple[str, str]] = []
-    catalog = Catalog(house.cache, fetch=lambda *wish: asked.append(wish))
+    catalog = Catalog(home.cache, fetch=lambda *wish: asked.append(wish))
 
     async def choose() -> None:
         await catalog.refresh()
@@ -268,12 +268,12 @@ def test_a_version_that_is_not_cached_is_asked_for(house: House) -> None:
     assert ("temperatures", "2") in asked
 
 
-def test_many_who_ask_for_one_version_wait_for_one_load(house: House) -> None:
+def test_many_who_ask_for_one_version_wait_for_one_load(home: ServiceHome) -> None:
     """A version is loaded once, however many ask for it at the same time."""
-    house.publish("temperatures", "1")
-    house.publish("temperatures", "2", alias=None, shift=1.0)
+    home.publish("temperatures", "1")
+    home.publish("temperatures", "2", alias=None, shift=1.0)
     loads: list[str] = []
-    catalog = Catalog(house.cache, on_load=lambda name, _outcome: loads.append(name))
+    catalog = Catalog(home.cache, on_load=lambda name, _outcome: loads.append(name))
 
     async def choose() -> list[Any]:
         await catalog.refresh()
@@ -285,12 +285,12 @@ def test_many_who_ask_for_one_version_wait_for_one_load(house: House) -> None:
     assert len(loads) == 2
 
 
-def test_memory_holds_only_so_many_versions_and_always_the_champion(house: House) -> None:
+def test_memory_holds_only_so_many_versions_and_always_the_champion(home: ServiceHome) -> None:
     """The least recently asked for makes room."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     for number in range(2, 6):
-        house.publish("temperatures", str(number), alias=None, shift=float(number))
-    catalog = Catalog(house.cache, limit=3)
+        home.publish("temperatures", str(number), alias=None, shift=float(number))
+    catalog = Catalog(home.cache, limit=3)
 
     async def choose() -> None:
         await catalog.refresh()
@@ -302,13 +302,13 @@ def test_memory_holds_only_so_many_versions_and_always_the_champion(house: House
     assert [served.version for served in catalog.loaded()] == ["1", "4", "5"]
 
 
-def test_a_foreign_model_is_no_name_of_ours(house: House) -> None:
+def test_a_foreign_model_is_no_name_of_ours(home: ServiceHome) -> None:
     """The only name of ours needs no naming, though the registry has others."""
-    house.publish("temperatures", "1")
-    house.say(
+    home.publish("temperatures", "1")
+    home.set_models(
         {"foreign": RegisteredModel({"1": ModelVersion("run", None, "no model of Almanac's")}, {"champion": "1"})}
     )
-    catalog = Catalog(house.cache)
+    catalog = Catalog(home.cache)
 
     async def choose(text: str | None) -> str:
         await catalog.refresh()

@@ -8,22 +8,26 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.serving.registry_index import ModelVersion, RegisteredModel
-from tests.service.house import House
+from tests.service.home import ServiceHome
 from tests.training.fakes import combine_graphs
 from tests.training.fit.test_ensemble import make_candidate
 from training.fit.ensemble import make_ensemble
 from training.fit.ensemble_weights import Mixture
 
 
-def test_an_ensemble_is_served_as_a_network_is(house: House, start: Callable[..., TestClient], tmp_path: Path) -> None:
+def test_an_ensemble_is_served_as_a_network_is(
+    home: ServiceHome, start: Callable[..., TestClient], tmp_path: Path
+) -> None:
     """One model: its forecast is the mean of its members', beyond their horizon too, and its card names them."""
     members = {f"lstm/{seed}": make_candidate(tmp_path / str(seed), shift=2.0 * seed, seed=seed) for seed in (0, 1)}
     halves = Mixture("equal", dict.fromkeys(members, 0.5), {})
     make_ensemble(members, tmp_path / "whole", combine_graphs, halves)
-    with house.cache.download() as folder:
+    with home.cache.download() as folder:
         shutil.copytree(tmp_path / "whole", folder / "artifact")
-        digest = house.cache.store(folder)
-    house.say({"temperatures": RegisteredModel({"1": ModelVersion(run_id="run-1", digest=digest)}, {"champion": "1"})})
+        digest = home.cache.store(folder)
+    home.set_models(
+        {"temperatures": RegisteredModel({"1": ModelVersion(run_id="run-1", digest=digest)}, {"champion": "1"})}
+    )
     client = start()
     season = [float(month) for month in range(12)]
 

@@ -14,7 +14,7 @@ import pytest
 from service.serving.registry_index import RegistryIndex
 from service.serving.registry_probe import SEARCH, is_empty
 from service.serving.registry_process import RegistryPoller
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 
 @contextmanager
@@ -86,14 +86,14 @@ def test_a_file_without_mlflows_tables_is_for_mlflow(tmp_path: Path) -> None:
     assert not is_empty(f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
-def test_an_empty_registry_is_told_without_mlflow(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_registry_is_told_without_mlflow(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the starter answers at once."""
     with server(200, "{}") as address:
-        polling = RegistryPoller(house.cache, address)
+        polling = RegistryPoller(home.cache, address)
         monkeypatch.setattr(polling, "_connect", None)  # a call would fail
 
         index = polling.poll("now")
 
-    assert index == house.cache.read()
+    assert index == home.cache.read()
     assert index == RegistryIndex(checked="now", source=index.source)
     assert index.source

@@ -14,7 +14,7 @@ import pytest
 
 from service.serving.registry_index import ModelVersion, RegisteredModel
 from service.serving.registry_process import RegistryPoller, _listen, describe
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 NOW = "2026-02-02T00:00:00+00:00"
 
@@ -54,13 +54,13 @@ class Client:
 
 
 @pytest.fixture
-def asks(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RegistryPoller]:
+def asks(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RegistryPoller]:
     """Return a function that makes a Registry over given answers; every download brings the same sound artifact."""
 
     def asks(client: object, fetch: Callable[[str, str, ModelVersion], ModelVersion] | None = None) -> RegistryPoller:
-        made = RegistryPoller(house.cache, "http://127.0.0.1:9")
+        made = RegistryPoller(home.cache, "http://127.0.0.1:9")
         monkeypatch.setattr(made, "_connect", lambda: client)
-        bring = fetch or (lambda _name, _number, version: ModelVersion(version.run_id, house.keep()))
+        bring = fetch or (lambda _name, _number, version: ModelVersion(version.run_id, home.store()))
         monkeypatch.setattr(made, "_fetch", bring)
         return made
 
@@ -68,14 +68,14 @@ def asks(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registr
 
 
 def test_a_poll_writes_what_the_registry_says_and_fetches_what_has_an_alias(
-    house: House, asks: Callable[..., RegistryPoller]
+    home: ServiceHome, asks: Callable[..., RegistryPoller]
 ) -> None:
     """Versions in the order of their numbers, from however many pages."""
     client = Client({"rain": ["10", "9", "2"], "wind": ["1"]}, {"rain": {"champion": "9", "previous": "2"}})
 
     index = asks(client).poll(NOW)
 
-    assert house.cache.read() == index
+    assert home.cache.read() == index
     assert list(index.models["rain"].versions) == ["2", "9", "10"]
     assert index.models["rain"].aliases == {"champion": "9", "previous": "2"}
     assert {number for number, version in index.models["rain"].versions.items() if version.digest} == {"2", "9"}
@@ -96,14 +96,14 @@ def test_a_version_without_an_alias_is_fetched_when_it_is_wanted(asks: Callable[
 
 
 def test_what_is_here_is_not_fetched_again_unless_it_is_damaged(
-    house: House, asks: Callable[..., RegistryPoller]
+    home: ServiceHome, asks: Callable[..., RegistryPoller]
 ) -> None:
     """A second poll downloads nothing; a wish for a damaged copy does."""
     fetched: list[str] = []
 
     def fetch(_name: str, number: str, version: ModelVersion) -> ModelVersion:
         fetched.append(number)
-        return ModelVersion(version.run_id, house.keep())
+        return ModelVersion(version.run_id, home.store())
 
     polling = asks(Client({"rain": ["1"]}, {"rain": {"champion": "1"}}), fetch)
     digest = polling.poll(NOW).models["rain"].versions["1"].digest
@@ -111,13 +111,13 @@ def test_what_is_here_is_not_fetched_again_unless_it_is_damaged(
     polling.poll(NOW)
     assert fetched == ["1"]
     assert digest is not None
-    (house.cache.path(digest) / "network.onnx").write_bytes(b"broken")
+    (home.cache.path(digest) / "network.onnx").write_bytes(b"broken")
     polling.want("rain", "1")
 
     polling.poll(NOW)
 
     assert fetched == ["1", "1"]
-    assert house.cache.holds(digest)
+    assert home.cache.holds(digest)
 
 
 def test_what_cannot_be_served_is_not_tried_at_every_poll(asks: Callable[..., RegistryPoller]) -> None:
@@ -140,10 +140,10 @@ def test_what_cannot_be_served_is_not_tried_at_every_poll(asks: Callable[..., Re
 
 
 def test_a_registry_that_fails_leaves_the_models_as_they_were(
-    house: House, asks: Callable[..., RegistryPoller]
+    home: ServiceHome, asks: Callable[..., RegistryPoller]
 ) -> None:
     """The reason stands beside them, on one line."""
-    house.publish("rain", "1")
+    home.publish("rain", "1")
     polling = asks(SimpleNamespace())
 
     index = polling.poll(NOW)
@@ -164,10 +164,10 @@ def test_a_registry_that_fails_leaves_the_models_as_they_were(
     ],
 )
 def test_a_champion_that_the_registry_lost_is_kept(
-    house: House, asks: Callable[..., RegistryPoller], caplog: pytest.LogCaptureFixture, client: Client, state: str
+    home: ServiceHome, asks: Callable[..., RegistryPoller], caplog: pytest.LogCaptureFixture, client: Client, state: str
 ) -> None:
     """Its name, alias or version deleted, or all of it: the index and the artifact stay, with a word about it, once."""
-    digest = house.publish("rain", "1")
+    digest = home.publish("rain", "1")
     polling = asks(client)
 
     with caplog.at_level("WARNING"):
@@ -178,15 +178,15 @@ def test_a_champion_that_the_registry_lost_is_kept(
     assert "rain" in index.detail
     assert index.models["rain"].aliases["champion"] == "1"
     assert index.models["rain"].versions["1"].digest == digest
-    assert house.cache.holds(digest)
+    assert home.cache.holds(digest)
     assert len([one for one in caplog.records if index.detail in one.message]) == 1
 
 
-def test_another_registry_is_taken_at_its_word(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_registry_is_taken_at_its_word(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever changes MLFLOW_TRACKING_URI does not want the old one's models."""
-    house.publish("rain", "1")
-    house.cache.write(replace(house.cache.read(), source="another"))
-    polling = RegistryPoller(house.cache, "http://127.0.0.1:9")
+    home.publish("rain", "1")
+    home.cache.write(replace(home.cache.read(), source="another"))
+    polling = RegistryPoller(home.cache, "http://127.0.0.1:9")
     monkeypatch.setattr(polling, "_connect", lambda: Client({}, {}))
 
     index = polling.poll(NOW)
@@ -194,52 +194,58 @@ def test_another_registry_is_taken_at_its_word(house: House, monkeypatch: pytest
     assert (index.state, index.models) == ("ok", {})
 
 
-def test_another_champion_ends_the_mourning(house: House, asks: Callable[..., RegistryPoller]) -> None:
+def test_another_champion_ends_the_mourning(home: ServiceHome, asks: Callable[..., RegistryPoller]) -> None:
     """The registry's word counts again, and the old artifact goes."""
-    digest = house.publish("rain", "1")
+    digest = home.publish("rain", "1")
     asks(Client({}, {})).poll(NOW)
-    bring = lambda _name, _number, version: ModelVersion(version.run_id, house.keep(shift=1.0))  # noqa: E731
+    bring = lambda _name, _number, version: ModelVersion(version.run_id, home.store(shift=1.0))  # noqa: E731
 
     index = asks(Client({"rain": ["2"]}, {"rain": {"champion": "2"}}), bring).poll(NOW)
 
     assert (index.state, index.detail, index.gone) == ("ok", "", ())
     assert list(index.models["rain"].versions) == ["2"]
-    assert not house.cache.path(digest).exists()
+    assert not home.cache.path(digest).exists()
 
 
-def test_nothing_is_pruned_before_the_new_champion_is_here(house: House, asks: Callable[..., RegistryPoller]) -> None:
+def test_nothing_is_pruned_before_the_new_champion_is_here(
+    home: ServiceHome, asks: Callable[..., RegistryPoller]
+) -> None:
     """A download that fails leaves the old artifact in its place."""
-    digest = house.publish("rain", "1")
+    digest = home.publish("rain", "1")
 
     asks(Client({"rain": ["2"]}, {"rain": {"champion": "2"}}), lambda _name, _number, version: version).poll(NOW)
 
-    assert house.cache.holds(digest)
+    assert home.cache.holds(digest)
 
 
-def test_a_cache_removed_between_two_polls_is_filled_again(house: House, asks: Callable[..., RegistryPoller]) -> None:
+def test_a_cache_removed_between_two_polls_is_filled_again(
+    home: ServiceHome, asks: Callable[..., RegistryPoller]
+) -> None:
     """Index and artifacts come back."""
     polling = asks(Client({"rain": ["1"]}, {"rain": {"champion": "1"}}))
     before = polling.poll(NOW)
-    shutil.rmtree(house.cache.root)
+    shutil.rmtree(home.cache.root)
 
     after = polling.poll(NOW)
 
-    assert house.cache.read() == after == before
-    assert house.cache.holds(str(after.models["rain"].versions["1"].digest))
+    assert home.cache.read() == after == before
+    assert home.cache.holds(str(after.models["rain"].versions["1"].digest))
 
 
-def test_a_missing_sqlite_file_is_no_registry_yet(house: House, tmp_path: Path) -> None:
+def test_a_missing_sqlite_file_is_no_registry_yet(home: ServiceHome, tmp_path: Path) -> None:
     """Nothing is created, and mlflow is not even imported."""
-    index = RegistryPoller(house.cache, f"sqlite:///{tmp_path / 'mlflow.db'}").poll(NOW)
+    index = RegistryPoller(home.cache, f"sqlite:///{tmp_path / 'mlflow.db'}").poll(NOW)
 
     assert index.state == "absent"
     assert list(tmp_path.glob("mlflow.db")) == []
 
 
-def test_a_replaced_sqlite_file_ends_the_child(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_sqlite_file_ends_the_child(
+    home: ServiceHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An open connection would go on reading the old one; its first appearance is no replacement."""
     path = tmp_path / "mlflow.db"
-    polling = RegistryPoller(house.cache, f"sqlite:///{path}")
+    polling = RegistryPoller(home.cache, f"sqlite:///{path}")
     monkeypatch.setattr(polling, "_connect", lambda: Client({"rain": ["1"]}, {}))
     path.write_text("first")
     assert not polling.was_replaced()
@@ -255,12 +261,12 @@ def test_a_replaced_sqlite_file_ends_the_child(house: House, tmp_path: Path, mon
 
 
 def test_a_database_is_not_opened_while_training_makes_it(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: ServiceHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first question waits for the lock that training holds; the later ones need none."""
     path = tmp_path / "mlflow.db"
     path.write_text("half")
-    polling = RegistryPoller(house.cache, f"sqlite:///{path}")
+    polling = RegistryPoller(home.cache, f"sqlite:///{path}")
     held: list[bool] = []
 
     def connect() -> Client:
@@ -282,14 +288,14 @@ def test_a_database_is_not_opened_while_training_makes_it(
 
 
 def test_what_a_file_says_that_is_replaced_meanwhile_is_not_listened_to(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: ServiceHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The poll began with one file and ended with another, which may be empty: the index stays as it was."""
-    house.publish("rain", "1")
-    before = house.cache.read()
+    home.publish("rain", "1")
+    before = home.cache.read()
     path = tmp_path / "mlflow.db"
     path.write_text("first")
-    polling = RegistryPoller(house.cache, f"sqlite:///{path}")
+    polling = RegistryPoller(home.cache, f"sqlite:///{path}")
 
     def connect() -> Client:
         path.unlink()
@@ -301,7 +307,7 @@ def test_what_a_file_says_that_is_replaced_meanwhile_is_not_listened_to(
     polling.poll(NOW)
 
     assert polling.was_replaced()
-    assert house.cache.read() == before
+    assert home.cache.read() == before
 
 
 def test_an_installation_without_mlflows_sqlite_says_what_to_install() -> None:

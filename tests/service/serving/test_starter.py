@@ -14,7 +14,7 @@ from models.forecaster import Forecaster
 from service.errors import ModelLoading, ModelRefused, ModelRequired, NoModel
 from service.serving.catalog import Catalog
 from service.serving.registry_index import ModelVersion, RegisteredModel
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 from tests.starters import make_starters
 
 MONTHS = [float(month) for month in range(1, 61)]
@@ -22,9 +22,9 @@ IDENTITY = {"name": "starter", "alias": None, "run_id": None}
 
 
 @pytest.fixture
-def empty(house: House, start: Callable[..., TestClient]) -> TestClient:
+def empty(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service that has never seen a model."""
-    house.silence()
+    home.set_empty()
     return start()
 
 
@@ -36,9 +36,9 @@ def ask(client: TestClient, *series: dict[str, Any], horizon: int = 2, **members
     return found
 
 
-def chosen(house: House, text: str | None = None, **options: Any) -> str:  # noqa: ANN401 (of Catalog)
+def chosen(home: ServiceHome, text: str | None = None, **options: Any) -> str:  # noqa: ANN401 (of Catalog)
     """Return the name and alias that a request for `text` is answered by."""
-    catalog = Catalog(house.cache, **options)
+    catalog = Catalog(home.cache, **options)
 
     async def choose() -> str:
         await catalog.refresh()
@@ -162,18 +162,18 @@ def test_the_starter_has_one_version_and_no_alias(client: TestClient, words: str
     assert "starter" in answer.json()["hint"]
 
 
-def test_before_the_registry_has_answered_only_the_starters_name_is(house: House) -> None:
+def test_before_the_registry_has_answered_only_the_starters_name_is(home: ServiceHome) -> None:
     """What the registry may hold must not be answered by another model."""
-    assert chosen(house, "starter") == "starter@None"
+    assert chosen(home, "starter") == "starter@None"
     with pytest.raises(ModelLoading, match="starter"):
-        chosen(house)
+        chosen(home)
 
 
-def test_the_starter_can_be_the_default(house: House, start: Callable[..., TestClient]) -> None:
+def test_the_starter_can_be_the_default(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Whatever is registered, and before the registry has answered."""
     client = start(model="starter")
 
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     eventually(lambda: len(client.get("/models").json()["models"]) == 2, "the model goes unnoticed")
 
     assert ask(client, {"values": MONTHS})["model"]["name"] == "starter"
@@ -181,13 +181,13 @@ def test_the_starter_can_be_the_default(house: House, start: Callable[..., TestC
     assert client.get("/models").json()["default"] == "starter"
 
 
-def test_the_first_registered_model_takes_over(house: House, start: Callable[..., TestClient]) -> None:
+def test_the_first_registered_model_takes_over(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Requests that name none are then its own."""
-    house.silence()
+    home.set_empty()
     client = start()
     ready = client.get("/health/ready").json()
 
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
 
     def answering() -> str:
         return str(ask(client, {"values": MONTHS})["model"]["name"])
@@ -197,25 +197,25 @@ def test_the_first_registered_model_takes_over(house: House, start: Callable[...
     assert [one["name"] for one in client.get("/health/ready").json()["models"]] == ["temperatures"]
 
 
-def test_several_registered_names_are_listed_with_the_starter(house: House) -> None:
+def test_several_registered_names_are_listed_with_the_starter(home: ServiceHome) -> None:
     """None of them is meant by a request that names none."""
-    house.publish("temperatures", "1")
-    house.publish("rain", "1", shift=1.0)
+    home.publish("temperatures", "1")
+    home.publish("rain", "1", shift=1.0)
 
     with pytest.raises(ModelRequired, match=r'temperatures, rain.*"starter"'):
-        chosen(house)
+        chosen(home)
 
 
 def test_a_champion_that_is_refused_is_not_replaced_by_the_starter(
-    house: House, start: Callable[..., TestClient]
+    home: ServiceHome, start: Callable[..., TestClient]
 ) -> None:
     """Its error is the answer, and the service is not ready."""
-    other = house.keep(shift=5.0)
-    with house.cache.download() as folder:
+    other = home.store(shift=5.0)
+    with home.cache.download() as folder:
         broken = make_starters(folder, only=("M",)) / "M"
-        (broken / "network.onnx").write_bytes((house.cache.path(other) / "network.onnx").read_bytes())
-        digest = house.cache.store(folder)
-    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run", digest)}, {"champion": "1"})})
+        (broken / "network.onnx").write_bytes((home.cache.path(other) / "network.onnx").read_bytes())
+        digest = home.cache.store(folder)
+    home.set_models({"temperatures": RegisteredModel({"1": ModelVersion("run", digest)}, {"champion": "1"})})
     client = start(wait=False)
 
     eventually(lambda: client.get("/health/ready").json()["code"] == "MODEL_REFUSED", "the champion is not refused")
@@ -225,36 +225,36 @@ def test_a_champion_that_is_refused_is_not_replaced_by_the_starter(
     assert ask(client, {"values": MONTHS}, model="starter")["model"]["name"] == "starter"
 
 
-def test_a_champion_that_is_still_to_be_fetched_is_waited_for(house: House) -> None:
+def test_a_champion_that_is_still_to_be_fetched_is_waited_for(home: ServiceHome) -> None:
     """The starter does not stand in for it."""
-    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run")}, {"champion": "1"})})
+    home.set_models({"temperatures": RegisteredModel({"1": ModelVersion("run")}, {"champion": "1"})})
 
     with pytest.raises(ModelLoading):
-        chosen(house)
+        chosen(home)
 
 
-def test_a_name_without_a_champion_keeps_the_starter_from_answering(house: House) -> None:
+def test_a_name_without_a_champion_keeps_the_starter_from_answering(home: ServiceHome) -> None:
     """Somebody has taken the alias away: the error says how to set it, and that the starter can be named."""
-    house.say({"temperatures": RegisteredModel({"1": ModelVersion("run")}, {})})
+    home.set_models({"temperatures": RegisteredModel({"1": ModelVersion("run")}, {})})
 
     with pytest.raises(NoModel, match=r"temperatures.*almanac promote.*starter"):
-        chosen(house)
+        chosen(home)
 
 
-def test_models_of_others_do_not_keep_the_starter_from_answering(house: House) -> None:
+def test_models_of_others_do_not_keep_the_starter_from_answering(home: ServiceHome) -> None:
     """A registry may be shared with programs whose models are none of Almanac's."""
-    house.say(
+    home.set_models(
         {"foreign": RegisteredModel({"1": ModelVersion("run", None, "no model of Almanac's")}, {"champion": "1"})}
     )
 
-    assert chosen(house) == "starter@None"
+    assert chosen(home) == "starter@None"
 
 
-def test_a_registered_model_of_that_name_answers_by_alias_and_number(house: House) -> None:
+def test_a_registered_model_of_that_name_answers_by_alias_and_number(home: ServiceHome) -> None:
     """It was registered before the name was reserved: `starter` alone is the package's."""
-    house.publish("starter", "1", shift=1.0)
+    home.publish("starter", "1", shift=1.0)
 
-    found = {text: chosen(house, text) for text in (None, "starter@champion", "starter/1", "starter")}
+    found = {text: chosen(home, text) for text in (None, "starter@champion", "starter/1", "starter")}
 
     assert found == {
         None: "starter@champion",
@@ -264,12 +264,12 @@ def test_a_registered_model_of_that_name_answers_by_alias_and_number(house: Hous
     }
 
 
-def test_each_starter_is_loaded_once_however_many_ask(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_starter_is_loaded_once_however_many_ask(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """And only when a series of its frequency comes, in a thread."""
     loads: list[str] = []
     real = starters.load_starter
-    house.silence()
-    catalog = Catalog(house.cache)
+    home.set_empty()
+    catalog = Catalog(home.cache)
     step = parse_frequency("W-WED")
 
     def load(step: Frequency) -> Forecaster:
@@ -288,12 +288,12 @@ def test_each_starter_is_loaded_once_however_many_ask(house: House, monkeypatch:
 
 
 def test_a_broken_installation_is_said_and_logged_once(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: ServiceHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The service is not ready, requests are 503, the list still answers."""
     monkeypatch.setattr(starters, "FOLDER", tmp_path)
-    house.silence()
-    catalog = Catalog(house.cache)
+    home.set_empty()
+    catalog = Catalog(home.cache)
 
     async def ask_twice() -> None:
         await catalog.refresh()

@@ -10,22 +10,22 @@ from starlette.testclient import TestClient
 
 from service.store import database as database_module
 from service.store.async_database import AsyncDatabase
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 
 ROWS = {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 1}]}
 FORECAST = {"series": [{"values": [1, 2, 3]}], "horizon": 2}
 
 
 @pytest.fixture
-def file(house: House) -> Path:
+def file(home: ServiceHome) -> Path:
     """Return the file of a service's database."""
-    return house.home / "almanac.db"
+    return home.path / "almanac.db"
 
 
 @pytest.fixture
-def served(house: House, start: Callable[..., TestClient]) -> TestClient:
+def served(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service over SQLite with one observation."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
     client.post("/observations", json=ROWS).raise_for_status()
     return client
@@ -67,10 +67,10 @@ def test_a_replaced_file_is_neither_written_nor_read(served: TestClient, file: P
 
 @pytest.mark.parametrize("content", [b"this was a database once" * 400, b"SQLite format 3\0" + b"\xff" * 8_000])
 def test_a_broken_file_is_logged_once_and_left_as_it_is(
-    house: House, start: Callable[..., TestClient], caplog: pytest.LogCaptureFixture, content: bytes, file: Path
+    home: ServiceHome, start: Callable[..., TestClient], caplog: pytest.LogCaptureFixture, content: bytes, file: Path
 ) -> None:
     """Forecasts are served, without a traceback in the log."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     file.write_bytes(content)
 
     client = start()
@@ -84,11 +84,11 @@ def test_a_broken_file_is_logged_once_and_left_as_it_is(
 
 
 def test_a_locked_database_is_reported_as_unreachable(
-    house: House, start: Callable[..., TestClient], file: Path, monkeypatch: pytest.MonkeyPatch
+    home: ServiceHome, start: Callable[..., TestClient], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Although reading would still work."""
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

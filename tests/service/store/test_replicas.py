@@ -12,7 +12,7 @@ from service.store.score_sums import count_due
 from service.store.tables import scores
 from tests.service.databases import emptied
 from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
-from tests.service.house import Artifacts, House, eventually
+from tests.service.home import Artifacts, ServiceHome, eventually
 from tests.service.server_process import Serving
 
 SERIES, OF_EACH = 40, 15
@@ -40,11 +40,11 @@ def post_actuals(server: Serving, numbers: range) -> None:
 def test_two_replicas_score_each_forecast_once(tmp_path: Path, artifacts: Artifacts, postgresql: str) -> None:
     """Each receives half of the observations; their counters add up to all forecasts, and none is due."""
     url = emptied(postgresql)
-    homes = [House(tmp_path / name, artifacts) for name in ("one", "two")]
-    for house in homes:
-        house.publish("temperatures", "1")
+    homes = [ServiceHome(tmp_path / name, artifacts) for name in ("one", "two")]
+    for home in homes:
+        home.publish("temperatures", "1")
     with ExitStack() as stack:
-        servers = [stack.enter_context(Serving(one.home, ALMANAC_DATABASE_URL=url)).ready() for one in homes]
+        servers = [stack.enter_context(Serving(one.path, ALMANAC_DATABASE_URL=url)).ready() for one in homes]
         database = stack.enter_context(closing(Database(url)))
         for number in range(SERIES * OF_EACH):
             forecast = make_forecast(make_history(number % SERIES), seed=number)

@@ -17,7 +17,7 @@ from service.store.score_due import mark_missed, score_due
 from service.store.score_sums import count_due
 from service.store.tables import forecasts, observations, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe, stored_scores
-from tests.service.house import eventually
+from tests.service.home import eventually
 
 
 def work(url: str, limit: int) -> int:

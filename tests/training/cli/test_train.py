@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import almanac
-from tests.service.house import eventually
+from tests.service.home import eventually
 from tests.training.fakes import combine_graphs, make_fit
 from tests.training.registry.test_client import publish
 from training.config.training import BASELINES

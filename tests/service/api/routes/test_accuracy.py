@@ -23,7 +23,7 @@ from service.store.score_sums import ScoreSums, count_due
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
 from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 from tests.service.monitoring.test_metrics import samples, value
 
 if TYPE_CHECKING:
@@ -252,9 +252,9 @@ def test_a_revised_observation_changes_the_figures(keeping: TestClient) -> None:
     assert get(keeping)["rows"][0]["scores"] == 12
 
 
-def test_live_errors_stand_beside_the_backtests(keeping: TestClient, house: House) -> None:
+def test_live_errors_stand_beside_the_backtests(keeping: TestClient, home: ServiceHome) -> None:
     """Step by step, and over all steps that both know: in the answer and as a gauge."""
-    digest = house.amend("temperatures", "1", backtest=BACKTEST)
+    digest = home.change_spec("temperatures", "1", backtest=BACKTEST)
     catalog = service_of(keeping).catalog
     eventually(lambda: catalog.index.models["temperatures"].versions["1"].digest == digest, "the index is old")
     fill(keeping)
@@ -286,12 +286,12 @@ def test_live_errors_stand_beside_the_backtests(keeping: TestClient, house: Hous
     assert not any(dict(labels).get("model") == "starter" for name, labels in samples(keeping) if "ratio" in name)
 
 
-def test_drifted_inputs_are_rows_too(house: House, start: Callable[..., TestClient]) -> None:
+def test_drifted_inputs_are_rows_too(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Index, distance and how likely that is, of each feature."""
     random = np.random.default_rng(0)
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     profile = Profile.fit(features(random.normal(10.0, 2.0, (256, 60)), 12)).to_dict()
-    house.amend("temperatures", "1", profile=profile)
+    home.change_spec("temperatures", "1", profile=profile)
     client = start()
     series = [{"values": values} for values in random.normal(30.0, 2.0, (200, 60)).tolist()]
     client.post("/forecast", json={"series": series, "horizon": 1})

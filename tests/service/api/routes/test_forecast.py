@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.api.examples.forecast import FORECAST_REQUESTS
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 MONTHS = [float(month) for month in range(1, 61)]
 
@@ -219,10 +219,12 @@ def test_each_example_of_the_docs_is_answered(documented: TestClient, name: str)
 
 
 @pytest.mark.parametrize("selector", ["temperatures/2", "temperatures@challenger"])
-def test_a_version_is_chosen_by_number_or_alias(house: House, start: Callable[..., TestClient], selector: str) -> None:
+def test_a_version_is_chosen_by_number_or_alias(
+    home: ServiceHome, start: Callable[..., TestClient], selector: str
+) -> None:
     """The answer names the version that made it, and the alias by which it was chosen."""
-    house.publish("temperatures", "1")
-    house.publish("temperatures", "2", alias="challenger", shift=100.0)
+    home.publish("temperatures", "1")
+    home.publish("temperatures", "2", alias="challenger", shift=100.0)
 
     answer = post(start(), series=[{"values": MONTHS}], horizon=1, model=selector)
 
@@ -231,10 +233,10 @@ def test_a_version_is_chosen_by_number_or_alias(house: House, start: Callable[..
     assert answer["forecasts"][0]["median"] == [MONTHS[-12] + 100.0]
 
 
-def test_several_models_need_a_name(house: House, start: Callable[..., TestClient]) -> None:
+def test_several_models_need_a_name(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """The refusal lists the names; ALMANAC_MODEL settles it."""
-    house.publish("rain", "1")
-    house.publish("temperatures", "1")
+    home.publish("rain", "1")
+    home.publish("temperatures", "1")
     request = {"series": [{"values": MONTHS}], "horizon": 1}
 
     refused = start().post("/forecast", json=request)

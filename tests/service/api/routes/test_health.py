@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 
-def test_a_service_is_live_before_it_is_ready(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_service_is_live_before_it_is_ready(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """What ALMANAC_MODEL names is not registered: live, not ready, and a time to ask again."""
-    house.silence()
+    home.set_empty()
     client = start(wait=False, model="temperatures")
 
     live, ready = client.get("/health/live"), client.get("/health/ready")
@@ -35,9 +35,11 @@ def test_health_can_be_asked_for_its_head(client: TestClient, path: str) -> None
     assert client.head(path).status_code == 200
 
 
-def test_a_default_that_is_missing_keeps_the_service_from_ready(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_default_that_is_missing_keeps_the_service_from_ready(
+    home: ServiceHome, start: Callable[..., TestClient]
+) -> None:
     """503, whatever the error would be elsewhere."""
-    house.publish("rain", "1")
+    home.publish("rain", "1")
 
     response = start(wait=False, model="temperatures").get("/health/ready")
 

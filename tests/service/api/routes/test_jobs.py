@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.jobs.responses import job_run
 from service.settings import Settings
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 from tests.service.worker import run_jobs
 
 CONFIG = {"horizon": 12, "data": "/data/sales.csv"}
@@ -42,9 +42,9 @@ def serve(home: Path, **settings: Any) -> Any:  # noqa: ANN401 (fields of Settin
     return create_app(Settings(home=home, **settings), supervise=False)
 
 
-def test_a_dry_run_says_whether_and_why_and_queues_nothing(client: TestClient, house: House) -> None:
+def test_a_dry_run_says_whether_and_why_and_queues_nothing(client: TestClient, home: ServiceHome) -> None:
     """By the thresholds of the configuration; a name without a champion is reason enough."""
-    house.silence()
+    home.set_empty()
     asked = {"name": "sales", "config": {**CONFIG, "retrain": {"drift": 0.1}}}
 
     eventually(lambda: dry_run(client).status_code == 200, "the registry's index was not read")
@@ -53,7 +53,7 @@ def test_a_dry_run_says_whether_and_why_and_queues_nothing(client: TestClient, h
     assert told.status_code == 200
     assert (told.json()["name"], told.json()["version"], told.json()["retrain"]) == ("sales", None, True)
     assert told.json()["reasons"][0]["code"] == "NO_CHAMPION"
-    assert not (house.home / "jobs.db").exists()
+    assert not (home.path / "jobs.db").exists()
 
 
 def dry_run(client: TestClient) -> Any:  # noqa: ANN401 (a response)
@@ -61,10 +61,12 @@ def dry_run(client: TestClient) -> Any:  # noqa: ANN401 (a response)
     return client.post("/jobs?dry_run=true", json={"name": "sales", "config": CONFIG})
 
 
-def test_a_dry_run_calls_no_name_unserved_before_the_registry_has_said_so(client: TestClient, house: House) -> None:
+def test_a_dry_run_calls_no_name_unserved_before_the_registry_has_said_so(
+    client: TestClient, home: ServiceHome
+) -> None:
     """Neither just after the start nor while MLflow is down: what this service does not know is no reason."""
     early = dry_run(client)
-    house.say({}, state="unreachable", detail="Connection refused.")
+    home.set_models({}, state="unreachable", detail="Connection refused.")
     eventually(lambda: "cannot be reached" in dry_run(client).text, "the registry's index was not read")
     down = dry_run(client)
 
@@ -77,10 +79,10 @@ def test_a_dry_run_calls_no_name_unserved_before_the_registry_has_said_so(client
 
 
 def test_a_dry_run_holds_the_champion_against_its_schedules_thresholds(
-    house: House, start: Callable[..., TestClient]
+    home: ServiceHome, start: Callable[..., TestClient]
 ) -> None:
     """Without a configuration those of the model's schedule count, and without a schedule the usual ones."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
 
     def threshold() -> float:
@@ -103,14 +105,14 @@ def post(client: TestClient, name: str = "sales", key: str | None = None, **memb
     return response.json()
 
 
-def test_looking_makes_no_database(client: TestClient, house: House) -> None:
+def test_looking_makes_no_database(client: TestClient, home: ServiceHome) -> None:
     """Where no job was ever asked for there are none, and no file is made to say so."""
     assert client.get("/jobs").json() == {"jobs": [], "next": None}
     assert client.get("/schedules").json() == {"schedules": []}
     assert client.get("/jobs/a").status_code == 404
     assert client.post("/jobs/a/cancel").status_code == 404
     assert client.delete("/schedules/a").status_code == 404
-    assert not (house.home / "jobs.db").exists()
+    assert not (home.path / "jobs.db").exists()
 
 
 def test_a_job_that_is_asked_for_waits_for_a_worker(client: TestClient) -> None:
@@ -139,11 +141,11 @@ def test_the_same_request_with_the_same_key_is_the_same_job(client: TestClient) 
 
 
 def test_a_job_that_moved_to_another_queue_is_no_news(
-    client: TestClient, house: House, caplog: pytest.LogCaptureFixture
+    client: TestClient, home: ServiceHome, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The queue's library warns of it in its own words; the one who asked is answered."""
     post(client, key="a-1")
-    with closing(sqlite3.connect(house.home / "jobs.db")) as database, database:
+    with closing(sqlite3.connect(home.path / "jobs.db")) as database, database:
         database.execute("UPDATE workflow_status SET queue_name = 'elsewhere'")
 
     again = post(client, key="a-1")
@@ -324,22 +326,22 @@ def test_a_database_that_is_down_is_a_503(start: Callable[..., TestClient]) -> N
     assert down.get("/health/live").status_code == 200
 
 
-def test_a_file_that_cannot_be_one_is_a_503(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_file_that_cannot_be_one_is_a_503(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Of another kind, or in a folder that nobody can make."""
-    house.home.mkdir(parents=True, exist_ok=True)
-    (house.home / "jobs.db").write_bytes(b"no database at all, but text of some length" * 100)
-    urls = [f"sqlite:///{house.home}/jobs.db", f"sqlite:///{house.home}/jobs.db/deeper/jobs.db"]
+    home.path.mkdir(parents=True, exist_ok=True)
+    (home.path / "jobs.db").write_bytes(b"no database at all, but text of some length" * 100)
+    urls = [f"sqlite:///{home.path}/jobs.db", f"sqlite:///{home.path}/jobs.db/deeper/jobs.db"]
 
     answers = [start(wait=False, jobs_url=url).post("/jobs", json={"name": "a", "config": CONFIG}) for url in urls]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "JOBS_UNREACHABLE")] * 2
 
 
-def test_a_database_that_comes_back_is_used_again(client: TestClient, house: House) -> None:
+def test_a_database_that_comes_back_is_used_again(client: TestClient, home: ServiceHome) -> None:
     """The tables are made anew where the file went away."""
     post(client)
-    (house.home / "jobs.db").unlink()
-    (house.home / "jobs.db").touch()
+    (home.path / "jobs.db").unlink()
+    (home.path / "jobs.db").touch()
 
     answers = [client.get("/jobs").status_code for _ in range(2)]
 
@@ -347,10 +349,10 @@ def test_a_database_that_comes_back_is_used_again(client: TestClient, house: Hou
 
 
 @pytest.mark.parametrize("harm", ["removed", "emptied", "overwritten"])
-def test_a_job_is_not_taken_into_a_file_that_is_gone(client: TestClient, house: House, harm: str) -> None:
+def test_a_job_is_not_taken_into_a_file_that_is_gone(client: TestClient, home: ServiceHome, harm: str) -> None:
     """A 202 for it would be a promise that nobody keeps, and a list of what was there once would be no list."""
     post(client)
-    file = house.home / "jobs.db"
+    file = home.path / "jobs.db"
     if harm == "removed":
         file.unlink()
     else:
@@ -362,16 +364,16 @@ def test_a_job_is_not_taken_into_a_file_that_is_gone(client: TestClient, house: 
     assert "Put it back" in answers[0].json()["hint"]
 
 
-def test_a_job_goes_into_the_file_that_took_the_old_ones_place(client: TestClient, house: House) -> None:
+def test_a_job_goes_into_the_file_that_took_the_old_ones_place(client: TestClient, home: ServiceHome) -> None:
     """Its own jobs are listed, none of the old file's."""
     post(client, "old")
-    (house.home / "jobs.db").rename(house.home / "before.db")
-    (house.home / "jobs.db").touch()
+    (home.path / "jobs.db").rename(home.path / "before.db")
+    (home.path / "jobs.db").touch()
 
     post(client, "new")
 
     assert [job["name"] for job in client.get("/jobs").json()["jobs"]] == ["new"]
-    with closing(sqlite3.connect(house.home / "jobs.db")) as database:
+    with closing(sqlite3.connect(home.path / "jobs.db")) as database:
         assert database.execute("SELECT count(*) FROM workflow_status").fetchone() == (1,)
 
 

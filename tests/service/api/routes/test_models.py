@@ -7,13 +7,13 @@ from starlette.testclient import TestClient
 
 from models import starters
 from service.serving.registry_index import ModelVersion, RegisteredModel
-from tests.service.house import House, eventually
+from tests.service.home import ServiceHome, eventually
 
 
-def test_the_list_names_models_aliases_and_versions(house: House, start: Callable[..., TestClient]) -> None:
+def test_the_list_names_models_aliases_and_versions(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """With the version that answers now, and the default; the starter stands last."""
-    house.publish("temperatures", "1")
-    house.publish("temperatures", "2", alias="challenger", shift=1.0)
+    home.publish("temperatures", "1")
+    home.publish("temperatures", "2", alias="challenger", shift=1.0)
 
     answer = start().get("/models").json()
 
@@ -40,9 +40,9 @@ def test_the_list_names_models_aliases_and_versions(house: House, start: Callabl
     assert answer["registry"]["state"] == "ok"
 
 
-def test_an_empty_registry_lists_the_starter(house: House, start: Callable[..., TestClient]) -> None:
+def test_an_empty_registry_lists_the_starter(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Before the first training, and it is the default."""
-    house.silence()
+    home.set_empty()
 
     answer = start().get("/models").json()
 
@@ -50,9 +50,9 @@ def test_an_empty_registry_lists_the_starter(house: House, start: Callable[..., 
     assert answer["default"] == "starter"
 
 
-def test_the_starters_card_is_that_of_one_frequency(house: House, start: Callable[..., TestClient]) -> None:
+def test_the_starters_card_is_that_of_one_frequency(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Of months unless another is asked for, any alias of it; it names those that have a network of their own."""
-    house.silence()
+    home.set_empty()
     client = start()
 
     months, weeks = client.get("/models/starter").json(), client.get("/models/starter?frequency=weekly").json()
@@ -75,11 +75,11 @@ def test_the_starters_card_is_that_of_one_frequency(house: House, start: Callabl
     ],
 )
 def test_a_card_shows_the_whole_spec(
-    house: House, start: Callable[..., TestClient], selector: str, version: str, alias: str | None
+    home: ServiceHome, start: Callable[..., TestClient], selector: str, version: str, alias: str | None
 ) -> None:
     """Of the champion, of another alias or of a version by its number."""
-    house.publish("temperatures", "1", seed=1)
-    house.publish("temperatures", "2", alias="challenger", seed=2)
+    home.publish("temperatures", "1", seed=1)
+    home.publish("temperatures", "2", alias="challenger", seed=2)
 
     card = start().get(f"/models/{selector}").json()
 
@@ -106,12 +106,12 @@ def test_a_model_that_is_not_there_is_404(client: TestClient, selector: str) -> 
     assert response.json()["hint"]
 
 
-def test_a_version_that_is_still_to_be_fetched_is_503(house: House, start: Callable[..., TestClient]) -> None:
+def test_a_version_that_is_still_to_be_fetched_is_503(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """With a time to come back."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start()
-    versions = {**house.cache.read().models["temperatures"].versions, "2": ModelVersion("run-2")}
-    house.say({"temperatures": RegisteredModel(versions, {"champion": "1"})})
+    versions = {**home.cache.read().models["temperatures"].versions, "2": ModelVersion("run-2")}
+    home.set_models({"temperatures": RegisteredModel(versions, {"champion": "1"})})
 
     eventually(lambda: client.get("/models/temperatures/2").status_code != 404, "the version goes unnoticed")
 

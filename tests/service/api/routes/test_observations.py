@@ -13,7 +13,7 @@ from service.observations.parquet_export import Page, parquet_of
 from service.store import observations as store
 from service.store.database import Database
 from service.store.observations import Calendar, Observations, find_series, iterate_pages, list_series, upsert
-from tests.service.house import House
+from tests.service.home import ServiceHome
 
 MONTHS = [f"{year}-{month:02d}" for year in (2022, 2023) for month in range(1, 13)]
 VALUES = [float(place % 12) for place in range(24)]
@@ -129,9 +129,9 @@ def test_wrong_parameters_are_refused(keeping: TestClient) -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, "FIELD_UNKNOWN")
 
 
-def test_days_of_a_timezone_go_on_after_a_clock_change(house: House, start: Callable[..., TestClient]) -> None:
+def test_days_of_a_timezone_go_on_after_a_clock_change(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """A daily series of Berlin has local midnights as its steps."""
-    house.publish("shop", "1", frequency="D", season_length=7)
+    home.publish("shop", "1", frequency="D", season_length=7)
     client = start()
     stamps = [str(day) for day in np.arange("2024-03-20", "2024-04-03", dtype="M8[D]")]
     observe(client, [("s", one, 1.0) for one in stamps], timezone="Europe/Berlin")
@@ -214,9 +214,9 @@ def test_observations_of_many_statements_are_stored(database_url: str, monkeypat
     assert (one.first, one.last) == (days[0], days[-1])
 
 
-def test_without_a_database_forecasts_are_served(house: House, start: Callable[..., TestClient]) -> None:
+def test_without_a_database_forecasts_are_served(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """Other requests return 503 with Retry-After, and a gauge shows it."""
-    house.publish("temperatures", "1")
+    home.publish("temperatures", "1")
     client = start(database_url="postgresql://nobody@127.0.0.1:1/none")
 
     assert client.get("/health/ready").json()["database"] == "DATABASE_UNREACHABLE"
