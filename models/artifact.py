@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ArtifactIncomplete, ArtifactMismatch, SeriesEmpty
+from models.errors import ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown, SeriesEmpty
 from models.forecaster import Forecaster
 from models.intervals import interval_sides
 from models.json_values import to_json_value
@@ -121,7 +121,11 @@ def golden_contexts(spec: ModelSpec) -> Contexts:
 
 def _open(directory: Path) -> Forecaster:
     """Return the forecaster of an artifact without replaying its golden forecasts."""
-    return Forecaster(ModelSpec.from_json(_read(directory / SPEC)), open_network(directory / NETWORK))
+    spec, network = ModelSpec.from_json(_read(directory / SPEC)), open_network(directory / NETWORK)
+    try:
+        return Forecaster(spec, network)
+    except FrequencyUnknown as error:
+        raise ArtifactMismatch(f"spec.json is not usable: {error.detail}", hint="Train the model again.") from error
 
 
 def _read(path: Path) -> str:

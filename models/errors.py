@@ -1,4 +1,4 @@
-"""Errors: everything that Almanac refuses, as one tree.
+"""Errors: the root of all errors, and those of series, requests, trainings, the registry and artifacts.
 
 AlmanacError
 ├── SeriesError                     a series cannot be used as it is
@@ -12,37 +12,33 @@ AlmanacError
 │   ├── TimestampsDuplicated        one timestamp twice
 │   ├── TimestampsOutOfOrder        a later timestamp before an earlier one
 │   ├── TimestampsOffCalendar       timestamps that do not lie on the frequency
-│   ├── TimestampsMismatched        as many timestamps as values are needed
-│   ├── TimestampInvalid            text that is no date, or a date out of range
+│   ├── TimestampsMismatched        another number of timestamps than of values
+│   ├── TimestampInvalid            text that is not a date, or a date out of range
 │   ├── SeriesDuplicated            one id twice in a batch
 │   ├── CovariateUnknown            a covariate that the model does not read
-│   ├── CovariateMissing            one that it reads and is not given
-│   ├── CovariateLength             another number of its values than of steps
-│   └── CovariateNotNumeric         a value of it that is not a number
+│   ├── CovariateMissing            a covariate that the model reads and that is not given
+│   ├── CovariateLength             another number of values than of steps
+│   └── CovariateNotNumeric         a value that is not a number
 ├── FrequencyError
-│   ├── FrequencyUnknown            an alias nobody knows
-│   ├── FrequencyNotInferred        timestamps too few or too irregular to tell
+│   ├── FrequencyUnknown            an unknown alias, or one that is not supported
+│   ├── FrequencyNotInferred        too few or too irregular timestamps
 │   └── FrequencyMismatch           another frequency than the model's
-├── RequestError                    the question itself is wrong
+├── RequestError                    a request that is wrong as a whole
 │   ├── HorizonInvalid              not a whole number in [1, limit]
 │   └── LevelInvalid                an interval level or quantile out of range
-├── NetworkError                    a network cannot be built or exported
-│   ├── ArchitectureUnknown
-│   ├── OptionInvalid
-│   ├── ReceptiveFieldTooShort      a WaveNet that cannot see one season
-│   └── ParityFailed                ONNX and Keras disagree
 ├── TrainingError
 │   ├── LossNotFinite               a NaN or infinity that stops a run
 │   ├── DataInvalid                 a file that cannot be trained on
-│   ├── ConfigInvalid               a setting that is wrong
-│   └── ServiceUnreachable          no answer from the service, or not what was asked for
-├── RegistryError                   the model registry cannot do what was asked
-│   ├── RegistryUnreachable         no answer from the tracking server or its store
+│   ├── ConfigInvalid               an invalid setting
+│   └── ServiceUnreachable          no response from the service, or an unexpected one
+├── RegistryError                   the model registry cannot carry out a request
+│   ├── RegistryUnreachable         no response from the tracking server or its store
 │   └── ModelUnknown                no such name, version or alias
 ├── ArtifactError
 │   ├── ArtifactIncomplete          a file is missing or cannot be read
 │   └── ArtifactMismatch            golden.json is not reproduced
-└── JobError                        a job, schedule or worker: its branch is drawn in job_errors.py
+├── NetworkError                    a network cannot be built or exported: models/networks/errors.py
+└── JobError                        a job, schedule or worker: models/jobs/errors.py
 """
 
 from dataclasses import dataclass
@@ -51,13 +47,13 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was noticed about an input, said so that a person can act on it.
+    """A warning or error about an input, as data.
 
     Attributes:
         code: Stable, upper-case name such as `PHASE_UNKNOWN`.
-        detail: One sentence with the value met.
-        pointer: JSON pointer to the place, relative to the series ("" where it is the series itself).
-        hint: What to do about it ("" where nothing needs doing).
+        detail: One sentence with the value received.
+        pointer: JSON pointer to the place, relative to the series; "" for the series itself.
+        hint: The remedy; "" if there is nothing to do.
     """
 
     code: str
@@ -67,10 +63,10 @@ class Finding:
 
 
 class AlmanacError(Exception):
-    """Root of the tree: a code for programs, a detail for people, a hint that says what to do.
+    """Root of all errors: a code for programs, a detail and a hint for people.
 
     Args:
-        detail: What is wrong, with the value met.
+        detail: What is wrong, with the value received.
         pointer: JSON pointer relative to the series, such as `/values/3`.
         hint: The remedy.
     """
@@ -78,7 +74,7 @@ class AlmanacError(Exception):
     code: ClassVar[str] = "ALMANAC_ERROR"
 
     def __init__(self, detail: str, *, pointer: str = "", hint: str = "") -> None:
-        """Keep the parts apart; `str(error)` joins detail and hint."""
+        """Keep the parts; `str(error)` joins detail and hint."""
         super().__init__(f"{detail} {hint}".strip())
         self.detail = detail
         self.pointer = pointer
@@ -138,7 +134,7 @@ class ScaleZero(SeriesError):
 
 
 class TimestampsDuplicated(SeriesError):
-    """One timestamp stands twice."""
+    """One timestamp occurs twice."""
 
     code = "TIMESTAMPS_DUPLICATED"
 
@@ -162,7 +158,7 @@ class TimestampsMismatched(SeriesError):
 
 
 class TimestampInvalid(SeriesError):
-    """Text that is no date, or a date out of range."""
+    """Text that is not a date, or a date out of range."""
 
     code = "TIMESTAMP_INVALID"
 
@@ -186,13 +182,13 @@ class CovariateMissing(SeriesError):
 
 
 class CovariateLength(SeriesError):
-    """Another number of a covariate's values than of steps."""
+    """Another number of values of a covariate than of steps."""
 
     code = "COVARIATE_LENGTH"
 
 
 class CovariateNotNumeric(SeriesError):
-    """A covariate's value that is not a number."""
+    """A value of a covariate that is not a number."""
 
     code = "COVARIATE_NOT_NUMERIC"
 
@@ -204,13 +200,13 @@ class FrequencyError(AlmanacError):
 
 
 class FrequencyUnknown(FrequencyError):
-    """An alias nobody knows."""
+    """An unknown alias, or one that is not supported."""
 
     code = "FREQUENCY_UNKNOWN"
 
 
 class FrequencyNotInferred(FrequencyError):
-    """Timestamps too few or too irregular to tell their frequency."""
+    """Too few or too irregular timestamps to infer a frequency."""
 
     code = "FREQUENCY_NOT_INFERRED"
 
@@ -222,7 +218,7 @@ class FrequencyMismatch(FrequencyError):
 
 
 class RequestError(AlmanacError):
-    """The question itself is wrong."""
+    """A request that is wrong as a whole."""
 
     code = "REQUEST_INVALID"
 
@@ -239,38 +235,8 @@ class LevelInvalid(RequestError):
     code = "LEVEL_INVALID"
 
 
-class NetworkError(AlmanacError):
-    """A network that cannot be built or exported."""
-
-    code = "NETWORK_INVALID"
-
-
-class ArchitectureUnknown(NetworkError):
-    """An architecture that is not in the table."""
-
-    code = "ARCHITECTURE_UNKNOWN"
-
-
-class OptionInvalid(NetworkError):
-    """A network option out of range."""
-
-    code = "OPTION_INVALID"
-
-
-class ReceptiveFieldTooShort(NetworkError):
-    """A WaveNet that cannot see one season."""
-
-    code = "RECEPTIVE_FIELD_TOO_SHORT"
-
-
-class ParityFailed(NetworkError):
-    """ONNX and Keras disagree."""
-
-    code = "PARITY_FAILED"
-
-
 class TrainingError(AlmanacError):
-    """A training that cannot go on."""
+    """A training that cannot continue."""
 
     code = "TRAINING_FAILED"
 
@@ -281,7 +247,7 @@ class LossNotFinite(TrainingError):
     code = "LOSS_NOT_FINITE"
 
     def __init__(self, detail: str, *, step: int = 0, hint: str = "") -> None:
-        """Keep the step apart, so that a run can be tagged with it."""
+        """Keep the step, so that a run can be tagged with it."""
         super().__init__(detail, hint=hint)
         self.step = step
 
@@ -293,25 +259,25 @@ class DataInvalid(TrainingError):
 
 
 class ConfigInvalid(TrainingError):
-    """A setting that is wrong."""
+    """An invalid setting."""
 
     code = "CONFIG_INVALID"
 
 
 class ServiceUnreachable(TrainingError):
-    """No answer from the service, or not what was asked for."""
+    """No response from the service, or an unexpected one."""
 
     code = "SERVICE_UNREACHABLE"
 
 
 class RegistryError(AlmanacError):
-    """The model registry cannot do what was asked."""
+    """The model registry cannot carry out a request."""
 
     code = "REGISTRY_FAILED"
 
 
 class RegistryUnreachable(RegistryError):
-    """No answer from the tracking server or its store."""
+    """No response from the tracking server or its store."""
 
     code = "REGISTRY_UNREACHABLE"
 
@@ -323,7 +289,7 @@ class ModelUnknown(RegistryError):
 
 
 class ArtifactError(AlmanacError):
-    """A model at rest that cannot be used."""
+    """A stored model that cannot be used."""
 
     code = "ARTIFACT_INVALID"
 

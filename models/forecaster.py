@@ -135,7 +135,7 @@ class Forecaster:
 
         The starter has seen no series of the kind that it is asked for, so it goes by the one: whole numbers are counts.
         """
-        learned, seen_none = bool(self.spec.options.get("nonnegative")), self.spec.name == STARTER
+        learned, seen_none = bool(self.spec.options.nonnegative), self.spec.name == STARTER
         if not (learned or seen_none):
             return table
         floored = np.array([bool(np.nanmin(one.values) >= 0) and (learned or one.is_whole) for one in series])

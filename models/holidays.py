@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.grid import month_place
 from models.calendar.on_calendar import Frequency, Timestamps, timestamps_from
-from models.calendar.timestamps import local_times
+from models.calendar.timestamps import to_local_times
 from models.errors import ConfigInvalid
 from models.series import Series
 from models.values import Values
@@ -60,7 +60,7 @@ def count_holidays(country: str, series: Series, skip: int, count: int) -> Value
     if series.start is None or series.frequency is None or not count:
         return np.full(count, np.nan)
     stamps = timestamps_from(series.start, series.frequency, count, series.timezone, skip=skip)
-    local = stamps if series.timezone is None else local_times(stamps, series.timezone)
+    local = stamps if series.timezone is None else to_local_times(stamps, series.timezone)
     first, after = _days_of(local, series.frequency)
     days = _holidays_between(country, first.min(), after.max())
     counts = np.searchsorted(days, after) - np.searchsorted(days, first)

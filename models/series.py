@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.dates import Dates, read_start, read_timestamps
-from models.calendar.grid import fewest_steps, fit
+from models.calendar.grid import fewest_steps, fit_frequency
 from models.calendar.on_calendar import (
     Frequency,
     Timestamps,
+    calendar_clock,
     infer_frequency,
-    on_calendar,
     parse_frequency,
     season_position,
     timestamps_from,
 )
-from models.calendar.timestamps import find_zone, refine_style
+from models.calendar.timestamps import load_timezone, refine_style
 from models.covariates import (
     NO_COVARIATES,
     CovariateNames,
@@ -148,7 +148,7 @@ class Series:
         _check_text(id, "/id", SeriesError)
         if timezone is not None:
             _check_text(timezone, "/timezone", TimestampInvalid)
-            find_zone(timezone)
+            load_timezone(timezone)
         past, future = read_covariates(past_covariates, future_covariates, len(numbers), horizon)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
         if start is None and timestamps is None:
@@ -175,9 +175,9 @@ class Series:
     ) -> Self:
         """Return the series with its values laid on the regular grid of its dates."""
         step = frequency or _infer(dates)
-        clock = on_calendar(dates.stamps, step, dates.timezone)
+        clock = calendar_clock(dates.stamps, step, dates.timezone)
         _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
-        step, steps = fit(clock, step)
+        step, steps = fit_frequency(clock, step)
         length = int(steps[-1]) + 1
         _check_length(length, numbers, step)
         values, inserted = _lay(numbers, steps, length), np.ones(length, dtype=np.bool_)
@@ -331,7 +331,7 @@ def _infer(dates: Dates) -> Frequency:
     """Return the frequency of the local calendar, or of the moments where that shows none of days or longer."""
     if dates.timezone is not None:
         try:
-            frequency = infer_frequency(on_calendar(dates.stamps, Frequency("D"), dates.timezone))
+            frequency = infer_frequency(calendar_clock(dates.stamps, Frequency("D"), dates.timezone))
         except FrequencyNotInferred:
             return infer_frequency(dates.stamps)
         if frequency.nanoseconds is None:

@@ -1,4 +1,4 @@
-"""Opened: a file that a database was opened as, and whether its name still means it, whole."""
+"""SqliteFile: a file that a database was opened as, and whether its name still means it, whole."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ SECTOR = 512
 """What SQLite's files are a multiple of, in bytes."""
 
 
-class Opened:
+class SqliteFile:
     """A database's file: what is written to one that was removed or replaced is lost, though SQLite does not say so.
 
     It is looked at from outside alone: whoever opens a file of SQLite's beside it, and closes it, breaks its locks.

@@ -62,7 +62,7 @@ class Terminal:
         """Print what was chosen on the validation origins: how members are averaged, or how a network was fitted."""
         if candidate.mixture is not None:
             self.say(describe_mixture(name, candidate, candidate.mixture))
-        elif candidate.forecaster.spec.options.get("steps") is not None:
+        elif candidate.forecaster.spec.options.steps is not None:
             self.say(describe_fit(name, candidate))
 
     @contextmanager
@@ -141,10 +141,10 @@ def describe_mixture(name: str, whole: Candidate, mixture: Mixture) -> str:
 def describe_fit(name: str, candidate: Candidate) -> str:
     """Return what a network's trials came to, in one line, and what of the tuned weights a tuned one has."""
     spec = candidate.forecaster.spec
-    share, tuned = spec.options.get("synthetic_share"), spec.options.get("tuned_share")
+    share, tuned = spec.options.synthetic_share, spec.options.tuned_share
     chosen = [
-        f"{spec.options['steps']} steps on {'logarithms' if spec.transform == 'log' else 'plain values'}",
-        *(["without the calendar"] if spec.options.get("calendar") is False else []),
+        f"{spec.options.steps} steps on {'logarithms' if spec.transform == 'log' else 'plain values'}",
+        *(["without the calendar"] if spec.options.calendar is False else []),
         *([f"{share:.0%} of the windows synthetic"] if share else []),
         *([f"{tuned:.0%} of the tuned weights"] if tuned is not None else []),
     ]

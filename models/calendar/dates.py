@@ -1,4 +1,4 @@
-"""Dates: the start and the timestamps of a request, read into datetime64."""
+"""Dates: a start or timestamps in any form, read into datetime64."""
 
 import re
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from models.calendar.timestamps import (
     STYLES,
     Stamp,
     Timestamps,
-    find_zone,
-    instants_of,
+    load_timezone,
     parse_timestamp,
+    to_instants,
 )
 from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
 
@@ -33,7 +33,7 @@ class Dates:
 
     Attributes:
         stamps: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
-        style: How the request wrote them, for `format_timestamps`.
+        style: How they were written, for `format_timestamps`.
         timezone: IANA name, or None.
     """
 
@@ -43,36 +43,41 @@ class Dates:
 
 
 def read_start(start: object, timezone: str | None) -> Dates:
-    """Return the one date that `start` says: text, date, datetime, datetime64 or pandas Timestamp.
+    """Return one date from text, date, datetime, datetime64 or a pandas Timestamp.
 
     Raises:
-        TimestampInvalid: If it is none, lies outside the years 1 to 9999, or the timezone is unknown.
+        TimestampInvalid: If it is none of these, lies outside the years 1 to 9999, or the timezone is unknown.
     """
     return _read([start], timezone, "/start")
 
 
 def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None) -> Dates:
-    """Return rising dates: a sequence of what `read_start` takes, or an array of datetime64; `count` if it is given.
+    """Return rising dates from a sequence of what `read_start` takes or an array of datetime64.
 
-    Offsets that differ (and no timezone to explain them) are a clock change. Where the wall clocks all show the same
-    time of day they are days or longer and stay wall clocks; else the moments count, written with the last offset.
+    Different offsets without a timezone mean a clock change. If all wall clocks show the same time of day, the steps are
+    days or longer and the wall clocks are kept; else the instants are, written with the last offset.
+
+    Args:
+        timestamps: The dates, oldest first.
+        timezone: IANA name, or None.
+        count: How many are expected, or None.
 
     Raises:
         TimestampsMismatched: If there are not `count`.
         TimestampInvalid: As `read_start`, or if only some have an offset.
-        TimestampsDuplicated: If one stands twice in a row.
+        TimestampsDuplicated: If one equals its predecessor.
         TimestampsOutOfOrder: If one lies before its predecessor.
     """
     if isinstance(timestamps, (str, bytes)) or not (
         isinstance(timestamps, Sequence) or hasattr(timestamps, "__array__")
     ):
-        raise TimestampInvalid("The timestamps are no list.", pointer="/timestamps", hint=_HINT)
+        raise TimestampInvalid("The timestamps are not a list.", pointer="/timestamps", hint=_HINT)
     items = timestamps if isinstance(timestamps, Sequence) else np.asarray(timestamps)
     if isinstance(items, np.ndarray) and items.ndim != 1:
-        raise TimestampInvalid("The timestamps are no flat list.", pointer="/timestamps", hint=_HINT)
+        raise TimestampInvalid("The timestamps are not a flat list.", pointer="/timestamps", hint=_HINT)
     if count is not None and len(items) != count:
         raise TimestampsMismatched(
-            f"{count} values have {len(items)} timestamps.",
+            f"There are {count} values and {len(items)} timestamps.",
             pointer="/timestamps",
             hint="Send one timestamp for each value.",
         )
@@ -82,7 +87,7 @@ def read_timestamps(timestamps: object, timezone: str | None, *, count: int | No
 
 
 def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates | None:
-    """Return datetime64, or text that is all written like its first, at once; None where there is more to it."""
+    """Return datetime64, or text in one style, all read by numpy; None if the dates need `_read`."""
     if isinstance(items, np.ndarray) and items.dtype.kind == "M":
         walls = items.astype("M8[us]")
         style, offset = _style_of(walls), None
@@ -109,7 +114,7 @@ def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | N
 
 @lru_cache(maxsize=128)
 def _pattern_of(style: str) -> re.Pattern[str] | None:
-    """Return what matches a text of the style, its first group without the offset; None where numpy cannot read it."""
+    """Return a pattern for texts of a style, its first group without the offset; None if numpy cannot read the style."""
     shape = _SHAPE.fullmatch(style)
     if shape is None:
         return None
@@ -120,31 +125,31 @@ def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:
     pointers = [pointer] if pointer == "/start" else [f"{pointer}/{index}" for index in range(len(items))]
     stamps = [parse_timestamp(_text(item, where), pointer=where) for item, where in zip(items, pointers, strict=True)]
     if not stamps:
-        raise TimestampInvalid("There are no timestamps.", pointer=pointer, hint="Send one for every value.")
+        raise TimestampInvalid("There are no timestamps.", pointer=pointer, hint="Send one timestamp for each value.")
     known = [stamp.offset is not None for stamp in stamps]
     if any(known) and not all(known):
         index = known.index(not known[0])
         raise TimestampInvalid(
-            "Some timestamps have an offset and some have none.",
+            "Some timestamps have an offset and others have none.",
             pointer=pointers[index],
-            hint="Write all of them with an offset, or none.",
+            hint="Write all of them with an offset, or all without.",
         )
     timezone = timezone or _zone_of(items)
     style = max((stamp.style for stamp in stamps[::-1]), key=len)
     if isinstance(items[0], datetime) and not any(known):
         style = _style_of(np.array([stamp.value for stamp in stamps], "M8[us]"))
     if timezone is not None and all(known):
-        find_zone(timezone)
+        load_timezone(timezone)
         return Dates(np.array([stamp.instant for stamp in stamps], "M8[us]"), style, timezone)
     return _in_timezone(_common_clock(stamps), style, timezone)
 
 
 def _in_timezone(walls: Timestamps, style: str, timezone: str | None) -> Dates:
-    return Dates(walls if timezone is None else instants_of(walls, timezone), style, timezone)
+    return Dates(walls if timezone is None else to_instants(walls, timezone), style, timezone)
 
 
 def _common_clock(stamps: Sequence[Stamp]) -> Timestamps:
-    """Return wall clocks that one offset, or one calendar, explains; see `read_timestamps`."""
+    """Return wall clocks with one offset, or of one time of day; see `read_timestamps`."""
     walls = np.array([stamp.value for stamp in stamps], "M8[us]")
     one_time_of_day = len(np.unique(walls - walls.astype("M8[D]"))) == 1 and np.all(walls[1:] > walls[:-1])
     if len({stamp.offset for stamp in stamps}) == 1 or one_time_of_day:
@@ -160,11 +165,11 @@ def _text(item: object, pointer: str) -> str:
         return item.isoformat()
     if isinstance(item, np.datetime64):
         return str(item)
-    raise TimestampInvalid(f"A timestamp is of type {type(item).__name__}.", pointer=pointer, hint=_HINT)
+    raise TimestampInvalid(f"A timestamp has the type {type(item).__name__}.", pointer=pointer, hint=_HINT)
 
 
 def _zone_of(items: Sequence[object]) -> str | None:
-    """Return the IANA name that all aware datetimes share, if they do."""
+    """Return the IANA name that all aware datetimes share, or None."""
     names = {getattr(getattr(item, "tzinfo", None), "key", None) for item in items}
     return names.pop() if len(names) == 1 else None
 
@@ -182,9 +187,9 @@ def _check_order(values: Timestamps) -> None:
     index = int(np.argmax(gaps <= 0)) + 1
     if gaps[index - 1] == 0:
         raise TimestampsDuplicated(
-            f"The timestamp {values[index]} stands twice.",
+            f"The timestamp {values[index]} occurs twice.",
             pointer=f"/timestamps/{index}",
-            hint="Send one value for each timestamp; where a clock change repeats an hour, send offsets or a timezone.",
+            hint="Send one value for each timestamp. If a clock change repeats an hour, send offsets or a timezone.",
         )
     raise TimestampsOutOfOrder(
         f"The timestamp {values[index]} comes after {values[index - 1]}.",

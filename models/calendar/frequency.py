@@ -1,4 +1,4 @@
-"""Frequency: how often a series is observed; every alias in, one name out."""
+"""Frequency: how often a series is observed, with one canonical name for all its aliases."""
 
 import difflib
 import itertools
@@ -27,14 +27,20 @@ NANOSECONDS_IN = {
 }
 """Nanoseconds in each unit of fixed length, longest first."""
 
-EXOTIC = frozenset({"SM", "WOM", "LWOM", "bh", "RE", "REQ"})
-"""Units whose steps only pandas knows: half months, nth weekdays, business hours, 52-53-week years."""
+BUSINESS_HOUR = "bh"
+"""The unit whose steps are computed by pandas."""
+
+_UNSUPPORTED = frozenset({"SM", "SME", "SMS", "WOM", "LWOM", "RE", "REQ"})
+"""Units of pandas that are refused: half months, nth weekdays of a month, 52-53-week years and their quarters."""
+_UNSUPPORTED_WORDS = ("semi month", "semimonth", "half month")
+RESAMPLE = "Resample to weeks (W) or months (MS)."
+"""Remedy for a frequency that is not supported."""
 
 MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 WEEKDAY_NAMES = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 LONGEST_DAILY_SEASON = 288
-"""Steps above which a day (an hour, a minute) is too long to be the first season: five minutes still have the day."""
+"""Longest first season below a day, in steps: of five minutes it is the day, of a minute the hour."""
 
 _ALIASES: dict[str, tuple[str, StampPlace]] = {
     **dict.fromkeys(("M", "ME"), ("M", "end")),
@@ -58,13 +64,7 @@ _ALIASES: dict[str, tuple[str, StampPlace]] = {
     **dict.fromkeys(("L", "ms"), ("ms", "exact")),
     **dict.fromkeys(("U", "us"), ("us", "exact")),
     **dict.fromkeys(("N", "ns"), ("ns", "exact")),
-    **dict.fromkeys(("SM", "SME"), ("SM", "end")),
-    "SMS": ("SM", "start"),
-    "WOM": ("WOM", "exact"),
-    "LWOM": ("LWOM", "exact"),
-    **dict.fromkeys(("BH", "bh", "CBH", "cbh"), ("bh", "exact")),
-    "RE": ("RE", "exact"),
-    "REQ": ("REQ", "exact"),
+    **dict.fromkeys(("BH", "bh", "CBH", "cbh"), (BUSINESS_HOUR, "exact")),
 }
 
 _WORDS = {
@@ -77,7 +77,6 @@ _WORDS = {
     "month start": "MS",
     "business month end": "BME",
     "business month start": "BMS",
-    **dict.fromkeys(("semi month", "semi monthly", "semimonthly", "half monthly"), "SM"),
     **dict.fromkeys(("fortnight", "fortnightly"), "2W"),
     **dict.fromkeys(("week", "weekly", "wk"), "W"),
     **dict.fromkeys(("day", "daily", "calendar day"), "D"),
@@ -93,9 +92,10 @@ _WORDS = {
     **dict.fromkeys(("nanosecond", "nano"), "ns"),
 }
 
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)? ?([A-Za-z]+)((?:-[A-Za-z0-9]+)*)")
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)? ?([A-Za-z]+)(-[A-Za-z]+)?")
 _PHRASE = re.compile(r"(?:(?:every|each) )?(?:([0-9]{1,9}) ?)?([a-z ]+)")
-_CANONICAL = re.compile(r"([1-9][0-9]*)?([A-Za-z]+)(?:-([A-Z0-9-]+))?")
+_CANONICAL = re.compile(r"([1-9][0-9]*)?([A-Za-z]+)(?:-([A-Z]+))?")
+_UNIT = re.compile(r"[ 0-9.]*([A-Za-z]+)")
 _LONGEST_ALIAS = 40
 
 
@@ -104,12 +104,12 @@ class Frequency:
     """How often a series is observed.
 
     Attributes:
-        name: The canonical name, such as `M`, `Q-DEC`, `W-SUN`, `15min`; equality and hash go by it alone. It says
-            which periods there are: `MS` and `ME` are both `M`, and `QS-OCT`, `QE-MAR` and `Q` are all `Q-DEC`.
-        stamp: Where in the period timestamps lie unless a series says otherwise.
+        name: The canonical name, such as `M`, `Q-DEC`, `W-SUN`, `15min`; equality and hash use it alone. It names the
+            periods: `MS` and `ME` are both `M`, and `QS-OCT`, `QE-MAR` and `Q` are all `Q-DEC`.
+        stamp: Where in the period timestamps lie, unless a series' own timestamps lie elsewhere.
 
     Raises:
-        FrequencyUnknown: If `name` is not a canonical name; `parse_frequency` reads all others.
+        FrequencyUnknown: If `name` is not canonical; `parse_frequency` reads every alias.
     """
 
     name: str
@@ -131,20 +131,20 @@ class Frequency:
 
     @property
     def anchor(self) -> str:
-        """The month or weekday that ends the period: `DEC` for `Q-DEC`; "" where the unit has none."""
+        """The month or weekday that ends the period, `DEC` for `Q-DEC`; "" for a unit without one."""
         return _parts(self.name)[2]
 
     @property
     def nanoseconds(self) -> int | None:
-        """Length of one step where it is fixed (h, min, s and below), else None: a day may have 23 hours."""
+        """Length of one step of fixed length (h, min, s and below); None for days and longer: a day may have 23 hours."""
         return self.multiple * NANOSECONDS_IN[self.unit] if self.unit in NANOSECONDS_IN and self.unit != "D" else None
 
     @property
     def season_length(self) -> int:
         """Steps in the first season: Y 1, Q 4, M 12, W 52, D 7, B 5, h 24, 30min 48, 15min 96, min 60, s 60.
 
-        Below an hour it is the longest of day, hour, minute and second that holds at most 288 whole steps. A multiple
-        divides it (2h 12, 2M 6); where it does not divide (5M, 3D) there is no season and the answer is 1.
+        Below an hour it is the longest of day, hour, minute and second that has at most 288 whole steps. A multiple
+        divides it (2h 12, 2M 6); a multiple that does not divide it (5M, 3D) has no season, which is 1.
         """
         return self.seasons[0]
 
@@ -155,17 +155,17 @@ class Frequency:
 
 
 def parse_frequency(alias: str) -> Frequency:
-    """Return the frequency that `alias` means: any pandas alias old or new, a word, or a multiple of either.
+    """Return the frequency of an alias: an old or new pandas alias, an English word, or a multiple of either.
 
-    Letter case matters only where pandas gives both cases a meaning: `MS` is month start, `ms` a millisecond; `m` is
+    Letter case matters only where both cases have a meaning in pandas: `MS` is month start, `ms` a millisecond; `m` is
     a month and `min` a minute.
 
     Raises:
-        FrequencyUnknown: If nobody knows the alias; the hint names what comes near.
+        FrequencyUnknown: If the alias is unknown (the hint names similar ones) or not supported.
     """
     if not isinstance(alias, str):
         raise FrequencyUnknown(
-            f"The frequency is of type {type(alias).__name__}, not text.",
+            f"The frequency has the type {type(alias).__name__}; it must be text.",
             pointer="/frequency",
             hint="Send an alias such as 'M', 'D' or '15min'.",
         )
@@ -173,7 +173,7 @@ def parse_frequency(alias: str) -> Frequency:
 
 
 def fixed_frequency(nanoseconds: int) -> Frequency:
-    """Return the frequency of a fixed step, in the longest unit that holds it whole: 5400 s is `90min`, 24 h is `D`."""
+    """Return the frequency of a fixed step in the longest unit that divides it: 5400 s is `90min`, 24 h is `D`."""
     unit = next(unit for unit, length in NANOSECONDS_IN.items() if nanoseconds % length == 0)
     return Frequency(_name(nanoseconds // NANOSECONDS_IN[unit], unit, ""))
 
@@ -217,7 +217,7 @@ def _split(alias: str, text: str) -> list[tuple[Fraction, str, str, StampPlace]]
         if match is None or (position and match[1] is None):
             _refuse(alias)
         unit, stamp = _unit(alias, match[2])
-        parts.append((Fraction(match[1] or 1), unit, match[3][1:].upper(), stamp))
+        parts.append((Fraction(match[1] or 1), unit, (match[3] or "")[1:].upper(), stamp))
         position = match.end()
         while text[position : position + 1] == " ":
             position += 1
@@ -236,8 +236,6 @@ def _unit(alias: str, token: str) -> tuple[str, StampPlace]:
 def _anchor(alias: str, unit: str, stamp: StampPlace, anchor: str) -> str:
     if unit in ("Q", "Y"):
         return _month_anchor(alias, unit, stamp, anchor)
-    if unit == "SM":
-        return "" if anchor in ("", "15") else anchor
     return anchor or {"W": "SUN"}.get(unit, "")
 
 
@@ -255,17 +253,7 @@ def _name(multiple: int, unit: str, anchor: str) -> str:
     return f"{multiple if multiple > 1 else ''}{unit}{'-' if anchor else ''}{anchor}"
 
 
-_ANCHORS = {
-    "Q": re.compile("OCT|NOV|DEC"),
-    "Y": re.compile("|".join(MONTH_NAMES)),
-    "W": re.compile("|".join(WEEKDAY_NAMES)),
-    "SM": re.compile("|1?[1-9]|10|2[0-7]"),
-    "WOM": re.compile(f"[1-4](?:{'|'.join(WEEKDAY_NAMES)})"),
-    "LWOM": re.compile("|".join(WEEKDAY_NAMES)),
-    "RE": re.compile(f"[LN]-(?:{'|'.join(MONTH_NAMES)})-(?:{'|'.join(WEEKDAY_NAMES)})"),
-    "REQ": re.compile(f"[LN]-(?:{'|'.join(MONTH_NAMES)})-(?:{'|'.join(WEEKDAY_NAMES)})-[1-4]"),
-}
-_NO_ANCHOR = re.compile("")
+_ANCHORS: dict[str, tuple[str, ...]] = {"Q": MONTH_NAMES[9:], "Y": MONTH_NAMES, "W": WEEKDAY_NAMES}
 
 
 @lru_cache(maxsize=512)
@@ -275,7 +263,7 @@ def _parts(name: str) -> tuple[int, str, str]:
     if match is None or all(match[2] != unit for unit, _ in _ALIASES.values()):
         _refuse(name)
     anchor = match[3] or ""
-    if _ANCHORS.get(match[2], _NO_ANCHOR).fullmatch(anchor) is None:
+    if anchor not in _ANCHORS.get(match[2], ("",)):
         _refuse(name)
     return int(match[1] or 1), match[2], anchor
 
@@ -293,11 +281,7 @@ def _seasons(name: str) -> tuple[int, ...]:
         "W": (52,),
         "D": (7, 365) if multiple == 1 else (7,),
         "B": (5, 260) if multiple == 1 else (5,),
-        "SM": (24,),
-        "WOM": (12,),
-        "LWOM": (12,),
-        "bh": (8, 40) if multiple == 1 else (8,),
-        "REQ": (4,),
+        BUSINESS_HOUR: (8, 40) if multiple == 1 else (8,),
     }.get(unit, (1,))
     return tuple(season // multiple for season in seasons if season % multiple == 0) or (1,)
 
@@ -312,9 +296,13 @@ def _exact_seasons(step: int) -> tuple[int, ...]:
 
 
 def _refuse(alias: str) -> NoReturn:
+    shown = repr(alias[:_LONGEST_ALIAS])
+    unit = _UNIT.match(alias)
+    words = re.sub(r"[-_ ]+", " ", alias[:_LONGEST_ALIAS].lower())
+    if (unit and unit[1].upper() in _UNSUPPORTED) or any(word in words for word in _UNSUPPORTED_WORDS):
+        raise FrequencyUnknown(f"The frequency {shown} is not supported.", pointer="/frequency", hint=RESAMPLE)
     near = difflib.get_close_matches(alias[:24], [*_ALIASES, *_WORDS], n=3, cutoff=0.5)
-    raise FrequencyUnknown(
-        f"Nobody knows the frequency {alias[:_LONGEST_ALIAS]!r}.",
-        pointer="/frequency",
-        hint=f"Did you mean {', '.join(near)}?" if near else "Send an alias such as 'M', 'W-SUN', 'D', 'h' or '15min'.",
+    hint = (
+        f"Did you mean {', '.join(near)}?" if near else "Use a pandas alias such as 'MS', 'W-SUN', 'D', 'h' or '15min'."
     )
+    raise FrequencyUnknown(f"Unknown frequency {shown}.", pointer="/frequency", hint=hint)

@@ -1,4 +1,4 @@
-"""Grid: the timestamps that lie whole steps of a frequency apart, on wall clocks without timezones."""
+"""Grid: timestamps that lie whole steps of a frequency apart, without timezones."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import EXOTIC, MONTHS_IN, Frequency, StampPlace
+from models.calendar.frequency import BUSINESS_HOUR, MONTHS_IN, Frequency, StampPlace
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps
 from models.errors import TimestampInvalid, TimestampsOffCalendar
 
@@ -14,24 +14,24 @@ Steps = NDArray[np.int64]
 """Whole steps from the start, shape (length,)."""
 
 _DAY = np.timedelta64(1, "D")
-_LONGEST_DAYS = {"SM": 17, "WOM": 36, "LWOM": 36, "bh": 4, "RE": 372, "REQ": 99, "B": 3, "D": 1, "W": 7}
-"""No step of the unit is longer than so many days."""
+_LONGEST_DAYS = {BUSINESS_HOUR: 4, "B": 3, "D": 1, "W": 7}
+"""Upper limit of a step of each unit, in days."""
 _DAY_MICROSECONDS = 86_400_000_000
 _SAFE_MICROSECONDS = 2**62
-"""A span that datetime64[us] can hold for certain."""
+"""A span that fits into datetime64[us]."""
 
 
-def walk(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+def timestamps_at(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
     """Return the timestamps that lie `steps`, 0 or more, after `start`, shape of `steps`, datetime64[us].
 
-    Months follow the start: from the first day they stay at month starts, from the last at month ends (31 January, 28
-    February, 31 March), from another on that day, clipped where a month is shorter. A frequency stamped `exact` keeps
-    the day from the last day too; one stamped `business_start` or `business_end` keeps to the first or last weekday of
-    the month if the start lies there.
+    Months follow the start: from a first day all are month starts, from a last day all are month ends (31 January, 28
+    February, 31 March), from any other day all are that day, clipped in shorter months. With the stamp `exact` a last day
+    is kept as a number too; with `business_start` or `business_end` all are the first or last weekday of the month if the
+    start is.
 
     Raises:
-        TimestampInvalid: If a timestamp lies outside the years 1 to 9999, or a step is no whole microsecond.
-        TimestampsOffCalendar: If the start lies on no business day though the frequency does.
+        TimestampInvalid: If a timestamp lies outside the years 1 to 9999, or a step is shorter than a microsecond.
+        TimestampsOffCalendar: If the frequency is of business days or hours and the start is not one.
     """
     _check_reach(start, frequency, steps)
     timestamps = _walker(frequency)(start, frequency, steps)
@@ -41,34 +41,34 @@ def walk(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps
 
 
 def positions(timestamps: Timestamps, frequency: Frequency) -> Steps:
-    """Return how many steps each timestamp lies after the first, shape (length,); the inverse of `walk`.
+    """Return how many steps each timestamp lies after the first, shape (length,); the inverse of `timestamps_at`.
 
     Raises:
-        TimestampsOffCalendar: If a timestamp is no whole number of steps away from the first.
+        TimestampsOffCalendar: If a timestamp does not lie a whole number of steps after the first.
     """
     start = timestamps[0]
     steps, whole = _estimate(timestamps, start, frequency)
-    fits = whole & (walk(start, frequency, steps) == timestamps)
+    fits = whole & (timestamps_at(start, frequency, steps) == timestamps)
     if not fits.all():
         index = int(np.argmin(fits))
         raise TimestampsOffCalendar(
-            f"The timestamp {timestamps[index]} is no whole number of steps of {frequency.name} after {start}.",
+            f"The timestamp {timestamps[index]} does not lie a whole number of steps of {frequency.name} after {start}.",
             pointer=f"/timestamps/{index}",
-            hint="Send another frequency, a timezone if clocks changed, or timestamps that lie on the frequency.",
+            hint="Send another frequency, a timezone if clocks changed, or timestamps that fit the frequency.",
         )
     return steps
 
 
-def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]:
-    """Return the frequency, stamped as these timestamps lie in its periods, and their positions.
+def fit_frequency(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]:
+    """Return the frequency with the stamp that these timestamps have in its periods, and their positions.
 
     Raises:
-        TimestampsOffCalendar: If they lie on the frequency in no way.
+        TimestampsOffCalendar: If they do not fit the frequency with any stamp.
     """
     try:
         return frequency, positions(timestamps, frequency)
     except TimestampsOffCalendar:
-        for candidate in places_of(frequency)[1:]:
+        for candidate in stamp_variants(frequency)[1:]:
             try:
                 return candidate, positions(timestamps, candidate)
             except TimestampsOffCalendar:
@@ -76,32 +76,29 @@ def fit(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]
         raise
 
 
-def lying(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
-    """Return the steps from `start` to the grid's timestamp at or before each, and whether it is that timestamp itself.
+def locate(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
+    """Return the steps from `start` to the grid point at or before each timestamp, and whether the timestamp is that point.
 
-    Timestamps may be in any order, and lie before the start unless only pandas knows the frequency.
+    Timestamps may be in any order, and before the start except for business hours.
 
     Raises:
-        TimestampsOffCalendar: If the start is no business day though the frequency has such.
-        TimestampInvalid: If a step is no whole microsecond.
+        TimestampsOffCalendar: If the frequency is of business days or hours and the start is not one.
+        TimestampInvalid: If a step is shorter than a microsecond.
     """
     steps, whole = _estimate(timestamps, start, frequency)
     return steps, whole & (_walker(frequency)(start, frequency, steps) == timestamps)
 
 
-def places_of(frequency: Frequency) -> tuple[Frequency, ...]:
-    """Return the frequency with each place in its periods that timestamps may have, its own first."""
-    return (frequency, *(Frequency(frequency.name, place) for place in _other_places(frequency)))
-
-
-def _other_places(frequency: Frequency) -> tuple[StampPlace, ...]:
-    if frequency.unit == "SM":
-        return ("start", "end")
-    return ("end", "exact", "business_end", "business_start") if frequency.unit in MONTHS_IN else ()
+def stamp_variants(frequency: Frequency) -> tuple[Frequency, ...]:
+    """Return the frequency with each stamp that it may have, its own first."""
+    if frequency.unit not in MONTHS_IN:
+        return (frequency,)
+    others: tuple[StampPlace, ...] = ("end", "exact", "business_end", "business_start")
+    return (frequency, *(Frequency(frequency.name, place) for place in others))
 
 
 def fewest_steps(start: np.datetime64, end: np.datetime64, frequency: Frequency) -> int:
-    """Return a number of steps that surely lie between two timestamps, without making them."""
+    """Return a lower limit of the steps between two timestamps, without computing them."""
     return int((end - start).astype("m8[us]").astype(np.int64)) // _longest_step(frequency)
 
 
@@ -122,7 +119,7 @@ def _walk_months(start: np.datetime64, frequency: Frequency, steps: Steps) -> Ti
 
 
 def month_place(day: np.datetime64, stamp: StampPlace) -> StampPlace:
-    """Return where in its month a day lies, as far as `stamp` leaves that open."""
+    """Return the stamp of a series that starts on a day: `stamp` if the day has it, else the day's own place."""
     month = day.astype("M8[M]")
     if stamp in ("business_start", "business_end") and business_month_days(np.array([month]), stamp)[0] == day:
         return stamp
@@ -146,46 +143,50 @@ def _walk_business(start: np.datetime64, frequency: Frequency, steps: Steps) -> 
     day = start.astype("M8[D]")
     if not np.is_busday(day):
         raise TimestampsOffCalendar(
-            f"{start} is no business day.", pointer="/start", hint="Start on a weekday, or send the frequency 'D'."
+            f"{start} is not a business day.", pointer="/start", hint="Start on a weekday, or use the frequency 'D'."
         )
     days = np.busday_offset(day, steps * frequency.multiple)
     return cast("Timestamps", days.astype("M8[us]") + (start - day))
 
 
-def _walk_exotic(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
+def _walk_business_hours(start: np.datetime64, frequency: Frequency, steps: Steps) -> Timestamps:
     if not steps.size:
         return np.array([], dtype="M8[us]")
     skip = int(steps.min())
-    return _exotic_grid(start, frequency, skip, periods=int(steps.max()) - skip + 1)[steps - skip]
+    return _business_hours(start, frequency, skip, periods=int(steps.max()) - skip + 1)[steps - skip]
 
 
-def _exotic_grid(start: np.datetime64, frequency: Frequency, skip: int = 0, **until: Any) -> Timestamps:  # noqa: ANN401
-    """Return all timestamps after the first `skip`, up to pandas' `end` or as many as its `periods`."""
-    pandas, offset = _pandas(), _offset(frequency)
-    first = pandas.Timestamp(start)
+def _business_hours(start: np.datetime64, frequency: Frequency, skip: int = 0, **until: Any) -> Timestamps:  # noqa: ANN401
+    """Return all business hours after the first `skip`, up to pandas' `end` or as many as its `periods`."""
+    import pandas as pd  # half a second, for those who need it
+
+    offset = pd.tseries.frequencies.to_offset(frequency.name)
+    first = pd.Timestamp(start)
     try:
         if offset.is_on_offset(first):
             first = first + skip * offset if skip else first
-            return cast("Timestamps", pandas.date_range(first, freq=offset, unit="us", **until).to_numpy())
-    except (ValueError, OverflowError) as error:  # its offsets reckon with Python's datetime, which ends in 9999
+            return cast("Timestamps", pd.date_range(first, freq=offset, unit="us", **until).to_numpy())
+    except (ValueError, OverflowError) as error:  # pandas computes with Python's datetime, which ends in 9999
         raise _out_of_range(start, frequency) from error
     raise TimestampsOffCalendar(
-        f"{start} does not lie on {frequency.name}.", pointer="/start", hint="Start on the frequency."
+        f"{start} is not a business hour.",
+        pointer="/start",
+        hint="Start on a weekday from 9 to 17, or use the frequency 'h'.",
     )
 
 
 def _walker(frequency: Frequency) -> Callable[[np.datetime64, Frequency, Steps], Timestamps]:
     if frequency.unit in MONTHS_IN:
         return _walk_months
-    if frequency.unit in EXOTIC:
-        return _walk_exotic
+    if frequency.unit == BUSINESS_HOUR:
+        return _walk_business_hours
     return _walk_business if frequency.unit == "B" else _walk_exact
 
 
 def _estimate(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, NDArray[np.bool_]]:
-    """Return the steps nearest below each timestamp, and whether they are whole as far as the unit tells."""
-    if frequency.unit in EXOTIC:
-        grid = _exotic_grid(start, frequency, end=timestamps.max())
+    """Return the steps at or before each timestamp, and whether they are whole as far as the unit shows."""
+    if frequency.unit == BUSINESS_HOUR:
+        grid = _business_hours(start, frequency, end=timestamps.max())
         found = np.searchsorted(grid, timestamps)
         return found, found < len(grid)
     if frequency.unit in MONTHS_IN:
@@ -205,22 +206,22 @@ def _microseconds(frequency: Frequency) -> int:
     step, rest = divmod(frequency.nanoseconds, 1000)
     if rest:
         raise TimestampInvalid(
-            f"Timestamps cannot be told apart at {frequency.name}.",
+            f"Timestamps have no steps of {frequency.name}.",
             pointer="/frequency",
-            hint="The finest step with dates is a microsecond; leave out the dates.",
+            hint="The shortest step with dates is a microsecond. Leave out the dates.",
         )
     return step
 
 
 def _check_reach(start: np.datetime64, frequency: Frequency, steps: Steps) -> None:
-    """Refuse what would overflow datetime64, in integers that cannot."""
+    """Raise TimestampInvalid if the last step could overflow datetime64; Python's integers cannot overflow."""
     reach = int(steps.max()) if steps.size else 0
     if reach * _longest_step(frequency) > _SAFE_MICROSECONDS or not EARLIEST <= start <= LATEST:
         raise _out_of_range(start, frequency)
 
 
 def _longest_step(frequency: Frequency) -> int:
-    """Return microseconds that no step of the frequency exceeds, at least 1."""
+    """Return an upper limit of a step in microseconds, at least 1."""
     if frequency.nanoseconds is not None:
         return -(-frequency.nanoseconds // 1000)
     months = MONTHS_IN.get(frequency.unit)
@@ -234,17 +235,3 @@ def _out_of_range(start: np.datetime64, frequency: Frequency) -> TimestampInvali
         pointer="/start",
         hint="Send a start or a horizon that stays within them.",
     )
-
-
-def _offset(frequency: Frequency) -> Any:  # noqa: ANN401 - pandas is imported when met
-    name = frequency.name
-    if frequency.unit == "SM":
-        day = frequency.anchor or "15"
-        name = f"{frequency.multiple}{'SMS' if frequency.stamp == 'start' else 'SME'}-{day}"
-    return _pandas().tseries.frequencies.to_offset(name)
-
-
-def _pandas() -> Any:  # noqa: ANN401 - pandas is imported when met: it costs half a second
-    import pandas as pd
-
-    return pd

@@ -1,4 +1,4 @@
-"""Timestamps: text in, datetime64 out, and back in the style of the request."""
+"""Timestamps: text to datetime64, and back in the same style."""
 
 import re
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from models.errors import TimestampInvalid
 from models.values import describe
 
 Timestamps = NDArray[np.datetime64]
-"""Shape (length,), datetime64[us]: wall clocks, or UTC instants where an IANA timezone goes with them."""
+"""Shape (length,), datetime64[us]: wall clocks, or UTC instants if there is an IANA timezone."""
 
 EARLIEST = np.datetime64("0001-01-01", "us")
 LATEST = np.datetime64("9999-12-31T23:59:59.999999", "us")
-"""The years that four digits and Python's datetime can say."""
+"""The range of four-digit years and of Python's datetime."""
 
 STYLES = (
     "YYYY",
@@ -29,7 +29,7 @@ STYLES = (
     "YYYY-MM-DDThh:mm:ss.fff",
     "YYYY-MM-DDThh:mm:ss.ffffff",
 )
-"""How a timestamp may be written, coarse to fine. From the fifth on a `T` may be a space, and an offset may follow."""
+"""How a timestamp may be written, coarse to fine. From the fifth on, `T` may be a space and an offset may follow."""
 
 _NUMPY_UNITS = ("Y", "M", "M", "D", "m", "s", "ms", "us")
 _FIRST_WITH_TIME = 4
@@ -45,12 +45,12 @@ _HINT = "Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """One timestamp as it was written.
+    """One timestamp and how it was written.
 
     Attributes:
-        value: Wall clock at the offset it was written with, datetime64[us].
-        style: One of `STYLES`, followed by `Z` or the offset where the text had one.
-        offset: Seconds east of UTC, or None where the text names none.
+        value: Wall clock at the offset of the text, datetime64[us].
+        style: One of `STYLES`, followed by `Z` or the offset if the text has one.
+        offset: Seconds east of UTC, or None without an offset.
     """
 
     value: np.datetime64
@@ -59,37 +59,37 @@ class Stamp:
 
     @property
     def instant(self) -> np.datetime64:
-        """The moment in UTC (the wall clock itself where no offset is known), datetime64[us]."""
+        """The instant in UTC, or the wall clock without an offset, datetime64[us]."""
         return self.value - np.timedelta64(self.offset or 0, "s")
 
 
 def parse_timestamp(text: str, *, pointer: str = "") -> Stamp:
-    """Return the timestamp that `text` says: a year, quarter, month, day or ISO 8601 time with or without offset.
+    """Return a timestamp from text: a year, quarter, month, day or ISO 8601 time with or without offset.
 
     Raises:
-        TimestampInvalid: If `text` is no date, or lies outside the years 1 to 9999.
+        TimestampInvalid: If `text` is not a date, or lies outside the years 1 to 9999.
     """
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise TimestampInvalid(f"{describe(text)} is no timestamp.", pointer=pointer, hint=_HINT)
+        raise TimestampInvalid(f"{describe(text)} is not a timestamp.", pointer=pointer, hint=_HINT)
     try:
         value = np.datetime64(_numpy_text(match), "us")
         offset = _offset_seconds(match["offset"])
     except ValueError as error:
-        raise TimestampInvalid(f"{text!r} is no timestamp: {error}.", pointer=pointer, hint=_HINT) from error
+        raise TimestampInvalid(f"{text!r} is not a timestamp: {error}.", pointer=pointer, hint=_HINT) from error
     stamp = Stamp(value, _style(match), offset)
     if value < EARLIEST or not EARLIEST <= stamp.instant <= LATEST:
         raise TimestampInvalid(
-            f"{text!r} is out of range.", pointer=pointer, hint="Timestamps lie in the years 1 to 9999."
+            f"{text!r} is out of range.", pointer=pointer, hint="Send a timestamp in the years 1 to 9999."
         )
     return stamp
 
 
 def format_timestamps(timestamps: Timestamps, style: str, timezone: str | None = None) -> list[str]:
-    """Return the timestamps as text in `style`, such as "1939-05" where the request said "1939-01".
+    """Return the timestamps as text in a style, such as "1939-05" in the style of "1939-01".
 
     With a timezone, `timestamps` are UTC instants: dates are written as local dates, times as local times with their
-    offset (in UTC where the style ends in `Z`), so that the hour that a clock change repeats stays unambiguous.
+    offset (in UTC if the style ends in `Z`), so that an hour repeated by a clock change is unambiguous.
 
     Raises:
         TimestampInvalid: If the timezone is unknown, or a local time lies outside the years 1 to 9999.
@@ -97,7 +97,7 @@ def format_timestamps(timestamps: Timestamps, style: str, timezone: str | None =
     rank, separator, tail = _split_style(style)
     walls, tails = timestamps, [tail] * len(timestamps)
     if timezone is not None and tail != "Z":
-        walls = local_times(timestamps, timezone)
+        walls = to_local_times(timestamps, timezone)
         if rank >= _FIRST_WITH_TIME:
             tails = [
                 _offset_text(seconds) for seconds in (walls - timestamps).astype("m8[s]").astype(np.int64).tolist()
@@ -111,7 +111,7 @@ def format_timestamps(timestamps: Timestamps, style: str, timezone: str | None =
 
 
 def refine_style(style: str, coarsest: str) -> str:
-    """Return `style`, or `coarsest` where `style` could not tell two steps apart."""
+    """Return `style`, or `coarsest` if `style` is coarser and could write two steps alike."""
     rank, separator, tail = _split_style(style)
     if rank >= STYLES.index(coarsest):
         return style
@@ -120,17 +120,17 @@ def refine_style(style: str, coarsest: str) -> str:
 
 
 def offset_of(style: str) -> int | None:
-    """Return how many seconds east of UTC the clocks of a style are, or None where it names no offset."""
+    """Return the offset of a style in seconds east of UTC, or None without one."""
     return _offset_seconds(_split_style(style)[2] or None)
 
 
-def local_times(instants: Timestamps, timezone: str) -> Timestamps:
+def to_local_times(instants: Timestamps, timezone: str) -> Timestamps:
     """Return the wall clocks in `timezone` at UTC instants, same shape.
 
     Raises:
         TimestampInvalid: If the timezone is unknown, or a wall clock lies outside the years 1 to 9999.
     """
-    zone = find_zone(timezone)
+    zone = load_timezone(timezone)
     _check_range(instants)
     try:
         locals_ = [zone.fromutc(instant.replace(tzinfo=zone)).replace(tzinfo=None) for instant in instants.tolist()]
@@ -139,16 +139,16 @@ def local_times(instants: Timestamps, timezone: str) -> Timestamps:
     return np.array(locals_, dtype="M8[us]")
 
 
-def instants_of(walls: Timestamps, timezone: str) -> Timestamps:
+def to_instants(walls: Timestamps, timezone: str) -> Timestamps:
     """Return the UTC instants of wall clocks in `timezone`, same shape.
 
-    A wall clock that a clock change skips counts as the time that it would have been: 02:30 becomes 03:30. One that
-    it repeats is the first of the two, or the second where the one before it is already the first.
+    A wall clock that a clock change skips is moved on by the change: 02:30 becomes 03:30. One that a change repeats is the
+    first of the two, or the second if its predecessor is the first.
 
     Raises:
         TimestampInvalid: If the timezone is unknown, or an instant lies outside the years 1 to 9999.
     """
-    zone = find_zone(timezone)
+    zone = load_timezone(timezone)
     _check_range(walls)
     instants: list[datetime] = []
     for wall in walls.tolist():
@@ -160,24 +160,24 @@ def instants_of(walls: Timestamps, timezone: str) -> Timestamps:
 
 
 @lru_cache(maxsize=128)
-def find_zone(timezone: str) -> ZoneInfo:
-    """Return the IANA zone of that name.
+def load_timezone(timezone: str) -> ZoneInfo:
+    """Return the IANA timezone of a name.
 
     Raises:
-        TimestampInvalid: If there is none.
+        TimestampInvalid: If it is unknown.
     """
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise TimestampInvalid(
-            f"Nobody knows the timezone {timezone[:40]!r}.",
+            f"Unknown timezone {timezone[:40]!r}.",
             pointer="/timezone",
-            hint="Send an IANA name such as 'Europe/Berlin'.",
+            hint="Use an IANA name such as 'Europe/Berlin'.",
         ) from error
 
 
 def _numpy_text(match: re.Match[str]) -> str:
-    """Return the text as numpy reads it, without its offset."""
+    """Return the text in the form that numpy reads, without its offset."""
     if match["quarter"]:
         return f"{match['year']}-{int(match['quarter']) * 3 - 2:02d}"
     parts = [match["year"], match["month"], match["day"]]
@@ -220,8 +220,8 @@ def _offset_seconds(offset: str | None) -> int | None:
         return 0
     digits = offset[1:].replace(":", "").ljust(6, "0")
     hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:])
-    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 - a clock's own limits
-        message = f"no offset {offset}"
+    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 - the limits of a clock
+        message = f"{offset} is not an offset"
         raise ValueError(message)
     return (hours * 3600 + minutes * 60 + seconds) * (-1 if offset[0] == "-" else 1)
 

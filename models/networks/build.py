@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from models.errors import ArchitectureUnknown, OptionInvalid
 from models.networks import gru, lstm, simple_rnn, wavenet
 from models.networks.covariates import Known, know
 from models.networks.decoder import (
@@ -16,6 +15,7 @@ from models.networks.decoder import (
     SeasonPosition,
     decode,
 )
+from models.networks.errors import ArchitectureUnknown, OptionInvalid
 from models.networks.normalization import Normalize, NormalizeGlobally, Restore, unsquash
 from models.spec import TRAINED_QUANTILES
 

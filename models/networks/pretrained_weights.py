@@ -21,8 +21,17 @@ OWN_STEPS = "step_projection"
 
 
 def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
-    """Return the options of the network that a spec describes, for another horizon."""
+    """Return the options of the network that a spec describes, for another horizon.
+
+    Raises:
+        ArtifactIncomplete: If the spec does not say how the network was built.
+    """
     options = spec.options
+    if options.units is None or options.seasons is None or options.calendar is None:
+        raise ArtifactIncomplete(
+            "spec.json does not say how its network was built: units, seasons or calendar is missing.",
+            hint="Train the model again.",
+        )
     return NetworkOptions(
         architecture=encoder_of(spec),
         horizon=horizon,
@@ -30,22 +39,22 @@ def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
         context_length=spec.context_length,
         encoder_length=spec.encoder_length,
         shape=spec.shape,
-        seasons=tuple(options["seasons"]),
-        units=options["units"],
-        layers=options.get("layers", 1),
-        dilations=tuple(options.get("dilations", wavenet.DILATIONS)),
+        seasons=options.seasons,
+        units=options.units,
+        layers=1 if options.layers is None else options.layers,
+        dilations=wavenet.DILATIONS if options.dilations is None else options.dilations,
         transform=spec.transform,
         quantile_levels=spec.quantile_levels,
         past_covariates=len(spec.past_covariates),
         future_covariates=len(spec.future_covariates),
-        calendar=options["calendar"],
+        calendar=options.calendar,
     )
 
 
 def encoder_of(spec: ModelSpec) -> str:
     """Return the key of `ENCODERS` that a network was built with: starters are LSTMs, a warm start says what it is."""
     named = spec.architecture if spec.architecture in ENCODERS else "lstm"
-    return str(spec.options.get("encoder", named))
+    return spec.options.encoder or named
 
 
 def starting_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weights | None = None) -> Weights:

@@ -29,7 +29,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.errors import OptionInvalid, ReceptiveFieldTooShort
+from models.networks.errors import OptionInvalid, ReceptiveFieldTooShort
 
 DILATIONS = (1, 2, 4, 8, 16, 32, 64)
 

@@ -27,7 +27,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ChampionEvidence:
     """What is known of a served version.
 
     Attributes:
@@ -47,13 +47,13 @@ class Seen:
     new_observations: Figure
 
 
-def unknown(version: str, why: str) -> Seen:
+def unknown_evidence(version: str, why: str) -> ChampionEvidence:
     """Return what is known of a version of which nothing could be asked: nothing, and why."""
     nothing = Figure(None, why)
-    return Seen(version, nothing, nothing, nothing, nothing, nothing)
+    return ChampionEvidence(version, nothing, nothing, nothing, nothing, nothing)
 
 
-def read_answer(answer: Row, version: str, *, min_scores: int, new_observations: Figure) -> Seen:
+def read_evidence(answer: Row, version: str, *, min_scores: int, new_observations: Figure) -> ChampionEvidence:
     """Return what an answer of GET /accuracy says of a version.
 
     Args:
@@ -64,7 +64,7 @@ def read_answer(answer: Row, version: str, *, min_scores: int, new_observations:
     """
     row = _of(answer["rows"], version)
     compared = _of(answer["drift"]["errors"], version)
-    return Seen(
+    return ChampionEvidence(
         version,
         skill=_enough(row, row.get("skill"), min_scores),
         coverage=_enough(row, row.get("coverage", {}).get("80"), min_scores),
@@ -74,7 +74,7 @@ def read_answer(answer: Row, version: str, *, min_scores: int, new_observations:
     )
 
 
-def count_new(count: int | None, spec: ModelSpec, why: str = "") -> Figure:
+def count_new_observations(count: int | None, spec: ModelSpec, why: str = "") -> Figure:
     """Return the number of observations that are newer than a model's training data.
 
     Args:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from models.retraining.evidence import Figure, Seen
+from models.retraining.evidence import ChampionEvidence, Figure
 from models.retraining.thresholds import Thresholds
 
 COVERAGE_NOMINAL = 0.80
@@ -37,7 +37,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RetrainAssessment:
     """Whether a model should be trained again, and every reason that was looked at.
 
     Attributes:
@@ -57,7 +57,7 @@ class Judgement:
         """Whether any reason holds."""
         return any(one.holds for one in self.reasons)
 
-    def asked(self, trigger: Trigger) -> "Judgement":
+    def asked(self, trigger: Trigger) -> "RetrainAssessment":
         """Return this judgement of a training that a schedule's tick or a person asks for whatever the evidence says."""
         reasons = [_asked(one.code) if one.code == trigger.upper() else one for one in self.reasons]
         return replace(self, reasons=tuple(reasons))
@@ -73,7 +73,7 @@ class Judgement:
         }
 
 
-def judge(name: str, seen: Seen | None, thresholds: Thresholds, at: str) -> Judgement:
+def assess_retraining(name: str, seen: ChampionEvidence | None, thresholds: Thresholds, at: str) -> RetrainAssessment:
     """Return whether a model should be trained again.
 
     Args:
@@ -84,7 +84,7 @@ def judge(name: str, seen: Seen | None, thresholds: Thresholds, at: str) -> Judg
     """
     if seen is None:
         first = Reason("NO_CHAMPION", True, True, None, None, f"{name} has no champion: there is nothing to serve yet.")  # noqa: FBT003
-        return Judgement(name, None, at, (first, _not_asked("SCHEDULE"), _not_asked("MANUAL")))
+        return RetrainAssessment(name, None, at, (first, _not_asked("SCHEDULE"), _not_asked("MANUAL")))
     reasons = (
         Reason("NO_CHAMPION", False, True, None, None, f"{name} has a champion, version {seen.version}."),  # noqa: FBT003
         _skill(seen.skill, thresholds.skill_below),
@@ -95,7 +95,7 @@ def judge(name: str, seen: Seen | None, thresholds: Thresholds, at: str) -> Judg
         _not_asked("SCHEDULE"),
         _not_asked("MANUAL"),
     )
-    return Judgement(name, seen.version, at, reasons)
+    return RetrainAssessment(name, seen.version, at, reasons)
 
 
 def _skill(figure: Figure, threshold: float) -> Reason:

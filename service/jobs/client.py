@@ -15,7 +15,7 @@ from models.errors import AlmanacError
 from models.jobs import names
 from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
-from models.sqlite_file import Opened
+from models.sqlite_file import SqliteFile
 from service.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class JobsClient:
         self._opening = Lock()
         self._client: Client | None = None
         file = sqlite_file(url)
-        self._file = None if file is None else Opened(file)
+        self._file = None if file is None else SqliteFile(file)
 
     async def run(self, work: Callable[Concatenate[Client, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of `work`, called with DBOS's client in a thread; create the database if there is none.

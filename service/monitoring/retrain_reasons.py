@@ -6,8 +6,8 @@ from datetime import datetime
 
 from models.calendar.on_calendar import parse_timestamp
 from models.retraining import reasons
-from models.retraining.evidence import Seen, count_new, read_answer
-from models.retraining.reasons import Judgement
+from models.retraining.evidence import ChampionEvidence, count_new_observations, read_evidence
+from models.retraining.reasons import RetrainAssessment
 from models.retraining.thresholds import Thresholds
 from service.monitoring.accuracy_query import AccuracyQuery, FindBacktest, query_accuracy
 from service.monitoring.drift import RecentInputs
@@ -38,17 +38,17 @@ class RetrainQuery:
     champions: Sequence[LoadedModel]
 
 
-def assess_retraining(database: Database, query: RetrainQuery, now: datetime) -> Judgement:
+def assess_retraining(database: Database, query: RetrainQuery, now: datetime) -> RetrainAssessment:
     """Return whether a model should be trained again, as `training.retraining.triggers` does; call it from a thread.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
     evidence = None if query.champion is None else _evidence(database, query, query.champion)
-    return reasons.judge(query.name, evidence, query.thresholds, now.isoformat(timespec="seconds"))
+    return reasons.assess_retraining(query.name, evidence, query.thresholds, now.isoformat(timespec="seconds"))
 
 
-def _evidence(database: Database, query: RetrainQuery, champion: LoadedModel) -> Seen:
+def _evidence(database: Database, query: RetrainQuery, champion: LoadedModel) -> ChampionEvidence:
     spec, limits = champion.forecaster.spec, query.thresholds
     accuracy = AccuracyQuery(
         ScoreFilter(model=champion.name, version=champion.version),
@@ -63,4 +63,6 @@ def _evidence(database: Database, query: RetrainQuery, champion: LoadedModel) ->
     if spec.trained_to is not None:
         end = int(parse_timestamp(spec.trained_to).instant.astype("M8[us]").astype("i8"))
         count, _ = count_newer(database, end, spec.frequency)
-    return read_answer(answer, champion.version, min_scores=limits.min_scores, new_observations=count_new(count, spec))
+    return read_evidence(
+        answer, champion.version, min_scores=limits.min_scores, new_observations=count_new_observations(count, spec)
+    )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import EXOTIC, Frequency
-from models.calendar.grid import Steps, lying, places_of, walk
-from models.calendar.on_calendar import format_timestamps, on_calendar
+from models.calendar.frequency import BUSINESS_HOUR, Frequency
+from models.calendar.grid import Steps, locate, stamp_variants, timestamps_at
+from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps
 from models.errors import TimestampInvalid, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, MOST_STEPS, MOST_STEPS_A_VALUE
@@ -57,7 +57,7 @@ def fit_to(frequency: Frequency, timezone: str | None, stored: Timestamps, stamp
         stored: Timestamps of stored values, rising; a few of each end are enough.
         stamps: New timestamps in any order, shape (rows,), at least one.
     """
-    clock = on_calendar(np.concatenate([stored, stamps]), frequency, timezone)
+    clock = calendar_clock(np.concatenate([stored, stamps]), frequency, timezone)
     best: _Grid | None = None
     for grid in _grids(frequency, clock, len(stored)):
         if best is None or _votes(grid, len(stored)) > _votes(best, len(stored)):
@@ -75,9 +75,9 @@ def neighbours(fit: GridFit, stamp: np.datetime64) -> list[str]:
     """Return the steps before and after a timestamp as text, on the clock of the grid."""
     if fit.start is None:
         return []
-    steps, _ = lying(np.array([stamp]), fit.start, fit.frequency)
+    steps, _ = locate(np.array([stamp]), fit.start, fit.frequency)
     try:
-        return written(walk(fit.start, fit.frequency, steps + np.arange(2)))
+        return written(timestamps_at(fit.start, fit.frequency, steps + np.arange(2)))
     except (TimestampInvalid, TimestampsOffCalendar):
         return []
 
@@ -90,13 +90,13 @@ def written(clock: Timestamps) -> list[str]:
 
 def _grids(frequency: Frequency, clock: Timestamps, stored: int) -> Iterator[_Grid]:
     """Yield candidate grids through the first, middle and last timestamp, with each place they can have in a period."""
-    if frequency.unit in EXOTIC or not _is_checkable(frequency):
+    if frequency.unit == BUSINESS_HOUR or not _is_checkable(frequency):
         return
     ordered = np.sort(clock[:stored] if stored else clock)
     for start in dict.fromkeys([ordered[0], ordered[len(ordered) // 2], ordered[-1]]):
-        for place in places_of(frequency):
+        for place in stamp_variants(frequency):
             try:
-                yield _Grid(start, place, *lying(clock, start, place))
+                yield _Grid(start, place, *locate(clock, start, place))
             except TimestampsOffCalendar:  # no grid of business days starts on a weekend
                 break
 

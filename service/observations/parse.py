@@ -9,7 +9,7 @@ import numpy as np
 from pydantic_core import from_json
 
 from models.calendar.on_calendar import parse_frequency
-from models.calendar.timestamps import find_zone
+from models.calendar.timestamps import load_timezone
 from models.columns import NAMES, find_column
 from models.errors import AlmanacError
 from service.errors import FieldInvalid, FieldMissing, JsonInvalid
@@ -111,7 +111,7 @@ def _read_json(body: bytes) -> Mapping[str, Any]:
 
 def _calendar(frequency: str | None, timezone: str | None) -> Calendar:
     if timezone is not None:
-        find_zone(timezone)
+        load_timezone(timezone)
     return Calendar(parse_frequency(frequency).name if frequency else None, timezone)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
-from models.calendar.on_calendar import format_timestamps, on_calendar
-from models.calendar.timestamps import STYLES, Timestamps, local_times
+from models.calendar.on_calendar import calendar_clock, format_timestamps
+from models.calendar.timestamps import STYLES, Timestamps, to_local_times
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, Series
 from service.observations.calendar_fit import fit_to
@@ -46,7 +46,7 @@ def make_series(known: SeriesInfo, timestamps: Timestamps, values: Floats) -> Se
 
 def style_of(timestamps: Timestamps, timezone: str | None) -> str:
     """Return the style of timestamps: dates if each is the start of a day in the timezone, else times."""
-    walls = timestamps if timezone is None else local_times(timestamps, timezone)
+    walls = timestamps if timezone is None else to_local_times(timestamps, timezone)
     return DEFAULT_STYLE if (walls == walls.astype("M8[D]")).all() else TIME_STYLE
 
 
@@ -78,7 +78,7 @@ def _off_grid(known: SeriesInfo, timestamps: Timestamps) -> NDArray[np.bool_]:
         on_grid = fit_to(step, zone, none, timestamps).on_grid
         if not on_grid.all():
             return ~on_grid
-        timestamps = on_calendar(timestamps, step, zone)
+        timestamps = calendar_clock(timestamps, step, zone)
     after = int(np.argmax(np.diff(timestamps))) + 1
     later = np.arange(len(timestamps)) >= after
     return later if after > len(timestamps) - after else ~later

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
-from models.calendar.on_calendar import on_calendar, parse_frequency
-from models.calendar.timestamps import Timestamps, instants_of, local_times
+from models.calendar.on_calendar import calendar_clock, parse_frequency
+from models.calendar.timestamps import Timestamps, to_instants, to_local_times
 from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsOffCalendar
 from service.observations.calendar_fit import MAX_DISTANCE, GridFit, Mask, fit_to, neighbours, written
 from service.observations.columns import Faults
@@ -118,7 +118,7 @@ def _instants(rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: 
     for zone in {zone for zone in zones.values() if zone is not None and zone != UTC}:
         members = np.concatenate([members for name, members in groups.items() if zones[name] == zone])
         members = members[bare[members]]
-        instants[members] = instants_of(rows.walls[members], zone)
+        instants[members] = to_instants(rows.walls[members], zone)
     return instants
 
 
@@ -146,7 +146,7 @@ class _RowChecker:
         if zone is None or zone == UTC or not bare.size:
             return
         walls = self._rows.walls[bare]
-        skipped = local_times(self._stamps[bare], zone) != walls
+        skipped = to_local_times(self._stamps[bare], zone) != walls
         if frequency is None or parse_frequency(frequency).nanoseconds is None:
             skipped &= walls != walls.astype("M8[D]")
         for row in bare[skipped].tolist():
@@ -165,7 +165,7 @@ class _RowChecker:
             return
         step = parse_frequency(frequency)
         fit = self._fit(step, zone, stored.stamps, self._stamps[members])
-        clock = on_calendar(self._stamps[members], step, zone)
+        clock = calendar_clock(self._stamps[members], step, zone)
         fitting = int(fit.on_grid.sum())
         if not len(stored.stamps) and 2 * fitting < len(members):
             self._refuse_all(members, _wrong_frequency(fitting, len(members), step))

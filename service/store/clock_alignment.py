@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.calendar.on_calendar import parse_frequency
-from models.calendar.timestamps import Timestamps, instants_of, local_times, offset_of
+from models.calendar.timestamps import Timestamps, offset_of, to_instants, to_local_times
 
 UTC = "UTC"
 
@@ -41,12 +41,12 @@ def align_clocks(
     """
     own = clock.timezone
     if zone is None:
-        return (steps if own is None else local_times(steps, own)), observed
+        return (steps if own is None else to_local_times(steps, own)), observed
     offset = offset_of(clock.style) if own is None else None
     if parse_frequency(clock.frequency).nanoseconds is not None:
         if own is not None or (zone == UTC and offset is None):
             return steps, observed
-        return (instants_of(steps, zone) if offset is None else steps - np.timedelta64(offset, "s")), observed
+        return (to_instants(steps, zone) if offset is None else steps - np.timedelta64(offset, "s")), observed
     if own is not None:
-        return local_times(steps, own), local_times(observed, own)
-    return steps, (observed + np.timedelta64(offset or 0, "s") if zone == UTC else local_times(observed, zone))
+        return to_local_times(steps, own), to_local_times(observed, own)
+    return steps, (observed + np.timedelta64(offset or 0, "s") if zone == UTC else to_local_times(observed, zone))

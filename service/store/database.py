@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from models.jobs.database import SQLITE
-from models.sqlite_file import Opened
+from models.sqlite_file import SqliteFile
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.tables import HEAD, SCHEMA
 
@@ -34,7 +34,7 @@ DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 """Prefixes of SQLite's error names for a file that is not a database, or a damaged one."""
 
 
-class DatabaseFile(Opened):
+class DatabaseFile(SqliteFile):
     """The SQLite file of the service."""
 
     def check(self) -> None:

@@ -14,11 +14,6 @@ MEAN_DAYS = {
     "W": 7.0,
     "B": 7 / 5,
     "bh": 7 / 5 / 8,
-    "SM": 15.22,
-    "WOM": 30.44,
-    "LWOM": 30.44,
-    "REQ": 91.31,
-    "RE": 365.25,
 }
 """Mean length of the units that are neither whole months nor of fixed length."""
 DAY_MICROSECONDS = 86_400_000_000

@@ -39,6 +39,14 @@ def test_an_artifact_is_what_was_sealed(directory: Path) -> None:
     assert len(forecaster.forecast([Series.make(np.arange(30.0))], 5)[0].median) == 5
 
 
+def test_a_frequency_that_is_no_longer_supported_is_refused(directory: Path) -> None:
+    """An old model of half months is refused with the remedy, not with a crash."""
+    edit(directory / artifact.SPEC, lambda spec: spec.update(frequency="SM"))
+
+    with pytest.raises(ArtifactMismatch, match="SM"):
+        artifact.load(directory)
+
+
 def test_nothing_in_an_artifact_is_a_pickle(directory: Path) -> None:
     """A graph, weights and two JSON files; no bytes that a pickle begins with."""
     assert {path.name for path in directory.iterdir()} == {"network.onnx", "network.keras", "spec.json", "golden.json"}

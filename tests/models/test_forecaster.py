@@ -25,7 +25,7 @@ from models.errors import (
 from models.forecaster import BATCH, Forecaster
 from models.intervals import CALIBRATED_LEVELS
 from models.series import Forecast, Series
-from models.spec import TRAINED_QUANTILES
+from models.spec import TRAINED_QUANTILES, ModelOptions
 from models.windows import Contexts
 from tests.artifacts import make_artifact
 
@@ -130,7 +130,9 @@ def test_intervals_do_not_shrink_from_block_to_block(forecaster: Forecaster) -> 
 
 def test_a_count_is_never_negative(directory: Path, forecaster: Forecaster) -> None:
     """No quantile lies below 0 if nothing that was trained on, nor the series itself, ever did; a zero stays a zero."""
-    bounded = Forecaster(replace(forecaster.spec, options={"nonnegative": True}), open_network(directory / NETWORK))
+    bounded = Forecaster(
+        replace(forecaster.spec, options=ModelOptions(nonnegative=True)), open_network(directory / NETWORK)
+    )
     counts = Series.make(np.tile([0.0, 1.0, 3.0, 0.0], 18), start="1939-01", frequency="M")
     frost = counts + -1.0
 

@@ -194,9 +194,7 @@ def test_the_future_is_written_as_the_past_was(start: object, frequency: str, fu
     assert format_timestamps(timestamps, series.style, series.timezone) == [future]
 
 
-@pytest.mark.parametrize(
-    "alias", ["ME", "MS", "BME", "BMS", "QS-FEB", "YE", "W-TUE", "D", "B", "h", "15min", "SMS", "WOM-2TUE"]
-)
+@pytest.mark.parametrize("alias", ["ME", "MS", "BME", "BMS", "QS-FEB", "YE", "W-TUE", "D", "B", "h", "15min"])
 @pytest.mark.parametrize("given_frequency", [True, False])
 def test_timestamps_or_start_say_the_same(alias: str, given_frequency: bool) -> None:  # noqa: FBT001
     """A series read from its timestamps goes on where pandas goes on, whether the frequency is sent or inferred."""

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from models.errors import ArtifactIncomplete, ArtifactMismatch
-from models.spec import FORMAT, ModelSpec
+from models.spec import FORMAT, EnsembleMember, ModelOptions, ModelSpec
+from models.starters import FOLDER
 
 SPEC = ModelSpec(
     name="temperatures",
@@ -14,7 +16,7 @@ SPEC = ModelSpec(
     context_length=60,
     encoder_length=48,
     horizon=24,
-    options={"units": 64, "dilations": [1, 2, 4]},
+    options=ModelOptions(units=64, dilations=(1, 2, 4), seasons=(12,), steps=300, others={"last_steps": None}),
     memory=(0.75, 0.25),
     backtest={"mase": 0.7, "mase_by_step": [0.6, 0.8]},
     conformal={"levels": [0.1, 0.9], "offsets": [[-0.1, 0.1]]},
@@ -27,14 +29,59 @@ def test_a_spec_survives_its_journey_through_json() -> None:
     assert ModelSpec.from_json(SPEC.to_json().encode()) == SPEC
 
 
-def test_a_spec_says_which_format_it_has() -> None:
-    """A later reader can tell how to read it."""
-    assert SPEC.to_dict()["format"] == FORMAT
+@pytest.mark.parametrize("folder", sorted(FOLDER.glob("*/spec.json")), ids=lambda path: path.parent.name)
+def test_a_shipped_spec_is_written_back_as_it_is(folder: Path) -> None:
+    """Reading and writing keeps every key and value, and their order."""
+    text = folder.read_text()
+
+    assert ModelSpec.from_json(text).to_json() == text
 
 
-def test_fields_of_tomorrow_are_passed_over() -> None:
-    """A field that this version does not know does not keep it from reading the rest."""
+NETWORK = {"units": 8, "layers": 2, "seasons": [12], "calendar": True, "steps": 300, "last_steps": None}
+TUNED = {"units": 8, "layers": 2, "seasons": [], "calendar": False, "encoder": "gru", "tuned_share": 0.0, "steps": None}
+MEMBER = {"name": "lstm/0", "weight": 0.5, "architecture": "lstm", "validation_mase": None, "options": NETWORK}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        NETWORK,
+        TUNED,
+        {"units": 8, "dilations": [1, 2], "seasons": [12], "synthetic_share": 0.0, "nonnegative": False},
+        {"combination": "equal", "members": [MEMBER, {**MEMBER, "colour": "red"}], "nonnegative": True},
+        {"units": 8, "colour": {"of": ["tomorrow"]}, "loss": None},
+    ],
+)
+def test_options_are_written_back_as_they_are(options: dict[str, object]) -> None:
+    """A key that is absent stays absent, null stays null, and one that this version does not know is kept."""
+    data = {**SPEC.to_dict(), "options": options}
+
+    again = ModelSpec.from_dict(data)
+
+    assert again.to_dict()["options"] == options
+    assert ModelSpec.from_json(again.to_json()) == again
+
+
+def test_an_ensemble_has_typed_members() -> None:
+    """Members and their options are values, not tables."""
+    options = ModelOptions.from_dict({"combination": "equal", "members": [MEMBER]})
+
+    assert options.members == (
+        EnsembleMember(name="lstm/0", weight=0.5, architecture="lstm", options=ModelOptions.from_dict(NETWORK)),
+    )
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A newer version's field does not prevent reading the others."""
     assert ModelSpec.from_dict({**SPEC.to_dict(), "colour": "blue"}) == SPEC
+
+
+@pytest.mark.parametrize("options", [None, [1], {"members": [{"weight": 1.0}]}, {"members": 3}])
+def test_options_that_cannot_be_read_are_refused(options: object) -> None:
+    """The error is that of a damaged artifact."""
+    with pytest.raises(ArtifactIncomplete, match=r"spec\.json"):
+        ModelSpec.from_dict({**SPEC.to_dict(), "options": options})
 
 
 def test_a_field_that_may_be_missing_takes_its_default() -> None:

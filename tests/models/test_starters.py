@@ -30,7 +30,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("Y-MAR", "Y"),
         ("5M", "Y"),
         ("5min", "Y"),
-        ("WOM-2TUE", "M"),
         ("2h", "M"),
     ],
 )

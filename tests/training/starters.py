@@ -9,7 +9,7 @@ from models import artifact
 from models.calendar.on_calendar import parse_frequency
 from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.onnx_export.export import export
-from models.spec import ModelSpec
+from models.spec import ModelOptions, ModelSpec
 
 HORIZON, CONTEXT = 8, 24
 
@@ -33,7 +33,7 @@ def make_starter(root: Path, kind: str = "M", *, horizon: int = HORIZON, context
         encoder_length=12,
         horizon=horizon,
         receptive_field=12,
-        options={"units": 4, "layers": 1, "seasons": [season], "calendar": False},
+        options=ModelOptions(units=4, layers=1, seasons=(season,), calendar=False),
     )
     artifact.seal(folder, spec)
     return folder

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from models import artifact
 from models.errors import Finding
+from models.spec import ModelOptions
 from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
 from training.cli.tables import blocks_table, models_table, scores_table
@@ -34,21 +35,21 @@ def test_an_epoch_is_one_line_with_all_that_matters() -> None:
 @pytest.mark.parametrize(
     ("transform", "options", "line"),
     [
-        ("none", {"steps": 300}, "lstm: 300 steps on plain values; validation MASE 0.7122"),
+        ("none", ModelOptions(steps=300), "lstm: 300 steps on plain values; validation MASE 0.7122"),
         (
             "log",
-            {"steps": 900, "calendar": False, "synthetic_share": 0.5},
+            ModelOptions(steps=900, calendar=False, synthetic_share=0.5),
             "lstm: 900 steps on logarithms, without the calendar, 50% of the windows synthetic; validation MASE 0.7122",
         ),
         (
             "none",
-            {"steps": 100, "synthetic_share": 0.0, "tuned_share": 0.5},
+            ModelOptions(steps=100, synthetic_share=0.0, tuned_share=0.5),
             "lstm: 100 steps on plain values, 50% of the tuned weights; validation MASE 0.7122",
         ),
     ],
 )
 def test_what_a_training_chose_is_one_line(
-    tmp_path: Path, terminal: Terminal, transform: str, options: dict[str, object], line: str
+    tmp_path: Path, terminal: Terminal, transform: str, options: ModelOptions, line: str
 ) -> None:
     """In words: the names of the trials are short for those who know them."""
     make_artifact(tmp_path)

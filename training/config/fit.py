@@ -115,8 +115,8 @@ def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
         transform=spec.transform,
         context_length=spec.context_length,
         encoder_length=spec.encoder_length,
-        calendar=spec.options.get("calendar"),
-        steps=spec.options.get("steps"),
-        tuned_share=spec.options.get("tuned_share"),
-        synthetic_share=spec.options.get("synthetic_share", 0.0),
+        calendar=spec.options.calendar,
+        steps=spec.options.steps,
+        tuned_share=spec.options.tuned_share,
+        synthetic_share=spec.options.synthetic_share or 0.0,
     )

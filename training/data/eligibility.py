@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import scale_or_nan
-from models.calendar.grid import lying
-from models.calendar.on_calendar import on_calendar
+from models.calendar.grid import locate
+from models.calendar.on_calendar import calendar_clock
 from models.errors import DataInvalid, Finding
 from models.series import Series
 
@@ -110,7 +110,7 @@ def start_steps(series: Sequence[Series]) -> Indices:
         return ends - lengths
     rows, stamps = list(clocks), np.array(list(clocks.values()))
     frequency = next(one.frequency for one in series if one.start is not None and one.frequency is not None)
-    steps, _ = lying(stamps, stamps.min(), frequency)
+    steps, _ = locate(stamps, stamps.min(), frequency)
     ends[:] = (steps + lengths[rows]).max()
     ends[rows] = steps + lengths[rows]
     return ends - lengths
@@ -140,4 +140,4 @@ def _clock(series: Series) -> np.datetime64 | None:
     """Return when a series starts on the clock that its steps are even on, None where it has no dates."""
     if series.start is None or series.frequency is None:
         return None
-    return np.datetime64(on_calendar(np.array([series.start], "M8[us]"), series.frequency, series.timezone)[0], "us")
+    return np.datetime64(calendar_clock(np.array([series.start], "M8[us]"), series.frequency, series.timezone)[0], "us")

@@ -114,7 +114,7 @@ def _distinct(told: Mapping[str, Validation], made: Mapping[str, Candidate]) -> 
     """Return the members without a tuned starter that stayed the starter as it is, which would count twice."""
     tuned = made.get(STARTER_TUNED)
     spec = tuned.forecaster.spec if tuned else None
-    twice = STARTER in told and spec is not None and spec.options.get("tuned_share") == 0 and spec.transform == "none"
+    twice = STARTER in told and spec is not None and spec.options.tuned_share == 0 and spec.transform == "none"
     return {name: one for name, one in told.items() if not (twice and name == STARTER_TUNED)}
 
 

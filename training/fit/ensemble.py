@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from models import artifact
 from models.errors import TrainingError
-from models.spec import ModelSpec
+from models.spec import EnsembleMember, ModelOptions, ModelSpec
 from training.config.training import ENSEMBLE
 from training.fit.candidate import Candidate
 from training.fit.ensemble_weights import Mixture, choose_mixture, mix, spread_of_members
@@ -68,7 +67,7 @@ def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> Model
     longest = max(specs.values(), key=lambda spec: spec.context_length)
     informed = max(specs.values(), key=lambda spec: len(spec.covariates.all))
     transforms = {spec.transform for spec in specs.values()}
-    members = [_describe_member(name, spec, mixture.weights[name]) for name, spec in specs.items()]
+    members = tuple(_describe_member(name, spec, mixture.weights[name]) for name, spec in specs.items())
     return replace(
         longest,
         architecture=ENSEMBLE,
@@ -78,11 +77,11 @@ def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> Model
         future_covariates=informed.future_covariates,
         holidays=informed.holidays,
         transform=transforms.pop() if len(transforms) == 1 else MIXED,
-        options={
-            "combination": mixture.combination,
-            "members": members,
-            "nonnegative": all(spec.options.get("nonnegative", False) for spec in specs.values()),
-        },
+        options=ModelOptions(
+            combination=mixture.combination,
+            members=members,
+            nonnegative=all(bool(spec.options.nonnegative) for spec in specs.values()),
+        ),
         memory=_mean_memory(list(specs.values()), list(mixture.weights.values())),
         seed=min(spec.seed for spec in specs.values()),
         created=max(spec.created for spec in specs.values()),
@@ -96,16 +95,21 @@ def _validation_of(name: str, candidate: Candidate) -> Validation:
     return candidate.forecasts
 
 
-def _describe_member(name: str, spec: ModelSpec, weight: float) -> dict[str, Any]:
-    """Return what a reader of the whole should know of one member."""
-    shown = ("architecture", "seed", "transform", "context_length", "encoder_length", "receptive_field")
-    return {
-        "name": name,
-        "weight": round(weight, 6),
-        **{key: getattr(spec, key) for key in shown},
-        "validation_mase": spec.validation.get("mase"),
-        "options": dict(spec.options),
-    }
+def _describe_member(name: str, spec: ModelSpec, weight: float) -> EnsembleMember:
+    """Return one member as the spec of the ensemble describes it."""
+    return EnsembleMember(
+        name=name,
+        weight=round(weight, 6),
+        architecture=spec.architecture,
+        seed=spec.seed,
+        transform=spec.transform,
+        context_length=spec.context_length,
+        encoder_length=spec.encoder_length,
+        receptive_field=spec.receptive_field,
+        validation_mase=spec.validation.get("mase"),
+        options=spec.options,
+        others={"validation_mase": None},
+    )
 
 
 def _mean_memory(specs: Sequence[ModelSpec], weights: Sequence[float]) -> tuple[float, ...]:

@@ -12,14 +12,15 @@ from models import artifact
 from models.calendar.on_calendar import parse_frequency
 from models.covariates import CovariateNames
 from models.forecaster import Forecaster
-from models.networks.build import serving_network
+from models.networks.build import NetworkOptions, serving_network
 from models.networks.learner import Learner
 from models.networks.memory import lag_gradients
 from models.networks.onnx_export.export import check_parity, export
 from models.profile import Profile, features
-from models.spec import ModelSpec
+from models.spec import ModelOptions, ModelSpec
 from models.windows import Contexts
 from training.data.windows import Dataset
+from training.fit.candidate import TrainingSet
 from training.fit.request import FitRequest
 from training.fit.validation import Validation
 
@@ -32,12 +33,12 @@ class Learned:
     """What a spec says that only the training knows.
 
     Attributes:
-        options: Choices, beside what the network is built from.
+        options: Choices of the training; `seal` adds what the network is built from.
         validation: Accuracy on the validation origins.
         conformal: Offsets learned there, as data.
     """
 
-    options: Mapping[str, Any]
+    options: ModelOptions
     validation: Mapping[str, float]
     conformal: Mapping[str, Any]
 
@@ -74,22 +75,31 @@ def seal(learner: Learner, contexts: Contexts, request: FitRequest, learned: Lea
     export(network, request.directory / artifact.NETWORK)
     check_parity(network, request.directory / artifact.NETWORK, request.seed)
     spec = _describe(request, learner, contexts)
-    nonnegative = all(np.nanmin(one.values) >= 0 for one in request.training_set.series)
-    options = {**spec.options, **learned.options, "nonnegative": nonnegative}
+    options = _options(learned.options, learner.recipe.options, request.training_set)
     told = replace(spec, options=options, validation=learned.validation, conformal=learned.conformal)
     return artifact.seal(request.directory, told)
 
 
+def _options(chosen: ModelOptions, built: NetworkOptions, training_set: TrainingSet) -> ModelOptions:
+    """Return the choices of a training with what its network is built from."""
+    convolutional = built.architecture == "wavenet"
+    return replace(
+        chosen,
+        units=built.units,
+        layers=None if convolutional else built.layers,
+        dilations=built.used_dilations if convolutional else None,
+        seasons=built.seasons,
+        nonnegative=all(bool(np.nanmin(one.values) >= 0) for one in training_set.series),
+    )
+
+
 def _describe(request: FitRequest, learner: Learner, contexts: Contexts) -> ModelSpec:
-    """Return the spec of a network, but for its accuracy."""
+    """Return the spec of a network without its options and its accuracy."""
     options, training_set = learner.recipe.options, request.training_set
     known = training_set.covariates if options.past_covariates + options.future_covariates else CovariateNames()
     gradients = lag_gradients(learner.network, *contexts.inputs().values())
     season = parse_frequency(training_set.frequency).season_length
     dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
-    chosen = {"units": options.units, "layers": options.layers, "seasons": list(options.seasons)}
-    if options.architecture == "wavenet":
-        chosen = {"units": options.units, "dilations": list(options.used_dilations), "seasons": list(options.seasons)}
     return ModelSpec(
         name=request.name,
         architecture=request.architecture,
@@ -102,7 +112,6 @@ def _describe(request: FitRequest, learner: Learner, contexts: Contexts) -> Mode
         quantile_levels=options.quantile_levels,
         transform=options.transform,
         receptive_field=options.receptive_field(),
-        options=chosen,
         past_covariates=known.past,
         future_covariates=known.future,
         holidays=known.holidays,

@@ -25,7 +25,7 @@ from models.errors import DataInvalid
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights, learner_for
 from models.networks.pretrained_weights import blended, starting_options, starting_weights
-from models.spec import ModelSpec
+from models.spec import ModelOptions, ModelSpec
 from models.starters import folder_for
 from models.windows import last_contexts
 from training.config.fit import WORTHWHILE, FitConfig
@@ -78,7 +78,7 @@ class Tuning:
     weights: Weights
     transformed: tuple[NetworkOptions, ...]
     unchanged: bool = True
-    options: Mapping[str, object] = field(default_factory=lambda: {"calendar": False})
+    options: ModelOptions = field(default_factory=lambda: ModelOptions(calendar=False))
     warnings: tuple[str, ...] = ()
 
 
@@ -122,7 +122,7 @@ def train_starter(request: FitRequest) -> Candidate:
     forecasts = validate(learner, dataset)
     figures, conformal = judge(forecasts)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
-    learned = Learned({"calendar": False}, figures, conformal.to_dict())
+    learned = Learned(ModelOptions(calendar=False), figures, conformal.to_dict())
     forecaster = seal(learner, contexts, request, learned)
     return Candidate(request.directory, forecaster, (), figures, clock.spent(), (), forecasts, before=start.weights)
 
@@ -161,13 +161,13 @@ def tune_from(what: Tuning, request: FitRequest) -> Candidate:
     forecasts = validate(learner, dataset)
     figures, conformal = judge(forecasts)
     told: list[EpochRecord] = list(choice.told) if choice else []
-    found: dict[str, object] = {"tuned_share": way.share, "steps": None, "last_steps": None, **what.options}
+    found = replace(what.options, tuned_share=way.share, others={"steps": None, "last_steps": None})
     warnings: list[str] = list(what.warnings)
     if choice and way.share:
         last, went_on = finish(choice.trial, learner, desk, told)
         learner.network.set_weights(blended(what.weights, learner.network.get_weights(), way.share))
         told += last
-        found |= {"steps": choice.trial.steps, "last_steps": went_on}
+        found = replace(found, steps=choice.trial.steps, last_steps=went_on)
         warnings += time_warnings(choice, config, went_on=went_on)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
     forecaster = seal(learner, contexts, request, Learned(found, figures, conformal.to_dict()))
@@ -267,7 +267,7 @@ def _unvalidated(learner: Learner, request: FitRequest, start: Start, *, why: st
     began, training_set = time.perf_counter(), request.training_set
     season = parse_frequency(training_set.frequency).season_length
     newest = last_contexts(training_set.series[:DESCRIBED_WINDOWS], start.options.context_length, season)
-    forecaster = seal(learner, newest, request, Learned({"calendar": False}, {}, start.conformal))
+    forecaster = seal(learner, newest, request, Learned(ModelOptions(calendar=False), {}, start.conformal))
     warning = f"It could not be validated, and its intervals are those that it came with: {why}"
     unknown = dict.fromkeys(("mase", "smape", "coverage_80"), math.nan) | {"origins": 0.0}
     return Candidate(request.directory, forecaster, (), unknown, time.perf_counter() - began, (warning,))

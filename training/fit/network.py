@@ -12,6 +12,7 @@ from models.calendar.on_calendar import parse_frequency
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions, shaped
 from models.networks.learner import learner_for
+from models.spec import ModelOptions
 from training.config.fit import FitConfig
 from training.data.windows import Dataset, make_dataset
 from training.fit import network_size
@@ -55,12 +56,13 @@ def train_candidate(request: FitRequest) -> Candidate:
     last, went_on = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]
     batch, _ = dataset.origins(DESCRIBED_WINDOWS)
-    chosen = {
-        "calendar": trial.options.calendar,
-        "synthetic_share": trial.synthetic,
-        "steps": trial.steps,
-        "last_steps": went_on,
-    }
+    chosen = ModelOptions(
+        calendar=trial.options.calendar,
+        synthetic_share=trial.synthetic,
+        steps=trial.steps,
+        last_steps=went_on,
+        others={"last_steps": None},
+    )
     learned = Learned(chosen, validation, conformal.to_dict())
     forecaster = seal(learner, batch.contexts, request, learned)
     warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))

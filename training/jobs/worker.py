@@ -13,7 +13,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from models.jobs import names
 from models.jobs.cron import next_fires
 from models.jobs.database import sqlite_file, without_password
-from models.sqlite_file import Opened
+from models.sqlite_file import SqliteFile
 from training.jobs import worker_lock
 from training.jobs.client import connect, give_back, request_of
 from training.jobs.settings import Settings
@@ -54,7 +54,7 @@ class Worker:
         settings = self.settings
         client = connect(settings.url)
         file = sqlite_file(settings.url)
-        opened = None if file is None else Opened(file)
+        opened = None if file is None else SqliteFile(file)
         if opened is not None:
             opened.learn()
         with worker_lock.holding(settings.url, settings.name) as held:

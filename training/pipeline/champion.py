@@ -150,8 +150,8 @@ def spec_in(folder: Path) -> ModelSpec:
 
 def _heaviest_member(folder: Path) -> Path:
     """Return the member with the largest weight in a saved ensemble, the first of equals."""
-    members = spec_in(folder / ARTIFACT).options.get("members", [])
-    weights = [float(one["weight"]) for one in members] or [1.0]
+    members = spec_in(folder / ARTIFACT).options.members
+    weights = [one.weight for one in members] or [1.0]
     return folder / MEMBERS / str(int(np.argmax(weights)))
 
 

@@ -19,6 +19,7 @@ from models.networks.learner import Learner, Weights, learner_for
 from models.networks.onnx_export.half_precision import deflate, halve_network, halved
 from models.networks.transfer import hand_on
 from models.series import Series
+from models.spec import ModelOptions
 from models.starters import NAME, look_again
 from models.windows import Contexts
 from training.config.fit import FitConfig
@@ -304,7 +305,7 @@ class _Maker:
         figures, conformal = judge(forecasts)
         directory = self.wish.unfinished / name
         seen = TrainingSet(held_out.series(), parse_frequency(name).name, kind.horizon, self.wish.digest)
-        learned = Learned({"calendar": False}, figures, conformal.to_dict())
+        learned = Learned(ModelOptions(calendar=False), figures, conformal.to_dict())
         contexts = held_out.batch.contexts.part(slice(DESCRIBED_WINDOWS))
         request = FitRequest(
             training_set=seen,

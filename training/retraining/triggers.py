@@ -7,8 +7,8 @@ from pathlib import Path
 from models.artifact import SPEC
 from models.errors import ModelUnknown, ServiceUnreachable
 from models.retraining import reasons
-from models.retraining.evidence import Seen, unknown
-from models.retraining.reasons import Judgement
+from models.retraining.evidence import ChampionEvidence, unknown_evidence
+from models.retraining.reasons import RetrainAssessment
 from models.retraining.thresholds import DEFAULT, Thresholds
 from models.spec import ModelSpec
 from training.config.retrain import RetrainConfig
@@ -21,7 +21,7 @@ from training.service_client.accuracy import Address, count_steps, read_live, re
 
 def judge(
     name: str, config: RetrainConfig, address: Address | None, registry: Registry | None, now: datetime
-) -> Judgement:
+) -> RetrainAssessment:
     """Return whether a model should be retrained, and why, by the live figures of its champion.
 
     If the service does not answer, its figures are unknown, which is no reason to retrain.
@@ -38,12 +38,14 @@ def judge(
     """
     at = now.isoformat(timespec="seconds")
     if registry is None:
-        return reasons.judge(name, None, config.thresholds(), at)
+        return reasons.assess_retraining(name, None, config.thresholds(), at)
     try:
         champion = registry.models.resolve(f"{name}@{CHAMPION}")
     except ModelUnknown:
-        return reasons.judge(name, None, config.thresholds(), at)
-    return reasons.judge(name, _seen(champion, config.thresholds(), address, registry), config.thresholds(), at)
+        return reasons.assess_retraining(name, None, config.thresholds(), at)
+    return reasons.assess_retraining(
+        name, _seen(champion, config.thresholds(), address, registry), config.thresholds(), at
+    )
 
 
 def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
@@ -80,13 +82,13 @@ def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
         return None
 
 
-def _seen(champion: Version, thresholds: Thresholds, address: Address | None, registry: Registry) -> Seen:
+def _seen(champion: Version, thresholds: Thresholds, address: Address | None, registry: Registry) -> ChampionEvidence:
     if address is None:
-        return unknown(champion.version, "no service is named; set ALMANAC_SERVICE_URL.")
+        return unknown_evidence(champion.version, "no service is named; set ALMANAC_SERVICE_URL.")
     try:
         return read_live(address, champion, _spec_of(champion, registry), thresholds)
     except ServiceUnreachable as error:
-        return unknown(champion.version, str(error))
+        return unknown_evidence(champion.version, str(error))
 
 
 def _spec_of(version: Version, registry: Registry) -> ModelSpec:

@@ -12,7 +12,7 @@ from typing import Any
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ModelUnknown, ServiceUnreachable
-from models.retraining.evidence import Seen, count_new, read_answer
+from models.retraining.evidence import ChampionEvidence, count_new_observations, read_evidence
 from models.retraining.thresholds import Thresholds
 from models.spec import ModelSpec
 from training.registry.location import Version
@@ -106,7 +106,7 @@ def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> L
     )
 
 
-def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: Thresholds) -> Seen:
+def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: Thresholds) -> ChampionEvidence:
     """Return what the service knows of a served version: its scores, its inputs, and what was observed since its training.
 
     Args:
@@ -124,8 +124,8 @@ def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: 
     if spec.trained_to is not None:
         asked = {"after": spec.trained_to, "frequency": spec.frequency}
         count = int(_ask(address, "/observations/count", "observations", asked)["observations"])
-    new = count_new(count, spec)
-    return read_answer(answer, champion.version, min_scores=thresholds.min_scores, new_observations=new)
+    new = count_new_observations(count, spec)
+    return read_evidence(answer, champion.version, min_scores=thresholds.min_scores, new_observations=new)
 
 
 def count_steps(address: Address, version: Version) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
-from models.errors import OptionInvalid
+from models.networks.errors import OptionInvalid
 
 LEAST = 1e-12
 """Least sum of weights to divide by: where no member sees a value the answer is 0, which nobody should ask for."""

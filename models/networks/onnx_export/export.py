@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from models.artifact import open_network
-from models.errors import ParityFailed
+from models.networks.errors import ParityFailed
 from models.networks.onnx_export import recurrent
 from models.windows import INPUTS
 

@@ -61,7 +61,7 @@ NONE_ACCEPTED: dict[str, Any] = {
 }
 BAD_ZONE = document(
     TimestampInvalid(
-        "Nobody knows the timezone 'Berlin'.", pointer="/timezone", hint="Send an IANA name such as 'Europe/Berlin'."
+        "Unknown timezone 'Berlin'.", pointer="/timezone", hint="Use an IANA name such as 'Europe/Berlin'."
     )
 )
 BAD_CSV = document(

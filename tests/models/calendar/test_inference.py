@@ -21,11 +21,20 @@ TOLD += [
     "D",
     "3D",
     "B",
-    "SME",
-    "SMS",
-    "WOM-2TUE",
+    "h",
+    "3h",
+    "min",
+    "5min",
+    "15min",
+    "90min",
+    "s",
+    "250ms",
+    "us",
+    "2QE",
+    "5MS",
+    "2YE-JUN",
+    "10YS",
 ]
-TOLD += ["LWOM-FRI", "h", "3h", "min", "5min", "15min", "90min", "s", "250ms", "us", "2QE", "5MS", "2YE-JUN", "10YS"]
 
 
 def made(alias: str, count: int, start: str = "2019-03-01") -> Timestamps:
@@ -128,6 +137,16 @@ def test_too_few_or_too_irregular_timestamps_are_refused(texts: list[str]) -> No
         infer_frequency(np.array(texts, "M8[us]"))
 
     assert "frequency" in caught.value.hint
+
+
+@pytest.mark.parametrize("alias", ["WOM-2TUE", "WOM-4FRI", "LWOM-FRI", "2WOM-1MON", "SME", "SMS", "SMS-20"])
+@pytest.mark.parametrize("count", [5, 40])
+def test_unsupported_frequencies_are_not_taken_for_others(alias: str, count: int) -> None:
+    """Nth weekdays are no weeks with gaps, half months no days with gaps; the hint says what to do."""
+    with pytest.raises(FrequencyNotInferred, match=r"not a supported|irregular") as caught:
+        infer_frequency(made(alias, count))
+
+    assert "M" in caught.value.hint
 
 
 @given(st.lists(st.datetimes(), min_size=3, max_size=30, unique=True))

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import format_timestamps, parse_timestamp, timestamps_from
-from models.calendar.timestamps import EARLIEST, LATEST, STYLES, find_zone, instants_of, local_times, refine_style
+from models.calendar.timestamps import (
+    EARLIEST,
+    LATEST,
+    STYLES,
+    load_timezone,
+    refine_style,
+    to_instants,
+    to_local_times,
+)
 from models.errors import TimestampInvalid
 
 READ = {
@@ -120,7 +128,7 @@ def test_local_times_agree_with_pandas(timezone: str) -> None:
     """Every half hour of a year, its clock changes included, shows what pandas shows."""
     instants = np.arange("2024-01-01", "2025-01-01", 30, dtype="M8[m]").astype("M8[us]")
 
-    local = local_times(instants, timezone)
+    local = to_local_times(instants, timezone)
 
     expected = pd.DatetimeIndex(instants, tz="UTC").tz_convert(timezone).tz_localize(None)
     np.testing.assert_array_equal(local, expected.to_numpy())
@@ -131,14 +139,14 @@ def test_instants_are_the_inverse_of_local_times(timezone: str) -> None:
     """In order, even the hour that a clock change repeats is told apart."""
     instants = np.arange("2024-01-01", "2025-01-01", 30, dtype="M8[m]").astype("M8[us]")
 
-    np.testing.assert_array_equal(instants_of(local_times(instants, timezone), timezone), instants)
+    np.testing.assert_array_equal(to_instants(to_local_times(instants, timezone), timezone), instants)
 
 
 def test_a_skipped_wall_clock_moves_on() -> None:
     """02:30 on the night that clocks go forward is 03:30, an hour after 01:30."""
     walls = np.array(["2024-03-31T01:30", "2024-03-31T02:30"], "M8[us]")
 
-    instants = instants_of(walls, "Europe/Berlin")
+    instants = to_instants(walls, "Europe/Berlin")
 
     assert format_timestamps(instants, "YYYY-MM-DDThh:mm", "Europe/Berlin")[1] == "2024-03-31T03:30+02:00"
 
@@ -147,7 +155,7 @@ def test_a_skipped_wall_clock_moves_on() -> None:
 def test_an_unknown_timezone_is_refused(timezone: str) -> None:
     """No name makes a file system error."""
     with pytest.raises(TimestampInvalid) as caught:
-        find_zone(timezone)
+        load_timezone(timezone)
 
     assert caught.value.pointer == "/timezone"
 
@@ -168,11 +176,11 @@ def test_local_times_out_of_range_are_refused() -> None:
     instants = np.array(["9999-12-31T23:00"], "M8[us]")
 
     with pytest.raises(TimestampInvalid):
-        local_times(instants, "Pacific/Auckland")
+        to_local_times(instants, "Pacific/Auckland")
     with pytest.raises(TimestampInvalid):
-        instants_of(instants, "America/New_York")
+        to_instants(instants, "America/New_York")
     with pytest.raises(TimestampInvalid):
-        local_times(np.array(["NaT"], "M8[us]"), "UTC")
+        to_local_times(np.array(["NaT"], "M8[us]"), "UTC")
 
 
 @pytest.mark.parametrize(

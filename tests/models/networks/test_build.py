@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.errors import ArchitectureUnknown, OptionInvalid
 from models.networks.build import ENCODERS, SHAPES, build, serving_network, shaped
+from models.networks.errors import ArchitectureUnknown, OptionInvalid
 from tests.models.networks.made import (
     ARCHITECTURES,
     CONTEXT,

@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 from onnx import numpy_helper
 
 from models import artifact
-from models.errors import ParityFailed
 from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.ensemble import combine, load_network, window_measure, write_combined
+from models.networks.errors import ParityFailed
 from models.networks.onnx_export.export import TOLERANCE, check_parity, export
 from tests.models.networks.made import CONTEXT, HORIZON, make_contexts, make_options, make_phases, random_weights
 

@@ -66,7 +66,7 @@ def test_a_logarithm_needs_no_other_weights(starter: Path) -> None:
 
 def test_a_network_of_another_size_is_refused(starter: Path) -> None:
     """Weights that its spec does not describe are not the starter's."""
-    other = replace(spec_of(starter), options={**spec_of(starter).options, "units": 5})
+    other = replace(spec_of(starter), options=replace(spec_of(starter).options, units=5))
 
     with pytest.raises(ArtifactMismatch, match=r"network\.keras"):
         starting_weights(starter, other, HORIZON)

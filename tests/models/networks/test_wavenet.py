@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.errors import OptionInvalid, ReceptiveFieldTooShort
 from models.networks.ensemble import load_network
+from models.networks.errors import OptionInvalid, ReceptiveFieldTooShort
 from models.networks.wavenet import DILATIONS, Delay, Gate, Lags, encode, lags_read, receptive_field, usable_dilations
 from tests.models.networks.made import Floats, make_options, random_weights
 

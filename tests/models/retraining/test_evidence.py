@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from models.retraining.evidence import Figure, count_new, read_answer
+from models.retraining.evidence import Figure, count_new_observations, read_evidence
 from models.spec import ModelSpec
 
 NEW = Figure(None, "nobody counted.")
@@ -25,7 +25,7 @@ def make_answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any figure 
 
 def test_figures_are_those_of_the_version() -> None:
     """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out."""
-    seen = read_answer(make_answer(), "7", min_scores=240, new_observations=NEW)
+    seen = read_evidence(make_answer(), "7", min_scores=240, new_observations=NEW)
 
     assert seen.skill == Figure(0.25, "over 240 scores")
     assert seen.coverage.value == 0.78
@@ -36,7 +36,7 @@ def test_figures_are_those_of_the_version() -> None:
 
 def test_too_few_scores_tell_nothing() -> None:
     """A figure of chance is no figure; the inputs are counted by themselves."""
-    seen = read_answer(make_answer(scores=99), "7", min_scores=100, new_observations=NEW)
+    seen = read_evidence(make_answer(scores=99), "7", min_scores=100, new_observations=NEW)
 
     assert [one.value for one in (seen.skill, seen.coverage, seen.decay)] == [None] * 3
     assert seen.skill.about == "99 scores in the window, 100 are needed."
@@ -55,7 +55,7 @@ def test_too_few_scores_tell_nothing() -> None:
 )
 def test_a_figure_that_the_service_does_not_have_says_so(changes: dict[str, Any], field: str) -> None:
     """Histories without a scale, forecasts without an interval, a backtest without the naive."""
-    figure = getattr(read_answer(make_answer(**changes), "7", min_scores=1, new_observations=NEW), field)
+    figure = getattr(read_evidence(make_answer(**changes), "7", min_scores=1, new_observations=NEW), field)
 
     assert figure.value is None
     assert figure.about.endswith(".")
@@ -63,7 +63,7 @@ def test_a_figure_that_the_service_does_not_have_says_so(changes: dict[str, Any]
 
 def test_a_version_that_the_service_never_served_has_no_figures() -> None:
     """Only versions 6 and 7 have rows."""
-    seen = read_answer(make_answer(), "8", min_scores=100, new_observations=NEW)
+    seen = read_evidence(make_answer(), "8", min_scores=100, new_observations=NEW)
 
     assert [one.value for one in (seen.skill, seen.coverage, seen.drift, seen.decay)] == [None] * 4
 
@@ -72,10 +72,10 @@ def test_new_observations_are_those_after_the_training() -> None:
     """Where its data had dates."""
     spec = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12, trained_to="2024-05-31")
 
-    assert count_new(40, spec) == Figure(40, "the champion's training data, up to 2024-05-31")
-    assert count_new(None, spec, "the service is down.") == Figure(None, "the service is down.")
+    assert count_new_observations(40, spec) == Figure(40, "the champion's training data, up to 2024-05-31")
+    assert count_new_observations(None, spec, "the service is down.") == Figure(None, "the service is down.")
     dateless = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12)
-    assert count_new(40, dateless).value is None
+    assert count_new_observations(40, dateless).value is None
 
 
 def test_a_figure_writes_itself_as_a_number() -> None:

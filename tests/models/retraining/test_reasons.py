@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from models.errors import ConfigInvalid
-from models.retraining.evidence import Figure, Seen, unknown
-from models.retraining.reasons import Judgement, Reason, judge
+from models.retraining.evidence import ChampionEvidence, Figure, unknown_evidence
+from models.retraining.reasons import Reason, RetrainAssessment, assess_retraining
 from models.retraining.thresholds import Thresholds
 
 AT = "2026-01-01T00:00:00+00:00"
 
-SOUND = Seen(
+SOUND = ChampionEvidence(
     "3",
     skill=Figure(0.3, "over 240 scores"),
     coverage=Figure(0.82, "over 240 scores"),
@@ -31,14 +31,14 @@ CODES = [
 ]
 
 
-def of(judgement: Judgement, code: str) -> Reason:
+def of(judgement: RetrainAssessment, code: str) -> Reason:
     """Return one reason of a judgement."""
     return next(one for one in judgement.reasons if one.code == code)
 
 
 def test_a_sound_model_is_left_alone_and_every_reason_is_listed() -> None:
     """Nothing holds, all is known, and each says what was seen and what would have been a reason."""
-    judgement = judge("sales", SOUND, Thresholds(), AT)
+    judgement = assess_retraining("sales", SOUND, Thresholds(), AT)
 
     assert not judgement.retrain
     assert [one.code for one in judgement.reasons] == CODES
@@ -47,7 +47,7 @@ def test_a_sound_model_is_left_alone_and_every_reason_is_listed() -> None:
     assert (judgement.name, judgement.version, judgement.at) == ("sales", "3", AT)
 
 
-def seeing(field: str, value: float) -> Seen:
+def seeing(field: str, value: float) -> ChampionEvidence:
     """Return what is known of a sound model but for one figure."""
     figures: dict[str, Any] = {field: Figure(value, "over 240 scores")}
     return replace(SOUND, **figures)
@@ -68,7 +68,7 @@ def test_each_reason_holds_from_its_threshold_on(field: str, holding: float, not
     """And nothing else holds with it; its figure and its threshold are told."""
     thresholds = Thresholds(new_observations=500)
 
-    held, left = (judge("sales", seeing(field, value), thresholds, AT) for value in (holding, not_holding))
+    held, left = (assess_retraining("sales", seeing(field, value), thresholds, AT) for value in (holding, not_holding))
 
     assert [one.code for one in held.reasons if one.holds] == [code]
     assert (of(held, code).value, of(held, code).known) == (holding, True)
@@ -80,14 +80,16 @@ def test_thresholds_are_the_users() -> None:
     """The same evidence is a reason or none by what is configured."""
     strict = Thresholds(skill_below=0.4, coverage_off=0.02, drift=0.04, decay=1.01, new_observations=40)
 
-    judgement = judge("sales", SOUND, strict, AT)
+    judgement = assess_retraining("sales", SOUND, strict, AT)
 
     assert [one.code for one in judgement.reasons if one.holds] == CODES[1:6]
 
 
 def test_observations_are_counted_though_no_number_is_a_reason() -> None:
     """Off by default: any number is told, none holds."""
-    reason = of(judge("sales", replace(SOUND, new_observations=Figure(10**6, "May")), Thresholds(), AT), CODES[5])
+    reason = of(
+        assess_retraining("sales", replace(SOUND, new_observations=Figure(10**6, "May")), Thresholds(), AT), CODES[5]
+    )
 
     assert (reason.holds, reason.known, reason.value, reason.threshold) == (False, True, 10**6, None)
     assert "1,000,000 observations are newer than May; no number is set" in reason.sentence
@@ -95,7 +97,9 @@ def test_observations_are_counted_though_no_number_is_a_reason() -> None:
 
 def test_what_is_not_known_is_no_reason_and_says_why() -> None:
     """A service that is down moves nothing."""
-    judgement = judge("sales", unknown("3", "no service answers."), Thresholds(new_observations=1), AT)
+    judgement = assess_retraining(
+        "sales", unknown_evidence("3", "no service answers."), Thresholds(new_observations=1), AT
+    )
 
     assert not judgement.retrain
     assert [one.code for one in judgement.reasons if not one.known] == CODES[1:6]
@@ -105,7 +109,7 @@ def test_what_is_not_known_is_no_reason_and_says_why() -> None:
 
 def test_a_name_without_a_champion_is_a_reason() -> None:
     """Somebody has to answer."""
-    judgement = judge("sales", None, Thresholds(), AT)
+    judgement = assess_retraining("sales", None, Thresholds(), AT)
 
     assert judgement.retrain
     assert judgement.version is None
@@ -115,7 +119,7 @@ def test_a_name_without_a_champion_is_a_reason() -> None:
 @pytest.mark.parametrize("trigger", ["schedule", "manual"])
 def test_whoever_asks_is_a_reason_by_itself(trigger: str) -> None:
     """The evidence stays beside it as it was."""
-    plain = judge("sales", SOUND, Thresholds(), AT)
+    plain = assess_retraining("sales", SOUND, Thresholds(), AT)
 
     asked = plain.asked(trigger)  # type: ignore[arg-type] # parametrised text
 
@@ -127,7 +131,7 @@ def test_whoever_asks_is_a_reason_by_itself(trigger: str) -> None:
 
 def test_a_judgement_is_plain_data() -> None:
     """As REST answers it and MLflow keeps it."""
-    data = json.loads(json.dumps(judge("sales", SOUND, Thresholds(), AT).to_dict(), allow_nan=False))
+    data = json.loads(json.dumps(assess_retraining("sales", SOUND, Thresholds(), AT).to_dict(), allow_nan=False))
 
     assert list(data) == ["name", "version", "retrain", "at", "reasons"]
     assert data["retrain"] is False

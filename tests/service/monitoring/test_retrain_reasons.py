@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.retraining import reasons
-from models.retraining.reasons import Judgement
+from models.retraining.reasons import RetrainAssessment
 from models.retraining.thresholds import Thresholds
 from service.api.routes.jobs import retrain_query
 from service.api.schemas.accuracy import AccuracyAnswer
@@ -35,7 +35,7 @@ def judged(home: ServiceHome, start: Callable[..., TestClient], database_url: st
     return client
 
 
-def ask(client: TestClient, name: str = "temperatures", **thresholds: Any) -> Judgement:  # noqa: ANN401 - any threshold
+def ask(client: TestClient, name: str = "temperatures", **thresholds: Any) -> RetrainAssessment:  # noqa: ANN401 - any threshold
     """Return what the service says of a name."""
     service = service_of(client)
     return assess_retraining(
@@ -78,7 +78,7 @@ def test_training_judges_alike_over_the_wire(judged: TestClient, monkeypatch: py
     seen = accuracy.read_live(Address("http://almanac"), champion, spec, thresholds)
 
     here = ask(judged, window=30, min_scores=5, new_observations=1)
-    assert reasons.judge("temperatures", seen, thresholds, here.at).to_dict() == here.to_dict()
+    assert reasons.assess_retraining("temperatures", seen, thresholds, here.at).to_dict() == here.to_dict()
 
 
 def test_a_window_is_a_part_of_the_scores(judged: TestClient) -> None:

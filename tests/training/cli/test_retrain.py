@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from almanac import almanac
 from models.errors import AlmanacError
 from models.jobs.errors import WorkerAlive
-from models.retraining.reasons import Judgement, Reason
+from models.retraining.reasons import Reason, RetrainAssessment
 from tests.training.jobs.workers import eventually, working
 from training.cli.jobs import follow
 from training.cli.requests import read_request
@@ -375,11 +375,13 @@ def test_a_dry_run_lists_the_reasons_and_queues_nothing(
     """By the thresholds of the file, of the model's schedule, or the usual ones; as a table and as JSON."""
     asked: list[float] = []
 
-    def judge(name: str, config: RetrainConfig, address: Address, _registry: object, now: datetime) -> Judgement:
+    def judge(
+        name: str, config: RetrainConfig, address: Address, _registry: object, now: datetime
+    ) -> RetrainAssessment:
         asked.append(config.drift)
         assert address.url == "http://127.0.0.1:8000"
         reason = Reason("INPUT_DRIFT", True, True, 0.41, config.drift, "The inputs differ.")  # noqa: FBT003
-        return Judgement(name, "7", now.isoformat(), (reason,))
+        return RetrainAssessment(name, "7", now.isoformat(), (reason,))
 
     monkeypatch.setattr("training.retraining.triggers.judge", judge)
     monkeypatch.setattr("training.cli.options.open_registry", lambda: None)

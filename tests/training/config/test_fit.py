@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.spec import ModelSpec
+from models.spec import ModelOptions, ModelSpec
 from training.config.fit import FitConfig, with_choices
 
 
@@ -26,7 +26,7 @@ def test_schedules_grow_threefold_to_the_longest(settings: dict[str, int], expec
 
 def test_a_second_training_keeps_the_choices_of_the_first() -> None:
     """What the validation origins chose is set firmly, the rest stays."""
-    chosen = {"calendar": False, "steps": 300}
+    chosen = ModelOptions(calendar=False, steps=300)
     spec = ModelSpec("n", "gru", "many_to_many", "M", 12, 60, 36, 6, transform="log", options=chosen)
 
     fit = with_choices(FitConfig(units=8), spec)

@@ -8,6 +8,7 @@ import pytest
 
 from models import artifact
 from models.errors import TrainingError
+from models.spec import ModelOptions
 from tests.training.fakes import combine_graphs, make_fit, make_request, recording
 from training.config.fit import FitConfig
 from training.fit.auto import MEMBERS, WHOLE, make_auto
@@ -36,7 +37,7 @@ def test_members_become_one_candidate(tmp_path: Path) -> None:
 
     spec = artifact.load(found.directory).spec
     assert spec.architecture == "ensemble"
-    assert [one["name"] for one in spec.options["members"]] == list(found.members) == ["lstm", "wavenet"]
+    assert [one.name for one in spec.options.members] == list(found.members) == ["lstm", "wavenet"]
     assert found.mixture is not None
     assert found.mixture.weights == {"lstm": 0.5, "wavenet": 0.5}
     assert found.forecasts is not None
@@ -112,7 +113,7 @@ def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Pa
         made = fit(request)
         if request.architecture != "starter_tuned":
             return made
-        return replace(made, forecaster=artifact.update_spec(made.directory, options={"tuned_share": 0.0}))
+        return replace(made, forecaster=artifact.update_spec(made.directory, options=ModelOptions(tuned_share=0.0)))
 
     assert list(auto(tmp_path, untuned).members) == ["lstm", "wavenet", "starter"]
 

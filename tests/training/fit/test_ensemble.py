@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from models import artifact
 from models.covariates import CovariateNames
 from models.errors import TrainingError
+from models.spec import ModelOptions
 from tests.artifacts import make_artifact
 from tests.training.fakes import combine_graphs, make_series, make_validation
 from training.fit.candidate import Candidate
@@ -29,7 +30,7 @@ def make_candidate(folder: Path, *, shift: float = 0.0, context_length: int = 60
 def candidates(tmp_path: Path) -> dict[str, Candidate]:
     """Return one too low and one too high by as much, of different contexts and transforms."""
     return {
-        "lstm/3": make_candidate(tmp_path / "a", shift=-1.0, seed=3, options={"units": 64}),
+        "lstm/3": make_candidate(tmp_path / "a", shift=-1.0, seed=3, options=ModelOptions(units=64)),
         "wavenet/4": make_candidate(
             tmp_path / "b", shift=1.0, context_length=36, seed=4, architecture="wavenet", transform="log"
         ),
@@ -57,12 +58,12 @@ def test_the_specification_tells_its_members(candidates: dict[str, Candidate], t
 
     assert (spec.architecture, spec.transform, spec.context_length) == ("ensemble", "mixed", 60)
     assert (spec.receptive_field, spec.seed) == (60, 3)
-    assert spec.options["combination"] == "equal"
-    first, second = spec.options["members"]
-    assert first["options"] == {"units": 64}
-    assert (first["name"], first["architecture"], first["seed"], first["weight"]) == ("lstm/3", "lstm", 3, 0.5)
-    assert (second["transform"], second["context_length"]) == ("log", 36)
-    assert second["validation_mase"] == 1.0
+    assert spec.options.combination == "equal"
+    first, second = spec.options.members
+    assert first.options == ModelOptions(units=64)
+    assert (first.name, first.architecture, first.seed, first.weight) == ("lstm/3", "lstm", 3, 0.5)
+    assert (second.transform, second.context_length) == ("log", 36)
+    assert second.validation_mase == 1.0
     assert len(spec.memory) == 60
     assert_allclose(sum(spec.memory), 1.0, atol=1e-6)
     assert_allclose(spec.memory[0], 0.5 / 60 + 0.5 / 36, rtol=1e-6)
@@ -93,7 +94,7 @@ def test_weights_once_chosen_are_kept(candidates: dict[str, Candidate], tmp_path
     whole = make_ensemble(candidates, tmp_path / "whole", combine_graphs, mixture)
 
     assert list(whole.members) == ["wavenet/4"]
-    assert [one["name"] for one in whole.forecaster.spec.options["members"]] == ["wavenet/4"]
+    assert [one.name for one in whole.forecaster.spec.options.members] == ["wavenet/4"]
     assert whole.forecaster.spec.context_length == 36
 
 

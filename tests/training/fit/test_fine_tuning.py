@@ -107,7 +107,7 @@ def test_the_starter_is_judged_and_calibrated_on_the_data(tmp_path: Path) -> Non
     assert_array_equal(forecasts.cutoffs, others.cutoffs)
     assert candidate.validation == spec.validation
     assert len(spec.conformal["offsets"]) == HORIZON
-    assert spec.options["nonnegative"]
+    assert spec.options.nonnegative
     assert list(candidate.history) == []
 
 
@@ -125,7 +125,7 @@ def test_a_season_that_no_starter_knows_is_still_the_datas(tmp_path: Path) -> No
     """The seasonless network answers, and its spec counts phases as its fellow members do."""
     spec = take(tmp_path, make_set(frequency="Q-DEC")).forecaster.spec
 
-    assert (spec.frequency, spec.season_length, spec.options["seasons"]) == ("Q-DEC", 4, [1])
+    assert (spec.frequency, spec.season_length, spec.options.seasons) == ("Q-DEC", 4, (1,))
 
 
 @pytest.mark.usefixtures("eager")
@@ -137,7 +137,7 @@ def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> No
     half = tuned(tmp_path / "half", replace(fixed, tuned_share=0.5))
 
     before, after, between = (weights_of(one) for one in (shipped / "M", whole.directory, half.directory))
-    assert [one.forecaster.spec.options["tuned_share"] for one in (whole, half)] == [1.0, 0.5]
+    assert [one.forecaster.spec.options.tuned_share for one in (whole, half)] == [1.0, 0.5]
     assert any((one != two).any() for one, two in zip(before, after, strict=True))
     for one, two, mean in zip(before, after, between, strict=True):
         assert_allclose(mean, (one + two) / 2, atol=1e-6)
@@ -153,7 +153,7 @@ def test_a_tuned_starter_is_one_of_its_ways(tmp_path: Path) -> None:
 
     spec = first.forecaster.spec
     assert spec.architecture == "starter_tuned"
-    assert spec.options["tuned_share"] in {0.0, 0.5, 1.0}
+    assert spec.options.tuned_share in {0.0, 0.5, 1.0}
     assert spec.context_length == CONTEXT
     assert {one.stage.partition(",")[0] for one in first.history} >= {"none", "log"}
     for one, two in zip(weights_of(first.directory), weights_of(again.directory), strict=True):
@@ -166,7 +166,7 @@ def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path
     candidate = tuned(tmp_path, replace(CONFIG, tuned_share=0.0, transform="none"))
 
     assert list(candidate.history) == []
-    assert candidate.forecaster.spec.options["steps"] is None
+    assert candidate.forecaster.spec.options.steps is None
     for one, two in zip(weights_of(shipped / "M"), weights_of(tmp_path), strict=True):
         assert_array_equal(one, two)
 
@@ -178,7 +178,7 @@ def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monke
 
     candidate = tuned(tmp_path, replace(CONFIG, transform="none", steps=3))
 
-    assert candidate.forecaster.spec.options["tuned_share"] == 0.0
+    assert candidate.forecaster.spec.options.tuned_share == 0.0
     for one, two in zip(weights_of(shipped / "M"), weights_of(tmp_path), strict=True):
         assert_array_equal(one, two)
 

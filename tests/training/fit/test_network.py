@@ -207,7 +207,7 @@ def test_a_share_of_synthetic_windows_changes_the_weights_and_stands_in_the_spec
 
     mixed, again, plain, free = (train(*one) for one in ((0.5, "1"), (0.5, "2"), (0.0, "3"), (None, "4")))
 
-    shares = [one.forecaster.spec.options["synthetic_share"] for one in (mixed, again, plain)]
+    shares = [one.forecaster.spec.options.synthetic_share for one in (mixed, again, plain)]
     assert shares == [0.5, 0.5, 0.0]
     for one, two in zip(weights_of(mixed), weights_of(again), strict=True):
         assert_array_equal(one, two)
@@ -215,7 +215,7 @@ def test_a_share_of_synthetic_windows_changes_the_weights_and_stands_in_the_spec
     assert "none, 50% synthetic, 4 steps" in {one.stage for one in told}
     stages = {one.stage for one in free.history}
     assert {"none, 4 steps", "none, 50% synthetic, 4 steps"} <= stages
-    assert free.forecaster.spec.options["synthetic_share"] in {0.0, 0.5}
+    assert free.forecaster.spec.options.synthetic_share in {0.0, 0.5}
 
 
 def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:

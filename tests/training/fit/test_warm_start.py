@@ -92,7 +92,7 @@ def test_tuned_it_moves_and_its_choices_train_it_again(champion: Path, tmp_path:
     again = warmed_with(chosen, training_set, tmp_path / "again")
 
     weights = [load_network(one.directory / artifact.WEIGHTS).get_weights() for one in (first, again)]
-    assert first.forecaster.spec.options["tuned_share"] in {0.5, 1.0}
+    assert first.forecaster.spec.options.tuned_share in {0.5, 1.0}
     assert first.before is not None
     for one, two in zip(*weights, strict=True):
         assert_allclose(one, two, atol=1e-6)

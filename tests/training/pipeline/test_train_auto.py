@@ -73,7 +73,7 @@ def test_auto_is_one_row_and_one_version(
     assert printed["mixtures"]["auto"]["losses"]["lstm+wavenet"] < printed["mixtures"]["auto"]["losses"]["lstm"]
     assert asked[4:] == [("lstm", 0, 96), ("wavenet", 0, 96)]
     spec = artifact.load(registry.models.download(registry.models.resolve("weather@champion"), tmp_path / "x")).spec
-    assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
+    assert [one.name for one in spec.options.members] == ["lstm", "wavenet"]
     params = runs_of(registry)["auto"].data.params
     assert params["architecture"] == "auto"
     assert params["ensemble.weight.lstm"] == "0.5"

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from models import artifact
-from models.errors import ConfigInvalid, NetworkError, TrainingError
+from models.errors import ConfigInvalid, TrainingError
+from models.networks.errors import NetworkError
 from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_fit
 from training.cli.tables import comparison_table, describe_outcome
@@ -48,7 +49,7 @@ def test_several_networks_are_one_version(
     version = registry.models.resolve("weather@champion")
     spec = artifact.load(registry.models.download(version, tmp_path / "fetched")).spec
     assert outcome.to_dict()["winner"] == version.architecture == spec.architecture == "ensemble"
-    assert [one["name"] for one in spec.options["members"]] == ["lstm", "wavenet"]
+    assert [one.name for one in spec.options.members] == ["lstm", "wavenet"]
     assert spec.backtest["model"]["mase"] == pytest.approx(spec.backtest["seasonal_naive"]["mase"])
     assert spec.run_id == runs_of(registry)["ensemble"].info.run_id
 
@@ -111,7 +112,7 @@ def test_every_member_is_trained_again_with_its_weight(
     spec = artifact.load(
         registry.models.download(registry.models.resolve("weather@champion"), tmp_path / "fetched")
     ).spec
-    assert [(one["name"], one["weight"]) for one in spec.options["members"]] == [("lstm", 0.5), ("wavenet", 0.5)]
+    assert [(one.name, one.weight) for one in spec.options.members] == [("lstm", 0.5), ("wavenet", 0.5)]
     assert "trained again on all data" in spec.backtest["model"]["note"]
     assert spec.trained_to is not None
     assert spec.trained_to.startswith("2007-12")

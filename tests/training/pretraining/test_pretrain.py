@@ -70,8 +70,8 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
         spec = forecaster.spec
         assert (spec.name, spec.architecture, spec.frequency) == ("starter", "lstm", parse_frequency(one.kind).name)
         assert (spec.horizon, spec.context_length) == (KINDS[one.kind].horizon, KINDS[one.kind].context_length)
-        assert spec.options["calendar"] is False
-        assert spec.options["nonnegative"] is False
+        assert spec.options.calendar is False
+        assert spec.options.nonnegative is False
         assert spec.trained_from is None
         assert np.isfinite(forecaster.forecast([Series.make([3.0, 4.0, 5.0])], 6)[0].median).all()
         assert "almanac pretrain --steps 4 --seed 1" in (one.directory / "README.md").read_text()

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from models.artifact import open_network
-from models.errors import OptionInvalid
+from models.networks.errors import OptionInvalid
 from models.networks.onnx_export.ensemble import merge_graphs
 from tests.artifacts import seasonal_naive
 

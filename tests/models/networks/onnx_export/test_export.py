@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 from onnx import numpy_helper
 
 from models import artifact
-from models.errors import ParityFailed
 from models.networks.build import NetworkOptions, build, serving_network
+from models.networks.errors import ParityFailed
 from models.networks.onnx_export.export import TOLERANCE, check_parity, export
 from models.windows import INPUTS
 from tests.models.networks.made import (
