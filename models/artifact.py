@@ -71,7 +71,7 @@ def load(directory: Path) -> Forecaster:
     return forecaster
 
 
-def seal(directory: Path, spec: ModelSpec) -> Forecaster:
+def save(directory: Path, spec: ModelSpec) -> Forecaster:
     """Write spec.json and golden.json beside network.onnx, and return the forecaster.
 
     Args:

@@ -159,7 +159,7 @@ def advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:
     return Contexts(context, phase, np.concatenate([past, passed], axis=1)[:, -length:], ahead)
 
 
-def lay_panel(
+def make_panel(
     series: Sequence[Series], left: int, right: int, season_length: int, *, names: CovariateNames | None = None
 ) -> Panel:
     """Return all series, with the covariates named, in one padded matrix; a cut never leaves it."""

@@ -9,7 +9,7 @@ from models.errors import Finding
 from models.forecaster import Forecaster
 from models.names import CHAMPION
 from models.series import Series
-from models.starters import DEFAULT, NAME, season_unknown
+from models.starters import DEFAULT, NAME, season_warning
 
 FREQUENCY_ASSUMED = Finding(
     "FREQUENCY_ASSUMED",
@@ -82,5 +82,5 @@ class SelectedModel:
         """Return warnings about the selection: the starter assumes a frequency or a season."""
         if self.starters is None:
             return ()
-        found = FREQUENCY_ASSUMED if series.frequency is None else season_unknown(series.frequency)
+        found = FREQUENCY_ASSUMED if series.frequency is None else season_warning(series.frequency)
         return () if found is None else (found,)

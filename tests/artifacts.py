@@ -51,7 +51,7 @@ def make_artifact(  # noqa: PLR0913 - each argument is a field of the spec
         holidays=names.holidays,
         created="2026-01-01T00:00:00+00:00",
     )
-    artifact.seal(directory, spec)
+    artifact.save(directory, spec)
     return directory
 
 

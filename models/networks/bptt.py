@@ -34,7 +34,7 @@ class Projection(keras.layers.Dense):
         return super().compute_output_shape(input_shape), self.kernel.shape, self.bias.shape
 
 
-class ThroughTime:
+class ManualGradient:
     """A recurrent layer of Keras, its weights, their names and their order, whose gradient is written out.
 
     Computed so where it begins at zero, sees every step and drops nothing; any other is computed as Keras has it.

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from models.networks import gru, lstm, simple_rnn, wavenet
-from models.networks.covariates import Known, know
+from models.networks.covariates import CovariateFeatures, encode_covariates
 from models.networks.decoder import (
     EMBEDDING,
     Anchors,
@@ -174,7 +174,7 @@ def serving_network(network: keras.Model, options: NetworkOptions) -> keras.Mode
     return keras.Model(single.inputs, quantiles, name=options.architecture)
 
 
-def shaped(options: NetworkOptions, shape: str) -> NetworkOptions:
+def with_shape(options: NetworkOptions, shape: str) -> NetworkOptions:
     """Return the options in another sequence shape, its lengths made to fit."""
     if shape == "one_to_one":
         return replace(options, shape=shape, context_length=1, encoder_length=1, horizon=1)
@@ -205,11 +205,11 @@ def _embedding(options: NetworkOptions) -> keras.layers.Layer:
     return keras.layers.Embedding(options.season_length + 1, EMBEDDING, name="target_season")
 
 
-def _covariates(window: dict[str, Any], options: NetworkOptions, supervised_steps: int) -> Known | None:
+def _covariates(window: dict[str, Any], options: NetworkOptions, supervised_steps: int) -> CovariateFeatures | None:
     """Return what the network reads of its covariates, None where it has none."""
     if not options.past_covariates + options.future_covariates:
         return None
-    return know(
+    return encode_covariates(
         window,
         past=options.past_covariates,
         ahead=options.future_covariates,
@@ -224,7 +224,7 @@ def _positions(options: NetworkOptions, offsets: Any) -> keras.layers.Layer:
     return SeasonPosition(options.season_length, offsets, known=options.calendar)
 
 
-def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions, known: Known | None) -> Any:
+def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions, known: CovariateFeatures | None) -> Any:
     """Return what the encoder reads, (batch, encoder_length, channels): z, seasonal differences, mask, season, covariates."""
     read = slice(options.context_length - options.encoder_length, None)
     columns = [window["values"], window["mask"]]

@@ -35,7 +35,7 @@ SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CovariateFeatures:
     """What a network reads of its covariates.
 
     Attributes:
@@ -51,9 +51,9 @@ class Known:
     effects: Any = None
 
 
-def know(  # noqa: PLR0913 - the lengths of a network, all of one kind
+def encode_covariates(  # noqa: PLR0913 - the lengths of a network, all of one kind
     window: dict[str, Any], *, past: int, ahead: int, seasons: Sequence[int], steps: int, horizon: int
-) -> Known:
+) -> CovariateFeatures:
     """Return what a network reads of its covariates.
 
     Args:
@@ -73,13 +73,13 @@ def know(  # noqa: PLR0913 - the lengths of a network, all of one kind
     stacked = keras.layers.Concatenate()([scaled[key] for key in ("local", "general", "mask")])
     channels = stacked[:, :length]
     if not ahead:
-        return Known(tuple(inputs), channels)
+        return CovariateFeatures(tuple(inputs), channels)
     effects = Effects(ahead, steps, horizon, (0, *(season for season in seasons if season < length)))(
         window["values"], window["mask"], scaled["local"], scaled["mask"]
     )
     targets = AtTargets(ahead, steps, horizon)
     features = [targets(scaled[key]) for key in ("local", "general", "mask")]
-    return Known(tuple(inputs), channels, keras.layers.Concatenate()([*features, effects]), effects)
+    return CovariateFeatures(tuple(inputs), channels, keras.layers.Concatenate()([*features, effects]), effects)
 
 
 @keras.saving.register_keras_serializable(package="almanac")

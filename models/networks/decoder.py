@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.networks.covariates import Known
+from models.networks.covariates import CovariateFeatures
 
 REACHES = (1, 2, 3, 5, 10, 20, 30)
 """Seasons that a seasonal mean may be taken over."""
@@ -241,7 +241,14 @@ class RepeatAhead(keras.layers.Layer):
 
 
 def decode(  # noqa: PLR0913 - all that a forecast rests on
-    state: Any, anchors: Any, season: Any, *, units: int, levels: int, seasons: int = 1, known: Known | None = None
+    state: Any,
+    anchors: Any,
+    season: Any,
+    *,
+    units: int,
+    levels: int,
+    seasons: int = 1,
+    known: CovariateFeatures | None = None,
 ) -> Any:
     """Return the quantiles in z, (batch, steps, horizon, levels).
 

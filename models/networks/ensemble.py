@@ -15,7 +15,7 @@ from models.networks.onnx_export.ensemble import LEAST, OUTPUT, PAST, check_weig
 from models.networks.onnx_export.export import check_parity
 
 
-def write_combined(members: Sequence[Path], weights: Sequence[float], directory: Path, *, seed: int = 0) -> None:
+def write_ensemble(members: Sequence[Path], weights: Sequence[float], directory: Path, *, seed: int = 0) -> None:
     """Write network.keras and network.onnx of the weighted mean of members, checked against each other.
 
     Args:
@@ -29,7 +29,7 @@ def write_combined(members: Sequence[Path], weights: Sequence[float], directory:
         ParityFailed: If the two files do not answer alike.
     """
     graph = merge_graphs([onnx.load(one / NETWORK) for one in members], weights)
-    network = combine([load_network(one / WEIGHTS) for one in members], weights)
+    network = combine_networks([load_network(one / WEIGHTS) for one in members], weights)
     directory.mkdir(parents=True, exist_ok=True)
     network.save(directory / WEIGHTS)
     (directory / NETWORK).write_bytes(graph.SerializeToString())
@@ -42,7 +42,7 @@ def load_network(path: Path) -> keras.Model:
     return keras.models.load_model(path)
 
 
-def combine(members: Sequence[keras.Model], weights: Sequence[float]) -> keras.Model:
+def combine_networks(members: Sequence[keras.Model], weights: Sequence[float]) -> keras.Model:
     """Return one network in which each member is a layer, `member_0` and so on.
 
     Inputs: those of the members by name, each as long as the longest member wants it; others are given its newest part.

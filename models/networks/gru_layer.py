@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.networks.bptt import ThroughTime, array, gradients, loop, product, total
+from models.networks.bptt import ManualGradient, array, gradients, loop, product, total
 
 
 @tf.custom_gradient
@@ -79,7 +79,7 @@ def _backwards(upstream: Any, gates: list[Any], states: Any, recurrent: Any) -> 
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class GRU(ThroughTime, keras.layers.GRU):
+class GRU(ManualGradient, keras.layers.GRU):
     """Keras's GRU, computed faster."""
 
     through_time = staticmethod(_through_time)

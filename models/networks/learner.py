@@ -75,7 +75,7 @@ class Learner:
             mean.assign(one.value)
         self.steps = 0
 
-    def begin_from(self, weights: Weights) -> None:
+    def start_from(self, weights: Weights) -> None:
         """Go on from other weights than the seed's; call it after `restart`, which forgets all earlier steps."""
         self.network.set_weights(weights)
         for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
@@ -83,14 +83,14 @@ class Learner:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, averages and the optimizer's memory, by name: what the next step depends on."""
-        return {f"variable_{at}": np.asarray(one) for at, one in enumerate(self._remembered())}
+        return {f"variable_{at}": np.asarray(one) for at, one in enumerate(self._state_variables())}
 
-    def recall(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take up a state that `state` returned; raises KeyError or ValueError where it is another network's."""
-        for at, one in enumerate(self._remembered()):
+        for at, one in enumerate(self._state_variables()):
             one.assign(state[f"variable_{at}"])
 
-    def _remembered(self) -> list[Any]:
+    def _state_variables(self) -> list[Any]:
         """Return every variable that a step changes."""
         return [*self.network.variables, *self.averages, *self.optimizer.variables]
 
@@ -107,7 +107,7 @@ class Learner:
         """
         self.steps += 1
         keep = 1.0 - 1.0 / min(max(AVERAGED_SHARE * total, 1.0), self.steps)
-        parts = parts_of(len(targets))
+        parts = split_batch(len(targets))
         known = np.array([np.isfinite(targets[part]).sum() for part in parts])
         shares = (known / max(known.sum(), 1)).astype(np.float32)
 
@@ -171,7 +171,7 @@ class Learner:
         return gradient, update
 
 
-def parts_of(size: int) -> list[slice]:
+def split_batch(size: int) -> list[slice]:
     """Return the equal parts that a batch is cut into; one that is small, or not to be halved, stays whole."""
     count = PARTS if size % PARTS == 0 and size // PARTS >= FEWEST_IN_PART else 1
     return [slice(at, at + size // count) for at in range(0, size, size // count)]

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.networks.bptt import ThroughTime, array, gradients, loop, product
+from models.networks.bptt import ManualGradient, array, gradients, loop, product
 
 
 @tf.custom_gradient
@@ -82,7 +82,7 @@ def _backwards(upstream: Any, gates: list[Any], cells: Any, recurrent: Any) -> A
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class LSTM(ThroughTime, keras.layers.LSTM):
+class LSTM(ManualGradient, keras.layers.LSTM):
     """Keras's LSTM, computed faster."""
 
     through_time = staticmethod(_through_time)

@@ -16,11 +16,11 @@ from models.networks.learner import Weights
 from models.networks.loss import layer_of
 from models.spec import ModelSpec
 
-OWN_STEPS = "step_projection"
+STEP_LAYER = "step_projection"
 """The one layer whose weights belong to steps ahead, so that they depend on the horizon."""
 
 
-def starting_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
+def pretrained_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
     """Return the options of the network that a spec describes, for another horizon.
 
     Raises:
@@ -57,13 +57,13 @@ def encoder_of(spec: ModelSpec) -> str:
     return spec.options.encoder or named
 
 
-def starting_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weights | None = None) -> Weights:
-    """Return a network's weights for a network of `starting_options`; whatever its transform, they are the same.
+def pretrained_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weights | None = None) -> Weights:
+    """Return a network's weights for a network of `pretrained_options`; whatever its transform, they are the same.
 
     Args:
         folder: Its artifact, of which network.keras is read.
         spec: Its spec.
-        horizon: Steps ahead; each takes the weights of the trained step that `trained_steps` says.
+        horizon: Steps ahead; each takes the weights of the trained step that `nearest_trained_steps` says.
         weights: Other weights of the same network to take in the place of network.keras.
 
     Raises:
@@ -72,7 +72,7 @@ def starting_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weigh
     """
     if weights is None and not (folder / WEIGHTS).is_file():
         raise ArtifactIncomplete(f"There is no {folder / WEIGHTS}.", hint="Install Almanac again.")
-    options = starting_options(spec, spec.horizon)
+    options = pretrained_options(spec, spec.horizon)
     variables, found = build(options).weights, weights or load_network(folder / WEIGHTS).get_weights()
     shapes, there = [tuple(one.shape) for one in variables], [one.shape for one in found]
     if shapes != there:
@@ -80,14 +80,14 @@ def starting_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weigh
             f"{folder / WEIGHTS} has weights of shapes {there}; its spec.json describes {shapes}.",
             hint="The files do not belong together; install Almanac again.",
         )
-    taken = trained_steps(spec.horizon, horizon, spec.season_length)
+    taken = nearest_trained_steps(spec.horizon, horizon, spec.season_length)
     return [
-        of_steps(weight, taken) if layer_of(variable) == OWN_STEPS else weight
+        take_steps_of(weight, taken) if layer_of(variable) == STEP_LAYER else weight
         for variable, weight in zip(variables, found, strict=True)
     ]
 
 
-def trained_steps(trained: int, asked: int, season_length: int) -> NDArray[np.int64]:
+def nearest_trained_steps(trained: int, asked: int, season_length: int) -> NDArray[np.int64]:
     """Return for each of `asked` steps ahead the trained one that it is most like, counted from 0.
 
     That is the step itself; beyond the trained horizon the newest trained step of the same season position, and the very
@@ -98,7 +98,7 @@ def trained_steps(trained: int, asked: int, season_length: int) -> NDArray[np.in
     return np.where(steps < trained, steps, last)
 
 
-def blended(before: Weights, after: Weights, share: float) -> Weights:
+def blend_weights(before: Weights, after: Weights, share: float) -> Weights:
     """Return (1 - share) of the weights before a training and `share` of those after it.
 
     Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR.
@@ -106,7 +106,7 @@ def blended(before: Weights, after: Weights, share: float) -> Weights:
     return [((1.0 - share) * one + share * two).astype(one.dtype) for one, two in zip(before, after, strict=True)]
 
 
-def of_steps(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
+def take_steps_of(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
     """Return the columns of some steps, of a kernel (width, steps · embedding) or a bias (steps · embedding)."""
     by_step = weight.reshape(*weight.shape[:-1], -1, EMBEDDING)
     return by_step[..., taken, :].reshape(*weight.shape[:-1], -1)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.networks.bptt import ThroughTime, array, gradients, loop, product
+from models.networks.bptt import ManualGradient, array, gradients, loop, product
 
 
 @tf.custom_gradient
@@ -54,7 +54,7 @@ def _backwards(upstream: Any, states: Any, recurrent: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class SimpleRNN(ThroughTime, keras.layers.SimpleRNN):
+class SimpleRNN(ManualGradient, keras.layers.SimpleRNN):
     """Keras's SimpleRNN, computed faster."""
 
     through_time = staticmethod(_through_time)

@@ -15,12 +15,12 @@ from models.networks.build import NetworkOptions, build
 from models.networks.decoder import EMBEDDING, season_reaches
 from models.networks.learner import Weights
 from models.networks.loss import layer_of
-from models.networks.pretrained_weights import OWN_STEPS, of_steps, trained_steps
+from models.networks.pretrained_weights import STEP_LAYER, nearest_trained_steps, take_steps_of
 
 Array = NDArray[Any]
 
 
-def hand_on(weights: Weights, old: NetworkOptions, new: NetworkOptions) -> Weights:
+def transfer_weights(weights: Weights, old: NetworkOptions, new: NetworkOptions) -> Weights:
     """Return weights for a network of `new` options that forecasts as one of `old` options would, as far as it can.
 
     Args:
@@ -35,8 +35,8 @@ def hand_on(weights: Weights, old: NetworkOptions, new: NetworkOptions) -> Weigh
 def _matched(variable: Any, given: Array, old: NetworkOptions, new: NetworkOptions) -> Array:
     """Return one weight of the new network."""
     path, layer, fresh = variable.path, layer_of(variable), np.asarray(variable)
-    if layer == OWN_STEPS:
-        return of_steps(given, trained_steps(old.horizon, new.horizon, old.season_length))
+    if layer == STEP_LAYER:
+        return take_steps_of(given, nearest_trained_steps(old.horizon, new.horizon, old.season_length))
     if layer == "input_projection" and path.endswith("kernel"):
         return _rows(given, fresh, _channels(old), _channels(new))
     if layer == "decoder" and path.endswith("kernel"):

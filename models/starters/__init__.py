@@ -32,7 +32,7 @@ SEASONLESS = "Y"
 
 FOLDER = Path(__file__).parent
 
-MADE = "starters"
+LOCAL_FOLDER = "starters"
 """Folder in ALMANAC_HOME with the starters that were made here."""
 
 VERSION_LENGTH = 12
@@ -42,7 +42,7 @@ HOUR_NANOSECONDS = NANOSECONDS_IN["h"]
 logger = logging.getLogger("almanac")
 
 
-def kinds() -> Mapping[str, Path]:
+def starter_folders() -> Mapping[str, Path]:
     """Return the starters that there are: the frequency that each was trained for, and its folder.
 
     Raises:
@@ -62,10 +62,10 @@ def folder_for(frequency: Frequency) -> Path:
     known = _seasons(_roots())
     alike = [kind for kind, seasons in known.items() if seasons == frequency.seasons]
     alike += [kind for kind, seasons in known.items() if seasons[0] == frequency.season_length]
-    return kinds()[(alike or [_seasonless()])[0]]
+    return starter_folders()[(alike or [_seasonless()])[0]]
 
 
-def season_unknown(frequency: Frequency) -> Finding | None:
+def season_warning(frequency: Frequency) -> Finding | None:
     """Return a warning where the starter for a frequency knows no season, though the frequency has one; else None.
 
     Raises:
@@ -107,10 +107,10 @@ def version() -> str:
 def _roots() -> tuple[Path, ...]:
     """Return where starters lie, those of the home last, since they go before the others."""
     home = Path(os.environ.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
-    return (FOLDER, home / MADE)
+    return (FOLDER, home / LOCAL_FOLDER)
 
 
-def look_again() -> None:
+def clear_cache() -> None:
     """Forget what was found and loaded: a process that has made starters is answered by them from then on."""
     for remembered in (_kinds, _seasons, _named, _load, _version):
         remembered.cache_clear()
@@ -136,9 +136,9 @@ def _seasons(roots: tuple[Path, ...]) -> Mapping[str, tuple[int, ...]]:
 
 
 def _seasonless() -> str:
-    if SEASONLESS not in kinds():
+    if SEASONLESS not in starter_folders():
         raise ArtifactIncomplete(
-            f"There is no starter {SEASONLESS} in {FOLDER}, only {', '.join(kinds())}: the installation is incomplete.",
+            f"There is no starter {SEASONLESS} in {FOLDER}, only {', '.join(starter_folders())}: the installation is incomplete.",
             hint="Install almanac-forecast again; its wheel brings the starters.",
         )
     return SEASONLESS

@@ -72,7 +72,7 @@ def test_no_starter_at_all_is_a_broken_installation(tmp_path: Path, monkeypatch:
     """The error says where they should lie, and what to do."""
     monkeypatch.setattr(starters, "FOLDER", tmp_path)
 
-    for ask in (starters.kinds, starters.version, lambda: starters.load_starter(parse_frequency("M"))):
+    for ask in (starters.starter_folders, starters.version, lambda: starters.load_starter(parse_frequency("M"))):
         with pytest.raises(ArtifactIncomplete, match="Install almanac-forecast again") as refusal:
             ask()
         assert str(tmp_path) in refusal.value.detail
@@ -116,7 +116,7 @@ def test_a_starter_that_was_made_here_goes_before_the_shipped_one(
 @pytest.mark.usefixtures("folder")
 def test_a_season_that_no_starter_knows_is_told(alias: str, *, warned: bool) -> None:
     """Years have none, and so has nothing that divides no year; minutes have, whatever their number."""
-    found = starters.season_unknown(parse_frequency(alias))
+    found = starters.season_warning(parse_frequency(alias))
 
     assert (found is not None and found.code == "SEASON_UNKNOWN") is warned
 
@@ -130,7 +130,7 @@ def test_a_starter_of_ones_own_that_is_damaged_is_told_of(
     """The package's own answers in its place, and not in silence."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("ALMANAC_HOME", str(home))
-    (home / starters.MADE / "M").mkdir(parents=True)
+    (home / starters.LOCAL_FOLDER / "M").mkdir(parents=True)
 
     assert starters.folder_for(parse_frequency("M")) == folder / "M"
-    assert f"{home / starters.MADE / 'M'} is passed over: it has no spec.json" in caplog.text
+    assert f"{home / starters.LOCAL_FOLDER / 'M'} is passed over: it has no spec.json" in caplog.text

@@ -5,7 +5,7 @@ from numpy.testing import assert_array_equal
 
 from models.covariates import CovariateNames
 from models.series import Series
-from models.windows import cut_contexts, cut_targets, last_context, last_contexts, lay_panel
+from models.windows import cut_contexts, cut_targets, last_context, last_contexts, make_panel
 
 SEASON = 12
 
@@ -40,7 +40,7 @@ def test_contexts_of_a_batch_are_those_of_its_series() -> None:
 
 def test_a_panel_keeps_each_series_and_its_phase() -> None:
     """Values begin after the padding on the left; the phase is that of the first value, -1 without dates."""
-    panel = lay_panel([dated(3, "2020-05"), Series.make([7.0])], left=2, right=1, season_length=SEASON)
+    panel = make_panel([dated(3, "2020-05"), Series.make([7.0])], left=2, right=1, season_length=SEASON)
 
     assert_array_equal(panel.values, [[np.nan] * 2 + [0, 1, 2] + [np.nan], [np.nan] * 2 + [7] + [np.nan] * 3])
     assert_array_equal(panel.lengths, [3, 1])
@@ -54,7 +54,7 @@ def test_a_cut_is_the_past_and_the_target_the_future(
     """The context ends just before the cutoff, the target begins at it, and nothing is in both."""
     cutoff = data.draw(st.integers(1, length))
     series = dated(length)
-    panel = lay_panel([dated(5), series], context, horizon, SEASON)
+    panel = make_panel([dated(5), series], context, horizon, SEASON)
     rows, cutoffs = np.array([1]), np.array([cutoff])
 
     contexts = cut_contexts(panel, rows, cutoffs, context, SEASON)
@@ -69,7 +69,7 @@ def test_a_cut_is_the_past_and_the_target_the_future(
 def test_training_and_serving_cut_the_same_context(length: int, context: int) -> None:
     """A window whose cutoff is a series' end is what the service would send: values and phase alike."""
     series = [dated(length, "1970-08"), Series.make(np.ones(length))]
-    panel = lay_panel(series, context, 1, SEASON)
+    panel = make_panel(series, context, 1, SEASON)
 
     trained = cut_contexts(panel, np.array([0, 1]), np.array([length, length]), context, SEASON)
     served = last_contexts(series, context, SEASON)
@@ -87,7 +87,8 @@ def test_no_context_looks_into_the_future(length: int, data: st.DataObject) -> N
     rows, cutoffs = np.array([0]), np.array([cutoff])
 
     before, after = (
-        cut_contexts(lay_panel([Series.make(one)], 9, 3, SEASON), rows, cutoffs, 9, SEASON) for one in (values, changed)
+        cut_contexts(make_panel([Series.make(one)], 9, 3, SEASON), rows, cutoffs, 9, SEASON)
+        for one in (values, changed)
     )
 
     assert_array_equal(before.context, after.context)
@@ -137,7 +138,7 @@ def test_training_and_serving_cut_the_same_covariates(
     """A window at a cutoff is what the service would be sent at that time: no later value of a past covariate."""
     cutoff = data.draw(st.integers(1, length))
     series = with_covariates(length)
-    panel = lay_panel([dated(5), series], context, horizon, SEASON, names=NAMES)
+    panel = make_panel([dated(5), series], context, horizon, SEASON, names=NAMES)
 
     trained = cut_contexts(panel, np.array([1]), np.array([cutoff]), context, SEASON, horizon=horizon)
     served = last_contexts([series.before(cutoff)], context, SEASON, names=NAMES, horizon=horizon)

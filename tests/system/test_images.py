@@ -85,7 +85,7 @@ def test_the_image_holds_every_starter(image: Path) -> None:
     held = {path.parent.name for path in (site_of(image) / "models" / "starters").glob("*/network.onnx")}
 
     assert {"Y", "M", "D"} <= held
-    assert held == set(starters.kinds())
+    assert held == set(starters.starter_folders())
 
 
 def test_the_command_line_works_and_says_its_version(image: Path) -> None:

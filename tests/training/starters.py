@@ -35,7 +35,7 @@ def make_starter(root: Path, kind: str = "M", *, horizon: int = HORIZON, context
         receptive_field=12,
         options=ModelOptions(units=4, layers=1, seasons=(season,), calendar=False),
     )
-    artifact.seal(folder, spec)
+    artifact.save(folder, spec)
     return folder
 
 

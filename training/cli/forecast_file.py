@@ -93,7 +93,7 @@ def foresee(registry: "Registry | None", wish: Wish, *, terminal: Terminal, scra
     series = _sound(forecaster, data.series, terminal)
     horizon = wish.horizon or forecaster.spec.horizon
     forecasts = tuple(forecaster.forecast(series, horizon, levels=wish.levels))
-    remark = starters.season_unknown(data.frequency) if registry is None else None
+    remark = starters.season_warning(data.frequency) if registry is None else None
     if remark is not None:
         forecasts = tuple(replace(one, warnings=(remark, *one.warnings)) for one in forecasts)
     for warning in sorted({one.code: one.detail for forecast in forecasts for one in forecast.warnings}.items()):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from models.starters import MADE
+from models.starters import LOCAL_FOLDER
 from training.registry.location import Place
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -56,7 +56,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     from training.registry.provenance import Surroundings
 
     kinds = check_kinds(frequencies)
-    target = output or place.home / MADE
+    target = output or place.home / LOCAL_FOLDER
     wish = Wish(target.absolute(), place.home, kinds, steps, seed, units, layers)
     if is_made(wish) and not fresh and not wish.unfinished.exists():
         click.echo(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.accuracy import scale_or_nan
 from models.covariates import CovariateNames
 from models.series import Series
-from models.windows import Contexts, Panel, cut_contexts, cut_targets, lay_panel
+from models.windows import Contexts, Panel, cut_contexts, cut_targets, make_panel
 from training.data.eligibility import current_series, fewest_points, none_eligible, observed_ends, start_steps
 
 Floats = NDArray[np.float64]
@@ -153,7 +153,7 @@ def make_dataset(  # noqa: PLR0913 - the lengths of a network, all of one kind
     Raises:
         DataInvalid: If no series has the length, scale and values to be both learned from and validated on.
     """
-    panel = lay_panel(series, context_length + steps, horizon, season_length, names=names)
+    panel = make_panel(series, context_length + steps, horizon, season_length, names=names)
     starts = start_steps(series)
     search = _Search(series, panel, starts, context_length, season_length, horizon, origins)
     found = search.on(np.ones(len(series), bool))

@@ -22,9 +22,9 @@ Combine = Callable[[Sequence[Path], Sequence[float], Path], None]
 
 def combine_with_keras(members: Sequence[Path], weights: Sequence[float], directory: Path) -> None:
     """Write the weighted mean of members' networks; TensorFlow is imported only now."""
-    from models.networks.ensemble import write_combined
+    from models.networks.ensemble import write_ensemble
 
-    write_combined(members, weights, directory)
+    write_ensemble(members, weights, directory)
 
 
 def make_ensemble(
@@ -52,7 +52,7 @@ def make_ensemble(
     figures["spread"] = spread_of_members([validations[name] for name in members])
     combine([one.directory for one in members.values()], weights, directory)
     spec = describe_ensemble({name: one.forecaster.spec for name, one in members.items()}, mixture)
-    forecaster = artifact.seal(directory, replace(spec, validation=figures, conformal=conformal.to_dict()))
+    forecaster = artifact.save(directory, replace(spec, validation=figures, conformal=conformal.to_dict()))
     seconds = sum(one.train_seconds for one in candidates.values()) + time.perf_counter() - started
     return Candidate(directory, forecaster, (), figures, seconds, forecasts=forecasts, members=members, mixture=mixture)
 

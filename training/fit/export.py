@@ -77,7 +77,7 @@ def seal(learner: Learner, contexts: Contexts, request: FitRequest, learned: Lea
     spec = _describe(request, learner, contexts)
     options = _options(learned.options, learner.recipe.options, request.training_set)
     told = replace(spec, options=options, validation=learned.validation, conformal=learned.conformal)
-    return artifact.seal(request.directory, told)
+    return artifact.save(request.directory, told)
 
 
 def _options(chosen: ModelOptions, built: NetworkOptions, training_set: TrainingSet) -> ModelOptions:

@@ -24,7 +24,7 @@ from models.calendar.on_calendar import parse_frequency
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights, learner_for
-from models.networks.pretrained_weights import blended, starting_options, starting_weights
+from models.networks.pretrained_weights import blend_weights, pretrained_options, pretrained_weights
 from models.spec import ModelOptions, ModelSpec
 from models.starters import folder_for
 from models.windows import last_contexts
@@ -114,7 +114,7 @@ def train_starter(request: FitRequest) -> Candidate:
     start = take_starter(training_set)
     learner = learner_for(recipe(start.options, config))
     learner.restart(request.seed)
-    learner.begin_from(start.weights)
+    learner.start_from(start.weights)
     try:
         dataset = _dataset(training_set, start.options, config)
     except DataInvalid as error:
@@ -165,7 +165,7 @@ def tune_from(what: Tuning, request: FitRequest) -> Candidate:
     warnings: list[str] = list(what.warnings)
     if choice and way.share:
         last, went_on = finish(choice.trial, learner, desk, told)
-        learner.network.set_weights(blended(what.weights, learner.network.get_weights(), way.share))
+        learner.network.set_weights(blend_weights(what.weights, learner.network.get_weights(), way.share))
         told += last
         found = replace(found, steps=choice.trial.steps, last_steps=went_on)
         warnings += time_warnings(choice, config, went_on=went_on)
@@ -189,7 +189,7 @@ def take_starter(training_set: TrainingSet) -> Start:
     folder = folder_for(parse_frequency(training_set.frequency))
     spec = ModelSpec.from_json((folder / artifact.SPEC).read_bytes())
     horizon = training_set.horizon
-    return Start(starting_options(spec, horizon), starting_weights(folder, spec, horizon), spec.conformal)
+    return Start(pretrained_options(spec, horizon), pretrained_weights(folder, spec, horizon), spec.conformal)
 
 
 def slowly(config: FitConfig) -> FitConfig:
@@ -248,7 +248,7 @@ def _climb(options: NetworkOptions, steps: int, desk: Desk, told: list[EpochReco
     """Return one rung; its epochs are added to those told."""
     trial = try_out(_learner(options, desk), desk.dataset, desk.course(told), steps=steps)
     told += trial.history
-    return _Rung(trial, _judged(options, blended(desk.weights or [], trial.weights, HALF), HALF, desk).error)
+    return _Rung(trial, _judged(options, blend_weights(desk.weights or [], trial.weights, HALF), HALF, desk).error)
 
 
 def _affordable(rung: _Rung, desk: Desk) -> int:
@@ -283,7 +283,7 @@ def _ways(
     if choice is not None:
         trial = choice.trial
         shares = (HALF, WHOLE) if asked is None else (asked,)
-        ways += [_judged(trial.options, blended(weights, trial.weights, share), share, desk) for share in shares]
+        ways += [_judged(trial.options, blend_weights(weights, trial.weights, share), share, desk) for share in shares]
     return ways
 
 

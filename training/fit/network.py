@@ -10,7 +10,7 @@ from models.accuracy import mean_mase
 from models.baselines import seasonal_naive
 from models.calendar.on_calendar import parse_frequency
 from models.errors import DataInvalid
-from models.networks.build import NetworkOptions, shaped
+from models.networks.build import NetworkOptions, with_shape
 from models.networks.learner import learner_for
 from models.spec import ModelOptions
 from training.config.fit import FitConfig
@@ -94,7 +94,7 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
         past_covariates=len(training_set.covariates.past),
         future_covariates=len(training_set.covariates.future),
     )
-    return shaped(options, config.shape)
+    return with_shape(options, config.shape)
 
 
 def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:

@@ -72,7 +72,7 @@ def begin(learner: Learner, dataset: Dataset, desk: Desk) -> None:
     """Begin a training anew from what the desk says: the seed's weights, or those that were given."""
     restart(learner, dataset, desk.seed)
     if desk.weights is not None:
-        learner.begin_from(desk.weights)
+        learner.start_from(desk.weights)
 
 
 def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:

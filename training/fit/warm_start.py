@@ -11,7 +11,7 @@ Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR.
 
 from models import artifact
 from models.errors import TrainingError
-from models.networks.pretrained_weights import encoder_of, starting_options, starting_weights
+from models.networks.pretrained_weights import encoder_of, pretrained_options, pretrained_weights
 from models.spec import ModelOptions, ModelSpec
 from training.fit.candidate import Candidate
 from training.fit.candidate_files import ARTIFACT, BEFORE, read_weights
@@ -40,8 +40,8 @@ def tune_champion(request: FitRequest) -> Candidate:
         )
     spec = ModelSpec.from_json((folder / ARTIFACT / artifact.SPEC).read_bytes())
     before = read_weights(folder / BEFORE)
-    weights = starting_weights(folder / ARTIFACT, spec, training_set.horizon, before)
-    options = starting_options(spec, training_set.horizon)
+    weights = pretrained_weights(folder / ARTIFACT, spec, training_set.horizon, before)
+    options = pretrained_options(spec, training_set.horizon)
     known = ModelOptions(calendar=options.calendar, encoder=encoder_of(spec))
     warnings = () if before else (FLATTERED,)
     what = Tuning(weights, (options,), unchanged=False, options=known, warnings=warnings)

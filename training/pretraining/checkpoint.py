@@ -25,7 +25,7 @@ def restore(learner: Learner, path: Path) -> float:
         state = {name: found[name] for name in found.files}
     learner.steps = int(state.pop("steps"))
     seconds = float(state.pop("seconds"))
-    learner.recall(state)
+    learner.load_state(state)
     return seconds
 
 

@@ -16,11 +16,11 @@ from models.accuracy import mean_mase, scale_or_nan
 from models.baselines import seasonal_naive
 from models.calendar.on_calendar import parse_frequency
 from models.networks.learner import Learner, Weights, learner_for
-from models.networks.onnx_export.half_precision import deflate, halve_network, halved
-from models.networks.transfer import hand_on
+from models.networks.onnx_export.half_precision import deflate, round_to_half, to_half_precision
+from models.networks.transfer import transfer_weights
 from models.series import Series
 from models.spec import ModelOptions
-from models.starters import NAME, look_again
+from models.starters import NAME, clear_cache
 from models.windows import Contexts
 from training.config.fit import FitConfig
 from training.data import synthetic
@@ -190,7 +190,7 @@ def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: S
         )
         raise
     shutil.rmtree(wish.unfinished)
-    look_again()
+    clear_cache()
     return made
 
 
@@ -254,17 +254,17 @@ class _Maker:
         name, steps = self.kind.frequency, self.wish.steps_of(self.kind)
         place = list(KINDS).index(name)
         if handed is not None:
-            begun = hand_on(handed[0], self._options(handed[1]), self._options(self.kind))
+            begun = transfer_weights(handed[0], self._options(handed[1]), self._options(self.kind))
             taught = Stage(name, place, synthetic.NARROW, TAUGHT_RATE, steps)
             weights, taken = self._go_through(taught, learner, held_out, begun, Taken())
-            return halved(weights), taken
+            return round_to_half(weights), taken
         broad = Stage(name, place, synthetic.BROAD, LEARNING_RATE, steps)
         begun, taken = self._go_through(broad, learner, held_out, None, Taken())
         ends = []
         for settling in _settlings(name, steps):
             weights, taken = self._go_through(settling, learner, held_out, begun, taken)
             ends.append(weights)
-        return halved([np.mean(parts, axis=0, dtype=parts[0].dtype) for parts in zip(*ends, strict=True)]), taken
+        return round_to_half([np.mean(parts, axis=0, dtype=parts[0].dtype) for parts in zip(*ends, strict=True)]), taken
 
     def _go_through(
         self, stage: Stage, learner: Learner, held_out: HeldOut, begun: Weights | None, before: Taken
@@ -272,7 +272,7 @@ class _Maker:
         """Return the averaged weights at the end of a stage that begins with some weights, or with the seed's."""
         learner.restart(self.wish.seed)
         if begun is not None:
-            learner.begin_from(begun)
+            learner.start_from(begun)
         checkpoint = self.wish.unfinished / f"{stage.name}.npz"
         earlier = restore(learner, checkpoint)
         if learner.steps:
@@ -316,7 +316,7 @@ class _Maker:
             directory=directory,
         )
         seal(learner, contexts, request, learned)
-        halve_network(directory / artifact.NETWORK)
+        to_half_precision(directory / artifact.NETWORK)
         deflate(directory / artifact.WEIGHTS)
         windows = taken.steps * self.wish.batch_size
         length = kind.context_length + kind.horizon

@@ -17,12 +17,12 @@ SMALLEST = 64
 """Numbers below which a constant is left as it is."""
 
 
-def halved(weights: Weights) -> Weights:
+def round_to_half(weights: Weights) -> Weights:
     """Return weights rounded to what sixteen bits can hold, in their own type."""
     return [one.astype(np.float16).astype(one.dtype) for one in weights]
 
 
-def halve_network(path: Path) -> None:
+def to_half_precision(path: Path) -> None:
     """Rewrite network.onnx with its 32-bit weights in sixteen, each followed by a cast that the runtime does once."""
     model = onnx.load(path)
     kept, casts = [], []

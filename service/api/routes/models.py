@@ -83,7 +83,7 @@ def _starter_summary(starter: LoadedModel | None) -> dict[str, Any]:
         "champion": starter.version if starter else None,
         "aliases": {},
         "versions": [starter.version] if starter else [],
-        "frequencies": list(starters.kinds()) if starter else [],
+        "frequencies": list(starters.starter_folders()) if starter else [],
     }
 
 
@@ -99,7 +99,7 @@ def _starter_card(selected: SelectedModel, forecaster: Forecaster) -> dict[str, 
         "model": selected.identity(),
         "aliases": {},
         "versions": [version],
-        "frequencies": list(starters.kinds()),
+        "frequencies": list(starters.starter_folders()),
         "loaded_at": selected.model.loaded_at.isoformat(timespec="seconds"),
         "spec": forecaster.spec.to_dict(),
     }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.networks.build import ENCODERS, SHAPES, build, serving_network, shaped
+from models.networks.build import ENCODERS, SHAPES, build, serving_network, with_shape
 from models.networks.errors import ArchitectureUnknown, OptionInvalid
 from tests.models.networks.made import (
     ARCHITECTURES,
@@ -275,7 +275,7 @@ def test_an_encoder_is_causal(architecture: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_sequence_shape_fits_its_lengths(architecture: str, shape: str) -> None:
     """One or many in, one or many out; supervised at every step where input and output are equal."""
-    options = shaped(make_options(architecture), shape)
+    options = with_shape(make_options(architecture), shape)
 
     one_in, one_out = shape.startswith("one_to"), shape == "one_to_one"
     assert options.context_length == options.encoder_length * (1 if one_in else CONTEXT / ENCODER)
@@ -287,7 +287,7 @@ def test_each_sequence_shape_fits_its_lengths(architecture: str, shape: str) -> 
 @pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
 def test_one_value_is_enough_for_many(architecture: str) -> None:
     """A context of one value is scaled by the training set and forecast, known or not."""
-    options = shaped(make_options(architecture), "one_to_many")
+    options = with_shape(make_options(architecture), "one_to_many")
     made = make_network(options, seed=13, spread=0.1)
 
     quantiles = made.quantiles(np.array([[0.3], [np.nan]]), np.array([4, -1], dtype=np.int32))

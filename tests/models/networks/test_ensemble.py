@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from models import artifact
 from models.networks.build import NetworkOptions, build, serving_network
-from models.networks.ensemble import combine, load_network, window_measure, write_combined
+from models.networks.ensemble import combine_networks, load_network, window_measure, write_ensemble
 from models.networks.errors import ParityFailed
 from models.networks.onnx_export.export import TOLERANCE, check_parity, export
 from tests.models.networks.made import CONTEXT, HORIZON, make_contexts, make_options, make_phases, random_weights
@@ -39,7 +39,7 @@ def combined(tmp_path_factory: pytest.TempPathFactory) -> Combined:
         make_options("wavenet", context_length=24, encoder_length=24),
     ]
     members = tuple(make_member(folder / one.architecture, one, seed) for seed, one in enumerate(options))
-    write_combined(members, WEIGHTS, folder / "whole", seed=3)
+    write_ensemble(members, WEIGHTS, folder / "whole", seed=3)
     return Combined(members, folder / "whole")
 
 
@@ -133,7 +133,7 @@ def test_files_that_differ_are_refused(combined: Combined, tmp_path: Path) -> No
     onnx.save(model, tampered / artifact.NETWORK)
 
     with pytest.raises(ParityFailed, match="scaled units"):
-        write_combined([combined.members[0], tampered], (0.5, 0.5), tmp_path / "whole")
+        write_ensemble([combined.members[0], tampered], (0.5, 0.5), tmp_path / "whole")
 
 
 def test_members_with_a_context_of_one_are_measured_by_the_training_set() -> None:
@@ -143,7 +143,7 @@ def test_members_with_a_context_of_one_are_measured_by_the_training_set() -> Non
     network.get_layer("normalize").adapt(make_contexts(3).ravel())
     serving = serving_network(network, options)
 
-    whole = combine([serving, serving], (0.5, 0.5))
+    whole = combine_networks([serving, serving], (0.5, 0.5))
 
     assert window_measure(whole) is serving.get_layer("normalize")
     one, both = (np.asarray(model([np.array([[50.0]]), np.array([0], np.int32)])) for model in (serving, whole))
@@ -162,7 +162,7 @@ def test_members_share_their_covariates(tmp_path: Path) -> None:
     context = make_contexts(4)
     whole = {"context": context, "phase": make_phases(4), "past_covariates": past, "future_covariates": ahead}
 
-    write_combined(members, (0.5, 0.5), tmp_path / "whole")
+    write_ensemble(members, (0.5, 0.5), tmp_path / "whole")
 
     newest = {**whole, "context": context[:, -24:], "past_covariates": past[:, -24:]}
     long, short = (
@@ -185,7 +185,7 @@ def test_a_member_that_reads_no_covariates_may_have_the_longest_context(tmp_path
     context, phase = make_contexts(4), make_phases(4)
     whole = {"context": context, "phase": phase, "past_covariates": past, "future_covariates": ahead}
 
-    write_combined(members, (0.5, 0.5), tmp_path / "whole")
+    write_ensemble(members, (0.5, 0.5), tmp_path / "whole")
 
     plain = {"context": context, "phase": phase}
     newest = {**whole, "context": context[:, -24:], "past_covariates": past[:, -24:]}

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models.networks.build import NetworkOptions, build
-from models.networks.learner import Learner, Recipe, learner_for, parts_of
+from models.networks.learner import Learner, Recipe, learner_for, split_batch
 from models.networks.loss import scaled_pinball
 from models.windows import Contexts
 
@@ -163,16 +163,16 @@ def test_a_batch_in_parts_is_one_batch() -> None:
 
     loss, norms = learner.step(contexts, targets, rate=RATE, total=100)
 
-    assert len(parts_of(128)) > 1
+    assert len(split_batch(128)) > 1
     assert_allclose(loss, float(whole), rtol=1e-5)
     assert_allclose(np.linalg.norm(norms), tf.linalg.global_norm(gradients), rtol=1e-4)
 
 
 def test_a_batch_is_cut_into_equal_parts() -> None:
     """Two where each is large enough, else one; every window is in one of them."""
-    assert [len(parts_of(size)) for size in (256, 100, 64, 65, 62, 6)] == [2, 2, 2, 1, 1, 1]
+    assert [len(split_batch(size)) for size in (256, 100, 64, 65, 62, 6)] == [2, 2, 2, 1, 1, 1]
     for size in (256, 100, 6):
-        cut = [np.arange(size)[part] for part in parts_of(size)]
+        cut = [np.arange(size)[part] for part in split_batch(size)]
         assert_array_equal(np.concatenate(cut), np.arange(size))
         assert len({len(one) for one in cut}) == 1
 
@@ -195,7 +195,7 @@ def test_a_training_may_begin_from_given_weights() -> None:
     learner = make_learner()
     given = [one + 0.5 for one in learner.network.get_weights()]
 
-    learner.begin_from(given)
+    learner.start_from(given)
 
     for found, averaged, wanted in zip(learner.network.get_weights(), learner.averaged_weights(), given, strict=True):
         assert_array_equal(found, wanted)

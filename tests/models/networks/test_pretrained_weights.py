@@ -11,7 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from models import artifact
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.networks.build import build, serving_network
-from models.networks.pretrained_weights import blended, starting_options, starting_weights, trained_steps
+from models.networks.pretrained_weights import (
+    blend_weights,
+    nearest_trained_steps,
+    pretrained_options,
+    pretrained_weights,
+)
 from models.spec import ModelSpec
 from tests.training.starters import HORIZON, make_starter
 
@@ -33,10 +38,10 @@ def test_every_step_that_was_trained_is_forecast_alike(starter: Path, horizon: i
     """Shorter, as it was, or longer: the steps that both have are those of the shipped network."""
     spec = spec_of(starter)
     contexts = artifact.golden_contexts(spec)
-    options = starting_options(spec, horizon)
+    options = pretrained_options(spec, horizon)
     network = build(options)
 
-    network.set_weights(starting_weights(starter, spec, horizon))
+    network.set_weights(pretrained_weights(starter, spec, horizon))
 
     found = np.asarray(serving_network(network, options)([contexts.context, contexts.phase]))
     expected = artifact.load(starter).quantiles(contexts)
@@ -47,18 +52,18 @@ def test_every_step_that_was_trained_is_forecast_alike(starter: Path, horizon: i
 
 def test_a_step_beyond_takes_the_weights_of_its_season_position() -> None:
     """Of the last season that was trained; of the very last step where less than one was."""
-    assert_array_equal(trained_steps(8, 13, 4), [0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4])
-    assert_array_equal(trained_steps(7, 12, 4), [0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3])
-    assert_array_equal(trained_steps(3, 6, 12), [0, 1, 2, 2, 2, 2])
-    assert_array_equal(trained_steps(8, 2, 4), [0, 1])
+    assert_array_equal(nearest_trained_steps(8, 13, 4), [0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4])
+    assert_array_equal(nearest_trained_steps(7, 12, 4), [0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3])
+    assert_array_equal(nearest_trained_steps(3, 6, 12), [0, 1, 2, 2, 2, 2])
+    assert_array_equal(nearest_trained_steps(8, 2, 4), [0, 1])
 
 
 def test_a_logarithm_needs_no_other_weights(starter: Path) -> None:
     """The same weights fit the network that takes logarithms inside."""
-    options = replace(starting_options(spec_of(starter), HORIZON), transform="log")
+    options = replace(pretrained_options(spec_of(starter), HORIZON), transform="log")
 
     network = build(options)
-    network.set_weights(starting_weights(starter, spec_of(starter), HORIZON))
+    network.set_weights(pretrained_weights(starter, spec_of(starter), HORIZON))
 
     contexts = artifact.golden_contexts(spec_of(starter))
     assert np.isfinite(np.asarray(serving_network(network, options)([contexts.context, contexts.phase]))).all()
@@ -69,18 +74,18 @@ def test_a_network_of_another_size_is_refused(starter: Path) -> None:
     other = replace(spec_of(starter), options=replace(spec_of(starter).options, units=5))
 
     with pytest.raises(ArtifactMismatch, match=r"network\.keras"):
-        starting_weights(starter, other, HORIZON)
+        pretrained_weights(starter, other, HORIZON)
 
 
 def test_a_starter_without_its_keras_file_is_refused(starter: Path, tmp_path: Path) -> None:
     """What forecasts needs none, but what is trained on does."""
     with pytest.raises(ArtifactIncomplete, match=r"network\.keras"):
-        starting_weights(tmp_path, spec_of(starter), HORIZON)
+        pretrained_weights(tmp_path, spec_of(starter), HORIZON)
 
 
 def test_weights_are_blended_in_their_own_type() -> None:
     """A share of 0 is what was before, of 1 what came after."""
     before, after = [np.zeros(3, np.float32)], [np.full(3, 2.0, np.float32)]
 
-    assert [float(blended(before, after, share)[0][0]) for share in (0.0, 0.25, 1.0)] == [0.0, 0.5, 2.0]
-    assert blended(before, after, 0.5)[0].dtype == np.float32
+    assert [float(blend_weights(before, after, share)[0][0]) for share in (0.0, 0.25, 1.0)] == [0.0, 0.5, 2.0]
+    assert blend_weights(before, after, 0.5)[0].dtype == np.float32

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.networks.build import NetworkOptions, build
 from models.networks.learner import Weights
-from models.networks.transfer import hand_on
+from models.networks.transfer import transfer_weights
 from models.windows import Contexts
 
 MONTHLY = NetworkOptions("lstm", 8, 12, 60, 24, seasons=(12,), units=4, layers=2, calendar=False)
@@ -31,7 +31,7 @@ def test_the_same_options_keep_every_weight() -> None:
     """Nothing is lost where nothing changes."""
     weights = shaken(MONTHLY)
 
-    handed = hand_on(weights, MONTHLY, MONTHLY)
+    handed = transfer_weights(weights, MONTHLY, MONTHLY)
 
     for one, two in zip(weights, handed, strict=True):
         assert_array_equal(one, two)
@@ -42,7 +42,7 @@ def test_a_shorter_horizon_forecasts_the_same_steps() -> None:
     weights, shorter = shaken(MONTHLY), replace(MONTHLY, horizon=5)
     contexts = Contexts(np.random.default_rng(1).normal(20.0, 3.0, (3, 60)), np.full(3, -1, np.int32))
 
-    found = forecast(shorter, hand_on(weights, MONTHLY, shorter), contexts)
+    found = forecast(shorter, transfer_weights(weights, MONTHLY, shorter), contexts)
 
     assert_allclose(found, forecast(MONTHLY, weights, contexts)[:, :, :5], rtol=1e-6)
 
@@ -51,7 +51,7 @@ def test_recurrent_weights_pass_to_other_seasons_unchanged() -> None:
     """What an LSTM does with its inputs has nothing to do with the length of a season."""
     weights = shaken(MONTHLY)
 
-    handed = hand_on(weights, MONTHLY, DAILY)
+    handed = transfer_weights(weights, MONTHLY, DAILY)
 
     paths = [one.path for one in build(MONTHLY).weights]
     there = [one.path for one in build(DAILY).weights]
@@ -65,7 +65,7 @@ def test_a_season_that_is_new_starts_as_a_new_network_does() -> None:
     """The first season's means keep their weights, those of a second one and its drift begin afresh."""
     weights = shaken(MONTHLY)
 
-    handed = hand_on(weights, MONTHLY, DAILY)
+    handed = transfer_weights(weights, MONTHLY, DAILY)
 
     there = [one.path for one in build(DAILY).weights]
     here = [one.path for one in build(MONTHLY).weights]

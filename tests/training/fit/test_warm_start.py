@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from models import artifact
 from models.errors import TrainingError
 from models.networks.ensemble import load_network
-from models.networks.pretrained_weights import encoder_of, starting_weights
+from models.networks.pretrained_weights import encoder_of, pretrained_weights
 from tests.training.fakes import make_request, make_series
 from training.config.fit import FitConfig, with_choices
 from training.fit.candidate import Candidate, TrainingSet
@@ -76,7 +76,7 @@ def test_left_as_it_is_it_forecasts_as_before_it_saw_its_validation_origins(cham
     with np.load(champion / "before.npz") as kept:
         before = [kept[f"weight_{at}"] for at in range(len(kept.files))]
     found = load_network(made.directory / artifact.WEIGHTS).get_weights()
-    for one, two in zip(starting_weights(champion / ARTIFACT, spec, 5, before), found, strict=True):
+    for one, two in zip(pretrained_weights(champion / ARTIFACT, spec, 5, before), found, strict=True):
         assert_array_equal(one, two)
     assert (made.forecaster.spec.horizon, made.forecaster.spec.architecture) == (5, "warm_start")
     assert encoder_of(made.forecaster.spec) == "gru"

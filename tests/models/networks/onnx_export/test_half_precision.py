@@ -10,7 +10,7 @@ from models.artifact import open_network
 from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.ensemble import load_network
 from models.networks.onnx_export.export import export
-from models.networks.onnx_export.half_precision import deflate, halve_network, halved
+from models.networks.onnx_export.half_precision import deflate, round_to_half, to_half_precision
 
 OPTIONS = NetworkOptions("lstm", 6, 12, 48, 24, seasons=(12,), units=32, layers=2, calendar=False)
 
@@ -19,7 +19,7 @@ def make_files(folder: Path) -> tuple[Path, Path]:
     """Return network.onnx and network.keras of a network whose weights are rounded to sixteen bits."""
     generator = np.random.default_rng(0)
     network = build(OPTIONS)
-    network.set_weights(halved([one + generator.normal(0.0, 0.1, one.shape) for one in network.get_weights()]))
+    network.set_weights(round_to_half([one + generator.normal(0.0, 0.1, one.shape) for one in network.get_weights()]))
     serving = serving_network(network, OPTIONS)
     serving.save(folder / "network.keras")
     export(serving, folder / "network.onnx")
@@ -37,11 +37,11 @@ def test_rounding_loses_at_most_one_part_in_two_thousand() -> None:
     """Half precision keeps eleven bits, and the type stays what it was."""
     weights = [np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)]
 
-    found = halved(weights)
+    found = round_to_half(weights)
 
     assert found[0].dtype == np.float32
     assert_allclose(found[0], weights[0], rtol=1 / 2000)
-    assert_array_equal(halved(found)[0], found[0])
+    assert_array_equal(round_to_half(found)[0], found[0])
 
 
 def test_a_halved_graph_answers_the_same_from_half_the_bytes(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_halved_graph_answers_the_same_from_half_the_bytes(tmp_path: Path) -> 
     path, _ = make_files(tmp_path)
     before, size = answer(path), path.stat().st_size
 
-    halve_network(path)
+    to_half_precision(path)
 
     assert_array_equal(answer(path), before)
     assert path.stat().st_size < 0.75 * size
