@@ -1,34 +1,45 @@
-"""Children: the programs that a command starts beside itself, waits for, and ends when it ends."""
+"""Child processes: programs that a command starts, waits for, and ends when it ends itself."""
 
+import functools
 import os
 import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import AlmanacError
+
+if TYPE_CHECKING:
+    import httpx
 
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 15.0
+RESPONSE_SECONDS = 5.0
 LOG_LINES = 12
 
 
 class ChildFailed(AlmanacError):
-    """A program that ended, or did not answer in time."""
+    """The program ended, or did not respond in time."""
 
     code = "CHILD_FAILED"
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """A running program: its name for people, its process, the address it answers at, and where it writes."""
+class ChildProcess:
+    """A running program.
+
+    Attributes:
+        name: Name in messages.
+        process: The process.
+        address: Base URL of the program's HTTP server, "" if it has none.
+        log: File of its standard output and error.
+    """
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -36,34 +47,37 @@ class Child:
     log: Path
 
     def check(self) -> None:
-        """Raise ChildFailed, with the end of its log, if the program has ended."""
+        """Raise ChildFailed with the end of the log if the program has ended."""
         if (code := self.process.poll()) is not None:
             raise ChildFailed(f"{self.name} ended with exit code {code}.\n{self.tail()}", hint=f"See {self.log}.")
 
     def tail(self) -> str:
-        """Return the last lines that the program wrote."""
+        """Return the last lines of the log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
 
-    def wait_until_answers(self, path: str, seconds: float) -> None:
-        """Return once `GET {address}{path}` is answered with 2xx.
+    def wait_until_ready(self, path: str, seconds: float) -> None:
+        """Return once `GET {address}{path}` has status 2xx.
 
         Raises:
             ChildFailed: If the program ends, or `seconds` pass.
         """
+        import httpx
+
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.check()
-            if answers(self.address + path):
-                return
-            time.sleep(POLL_SECONDS)
+        with httpx.Client(timeout=RESPONSE_SECONDS, follow_redirects=True) as client:
+            while time.monotonic() < deadline:
+                self.check()
+                if _is_ok(client.get, self.address + path):
+                    return
+                time.sleep(POLL_SECONDS)
         raise ChildFailed(
-            f"{self.name} did not answer {self.address}{path} within {seconds:.0f} s.\n{self.tail()}",
+            f"{self.name} did not respond at {self.address}{path} within {seconds:.0f} s.\n{self.tail()}",
             hint=f"See {self.log}.",
         )
 
     def stop(self) -> None:
-        """End the program and all that it started: first asked, then told."""
+        """End the program with SIGTERM, after a grace period with SIGKILL, and kill the processes that it started."""
         for signum, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
             if self.process.poll() is None:
                 self.process.send_signal(signum)
@@ -77,19 +91,19 @@ class Child:
 @contextmanager
 def running(
     name: str, command: Sequence[str], *, address: str, log: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[Child]:
-    """Start a program in a process group of its own, and end it when the block ends.
+) -> Iterator[ChildProcess]:
+    """Start a program in its own process group and yield it; end it when the block ends.
 
     Args:
-        name: How people call it.
+        name: Name in messages.
         command: Program and arguments.
-        address: Where it will answer, such as `http://127.0.0.1:8000`.
-        log: File that takes its standard output and error.
-        environment: Variables beside (or instead of) this process's own.
+        address: Base URL of its HTTP server, such as `http://127.0.0.1:8000`.
+        log: File for its standard output and error.
+        environment: Variables that are added to this process's own, or replace them.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 the callers' commands are fixed
+        process = subprocess.Popen(  # noqa: S603 (the callers' commands are fixed)
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -97,32 +111,39 @@ def running(
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
-    child = Child(name, process, address, log)
+    child = ChildProcess(name, process, address, log)
     try:
         yield child
     finally:
         child.stop()
 
 
-def answers(url: str, timeout_seconds: float = 5.0) -> bool:
-    """Return whether a GET of `url` is answered with 2xx."""
+def is_up(url: str) -> bool:
+    """Return whether a GET request to `url` has status 2xx."""
+    import httpx
+
+    return _is_ok(functools.partial(httpx.get, timeout=RESPONSE_SECONDS, follow_redirects=True), url)
+
+
+def _is_ok(get: Callable[[str], "httpx.Response"], url: str) -> bool:
+    import httpx
+
     try:
-        with urllib.request.urlopen(url, timeout=timeout_seconds) as response:  # noqa: S310 our own loopback address
-            return 200 <= int(response.status) < 300  # noqa: PLR2004 what 2xx means
-    except (urllib.error.URLError, OSError):
+        return get(url).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 
 def free_port(wanted: int, taken: Sequence[int] = ()) -> int:
-    """Return `wanted`, or the next port of the loopback interface that nobody holds.
+    """Return `wanted`, or the next free port of the loopback interface.
 
     Raises:
-        ChildFailed: If a hundred ports from there on are all held.
+        ChildFailed: If the next hundred ports are all in use.
     """
     for port in range(wanted, min(wanted + 100, 65536)):
         if port not in taken and _is_free(port):
             return port
-    raise ChildFailed(f"No free port between {wanted} and {wanted + 99}.", hint="Choose another with --port.")
+    raise ChildFailed(f"No free port between {wanted} and {wanted + 99}.", hint="Choose another one with --port.")
 
 
 def _is_free(port: int) -> bool:
@@ -136,7 +157,7 @@ def _is_free(port: int) -> bool:
 
 
 def _kill_group(group: int) -> None:
-    """End what a program left behind in its process group."""
+    """Kill the processes that are left in a process group."""
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:

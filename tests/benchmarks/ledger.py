@@ -22,7 +22,7 @@ import httpx
 from tests.prove.figures import record
 from tests.prove.processes import resident_mebibytes
 from tests.system.programs import almanac_service, postgres
-from training.processes import Child, free_port
+from training.processes import ChildProcess, free_port
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 CONNECTIONS = 8
@@ -77,7 +77,7 @@ def measure(name: str, url: str) -> dict[str, str]:
         }
 
 
-def cost(service: Child) -> tuple[float, int]:
+def cost(service: ChildProcess) -> tuple[float, int]:
     """Return the seconds of processor time that a service takes, all that it writes included, and for how many requests."""
     before = processor_seconds(service.process.pid)
     requests = ask_for_a_while(service)
@@ -92,7 +92,7 @@ def processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def serving(home: Path, url: str, ledger: str) -> Iterator[Child]:
+def serving(home: Path, url: str, ledger: str) -> Iterator[ChildProcess]:
     """Run a service that the starter answers."""
     home.mkdir()
     environment = {
@@ -105,7 +105,7 @@ def serving(home: Path, url: str, ledger: str) -> Iterator[Child]:
         yield service
 
 
-def ask_for_a_while(service: Child, seconds: float = ROUND_SECONDS) -> int:
+def ask_for_a_while(service: ChildProcess, seconds: float = ROUND_SECONDS) -> int:
     """Return how many requests a service has answered in some seconds, asked by a process of its own."""
     command = [sys.executable, "-c", CLIENT, service.address.removeprefix("http://"), str(seconds)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout  # noqa: S603 ours
@@ -146,7 +146,7 @@ def wait_until(truth: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def sample(service: Child, name: str) -> float:
+def sample(service: ChildProcess, name: str) -> float:
     """Return a metric of a service."""
     text = httpx.get(f"{service.address}/metrics").text
     found = re.search(rf"^{re.escape(name)} (\S+)$", text, flags=re.MULTILINE)

@@ -23,7 +23,7 @@ from models.accuracy import mase
 from tests.benchmarks import ledger, training_speed
 from tests.prove.figures import record
 from tests.system.programs import almanac_service
-from training.processes import Child
+from training.processes import ChildProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "training" / "datasets" / "temperatures.csv"
@@ -99,7 +99,7 @@ def mean_mase(forecasts: dict[str, list[float]], histories: pd.DataFrame, held_o
     return statistics.mean(errors)
 
 
-def serving(folder: Path) -> Any:  # noqa: ANN401 a context manager of Child
+def serving(folder: Path) -> Any:  # noqa: ANN401 a context manager of ChildProcess
     """Train one small LSTM with everything that registering needs, and serve it."""
     home = folder / "serving"
     command = [sys.executable, "-m", "almanac", "train", "--data", str(DATA), "--horizon", str(HORIZON)]
@@ -115,7 +115,7 @@ def make_body(frame: pd.DataFrame) -> str:
     return json.dumps({"series": [series], "horizon": HORIZON})
 
 
-def http_latency(service: Child, body: str) -> float:
+def http_latency(service: ChildProcess, body: str) -> float:
     """Return the median seconds of one request over a kept-alive connection."""
     took = []
     with closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)) as connection:
@@ -127,7 +127,7 @@ def http_latency(service: Child, body: str) -> float:
     return statistics.median(took)
 
 
-def throughput(service: Child, body: str, folder: Path) -> float:
+def throughput(service: ChildProcess, body: str, folder: Path) -> float:
     """Return the requests a second that wrk gets through eight connections, all of them answered with 200."""
     script = folder / "post.lua"
     script.write_text(f"wrk.method = 'POST'\nwrk.body = [[{body}]]\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.system.registration import register, registry_at
 from training.demo import demo
-from training.processes import LOOPBACK, answers
+from training.processes import LOOPBACK, is_up
 
 
 def test_it_serves_forecasts_shows_the_addresses_and_leaves_nothing_behind(
@@ -33,5 +33,5 @@ def test_it_serves_forecasts_shows_the_addresses_and_leaves_nothing_behind(
     assert f"http://{LOOPBACK}:18701/docs" in shown
     assert f"http://{LOOPBACK}:18750" in shown
     assert "These answered, and end now" in shown
-    assert not answers(f"http://{LOOPBACK}:18701/health/live")
-    assert not answers(f"http://{LOOPBACK}:18750/health")
+    assert not is_up(f"http://{LOOPBACK}:18701/health/live")
+    assert not is_up(f"http://{LOOPBACK}:18750/health")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.programs import almanac_service
 from tests.system.registration import register, registry_at
-from training.processes import Child
+from training.processes import ChildProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class House:
     home: Path
     uri: str
 
-    def serve(self) -> AbstractContextManager[Child]:
+    def serve(self) -> AbstractContextManager[ChildProcess]:
         """Run a service on it."""
         return almanac_service(self.home, self.uri)
 
@@ -35,7 +35,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 @pytest.fixture
-def service(house: House) -> Iterator[Child]:
+def service(house: House) -> Iterator[ChildProcess]:
     """Run a service of the test's own, with a model in memory."""
     with house.serve() as child:
         yield child

@@ -15,7 +15,7 @@ from tests.prove.figures import record
 from tests.prove.processes import children_of
 from tests.system.programs import almanac_service, ask, eventually, mlflow_server
 from tests.system.registration import register, registry_at
-from training.processes import Child
+from training.processes import ChildProcess
 
 CHILD = "service.serving.registry_process"
 
@@ -44,7 +44,7 @@ def asking(address: str, clients: int) -> Iterator[Counter[str]]:
             thread.join()
 
 
-def kill_child(service: Child) -> None:
+def kill_child(service: ChildProcess) -> None:
     """Kill the registry child, and wait for another one to be there."""
     old = children_of(service.process.pid, CHILD)
     assert len(old) == 1
@@ -52,7 +52,7 @@ def kill_child(service: Child) -> None:
     eventually(lambda: bool(set(children_of(service.process.pid, CHILD)) - set(old)), 60)
 
 
-def test_forecasts_go_on_when_the_registry_child_is_killed(service: Child) -> None:
+def test_forecasts_go_on_when_the_registry_child_is_killed(service: ChildProcess) -> None:
     """Kill the child with SIGKILL: no request fails, and a new child takes its place."""
     eventually(lambda: bool(children_of(service.process.pid, CHILD)))
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.prove.cases import bodies
 from tests.prove.figures import record
-from training.processes import Child
+from training.processes import ChildProcess
 
 ALLOWED = {200, 400, 413, 415, 422}
 
@@ -66,7 +66,7 @@ def check_answer(status: int, content_type: str, body: bytes) -> str:
 @pytest.mark.parametrize(
     "count", [pytest.param(400, id="short"), pytest.param(10_000, id="full", marks=pytest.mark.prove)]
 )
-def test_no_request_breaks_the_service(service: Child, count: int) -> None:
+def test_no_request_breaks_the_service(service: ChildProcess, count: int) -> None:
     """Every odd request gets a forecast or a typed error, and a good one is answered after all of them."""
     statuses: Counter[int] = Counter()
     codes: Counter[str] = Counter()

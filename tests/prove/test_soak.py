@@ -10,7 +10,7 @@ import pytest
 
 from tests.prove.figures import record
 from tests.prove.processes import open_files, resident_mebibytes
-from training.processes import Child
+from training.processes import ChildProcess
 
 WARM_UP, HALF = 10_000, 100_000
 FILLED_MEBIBYTES, GROWTH_ALLOWED_MEBIBYTES = 32.0, 2.0
@@ -48,7 +48,7 @@ def post_many(connection: http.client.HTTPConnection, count: int) -> list[float]
     return took
 
 
-def test_memory_settles(service: Child) -> None:
+def test_memory_settles(service: ChildProcess) -> None:
     """Round after round of requests, memory and open files come to rest: a leak would be there in every round.
 
     The allocator's pools fill by steps of megabytes within the first thousands of requests, at a moment that threads
@@ -70,7 +70,7 @@ def test_memory_settles(service: Child) -> None:
 
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
-def test_memory_does_not_grow_with_requests(service: Child) -> None:
+def test_memory_does_not_grow_with_requests(service: ChildProcess) -> None:
     """Once the allocator's pools and the database's caches are full, many more requests leave memory where it was.
 
     They fill within 100,000 requests: read every 10,000, memory was 157 MiB at first, 169 after 110,000, and 168 from 120,000

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
-from training.processes import LOOPBACK, Child, free_port, running
+from training.processes import LOOPBACK, ChildProcess, free_port, running
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0
@@ -30,7 +30,7 @@ WORKER_PORTS = 2000
 class Postgres:
     """A running PostgreSQL: its server process, the URL of an empty database, and what starts it again."""
 
-    child: Child
+    child: ChildProcess
     url: str
     command: tuple[str, ...]
     data: Path
@@ -95,7 +95,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @contextmanager
-def revived(server: Postgres) -> Iterator[Child]:
+def revived(server: Postgres) -> Iterator[ChildProcess]:
     """Run a PostgreSQL again that was killed, on what it has left on disk."""
     with running("PostgreSQL", server.command, address=server.url, log=server.child.log) as child:
         yield child
@@ -103,7 +103,7 @@ def revived(server: Postgres) -> Iterator[Child]:
 
 
 @contextmanager
-def mlflow_server(store: str, folder: Path) -> Iterator[Child]:
+def mlflow_server(store: str, folder: Path) -> Iterator[ChildProcess]:
     """Run MLflow's tracking server with proxied artifacts, as docker-compose.yml does."""
     port = own_port(15000)
     address = f"http://{LOOPBACK}:{port}"
@@ -112,14 +112,14 @@ def mlflow_server(store: str, folder: Path) -> Iterator[Child]:
     command = [sys.executable, "-m", "mlflow", "server", *options, *artifacts]
     environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with running("MLflow", command, address=address, log=folder / "mlflow.log", environment=environment) as child:
-        child.wait_until_answers("/health", START_SECONDS)
+        child.wait_until_ready("/health", START_SECONDS)
         yield child
 
 
 @contextmanager
 def almanac_service(
     home: Path, tracking_uri: str, *, port: int | None = None, environment: dict[str, str] | None = None
-) -> Iterator[Child]:
+) -> Iterator[ChildProcess]:
     """Run `almanac serve` on loopback, and wait until it serves a model."""
     port = port or own_port(18000)
     command = [sys.executable, "-m", "almanac", "serve", "--host", LOOPBACK, "--port", str(port)]
@@ -128,12 +128,12 @@ def almanac_service(
     log = home / "service.log"
     both = settings | (environment or {})
     with running("The service", command, address=address, log=log, environment=both) as child:
-        child.wait_until_answers("/health/ready", START_SECONDS)
+        child.wait_until_ready("/health/ready", START_SECONDS)
         yield child
 
 
 @contextmanager
-def prometheus(target: Child, key: str, folder: Path) -> Iterator[Child]:
+def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildProcess]:
     """Run Prometheus with the configuration that ships, its target and key moved, asking every second."""
     shipped = ROOT / "deploy" / "prometheus"
     config: dict[str, Any] = yaml.safe_load((shipped / "prometheus.yml").read_text(encoding="utf-8"))
@@ -150,12 +150,12 @@ def prometheus(target: Child, key: str, folder: Path) -> Iterator[Child]:
     command = ["prometheus", *options, f"--web.listen-address={LOOPBACK}:{port}"]
     address = f"http://{LOOPBACK}:{port}"
     with running("Prometheus", command, address=address, log=folder / "prometheus.log") as child:
-        child.wait_until_answers("/-/ready", START_SECONDS)
+        child.wait_until_ready("/-/ready", START_SECONDS)
         yield child
 
 
 @contextmanager
-def nginx(upstream: Child, folder: Path) -> Iterator[Child]:
+def nginx(upstream: ChildProcess, folder: Path) -> Iterator[ChildProcess]:
     """Run nginx in front of a server with the configuration that ships, its two addresses moved."""
     port = own_port(18080)
     site = (ROOT / "deploy" / "nginx" / "almanac.conf").read_text(encoding="utf-8")
@@ -176,7 +176,7 @@ def nginx(upstream: Child, folder: Path) -> Iterator[Child]:
     command = [program, "-c", str(file), "-e", "stderr"]
     address = f"http://{LOOPBACK}:{port}"
     with running("nginx", command, address=address, log=folder / "nginx.log") as child:
-        child.wait_until_answers("/health/live", START_SECONDS)
+        child.wait_until_ready("/health/live", START_SECONDS)
         yield child
 
 

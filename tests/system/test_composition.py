@@ -22,7 +22,7 @@ from tests.system.programs import (
     prometheus,
 )
 from tests.system.registration import register, registry_at
-from training.processes import Child
+from training.processes import ChildProcess
 from training.registry.client import Registry
 
 pytestmark = pytest.mark.system
@@ -34,10 +34,10 @@ class Composition:
 
     folder: Path
     registry: Registry
-    mlflow: Child
-    service: Child
-    proxy: Child
-    prometheus: Child
+    mlflow: ChildProcess
+    service: ChildProcess
+    proxy: ChildProcess
+    prometheus: ChildProcess
     key: str
 
 

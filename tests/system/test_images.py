@@ -14,7 +14,7 @@ from models import starters
 from tests.deploy.test_dockerfiles import instructions
 from tests.system.programs import START_SECONDS, ask, mlflow_server
 from tests.system.registration import register, registry_at
-from training.processes import LOOPBACK, Child, free_port, running
+from training.processes import LOOPBACK, ChildProcess, free_port, running
 
 pytestmark = pytest.mark.system
 
@@ -49,7 +49,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
     """Serve from the environment of the image a model that MLflow hands out over HTTP."""
     home = tmp_path_factory.mktemp("home")
     with mlflow_server(f"sqlite:///{home / 'mlflow.db'}", home) as tracking:
@@ -60,7 +60,7 @@ def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         environment = {"ALMANAC_HOME": str(home), "MLFLOW_TRACKING_URI": tracking.address, "PYTHONPATH": ""}
         address = f"http://{LOOPBACK}:{port}"
         with running("The service", command, address=address, log=home / "log", environment=environment) as child:
-            child.wait_until_answers("/health/live", START_SECONDS)
+            child.wait_until_ready("/health/live", START_SECONDS)
             yield child
 
 
@@ -96,14 +96,14 @@ def test_the_command_line_works_and_says_its_version(image: Path) -> None:
     assert "version 0" in result.stdout
 
 
-def test_the_docs_are_served_from_the_image(service: Child) -> None:
+def test_the_docs_are_served_from_the_image(service: ChildProcess) -> None:
     """The page and its files are packed."""
-    service.wait_until_answers("/docs", 5)
+    service.wait_until_ready("/docs", 5)
 
 
-def test_a_forecast_needs_no_other_package(service: Child) -> None:
+def test_a_forecast_needs_no_other_package(service: ChildProcess) -> None:
     """What the lock pins is enough to fetch a model over HTTP, load and run it."""
-    service.wait_until_answers("/health/ready", START_SECONDS)
+    service.wait_until_ready("/health/ready", START_SECONDS)
 
     answer = ask(service.address)
 

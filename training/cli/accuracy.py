@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from training.service_client.accuracy import Address, LiveAccuracy, Row, read_accuracy
+from training.service_client.accuracy import LiveAccuracy, read_accuracy
+from training.service_client.client import SERVICE_URL, Address, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ PLAIN_WIDTH = 120
 @click.option(
     "--url",
     envvar="ALMANAC_SERVICE_URL",
-    default="http://127.0.0.1:8000",
+    default=SERVICE_URL,
     show_default=True,
     help="Where the service answers.",
 )

@@ -76,8 +76,7 @@ def _judge(name: str, given: Request | None, *, as_json: bool) -> None:
     from training.progress import plain_console
     from training.registry.location import Place
     from training.retraining.triggers import judge
-    from training.service_client.accuracy import SERVICE_URL
-    from training.service_client.observations import service_address
+    from training.service_client.client import SERVICE_URL, service_address
 
     request = given or _scheduled(name)
     config = RetrainConfig(**request["config"].get("retrain", {})) if request else RetrainConfig()

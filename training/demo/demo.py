@@ -1,14 +1,11 @@
 """The main job, as a person sees it: train on real temperatures, serve the winner, forecast, show the addresses."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +17,8 @@ import click
 from rich.console import Console
 
 from training.demo.ascii_plot import forecast_table
-from training.processes import LOOPBACK, Child, ChildFailed, free_port, running
+from training.processes import LOOPBACK, ChildFailed, ChildProcess, free_port, running
+from training.service_client.client import Address, ServiceRefused, post_json
 
 HERE = Path(__file__).parents[1]
 CONFIG = HERE / "configs" / "temperatures.toml"
@@ -101,11 +99,11 @@ def circle(home: Path, *, port: int, ui_port: int, once: bool) -> None:
     environment = {"ALMANAC_HOME": str(home)}
     train(environment)
     with service(home, port, environment) as api, mlflow_ui(home, ui_port, environment, taken=(port,)) as ui:
-        api.wait_until_answers("/health/ready", READY_SECONDS)
+        api.wait_until_ready("/health/ready", READY_SECONDS)
         request = nottingham_request()
         answer = post_forecast(api.address, request)
         show_forecast(request, answer)
-        ui.wait_until_answers("/health", READY_SECONDS)
+        ui.wait_until_ready("/health", READY_SECONDS)
         show_addresses(api.address, ui.address, time.monotonic() - began, ended=once)
         if not once:
             watch(api, ui)
@@ -125,7 +123,7 @@ def train(environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def service(home: Path, wanted_port: int, environment: Mapping[str, str]) -> Iterator[Child]:
+def service(home: Path, wanted_port: int, environment: Mapping[str, str]) -> Iterator[ChildProcess]:
     """Serve the champion on loopback while the block lasts."""
     console.rule("[bold]2  Serve the champion")
     port = chosen_port("the service", wanted_port)
@@ -137,7 +135,9 @@ def service(home: Path, wanted_port: int, environment: Mapping[str, str]) -> Ite
 
 
 @contextmanager
-def mlflow_ui(home: Path, wanted_port: int, environment: Mapping[str, str], taken: tuple[int, ...]) -> Iterator[Child]:
+def mlflow_ui(
+    home: Path, wanted_port: int, environment: Mapping[str, str], taken: tuple[int, ...]
+) -> Iterator[ChildProcess]:
     """Show the runs on loopback while the block lasts."""
     port = chosen_port("MLflow's UI", wanted_port, taken)
     command = [sys.executable, "-m", "almanac", "ui", "--port", str(port)]
@@ -170,16 +170,10 @@ def post_forecast(address: str, request: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ChildFailed: If the service refuses it; with what it said.
     """
-    headers = {"Content-Type": "application/json"}
-    if key := os.environ.get("ALMANAC_API_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
-    call = urllib.request.Request(f"{address}/forecast", json.dumps(request).encode(), headers)  # noqa: S310 loopback
     try:
-        with urllib.request.urlopen(call, timeout=30) as response:  # noqa: S310 loopback
-            return dict(json.load(response))
-    except urllib.error.HTTPError as error:
-        body = error.read().decode(errors="replace")
-        raise ChildFailed(f"The service refused the forecast with status {error.code}: {body}") from error
+        return post_json(Address(address, os.environ.get("ALMANAC_API_KEY") or None), "/forecast", request)
+    except ServiceRefused as error:
+        raise ChildFailed(f"The service refused the forecast. {error}") from error
 
 
 def show_forecast(request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
@@ -203,7 +197,7 @@ def show_addresses(api: str, ui: str, seconds: float, *, ended: bool) -> None:
     console.print(f"From measurements to a served forecast in {seconds:.0f} s.")
 
 
-def watch(*children: Child) -> None:
+def watch(*children: ChildProcess) -> None:
     """Go on until Ctrl-C.
 
     Raises:

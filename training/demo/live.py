@@ -20,7 +20,7 @@ from training.demo.live_scenario import SCHEDULE, Listener, Story, play
 from training.demo.live_service import LiveService, Row
 from training.demo.replay import Plan, World, read_world, write_early
 from training.demo.timeline import break_line, line_of, progress_line
-from training.processes import LOOPBACK, Child, ChildFailed, free_port, running
+from training.processes import LOOPBACK, ChildFailed, ChildProcess, free_port, running
 
 HERE = Path(__file__).parents[1]
 CONFIG = HERE / "configs" / "live.toml"
@@ -99,7 +99,7 @@ def live(stage: Stage, plan: Plan) -> Verdict:
     stage.say(f"All of this is written to {stage.home}, and to nothing else.")
     train_first(stage, world, stations, plan)
     with service(stage) as served, worker(stage, served.address) as working:
-        served.wait_until_answers("/health/ready", READY_SECONDS)
+        served.wait_until_ready("/health/ready", READY_SECONDS)
         api = LiveService(served.address, MODEL, plan.horizon)
         begin(stage, plan, api, list(world.rows(stations, plan.history)))
         story = Story(plan, listener_of(stage, plan, (served, working)))
@@ -138,7 +138,7 @@ def train_first(stage: Stage, world: World, stations: Sequence[str], plan: Plan)
 
 
 @contextmanager
-def service(stage: Stage) -> Iterator[Child]:
+def service(stage: Stage) -> Iterator[ChildProcess]:
     """Serve on loopback while the block lasts."""
     port = free_port(stage.port)
     command = [sys.executable, "-m", "almanac", "serve", "--host", LOOPBACK, "--port", str(port)]
@@ -149,7 +149,7 @@ def service(stage: Stage) -> Iterator[Child]:
 
 
 @contextmanager
-def worker(stage: Stage, address: str) -> Iterator[Child]:
+def worker(stage: Stage, address: str) -> Iterator[ChildProcess]:
     """Have a worker take the service's jobs while the block lasts."""
     command, log = [sys.executable, "-m", "almanac", "worker"], stage.home / "logs" / "worker.log"
     environment = {**stage.environment, "ALMANAC_SERVICE_URL": address}
@@ -167,7 +167,7 @@ def begin(stage: Stage, plan: Plan, api: LiveService, rows: list[Row]) -> None:
     stage.say(f"Schedule {SCHEDULE} ({cron}) retrains where a reason holds; here the replay's years make it tick.")
 
 
-def listener_of(stage: Stage, plan: Plan, children: Sequence[Child] = ()) -> Listener:
+def listener_of(stage: Stage, plan: Plan, children: Sequence[ChildProcess] = ()) -> Listener:
     """Return what tells events as they come: lines for people, and JSON alone on standard output where asked for.
 
     Args:

@@ -1,23 +1,19 @@
 """Live service: what the replay asks of a running service over HTTP, and nothing that a client could not ask."""
 
-import json
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
-from models.errors import ServiceUnreachable
 from training.processes import ChildFailed
+from training.service_client.client import Address, ServiceRefused, get_json, post_json
 
-TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.05
 SCORED_SECONDS = 120.0
 LOADING_SECONDS, LOADING_POLL_SECONDS = 60.0, 0.25
 """How long a version that is being loaded is waited for."""
-UNAVAILABLE = 503
 
 Row = dict[str, Any]
 
@@ -43,8 +39,8 @@ class LiveService:
     def forecast(self, series: str, version: str | None = None) -> Row:
         """Return its forecast of a series from what it knows, by GET /series/{id}/forecast."""
         model = f"{self.model}/{version}" if version else self.model
-        query = urllib.parse.urlencode({"horizon": self.horizon, "levels": 80, "model": model})
-        return self._ask(f"/series/{urllib.parse.quote(series, safe='')}/forecast?{query}")
+        path = f"/series/{quote(series, safe='')}/forecast"
+        return self._ask(path, horizon=self.horizon, levels=80, model=model)
 
     def is_kept(self, forecast_id: str) -> bool:
         """Return whether a forecast is in the ledger, by GET /forecasts/{id}, which writes down those that wait."""
@@ -60,11 +56,10 @@ class LiveService:
         Raises:
             ChildFailed: If they do not come in good time.
         """
-        query = urllib.parse.urlencode({"model": self.model, "by": "period,version", "since": month})
         found: dict[str, Row] = {}
 
         def all_there() -> bool:
-            rows = self._ask(f"/accuracy?{query}")["rows"]
+            rows = self._ask("/accuracy", model=self.model, by="period,version", since=month)["rows"]
             found.update({row["version"]: row for row in rows if row["period"] == month})
             return all(found.get(version, {}).get("scores", 0) >= count for version, count in counted.items())
 
@@ -91,27 +86,20 @@ class LiveService:
 
     def job(self, job_id: str) -> Row:
         """Return what a job says of itself, by GET /jobs/{id}."""
-        return self._ask(f"/jobs/{urllib.parse.quote(job_id, safe='')}")
+        return self._ask(f"/jobs/{quote(job_id, safe='')}")
 
-    def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> Row:
+    def _ask(self, path: str, body: Mapping[str, Any] | None = None, **parameters: object) -> Row:
         """Return the answer to a GET, or to a POST where there is a body; raises ChildFailed or ServiceUnreachable.
 
         A version that is being loaded is asked again.
         """
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.address}{path}", data, {"content-type": "application/json"})  # noqa: S310 loopback
-        deadline = time.monotonic() + LOADING_SECONDS
+        address, deadline = Address(self.address), time.monotonic() + LOADING_SECONDS
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 loopback
-                    return dict(json.load(response))
-            except urllib.error.HTTPError as error:
-                told = error.read().decode(errors="replace")
-                if error.code != UNAVAILABLE or time.monotonic() > deadline:
-                    where = path.partition("?")[0]
-                    raise ChildFailed(f"The service refused {where} with status {error.code}: {told}") from error
-            except OSError as error:
-                raise ServiceUnreachable(f"The service on {self.address} does not answer: {error}.") from error
+                return get_json(address, path, parameters) if body is None else post_json(address, path, body)
+            except ServiceRefused as error:
+                if error.status != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                    raise ChildFailed(f"The service refused {path.partition('?')[0]}. {error}") from error
             time.sleep(LOADING_POLL_SECONDS)
 
 

@@ -11,7 +11,7 @@ from models.jobs.cron import check_cron
 from models.jobs.database import almanac_home, jobs_url
 from training.jobs.stage_runner import COMMAND
 from training.jobs.steps import FIRST_WAIT_SECONDS
-from training.service_client.accuracy import SERVICE_URL
+from training.service_client.client import SERVICE_URL
 
 LONGEST_NAME = 47
 """Letters of a worker's name: PostgreSQL shows so many of it beside `almanac worker`."""

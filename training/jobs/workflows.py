@@ -15,7 +15,7 @@ from training.jobs import retrain_workflow
 from training.jobs.settings import Settings
 from training.jobs.stage_runner import Child, Limits
 from training.jobs.steps import Bench, Seat, limits_of, run_stage
-from training.processes import answers
+from training.processes import is_up
 
 WATCH_FOLDER = "watch"
 """Stands where a job's id would: all ticks of the watch share one folder."""
@@ -112,7 +112,7 @@ class Workflows:
         seat = Seat(WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
 
         def look() -> dict[str, Any]:
-            if not answers(f"{self.settings.service}/health/live"):
+            if not is_up(f"{self.settings.service}/health/live"):
                 return {"lines": [], "rollbacks": {}}
             return run_stage(quiet, seat, "watch", "watch", [])
 

@@ -18,8 +18,7 @@ from training.retraining.protocol import OnEvent
 from training.retraining.rollback import Rollback
 from training.retraining.triggers import judge as judge_live
 from training.retraining.triggers import watch as watch_live
-from training.service_client.accuracy import SERVICE_URL
-from training.service_client.observations import service_address
+from training.service_client.client import SERVICE_URL, service_address
 
 StageResult = dict[str, Any]
 

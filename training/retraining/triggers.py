@@ -16,7 +16,8 @@ from training.registry.client import Registry
 from training.registry.location import Version
 from training.registry.model_versions import CHAMPION, PREVIOUS
 from training.retraining.rollback import Rollback, decide_rollback
-from training.service_client.accuracy import Address, count_steps, read_live, read_periods, steps_in_period
+from training.service_client.accuracy import count_steps, read_live, read_periods, steps_in_period
+from training.service_client.client import Address
 
 
 def judge(

@@ -1,13 +1,10 @@
-"""Live: what a running service says of a model's accuracy, as any client may ask."""
+"""Live accuracy: GET /accuracy and GET /observations/count of a running service."""
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.on_calendar import parse_frequency
@@ -16,46 +13,26 @@ from models.retraining.evidence import ChampionEvidence, count_new_observations,
 from models.retraining.thresholds import Thresholds
 from models.spec import ModelSpec
 from training.registry.location import Version
+from training.service_client.client import SET_ADDRESS, Address, Row, ServiceRefused, get_json
 from training.service_client.live_evidence import LiveEvidence
 
-SAY_WHERE = "say where the service is with ALMANAC_SERVICE_URL, or with --url where a command has it"
-
-SERVICE_URL = "http://127.0.0.1:8000"
-"""Where a service answers unless ALMANAC_SERVICE_URL says otherwise."""
-
-TIMEOUT_SECONDS = 60.0
 MOST_ROWS = 10_000
 DAY_NANOSECONDS = 86_400_000_000_000
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a service answers, and the key that opens it.
-
-    Attributes:
-        url: Such as `http://127.0.0.1:8000`.
-        key: Of scope `read` or `observe`; None where the service has no keys.
-    """
-
-    url: str
-    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LiveAccuracy:
-    """How a model's served forecasts came out; rows as GET /accuracy has them.
+    """Live accuracy of a model; rows as in the response of GET /accuracy.
 
     Attributes:
-        name: Of the model.
-        version: The one whose steps, periods and forecasts these are; None where nothing has been scored.
-        versions: A row for each version.
-        steps: A row for each step.
-        periods: A row for each period, in order.
-        forecasts: Some, beside their truth.
-        drift: Of inputs and errors.
-        due: Forecasts that wait to be scored, of all models.
+        name: Name of the model.
+        version: Version of the steps, periods and forecasts; None if nothing has been scored.
+        versions: One row per version.
+        steps: One row per step.
+        periods: One row per period, in order.
+        forecasts: Some forecasts with the observed values.
+        drift: Drift of inputs and errors.
+        due: Forecasts of all models that are not scored yet.
     """
 
     name: str
@@ -73,27 +50,27 @@ class LiveAccuracy:
 
 
 def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> LiveAccuracy:
-    """Return what the service says of `name`, or of `name/version`; else of its newest version with scores.
+    """Return the live accuracy of `name/version`, or of the newest version of `name` with scores.
 
     Args:
-        address: Of the service.
-        name: Of the model, with or without a version.
+        address: Address of the service.
+        name: Name of the model, with or without a version.
         period: `day`, `week`, `month` or `year`.
-        forecasts: How many to bring.
+        forecasts: Number of forecasts to return.
 
     Raises:
-        ModelUnknown: If the service knows no such model or version.
-        ServiceUnreachable: If the service does not answer, or refuses.
+        ModelUnknown: If the service has no such model or version.
+        ServiceUnreachable: If the request fails.
     """
-    overview = _get(address, model=name, by="version")
+    overview = _get_accuracy(address, model=name, by="version")
     versions = sorted(overview["rows"], key=lambda row: _order(row["version"]))
     model, _, _ = name.partition("/")
     if not versions:
         _check_known(address, name)
         return LiveAccuracy(model, None, [], drift=overview["drift"], due=overview["due"])
     version = versions[-1]["version"]
-    steps = _get(address, model=model, version=version, by="step,version", forecasts=forecasts)
-    periods = _get(address, model=model, version=version, by="period,version", period=period)
+    steps = _get_accuracy(address, model=model, version=version, by="step,version", forecasts=forecasts)
+    periods = _get_accuracy(address, model=model, version=version, by="period,version", period=period)
     return LiveAccuracy(
         name=model,
         version=version,
@@ -107,36 +84,36 @@ def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> L
 
 
 def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: Thresholds) -> ChampionEvidence:
-    """Return what the service knows of a served version: its scores, its inputs, and what was observed since its training.
+    """Return the evidence on a served version: its scores, its inputs, and the number of observations since its training.
 
     Args:
-        address: Of the service.
+        address: Address of the service.
         champion: The version.
         spec: Its specification.
-        thresholds: How far back to look, and how many scores are enough.
+        thresholds: Length of the window, and the fewest scores that count.
 
     Raises:
-        ServiceUnreachable: If the service does not answer, or refuses.
+        ServiceUnreachable: If the request fails.
     """
     window = thresholds.steps(spec.season_length, spec.horizon)
-    answer = _get(address, model=champion.name, version=champion.version, by="version", window=window)
+    response = _get_accuracy(address, model=champion.name, version=champion.version, by="version", window=window)
     count = None
     if spec.trained_to is not None:
-        asked = {"after": spec.trained_to, "frequency": spec.frequency}
-        count = int(_ask(address, "/observations/count", "observations", asked)["observations"])
+        parameters = {"after": spec.trained_to, "frequency": spec.frequency}
+        count = int(_get(address, "/observations/count", "observations", parameters)["observations"])
     new = count_new_observations(count, spec)
-    return read_evidence(answer, champion.version, min_scores=thresholds.min_scores, new_observations=new)
+    return read_evidence(response, champion.version, min_scores=thresholds.min_scores, new_observations=new)
 
 
 def count_steps(address: Address, version: Version) -> int:
-    """Return how far ahead a version has often been scored: the last step with half the scores of the most scored one.
+    """Return the last step that has at least half the scores of the step with the most; 0 without scores.
 
-    A fresh version's forecasts have met their truth at few steps yet, and most often at the first.
+    A new version has scores for few steps, most of them for the first.
 
     Raises:
-        ServiceUnreachable: If the service does not answer, or refuses.
+        ServiceUnreachable: If the request fails.
     """
-    rows = _get(address, model=version.name, version=version.version, by="step,version")["rows"]
+    rows = _get_accuracy(address, model=version.name, version=version.version, by="step,version")["rows"]
     most = max((row["scores"] for row in rows), default=0)
     return max((row["step"] for row in rows if 2 * row["scores"] >= most), default=0)
 
@@ -144,95 +121,68 @@ def count_steps(address: Address, version: Version) -> int:
 def read_periods(
     address: Address, version: Version, spec: ModelSpec, *, steps: int, periods: int | None = None
 ) -> LiveEvidence:
-    """Return how a version's forecasts came out, series by series and period by period.
+    """Return a version's scores by series and period.
 
-    Where there are more rows than the service gives at once, the first series by id stand for all.
+    If there are more rows than one response may have, only the first series by id are used.
 
     Args:
-        address: Of the service.
-        version: Which.
-        spec: Says how long a step is: periods are months, weeks or days.
-        steps: Only so many steps ahead.
-        periods: Only the newest so many; None for all.
+        address: Address of the service.
+        version: The version.
+        spec: Its specification: its frequency decides whether periods are months, weeks or days.
+        steps: Last step ahead that counts.
+        periods: Number of newest periods; None for all.
 
     Raises:
-        ServiceUnreachable: If the service does not answer, or refuses.
+        ServiceUnreachable: If the request fails.
     """
-    asked = {"model": version.name, "version": version.version, "step": f"1-{steps}", "by": "series,period"}
+    parameters = {"model": version.name, "version": version.version, "step": f"1-{steps}", "by": "series,period"}
     window = {} if periods is None else {"window": max(1, periods * steps_in_period(spec))}
-    answer = _get(address, **asked, **window, period=_period_of(spec))
-    rows = answer["rows"]
-    if answer["truncated"]:
+    response = _get_accuracy(address, **parameters, **window, period=_period_of(spec))
+    rows = response["rows"]
+    if response["truncated"]:
         rows = [row for row in rows if row["series"] != rows[-1]["series"]]
     return LiveEvidence.of(version.version, rows)
 
 
 def steps_in_period(spec: ModelSpec) -> int:
-    """Return how many steps of a model lie in one of the periods by which its truths are told apart."""
+    """Return how many steps of a model lie in one period of `read_periods`."""
     nanoseconds = parse_frequency(spec.frequency).nanoseconds
     return max(1, DAY_NANOSECONDS // nanoseconds) if nanoseconds else 1
 
 
 def _period_of(spec: ModelSpec) -> str:
-    """Return the period that holds a step: of months, quarters and years a month, of weeks a week, of all others a day."""
+    """Return the period: `month` for months, quarters and years, `week` for weeks, otherwise `day`."""
     unit = parse_frequency(spec.frequency).unit
     return "month" if unit in MONTHS_IN else "week" if unit == "W" else "day"
 
 
 def _check_known(address: Address, name: str) -> None:
-    """Raise ModelUnknown if the service says that there is no such model; a key that may not ask for models says nothing."""
-    url = f"{address.url.rstrip('/')}/models/{urllib.parse.quote(name)}"
-    headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
+    """Raise ModelUnknown if the service has no such model; do nothing if it cannot say, as without the right key."""
     try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the user's own address, http or https)
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310
-            return
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == HTTPStatus.NOT_FOUND:
+        get_json(address, f"/models/{quote(name)}")
+    except ServiceRefused as error:
+        if error.status == HTTPStatus.NOT_FOUND:
             raise ModelUnknown(
-                f"{address.url} knows no model {name!r}, and has no score of one.",
-                hint="`almanac models` lists those that are registered.",
+                f"{address.url} has no model {name!r} and no scores of one.",
+                hint="`almanac models` lists the registered models.",
             ) from error
-    except OSError:
+    except ServiceUnreachable:
         return
 
 
-def _get(address: Address, **parameters: object) -> dict[str, Any]:
-    """Return one answer of GET /accuracy; raises ServiceUnreachable."""
-    return _ask(address, "/accuracy", "rows", {**parameters, "limit": MOST_ROWS})
+def _get_accuracy(address: Address, **parameters: object) -> Row:
+    """Return the response of GET /accuracy; raises ServiceUnreachable."""
+    return _get(address, "/accuracy", "rows", {**parameters, "limit": MOST_ROWS})
 
 
-def _ask(address: Address, path: str, member: str, parameters: Mapping[str, object]) -> dict[str, Any]:
-    """Return what is answered to a question, an object that has `member`; raises ServiceUnreachable."""
-    query = urllib.parse.urlencode(parameters)
-    headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
-    url = f"{address.url.rstrip('/')}{path}?{query}"
-    try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the user's own address, http or https)
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise ServiceUnreachable(f"{address.url} answers {error.code}: {told(error)}") from error
-    except (OSError, ValueError) as error:
-        raise ServiceUnreachable(
-            f"No service answers on {address.url}: {getattr(error, 'reason', error)}.",
-            hint=f"Start it with `almanac serve`, or {SAY_WHERE}.",
-        ) from error
-    if not isinstance(answer, dict) or member not in answer:
-        raise ServiceUnreachable(f"{address.url} is no Almanac.", hint=f"{SAY_WHERE.capitalize()}.")
-    return answer
-
-
-def told(error: urllib.error.HTTPError) -> str:
-    """Return what a problem document says, or the status' name."""
-    try:
-        problem = json.load(error)
-        return f"{problem['detail']} {problem['hint']}".strip()
-    except (OSError, ValueError, KeyError, TypeError):
-        return error.reason
+def _get(address: Address, path: str, member: str, parameters: Mapping[str, object]) -> Row:
+    """Return the response of a GET request, an object with `member`; raises ServiceUnreachable."""
+    response = get_json(address, path, parameters)
+    if member not in response:
+        raise ServiceUnreachable(f"{address.url} is no Almanac service.", hint=f"{SET_ADDRESS.capitalize()}.")
+    return response
 
 
 def _order(version: str) -> tuple[int, str]:
-    """Return what versions are ordered by: numbers as numbers, before everything else."""
+    """Return the sort key of a version: other names come before numbers."""
     return (int(version), "") if version.isdecimal() else (-1, version)

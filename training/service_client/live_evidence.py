@@ -1,4 +1,4 @@
-"""Live evidence: the service's scores of two versions, side by side."""
+"""Live evidence: one version's scores by series and period, as arrays."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveEvidence:
-    """How one version's served forecasts came out.
+    """Scores of one version's served forecasts.
 
     Attributes:
-        version: Which.
-        series: Ids of the rows.
-        periods: Of the truths, rising: the columns.
+        version: The version.
+        series: Ids of the series: the rows.
+        periods: Periods of the observed values, ascending: the columns.
         errors: Sums of absolute scaled errors, shape (series, periods), 0 where nothing was scored.
-        naive_errors: The same of seasonal naive from the same histories.
-        scores: Scored steps behind them.
+        naive_errors: The same sums for seasonal naive.
+        scores: Numbers of scored steps, same shape.
     """
 
     version: str
@@ -32,7 +32,7 @@ class LiveEvidence:
 
     @classmethod
     def of(cls, version: str, rows: Iterable[Mapping[str, Any]]) -> Self:
-        """Return the evidence in rows of GET /accuracy by series and period; those without a scaled error are left out."""
+        """Return the evidence from rows of GET /accuracy by series and period; rows without a scaled error are left out."""
         known = [row for row in rows if row["mase"] is not None and row["naive_mase"] is not None]
         series = tuple(sorted({row["series"] for row in known}))
         periods = tuple(sorted({row["period"] for row in known}))
@@ -43,7 +43,7 @@ class LiveEvidence:
         return cls(version, series, periods, *found)
 
     def only(self, series: Iterable[str]) -> Self:
-        """Return the part of some series, in their order, and of the periods in which one of them was scored."""
+        """Return the evidence of some series, in their order, and of the periods in which at least one has scores."""
         rows = np.array([self.series.index(one) for one in series], dtype=np.int64)
         kept = np.flatnonzero(self.scores[rows].any(axis=0))
         parts = (one[np.ix_(rows, kept)] for one in (self.errors, self.naive_errors, self.scores))
@@ -53,9 +53,9 @@ class LiveEvidence:
 
     @property
     def skill(self) -> float:
-        """1 - error / seasonal naive's error; NaN where that made none."""
+        """1 - error / error of seasonal naive; NaN if the latter is 0."""
         return 1 - self.errors.sum() / self.naive_errors.sum() if self.naive_errors.sum() > 0 else float("nan")
 
     def residuals(self) -> Floats:
-        """Return what each series and period adds to the chance in the skill, shape (series, periods), 0 in sum."""
+        """Return the contribution of each series and period to the skill's sampling error, shape (series, periods), sum 0."""
         return np.asarray((self.errors - (1 - self.skill) * self.naive_errors) / self.naive_errors.sum())

@@ -1,11 +1,6 @@
-"""Export: the observations that a running service holds, fetched as any client would into a file that stays as it is."""
+"""Observations of a running service, downloaded to a Parquet file that a training reads."""
 
 import hashlib
-import http.client
-import os
-import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,52 +13,49 @@ from training.config.toml import SERVICE
 from training.config.training import TrainConfig, require_file
 from training.data.series_set import FEW_POINTS, SAME_STEP
 from training.registry.location import Place
-from training.service_client.accuracy import Address, told
+from training.service_client.client import Address, download, service_address
 
 TIMEOUT_SECONDS = 120.0
-"""Longest silence: the service begins to answer with its first page, and goes on page by page."""
+"""Longest wait for the next part of the response: the service sends it page by page."""
 
 MAGIC = b"PAR1"
-"""A Parquet file begins and ends with this; one that broke off does not end with it."""
+"""First and last bytes of a Parquet file; an incomplete file does not end with them."""
 
-DIGITS = 12
-"""Of a digest in a file's name."""
+DIGEST_DIGITS = 12
+"""Digits of the digest in a file's name."""
 
-STEPS = 25
-"""Steps of a calendar whose median is its usual one."""
+CALENDAR_STEPS = 25
+"""Number of steps whose median is the typical length of a step of a frequency."""
 
-HINT = "Set ALMANAC_SERVICE_URL, and ALMANAC_API_KEY to a key of scope read where the service has keys."
-
-
-def service_address(environment: Mapping[str, str]) -> Address | None:
-    """Return the service that ALMANAC_SERVICE_URL and ALMANAC_API_KEY name, or None where they name none."""
-    url = environment.get("ALMANAC_SERVICE_URL")
-    return Address(url, environment.get("ALMANAC_API_KEY") or None) if url else None
+HINT = "Set ALMANAC_SERVICE_URL, and ALMANAC_API_KEY to a key of scope read if the service has keys."
 
 
 def fetch_observations(address: Address | None, path: Path) -> Path:
-    """Write every observation of a service to a Parquet file of `unique_id`, `ds` and `y`, whole or not at all.
+    """Write all observations of a service to a Parquet file with the columns `unique_id`, `ds` and `y`, and return its path.
 
-    Rows without a value are left out: within a series they are the gaps that they stand for, and elsewhere they take back a
-    wrong timestamp.
+    Rows without a value are left out: inside a series they are gaps anyway, elsewhere they cancel a wrong timestamp. If the
+    download fails, no file is left.
 
     Args:
-        address: Of the service, with a key of scope `read` where it has keys.
-        path: Where the file goes; its folder is made if missing.
+        address: Address of the service, with a key of scope `read` if it has keys.
+        path: File to write; its folder is created if missing.
 
     Raises:
-        ServiceUnreachable: If no service is named, or it does not answer, refuses or breaks off.
-        DataInvalid: If it holds no observations.
+        ServiceUnreachable: If `address` is None, or the download fails or is incomplete.
+        DataInvalid: If the service has no observations.
     """
     if address is None:
-        raise ServiceUnreachable("No service is named whose observations could be fetched.", hint=HINT)
+        raise ServiceUnreachable("Observations cannot be downloaded: no service is configured.", hint=HINT)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     try:
-        _download(address, part)
-        _refuse_broken(part, address)
-        _leave_out_gaps(part)
-        _refuse_empty(part, address)
+        try:
+            download(address, "/observations/export", part, TIMEOUT_SECONDS)
+        except ServiceUnreachable as error:
+            raise ServiceUnreachable(f"Observations cannot be downloaded. {error.detail}", hint=HINT) from error
+        _check_complete(part, address)
+        _drop_missing(part)
+        _check_not_empty(part, address)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -71,14 +63,13 @@ def fetch_observations(address: Address | None, path: Path) -> Path:
 
 
 def local_data(config: TrainConfig, environment: Mapping[str, str]) -> tuple[TrainConfig, tuple[Finding, ...]]:
-    """Return the configuration with a file for its data, and what was noticed on the way.
+    """Return the configuration with a file as its data, and findings about that data.
 
-    Observations of a service are frozen in ALMANAC_HOME/exports under the beginning of their digest, so that the run
-    which was made of them can be made again.
+    Observations of a service are stored in ALMANAC_HOME/exports under their digest, so that the run can be reproduced.
 
     Raises:
-        DataInvalid: If there is no such file, or the service holds nothing.
-        ServiceUnreachable: If the service does not hand its observations over.
+        DataInvalid: If the file does not exist, or the service has no observations.
+        ServiceUnreachable: If the observations cannot be downloaded.
     """
     if str(config.data) != SERVICE:
         require_file(config.data)
@@ -86,75 +77,58 @@ def local_data(config: TrainConfig, environment: Mapping[str, str]) -> tuple[Tra
     folder = Place.from_environment(environment).home / "exports"
     path = fetch_observations(service_address(environment), folder / f"{config.name}.parquet")
     findings = keep_frequency(path, config.frequency)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_DIGITS]
     return replace(config, data=path.replace(path.with_stem(f"{config.name}-{digest}"))), findings
 
 
 def keep_frequency(path: Path, frequency: str | None) -> tuple[Finding, ...]:
-    """Leave only those series in an export that have a frequency, and return how many were left out, the first by name.
+    """Remove the series of other frequencies from a file, and return a finding that says how many were removed.
 
-    A service may hold hourly and monthly series side by side; a model is of one. Series of fewer than four rows stay,
-    since nobody can tell. Without a frequency the file stays as it is, and its reader asks for one.
+    A service may have hourly and monthly series; a model has one frequency. Series of fewer than four rows stay, since their
+    frequency is unclear. Without a frequency the file stays as it is.
 
     Raises:
-        FrequencyUnknown: If nobody knows the frequency.
+        FrequencyUnknown: If the frequency is unknown.
         DataInvalid: If no series is left.
     """
     if frequency is None:
         return ()
     import pandas as pd
 
-    stamps = timestamps_from(np.datetime64("2001-01-01", "us"), parse_frequency(frequency), STEPS)
+    stamps = timestamps_from(np.datetime64("2001-01-01", "us"), parse_frequency(frequency), CALENDAR_STEPS)
     step = float(np.median(np.diff(stamps).astype(np.int64)))
     frame = pd.read_parquet(path)
     found = frame.groupby("unique_id", sort=False)["ds"]
     usual = found.agg(lambda ds: np.median(np.diff(np.sort(ds.to_numpy("datetime64[us]"))).astype(np.int64)))
     low, high = SAME_STEP
     other = (found.size() >= FEW_POINTS) & ~(usual / step).between(low, high, inclusive="neither")
-    names = list(other.index[other])
-    if not names:
+    removed = list(other.index[other])
+    if not removed:
         return ()
     if other.all():
         raise DataInvalid(
-            f"None of {len(names)} series that the service holds has frequency {frequency}.", hint="Give another one."
+            f"None of the service's {len(removed)} series has frequency {frequency}.", hint="Set another frequency."
         )
-    frame[~frame["unique_id"].isin(names)].to_parquet(path, index=False)
-    told = f"{len(names)} of {len(other)} series have another frequency than {frequency} and are left out, such as {names[0]!r}."
-    return (Finding("FREQUENCY_OTHER", told),)
+    frame[~frame["unique_id"].isin(removed)].to_parquet(path, index=False)
+    detail = f"{len(removed)} of {len(other)} series do not have frequency {frequency} and are left out, such as {removed[0]!r}."
+    return (Finding("FREQUENCY_OTHER", detail),)
 
 
-def _download(address: Address, part: Path) -> None:
-    headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
-    url = f"{address.url.rstrip('/')}/observations/export"
-    try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the user's own address, http or https)
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer, part.open("wb") as file:  # noqa: S310
-            shutil.copyfileobj(answer, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except urllib.error.HTTPError as error:
-        raise ServiceUnreachable(f"{address.url} answers {error.code}: {told(error)}", hint=HINT) from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ServiceUnreachable(
-            f"The observations cannot be fetched from {address.url}: {getattr(error, 'reason', error)}.", hint=HINT
-        ) from error
-
-
-def _refuse_broken(part: Path, address: Address) -> None:
-    """Raise ServiceUnreachable where what came is no whole Parquet file."""
+def _check_complete(part: Path, address: Address) -> None:
+    """Raise ServiceUnreachable if the file is not a complete Parquet file."""
     with part.open("rb") as file:
         first = file.read(len(MAGIC))
         file.seek(max(0, part.stat().st_size - len(MAGIC)))
         last = file.read()
     if first != MAGIC or last != MAGIC:
         raise ServiceUnreachable(
-            f"{address.url} sent {part.stat().st_size} bytes that are no whole Parquet file.",
-            hint="It broke off, or something else answers there; try again.",
+            f"{address.url} sent {part.stat().st_size} bytes that are not a complete Parquet file.",
+            hint="Try again, and check that the address is an Almanac service.",
         )
 
 
-def _leave_out_gaps(part: Path) -> None:
-    """Write the file again without its nulls, where it has any."""
+def _drop_missing(part: Path) -> None:
+    """Rewrite the file without the rows that have no value, if it has any."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -165,9 +139,9 @@ def _leave_out_gaps(part: Path) -> None:
             pq.write_table(table.filter(valued), part)
 
 
-def _refuse_empty(part: Path, address: Address) -> None:
-    """Raise DataInvalid where the file holds no rows."""
+def _check_not_empty(part: Path, address: Address) -> None:
+    """Raise DataInvalid if the file has no rows."""
     import pyarrow.parquet as pq
 
     if pq.read_metadata(part).num_rows == 0:
-        raise DataInvalid(f"{address.url} holds no observations.", hint="Send some to POST /observations first.")
+        raise DataInvalid(f"{address.url} has no observations.", hint="Send some with POST /observations first.")

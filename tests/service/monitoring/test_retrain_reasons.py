@@ -19,7 +19,7 @@ from tests.service.api.routes.test_accuracy import BACKTEST, fill, get, scored, 
 from tests.service.home import ServiceHome
 from training.registry.location import Version
 from training.service_client import accuracy
-from training.service_client.accuracy import Address
+from training.service_client.client import Address
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,12 +65,11 @@ def test_it_goes_by_the_figures_that_it_tells_others(judged: TestClient) -> None
 def test_training_judges_alike_over_the_wire(judged: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker asks this service as any client may, and comes to the same reasons."""
 
-    def answer(_address: Address, path: str, member: str, parameters: dict[str, str]) -> dict[str, Any]:
-        told: dict[str, Any] = judged.get(path, params=parameters).raise_for_status().json()
-        assert member in told
-        return told
+    def get_json(_address: Address, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+        response: dict[str, Any] = judged.get(path, params=parameters).raise_for_status().json()
+        return response
 
-    monkeypatch.setattr(accuracy, "_ask", answer)
+    monkeypatch.setattr(accuracy, "get_json", get_json)
     champion = Version("temperatures", "1", ("champion",), "run", "lstm", 0, {}, "")
     spec = service_of(judged).catalog.champions["temperatures"].forecaster.spec
     thresholds = Thresholds(window=30, min_scores=5, new_observations=1)

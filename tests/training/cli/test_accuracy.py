@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 import almanac
 from models.errors import ModelUnknown
-from tests.training.live import Answers, serving
+from tests.training.fake_service import FakeService, serving
 
 
 def run(url: str, *arguments: object) -> Result:
@@ -21,7 +21,7 @@ def run(url: str, *arguments: object) -> Result:
 
 def test_the_tables_show_live_beside_backtest_and_naive() -> None:
     """Steps in order, a share in per cent, a dash where nothing is known."""
-    with serving(Answers()) as url:
+    with serving(FakeService()) as url:
         found = run(url)
 
     assert found.exit_code == 0, found.output
@@ -35,7 +35,7 @@ def test_the_tables_show_live_beside_backtest_and_naive() -> None:
 
 def test_json_is_all_that_was_read() -> None:
     """For programs."""
-    with serving(Answers()) as url:
+    with serving(FakeService()) as url:
         found = run(url, "--json")
 
     told = json.loads(found.stdout)
@@ -46,31 +46,30 @@ def test_json_is_all_that_was_read() -> None:
 
 def test_nothing_scored_says_what_to_do() -> None:
     """No empty table, and no picture."""
-    answers = Answers()
-    answers.versions = []
-    with serving(answers) as url:
+    service = FakeService()
+    service.versions = []
+    with serving(service) as url:
         found = run(url)
 
     assert found.exit_code == 0
     assert "No forecast of temperatures has met its truth yet; 4 forecasts wait" in " ".join(found.stdout.split())
 
 
-def test_a_model_that_nobody_knows_is_no_success() -> None:
-    """A slip of the name is not a model whose truth is awaited."""
-    answers = Answers()
-    answers.versions, answers.models = [], set()
-    with serving(answers) as url:
+def test_an_unknown_model_is_an_error() -> None:
+    """A misspelt name is not a model without scores."""
+    service = FakeService()
+    service.versions, service.models = [], set()
+    with serving(service) as url:
         found = run(url)
 
     assert isinstance(found.exception, ModelUnknown)
-    assert "knows no model 'temperatures'" in str(found.exception)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_picture_is_written(tmp_path: Path, suffix: str) -> None:
     """In the format that its name says, its folder made."""
     path = tmp_path / "deep" / f"accuracy.{suffix}"
-    with serving(Answers()) as url:
+    with serving(FakeService()) as url:
         found = run(url, "--plot", path)
 
     assert found.exit_code == 0, found.output
@@ -83,13 +82,13 @@ def test_the_picture_is_written(tmp_path: Path, suffix: str) -> None:
 )
 def test_a_slip_is_told_before_anything_is_asked(arguments: tuple[str, ...], words: str) -> None:
     """The service sees no request."""
-    answers = Answers()
-    with serving(answers) as url:
+    service = FakeService()
+    with serving(service) as url:
         found = run(url, *arguments)
 
     assert found.exit_code == 2
     assert words in found.output
-    assert answers.questions == []
+    assert service.requests == []
 
 
 def test_tables_need_no_train_extra() -> None:
@@ -100,7 +99,7 @@ def test_tables_need_no_train_extra() -> None:
         "except SystemExit as done: assert done.code == 0\n"
         "sys.exit(any(name in sys.modules for name in ('matplotlib', 'tensorflow', 'mlflow', 'statsforecast', 'pandas')))"
     )
-    with serving(Answers()) as url:
+    with serving(FakeService()) as url:
         found = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=False)  # noqa: S603
 
     assert found.returncode == 0, found.stderr

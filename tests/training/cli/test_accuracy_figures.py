@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
 
-from tests.training.live import make_forecast, make_row
+from tests.training.fake_service import make_forecast, make_row
 from training.cli.accuracy_figures import draw_accuracy
 from training.service_client.accuracy import LiveAccuracy
 

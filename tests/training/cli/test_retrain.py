@@ -18,7 +18,7 @@ from training.cli.jobs import follow
 from training.cli.requests import read_request
 from training.config.retrain import RetrainConfig
 from training.jobs import open_jobs
-from training.service_client.accuracy import Address
+from training.service_client.client import Address
 
 CONFIG = """
 data = "sales.csv"

@@ -18,7 +18,7 @@ from training.demo import demo
 from training.demo.events import Event, Verdict
 from training.demo.live import CONFIG, Stage, fresh_home, listener_of, train_first
 from training.demo.replay import Plan, World
-from training.processes import Child, ChildFailed
+from training.processes import ChildFailed, ChildProcess
 
 NOW = datetime(2026, 3, 1, 12, 30, 15)  # noqa: DTZ001 (a name for a folder)
 STEP = {"name": "read", "started_at": "12:30", "seconds": 1.0, "error": None}
@@ -111,7 +111,7 @@ def test_a_program_that_ended_is_not_waited_for(tmp_path: Path) -> None:
     log.write_text("It is dark here.\n", encoding="utf-8")
     with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
         process.wait()
-    listener = listener_of(make_stage(tmp_path), Plan(), (Child("The worker", process, "", log),))
+    listener = listener_of(make_stage(tmp_path), Plan(), (ChildProcess("The worker", process, "", log),))
 
     with pytest.raises(ChildFailed, match=r"(?s)The worker ended with exit code 3.*It is dark here"):
         listener.job({"id": "j", "steps": []})

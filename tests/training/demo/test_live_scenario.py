@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -39,19 +38,18 @@ class FakeService(LiveService):
 
     house: House
 
-    def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        parts = urlsplit(path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+    def _ask(self, path: str, body: Mapping[str, Any] | None = None, **parameters: object) -> dict[str, Any]:
+        query = {key: str(value) for key, value in parameters.items()}
         answers: dict[str, Callable[[], dict[str, Any]]] = {
             "series": lambda: self._forecast(query),
-            "forecasts": lambda: {"forecast_id": parts.path.rpartition("/")[2]},
+            "forecasts": lambda: {"forecast_id": path.rpartition("/")[2]},
             "observations": lambda: self._observe(body or {}),
             "accuracy": lambda: {"rows": [self._row(version) for version in self._versions()]},
             "models": lambda: {"model": {"version": self.house.served}},
             "schedules": lambda: {"id": f"job-{len(self.house.outcomes)}"},
             "jobs": lambda: self._judge() if body else self._job(),
         }
-        return answers[parts.path.split("/")[1]]()
+        return answers[path.partition("?")[0].split("/")[1]]()
 
     def _forecast(self, query: Mapping[str, str]) -> dict[str, Any]:
         version = query["model"].partition("/")[2] or self.house.served

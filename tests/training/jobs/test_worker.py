@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from models.jobs.errors import WorkerAlive
+from tests.training.fake_service import FakeService, serving
 from tests.training.jobs.endurance import endure
 from tests.training.jobs.killing import House
 from tests.training.jobs.workers import eventually, finished, stages_done, working
-from tests.training.live import Answers, serving
 from training.jobs.client import Jobs, open_jobs
 from training.jobs.worker import newest_tick
 
@@ -32,10 +32,10 @@ def jobs(home: Path) -> Iterator[Jobs]:
         yield found
 
 
-class Healthy(Answers):
+class Healthy(FakeService):
     """A service that answers."""
 
-    def answer(self, question: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002 (whatever it is)
+    def respond(self, query: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002 (whatever it is)
         """Return nothing."""
         return {}
 

@@ -10,7 +10,7 @@ from training.registry.model_versions import CHAMPION, PREVIOUS
 from training.retraining import live_stages
 from training.retraining.job_context import JobContext
 from training.retraining.rollback import Rollback
-from training.service_client.accuracy import Address
+from training.service_client.client import Address
 
 WORSE = Rollback(roll_back=True, reason="It does worse.", fresh="2", predecessor="1", figures={"p_value": 0.001})
 

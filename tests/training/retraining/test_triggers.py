@@ -8,29 +8,30 @@ import numpy as np
 import pytest
 
 from models.spec import ModelSpec
-from tests.training.live import Answers, make_row, serving
+from tests.training.fake_service import FakeService, make_row, serving
 from tests.training.registry.test_client import publish
 from training.config.retrain import RetrainConfig
 from training.registry.client import Registry
 from training.registry.location import Version
 from training.retraining import triggers
 from training.retraining.triggers import judge, watch
-from training.service_client.accuracy import Address, read_periods, steps_in_period
+from training.service_client.accuracy import read_periods, steps_in_period
+from training.service_client.client import Address
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12, trained_to="2024-05-31")
 CHAMPION = Version("sales", "10", ("champion",), "run", "lstm", 0, {}, "")
 
 
-class Served(Answers):
+class Served(FakeService):
     """A service that has scored version 10, and counts."""
 
-    def answer(self, question: dict[str, str]) -> dict[str, Any]:
+    def respond(self, query: dict[str, str]) -> dict[str, Any]:
         """Return scores below seasonal naive, or a count."""
-        if "after" in question:
+        if "after" in query:
             return {"observations": 40, "series": 4}
         rows = [make_row(version="10", skill=-0.2, scores=240)]
-        return {**super().answer(question), "rows": rows}
+        return {**super().respond(query), "rows": rows}
 
 
 @pytest.fixture
@@ -44,14 +45,14 @@ def registered(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
 @pytest.fixture
 def served() -> Iterator[tuple[Served, str]]:
     """Return a service and its address."""
-    answers = Served()
-    with serving(answers) as url:
-        yield answers, url
+    service = Served()
+    with serving(service) as url:
+        yield service, url
 
 
 def test_live_evidence_is_a_reason(registered: Registry, served: tuple[Served, str]) -> None:
     """The champion's own figures, of two seasons, and what was observed since its training."""
-    answers, url = served
+    service, url = served
 
     judgement = judge("sales", RetrainConfig(new_observations=41), Address(url, "alm_key"), registered, NOW)
 
@@ -62,10 +63,10 @@ def test_live_evidence_is_a_reason(registered: Registry, served: tuple[Served, s
     }
     assert {one.code: one.value for one in judgement.reasons}["NEW_OBSERVATIONS"] == 40
     assert (judgement.name, judgement.version, judgement.at) == ("sales", "10", "2026-01-01T00:00:00+00:00")
-    asked = {key: answers.questions[0][key] for key in ("model", "version", "by", "window")}
+    asked = {key: service.requests[0][key] for key in ("model", "version", "by", "window")}
     assert asked == {"model": "sales", "version": "10", "by": "version", "window": "24"}
-    assert answers.questions[1] == {"after": "2024-05-31", "frequency": "M"}
-    assert answers.keys == ["Bearer alm_key"] * 2
+    assert service.requests[1] == {"after": "2024-05-31", "frequency": "M"}
+    assert service.keys == ["Bearer alm_key"] * 2
 
 
 def test_data_without_dates_is_not_counted(
@@ -77,7 +78,7 @@ def test_data_without_dates_is_not_counted(
     judgement = judge("sales", RetrainConfig(), Address(served[1]), registered, NOW)
 
     assert [one.known for one in judgement.reasons if one.code == "NEW_OBSERVATIONS"] == [False]
-    assert len(served[0].questions) == 1
+    assert len(served[0].requests) == 1
 
 
 def test_a_service_that_is_down_kills_nothing(registered: Registry, served: tuple[Served, str]) -> None:
@@ -94,12 +95,12 @@ def test_a_service_that_is_down_kills_nothing(registered: Registry, served: tupl
 def test_the_specification_is_the_registered_one(registry: Registry, tmp_path: Path) -> None:
     """What the champion says of itself is fetched from the registry: its season sets the window, its data the count."""
     registry.models.promote("weather", publish(registry, tmp_path / "model"))
-    answers = Served()
-    with serving(answers) as url:
+    service = Served()
+    with serving(service) as url:
         judgement = judge("weather", RetrainConfig(), Address(url), registry, NOW)
 
     assert (judgement.name, judgement.version) == ("weather", "1")
-    assert answers.questions[0]["window"] == "24"
+    assert service.requests[0]["window"] == "24"
     assert [one.code for one in judgement.reasons if not one.known][-1] == "NEW_OBSERVATIONS"
 
 
@@ -110,17 +111,17 @@ def test_a_name_that_nobody_trained_is_a_reason(registry: Registry) -> None:
     assert [one.code for one in judgement.reasons if one.holds] == ["NO_CHAMPION"]
 
 
-class Ledger(Answers):
+class Ledger(FakeService):
     """A service that has scored versions 7 and 8 of `sales`, both by month on twelve series."""
 
     skills = {"8": -0.5, "7": 0.4}  # noqa: RUF012 - set by tests
     months = 4
     truncated = False
 
-    def answer(self, question: dict[str, str]) -> dict[str, Any]:
+    def respond(self, query: dict[str, str]) -> dict[str, Any]:
         """Return rows by step, or by series and period."""
-        version = question["version"]
-        if "step" not in question:
+        version = query["version"]
+        if "step" not in query:
             rows = [make_row(version=version, step=step, scores=scores) for step, scores in ((1, 48), (2, 36), (3, 20))]
         else:
             generator = np.random.default_rng(int(version))
@@ -135,7 +136,7 @@ class Ledger(Answers):
                 for one in range(12)
                 for month in range(1, self.months + 1)
             ]
-        return {**super().answer({**question, "by": "version"}), "rows": rows, "truncated": self.truncated}
+        return {**super().respond({**query, "by": "version"}), "rows": rows, "truncated": self.truncated}
 
 
 @pytest.fixture
@@ -149,13 +150,13 @@ def promoted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 def test_a_fresh_champion_that_does_worse_is_seen(promoted: Registry) -> None:
     """Both are asked for at the steps that the fresh one has met, the predecessor over as many newest months."""
-    answers = Ledger()
-    with serving(answers) as url:
+    service = Ledger()
+    with serving(service) as url:
         found = watch("sales", Address(url), promoted)
 
     assert found is not None
     assert (found.roll_back, found.fresh, found.predecessor) == (True, "8", "7")
-    asked = [{key: one.get(key) for key in ("version", "by", "step", "window", "period")} for one in answers.questions]
+    asked = [{key: one.get(key) for key in ("version", "by", "step", "window", "period")} for one in service.requests]
     assert asked == [
         {"version": "8", "by": "step,version", "step": None, "window": None, "period": None},
         {"version": "8", "by": "series,period", "step": "1-2", "window": None, "period": "month"},
@@ -165,9 +166,9 @@ def test_a_fresh_champion_that_does_worse_is_seen(promoted: Registry) -> None:
 
 def test_rows_that_were_cut_off_take_no_half_series_along(promoted: Registry) -> None:
     """The last series may lack months."""
-    answers = Ledger()
-    answers.truncated = True
-    with serving(answers) as url:
+    service = Ledger()
+    service.truncated = True
+    with serving(service) as url:
         found = watch("sales", Address(url), promoted)
 
     assert found is not None
@@ -176,9 +177,9 @@ def test_rows_that_were_cut_off_take_no_half_series_along(promoted: Registry) ->
 
 def test_a_champion_that_stood_two_seasons_is_fresh_no_more(promoted: Registry) -> None:
     """Its decay is a reason to train again, not to go back."""
-    answers = Ledger()
-    answers.months = 25
-    with serving(answers) as url:
+    service = Ledger()
+    service.months = 25
+    with serving(service) as url:
         assert watch("sales", Address(url), promoted) is None
 
 
@@ -216,9 +217,9 @@ def test_a_name_without_a_predecessor_is_not_looked_at(registry: Registry) -> No
 def test_periods_hold_steps(frequency: str, period: str, steps: int) -> None:
     """A step is a period of its own, or a part of a day."""
     spec = replace(SPEC, frequency=frequency)
-    answers = Ledger()
-    with serving(answers) as url:
+    service = Ledger()
+    with serving(service) as url:
         read_periods(Address(url), replace(CHAMPION, version="7"), spec, steps=3, periods=5)
 
-    assert (answers.questions[0]["period"], answers.questions[0]["window"]) == (period, str(5 * steps))
+    assert (service.requests[0]["period"], service.requests[0]["window"]) == (period, str(5 * steps))
     assert steps_in_period(spec) == steps

@@ -1,4 +1,4 @@
-"""Live: a service that answers GET /accuracy alone, from rows made here."""
+"""A fake service with GET /accuracy and GET /models/{name}, on a loopback port."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def make_row(**keys: Any) -> dict[str, Any]:  # noqa: ANN401 (any key of a row)
 
 
 def make_forecast(number: int) -> dict[str, Any]:
-    """Return a forecast of three months beside a year."""
+    """Return a forecast of three months with a year of observed values."""
     months = [f"2024-{month:02d}" for month in range(1, 13)]
     return {
         "forecast_id": f"f{number}",
@@ -40,25 +40,25 @@ def make_forecast(number: int) -> dict[str, Any]:
     }
 
 
-class Answers:
-    """What the service knows, and what it was asked."""
+class FakeService:
+    """Settings of the fake service, and the queries that it received."""
 
     def __init__(self) -> None:
         """Two versions of `temperatures` have scores."""
-        self.questions: list[dict[str, str]] = []
+        self.requests: list[dict[str, str]] = []
         self.keys: list[str | None] = []
         self.status = 200
         self.problem = b"no JSON"
         self.versions = ["9", "10"]
         self.models = {"temperatures"}
 
-    def answer(self, question: dict[str, str]) -> dict[str, Any]:
+    def respond(self, query: dict[str, str]) -> dict[str, Any]:
         """Return what GET /accuracy says."""
         rows = [make_row(version=version, scores=1200) for version in self.versions]
-        if question["by"] == "step,version":
-            promise = {"mase": 0.6, "naive_mase": 0.99}
-            rows = [make_row(version="10", step=step, backtest=promise if step < 3 else None) for step in (2, 1, 3)]
-        if question["by"] == "period,version":
+        if query["by"] == "step,version":
+            backtest = {"mase": 0.6, "naive_mase": 0.99}
+            rows = [make_row(version="10", step=step, backtest=backtest if step < 3 else None) for step in (2, 1, 3)]
+        if query["by"] == "period,version":
             rows = [make_row(version="10", period=period) for period in ("2024-11", "2024-10")]
         drift = {
             "inputs": [
@@ -84,7 +84,7 @@ class Answers:
                 }
             ],
         }
-        shown = int(question.get("forecasts", 0))
+        shown = int(query.get("forecasts", 0))
         empty: dict[str, Any] = {"inputs": [], "errors": []}
         return {
             "rows": rows,
@@ -96,22 +96,22 @@ class Answers:
 
 
 @contextmanager
-def serving(answers: Answers) -> Iterator[str]:
+def serving(service: FakeService) -> Iterator[str]:
     """Serve them on a loopback port, and yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path.startswith("/models/"):
-                known = unquote(self.path.removeprefix("/models/")) in answers.models
-                self.send_response(200 if known else 404)
+                is_known = unquote(self.path.removeprefix("/models/")) in service.models
+                self.send_response(200 if is_known else 404)
                 self.send_header("content-length", "0")
                 self.end_headers()
                 return
-            question = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
-            answers.questions.append(question)
-            answers.keys.append(self.headers["authorization"])
-            body = json.dumps(answers.answer(question)).encode() if answers.status == 200 else answers.problem
-            self.send_response(answers.status)
+            query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+            service.requests.append(query)
+            service.keys.append(self.headers["authorization"])
+            body = json.dumps(service.respond(query)).encode() if service.status == 200 else service.problem
+            self.send_response(service.status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
