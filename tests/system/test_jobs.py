@@ -10,7 +10,7 @@ from tests.system.programs import Postgres, postgres, revived
 from tests.training.jobs.endurance import endure
 from tests.training.jobs.workers import eventually, finished, working
 from training.jobs.client import open_jobs
-from training.jobs.worker_lock import holding, living
+from training.jobs.worker_lock import lock_worker, running_workers
 
 pytestmark = pytest.mark.system
 
@@ -26,9 +26,9 @@ def database() -> Iterator[Postgres]:
 
 
 def names(url: str) -> list[str]:
-    """Return the living workers, none while the database is away."""
+    """Return the running workers, none while the database is away."""
     try:
-        return living(url)
+        return running_workers(url)
     except JobsUnreachable:
         return []
 
@@ -45,13 +45,13 @@ def test_a_worker_holds_its_name_through_a_restart_of_the_database(database: Pos
     """Its lock goes with the server and is taken again; a second holder is refused before and after."""
     url = database.url.replace("+psycopg", "")
     with ExitStack() as ours:
-        held = ours.enter_context(holding(url, "a"))
-        with pytest.raises(WorkerAlive), holding(url, "a"):
+        held = ours.enter_context(lock_worker(url, "a"))
+        with pytest.raises(WorkerAlive), lock_worker(url, "a"):
             pass
         database.kill()
         with revived(database):
-            eventually(lambda: held.still_held() and names(url) == ["a"])
-            with pytest.raises(WorkerAlive), holding(url, "a"):
+            eventually(lambda: held.is_held() and names(url) == ["a"])
+            with pytest.raises(WorkerAlive), lock_worker(url, "a"):
                 pass
             ours.close()
 

@@ -197,7 +197,7 @@ class Jobs:
 
     def workers(self) -> list[Row]:
         """Return the workers that run, and those that died and left jobs, with the jobs each has taken."""
-        alive = worker_lock.living(self._url)
+        alive = worker_lock.running_workers(self._url)
         taken = self._client.list_workflows(name=names.WORKFLOW, status=RUNNING)
         workers = dict.fromkeys([*alive, *(str(one.executor_id) for one in taken)])
         return [
@@ -221,7 +221,7 @@ class Jobs:
         """
         if not worker_lock.has_run(self._url, worker) and not self._client.list_workflows(executor_id=worker, limit=1):
             raise WorkerUnknown(f"No worker {worker} is known.", hint="almanac jobs names the worker of each job.")
-        with worker_lock.holding(self._url, worker):
+        with worker_lock.lock_worker(self._url, worker):
             return give_back(self._client, worker)
 
     def _require(self, name: str) -> WorkflowSchedule:

@@ -57,7 +57,7 @@ class Worker:
         opened = None if file is None else SqliteFile(file)
         if opened is not None:
             opened.learn()
-        with worker_lock.holding(settings.url, settings.name) as held:
+        with worker_lock.lock_worker(settings.url, settings.name) as held:
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, lambda *_: self.stop.set())
             self._launch(client)
@@ -67,7 +67,7 @@ class Worker:
                     self.say(f"the jobs' database {file} {fault}; worker {settings.name} ends. Start it again.")
                     self.stop.set()
                     return os.EX_TEMPFAIL
-                if not held.still_held():
+                if not held.is_held():
                     self.say(f"worker {settings.name} has lost its name to another process, and ends")
                     self.stop.set()
                     return os.EX_TEMPFAIL

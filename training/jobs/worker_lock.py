@@ -1,13 +1,13 @@
-"""Holder: a worker's name belongs to one living process, which loses it the moment it dies."""
+"""The lock on a worker's name: one running process has it, and loses it when it ends."""
 
-import fcntl
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
+
+from filelock import FileLock, Timeout
 
 from models.jobs.database import sqlite_file, without_password
 from models.jobs.errors import JobsUnreachable, WorkerAlive
@@ -21,72 +21,74 @@ KEEPALIVE = {
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""PostgreSQL lets a lock go this soon (25 s) after its holder's machine has vanished without a word."""
+"""PostgreSQL releases a lock 25 s after the machine of its holder has disappeared from the network."""
 
 SESSION = "almanac worker "
-"""What a holder's session calls itself, before the worker's name."""
+"""Application name of a lock's session, before the worker's name."""
 
 REGAIN_SECONDS = 60.0
-"""A database that was away for longer may have given the name to somebody else."""
+"""After a longer outage of the database another process may have the name."""
+
+PROBE_SECONDS = 0.05
+"""Wait for a file lock that another probe has for a moment."""
 
 
-class Holder(Protocol):
-    """The name, as it is held."""
+class WorkerLock(Protocol):
+    """A held lock."""
 
-    def still_held(self) -> bool:
-        """Return whether the name is ours, or may be taken again soon where the database is away."""
+    def is_held(self) -> bool:
+        """Return whether this process still has the name, or the database is away and may give it back soon."""
         ...
 
 
 @contextmanager
-def holding(url: str, worker: str) -> Iterator[Holder]:
-    """Hold a worker's name until the block ends, or the process does, however it dies.
+def lock_worker(url: str, worker: str) -> Iterator[WorkerLock]:
+    """Hold a worker's name until the block or the process ends.
 
-    On SQLite it is a lock on a file beside the database (one machine), on PostgreSQL an advisory lock of a session.
+    With SQLite it is a lock on a file beside the database (one machine), with PostgreSQL an advisory lock of a session.
 
     Raises:
-        WorkerAlive: If a living process holds it.
-        JobsUnreachable: If the database does not answer.
+        WorkerAlive: If another running process has the name.
+        JobsUnreachable: If the database does not respond.
     """
     folder = _folder(url)
     if folder is None:
         with _SessionLock(url, worker) as lock:
             yield lock
         return
-    folder.mkdir(parents=True, exist_ok=True)
     path = _lock_file(folder, worker)
-    with path.open("ab") as held:
-        if not _lock(held.fileno(), fcntl.LOCK_EX):
-            raise _alive(worker)
-        held.truncate(0)
-        held.write(worker.encode())
-        held.flush()
-        yield _FileLock()
+    try:
+        file_lock = FileLock(path, timeout=PROBE_SECONDS).acquire()
+    except Timeout:
+        raise _alive(worker) from None
+    with file_lock:
+        path.write_text(worker, encoding="utf-8")
+        yield _HeldFile()
 
 
 def has_run(url: str, worker: str) -> bool:
-    """Return whether a worker of this name runs or, on SQLite, ever ran.
+    """Return whether a worker of this name runs or, with SQLite, ever ran.
 
     Raises:
-        JobsUnreachable: If the database does not answer.
+        JobsUnreachable: If the database does not respond.
     """
     folder = _folder(url)
-    return worker in living(url) if folder is None else _lock_file(folder, worker).exists()
+    return worker in running_workers(url) if folder is None else _lock_file(folder, worker).exists()
 
 
-def living(url: str) -> list[str]:
-    """Return the names of the workers that run, in order.
+def running_workers(url: str) -> list[str]:
+    """Return the sorted names of the workers that run.
 
     Raises:
-        JobsUnreachable: If the database does not answer.
+        JobsUnreachable: If the database does not respond.
     """
     folder = _folder(url)
     if folder is not None:
         return sorted(path.read_text(encoding="utf-8") for path in folder.glob("*.lock") if _is_held(path))
-    asked = "SELECT substr(application_name, %s) FROM pg_stat_activity WHERE datname = current_database()"
+    query = "SELECT substr(application_name, %s) FROM pg_stat_activity WHERE datname = current_database()"
     with _open(url, "almanac") as session:
         rows = session.execute(
-            f"{asked} AND application_name LIKE %s",
+            f"{query} AND application_name LIKE %s",
             (len(SESSION) + 1, f"{SESSION}%"),
         ).fetchall()
     return sorted(str(row[0]) for row in rows)
@@ -94,7 +96,7 @@ def living(url: str) -> list[str]:
 
 def _alive(worker: str) -> WorkerAlive:
     return WorkerAlive(
-        f"A worker named {worker!r} is running.", hint="Each worker needs a name of its own: set ALMANAC_WORKER_ID."
+        f"A worker named {worker!r} is running.", hint="Give each worker its own name with ALMANAC_WORKER_ID."
     )
 
 
@@ -107,32 +109,23 @@ def _lock_file(folder: Path, worker: str) -> Path:
     return folder / f"{hashlib.sha256(worker.encode()).hexdigest()[:16]}.lock"
 
 
-def _lock(descriptor: int, kind: int) -> bool:
-    """Take a lock that the end of the process takes away, if nobody has it."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _is_held(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        return not _lock(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
+        with FileLock(path, timeout=PROBE_SECONDS, poll_interval=PROBE_SECONDS / 5):
+            return False
+    except Timeout:
+        return True
 
 
-class _FileLock:
-    """A lock that only the end of the process takes away."""
+class _HeldFile:
+    """A file lock, which only the end of the process takes away."""
 
-    def still_held(self) -> bool:
+    def is_held(self) -> bool:
         return True
 
 
 class _SessionLock:
-    """An advisory lock of a PostgreSQL session: gone with the session, taken anew when the server was away."""
+    """An advisory lock of a PostgreSQL session, which ends with the session and is taken again after an outage."""
 
     def __init__(self, url: str, worker: str) -> None:
         self._url, self._worker = url, worker
@@ -151,7 +144,7 @@ class _SessionLock:
         if self._session is not None:
             self._session.close()
 
-    def still_held(self) -> bool:
+    def is_held(self) -> bool:
         from psycopg import Error
 
         try:
@@ -181,6 +174,6 @@ def _open(url: str, name: str) -> "Connection":
     except psycopg.Error as error:
         where = without_password(url)
         raise JobsUnreachable(
-            f"The jobs' database {where} does not answer: {str(error).strip().splitlines()[-1]}.",
+            f"The jobs' database {where} does not respond: {str(error).strip().splitlines()[-1]}.",
             hint="Check ALMANAC_JOBS_URL.",
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.registry.errors import translated
-from training.registry.file_lock import alone
+from training.registry.file_lock import lock_database
 from training.registry.location import QUIET, Place, Run
 from training.registry.model_versions import ModelVersions
 
@@ -140,7 +140,7 @@ class Registry:
         if self.place.database is None:
             return MlflowClient(self.place.uri, self.place.uri)
         self.place.home.mkdir(parents=True, exist_ok=True)
-        with alone(self.place.database):
+        with lock_database(self.place.database):
             client: Any = MlflowClient(self.place.uri, self.place.uri)
             client.search_registered_models(max_results=1)
         return client

@@ -1,10 +1,11 @@
 """Study: the trials of a search on disk, one process at a time, taken up where they were cut off."""
 
-import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from models.errors import ConfigInvalid
 from training.evaluation.figures import SearchTrial
@@ -37,14 +38,13 @@ def open_study(folder: Path, name: str, *, seed: int) -> Iterator["Study"]:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigInvalid(
-                f"Another process works on study {name}.", hint="Wait, or name another with --study."
-            ) from error
+    try:
+        lock = FileLock(folder / f"{name}.lock", timeout=0).acquire()
+    except Timeout as error:
+        raise ConfigInvalid(
+            f"Another process works on study {name}.", hint="Wait, or choose another with --study."
+        ) from error
+    with lock:
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
             study_name=name,

@@ -15,7 +15,7 @@ from models.jobs.errors import (
     WorkerUnknown,
 )
 from training.jobs.client import Jobs, connect, open_jobs
-from training.jobs.worker_lock import holding
+from training.jobs.worker_lock import lock_worker
 
 REQUEST = {"name": "sales", "config": {"horizon": 12}, "if_needed": False, "reason": "schedule"}
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -154,7 +154,7 @@ def test_a_job_that_nobody_knows_is_said_so(jobs: Jobs) -> None:
 
 def test_jobs_of_a_living_worker_are_not_adopted(jobs: Jobs, environment: dict[str, str]) -> None:
     """They are running; those of a dead one without jobs are none."""
-    with holding(f"sqlite:///{environment['ALMANAC_HOME']}/jobs.db", "a"):
+    with lock_worker(f"sqlite:///{environment['ALMANAC_HOME']}/jobs.db", "a"):
         with pytest.raises(WorkerAlive):
             jobs.adopt("a")
         assert jobs.workers() == [{"worker": "a", "alive": True, "jobs": []}]
