@@ -25,7 +25,7 @@ from training.progress import Terminal
 from training.registry.client import Registry
 from training.registry.location import Run
 from training.registry.provenance import Surroundings
-from training.service_client.accuracy import Address
+from training.service_client.client import Address
 from training.service_client.observations import fetch_observations, keep_frequency
 
 JOB, PART = "almanac.job", "almanac.part"
