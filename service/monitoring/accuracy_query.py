@@ -8,7 +8,9 @@ import numpy as np
 
 from models.calendar.timestamps import format_timestamps
 from models.intervals import SAME, interval_sides
-from service.monitoring.accuracy import BacktestFigures, accuracy_figures, by_version, compare_with_backtest
+from models.json_values import finite_or_none
+from models.retraining.live_figures import FeatureDrift, LiveFigures
+from service.monitoring.accuracy import BacktestFigures, ErrorDecay, accuracy_figures, by_version, compare_with_backtest
 from service.monitoring.drift import RecentInputs
 from service.selector import LoadedModel
 from service.store.database import Database
@@ -97,24 +99,61 @@ def _row(
     return {**group, **accuracy_figures(sums), "backtest": backtest}
 
 
-def _error_drift(database: Database, where: ScoreFilter, find_backtest: FindBacktest) -> list[dict[str, Any]]:
-    """Return the live errors of each version compared with its backtest, if it has one."""
+def live_figures(
+    database: Database,
+    query: AccuracyQuery,
+    find_backtest: FindBacktest,
+    inputs: RecentInputs,
+    champions: Sequence[LoadedModel],
+) -> LiveFigures:
+    """Return the figures of one version, the one that the query's filter names; call it from a thread.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer.
+    """
+    where, _ = _apply_window(database, query)
+    rows = sum_scores(database, where, ("model", "version"))
+    found = accuracy_figures(rows[0][1]) if rows else {}
+    compared = _compared(database, where, find_backtest).get((str(where.model), str(where.version)))
+    drifts = [
+        FeatureDrift(feature, drift.index, drift.inputs)
+        for champion, features in inputs.drifts(champions)
+        if (champion.name, champion.version) == (where.model, where.version)
+        for feature, drift in features.items()
+    ]
+    return LiveFigures(
+        scores=found.get("scores", 0),
+        skill=found.get("skill"),
+        coverage_80=found.get("coverage", {}).get("80"),
+        compared_scores=0 if compared is None else compared.scores,
+        error_ratio=None if compared is None else finite_or_none(compared.ratio),
+        naive_ratio=None if compared is None else finite_or_none(compared.naive_ratio),
+        drift=max(drifts, key=lambda one: one.index, default=None),
+    )
+
+
+def _compared(database: Database, where: ScoreFilter, find_backtest: FindBacktest) -> dict[tuple[str, str], ErrorDecay]:
+    """Return the live errors of each model's version compared with its backtest, if it has one."""
     rows = sum_scores(database, where, ["model", "version", "step"])
-    found = []
-    for (model, version), steps in by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in rows]).items():
-        if compared := compare_with_backtest(steps, find_backtest(model, version)):
-            found.append(
-                {
-                    "model": model,
-                    "version": version,
-                    "scores": compared.scores,
-                    "mase": compared.mase,
-                    "backtest_mase": compared.expected_mase,
-                    "ratio": compared.ratio,
-                    "naive_ratio": compared.naive_ratio,
-                }
-            )
-    return found
+    steps = by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in rows])
+    found = {key: compare_with_backtest(live, find_backtest(*key)) for key, live in steps.items()}
+    return {key: one for key, one in found.items() if one is not None}
+
+
+def _error_drift(database: Database, where: ScoreFilter, find_backtest: FindBacktest) -> list[dict[str, Any]]:
+    """Return the live errors of each version compared with its backtest, as the response has them."""
+    return [
+        {
+            "model": model,
+            "version": version,
+            "scores": compared.scores,
+            "mase": compared.mase,
+            "backtest_mase": compared.expected_mase,
+            "ratio": compared.ratio,
+            "naive_ratio": compared.naive_ratio,
+        }
+        for (model, version), compared in _compared(database, where, find_backtest).items()
+    ]
 
 
 def _input_drift(inputs: RecentInputs, champions: Sequence[LoadedModel]) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from models.calendar.on_calendar import parse_timestamp
 from models.retraining import reasons
-from models.retraining.evidence import ChampionEvidence, count_new_observations, read_evidence
+from models.retraining.evidence import ChampionEvidence, count_new_observations, evidence_of
 from models.retraining.reasons import RetrainAssessment
 from models.retraining.thresholds import Thresholds
-from service.monitoring.accuracy_query import AccuracyQuery, FindBacktest, query_accuracy
+from service.monitoring.accuracy_query import AccuracyQuery, FindBacktest, live_figures
 from service.monitoring.drift import RecentInputs
 from service.selector import LoadedModel
 from service.store.database import Database
@@ -58,11 +58,10 @@ def _evidence(database: Database, query: RetrainQuery, champion: LoadedModel) ->
         forecasts=0,
         window=limits.steps(spec.season_length, spec.horizon),
     )
-    answer = query_accuracy(database, accuracy, query.find_backtest, query.inputs, query.champions)
+    figures = live_figures(database, accuracy, query.find_backtest, query.inputs, query.champions)
     count = None
     if spec.trained_to is not None:
         end = int(parse_timestamp(spec.trained_to).instant.astype("M8[us]").astype("i8"))
         count, _ = count_newer(database, end, spec.frequency)
-    return read_evidence(
-        answer, champion.version, min_scores=limits.min_scores, new_observations=count_new_observations(count, spec)
-    )
+    new = count_new_observations(count, spec)
+    return evidence_of(figures, champion.version, min_scores=limits.min_scores, new_observations=new)

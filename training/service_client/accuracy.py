@@ -9,7 +9,8 @@ from urllib.parse import quote
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ModelUnknown, ServiceUnreachable
-from models.retraining.evidence import ChampionEvidence, count_new_observations, read_evidence
+from models.retraining.evidence import ChampionEvidence, count_new_observations, evidence_of
+from models.retraining.live_figures import LiveFigures
 from models.retraining.thresholds import Thresholds
 from models.spec import ModelSpec
 from training.registry.location import Version
@@ -102,7 +103,8 @@ def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: 
         parameters = {"after": spec.trained_to, "frequency": spec.frequency}
         count = int(_get(address, "/observations/count", "observations", parameters)["observations"])
     new = count_new_observations(count, spec)
-    return read_evidence(response, champion.version, min_scores=thresholds.min_scores, new_observations=new)
+    figures = LiveFigures.from_response(response, champion.version)
+    return evidence_of(figures, champion.version, min_scores=thresholds.min_scores, new_observations=new)
 
 
 def count_steps(address: Address, version: Version) -> int:

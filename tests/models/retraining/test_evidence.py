@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from models.retraining.evidence import Figure, count_new_observations, read_evidence
+from models.retraining.evidence import ChampionEvidence, Figure, count_new_observations, evidence_of
+from models.retraining.live_figures import LiveFigures
 from models.spec import ModelSpec
 
 NEW = Figure(None, "nobody counted.")
@@ -23,9 +24,15 @@ def make_answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any figure 
     }
 
 
+def evidence(version: str = "7", min_scores: int = 1, **changes: Any) -> ChampionEvidence:  # noqa: ANN401 - as above
+    """Return the evidence of a version in such a response."""
+    figures = LiveFigures.from_response(make_answer(**changes), version)
+    return evidence_of(figures, version, min_scores=min_scores, new_observations=NEW)
+
+
 def test_figures_are_those_of_the_version() -> None:
     """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out."""
-    seen = read_evidence(make_answer(), "7", min_scores=240, new_observations=NEW)
+    seen = evidence(min_scores=240)
 
     assert seen.skill == Figure(0.25, "over 240 scores")
     assert seen.coverage.value == 0.78
@@ -36,7 +43,7 @@ def test_figures_are_those_of_the_version() -> None:
 
 def test_too_few_scores_tell_nothing() -> None:
     """A figure of chance is no figure; the inputs are counted by themselves."""
-    seen = read_evidence(make_answer(scores=99), "7", min_scores=100, new_observations=NEW)
+    seen = evidence(scores=99, min_scores=100)
 
     assert [one.value for one in (seen.skill, seen.coverage, seen.decay)] == [None] * 3
     assert seen.skill.about == "99 scores in the window, 100 are needed."
@@ -55,7 +62,7 @@ def test_too_few_scores_tell_nothing() -> None:
 )
 def test_a_figure_that_the_service_does_not_have_says_so(changes: dict[str, Any], field: str) -> None:
     """Histories without a scale, forecasts without an interval, a backtest without the naive."""
-    figure = getattr(read_evidence(make_answer(**changes), "7", min_scores=1, new_observations=NEW), field)
+    figure = getattr(evidence(**changes, min_scores=1), field)
 
     assert figure.value is None
     assert figure.about.endswith(".")
@@ -63,7 +70,7 @@ def test_a_figure_that_the_service_does_not_have_says_so(changes: dict[str, Any]
 
 def test_a_version_that_the_service_never_served_has_no_figures() -> None:
     """Only versions 6 and 7 have rows."""
-    seen = read_evidence(make_answer(), "8", min_scores=100, new_observations=NEW)
+    seen = evidence(version="8", min_scores=100)
 
     assert [one.value for one in (seen.skill, seen.coverage, seen.drift, seen.decay)] == [None] * 4
 
