@@ -1,4 +1,4 @@
-"""Examples of GET /accuracy for /docs; a test holds them to the schema."""
+"""Examples of GET /accuracy for /docs; a test checks them against the schema."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from service.api.openapi import problems
 from service.errors import DatabaseUnreachable, FieldInvalid
 from service.problems import document
 
-ANSWER: dict[str, Any] = {
+RESPONSE: dict[str, Any] = {
     "rows": [
         {
             "model": "temperatures",
@@ -54,7 +54,9 @@ ANSWER: dict[str, Any] = {
 }
 BAD_KEY = document(
     FieldInvalid(
-        "`by` names 'month'.", pointer="/by", hint="Name any of version, step, series, period, separated by commas."
+        "`by` has the unknown key 'month'.",
+        pointer="/by",
+        hint="The keys are version, step, series, period; separate them by commas.",
     )
 )
 BAD_MOMENT = document(
@@ -66,18 +68,18 @@ BAD_MOMENT = document(
 )
 NO_DATABASE = document(
     DatabaseUnreachable(
-        "The database does not answer: connection refused.", hint="Ask again soon; the operator's log says more."
+        "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
     )
 )
 
 ACCURACY_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Scores that belong together, and what has drifted.",
-        "content": {"application/json": {"examples": {"steps": {"value": ANSWER}}}},
+        "description": "Figures of each group of scores, and the drift of inputs and errors.",
+        "content": {"application/json": {"examples": {"steps": {"value": RESPONSE}}}},
     },
     401: problems("Keys are set, and the request carries none of them.", NO_KEY),
-    403: problems("The key may not do this.", NO_SCOPE),
-    422: problems("The question is wrong.", BAD_KEY, BAD_MOMENT),
-    429: problems("Too many requests wait for the database; Retry-After says when to ask again.", FULL),
+    403: problems("The key has no scope for this.", NO_SCOPE),
+    422: problems("A parameter is wrong.", BAD_KEY, BAD_MOMENT),
+    429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The database does not answer.", NO_DATABASE),
 }

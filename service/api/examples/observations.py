@@ -1,4 +1,4 @@
-"""Examples of observations for /docs; a test posts each and holds each answer to what comes back."""
+"""Examples of observations for /docs; a test compares them with real responses."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ COLUMNS: dict[str, Any] = {
 }
 OBSERVATION_REQUESTS: dict[str, Any] = {
     "rows": {"summary": "Three rows, one of them a gap", "value": ROWS},
-    "columns": {"summary": "The same by column, days of a local calendar", "value": COLUMNS},
+    "columns": {"summary": "Lists of one length, days of a timezone", "value": COLUMNS},
 }
 CSV_EXAMPLE = "unique_id,ds,y\nnottingham,1939-11,46.6\nnottingham,1939-12,37.8\n"
 
@@ -46,7 +46,7 @@ OBSERVATION_BODY: dict[str, Any] = {
 
 GONE = document(
     DatabaseUnreachable(
-        "The database does not answer: connection refused.", hint="Ask again soon; the operator's log says more."
+        "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
     )
 )
 BAD_VALUE = document(
@@ -64,9 +64,7 @@ BAD_ZONE = document(
         "Unknown timezone 'Berlin'.", pointer="/timezone", hint="Use an IANA name such as 'Europe/Berlin'."
     )
 )
-BAD_CSV = document(
-    FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8, with a header and commas.")
-)
+BAD_CSV = document(FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8 with a header."))
 NO_MOMENT = document(
     TimestampInvalid(
         "'yesterday' is no timestamp.",
@@ -75,19 +73,19 @@ NO_MOMENT = document(
     )
 )
 NOT_OBSERVED = document(
-    SeriesUnknown("Nothing was observed of 'leeds'.", hint="POST /observations, or GET /series for those there are.")
+    SeriesUnknown("There is no series 'leeds'.", hint="GET /series lists the series; POST /observations creates one.")
 )
 NO_STEP = document(
     FrequencyNotInferred(
         "One timestamp does not tell a frequency.",
-        hint="Post observations of this series with a `frequency`: it is remembered.",
+        hint="Post observations of this series with a `frequency`, which is stored.",
     )
 )
 
-NOT_KEPT = document(
+NOT_STORED = document(
     ForecastUnknown(
-        "No forecast '5f0c3e6e-0d1a-4c55-9c56-1f2f3f8e1d11' is kept.",
-        hint="Forecasts are kept for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
+        "There is no forecast '5f0c3e6e-0d1a-4c55-9c56-1f2f3f8e1d11'.",
+        hint="Forecasts are stored for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
     )
 )
 
@@ -95,45 +93,45 @@ ACCEPTED: dict[str, Any] = {"accepted": 3, "refused": 0, "series": 2, "errors": 
 
 OBSERVATION_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "What was kept, and an error for each row that was not.",
+        "description": "Counts of the rows, and an error for each row that was refused.",
         "content": {"application/json": {"examples": {"rows": {"value": ACCEPTED}}}},
     },
     400: problems("The body cannot be read.", NO_JSON, BAD_CSV),
     401: problems("Keys are set, and the request carries none of them.", NO_KEY),
-    403: problems("The key may not do this.", NO_SCOPE),
-    408: problems("The body does not come in time.", TOO_SLOW),
+    403: problems("The key has no scope for this.", NO_SCOPE),
+    408: problems("The body does not arrive in time.", TOO_SLOW),
     413: problems("The body is too large.", TOO_LARGE),
     422: problems(
-        "No row is sound, or what is said of all is wrong.", NONE_ACCEPTED, BAD_ZONE, schema=ObservationsProblem
+        "No row is valid, or the body is wrong as a whole.", NONE_ACCEPTED, BAD_ZONE, schema=ObservationsProblem
     ),
-    429: problems("Too many requests wait for the database; Retry-After says when to ask again.", FULL),
-    503: problems("The database does not answer: nothing may be kept, send all of it again.", GONE),
+    429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
+    503: problems("The database does not answer: send all rows again.", GONE),
 }
 EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A Parquet file; one that broke off has no foot, and no reader takes it.",
+        "description": "A Parquet file. If the transfer breaks off, its footer is missing and no reader accepts it.",
         "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
     },
     503: problems("The database does not answer.", GONE),
 }
 COUNT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "How many, and of how many series.",
+        "description": "The number of observations, and of their series.",
         "content": {"application/json": {"examples": {"count": {"value": {"observations": 240, "series": 20}}}}},
     },
-    422: problems("The timestamp or the frequency is none.", NO_MOMENT),
+    422: problems("The timestamp or the frequency is invalid.", NO_MOMENT),
     503: problems("The database does not answer.", GONE),
 }
 SERIES_RESPONSES: dict[int | str, dict[str, Any]] = {
-    404: problems("Nothing was observed under this id.", NOT_OBSERVED),
+    404: problems("There is no series of this id.", NOT_OBSERVED),
     503: problems("The database does not answer.", GONE),
 }
 SERIES_FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
-    404: problems("Nothing was observed under this id.", NOT_OBSERVED),
+    404: problems("There is no series of this id.", NOT_OBSERVED),
     422: problems("The request is wrong, or the observations cannot be forecast.", BAD_HORIZON, NO_STEP),
     503: problems("The database or the model does not answer yet.", GONE, LOADING),
 }
-KEPT_RESPONSES: dict[int | str, dict[str, Any]] = {
-    404: problems("No such forecast is kept.", NOT_KEPT),
+STORED_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problems("There is no forecast of this id.", NOT_STORED),
     503: problems("The database does not answer.", GONE),
 }

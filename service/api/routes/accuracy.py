@@ -1,4 +1,4 @@
-"""GET /accuracy: live scores by version, step, series and period, beside seasonal naive and the backtest."""
+"""GET /accuracy: live scores by version, step, series and period, compared with seasonal naive and the backtest."""
 
 import re
 from typing import Annotated, get_args
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from models.calendar.timestamps import parse_timestamp
 from service.api.examples.accuracy import ACCURACY_RESPONSES
 from service.api.http import json_response
-from service.api.schemas.accuracy import AccuracyAnswer, AccuracyParameters
+from service.api.schemas.accuracy import AccuracyParameters, AccuracyResponse
 from service.api.state import service_of
 from service.errors import FieldInvalid
 from service.monitoring.accuracy_query import AccuracyQuery, query_accuracy
@@ -21,30 +21,32 @@ _STEPS = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 _KEYS: tuple[GroupKey, ...] = tuple(key for key in get_args(GroupKey) if key != "model")
 
 
-@router.get("/accuracy", summary="Live accuracy", response_model=AccuracyAnswer, responses=ACCURACY_RESPONSES)
-async def accuracy(request: Request, asked: Annotated[AccuracyParameters, Query()]) -> Response:
-    """Return how the forecasts that were served came out: every forecast is scored as soon as its truth is observed."""
+@router.get("/accuracy", summary="Live accuracy", response_model=AccuracyResponse, responses=ACCURACY_RESPONSES)
+async def accuracy(request: Request, parameters: Annotated[AccuracyParameters, Query()]) -> Response:
+    """Return the accuracy of served forecasts: each step is scored once its actual value has been observed."""
     service = service_of(request)
     champions = list(service.catalog.champions.values())
     return json_response(
         await service.database.run(
-            query_accuracy, _question(asked), service.backtests.find, service.recent_inputs, champions
+            query_accuracy, _query(parameters), service.backtests.find, service.recent_inputs, champions
         )
     )
 
 
-def _question(asked: AccuracyParameters) -> AccuracyQuery:
-    """Return what is asked; raises FieldInvalid or TimestampInvalid where that makes no sense."""
-    name, _, version = (asked.model or "").partition("/")
+def _query(parameters: AccuracyParameters) -> AccuracyQuery:
+    """Return the query of the parameters; raise FieldInvalid or TimestampInvalid for a wrong one."""
+    name, _, version = (parameters.model or "").partition("/")
     where = ScoreFilter(
         model=name or None,
-        version=asked.version or version or None,
-        series=asked.series,
-        steps=_steps(asked.step) if asked.step else None,
-        since=_moment(asked.since, "/since"),
-        until=_moment(asked.until, "/until"),
+        version=parameters.version or version or None,
+        series=parameters.series,
+        steps=_steps(parameters.step) if parameters.step else None,
+        since=_moment(parameters.since, "/since"),
+        until=_moment(parameters.until, "/until"),
     )
-    return AccuracyQuery(where, _keys(asked.by), asked.period, asked.limit, asked.forecasts, asked.window)
+    return AccuracyQuery(
+        where, _keys(parameters.by), parameters.period, parameters.limit, parameters.forecasts, parameters.window
+    )
 
 
 def _keys(text: str) -> tuple[GroupKey, ...]:
@@ -52,9 +54,9 @@ def _keys(text: str) -> tuple[GroupKey, ...]:
     for word in wanted:
         if word not in _KEYS:
             raise FieldInvalid(
-                f"`by` names {word[:40]!r}.",
+                f"`by` has the unknown key {word[:40]!r}.",
                 pointer="/by",
-                hint=f"Name any of {', '.join(_KEYS)}, separated by commas.",
+                hint=f"The keys are {', '.join(_KEYS)}; separate them by commas.",
             )
     return tuple(key for key in _KEYS if key in wanted)
 
@@ -68,5 +70,5 @@ def _steps(text: str) -> tuple[int, int]:
 
 
 def _moment(text: str | None, pointer: str) -> int | None:
-    """Return a timestamp in microseconds since 1970; raises TimestampInvalid."""
+    """Return a timestamp as microseconds since 1970; raise TimestampInvalid for any other text."""
     return None if text is None else int(parse_timestamp(text, pointer=pointer).instant.astype("M8[us]").astype("i8"))

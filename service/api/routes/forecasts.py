@@ -1,4 +1,4 @@
-"""GET /forecasts/{forecast_id}: a forecast that was given out, and how it came out."""
+"""GET /forecasts/{forecast_id}: a stored forecast and its scores."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from models.calendar.on_calendar import format_timestamps
-from service.api.examples.observations import KEPT_RESPONSES
+from service.api.examples.observations import STORED_RESPONSES
 from service.api.http import json_response
 from service.api.schemas.forecast_records import ForecastRecord, StepScore
 from service.api.state import Service, service_of
@@ -26,23 +26,23 @@ router = APIRouter(tags=["forecast"])
     "/forecasts/{forecast_id}",
     summary="Show a forecast and its scores",
     response_model=ForecastRecord,
-    responses=KEPT_RESPONSES,
+    responses=STORED_RESPONSES,
 )
-async def kept_forecast(request: Request, forecast_id: str) -> Response:
-    """Return a forecast as it was given out, with a score for each step whose truth has been observed since."""
+async def stored_forecast(request: Request, forecast_id: str) -> Response:
+    """Return a forecast as it was served, with a score for each step that has been observed since."""
     service = service_of(request)
     found = await service.database.run(find_forecast, forecast_id) or await _find_waiting(service, forecast_id)
     if found is None:
         raise ForecastUnknown(
-            f"No forecast {describe_value(forecast_id)} is kept.",
-            hint=f"Forecasts are kept for {service.settings.retention_days} days (ALMANAC_RETENTION_DAYS), unless "
+            f"There is no forecast {describe_value(forecast_id)}.",
+            hint=f"Forecasts are stored for {service.settings.retention_days} days (ALMANAC_RETENTION_DAYS), unless "
             "ALMANAC_LEDGER is off.",
         )
     return json_response(_describe(found))
 
 
 async def _find_waiting(service: Service, forecast_id: str) -> StoredForecast | None:
-    """Return a forecast that was given out just now and not written yet."""
+    """Return a forecast that waits to be written, after writing it; None if it does not wait."""
     if service.forecast_log is None or not service.forecast_log.is_waiting(forecast_id):
         return None
     await service.forecast_log.flush()
@@ -52,12 +52,12 @@ async def _find_waiting(service: Service, forecast_id: str) -> StoredForecast | 
 def _describe(found: StoredForecast) -> dict[str, Any]:
     row = found.row
 
-    def written(times: bytes | None) -> list[str] | None:
+    def format_times(times: bytes | None) -> list[str] | None:
         return None if times is None else format_timestamps(decode_times(times), row.style, row.timezone)
 
     levels = orjson.loads(row.levels)
     quantiles = decode_floats(row.quantiles).reshape(row.horizon, len(levels)).T
-    cutoff = written(None if row.cutoff is None else np.array([row.cutoff], "<i8").tobytes())
+    cutoff = format_times(None if row.cutoff is None else np.array([row.cutoff], "<i8").tobytes())
     return {
         "forecast_id": row.forecast_id,
         "id": row.series_id or None,
@@ -67,7 +67,7 @@ def _describe(found: StoredForecast) -> dict[str, Any]:
         "timezone": row.timezone,
         "cutoff": cutoff[0] if cutoff else None,
         "horizon": row.horizon,
-        "timestamps": written(row.timestamps),
+        "timestamps": format_times(row.timestamps),
         "median": decode_floats(row.median),
         "quantiles": {
             level_name(level): np.ascontiguousarray(one) for level, one in zip(levels, quantiles, strict=True)
@@ -77,7 +77,7 @@ def _describe(found: StoredForecast) -> dict[str, Any]:
         "context_used": row.context_used,
         "status": _status(found),
         "observed": found.observed,
-        "scores": [_score(one, written) for one in found.scores],
+        "scores": [_score(one, format_times) for one in found.scores],
     }
 
 
@@ -91,7 +91,7 @@ def _status(found: StoredForecast) -> str:
     return "scored" if len(found.scores) == found.row.horizon else "partly_scored"
 
 
-def _score(row: Any, written: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the table; times to text)
-    """Return a step's score as the schema has it."""
-    stamp = written(np.array([row["timestamp"]], "<i8").tobytes())[0]
+def _score(row: Any, format_times: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the table; a function of times to text)
+    """Return a step's score with the fields of the schema."""
+    stamp = format_times(np.array([row["timestamp"]], "<i8").tobytes())[0]
     return {name: row[name] for name in StepScore.model_fields} | {"timestamp": stamp}

@@ -1,4 +1,4 @@
-"""POST /observations: what was observed comes in; GET /observations/export and /count: all of it, or how much."""
+"""POST /observations, GET /observations/export and GET /observations/count."""
 
 import time
 from collections.abc import Iterator
@@ -25,32 +25,34 @@ from service.store.observations import iterate_pages, upsert
 
 router = APIRouter(tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
-Frequency = Annotated[str | None, Query(description="Of all series in the body; a JSON body may say it itself.")]
+Frequency = Annotated[
+    str | None, Query(description="Frequency of all series in the body; a JSON body may have its own.")
+]
 Timezone = Annotated[
     str | None,
-    Query(description="IANA name whose clocks timestamps without an offset show; a JSON body may say it itself."),
+    Query(description="IANA name of the timezone of timestamps without an offset; a JSON body may have its own."),
 ]
-After = Annotated[str, Query(description="ISO 8601; observations at it are not newer.")]
-SeriesAsked = Annotated[str | None, Query(description="One series alone; all where it is left out.")]
+After = Annotated[str, Query(description="ISO 8601; an observation at this timestamp does not count.")]
+SeriesId = Annotated[str | None, Query(description="Export only this series; default: all.")]
 
 
 @router.post(
     "/observations",
-    summary="Keep what was observed",
+    summary="Store observations",
     response_model=ObservationsResponse,
     responses=OBSERVATION_RESPONSES,
     openapi_extra={"requestBody": OBSERVATION_BODY},
 )
 async def observe(request: Request, frequency: Frequency = None, timezone: Timezone = None) -> Response:
-    """Keep rows of series, timestamp and value; what stands at that timestamp already is replaced.
+    """Store rows of series, timestamp and value; a row replaces the stored value at its timestamp.
 
-    Every row that is counted as accepted is on disk before the answer; the same again changes nothing. A row that is
-    wrong is named, and the others are kept. 422 where none is sound.
+    Every accepted row is on disk before the response; sending it again changes nothing. Wrong rows are listed, the others
+    are stored. 422 if no row is valid.
     """
     service = service_of(request)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
-    said = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone)
-    posted = await service.database.run(_take, body, said, service.settings.max_observations)
+    options = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone)
+    posted = await service.database.run(_store, body, options, service.settings.max_observations)
     service.scorer.wake()
     service.metrics.count_observations(posted.accepted, posted.refused)
     service.metrics.count_errors(fault.finding.code for fault in posted.faults)
@@ -64,41 +66,41 @@ async def observe(request: Request, frequency: Frequency = None, timezone: Timez
 
 
 @router.get("/observations/export", summary="Export observations as Parquet", responses=EXPORT_RESPONSES)
-async def export(request: Request, series: SeriesAsked = None) -> Response:
-    """Return every observation as a Parquet file with the columns `unique_id`, `ds` and `y`, by series and time.
+async def export(request: Request, series: SeriesId = None) -> Response:
+    """Return all observations as a Parquet file with the columns `unique_id`, `ds` and `y`, by series and time.
 
-    `ds` is UTC where offsets or a timezone came with the observations, else the wall clock as it was sent.
+    `ds` is UTC if the observations were sent with offsets or a timezone, else the wall clock as it was sent.
     """
-    parts = await service_of(request).database.run(_begin, series)
+    parts = await service_of(request).database.run(_start_export, series)
     head = {"content-disposition": 'attachment; filename="observations.parquet"'}
     return StreamingResponse(parts, headers=head, media_type="application/vnd.apache.parquet")
 
 
 @router.get(
     "/observations/count",
-    summary="Count what is newer than a timestamp",
+    summary="Count observations after a timestamp",
     response_model=CountResponse,
     responses=COUNT_RESPONSES,
 )
 async def count(request: Request, after: After, frequency: Frequency = None) -> Response:
     """Return how many observations are newer than a timestamp, such as the end of a model's training data.
 
-    With a frequency, only those of series of this one, and of those whose frequency nobody said.
+    With a frequency, only series of this frequency and series of unknown frequency count.
     """
     moment = int(parse_timestamp(after, pointer="/after").instant.astype("M8[us]").astype("i8"))
     name = parse_frequency(frequency).name if frequency else None
-    rows, of = await service_of(request).database.run(count_newer, moment, name)
-    return json_response({"observations": rows, "series": of})
+    rows, series = await service_of(request).database.run(count_newer, moment, name)
+    return json_response({"observations": rows, "series": series})
 
 
-def _take(database: Database, body: bytes, said: BodyOptions, limit: int) -> ParsedObservations:
-    posted = parse_observations(body, said, limit, partial(find_known_series, database))
+def _store(database: Database, body: bytes, options: BodyOptions, limit: int) -> ParsedObservations:
+    posted = parse_observations(body, options, limit, partial(find_known_series, database))
     upsert(database, posted.observations, posted.calendars, time.time_ns() // 1_000)
     return posted
 
 
-def _begin(database: Database, series_id: str | None) -> Iterator[bytes]:
-    """Return the file's parts once the first page is read: a database that does not answer is a 503, not half a file."""
+def _start_export(database: Database, series_id: str | None) -> Iterator[bytes]:
+    """Return the parts of the file; the first page is read here, so that a database that is down gives a 503."""
     found = iterate_pages(database, series_id=series_id)
     first: list[Page] = [page for page in [next(found, None)] if page is not None]
     return parquet_of(chain(first, found))
@@ -107,7 +109,7 @@ def _begin(database: Database, series_id: str | None) -> Iterator[bytes]:
 def _none_accepted(posted: ParsedObservations, members: dict[str, Any]) -> Response:
     first = posted.faults[0].finding
     error = AlmanacError(
-        first.detail if posted.refused == 1 else f"None of {posted.refused} rows is sound. The first: {first.detail}",
+        first.detail if posted.refused == 1 else f"None of {posted.refused} rows is valid. The first: {first.detail}",
         pointer=first.pointer,
         hint=first.hint,
     )

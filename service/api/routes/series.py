@@ -1,4 +1,4 @@
-"""GET /series, /series/{id} and /series/{id}/forecast: what the service knows, and what follows from it."""
+"""GET /series, /series/{id} and /series/{id}/forecast: stored series and their forecasts."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/series", tags=["observations"], dependencies=[Depend
 
 After = Annotated[str, Query(description="The last id of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Series on a page.")]
-Newest = Annotated[int, Query(ge=1, le=100_000, description="How many of the newest_observations observations.")]
+Newest = Annotated[int, Query(ge=1, le=100_000, description="How many of the newest observations to return.")]
 Horizon = Annotated[int, Query(description="Steps ahead.")]
 Levels = Annotated[str | None, Query(description="Intervals in per cent, separated by commas. Default 80.")]
 Quantiles = Annotated[str | None, Query(description="Quantile levels in (0, 1), separated by commas.")]
@@ -35,7 +35,7 @@ Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 
 @router.get("", summary="List the series", response_model=SeriesListResponse)
 async def series(request: Request, after: After = "", limit: Limit = 100) -> Response:
-    """Return the series that were observed, by id; `next` is the `after` of the next page, null on the last."""
+    """Return the stored series by id; `next` is the `after` of the next page, null on the last."""
     found = await service_of(request).database.run(list_series, after=after, limit=limit + 1)
     following = found[limit - 1].id if len(found) > limit else None
     return json_response({"series": [_summary(known) for known in found[:limit]], "next": following})
@@ -43,11 +43,11 @@ async def series(request: Request, after: After = "", limit: Limit = 100) -> Res
 
 @router.get(
     "/{series_id:path}/forecast",
-    summary="Forecast a series from what was observed",
+    summary="Forecast a stored series",
     response_model=ForecastResponse,
     responses=SERIES_FORECAST_RESPONSES,
 )
-async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
+async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter)
     request: Request,
     series_id: str,
     horizon: Horizon,
@@ -55,13 +55,13 @@ async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
     quantiles: Quantiles = None,
     model: Model = None,
 ) -> Response:
-    """Return the forecast that POST /forecast would give for the observations of this series.
+    """Return the forecast that POST /forecast returns for the observations of this series.
 
-    Its steps are the frequency that was posted with them, or else what their timestamps tell.
+    The frequency is the one that was posted with them, or else it is inferred from the timestamps.
     """
     service = service_of(request)
-    asked = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
-    query = parse_options({**asked, "model": model}, service.settings.max_horizon)
+    options = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
+    query = parse_options({**options, "model": model}, service.settings.max_horizon)
     known, stamps, values = await service.database.run(_history, series_id, service.settings.max_points)
     one = make_series(known, stamps, values)
     return await service.forecasting.answer(replace(query, series=((0, one),)))
@@ -69,19 +69,19 @@ async def forecast(  # noqa: PLR0913, PLR0917 (each a part of the query)
 
 @router.get("/{series_id:path}", summary="Show a series", response_model=SeriesResponse, responses=SERIES_RESPONSES)
 async def one_series(request: Request, series_id: str, limit: Newest = 100) -> Response:
-    """Return what is known of a series, and its newest_observations observations, the oldest of them first."""
+    """Return a series with its newest observations, the oldest of them first."""
     known, stamps, values = await service_of(request).database.run(_history, series_id, limit)
     zone = known.calendar.timezone
-    shown_values = to_json_value(values.tolist())
-    return json_response({**_summary(known), "timestamps": write_timestamps(stamps, zone), "values": shown_values})
+    members = {"timestamps": write_timestamps(stamps, zone), "values": to_json_value(values.tolist())}
+    return json_response({**_summary(known), **members})
 
 
 def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo, Timestamps, Floats]:
     known = find_series(database, series_id)
     if known is None:
         raise SeriesUnknown(
-            f"Nothing was observed of {describe_value(series_id)}.",
-            hint="POST /observations, or GET /series for those there are.",
+            f"There is no series {describe_value(series_id)}.",
+            hint="GET /series lists the series; POST /observations creates one.",
         )
     return known, *newest_observations(database, series_id, limit)
 
@@ -102,7 +102,7 @@ def _summary(known: SeriesInfo) -> dict[str, Any]:
 
 
 def _numbers(text: str | None, name: str) -> list[float] | None:
-    """Return numbers separated by commas."""
+    """Return the numbers of a text, separated by commas."""
     if text is None:
         return None
     try:

@@ -1,77 +1,83 @@
-"""Schemas of GET /accuracy: what may be asked, and what is answered."""
+"""Accuracy schemas: the parameters and the response of GET /accuracy."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MOST_ROWS, MOST_FORECASTS = 10_000, 50
+MAX_ROWS, MAX_FORECASTS = 10_000, 50
 
 
 class AccuracyParameters(BaseModel):
-    """The query parameters; one that nobody reads is an error."""
+    """The query parameters; an unknown one is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str | None = Field(None, description="Only this name, `starter` too; `name/version` means one version.")
+    model: str | None = Field(None, description="Only this model (or `starter`); `name/version` is one version.")
     version: str | None = Field(None, description="Only this version.")
     series: str | None = Field(None, description="Only this series, by its id.")
-    step: str | None = Field(None, description="Only this step ahead, or these: `1`, `1-12`.")
-    since: str | None = Field(None, description="Only truths from this timestamp on.")
-    until: str | None = Field(None, description="Only truths before this timestamp.")
+    step: str | None = Field(None, description="Only this step ahead, or this range: `1`, `1-12`.")
+    since: str | None = Field(None, description="Only actual values from this timestamp on.")
+    until: str | None = Field(None, description="Only actual values before this timestamp.")
     window: int | None = Field(
-        None, ge=1, le=100_000, description="Only truths of the newest so many steps of time that have any."
+        None, ge=1, le=100_000, description="Only the newest steps with an actual value, this many of them."
     )
-    by: str = Field("version", description="What tells rows apart: `version`, `step`, `series`, `period`, by commas.")
-    period: Literal["day", "week", "month", "year"] = Field("month", description="Of the truths, for `by=period`.")
-    limit: int = Field(1000, ge=1, le=MOST_ROWS, description="Most rows.")
-    forecasts: int = Field(0, ge=0, le=MOST_FORECASTS, description="How many forecasts to show beside their truth.")
+    by: str = Field(
+        "version", description="Keys of the rows: `version`, `step`, `series`, `period`, separated by commas."
+    )
+    period: Literal["day", "week", "month", "year"] = Field(
+        "month", description="Of the actual values, for `by=period`."
+    )
+    limit: int = Field(1000, ge=1, le=MAX_ROWS, description="Most rows.")
+    forecasts: int = Field(
+        0, ge=0, le=MAX_FORECASTS, description="How many forecasts to return with their actual values."
+    )
 
 
-class CoverageAnswer(BaseModel):
-    """Share of truths within each central interval; null where no forecast had it."""
+class Coverage(BaseModel):
+    """Share of actual values in each central interval; null if no forecast had it."""
 
     inner: float | None = Field(alias="80")
     outer: float | None = Field(alias="95")
 
 
-class StepPromise(BaseModel):
-    """What the backtest said of a step."""
+class BacktestStep(BaseModel):
+    """Backtest errors of one step."""
 
     mase: float | None
     naive_mase: float | None
 
 
 class AccuracyRow(BaseModel):
-    """Scores that belong together."""
+    """Figures of one group of scores."""
 
     model: str
     version: str | None = None
     step: int | None = None
     series: str | None = None
     period: str | None = Field(None, description="A day, a week's Monday, a month or a year.")
-    scores: int = Field(description="Forecast steps whose truth is known.")
+    scores: int = Field(description="Forecast steps with an actual value.")
     mase: float | None = Field(description="Mean absolute scaled error: 1 is as good as the history's seasonal naive.")
     naive_mase: float | None = Field(description="The same of seasonal naive, from the same histories.")
     skill: float | None = Field(description="1 - mase / naive_mase: above 0 is better than seasonal naive.")
     pinball: float | None = Field(description="Mean pinball loss over the quantiles, scaled as mase is.")
-    coverage: CoverageAnswer
-    backtest: StepPromise | None = Field(description="Where rows are told apart by version and step.")
+    coverage: Coverage
+    backtest: BacktestStep | None = Field(description="If the rows have the keys version and step.")
 
 
 class InputDrift(BaseModel):
-    """How far the newest inputs of a champion are from those of its training; as this replica has seen them."""
+    """How far the newest inputs of a champion are from its training inputs, of the requests to this replica."""
 
     model: str
     version: str
     feature: str = Field(description="`level`, `scale`, `gap_share` or `season_strength`.")
-    index: float = Field(description="Population stability index; above 0.25 is a great change, by the usual reading.")
+    index: float = Field(description="Population stability index; above 0.25 is usually read as a great change.")
     distance: float | None = Field(description="Kolmogorov-Smirnov distance, 0 to 1.")
-    p_value: float | None = Field(description="How likely such a distance is where nothing changed.")
+    p_value: float | None = Field(description="Probability of such a distance if nothing has changed.")
     inputs: int
 
 
 class ErrorDrift(BaseModel):
-    """Live errors of a version beside its backtest's, at the same steps."""
+    """Live errors of a version compared with its backtest, at the same steps."""
 
     model: str
     version: str
@@ -82,22 +88,22 @@ class ErrorDrift(BaseModel):
     naive_ratio: float | None = Field(description="The same of seasonal naive: above 1 the series have become harder.")
 
 
-class DriftAnswer(BaseModel):
-    """What has moved: the inputs, and the errors."""
+class Drift(BaseModel):
+    """Drift of the inputs and of the errors."""
 
     inputs: list[InputDrift]
     errors: list[ErrorDrift]
 
 
-class ObservedAnswer(BaseModel):
-    """What was observed around a forecast."""
+class ObservedValues(BaseModel):
+    """Observations before and at the steps of a forecast."""
 
     timestamps: list[str]
     values: list[float]
 
 
-class ScoredForecast(BaseModel):
-    """A forecast beside its truth."""
+class ScoredForecastEntry(BaseModel):
+    """A forecast with its actual values."""
 
     forecast_id: str
     id: str = Field(description="The series.")
@@ -107,15 +113,15 @@ class ScoredForecast(BaseModel):
     median: list[float]
     lower: list[float] | None = Field(description="Of the 80 % interval.")
     upper: list[float] | None
-    observed: ObservedAnswer
+    observed: ObservedValues
 
 
-class AccuracyAnswer(BaseModel):
-    """How the forecasts that were served came out."""
+class AccuracyResponse(BaseModel):
+    """The accuracy of served forecasts."""
 
     rows: list[AccuracyRow]
     truncated: bool = Field(description="Whether there are more rows than `limit`.")
-    drift: DriftAnswer
-    forecasts: list[ScoredForecast]
-    since: str | None = Field(description="Where `window` begins; null where none was asked for, or nothing is scored.")
+    drift: Drift
+    forecasts: list[ScoredForecastEntry]
+    since: str | None = Field(description="Start of `window`; null without one, or without scores.")
     due: int = Field(description="Forecasts that wait to be scored.")
