@@ -1,4 +1,4 @@
-"""Terminal: what a training tells the person who watches it; on standard error, so that results stay alone on output."""
+"""Progress: what a training reports while it runs, on standard error, so that results stay alone on standard output."""
 
 import math
 import os
@@ -16,11 +16,10 @@ from rich.text import Text
 from models.errors import Finding
 from models.json_values import finite_or_none
 from training.fit.candidate import Candidate, EpochRecord
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 
 PLAIN_WIDTH = 160
-"""Columns where nobody's terminal says how many there are."""
-
+"""Columns if there is no terminal that has a width."""
 
 SILENT_SERIES = 50
 """Up to so many series a file gets no lines of progress."""
@@ -36,54 +35,54 @@ def plain_console(*, stderr: bool) -> Console:
 
 
 @dataclass(frozen=True, slots=True)
-class Terminal:
+class Progress:
     """The progress of a training, as one line for each candidate that a terminal rewrites and a file collects.
 
     Attributes:
         console: Where lines are printed.
-        tell: What is handed every line as data too: `text`, and of an epoch its figures beside it.
+        on_event: Called with every line as data too: `text`, and of an epoch its figures beside it.
     """
 
     console: Console = field(default_factory=lambda: plain_console(stderr=True))
-    tell: Callable[[dict[str, Any]], None] | None = None
+    on_event: Callable[[dict[str, Any]], None] | None = None
 
-    def say(self, text: str, style: str = "") -> None:
+    def report(self, text: str, style: str = "") -> None:
         """Print one line."""
         self.console.print(Text(text, style=style), soft_wrap=True)
-        if self.tell is not None:
-            self.tell({"text": text})
+        if self.on_event is not None:
+            self.on_event({"text": text})
 
-    def say_findings(self, findings: Sequence[Finding]) -> None:
+    def report_findings(self, findings: Sequence[Finding]) -> None:
         """Print what was noticed about the data."""
         for finding in findings:
-            self.say(f"  {finding.code}: {finding.detail} {finding.hint}".rstrip(), "yellow")
+            self.report(f"  {finding.code}: {finding.detail} {finding.hint}".rstrip(), "yellow")
 
-    def say_choice(self, name: str, candidate: Candidate) -> None:
-        """Print what was chosen on the validation origins: how members are averaged, or how a network was fitted."""
-        if candidate.mixture is not None:
-            self.say(describe_mixture(name, candidate, candidate.mixture))
+    def report_choice(self, name: str, candidate: Candidate) -> None:
+        """Print what was chosen on the validation origins: the weights of members, or how a network was fitted."""
+        if candidate.ensemble_weights is not None:
+            self.report(describe_weights(name, candidate, candidate.ensemble_weights))
         elif candidate.forecaster.spec.options.steps is not None:
-            self.say(describe_fit(name, candidate))
+            self.report(describe_fit(name, candidate))
 
     @contextmanager
     def training(self, name: str) -> Iterator[Callable[[EpochRecord], None]]:
         """Yield what to call after every epoch of one candidate."""
-        if self.tell is not None:
-            yield partial(self._tell_epoch, name, self.tell)
+        if self.on_event is not None:
+            yield partial(self._report_epoch, name, self.on_event)
             return
         if not self.console.is_terminal:
-            yield lambda record: self.say(describe_epoch(name, record))
+            yield lambda record: self.report(describe_epoch(name, record))
             return
         with Live(Text(f"{name}: preparing"), console=self.console, refresh_per_second=4) as live:
             yield lambda record: live.update(Text(describe_epoch(name, record)))
 
-    def _tell_epoch(self, name: str, tell: Callable[[dict[str, Any]], None], record: EpochRecord) -> None:
-        """Print one epoch, and hand it over as data."""
+    def _report_epoch(self, name: str, on_event: Callable[[dict[str, Any]], None], record: EpochRecord) -> None:
+        """Print one epoch, and pass it on as data."""
         text = describe_epoch(name, record)
         self.console.print(Text(text), soft_wrap=True)
         figures = {"loss": record.loss, "validation_mase": record.validation_mase, "seconds": record.seconds}
         known = {key: finite_or_none(value) for key, value in figures.items()}
-        tell({"text": text, "candidate": name, "epoch": record.epoch, "step": record.step, **known})
+        on_event({"text": text, "candidate": name, "epoch": record.epoch, "step": record.step, **known})
 
     @contextmanager
     def counting(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -91,7 +90,7 @@ class Terminal:
         text = f"{name}: {{}} of {total} series".format
         if not self.console.is_terminal:
             tenth = max(1, -(-total // 10))
-            yield lambda done: self.say(text(done)) if done % tenth == 0 and total > SILENT_SERIES else None
+            yield lambda done: self.report(text(done)) if done % tenth == 0 and total > SILENT_SERIES else None
             return
         with Live(Text(text(0)), console=self.console, refresh_per_second=4, transient=True) as live:
             yield lambda done: live.update(Text(text(done)))
@@ -121,25 +120,22 @@ def describe_epoch(name: str, record: EpochRecord) -> str:
     )
 
 
-def describe_mixture(name: str, whole: Candidate, mixture: Mixture) -> str:
-    """Return how an average was made, in one line: who counts how much, how far apart they are, what else was tried.
+def describe_weights(name: str, ensemble: Candidate, weights: EnsembleWeights) -> str:
+    """Return the weights of an ensemble in one line, with the spread of its members and the losses of the rules.
 
-    Of the averages that an `auto` tried, the one taken is told; all stand in JSON and MLflow.
+    Of the averages that an `auto` tried, the line has the chosen one only; JSON and MLflow have all.
     """
-    weights = ", ".join(f"{member} {weight:.2f}" for member, weight in mixture.weights.items())
-    how = mixture.combination.replace("_", " ")
-    spread = (
-        f"; its members' medians deviate by {whole.validation['spread']:.3f} of the scale"
-        if len(mixture.weights) > 1
-        else ""
-    )
-    told = {way: loss for way, loss in mixture.losses.items() if "+" not in way or way == "+".join(mixture.weights)}
-    losses = ", ".join(f"{way} {loss:.4f}" for way, loss in told.items())
-    return f"{name}: {how} weights ({weights}){spread}; validation losses: {losses}"
+    shares = ", ".join(f"{member} {weight:.2f}" for member, weight in weights.weights.items())
+    rule = weights.combination.replace("_", " ")
+    several = len(weights.weights) > 1
+    spread = f"; its members' medians deviate by {ensemble.validation['spread']:.3f} of the scale" if several else ""
+    chosen = "+".join(weights.weights)
+    losses = ", ".join(f"{key} {loss:.4f}" for key, loss in weights.losses.items() if "+" not in key or key == chosen)
+    return f"{name}: {rule} weights ({shares}){spread}; validation losses: {losses}"
 
 
 def describe_fit(name: str, candidate: Candidate) -> str:
-    """Return what a network's trials came to, in one line, and what of the tuned weights a tuned one has."""
+    """Return what the validation origins chose for a network, in one line."""
     spec = candidate.forecaster.spec
     share, tuned = spec.options.synthetic_share, spec.options.tuned_share
     chosen = [

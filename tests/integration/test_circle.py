@@ -19,7 +19,7 @@ from tests.training.fakes import make_fit, make_series, write_csv
 from training.config.training import BASELINES, TrainConfig
 from training.pipeline.task import Runtime
 from training.pipeline.train import train
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.location import Place
 
@@ -150,7 +150,7 @@ def test_a_newly_promoted_version_answers_without_a_restart(
 ) -> None:
     """Training and promoting again while the service runs changes the version in its answers, and none fails."""
     registry = Registry(Place.from_environment(circle.environment))
-    runtime = Runtime(Terminal(), make_fit(), tmp_path)
+    runtime = Runtime(Progress(), make_fit(), tmp_path)
     plain = ("seasonal_naive",)
     config = TrainConfig(circle.data, HORIZON, architecture=("gru",), baselines=plain, refit=False, promote=True)
 

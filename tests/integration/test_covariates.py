@@ -22,7 +22,7 @@ from training.config.training import Columns, TrainConfig
 from training.pipeline.candidates import fit_with_keras
 from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.location import Place
 
@@ -79,7 +79,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
     registry = Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
     made = []
     for name, ahead in (("informed", ("promotion",)), ("plain", ())):
-        runtime = Runtime(Terminal(Console(file=StringIO())), fit_with_keras, folder / name)
+        runtime = Runtime(Progress(Console(file=StringIO())), fit_with_keras, folder / name)
         config = TrainConfig(
             data,
             HORIZON,
@@ -135,7 +135,7 @@ def ask(service: TestClient, promotions: list[Floats]) -> Floats:
 def foretell(street: Street, model: str, scratch: Path) -> Foreseen:
     """Return what `almanac forecast` says of the file."""
     wish = Wish(model, street.data, None, None, Columns(), (80.0,))
-    return foresee(street.registry, wish, terminal=Terminal(Console(file=StringIO())), scratch=scratch)
+    return foresee(street.registry, wish, progress=Progress(Console(file=StringIO())), scratch=scratch)
 
 
 def error_of(medians: Floats) -> float:

@@ -25,7 +25,7 @@ from pathlib import Path
 from training.demo import terminable
 from training.live_demo import Stage, live
 from training.replay import Plan
-from training.terminal import plain_console
+from training.progress import plain_console
 
 plan = Plan(first="1985-12", broken="1986-01", end="1988-12", settling=6, ticks_from="1988-01")
 home, config = map(Path, sys.argv[1:])

@@ -28,7 +28,7 @@ from service.store.score import LoggedForecast, naive_baseline
 from service.store.score import score as score_live
 from training.data.holdout import hold_out
 from training.evaluation.scores import Predictions, score
-from training.fit.validation import Validation, judge
+from training.fit.validation import Validation, evaluate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its docstrings hold \h, which Python warns of when it first compiles them
@@ -192,7 +192,7 @@ def test_validation_backtest_and_live_scores_are_the_same_figures() -> None:
 
     scores = score(split, Predictions(quantiles, levels)).summary()
     rows = np.arange(5)
-    validated, _ = judge(Validation(rows, rows, split.targets, quantiles, split.scales, levels))
+    validated, _ = evaluate(Validation(rows, rows, split.targets, quantiles, split.scales, levels))
     live = []
     for history, target, forecast in zip(split.scored_histories, split.targets, quantiles, strict=True):
         stamps = history.future(12)

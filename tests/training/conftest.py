@@ -16,7 +16,7 @@ from tests.training.fakes import combine_graphs, make_series, write_csv
 from training.evaluation import classical, figures
 from training.fit.request import Fit
 from training.pipeline.task import Runtime
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
 from training.registry.location import Place
@@ -68,16 +68,16 @@ def registry(empty_store: Path, tmp_path: Path) -> Registry:
 
 
 @pytest.fixture
-def terminal() -> Terminal:
+def progress() -> Progress:
     """Return a terminal that keeps what it is told."""
-    return Terminal(Console(file=StringIO(), width=200))
+    return Progress(Console(file=StringIO(), width=200))
 
 
 @pytest.fixture
-def make_runtime(terminal: Terminal, tmp_path: Path) -> MakeRuntime:
+def make_runtime(progress: Progress, tmp_path: Path) -> MakeRuntime:
     """Return what makes a runtime around a fit; each has a scratch folder of its own."""
     count = iter(range(100))
-    return lambda fit: Runtime(terminal, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
+    return lambda fit: Runtime(progress, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
 from training.cli.tables import blocks_table, models_table, scores_table
 from training.fit.candidate import Candidate
-from training.progress import Terminal, describe_epoch, describe_fit, native_noise_hidden
+from training.progress import Progress, describe_epoch, describe_fit, native_noise_hidden
 
 
 def printed(*things: object, terminal: bool = False) -> str:
@@ -49,18 +49,18 @@ def test_an_epoch_is_one_line_with_all_that_matters() -> None:
     ],
 )
 def test_what_a_training_chose_is_one_line(
-    tmp_path: Path, terminal: Terminal, transform: str, options: ModelOptions, line: str
+    tmp_path: Path, progress: Progress, transform: str, options: ModelOptions, line: str
 ) -> None:
     """In words: the names of the trials are short for those who know them."""
     make_artifact(tmp_path)
     forecaster = artifact.update_spec(tmp_path, transform=transform, options=options)
     candidate = Candidate(tmp_path, forecaster, (), {"mase": 0.71218}, 1.0)
 
-    terminal.say_choice("lstm", candidate)
+    progress.report_choice("lstm", candidate)
 
     assert describe_fit("lstm", candidate) == line
-    assert isinstance(terminal.console.file, StringIO)
-    assert line in terminal.console.file.getvalue()
+    assert isinstance(progress.console.file, StringIO)
+    assert line in progress.console.file.getvalue()
 
 
 @pytest.mark.parametrize(("is_terminal", "lines"), [(False, 2), (True, 1)])
@@ -68,7 +68,7 @@ def test_a_terminal_rewrites_its_line_and_a_file_collects_them(is_terminal: bool
     """A person sees one line moving; a log keeps them all."""
     console = Console(file=StringIO(), width=160, force_terminal=is_terminal)
 
-    with Terminal(console).training("lstm") as show:
+    with Progress(console).training("lstm") as show:
         for number in (1, 2):
             show(make_epoch(number))
 
@@ -82,7 +82,7 @@ def test_a_count_is_a_moving_line_or_ten_lines(is_terminal: bool, total: int, li
     """A person sees it count, a log of many series gets a line for each tenth."""
     console = Console(file=StringIO(), width=160, force_terminal=is_terminal)
 
-    with Terminal(console).counting("auto_ets", total) as show:
+    with Progress(console).counting("auto_ets", total) as show:
         for done in range(1, total + 1):
             show(done)
 
@@ -90,12 +90,12 @@ def test_a_count_is_a_moving_line_or_ten_lines(is_terminal: bool, total: int, li
     assert console.file.getvalue().count(" series\n") == lines
 
 
-def test_findings_are_said_with_their_remedy(terminal: Terminal) -> None:
+def test_findings_are_said_with_their_remedy(progress: Progress) -> None:
     """Code, detail and hint on one line."""
-    terminal.say_findings([Finding("GAP_MASKED", "3 values are empty.", hint="Fill them.")])
+    progress.report_findings([Finding("GAP_MASKED", "3 values are empty.", hint="Fill them.")])
 
-    assert isinstance(terminal.console.file, StringIO)
-    assert "GAP_MASKED: 3 values are empty. Fill them." in terminal.console.file.getvalue()
+    assert isinstance(progress.console.file, StringIO)
+    assert "GAP_MASKED: 3 values are empty. Fill them." in progress.console.file.getvalue()
 
 
 def test_the_best_row_of_a_backtest_is_marked() -> None:

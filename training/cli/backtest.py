@@ -79,7 +79,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         runtime = make_runtime(Path(scratch))
         config, findings = local_data(config, os.environ)
-        runtime.progress.say_findings(findings)
+        runtime.progress.report_findings(findings)
         series = read_data(config, runtime.progress)
         found = run_backtest(series, request, runtime)
     if as_json:

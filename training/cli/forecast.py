@@ -49,7 +49,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         require_file(file)
     from training.cli import forecast_file
     from training.cli.tables import forecast_table
-    from training.progress import Terminal, plain_console
+    from training.progress import Progress, plain_console
 
     for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
         if flags[option] is not None:
@@ -60,7 +60,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
             forecast_file.Wish(
                 model, data, flags["horizon"], flags["frequency"], columns_of(flags), numbers, flags["future"]
             ),
-            terminal=Terminal(),
+            progress=Progress(),
             scratch=Path(scratch),
         )
     if flags["output"] is not None:

@@ -15,7 +15,7 @@ from models.series import Forecast, Series
 from models.spec import ModelSpec
 from training.config.training import Columns
 from training.data.series_set import SeriesSet, read_series
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.location import Version
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def means_starter(model: str) -> bool:
     )
 
 
-def foresee(registry: "Registry | None", wish: Wish, *, terminal: Terminal, scratch: Path) -> Foreseen:
+def foresee(registry: "Registry | None", wish: Wish, *, progress: Progress, scratch: Path) -> Foreseen:
     """Return the forecasts of every series that the model can forecast; the others are named.
 
     Args:
         registry: Where the model is; None for the starter, which is chosen by the file's frequency.
         wish: What is to be forecast.
-        terminal: Where findings and warnings are said.
+        progress: Where findings and warnings are said.
         scratch: An empty folder.
 
     Raises:
@@ -89,15 +89,15 @@ def foresee(registry: "Registry | None", wish: Wish, *, terminal: Terminal, scra
         version = registry.models.resolve(wish.model)
         forecaster = artifact.load(registry.models.download(version, scratch))
         data = _read(wish, forecaster.spec)
-    terminal.say_findings(data.findings)
-    series = _sound(forecaster, data.series, terminal)
+    progress.report_findings(data.findings)
+    series = _sound(forecaster, data.series, progress)
     horizon = wish.horizon or forecaster.spec.horizon
     forecasts = tuple(forecaster.forecast(series, horizon, levels=wish.levels))
     remark = starters.season_warning(data.frequency) if registry is None else None
     if remark is not None:
         forecasts = tuple(replace(one, warnings=(remark, *one.warnings)) for one in forecasts)
     for warning in sorted({one.code: one.detail for forecast in forecasts for one in forecast.warnings}.items()):
-        terminal.say(f"  {warning[0]}: {warning[1]}", "yellow")
+        progress.report(f"  {warning[0]}: {warning[1]}", "yellow")
     return Foreseen(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
 
 
@@ -196,7 +196,7 @@ def _read(wish: Wish, spec: ModelSpec) -> SeriesSet:
         return read(frequency=spec.frequency)
 
 
-def _sound(forecaster: Forecaster, series: Sequence[Series], terminal: Terminal) -> list[Series]:
+def _sound(forecaster: Forecaster, series: Sequence[Series], progress: Progress) -> list[Series]:
     """Return the series that can be forecast; name the others, or raise the first error where there is none."""
     sound, errors = [], []
     for one in series:
@@ -204,7 +204,7 @@ def _sound(forecaster: Forecaster, series: Sequence[Series], terminal: Terminal)
             forecaster.check(one)
         except AlmanacError as error:
             errors.append(error)
-            terminal.say(f"  {one.id} is left out: {error}", "yellow")
+            progress.report(f"  {one.id} is left out: {error}", "yellow")
         else:
             sound.append(one)
     if errors and not sound:

@@ -75,11 +75,11 @@ def make_runtime(scratch: Path) -> "Runtime":
     from training.fit import ensemble
     from training.pipeline import candidates
     from training.pipeline.task import Runtime
-    from training.progress import Terminal
+    from training.progress import Progress
     from training.registry.provenance import Surroundings
 
     environment = Surroundings.gather(sys.argv[1:])
-    return Runtime(Terminal(), candidates.fit_with_keras, scratch, environment, ensemble.combine_with_keras)
+    return Runtime(Progress(), candidates.fit_with_keras, scratch, environment, ensemble.combine_with_keras)
 
 
 def open_registry(*, make: bool = False) -> "Registry":

@@ -48,7 +48,7 @@ def pretrain(  # noqa: PLR0913 - click's options
 
     place = Place.from_environment(os.environ)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from training.progress import Terminal, native_noise_hidden
+    from training.progress import Progress, native_noise_hidden
 
     with native_noise_hidden():
         from training.pretraining.pretrain import Wish, is_made
@@ -67,7 +67,7 @@ def pretrain(  # noqa: PLR0913 - click's options
         if as_json:
             print_json({kind: {"directory": str(target / kind)} for kind in kinds})
         return
-    made = make(wish, open_registry(make=True), Terminal(), Surroundings.gather(sys.argv[1:]))
+    made = make(wish, open_registry(make=True), Progress(), Surroundings.gather(sys.argv[1:]))
     if as_json:
         print_json({one.kind: {"directory": str(one.directory), **one.figures} for one in made})
         return

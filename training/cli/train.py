@@ -92,11 +92,11 @@ def _train(settings: Mapping[str, Any]) -> "Outcome":
     if str(config.data) != SERVICE:
         require_file(config.data)
     from training.pipeline import train
-    from training.progress import Terminal
+    from training.progress import Progress
     from training.service_client.observations import local_data
 
     config, findings = local_data(config, os.environ)
-    Terminal().say_findings(findings)
+    Progress().report_findings(findings)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         return train.train(config, open_registry(make=True), make_runtime(Path(scratch)))
 

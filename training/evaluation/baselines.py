@@ -11,7 +11,7 @@ from training.data.holdout import Split
 from training.evaluation import classical
 from training.evaluation.comparison import BaselineResult, Sample, tell_sample
 from training.evaluation.scores import LEVELS, predict_baseline, score, stack_forecasts, time_forecast
-from training.progress import Terminal
+from training.progress import Progress
 
 NAMED = 2
 """Failed fits whose series and reason are told; the others are counted."""
@@ -34,12 +34,12 @@ class BaselineWish:
     origins: int = 1
 
 
-def backtest_baselines(split: Split, wish: BaselineWish, terminal: Terminal) -> dict[str, BaselineResult]:
+def backtest_baselines(split: Split, wish: BaselineWish, progress: Progress) -> dict[str, BaselineResult]:
     """Return each baseline's forecasts of the held-out block and their errors, in the order of the wish."""
     found = {name: _plain(name, split) for name in wish.names if name in PLAIN}
     heavy = tuple(name for name in wish.names if name in classical.CLASSICAL)
     if heavy:
-        found |= _classical(heavy, split, wish, terminal)
+        found |= _classical(heavy, split, wish, progress)
     return {name: found[name] for name in wish.names if name in found}
 
 
@@ -49,12 +49,12 @@ def _plain(name: str, split: Split) -> BaselineResult:
 
 
 def _classical(
-    names: tuple[str, ...], split: Split, wish: BaselineWish, terminal: Terminal
+    names: tuple[str, ...], split: Split, wish: BaselineWish, progress: Progress
 ) -> dict[str, BaselineResult]:
     """Fit the classical models to a sample, and say which, how long it took and what went wrong."""
     histories, label, began = split.scored_histories, " and ".join(names), time.perf_counter()
     drawn = classical.sample(histories, seed=wish.seed, series=wish.series, budget=classical.BUDGET // wish.origins)
-    with terminal.counting(label, len(drawn)) as show:
+    with progress.counting(label, len(drawn)) as show:
         fits = classical.fit_all(
             histories,
             drawn,
@@ -66,11 +66,11 @@ def _classical(
             deadline=classical.DEADLINE_SECONDS / wish.origins if wish.series is None else float("inf"),
         )
     if not fits.places:
-        terminal.say(f"  {label}: the processes that fit them ended, so these rows are missing.", "red")
+        progress.report(f"  {label}: the processes that fit them ended, so these rows are missing.", "red")
         return {}
     found = {name: _result(name, fits, split, wish) for name in names}
-    terminal.say(f"{_told(label, found[names[0]], fits)}; {time.perf_counter() - began:.0f} s.")
-    terminal.say_findings(_tell_failures(fits))
+    progress.report(f"{_told(label, found[names[0]], fits)}; {time.perf_counter() - began:.0f} s.")
+    progress.report_findings(_tell_failures(fits))
     return found
 
 

@@ -14,7 +14,7 @@ from training.data.holdout import Split, hold_out
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import BaselineResult, Sample
 from training.evaluation.scores import Predictions, Scores, join_scores, predict_network, score
-from training.progress import Terminal
+from training.progress import Progress
 
 Booleans = NDArray[np.bool_]
 
@@ -88,10 +88,10 @@ def score_over(forecaster: Forecaster, splits: Sequence[Split]) -> tuple[Scores,
     return join_scores(scores), predictions[0]
 
 
-def baselines_over(splits: Sequence[Split], wish: BaselineWish, terminal: Terminal) -> dict[str, BaselineResult]:
+def baselines_over(splits: Sequence[Split], wish: BaselineWish, progress: Progress) -> dict[str, BaselineResult]:
     """Return each baseline that could be made at every origin, its errors in the order of `score_over`."""
     shared = replace(wish, origins=len(splits))
-    parts = [backtest_baselines(one, shared, terminal) for one in splits]
+    parts = [backtest_baselines(one, shared, progress) for one in splits]
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {name: _joined([part[name] for part in parts], splits) for name in names}
 

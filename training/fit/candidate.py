@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.covariates import CovariateNames
 from models.forecaster import Forecaster
 from models.series import Series
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 from training.fit.validation import Validation
 
 
@@ -52,7 +52,7 @@ class Candidate:
         forecasts: Its forecasts on the validation origins, from before it learned from them, or None where they were
             not kept: such a candidate cannot join an ensemble.
         members: Of an ensemble, the candidates that it is made of, by name; empty for a network.
-        mixture: Of an ensemble, how its members were weighed.
+        ensemble_weights: Of an ensemble, the weights of its members.
         pace: Seconds that its training took to reach seasonal naive's error on the validation origins and to come within
             2 % of its own least, as far as it did: `seconds_to_seasonal_naive`, `seconds_to_within_2_percent`.
         before: Its network's weights from before it learned from the validation origins, which a later warm start begins
@@ -67,7 +67,7 @@ class Candidate:
     warnings: Sequence[str] = ()
     forecasts: Validation | None = None
     members: Mapping[str, "Candidate"] = field(default_factory=dict)
-    mixture: Mixture | None = None
+    ensemble_weights: EnsembleWeights | None = None
     pace: Mapping[str, float] = field(default_factory=dict)
     before: Sequence[NDArray[Any]] | None = None
 

@@ -23,7 +23,7 @@ from models import artifact
 from models.errors import ArtifactIncomplete
 from models.json_values import nan_if_none, to_json_value
 from training.fit.candidate import Candidate, EpochRecord
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 from training.fit.validation import Validation
 
 ARTIFACT, FACTS, FORECASTS, BEFORE, MEMBERS = (
@@ -46,7 +46,7 @@ def lay_down(candidate: Candidate, folder: Path) -> Path:
         "train_seconds": candidate.train_seconds,
         "warnings": list(candidate.warnings),
         "pace": dict(candidate.pace),
-        "mixture": candidate.mixture.to_dict() if candidate.mixture else None,
+        "mixture": candidate.ensemble_weights.to_dict() if candidate.ensemble_weights else None,
         "members": list(candidate.members),
     }
     (folder / FACTS).write_text(json.dumps(to_json_value(facts), allow_nan=False), encoding="utf-8")
@@ -80,7 +80,7 @@ def take_up(folder: Path) -> Candidate:
             warnings=tuple(facts["warnings"]),
             forecasts=_read_forecasts(folder / FORECASTS),
             members=members,
-            mixture=Mixture.from_dict(facts["mixture"]) if facts["mixture"] else None,
+            ensemble_weights=EnsembleWeights.from_dict(facts["mixture"]) if facts["mixture"] else None,
             pace=facts["pace"],
             before=read_weights(folder / BEFORE),
         )

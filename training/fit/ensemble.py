@@ -10,8 +10,8 @@ from models.errors import TrainingError
 from models.spec import EnsembleMember, ModelOptions, ModelSpec
 from training.config.training import ENSEMBLE
 from training.fit.candidate import Candidate
-from training.fit.ensemble_weights import Mixture, choose_mixture, mix, spread_of_members
-from training.fit.validation import Validation, judge
+from training.fit.ensemble_weights import EnsembleWeights, choose_weights, spread_of_members, weighted_mean
+from training.fit.validation import Validation, evaluate
 
 MIXED = "mixed"
 """Transform of an ensemble whose members do not have the same one."""
@@ -28,7 +28,7 @@ def combine_with_keras(members: Sequence[Path], weights: Sequence[float], direct
 
 
 def make_ensemble(
-    candidates: Mapping[str, Candidate], directory: Path, combine: Combine, mixture: Mixture | None = None
+    candidates: Mapping[str, Candidate], directory: Path, combine: Combine, weights: EnsembleWeights | None = None
 ) -> Candidate:
     """Return several candidates as one: its weights chosen on validation, its intervals calibrated there.
 
@@ -36,7 +36,7 @@ def make_ensemble(
         candidates: By name, trained on the same data; at least two.
         directory: Where the artifact goes.
         combine: Writes the networks.
-        mixture: Weights already chosen, for candidates trained again on all data.
+        weights: Weights already chosen, for candidates trained again on all data.
 
     Raises:
         TrainingError: If a candidate kept no validation forecasts.
@@ -44,30 +44,31 @@ def make_ensemble(
     """
     started = time.perf_counter()
     validations = {name: _validation_of(name, one) for name, one in candidates.items()}
-    mixture = mixture or choose_mixture(validations)
-    members = {name: candidates[name] for name in mixture.weights}
-    weights = list(mixture.weights.values())
-    forecasts = mix([validations[name] for name in members], weights)
-    figures, conformal = judge(forecasts)
+    chosen = weights or choose_weights(validations)
+    members, shares = {name: candidates[name] for name in chosen.weights}, list(chosen.weights.values())
+    forecasts = weighted_mean([validations[name] for name in members], shares)
+    figures, conformal = evaluate(forecasts)
     figures["spread"] = spread_of_members([validations[name] for name in members])
-    combine([one.directory for one in members.values()], weights, directory)
-    spec = describe_ensemble({name: one.forecaster.spec for name, one in members.items()}, mixture)
+    combine([one.directory for one in members.values()], shares, directory)
+    spec = describe_ensemble({name: one.forecaster.spec for name, one in members.items()}, chosen)
     forecaster = artifact.save(directory, replace(spec, validation=figures, conformal=conformal.to_dict()))
     seconds = sum(one.train_seconds for one in candidates.values()) + time.perf_counter() - started
-    return Candidate(directory, forecaster, (), figures, seconds, forecasts=forecasts, members=members, mixture=mixture)
+    return Candidate(
+        directory, forecaster, (), figures, seconds, forecasts=forecasts, members=members, ensemble_weights=chosen
+    )
 
 
-def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> ModelSpec:
+def describe_ensemble(specs: Mapping[str, ModelSpec], weights: EnsembleWeights) -> ModelSpec:
     """Return the spec of the whole, but for its accuracy: what members share, the longest context, who they are.
 
     Args:
         specs: Of each member, by name.
-        mixture: Its weights, by the same names.
+        weights: By the same names.
     """
     longest = max(specs.values(), key=lambda spec: spec.context_length)
     informed = max(specs.values(), key=lambda spec: len(spec.covariates.all))
     transforms = {spec.transform for spec in specs.values()}
-    members = tuple(_describe_member(name, spec, mixture.weights[name]) for name, spec in specs.items())
+    members = tuple(_describe_member(name, spec, weights.weights[name]) for name, spec in specs.items())
     return replace(
         longest,
         architecture=ENSEMBLE,
@@ -78,11 +79,11 @@ def describe_ensemble(specs: Mapping[str, ModelSpec], mixture: Mixture) -> Model
         holidays=informed.holidays,
         transform=transforms.pop() if len(transforms) == 1 else MIXED,
         options=ModelOptions(
-            combination=mixture.combination,
+            combination=weights.combination,
             members=members,
             nonnegative=all(bool(spec.options.nonnegative) for spec in specs.values()),
         ),
-        memory=_mean_memory(list(specs.values()), list(mixture.weights.values())),
+        memory=_mean_memory(list(specs.values()), list(weights.weights.values())),
         seed=min(spec.seed for spec in specs.values()),
         created=max(spec.created for spec in specs.values()),
     )

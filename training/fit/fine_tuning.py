@@ -36,7 +36,7 @@ from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, 
 from training.fit.network_size import could_be_logged
 from training.fit.request import FitRequest
 from training.fit.selection import LEAST_GAIN, Choice, Desk, begin, finish, recipe, time_warnings
-from training.fit.validation import judge
+from training.fit.validation import evaluate
 
 TUNING_RATE = 0.3
 """Share of `fit.learning_rate` that tuning begins with: by default 9e-4."""
@@ -120,7 +120,7 @@ def train_starter(request: FitRequest) -> Candidate:
     except DataInvalid as error:
         return _unvalidated(learner, request, start, why=str(error))
     forecasts = validate(learner, dataset)
-    figures, conformal = judge(forecasts)
+    figures, conformal = evaluate(forecasts)
     contexts = dataset.origins(DESCRIBED_WINDOWS)[0].contexts
     learned = Learned(ModelOptions(calendar=False), figures, conformal.to_dict())
     forecaster = seal(learner, contexts, request, learned)
@@ -159,7 +159,7 @@ def tune_from(what: Tuning, request: FitRequest) -> Candidate:
     learner = _learner(way.options, desk)
     learner.network.set_weights(way.weights)
     forecasts = validate(learner, dataset)
-    figures, conformal = judge(forecasts)
+    figures, conformal = evaluate(forecasts)
     told: list[EpochRecord] = list(choice.told) if choice else []
     found = replace(what.options, tuned_share=way.share, others={"steps": None, "last_steps": None})
     warnings: list[str] = list(what.warnings)

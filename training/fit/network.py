@@ -21,7 +21,7 @@ from training.fit.export import DESCRIBED_WINDOWS, Learned, seal, validate
 from training.fit.loop import Clock, gradient_warnings
 from training.fit.request import FitRequest
 from training.fit.selection import Choice, Desk, choose, finish, recipe, restart, time_warnings
-from training.fit.validation import Validation, judge
+from training.fit.validation import Validation, evaluate
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def train_candidate(request: FitRequest) -> Candidate:
     restart(learner, dataset, request.seed)
     learner.network.set_weights(trial.weights)
     forecasts = validate(learner, dataset)
-    validation, conformal = judge(forecasts)
+    validation, conformal = evaluate(forecasts)
     last, went_on = finish(trial, learner, desk, choice.told)
     told = [*choice.told, *last]
     batch, _ = dataset.origins(DESCRIBED_WINDOWS)

@@ -43,7 +43,7 @@ class Validation:
         return self.quantiles[..., self.levels.index(0.5)]
 
 
-def judge(validation: Validation) -> tuple[dict[str, float], Conformal]:
+def evaluate(validation: Validation) -> tuple[dict[str, float], Conformal]:
     """Return accuracy on the validation origins and the conformal offsets learned there."""
     targets, quantiles, levels = validation.targets, validation.quantiles, validation.levels
     conformal = Conformal.fit(targets, quantiles, levels, validation.times)

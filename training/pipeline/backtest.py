@@ -14,7 +14,7 @@ from training.data.series_set import SeriesSet
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import REFERENCE, BaselineResult, Comparison, Failure, Result, Sample, name_causes
 from training.evaluation.scores import Scores, join_scores, skill
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 from training.pipeline.candidates import candidate_names, fit_candidates, score
 from training.pipeline.task import Runtime, TrainingTask
 from training.pipeline.tracking import untracked
@@ -57,8 +57,8 @@ class Backtest:
     dropped: int
     failures: Mapping[str, str]
     samples: Mapping[str, Mapping[str, Any]]
-    ensembles: Sequence[Mixture]
-    chosen: Mapping[str, Sequence[Mixture]]
+    ensembles: Sequence[EnsembleWeights]
+    chosen: Mapping[str, Sequence[EnsembleWeights]]
     blocks: Mapping[str, Sequence[Row]]
 
 
@@ -75,11 +75,11 @@ def run_backtest(data: SeriesSet, request: BacktestRequest, runtime: Runtime) ->
         if request.origins > 1:
             back = number * request.config.horizon
             earlier = f", {back} steps earlier" if back else ""
-            runtime.progress.say(f"Origin {number + 1} of {request.origins}{earlier}:")
+            runtime.progress.report(f"Origin {number + 1} of {request.origins}{earlier}:")
         if split.left_out.keys() - told:
-            runtime.progress.say_findings(tell_left_out(split))
+            runtime.progress.report_findings(tell_left_out(split))
             told |= split.left_out.keys()
-        runtime.progress.say_findings(tell_validated(split.histories, request.config.horizon, split.season_length))
+        runtime.progress.report_findings(tell_validated(split.histories, request.config.horizon, split.season_length))
         scored.origins.append(
             _run_origin(data, request, split, replace(runtime, scratch=runtime.scratch / str(number)))
         )
@@ -194,8 +194,10 @@ class _Scored:
         }
         return sample.to_dict() | {"mase": mase}
 
-    def _weights(self, name: str) -> list[Mixture]:
-        found = [one.candidate.mixture for origin in self.origins for one in origin.results if one.name == name]
+    def _weights(self, name: str) -> list[EnsembleWeights]:
+        found = [
+            one.candidate.ensemble_weights for origin in self.origins for one in origin.results if one.name == name
+        ]
         return [one for one in found if one is not None]
 
     def _blocks(self, members: Sequence[str]) -> list[Row]:

@@ -90,7 +90,7 @@ def fit_candidates(names: Sequence[str], task: TrainingTask, runtime: Runtime, o
 def networks_of(fitted: Sequence[Fitted]) -> dict[str, Candidate]:
     """Return the networks that an ensemble is made of: every fitted candidate that is no ensemble itself."""
     made = {one.name: one.candidate for one in fitted}
-    return {name: one for name, one in made.items() if one is not None and one.mixture is None}
+    return {name: one for name, one in made.items() if one is not None and one.ensemble_weights is None}
 
 
 def fit_candidate(
@@ -120,11 +120,11 @@ def fit_candidate(
         if log is None:
             raise
         if not isinstance(error, TooFewNetworks):
-            runtime.progress.say(f"{name} failed at step {failure.step}: {error.detail}", "red")
+            runtime.progress.report(f"{name} failed at step {failure.step}: {error.detail}", "red")
         log.failure(failure)
         return Fitted(name, log.run_id, failure=failure)
     for warning in candidate.warnings:
-        runtime.progress.say(f"  {name}: {warning}", "yellow")
+        runtime.progress.report(f"  {name}: {warning}", "yellow")
     return Fitted(name, log.run_id, candidate)
 
 
@@ -173,7 +173,7 @@ def _make(  # noqa: PLR0913, PLR0917 - what a candidate is made of, and where it
     else:
         (contender,) = (one for one in task.config.contenders if one.name == name)
         candidate = _fit(contender, task, runtime, log, epochs)
-    runtime.progress.say_choice(name, candidate)
+    runtime.progress.report_choice(name, candidate)
     return candidate
 
 

@@ -14,7 +14,7 @@ from training.evaluation.rolling_origins import Origins, roll_origins
 from training.pipeline.candidates import candidate_names
 from training.pipeline.champion import BACKTESTED, SERVED, ChampionLookup, choose_warm_start
 from training.pipeline.task import TrainingTask
-from training.progress import Terminal
+from training.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def read_data(config: TrainConfig, progress: Terminal) -> SeriesSet:
+def read_data(config: TrainConfig, progress: Progress) -> SeriesSet:
     """Return the series of a file, and report what it contains."""
     data = read_series(config.data, frequency=config.frequency, columns=config.columns, covariates=config.covariates)
-    progress.say(
+    progress.report(
         f"{data.path}: {len(data.series)} series, {data.observed} observations, frequency {data.frequency.name}, "
         f"{data.layout} layout, digest {data.digest[:12]}"
     )
-    progress.say_findings(data.findings)
+    progress.report_findings(data.findings)
     return data
 
 

@@ -30,7 +30,7 @@ def log_comparison(  # noqa: PLR0913, PLR0917 - what is logged, and where
         RegistryError: If MLflow does not answer.
     """
     if comparison.failures:
-        runtime.progress.say(name_causes({one.name: one.cause for one in comparison.failures}), "red")
+        runtime.progress.report(name_causes({one.name: one.cause for one in comparison.failures}), "red")
     run_ids = {one.name: one.run_id for one in fitted if one.candidate is not None}
     for failure in comparison.failures:
         if failure.name in run_ids:  # it was fitted, but cannot forecast the held-out block

@@ -24,12 +24,14 @@ def refit(name: str, backtested: Candidate, task: TrainingTask, runtime: Runtime
         runtime: What the comparison works with.
     """
     try:
-        if backtested.mixture is None or len(backtested.members) == 1:
+        if backtested.ensemble_weights is None or len(backtested.members) == 1:
             return _fit_again(name, backtested, task, runtime)
         members = {key: _fit_again(key, one, task, runtime) for key, one in backtested.members.items()}
-        return make_ensemble(members, runtime.scratch / FOLDER / ENSEMBLE, runtime.combine, backtested.mixture)
+        return make_ensemble(members, runtime.scratch / FOLDER / ENSEMBLE, runtime.combine, backtested.ensemble_weights)
     except AlmanacError as error:
-        runtime.progress.say(f"Fitting on all data failed; the backtested candidate is registered: {error}", "yellow")
+        runtime.progress.report(
+            f"Fitting on all data failed; the backtested candidate is registered: {error}", "yellow"
+        )
         return backtested
 
 
@@ -49,5 +51,5 @@ def _fit_again(name: str, backtested: Candidate, task: TrainingTask, runtime: Ru
             )
         )
     for warning in candidate.warnings:
-        runtime.progress.say(f"  {name}, all data: {warning}", "yellow")
+        runtime.progress.report(f"  {name}, all data: {warning}", "yellow")
     return candidate

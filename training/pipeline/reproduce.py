@@ -17,7 +17,7 @@ from training.evaluation.rolling_origins import last_origins
 from training.fit.auto import make_auto
 from training.fit.candidate import Candidate
 from training.fit.ensemble import Combine
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 from training.fit.request import Fit, FitRequest
 from training.pipeline.candidates import STARTED_FROM, candidate_names, fit_candidates, score_candidates
 from training.pipeline.champion import choose_warm_start, fetch_champion
@@ -115,7 +115,7 @@ def reproduce(run_id: str, registry: Registry, runtime: Runtime, *, data: Path |
     before = Surroundings(**{key: recorded[key] for key in ("command", "commit", "packages", "python", "machine")})
     differences = tuple(runtime.environment.differences(before))
     for sentence in differences:
-        runtime.progress.say(f"  {sentence}", "yellow")
+        runtime.progress.report(f"  {sentence}", "yellow")
     season, origins = series.frequency.season_length, recorded.get("origins", 1)
     splits = last_origins(series.series, config.horizon, season_length=season, count=origins)
     task = TrainingTask(replace(config, baselines=tuple(BASELINES)), series, splits)
@@ -206,9 +206,9 @@ def fit_as_chosen(fit: Fit, chosen: Choices, combine: Combine) -> Fit:
         unhurried = replace(config, max_seconds=max(UNHURRIED_SECONDS, config.max_seconds))
         if "members" in known:
             members = {(name, seed): choices for name, choices in known["members"].items()}
-            weights = Mixture.from_dict(known["mixture"])
+            weights = EnsembleWeights.from_dict(known["mixture"])
             again = fit_as_chosen(fit, members, combine)
-            return make_auto(replace(request, config=unhurried), fit=again, combine=combine, mixture=weights)
+            return make_auto(replace(request, config=unhurried), fit=again, combine=combine, chosen=weights)
         return fit(replace(request, config=replace(unhurried, **{**UNCHOSEN, **known})))
 
     return fit_again

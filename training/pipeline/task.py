@@ -10,7 +10,7 @@ from training.data.series_set import SeriesSet
 from training.fit.candidate import TrainingSet
 from training.fit.ensemble import Combine, combine_with_keras
 from training.fit.request import Fit
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry import provenance
 from training.registry.provenance import Surroundings
 
@@ -27,7 +27,7 @@ class Runtime:
         combine: Writes the network of an ensemble.
     """
 
-    progress: Terminal
+    progress: Progress
     fit: Fit
     scratch: Path
     environment: Surroundings = field(default_factory=Surroundings)

@@ -109,14 +109,18 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime) -> Outcome:
 
 def _report(plan: Plan, runtime: Runtime) -> None:
     """Report what is held out, and which architectures are no candidates."""
-    runtime.progress.say_findings(tell_split(plan.task.cutoff))
+    runtime.progress.report_findings(tell_split(plan.task.cutoff))
     for note in plan.notes:
-        runtime.progress.say(f"  {note}", "yellow")
+        runtime.progress.report(f"  {note}", "yellow")
     for name, why in plan.left_out.items():
-        runtime.progress.say(f"{name} is left out: {why}", "yellow")
+        runtime.progress.report(f"{name} is left out: {why}", "yellow")
 
 
 def _ensemble_weights(comparison: Comparison) -> dict[str, Any]:
     """Return the weights of every ensemble, and under `mixture` those of the ensemble of all networks or the first one."""
-    found = {one.name: one.candidate.mixture.to_dict() for one in comparison.results if one.candidate.mixture}
+    found = {
+        one.name: one.candidate.ensemble_weights.to_dict()
+        for one in comparison.results
+        if one.candidate.ensemble_weights
+    }
     return {"mixture": found.get(ENSEMBLE, next(iter(found.values()))), "mixtures": found} if found else {}

@@ -32,11 +32,11 @@ from training.fit.export import DESCRIBED_WINDOWS, Learned, seal
 from training.fit.loop import Clock, Course, mean_scaled_error, take_steps
 from training.fit.request import FitRequest
 from training.fit.selection import recipe
-from training.fit.validation import Validation, judge
+from training.fit.validation import Validation, evaluate
 from training.pretraining.checkpoint import restore, save, seconds_of
 from training.pretraining.starter_card import CARD, Made, card, describe
 from training.pretraining.starter_specs import KINDS, Kind
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
 from training.registry.provenance import Surroundings
@@ -169,7 +169,7 @@ class HeldOut:
         return [Series.make(row[np.flatnonzero(~np.isnan(row))[0] :], id=f"synthetic-{at}") for at, row in rows]
 
 
-def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: Surroundings) -> list[Made]:
+def pretrain(wish: Wish, registry: Registry, progress: Progress, surroundings: Surroundings) -> list[Made]:
     """Return the starters that were asked for, made one after the other, each in an MLflow run of its own.
 
     What an earlier call with the same settings had finished or begun is taken up, not made again.
@@ -180,10 +180,10 @@ def pretrain(wish: Wish, registry: Registry, terminal: Terminal, surroundings: S
         RegistryError: If MLflow does not answer.
     """
     try:
-        made = _make_all(wish, registry, terminal, surroundings)
+        made = _make_all(wish, registry, progress, surroundings)
     except KeyboardInterrupt:
         kept = any(wish.unfinished.glob("*.npz"))
-        terminal.say(
+        progress.report(
             f"What is done is kept in {wish.unfinished}: the same command goes on from there."
             if kept
             else "That was before the first checkpoint: nothing is kept."
@@ -200,7 +200,7 @@ def is_made(wish: Wish) -> bool:
     return all(card.is_file() and wish.command in card.read_text(encoding="utf-8") for card in cards)
 
 
-def _make_all(wish: Wish, registry: Registry, terminal: Terminal, surroundings: Surroundings) -> list[Made]:
+def _make_all(wish: Wish, registry: Registry, progress: Progress, surroundings: Surroundings) -> list[Made]:
     first = next(iter(KINDS))
     names = [first, *(name for name in KINDS if name in wish.kinds and name != first)]
     made, handed = list[Made](), None
@@ -208,12 +208,12 @@ def _make_all(wish: Wish, registry: Registry, terminal: Terminal, surroundings: 
         _log_wish(registry, parent, wish, surroundings)
         for name in names:
             with runs.tracked_run(registry, NAME, name, parent=parent) as run_id:
-                maker = _Maker(wish, KINDS[name], registry, terminal, run_id)
+                maker = _Maker(wish, KINDS[name], registry, progress, run_id)
                 learner, held_out, taken = maker.learn(handed)
                 handed = handed or (learner.network.get_weights(), KINDS[name])
                 if name in wish.kinds:
                     made.append(maker.finish(learner, held_out, taken, surroundings.commit))
-                    terminal.say(describe(made[-1]))
+                    progress.report(describe(made[-1]))
     return made
 
 
@@ -224,7 +224,7 @@ class _Maker:
     wish: Wish
     kind: Kind
     registry: Registry
-    terminal: Terminal
+    progress: Progress
     run_id: str
 
     def learn(self, handed: tuple[Weights, Kind] | None) -> tuple[Learner, HeldOut, Taken]:
@@ -276,9 +276,9 @@ class _Maker:
         checkpoint = self.wish.unfinished / f"{stage.name}.npz"
         earlier = restore(learner, checkpoint)
         if learner.steps:
-            self.terminal.say(f"{stage.name}: going on at step {learner.steps} of {stage.steps}")
+            self.progress.report(f"{stage.name}: going on at step {learner.steps} of {stage.steps}")
         clock = Clock(time.perf_counter() - earlier, float("inf"))
-        with self.terminal.training(f"{NAME} {stage.name}") as show:
+        with self.progress.training(f"{NAME} {stage.name}") as show:
             for first in range(learner.steps, stage.steps, STEPS_PER_EPOCH):
                 epoch = self._epoch(stage, learner, held_out, first, clock)
                 save(learner, checkpoint, seconds=clock.spent())
@@ -302,7 +302,7 @@ class _Maker:
         """Write the artifact, calibrated on held-out synthetic windows, and its card."""
         name, kind = self.kind.frequency, self.kind
         forecasts = _validation(learner, held_out)
-        figures, conformal = judge(forecasts)
+        figures, conformal = evaluate(forecasts)
         directory = self.wish.unfinished / name
         seen = TrainingSet(held_out.series(), parse_frequency(name).name, kind.horizon, self.wish.digest)
         learned = Learned(ModelOptions(calendar=False), figures, conformal.to_dict())

@@ -22,7 +22,7 @@ from training.evaluation import figures
 from training.evaluation.comparison import Comparison, Failure, Result
 from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate, EpochRecord
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 from training.registry import provenance
 from training.registry.client import Registry
 
@@ -100,7 +100,7 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
     registry.log(
         result.run_id,
         params={f"chosen.{key}": value for key, value in chosen.items()} | _mixture_params(result.candidate),
-        metrics=comparison.summary_metrics(result) | _mixture_metrics(result.candidate.mixture),
+        metrics=comparison.summary_metrics(result) | _mixture_metrics(result.candidate.ensemble_weights),
         tags={
             "almanac.kind": "candidate",
             "architecture": spec.architecture,
@@ -229,15 +229,15 @@ def _figures(result: Result, comparison: Comparison, split: Split, unit: str) ->
 
 def _choices(candidate: Candidate) -> dict[str, Any]:
     """Return what a candidate chose on its validation origins, as `reproduce` reads it; of an `auto` each member's too."""
-    if candidate.mixture is None:
+    if candidate.ensemble_weights is None:
         return provenance.choices(candidate.forecaster.spec)
     members = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
-    return {"members": members, "mixture": candidate.mixture.to_dict()}
+    return {"members": members, "mixture": candidate.ensemble_weights.to_dict()}
 
 
 def _mixture_params(candidate: Candidate) -> dict[str, object]:
     """Return how an average was weighed and what its members chose; nothing for a network."""
-    mixture = candidate.mixture
+    mixture = candidate.ensemble_weights
     if mixture is None:
         return {}
     weights = {f"ensemble.weight.{name}": weight for name, weight in mixture.weights.items()}
@@ -245,7 +245,7 @@ def _mixture_params(candidate: Candidate) -> dict[str, object]:
     return {"ensemble.combination": mixture.combination, **weights, **_flat({"ensemble.member": chosen})}
 
 
-def _mixture_metrics(mixture: Mixture | None) -> dict[str, float]:
+def _mixture_metrics(mixture: EnsembleWeights | None) -> dict[str, float]:
     """Return the validation loss of each way of weighing, or average, that was tried; nothing for a network."""
     return {f"ensemble.pinball_{way}": loss for way, loss in mixture.losses.items()} if mixture else {}
 

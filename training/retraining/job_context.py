@@ -21,7 +21,7 @@ from training.pipeline.champion import CANDIDATE, ChampionLookup, fetch_champion
 from training.pipeline.plan import read_data
 from training.pipeline.task import Runtime, TrainingTask
 from training.pipeline.tracking import MlflowRun, OpenRun, RunLog
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.location import Run
 from training.registry.provenance import Surroundings
@@ -72,7 +72,7 @@ class JobContext:
 
     def runtime(self, stage: str) -> Runtime:
         """Return what a stage fits with, its scratch folder empty."""
-        progress = Terminal(tell=lambda event: self.on_event({"stage": stage, **event}))
+        progress = Progress(on_event=lambda event: self.on_event({"stage": stage, **event}))
         return Runtime(progress, self.fit, self.emptied(f"scratch/{stage}"), self.environment, self.combine)
 
     def find(self, name: str, part: str) -> Run | None:
@@ -169,7 +169,7 @@ def task_of(job: JobContext, request: Given, read: Given, runtime: Runtime) -> T
     """
     config = replace(config_of(request), data=_frozen_file(job, read))
     if "data" not in job.data:
-        job.data["data"] = read_data(config, replace(runtime.progress, tell=None))
+        job.data["data"] = read_data(config, replace(runtime.progress, on_event=None))
     data = job.data["data"]
     if data.digest != read["digest"]:
         raise TrainingError(f"The job's data has digest {data.digest[:12]}; it began with {read['digest'][:12]}.")

@@ -79,7 +79,7 @@ def read(job: JobContext, request: Given) -> Plain:
     found = find_champion(job.registry, config.name, job.folder / "champion")
     plan = make_plan(config, data, found, job.emptied("start"))
     held_out = tell_split(plan.task.cutoff)
-    runtime.progress.say_findings(held_out)
+    runtime.progress.report_findings(held_out)
     run_id = job.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
     log_start(job.registry, run_id, plan.task, runtime)
     origins = len(plan.task.splits)

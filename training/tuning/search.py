@@ -156,7 +156,7 @@ def tune(search: Search, registry: Registry, runtime: Runtime) -> Found:
     config = train_config(search.settings)
     data = read_data(config, runtime.progress)
     split = hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
-    runtime.progress.say_findings(tell_split(split))
+    runtime.progress.report_findings(tell_split(split))
     with open_study(search.folder, search.study, seed=config.seed) as study:
         check_same(study, _identity(search, data.digest))
         known = study.user_attrs.get("run_id")
@@ -207,7 +207,7 @@ def _try_one(hunt: _Hunt, trial: "Trial") -> None:
     except AlmanacError as error:
         trial.set_user_attr("cause", str(error))
         hunt.study.tell(trial, state=TrialState.FAIL)
-        hunt.runtime.progress.say(f"{_label(hunt, trial)}: failed: {error.detail}", "red")
+        hunt.runtime.progress.report(f"{_label(hunt, trial)}: failed: {error.detail}", "red")
         return
     if candidate is None:
         hunt.study.tell(trial, state=TrialState.PRUNED)
@@ -325,7 +325,7 @@ def _label(hunt: _Hunt, trial: "Trial") -> str:
 
 
 def _say_plan(hunt: _Hunt) -> None:
-    say, budget = hunt.runtime.progress.say, hunt.search.budget
+    say, budget = hunt.runtime.progress.report, hunt.search.budget
     done = count_trials(hunt.study)
     before = f", {done} of them done" if done else ""
     say(f"Study {hunt.search.study}: {budget.trials} trials{before}, up to {budget.max_seconds:g} s from now.")
@@ -335,7 +335,7 @@ def _say_plan(hunt: _Hunt) -> None:
 
 def _say_stopped(hunt: _Hunt, why: str) -> None:
     done, wanted = count_trials(hunt.study), hunt.search.budget.trials
-    hunt.runtime.progress.say(f"{why} after {done} of {wanted} trials; the same command goes on.", "yellow")
+    hunt.runtime.progress.report(f"{why} after {done} of {wanted} trials; the same command goes on.", "yellow")
 
 
 def _say_end(hunt: _Hunt, trial: "Trial", ended: str) -> None:
@@ -344,4 +344,4 @@ def _say_end(hunt: _Hunt, trial: "Trial", ended: str) -> None:
     ]
     best = hunt.study.best_trial if count_outcomes(hunt.study)["complete"] else None
     so_far = f"; best {best.value:.4f}, trial {best.number}" if best else ""
-    hunt.runtime.progress.say(f"trial {trial.number}: {ended}{so_far}  {' '.join(shown)}")
+    hunt.runtime.progress.report(f"trial {trial.number}: {ended}{so_far}  {' '.join(shown)}")

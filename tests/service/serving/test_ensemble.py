@@ -12,7 +12,7 @@ from tests.service.home import ServiceHome
 from tests.training.fakes import combine_graphs
 from tests.training.fit.test_ensemble import make_candidate
 from training.fit.ensemble import make_ensemble
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 
 
 def test_an_ensemble_is_served_as_a_network_is(
@@ -20,7 +20,7 @@ def test_an_ensemble_is_served_as_a_network_is(
 ) -> None:
     """One model: its forecast is the mean of its members', beyond their horizon too, and its card names them."""
     members = {f"lstm/{seed}": make_candidate(tmp_path / str(seed), shift=2.0 * seed, seed=seed) for seed in (0, 1)}
-    halves = Mixture("equal", dict.fromkeys(members, 0.5), {})
+    halves = EnsembleWeights("equal", dict.fromkeys(members, 0.5), {})
     make_ensemble(members, tmp_path / "whole", combine_graphs, halves)
     with home.cache.download() as folder:
         shutil.copytree(tmp_path / "whole", folder / "artifact")

@@ -11,37 +11,37 @@ from tests.training.fakes import make_series, write_csv
 from tests.training.registry.test_client import publish
 from training.cli.forecast_file import OUTPUTS, Foreseen, Wish, check_output, foresee, plot, to_dict, write
 from training.config.training import Columns
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 
 
-def ask(registry: Registry, terminal: Terminal, data: Path, scratch: Path, horizon: int | None = 6) -> Foreseen:
+def ask(registry: Registry, progress: Progress, data: Path, scratch: Path, horizon: int | None = 6) -> Foreseen:
     """Return forecasts of a file by the newest version of `weather`, registered first."""
     publish(registry, scratch / "model")
     wish = Wish("weather@challenger", data, horizon, None, Columns(), (80.0, 95.0))
-    return foresee(registry, wish, terminal=terminal, scratch=scratch / "fetched")
+    return foresee(registry, wish, progress=progress, scratch=scratch / "fetched")
 
 
 def test_each_series_gets_its_next_steps(
-    registry: Registry, terminal: Terminal, data_file: Path, tmp_path: Path
+    registry: Registry, progress: Progress, data_file: Path, tmp_path: Path
 ) -> None:
     """Timestamps go on where the series ended, the seasonal naive repeats last year."""
-    found = ask(registry, terminal, data_file, tmp_path)
+    found = ask(registry, progress, data_file, tmp_path)
 
     assert [stamps[0] for stamps in found.stamps] == ["2008-01-01"] * 3
     assert found.forecasts[0].median.tolist() == pytest.approx(found.series[0].values[-12:-6].tolist())
 
 
 def test_the_trained_horizon_is_the_default(
-    registry: Registry, terminal: Terminal, data_file: Path, tmp_path: Path
+    registry: Registry, progress: Progress, data_file: Path, tmp_path: Path
 ) -> None:
     """Without a horizon the model's own is forecast."""
-    assert len(ask(registry, terminal, data_file, tmp_path, horizon=None).stamps[0]) == 12
+    assert len(ask(registry, progress, data_file, tmp_path, horizon=None).stamps[0]) == 12
 
 
-def test_outputs_say_the_same(registry: Registry, terminal: Terminal, data_file: Path, tmp_path: Path) -> None:
+def test_outputs_say_the_same(registry: Registry, progress: Progress, data_file: Path, tmp_path: Path) -> None:
     """CSV, Parquet and JSON hold the same forecasts; the plot is a picture."""
-    found = ask(registry, terminal, data_file, tmp_path)
+    found = ask(registry, progress, data_file, tmp_path)
     for suffix in ("csv", "parquet", "json"):
         write(found, tmp_path / f"f.{suffix}")
     plot(found, tmp_path / "f.png")
@@ -56,26 +56,26 @@ def test_outputs_say_the_same(registry: Registry, terminal: Terminal, data_file:
 
 
 def test_series_that_cannot_be_forecast_are_named_and_left_out(
-    registry: Registry, terminal: Terminal, tmp_path: Path
+    registry: Registry, progress: Progress, tmp_path: Path
 ) -> None:
     """A series without newer values does not stop the others."""
     values = [1.0] * 24 + [None] * 72
     silent = Series.make(values, id="silent", start="2000-01-01", frequency="M")
     path = write_csv(tmp_path / "d.csv", [make_series("a"), silent])
 
-    found = ask(registry, terminal, path, tmp_path)
+    found = ask(registry, progress, path, tmp_path)
 
     assert [one.id for one in found.series] == ["a"]
-    assert "silent is left out" in terminal.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "silent is left out" in progress.console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_data_of_another_frequency_is_refused(registry: Registry, terminal: Terminal, tmp_path: Path) -> None:
+def test_data_of_another_frequency_is_refused(registry: Registry, progress: Progress, tmp_path: Path) -> None:
     """A monthly model does not forecast days."""
     days = pd.DataFrame({"ds": pd.date_range("2020", periods=30, freq="D"), "y": 1.0})
     days.to_csv(tmp_path / "d.csv", index=False)
 
     with pytest.raises(FrequencyMismatch, match="frequency D"):
-        ask(registry, terminal, tmp_path / "d.csv", tmp_path)
+        ask(registry, progress, tmp_path / "d.csv", tmp_path)
 
 
 def test_an_output_of_unknown_kind_is_refused() -> None:
@@ -93,10 +93,10 @@ def test_a_folder_that_is_not_there_is_refused_before_anything_is_computed(tmp_p
 
 
 def test_the_plot_names_the_unit_that_the_training_was_told(
-    registry: Registry, terminal: Terminal, data_file: Path, tmp_path: Path
+    registry: Registry, progress: Progress, data_file: Path, tmp_path: Path
 ) -> None:
     """A version remembers its unit, and its axes show it."""
-    found = ask(registry, terminal, data_file, tmp_path)
+    found = ask(registry, progress, data_file, tmp_path)
     told = replace(found, version=replace(found.version, unit="km/h"))
 
     plot(told, tmp_path / "f.svg")

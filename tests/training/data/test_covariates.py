@@ -17,7 +17,7 @@ from training.data.series_set import read_series
 from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
 from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def learn(registry: Registry, runtime: Runtime, data: Path) -> Outcome:
 def ask(registry: Registry, runtime: Runtime, data: Path, scratch: Path, future: Path | None = None) -> Foreseen:
     """Forecast a file with the registered model."""
     wish = Wish("sales", data, None, None, Columns(), (80.0,), future)
-    return foresee(registry, wish, terminal=runtime.progress, scratch=scratch)
+    return foresee(registry, wish, progress=runtime.progress, scratch=scratch)
 
 
 def test_a_training_sees_covariates_up_to_the_cutoff_and_ahead(
@@ -99,7 +99,7 @@ def test_a_second_file_of_the_past_is_refused_with_both_dates(
 
 
 def test_a_second_file_that_begins_too_late_is_said(
-    registry: Registry, make_runtime: MakeRuntime, terminal: Terminal, tmp_path: Path
+    registry: Registry, make_runtime: MakeRuntime, progress: Progress, tmp_path: Path
 ) -> None:
     """With the step that it should begin with."""
     runtime = make_runtime(make_fit())
@@ -109,7 +109,7 @@ def test_a_second_file_that_begins_too_late_is_said(
 
     ask(registry, runtime, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", later)
 
-    said = " ".join(terminal.console.file.getvalue().split())  # type: ignore[attr-defined]
+    said = " ".join(progress.console.file.getvalue().split())  # type: ignore[attr-defined]
     assert "is 2017-01-01; its rows begin with 2018-01-01" in said
 
 

@@ -11,42 +11,42 @@ from training.evaluation import classical
 from training.evaluation.baselines import BaselineWish, backtest_baselines
 from training.evaluation.comparison import BaselineResult, Comparison, Sample
 from training.evaluation.scores import predict_baseline, score
-from training.progress import Terminal
+from training.progress import Progress
 
 
-def said(terminal: Terminal) -> str:
+def said(progress: Progress) -> str:
     """Return what a terminal was told."""
-    assert isinstance(terminal.console.file, StringIO)
-    return terminal.console.file.getvalue()
+    assert isinstance(progress.console.file, StringIO)
+    return progress.console.file.getvalue()
 
 
-def test_baselines_come_in_the_order_of_the_wish(series: list[Series], terminal: Terminal) -> None:
+def test_baselines_come_in_the_order_of_the_wish(series: list[Series], progress: Progress) -> None:
     """All four by default, on the same origin."""
     split = hold_out(series, 12, season_length=12)
 
-    found = backtest_baselines(split, BaselineWish(), terminal)
+    found = backtest_baselines(split, BaselineWish(), progress)
 
     assert tuple(found) == BASELINES
     assert {one.scores.ids for one in found.values()} == {("a", "b", "c")}
     assert all(np.isfinite(one.scores.mase).all() for one in found.values())
-    assert "auto_ets and auto_theta: all 3 series" in said(terminal)
+    assert "auto_ets and auto_theta: all 3 series" in said(progress)
 
 
 def test_without_the_classical_ones_nothing_is_fitted(
-    series: list[Series], terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    series: list[Series], progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They can be turned off, and then cost nothing."""
     monkeypatch.setattr(classical, "fit_all", None)
     split = hold_out(series, 12, season_length=12)
 
-    assert list(backtest_baselines(split, BaselineWish(("climatology",)), terminal)) == ["climatology"]
+    assert list(backtest_baselines(split, BaselineWish(("climatology",)), progress)) == ["climatology"]
 
 
-def test_a_sample_is_stated_and_scored_on_its_own_series(series: list[Series], terminal: Terminal) -> None:
+def test_a_sample_is_stated_and_scored_on_its_own_series(series: list[Series], progress: Progress) -> None:
     """Two of three series: their rows alone, their histories and targets, and a line that says so."""
     split = hold_out(series, 12, season_length=12)
 
-    found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_theta"), series=2), terminal)
+    found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_theta"), series=2), progress)
 
     sample = found["auto_theta"].sample
     assert sample is not None
@@ -54,10 +54,10 @@ def test_a_sample_is_stated_and_scored_on_its_own_series(series: list[Series], t
     assert found["auto_theta"].scores.ids == tuple(series[at].id for at in sample.places)
     same = found["auto_theta"].same_rows(found["seasonal_naive"].scores)
     np.testing.assert_array_equal(same.mase, found["seasonal_naive"].scores.mase[list(sample.places)])
-    assert "auto_theta: 2 of 3 series (168 observations, seed 0)" in said(terminal)
+    assert "auto_theta: 2 of 3 series (168 observations, seed 0)" in said(progress)
 
 
-def test_gaps_failures_and_shortened_histories_are_said(terminal: Terminal) -> None:
+def test_gaps_failures_and_shortened_histories_are_said(progress: Progress) -> None:
     """What was done for these two alone stands on the terminal and in the sample."""
     values = make_series().values.copy()
     values[40] = np.nan
@@ -65,36 +65,36 @@ def test_gaps_failures_and_shortened_histories_are_said(terminal: Terminal) -> N
     short = Series.make([1.0, 2.0, 4.0, 3.0], id="short", start="2000-01-01", frequency="Y")
     split = hold_out([gappy, short], 1, season_length=1)
 
-    found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_ets")), terminal)
+    found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_ets")), progress)
 
     sample = found["auto_ets"].sample
     assert sample is not None
     assert (sample.interpolated, sample.failed) == (1, 1)
-    assert "1 gaps interpolated for these alone" in said(terminal)
+    assert "1 gaps interpolated for these alone" in said(progress)
     assert "FIT_FAILED: auto_ets: 1 series got a seasonal naive, short (NotImplementedError: tiny datasets)." in said(
-        terminal
+        progress
     )
 
 
 def test_the_budget_is_divided_among_origins(
-    series: list[Series], terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    series: list[Series], progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three origins together cost what one does."""
     monkeypatch.setattr(classical, "BUDGET", 3 * 84)
     split = hold_out(series, 12, season_length=12)
 
-    found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_theta"), origins=3), terminal)
+    found = backtest_baselines(split, BaselineWish(("seasonal_naive", "auto_theta"), origins=3), progress)
 
     assert len(found["auto_theta"].scores.ids) == 1
 
 
-def test_no_processes_no_rows(series: list[Series], terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_processes_no_rows(series: list[Series], progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the processes were killed the others stay, and it is said."""
     monkeypatch.setattr(classical, "_run", lambda *_question: {})
     split = hold_out(series, 12, season_length=12)
 
-    assert tuple(backtest_baselines(split, BaselineWish(), terminal)) == ("seasonal_naive", "climatology")
-    assert "these rows are missing" in said(terminal)
+    assert tuple(backtest_baselines(split, BaselineWish(), progress)) == ("seasonal_naive", "climatology")
+    assert "these rows are missing" in said(progress)
 
 
 def test_samples_of_several_origins_are_counted_together() -> None:

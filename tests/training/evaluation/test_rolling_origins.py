@@ -14,7 +14,7 @@ from training.evaluation.baselines import BaselineWish
 from training.evaluation.leakage import SeenData, ends_of, new_rows, unseen_by
 from training.evaluation.rolling_origins import baselines_over, roll_origins, score_over
 from training.evaluation.scores import predict_network, score
-from training.progress import Terminal
+from training.progress import Progress
 
 
 def roll(series: list[Series], wanted: int = 3, horizon: int = 6) -> tuple[int, tuple[str, ...]]:
@@ -91,12 +91,12 @@ def test_rows_are_series_at_each_origin(series: list[Series], tmp_path: Path) ->
     assert_allclose(predictions.median, newest.median)
 
 
-def test_a_sampled_baseline_stands_on_its_own_rows_at_every_origin(series: list[Series], terminal: Terminal) -> None:
+def test_a_sampled_baseline_stands_on_its_own_rows_at_every_origin(series: list[Series], progress: Progress) -> None:
     """Another model is compared with it on the same series and the same origins."""
     origins = roll_origins(series, 6, season_length=12, wanted=2)
     wish = BaselineWish(("seasonal_naive", "auto_theta"), 1)
 
-    found = baselines_over(origins.splits, wish, terminal)
+    found = baselines_over(origins.splits, wish, progress)
 
     theta, naive = found["auto_theta"], found["seasonal_naive"]
     same = theta.same_rows(naive.scores)

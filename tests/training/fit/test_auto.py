@@ -4,17 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from models import artifact
 from models.errors import TrainingError
 from models.spec import ModelOptions
-from tests.training.fakes import combine_graphs, make_fit, make_request, recording
+from tests.training.fakes import combine_graphs, make_fit, make_request, make_validation, recording
 from training.config.fit import FitConfig
-from training.fit.auto import MEMBERS, WHOLE, make_auto
+from training.fit import ensemble_weights
+from training.fit.auto import MEMBERS, TIME_FACTOR, best_average, choose_average, make_auto, near_best
 from training.fit.candidate import Candidate, EpochRecord
-from training.fit.ensemble_weights import Mixture
+from training.fit.ensemble_weights import EnsembleWeights
 from training.fit.request import Fit, FitRequest
+from training.fit.validation import Validation
 
 APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
 """What members err by: two balance each other, the starters are far off."""
@@ -23,12 +27,12 @@ APART = {"lstm": 1.0, "wavenet": -1.0, "starter_tuned": 9.0, "starter": 9.0}
 def auto(
     directory: Path,
     fit: Fit,
-    mixture: Mixture | None = None,
+    chosen: EnsembleWeights | None = None,
     **changes: Any,  # noqa: ANN401 - any field of the request
 ) -> Candidate:
     """Return what comes of a monthly series."""
     request = make_request(directory / "auto", architecture="auto", **changes)
-    return make_auto(request, fit=fit, combine=combine_graphs, mixture=mixture)
+    return make_auto(request, fit=fit, combine=combine_graphs, chosen=chosen)
 
 
 def test_members_become_one_candidate(tmp_path: Path) -> None:
@@ -38,8 +42,8 @@ def test_members_become_one_candidate(tmp_path: Path) -> None:
     spec = artifact.load(found.directory).spec
     assert spec.architecture == "ensemble"
     assert [one.name for one in spec.options.members] == list(found.members) == ["lstm", "wavenet"]
-    assert found.mixture is not None
-    assert found.mixture.weights == {"lstm": 0.5, "wavenet": 0.5}
+    assert found.ensemble_weights is not None
+    assert found.ensemble_weights.weights == {"lstm": 0.5, "wavenet": 0.5}
     assert found.forecasts is not None
 
 
@@ -65,7 +69,7 @@ def test_members_share_the_time(tmp_path: Path) -> None:
     assert [one.architecture for one in asked] == list(MEMBERS)
     assert {one.seed for one in asked} == {3}
     assert max(seconds) <= 240.0
-    assert 0.3 * WHOLE * 240 < seconds[0] < 0.4 * WHOLE * 240
+    assert 0.3 * TIME_FACTOR * 240 < seconds[0] < 0.4 * TIME_FACTOR * 240
     assert 0 < found.train_seconds < 60
 
 
@@ -77,8 +81,8 @@ def test_a_single_member_keeps_its_own_artifact(tmp_path: Path) -> None:
 
     assert found.forecaster.spec.architecture == "lstm"
     assert (list(found.members), found.directory) == (["lstm"], found.members["lstm"].directory)
-    assert found.mixture is not None
-    assert found.mixture.weights == {"lstm": 1.0}
+    assert found.ensemble_weights is not None
+    assert found.ensemble_weights.weights == {"lstm": 1.0}
 
 
 def test_a_member_that_fails_is_left_out(tmp_path: Path) -> None:
@@ -130,9 +134,78 @@ def test_another_shape_has_no_starters(tmp_path: Path) -> None:
 def test_what_was_chosen_before_is_made_again(tmp_path: Path) -> None:
     """Only the members that count, with their weights, whatever validation says now."""
     asked: list[FitRequest] = []
-    mixture = Mixture("equal", {"starter": 0.5, "wavenet": 0.5}, {"best": 1.0})
+    weights = EnsembleWeights("equal", {"starter": 0.5, "wavenet": 0.5}, {"best": 1.0})
 
-    found = auto(tmp_path, recording(make_fit(validation=APART), asked), mixture=mixture)
+    found = auto(tmp_path, recording(make_fit(validation=APART), asked), chosen=weights)
 
     assert [one.architecture for one in asked] == ["starter", "wavenet"]
-    assert found.mixture == mixture
+    assert found.ensemble_weights == weights
+
+
+def make_member(shift: float, *, noise: float = 0.0, seed: int = 0) -> Validation:
+    """Return forecasts that are off by a shift, and by noise of their own."""
+    plain = make_validation()
+    own = noise * np.random.default_rng(100 + seed).normal(size=plain.targets.shape)
+    return replace(plain, quantiles=plain.quantiles + shift + own[..., None])
+
+
+def test_candidates_about_as_good_as_the_best_all_count_the_same() -> None:
+    """Their errors are their own, so that the mean of all is best."""
+    members = {name: make_member(0.0, noise=0.5, seed=seed) for seed, name in enumerate(("lstm", "wavenet", "starter"))}
+
+    found = choose_average(members)
+
+    assert found.combination == "equal"
+    assert_allclose(list(found.weights.values()), 1 / 3)
+    assert list(found.weights) == ["lstm", "wavenet", "starter"]
+
+
+def test_one_that_falls_behind_is_left_out() -> None:
+    """More than 5 % above the best one's loss."""
+    members = {
+        "lstm": make_member(0.0, noise=0.3),
+        "wavenet": make_member(0.0, noise=0.3, seed=1),
+        "starter": make_member(2.0),
+    }
+
+    found = choose_average(members)
+
+    assert found.weights == {"lstm": 0.5, "wavenet": 0.5}
+
+
+def test_bad_members_that_balance_each_other_are_taken_where_all_origins_agree() -> None:
+    """One too low and one too high by as much: alone each is bad, and their mean is right."""
+    members = {"lstm": make_member(0.9), "wavenet": make_member(-1.1), "starter": make_member(0.85)}
+
+    found = choose_average(members)
+
+    assert found.weights in ({"lstm": 0.5, "wavenet": 0.5}, {"wavenet": 0.5, "starter": 0.5})
+    assert found.losses["best"] < found.losses["good"]
+
+
+def test_a_gain_by_luck_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks better on all origins, but was not on those it had not been chosen on, stays out."""
+    members = {"lstm": make_member(0.0, noise=0.5), "wavenet": make_member(0.0, noise=0.52, seed=1)}
+    losses = {near_best: 1.0, best_average: 0.996}
+    monkeypatch.setattr(ensemble_weights, "cross_fitted_loss", lambda rule, _validations: losses[rule])
+
+    assert len(choose_average(members).weights) == 2
+
+
+def test_a_single_candidate_may_be_the_whole() -> None:
+    """Where the others only do harm."""
+    members = {"lstm": make_member(0.0), "starter": make_member(2.0)}
+
+    assert choose_average(members).weights == {"lstm": 1.0}
+
+
+def test_the_loss_of_every_average_is_told() -> None:
+    """Eleven averages and four alone, by their members' names, and what choosing either way came to."""
+    names = ("lstm", "wavenet", "starter_tuned", "starter")
+    members = {name: make_member(0.0, noise=0.5, seed=seed) for seed, name in enumerate(names)}
+
+    losses = choose_average(members).losses
+
+    assert len(losses) == 15 + 2
+    assert {"good", "best", "lstm", "lstm+starter", "+".join(names)} <= set(losses)
+    assert losses["+".join(names)] < losses["lstm"]

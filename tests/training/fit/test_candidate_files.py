@@ -49,7 +49,7 @@ def test_an_average_comes_back_with_its_members(tmp_path: Path) -> None:
 
     again = take_up(lay_down(whole, tmp_path / "rest"))
 
-    assert again.mixture == whole.mixture
+    assert again.ensemble_weights == whole.ensemble_weights
     assert list(again.members) == ["lstm/0", "lstm/1"]
 
 

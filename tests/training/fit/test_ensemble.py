@@ -13,8 +13,8 @@ from tests.artifacts import make_artifact
 from tests.training.fakes import combine_graphs, make_series, make_validation
 from training.fit.candidate import Candidate
 from training.fit.ensemble import make_ensemble
-from training.fit.ensemble_weights import Mixture
-from training.fit.validation import judge
+from training.fit.ensemble_weights import EnsembleWeights
+from training.fit.validation import evaluate
 
 
 def make_candidate(folder: Path, *, shift: float = 0.0, context_length: int = 60, **changes: object) -> Candidate:
@@ -22,7 +22,7 @@ def make_candidate(folder: Path, *, shift: float = 0.0, context_length: int = 60
     make_artifact(folder, shift=shift, context_length=context_length)
     forecaster = artifact.update_spec(folder, **changes)
     forecasts = make_validation(shift=shift)
-    figures, _ = judge(forecasts)
+    figures, _ = evaluate(forecasts)
     return Candidate(folder, forecaster, (), figures, 1.5, (), forecasts)
 
 
@@ -73,7 +73,7 @@ def test_its_intervals_are_calibrated_on_its_own_forecasts(candidates: dict[str,
     """Neither member's offsets, but those of the mean, which is off by nothing."""
     whole = make_ensemble(candidates, tmp_path / "whole", combine_graphs)
 
-    figures, conformal = judge(make_validation(shift=0.0))
+    figures, conformal = evaluate(make_validation(shift=0.0))
     assert whole.forecaster.spec.conformal == conformal.to_dict()
     assert whole.validation["mase"] == pytest.approx(figures["mase"])
     assert whole.validation["mase"] < min(one.validation["mase"] for one in candidates.values())
@@ -89,7 +89,7 @@ def test_its_time_is_that_of_all_candidates(candidates: dict[str, Candidate], tm
 
 def test_weights_once_chosen_are_kept(candidates: dict[str, Candidate], tmp_path: Path) -> None:
     """Trained again on all data, the members count as they did; one left out stays out."""
-    mixture = Mixture("greedy", {"wavenet/4": 1.0}, {})
+    mixture = EnsembleWeights("greedy", {"wavenet/4": 1.0}, {})
 
     whole = make_ensemble(candidates, tmp_path / "whole", combine_graphs, mixture)
 

@@ -8,7 +8,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.errors import DataInvalid
 from tests.training.fakes import make_validation
-from training.fit.ensemble_weights import EQUAL, align, choose_mixture, loss, mix, spread_of_members, taken, thinned
+from training.fit.ensemble_weights import (
+    EQUAL,
+    align,
+    align_sample,
+    choose_weights,
+    loss,
+    select_origins,
+    spread_of_members,
+    weighted_mean,
+)
 from training.fit.validation import Validation
 
 
@@ -23,7 +32,7 @@ def test_networks_as_good_as_each_other_count_the_same() -> None:
     """What was learned from noise is not better than equal weights by the margin."""
     validations = {f"lstm/{seed}": make_noisy(1.0, seed) for seed in (2, 3, 4)}
 
-    mixture = choose_mixture(validations)
+    mixture = choose_weights(validations)
 
     assert mixture.combination == EQUAL
     assert mixture.weights == pytest.approx({"lstm/2": 1 / 3, "lstm/3": 1 / 3, "lstm/4": 1 / 3})
@@ -34,7 +43,7 @@ def test_a_network_that_is_far_worse_is_left_out() -> None:
     """Greedy selection never takes it, and says so by leaving its name out of the weights."""
     validations = {"lstm": make_noisy(0.5, 2), "gru": make_noisy(0.5, 3), "simple_rnn": make_noisy(9.0, 4)}
 
-    mixture = choose_mixture(validations)
+    mixture = choose_weights(validations)
 
     assert mixture.combination == "greedy"
     assert set(mixture.weights) == {"lstm", "gru"}
@@ -45,9 +54,9 @@ def test_a_network_that_is_far_worse_is_left_out() -> None:
 def test_the_mixture_is_better_than_its_members_where_their_errors_are_their_own() -> None:
     """The reason to have one."""
     validations = {f"lstm/{seed}": make_noisy(1.0, seed) for seed in (2, 3, 4)}
-    mixture = choose_mixture(validations)
+    mixture = choose_weights(validations)
 
-    whole = mix(list(validations.values()), list(mixture.weights.values()))
+    whole = weighted_mean(list(validations.values()), list(mixture.weights.values()))
 
     assert loss(whole) < 0.8 * min(loss(one) for one in validations.values())
 
@@ -56,7 +65,7 @@ def test_the_mixture_is_better_than_its_members_where_their_errors_are_their_own
 @given(noises=st.lists(st.floats(0.1, 5.0), min_size=1, max_size=4), origins=st.integers(1, 30))
 def test_weights_are_shares_whatever_the_networks(noises: list[float], origins: int) -> None:
     """Above 0, of sum 1, for one network and for one origin too."""
-    mixture = choose_mixture({str(seed): make_noisy(noise, seed, origins) for seed, noise in enumerate(noises)})
+    mixture = choose_weights({str(seed): make_noisy(noise, seed, origins) for seed, noise in enumerate(noises)})
 
     assert all(weight > 0 for weight in mixture.weights.values())
     assert sum(mixture.weights.values()) == pytest.approx(1.0)
@@ -73,7 +82,7 @@ def test_the_loss_of_a_sharp_forecast_is_its_error_in_units_of_the_scale() -> No
 def test_only_origins_that_all_forecast_are_counted_in_one_order() -> None:
     """Networks of different contexts may have been validated on different origins."""
     whole = make_validation(origins=5)
-    first, second = taken(whole, np.array([4, 0, 2])), taken(whole, np.array([1, 2, 3, 4]))
+    first, second = select_origins(whole, np.array([4, 0, 2])), select_origins(whole, np.array([1, 2, 3, 4]))
 
     one, two = align([first, second])
 
@@ -87,7 +96,7 @@ def test_networks_without_a_common_origin_are_refused() -> None:
     whole = make_validation(origins=4)
 
     with pytest.raises(DataInvalid, match="by all 2 networks"):
-        align([taken(whole, np.array([0, 1])), taken(whole, np.array([2, 3]))])
+        align([select_origins(whole, np.array([0, 1])), select_origins(whole, np.array([2, 3]))])
 
 
 def test_the_spread_is_the_deviation_of_medians_in_units_of_the_scale() -> None:
@@ -100,7 +109,7 @@ def test_the_spread_is_the_deviation_of_medians_in_units_of_the_scale() -> None:
 
 def test_many_origins_are_thinned_evenly() -> None:
     """From the first to the last."""
-    thin = thinned(make_validation(origins=100), 10)
+    (thin,) = align_sample({"lstm": make_validation(origins=100)}, 10)
 
     assert_array_equal(thin.rows, np.linspace(0, 99, 10).astype(int))
     assert_allclose(thin.targets, make_validation(origins=100).targets[thin.rows])
@@ -109,7 +118,7 @@ def test_many_origins_are_thinned_evenly() -> None:
 def test_origins_keep_their_times_when_they_are_put_in_order() -> None:
     """What says how intervals of an ensemble are weighed belongs to the same origins as its forecasts."""
     one = replace(make_validation(origins=6), times=np.arange(10, 16))
-    other = taken(one, np.array([4, 1, 3]))
+    other = select_origins(one, np.array([4, 1, 3]))
 
     aligned = align([one, other])
 

@@ -4,14 +4,14 @@ from numpy.testing import assert_allclose
 
 from models.spec import TRAINED_QUANTILES
 from tests.training.fakes import make_validation
-from training.fit.validation import judge
+from training.fit.validation import evaluate
 
 
 def test_the_error_is_that_of_the_median_in_units_of_the_scale() -> None:
     """Two units off, on a scale of two, is a MASE of one."""
     validation = make_validation(shift=2.0, noise=0.0, scale=2.0)
 
-    figures, _ = judge(validation)
+    figures, _ = evaluate(validation)
 
     assert_allclose(figures["mase"], 1.0)
     assert figures["origins"] == len(validation.targets)
@@ -24,7 +24,7 @@ def test_calibrated_intervals_cover_what_they_say() -> None:
         np.abs(validation.targets - validation.median) <= validation.quantiles[..., -1] - validation.median
     )
 
-    figures, conformal = judge(validation)
+    figures, conformal = evaluate(validation)
 
     assert before < 0.3
     assert figures["coverage_80"] == pytest.approx(0.8, abs=0.03)

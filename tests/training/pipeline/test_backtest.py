@@ -16,7 +16,7 @@ from training.data.series_set import SeriesSet, read_series
 from training.fit.candidate import Candidate
 from training.fit.request import FitRequest
 from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
-from training.progress import Terminal
+from training.progress import Progress
 
 if TYPE_CHECKING:
     from training.fit.candidate import TrainingSet
@@ -87,7 +87,7 @@ def test_several_origins_have_their_figures_alone_too(data: SeriesSet, make_runt
 
 
 def test_each_origin_says_what_its_validation_is_on(
-    data: SeriesSet, make_runtime: MakeRuntime, terminal: Terminal
+    data: SeriesSet, make_runtime: MakeRuntime, progress: Progress
 ) -> None:
     """A series that ended 18 months before the newest origin is one of those that go on at an origin a year earlier."""
     first, second, third = data.series
@@ -96,7 +96,7 @@ def test_each_origin_says_what_its_validation_is_on(
 
     run_backtest(some_ended, question, make_runtime(make_fit()))
 
-    said = str(terminal.console.file.getvalue())  # type: ignore[attr-defined]
+    said = str(progress.console.file.getvalue())  # type: ignore[attr-defined]
     newest, earlier = said.split("Origin 2 of 2")
     assert "SERIES_ENDED: 1 of 3 series" in newest
     assert "VALIDATION_CURRENT: Validation is on 2 of 3 series" in earlier

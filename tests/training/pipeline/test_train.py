@@ -13,7 +13,7 @@ from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
 from training.pipeline.compare import AS_BACKTESTED
 from training.pipeline.train import train
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -197,7 +197,7 @@ def test_without_refit_what_was_backtested_is_registered(
 
 
 def test_warnings_reach_the_person_and_the_run(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path, terminal: Terminal
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path, progress: Progress
 ) -> None:
     """A layer whose gradient vanished is named on the terminal and tagged."""
     runtime = make_runtime(make_fit())
@@ -206,9 +206,9 @@ def test_warnings_reach_the_person_and_the_run(
 
     assert runs_of(registry)["lstm"].data.tags["warnings"] == VANISHED_LAYER
     assert outcome.to_dict()["warnings"] == [VANISHED_LAYER]
-    assert isinstance(terminal.console.file, StringIO)
-    assert f"lstm: {VANISHED_LAYER}" in terminal.console.file.getvalue()
-    assert f"lstm, all data: {VANISHED_LAYER}" in terminal.console.file.getvalue()
+    assert isinstance(progress.console.file, StringIO)
+    assert f"lstm: {VANISHED_LAYER}" in progress.console.file.getvalue()
+    assert f"lstm, all data: {VANISHED_LAYER}" in progress.console.file.getvalue()
 
 
 def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(

@@ -22,7 +22,7 @@ from training.pretraining import pretrain as module
 from training.pretraining import starter_card
 from training.pretraining.pretrain import Wish, pretrain
 from training.pretraining.starter_specs import Kind
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.provenance import Surroundings
 
@@ -45,7 +45,7 @@ def make_wish(tmp_path: Path, **changes: Any) -> Wish:  # noqa: ANN401 - any fie
     return Wish(tmp_path / "out", tmp_path / "home", **told)
 
 
-class Interrupting(Terminal):
+class Interrupting(Progress):
     """A terminal at which somebody presses Ctrl-C after the first epoch."""
 
     @contextmanager
@@ -59,9 +59,9 @@ class Interrupting(Terminal):
         yield show
 
 
-def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry: Registry, terminal: Terminal) -> None:
+def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry: Registry, progress: Progress) -> None:
     """Each loads with its golden forecasts replayed, says what it is, forecasts, and brings its card."""
-    made = pretrain(make_wish(tmp_path), registry, terminal, Surroundings())
+    made = pretrain(make_wish(tmp_path), registry, progress, Surroundings())
 
     assert [one.kind for one in made] == ["M", "Q"]
     assert [one.figures["steps"] for one in made] == [4 + 3, 2]
@@ -79,11 +79,11 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
         assert 0 < one.figures["train_seconds"] < 600
 
 
-def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registry, terminal: Terminal) -> None:
+def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registry, progress: Progress) -> None:
     """One run for all, one below it for each starter, with its epochs and figures."""
     wish = make_wish(tmp_path)
 
-    made = pretrain(wish, registry, terminal, Surroundings("almanac pretrain", "abc", {"keras": "3"}))
+    made = pretrain(wish, registry, progress, Surroundings("almanac pretrain", "abc", {"keras": "3"}))
 
     run_id = artifact.load(made[0].directory).spec.run_id
     assert run_id is not None
@@ -96,17 +96,17 @@ def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registr
 
 
 def test_what_was_interrupted_goes_on_to_the_same_weights(
-    tmp_path: Path, registry: Registry, terminal: Terminal
+    tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """Cut off after an epoch and begun again, a training ends where one that was left alone ends."""
-    whole = pretrain(make_wish(tmp_path / "whole"), registry, terminal, Surroundings())
+    whole = pretrain(make_wish(tmp_path / "whole"), registry, progress, Surroundings())
     wish = make_wish(tmp_path / "cut")
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(wish, registry, Interrupting(terminal.console), Surroundings())
+        pretrain(wish, registry, Interrupting(progress.console), Surroundings())
     assert (wish.unfinished / "M.npz").is_file()
-    assert f"kept in {wish.unfinished}" in " ".join(terminal.console.file.getvalue().replace("\n", "").split())  # type: ignore[attr-defined]
-    again = pretrain(wish, registry, terminal, Surroundings())
+    assert f"kept in {wish.unfinished}" in " ".join(progress.console.file.getvalue().replace("\n", "").split())  # type: ignore[attr-defined]
+    again = pretrain(wish, registry, progress, Surroundings())
 
     assert not wish.unfinished.exists()
     for one, two in zip(whole, again, strict=True):
@@ -116,10 +116,10 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
 
 
 def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_told(
-    tmp_path: Path, registry: Registry, terminal: Terminal
+    tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """A quarterly starter begins with what a monthly one learned."""
-    made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, terminal, Surroundings())
+    made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, progress, Surroundings())
 
     assert [one.kind for one in made] == ["Q"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["Q"]

@@ -22,7 +22,7 @@ from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
 from training.pipeline import candidates
 from training.pipeline.candidates import fit_with_keras
-from training.progress import Terminal
+from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.provenance import CHOICES
 from training.tuning.search import Budget, Search, tune
@@ -86,9 +86,9 @@ def runs_of(registry: Registry) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"]))
 
 
-def said(terminal: Terminal) -> str:
+def said(progress: Progress) -> str:
     """Return what a terminal was told."""
-    return str(terminal.console.file.getvalue())  # type: ignore[attr-defined]
+    return str(progress.console.file.getvalue())  # type: ignore[attr-defined]
 
 
 def test_the_best_trial_becomes_a_configuration_that_train_takes(
@@ -256,7 +256,7 @@ def test_a_finished_study_trains_nothing_more(
 
 
 def test_seconds_end_a_search_between_trials(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], terminal: Terminal
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], progress: Progress
 ) -> None:
     """With no time at all one trial is still not begun, and what was found before stands."""
     tune(make_search(trials=1), registry, make_runtime(FakeFit()))
@@ -266,7 +266,7 @@ def test_seconds_end_a_search_between_trials(
 
     assert fit.asked == []
     assert sum(found.counts.values()) == 1
-    assert "used up after 1 of 5 trials" in said(terminal)
+    assert "used up after 1 of 5 trials" in said(progress)
 
 
 @pytest.mark.parametrize(("changes", "what"), [({"seed": 3}, "settings"), ({"fit": {"max_steps": 60}}, "settings")])
@@ -298,7 +298,7 @@ def test_two_processes_do_not_share_a_study(
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], terminal: Terminal
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], progress: Progress
 ) -> None:
     """One architecture that cannot be trained costs its trials only."""
     runtime = make_runtime(FakeFit(failing="lstm"))
@@ -307,7 +307,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(
 
     assert found.counts["failed"] > 0
     assert found.best["architecture"] == "gru"
-    assert "failed: The loss became NaN" in said(terminal)
+    assert "failed: The loss became NaN" in said(progress)
     assert [run.info.status for run in runs_of(registry)].count("FAILED") == found.counts["failed"]
 
 
