@@ -22,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from training.demo import terminable
-from training.live_demo import Stage, live
-from training.replay import Plan
+from training.demo.demo import terminable
+from training.demo.live import Stage, live
+from training.demo.replay import Plan
 from training.progress import plain_console
 
 plan = Plan(first="1985-12", broken="1986-01", end="1988-12", settling=6, ticks_from="1988-01")
