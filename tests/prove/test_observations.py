@@ -11,7 +11,7 @@ import pytest
 from tests.prove.figures import record
 from tests.service.bulk import Poster, digest, sent, stored
 from tests.service.home import eventually
-from tests.service.server_process import Serving
+from tests.service.server_process import ServerProcess
 from tests.system.programs import postgres, revived
 
 pytestmark = pytest.mark.prove
@@ -60,6 +60,6 @@ def test_a_million_observations_are_there_whatever_is_killed(tmp_path: Path) -> 
     )
 
 
-def serve(home: Path, url: str) -> Serving:
+def serve(home: Path, url: str) -> ServerProcess:
     """Run a service that has no registry."""
-    return Serving(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
+    return ServerProcess(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)

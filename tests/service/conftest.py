@@ -1,4 +1,4 @@
-"""Fixtures of the service's tests: a home with a filled cache, and applications of one's own."""
+"""Fixtures of the service's tests: homes with a filled cache, applications and databases."""
 
 import os
 import shutil
@@ -24,38 +24,38 @@ from tests.system.programs import postgres
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the variables of whoever runs the tests."""
+    """Remove the environment variables of Almanac and MLflow."""
     for name in [name for name in os.environ if name.startswith(("ALMANAC_", "MLFLOW_"))]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """Return artifacts made once for all tests, by what tells them apart."""
+    """Return the artifacts of all tests, each created once."""
     return Artifacts(tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture(scope="session")
 def small_starters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of small starters, made once for all tests."""
+    """Return a folder of small starters, created once."""
     return make_starters(tmp_path_factory.mktemp("starters"))
 
 
 @pytest.fixture(autouse=True)
 def _starters(small_starters: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let small starters stand for the shipped ones, which a process of its own still has."""
+    """Replace the starters of the package by small ones, in this process."""
     monkeypatch.setattr(starters, "FOLDER", small_starters)
 
 
 @pytest.fixture
 def home(tmp_path: Path, artifacts: Artifacts) -> ServiceHome:
-    """Return an ALMANAC_HOME whose cache the test fills."""
+    """Return an ALMANAC_HOME with an empty cache."""
     return ServiceHome(tmp_path / "home", artifacts)
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a SQLite database with empty tables, to be copied: a migration takes longer."""
+    """Return a SQLite database with empty tables; copying it is faster than a migration."""
     path = tmp_path_factory.mktemp("migrated") / "almanac.db"
     with closing(Database(f"sqlite:///{path}")) as database:
         database.migrate()
@@ -64,7 +64,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(home: ServiceHome, migrated: Path) -> Iterator[Callable[..., TestClient]]:
-    """Return a function that starts an application over the home, without the registry's child, and is ready."""
+    """Return a function that starts an application without the registry process, and waits until it is ready."""
     with ExitStack() as stack:
 
         def start(*, wait: bool = True, **changes: Any) -> TestClient:  # noqa: ANN401 (any field of Settings)
@@ -80,16 +80,29 @@ def start(home: ServiceHome, migrated: Path) -> Iterator[Callable[..., TestClien
         yield start
 
 
+@pytest.fixture(scope="session")
+def shared_client(
+    tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts, migrated: Path
+) -> Iterator[TestClient]:
+    """Return a client as `client`, but of one service for all tests that change no state."""
+    home = ServiceHome(tmp_path_factory.mktemp("shared"), artifacts)
+    shutil.copy(migrated, home.path)
+    home.publish("temperatures", "1")
+    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
+        ready(client)
+        yield client
+
+
 @pytest.fixture
 def client(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
-    """Return a client of a service whose only model is `temperatures`, version 1."""
+    """Return a client of a new service whose only model is `temperatures`, version 1."""
     home.publish("temperatures", "1")
     return start()
 
 
 @pytest.fixture
 def documented(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
-    """Return a client of a service with the models that the examples of /docs name; `temperatures` is the default."""
+    """Return a client of a service with the models in the examples of /docs; `temperatures` is the default."""
     home.publish("temperatures", "1")
     home.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames(("visitors",), ("price",)))
     return start(model="temperatures")
@@ -97,7 +110,7 @@ def documented(home: ServiceHome, start: Callable[..., TestClient]) -> TestClien
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """Return the URL of a PostgreSQL of the tests' own, started when the first test asks for it."""
+    """Return the URL of a PostgreSQL that is started for the tests."""
     with postgres() as running:
         yield running.url.replace("+psycopg", "")
 

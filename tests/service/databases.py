@@ -1,4 +1,4 @@
-"""Databases: what the tests of the store do to one from outside."""
+"""Databases: empties a PostgreSQL between tests."""
 
 import psycopg
 
@@ -6,7 +6,7 @@ from service.store.tables import SCHEMA
 
 
 def emptied(url: str) -> str:
-    """Return the URL of a PostgreSQL after taking from it whatever a test has left there."""
+    """Delete the tables of earlier tests in a PostgreSQL, and return its URL."""
     with psycopg.connect(url) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
     return url

@@ -1,4 +1,4 @@
-"""Serving: the real server as a process of its own, as `almanac serve` starts it."""
+"""ServerProcess: the real server in a process of its own, as `almanac serve` starts it."""
 
 import os
 import re
@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = "from service.cli.serve import serve; serve()"
 
 
-class Serving:
-    """A running server; its address is known once it listens."""
+class ServerProcess:
+    """A running server with a client."""
 
     def __init__(self, home: Path, *, program: str = PROGRAM, arguments: tuple[str, ...] = (), **environ: str) -> None:
-        """Start it on a free port."""
+        """Start it on a free port, and wait until it listens."""
         home.mkdir(parents=True, exist_ok=True)
         self._log = home / "server.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ALMANAC_", "MLFLOW_"))}
@@ -54,23 +54,23 @@ class Serving:
                 raise
 
     def log(self) -> str:
-        """Return what it has written so far."""
+        """Return its output so far."""
         return self._log.read_text()
 
     def ready(self) -> Self:
-        """Return once it is ready."""
+        """Wait until it is ready."""
         eventually(lambda: self.client.get("/health/ready").status_code == 200, f"not ready: {self.log()}")
         return self
 
     def child(self) -> int | None:
-        """Return the process id of the registry's child, or None where none runs."""
+        """Return the process id of the registry process, or None."""
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         children = [int(pid) for task in tasks for pid in task.read_text().split()]
         return next((pid for pid in children if "service.serving.registry_process" in command_of(pid)), None)
 
 
 def command_of(pid: int) -> str:
-    """Return a process' command line, "" where there is no such process (or it is a zombie)."""
+    """Return the command line of a process, "" if there is no such process or it is a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

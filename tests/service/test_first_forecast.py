@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.service.home import eventually
-from tests.service.server_process import Serving
+from tests.service.server_process import ServerProcess
 from tests.service.test_lifecycle import FORBIDDEN
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def test_an_empty_registry_forecasts_within_ten_seconds_of_the_start(tmp_path: P
         with closing(sqlite3.connect(home / "mlflow.db")) as store:
             store.execute("CREATE TABLE registered_models (name TEXT)")
     started = time.monotonic()
-    with Serving(home) as server:
+    with ServerProcess(home) as server:
         answers: list[httpx.Response] = []
 
         def answered() -> bool:
@@ -62,7 +62,7 @@ def test_every_frequency_is_forecast_and_no_training_library_loaded(tmp_path: Pa
         f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
         "from service.cli.serve import serve; serve()"
     )
-    with Serving(tmp_path, program=program) as server:
+    with ServerProcess(tmp_path, program=program) as server:
         answer = server.client.post("/forecast", json={"series": SERIES, "horizon": 3, "model": "starter"}).json()
 
     assert [one["id"] for one in answer["forecasts"]] == [one["id"] for one in SERIES], answer["errors"]
@@ -78,7 +78,7 @@ def test_every_frequency_is_forecast_and_no_training_library_loaded(tmp_path: Pa
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////proc/nowhere/mlflow.db"])
 def test_a_registry_that_is_out_of_reach_keeps_nobody_from_forecasting(tmp_path: Path, uri: str) -> None:
     """The starter answers, and the list says how the registry is doing."""
-    with Serving(tmp_path, MLFLOW_TRACKING_URI=uri) as server:
+    with ServerProcess(tmp_path, MLFLOW_TRACKING_URI=uri) as server:
         answer = server.ready().client.post("/forecast", json={"series": SERIES[:1], "horizon": 3})
         registry = server.client.get("/models").json()["registry"]
 

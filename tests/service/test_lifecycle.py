@@ -15,8 +15,8 @@ import pytest
 
 from service.serving.registry_index import RegisteredModel
 from tests.service.home import Artifacts, ServiceHome, eventually
-from tests.service.registering import Registrar
-from tests.service.server_process import Serving, command_of
+from tests.service.registrar import Registrar
+from tests.service.server_process import ServerProcess, command_of
 
 MONTHS = [float(month) for month in range(1, 61)]
 REQUEST = {"series": [{"start": "2000-01", "frequency": "M", "values": MONTHS}], "horizon": 1}
@@ -32,9 +32,9 @@ def registrar(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) ->
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, registrar: Registrar) -> Iterator[Serving]:
+def served(tmp_path_factory: pytest.TempPathFactory, registrar: Registrar) -> Iterator[ServerProcess]:
     """Return a server over that registry, ready; one for all, since its child takes seconds to import mlflow."""
-    with Serving(tmp_path_factory.mktemp("served"), MLFLOW_TRACKING_URI=registrar.uri) as server:
+    with ServerProcess(tmp_path_factory.mktemp("served"), MLFLOW_TRACKING_URI=registrar.uri) as server:
         yield server.ready()
 
 
@@ -46,19 +46,21 @@ def ask(client: httpx.Client, **changes: Any) -> tuple[str, float]:  # noqa: ANN
     return answer["model"]["version"], answer["forecasts"][0]["median"][0]
 
 
-def cached(server: Serving, version: str, name: str = "temperatures") -> str | None:
+def cached(server: ServerProcess, version: str, name: str = "temperatures") -> str | None:
     """Return the digest under which a server's cache holds a version, or None."""
     model = server.cache.read().models.get(name, RegisteredModel())
     return model.versions[version].digest if version in model.versions else None
 
 
-def is_listed(server: Serving, version: str, name: str = "temperatures") -> bool:
+def is_listed(server: ServerProcess, version: str, name: str = "temperatures") -> bool:
     """Return whether a server knows that a version is registered."""
     models = server.client.get("/models").json()["models"]
     return any(model["name"] == name and version in model["versions"] for model in models)
 
 
-def test_a_promotion_under_load_drops_no_request(served: Serving, registrar: Registrar, artifacts: Artifacts) -> None:
+def test_a_promotion_under_load_drops_no_request(
+    served: ServerProcess, registrar: Registrar, artifacts: Artifacts
+) -> None:
     """Every request is answered, each by one version or the other whole, and the new one takes over."""
     before = ask(served.client)
     after = (registrar.register("temperatures", artifacts.get(name="temperatures", shift=100.0)), MONTHS[-12] + 100.0)
@@ -85,7 +87,7 @@ def test_a_promotion_under_load_drops_no_request(served: Serving, registrar: Reg
 
 
 def test_a_version_that_is_not_here_is_fetched_on_request(
-    served: Serving, registrar: Registrar, artifacts: Artifacts
+    served: ServerProcess, registrar: Registrar, artifacts: Artifacts
 ) -> None:
     """First 503 with Retry-After, soon the answer."""
     version = registrar.register("temperatures", artifacts.get(name="temperatures", shift=200.0))
@@ -101,7 +103,7 @@ def test_a_version_that_is_not_here_is_fetched_on_request(
     assert ask(served.client, model=f"temperatures/{version}") == (version, MONTHS[-12] + 200.0)
 
 
-def test_a_damaged_artifact_is_fetched_again(served: Serving, registrar: Registrar, artifacts: Artifacts) -> None:
+def test_a_damaged_artifact_is_fetched_again(served: ServerProcess, registrar: Registrar, artifacts: Artifacts) -> None:
     """What no longer has its digest is never loaded, but replaced."""
     version = registrar.register("temperatures", artifacts.get(name="temperatures", shift=300.0), "challenger")
     eventually(lambda: cached(served, version) is not None, "the challenger was not fetched")
@@ -119,7 +121,9 @@ def test_a_damaged_artifact_is_fetched_again(served: Serving, registrar: Registr
     assert served.cache.holds(digest)
 
 
-def test_what_is_no_model_of_ours_is_refused_by_its_name(served: Serving, registrar: Registrar, tmp_path: Path) -> None:
+def test_what_is_no_model_of_ours_is_refused_by_its_name(
+    served: ServerProcess, registrar: Registrar, tmp_path: Path
+) -> None:
     """A foreign model in the same registry neither stops the service nor is one of its names."""
     foreign = tmp_path / "foreign"
     foreign.mkdir()
@@ -137,7 +141,7 @@ def test_what_is_no_model_of_ours_is_refused_by_its_name(served: Serving, regist
 def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(home: ServiceHome) -> None:
     """The service outlives its registry's child, which has a successor."""
     home.publish("temperatures", "1")
-    with Serving(home.path) as server:
+    with ServerProcess(home.path) as server:
         server.ready()
         eventually(lambda: server.child() is not None, "no child")
         child = server.child()
@@ -152,7 +156,7 @@ def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(home: S
 
 def test_a_killed_server_leaves_no_orphan(home: ServiceHome) -> None:
     """The child ends when its server is gone, even by SIGKILL."""
-    with Serving(home.path) as server:
+    with ServerProcess(home.path) as server:
         eventually(lambda: server.child() is not None, "no child")
         child = server.child()
         assert child is not None
@@ -170,7 +174,7 @@ def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(home: ServiceHome) 
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
 
-        with Serving(home.path, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}") as server:
+        with ServerProcess(home.path, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}") as server:
             answer = ask(server.ready().client)
             eventually(
                 lambda: server.client.get("/models").json()["registry"]["state"] == "unreachable",
@@ -189,7 +193,7 @@ def test_the_server_loads_no_training_library(home: ServiceHome) -> None:
         "from service.cli.serve import serve; serve()"
     )
 
-    with Serving(home.path, program=program) as server:
+    with ServerProcess(home.path, program=program) as server:
         ask(server.ready().client)
         server.client.get("/metrics").raise_for_status()
         server.client.get("/openapi.json").raise_for_status()
@@ -202,7 +206,7 @@ def test_sigterm_lets_requests_in_flight_finish(home: ServiceHome) -> None:
     home.publish("temperatures", "1")
     body = httpx.Request("POST", "http://x", json=REQUEST).content
     head = f"POST /forecast HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    with Serving(home.path) as server:
+    with ServerProcess(home.path) as server:
         server.ready()
         child = server.child()
         with socket.create_connection((server.client.base_url.host, server.client.base_url.port or 0)) as connection:
@@ -229,7 +233,7 @@ def test_a_second_server_on_the_same_port_says_so(home: ServiceHome, tmp_path: P
 
     from service.cli.serve import serve
 
-    with Serving(home.path) as server:
+    with ServerProcess(home.path) as server:
         port = str(server.client.base_url.port)
         result = CliRunner().invoke(serve, ["--port", port], env={"ALMANAC_HOME": str(tmp_path)})
 
@@ -243,7 +247,7 @@ def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(home: Se
     database = home.path / "mlflow.db"
     with Registrar(home.path) as registrar:
         registrar.register("rain", home.cache.path(home.store(name="rain")), "champion")
-    with Serving(home.path) as server:
+    with ServerProcess(home.path) as server:
         server.ready()
         eventually(lambda: is_listed(server, "1", "rain"), server.log())
         child = server.child()
@@ -265,7 +269,7 @@ def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(home: Se
 def test_two_servers_on_one_home_leave_each_other_alone(home: ServiceHome, registrar: Registrar) -> None:
     """Each polls its own registry and writes its own index; both answer."""
     home.publish("temperatures", "1")
-    with Serving(home.path) as first, Serving(home.path, MLFLOW_TRACKING_URI=registrar.uri) as second:
+    with ServerProcess(home.path) as first, ServerProcess(home.path, MLFLOW_TRACKING_URI=registrar.uri) as second:
         eventually(lambda: first.cache.changed() and first.cache.read().state == "absent", first.log())
         eventually((second.cache.root / second.cache.index).exists, second.log())
         champion = second.cache.read().models["temperatures"].aliases["champion"]

@@ -1,4 +1,4 @@
-"""Worker: a program that runs made-up jobs on the real queue, to see what the service tells of them."""
+"""Worker: a program that runs fake jobs from the real queue, for the tests of the jobs' responses."""
 
 import os
 import select
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.jobs.names import APPLICATION, APPLICATION_VERSION, PROGRESS, QUEUE, SUMMARY, WORKFLOW
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 PROGRAM = f"""
 import sys, threading, time
@@ -52,24 +52,24 @@ threading.Event().wait()
 
 
 def run_jobs(url: str) -> None:
-    """Run every job that is queued; that of the model `endless` is left as it runs, since its worker is killed."""
+    """Run every queued job; the worker is killed during that of the model `endless`."""
     program = [sys.executable, "-c", PROGRAM, url]
     log = Path(url.removeprefix("sqlite:///")).with_name("worker.log")
     with log.open("w") as errors:
         process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=errors, env=dict(os.environ))  # noqa: S603
     try:
-        told = _listen(process)
+        printed = _listen(process)
     finally:
         process.kill()
         process.communicate()
-    assert {"endless", "done"} <= told, f"{told}: {log.read_text()[-2000:]}"
+    assert {"endless", "done"} <= printed, f"{printed}: {log.read_text()[-2000:]}"
 
 
 def _listen(process: "subprocess.Popen[bytes]") -> set[str]:
     assert process.stdout is not None
-    told: set[str] = set()
-    while not {"endless", "done"} <= told:
-        if not select.select([process.stdout], [], [], PATIENCE_SECONDS)[0] or not (line := process.stdout.readline()):
+    printed: set[str] = set()
+    while not {"endless", "done"} <= printed:
+        if not select.select([process.stdout], [], [], TIMEOUT_SECONDS)[0] or not (line := process.stdout.readline()):
             break
-        told.add(line.decode().strip())
-    return told
+        printed.add(line.decode().strip())
+    return printed

@@ -1,4 +1,4 @@
-"""The description behind /docs: it says what the service does, and needs nothing from outside."""
+"""The OpenAPI document and the page of /docs: complete, correct, and without other hosts."""
 
 import re
 from collections.abc import Callable
@@ -31,22 +31,22 @@ from tests.service.home import ServiceHome
 
 
 def check(document: dict[str, Any], name: str, instance: object) -> None:
-    """Hold an instance against a schema of the document; raises if it does not fit."""
+    """Validate an instance with a schema of the document."""
     schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
     jsonschema.Draft202012Validator(schema).validate(instance)
 
 
-@pytest.fixture
-def document(client: TestClient) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def document(shared_client: TestClient) -> dict[str, Any]:
     """Return the OpenAPI document."""
-    response = client.get("/openapi.json")
+    response = shared_client.get("/openapi.json")
     assert response.status_code == 200
     described: dict[str, Any] = response.json()
     return described
 
 
 def test_every_route_is_described(document: dict[str, Any]) -> None:
-    """With what it answers, in success and in failure."""
+    """With the statuses of its responses."""
     assert set(document["paths"]) == {
         "/forecast",
         "/forecasts/{forecast_id}",
@@ -76,8 +76,8 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     assert statuses == {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
 
 
-def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
-    """No schema is named that is not there."""
+def test_every_referenced_schema_exists(document: dict[str, Any]) -> None:
+    """In the components of the document."""
     references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
 
     assert references <= set(document["components"]["schemas"])
@@ -85,10 +85,8 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", FORECAST_REQUESTS)
-def test_each_example_and_its_answer_fit_the_schemas(
-    documented: TestClient, document: dict[str, Any], name: str
-) -> None:
-    """The schemas are held to the hand-written reading and writing."""
+def test_each_example_and_its_response_are_valid(documented: TestClient, document: dict[str, Any], name: str) -> None:
+    """The schemas describe what is parsed and written by hand."""
     request = FORECAST_REQUESTS[name]["value"]
 
     answer = documented.post("/forecast", json=request).json()
@@ -98,10 +96,8 @@ def test_each_example_and_its_answer_fit_the_schemas(
 
 
 @pytest.mark.parametrize("name", OBSERVATION_REQUESTS)
-def test_each_example_of_observations_fits_and_is_accepted(
-    documented: TestClient, document: dict[str, Any], name: str
-) -> None:
-    """What /docs shows can be posted as it stands, and every row of it is sound."""
+def test_each_example_of_observations_is_accepted(documented: TestClient, document: dict[str, Any], name: str) -> None:
+    """Every row of it."""
     request = OBSERVATION_REQUESTS[name]["value"]
 
     answer = documented.post("/observations", json=request).json()
@@ -111,10 +107,10 @@ def test_each_example_of_observations_fits_and_is_accepted(
     assert (answer["accepted"], answer["refused"]) == (3, 0)
 
 
-def test_answers_about_what_is_kept_fit_their_schemas(documented: TestClient, document: dict[str, Any]) -> None:
-    """Series, one series, a forecast of it, that forecast as it is kept, and a body that is refused."""
+def test_responses_about_stored_data_are_valid(documented: TestClient, document: dict[str, Any]) -> None:
+    """Series, one series, its forecast, the stored forecast, and a rejected body."""
     stamps = [f"2024-{month:02d}" for month in range(1, 13)]
-    rows = [{"id": "a", "timestamp": stamp, "value": float(place)} for place, stamp in enumerate(stamps)]
+    rows = [{"id": "a", "timestamp": stamp, "value": float(month)} for month, stamp in enumerate(stamps)]
     documented.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
 
     forecast = documented.get("/series/a/forecast?horizon=2").json()
@@ -126,8 +122,8 @@ def test_answers_about_what_is_kept_fit_their_schemas(documented: TestClient, do
     check(document, "ObservationsProblem", refused.json())
 
 
-def test_each_example_of_a_refused_body_fits_its_schema(document: dict[str, Any]) -> None:
-    """And stands under its own status."""
+def test_each_example_of_a_rejected_body_is_valid(document: dict[str, Any]) -> None:
+    """And is listed under its own status."""
     for status, response in OBSERVATION_RESPONSES.items():
         for example in response["content"].get("application/problem+json", {}).get("examples", {}).values():
             check(document, "ObservationsProblem", example["value"])
@@ -149,23 +145,23 @@ def test_each_example_of_a_refused_body_fits_its_schema(document: dict[str, Any]
         (POST_RESPONSES, "JobResponse"),
     ],
 )
-def test_each_example_about_jobs_fits_its_schema(
+def test_each_example_about_jobs_is_valid(
     document: dict[str, Any], responses: dict[int, dict[str, Any]], schema: str
 ) -> None:
-    """Answers theirs, problems theirs, each under its own status; a dry run has an answer of its own."""
+    """Responses and problems, each under its own status; a dry run has its own response."""
     for status, response in responses.items():
         for media, shown in response.get("content", {}).items():
             for example in shown["examples"].values():
                 is_problem = media == "application/problem+json"
                 is_dry = responses is POST_RESPONSES and status == 200
-                fitting = "AssessmentResponse" if is_dry else schema
-                check(document, "Problem" if is_problem else fitting, example["value"])
+                expected = "AssessmentResponse" if is_dry else schema
+                check(document, "Problem" if is_problem else expected, example["value"])
                 assert not is_problem or example["value"]["status"] == status
 
 
 @pytest.mark.parametrize("name", SCHEDULE_REQUESTS)
-def test_each_example_of_a_schedule_fits_and_is_made(client: TestClient, document: dict[str, Any], name: str) -> None:
-    """What /docs shows can be posted as it stands; so can the example of a backfill."""
+def test_each_example_of_a_schedule_is_created(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """As is the example of a backfill."""
     request = SCHEDULE_REQUESTS[name]["value"]
 
     made = client.post("/schedules", json=request)
@@ -179,8 +175,8 @@ def test_each_example_of_a_schedule_fits_and_is_made(client: TestClient, documen
 
 
 @pytest.mark.parametrize("name", JOB_REQUESTS)
-def test_each_example_of_a_job_fits_and_is_queued(client: TestClient, document: dict[str, Any], name: str) -> None:
-    """What /docs shows can be posted as it stands, as a dry run too."""
+def test_each_example_of_a_job_is_queued(client: TestClient, document: dict[str, Any], name: str) -> None:
+    """Also as a dry run."""
     client.post("/schedules", json=SCHEDULE_REQUESTS["monthly"]["value"]).raise_for_status()
     request = JOB_REQUESTS[name]["value"]
 
@@ -193,8 +189,8 @@ def test_each_example_of_a_job_fits_and_is_queued(client: TestClient, document: 
     check(document, "AssessmentResponse", dry.json())
 
 
-def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[str, Any]) -> None:
-    """They are what a trained model said, in today's form; level by level and step by step."""
+def test_the_recorded_responses_are_valid(document: dict[str, Any]) -> None:
+    """And match their requests in series and steps."""
     examples = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"]["application/json"]["examples"]
 
     for name, example in examples.items():
@@ -204,8 +200,8 @@ def test_the_recorded_answers_fit_the_schema_and_their_requests(document: dict[s
         assert all(len(one["median"]) == request["horizon"] for one in example["value"]["forecasts"])
 
 
-def test_each_example_of_a_failure_fits_its_schema(document: dict[str, Any]) -> None:
-    """And stands under its own status."""
+def test_each_example_of_a_failure_is_valid(document: dict[str, Any]) -> None:
+    """And is listed under its own status."""
     for status, response in FORECAST_RESPONSES.items():
         if status == 200:
             continue
@@ -221,31 +217,39 @@ def test_each_example_of_a_failure_fits_its_schema(document: dict[str, Any]) -> 
         {"series": [{"values": [1]}], "horizon": 0},
     ],
 )
-def test_real_failures_fit_the_schema(
-    client: TestClient, document: dict[str, Any], request_body: dict[str, Any]
+def test_real_failures_are_valid(
+    shared_client: TestClient, document: dict[str, Any], request_body: dict[str, Any]
 ) -> None:
-    """Those of the series, and those of the request."""
+    """Of series and of requests."""
     body = str(request_body).replace("'", '"').replace("inf", "Infinity")
 
-    check(document, "ForecastProblem", client.post("/forecast", content=body).json())
+    check(document, "ForecastProblem", shared_client.post("/forecast", content=body).json())
 
 
-def test_the_other_answers_fit_their_schemas(client: TestClient, document: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("/models", "ModelsResponse"),
+        ("/models/temperatures", "ModelCard"),
+        ("/health/live", "LiveResponse"),
+        ("/health/ready", "ReadyResponse"),
+    ],
+)
+def test_the_other_responses_are_valid(
+    shared_client: TestClient, document: dict[str, Any], path: str, schema: str
+) -> None:
     """Models, card, health."""
-    check(document, "ModelsResponse", client.get("/models").json())
-    check(document, "ModelCard", client.get("/models/temperatures").json())
-    check(document, "LiveResponse", client.get("/health/live").json())
-    check(document, "ReadyResponse", client.get("/health/ready").json())
+    check(document, schema, shared_client.get(path).json())
 
 
-def test_the_parser_and_the_schema_know_the_same_fields() -> None:
-    """A field that is added to one is added to the other."""
+def test_the_parser_and_the_schema_have_the_same_fields() -> None:
+    """Of a request and of a series."""
     assert set(REQUEST_FIELDS) == set(ForecastRequest.model_fields)
     assert set(SERIES_FIELDS) == set(SeriesRequest.model_fields)
 
 
 def test_the_page_needs_no_internet(home: ServiceHome, start: Callable[..., TestClient]) -> None:
-    """Everything it loads comes from this service, and is there; also before there is a model."""
+    """Everything it loads comes from this service, even before there is a model."""
     home.set_empty()
     client = start(wait=False)
 
@@ -259,6 +263,6 @@ def test_the_page_needs_no_internet(home: ServiceHome, start: Callable[..., Test
 
 
 @pytest.mark.parametrize("name", ["redoc.standalone.js", "..%2Fcore.py", "core.py", "%2e%2e/__init__.py"])
-def test_only_the_pages_own_files_are_handed_out(client: TestClient, name: str) -> None:
-    """The folder of a package is not the public's."""
-    assert client.get(f"/static/{name}").status_code == 404
+def test_only_files_of_the_page_are_served(shared_client: TestClient, name: str) -> None:
+    """No other file of the package."""
+    assert shared_client.get(f"/static/{name}").status_code == 404

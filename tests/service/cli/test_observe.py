@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from service.cli import observe as module
 from service.cli.observe import FileUnusable, SendingFailed, observe
-from tests.service.server_process import Serving
+from tests.service.server_process import ServerProcess
 from training.config.training import Columns
 from training.data.reader import read_table
 
@@ -20,9 +20,9 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Run a service."""
-    with Serving(tmp_path_factory.mktemp("home"), MLFLOW_TRACKING_URI=NOWHERE) as serving:
+    with ServerProcess(tmp_path_factory.mktemp("home"), MLFLOW_TRACKING_URI=NOWHERE) as serving:
         yield serving
 
 
@@ -31,7 +31,7 @@ def run(url: object, *arguments: object) -> Result:
     return CliRunner().invoke(observe, [*map(str, arguments), "--url", str(url)], standalone_mode=False)
 
 
-def test_a_file_is_sent_in_parts(serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_sent_in_parts(serving: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row of a CSV and of a Parquet file arrives, also when the last part is not full."""
     monkeypatch.setattr(module, "PART_ROWS", 7)
     days = [f"2024-01-{day:02d}" for day in range(1, 25)]
@@ -51,7 +51,7 @@ def test_a_file_is_sent_in_parts(serving: Serving, tmp_path: Path, monkeypatch: 
 
 
 def test_refused_rows_are_reported_by_their_row_in_the_file(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row numbers count through all parts; the exit code is 1, and the other rows are stored."""
     monkeypatch.setattr(module, "PART_ROWS", 2)
@@ -67,7 +67,7 @@ def test_refused_rows_are_reported_by_their_row_in_the_file(
     assert [one["row"] for one in report["errors"]] == [4, 5]
 
 
-def test_a_file_that_the_service_refuses_whole_is_not_sent_again(serving: Serving, tmp_path: Path) -> None:
+def test_a_file_that_the_service_refuses_whole_is_not_sent_again(serving: ServerProcess, tmp_path: Path) -> None:
     """The service's own error is in the message."""
     (tmp_path / "a.csv").write_text("id,ds,y\na,2024,1\n")
 
@@ -101,7 +101,7 @@ def write_files(folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def test_a_file_that_trains_can_be_observed_and_posted(serving: Serving, tmp_path: Path) -> None:
+def test_a_file_that_trains_can_be_observed_and_posted(serving: ServerProcess, tmp_path: Path) -> None:
     """Whatever the names of its columns, long or wide: the service stores what a training reads."""
     for path in write_files(tmp_path, "observed"):
         assert run(serving.client.base_url, path).return_value == 0, path
@@ -118,7 +118,7 @@ def test_a_file_that_trains_can_be_observed_and_posted(serving: Serving, tmp_pat
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_file_without_its_id_column_is_refused(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+    serving: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     """Its timestamps repeat, so that it is not wide, also where no single part shows it."""
     monkeypatch.setattr(module, "PART_ROWS", 4)

@@ -9,18 +9,18 @@ import pytest
 
 from tests.service.bulk import Poster, digest, make_part, sent, stored
 from tests.service.home import eventually
-from tests.service.server_process import Serving
+from tests.service.server_process import ServerProcess
 from tests.system.programs import postgres, revived
 
 ROWS = 400
 
 
-def serve(home: Path, url: str = "") -> Serving:
+def serve(home: Path, url: str = "") -> ServerProcess:
     """Run a service without a registry."""
-    return Serving(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
+    return ServerProcess(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
 
 
-def post_until_killed(serving: Serving, kill: Callable[[], None]) -> Poster:
+def post_until_killed(serving: ServerProcess, kill: Callable[[], None]) -> Poster:
     """Post part after part, kill a process meanwhile, and return the poster."""
     poster = Poster(10_000, ROWS, str(serving.client.base_url))
     thread = threading.Thread(target=poster.run)

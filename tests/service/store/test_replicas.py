@@ -13,12 +13,12 @@ from service.store.tables import scores
 from tests.service.databases import emptied
 from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
 from tests.service.home import Artifacts, ServiceHome, eventually
-from tests.service.server_process import Serving
+from tests.service.server_process import ServerProcess
 
 SERIES, OF_EACH = 40, 15
 
 
-def scored_by(server: Serving) -> float:
+def scored_by(server: ServerProcess) -> float:
     """Return how many forecasts a replica has scored."""
     families = text_string_to_metric_families(server.client.get("/metrics").text)
     return next(
@@ -26,7 +26,7 @@ def scored_by(server: Serving) -> float:
     )
 
 
-def post_actuals(server: Serving, numbers: range) -> None:
+def post_actuals(server: ServerProcess, numbers: range) -> None:
     """Post the actual values of some series."""
     rows = [
         {"id": f"s{number}", "timestamp": str(stamp.astype("M8[D]")), "value": value}
@@ -44,7 +44,7 @@ def test_two_replicas_score_each_forecast_once(tmp_path: Path, artifacts: Artifa
     for home in homes:
         home.publish("temperatures", "1")
     with ExitStack() as stack:
-        servers = [stack.enter_context(Serving(one.path, ALMANAC_DATABASE_URL=url)).ready() for one in homes]
+        servers = [stack.enter_context(ServerProcess(one.path, ALMANAC_DATABASE_URL=url)).ready() for one in homes]
         database = stack.enter_context(closing(Database(url)))
         for number in range(SERIES * OF_EACH):
             forecast = make_forecast(make_history(number % SERIES), seed=number)

@@ -1,4 +1,4 @@
-"""POST /forecast: what is answered."""
+"""POST /forecast: responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,22 +7,21 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from service.api.examples.forecast import FORECAST_REQUESTS
 from tests.service.home import ServiceHome
 
 MONTHS = [float(month) for month in range(1, 61)]
 
 
 def post(client: TestClient, **request: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return the answer to a forecast request of one or more series, which must be 200."""
+    """Return the response to a forecast request, which must be 200."""
     response = client.post("/forecast", json=request)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-def test_the_bare_example_of_the_design_is_answered(client: TestClient) -> None:
-    """Five values without dates get three finite steps, and warnings that say what is missing."""
-    answer = post(client, series=[{"values": [35, 40, 38, 29, 19]}], horizon=3)
+def test_five_values_without_dates_are_forecast(shared_client: TestClient) -> None:
+    """With warnings about what is missing."""
+    answer = post(shared_client, series=[{"values": [35, 40, 38, 29, 19]}], horizon=3)
 
     (forecast,) = answer["forecasts"]
     assert np.isfinite(forecast["median"]).all()
@@ -32,11 +31,11 @@ def test_the_bare_example_of_the_design_is_answered(client: TestClient) -> None:
     assert {warning["code"] for warning in forecast["warnings"]} == {"CONTEXT_SHORT", "PHASE_UNKNOWN"}
 
 
-def test_the_dated_example_of_the_design_is_answered_in_its_own_style(client: TestClient) -> None:
-    """Months in, months out; the gap is a repair; levels and trained quantiles are named as they were asked for."""
+def test_the_response_has_the_format_of_the_request(shared_client: TestClient) -> None:
+    """Months as dates; the gap is a repair; levels and quantiles are keys."""
     series = {"id": "nottingham", "start": "1939-01", "frequency": "M", "values": [39.4, 40.9, None, 42.4]}
 
-    answer = post(client, series=[series], horizon=12, levels=[80, 97.5], quantiles=[0.05], model="temperatures")
+    answer = post(shared_client, series=[series], horizon=12, levels=[80, 97.5], quantiles=[0.05], model="temperatures")
 
     (forecast,) = answer["forecasts"]
     assert answer["model"] == {"name": "temperatures", "version": "1", "alias": "champion", "run_id": "run-1"}
@@ -48,18 +47,11 @@ def test_the_dated_example_of_the_design_is_answered_in_its_own_style(client: Te
     assert forecast["intervals"]["80"]["lower"] == forecast["quantiles"]["0.1"]
 
 
-def test_a_whole_season_is_repeated_with_the_numbers_of_the_model(client: TestClient) -> None:
-    """The answer carries the model's own numbers, step by step."""
-    answer = post(client, series=[{"start": "2000-01", "frequency": "M", "values": MONTHS}], horizon=12)
-
-    assert answer["forecasts"][0]["median"] == MONTHS[-12:]
-
-
-def test_one_bad_series_never_kills_its_batch(client: TestClient) -> None:
-    """The sound series are answered in order, each broken one has an error that points at it."""
+def test_one_wrong_series_does_not_fail_its_batch(shared_client: TestClient) -> None:
+    """The valid series are forecast in order, and each wrong one has an error with a pointer."""
     series = [{"values": MONTHS}, {"values": [1, "two"]}, {"values": MONTHS, "frequency": "D"}, {"values": MONTHS}, 7]
 
-    answer = post(client, series=series, horizon=2)
+    answer = post(shared_client, series=series, horizon=2)
 
     assert [forecast["id"] for forecast in answer["forecasts"]] == ["0", "3"]
     assert [(error["id"], error["code"], error["pointer"]) for error in answer["errors"]] == [
@@ -104,11 +96,11 @@ def test_one_bad_series_never_kills_its_batch(client: TestClient) -> None:
         ),
     ],
 )
-def test_each_fault_of_a_series_has_its_code_and_pointer(
-    client: TestClient, series: dict[str, Any], code: str, pointer: str
+def test_each_error_of_a_series_has_its_code_and_pointer(
+    shared_client: TestClient, series: dict[str, Any], code: str, pointer: str
 ) -> None:
-    """A series that cannot be forecast says why and where; as the only one it makes the status 422."""
-    response = client.post("/forecast", json={"series": [series], "horizon": 2})
+    """If it is the only series, the status is 422."""
+    response = shared_client.post("/forecast", json={"series": [series], "horizon": 2})
 
     assert response.status_code == 422
     problem = response.json()
@@ -116,15 +108,6 @@ def test_each_fault_of_a_series_has_its_code_and_pointer(
     assert (error["code"], error["pointer"]) == (code, f"/series/0{pointer}")
     assert (problem["code"], problem["pointer"]) == (code, f"/series/0{pointer}")
     assert error["hint"]
-
-
-def test_an_id_that_stands_twice_is_the_second_series_fault(client: TestClient) -> None:
-    """The first keeps the name."""
-    answer = post(client, series=[{"id": "a", "values": [1]}, {"id": "a", "values": [2]}], horizon=1)
-
-    assert [forecast["id"] for forecast in answer["forecasts"]] == ["a"]
-    assert answer["errors"][0]["code"] == "SERIES_DUPLICATED"
-    assert answer["errors"][0]["pointer"] == "/series/1/id"
 
 
 @pytest.mark.parametrize(
@@ -137,39 +120,41 @@ def test_an_id_that_stands_twice_is_the_second_series_fault(client: TestClient) 
         ([{"id": "", "values": [1]}, {"id": "", "values": [2]}], 1),
     ],
 )
-def test_the_later_of_two_ids_is_the_one_at_fault(
-    client: TestClient, series: list[dict[str, Any]], duplicate: int
+def test_the_second_of_two_equal_ids_is_an_error(
+    shared_client: TestClient, series: list[dict[str, Any]], duplicate: int
 ) -> None:
-    """Given twice, given as what another one's index makes, or that of a series with a fault of its own."""
-    answer = client.post("/forecast", json={"series": series, "horizon": 1}).json()
+    """Also if the other id is an index, or belongs to a wrong series."""
+    answer = shared_client.post("/forecast", json={"series": series, "horizon": 1}).json()
 
     duplicates = [one["pointer"] for one in answer["errors"] if one["code"] == "SERIES_DUPLICATED"]
     assert duplicates == [f"/series/{duplicate}/id"]
     assert len(answer["forecasts"]) + len(answer["errors"]) == len(series)
 
 
-def test_no_answer_holds_a_negative_zero(client: TestClient) -> None:
-    """Zero is zero."""
-    response = client.post("/forecast", json={"series": [{"values": [-0.0] * 24}], "horizon": 12, "levels": [50, 95]})
+def test_no_response_contains_a_negative_zero(shared_client: TestClient) -> None:
+    """Zero is written without a sign."""
+    response = shared_client.post(
+        "/forecast", json={"series": [{"values": [-0.0] * 24}], "horizon": 12, "levels": [50, 95]}
+    )
 
     assert response.status_code == 200
     assert "-0.0," not in response.text
     assert "-0.0]" not in response.text
 
 
-def test_nan_is_a_gap_and_infinity_a_fault(client: TestClient) -> None:
-    """Python clients send the words that JSON does not know."""
+def test_nan_is_a_gap_and_infinity_an_error(shared_client: TestClient) -> None:
+    """Python clients send these words, which JSON does not have."""
     body = b'{"series": [{"values": [1, NaN, 3]}, {"values": [1, Infinity]}, {"values": [-Infinity]}], "horizon": 1}'
 
-    answer = client.post("/forecast", content=body).json()
+    answer = shared_client.post("/forecast", content=body).json()
 
     assert answer["forecasts"][0]["repairs"] == [{"code": "GAP_MASKED", "index": 1}]
     assert [error["code"] for error in answer["errors"]] == ["SERIES_INFINITE", "SERIES_INFINITE"]
 
 
-def test_where_every_series_fails_alike_the_problem_has_their_code(client: TestClient) -> None:
-    """A program may read either the problem or its list."""
-    response = client.post("/forecast", json={"series": [{"values": []}, {"values": []}], "horizon": 1})
+def test_a_problem_has_the_common_code_of_all_series(shared_client: TestClient) -> None:
+    """Besides the list of their errors."""
+    response = shared_client.post("/forecast", json={"series": [{"values": []}, {"values": []}], "horizon": 1})
 
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == "SERIES_EMPTY"
@@ -177,64 +162,56 @@ def test_where_every_series_fails_alike_the_problem_has_their_code(client: TestC
     assert response.json()["forecasts"] == []
 
 
-def test_values_that_overflow_are_a_fault_and_no_null(client: TestClient) -> None:
-    """A mean of the largest floats is infinite: that series has no forecast, the other has."""
+def test_a_forecast_that_overflows_is_an_error(shared_client: TestClient) -> None:
+    """Of its series only."""
     series = [{"values": [1.7e308, 1.7e308]}, {"values": MONTHS}]
 
-    answer = post(client, series=series, horizon=1)
+    answer = post(shared_client, series=series, horizon=1)
 
     assert [forecast["id"] for forecast in answer["forecasts"]] == ["1"]
     assert answer["errors"][0]["code"] == "FORECAST_NOT_FINITE"
 
 
-def test_a_horizon_beyond_the_trained_one_rolls_on_and_says_so(client: TestClient) -> None:
-    """The warning points at the horizon of the request."""
-    answer = post(client, series=[{"values": MONTHS}], horizon=30)
+def test_a_horizon_beyond_the_trained_one_has_a_warning(shared_client: TestClient) -> None:
+    """It points to the horizon of the request."""
+    answer = post(shared_client, series=[{"values": MONTHS}], horizon=30)
 
     (forecast,) = answer["forecasts"]
     assert len(forecast["median"]) == 30
     assert ("HORIZON_EXTENDED", "/horizon") in {(one["code"], one["pointer"]) for one in forecast["warnings"]}
 
 
-@pytest.mark.parametrize("count", [1, 2_000])
-def test_a_large_batch_is_answered_as_a_small_one_is(client: TestClient, count: int) -> None:
-    """In a thread or on the event loop, each series gets the same numbers."""
-    answer = post(client, series=[{"values": MONTHS} for _ in range(count)], horizon=12)
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_large_batch_is_forecast_like_a_small_one(shared_client: TestClient, count: int) -> None:
+    """In a thread or on the event loop, with the numbers of the model."""
+    answer = post(shared_client, series=[{"values": MONTHS} for _ in range(count)], horizon=12)
 
     assert len(answer["forecasts"]) == count
     assert answer["forecasts"][-1]["median"] == MONTHS[-12:]
 
 
-def test_each_forecast_has_an_id_of_its_own(client: TestClient) -> None:
-    """The ledger will know them apart."""
-    answer = post(client, series=[{"values": MONTHS}, {"values": MONTHS}], horizon=1)
+def test_each_forecast_has_its_own_id(shared_client: TestClient) -> None:
+    """For the forecast log."""
+    answer = post(shared_client, series=[{"values": MONTHS}, {"values": MONTHS}], horizon=1)
 
     assert len({forecast["forecast_id"] for forecast in answer["forecasts"]}) == 2
 
 
-@pytest.mark.parametrize("name", FORECAST_REQUESTS)
-def test_each_example_of_the_docs_is_answered(documented: TestClient, name: str) -> None:
-    """What /docs shows works."""
-    post(documented, **FORECAST_REQUESTS[name]["value"])
-
-
-@pytest.mark.parametrize("selector", ["temperatures/2", "temperatures@challenger"])
-def test_a_version_is_chosen_by_number_or_alias(
-    home: ServiceHome, start: Callable[..., TestClient], selector: str
-) -> None:
-    """The answer names the version that made it, and the alias by which it was chosen."""
+def test_a_version_is_selected_by_number_or_alias(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+    """The response contains the version and the alias of the request."""
     home.publish("temperatures", "1")
     home.publish("temperatures", "2", alias="challenger", shift=100.0)
+    client = start()
 
-    answer = post(start(), series=[{"values": MONTHS}], horizon=1, model=selector)
+    for selector, alias in (("temperatures/2", None), ("temperatures@challenger", "challenger")):
+        answer = post(client, series=[{"values": MONTHS}], horizon=1, model=selector)
 
-    assert answer["model"]["version"] == "2"
-    assert answer["model"]["alias"] == ("challenger" if "@" in selector else None)
-    assert answer["forecasts"][0]["median"] == [MONTHS[-12] + 100.0]
+        assert (answer["model"]["version"], answer["model"]["alias"]) == ("2", alias)
+        assert answer["forecasts"][0]["median"] == [MONTHS[-12] + 100.0]
 
 
-def test_several_models_need_a_name(home: ServiceHome, start: Callable[..., TestClient]) -> None:
-    """The refusal lists the names; ALMANAC_MODEL settles it."""
+def test_with_several_models_a_request_needs_a_name(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+    """The error lists the names; ALMANAC_MODEL makes one the default."""
     home.publish("rain", "1")
     home.publish("temperatures", "1")
     request = {"series": [{"values": MONTHS}], "horizon": 1}
@@ -249,9 +226,9 @@ def test_several_models_need_a_name(home: ServiceHome, start: Callable[..., Test
 
 
 @pytest.mark.parametrize("selector", ["weather", "temperatures@best", "temperatures/9", "/", "@", "temperatures/"])
-def test_an_unknown_model_is_the_requests_fault(client: TestClient, selector: str) -> None:
-    """The hint lists what there is."""
-    response = client.post("/forecast", json={"series": [{"values": MONTHS}], "horizon": 1, "model": selector})
+def test_an_unknown_model_is_422(shared_client: TestClient, selector: str) -> None:
+    """With a hint."""
+    response = shared_client.post("/forecast", json={"series": [{"values": MONTHS}], "horizon": 1, "model": selector})
 
     assert response.status_code == 422
     assert response.json()["code"] == "MODEL_UNKNOWN"

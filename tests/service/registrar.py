@@ -1,6 +1,6 @@
-"""Registering: a real MLflow on SQLite, filled as training fills it; in a process of its own, as training is.
+"""Registrar: a real MLflow on SQLite, filled as training fills it, in a process of its own.
 
-Run as `python -m tests.service.registering HOME`; reads one JSON object a line, answers each with one.
+Run as `python -m tests.service.registrar HOME`; reads one JSON object per line, and answers each with a line.
 """
 
 import json
@@ -18,8 +18,8 @@ class Registrar:
     def __init__(self, home: Path) -> None:
         """Start the process."""
         self.uri = f"sqlite:///{home / 'mlflow.db'}"
-        self._process = subprocess.Popen(  # noqa: S603 (this very file)
-            [sys.executable, "-m", "tests.service.registering", str(home)],
+        self._process = subprocess.Popen(  # noqa: S603 (this file)
+            [sys.executable, "-m", "tests.service.registrar", str(home)],
             cwd=ROOT,
             text=True,
             stdin=subprocess.PIPE,
@@ -35,19 +35,19 @@ class Registrar:
 
     def register(self, name: str, artifact: Path, alias: str | None = None) -> str:
         """Log an artifact as training does, register it and return its version."""
-        version = str(self._ask(name=name, artifact=str(artifact)))
+        version = str(self._call(name=name, artifact=str(artifact)))
         if alias:
             self.point(name, alias, version)
         return version
 
     def point(self, name: str, alias: str, version: str) -> None:
-        """Let an alias mean a version."""
-        self._ask(name=name, alias=alias, version=version)
+        """Point an alias to a version."""
+        self._call(name=name, alias=alias, version=version)
 
-    def _ask(self, **wish: str) -> Any:  # noqa: ANN401 (JSON)
+    def _call(self, **request: str) -> Any:  # noqa: ANN401 (JSON)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
@@ -71,20 +71,20 @@ def _register(name: str, artifact: str, artifacts: Path) -> str:
 
 
 def main() -> None:
-    """Do what each line says until there are no more."""
+    """Execute each line of standard input."""
     import mlflow
 
     home = Path(sys.argv[1])
     home.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
     for line in sys.stdin:
-        wish = json.loads(line)
-        if "artifact" in wish:
-            answer = _register(wish["name"], wish["artifact"], home / "artifacts")
+        request = json.loads(line)
+        if "artifact" in request:
+            result = _register(request["name"], request["artifact"], home / "artifacts")
         else:
-            mlflow.MlflowClient().set_registered_model_alias(wish["name"], wish["alias"], wish["version"])
-            answer = wish["version"]
-        print(json.dumps(answer), flush=True)  # noqa: T201 (the answer)
+            mlflow.MlflowClient().set_registered_model_alias(request["name"], request["alias"], request["version"])
+            result = request["version"]
+        print(json.dumps(result), flush=True)  # noqa: T201 (the answer)
 
 
 if __name__ == "__main__":
