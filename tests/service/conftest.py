@@ -1,5 +1,6 @@
 """Fixtures of the service's tests: homes with a filled cache, applications and databases."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from models import starters
 from models.covariates import CovariateNames
 from models.jobs.database import SQLITE
 from service.app import create_app
+from service.jobs.client import JobsClient
+from service.jobs.schedules import list_schedules
 from service.settings import Settings
 from service.store.database import Database
 from tests.service.databases import emptied
@@ -62,6 +65,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def empty_queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a jobs database without jobs; copying it is faster than creating its tables."""
+    path = tmp_path_factory.mktemp("queue") / "jobs.db"
+    with closing(JobsClient(f"{SQLITE}{path}", 1)) as jobs:
+        asyncio.run(jobs.run(list_schedules))
+    return path
+
+
 @pytest.fixture
 def start(home: ServiceHome, migrated: Path) -> Iterator[Callable[..., TestClient]]:
     """Return a function that starts an application without the registry process, and waits until it is ready."""
@@ -98,6 +110,14 @@ def client(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a new service whose only model is `temperatures`, version 1."""
     home.publish("temperatures", "1")
     return start()
+
+
+@pytest.fixture
+def queue_client(home: ServiceHome, start: Callable[..., TestClient], empty_queue: Path) -> TestClient:
+    """Return a client of a new service with an empty queue and no model."""
+    home.path.mkdir()
+    shutil.copy(empty_queue, home.path)
+    return start(wait=False)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
-"""Schedules over REST: made, shown, moved and deleted, on the real queue."""
+"""/schedules: create, show, change and delete schedules in the real queue."""
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -15,15 +14,14 @@ SCHEDULE = {"name": "monthly", "cron": "0 3 1 * *", "timezone": "Europe/Berlin",
 
 
 @pytest.fixture
-def client(start: Callable[..., TestClient]) -> TestClient:
+def client(queue_client: TestClient) -> TestClient:
     """Return a client of a service with one schedule."""
-    client = start(wait=False)
-    client.post("/schedules", json=SCHEDULE).raise_for_status()
-    return client
+    queue_client.post("/schedules", json=SCHEDULE).raise_for_status()
+    return queue_client
 
 
-def test_a_schedule_is_shown_as_it_was_made(client: TestClient) -> None:
-    """With the moment that it fires at next, by the clocks of its time zone."""
+def test_a_schedule_is_returned_as_posted(client: TestClient) -> None:
+    """With its next run in its own time zone."""
     shown = client.get("/schedules/monthly").json()
 
     following = shown.pop("next_at")
@@ -43,8 +41,8 @@ def test_a_schedule_is_shown_as_it_was_made(client: TestClient) -> None:
     assert client.get("/schedules").json() == {"schedules": [{**shown, "next_at": following}]}
 
 
-def test_a_schedule_names_its_model_where_the_configuration_does_not(client: TestClient) -> None:
-    """The clock is UTC unless another is named, and the data the service's own."""
+def test_a_schedule_retrains_the_model_of_its_name_by_default(client: TestClient) -> None:
+    """The time zone is UTC by default, and the data those of the service."""
     made = client.post(
         "/schedules", json={"name": "rain", "cron": "@daily", "config": {"horizon": 3}, "if_needed": True}
     )
@@ -55,29 +53,29 @@ def test_a_schedule_names_its_model_where_the_configuration_does_not(client: Tes
     assert shown["config"] == {"horizon": 3, "data": "service", "name": "rain"}
 
 
-@pytest.mark.parametrize("name", ["täglich", "日次"])
-def test_a_name_may_have_any_letters(client: TestClient, name: str) -> None:
-    """What the answer points to is an address, and so is a job's."""
-    made = client.post("/schedules", json={"name": name, "cron": "@daily", "config": CONFIG})
-    job = client.post("/jobs", json={"name": name})
-    triggered = client.post(f"/schedules/{name}/trigger")
+def test_a_name_can_have_letters_of_any_alphabet(client: TestClient) -> None:
+    """The Location header of schedules and jobs is a valid URL."""
+    for name in ("täglich", "日次"):
+        made = client.post("/schedules", json={"name": name, "cron": "@daily", "config": CONFIG})
+        job = client.post("/jobs", json={"name": name})
+        triggered = client.post(f"/schedules/{name}/trigger")
 
-    assert [one.status_code for one in (made, job, triggered)] == [201, 202, 202]
-    assert client.get(made.headers["location"]).json()["name"] == name
-    assert client.get(job.headers["location"]).json()["id"] == job.json()["id"]
-    assert client.get(triggered.headers["location"]).json()["schedule"] == name
+        assert [one.status_code for one in (made, job, triggered)] == [201, 202, 202]
+        assert client.get(made.headers["location"]).json()["name"] == name
+        assert client.get(job.headers["location"]).json()["id"] == job.json()["id"]
+        assert client.get(triggered.headers["location"]).json()["schedule"] == name
 
 
-def test_a_name_is_taken_once(client: TestClient) -> None:
-    """The schedule that has it stays as it is."""
+def test_a_name_can_be_used_once(client: TestClient) -> None:
+    """The schedule with the name does not change."""
     refused = client.post("/schedules", json={**SCHEDULE, "cron": "0 4 * * *"})
 
     assert (refused.status_code, refused.json()["code"]) == (409, "SCHEDULE_DUPLICATED")
     assert client.get("/schedules/monthly").json()["cron"] == "0 3 1 * *"
 
 
-def test_a_paused_schedule_fires_no_more_until_it_is_resumed(client: TestClient) -> None:
-    """It says so, and has no next moment."""
+def test_a_paused_schedule_has_no_next_run(client: TestClient) -> None:
+    """Until it is resumed."""
     paused = client.post("/schedules/monthly/pause").json()
     resumed = client.post("/schedules/monthly/resume").json()
 
@@ -86,8 +84,8 @@ def test_a_paused_schedule_fires_no_more_until_it_is_resumed(client: TestClient)
     assert resumed["next_at"]
 
 
-def test_a_triggered_schedule_makes_a_job_now(client: TestClient) -> None:
-    """With the schedule's configuration and name, also while it is paused."""
+def test_a_trigger_enqueues_a_job(client: TestClient) -> None:
+    """With the schedule's configuration, even while it is paused."""
     client.post("/schedules/monthly/pause").raise_for_status()
 
     answer = client.post("/schedules/monthly/trigger")
@@ -98,42 +96,40 @@ def test_a_triggered_schedule_makes_a_job_now(client: TestClient) -> None:
     assert job["request"]["config"] == SCHEDULE["config"]
 
 
-def test_a_backfill_makes_one_job_for_each_tick(client: TestClient) -> None:
-    """Moments without an offset go by the schedule's clocks; asked twice, each tick still has one job."""
-    asked = {"start": "2026-01-01", "end": "2026-04-01T03:00:00"}
+def test_a_backfill_enqueues_one_job_for_each_run(client: TestClient) -> None:
+    """Moments without an offset are in the schedule's time zone; a second backfill adds no job."""
+    period = {"start": "2026-01-01", "end": "2026-04-01T03:00:00"}
 
-    first, second = (client.post("/schedules/monthly/backfill", json=asked).json()["jobs"] for _ in range(2))
+    first, second = (client.post("/schedules/monthly/backfill", json=period).json()["jobs"] for _ in range(2))
 
     assert first == [f"sched-monthly-2026-0{month}-01T03:00:00+01:00" for month in (1, 2, 3)]
     assert second == first
     assert len(client.get("/jobs").json()["jobs"]) == 3
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        ({"start": "2026-04-01", "end": "2026-01-01"}, "is 2026-04-01"),
-        ({"start": "2026-01-01", "end": "2200-01-01"}, "2200"),
-        ({"start": "1900-01-01", "end": "2026-01-01"}, "more than 500"),
-        ({"start": "soon", "end": "2026-01-01"}, "`start` is 'soon'"),
-        ({"start": 3, "end": "2026-01-01"}, "`start` is 3"),
-        ({"start": "2026-01-01"}, "`end` is missing"),
-        ({"start": "2026-01-01", "end": "2026-02-01", "step": 1}, "no field 'step'"),
-        ({"start": "0001-01-01", "end": "0001-02-01"}, ""),
-        ({"start": "9999-12-31T23:59:59", "end": "9999-12-31T23:59:59-23:59"}, ""),
-    ],
-)
-def test_a_backfill_that_makes_no_sense_makes_no_job(client: TestClient, asked: dict[str, Any], words: str) -> None:
-    """Backwards, of the future, of more ticks than anybody means, or no moments at all."""
-    refused = client.post("/schedules/monthly/backfill", json=asked)
+def test_a_wrong_backfill_enqueues_no_job(client: TestClient) -> None:
+    """Wrong order, in the future, too long, or not moments at all."""
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"start": "2026-04-01", "end": "2026-01-01"}, "/end"),
+        ({"start": "2026-01-01", "end": "2200-01-01"}, "/end"),
+        ({"start": "1900-01-01", "end": "2026-01-01"}, "/end"),
+        ({"start": "soon", "end": "2026-01-01"}, "/start"),
+        ({"start": 3, "end": "2026-01-01"}, "/start"),
+        ({"start": "2026-01-01"}, "/end"),
+        ({"start": "2026-01-01", "end": "2026-02-01", "step": 1}, "/step"),
+        ({"start": "0001-01-01", "end": "0001-02-01"}, "/start"),
+        ({"start": "9999-12-31T23:59:59", "end": "9999-12-31T23:59:59-23:59"}, "/start"),
+    ]
 
-    assert refused.status_code == 422
-    assert words in refused.json()["detail"]
+    for period, pointer in wrong:
+        refused = client.post("/schedules/monthly/backfill", json=period)
+
+        assert (refused.status_code, refused.json()["pointer"]) == (422, pointer)
     assert client.get("/jobs").json()["jobs"] == []
 
 
-def test_a_deleted_schedule_is_gone_and_its_jobs_stay(client: TestClient) -> None:
-    """What it has made goes on, and those that wait can be listed by its name."""
+def test_deleting_a_schedule_keeps_its_jobs(client: TestClient) -> None:
+    """They can still be listed by its name."""
     job = client.post("/schedules/monthly/trigger").headers["location"]
 
     deleted = client.delete("/schedules/monthly")
@@ -145,20 +141,20 @@ def test_a_deleted_schedule_is_gone_and_its_jobs_stay(client: TestClient) -> Non
     assert [f"/jobs/{quote(one['id'])}" for one in waiting] == [job]
 
 
-@pytest.mark.parametrize("name", ["weekly", "%00", "a%0Ab", "%F0%9F%8E%89"])
-def test_a_schedule_that_is_not_there_is_a_404(client: TestClient, name: str) -> None:
-    """Whatever is asked of it."""
-    asked = [("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/trigger")]
+def test_an_unknown_schedule_is_404(client: TestClient) -> None:
+    """For every method, whatever the name is."""
+    paths = [("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/trigger")]
     body = {"start": "2026-01-01", "end": "2026-02-01"}
 
-    answers = [client.request(method, f"/schedules/{name}{path}") for method, path in asked]
-    answers.append(client.post(f"/schedules/{name}/backfill", json=body))
+    for name in ("weekly", "%00", "a%0Ab", "%F0%9F%8E%89"):
+        answers = [client.request(method, f"/schedules/{name}{path}") for method, path in paths]
+        answers.append(client.post(f"/schedules/{name}/backfill", json=body))
 
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "SCHEDULE_UNKNOWN")}
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "SCHEDULE_UNKNOWN")}
 
 
-def test_the_workers_watch_is_shown_paused_and_never_deleted(client: TestClient) -> None:
-    """It rolls fresh champions back; it retrains nothing, so that nothing can be asked of it."""
+def test_the_built_in_schedule_can_be_paused_but_not_deleted(client: TestClient) -> None:
+    """It watches new champions and retrains nothing."""
     client.portal.call(client.app.state.service.jobs.run, _watch)  # type: ignore[attr-defined,union-attr]
 
     shown = client.get(f"/schedules/{WATCH_SCHEDULE}").json()
@@ -175,7 +171,7 @@ def test_the_workers_watch_is_shown_paused_and_never_deleted(client: TestClient)
 
 
 def _watch(client: Client) -> None:
-    """Make the schedule as the worker makes it."""
+    """Create the schedule as the worker does."""
     client.create_schedule(
         schedule_name=WATCH_SCHEDULE,
         workflow_name="watch",

@@ -1,0 +1,128 @@
+"""The jobs client: databases that are missing, lost, replaced or unreachable."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.service.home import ServiceHome
+
+CONFIG = {"horizon": 12, "data": "/data/sales.csv"}
+
+
+def post(client: TestClient, name: str = "sales", key: str | None = None) -> Any:  # noqa: ANN401 (JSON)
+    """Request a retraining and return the response."""
+    headers = {} if key is None else {"idempotency-key": key}
+    return client.post("/jobs", json={"name": name, "config": CONFIG}, headers=headers).raise_for_status().json()
+
+
+def test_reading_creates_no_database(start: Callable[..., TestClient], home: ServiceHome) -> None:
+    """Without a database there are no jobs and no schedules."""
+    client = start(wait=False)
+
+    assert client.get("/jobs").json() == {"jobs": [], "next": None}
+    assert client.get("/schedules").json() == {"schedules": []}
+    assert client.get("/jobs/a").status_code == 404
+    assert client.post("/jobs/a/cancel").status_code == 404
+    assert client.delete("/schedules/a").status_code == 404
+    assert not (home.path / "jobs.db").exists()
+
+
+def test_an_unreachable_database_is_503(start: Callable[..., TestClient]) -> None:
+    """Without its password in the error; other routes still work."""
+    client = start(wait=False, jobs_url="postgresql://me:secret@127.0.0.1:1/jobs")
+
+    answers = [
+        client.get("/jobs"),
+        client.get("/schedules"),
+        client.post("/jobs", json={"name": "a", "config": CONFIG}),
+    ]
+
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "JOBS_UNREACHABLE")
+        assert answer.headers["retry-after"] == "5"
+        assert "secret" not in answer.text
+    assert client.get("/health/live").status_code == 200
+
+
+def test_a_file_that_is_not_a_database_is_503(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+    """As is a folder that cannot be created."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    (home.path / "jobs.db").write_bytes(b"no database at all, but text of some length" * 100)
+    urls = [f"sqlite:///{home.path}/jobs.db", f"sqlite:///{home.path}/jobs.db/deeper/jobs.db"]
+
+    answers = [start(wait=False, jobs_url=url).post("/jobs", json={"name": "a", "config": CONFIG}) for url in urls]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "JOBS_UNREACHABLE")] * 2
+
+
+@pytest.mark.parametrize("change", ["removed", "emptied", "overwritten"])
+def test_no_job_is_accepted_after_the_file_is_lost(queue_client: TestClient, home: ServiceHome, change: str) -> None:
+    """Nor are the old jobs listed."""
+    post(queue_client)
+    file = home.path / "jobs.db"
+    if change == "removed":
+        file.unlink()
+    else:
+        file.write_bytes(b"no database" if change == "overwritten" else b"")
+
+    answers = [
+        queue_client.post("/jobs", json={"name": "a", "config": CONFIG}),
+        queue_client.get("/jobs"),
+        queue_client.get("/jobs/a"),
+    ]
+
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(503, "JOBS_UNREACHABLE")] * 3
+
+
+def test_a_replaced_file_is_used(queue_client: TestClient, home: ServiceHome) -> None:
+    """Its tables are created, and it contains the new jobs only."""
+    post(queue_client, "old")
+    (home.path / "jobs.db").rename(home.path / "before.db")
+    (home.path / "jobs.db").touch()
+
+    post(queue_client, "new")
+
+    assert [job["name"] for job in queue_client.get("/jobs").json()["jobs"]] == ["new"]
+    with closing(sqlite3.connect(home.path / "jobs.db")) as database:
+        assert database.execute("SELECT count(*) FROM workflow_status").fetchone() == (1,)
+
+
+@pytest.mark.system
+def test_the_queue_can_be_in_postgresql(postgresql: str, start: Callable[..., TestClient]) -> None:
+    """In the same database as the service's own tables."""
+    client = start(wait=False, jobs_url=postgresql, database_url=postgresql)
+    made = {"name": "wind", "cron": "0 3 1 * *", "timezone": "Europe/Berlin", "config": CONFIG}
+    client.post("/schedules", json=made).raise_for_status()
+
+    triggered = client.post("/schedules/wind/trigger").headers["location"]
+    filled = client.post("/schedules/wind/backfill", json={"start": "2026-01-01", "end": "2026-03-02"}).json()["jobs"]
+    first, again = post(client, "wind", key="a-1"), post(client, "wind", key="a-1")
+    page = client.get("/jobs?name=wind&limit=2").json()
+    rest = client.get("/jobs", params={"name": "wind", "after": page["next"]}).json()
+
+    assert first == again
+    assert client.post("/jobs/a-1/cancel").json()["state"] == "CANCELLED"
+    assert client.get(triggered).json()["schedule"] == "wind"
+    ids = [job["id"] for job in page["jobs"] + rest["jobs"]]
+    assert set(ids) == {"a-1", unquote(triggered.removeprefix("/jobs/")), *filled}
+    assert len(ids) == len(set(ids)) == 5
+    assert client.delete("/schedules/wind").status_code == 204
+
+
+def test_a_repeated_key_logs_no_warning_of_dbos(
+    queue_client: TestClient, home: ServiceHome, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even if the job was moved to another queue."""
+    post(queue_client, key="a-1")
+    with closing(sqlite3.connect(home.path / "jobs.db")) as database, database:
+        database.execute("UPDATE workflow_status SET queue_name = 'elsewhere'")
+
+    again = post(queue_client, key="a-1")
+
+    assert again["id"] == "a-1"
+    assert "already exists in queue" not in caplog.text
