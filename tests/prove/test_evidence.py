@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from tests.prove.figures import record
-from tests.training.noise import Floats, Noise, shares_promoted
+from tests.training.evaluation.noise import Floats, Noise, shares_promoted
 from training.data.series_set import read_series
 from training.evaluation.promotion import paired_test
 from training.retraining.rollback import decide_rollback

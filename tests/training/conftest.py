@@ -34,7 +34,7 @@ def in_this_process(_count: int) -> Iterator[Executor]:
 @pytest.fixture(autouse=True)
 def classical_models_fitted_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fit AutoETS and AutoTheta in this process: real fits, at a hundredth of the price."""
-    monkeypatch.setattr(classical, "_processes", in_this_process)
+    monkeypatch.setattr(classical, "_worker_processes", in_this_process)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +84,7 @@ def make_runtime(progress: Progress, tmp_path: Path) -> MakeRuntime:
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no figures, which takes longer than all else that these tests do."""
     monkeypatch.setattr(figures, "save_figures", lambda _figures, folder: (folder / "figures.txt").write_text("none"))
-    monkeypatch.setattr(runs, "_figures", lambda *_: {})
+    monkeypatch.setattr(runs, "_draw", lambda *_: {})
 
 
 @pytest.fixture

@@ -76,9 +76,9 @@ def make_runtime(scratch: Path) -> "Runtime":
     from training.pipeline import candidates
     from training.pipeline.task import Runtime
     from training.progress import Progress
-    from training.registry.provenance import Surroundings
+    from training.registry.provenance import RunEnvironment
 
-    environment = Surroundings.gather(sys.argv[1:])
+    environment = RunEnvironment.gather(sys.argv[1:])
     return Runtime(Progress(), candidates.fit_with_keras, scratch, environment, ensemble.combine_with_keras)
 
 

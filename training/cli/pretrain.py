@@ -53,7 +53,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     with native_noise_hidden():
         from training.pretraining.pretrain import Wish, is_made
         from training.pretraining.pretrain import pretrain as make
-    from training.registry.provenance import Surroundings
+    from training.registry.provenance import RunEnvironment
 
     kinds = check_kinds(frequencies)
     target = output or place.home / LOCAL_FOLDER
@@ -67,7 +67,7 @@ def pretrain(  # noqa: PLR0913 - click's options
         if as_json:
             print_json({kind: {"directory": str(target / kind)} for kind in kinds})
         return
-    made = make(wish, open_registry(make=True), Progress(), Surroundings.gather(sys.argv[1:]))
+    made = make(wish, open_registry(make=True), Progress(), RunEnvironment.gather(sys.argv[1:]))
     if as_json:
         print_json({one.kind: {"directory": str(one.directory), **one.figures} for one in made})
         return

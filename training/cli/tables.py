@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.series import Forecast
-from training.evaluation.comparison import Comparison, Result, tell_sample
+from training.evaluation.comparison import Comparison, Result, describe_sample
 
 if TYPE_CHECKING:
     from training.pipeline.reproduce import Reproduction
@@ -39,13 +39,15 @@ def comparison_table(comparison: Comparison, winner: Result) -> Table:
         table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
     rows = {result.name: comparison.summary_metrics(result) for result in comparison.results}
     rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
-    partial = {name: one.sample for name, one in comparison.baselines.items() if one.sample and not one.sample.is_whole}
+    partial = {
+        name: one.sample for name, one in comparison.baselines.items() if one.sample and not one.sample.is_complete
+    }
     best = _best({name: metrics for name, metrics in rows.items() if name not in partial})
     for name, metrics in rows.items():
         cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
         table.add_row(name, *cells, "◀ winner" if name == winner.name else "")
     if partial:
-        table.caption = f"{'; '.join(tell_sample(*one) for one in partial.items())}. Skill is on the same series."
+        table.caption = f"{'; '.join(describe_sample(*one) for one in partial.items())}. Skill is on the same series."
     for failure in comparison.failures:
         table.add_row(failure.name, *[""] * len(_COLUMNS), "failed")
     return table

@@ -1,31 +1,31 @@
-"""Baselines: what stands beside every network at an origin, on all its series or on a stated sample of them."""
+"""Baselines: the reference forecasts of a comparison, made for all series or for a random sample of them."""
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.baselines import BASELINES as PLAIN
 from models.errors import Finding
 from training.config.training import BASELINES
 from training.data.holdout import Split
 from training.evaluation import classical
-from training.evaluation.comparison import BaselineResult, Sample, tell_sample
+from training.evaluation.comparison import BaselineResult, Sample, describe_sample
 from training.evaluation.scores import LEVELS, predict_baseline, score, stack_forecasts, time_forecast
 from training.progress import Progress
 
-NAMED = 2
-"""Failed fits whose series and reason are told; the others are counted."""
+MAX_NAMED = 2
+"""Number of failed fits that a finding names; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineWish:
-    """Which baselines, and on how many series the classical ones.
+class BaselineRequest:
+    """Which baselines to compute, and for how many series.
 
     Attributes:
-        names: Of `training.config.training.BASELINES`.
-        series: Series that AutoETS and AutoTheta are fitted to; None takes as many as `classical.BUDGET` holds.
-        seed: Of the sample.
-        origins: Origins among which the budget is divided.
+        names: Names from `training.config.training.BASELINES`.
+        series: Number of series to which AutoETS and AutoTheta are fitted; None takes as many as `classical.BUDGET` allows.
+        seed: Seed of the sample.
+        origins: Number of origins that share the budget.
     """
 
     names: tuple[str, ...] = BASELINES
@@ -34,13 +34,13 @@ class BaselineWish:
     origins: int = 1
 
 
-def backtest_baselines(split: Split, wish: BaselineWish, progress: Progress) -> dict[str, BaselineResult]:
-    """Return each baseline's forecasts of the held-out block and their errors, in the order of the wish."""
-    found = {name: _plain(name, split) for name in wish.names if name in PLAIN}
-    heavy = tuple(name for name in wish.names if name in classical.CLASSICAL)
-    if heavy:
-        found |= _classical(heavy, split, wish, progress)
-    return {name: found[name] for name in wish.names if name in found}
+def backtest_baselines(split: Split, request: BaselineRequest, progress: Progress) -> dict[str, BaselineResult]:
+    """Return each baseline's forecasts of the held-out block and their errors, in the order of the request."""
+    found = {name: _plain(name, split) for name in request.names if name in PLAIN}
+    names = tuple(name for name in request.names if name in classical.CLASSICAL)
+    if names:
+        found |= _classical(names, split, request, progress)
+    return {name: found[name] for name in request.names if name in found}
 
 
 def _plain(name: str, split: Split) -> BaselineResult:
@@ -49,57 +49,60 @@ def _plain(name: str, split: Split) -> BaselineResult:
 
 
 def _classical(
-    names: tuple[str, ...], split: Split, wish: BaselineWish, progress: Progress
+    names: tuple[str, ...], split: Split, request: BaselineRequest, progress: Progress
 ) -> dict[str, BaselineResult]:
-    """Fit the classical models to a sample, and say which, how long it took and what went wrong."""
+    """Fit the classical models to a sample, report its size, the time and the failures, and return the results."""
     histories, label, began = split.scored_histories, " and ".join(names), time.perf_counter()
-    drawn = classical.sample(histories, seed=wish.seed, series=wish.series, budget=classical.BUDGET // wish.origins)
-    with progress.counting(label, len(drawn)) as show:
+    budget = classical.BUDGET // request.origins
+    indices = classical.sample(histories, seed=request.seed, series=request.series, budget=budget)
+    with progress.counting(label, len(indices)) as on_done:
         fits = classical.fit_all(
             histories,
-            drawn,
+            indices,
             names,
             split.horizon,
             season_length=split.season_length,
             levels=LEVELS,
-            on_done=show,
-            deadline=classical.DEADLINE_SECONDS / wish.origins if wish.series is None else float("inf"),
+            on_done=on_done,
+            deadline=classical.DEADLINE_SECONDS / request.origins if request.series is None else float("inf"),
         )
-    if not fits.places:
-        progress.report(f"  {label}: the processes that fit them ended, so these rows are missing.", "red")
+    if not fits.indices:
+        progress.report(f"  {label}: the processes that fit them were killed, so there are no results.", "red")
         return {}
-    found = {name: _result(name, fits, split, wish) for name in names}
-    progress.report(f"{_told(label, found[names[0]], fits)}; {time.perf_counter() - began:.0f} s.")
-    progress.report_findings(_tell_failures(fits))
-    return found
+    sample = _sample(fits, split, request)
+    progress.report(f"{_describe(label, sample)}; {time.perf_counter() - began:.0f} s.")
+    progress.report_findings(_findings(fits))
+    return {name: _result(name, fits, split, sample) for name in names}
 
 
-def _result(name: str, fits: classical.Fits, split: Split, wish: BaselineWish) -> BaselineResult:
-    sample = Sample(
-        fits.places,
-        len(split.scored),
-        fits.observations,
-        wish.seed,
-        fits.interpolated,
-        fits.shortened,
-        len(fits.failures[name]),
+def _sample(fits: classical.Fits, split: Split, request: BaselineRequest) -> Sample:
+    return Sample(
+        fits.indices,
+        total=len(split.scored),
+        observations=fits.observations,
+        seed=request.seed,
+        interpolated=fits.interpolated,
+        shortened=fits.shortened,
     )
+
+
+def _result(name: str, fits: classical.Fits, split: Split, sample: Sample) -> BaselineResult:
     predictions = stack_forecasts(fits.forecasts[name])
-    scores = score(split.only(fits.places), predictions)
-    return BaselineResult(scores, predictions, 1000 * fits.seconds[name] / len(fits.places), sample)
+    scores = score(split.only(fits.indices), predictions)
+    milliseconds = 1000 * fits.seconds[name] / len(fits.indices)
+    return BaselineResult(scores, predictions, milliseconds, replace(sample, failed=len(fits.failures[name])))
 
 
-def _told(label: str, result: BaselineResult, fits: classical.Fits) -> str:
-    sample = result.sample
-    told = [tell_sample(label, sample)] if sample else [label]
-    if fits.interpolated:
-        told.append(f"{fits.interpolated} gaps interpolated for these alone")
-    if fits.shortened:
-        told.append(f"the newest {classical.LONGEST} steps of {fits.shortened} series")
-    return ", ".join(told)
+def _describe(label: str, sample: Sample) -> str:
+    parts = [describe_sample(label, sample)]
+    if sample.interpolated:
+        parts.append(f"{sample.interpolated} gaps interpolated for these models only")
+    if sample.shortened:
+        parts.append(f"the newest {classical.LONGEST} steps of {sample.shortened} series")
+    return ", ".join(parts)
 
 
-def _tell_failures(fits: classical.Fits) -> Sequence[Finding]:
+def _findings(fits: classical.Fits) -> Sequence[Finding]:
     return [
         Finding("FIT_FAILED", f"{name}: {len(failed)} series got a seasonal naive, {_first(failed)}.")
         for name, failed in fits.failures.items()
@@ -108,5 +111,5 @@ def _tell_failures(fits: classical.Fits) -> Sequence[Finding]:
 
 
 def _first(failed: Mapping[str, str]) -> str:
-    named = [f"{key} ({why})" for key, why in list(failed.items())[:NAMED]]
-    return ", ".join([*named, *([f"and {len(failed) - NAMED} more"] if len(failed) > NAMED else [])])
+    named = [f"{key} ({cause})" for key, cause in list(failed.items())[:MAX_NAMED]]
+    return ", ".join([*named, *([f"and {len(failed) - MAX_NAMED} more"] if len(failed) > MAX_NAMED else [])])

@@ -1,4 +1,4 @@
-"""Classical: AutoETS and AutoTheta of statsforecast, fitted series by series in processes of their own."""
+"""Classical models: AutoETS and AutoTheta of statsforecast, fitted series by series in worker processes."""
 
 import hashlib
 import multiprocessing
@@ -23,31 +23,31 @@ from models.series import Forecast, Interval, Series
 Floats = NDArray[np.float64]
 
 CLASSICAL = {"auto_ets": "AutoETS", "auto_theta": "AutoTheta"}
-"""Rows of a comparison, and the model of statsforecast behind each."""
+"""The statsforecast model of each classical baseline, by the baseline's name."""
 
 BUDGET = 150_000
-"""Observations fitted in one comparison unless a number of series is asked for.
+"""Observations fitted in one comparison, unless a number of series is requested.
 
-Both models together took 0.55 ms of processor time an observation (monthly series of 85 to 1,500 steps, statsforecast 2.0.3): less
-than a minute on two free cores.
+Both models together took 0.55 ms of processor time per observation (monthly series of 85 to 1,500 steps, statsforecast 2.0.3):
+less than a minute on two idle cores.
 """
 
 LONGEST = 2_000
-"""Newest steps of a history that are fitted: AutoTheta's time grows faster than the length (1,000 steps 0.2 s, 3,600 2.5 s)."""
+"""Number of newest steps that are fitted: AutoTheta's time grows faster than the length (1,000 steps 0.2 s, 3,600 2.5 s)."""
 
 DEADLINE_SECONDS = 180.0
-"""After so long no further series is begun; hourly series can take ten times what monthly ones do."""
+"""Seconds after which no further series is started; hourly series can take ten times as long as monthly ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """One model on one series, as a process hands it back.
+    """The forecast of one model for one series, as a worker process returns it.
 
     Attributes:
-        mean: Point forecast, shape (horizon,), the series' units.
-        bounds: Lower and upper side by level, each shape (horizon,).
+        mean: Point forecast, shape (horizon,), in the series' units.
+        bounds: Lower and upper bound by level, each of shape (horizon,).
         seconds: Time of fit and forecast.
-        failure: Why there is no forecast, or nothing.
+        failure: Why there is no forecast; "" if there is one.
     """
 
     mean: Floats
@@ -58,7 +58,15 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a process needs for one series: values without gaps, oldest first, and the question."""
+    """The input of a worker process: one series and what to forecast.
+
+    Attributes:
+        names: Keys of `CLASSICAL`.
+        values: Values without gaps, oldest first, shape (length,).
+        season_length: Steps in one season.
+        horizon: Steps to forecast.
+        levels: Interval levels in per cent.
+    """
 
     names: tuple[str, ...]
     values: Floats
@@ -69,19 +77,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """What the classical models expect of a sample of series.
+    """The forecasts of the classical models for a sample of series.
 
     Attributes:
-        places: Places of the sampled series among the histories, rising.
-        forecasts: By model, one for each place.
+        indices: Indices of the sampled series among the histories, in ascending order.
+        forecasts: By model, one forecast for each index.
         seconds: By model, the time of all fits.
         failures: By model, why a series got a seasonal naive instead, by its id.
-        observations: Values fitted.
-        interpolated: Gaps filled.
-        shortened: Series of which only the newest `LONGEST` steps were fitted.
+        observations: Number of values fitted.
+        interpolated: Number of gaps filled.
+        shortened: Number of series of which only the newest `LONGEST` steps were fitted.
     """
 
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     forecasts: Mapping[str, tuple[Forecast, ...]]
     seconds: Mapping[str, float]
     failures: Mapping[str, Mapping[str, str]]
@@ -91,37 +99,41 @@ class Fits:
 
 
 def sample(histories: Sequence[Series], *, seed: int, series: int | None = None, budget: int = BUDGET) -> list[int]:
-    """Return places of histories in the order they are drawn: `series` of them, or as many as the budget holds.
+    """Return indices of histories in random order: as many as `series`, or as many as the budget allows.
 
-    A series is drawn by the SHA-256 of seed and id, so the same ones come at every origin, and fewer are always the
-    first of more.
+    The order depends on the SHA-256 of seed and id, so every origin gets the same series, and a smaller sample is the
+    beginning of a larger one.
 
     Args:
-        histories: All that could be fitted.
-        seed: Of the draw.
-        series: How many; None goes by the budget.
-        budget: Observations in all; one series is drawn even where it has more.
+        histories: All series that could be fitted.
+        seed: Seed of the order.
+        series: Size of the sample; None applies the budget.
+        budget: Total number of observations; one series is drawn even if it has more.
     """
-    order = sorted(range(len(histories)), key=lambda at: hashlib.sha256(f"{seed}/{histories[at].id}".encode()).digest())
+
+    def key(index: int) -> bytes:
+        return hashlib.sha256(f"{seed}/{histories[index].id}".encode()).digest()
+
+    order = sorted(range(len(histories)), key=key)
     if series is not None:
         return order[:series]
-    spent = np.cumsum([min(len(histories[at]), LONGEST) for at in order])
-    return order[: max(1, int(np.searchsorted(spent, budget, side="right")))]
+    lengths = np.cumsum([min(len(histories[index]), LONGEST) for index in order])
+    return order[: max(1, int(np.searchsorted(lengths, budget, side="right")))]
 
 
 def fill(values: Floats) -> Floats:
-    """Return the newest `LONGEST` values from the first observed one on, gaps interpolated, shape (length,).
+    """Return the newest `LONGEST` values after the leading gap, other gaps filled, shape (length,).
 
-    Gaps lie on the line between their neighbours; those after the last observed value repeat it.
+    Gaps are interpolated linearly; those after the last observed value repeat it.
     """
     observed = np.flatnonzero(~np.isnan(values))
     steps = np.arange(observed[0], len(values))
     return np.asarray(np.interp(steps, observed, values[observed]))[-LONGEST:]
 
 
-def fit_all(  # noqa: PLR0913 - the question and how it is watched
+def fit_all(  # noqa: PLR0913 - what to forecast, and how the fits are watched
     histories: Sequence[Series],
-    places: Sequence[int],
+    indices: Sequence[int],
     names: tuple[str, ...],
     horizon: int,
     *,
@@ -130,19 +142,19 @@ def fit_all(  # noqa: PLR0913 - the question and how it is watched
     on_done: Callable[[int], None],
     deadline: float = DEADLINE_SECONDS,
 ) -> Fits:
-    """Return the forecasts of the drawn series; a fit that fails is a seasonal naive and is named.
+    """Return the forecasts of the sampled series; a series whose fit fails gets a seasonal naive.
 
     Args:
         histories: Series up to the cutoff.
-        places: Those to fit, in the order of the draw; where the deadline comes first, the first of them.
+        indices: Indices of those to fit, in the order of `sample`; the deadline can cut off the end.
         names: Keys of `CLASSICAL`.
         horizon: Steps to forecast.
         season_length: Steps in one season.
         levels: Interval levels in per cent.
-        on_done: Called with the number of series done.
-        deadline: Seconds after which no further series is begun.
+        on_done: Called with the number of finished series.
+        deadline: Seconds after which no further series is started.
     """
-    work = {at: Work(names, fill(histories[at].values), season_length, horizon, levels) for at in places}
+    work = {at: Work(names, fill(histories[at].values), season_length, horizon, levels) for at in indices}
     found = _run(work, on_done, deadline)
     done = tuple(sorted(found))
     return Fits(
@@ -157,34 +169,31 @@ def fit_all(  # noqa: PLR0913 - the question and how it is watched
 
 
 def fit_one(work: Work) -> dict[str, Fitted]:
-    """Return each model's forecast of one series; runs in a process of its own, which imports statsforecast."""
+    """Return each model's forecast of one series; a worker process calls it and imports statsforecast."""
     from statsforecast import models
 
     return {name: _fit(getattr(models, CLASSICAL[name])(season_length=work.season_length), work) for name in work.names}
 
 
 def _fit(model: Any, work: Work) -> Fitted:  # noqa: ANN401 - statsforecast ships no types
-    """Fit one model; whatever it raises is kept as text, since one series must not end a comparison."""
+    """Return one model's forecast, or the text of what it raised: one series must not end a comparison."""
     began = time.perf_counter()
-    nothing = np.empty(0)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             found = model.forecast(work.values, work.horizon, level=list(work.levels))
     except Exception as error:  # noqa: BLE001 - statsforecast raises bare Exception and whatever numpy does
-        return Fitted(nothing, {}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
+        return Fitted(np.empty(0), {}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
     bounds = {level: (found[f"lo-{level}"], found[f"hi-{level}"]) for level in work.levels}
-    finite = all(
-        np.isfinite(one).all() for one in (found["mean"], *(side for pair in bounds.values() for side in pair))
-    )
+    finite = np.isfinite([found["mean"], *(bound for pair in bounds.values() for bound in pair)]).all()
     return Fitted(found["mean"], bounds, time.perf_counter() - began, "" if finite else "the forecast is not finite")
 
 
 def _run(work: Mapping[int, Work], on_done: Callable[[int], None], deadline: float) -> dict[int, dict[str, Fitted]]:
-    """Return the fits of as many series as are begun before the deadline, or before the processes are killed."""
+    """Return the fits of the series that start before the deadline and before the processes are killed."""
     found: dict[int, dict[str, Fitted]] = {}
     began = time.monotonic()
-    with _processes(min(os.cpu_count() or 1, len(work))) as pool:
+    with _worker_processes(min(os.cpu_count() or 1, len(work))) as pool:
         try:
             waiting = {pool.submit(fit_one, one): at for at, one in work.items()}
         except BrokenProcessPool:
@@ -200,16 +209,16 @@ def _run(work: Mapping[int, Work], on_done: Callable[[int], None], deadline: flo
 
 
 @contextmanager
-def _processes(count: int) -> Iterator[Executor]:
-    """Yield processes that are spawned, since a fork beside TensorFlow's threads can hang; Ctrl-C ends them."""
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _leave_interrupts_to_parent)
+def _worker_processes(count: int) -> Iterator[Executor]:
+    """Yield spawned processes: a fork beside TensorFlow's threads can hang. Ctrl-C in the parent ends them."""
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _ignore_interrupts)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -219,7 +228,7 @@ def _cancel(waiting: Mapping[Future[Any], int]) -> None:
 
 
 def _forecast(history: Series, fitted: Fitted, horizon: int, levels: tuple[float, ...]) -> Forecast:
-    """Return a fit as a forecast whose median is the model's mean; a seasonal naive where the fit failed."""
+    """Return a fit as a forecast whose median is the model's mean, or a seasonal naive if the fit failed."""
     bounds = fitted.bounds
     if fitted.failure:
         naive = baseline_forecast("seasonal_naive", history, horizon, levels)
@@ -244,6 +253,6 @@ def _forecast(history: Series, fitted: Fitted, horizon: int, levels: tuple[float
 
 
 def _gaps(values: Floats) -> int:
-    """Return how many gaps `fill` fills: those after the first observed value, among the newest `LONGEST`."""
+    """Return the number of gaps that `fill` fills: those after the first observed value, within the newest `LONGEST`."""
     first = int(np.flatnonzero(~np.isnan(values))[0])
     return int(np.isnan(values[first:][-LONGEST:]).sum())

@@ -1,8 +1,8 @@
-"""Comparison: candidates and baselines on the same held-out block, and which candidate wins on validation."""
+"""Comparison: the results of candidates and baselines on the same held-out blocks, and the winner on validation."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from models.errors import TrainingError
@@ -10,7 +10,7 @@ from training.evaluation.scores import Predictions, Scores, score_card, skill
 from training.fit.candidate import Candidate
 
 REFERENCE = "seasonal_naive"
-"""The baseline that `backtest.skill_seasonal_naive` is measured against."""
+"""The baseline of `backtest.skill_seasonal_naive`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Result:
 
     Attributes:
         candidate: The trained network.
-        run_id: Its tracking run.
-        scores: Its errors on the held-out block.
-        predictions: Its forecasts of that block.
-        forecast_ms: Median time of one single-series forecast.
-        name: What it is called among the candidates, such as `lstm`, `lstm/1` or `ensemble`.
-        network_mb: Size of network.onnx, which a service holds in memory, in 10⁶ bytes.
+        run_id: Its MLflow run.
+        scores: Its errors at all origins.
+        predictions: Its forecasts at the newest origin.
+        forecast_ms: Median time of a forecast of one series.
+        name: Its name among the candidates, such as `lstm`, `lstm/1` or `ensemble`.
+        network_mb: Size of network.onnx, which the service keeps in memory, in 10⁶ bytes.
     """
 
     candidate: Candidate
@@ -41,74 +41,65 @@ class Result:
         return self.candidate.forecaster.spec.architecture
 
     @property
-    def asked(self) -> str:
-        """What it was asked for as, such as `lstm` for `lstm/1`: `auto` may be of any architecture."""
+    def requested(self) -> str:
+        """The architecture that was requested, such as `lstm` for `lstm/1` or `auto` for an ensemble."""
         return self.name.partition("/")[0]
 
     @property
     def validation_mase(self) -> float:
-        """MASE on the validation origins, by which the winner is chosen."""
+        """MASE on the validation origins, which decides the winner."""
         return float(self.candidate.validation["mase"])
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The series that a baseline was fitted to.
+    """The series to which a baseline was fitted.
 
     Attributes:
-        places: Rows of the split's scored series, rising.
-        of: Scored series in all.
-        observations: Values fitted.
+        indices: Rows of the split's scored series, in ascending order.
+        total: Number of scored series.
+        observations: Number of values fitted.
         seed: Seed of the draw.
-        interpolated: Gaps that were filled for this baseline alone.
-        shortened: Series of which only the newest steps were fitted.
-        failed: Series whose fit failed and that got a seasonal naive.
+        interpolated: Number of gaps that were filled for this baseline only.
+        shortened: Number of series of which only the newest steps were fitted.
+        failed: Number of series whose fit failed and that got a seasonal naive.
     """
 
-    places: tuple[int, ...]
-    of: int
+    indices: tuple[int, ...]
+    total: int
     observations: int
-    seed: int
-    interpolated: int
-    shortened: int
-    failed: int
+    seed: int = 0
+    interpolated: int = 0
+    shortened: int = 0
+    failed: int = 0
 
     @property
-    def is_whole(self) -> bool:
-        """Whether no series was left out."""
-        return len(self.places) == self.of
+    def is_complete(self) -> bool:
+        """Whether it contains every scored series."""
+        return len(self.indices) == self.total
 
     @classmethod
     def join(cls, parts: "Sequence[Self]") -> Self:
-        """Return the samples of several origins as one: the newest one's series, everything counted together."""
-        newest = parts[0]
-        counted = ("observations", "interpolated", "shortened", "failed")
-        return replace(newest, **{name: sum(getattr(part, name) for part in parts) for name in counted})
+        """Return the samples of several origins as one: the series of the newest origin, the counts added up."""
+        counts = ("observations", "interpolated", "shortened", "failed")
+        return replace(parts[0], **{name: sum(getattr(part, name) for part in parts) for name in counts})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sample as JSON and MLflow have it."""
-        return {
-            "series": len(self.places),
-            "of": self.of,
-            "observations": self.observations,
-            "seed": self.seed,
-            "interpolated": self.interpolated,
-            "shortened": self.shortened,
-            "failed": self.failed,
-        }
+        counts = asdict(self)
+        return {"series": len(counts.pop("indices")), "of": counts.pop("total"), **counts}
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineResult:
-    """A baseline on the held-out block.
+    """The result of a baseline.
 
     Attributes:
-        scores: Its errors.
-        predictions: Its forecasts.
-        forecast_ms: Mean time of one series; for the classical models it holds the fit.
-        sample: The series it was fitted to; None where it stands on all of them.
-        rows: Rows of another model's scores that it stands on, where there are several origins; None for those of its
-            sample.
+        scores: Its errors at all origins.
+        predictions: Its forecasts at the newest origin.
+        forecast_ms: Mean time of one series; for the classical models it includes the fit.
+        sample: The series to which it was fitted; None for a baseline that is not fitted.
+        rows: The rows of its series in another model's scores, if there are several origins; None: those of its sample.
     """
 
     scores: Scores
@@ -118,10 +109,10 @@ class BaselineResult:
     rows: tuple[int, ...] | None = None
 
     def same_rows(self, scores: Scores) -> Scores:
-        """Return the part of another model's scores that lies on this baseline's series and origins."""
-        if self.sample is None or self.sample.is_whole:
+        """Return another model's scores on the series and origins of this baseline."""
+        if self.sample is None or self.sample.is_complete:
             return scores
-        return scores.only(self.sample.places if self.rows is None else self.rows)
+        return scores.only(self.sample.indices if self.rows is None else self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +120,10 @@ class Failure:
     """A candidate that could not be trained or backtested.
 
     Attributes:
-        name: What was tried.
+        name: The candidate's name.
         cause: The error's text.
         code: The error's code.
-        step: Optimizer step reached.
+        step: The optimizer step at which it failed.
     """
 
     name: str
@@ -143,13 +134,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that came out of one comparison.
+    """The outcome of one comparison.
 
     Attributes:
-        results: Candidates, in the order in which they were trained.
-        baselines: By name.
-        failures: Candidates that came to nothing.
-        pick: Name or architecture of the candidate that a person wants; "" for validation's winner.
+        results: Results of the candidates, in the order of training.
+        baselines: Results of the baselines by name.
+        failures: Candidates that failed.
+        pick: Name or architecture of the candidate that the user chose; "" for the best on validation.
     """
 
     results: tuple[Result, ...]
@@ -159,43 +150,43 @@ class Comparison:
 
     @property
     def best(self) -> Result:
-        """The candidate with the least validation error; the first one trained, where two are equal.
+        """The candidate with the lowest validation error; of equal ones the first one trained.
 
         Raises:
             TrainingError: If every candidate failed.
         """
         if not self.results:
             raise TrainingError(f"Every candidate failed. {self._causes()}")
-        return min(self.results, key=_order)
+        return min(self.results, key=_validation_error)
 
     @property
     def winner(self) -> Result:
-        """The candidate that is registered: the one picked, else the best.
+        """The candidate to register: the picked one, else the best.
 
         Raises:
-            TrainingError: If every candidate failed, or the one picked did.
+            TrainingError: If every candidate failed, or the picked one did.
         """
         best = self.best
-        picked = [one for one in self.results if self.pick in {one.name, one.asked}]
+        picked = [one for one in self.results if self.pick in {one.name, one.requested}]
         if self.pick and not picked:
             raise TrainingError(
-                f"The candidate picked, {self.pick}, was not made. {self._causes()}".rstrip(),
-                hint=f"Validation's winner is {best.name}; train without --pick.",
+                f"There is no result for the picked candidate {self.pick!r}. {self._causes()}".rstrip(),
+                hint=f"Train without --pick to register {best.name}, the best on validation.",
             )
-        return min(picked, key=_order) if picked else best
+        return min(picked, key=_validation_error) if picked else best
 
     def _causes(self) -> str:
-        return name_causes({one.name: one.cause for one in self.failures})
+        return describe_failures({one.name: one.cause for one in self.failures})
 
     def beats_baselines(self, result: Result) -> bool:
-        """Return whether the backtest error is below that of every baseline, on the series that the baseline stands on."""
+        """Return whether the backtest MASE is below that of every baseline, each on the baseline's series."""
         return all(
             baseline.same_rows(result.scores).mase.mean() < baseline.scores.mase.mean()
             for baseline in self.baselines.values()
         )
 
     def summary_metrics(self, result: Result) -> dict[str, float]:
-        """Return the few metrics by which a person sorts candidates in MLflow's table."""
+        """Return the metrics of a candidate's MLflow run by name."""
         return {
             **_backtest_metrics(result.scores, self.baselines[REFERENCE].scores),
             **({"validation.mase": result.validation_mase} if math.isfinite(result.validation_mase) else {}),
@@ -207,49 +198,47 @@ class Comparison:
         }
 
     def baseline_metrics(self, name: str) -> dict[str, float]:
-        """Return the same metrics for a baseline, as far as they apply."""
+        """Return those metrics that apply to a baseline."""
         baseline = self.baselines[name]
         reference = baseline.same_rows(self.baselines[REFERENCE].scores)
         return {**_backtest_metrics(baseline.scores, reference), "forecast_ms": baseline.forecast_ms}
 
     def samples(self) -> dict[str, dict[str, Any]]:
-        """Return, for each baseline that is fitted to a sample, which one; and each candidate's MASE on it if it is partial."""
+        """Return the sample of each fitted baseline, with each candidate's MASE on it if it is incomplete."""
         found = {}
         for name, baseline in self.baselines.items():
             if baseline.sample:
-                there = {one.name: float(baseline.same_rows(one.scores).mase.mean()) for one in self.results}
-                found[name] = baseline.sample.to_dict() | ({} if baseline.sample.is_whole else {"mase": there})
+                errors = {one.name: float(baseline.same_rows(one.scores).mase.mean()) for one in self.results}
+                found[name] = baseline.sample.to_dict() | ({} if baseline.sample.is_complete else {"mase": errors})
         return found
 
     def cards(self, result: Result, note: str) -> dict[str, Any]:
-        """Return the backtest as the specification of a model holds it: the model's figures beside the baselines'."""
+        """Return the scores of a candidate and of the baselines, as a model's specification stores them."""
+        notes = {name: describe_sample(name, one.sample) for name, one in self.baselines.items() if one.sample}
         baselines = {
-            name: score_card(
-                baseline.scores, **({"note": tell_sample(name, baseline.sample)} if baseline.sample else {})
-            )
-            for name, baseline in self.baselines.items()
+            name: score_card(one.scores, **({"note": notes[name]} if name in notes else {}))
+            for name, one in self.baselines.items()
         }
         return {"model": score_card(result.scores, note=note), **baselines}
 
 
-def tell_sample(name: str, sample: Sample) -> str:
-    """Return one sentence that says on which series a baseline stands."""
-    if sample.is_whole:
-        return f"{name}: all {sample.of} series"
-    return (
-        f"{name}: {len(sample.places)} of {sample.of} series ({sample.observations} observations, seed {sample.seed})"
-    )
+def describe_sample(name: str, sample: Sample) -> str:
+    """Return one line that names the size of a baseline's sample."""
+    if sample.is_complete:
+        return f"{name}: all {sample.total} series"
+    size = f"{len(sample.indices)} of {sample.total} series"
+    return f"{name}: {size} ({sample.observations} observations, seed {sample.seed})"
 
 
-def name_causes(failures: Mapping[str, str]) -> str:
-    """Return each cause once, behind the names of those that it stopped."""
-    stopped: dict[str, list[str]] = {}
-    for name, cause in failures.items():
-        stopped.setdefault(cause, []).append(name)
-    return " ".join(f"{', '.join(names)}: {cause}" for cause, names in stopped.items())
+def describe_failures(causes: Mapping[str, str]) -> str:
+    """Return each cause of failure once, preceded by the names of the candidates that it affected."""
+    names_by_cause: dict[str, list[str]] = {}
+    for name, cause in causes.items():
+        names_by_cause.setdefault(cause, []).append(name)
+    return " ".join(f"{', '.join(names)}: {cause}" for cause, names in names_by_cause.items())
 
 
-def _order(result: Result) -> float:
+def _validation_error(result: Result) -> float:
     return math.inf if math.isnan(result.validation_mase) else result.validation_mase
 
 

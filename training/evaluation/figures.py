@@ -1,4 +1,4 @@
-"""Report: the figures of one trained network, drawn for people who were not there."""
+"""Figures: charts of forecasts, errors, training and search, drawn with matplotlib."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ from training.evaluation.scores import Predictions, Scores
 from training.fit.candidate import EpochRecord
 
 VANISHED = 1e-6
-"""Gradient norm below which a layer no longer learns."""
+"""Gradient norm below which a layer no longer trains."""
 
-PANELS = 6
-"""Series drawn in one figure."""
+MAX_PANELS = 6
+"""Maximum number of series in one figure."""
 
 SEASONS_SHOWN = 3
-"""Seasons of history drawn before the cutoff."""
+"""Number of seasons of history drawn before the cutoff."""
 
 SearchTrial = tuple[int, float, bool]
-"""A trial of a search: number, validation MASE, whether it was whole."""
+"""A trial of a search: number, validation MASE, whether it was completed (not pruned)."""
 
 TRUTH, FORECAST, MUTED = "#222222", "#1f6fb4", "#9a9a9a"
 HUES = tuple(f"C{number}" for number in range(10))
@@ -39,15 +39,15 @@ BASELINES = ("#d1812c", "#5a9e54", "#8a6bb1", "#b04a4a")
 
 
 def save_figures(figures: Mapping[str, Figure], directory: Path) -> None:
-    """Write each figure as NAME.png, 1,200 dots wide or more."""
+    """Write each figure as NAME.png, at least 1,200 pixels wide."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=130)
 
 
 def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: str = "") -> Figure:
-    """Return forecast against truth over the held-out block, a panel for each of the first series."""
-    histories = split.scored_histories[:PANELS]
+    """Return forecasts and observed values of the held-out block, one panel for each of the first series."""
+    histories = split.scored_histories[:MAX_PANELS]
     figure, panels = _panels(len(histories))
     for row, (axes, history) in enumerate(zip(panels, histories, strict=True)):
         before = min(len(history), max(SEASONS_SHOWN * split.season_length, split.horizon))
@@ -64,8 +64,8 @@ def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: s
 def draw_forecasts(
     series: Sequence[Series], forecasts: Sequence[Forecast], season_length: int, *, title: str, unit: str = ""
 ) -> Figure:
-    """Return what is expected after the end of each of the first series, with its widest interval."""
-    shown = list(zip(series, forecasts, strict=True))[:PANELS]
+    """Return forecasts after the end of each of the first series, with their widest interval."""
+    shown = list(zip(series, forecasts, strict=True))[:MAX_PANELS]
     figure, panels = _panels(len(shown))
     for axes, (one, forecast) in zip(panels, shown, strict=True):
         horizon = len(forecast.median)
@@ -80,7 +80,7 @@ def draw_forecasts(
 
 
 def draw_error_by_step(model: Scores, baselines: Mapping[str, Scores], *, name: str) -> Figure:
-    """Return how the error grows with the horizon, beside that of the baselines."""
+    """Return the error by step of a model and of the baselines."""
     figure, axes = _single()
     steps = np.arange(1, model.scaled_errors.shape[1] + 1)
     for (baseline, scores), color in zip(baselines.items(), BASELINES, strict=False):
@@ -93,7 +93,7 @@ def draw_error_by_step(model: Scores, baselines: Mapping[str, Scores], *, name: 
 
 
 def draw_memory(memory: Sequence[float], season_length: int, *, name: str) -> Figure:
-    """Return how much each lag moves the forecast, seasons marked."""
+    """Return the influence of each lag on the forecast, with seasons marked."""
     figure, axes = _single()
     lags = np.arange(1, len(memory) + 1)
     axes.fill_between(lags, np.asarray(memory), step="mid", color=FORECAST, alpha=0.35, linewidth=0)
@@ -103,12 +103,12 @@ def draw_memory(memory: Sequence[float], season_length: int, *, name: str) -> Fi
             axes.axvline(lag, color=MUTED, linewidth=0.5, zorder=0)
     axes.set(xlabel="lag (steps back)", ylabel="share of the mean absolute gradient", ylim=(0, None))
     seasons = f", seasons of {season_length} marked" if season_length > 1 else ""
-    axes.set_title(f"{name}: how far back the forecast remembers{seasons}")
+    axes.set_title(f"{name}: influence of past values on the forecast{seasons}")
     return figure
 
 
 def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
-    """Return the gradient norm of each layer over the epochs, on a logarithmic scale."""
+    """Return the gradient norm of each layer by epoch, on a logarithmic scale."""
     figure, axes = _single()
     epochs = [record.epoch for record in history]
     layers = list(dict.fromkeys(layer for record in history for layer in record.gradient_norms))
@@ -116,7 +116,7 @@ def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
         norms = [max(record.gradient_norms.get(layer, np.nan), 1e-12) for record in history]
         axes.plot(epochs, norms, linewidth=1.2, marker=".", markersize=3, label=layer, color=color)
     axes.axhline(VANISHED, color="#b03030", linewidth=1, linestyle="--")
-    axes.annotate("below this line a layer has stopped learning", (0.01, VANISHED), (0, 3), fontsize=8,
+    axes.annotate("a layer below this line no longer trains", (0.01, VANISHED), (0, 3), fontsize=8,
                   xycoords=axes.get_yaxis_transform(), textcoords="offset points", color="#b03030")  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(yscale="log", xlabel="epoch", ylabel="L2 norm of the gradient before clipping")
@@ -127,59 +127,68 @@ def draw_gradient_norms(history: Sequence[EpochRecord], *, name: str) -> Figure:
 
 
 def draw_learning(history: Sequence[EpochRecord], *, name: str) -> Figure:
-    """Return training loss and validation error over the epochs, stage by stage, the best epoch of each marked."""
+    """Return training loss and validation error by epoch, with the best epoch of each stage marked."""
     figure, axes = _single()
-    above = axes.get_xaxis_transform()
+    label_transform = axes.get_xaxis_transform()
     stages = [list(records) for _, records in itertools.groupby(history, key=lambda record: record.stage)]
-    for place, part in enumerate(stages):
+    for number, part in enumerate(stages):
         epochs, errors = [record.epoch for record in part], [record.validation_mase for record in part]
-        loss, error = ("training loss (scaled pinball)", "validation MASE") if place == 0 else (None, None)
+        loss, error = ("training loss (scaled pinball)", "validation MASE") if number == 0 else (None, None)
         axes.plot(epochs, [record.loss for record in part], color=MUTED, label=loss)
         axes.plot(epochs, errors, color=FORECAST, linewidth=2, label=error)
         axes.axvline(epochs[0] - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.text(epochs[0] - 0.4, 0.98, part[0].stage, transform=above, rotation=90, va="top", fontsize=8, color=MUTED)
+        axes.text(
+            epochs[0] - 0.4,
+            0.98,
+            part[0].stage,
+            transform=label_transform,
+            rotation=90,
+            va="top",
+            fontsize=8,
+            color=MUTED,
+        )
         if np.isfinite(errors).any():
             best = int(np.nanargmin(errors))
             axes.plot(epochs[best], errors[best], "o", color=FORECAST)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="loss, MASE (both scaled, no unit)")
-    axes.set_title(f"{name}: what was learnt")
+    axes.set_title(f"{name}: training by epoch")
     axes.legend(frameon=False)
     return figure
 
 
 def draw_search(trials: Sequence[SearchTrial], importances: Mapping[str, float], *, title: str) -> Figure:
-    """Return the errors of a search trial by trial, the best so far, and the settings that moved them most.
+    """Return the error of each trial of a search, the best error so far, and the importance of each setting.
 
     Args:
-        trials: Number, error (of its last epoch where it was pruned) and whether it was whole, in order.
-        importances: Share of each setting in the spread of the errors; may be empty.
-        title: Of the figure.
+        trials: Number, error (a pruned trial's last one) and whether it was completed, in order.
+        importances: Share of each setting in the variance of the errors; can be empty.
+        title: Title of the figure.
     """
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes, bars = figure.subplots(1, 2, width_ratios=(3, 2))
-    for is_whole, marker, label in ((True, "o", "whole"), (False, "x", "pruned")):
-        points = [(number, error) for number, error, whole in trials if whole is is_whole]
+    completed = [(number, error) for number, error, is_complete in trials if is_complete]
+    pruned = [(number, error) for number, error, is_complete in trials if not is_complete]
+    for points, marker, color, label in ((completed, "o", FORECAST, "completed"), (pruned, "x", MUTED, "pruned")):
         if points:
-            axes.scatter(*zip(*points, strict=True), marker=marker, color=FORECAST if is_whole else MUTED, label=label)
-    whole = [(number, error) for number, error, is_whole in trials if is_whole]
-    best = np.minimum.accumulate([error for _, error in whole])
-    reach = [*(number for number, _ in whole), trials[-1][0]]
-    axes.step(reach, [*best, best[-1]], where="post", color=TRUTH, linewidth=1.2, label="best so far")
+            axes.scatter(*zip(*points, strict=True), marker=marker, color=color, label=label)
+    best = np.minimum.accumulate([error for _, error in completed])
+    numbers = [*(number for number, _ in completed), trials[-1][0]]
+    axes.step(numbers, [*best, best[-1]], where="post", color=TRUTH, linewidth=1.2, label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="trial", ylabel="validation MASE")
     axes.legend(frameon=False)
     names = list(importances)[::-1]
     bars.barh(names, [importances[name] for name in names], color=FORECAST)
-    bars.set(xlabel="share of the spread of errors", xlim=(0, 1))
+    bars.set(xlabel="share of the variance of errors", xlim=(0, 1))
     bars.set_yticks(names)
-    bars.set_title("importance of each setting" if names else "too few whole trials for importances", fontsize=10)
+    bars.set_title("importance of each setting" if names else "too few completed trials for importances", fontsize=10)
     figure.suptitle(title)
     return figure
 
 
 def _layer_colors(layers: Sequence[str]) -> dict[str, Any]:
-    """Return a colour for each layer: up to ten differ in hue, more share one by kind and darken with depth."""
+    """Return a colour for each layer: up to ten have different hues; more share a hue by kind and darken with depth."""
     if len(layers) <= len(HUES):
         return dict(zip(layers, HUES, strict=False))
     kinds: dict[str, list[str]] = {}

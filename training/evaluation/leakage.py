@@ -1,4 +1,4 @@
-"""Leakage: which points a model has seen in its training, and which held-out points are new to it."""
+"""Leakage: which held-out points a model has seen in its training."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -10,25 +10,25 @@ from models.series import Series
 from training.data.holdout import Split
 from training.evaluation.rolling_origins import Booleans, Origins
 
-FEWEST_UNSEEN = 0.5
-"""Share of the scored series whose block must be new to a champion, for the block to count as new to it."""
+MIN_UNSEEN = 0.5
+"""Minimum share of the scored series whose held-out block is new to a model, for an origin to count as new to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenData:
-    """How far a model has seen.
+    """Which data a model was trained on.
 
     Attributes:
-        until: Last timestamp of all that it was trained on, ISO 8601; None where nobody knows.
-        ends: Last timestamp of each series that it was trained on, by id; None where only the whole is known. Series do
-            not all end together, so that a block of one may be old beside what is seen of another.
+        until: Last timestamp of the training data, ISO 8601; None if unknown.
+        ends: Last timestamp of each training series, by id; None if unknown. Series end at different times, so a block
+            of one series can be new although another series was seen beyond it.
     """
 
     until: str | None
     ends: Mapping[str, str] | None = None
 
     def is_new(self, history: Series) -> bool:
-        """Return whether what comes after a history is new to the model."""
+        """Return whether the points after a history are new to the model."""
         ahead = history.future(1)
         if self.ends is not None and history.id not in self.ends:
             return True
@@ -42,15 +42,15 @@ def ends_of(series: Sequence[Series]) -> dict[str, str]:
 
 
 def new_rows(split: Split, seen: SeenData) -> Booleans:
-    """Return for each scored series whether its block is new to a model, shape (scored,)."""
+    """Return for each scored series whether its held-out block is new to a model, shape (series,)."""
     return np.array([seen.is_new(history) for history in split.scored_histories])
 
 
 def is_new_to(split: Split, seen: SeenData) -> bool:
-    """Return whether a block is new to a model for half the series or more."""
-    return bool(np.mean(new_rows(split, seen)) >= FEWEST_UNSEEN)
+    """Return whether a held-out block is new to a model for at least half of the series."""
+    return bool(np.mean(new_rows(split, seen)) >= MIN_UNSEEN)
 
 
 def unseen_by(origins: Origins, seen: SeenData) -> tuple[Split, ...]:
-    """Return the origins, the newest first, whose block is new to a model for half the series or more."""
+    """Return the newest origins whose held-out blocks are all new to a model, the newest first."""
     return tuple(itertools.takewhile(lambda split: is_new_to(split, seen), origins.splits))

@@ -1,7 +1,7 @@
-"""Promotion: whether a challenger has earned the champion alias, as pure functions over what was measured.
+"""Promotion: whether a challenger becomes champion, decided by pure functions of the measured scores.
 
-A name's first model takes the alias. From then on only evidence moves it: the challenger must forecast the same
-held-out block better than the champion, by more than chance, without worse coverage or latency.
+The first model of a name becomes champion. Each later one must forecast the same held-out points significantly better
+than the champion, without worse coverage or latency.
 """
 
 from collections import Counter
@@ -14,32 +14,32 @@ from numpy.typing import NDArray
 
 from models.accuracy import known_mean, row_means
 from models.json_values import to_json_value
-from training.evaluation.significance import uncertainty
+from training.evaluation.significance import estimate_uncertainty
 
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
-"""Of the two-sided interval around the difference, which must lie above 0: a challenger that is no better comes to that in
+"""Confidence of the two-sided interval around the difference, which must lie above 0: a challenger that is no better passes in
 one comparison of forty."""
 
 COVERAGE_NOMINAL = 0.80
 COVERAGE_SLACK = 0.05
-"""How much further from 80 % the challenger's coverage may lie; with few held-out points less would be chance."""
+"""How much further from 80 % than the champion's the challenger's coverage may be; smaller differences are often chance."""
 
 LATENCY_RATIO = 1.25
 LATENCY_SLACK_MS = 0.5
-"""How much slower a forecast may be: timer and neighbours on a shared machine vary by about as much."""
+"""How much slower a forecast may be; measurements on a shared machine vary by about as much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How one version did on the held-out blocks.
+    """What was measured of one version on the held-out blocks.
 
     Attributes:
-        scaled_errors: |error| over the seasonal scale, shape (series and origins, horizon), NaN at gaps.
-        coverage_80: Share of truths within the 80 % interval.
-        forecast_ms: Median time of one single-series forecast.
-        groups: The series of each row, a series' newest origin before its older ones; empty where each row is a series.
+        scaled_errors: |error| over the seasonal scale, shape (rows, horizon), NaN at gaps; a row is a series at an origin.
+        coverage_80: Share of observed values within the 80 % interval.
+        forecast_ms: Median time of a forecast of one series.
+        groups: The series of each row, the newest origin of a series first; empty if each row is another series.
     """
 
     scaled_errors: Floats
@@ -53,11 +53,11 @@ class PairedTest:
     """Champion's error minus challenger's on the same points: above 0 the challenger is better.
 
     Attributes:
-        difference: Of their mean MASE.
-        lower: Lower end of its interval; NaN where the points are too few to tell.
-        p_value: How likely a difference as high is where the challenger is no better, one-sided.
-        pairs: Series and origins compared.
-        series: Series among them.
+        difference: Difference of mean MASE.
+        lower: Lower end of its confidence interval; NaN if there are too few points.
+        p_value: One-sided p-value of the null hypothesis that the challenger is no better.
+        pairs: Number of compared rows, each a series at an origin.
+        series: Number of series among them.
         degrees: Degrees of freedom of Student's t.
     """
 
@@ -71,14 +71,14 @@ class PairedTest:
 
 @dataclass(frozen=True, slots=True)
 class PromotionDecision:
-    """Whether the challenger becomes champion, why, and by which figures.
+    """Whether the challenger becomes champion, and why.
 
     Attributes:
-        promote: The answer.
-        reason: One sentence for a person.
-        forced: Whether a person asked for it whatever the evidence.
-        figures: What it was decided by.
-        notes: What weakens the evidence, such as a champion that has seen the held-out block.
+        promote: Whether it becomes champion.
+        reason: Why, as text for the user.
+        forced: Whether the user requested the promotion regardless of the evidence.
+        figures: The figures that decided it.
+        notes: Limits of the evidence, such as a champion that has seen the held-out block.
     """
 
     promote: bool
@@ -92,21 +92,21 @@ class PromotionDecision:
         return asdict(self)
 
     def with_figures(self, **figures: str | None) -> "PromotionDecision":
-        """Return this decision with further figures, such as whom it was made between."""
+        """Return this decision with additional figures."""
         return replace(self, figures={**self.figures, **figures})
 
 
 def paired_test(challenger: Floats, champion: Floats, *, groups: Sequence[str] = ()) -> PairedTest:
-    """Compare two models' scaled errors on the same series, origins and steps.
+    """Return the paired test of two models' scaled errors on the same series, origins and steps.
 
-    Rows count alike, as they do in mean MASE. Residuals are those of the ratio of means: what is left of each difference
-    once the challenger is taken to be as many per cent better everywhere; so errors that grow with the step, and series
-    that are harder than others, are no noise. `significance.uncertainty` says how far chance may carry their sum.
+    Every row has the same weight, as in mean MASE. The residuals are those of a ratio of means: the part of each difference
+    that a constant percentage improvement does not explain. So larger errors at later steps, or of harder series, do not
+    count as noise. `significance.estimate_uncertainty` returns the standard error of their sum.
 
     Args:
-        challenger: Scaled absolute errors, shape (series and origins, horizon), NaN at gaps.
-        champion: The same points.
-        groups: The series of each row, a series' newest origin first; by default each row is a series.
+        challenger: Scaled absolute errors, shape (rows, horizon), NaN at gaps; a row is a series at an origin.
+        champion: Those of the champion on the same points.
+        groups: The series of each row, the newest origin of a series first; by default each row is another series.
 
     Source: Cochran (1977), Sampling techniques, chapter 6, for the residuals of a ratio; see `significance` for the test.
         docs/retraining.md has its measured rates of false and of missed promotions.
@@ -116,9 +116,9 @@ def paired_test(challenger: Floats, champion: Floats, *, groups: Sequence[str] =
     weights = _weights(~np.isnan(difference))
     estimate, mean = (float(np.nansum(weights * values)) for values in (difference, level))
     share = estimate / mean if mean > 0 else 0.0
-    weighed = _in_time(weights, names)
-    residuals = _in_time(np.nan_to_num(weights * (difference - share * level)), names)[weighed.any(axis=1)]
-    found = uncertainty(residuals)
+    weights_in_time = _in_time(weights, names)
+    residuals = _in_time(np.nan_to_num(weights * (difference - share * level)), names)[weights_in_time.any(axis=1)]
+    found = estimate_uncertainty(residuals)
     pairs = int(weights.any(axis=1).sum())
     return PairedTest(
         difference=estimate if pairs else float("nan"),
@@ -131,26 +131,26 @@ def paired_test(challenger: Floats, champion: Floats, *, groups: Sequence[str] =
 
 
 def _weights(known: NDArray[np.bool_]) -> Floats:
-    """Return what each point counts in the mean over rows of each row's mean, shape of `known`, 0 at gaps."""
+    """Return the weight of each point in the mean of row means, shape of `known`, 0 at gaps."""
     counts = known.sum(axis=1, keepdims=True)
     return np.where(known, 1 / np.maximum(counts, 1) / max((counts > 0).sum(), 1), 0.0)
 
 
 def _in_time(rows: Floats, names: Sequence[str]) -> Floats:
-    """Return rows of series and origins, a series' newest first, as a row for each series, the oldest step first."""
-    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    seen: Counter[str] = Counter()
+    """Return rows of series and origins, a series' newest first, as one row for each series, the oldest step first."""
+    index = {name: row for row, name in enumerate(dict.fromkeys(names))}
+    count: Counter[str] = Counter()
     origins = np.zeros(len(names), dtype=int)
     for row, name in enumerate(names):
-        origins[row] = seen[name]
-        seen[name] += 1
-    laid = np.zeros((len(places), max(seen.values(), default=1), rows.shape[1]))
-    laid[[places[name] for name in names], -1 - origins] = rows
-    return laid.reshape(len(places), -1)
+        origins[row] = count[name]
+        count[name] += 1
+    in_time = np.zeros((len(index), max(count.values(), default=1), rows.shape[1]))
+    in_time[[index[name] for name in names], -1 - origins] = rows
+    return in_time.reshape(len(index), -1)
 
 
 def decide_first(*, beats_baselines: bool) -> PromotionDecision:
-    """Return the decision for a name's first model: it takes the alias, and says whether it beats the baselines."""
+    """Return the decision for the first model of a name: it becomes champion whether or not it beats the baselines."""
     does = "beats" if beats_baselines else "does not beat"
     return PromotionDecision(
         promote=True,
@@ -162,18 +162,18 @@ def decide_first(*, beats_baselines: bool) -> PromotionDecision:
 def decide(
     challenger: Evidence, champion: Evidence, *, force: bool = False, notes: tuple[str, ...] = ()
 ) -> PromotionDecision:
-    """Return whether the challenger takes the alias from the champion.
+    """Return whether the challenger replaces the champion.
 
     Args:
-        challenger: The new version on the held-out block.
-        champion: The current one on the same points.
-        force: Promote whatever the evidence says, and record that.
-        notes: What weakens the evidence.
+        challenger: Evidence of the new version.
+        champion: Evidence of the current one on the same points.
+        force: Whether to promote regardless of the evidence; the decision records it.
+        notes: Limits of the evidence.
     """
     test = paired_test(challenger.scaled_errors, champion.scaled_errors, groups=challenger.groups)
     objections = [*_not_better(test), *_worse_coverage(challenger, champion), *_slower(challenger, champion)]
-    figures = {
-        **to_json_value(asdict(test)),
+    measured = {
+        **asdict(test),
         "confidence": CONFIDENCE,
         "mase_challenger": known_mean(row_means(challenger.scaled_errors)),
         "mase_champion": known_mean(row_means(champion.scaled_errors)),
@@ -182,6 +182,7 @@ def decide(
         "forecast_ms_challenger": challenger.forecast_ms,
         "forecast_ms_champion": champion.forecast_ms,
     }
+    figures = to_json_value(measured)
     if objections and not force:
         return PromotionDecision(promote=False, reason=" ".join(objections), figures=figures, notes=notes)
     better = f"Better than the champion by {test.difference:.4f} MASE, at least {test.lower:.4f} with {CONFIDENCE:.0%} confidence."
@@ -190,7 +191,7 @@ def decide(
 
 
 def decide_incomparable(cause: str, *, force: bool) -> PromotionDecision:
-    """Return the decision where the champion cannot forecast the held-out block: it stays, unless forced out."""
+    """Return the decision if the champion cannot forecast the held-out block: it stays, unless the user forces it."""
     reason = f"The champion cannot be compared: {cause}"
     return PromotionDecision(promote=force, reason=f"Promoted by hand. {reason}" if force else reason, forced=force)
 
@@ -199,10 +200,10 @@ def _not_better(test: PairedTest) -> list[str]:
     if test.lower > 0:
         return []
     if not test.degrees:
-        return [f"Not better by more than chance: {test.pairs} series and origins are too few points to tell."]
+        return [f"Not significantly better: {test.pairs} series and origins are too few points."]
     bound = f"its {CONFIDENCE:.0%} interval begins at {test.lower:+.4f}"
     word = "worse" if test.difference < 0 else "better"
-    return [f"Not better by more than chance: MASE is {word} by {abs(test.difference):.4f}, {bound}."]
+    return [f"Not significantly better: MASE is {word} by {abs(test.difference):.4f}, {bound}."]
 
 
 def _worse_coverage(challenger: Evidence, champion: Evidence) -> list[str]:

@@ -1,4 +1,4 @@
-"""Backtest: the newest points of each series held out, and every forecast of them scored the same way."""
+"""Scores: forecasts of held-out points and their errors, computed alike for networks and baselines."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,10 @@ from training.data.long_frame import shown
 Floats = NDArray[np.float64]
 
 LEVELS = (80.0, 95.0)
-"""Central intervals whose coverage is reported, in per cent."""
+"""Levels of the central intervals whose coverage is reported, in per cent."""
 
 LATENCY_CALLS = 25
-"""Single-series forecasts timed for `forecast_ms`; their median is taken."""
+"""Number of single-series forecasts whose median time is `forecast_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Predictions:
     """Forecasts of the scored series.
 
     Attributes:
-        quantiles: In the series' units, shape (scored, horizon, levels).
-        levels: Their levels, rising; 0.5 and the sides of every interval of `LEVELS` are among them.
+        quantiles: Shape (series, horizon, levels), in the series' units.
+        levels: Quantile levels in ascending order; they include 0.5 and the bounds of every interval in `LEVELS`.
     """
 
     quantiles: Floats
@@ -41,41 +41,41 @@ class Predictions:
 
     @property
     def median(self) -> Floats:
-        """What is expected, shape (scored, horizon)."""
+        """Median forecast, shape (series, horizon)."""
         return self._at(0.5)
 
     @property
     def lower(self) -> Floats:
-        """Lower side of the 80 % interval, shape (scored, horizon)."""
+        """Lower bound of the 80 % interval, shape (series, horizon)."""
         return self.interval(LEVELS[0])[0]
 
     @property
     def upper(self) -> Floats:
-        """Upper side of the 80 % interval, shape (scored, horizon)."""
+        """Upper bound of the 80 % interval, shape (series, horizon)."""
         return self.interval(LEVELS[0])[1]
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
-        """Return both sides of the central interval of a level in per cent, each of shape (scored, horizon)."""
+        """Return the bounds of the central interval of a level in per cent, each of shape (series, horizon)."""
         lower, upper = interval_sides(level)
         return self._at(lower), self._at(upper)
 
     def _at(self, level: float) -> Floats:
-        found: Floats = self.quantiles[..., self.levels.index(level)]
-        return found
+        values: Floats = self.quantiles[..., self.levels.index(level)]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Forecast errors of one model over one or more origins; a row is one series at one origin.
+    """Forecast errors of one model at one or more origins; a row is one series at one origin.
 
     Attributes:
-        ids: Of each row.
+        ids: Id of the series of each row.
         scaled_errors: |error| by step over the history's seasonal scale, shape (rows, horizon), NaN at gaps.
-        mae: Shape (rows,), in the series' units.
-        smape: Shape (rows,), 0 to 200.
-        covered: By level of `LEVELS`, whether the truth lay within that interval, shape (rows, horizon), NaN at gaps.
-        crossed: Share of neighbouring quantiles that stand in the wrong order, shape (rows,); 0 is right.
-        dropped: Series that could not be scored.
+        mae: Mean absolute error, shape (rows,), in the series' units.
+        smape: Symmetric mean absolute percentage error, shape (rows,), 0 to 200.
+        covered: By level of `LEVELS`: 1 where the interval contains the truth, else 0, shape (rows, horizon), NaN at gaps.
+        crossed: Share of neighbouring quantiles in the wrong order, shape (rows,).
+        dropped: Number of series that could not be scored.
     """
 
     ids: tuple[str, ...]
@@ -87,12 +87,12 @@ class Scores:
     dropped: int
 
     def only(self, rows: Sequence[int]) -> Self:
-        """Return the scores of some rows, in the order given."""
-        chosen = list(rows)
+        """Return the scores of the given rows, in their order."""
+        selected = list(rows)
         columns = {item.name: getattr(self, item.name) for item in fields(self)}
-        parts: dict[str, Any] = {key: one[chosen] for key, one in columns.items() if isinstance(one, np.ndarray)}
-        covered = {level: one[chosen] for level, one in self.covered.items()}
-        return replace(self, ids=tuple(self.ids[row] for row in chosen), covered=covered, **parts)
+        parts: dict[str, Any] = {key: one[selected] for key, one in columns.items() if isinstance(one, np.ndarray)}
+        covered = {level: one[selected] for level, one in self.covered.items()}
+        return replace(self, ids=tuple(self.ids[row] for row in selected), covered=covered, **parts)
 
     @property
     def mase(self) -> Floats:
@@ -101,11 +101,11 @@ class Scores:
 
     @property
     def mase_by_step(self) -> list[float | None]:
-        """Mean absolute scaled error of each step over all rows; None where no row has a truth."""
+        """Mean absolute scaled error of each step over all rows; None for a step without observed values."""
         return [finite_or_none(error) for error in row_means(self.scaled_errors.T)]
 
     def summary(self) -> dict[str, float | int]:
-        """Return the means over all rows, by the names that the command line and MLflow use."""
+        """Return the means over all rows, keyed by the names used by the command line and MLflow."""
         return {
             "mase": float(self.mase.mean()),
             "mase_median": float(np.median(self.mase)),
@@ -119,20 +119,20 @@ class Scores:
 
 
 def predict_network(forecaster: Forecaster, split: Split) -> Predictions:
-    """Return a network's forecasts of the held-out block by the covariates it reads.
+    """Return a network's forecasts of the held-out block.
 
     Raises:
-        DataInvalid: If a series was last observed before all that the network reads.
+        DataInvalid: If a series has no value within the network's context length.
         SeriesError: As `Forecaster.forecast`.
     """
     histories = [history.reading(forecaster.names) for history in split.scored_histories]
     for history in histories:
-        _refuse_long_gone(forecaster, history)
+        _require_recent_values(forecaster, history)
     return stack_forecasts(forecaster.forecast(histories, split.horizon, levels=LEVELS))
 
 
-def _refuse_long_gone(forecaster: Forecaster, history: Series) -> None:
-    """Raise DataInvalid, with the series and its last date, if it has no value in all that a network reads."""
+def _require_recent_values(forecaster: Forecaster, history: Series) -> None:
+    """Raise DataInvalid, with the series and its last date, if it has no value within the network's context length."""
     try:
         forecaster.check(history)
     except SeriesAllMissing as error:
@@ -141,42 +141,40 @@ def _refuse_long_gone(forecaster: Forecaster, history: Series) -> None:
         raise DataInvalid(
             f"Series {history.id!r} has no value in the {len(history) - 1 - last} steps before its held-out points{when}; "
             f"the model reads {forecaster.spec.context_length}.",
-            hint="Look for a wrong date behind that, or leave the series out.",
+            hint="Check the dates of its last values, or leave the series out.",
         ) from error
 
 
 def predict_baseline(name: str, split: Split) -> Predictions:
-    """Return a baseline's forecasts of the held-out block, from the same histories."""
+    """Return a baseline's forecasts of the held-out block."""
     histories = split.scored_histories
     return stack_forecasts([baseline_forecast(name, history, split.horizon, LEVELS) for history in histories])
 
 
 def stack_forecasts(forecasts: Sequence[Forecast]) -> Predictions:
-    """Return forecasts as one table: every quantile that they report and the sides of their intervals."""
-    sides = [side for interval in forecasts[0].intervals for side in interval_sides(interval.level)]
-    order = sorted({*forecasts[0].quantile_levels, *sides})
-    return Predictions(
-        np.array([[_columns(one)[level] for level in order] for one in forecasts]).swapaxes(1, 2), tuple(order)
-    )
+    """Return the forecasts of several series as one array, with their quantiles and the bounds of their intervals."""
+    quantiles = [_quantiles_by_level(one) for one in forecasts]
+    levels = tuple(sorted(quantiles[0]))
+    return Predictions(np.array([np.stack([one[level] for level in levels], axis=1) for one in quantiles]), levels)
 
 
 def score(split: Split, predictions: Predictions) -> Scores:
     """Return the errors of forecasts on the held-out block."""
     targets, median = split.targets, predictions.median
-    fallen = np.diff(predictions.quantiles, axis=-1) < 0
+    crossed = np.diff(predictions.quantiles, axis=-1) < 0
     return Scores(
         tuple(history.id for history in split.scored_histories),
         scaled_errors(targets, median, split.scales),
         row_means(np.abs(targets - median)),
         row_means(symmetric_errors(targets, median)),
         {level: covered(targets, *predictions.interval(level)) for level in LEVELS},
-        np.mean(fallen, axis=(1, 2)),
+        np.mean(crossed, axis=(1, 2)),
         split.dropped,
     )
 
 
 def join_scores(parts: Sequence[Scores]) -> Scores:
-    """Return the scores of several origins as one."""
+    """Return the scores of several origins, one below the other."""
     return Scores(
         tuple(key for part in parts for key in part.ids),
         np.concatenate([part.scaled_errors for part in parts]),
@@ -189,14 +187,14 @@ def join_scores(parts: Sequence[Scores]) -> Scores:
 
 
 def time_forecast(forecast: Callable[[], Predictions]) -> tuple[Predictions, float]:
-    """Return forecasts and the milliseconds that they took."""
+    """Return the predictions of a function and its duration in milliseconds."""
     started = time.perf_counter()
     predictions = forecast()
     return predictions, (time.perf_counter() - started) * 1000
 
 
 def measure_latency(forecaster: Forecaster, split: Split) -> float:
-    """Return the median time of one single-series forecast over the horizon, in milliseconds."""
+    """Return the median time of a forecast of one series over the horizon, in milliseconds."""
     history = [max(split.scored_histories, key=len).reading(forecaster.names)]
     seconds = []
     for _ in range(LATENCY_CALLS):
@@ -207,17 +205,17 @@ def measure_latency(forecaster: Forecaster, split: Split) -> float:
 
 
 def score_card(scores: Scores, **extra: float | str) -> dict[str, Any]:
-    """Return scores as the specification of a model holds them: the means and MASE by step."""
+    """Return the mean scores and MASE by step, as a model's specification stores them."""
     return {**scores.summary(), **extra, "mase_by_step": scores.mase_by_step}
 
 
 def skill(model: Mapping[str, float | int], baseline: Mapping[str, float | int]) -> float:
-    """Return 1 - MASE / MASE of the baseline: above 0 is better, 1 is perfect."""
+    """Return 1 - MASE / MASE of the baseline: above 0 is better than the baseline, 1 is perfect."""
     return 1.0 - model["mase"] / baseline["mase"] if baseline["mase"] > 0 else 0.0
 
 
-def _columns(forecast: Forecast) -> dict[float, Floats]:
-    """Return a forecast's quantiles by level, each of shape (horizon,)."""
+def _quantiles_by_level(forecast: Forecast) -> dict[float, Floats]:
+    """Return a forecast's quantiles and interval bounds by level, each of shape (horizon,)."""
     found = dict(zip(forecast.quantile_levels, forecast.quantiles.T, strict=True))
     for interval in forecast.intervals:
         found |= dict(zip(interval_sides(interval.level), (interval.lower, interval.upper), strict=True))

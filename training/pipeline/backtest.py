@@ -11,8 +11,16 @@ from training.config.training import ENSEMBLE, TrainConfig
 from training.data.eligibility import tell_validated
 from training.data.holdout import Cutoff, Split, hold_out, tell_left_out
 from training.data.series_set import SeriesSet
-from training.evaluation.baselines import BaselineWish, backtest_baselines
-from training.evaluation.comparison import REFERENCE, BaselineResult, Comparison, Failure, Result, Sample, name_causes
+from training.evaluation.baselines import BaselineRequest, backtest_baselines
+from training.evaluation.comparison import (
+    REFERENCE,
+    BaselineResult,
+    Comparison,
+    Failure,
+    Result,
+    Sample,
+    describe_failures,
+)
 from training.evaluation.scores import Scores, join_scores, skill
 from training.fit.ensemble_weights import EnsembleWeights
 from training.pipeline.candidates import candidate_names, fit_candidates, score
@@ -98,8 +106,8 @@ def _splits(data: SeriesSet, request: BacktestRequest) -> list[Split]:
 def _run_origin(data: SeriesSet, request: BacktestRequest, split: Split, runtime: Runtime) -> Comparison:
     """Return candidates and baselines at one origin."""
     config = request.config
-    wish = BaselineWish(config.baselines, config.baseline_series, config.seed, request.origins)
-    baselines = backtest_baselines(split, wish, runtime.progress)
+    wanted = BaselineRequest(config.baselines, config.baseline_series, config.seed, request.origins)
+    baselines = backtest_baselines(split, wanted, runtime.progress)
     task = TrainingTask(config, data, (split,))
     fitted = fit_candidates(candidate_names(config, {}), task, runtime, untracked) if config.architecture else []
     tried = [score(one, (split,)) for one in fitted]
@@ -122,7 +130,7 @@ class _Scored:
         config, whole = self.request.config, self._whole()
         failures = {one.name: one.cause for origin in self.origins for one in origin.failures}
         if config.architecture and not any(one.name in whole for one in config.contenders):
-            raise TrainingError(f"Every network failed. {name_causes(failures)}")
+            raise TrainingError(f"Every network failed. {describe_failures(failures)}")
         groups = {one: self._members(one, whole) for one in config.architecture}
         names: dict[str, list[str]] = {}
         for architecture, members in groups.items():
@@ -185,7 +193,7 @@ class _Scored:
         """Return which series a baseline is fitted to; if not to all, each network's MASE on the same."""
         samples = [origin.baselines[baseline].sample for origin in self.origins]
         sample = Sample.join([one for one in samples if one is not None])
-        if sample.is_whole:
+        if sample.is_complete:
             return sample.to_dict()
         networks = {name: members for name, members in names.items() if name not in self.origins[0].baselines}
         mase = {

@@ -8,8 +8,8 @@ from models import artifact
 from models.errors import AlmanacError, LossNotFinite, RegistryError, TrainingError
 from training.config.training import AUTO, ENSEMBLE, WARM_START, Contender, TrainConfig
 from training.data.holdout import Split
-from training.evaluation.baselines import BaselineWish
-from training.evaluation.comparison import Comparison, Failure, Result, name_causes
+from training.evaluation.baselines import BaselineRequest
+from training.evaluation.comparison import Comparison, Failure, Result, describe_failures
 from training.evaluation.rolling_origins import baselines_over, score_over
 from training.evaluation.scores import measure_latency
 from training.fit.candidate import Candidate, EpochRecord
@@ -69,7 +69,9 @@ def candidate_names(config: TrainConfig, left_out: Mapping[str, str]) -> list[st
     """
     kept = [one for one in config.contenders if one.architecture not in left_out]
     if not kept:
-        raise TrainingError(f"No candidate can be fitted. {name_causes(left_out)}", hint="Name another architecture.")
+        raise TrainingError(
+            f"No candidate can be fitted. {describe_failures(left_out)}", hint="Name another architecture."
+        )
     joining = [one for one in kept if one.architecture != AUTO]
     return [*(one.name for one in kept), *([ENSEMBLE] if len(joining) >= SMALLEST_ENSEMBLE else [])]
 
@@ -140,8 +142,8 @@ def score_candidates(task: TrainingTask, fitted: Sequence[Fitted], runtime: Runt
     config = task.config
     comparison = Comparison(results, {}, failures, config.pick)
     _ = comparison.winner  # raises before the baselines are fitted
-    wish = BaselineWish(config.baselines, config.baseline_series, config.seed)
-    baselines = baselines_over(task.splits, wish, runtime.progress)
+    wanted = BaselineRequest(config.baselines, config.baseline_series, config.seed)
+    baselines = baselines_over(task.splits, wanted, runtime.progress)
     return Comparison(results, baselines, failures, config.pick)
 
 

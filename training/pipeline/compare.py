@@ -8,7 +8,7 @@ from models.errors import AlmanacError
 from models.forecaster import Forecaster
 from training.evaluation import promotion
 from training.evaluation.comparison import Comparison, Result
-from training.evaluation.leakage import FEWEST_UNSEEN, SeenData, new_rows
+from training.evaluation.leakage import MIN_UNSEEN, SeenData, new_rows
 from training.evaluation.promotion import PromotionDecision
 from training.evaluation.rolling_origins import score_over
 from training.evaluation.scores import Scores, measure_latency
@@ -111,7 +111,7 @@ def _unseen_rows(champion: Forecaster, task: TrainingTask, seen: SeenData) -> tu
     count, every = f"the blocks of {int((~new).sum())} of {len(new)} series and origins", range(len(new))
     if new.all():
         return [*every], ()
-    if new.mean() < FEWEST_UNSEEN:
+    if new.mean() < MIN_UNSEEN:
         until = f", up to {champion.spec.trained_to}" if champion.spec.trained_to else ""
         return [*every], (f"The champion was trained on {count}{until}; this can only favour it.",)
     return np.flatnonzero(new).tolist(), (f"Left out are {count}: the champion has seen them.",)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from training.evaluation.comparison import Comparison, name_causes
+from training.evaluation.comparison import Comparison, describe_failures
 from training.pipeline.candidates import Fitted
 from training.pipeline.task import Runtime, TrainingTask
 from training.pipeline.tracking import OpenRun
@@ -13,7 +13,7 @@ from training.registry.client import Registry
 def log_start(registry: Registry, run_id: str, task: TrainingTask, runtime: Runtime) -> None:
     """Log configuration, data and environment in the run of a comparison."""
     runs.log_provenance(registry, run_id, task.describe(runtime.environment))
-    runs.log_parent(registry, run_id, task.data, task.cutoff)
+    runs.log_data(registry, run_id, task.data, task.cutoff)
 
 
 def log_comparison(  # noqa: PLR0913, PLR0917 - what is logged, and where
@@ -30,7 +30,7 @@ def log_comparison(  # noqa: PLR0913, PLR0917 - what is logged, and where
         RegistryError: If MLflow does not answer.
     """
     if comparison.failures:
-        runtime.progress.report(name_causes({one.name: one.cause for one in comparison.failures}), "red")
+        runtime.progress.report(describe_failures({one.name: one.cause for one in comparison.failures}), "red")
     run_ids = {one.name: one.run_id for one in fitted if one.candidate is not None}
     for failure in comparison.failures:
         if failure.name in run_ids:  # it was fitted, but cannot forecast the held-out block

@@ -12,7 +12,7 @@ from models.errors import DataInvalid, RegistryError, TrainingError
 from training.config.toml import merge
 from training.config.training import ENSEMBLE, WARM_START, TrainConfig, train_config
 from training.data.series_set import SeriesSet
-from training.evaluation.comparison import Comparison, Result, name_causes
+from training.evaluation.comparison import Comparison, Result, describe_failures
 from training.evaluation.rolling_origins import last_origins
 from training.fit.auto import make_auto
 from training.fit.candidate import Candidate
@@ -29,7 +29,7 @@ from training.pipeline.tracking import children_of
 from training.registry import runs
 from training.registry.client import Registry
 from training.registry.location import Run
-from training.registry.provenance import CHOICES, FILE, SERVED_CHOICES, Surroundings, weights_digest
+from training.registry.provenance import CHOICES, FILE, SERVED_CHOICES, RunEnvironment, weights_digest
 
 EXACT = 1e-9
 """Relative difference below which two figures are equal: sums in another order differ by less."""
@@ -112,7 +112,7 @@ def reproduce(run_id: str, registry: Registry, runtime: Runtime, *, data: Path |
     config = recorded_config(recorded, data)
     series = read_data(config, runtime.progress)
     check_same_data(recorded, series)
-    before = Surroundings(**{key: recorded[key] for key in ("command", "commit", "packages", "python", "machine")})
+    before = RunEnvironment(**{key: recorded[key] for key in ("command", "commit", "packages", "python", "machine")})
     differences = tuple(runtime.environment.differences(before))
     for sentence in differences:
         runtime.progress.report(f"  {sentence}", "yellow")
@@ -258,7 +258,7 @@ def _find(past: Run, comparison: Comparison) -> Result:
     for result in comparison.results:
         if alone or result.name == wanted:
             return result
-    causes = name_causes({one.name: one.cause for one in comparison.failures})
+    causes = describe_failures({one.name: one.cause for one in comparison.failures})
     raise TrainingError(f"The run's network {wanted} could not be trained again. {causes}")
 
 

@@ -12,7 +12,7 @@ from training.fit.ensemble import Combine, combine_with_keras
 from training.fit.request import Fit
 from training.progress import Progress
 from training.registry import provenance
-from training.registry.provenance import Surroundings
+from training.registry.provenance import RunEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Runtime:
     progress: Progress
     fit: Fit
     scratch: Path
-    environment: Surroundings = field(default_factory=Surroundings)
+    environment: RunEnvironment = field(default_factory=RunEnvironment)
     combine: Combine = combine_with_keras
 
     def folder(self, *names: str) -> Path:
@@ -79,7 +79,9 @@ class TrainingTask:
         """The oldest origin, at which training ends."""
         return self.splits[-1]
 
-    def describe(self, environment: Surroundings, *, architecture: str = "", seed: int | None = None) -> dict[str, Any]:
+    def describe(
+        self, environment: RunEnvironment, *, architecture: str = "", seed: int | None = None
+    ) -> dict[str, Any]:
         """Return everything that is needed to make the comparison, or one candidate of it, again."""
         return provenance.describe(
             self.config, self.data, environment, architecture=architecture, seed=seed, origins=len(self.splits)

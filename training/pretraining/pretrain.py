@@ -39,7 +39,7 @@ from training.pretraining.starter_specs import KINDS, Kind
 from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
-from training.registry.provenance import Surroundings
+from training.registry.provenance import RunEnvironment
 
 LEARNING_RATE, SETTLING_RATE, TAUGHT_RATE = 3e-3, 1.5e-3, 1e-3
 """Peak rate of the first kind, that begins with nothing, of its settling, and of the others, that begin with what it learned."""
@@ -169,7 +169,7 @@ class HeldOut:
         return [Series.make(row[np.flatnonzero(~np.isnan(row))[0] :], id=f"synthetic-{at}") for at, row in rows]
 
 
-def pretrain(wish: Wish, registry: Registry, progress: Progress, surroundings: Surroundings) -> list[Made]:
+def pretrain(wish: Wish, registry: Registry, progress: Progress, surroundings: RunEnvironment) -> list[Made]:
     """Return the starters that were asked for, made one after the other, each in an MLflow run of its own.
 
     What an earlier call with the same settings had finished or begun is taken up, not made again.
@@ -200,7 +200,7 @@ def is_made(wish: Wish) -> bool:
     return all(card.is_file() and wish.command in card.read_text(encoding="utf-8") for card in cards)
 
 
-def _make_all(wish: Wish, registry: Registry, progress: Progress, surroundings: Surroundings) -> list[Made]:
+def _make_all(wish: Wish, registry: Registry, progress: Progress, surroundings: RunEnvironment) -> list[Made]:
     first = next(iter(KINDS))
     names = [first, *(name for name in KINDS if name in wish.kinds and name != first)]
     made, handed = list[Made](), None
@@ -364,7 +364,7 @@ def _validation(learner: Learner, held_out: HeldOut) -> Validation:
     return Validation(np.arange(count), cutoffs, held_out.batch.targets[:, 0], quantiles, held_out.scales, levels)
 
 
-def _log_wish(registry: Registry, run_id: str, wish: Wish, surroundings: Surroundings) -> None:
+def _log_wish(registry: Registry, run_id: str, wish: Wish, surroundings: RunEnvironment) -> None:
     """Write what is to be made, and by which program."""
     settings = {key: value for key, value in asdict(wish).items() if key not in {"output", "home"}}
     packages = {f"packages.{name}": version for name, version in surroundings.packages.items()}

@@ -1,4 +1,4 @@
-"""Provenance: what must be known of a training to do it again."""
+"""Provenance: the data needed to reproduce a training run."""
 
 import hashlib
 import os
@@ -20,10 +20,10 @@ from training.config.training import TrainConfig
 from training.data.series_set import SeriesSet
 
 FILE = "provenance.json"
-"""Name of the artifact in an MLflow run."""
+"""Name of the MLflow artifact with the description of a run."""
 
 CHOICES, SERVED_CHOICES = "choices.json", "served_choices.json"
-"""Name of the artifact with what a network chose on its validation origins, as settings of `[fit]`."""
+"""Names of the MLflow artifacts with the settings of `[fit]` that a network selected on its validation origins."""
 
 PACKAGES = (
     "almanac-forecast",
@@ -36,22 +36,22 @@ PACKAGES = (
     "statsforecast",
     "tensorflow",
 )
-"""Packages whose version can change a weight, a forecast or a score."""
+"""Packages whose version can change weights, forecasts or scores."""
 
 CODE = (":(top)*.py", ":(top)*.toml", ":(top)*.lock")
-"""What makes a commit dirty where it was changed: a page of results does not."""
+"""Files whose changes make a commit dirty; changed documents do not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a training ran in.
+class RunEnvironment:
+    """The environment of a training run.
 
     Attributes:
-        command: The command line, as a shell takes it.
-        commit: Git commit of the code, `-dirty` behind it where files were changed; None outside a repository.
-        packages: Installed versions by name.
-        python: Version of Python.
-        machine: Processor, its cores and the system.
+        command: The command line, quoted for a shell.
+        commit: Git commit of the code, with `-dirty` if files were changed; None outside a repository.
+        packages: Installed versions by package name.
+        python: Python version.
+        machine: Processor, number of cores and operating system.
     """
 
     command: str = ""
@@ -61,8 +61,8 @@ class Surroundings:
     machine: str = ""
 
     @classmethod
-    def gather(cls, arguments: Sequence[str]) -> "Surroundings":
-        """Return those of this process, started as `almanac` with these arguments."""
+    def gather(cls, arguments: Sequence[str]) -> "RunEnvironment":
+        """Return the environment of this process, started as `almanac` with these arguments."""
         return cls(
             shlex.join(["almanac", *arguments]),
             code_commit(Path(__file__)),
@@ -71,50 +71,43 @@ class Surroundings:
             f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         )
 
-    def differences(self, before: "Surroundings") -> list[str]:
-        """Return a sentence for each thing that is not as it was before and may change a result."""
+    def differences(self, before: "RunEnvironment") -> list[str]:
+        """Return a sentence for each difference that can change a result."""
         names = sorted({*self.packages, *before.packages})
-        found = [
-            f"{name} was {before.packages.get(name, 'absent')}, is {self.packages.get(name, 'absent')}."
-            for name in names
-            if before.packages.get(name) != self.packages.get(name)
-        ]
-        for what in ("commit", "python", "machine"):
-            then, now = getattr(before, what), getattr(self, what)
-            if then != now:
-                found.append(f"{what} was {then}, is {now}.")
-        return found
+        pairs = {name: (before.packages.get(name, "absent"), self.packages.get(name, "absent")) for name in names}
+        pairs |= {name: (getattr(before, name), getattr(self, name)) for name in ("commit", "python", "machine")}
+        return [f"{name} was {then}, is {now}." for name, (then, now) in pairs.items() if then != now]
 
 
-def describe(  # noqa: PLR0913 - what is trained, on what, where, and which part of it
+def describe(  # noqa: PLR0913 - configuration, data, environment, and one candidate of them
     config: TrainConfig,
     data: SeriesSet,
-    surroundings: Surroundings,
+    environment: RunEnvironment,
     *,
     architecture: str = "",
     seed: int | None = None,
     origins: int = 1,
 ) -> dict[str, Any]:
-    """Return all that a run needs to be done again, as plain data.
+    """Return what `almanac reproduce` needs to repeat a run, as plain data.
 
     Args:
-        config: The whole configuration, `data` as an absolute path.
-        data: What was read.
-        surroundings: Command, code, packages and machine.
-        architecture: Of one candidate; empty for a whole comparison.
-        seed: Of one candidate; None for a whole comparison.
-        origins: Rolling origins that were held out.
+        config: The configuration.
+        data: The series read.
+        environment: Command, code, packages and machine.
+        architecture: Architecture of one candidate; empty for a comparison.
+        seed: Seed of one candidate; None for a comparison.
+        origins: Number of rolling origins.
     """
     settings = {**asdict(config), "data": str(config.data.absolute())}
-    one = {"architecture": architecture, "seed": seed} if architecture else {}
-    return {**one, "config": settings, "origins": origins, "data_digest": data.digest, **asdict(surroundings)}
+    candidate = {"architecture": architecture, "seed": seed} if architecture else {}
+    return {**candidate, "config": settings, "origins": origins, "data_digest": data.digest, **asdict(environment)}
 
 
 def choices(spec: ModelSpec) -> dict[str, Any]:
-    """Return what a network chose, as settings of `[fit]`.
+    """Return the settings of `[fit]` that a network selected on its validation origins.
 
-    How long schedules grow depends on the seconds that they took, so the same configuration may choose otherwise on a
-    busier machine; the same choices give the same weights.
+    The number of steps depends on how long steps take, so the same configuration can select other settings on a busier
+    machine; the same settings give the same weights.
     """
     fixed = with_choices(FitConfig(), spec)
     names = ("transform", "context_length", "encoder_length", "calendar", "steps", "tuned_share", "synthetic_share")
@@ -122,7 +115,7 @@ def choices(spec: ModelSpec) -> dict[str, Any]:
 
 
 def weights_digest(network: Path) -> str:
-    """Return SHA-256 over every tensor stored in an ONNX file, whatever their names and order."""
+    """Return the SHA-256 of the tensors in an ONNX file, which does not depend on their names and order."""
     import onnx
     from onnx import numpy_helper
 
@@ -132,13 +125,13 @@ def weights_digest(network: Path) -> str:
 
 
 def code_commit(file: Path) -> str | None:
-    """Return the commit of the repository that tracks a file, or None where there is none, or no git."""
+    """Return the commit of the repository that tracks a file, or None without such a repository or without git."""
     git = ["git", "-C", str(file.parent)]
     try:
         subprocess.run([*git, "ls-files", "--error-unmatch", file.name], check=True, capture_output=True)  # noqa: S603 - git
         commit, changed = (
-            subprocess.run([*git, *ask], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - git
-            for ask in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "--", *CODE])
+            subprocess.run([*git, *command], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - git
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "--", *CODE])
         )
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -146,7 +139,7 @@ def code_commit(file: Path) -> str | None:
 
 
 def processor() -> str:
-    """Return the processor's name, as Linux tells it, or its kind."""
+    """Return the processor's model name on Linux, elsewhere its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -156,7 +149,7 @@ def processor() -> str:
 
 
 def _installed() -> dict[str, str]:
-    """Return the versions of what a training is made with, the starters that would be used among it."""
+    """Return the installed versions of `PACKAGES` and of the starters."""
     found = {}
     for name in PACKAGES:
         try:

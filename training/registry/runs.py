@@ -1,4 +1,4 @@
-"""Record: what a comparison leaves in MLflow, few and stable names that a person can sort by."""
+"""Runs: the parameters, metrics, tags and files that MLflow keeps of a comparison."""
 
 import hashlib
 import json
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLE_SERIES = 2
-"""Series in a model's input example."""
+"""Number of series in a model's input example."""
 
 
 @contextmanager
 def tracked_run(
     registry: Registry, experiment: str, run: str, *, parent: str | None = None, resume: str | None = None
 ) -> Iterator[str]:
-    """Yield the id of a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C.
+    """Yield the id of a run, and end it FINISHED, FAILED after an error, or KILLED by Ctrl-C.
 
     Args:
-        registry: Where it is kept.
-        experiment: Its experiment, made where there is none.
-        run: Its name.
-        parent: The run that it is a child of.
-        resume: A run to go on with, where the registry still has it.
+        registry: The registry that keeps the run.
+        experiment: Name of its experiment, which is created if it does not exist.
+        run: Name of the run.
+        parent: Id of its parent run.
+        resume: Id of a run to continue, if the registry still has it.
     """
     run_id = _reopen(registry, resume) or registry.start(experiment, run, tags={}, parent=parent)
     try:
@@ -58,8 +58,8 @@ def tracked_run(
     registry.finish(run_id)
 
 
-def log_parent(registry: Registry, run_id: str, data: SeriesSet, split: Split) -> None:
-    """Write the data of a comparison."""
+def log_data(registry: Registry, run_id: str, data: SeriesSet, split: Split) -> None:
+    """Log the data of a comparison."""
     registry.log(run_id, params=_data_params(data, split), tags={"almanac.kind": "comparison"})
     profile = {"series": len(data.series), "observations": data.observed, "frequency": data.frequency.name}
     registry.log_dataset(
@@ -67,40 +67,41 @@ def log_parent(registry: Registry, run_id: str, data: SeriesSet, split: Split) -
     )
 
 
-def log_provenance(registry: Registry, run_id: str, told: Mapping[str, Any]) -> None:
-    """Write how a run is made, before it is: settings to sort by, and all of it as a file that `reproduce` reads."""
-    own = {key: told[key] for key in ("architecture", "seed") if key in told}
-    packages = {f"packages.{name}": version for name, version in told["packages"].items()}
-    params = {**_flat(told["config"]), **own, **packages, "data_digest": told["data_digest"], "python": told["python"]}
-    tags = {key: told[key] for key in ("command", "machine")}
-    if told["commit"]:
-        tags["mlflow.source.git.commit"] = told["commit"]
+def log_provenance(registry: Registry, run_id: str, described: Mapping[str, Any]) -> None:
+    """Log what `provenance.describe` returns: as parameters and tags, and as a file that `almanac reproduce` reads."""
+    candidate = {key: described[key] for key in ("architecture", "seed") if key in described}
+    packages = {f"packages.{name}": version for name, version in described["packages"].items()}
+    digest, python = described["data_digest"], described["python"]
+    params = {**_flat(described["config"]), **candidate, **packages, "data_digest": digest, "python": python}
+    tags = {key: described[key] for key in ("command", "machine")}
+    if described["commit"]:
+        tags["mlflow.source.git.commit"] = described["commit"]
     registry.log(run_id, params=params, tags=tags)
-    registry.log_json(run_id, told, provenance.FILE)
+    registry.log_json(run_id, described, provenance.FILE)
 
 
 def log_reproduction(registry: Registry, run_id: str, found: Mapping[str, Any]) -> None:
-    """Write what came of training a run again."""
+    """Log the result of reproducing a run."""
     keys = {"reproduces": "run_id", "same_figures": "same_figures", "same_weights": "same_weights"}
     registry.log(run_id, tags={tag: found[key] for tag, key in keys.items()})
     registry.log_json(run_id, found, "reproduction.json")
 
 
 def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
-    """Write one epoch: loss, validation error where there is one, each layer's gradient norm, by optimizer step."""
+    """Log the loss, the validation error if there is one and the gradient norms of an epoch, at its optimizer step."""
     norms = {f"gradient_norm/{layer}": norm for layer, norm in epoch.gradient_norms.items()}
     error = {"epoch/validation_mase": epoch.validation_mase} if math.isfinite(epoch.validation_mase) else {}
     registry.log(run_id, metrics={"epoch/loss": epoch.loss, **error, **norms}, step=epoch.step)
 
 
 def log_candidate(registry: Registry, result: Result, comparison: Comparison, split: Split, unit: str) -> None:
-    """Write a candidate: what it was, how it did, what to know about it, and its figures."""
+    """Log a candidate: its settings, metrics, warnings and figures."""
     spec = result.candidate.forecaster.spec
-    chosen = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
+    settings = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
     registry.log(
         result.run_id,
-        params={f"chosen.{key}": value for key, value in chosen.items()} | _mixture_params(result.candidate),
-        metrics=comparison.summary_metrics(result) | _mixture_metrics(result.candidate.ensemble_weights),
+        params={f"chosen.{key}": value for key, value in settings.items()} | _ensemble_params(result.candidate),
+        metrics=comparison.summary_metrics(result) | _ensemble_metrics(result.candidate.ensemble_weights),
         tags={
             "almanac.kind": "candidate",
             "architecture": spec.architecture,
@@ -114,27 +115,32 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
     if result.name != ENSEMBLE:
         registry.log_json(result.run_id, _choices(result.candidate), provenance.CHOICES)
     with tempfile.TemporaryDirectory() as folder:
-        figures.save_figures(_figures(result, comparison, split, unit), Path(folder))
+        figures.save_figures(_draw(result, comparison, split, unit), Path(folder))
         registry.log_files(result.run_id, Path(folder), "figures")
 
 
 def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
-    """Write why a candidate failed, and at which step."""
-    tags = {"failure.code": failure.code, "failure.cause": failure.cause, "failure.step": failure.step}
-    architecture = failure.name.partition("/")[0]
-    named = {"almanac.kind": "candidate", "architecture": architecture, "candidate": failure.name}
-    registry.log(run_id, tags={**named, **tags})
+    """Log why a candidate failed, and at which step."""
+    tags = {
+        "almanac.kind": "candidate",
+        "architecture": failure.name.partition("/")[0],
+        "candidate": failure.name,
+        "failure.code": failure.code,
+        "failure.cause": failure.cause,
+        "failure.step": failure.step,
+    }
+    registry.log(run_id, tags=tags)
 
 
 def log_baseline(registry: Registry, run_id: str, name: str, comparison: Comparison) -> None:
-    """Write a baseline's figures by the candidates' names."""
+    """Log the metrics and the sample of a baseline."""
     tags = {"almanac.kind": "baseline", "architecture": name}
     sample = _flat({"sample": comparison.samples().get(name, {})})
     registry.log(run_id, params={"architecture": name, **sample}, metrics=comparison.baseline_metrics(name), tags=tags)
 
 
 def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comparison, *, refitted: bool) -> None:
-    """Write which candidate won, on both its run and the comparison's, whose row then sorts like the winner's."""
+    """Log the winner on its run and on the comparison's run, which also gets the winner's metrics."""
     beats = comparison.beats_baselines(winner)
     tags = {"winner": winner.name, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
     chosen = {"picked": bool(comparison.pick), "validation_winner": comparison.best.name}
@@ -143,34 +149,40 @@ def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comp
 
 
 def log_served(registry: Registry, run_id: str, served: Candidate) -> None:
-    """Write the weights' digest and what the clock allowed of what is served, where it is not what was backtested."""
+    """Log the weights' digest and the settings of the served networks, which were trained again after the backtest."""
     registry.log(run_id, tags={"served_weights_digest": provenance.weights_digest(served.directory / artifact.NETWORK)})
     specs = [one.forecaster.spec for one in (served.members.values() or [served])]
-    told = [{"architecture": one.architecture, "seed": one.seed, "choices": provenance.choices(one)} for one in specs]
-    registry.log_json(run_id, {"networks": told}, provenance.SERVED_CHOICES)
+    networks = [
+        {"architecture": one.architecture, "seed": one.seed, "choices": provenance.choices(one)} for one in specs
+    ]
+    registry.log_json(run_id, {"networks": networks}, provenance.SERVED_CHOICES)
 
 
 def log_decision(registry: Registry, run_ids: Sequence[str], decision: PromotionDecision, version: str) -> None:
-    """Write the promotion's decision, its figures and its reason on every run given."""
-    tags = {"promoted": decision.promote, "promotion.reason": decision.reason, "version": version}
+    """Log a promotion decision on the given runs."""
+    tags = {
+        "promoted": decision.promote,
+        "promotion.reason": decision.reason,
+        "promotion.forced": decision.forced,
+        "promotion.notes": " ".join(decision.notes),
+        "version": version,
+    }
     for run_id in run_ids:
-        registry.log(
-            run_id, tags={**tags, "promotion.forced": decision.forced, "promotion.notes": " ".join(decision.notes)}
-        )
+        registry.log(run_id, tags=tags)
         registry.log_json(run_id, decision.to_dict(), "decision.json")
 
 
 def model_example(data: SeriesSet, horizon: int = 0) -> "pd.DataFrame":
     """Return the newest three seasons of the first series as a long frame `unique_id, ds, y` and covariates.
 
-    Where some of these are known ahead, `horizon` rows without a value carry their future.
+    If the model reads covariates that are known ahead, `horizon` rows without a value contain their future.
     """
     import pandas as pd
 
     count = 3 * data.frequency.season_length
     ahead = horizon if any(name in data.covariates.future for name in data.covariates.read) else 0
     frames = [
-        pd.DataFrame({"unique_id": one.id, "ds": _stamps_of(one, ahead)} | _columns_of(one, data, ahead)).tail(
+        pd.DataFrame({"unique_id": one.id, "ds": _timestamps(one, ahead)} | _columns(one, data, ahead)).tail(
             count + ahead
         )
         for one in data.series[:EXAMPLE_SERIES]
@@ -178,29 +190,29 @@ def model_example(data: SeriesSet, horizon: int = 0) -> "pd.DataFrame":
     return pd.concat(frames, ignore_index=True)
 
 
-def _stamps_of(one: Series, ahead: int) -> Any:  # noqa: ANN401 - timestamps, or None without dates
-    """Return the timestamps of a series and of the steps after it."""
+def _timestamps(one: Series, ahead: int) -> Any:  # noqa: ANN401 - timestamps, or None without dates
+    """Return the timestamps of a series and of `ahead` steps after it."""
     return None if one.timestamps is None else np.concatenate([one.timestamps, one.future(ahead)])
 
 
-def _columns_of(one: Series, data: SeriesSet, ahead: int) -> dict[str, Any]:
-    """Return a series' values and covariates, and those known ahead for the steps after it, NaN where unknown."""
+def _columns(one: Series, data: SeriesSet, ahead: int) -> dict[str, Any]:
+    """Return the values and covariates of a series and of `ahead` steps after it, NaN where unknown."""
     past, future = covariate_columns(one, data.covariates, len(one), ahead)
     columns = {"y": np.append(one.values, np.full(ahead, np.nan))}
-    for place, name in enumerate(data.covariates.all):
-        known = place - len(data.covariates.past)
+    for column, name in enumerate(data.covariates.all):
+        known = column - len(data.covariates.past)
         after = future[:, known] if known >= 0 else np.full(ahead, np.nan)
-        columns[name] = np.append(past[:, place], after)
+        columns[name] = np.append(past[:, column], after)
     return {name: columns[name] for name in ("y", *data.covariates.read)}
 
 
 def file_digest(path: Path) -> str:
-    """Return SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _reopen(registry: Registry, run_id: str | None) -> str | None:
-    """Go on with a run and return its id, or None where there is none to go on with."""
+    """Reopen a run and return its id, or None if the registry does not have it."""
     if run_id is None:
         return None
     try:
@@ -210,11 +222,11 @@ def _reopen(registry: Registry, run_id: str | None) -> str | None:
     return run_id
 
 
-def _figures(result: Result, comparison: Comparison, split: Split, unit: str) -> dict[str, Any]:
+def _draw(result: Result, comparison: Comparison, split: Split, unit: str) -> dict[str, Any]:
     spec, history = result.candidate.forecaster.spec, result.candidate.history
     baselines = {name: baseline.scores for name, baseline in comparison.baselines.items()}
     name = result.name
-    title = f"{name}: {split.horizon} steps held out, forecast against truth"
+    title = f"{name}: {split.horizon} steps held out, forecast and observed values"
     drawn = {
         "forecast_against_truth": figures.draw_backtest(split, result.predictions, title=title, unit=unit),
         "error_by_step": figures.draw_error_by_step(result.scores, baselines, name=name),
@@ -228,26 +240,26 @@ def _figures(result: Result, comparison: Comparison, split: Split, unit: str) ->
 
 
 def _choices(candidate: Candidate) -> dict[str, Any]:
-    """Return what a candidate chose on its validation origins, as `reproduce` reads it; of an `auto` each member's too."""
+    """Return the settings that a candidate selected on its validation origins; of an ensemble those of its members."""
     if candidate.ensemble_weights is None:
         return provenance.choices(candidate.forecaster.spec)
     members = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
     return {"members": members, "mixture": candidate.ensemble_weights.to_dict()}
 
 
-def _mixture_params(candidate: Candidate) -> dict[str, object]:
-    """Return how an average was weighed and what its members chose; nothing for a network."""
-    mixture = candidate.ensemble_weights
-    if mixture is None:
+def _ensemble_params(candidate: Candidate) -> dict[str, object]:
+    """Return the weights of an ensemble and the settings of its members; nothing for a network."""
+    ensemble = candidate.ensemble_weights
+    if ensemble is None:
         return {}
-    weights = {f"ensemble.weight.{name}": weight for name, weight in mixture.weights.items()}
-    chosen = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
-    return {"ensemble.combination": mixture.combination, **weights, **_flat({"ensemble.member": chosen})}
+    weights = {f"ensemble.weight.{name}": weight for name, weight in ensemble.weights.items()}
+    members = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
+    return {"ensemble.combination": ensemble.combination, **weights, **_flat({"ensemble.member": members})}
 
 
-def _mixture_metrics(mixture: EnsembleWeights | None) -> dict[str, float]:
-    """Return the validation loss of each way of weighing, or average, that was tried; nothing for a network."""
-    return {f"ensemble.pinball_{way}": loss for way, loss in mixture.losses.items()} if mixture else {}
+def _ensemble_metrics(ensemble: EnsembleWeights | None) -> dict[str, float]:
+    """Return the validation loss of each kind of ensemble weights; nothing for a network."""
+    return {f"ensemble.pinball_{kind}": loss for kind, loss in ensemble.losses.items()} if ensemble else {}
 
 
 def _data_params(data: SeriesSet, split: Split) -> dict[str, object]:
@@ -262,7 +274,7 @@ def _data_params(data: SeriesSet, split: Split) -> dict[str, object]:
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Return nested settings as `fit.units`-like keys; None is left out."""
+    """Return nested settings with keys such as `fit.units`, without those that are None."""
     flat: dict[str, object] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):

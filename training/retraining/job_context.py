@@ -24,7 +24,7 @@ from training.pipeline.tracking import MlflowRun, OpenRun, RunLog
 from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.location import Run
-from training.registry.provenance import Surroundings
+from training.registry.provenance import RunEnvironment
 from training.service_client.client import Address
 from training.service_client.observations import fetch_observations, keep_frequency
 
@@ -64,7 +64,7 @@ class JobContext:
     job: str
     folder: Path
     on_event: Callable[[Plain], None] = _ignore
-    environment: Surroundings = field(default_factory=Surroundings)
+    environment: RunEnvironment = field(default_factory=RunEnvironment)
     fit: Fit = fit_with_keras
     combine: Combine = combine_with_keras
     address: Address | None = None

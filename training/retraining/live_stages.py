@@ -11,7 +11,7 @@ from training.registry.alias_log import Move, log_move
 from training.registry.client import Registry
 from training.registry.location import Place
 from training.registry.model_versions import CHAMPION
-from training.registry.provenance import Surroundings
+from training.registry.provenance import RunEnvironment
 from training.retraining import stages
 from training.retraining.job_context import JobContext
 from training.retraining.protocol import OnEvent
@@ -26,7 +26,7 @@ StageResult = dict[str, Any]
 def make_context(job: str, folder: Path, on_event: OnEvent) -> JobContext:
     """Return what a stage works with, as the environment says."""
     registry = Registry(Place.from_environment(os.environ))
-    environment = Surroundings.gather(["job", job])
+    environment = RunEnvironment.gather(["job", job])
     url = os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL
     address = service_address({**os.environ, "ALMANAC_SERVICE_URL": url})
     return JobContext(registry, job, folder, on_event, environment, address=address)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from training.evaluation.significance import uncertainty
+from training.evaluation.significance import estimate_uncertainty
 from training.service_client.live_evidence import LiveEvidence
 
 CONFIDENCE = 0.99
@@ -67,7 +67,7 @@ def decide_rollback(fresh: LiveEvidence, predecessor: LiveEvidence) -> Rollback:
                 roll_back=False, reason=lacking, fresh=now.version, predecessor=before.version, figures=figures
             )
     loss = before.skill - now.skill
-    found = uncertainty(now.residuals(), -before.residuals())
+    found = estimate_uncertainty(now.residuals(), -before.residuals())
     lower = found.lower(loss, CONFIDENCE)
     figures |= {
         "skill": now.skill,

@@ -1,11 +1,8 @@
-import os
 import signal
-import subprocess
-import sys
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,45 +16,35 @@ from training.evaluation.classical import CLASSICAL, Fits, Work
 
 NAMES = tuple(CLASSICAL)
 
-SPAWNED = """
-import os
-from tests.training.fakes import make_series
-from training import classical
 
-def main():
-    parts = {"season_length": 12, "levels": (80.0,), "on_done": print}
-    found = classical.fit_all([make_series(length=48)], [0], ("auto_theta",), 12, **parts)
-    print(found.forecasts["auto_theta"][0].median.tolist())
-
-if __name__ == "__main__":
-    main()
-"""
+def fit(
+    histories: list[Series], *, levels: tuple[float, ...] = (80.0,), deadline: float = classical.DEADLINE_SECONDS
+) -> Fits:
+    """Return forecasts of all histories a year ahead."""
+    indices = range(len(histories))
+    return classical.fit_all(
+        histories, indices, NAMES, 12, season_length=12, levels=levels, on_done=lambda _done: None, deadline=deadline
+    )
 
 
-def fit(histories: list[Series], places: list[int] | None = None, **changes: Any) -> Fits:  # noqa: ANN401 - any of the question
-    """Return the fits of histories a year ahead."""
-    question: dict[str, Any] = {"season_length": 12, "levels": (80.0,), "on_done": lambda _done: None, **changes}
-    return classical.fit_all(histories, range(len(histories)) if places is None else places, NAMES, 12, **question)
+def test_each_model_forecasts_each_series(series: list[Series]) -> None:
+    """The quantiles are the bounds of the intervals around the median, in ascending order."""
+    found = fit(series[:2], levels=(80.0, 95.0))
 
-
-def test_each_model_has_a_forecast_with_its_interval(series: list[Series]) -> None:
-    """Three series, two models, a year ahead: finite, the interval around the point forecast."""
-    found = fit(series)
-
-    assert found.places == (0, 1, 2)
+    assert found.indices == (0, 1)
     for name in NAMES:
         assert found.seconds[name] > 0
-        for forecast, one in zip(found.forecasts[name], series, strict=True):
-            (interval,) = forecast.intervals
-            assert forecast.id == one.id
-            assert (interval.lower < forecast.median).all()
-            assert (forecast.median < interval.upper).all()
-            sides = [interval.lower, forecast.median, interval.upper]
-            np.testing.assert_array_equal(forecast.quantiles, np.stack(sides, axis=1))
+        assert [one.id for one in found.forecasts[name]] == ["a", "b"]
+        for forecast in found.forecasts[name]:
+            narrow, wide = forecast.intervals
+            columns = [wide.lower, narrow.lower, forecast.median, narrow.upper, wide.upper]
+            assert forecast.quantile_levels == (0.025, 0.1, 0.5, 0.9, 0.975)
+            np.testing.assert_array_equal(forecast.quantiles, np.stack(columns, axis=1))
+            assert (np.diff(forecast.quantiles, axis=1) > 0).all()
 
 
 def test_a_clear_season_is_found() -> None:
-    """Both models continue a season without noise far better than its last value would."""
+    """Both models continue a season without noise almost exactly."""
     steps = np.arange(96)
     clean = Series.make(10 + 5 * np.sin(2 * np.pi * steps / 12), start="2000-01-01", frequency="M")
     truth = 10 + 5 * np.sin(2 * np.pi * np.arange(96, 108) / 12)
@@ -68,18 +55,8 @@ def test_a_clear_season_is_found() -> None:
         assert np.abs(found.forecasts[name][0].median - truth).max() < 0.5
 
 
-def test_levels_are_nested(series: list[Series]) -> None:
-    """95 % lies around 80 %, and the quantiles are their sides from low to high."""
-    found = fit(series[:1], levels=(80.0, 95.0))
-
-    for name in NAMES:
-        forecast = found.forecasts[name][0]
-        assert forecast.quantile_levels == (0.025, 0.1, 0.5, 0.9, 0.975)
-        assert (np.diff(forecast.quantiles, axis=1) > 0).all()
-
-
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one() -> None:
-    """The draw depends on seed and id alone, so the same series come at every origin."""
+    """The sample depends on seed and ids only, so every origin has the same series."""
     many = [make_series(f"s{number}", length=24) for number in range(40)]
 
     five, ten = (classical.sample(many, seed=0, series=count) for count in (5, 10))
@@ -91,7 +68,7 @@ def test_a_smaller_sample_is_the_beginning_of_a_larger_one() -> None:
 
 
 def test_the_budget_is_counted_in_observations() -> None:
-    """As many series as it holds, the longest counted by what is fitted of them, and one at the least."""
+    """A long series counts with the steps that are fitted; at least one series is in the sample."""
     series = [make_series(f"s{number}", length=100) for number in range(10)]
     long = [make_series(f"l{number}", length=3 * classical.LONGEST) for number in range(3)]
 
@@ -101,16 +78,17 @@ def test_the_budget_is_counted_in_observations() -> None:
     assert len(classical.sample(long, seed=0, budget=2 * classical.LONGEST)) == 2
 
 
-def test_gaps_are_interpolated_and_what_came_before_the_first_value_is_left_out() -> None:
-    """The models refuse NaN: between two values lies a line, after the last one it is level."""
+def test_gaps_are_interpolated_and_a_leading_gap_is_cut_off() -> None:
+    """After the last value the interpolation is constant."""
     values = np.array([np.nan, 1.0, np.nan, 3.0, np.nan])
 
     np.testing.assert_array_equal(classical.fill(values), [1.0, 2.0, 3.0, 3.0])
 
 
-def test_gaps_and_long_histories_are_counted() -> None:
-    """What was done to the data for these two models can be said."""
-    values = make_series(length=classical.LONGEST + 10).values.copy()
+def test_gaps_and_long_histories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gap before the first value is not filled, so it does not count."""
+    monkeypatch.setattr(classical, "LONGEST", 110)
+    values = make_series(length=120).values.copy()
     values[[0, -5]] = np.nan
     long = Series.make(values, id="long", start="1800-01-01", frequency="M")
 
@@ -118,11 +96,11 @@ def test_gaps_and_long_histories_are_counted() -> None:
 
     assert found.interpolated == 1
     assert found.shortened == 1
-    assert found.observations == classical.LONGEST + 96
+    assert found.observations == 110 + 96
 
 
-def test_a_fit_that_fails_is_a_seasonal_naive_and_named() -> None:
-    """Four values are too few for either model."""
+def test_a_series_whose_fit_fails_gets_a_seasonal_naive() -> None:
+    """Three values are too few for either model."""
     short = make_series("short", length=3)
 
     found = fit([short, make_series("long")])
@@ -133,7 +111,7 @@ def test_a_fit_that_fails_is_a_seasonal_naive_and_named() -> None:
 
 
 def test_a_forecast_that_is_not_finite_counts_as_a_failure() -> None:
-    """NaN is no forecast."""
+    """The failure is named like an exception."""
 
     class Model:
         def forecast(self, _values: object, horizon: int, level: list[float]) -> dict[str, object]:
@@ -145,63 +123,42 @@ def test_a_forecast_that_is_not_finite_counts_as_a_failure() -> None:
     assert fitted.failure == "the forecast is not finite"
 
 
-def test_after_the_deadline_no_series_is_begun() -> None:
-    """What is fitted then is the beginning of the draw."""
-    many = [make_series(f"s{number}", length=36) for number in range(12)]
+def test_after_the_deadline_no_series_is_started() -> None:
+    """The fitted ones are the first of the sample."""
+    found = fit([make_series(f"s{number}", length=36) for number in range(12)], deadline=0.0)
 
-    found = fit(many, [7, 3, *range(3), *range(4, 7), *range(8, 12)], deadline=0.0)
+    assert 0 in found.indices
+    assert len(found.indices) < 12
 
-    assert 7 in found.places
-    assert len(found.places) < 12
+
+@dataclass
+class KilledPool(Executor):
+    """A pool whose processes are killed when work is submitted, or later."""
+
+    at_once: bool
+
+    def submit(self, *_work: object, **_more: object) -> Any:  # noqa: ANN401 - a future of anything
+        """Return a future that fails, or fail at once."""
+        if self.at_once:
+            raise BrokenProcessPool("killed")
+        future: Future[None] = Future()
+        future.set_exception(BrokenProcessPool("killed"))
+        return future
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_killed_processes_cost_the_rows_and_not_the_comparison(
-    monkeypatch: pytest.MonkeyPatch, *, at_once: bool
-) -> None:
-    """Where the machine ends the processes, while work is handed out or later, what they had finished is kept."""
+def test_killed_processes_do_not_end_the_comparison(monkeypatch: pytest.MonkeyPatch, *, at_once: bool) -> None:
+    """What is not finished by then is missing."""
+    monkeypatch.setattr(classical, "_worker_processes", lambda _count: nullcontext(KilledPool(at_once=at_once)))
 
-    @contextmanager
-    def dying(_count: int) -> Any:  # noqa: ANN401 - a generator
-        from concurrent.futures import Future
-
-        class Pool(Executor):
-            def submit(self, *_work: object, **_more: object) -> Any:  # noqa: ANN401 - a future
-                if at_once:
-                    raise BrokenProcessPool("killed")
-                future: Future[None] = Future()
-                future.set_exception(BrokenProcessPool("killed"))
-                return future
-
-        yield Pool()
-
-    monkeypatch.setattr(classical, "_processes", dying)
-
-    assert fit([make_series()]).places == ()
+    assert fit([make_series()]).indices == ()
 
 
-def test_models_are_fitted_in_spawned_processes(tmp_path: Path) -> None:
-    """The parent never imports statsforecast, and a program that asks for a forecast gets it."""
-    program = tmp_path / "program.py"
-    program.write_text(SPAWNED + "    import sys; print('statsforecast' in sys.modules)\n")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-    found = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(program)], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
-
-    assert found.returncode == 0, found.stderr
-    done, forecast, imported = found.stdout.split("\n", 2)
-    assert done == "1"
-    assert len(forecast.split(",")) == 12
-    assert imported.strip() == "False"
-
-
-def test_ctrl_c_reaches_the_parent_alone() -> None:
-    """A process that fits ignores the interrupt that a terminal sends to the whole group."""
+def test_worker_processes_ignore_ctrl_c() -> None:
+    """A terminal sends the interrupt to all processes of the group; the parent ends its workers."""
     before = signal.getsignal(signal.SIGINT)
     try:
-        classical._leave_interrupts_to_parent()
+        classical._ignore_interrupts()
 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:

@@ -10,19 +10,18 @@ from models import artifact
 from models.series import Series
 from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
-from training.data.holdout import hold_out
+from training.data.holdout import Split
 from training.evaluation import figures
 from training.evaluation.scores import predict_baseline, score
 
 
 def labels(figure: Figure) -> list[str]:
-    """Return titles and axis labels of a figure."""
+    """Return the titles and axis labels of a figure."""
     return [text for axes in figure.axes for text in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())]
 
 
-def test_the_backtest_shows_truth_forecast_band_and_unit(series: list[Series], tmp_path: Path) -> None:
-    """A panel for each series, its axes with units, one legend for all."""
-    split = hold_out(series, 12, season_length=12)
+def test_the_backtest_shows_observed_values_forecast_and_interval(split: Split, tmp_path: Path) -> None:
+    """Each series has a panel with its unit; they share one legend."""
     predictions = predict_baseline("seasonal_naive", split)
 
     figure = figures.draw_backtest(split, predictions, title="lstm: held out", unit="°C")
@@ -36,8 +35,8 @@ def test_the_backtest_shows_truth_forecast_band_and_unit(series: list[Series], t
     ]  # fmt: skip
 
 
-def test_forecasts_are_drawn_without_dates_too(tmp_path: Path) -> None:
-    """A series without dates has steps from the cutoff on its axis."""
+def test_a_series_without_dates_is_drawn_by_step(tmp_path: Path) -> None:
+    """Its axis has steps from the cutoff."""
     bare = Series.make(np.arange(40.0))
     forecaster = artifact.load(make_artifact(tmp_path / "m"))
     forecasts = forecaster.forecast([bare], 12, levels=(80.0, 95.0))
@@ -48,9 +47,8 @@ def test_forecasts_are_drawn_without_dates_too(tmp_path: Path) -> None:
     assert "95 % interval" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_error_by_step_stands_beside_the_baselines(series: list[Series]) -> None:
-    """The model's line and one for each baseline."""
-    split = hold_out(series, 12, season_length=12)
+def test_error_by_step_is_drawn_with_the_baselines(split: Split) -> None:
+    """The model and each baseline have a line."""
     scores = score(split, predict_baseline("climatology", split))
 
     figure = figures.draw_error_by_step(scores, {"seasonal_naive": scores}, name="lstm")
@@ -59,8 +57,8 @@ def test_error_by_step_stands_beside_the_baselines(series: list[Series]) -> None
     assert labels(figure)[1] == "step ahead"
 
 
-def test_gradient_norms_are_logarithmic_with_the_line_of_vanishing() -> None:
-    """A layer that no longer learns lies below a line that says so."""
+def test_gradient_norms_have_the_line_of_vanished_gradients() -> None:
+    """The scale is logarithmic; a layer below the line no longer trains."""
     figure = figures.draw_gradient_norms([make_epoch(1), make_epoch(2)], name="lstm")
 
     axes = figure.axes[0]
@@ -71,14 +69,14 @@ def test_gradient_norms_are_logarithmic_with_the_line_of_vanishing() -> None:
 
 @pytest.mark.parametrize(("season", "lines"), [(12, 5), (1, 0)])
 def test_memory_marks_the_seasons(season: int, lines: int) -> None:
-    """Five years of memory have five seasons marked; what has no season has none."""
+    """Five years of memory have five marked seasons; data without a season have none."""
     figure = figures.draw_memory(tuple(np.full(60, 1 / 60)), season, name="lstm")
 
     assert sum(len(line.get_xdata()) == 2 for line in figure.axes[0].lines) == lines  # type: ignore[arg-type]
 
 
-def test_learning_marks_the_least_error_of_each_stage() -> None:
-    """Each schedule is a line of its own with a dot on it; one with nothing held out has no error to mark."""
+def test_learning_marks_the_lowest_error_of_each_stage() -> None:
+    """A stage without a validation error has no mark."""
     tried = [replace(make_epoch(number), stage=stage) for number, stage in ((1, "none"), (2, "none"), (3, "log"))]
     last = replace(make_epoch(4), stage="all data", validation_mase=float("nan"))
 
@@ -89,19 +87,9 @@ def test_learning_marks_the_least_error_of_each_stage() -> None:
     assert [text.get_text() for text in figure.axes[0].texts] == ["none", "log", "all data"]
 
 
-def test_no_figure_is_kept_by_pyplot() -> None:
-    """Drawing leaves no state behind: pyplot is never imported for it."""
-    import subprocess
-    import sys
-
-    code = "import sys, training.evaluation.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - fixed code
-
-
-def test_layers_past_ten_are_told_apart_by_kind_and_shade() -> None:
-    """A WaveNet's layers share a colour by kind, and no two look the same."""
-    layers = [f"{kind}_{2**place}_{place}" for kind in ("dilation", "residual", "skip") for place in range(7)]
+def test_more_than_ten_layers_differ_by_kind_and_shade() -> None:
+    """Layers of a kind share a hue, and no two layers have the same colour."""
+    layers = [f"{kind}_{2**depth}_{depth}" for kind in ("dilation", "residual", "skip") for depth in range(7)]
     epoch = replace(make_epoch(1), gradient_norms=dict.fromkeys(["input_projection", *layers], 0.1))
 
     axes = figures.draw_gradient_norms([epoch], name="wavenet").axes[0]
@@ -113,8 +101,8 @@ def test_layers_past_ten_are_told_apart_by_kind_and_shade() -> None:
 
 
 @pytest.mark.parametrize("importances", [{"fit.units": 0.7, "fit.layers": 0.3}, {}])
-def test_a_search_shows_its_errors_and_what_moved_them(importances: dict[str, float]) -> None:
-    """Whole and pruned trials, the best so far, and a bar for each setting, or a word where there are too few."""
+def test_a_search_shows_errors_and_importances(importances: dict[str, float]) -> None:
+    """The best line follows completed trials only; without importances the title says why."""
     figure = figures.draw_search([(0, 1.0, True), (1, 0.8, True), (2, 1.5, False)], importances, title="Study x")
 
     axes, bars = figure.axes

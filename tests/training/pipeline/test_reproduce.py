@@ -22,7 +22,7 @@ from training.pipeline.reproduce import fit_as_chosen, read_provenance, reproduc
 from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
 from training.registry.client import Registry
-from training.registry.provenance import CHOICES, FILE, Surroundings
+from training.registry.provenance import CHOICES, FILE, RunEnvironment
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -225,7 +225,7 @@ def test_every_candidate_carries_how_it_was_made(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
     """Command, whole configuration, seed, data, packages and commit, in the run and in the JSON; of a failed one too."""
-    runtime = replace(make_runtime(make_fit(failing=("wavenet",))), environment=Surroundings.gather(["train", "x"]))
+    runtime = replace(make_runtime(make_fit(failing=("wavenet",))), environment=RunEnvironment.gather(["train", "x"]))
 
     outcome = make_comparison(data_file, registry, runtime)
 
@@ -299,9 +299,9 @@ def test_a_run_about_no_one_network_is_refused_before_anything_is_trained(
 
 def test_what_is_not_as_it_was_is_said(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """Another version of a package explains another figure."""
-    then = replace(make_runtime(make_fit()), environment=Surroundings(packages={"keras": "3.0"}))
+    then = replace(make_runtime(make_fit()), environment=RunEnvironment(packages={"keras": "3.0"}))
     first = make_comparison(data_file, registry, then)
-    runtime = replace(make_runtime(make_fit()), environment=Surroundings(packages={"keras": "3.1"}))
+    runtime = replace(make_runtime(make_fit()), environment=RunEnvironment(packages={"keras": "3.1"}))
 
     found = reproduce(first.comparison.winner.run_id, registry, runtime)
 

@@ -24,7 +24,7 @@ from training.pretraining.pretrain import Wish, pretrain
 from training.pretraining.starter_specs import Kind
 from training.progress import Progress
 from training.registry.client import Registry
-from training.registry.provenance import Surroundings
+from training.registry.provenance import RunEnvironment
 
 KINDS = {"M": Kind("M", 4, 30, 12, 1.0), "Q": Kind("Q", 3, 12, 8, 0.5)}
 
@@ -61,7 +61,7 @@ class Interrupting(Progress):
 
 def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry: Registry, progress: Progress) -> None:
     """Each loads with its golden forecasts replayed, says what it is, forecasts, and brings its card."""
-    made = pretrain(make_wish(tmp_path), registry, progress, Surroundings())
+    made = pretrain(make_wish(tmp_path), registry, progress, RunEnvironment())
 
     assert [one.kind for one in made] == ["M", "Q"]
     assert [one.figures["steps"] for one in made] == [4 + 3, 2]
@@ -83,7 +83,7 @@ def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registr
     """One run for all, one below it for each starter, with its epochs and figures."""
     wish = make_wish(tmp_path)
 
-    made = pretrain(wish, registry, progress, Surroundings("almanac pretrain", "abc", {"keras": "3"}))
+    made = pretrain(wish, registry, progress, RunEnvironment("almanac pretrain", "abc", {"keras": "3"}))
 
     run_id = artifact.load(made[0].directory).spec.run_id
     assert run_id is not None
@@ -99,14 +99,14 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """Cut off after an epoch and begun again, a training ends where one that was left alone ends."""
-    whole = pretrain(make_wish(tmp_path / "whole"), registry, progress, Surroundings())
+    whole = pretrain(make_wish(tmp_path / "whole"), registry, progress, RunEnvironment())
     wish = make_wish(tmp_path / "cut")
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(wish, registry, Interrupting(progress.console), Surroundings())
+        pretrain(wish, registry, Interrupting(progress.console), RunEnvironment())
     assert (wish.unfinished / "M.npz").is_file()
     assert f"kept in {wish.unfinished}" in " ".join(progress.console.file.getvalue().replace("\n", "").split())  # type: ignore[attr-defined]
-    again = pretrain(wish, registry, progress, Surroundings())
+    again = pretrain(wish, registry, progress, RunEnvironment())
 
     assert not wish.unfinished.exists()
     for one, two in zip(whole, again, strict=True):
@@ -119,7 +119,7 @@ def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_to
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """A quarterly starter begins with what a monthly one learned."""
-    made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, progress, Surroundings())
+    made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, progress, RunEnvironment())
 
     assert [one.kind for one in made] == ["Q"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["Q"]

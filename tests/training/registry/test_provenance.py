@@ -10,7 +10,7 @@ from tests.artifacts import make_artifact
 from training.config.training import TrainConfig, train_config
 from training.data.series_set import read_series
 from training.registry import provenance
-from training.registry.provenance import Surroundings, code_commit, weights_digest
+from training.registry.provenance import RunEnvironment, code_commit, weights_digest
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -25,7 +25,7 @@ def test_what_is_described_can_be_configured_again(data_file: Path, monkeypatch:
     monkeypatch.chdir(data_file.parent)
     config = TrainConfig(Path(data_file.name), 12, seed=7)
 
-    told = provenance.describe(config, read_series(data_file), Surroundings(), architecture="gru", seed=9)
+    told = provenance.describe(config, read_series(data_file), RunEnvironment(), architecture="gru", seed=9)
 
     settings = {key: value for key, value in told["config"].items() if value is not None}
     settings["fit"] = {key: value for key, value in settings["fit"].items() if value is not None}
@@ -36,7 +36,7 @@ def test_what_is_described_can_be_configured_again(data_file: Path, monkeypatch:
 
 def test_surroundings_say_command_packages_and_machine() -> None:
     """Words with blanks are quoted as a shell wants them."""
-    found = Surroundings.gather(["train", "--data", "my sales.csv"])
+    found = RunEnvironment.gather(["train", "--data", "my sales.csv"])
 
     assert found.command == "almanac train --data 'my sales.csv'"
     assert {"keras", "numpy", "tensorflow"} <= set(found.packages)
@@ -45,9 +45,9 @@ def test_surroundings_say_command_packages_and_machine() -> None:
 
 def test_what_changed_is_named() -> None:
     """A newer package and other code may change a result; another command line does not."""
-    before = Surroundings("almanac train", "abc", {"numpy": "1", "keras": "3"}, "3.11", "a machine")
+    before = RunEnvironment("almanac train", "abc", {"numpy": "1", "keras": "3"}, "3.11", "a machine")
 
-    after = Surroundings("almanac reproduce", "def", {"numpy": "2", "keras": "3"}, "3.11", "a machine")
+    after = RunEnvironment("almanac reproduce", "def", {"numpy": "2", "keras": "3"}, "3.11", "a machine")
 
     assert after.differences(before) == ["numpy was 1, is 2.", "commit was abc, is def."]
 

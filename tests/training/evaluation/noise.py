@@ -1,4 +1,4 @@
-"""Noise: errors of two models of which one is a known part better than the other, made in many ways."""
+"""Noise: simulated errors of two models, one of them better by a known share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 Test = Callable[[Floats, Floats, tuple[str, ...]], bool]
-"""Returns whether the challenger is promoted, by errors of challenger and champion, and the series of each row."""
+"""Takes the errors of challenger and champion and the series of each row; returns whether the challenger is promoted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How the errors of two models are made: absolute values of normal errors, independent unless said otherwise.
+    """A model of the errors of two forecasters: absolute values of normal errors, independent by default.
 
     Attributes:
-        series: How many.
-        origins: Of each series.
-        horizon: Steps from each.
-        lasting: Autocorrelation of errors from step to step, over the origins too.
-        shared: Share of each model's variance that all series have in common.
-        agreeing: Share of the variance that both models have in common, as forecasts of the same truth do.
+        series: Number of series.
+        origins: Number of origins of each series.
+        horizon: Number of steps at each origin.
+        lasting: Autocorrelation of errors from step to step, across origins too.
+        shared: Share of each model's variance that all series share.
+        agreeing: Share of the variance that both models share, since they forecast the same values.
         uneven: Standard deviation of the logarithm of the series' scales.
         growing: How much larger the last step's errors are than the first's.
         by_series: Standard deviation of the logarithm of each model's skill on each series.
         tails: Degrees of freedom of Student's t; 0 for normal errors.
-        gaps: Share of points without a truth.
+        gaps: Share of points without an observed value.
     """
 
     series: int = 50
@@ -48,7 +48,7 @@ class Noise:
         return tuple(f"s{one}" for one in range(self.series)) * self.origins
 
     def draw(self, generator: np.random.Generator, better: float = 0.0) -> tuple[Floats, Floats]:
-        """Return scaled errors of champion and challenger, shape (series and origins, horizon); `better` is a share."""
+        """Return scaled errors of champion and challenger, shape (rows, horizon); `better` is the share of improvement."""
         both = self._field(generator)
         gaps = generator.random((self.series, self.origins * self.horizon)) < self.gaps
         scale = np.exp(self.uneven * generator.normal(size=(self.series, 1)))
@@ -63,19 +63,20 @@ class Noise:
     def _field(self, generator: np.random.Generator) -> Floats:
         """Return errors of one model, shape (series, origins · horizon), the oldest first."""
         times = self.origins * self.horizon
-        own = self._course(generator, self.series, times)
-        common = self._course(generator, 1, times)
+        own = self._autoregression(generator, self.series, times)
+        common = self._autoregression(generator, 1, times)
         return np.asarray(np.sqrt(1 - self.shared) * own + np.sqrt(self.shared) * common)
 
-    def _course(self, generator: np.random.Generator, rows: int, times: int) -> Floats:
+    def _autoregression(self, generator: np.random.Generator, rows: int, times: int) -> Floats:
+        """Return an autoregression of order 1 with unit variance in each row, shape (rows, times)."""
         shape = (rows, times)
-        course = generator.standard_t(self.tails, size=shape) if self.tails else generator.normal(size=shape)
+        values = generator.standard_t(self.tails, size=shape) if self.tails else generator.normal(size=shape)
         for time in range(1, times if self.lasting else 1):
-            course[:, time] = self.lasting * course[:, time - 1] + np.sqrt(1 - self.lasting**2) * course[:, time]
-        return course
+            values[:, time] = self.lasting * values[:, time - 1] + np.sqrt(1 - self.lasting**2) * values[:, time]
+        return values
 
     def _rows(self, errors: Floats) -> Floats:
-        """Return series as rows of series and origins, the newest origin of all series first."""
+        """Return errors by series as rows of series and origins, the newest origin of all series first."""
         apart = errors.reshape(self.series, self.origins, self.horizon)[:, ::-1]
         return apart.transpose(1, 0, 2).reshape(-1, self.horizon)
 
@@ -83,7 +84,7 @@ class Noise:
 def shares_promoted(
     noise: Noise, tests: Sequence[Test], draws: int, *, better: float = 0.0, seed: int = 0
 ) -> list[float]:
-    """Return in which share of the same draws each test promotes the challenger."""
+    """Return for each test the share of the same draws in which it promotes the challenger."""
     generator = np.random.default_rng(seed)
     found = np.zeros(len(tests))
     for _ in range(draws):

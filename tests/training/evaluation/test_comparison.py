@@ -1,0 +1,34 @@
+import pytest
+
+from training.data.holdout import Split
+from training.evaluation.comparison import BaselineResult, Comparison, Sample, describe_failures
+from training.evaluation.scores import predict_baseline, score
+
+
+def test_samples_of_several_origins_are_counted_together() -> None:
+    """The series are those of the newest origin; the counts are sums."""
+    newest, older = (Sample((0, 1), 3, 100, 0, 2, 1, 1), Sample((0, 1), 3, 76, 0, 1, 0, 0))
+
+    assert Sample.join([newest, older]).to_dict() == {
+        "series": 2, "of": 3, "observations": 176, "seed": 0, "interpolated": 3, "shortened": 1, "failed": 1,
+    }  # fmt: skip
+
+
+def test_skill_of_a_sampled_baseline_is_measured_on_its_series(split: Split) -> None:
+    """A seasonal naive on one of three series has no skill over itself, whatever the errors on the others."""
+    results = []
+    for part, sample in ((split, None), (split.only([1]), Sample((1,), 3, 84))):
+        predictions = predict_baseline("seasonal_naive", part)
+        results.append(BaselineResult(score(part, predictions), predictions, 1.0, sample))
+
+    comparison = Comparison((), {"seasonal_naive": results[0], "auto_ets": results[1]})
+
+    assert comparison.baseline_metrics("auto_ets")["backtest.skill_seasonal_naive"] == pytest.approx(0.0)
+    assert comparison.samples()["auto_ets"]["series"] == 1
+
+
+def test_a_cause_of_several_failures_is_named_once() -> None:
+    """Its candidates come before it."""
+    assert (
+        describe_failures({"lstm": "NaN.", "gru": "NaN.", "wavenet": "Too big."}) == "lstm, gru: NaN. wavenet: Too big."
+    )
