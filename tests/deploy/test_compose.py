@@ -1,4 +1,4 @@
-"""docker-compose.yml: valid by the specification, and true to the files beside it."""
+"""docker-compose.yml: valid by the specification, and consistent with the files that it names."""
 
 import json
 import re
@@ -21,18 +21,18 @@ OURS = [name for name, service in SERVICES.items() if service["image"].startswit
 
 
 def compose_schema() -> dict[str, Any]:
-    """Return the Compose specification's JSON schema, as check-jsonschema carries it."""
+    """Return the Compose specification's JSON schema, from check-jsonschema."""
     text = (files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 
 def test_it_follows_the_compose_specification() -> None:
-    """The schema of the specification finds nothing wrong."""
+    """The file matches the schema of the specification."""
     jsonschema.Draft202012Validator(compose_schema()).validate(COMPOSE)
 
 
 def test_the_schema_would_have_caught_a_mistake() -> None:
-    """A misspelled key is refused: the check above checks something."""
+    """The schema refuses a misspelled key."""
     broken = {**COMPOSE, "services": {**SERVICES, "service": {**SERVICES["service"], "port": ["8000"]}}}
 
     with pytest.raises(jsonschema.ValidationError, match="port"):
@@ -52,14 +52,14 @@ def test_what_is_mounted_or_built_exists() -> None:
 
 
 def test_named_volumes_are_declared_and_used() -> None:
-    """No volume is made by accident, none is left over."""
+    """Every named volume is declared and used."""
     mounts = [text.split(":")[0] for service in SERVICES.values() for text in service.get("volumes", [])]
 
     assert {mount for mount in mounts if not mount.startswith(".")} == set(COMPOSE["volumes"])
 
 
 def test_every_variable_stands_in_the_example() -> None:
-    """Whoever copies .env.example has set all there is to set, and nothing else."""
+    """.env.example has exactly the variables of docker-compose.yml."""
     used = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE_TEXT)) | {
         secret["environment"] for secret in COMPOSE["secrets"].values()
     }
@@ -69,7 +69,7 @@ def test_every_variable_stands_in_the_example() -> None:
 
 
 def test_ports_are_published_on_loopback_only() -> None:
-    """Nothing leaves the machine until somebody decides so."""
+    """Every port is published on loopback."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
 
     assert published
@@ -78,13 +78,13 @@ def test_ports_are_published_on_loopback_only() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_hold_no_privileges(name: str) -> None:
-    """No capabilities, and no way to gain any."""
+    """Our containers have no capabilities and cannot gain any."""
     assert SERVICES[name]["cap_drop"] == ["ALL"]
     assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
 
 
 def test_whoever_speaks_to_mlflow_is_let_in() -> None:
-    """The host in every MLFLOW_TRACKING_URI is one that MLflow's server answers to."""
+    """MLflow's server allows the host of every MLFLOW_TRACKING_URI."""
     allowed = SERVICES["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
     addresses = {
         service["environment"]["MLFLOW_TRACKING_URI"]
@@ -97,7 +97,7 @@ def test_whoever_speaks_to_mlflow_is_let_in() -> None:
 
 
 def test_service_and_worker_share_the_jobs() -> None:
-    """One database holds schedules and jobs; the worker asks the service where it listens, under a name that stays."""
+    """Service and worker share a jobs database; the worker calls the service's address and has a fixed name."""
     worker, service = (SERVICES[name]["environment"] for name in ("worker", "service"))
 
     assert worker["ALMANAC_JOBS_URL"] == service["ALMANAC_JOBS_URL"]
@@ -108,7 +108,7 @@ def test_service_and_worker_share_the_jobs() -> None:
 
 
 def test_prometheus_scrapes_the_service_where_it_listens() -> None:
-    """The target is the container's name and port, the key the secret that is mounted, the rules the file beside it."""
+    """Target, key and rules in prometheus.yml are those of the composition."""
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
     job = config["scrape_configs"][0]
 
@@ -119,7 +119,7 @@ def test_prometheus_scrapes_the_service_where_it_listens() -> None:
 
 
 def test_who_depends_on_health_waits_for_a_health_check() -> None:
-    """`service_healthy` is only asked of containers that can say so."""
+    """Every container in a `service_healthy` condition has a health check."""
     for service in SERVICES.values():
         for needed, condition in service.get("depends_on", {}).items():
             if condition["condition"] == "service_healthy":

@@ -1,4 +1,4 @@
-"""The images: built in stages from locks with hashes, run as nobody in particular, and holding what they copy."""
+"""The images: multi-stage builds from locks with hashes, run by a user without privileges."""
 
 import re
 import subprocess
@@ -20,13 +20,13 @@ def instructions(dockerfile: Path) -> list[tuple[str, str]]:
 
 
 def pins(lock: Path) -> dict[str, str]:
-    """Return package → version of a lock; of a package pinned twice, by Python version, the last."""
+    """Return the version of each package of a lock; of a package pinned twice, the last."""
     return dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
 def test_what_is_copied_exists_and_is_not_ignored(dockerfile: Path) -> None:
-    """Every source of a COPY is in the repository and let through by .dockerignore."""
+    """Every source of a COPY is in the repository and not in .dockerignore."""
     let_through = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), flags=re.MULTILINE)
     copies = [words.split() for name, words in instructions(dockerfile) if name == "COPY" and "--from" not in words]
 
@@ -39,7 +39,7 @@ def test_what_is_copied_exists_and_is_not_ignored(dockerfile: Path) -> None:
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
 def test_packages_come_from_a_lock_with_hashes(dockerfile: Path) -> None:
-    """Nothing is installed that nobody pinned, but the project itself, which fetches nothing."""
+    """Everything is installed from locks, except the project itself, which downloads nothing."""
     installs = [words for name, words in instructions(dockerfile) if name == "RUN" and "pip install" in words]
     ours = [words for words in installs if words.endswith("/src")]
 
@@ -61,7 +61,7 @@ def test_the_last_stage_runs_without_root_and_says_how_it_is(dockerfile: Path) -
 
 
 def test_the_service_image_holds_no_tensorflow() -> None:
-    """The lock of the service is small: no training, no tests."""
+    """The service's lock has no package of training or tests."""
     heavy = {"tensorflow", "keras", "matplotlib", "mlflow", "scikit-learn", "pytest"}
 
     assert not heavy & set(pins(ROOT / "deploy/docker/service.lock"))
@@ -69,7 +69,7 @@ def test_the_service_image_holds_no_tensorflow() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS[1:], ids=lambda path: path.stem)
 def test_what_is_tested_is_what_ships(lock: Path) -> None:
-    """Every package of an image has the version that the tests ran with."""
+    """Every package of an image has the version of requirements.lock."""
     tested = pins(LOCKS[0])
 
     assert {name: tested.get(name) for name in pins(lock)} == pins(lock)
@@ -77,7 +77,7 @@ def test_what_is_tested_is_what_ships(lock: Path) -> None:
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_a_lock_pins_every_package_with_hashes(lock: Path) -> None:
-    """No line without a hash, no address of any registry."""
+    """Every package has a hash; no registry is named."""
     blocks = re.split(r"\n(?=[a-z0-9])", lock.read_text(encoding="utf-8"))
 
     assert all("--hash=sha256:" in block for block in blocks if re.match(r"[a-z0-9]", block))
@@ -85,7 +85,7 @@ def test_a_lock_pins_every_package_with_hashes(lock: Path) -> None:
 
 
 def test_the_lock_is_whole() -> None:
-    """What is installed from it lacks nothing and contradicts nothing: `make setup` resolves no dependencies."""
+    """The lock is complete and consistent, so `make setup` resolves no dependencies."""
     result = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout

@@ -1,4 +1,4 @@
-"""The documents: what they point at exists, and what they say of settings and commands is so."""
+"""The documents: links, file names, settings, limits, commands and make targets in them exist."""
 
 import re
 from pathlib import Path
@@ -15,11 +15,27 @@ EVERYTHING = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """Links between documents, and pictures, are files of the repository."""
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8"))
+    """Links lead to files of the repository, and anchors to headings."""
+    links = re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", document.read_text(encoding="utf-8"))
 
-    for link in links:
-        assert (document.parent / link).is_file(), link
+    for file, anchor in links:
+        target = document.parent / file if file else document
+        assert target.is_file(), file
+        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_source_file_named_exists() -> None:
+    """File names in code style are files of the repository; NAME is a placeholder."""
+    folders = "deploy|docs|models|service|tests|training"
+    named = set(re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", EVERYTHING))
+
+    assert {name for name in named if "NAME" not in name and not (ROOT / name).is_file()} == set()
 
 
 def test_every_setting_of_the_service_is_documented() -> None:
@@ -31,7 +47,7 @@ def test_every_setting_of_the_service_is_documented() -> None:
 
 
 def test_documented_limits_are_the_defaults() -> None:
-    """The table of limits says what the service does when nothing is set."""
+    """The table of limits has the defaults of the settings."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     rows = re.findall(r"^\| `ALMANAC_([A-Z_]+)` \| ([\d,]+)( MiB)? \|", text, flags=re.MULTILINE)
@@ -50,7 +66,7 @@ def test_every_command_is_in_the_readme_and_none_is_made_up() -> None:
 
 
 def test_every_make_target_named_exists() -> None:
-    """Whoever types what the documents say gets what they say."""
+    """Every `make` target in the documents is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", EVERYTHING, flags=re.MULTILINE))
 

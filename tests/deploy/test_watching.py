@@ -1,4 +1,4 @@
-"""What watches the service asks for metrics that there are."""
+"""Prometheus rules and the Grafana dashboard use metrics that exist."""
 
 import json
 import re
@@ -28,7 +28,7 @@ EXPRESSIONS = [
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Return the names of all metrics of a service, as they are written out."""
+    """Return the names of all metrics of a service, as Prometheus reads them."""
     home = tmp_path_factory.mktemp("home")
     app: FastAPI = create_app(Settings(home=home), supervise=False)
     families = list(app.state.service.metrics.registry.collect())
@@ -38,7 +38,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_expression_asks_for_what_there_is(metrics: set[str], expression: str) -> None:
-    """A metric of the service, or one that a rule records."""
+    """Every metric is one of the service's or recorded by a rule."""
     named = set(re.findall(r"\balmanac_\w+", expression))
     recorded = set(re.findall(r"\balmanac:\w+(?::\w+)?", expression))
 
@@ -48,7 +48,7 @@ def test_every_expression_asks_for_what_there_is(metrics: set[str], expression: 
 
 
 def test_every_gauge_of_live_accuracy_is_drawn(metrics: set[str]) -> None:
-    """A gauge that nobody sees is a gauge too many."""
+    """The dashboard shows every gauge of live accuracy."""
     drawn = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"])
     live = {
         name
@@ -61,7 +61,7 @@ def test_every_gauge_of_live_accuracy_is_drawn(metrics: set[str]) -> None:
 
 
 def test_panels_stand_side_by_side() -> None:
-    """No two at one place, each with an id of its own and a sentence that says what it shows."""
+    """Panels do not overlap and have unique ids and a description."""
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
 
     assert len(set(places)) == len(places)
@@ -70,7 +70,7 @@ def test_panels_stand_side_by_side() -> None:
 
 
 def test_every_alert_has_a_remedy() -> None:
-    """Whoever gets up for it is told what to do."""
+    """Every alert has a summary and a remedy."""
     alerts = [rule for rule in RULES if "alert" in rule]
 
     assert len(alerts) >= 7

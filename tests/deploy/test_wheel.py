@@ -1,4 +1,4 @@
-"""The wheel: what `pip install` brings, the starters among it."""
+"""The wheel: what `pip install` installs, starters included."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ PARTS = ("pyproject.toml", "README.md", "LICENSE", "almanac.py", "models", "serv
 
 
 def test_the_wheel_holds_every_file_of_every_starter(tmp_path: Path) -> None:
-    """Their folders are no packages; those that ship, and one more whose name no package could have."""
+    """Starters are in the wheel although their folders are not packages, one with an odd name included."""
     source = tmp_path / "source"
     source.mkdir()
     for part in PARTS:
