@@ -1,7 +1,7 @@
-"""Artifact: a model at rest (network.onnx, network.keras, spec.json, golden.json) and the check that it still answers.
+"""Artifact: a stored model (network.onnx, network.keras, spec.json, golden.json), saved and loaded.
 
-Nothing here is a pickle, and loading runs no code of the artifact: an ONNX graph and JSON are opened, the golden
-inputs are replayed, and a model that answers differently than on the day it was saved is refused.
+Nothing here is a pickle, and loading runs no code of the artifact. Loading forecasts from the golden inputs and refuses a
+model whose forecasts differ from those at save time.
 """
 
 import json
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 NETWORK, WEIGHTS, SPEC, GOLDEN = "network.onnx", "network.keras", "spec.json", "golden.json"
 
 GOLDEN_TOLERANCE = 1e-4
-"""Largest difference allowed at load, in units of the golden context's own range, or of its forecast's where that is
-larger (float32 inside, other machines)."""
+"""Largest difference allowed at load, in units of the range of the golden context or of its forecast, the larger one:
+networks compute in float32, and machines differ."""
 
 
 def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    """Return an ONNX session on one thread without spinning: many small forecasts, none waits for another.
+    """Return an ONNX session on one thread without spinning, for many small forecasts at a time.
 
     Raises:
-        ArtifactIncomplete: If the file is missing or is no ONNX graph.
+        ArtifactIncomplete: If the file is missing or is not an ONNX graph.
     """
     import onnxruntime
 
@@ -52,19 +52,19 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
             f"{path} cannot be opened: {error}", hint="Download or train the model again."
         ) from error
     except Exception as error:
-        if not _is_onnxruntimes(error):
+        if not _is_from_onnxruntime(error):
             raise
         raise ArtifactIncomplete(
-            f"{path} is no ONNX graph: {error}", hint="Download or train the model again."
+            f"{path} is not an ONNX graph: {error}", hint="Download or train the model again."
         ) from error
 
 
 def load(directory: Path) -> Forecaster:
-    """Return the forecaster of an artifact, after it has reproduced its golden forecasts.
+    """Return the forecaster of an artifact whose golden forecasts are reproduced.
 
     Raises:
         ArtifactIncomplete: If a file is missing or cannot be read.
-        ArtifactMismatch: If a golden forecast is not reproduced, or the spec is of another format.
+        ArtifactMismatch: If a golden forecast is not reproduced, or the spec has another format.
     """
     forecaster = _open(directory)
     _replay(forecaster, _read(directory / GOLDEN))
@@ -75,8 +75,8 @@ def save(directory: Path, spec: ModelSpec) -> Forecaster:
     """Write spec.json and golden.json beside network.onnx, and return the forecaster.
 
     Args:
-        directory: Where network.onnx already lies.
-        spec: What the model promises.
+        directory: Folder with network.onnx.
+        spec: Specification of the model.
     """
     (directory / SPEC).write_text(spec.to_json())
     forecaster = _open(directory)
@@ -88,19 +88,19 @@ def save(directory: Path, spec: ModelSpec) -> Forecaster:
 
 
 def update_spec(directory: Path, **changes: Any) -> Forecaster:  # noqa: ANN401 - any field of ModelSpec
-    """Rewrite fields of spec.json, such as the backtest's figures, and return the forecaster."""
+    """Rewrite fields of spec.json, such as `backtest`, and return the forecaster."""
     spec = replace(ModelSpec.from_json(_read(directory / SPEC)), **changes)
     (directory / SPEC).write_text(spec.to_json())
     return load(directory)
 
 
 def network_mb(directory: Path) -> float:
-    """Return the size of network.onnx, which a service holds in memory, in 10⁶ bytes."""
+    """Return the size of network.onnx in 10⁶ bytes."""
     return (directory / NETWORK).stat().st_size / 1e6
 
 
 def golden_contexts(spec: ModelSpec) -> Contexts:
-    """Return inputs that exercise a graph: seasons, a trend, gaps, a short history, unknown dates; seeded."""
+    """Return inputs that test a graph: a season, a trend, gaps, a short history, unknown dates; always the same."""
     generator = np.random.default_rng(20)
     steps = np.arange(spec.context_length)
     season = np.sin(2 * np.pi * steps / max(spec.season_length, 2))
@@ -129,7 +129,7 @@ def _open(directory: Path) -> Forecaster:
 
 
 def _read(path: Path) -> str:
-    """Return a file's text; raises ArtifactIncomplete if it is not there."""
+    """Return a file's text, or raise ArtifactIncomplete if it cannot be read."""
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -138,13 +138,13 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _is_onnxruntimes(error: Exception) -> bool:
-    """Return whether onnxruntime raised this; its errors derive from Exception alone."""
+def _is_from_onnxruntime(error: Exception) -> bool:
+    """Return whether onnxruntime raised an error; its errors are direct subclasses of Exception."""
     return type(error).__module__.startswith("onnxruntime")
 
 
 def _replay(forecaster: Forecaster, text: str) -> None:
-    """Compare today's answers with the golden ones; raises ArtifactMismatch where they differ."""
+    """Raise ArtifactMismatch if the golden forecasts are not reproduced."""
     try:
         golden = json.loads(text)
         floats = {name: np.array(golden[name], dtype=np.float64) for name in golden if name != "phase"}
@@ -152,46 +152,46 @@ def _replay(forecaster: Forecaster, text: str) -> None:
         contexts = Contexts(phase=np.array(golden["phase"], dtype=np.int32), **floats)
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactIncomplete(f"golden.json cannot be read: {error!r}", hint="Train the model again.") from error
-    found = _answer(forecaster, contexts)
+    found = _forecast(forecaster, contexts)
     if found.shape != expected.shape:
-        raise ArtifactMismatch(f"The network answers with shape {found.shape}; golden.json has {expected.shape}.")
-    _check_promises(forecaster.spec, contexts, found)
-    # The forecast's own range counts too: a context of one value has none.
+        raise ArtifactMismatch(f"The network returns the shape {found.shape}; golden.json has {expected.shape}.")
+    _check_lengths(forecaster.spec, contexts, found)
+    # The range of the forecast counts too, because a context of one value has none.
     unit = np.maximum(np.nanmax(context, axis=1) - np.nanmin(context, axis=1), np.ptp(expected, axis=(1, 2)))
     worst = float(np.max(np.abs(found - expected) / np.maximum(unit, 1e-9)[:, None, None]))
     if not worst <= GOLDEN_TOLERANCE:
         raise ArtifactMismatch(
-            f"The network differs from golden.json by {worst:.2g} of the context's range; {GOLDEN_TOLERANCE:g} is allowed.",
+            f"Forecasts differ from golden.json by {worst:.2g} of the context's range; {GOLDEN_TOLERANCE:g} is allowed.",
             hint="The files do not belong together, or onnxruntime has changed; train the model again.",
         )
 
 
-def _answer(forecaster: Forecaster, contexts: Contexts) -> NDArray[np.float64]:
-    """Return the network's answers to the golden inputs; raises ArtifactMismatch if it does not take them."""
+def _forecast(forecaster: Forecaster, contexts: Contexts) -> NDArray[np.float64]:
+    """Return the network's forecasts of the golden inputs, or raise ArtifactMismatch if it does not accept them."""
     try:
         return forecaster.quantiles(contexts)
     except Exception as error:
-        if not (_is_onnxruntimes(error) or isinstance(error, ValueError)):  # a missing input is a ValueError
+        if not (_is_from_onnxruntime(error) or isinstance(error, ValueError)):  # a missing input is a ValueError
             raise
         raise ArtifactMismatch(
-            f"The network does not take the inputs of golden.json: {error}", hint="The files do not belong together."
+            f"The network does not accept the inputs of golden.json: {error}", hint="The files do not belong together."
         ) from error
 
 
-def _check_promises(spec: ModelSpec, contexts: Contexts, quantiles: NDArray[np.float64]) -> None:
-    """Raise ArtifactMismatch where the network's lengths are not those that spec.json promises."""
+def _check_lengths(spec: ModelSpec, contexts: Contexts, quantiles: NDArray[np.float64]) -> None:
+    """Raise ArtifactMismatch if the network's lengths are not those of spec.json."""
     found = (contexts.context.shape[1], *quantiles.shape[1:])
-    promised = (spec.context_length, spec.horizon, len(spec.quantile_levels))
-    if found != promised:
+    expected = (spec.context_length, spec.horizon, len(spec.quantile_levels))
+    if found != expected:
         raise ArtifactMismatch(
-            f"The network has context, horizon and levels {found}; spec.json promises {promised}.",
+            f"The network has context, horizon and levels {found}; spec.json has {expected}.",
             hint="The files do not belong together.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class PyfuncForecaster:
-    """The artifact as MLflow's pyfunc: a long frame in, a long frame out."""
+    """An artifact as MLflow's pyfunc: from a long frame to a long frame."""
 
     forecaster: Forecaster
 
@@ -199,8 +199,8 @@ class PyfuncForecaster:
         """Return forecasts for a long frame.
 
         Args:
-            model_input: Columns `unique_id`, `ds`, `y` and the model's covariates; rows of a series in order of time. Of
-                a model with covariates known ahead, rows after the last value carry their future.
+            model_input: Columns `unique_id`, `ds`, `y` and the model's covariates; rows of a series in order of time.
+                Rows after the last value have the future of covariates that are known ahead.
             params: `horizon` (default: the trained one) and `levels` (default: [80]).
 
         Returns:
@@ -211,7 +211,9 @@ class PyfuncForecaster:
             HorizonInvalid: If `horizon` is below 1.
         """
         if model_input.empty:
-            raise SeriesEmpty("The frame has no rows.", hint="Send columns unique_id, ds, y with one row a value.")
+            raise SeriesEmpty(
+                "The frame has no rows.", hint="Send the columns unique_id, ds and y, one row for each value."
+            )
         asked = params or {}
         horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
         levels = [float(level) for level in asked.get("levels", (80.0,))]
@@ -225,7 +227,7 @@ def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
 
 
 def _series_in(rows: "pd.DataFrame", key: str, spec: ModelSpec) -> Series:
-    """Return the series of some rows; where covariates are known ahead, rows after its last value are its future."""
+    """Return the series of some rows; with covariates known ahead, rows after the last value are their future."""
     given = {name: rows[name].to_numpy(dtype=np.float64) for name in spec.covariates.all if name in rows}
     whole = Series.make(
         rows["y"].to_numpy(dtype=np.float64),
@@ -255,5 +257,5 @@ def _frame_of(
 
 
 def _load_pyfunc(path: str) -> PyfuncForecaster:
-    """Return the pyfunc that MLflow asks for (`loader_module="models.artifact"`)."""
+    """Return the pyfunc for MLflow (`loader_module="models.artifact"`)."""
     return PyfuncForecaster(load(Path(path)))

@@ -1,4 +1,4 @@
-"""Baselines: the forecasts that every network must beat."""
+"""Baselines: simple forecasts that every network is compared with."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -12,19 +12,19 @@ from models.spec import TRAINED_QUANTILES
 Array = NDArray[np.float64]
 
 CLIMATOLOGY_SEASONS = 30
-"""Seasons that climatology looks back on, as the World Meteorological Organization's climate normals do."""
+"""Seasons that climatology is the mean of, as in the World Meteorological Organization's climate normals."""
 
 AROUND = 2
-"""Weeks before and after the same time of a year that are the same time too."""
+"""Weeks before and after the same time of a year that count as the same time."""
 
 YEARS = {365: 365.2425, 260: 365.2425 * 5 / 7}
-"""Days and business days of a mean year, by the season of whole ones that stands for it."""
+"""Days and business days of a mean year, by the season length that stands for a year."""
 
 
 def seasonal_naive(series: Series, horizon: int, season_length: int) -> Array:
-    """Return the last observed value of the same season for each step, shape (horizon,), the series' units.
+    """Return the last observed value of the same season position for each step, shape (horizon,), the series' units.
 
-    A season never observed gets the last observed value of all.
+    A position that was never observed gets the last observed value of the series.
 
     Source: Hyndman & Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), section 5.2.
     """
@@ -36,11 +36,11 @@ def seasonal_naive(series: Series, horizon: int, season_length: int) -> Array:
 
 
 def climatology(series: Series, horizon: int, season_length: int) -> Array:
-    """Return the mean of the last 30 observed values of the same season for each step, shape (horizon,).
+    """Return the mean of the last 30 observed values of the same season position for each step, shape (horizon,).
 
-    Days that reach two years back have the mean of the same weekdays around the same time of the last 30 years, a
-    fortnight before and after, where any was observed: a year's weather is no week's. A season observed less often is
-    the mean of what there is; one never observed gets the last observed value.
+    Daily series of two years or more have a yearly season: the mean of the same weekdays within two weeks of the same time
+    of the last 30 years, where any was observed. A position observed less than 30 times is the mean of what there is; one
+    that was never observed gets the last observed value.
     """
     seasons = _by_season(series.values, season_length)
     known = ~np.isnan(seasons)
@@ -65,18 +65,18 @@ BASELINES: Mapping[str, Callable[[Series, int, int], Array]] = {
 def baseline_forecast(
     name: str, series: Series, horizon: int, levels: Sequence[float] = (80.0,), *, season_length: int | None = None
 ) -> Forecast:
-    """Return what a baseline expects, with intervals from its own errors within the series.
+    """Return the forecast of a baseline, with intervals from its own errors within the series.
 
-    The errors are those one season ahead, taken as symmetric; an interval of level L reaches to the smallest of
-    them that L per cent of the next would not exceed (split conformal). The seasonal naive's widen with the square
-    root of the seasons ahead, as a seasonal random walk does; those of climatology stay as they are.
+    The errors are those one season ahead, taken as symmetric; an interval of level L reaches to the smallest error that
+    L per cent of further errors do not exceed (split conformal). Intervals of the seasonal naive widen with the square
+    root of the seasons ahead, as those of a seasonal random walk do; those of climatology keep their width.
 
     Args:
         name: A key of `BASELINES`.
         series: The history.
         horizon: Steps to forecast.
         levels: Interval levels in per cent, in (0, 100).
-        season_length: Steps in one season; by default the series' frequency says (1 without one).
+        season_length: Steps in one season; by default that of the series' frequency, 1 without one.
 
     Source: Lei et al. (2018), Distribution-free predictive inference for regression, for the intervals;
     Hyndman & Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), section 5.5, for their growth.
@@ -117,9 +117,9 @@ def _last_observed(values: Array) -> float:
 
 
 def _yearly_lags(series: Series, season_length: int) -> NDArray[np.int64] | None:
-    """Return how many steps lie between days and the same weekdays around the same time of earlier years, shape (lags,).
+    """Return the distances in steps to the same weekdays around the same time of earlier years, shape (lags,).
 
-    None where the frequency has no year beside its first season, or the series does not hold it twice.
+    None if the frequency has no yearly season beside its first one, or the series is shorter than two years.
     """
     seasons = series.frequency.seasons if series.frequency else (1,)
     year = YEARS.get(seasons[-1])
@@ -131,7 +131,7 @@ def _yearly_lags(series: Series, season_length: int) -> NDArray[np.int64] | None
 
 
 def _mean_before(values: Array, lags: NDArray[np.int64], steps: NDArray[np.int64]) -> Array:
-    """Return the mean of what was observed so many steps before each step, NaN where nothing was, shape (steps,)."""
+    """Return the mean of the values observed at the lags before each step, NaN without any, shape (steps,)."""
     total, count = np.zeros(len(steps)), np.zeros(len(steps))
     for lag in lags:
         place = steps - lag
@@ -145,7 +145,7 @@ def _mean_before(values: Array, lags: NDArray[np.int64], steps: NDArray[np.int64
 
 
 def _errors(name: str, series: Series, season_length: int) -> Array:
-    """Return the sizes of a baseline's errors one season ahead within the series, rising; of one step if none."""
+    """Return a baseline's absolute errors one season ahead within the series, rising; one step ahead if there are none."""
     values = series.values
     lags = _yearly_lags(series, season_length) if name == "climatology" else None
     if lags is not None:
@@ -162,7 +162,7 @@ def _errors(name: str, series: Series, season_length: int) -> Array:
 
 
 def _running_means(seasons: Array) -> Array:
-    """Return, for each row, the mean of it and the 29 rows before it; NaN where they hold nothing."""
+    """Return for each row the mean of it and the 29 rows before it, NaN where none is observed."""
     rows = np.concatenate([np.full((CLIMATOLOGY_SEASONS - 1, seasons.shape[1]), np.nan), seasons])
     windows = np.lib.stride_tricks.sliding_window_view(rows, CLIMATOLOGY_SEASONS, axis=0)
     count = (~np.isnan(windows)).sum(axis=-1)
@@ -171,6 +171,6 @@ def _running_means(seasons: Array) -> Array:
 
 
 def _conformal(errors: Array, share: float) -> float:
-    """Return the rising error that `share` of the next ones would not exceed; the largest where there are too few."""
+    """Return the error that a `share` of further errors does not exceed; the largest if there are too few."""
     rank = int(np.ceil(share * (len(errors) + 1)))
     return float(errors[min(rank, len(errors)) - 1]) if rank else 0.0

@@ -1,4 +1,4 @@
-"""Covariates: columns known beside a series, up to its last value or beyond it, as a request or a file gives them."""
+"""Covariates: further columns of a series, known up to its last value or beyond it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from models.json_values import json_pointer
 from models.values import Values, describe, read_values
 
 Covariates = Mapping[str, Values]
-"""By name, values at the series' steps, NaN where unknown."""
+"""Values at the series' steps by name, NaN where unknown."""
 
 NO_COVARIATES: Covariates = MappingProxyType({})
 
 HOLIDAYS = "holidays_"
-"""How the name of a covariate begins that is counted from the dates: `holidays_DE`."""
+"""Prefix of covariates that are counted from the dates, such as `holidays_DE`."""
 
 PAST, FUTURE = "past_covariates", "future_covariates"
 SHOWN_LENGTH = 60
@@ -34,7 +34,7 @@ SHOWN_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class CovariateNames:
-    """Which covariates a model reads, in the order of its graph.
+    """Names of the covariates that a model reads, in the order of its graph.
 
     Attributes:
         past: Names of those known up to the last value.
@@ -66,27 +66,27 @@ class CovariateNames:
 
     @classmethod
     def make(cls, past: Sequence[str] = (), future: Sequence[str] = (), holidays: Sequence[str] = ()) -> Self:
-        """Return the names of given covariates and counted holidays; raises ConfigInvalid if one stands twice."""
+        """Return the names of given covariates and counted holidays; raise ConfigInvalid if one occurs twice."""
         made = cls(
             tuple(past), tuple(dict.fromkeys([*future, *(f"{HOLIDAYS}{one}" for one in holidays)])), tuple(holidays)
         )
         for kind, names in ((PAST, made.past), (FUTURE, tuple(future)), ("holidays", made.holidays)):
             if len(set(names)) < len(names):
-                raise ConfigInvalid(f"{kind} names one twice. Received: {', '.join(names)}.")
+                raise ConfigInvalid(f"{kind} has a name twice. Received: {', '.join(names)}.")
         both = [name for name in made.past if name in made.future]
         if both:
             raise ConfigInvalid(
-                f"{both[0]!r} stands in {PAST} and in {FUTURE}.",
-                hint=f"A covariate known ahead stands in {FUTURE} alone; its history is read too.",
+                f"{both[0]!r} is in {PAST} and in {FUTURE}.",
+                hint=f"Keep it in {FUTURE} only; its history is read too.",
             )
         return made
 
     def check(self, past: Covariates, future: Covariates) -> None:
-        """Refuse covariates that a model does not read, and the lack of one that it does.
+        """Refuse covariates that a model does not read, and missing ones.
 
         Raises:
-            CovariateUnknown: If a name is none of these, or is counted from the dates.
-            CovariateMissing: If one of these is not given; null values are enough, and holidays need not be.
+            CovariateUnknown: If a name is not one of these, or is counted from the dates.
+            CovariateMissing: If one of these is not given, holidays excepted; null values are enough.
         """
         for name in past:
             self._require(name, PAST, self.all)
@@ -96,20 +96,20 @@ class CovariateNames:
             for name in wanted:
                 if name not in given and name not in self.counted:
                     raise CovariateMissing(
-                        f"The model reads the covariate {name!r}, which is not given in {kind}.",
+                        f"The covariate {name!r} is missing in {kind}.",
                         pointer=json_pointer(kind, name),
                         hint="Send its values, null where they are unknown.",
                     )
 
     def warnings(self, past: Covariates, future: Covariates, horizon: int, *, dated: bool) -> list[Finding]:
-        """Return what a reader of a forecast should know of the covariates, sound by `check`, that it rests on."""
+        """Return the warnings about a forecast's covariates, which have passed `check`."""
         found = []
         for name in (name for name in self.future if name in future):
             if name not in past:
                 found.append(
                     Finding(
                         "COVARIATE_HISTORY_MISSING",
-                        f"The history of {name!r} is not given, so its effect cannot be read off this series.",
+                        f"The history of {name!r} is not given, so its effect in this series is unknown.",
                         json_pointer(PAST, name),
                         "Send its history in past_covariates, one number for each value.",
                     )
@@ -126,14 +126,16 @@ class CovariateNames:
                 )
         if self.holidays and not dated:
             hint = "Send start and frequency, or timestamps."
-            found.append(Finding("HOLIDAYS_UNKNOWN", "Without dates the series' holidays are unknown.", hint=hint))
+            found.append(
+                Finding("HOLIDAYS_UNKNOWN", "Holidays are unknown because the series has no dates.", hint=hint)
+            )
         return found
 
     def _require(self, name: str, kind: str, known: tuple[str, ...]) -> None:
-        """Raise CovariateUnknown if a name is not known, with the nearest that is, or if nobody may give it."""
+        """Raise CovariateUnknown if a name is not known, or is counted from the dates."""
         if name in self.counted:
             raise CovariateUnknown(
-                f"{name!r} is counted from the dates, and is not taken from anywhere else.",
+                f"{name!r} is counted from the dates and cannot be sent.",
                 pointer=json_pointer(kind, name),
                 hint="Leave it out.",
             )
@@ -143,16 +145,16 @@ class CovariateNames:
         near = get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known in {kind}: {', '.join(known)}."
         if not known:
-            hint = f"This model takes no {kind}; leave them out."
+            hint = f"The model has no {kind}; leave them out."
         if kind == FUTURE and name in self.past:
-            hint = f"{name!r} is known up to the last value only; send it in {PAST}."
+            hint = f"{name!r} is known up to the last value only. Send it in {PAST}."
         raise CovariateUnknown(
-            f"The model reads no covariate {_shown(name)} in {kind}.", pointer=json_pointer(kind, name), hint=hint
+            f"Unknown covariate {_shown(name)} in {kind}.", pointer=json_pointer(kind, name), hint=hint
         )
 
 
 def _shown(name: str) -> str:
-    """Return a name as it can be shown in an error: quoted, and never the whole of a very long one."""
+    """Return a name for an error text, quoted and cut."""
     return repr(name if len(name) <= SHOWN_LENGTH else f"{name[:SHOWN_LENGTH]}…")
 
 
@@ -161,7 +163,7 @@ def check_covariates(past: Covariates, future: Covariates, length: int) -> tuple
 
     Args:
         past: By name, shape (length,).
-        future: By name, values after the last one of the series, of any length.
+        future: By name, values after the series' last one, of any length.
         length: Values of the series.
 
     Raises:
@@ -177,18 +179,18 @@ def check_covariates(past: Covariates, future: Covariates, length: int) -> tuple
 
 
 def read_covariates(past: object, future: object, length: int, horizon: int | None) -> tuple[Covariates, Covariates]:
-    """Return covariates as a request, a file or a person gives them: history, and what comes after.
+    """Return the history and the future of covariates from any mapping of numbers.
 
     Args:
-        past: A mapping of name to `length` numbers, None or NaN where unknown; None for none.
-        future: A mapping of name to what comes after: `horizon` numbers (any, where the horizon is None), or the
-            history before them too, which then counts where `past` has none.
+        past: Name to `length` numbers, None or NaN where unknown; None for none.
+        future: Name to `horizon` numbers after the last value, or any count if the horizon is None. They may follow the
+            history, which is used if `past` has none.
         length: Values of the series.
-        horizon: Steps that are asked for, if that is known.
+        horizon: Steps to forecast, or None if unknown.
 
     Raises:
         CovariateLength: If a list has another length.
-        CovariateNotNumeric: If a list holds something else than numbers.
+        CovariateNotNumeric: If a list has a value that is not a number.
     """
     if past is None and future is None:
         return NO_COVARIATES, NO_COVARIATES
@@ -211,13 +213,13 @@ def read_covariates(past: object, future: object, length: int, horizon: int | No
 
 
 def cut_covariates(past: Covariates, future: Covariates, cutoff: int, length: int) -> tuple[Covariates, Covariates]:
-    """Return what was known at a cutoff: of those known ahead, later values move into the future; of others, none.
+    """Return the covariates known at a cutoff: later values of those known ahead become their future.
 
     Args:
         past: By name, shape (length,).
         future: By name, values after the last one.
         cutoff: Values of the series that are kept.
-        length: Values that it had.
+        length: Values of the series before the cut.
     """
     kept = {name: values[:cutoff] for name, values in past.items()}
     unknown = np.full(length, np.nan)
@@ -260,7 +262,7 @@ def _checked(kind: str, name: str, values: Values, length: int | None) -> Values
 
 def _wrong_length(kind: str, name: str, found: int, wanted: str) -> CovariateLength:
     return CovariateLength(
-        f"The covariate {_shown(name)} has {found} values; expected {wanted}.",
+        f"The covariate {_shown(name)} has {found} values; it must have {wanted}.",
         pointer=json_pointer(kind, name),
         hint="Send one number for each step, null where it is unknown.",
     )

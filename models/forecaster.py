@@ -1,4 +1,4 @@
-"""Forecaster: series in, forecasts out. The one way to predict, in backtest and in service."""
+"""Forecaster: the forecasts of a loaded model, the same in backtests and in the service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,20 +19,21 @@ from models.windows import Contexts, advance, last_contexts
 Floats = NDArray[np.float64]
 
 BATCH = 256
-"""Series in one pass: larger batches gain nothing on a core and cost memory."""
+"""Series in one pass: larger batches are no faster on one core and take more memory."""
 
 MEDIAN = 0.5
 
 
 class Forecaster:
-    """A loaded model: its spec and an ONNX session that answers from any thread.
+    """A loaded model: its spec and an ONNX session, usable from any thread.
 
     Args:
-        spec: What the model promises.
+        spec: Specification of the model.
         session: An `onnxruntime.InferenceSession` over `context`, `phase` and the covariates that the spec names.
 
     Raises:
-        ConfigInvalid: If the holidays of one of the spec's countries are not known here.
+        ConfigInvalid: If a country of the spec's holidays is unknown.
+        FrequencyUnknown: If the spec's frequency is unknown.
     """
 
     def __init__(self, spec: ModelSpec, session: Any) -> None:  # noqa: ANN401 - onnxruntime ships no types
@@ -45,26 +46,26 @@ class Forecaster:
         self._frequency = parse_frequency(spec.frequency)
 
     def for_frequency(self, name: str) -> Self:
-        """Return the same network for series of another frequency, whose seasons it must know; the session is shared."""
+        """Return the same network for series of another frequency with the same seasons; the session is shared."""
         return type(self)(replace(self.spec, frequency=name), self._session)
 
     def check(self, series: Series) -> None:
-        """Refuse what this model cannot forecast.
+        """Refuse a series that this model cannot forecast.
 
         Raises:
             FrequencyMismatch: If the series has another frequency than the model.
-            SeriesAllMissing: If everything within the model's context is a gap.
+            SeriesAllMissing: If every value within the model's context is a gap.
             CovariateUnknown, CovariateMissing: If its covariates are not those that the model reads.
         """
         if series.frequency is not None and not _same_step(series.frequency, self._frequency):
             raise FrequencyMismatch(
-                f"The series has frequency {series.frequency.name}; the model {self.spec.name} has {self.spec.frequency}.",
+                f"The series has the frequency {series.frequency.name}; the model {self.spec.name} has {self.spec.frequency}.",
                 pointer="/frequency",
-                hint=f"Send a series of frequency {self.spec.frequency}, or name a model of {series.frequency.name}.",
+                hint=f"Send a series of frequency {self.spec.frequency}, or use a model for {series.frequency.name}.",
             )
         if not np.isfinite(series.values[-self.spec.context_length :]).any():
             raise SeriesAllMissing(
-                f"The newest {self.spec.context_length} values, all that the model reads, are missing.",
+                f"The newest {self.spec.context_length} values are missing; the model reads no others.",
                 pointer="/values",
                 hint="Send newer observations.",
             )
@@ -81,13 +82,13 @@ class Forecaster:
     ) -> list[Forecast]:
         """Return a forecast for each series, in order.
 
-        Beyond the trained horizon the forecast rolls on over its own medians; each block's spread then adds, as
-        independent errors do, to that of the block before.
+        Beyond the trained horizon the model forecasts in blocks from its own medians; the spread of each block is added
+        to that of the block before, as for independent errors.
 
         Args:
-            series: Histories of the model's frequency (or of none).
+            series: Histories of the model's frequency or without one.
             horizon: Steps ahead, at least 1.
-            levels: Central intervals in per cent, each in (0, 100).
+            levels: Levels of central intervals in per cent, in (0, 100).
             quantiles: Quantile levels in (0, 1) beside the trained ones.
 
         Raises:
@@ -102,7 +103,7 @@ class Forecaster:
             self.check(one)
         if not series:
             return []
-        with np.errstate(invalid="ignore", over="ignore"):  # a forecast that overflowed is the caller's to refuse
+        with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
             table = self._bounded(series, self._calibrate(self._roll(series, horizon), wanted))
         reported = sorted({*self.spec.quantile_levels, *(tidy_level(quantile) for quantile in quantiles)})
         return [
@@ -111,7 +112,7 @@ class Forecaster:
         ]
 
     def quantiles(self, contexts: Contexts) -> Floats:
-        """Return the graph's own output, shape (batch, horizon, levels), in the series' units, uncalibrated."""
+        """Return the uncalibrated output of the graph, shape (batch, horizon, levels), in the series' units."""
         count = len(contexts.context)
         parts = [contexts.part(slice(at, at + BATCH)) for at in range(0, count, BATCH)] if count > BATCH else [contexts]
         return np.concatenate([self._session.run(None, part.inputs())[0] for part in parts])
@@ -131,12 +132,12 @@ class Forecaster:
         return np.concatenate(blocks, axis=1)[:, :horizon]
 
     def _bounded(self, series: Sequence[Series], table: Floats) -> Floats:
-        """Return the quantiles, none below 0 for a series that never was, if none that was trained on ever was.
+        """Return the quantiles, cut at 0 for series without negative values if the training data had none.
 
-        The starter has seen no series of the kind that it is asked for, so it goes by the one: whole numbers are counts.
+        The starter was trained on synthetic series; it cuts at 0 if all values are whole numbers, which are counts.
         """
-        learned, seen_none = bool(self.spec.options.nonnegative), self.spec.name == STARTER
-        if not (learned or seen_none):
+        learned = bool(self.spec.options.nonnegative)
+        if not learned and self.spec.name != STARTER:
             return table
         floored = np.array([bool(np.nanmin(one.values) >= 0) and (learned or one.is_whole) for one in series])
         lowest = np.where(floored, 0.0, -np.inf)
@@ -144,7 +145,7 @@ class Forecaster:
         return bounded
 
     def _calibrate(self, raw: Floats, wanted: Sequence[float]) -> Floats:
-        """Return the quantiles at the wanted levels with conformal offsets, never crossing."""
+        """Return the quantiles at the wanted levels with conformal offsets, without crossings."""
         trained = self.spec.quantile_levels
         table = read_quantiles(raw, trained, wanted)
         if self._conformal is not None:
@@ -154,7 +155,7 @@ class Forecaster:
     def _describe(
         self, series: Series, columns: Mapping[float, Floats], reported: list[float], levels: Sequence[float]
     ) -> Forecast:
-        """Return one series' columns, by quantile level, as a Forecast."""
+        """Return the forecast of one series from its columns by quantile level."""
         median = columns[MEDIAN]
         horizon = len(median)
         intervals = []
@@ -176,13 +177,13 @@ class Forecaster:
         )
 
     def _warnings(self, series: Series, horizon: int) -> list[Finding]:
-        """Return what a reader of this forecast should know."""
+        """Return the warnings about a forecast."""
         spec, found = self.spec, []
         if spec.season_length > 1 and series.start is None:
             found.append(
                 Finding(
                     "PHASE_UNKNOWN",
-                    "The series has no dates, so its place in the season is unknown.",
+                    "The series has no dates, so its position in the season is unknown.",
                     hint="Send start and frequency, or timestamps.",
                 )
             )
@@ -192,7 +193,7 @@ class Forecaster:
             found.append(
                 Finding(
                     "CONTEXT_SHORT",
-                    f"The context holds {observed} observed values; {enough} or more make a sounder forecast.",
+                    f"The context has {observed} observed values; forecasts are more reliable with {enough} or more.",
                     pointer="/values",
                     hint="Send a longer history.",
                 )
@@ -201,7 +202,7 @@ class Forecaster:
             found.append(
                 Finding(
                     "HORIZON_EXTENDED",
-                    f"Steps {spec.horizon + 1} to {horizon} lie beyond the trained horizon of {spec.horizon}: "
+                    f"Steps {spec.horizon + 1} to {horizon} are beyond the trained horizon of {spec.horizon}: "
                     "they are forecast from forecasts, with wider intervals.",
                     pointer="/horizon",
                     hint=f"Train a model with a horizon of {horizon}.",
@@ -214,16 +215,16 @@ class Forecaster:
 
 
 def _same_step(one: Frequency, other: Frequency) -> bool:
-    """Return whether two frequencies step alike: weeks that end on another day, years in another month are no hindrance."""
+    """Return whether two frequencies have the same step; weeks may end on other days, years in other months."""
     free = one.unit == other.unit and one.unit in {"W", "Y"} and one.multiple == other.multiple
     return free or one == other
 
 
 def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[float]) -> list[float]:
-    """Return every quantile level to compute, rising, 0.5 among them.
+    """Return every quantile level to compute, rising, with 0.5.
 
     Raises:
-        HorizonInvalid: If `horizon` is no whole number of 1 or more.
+        HorizonInvalid: If `horizon` is not a whole number of 1 or more.
         LevelInvalid: If a level is outside (0, 100) or a quantile outside (0, 1).
     """
     if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
@@ -239,12 +240,12 @@ def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[fl
 
 
 def _widen(block: Floats, before: Floats, middle: int) -> Floats:
-    """Return a block whose distances from its median are joined, in quadrature, with the widest of the block before it.
+    """Return a block with its distances to the median added in quadrature to the widest of the block before it.
 
     Args:
         block: Shape (batch, horizon, levels).
         before: The block before, of the same shape.
-        middle: Place of the median.
+        middle: Index of the median.
     """
     median = block[..., middle : middle + 1]
     widest = np.abs(before - before[..., middle : middle + 1]).max(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Holidays: how many public holidays of a country fall into each step of a series, counted from its dates."""
+"""Holidays: public holidays of a country in each step of a series, counted from its dates."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -21,15 +21,15 @@ _NEVER = np.array([], dtype="M8[D]")
 
 
 def country_codes(countries: Iterable[str]) -> tuple[str, ...]:
-    """Return countries as their codes are written, `de` as `DE`; what is no code stays as it is, to be refused."""
+    """Return country codes in upper case, `de` as `DE`; a text that is not a code stays as it is."""
     return tuple(one.upper() if one.upper() in _codes().values() else one for one in countries)
 
 
 def check_countries(countries: Iterable[str]) -> None:
-    """Refuse countries whose holidays nobody knows here; load the others', so that no forecast waits for them.
+    """Refuse unknown countries; load the holidays of the others, so that no forecast waits for it.
 
     Raises:
-        ConfigInvalid: If a country is not an ISO 3166 code of the `holidays` package, with near matches.
+        ConfigInvalid: If a country is not an ISO 3166 code of the `holidays` package; the hint names similar ones.
     """
     for country in countries:
         known = _codes()
@@ -38,21 +38,23 @@ def check_countries(countries: Iterable[str]) -> None:
             continue
         near = get_close_matches(country.lower(), known, n=3)
         hint = (
-            f"Did you mean {' or '.join(sorted({known[one] for one in near}))}?" if near else "Use a code such as DE."
+            f"Did you mean {' or '.join(sorted({known[one] for one in near}))}?"
+            if near
+            else "Use an ISO 3166 code such as DE."
         )
-        raise ConfigInvalid(f"No holidays are known for the country {country!r}.", hint=hint)
+        raise ConfigInvalid(f"Unknown country {country!r}.", hint=hint)
 
 
 def count_holidays(country: str, series: Series, skip: int, count: int) -> Values:
-    """Return the holidays in `count` steps of a series, its first `skip` left out, shape (count,), in days.
+    """Return the holidays in each of `count` steps of a series after its first `skip`, shape (count,), in days.
 
-    A step of a day or less has 1 where its local day is a holiday, else 0; a longer one as many as fall into it.
+    A step of a day or less has 1 if its local day is a holiday, else 0.
 
     Args:
         country: ISO 3166 code, such as `DE`.
-        series: Its dates are read, which may go on past its last value; without dates every count is NaN.
-        skip: Steps left out.
-        count: Steps counted.
+        series: Steps may lie after its last value; without dates every count is NaN.
+        skip: Steps to leave out.
+        count: Steps to count.
 
     Raises:
         TimestampInvalid: If a step leaves the years 1 to 9999.
@@ -68,7 +70,7 @@ def count_holidays(country: str, series: Series, skip: int, count: int) -> Value
 
 
 def _days_of(stamps: Timestamps, frequency: Frequency) -> tuple[Days, Days]:
-    """Return the first day of each step and the day after its last, by the local calendar, each shape (count,)."""
+    """Return the first local day of each step and the day after its last, each shape (count,)."""
     days = stamps.astype("M8[D]")
     if frequency.unit in MONTHS_IN:
         months = MONTHS_IN[frequency.unit] * frequency.multiple
@@ -76,7 +78,7 @@ def _days_of(stamps: Timestamps, frequency: Frequency) -> tuple[Days, Days]:
         first = days.astype("M8[M]") - np.timedelta64(months - 1 if last else 0, "M")
         return first.astype("M8[D]"), (first + np.timedelta64(months, "M")).astype("M8[D]")
     back, ahead = 0, 1
-    if frequency.unit == "W":  # stamped with the day that ends it
+    if frequency.unit == "W":  # the stamp is the last day
         back = 7 * frequency.multiple - 1
     if frequency.unit == "D":
         ahead = frequency.multiple
@@ -84,15 +86,15 @@ def _days_of(stamps: Timestamps, frequency: Frequency) -> tuple[Days, Days]:
 
 
 def _holidays_between(country: str, first: np.datetime64, after: np.datetime64) -> Days:
-    """Return the holidays of every year that a span of days touches, rising."""
+    """Return the holidays of all years from the first day to the last, rising."""
     years = range(int(str(first)[:4]), int(str(after)[:4]) + 1)
     return np.concatenate([_NEVER, *(_holidays_in(country, year) for year in years)])
 
 
 @lru_cache(maxsize=4096)
 def _holidays_in(country: str, year: int) -> Days:
-    """Return the days of one year that are holidays, rising."""
-    import holidays  # a fifth of a second, for those who need it
+    """Return the holidays of one year, rising."""
+    import holidays  # takes 0.2 s, so only when needed
 
     found = holidays.country_holidays(country, years=year)
     return np.array(sorted(day for day in found if day.year == year), dtype="M8[D]")
@@ -100,7 +102,7 @@ def _holidays_in(country: str, year: int) -> Days:
 
 @lru_cache(maxsize=1)
 def _codes() -> dict[str, str]:
-    """Return the two-letter code of each country, by its name and by its codes, all in lower case."""
+    """Return the two-letter codes of countries by name and by code, in lower case."""
     from holidays.registry import COUNTRIES
 
     known: dict[str, str] = {}

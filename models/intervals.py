@@ -1,13 +1,12 @@
-"""Intervals: any quantile from the trained ones, conformal calibration per step, and quantiles that never cross.
+"""Intervals: quantiles at any level, conformal calibration by step, and quantiles that do not cross.
 
-Split conformal prediction: on origins that the network did not train on, how far did the truth lie outside each
-central interval (negative where inside)? The distance that a share of them equal to the interval's level stays below is
-added on both sides, so that the interval covers as often as it says and keeps the network's own skew. Distances are
-measured in units of the forecast's spread q0.9 - q0.1, so that one set of offsets serves calm and wild series alike.
+Split conformal prediction: on origins that the network was not trained on, the score of an interval is the distance of the
+truth outside it (negative if inside). The quantile of the scores at the interval's level is added on both sides, so that
+the interval has its nominal coverage and keeps the network's skew. Distances are in units of the forecast's spread
+q0.9 - q0.1, so that one set of offsets fits calm and volatile series.
 
-Origins of one time are no independent witnesses: a calm year is calm for all series at once. What the offsets are worth
-is read off how much more coverage varies from one time to another than chance would have it, and they are weighed
-against the network's own quantiles accordingly.
+Origins at the same time are not independent: a calm year is calm for all series. The offsets get a credibility weight,
+which is smaller the more coverage varies from time to time beyond chance.
 
 Sources: Romano, Patterson & Candès (2019), Conformalized quantile regression, equation 8, here per step; Bühlmann &
 Gisler (2005), A course in credibility theory and its applications, chapter 3, for the weight.
@@ -31,23 +30,23 @@ HALF = len(CALIBRATED_LEVELS) // 2
 """Calibrated levels on either side of the median."""
 
 SAME = 1e-9
-"""Levels closer than this are one."""
+"""Levels closer than this are equal."""
 
 ENOUGH_SCORES = 200
-"""Scores wanted for one step's offsets; with fewer, neighbouring steps lend theirs."""
+"""Scores needed for the offsets of one step; with fewer, those of neighbouring steps are added."""
 
 MISCOVERAGE = 0.05
-"""How far, as a standard deviation, a network's 80 % intervals are expected to be from 80 % before anything is measured."""
+"""Prior standard deviation of the coverage of a network's 80 % intervals around 80 %."""
 
 FEWEST_TOGETHER = 5
-"""Origins of one time below which their coverage says nothing of that time."""
+"""Fewest origins of one time whose coverage is used."""
 
 NARROWEST_TAIL = 1e-9
-"""No quantile level is told apart from 0 or 1 by less, so that each has a finite distance to the median."""
+"""Least distance of a quantile level from 0 and 1, so that its distance to the median is finite."""
 
 
 def tidy_level(level: float) -> float:
-    """Return a quantile level in (0, 1) rounded to nine digits, 0.30000000000000004 to 0.3, and never to 0 or 1."""
+    """Return a quantile level in (0, 1) rounded to nine digits, but not to 0 or 1."""
     return min(max(round(float(level), 9), NARROWEST_TAIL), 1.0 - NARROWEST_TAIL)
 
 
@@ -60,26 +59,26 @@ def interval_sides(level: float) -> tuple[float, float]:
 def read_quantiles(quantiles: Floats, trained: Sequence[float], wanted: Sequence[float]) -> Floats:
     """Return the quantiles at any level from those at the trained levels.
 
-    Between trained levels linear in the level; beyond the outermost, the distance to the median grows as that of a
-    normal distribution does.
+    Between trained levels they are linear in the level; beyond the outermost, the distance to the median grows as in a
+    normal distribution.
 
     Args:
         quantiles: Rising along the last axis, shape (..., len(trained)).
-        trained: Rising levels in (0, 1) that hold 0.5.
+        trained: Rising levels in (0, 1), 0.5 among them.
         wanted: Levels in (0, 1), any order.
 
     Returns:
         Shape (..., len(wanted)).
     """
     left, right, weight = _reading(tuple(trained), tuple(wanted))
-    with np.errstate(invalid="ignore"):  # a forecast that overflowed is the caller's to refuse
+    with np.errstate(invalid="ignore"):  # the caller refuses a forecast that overflowed
         read: Floats = quantiles[..., left] + weight * (quantiles[..., right] - quantiles[..., left])
     return read
 
 
 @lru_cache(maxsize=256)
 def _reading(trained: tuple[float, ...], wanted: tuple[float, ...]) -> tuple[Indices, Indices, Floats]:
-    """Return for each wanted level the two trained ones it is read between, and how far from the first."""
+    """Return for each wanted level the indices of the two trained ones to interpolate between, and the weight of the second."""
     levels, middle = np.asarray(trained), trained.index(0.5)
     found = []
     for level in wanted:
@@ -96,16 +95,16 @@ def _reading(trained: tuple[float, ...], wanted: tuple[float, ...]) -> tuple[Ind
 
 
 def uncross(quantiles: Floats, levels: Sequence[float]) -> Floats:
-    """Return the quantiles made monotone outwards from the median; those that do not cross stay as they are.
+    """Return the quantiles made monotone outwards from the median; quantiles that do not cross stay as they are.
 
     Args:
         quantiles: Shape (..., len(levels)).
-        levels: Rising levels that hold 0.5.
+        levels: Rising levels, 0.5 among them.
     """
     middle = list(levels).index(0.5)
     lower = np.minimum.accumulate(quantiles[..., middle::-1], axis=-1)[..., ::-1]
     upper = np.maximum.accumulate(quantiles[..., middle:], axis=-1)
-    return np.concatenate([lower[..., :-1], upper], axis=-1) + 0.0  # and no answer says -0.0
+    return np.concatenate([lower[..., :-1], upper], axis=-1) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def spread_of(quantiles: Floats, levels: Sequence[float]) -> Floats:
@@ -116,11 +115,11 @@ def spread_of(quantiles: Floats, levels: Sequence[float]) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Conformal:
-    """Offsets that make each quantile mean what it says.
+    """Conformal offsets of quantiles.
 
     Attributes:
         levels: Calibrated levels, rising, shape (levels,).
-        offsets: To be added, in units of the forecast's spread, shape (horizon, levels).
+        offsets: Added to the quantiles, in units of the forecast's spread, shape (horizon, levels).
     """
 
     levels: Floats
@@ -128,13 +127,13 @@ class Conformal:
 
     @classmethod
     def fit(cls, targets: Floats, quantiles: Floats, trained: Sequence[float], times: Indices | None = None) -> Self:
-        """Return the offsets learned from forecasts on origins that training did not see.
+        """Return the offsets learned from forecasts on origins outside the training data.
 
         Args:
-            targets: What came, NaN where unknown, shape (origins, horizon).
-            quantiles: What was forecast, shape (origins, horizon, len(trained)).
+            targets: Observed values, NaN where unknown, shape (origins, horizon).
+            quantiles: Forecasts, shape (origins, horizon, len(trained)).
             trained: Their levels.
-            times: When each origin was, counted in steps, shape (origins,); None where origins are independent.
+            times: Time of each origin in steps, shape (origins,); None for independent origins.
         """
         spread = spread_of(quantiles, trained)
         bounds = read_quantiles(quantiles, trained, CALIBRATED_LEVELS)
@@ -148,10 +147,10 @@ class Conformal:
         return cls(np.asarray(CALIBRATED_LEVELS), weight * offsets)
 
     def at(self, levels: Sequence[float], horizon: int) -> Floats:
-        """Return the offsets for any levels and steps, the last step's beyond the calibrated horizon.
+        """Return the offsets for any levels and steps; steps beyond the calibrated horizon have those of the last one.
 
         Returns:
-            Shape (horizon, len(levels)); zero at the median, which stays the network's own.
+            Shape (horizon, len(levels)); zero at the median.
         """
         wanted = np.clip(np.asarray(levels), self.levels[0], self.levels[-1])
         right = np.clip(np.searchsorted(self.levels, wanted), 1, len(self.levels) - 1)
@@ -166,20 +165,20 @@ class Conformal:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self | None:
-        """Return what `to_dict` wrote; None from empty data."""
+        """Return the offsets that `to_dict` wrote, or None for empty data."""
         return cls(np.asarray(data["levels"]), np.asarray(data["offsets"])) if data else None
 
 
 def credibility(targets: Floats, bounds: Floats, times: Indices) -> float:
-    """Return what measured offsets are worth, from 0 to 1: the less, the more coverage varies from time to time.
+    """Return the credibility weight of measured offsets, from 0 to 1; it falls as coverage varies more from time to time.
 
-    Coverage of the origins of one time, at one step, varies by chance alone with variance p(1 - p) / n. What is above
-    that is common to all series at that time, and is averaged only over the horizons that the origins span.
+    The coverage of n origins of one time, at one step, has the variance p(1 - p) / n by chance. Any further variance is
+    common to all series at that time, and is averaged only over the horizons that the origins span.
 
     Args:
-        targets: What came, shape (origins, horizon).
-        bounds: The 80 % intervals forecast, shape (origins, horizon, 2).
-        times: When each origin was, in steps, shape (origins,).
+        targets: Observed values, shape (origins, horizon).
+        bounds: Sides of the 80 % intervals, shape (origins, horizon, 2).
+        times: Time of each origin in steps, shape (origins,).
     """
     known = np.isfinite(targets)
     inside = known & (bounds[..., 0] <= targets) & (targets <= bounds[..., 1])
@@ -187,23 +186,23 @@ def credibility(targets: Floats, bounds: Floats, times: Indices) -> float:
     counts, hits = np.zeros((2, place.max() + 1, targets.shape[1]))
     np.add.at(counts, place, known)
     np.add.at(hits, place, inside)
-    told = counts >= FEWEST_TOGETHER
-    if told.sum() <= 1:
+    used = counts >= FEWEST_TOGETHER
+    if used.sum() <= 1:
         return 1.0
-    mean = hits[told].sum() / counts[told].sum()
-    excess = np.square(hits[told] / counts[told] - mean) - mean * (1 - mean) / counts[told]
-    common = max(0.0, float(np.average(excess, weights=counts[told])))
+    mean = hits[used].sum() / counts[used].sum()
+    excess = np.square(hits[used] / counts[used] - mean) - mean * (1 - mean) / counts[used]
+    common = max(0.0, float(np.average(excess, weights=counts[used])))
     horizons = 1.0 + (times.max() - times.min()) / targets.shape[1]
     return float(MISCOVERAGE**2 / (MISCOVERAGE**2 + common / horizons))
 
 
 def _offsets_at(scores: Floats, step: int) -> Floats:
-    """Return one step's offsets of the upper levels, from its own scores and, where they are few, its neighbours'.
+    """Return one step's offsets of the upper levels, from its scores and, if they are few, those of neighbouring steps.
 
     The offset of the interval between levels 1 - τ and τ is the ceil((n + 1)(2τ - 1))-th smallest of n scores.
 
     Args:
-        scores: How far the truth lay outside each interval, shape (origins, horizon, HALF), narrowest interval first.
+        scores: Distances outside each interval, shape (origins, horizon, HALF), narrowest interval first.
         step: The step ahead, from 0.
     """
     horizon = scores.shape[1]

@@ -1,4 +1,4 @@
-"""Profile: what the inputs of a training looked like, and how far today's have drifted from it."""
+"""Profile: the distribution of a training's inputs, and the drift of later inputs from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ Array = NDArray[np.float64]
 DECILES = np.linspace(0.1, 0.9, 9)
 
 COUNTED_BEFORE = 256
-"""Inputs of a profile that does not say how many it counted: so many were taken before it did."""
+"""Number of inputs of an old profile that does not contain it."""
 
 
 def features(values: Array, season_length: int) -> dict[str, Array]:
-    """Return what drift is measured on, one number a context; NaN where a context cannot tell.
+    """Return the features that drift is measured on, one number for each context; NaN where undefined.
 
     Args:
         values: Contexts, shape (batch, context), the series' units, NaN for gaps and for padding on the left.
@@ -29,7 +29,7 @@ def features(values: Array, season_length: int) -> dict[str, Array]:
         `level`, the mean of the context, in the series' units;
         `scale`, the mean absolute difference of values one season apart, in the series' units;
         `gap_share`, the share of gaps since the first observed value;
-        `season_strength`, 1 - variance left by the means of each season position / variance, in [0, 1], where two
+        `season_strength`, 1 - variance around the mean of each season position / variance, in [0, 1]; NaN unless two
         seasons are observed.
 
     Source: Wang, Smith & Hyndman (2006), Characteristic-based clustering for time series data, for the strength.
@@ -37,7 +37,7 @@ def features(values: Array, season_length: int) -> dict[str, Array]:
     known = ~np.isnan(values)
     started = np.logical_or.accumulate(known, axis=1)
     lag = season_length if season_length < values.shape[1] else 1
-    with np.errstate(over="ignore", invalid="ignore"):  # values near the end of float64 have no variance in it
+    with np.errstate(over="ignore", invalid="ignore"):  # values near the limit of float64 have no finite variance
         return {
             "level": _mean(values),
             "scale": _mean(np.abs(values[:, lag:] - values[:, :-lag])),
@@ -51,9 +51,9 @@ class Profile:
     """The distribution of each feature over the training inputs.
 
     Attributes:
-        edges: Rising inner edges of each feature's bins: its deciles, ties merged.
-        shares: Share of the training inputs in each bin, one more than edges, and last the share without a value.
-        inputs: Training inputs that were counted.
+        edges: Inner edges of each feature's bins, rising: its deciles, duplicates merged.
+        shares: Share of the training inputs in each bin, one more than edges, and the share without a value at the end.
+        inputs: Number of training inputs.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -62,20 +62,20 @@ class Profile:
 
     @classmethod
     def fit(cls, training: Mapping[str, Array]) -> Self:
-        """Return the profile of features, each of shape (inputs,), as `features` makes them."""
+        """Return the profile of features, each of shape (inputs,), as `features` returns them."""
         edges = {name: _deciles(values) for name, values in training.items()}
         counts = {name: _counts(values, edges[name]) for name, values in training.items()}
         shares = {name: tuple((count / max(count.sum(), 1)).tolist()) for name, count in counts.items()}
         return cls(edges, shares, max((len(values) for values in training.values()), default=0))
 
     def drift(self, live: Mapping[str, Array]) -> dict[str, float]:
-        """Return the population stability index of each feature: 0 where nothing changed, without upper limit.
+        """Return the population stability index of each feature: 0 without change, no upper limit.
 
-        Both sides get half an input more in each bin, so that an empty bin stays finite and a handful of inputs
-        raises no alarm. Features that the profile does not know are left out.
+        Half an input is added to each bin on both sides, so that empty bins are finite and few inputs raise no alarm.
+        Features that are not in the profile are left out.
 
         Args:
-            live: Features of shape (inputs,), as `features` makes them.
+            live: Features of shape (inputs,), as `features` returns them.
 
         Source: Jeffreys (1946), An invariant form for the prior probability in estimation problems: the symmetric
         divergence Σ (p - q) · ln(p / q) that finance calls the population stability index.
@@ -85,12 +85,11 @@ class Profile:
     def distance(self, live: Mapping[str, Array]) -> dict[str, float]:
         """Return the Kolmogorov-Smirnov distance of each feature: 0 where nothing changed, 0.9 where nothing overlaps.
 
-        The largest difference of the two distribution functions over the edges, the training's deciles, where the
-        training's is known. Between them it may be larger, so that a test by it errs towards no change. NaN where no
-        input has a value.
+        That is the largest difference of the two distribution functions at the edges, the training's deciles. Between
+        the edges it may be larger, so a test with it errs towards no change. NaN if no input has a value.
 
         Args:
-            live: Features of shape (inputs,), as `features` makes them.
+            live: Features of shape (inputs,), as `features` returns them.
 
         Source: Smirnov (1948), Table for estimating the goodness of fit of empirical distributions.
         """
@@ -122,7 +121,7 @@ class Profile:
         """Return the profile that `to_dict` wrote.
 
         Raises:
-            ArtifactIncomplete: If a feature lacks its edges or shares, or their numbers do not match.
+            ArtifactIncomplete: If edges or shares of a feature are missing, or their numbers do not match.
         """
         try:
             edges = {name: tuple(float(edge) for edge in data[name]["edges"]) for name in data}
@@ -134,7 +133,10 @@ class Profile:
             ) from error
         for name, inner in edges.items():
             if len(shares[name]) != len(inner) + 2:
-                raise ArtifactIncomplete(f"The profile of {name} has lost a bin.", hint="Train the model again.")
+                raise ArtifactIncomplete(
+                    f"The profile of {name} has {len(shares[name])} shares for {len(inner)} edges.",
+                    hint="Train the model again.",
+                )
         return cls(edges, shares, inputs)
 
 
@@ -149,7 +151,7 @@ def _share(part: NDArray[Any], whole: NDArray[Any]) -> Array:
 
 def _season_strength(values: Array, season_length: int) -> Array:
     batch, context = values.shape
-    if context < 2 * season_length or season_length < 2:  # noqa: PLR2004 - two make a season's first repetition
+    if context < 2 * season_length or season_length < 2:  # noqa: PLR2004 - shorter seasons do not repeat
         return np.full(batch, np.nan)
     seasons = values[:, context % season_length :].reshape(batch, -1, season_length)
     centred = seasons - _mean(seasons.reshape(batch, -1))[:, np.newaxis, np.newaxis]
@@ -171,7 +173,7 @@ def _deciles(values: Array) -> tuple[float, ...]:
 
 
 def _counts(values: Array, edges: tuple[float, ...]) -> Array:
-    """Return how many values lie in each bin, and last how many are missing, shape (len(edges) + 2,)."""
+    """Return the number of values in each bin, and of missing ones at the end, shape (len(edges) + 2,)."""
     known = values[~np.isnan(values)]
     bins = np.searchsorted(np.array(edges), known, side="left")
     inside = np.bincount(bins, minlength=len(edges) + 1).astype(np.float64)

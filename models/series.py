@@ -1,4 +1,4 @@
-"""Series: what was observed, sound by construction; Forecast: what is expected."""
+"""Series: observations at equal steps, validated at construction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -40,10 +40,10 @@ from models.values import Values, check_values, describe, read_values
 DEFAULT_STYLE = "YYYY-MM-DD"
 
 MOST_REPAIRS = 1000
-"""Repairs of one kind that are listed one by one; more are one entry without an index."""
+"""Repairs of one kind that are listed one by one; more of them are one entry without an index."""
 
 MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
-"""A grid has at most so many steps, and so many more for each value: a year of hours may be missing, not a century."""
+"""Longest grid: so many steps, and so many more for each value. A year of hours may be missing, but not a century."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Repair:
     """A change that made a series regular.
 
     Attributes:
-        code: `GAP_MASKED` for a null or NaN among the values, `GAP_INSERTED` for a timestamp that was missing.
-        index: Position in `Series.values`; None where there were too many to list.
-        count: Gaps that it stands for: 1, or all of them where there is no index.
+        code: `GAP_MASKED` for a null or NaN among the values, `GAP_INSERTED` for a missing timestamp.
+        index: Position in `Series.values`; None if there are too many to list.
+        count: Number of gaps: 1, or all of them without an index.
     """
 
     code: str
@@ -63,28 +63,28 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """Observations at equal steps, oldest first; always sound.
+    """Observations at equal steps, oldest first.
 
     Attributes:
         values: Shape (length,), the series' units, NaN where nothing was observed; read-only.
         id: Name of the series within its batch.
-        start: Timestamp of the first value, datetime64[us]: a UTC instant where there is a timezone, else a wall clock.
-        frequency: Step between two values, or None where nobody said.
-        timezone: IANA name of the zone whose calendar days, months, … follow.
-        style: How the request wrote its timestamps, for `format_timestamps`.
-        repairs: What was done to make the series regular.
-        past_covariates: By name, a covariate's values at the series' steps, each (length,); read-only.
-        future_covariates: By name, values after the last step, of any length; a covariate named here is known ahead.
+        start: Timestamp of the first value, datetime64[us]: a UTC instant with a timezone, else a wall clock.
+        frequency: Step between two values, or None if unknown.
+        timezone: IANA name of the timezone of days, months, ….
+        style: How the timestamps were written, for `format_timestamps`.
+        repairs: Changes that made the series regular.
+        past_covariates: Values at the series' steps by name, each (length,); read-only.
+        future_covariates: Values after the last step by name, of any length; these covariates are known ahead.
 
     Raises:
         SeriesEmpty: If there are no values.
         SeriesAllMissing: If every value is a gap.
         SeriesInfinite: If a value is infinite.
-        SeriesNotNumeric: If the values are no flat array of numbers.
+        SeriesNotNumeric: If the values are not a flat array of numbers.
         FrequencyNotInferred: If there is a start but no frequency.
         TimestampInvalid: If a timestamp lies outside the years 1 to 9999.
-        TimestampsOffCalendar: If the start does not lie on the frequency.
-        CovariateLength, CovariateNotNumeric: If a covariate is no such list.
+        TimestampsOffCalendar: If the frequency is of business days or hours and the start is not one.
+        CovariateLength, CovariateNotNumeric: If a covariate is not such a list.
     """
 
     values: Values
@@ -98,7 +98,7 @@ class Series:
     future_covariates: Covariates = field(default_factory=lambda: NO_COVARIATES)
 
     def __post_init__(self) -> None:
-        """Refuse what is not sound, and keep the values from being changed."""
+        """Validate all fields, and make the arrays read-only."""
         values = np.array(self.values, dtype=np.float64)
         check_values(values)
         values.setflags(write=False)
@@ -125,23 +125,23 @@ class Series:
         future_covariates: object = None,
         horizon: int | None = None,
     ) -> Self:
-        """Return the series that a request, a file or a person describes.
+        """Return a series from values and dates in any form.
 
         Args:
-            values: Numbers, oldest first, None or NaN where nothing was observed; a sequence or an array.
+            values: A sequence or an array of numbers, oldest first, None or NaN where nothing was observed.
             id: Name of the series.
             start: Timestamp of the first value: text, date, datetime, datetime64 or pandas Timestamp.
-            frequency: Any alias that `parse_frequency` reads; inferred from `timestamps` where it is missing.
-            timestamps: One for each value, rising; those that are missing become gaps.
-            timezone: IANA name, where days and months follow a local calendar.
-            past_covariates: Name to numbers, as many as values.
-            future_covariates: Name to the numbers after the last value; or to all, where `horizon` tells them apart.
-            horizon: Steps that each future covariate must reach, where that is known.
+            frequency: Any alias for `parse_frequency`; by default inferred from `timestamps`.
+            timestamps: One for each value, rising; missing steps become gaps.
+            timezone: IANA name if days and months are local.
+            past_covariates: Name to numbers, one for each value.
+            future_covariates: Name to the numbers after the last value, or to all numbers if `horizon` is given.
+            horizon: Steps that each future covariate must have, if known.
 
         Raises:
-            SeriesError: Its narrowest kind, with a pointer such as `/values/3`.
-            FrequencyUnknown: If nobody knows the alias.
-            FrequencyNotInferred: If the timestamps do not tell, or there is a start without a frequency.
+            SeriesError: One of its subclasses, with a pointer such as `/values/3`.
+            FrequencyUnknown: If the alias is unknown.
+            FrequencyNotInferred: If it cannot be inferred, or there is a start without a frequency.
         """
         numbers = read_values(values)
         check_values(numbers)
@@ -173,36 +173,36 @@ class Series:
         dates: Dates,
         covariates: tuple[Covariates, Covariates],
     ) -> Self:
-        """Return the series with its values laid on the regular grid of its dates."""
+        """Return the series with its values on the regular grid of its dates."""
         step = frequency or _infer(dates)
         clock = calendar_clock(dates.stamps, step, dates.timezone)
         _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
         step, steps = fit_frequency(clock, step)
         length = int(steps[-1]) + 1
         _check_length(length, numbers, step)
-        values, inserted = _lay(numbers, steps, length), np.ones(length, dtype=np.bool_)
+        values, inserted = _place(numbers, steps, length), np.ones(length, dtype=np.bool_)
         inserted[steps] = False
         repairs = _repairs("GAP_MASKED", np.isnan(values) & ~inserted) + _repairs("GAP_INSERTED", inserted)
         style = refine_style(dates.style, _coarsest_style(step))
         past, future = covariates
-        laid = {name: _lay(one, steps, length) for name, one in past.items()}
-        return cls(values, id, dates.stamps[0], step, dates.timezone, style, repairs, laid, future)
+        placed = {name: _place(one, steps, length) for name, one in past.items()}
+        return cls(values, id, dates.stamps[0], step, dates.timezone, style, repairs, placed, future)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Be made again from plain parts: a read-only mapping cannot be pickled."""
+        """Return how to pickle it: read-only mappings cannot be pickled."""
         parts = (getattr(self, item.name) for item in fields(self))
         return type(self), tuple(dict(part) if isinstance(part, Mapping) else part for part in parts)
 
     @property
     def timestamps(self) -> Timestamps | None:
-        """Timestamps of the values, shape (length,), or None without dates; as `start`, instants or wall clocks."""
+        """Timestamps of the values, shape (length,), instants or wall clocks as `start`; None without dates."""
         if self.start is None or self.frequency is None:
             return None
         return timestamps_from(self.start, self.frequency, len(self), self.timezone)
 
     @property
     def observed(self) -> int:
-        """How many values are no gap."""
+        """Number of observed values."""
         return int(np.count_nonzero(~np.isnan(self.values)))
 
     @property
@@ -221,9 +221,9 @@ class Series:
         return replace(self, values=self.values + shift)
 
     def before(self, cutoff: int) -> Self:
-        """Return the first `cutoff` values as a series; raises SeriesEmpty or SeriesAllMissing where none are left.
+        """Return the first `cutoff` values as a series; raise SeriesEmpty or SeriesAllMissing if none is left.
 
-        What was known ahead stays known: later values of those covariates become their future, those of others go.
+        Later values of covariates known ahead become their future; those of the other covariates are dropped.
         """
         kept = tuple(repair for repair in self.repairs if repair.index is None or repair.index < cutoff)
         first = max(cutoff, 0)
@@ -231,7 +231,7 @@ class Series:
         return replace(self, values=self.values[:first], repairs=kept, past_covariates=past, future_covariates=future)
 
     def reading(self, names: CovariateNames) -> Self:
-        """Return the series with those covariates alone that a model reads."""
+        """Return the series with only the covariates that a model reads."""
         if not (self.past_covariates or self.future_covariates):
             return self
         past = {name: values for name, values in self.past_covariates.items() if name in names.all}
@@ -242,14 +242,14 @@ class Series:
         """Return the timestamps of the next `horizon` steps, shape (horizon,), or None without dates.
 
         Raises:
-            TimestampInvalid: If they leave the years 1 to 9999.
+            TimestampInvalid: If they lie outside the years 1 to 9999.
         """
         if self.start is None or self.frequency is None:
             return None
         return timestamps_from(self.start, self.frequency, horizon, self.timezone, skip=len(self))
 
     def future_phase(self, season_length: int) -> int:
-        """Return the season position of the next step, in [0, season_length); -1 without dates or such a season."""
+        """Return the season position of the next step, in [0, season_length); -1 without dates or without this season."""
         future = self.future(1)
         if future is None or self.frequency is None:
             return -1
@@ -258,7 +258,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval:
-    """Where the truth should lie `level` per cent of the time.
+    """A central prediction interval.
 
     Attributes:
         level: Per cent, in (0, 100).
@@ -273,7 +273,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
-    """What is expected of one series.
+    """The forecast of one series.
 
     Attributes:
         id: The series' id.
@@ -281,12 +281,12 @@ class Forecast:
         style: The series' style.
         timezone: The series' timezone.
         quantile_levels: Rising, in (0, 1).
-        quantiles: Shape (horizon, levels), the series' units, never crossing.
+        quantiles: Shape (horizon, levels), the series' units, without crossings.
         median: Shape (horizon,), the series' units.
         intervals: In the order of the request.
-        context_used: Values of the series that the forecast rests on.
+        context_used: Values of the series that the model read.
         repairs: The series' repairs.
-        warnings: What a person should know.
+        warnings: Findings about the series and the forecast.
     """
 
     id: str
@@ -303,7 +303,7 @@ class Forecast:
 
 
 def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:
-    """Refuse a grid so empty that two timestamps could fill the memory."""
+    """Raise SeriesTooLong for a grid with so many gaps that few values could fill the memory."""
     if length > MOST_STEPS + MOST_STEPS_A_VALUE * len(numbers):
         raise SeriesTooLong(
             f"{len(numbers)} values spread over {length} steps of {frequency.name} or more.",
@@ -318,7 +318,7 @@ def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
 
 
 def _read_matching(timestamps: object, timezone: str | None, numbers: Values, start: object) -> Dates:
-    """Return one date for each value, of which the start, where there is one, is the first."""
+    """Return one date for each value; raise TimestampsMismatched if the start is not the first."""
     dates = read_timestamps(timestamps, timezone, count=len(numbers))
     if start is not None and read_start(start, dates.timezone).stamps[0] != dates.stamps[0]:
         raise TimestampsMismatched(
@@ -328,7 +328,7 @@ def _read_matching(timestamps: object, timezone: str | None, numbers: Values, st
 
 
 def _infer(dates: Dates) -> Frequency:
-    """Return the frequency of the local calendar, or of the moments where that shows none of days or longer."""
+    """Return the frequency of the local dates, or of the instants if it is shorter than a day."""
     if dates.timezone is not None:
         try:
             frequency = infer_frequency(calendar_clock(dates.stamps, Frequency("D"), dates.timezone))
@@ -345,11 +345,11 @@ def _frequency_missing() -> FrequencyNotInferred:
     )
 
 
-def _lay(numbers: Values, steps: NDArray[np.int64], length: int) -> Values:
-    """Return numbers at their places on a grid, NaN between them, shape (length,)."""
-    laid = np.full(length, np.nan)
-    laid[steps] = numbers
-    return laid
+def _place(numbers: Values, steps: NDArray[np.int64], length: int) -> Values:
+    """Return numbers at their steps on a grid, NaN between them, shape (length,)."""
+    grid = np.full(length, np.nan)
+    grid[steps] = numbers
+    return grid
 
 
 def _repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:
@@ -362,7 +362,7 @@ def _repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:
 
 
 def _coarsest_style(frequency: Frequency) -> str:
-    """Return the coarsest style that tells two steps of the frequency apart."""
+    """Return the coarsest style that writes two steps of the frequency differently."""
     styles = {"Y": "YYYY", "Q": "YYYY-Qq", "M": "YYYY-MM", "h": "YYYY-MM-DDThh:mm", "min": "YYYY-MM-DDThh:mm"}
     styles |= {"bh": "YYYY-MM-DDThh:mm", "s": "YYYY-MM-DDThh:mm:ss", "ms": "YYYY-MM-DDThh:mm:ss.fff"}
     styles |= {"us": "YYYY-MM-DDThh:mm:ss.ffffff", "ns": "YYYY-MM-DDThh:mm:ss.ffffff"}

@@ -1,51 +1,51 @@
-"""SqliteFile: a file that a database was opened as, and whether its name still means it, whole."""
+"""SqliteFile: the file of an open database, and whether it was removed, replaced or overwritten."""
 
 from pathlib import Path
 
 SECTOR = 512
-"""What SQLite's files are a multiple of, in bytes."""
+"""Unit of the size of SQLite's files, in bytes."""
 
 
 class SqliteFile:
-    """A database's file: what is written to one that was removed or replaced is lost, though SQLite does not say so.
+    """The file of an open database. Writes to a removed or replaced file are lost, and SQLite does not report that.
 
-    It is looked at from outside alone: whoever opens a file of SQLite's beside it, and closes it, breaks its locks.
+    The file is never opened here: opening and closing it beside SQLite would release SQLite's locks.
     """
 
     def __init__(self, path: Path) -> None:
-        """Take any file, until one is known."""
+        """Keep the path; `learn` records the file."""
         self.path = path
         self._known: tuple[int, int] | None = None
 
     def learn(self) -> None:
-        """Take the file that is there now for the database, from here on."""
-        found = self._look()
+        """Record the file that has the path now as the database's file."""
+        found = self._identity()
         self._known = found and found[:2]
 
     def is_gone(self) -> bool:
-        """Return whether a file was known, and there is none."""
-        return self._known is not None and self._look() is None
+        """Return whether the recorded file was removed."""
+        return self._known is not None and self._identity() is None
 
     def is_another(self) -> bool:
-        """Return whether a file was known, and there is another."""
-        found = self._look()
+        """Return whether another file has replaced the recorded one."""
+        found = self._identity()
         return None not in {self._known, found} and found is not None and found[:2] != self._known
 
-    def is_spoilt(self) -> bool:
-        """Return whether the file that was known was emptied or written over with what SQLite did not write."""
-        found = self._look()
+    def is_damaged(self) -> bool:
+        """Return whether the recorded file was emptied, or overwritten by another program."""
+        found = self._identity()
         return self._known is not None and found is not None and (found[2] == 0 or found[2] % SECTOR != 0)
 
     def fault(self) -> str:
-        """Return what became of the file that is known, as the middle of a sentence, "" while nothing did."""
+        """Return what happened to the recorded file, as the rest of a sentence, or "" if nothing."""
         if self.is_gone():
-            return "is gone: it was removed while it was in use"
+            return "was removed while it was in use"
         if self.is_another():
-            return "is another file than the one that was opened"
-        return "was written over while it was in use" if self.is_spoilt() else ""
+            return "was replaced by another file"
+        return "was overwritten while it was in use" if self.is_damaged() else ""
 
-    def _look(self) -> tuple[int, int, int] | None:
-        """Return device, inode and size."""
+    def _identity(self) -> tuple[int, int, int] | None:
+        """Return device, inode and size, or None without a file."""
         try:
             found = self.path.stat()
         except OSError:

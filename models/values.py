@@ -1,4 +1,4 @@
-"""Values: the numbers of a request, read into float64."""
+"""Values: numbers from any source, read into float64."""
 
 import reprlib
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def read_values(values: object) -> Values:
     """Return the values as a new float64 array, None as NaN, shape (length,).
 
     Raises:
-        SeriesNotNumeric: If they are no flat sequence of numbers; true, false and text are none.
+        SeriesNotNumeric: If they are not a flat sequence of numbers; true, false and text are not numbers.
     """
     if isinstance(values, (list, tuple)):
         return _numbers_of_list(values)
@@ -36,12 +36,12 @@ def read_values(values: object) -> Values:
 
 
 def check_values(values: Values) -> None:
-    """Refuse values that are no series.
+    """Refuse values that cannot be a series.
 
     Raises:
         SeriesNotNumeric: If they are not flat.
         SeriesEmpty: If there are none.
-        SeriesAllMissing: If every one is NaN.
+        SeriesAllMissing: If all are NaN.
         SeriesInfinite: If one is infinite.
     """
     if values.ndim != 1:
@@ -60,7 +60,7 @@ def check_values(values: Values) -> None:
 
 
 def describe(value: object) -> str:
-    """Return what a person should see of a value that was refused: text short, all else by type."""
+    """Return a refused value for an error text: text is cut, other values are named by type."""
     if isinstance(value, str):
         return reprlib.repr(value)
     return "null" if value is None else f"a value of type {type(value).__name__}"
@@ -78,7 +78,7 @@ def _numbers_of_list(values: Sequence[object]) -> Values:
 
 
 def _float(value: object) -> float:
-    """Return a number as float64, infinite where it is a whole number too large for it."""
+    """Return a number as float64; a whole number that is too large is infinite."""
     if value is None:
         return np.nan
     try:

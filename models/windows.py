@@ -1,4 +1,4 @@
-"""Windows: how a series becomes the context a network sees, in training and in service alike."""
+"""Windows: the inputs of a network from series, the same in training and in the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,20 +16,20 @@ Integers = NDArray[np.int32]
 
 
 INPUTS = ("context", "phase", "past_covariates", "future_covariates")
-"""Inputs of every graph, in order; the last two only where a model reads covariates."""
+"""Inputs of a graph, in order; the last two only if the model reads covariates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """A batch of contexts, as the graph takes them.
+    """A batch of inputs of a graph.
 
     Attributes:
         context: Newest values, oldest first, left-padded with NaN, shape (batch, context_length), float64.
-        phase: Season position of the first forecast step, shape (batch,), int32; -1 where no dates are known.
+        phase: Season position of the first forecast step, shape (batch,), int32; -1 without dates.
         past_covariates: History of every covariate, those known ahead last, NaN where unknown, shape
-            (batch, context_length, covariates), float64; None where the graph reads none.
+            (batch, context_length, covariates), float64; None if the graph reads none.
         future_covariates: Those known ahead, over the horizon, NaN where unknown, shape (batch, horizon, known ahead),
-            float64; None where the graph reads none.
+            float64; None if the graph reads none.
     """
 
     context: Floats
@@ -38,7 +38,7 @@ class Contexts:
     future_covariates: Floats | None = None
 
     def inputs(self) -> dict[str, NDArray[Any]]:
-        """Return what the graph is fed, by the names of its inputs and in their order; absent ones are left out."""
+        """Return the arrays by the names of the graph's inputs, in their order."""
         fed: dict[str, NDArray[Any]] = {"context": self.context, "phase": self.phase}
         if self.past_covariates is not None:
             fed["past_covariates"] = self.past_covariates
@@ -47,11 +47,11 @@ class Contexts:
         return fed
 
     def part(self, rows: slice) -> "Contexts":
-        """Return some of the batch."""
+        """Return some rows of the batch."""
         return Contexts(**{name: value[rows] for name, value in self.inputs().items()})
 
     def within(self, horizon: int) -> "Contexts":
-        """Return the contexts with covariates known ahead over no more than `horizon` steps."""
+        """Return the contexts with covariates known ahead cut to `horizon` steps."""
         if self.future_covariates is None:
             return self
         return replace(self, future_covariates=self.future_covariates[:, :horizon])
@@ -59,16 +59,16 @@ class Contexts:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Series laid side by side, so that a batch of windows is one indexing and no loop.
+    """Series in one padded matrix, so that a batch of windows is one indexing operation.
 
     Attributes:
         values: NaN-padded values, shape (series, left + longest + right); a series begins at column `left`.
         lengths: Points of each series, shape (series,).
-        phases: Season position of each series' first point, shape (series,); -1 where no dates are known.
+        phases: Season position of each series' first point, shape (series,); -1 without dates.
         left: Columns of padding before each series.
-        covariates: Every covariate, those known ahead last, NaN where unknown, shape (series, columns, covariates);
-            None where none is read.
-        known_ahead: How many of them are known ahead; these go on past a series' end.
+        covariates: Every covariate, those known ahead last, NaN where unknown, shape (series, columns, covariates); None
+            if none is read.
+        known_ahead: Number of covariates known ahead; they have values after a series' end.
     """
 
     values: Floats
@@ -95,14 +95,14 @@ def last_contexts(
     names: CovariateNames | None = None,
     horizon: int = 0,
 ) -> Contexts:
-    """Return the newest context of each series, ready for the graph.
+    """Return the newest context of each series.
 
     Args:
         series: Histories.
         context_length: Values in a context.
         season_length: Steps in one season.
         names: The covariates that the graph reads.
-        horizon: Steps over which those known ahead are wanted.
+        horizon: Steps of covariates known ahead.
     """
     context = np.empty((len(series), context_length))
     phase = np.empty(len(series), dtype=np.int32)
@@ -117,9 +117,9 @@ def last_contexts(
 
 
 def covariate_columns(one: Series, names: CovariateNames, length: int, horizon: int) -> tuple[Floats, Floats]:
-    """Return a series' covariates as a graph reads them: the newest `length` steps, and the `horizon` after them.
+    """Return the covariates that a graph reads: the newest `length` steps of a series, and `horizon` steps after them.
 
-    Holidays that the series does not carry are counted from its dates; whatever else it does not carry is NaN.
+    Holidays that the series does not have are counted from its dates; other missing covariates are NaN.
 
     Returns:
         History of every covariate, shape (length, covariates), and those known ahead, shape (horizon, known ahead).
@@ -142,9 +142,9 @@ def covariate_columns(one: Series, names: CovariateNames, length: int, horizon: 
 
 
 def advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:
-    """Return the contexts moved on by a block of forecasts, shape (batch, horizon), taken as values.
+    """Return the contexts moved on by a block of forecasts, shape (batch, horizon), which become values.
 
-    What was known ahead of that block becomes history; the other covariates are unknown there.
+    Covariates known ahead become history; the others are unknown in the block.
     """
     length, horizon = contexts.context.shape[1], block.shape[1]
     context = np.concatenate([contexts.context, block], axis=1)[:, -length:]
@@ -162,7 +162,7 @@ def advance(contexts: Contexts, block: Floats, season_length: int) -> Contexts:
 def make_panel(
     series: Sequence[Series], left: int, right: int, season_length: int, *, names: CovariateNames | None = None
 ) -> Panel:
-    """Return all series, with the covariates named, in one padded matrix; a cut never leaves it."""
+    """Return all series and the named covariates, padded by `left` and `right` steps."""
     lengths = np.array([len(one) for one in series], dtype=np.int64)
     values = np.full((len(series), left + int(lengths.max()) + right), np.nan)
     phases = np.full(len(series), -1, dtype=np.int32)
@@ -183,7 +183,7 @@ def make_panel(
     return Panel(values, lengths, phases, left, covariates, known_ahead)
 
 
-def cut_contexts(  # noqa: PLR0913 - where to cut, and how much
+def cut_contexts(  # noqa: PLR0913 - where to cut, and how long
     panel: Panel,
     rows: NDArray[np.int64],
     cutoffs: NDArray[np.int64],
@@ -195,12 +195,12 @@ def cut_contexts(  # noqa: PLR0913 - where to cut, and how much
     """Return the contexts of `length` values that end just before each cutoff.
 
     Args:
-        panel: Series side by side, `left` at least `length`.
-        rows: Which series, shape (batch,).
+        panel: Series with `left` of at least `length`.
+        rows: Series of each window, shape (batch,).
         cutoffs: Points before the forecast, counted from each series' first, shape (batch,).
         length: Values in a context.
         season_length: Steps in one season.
-        horizon: Steps over which covariates known ahead are wanted.
+        horizon: Steps of covariates known ahead.
     """
     columns = panel.left + cutoffs[:, None] + np.arange(-length, 0)[None, :]
     phases = panel.phases[rows]

@@ -1,82 +1,82 @@
-"""Job errors: what can be wrong with a job, a schedule or a worker, as a branch of the error tree.
+"""Job errors: errors of jobs, schedules and workers, as a branch of the error tree.
 
 JobError
-├── JobUnknown                  no job of this id
-├── JobsUnreachable             no answer from the jobs' database
-├── ScheduleUnknown             no schedule of this name
-├── ScheduleDuplicated          a name that another schedule has
-├── ScheduleInvalid             a cron line, time zone or name that is none
-├── WorkerAlive                 a worker of this name is running
-├── WorkerUnknown               no worker of this name was ever seen
-├── StageFailed                 a stage's child ended without an answer
-├── TimeExceeded                a stage took longer than it may
-└── MemoryExceeded              a stage took more memory than it may
+├── JobUnknown                  no job with this id
+├── JobsUnreachable             no response from the jobs' database
+├── ScheduleUnknown             no schedule with this name
+├── ScheduleDuplicated          a schedule with this name exists already
+├── ScheduleInvalid             an invalid cron line, timezone or name
+├── WorkerAlive                 a worker with this name is running
+├── WorkerUnknown               no worker with this name ever ran
+├── StageFailed                 a stage's process ended without a result
+├── TimeExceeded                a stage exceeded its time limit
+└── MemoryExceeded              a stage exceeded its memory limit
 """
 
 from models.errors import AlmanacError
 
 
 class JobError(AlmanacError):
-    """A job, a schedule or a worker that cannot be what was asked."""
+    """A failed operation on a job, a schedule or a worker."""
 
     code = "JOB_FAILED"
 
 
 class JobUnknown(JobError):
-    """No job of this id."""
+    """No job with this id."""
 
     code = "JOB_UNKNOWN"
 
 
 class JobsUnreachable(JobError):
-    """No answer from the jobs' database."""
+    """No response from the jobs' database."""
 
     code = "JOBS_UNREACHABLE"
 
 
 class ScheduleUnknown(JobError):
-    """No schedule of this name."""
+    """No schedule with this name."""
 
     code = "SCHEDULE_UNKNOWN"
 
 
 class ScheduleDuplicated(JobError):
-    """A name that another schedule has."""
+    """A schedule with this name exists already."""
 
     code = "SCHEDULE_DUPLICATED"
 
 
 class ScheduleInvalid(JobError):
-    """A cron line, time zone or name that is none."""
+    """An invalid cron line, timezone or name."""
 
     code = "SCHEDULE_INVALID"
 
 
 class WorkerAlive(JobError):
-    """A worker of this name is running."""
+    """A worker with this name is running."""
 
     code = "WORKER_ALIVE"
 
 
 class WorkerUnknown(JobError):
-    """No worker of this name was ever seen."""
+    """No worker with this name ever ran."""
 
     code = "WORKER_UNKNOWN"
 
 
 class StageFailed(JobError):
-    """A stage whose child ended without an answer."""
+    """A stage's process ended without a result."""
 
     code = "STAGE_FAILED"
 
 
 class TimeExceeded(JobError):
-    """A stage that took longer than it may."""
+    """A stage exceeded its time limit."""
 
     code = "TIME_EXCEEDED"
 
 
 class MemoryExceeded(JobError):
-    """A stage that took more memory than it may."""
+    """A stage exceeded its memory limit."""
 
     code = "MEMORY_EXCEEDED"

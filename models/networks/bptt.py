@@ -1,11 +1,10 @@
-"""Through time: what the recurrent layers share whose gradient is written out.
+"""Backpropagation through time: the base of recurrent layers with a hand-written gradient.
 
-A step reads K x_t + b and R h_{t-1}. Only R's products need the step before. All others, K x and the gradients of K, R,
-b and x, are one large product over all steps, outside the loops; a gradient that is derived from the loop has them
-inside it.
+A step reads K x_t + b and R h_{t-1}. Only the products with R need the step before. All others, K x and the gradients of K,
+R, b and x, are one large product over all steps, outside the loops; automatic differentiation of the loop has them inside.
 
-Where a linear map made x out of fewer channels u, x = P u + p, the two maps are one, K x + b = (K P) u + (K p + b): K P
-is formed once, and the products over all steps are as narrow as u.
+If x is a linear map of fewer channels u, x = P u + p, the two maps are merged, K x + b = (K P) u + (K p + b): K P is computed
+once, and the products over all steps are as narrow as u.
 
 Source: Werbos (1990), Backpropagation through time: what it does and how to do it.
 """
@@ -20,9 +19,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Projection(keras.layers.Dense):
-    """Keras's Dense layer, its weights, their names and their order, which hands its weights on to the layer behind it.
+    """Keras's Dense layer with the same weights, which also returns its weights for the layer after it.
 
-    Input: (..., channels). Output: what Dense returns, (..., units); its kernel (channels, units); its bias (units,).
+    Input: (..., channels). Output: that of Dense, (..., units); its kernel (channels, units); its bias (units,).
     """
 
     def call(self, inputs: Any, training: Any = None) -> tuple[Any, Any, Any]:
@@ -35,15 +34,15 @@ class Projection(keras.layers.Dense):
 
 
 class ManualGradient:
-    """A recurrent layer of Keras, its weights, their names and their order, whose gradient is written out.
+    """Mixin for a recurrent layer of Keras: the same weights, with a hand-written gradient.
 
-    Computed so where it begins at zero, sees every step and drops nothing; any other is computed as Keras has it.
-    Input: (batch, time, channels); where a `Projection` made it, also what that was made of, its kernel and its bias.
+    With an initial state, a mask or dropout the layer is computed by Keras.
+    Input: (batch, time, channels); after a `Projection` also its input, kernel and bias.
     Output: (batch, time, units) if `return_sequences`, else (batch, units).
 
     Attributes:
-        through_time: Returns the states, (time, batch, units), of inputs (time, batch, channels), K, R and b; where the
-            layer's bias has two rows, also of the second, which R's product is given.
+        through_time: Returns the states, (time, batch, units), from inputs (time, batch, channels), K, R and b; if the
+            layer's bias has two rows, also from the second, which is added to R's product.
     """
 
     through_time: Callable[..., Any]
@@ -53,7 +52,7 @@ class ManualGradient:
         sequences: Any,
         initial_state: Any = None,
         mask: Any = None,
-        training: bool = False,  # noqa: FBT001, FBT002 - as Keras has it
+        training: bool = False,  # noqa: FBT001, FBT002 - the signature of Keras
         projection: tuple[Any, Any, Any] | None = None,
     ) -> Any:
         """Return the state after each step, or after the last."""
@@ -78,7 +77,7 @@ def gradients(deltas: Any, x: Any, kernel: Any) -> tuple[Any, Any, Any]:
 
 
 def product(values: Any, deltas: Any) -> Any:
-    """Return the gradient of a kernel, (channels, width), from what it reads at each step and the gradient of its product."""
+    """Return the gradient of a kernel, (channels, width), from its inputs and the gradients of its product at each step."""
     return tf.matmul(_rows(values), _rows(deltas), transpose_a=True)
 
 
@@ -88,15 +87,15 @@ def total(deltas: Any) -> Any:
 
 
 def _rows(values: Any) -> Any:
-    """Return (time, batch, width) as rows of that width."""
+    """Return (time, batch, width) as (time * batch, width)."""
     return tf.reshape(values, (-1, values.shape[-1]))
 
 
 def loop(step: Any, steps: int, first: Any) -> Any:
-    """Return what `steps` calls of a step make of the first values, the count of steps foremost among them."""
+    """Return the values after `steps` calls of a step; the first value counts the steps."""
     return tf.while_loop(lambda t, *_: t < steps, step, first, maximum_iterations=steps)
 
 
 def array(steps: int, width: int) -> Any:
-    """Return an array to be written step by step, (batch, width) each."""
+    """Return an array of `steps` elements (batch, width) to be written."""
     return tf.TensorArray(tf.float32, size=steps, element_shape=(None, width))

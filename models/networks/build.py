@@ -31,25 +31,25 @@ SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """What a network is made from.
+    """How a network is built.
 
     Attributes:
         architecture: A key of `ENCODERS`.
         horizon: Steps ahead.
         season_length: Steps in one season.
         context_length: Steps that the graph takes.
-        encoder_length: Newest of them that the encoder reads.
+        encoder_length: Newest of these that the encoder reads.
         shape: `one_to_one` (context 1, horizon 1), `one_to_many` (context 1), `many_to_many` (encoder, then the
             horizon) or `many_to_many_equal` (a forecast from every step that the encoder reads).
-        seasons: Season lengths whose means and differences the network sees, those beyond the context left out.
+        seasons: Season lengths whose means and differences the network reads; those beyond the context are left out.
         units: Width of each layer.
         layers: Stacked recurrent layers.
-        dilations: WaveNet's.
+        dilations: Dilations of a WaveNet.
         transform: `none` or `log`.
         quantile_levels: Rising, odd in number, 0.5 in the middle.
-        past_covariates: How many covariates are known up to the cutoff only.
-        future_covariates: How many are known over the horizon too.
-        calendar: Whether the network may know the season position of its steps; seasonal means go by lag and need none.
+        past_covariates: Number of covariates known up to the cutoff only.
+        future_covariates: Number of covariates known over the horizon too.
+        calendar: Whether the network reads the season position of its steps; seasonal means go by lag and do not need it.
     """
 
     architecture: str
@@ -69,34 +69,34 @@ class NetworkOptions:
     calendar: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built.
+        """Refuse options that cannot be built.
 
         Raises:
-            ArchitectureUnknown: If the architecture is not in the table.
+            ArchitectureUnknown: If the architecture is unknown.
             OptionInvalid: If another option is out of range.
             ReceptiveFieldTooShort: If a WaveNet cannot see one season.
         """
         if self.architecture not in ENCODERS:
             raise ArchitectureUnknown(
-                f"No architecture {self.architecture!r}.", hint=f"Choose one of {', '.join(ENCODERS)}."
+                f"Unknown architecture {self.architecture!r}.", hint=f"Choose one of {', '.join(ENCODERS)}."
             )
         if self.shape not in SHAPES:
-            raise OptionInvalid(f"No sequence shape {self.shape!r}.", hint=f"Choose one of {', '.join(SHAPES)}.")
+            raise OptionInvalid(f"Unknown sequence shape {self.shape!r}.", hint=f"Choose one of {', '.join(SHAPES)}.")
         if self.transform not in {"none", "log"}:
-            raise OptionInvalid(f"No transform {self.transform!r}.", hint="Choose none or log.")
+            raise OptionInvalid(f"Unknown transform {self.transform!r}.", hint="Choose none or log.")
         self._check_lengths()
         if self.architecture == "wavenet" and not self.shape.startswith("one_to"):
             wavenet.check_receptive_field(self.used_dilations, self.season_length)
 
     def _check_lengths(self) -> None:
-        """Refuse lengths that do not fit each other or the shape."""
+        """Refuse lengths that do not match each other or the shape."""
         for field in ("horizon", "season_length", "context_length", "encoder_length", "units", "layers"):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise OptionInvalid(f"{field} must be a whole number of 1 or more. Received: {value!r}.")
         if self.encoder_length > self.context_length:
             raise OptionInvalid(
-                f"The encoder would read {self.encoder_length} steps of a context of {self.context_length}."
+                f"encoder_length must not be above context_length. Received: {self.encoder_length} and {self.context_length}."
             )
         if self.shape.startswith("one_to") and self.context_length != 1:
             raise OptionInvalid(f"Shape {self.shape} has a context of 1. Received: {self.context_length}.")
@@ -113,18 +113,18 @@ class NetworkOptions:
 
     @property
     def supervised_steps(self) -> int:
-        """From how many steps of a training window a forecast is made."""
+        """Number of steps of a training window from which a forecast is made."""
         return self.encoder_length if self.shape == "many_to_many_equal" else 1
 
     def receptive_field(self) -> int:
-        """Return how many steps back the encoder can see: all it reads, or what WaveNet's dilations reach of it."""
+        """Return how many steps back the encoder can see: all that it reads, or those that WaveNet's dilations reach."""
         if self.architecture != "wavenet":
             return self.encoder_length
         return min(wavenet.receptive_field(self.used_dilations), self.encoder_length)
 
 
 def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
-    """Return a network: raw context and phase in, quantiles in raw units out.
+    """Return a network from raw context and phase to quantiles in raw units.
 
     Inputs: `context` (batch, context_length) float64; `phase` (batch,) int32; with covariates also `past_covariates`
     (batch, context_length, all of them, those known ahead last) and, where some are known ahead, `future_covariates`
@@ -133,9 +133,9 @@ def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
     units of the window's scale, float32; `level`, `scale`, `unit` (batch, 1) float64; `logged` (batch, 1) bool.
 
     Args:
-        options: Validated at construction.
-        supervised_steps: Newest steps from which a forecast is made: 1 to forecast, more to train at every step.
-            Networks of the same options have the same weights whatever this is.
+        options: How to build it.
+        supervised_steps: Number of newest steps from which a forecast is made: 1 to forecast, more to train at every step.
+            Networks with the same options have the same weights for any number.
     """
     context = keras.Input((options.context_length,), dtype="float64", name="context")
     phase = keras.Input((), dtype="int32", name="phase")
@@ -164,7 +164,7 @@ def build(options: NetworkOptions, *, supervised_steps: int = 1) -> keras.Model:
 
 
 def serving_network(network: keras.Model, options: NetworkOptions) -> keras.Model:
-    """Return the network that is exported: the same weights, a forecast from the newest step alone.
+    """Return the network to export: the same weights, a forecast from the newest step only.
 
     Output: `quantiles` (batch, horizon, levels) float64.
     """
@@ -175,7 +175,7 @@ def serving_network(network: keras.Model, options: NetworkOptions) -> keras.Mode
 
 
 def with_shape(options: NetworkOptions, shape: str) -> NetworkOptions:
-    """Return the options in another sequence shape, its lengths made to fit."""
+    """Return the options with another sequence shape and its lengths."""
     if shape == "one_to_one":
         return replace(options, shape=shape, context_length=1, encoder_length=1, horizon=1)
     if shape == "one_to_many":
@@ -193,7 +193,7 @@ class Unsquash(keras.layers.Layer):
 
 
 def _normalization(options: NetworkOptions, supervised_steps: int) -> keras.layers.Layer:
-    """Return the window's own normalization, or the training set's where a window has but one value."""
+    """Return the normalization by the window, or by the training set for a context of one value."""
     if options.context_length == 1:
         return NormalizeGlobally(name="normalize")
     seen = options.context_length - supervised_steps + 1
@@ -201,12 +201,12 @@ def _normalization(options: NetworkOptions, supervised_steps: int) -> keras.laye
 
 
 def _embedding(options: NetworkOptions) -> keras.layers.Layer:
-    """Return an embedding of the season position, one more for the unknown."""
+    """Return an embedding of the season position, with one position for unknown."""
     return keras.layers.Embedding(options.season_length + 1, EMBEDDING, name="target_season")
 
 
 def _covariates(window: dict[str, Any], options: NetworkOptions, supervised_steps: int) -> CovariateFeatures | None:
-    """Return what the network reads of its covariates, None where it has none."""
+    """Return the covariate features of the network, or None without covariates."""
     if not options.past_covariates + options.future_covariates:
         return None
     return encode_covariates(
@@ -220,12 +220,12 @@ def _covariates(window: dict[str, Any], options: NetworkOptions, supervised_step
 
 
 def _positions(options: NetworkOptions, offsets: Any) -> keras.layers.Layer:
-    """Return what turns a phase into season positions around the cutoff; without a calendar they stay unknown."""
+    """Return the layer from a phase to season positions around the cutoff; without a calendar they are unknown."""
     return SeasonPosition(options.season_length, offsets, known=options.calendar)
 
 
 def _channels(window: dict[str, Any], phase: Any, options: NetworkOptions, known: CovariateFeatures | None) -> Any:
-    """Return what the encoder reads, (batch, encoder_length, channels): z, seasonal differences, mask, season, covariates."""
+    """Return the encoder's input, (batch, encoder_length, channels): z, seasonal differences, mask, season, covariates."""
     read = slice(options.context_length - options.encoder_length, None)
     columns = [window["values"], window["mask"]]
     columns += [

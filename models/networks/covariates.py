@@ -1,18 +1,18 @@
-"""Covariates: what a network sees of them, and the effect of each that is read off the window's own history.
+"""Covariates: their features for a network, and the effect of each, estimated from the history of the window.
 
 For a covariate x of a window, with mean μ and deviation s over what is known of it in the window, and over the whole
 training set,
 
-    u = (x - μ) / s,    z = 2 asinh(u / 3)      as values are squashed (normalization.py), once for either scale
+    u = (x - μ) / s,    z = 2 asinh(u / 3)      as in normalization.py, for either scale
 
 The encoder reads both z and whether x is known, for every step of the history; the decoder reads the same for each step
-ahead where the covariate is known ahead. There it also reads an effect: with y the window's values in z, and sums over
-the steps where both are known,
+ahead of covariates known ahead. For these it also reads an effect: with y the window's values in z, and sums over the steps
+where both are known,
 
     slope = Σ (x - x̄)(y - ȳ) / (Σ (x - x̄)² + ridge)       effect = slope · (x ahead - x̄)
 
-and the same of seasonal differences, where the season is gone from both. A slope is a property of the series, not of
-the network; so an effect that differs from series to series needs no weights to be found.
+and the same with seasonal differences, which removes the season from both. The slope is estimated for each series, so an
+effect that differs between series needs no weights.
 
 Source: Hoerl & Kennard (1970), Ridge regression: biased estimation for nonorthogonal problems.
 """
@@ -28,21 +28,21 @@ from keras import ops
 from models.networks.normalization import squash
 
 RIDGE = 3.0
-"""How much a slope is held back: as much as three steps at one deviation from the mean speak for it."""
+"""Shrinkage of a slope: as strong as the evidence of three steps at one deviation from the mean."""
 
 SMALLEST = 1e-9
-"""A covariate's deviation is at least this share of its mean: what varies less does not vary."""
+"""Least deviation as a share of the mean; a covariate that varies less counts as constant."""
 
 
 @dataclass(frozen=True, slots=True)
 class CovariateFeatures:
-    """What a network reads of its covariates.
+    """Inputs and features of a network's covariates.
 
     Attributes:
-        inputs: The graph's inputs `past_covariates` and, where some are known ahead, `future_covariates`.
+        inputs: The graph's inputs `past_covariates` and, if any is known ahead, `future_covariates`.
         channels: For the encoder, (batch, context_length, 3 covariates).
-        features: For the decoder, (batch, steps, horizon, width), or None where none is known ahead.
-        effects: Those read off the window, (batch, steps, horizon, width), or None likewise.
+        features: For the decoder, (batch, steps, horizon, width), or None if none is known ahead.
+        effects: Estimated from the window, (batch, steps, horizon, width), or None if none is known ahead.
     """
 
     inputs: tuple[Any, ...]
@@ -51,16 +51,16 @@ class CovariateFeatures:
     effects: Any = None
 
 
-def encode_covariates(  # noqa: PLR0913 - the lengths of a network, all of one kind
+def encode_covariates(  # noqa: PLR0913 - the lengths of a network
     window: dict[str, Any], *, past: int, ahead: int, seasons: Sequence[int], steps: int, horizon: int
 ) -> CovariateFeatures:
-    """Return what a network reads of its covariates.
+    """Return the covariate features of a network.
 
     Args:
         window: From `normalization.Normalize`.
-        past: Covariates known up to the cutoff only.
-        ahead: Covariates known over the horizon too.
-        seasons: Season lengths whose differences show effects.
+        past: Number of covariates known up to the cutoff only.
+        ahead: Number of covariates known over the horizon too.
+        seasons: Season lengths for differences.
         steps: Supervised steps; 1 when forecasting.
         horizon: Steps ahead.
     """
@@ -92,9 +92,9 @@ class NormalizeCovariates(keras.layers.Layer):
     the training set, 1 where known; all 0 where unknown.
 
     Args:
-        ahead: Covariates known ahead.
-        seen: Oldest steps of the history that scale a window, for those known ahead the horizon after them too; fewer
-            than all where a network is supervised at every step, so that no step is scaled by what it cannot know.
+        ahead: Number of covariates known ahead.
+        seen: Number of oldest steps that scale a window, plus the horizon for covariates known ahead; fewer than all if
+            the network is supervised at every step, so that no step is scaled by its future.
     """
 
     def __init__(self, ahead: int, seen: int, name: str | None = None) -> None:
@@ -103,14 +103,14 @@ class NormalizeCovariates(keras.layers.Layer):
         self.ahead = ahead
         self.seen = seen
 
-    def build(self, past_shape: Any, future_shape: Any = None) -> None:  # noqa: ARG002 - Keras hands over both
-        """Make mean 0 and deviation 1 of the training set."""
+    def build(self, past_shape: Any, future_shape: Any = None) -> None:  # noqa: ARG002 - Keras passes both shapes
+        """Create the weights: mean 0 and deviation 1."""
         shape = (1, 1, past_shape[-1])
         self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
         self.deviation = self.add_weight(shape=shape, initializer="ones", trainable=False, name="deviation")
 
     def adapt(self, columns: Any) -> None:
-        """Take mean and deviation from training values, (…, covariates) float64, NaN where unknown."""
+        """Set mean and deviation from training values, (…, covariates) float64, NaN where unknown."""
         rows = np.reshape(columns, (-1, np.shape(columns)[-1]))
         known = np.isfinite(rows)
         count = np.maximum(known.sum(axis=0), 1)
@@ -149,7 +149,7 @@ class AtTargets(keras.layers.Layer):
     """Columns known ahead at each target: (batch, length + horizon, columns) to (batch, steps, horizon, ahead).
 
     Args:
-        ahead: How many of the columns, the last ones, are known ahead.
+        ahead: Number of the columns known ahead, the last ones.
         steps: Supervised steps, the newest last.
         horizon: Steps ahead.
     """
@@ -172,22 +172,22 @@ class AtTargets(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Effects(keras.layers.Layer):
-    """What each covariate known ahead does to the targets, by its ridge slopes over the window's own history.
+    """The effect of each covariate known ahead on the targets, by ridge regression over the history of the window.
 
     Input: values, mask (batch, length): z of the values; columns, known (batch, length + horizon, covariates): z of the
     covariates, those known ahead last.
-    Output: (batch, steps, horizon, lags * ahead) float32, 0 where the covariate is unknown; no supervised step's slope
-    sees a value after it.
+    Output: (batch, steps, horizon, lags * ahead) float32, 0 where the covariate is unknown; the slope of a supervised step
+    uses no value after it.
 
     Args:
-        ahead: Covariates known ahead.
+        ahead: Number of covariates known ahead.
         steps: Supervised steps, the newest last.
         horizon: Steps ahead.
-        lags: 0 for values as they are, a season for their differences over it.
+        lags: 0 for the values themselves, a season length for seasonal differences.
     """
 
     def __init__(self, ahead: int, steps: int, horizon: int, lags: Any, name: str | None = None) -> None:
-        """Work in float64: sums over a window are taken apart again."""
+        """Keep the options; work in float64, because sums are subtracted from each other."""
         super().__init__(name=name, dtype="float64", autocast=False)
         self.ahead, self.steps, self.horizon, self.lags = ahead, steps, horizon, tuple(lags)
 
@@ -199,7 +199,7 @@ class Effects(keras.layers.Layer):
         return ops.cast(ops.concatenate(found, axis=-1), "float32")
 
     def _effect(self, y: Any, seen: Any, x: Any, there: Any, lag: int) -> Any:
-        """Return slope · (x ahead - where the slope was taken), (batch, steps, horizon, ahead)."""
+        """Return slope · (x ahead - mean or x a season before), (batch, steps, horizon, ahead)."""
         length = y.shape[1]
         history, both = x[:, :length], seen * there[:, :length]
         if lag:
@@ -227,10 +227,10 @@ class Effects(keras.layers.Layer):
         return (sxy - sx * sy / count) / (variance + RIDGE), sx / count
 
     def _up_to_each_step(self, parts: Any) -> Any:
-        """Return sums over time, as far as each supervised step sees, (batch, steps, 1, ahead)."""
+        """Return sums over time up to each supervised step, (batch, steps, 1, ahead)."""
         if self.steps == 1:
             return ops.expand_dims(ops.sum(parts, axis=1, keepdims=True), 2)
-        if parts.shape[1] < self.steps:  # differences begin a season later
+        if parts.shape[1] < self.steps:  # differences start a season later
             parts = ops.pad(parts, ((0, 0), (self.steps - parts.shape[1], 0), (0, 0)))
         return ops.expand_dims(ops.cumsum(parts, axis=1)[:, -self.steps :], 2)
 
@@ -247,7 +247,7 @@ def _fill(columns: Any) -> tuple[Any, Any]:
 
 
 def _moments(values: Any, used: Any) -> tuple[Any, Any]:
-    """Return mean and deviation over time of values where `used` is 1, both (batch, 1, covariates), none of them 0."""
+    """Return mean and deviation over time of values where `used` is 1, both (batch, 1, covariates); deviations are above 0."""
     count = ops.maximum(ops.sum(used, axis=1, keepdims=True), 1.0)
     mean = ops.sum(values * used, axis=1, keepdims=True) / count
     variance = ops.sum(used * (values - mean) * (values - mean), axis=1, keepdims=True) / count

@@ -1,4 +1,4 @@
-"""Decoder: what every architecture shares around its encoder: channels in, seasonal means, quantiles out."""
+"""Decoder: the layers around the encoder that all architectures share: seasonal means and differences, quantiles."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ from keras import ops
 from models.networks.covariates import CovariateFeatures
 
 REACHES = (1, 2, 3, 5, 10, 20, 30)
-"""Seasons that a seasonal mean may be taken over."""
+"""Numbers of seasons that a seasonal mean may be taken over."""
 
 FEWEST_CHANGES = 4
-"""Seasonal differences that a drift is the mean of at the least, where a season is shorter."""
+"""Fewest seasonal differences that a drift is the mean of, for short seasons."""
 
 EMBEDDING = 8
 """Width of the season position's embedding."""
 
 FIRST_GAP = -1.8
-"""Where the gaps between quantiles start before softplus: 0.15, a forecast about as wide as seasonal naive's errors."""
+"""Initial gap between quantiles before softplus, 0.15 after it: about as wide as the errors of the seasonal naive."""
 
 
 def season_reaches(context_length: int, season_length: int) -> tuple[int, ...]:
-    """Return the seasonal means that a context holds whole, at least the first."""
-    held = context_length // season_length
-    return tuple(reach for reach in REACHES if reach <= held) or (1,)
+    """Return the numbers of seasons of the seasonal means that fit into a context, at least the first."""
+    seasons = context_length // season_length
+    return tuple(reach for reach in REACHES if reach <= seasons) or (1,)
 
 
 @keras.saving.register_keras_serializable(package="almanac")
@@ -32,12 +32,12 @@ class SeasonPosition(keras.layers.Layer):
     """Season position of steps around the cutoff.
 
     Input: phase (batch,) int32, the position of the first forecast step, -1 where unknown.
-    Output: (batch, *offsets.shape) int32 in [0, season_length], season_length standing for unknown.
+    Output: (batch, *offsets.shape) int32 in [0, season_length]; season_length means unknown.
 
     Args:
         season_length: Steps in one season.
         offsets: Steps from the first forecast step, as a nested list.
-        known: Whether the network may know the calendar; if not, every phase counts as unknown.
+        known: Whether the network reads the calendar; if not, every phase counts as unknown.
     """
 
     def __init__(self, season_length: int, offsets: Any, *, known: bool = True, **options: Any) -> None:
@@ -66,7 +66,7 @@ class SeasonPosition(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="almanac")
 class SeasonalDifference(keras.layers.Layer):
-    """Each value less the one a season before it, 0 where either is unknown or out of reach.
+    """The difference of each value and the one a season before, 0 where either is unknown.
 
     Input: values, mask (batch, context_length). Output: (batch, context_length).
     """
@@ -89,14 +89,14 @@ class SeasonalDifference(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Anchors(keras.layers.Layer):
-    """Simple forecasts that the network mixes: the last value, the level, same-season values that drift, and their means.
+    """Simple forecasts that the network weights: last value, level, same-season values with drift, same-season means.
 
     Input: values, mask (batch, context_length): z and where it is observed.
     Output: (batch, steps, horizon, anchors): for each supervised step and each step ahead, the last observed value;
-    0 (the level); for every season its last same-season value moved on by the mean seasonal difference of the last
-    season, once for each season ahead; then for every season the means of its last 1, 2, 3, 5, 10, 20, 30 same-season
-    values as far as the context reaches. Seasons go by lag, so they need no dates. Where all that a mean is taken of is
-    missing, the next longer one stands in; what is never observed is 0.
+    0 (the level); for every season its last same-season value plus the mean seasonal difference of the last season, once
+    for each season ahead; then for every season the means of its last 1, 2, 3, 5, 10, 20, 30 same-season values, as far as
+    they fit into the context. Seasons go by lag, so they need no dates. A mean of missing values only is replaced by the next
+    longer one, or 0 if there is none.
 
     Args:
         seasons: Season lengths whose means are taken.
@@ -123,7 +123,7 @@ class Anchors(keras.layers.Layer):
         return ops.concatenate([last, ops.zeros_like(last), *drifts, *means], axis=-1)
 
     def _drift(self, values: Any, mask: Any, season: int, length: int) -> Any:
-        """Return how far one season moves a value on by each step ahead, shape (batch, steps, horizon, 1)."""
+        """Return the drift of one season at each step ahead, shape (batch, steps, horizon, 1)."""
         if length <= season:
             return 0.0
         both = mask[:, season:] * mask[:, :-season]
@@ -154,7 +154,7 @@ class Anchors(keras.layers.Layer):
             total = ops.sum((taken * known)[..., :reach], axis=-1, keepdims=True)
             count = ops.sum(known[..., :reach], axis=-1, keepdims=True)
             mean = total / ops.maximum(count, 1.0)
-            # Where all of a reach is missing, the next longer one stands in: a gap is no reason to forget the season.
+            # A mean without observed values is replaced by the next longer one, so that a gap does not remove the season.
             means.append(mean + (1.0 - ops.minimum(count, 1.0)) * means[-1] if means else mean)
         return ops.concatenate(means[::-1], axis=-1)
 
@@ -177,15 +177,15 @@ class Anchors(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="almanac")
 class QuantileHead(keras.layers.Layer):
-    """A mix of the anchors plus a correction that starts at zero, and gaps that cannot be negative.
+    """A weighted mean of the anchors plus a correction that starts at zero, with gaps that cannot be negative.
 
     Input: features (batch, steps, horizon, width), anchors (batch, steps, horizon, anchors).
-    Output: z of each quantile, (batch, steps, horizon, levels), never crossing: from the median outwards every gap is
-    a softplus.
+    Output: z of each quantile, (batch, steps, horizon, levels), without crossings: from the median outwards every gap is a
+    softplus.
 
     Args:
-        levels: How many quantiles, the median in the middle.
-        seasons: How many seasons the anchors are of.
+        levels: Number of quantiles, the median in the middle.
+        seasons: Number of seasons in the anchors.
     """
 
     def __init__(self, levels: int, seasons: int = 1, **options: Any) -> None:
@@ -195,11 +195,11 @@ class QuantileHead(keras.layers.Layer):
         self.seasons = seasons
 
     def build(self, features_shape: Any, anchors_shape: Any) -> None:
-        """Make the two projections, zero at the start: training begins from a sound seasonal forecast."""
+        """Create the two projections with zeros, so that training starts from a seasonal forecast."""
         count = anchors_shape[-1]
-        # Seasonal means start level with each other; last value, level and drift wait at e^-4 and e^-2 of their weight.
-        waiting = [-4.0, -4.0, *[-2.0] * self.seasons]
-        first = keras.initializers.Constant(np.array([*waiting, *[0.0] * (count - len(waiting))]))
+        # Seasonal means start with equal weights; last value, level and drift with e^-4 and e^-2 of that.
+        smaller = [-4.0, -4.0, *[-2.0] * self.seasons]
+        first = keras.initializers.Constant(np.array([*smaller, *[0.0] * (count - len(smaller))]))
         self.mix = keras.layers.Dense(count, kernel_initializer="zeros", bias_initializer=first, name="mix")
         self.correction = keras.layers.Dense(self.levels, kernel_initializer="zeros", name="correction")
         self.mix.build(features_shape)
@@ -240,7 +240,7 @@ class RepeatAhead(keras.layers.Layer):
         return {**super().get_config(), "horizon": self.horizon}
 
 
-def decode(  # noqa: PLR0913 - all that a forecast rests on
+def decode(  # noqa: PLR0913 - all inputs of the decoder
     state: Any,
     anchors: Any,
     season: Any,
@@ -257,9 +257,9 @@ def decode(  # noqa: PLR0913 - all that a forecast rests on
         anchors: Simple forecasts, (batch, steps, horizon, anchors).
         season: Embedded season position of each target step, (batch, steps, horizon, embedding).
         units: Width of the hidden layer.
-        levels: How many quantiles.
-        seasons: How many seasons the anchors are of.
-        known: Covariates; the effects of those known ahead also move all quantiles, by weights that start at zero.
+        levels: Number of quantiles.
+        seasons: Number of seasons in the anchors.
+        known: Covariate features; effects are also added to all quantiles, with weights that start at zero.
     """
     steps, horizon = anchors.shape[1], anchors.shape[2]
     own = keras.layers.Dense(horizon * EMBEDDING, name="step_projection")(state)

@@ -1,4 +1,4 @@
-"""Combine: several trained networks as one, in Keras and in ONNX, and the proof that both still answer alike."""
+"""Ensemble: several trained networks as one, in Keras and in ONNX, checked for equal forecasts."""
 
 import importlib
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from models.networks.onnx_export.export import check_parity
 
 
 def write_ensemble(members: Sequence[Path], weights: Sequence[float], directory: Path, *, seed: int = 0) -> None:
-    """Write network.keras and network.onnx of the weighted mean of members, checked against each other.
+    """Write network.keras and network.onnx of the weighted mean of members, and check that they forecast alike.
 
     Args:
-        members: Artifacts, of which network.keras and network.onnx are read.
+        members: Artifacts with network.keras and network.onnx.
         weights: One for each member, above 0, of sum 1.
-        directory: Where the two files go; made if missing.
-        seed: Of the windows that both are compared on.
+        directory: Folder for the two files; created if missing.
+        seed: Seed of the windows for the check.
 
     Raises:
-        OptionInvalid: If members do not fit each other, or weights do not fit members.
-        ParityFailed: If the two files do not answer alike.
+        OptionInvalid: If members do not match each other, or weights do not match members.
+        ParityFailed: If the two files give different forecasts.
     """
     graph = merge_graphs([onnx.load(one / NETWORK) for one in members], weights)
     network = combine_networks([load_network(one / WEIGHTS) for one in members], weights)
@@ -37,16 +37,16 @@ def write_ensemble(members: Sequence[Path], weights: Sequence[float], directory:
 
 
 def load_network(path: Path) -> keras.Model:
-    """Return a network, or an ensemble of some, from its network.keras."""
-    importlib.import_module("models.networks.build")  # Keras finds a layer by the name that its module registers
+    """Return a network or an ensemble from its network.keras."""
+    importlib.import_module("models.networks.build")  # registers its layers in Keras
     return keras.models.load_model(path)
 
 
 def combine_networks(members: Sequence[keras.Model], weights: Sequence[float]) -> keras.Model:
     """Return one network in which each member is a layer, `member_0` and so on.
 
-    Inputs: those of the members by name, each as long as the longest member wants it; others are given its newest part.
-    Output: `quantiles` (batch, horizon, levels) float64, the weighted mean of the members', as `merge` defines it.
+    Inputs: those of the members by name, each as long as the longest; shorter members read the newest part.
+    Output: `quantiles` (batch, horizon, levels) float64, the weighted mean of the members', as in `models.networks.onnx_export.ensemble`.
 
     Args:
         members: From `build.serving_network`, of the same horizon and levels.
@@ -55,18 +55,18 @@ def combine_networks(members: Sequence[keras.Model], weights: Sequence[float]) -
     check_weights(weights, len(members))
     inputs = _shared_inputs(members)
     feeds = [{one.name: _newest(inputs[one.name], one) for one in member.inputs} for member in members]
-    answers = [
+    forecasts = [
         keras.Model(member.inputs, member.outputs[0], name=f"member_{place}")(list(feed.values()))
         for place, (member, feed) in enumerate(zip(members, feeds, strict=True))
     ]
-    quantiles = WeightedMean(weights, name=OUTPUT)(answers, [feed["context"] for feed in feeds])
+    quantiles = WeightedMean(weights, name=OUTPUT)(forecasts, [feed["context"] for feed in feeds])
     return keras.Model(list(inputs.values()), quantiles, name="ensemble")
 
 
 def window_measure(network: keras.Model) -> keras.layers.Layer:
-    """Return what measures windows for an ensemble's parity: the first member's, over the whole context, without log.
+    """Return the normalization for an ensemble's parity check: that of the first member over the whole context, without log.
 
-    Members may be of different transforms; so a difference between Keras and ONNX is taken in the series' own units.
+    Members may have different transforms, so differences between Keras and ONNX are in the series' own units.
     """
     own = network.get_layer("member_0").get_layer("normalize")
     length = {one.name: one.shape[1:] for one in network.inputs}["context"][0]
@@ -75,15 +75,15 @@ def window_measure(network: keras.Model) -> keras.layers.Layer:
 
 @keras.saving.register_keras_serializable(package="almanac")
 class WeightedMean(keras.layers.Layer):
-    """Mean of the members' quantiles by weight, in float64.
+    """Weighted mean of the members' quantiles, in float64.
 
-    Input: each member's quantiles (batch, horizon, levels) and the context it was given (batch, its own length), both
-    float64. A member whose context holds no value does not count.
+    Input: each member's quantiles (batch, horizon, levels) and context (batch, its own length), both float64. A member
+    whose context has no observed value does not count.
     Output: (batch, horizon, levels) float64.
     """
 
     def __init__(self, weights: Sequence[float], name: str | None = None) -> None:
-        """Keep the weights; they were chosen, not learned."""
+        """Keep the weights; they are not trained."""
         super().__init__(name=name, dtype="float64", autocast=False)
         self.shares = tuple(float(one) for one in weights)
 
@@ -104,13 +104,13 @@ class WeightedMean(keras.layers.Layer):
 
 
 def _sees(context: Any) -> Any:
-    """Return whether a context holds a value, (batch, 1, 1)."""
+    """Return whether a context has an observed value, (batch, 1, 1)."""
     known = ops.cast(ops.logical_not(ops.isnan(context)), "float64")
     return ops.expand_dims(ops.sum(known, axis=1, keepdims=True), -1) > 0
 
 
 def _shared_inputs(members: Sequence[keras.Model]) -> dict[str, Any]:
-    """Return the inputs of the whole by name, each as long as its longest; past covariates as long as the context."""
+    """Return the inputs of the ensemble by name, each as long as the longest; past covariates as long as the context."""
     longest: dict[str, Any] = {}
     for member in members:
         for one in member.inputs:
@@ -123,6 +123,6 @@ def _shared_inputs(members: Sequence[keras.Model]) -> dict[str, Any]:
     return {name: keras.Input(shapes[name], dtype=one.dtype, name=name) for name, one in longest.items()}
 
 
-def _newest(whole: Any, wanted: Any) -> Any:
-    """Return the newest part of an input that a member wants."""
-    return whole if whole.shape == wanted.shape else whole[:, -wanted.shape[1] :]
+def _newest(whole: Any, own: Any) -> Any:
+    """Return the newest part of an input that a member reads."""
+    return whole if whole.shape == own.shape else whole[:, -own.shape[1] :]

@@ -1,12 +1,12 @@
-"""GRU: the LSTM's memory with two gates and no separate cell.
+"""GRU: gated recurrent unit, with two gates and no separate cell state.
 
-    z_t = σ(W_z x_t + U_z h_{t-1} + b_z)                  update gate: how much of the old state stays
-    r_t = σ(W_r x_t + U_r h_{t-1} + b_r)                  reset gate: how much of it the candidate sees
+    z_t = σ(W_z x_t + U_z h_{t-1} + b_z)                  update gate: share of the old state that is kept
+    r_t = σ(W_r x_t + U_r h_{t-1} + b_r)                  reset gate: share of it that the candidate reads
     h̃_t = tanh(W_h x_t + r_t ⊙ (U_h h_{t-1} + c_h) + b_h)
     h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ h̃_t
 
 Source: Cho et al. (2014), Learning phrase representations using RNN encoder-decoder; the reset after the product, as
-Keras and cuDNN have it.
+in Keras and cuDNN.
 """
 
 from functools import partial

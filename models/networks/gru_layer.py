@@ -1,16 +1,16 @@
-"""GRU layer: Keras's own, with its gradient through time written out.
+"""GRU layer: Keras's layer with a hand-written gradient.
 
-With z, r, h̃ as in gru.py, all of one form: a = K x_t + b, s = R h_{t-1} + c, each in three parts, and
+With z, r, h̃ as in gru.py, a = K x_t + b, s = R h_{t-1} + c, each in three parts, and
 
     z = σ(a_z + s_z),   r = σ(a_r + s_r),   h̃ = tanh(a_h + r ⊙ s_h),   h_t = z ⊙ h_{t-1} + (1 - z) ⊙ h̃
 
 and δ the gradient of the loss with respect to its index,
 
     δ_a = [δ_h (h_{t-1} - h̃) z (1 - z), δ_{a_h} s_h r (1 - r), δ_h (1 - z) (1 - h̃²)]
-    δ_s = δ_a, but for δ_{s_h} = δ_{a_h} r
+    δ_s = δ_a, except δ_{s_h} = δ_{a_h} r
     δ_h at t - 1 = δ_h ⊙ z + Rᵀ δ_s
 
-K, b and x have their gradients from δ_a, R and c from δ_s; two thirds of both are the same.
+The gradients of K, b and x come from δ_a, those of R and c from δ_s; two thirds of both are the same.
 
 A sigmoid is a tanh, σ(z) = (1 + tanh(z / 2)) / 2, the halves folded into K, R, b, c.
 
@@ -43,7 +43,7 @@ def _through_time(x: Any, kernel: Any, recurrent: Any, bias: Any, within: Any) -
 
 
 def _forwards(x: Any, kernel: Any, recurrent: Any, bias: Any, within: Any) -> tuple[list[Any], Any]:
-    """Return z, r, h̃ and s_h of each step, each (time, batch, units), and the states from zero on, a step more."""
+    """Return z, r, h̃ and s_h of each step, each (time, batch, units), and all states, (time + 1, batch, units)."""
     steps, units = x.shape[0], recurrent.shape[0]
     factor = np.repeat(np.array((0.5, 0.5, 1.0), np.float32), units)
     kernel, recurrent, bias, within = kernel * factor, recurrent * factor, bias * factor, within * factor

@@ -1,4 +1,4 @@
-"""Learner: a network with its optimizer and its compiled step, made once for all sets of like shape."""
+"""Learner: a network with its optimizer and its compiled training step."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,24 +20,24 @@ Weights = list[NDArray[Any]]
 Floats = NDArray[np.float64]
 
 FORWARD_BATCH = 256
-"""Windows in one compiled forward pass; the last pass is padded, so that nothing is compiled twice."""
+"""Windows in one compiled forward pass; the last pass is padded, so that it is not compiled again."""
 
 PARTS, FEWEST_IN_PART = 2, 32
-"""Parts that a batch is cut into, and windows in each at the least: cores that work on parts of their own wait for each
-other once a step, those that share every product wait thousands of times. Four parts took a tenth more work."""
+"""Parts of a batch, and fewest windows in each. Threads with a part each synchronize once a step; threads that share every
+matrix product synchronize thousands of times. Four parts were 10 % slower."""
 
 AVERAGED_SHARE = 0.1
-"""Share of a schedule's steps that the running average of the weights looks back on."""
+"""Window of the running average of the weights, as a share of a schedule's steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is compiled: a change of any of these compiles anew, a change of data or seed does not.
+    """Settings of a compiled training step; other data or seeds do not compile again.
 
     Attributes:
-        options: Of the network.
-        clip_norm: Global gradient norm above which gradients are scaled down; 0 turns clipping off.
-        weight_decay: AdamW's.
+        options: How the network is built.
+        clip_norm: Global gradient norm above which gradients are scaled down; 0 for no clipping.
+        weight_decay: Weight decay of AdamW.
     """
 
     options: NetworkOptions
@@ -46,13 +46,13 @@ class Recipe:
 
 
 class Learner:
-    """A network that takes optimizer steps, and the running average of its weights, which errs less than any one of them.
+    """A network in training, with the running average of its weights, whose forecasts are more accurate.
 
     Source: Polyak & Juditsky (1992), Acceleration of stochastic approximation by averaging.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        """Build the network and its optimizer; the step is compiled when it is first taken."""
+        """Build the network and its optimizer; the step is compiled at the first call."""
         self.recipe = recipe
         self.network = build(recipe.options, supervised_steps=recipe.options.supervised_steps)
         self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay)
@@ -65,7 +65,7 @@ class Learner:
         self._threads = ThreadPoolExecutor(PARTS)
 
     def restart(self, seed: int) -> None:
-        """Begin anew, repeatably: the weights that the seed gives a network, and nothing remembered of earlier steps."""
+        """Reset weights, averages and optimizer to their initial values from the seed."""
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
         self.network.set_weights(build(self.recipe.options).get_weights())
@@ -76,22 +76,22 @@ class Learner:
         self.steps = 0
 
     def start_from(self, weights: Weights) -> None:
-        """Go on from other weights than the seed's; call it after `restart`, which forgets all earlier steps."""
+        """Set the initial weights; call it after `restart`."""
         self.network.set_weights(weights)
         for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
             mean.assign(one.value)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return weights, averages and the optimizer's memory, by name: what the next step depends on."""
+        """Return weights, averages and the optimizer's variables by name."""
         return {f"variable_{at}": np.asarray(one) for at, one in enumerate(self._state_variables())}
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take up a state that `state` returned; raises KeyError or ValueError where it is another network's."""
+        """Set the state that `state` returned; raise KeyError or ValueError for that of another network."""
         for at, one in enumerate(self._state_variables()):
             one.assign(state[f"variable_{at}"])
 
     def _state_variables(self) -> list[Any]:
-        """Return every variable that a step changes."""
+        """Return all variables that a step changes."""
         return [*self.network.variables, *self.averages, *self.optimizer.variables]
 
     def step(
@@ -128,13 +128,13 @@ class Learner:
         return np.concatenate(parts)[:count]
 
     def averaged_weights(self) -> Weights:
-        """Return the network's weights with the averages in the place of those that are trained."""
+        """Return the network's weights, the trainable ones averaged."""
         means = {one.path: mean for one, mean in zip(self.network.trainable_variables, self.averages, strict=True)}
         return [np.asarray(means.get(one.path, one.value)) for one in self.network.weights]
 
     @contextmanager
     def averaged(self) -> Iterator[keras.Model]:
-        """Lend the network with its averaged weights; its own come back afterwards."""
+        """Yield the network with its averaged weights; its own are restored afterwards."""
         own = self.network.get_weights()
         self.network.set_weights(self.averaged_weights())
         try:
@@ -143,7 +143,7 @@ class Learner:
             self.network.set_weights(own)
 
     def _compile(self) -> tuple[Any, Any]:
-        """Return two compiled functions: the gradient of a part of a batch, and the step that all parts' gradients make."""
+        """Return two compiled functions: the gradient of a part of a batch, and the step with the gradients of all parts."""
         variables, averages, optimizer = self.network.trainable_variables, self.averages, self.optimizer
         owners = [self.layers.index(layer_of(one)) for one in variables]
         levels, clip_norm, count = self.recipe.options.quantile_levels, self.recipe.clip_norm, len(self.layers)
@@ -172,12 +172,12 @@ class Learner:
 
 
 def split_batch(size: int) -> list[slice]:
-    """Return the equal parts that a batch is cut into; one that is small, or not to be halved, stays whole."""
+    """Return equal parts of a batch; a batch that is small or cannot be split equally is one part."""
     count = PARTS if size % PARTS == 0 and size // PARTS >= FEWEST_IN_PART else 1
     return [slice(at, at + size // count) for at in range(0, size, size // count)]
 
 
 @lru_cache(maxsize=4)
 def learner_for(recipe: Recipe) -> Learner:
-    """Return the learner of a recipe, the one made before where there is one; call `restart` before using it."""
+    """Return the learner of a recipe, from the cache if possible; call `restart` before using it."""
     return Learner(recipe)

@@ -1,4 +1,4 @@
-"""Loss: the pinball loss of every quantile, in units of each window's seasonal scale, so that it is close to MASE."""
+"""Loss: the pinball loss in units of each window's seasonal scale, which is close to MASE."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,10 @@ import numpy as np
 from keras import ops
 
 LARGEST = 5.0
-"""A window's loss above this counts with a weight that keeps its pull at 5: one wild window must not steer a batch."""
+"""Above this, a window's gradient is scaled to that of a loss of 5, so that no window dominates a batch."""
 
 WILDEST = 1e6
-"""Scaled errors are cut here: float32's square of it is still finite."""
+"""Scaled errors are clipped here, because the square is still finite in float32."""
 
 
 def scaled_pinball(outputs: Mapping[str, Any], targets: Any, levels: Sequence[float]) -> Any:
@@ -36,17 +36,17 @@ def scaled_pinball(outputs: Mapping[str, Any], targets: Any, levels: Sequence[fl
     total = ops.sum(ops.mean(each, axis=-1) * weight, axis=(1, 2))
     count = ops.sum(weight, axis=(1, 2))
     window = total / ops.maximum(count, 1.0)
-    tamed = window * ops.stop_gradient(ops.minimum(1.0, LARGEST / ops.maximum(window, LARGEST)))
-    # Each window weighs as many steps as it is supervised at, so that a masked horizon does not count as a whole one.
-    return ops.sum(tamed * count) / ops.maximum(ops.sum(count), 1.0)
+    limited = window * ops.stop_gradient(ops.minimum(1.0, LARGEST / ops.maximum(window, LARGEST)))
+    # A window's weight is its number of known targets, so that a masked horizon does not count as a whole one.
+    return ops.sum(limited * count) / ops.maximum(ops.sum(count), 1.0)
 
 
 def _error(scaled: Any, targets: Any, parts: Mapping[str, Any]) -> Any:
-    """Return (target - quantile) / unit, float32, without leaving scaled units unless the window is logged."""
+    """Return (target - quantile) / unit, float32, computed in scaled units unless the window is logged."""
     level, scale, unit = parts["level"], parts["scale"], parts["unit"]
     positive = ops.where(parts["logged"], ops.maximum(targets, 1e-300), ops.ones_like(targets))
     transformed = ops.where(parts["logged"], ops.log(positive), targets)
-    # A window whose context holds no value has no scale: its goal stays finite and, being wild, hardly counts.
+    # A context without observed values has no scale: the clipped goal is finite, and its large loss hardly counts.
     goal = ops.cast(ops.clip((transformed - level) / scale, -WILDEST, WILDEST), "float32")
     linear = (ops.expand_dims(goal, -1) - scaled) * ops.expand_dims(ops.cast(scale / unit, "float32"), -1)
     exponent = ops.expand_dims(level, -1) + ops.expand_dims(scale, -1) * ops.cast(scaled, "float64")
@@ -64,5 +64,5 @@ def median_of(outputs: Mapping[str, Any]) -> Any:
 
 
 def layer_of(variable: keras.Variable) -> str:
-    """Return the name of the layer a weight belongs to, the first part of its path."""
+    """Return the name of a weight's layer, the first part of its path."""
     return str(variable.path).split("/", maxsplit=1)[0]

@@ -1,10 +1,10 @@
-"""LSTM: a memory cell that gates let forget, take in and speak.
+"""LSTM: long short-term memory, a cell state controlled by three gates.
 
-    f_t = σ(W_f x_t + U_f h_{t-1} + b_f)          forget gate: what of the old cell state stays
-    i_t = σ(W_i x_t + U_i h_{t-1} + b_i)          input gate: what of the candidate comes in
-    o_t = σ(W_o x_t + U_o h_{t-1} + b_o)          output gate: what of the cell state is shown
+    f_t = σ(W_f x_t + U_f h_{t-1} + b_f)          forget gate: share of the old cell state that is kept
+    i_t = σ(W_i x_t + U_i h_{t-1} + b_i)          input gate: share of the candidate that is added
+    o_t = σ(W_o x_t + U_o h_{t-1} + b_o)          output gate: share of the cell state that is output
     c̃_t = tanh(W_c x_t + U_c h_{t-1} + b_c)       candidate
-    c_t = f_t ⊙ c_{t-1} + i_t ⊙ c̃_t               cell state: an additive path, along which gradients survive
+    c_t = f_t ⊙ c_{t-1} + i_t ⊙ c̃_t               cell state: an additive path, on which gradients do not vanish
     h_t = o_t ⊙ tanh(c_t)
 
 Source: Hochreiter & Schmidhuber (1997), Long short-term memory; forget gate: Gers, Schmidhuber & Cummins (2000).

@@ -1,8 +1,8 @@
-"""LSTM layer: Keras's own, with its gradient through time written out.
+"""LSTM layer: Keras's layer with a hand-written gradient.
 
 With z_t = K x_t + R h_{t-1} + b and i, f, c̃, o as in lstm.py, and δ the gradient of the loss with respect to its index,
 
-    δ_c = δ_h ⊙ o ⊙ (1 - tanh² c_t) + what comes from t + 1
+    δ_c = δ_h ⊙ o ⊙ (1 - tanh² c_t) + the part from t + 1
     δ_z = [δ_c c̃ i (1 - i), δ_c c_{t-1} f (1 - f), δ_c i (1 - c̃²), δ_h tanh(c_t) o (1 - o)]
     δ_h at t - 1 = Rᵀ δ_z,   δ_c at t - 1 = δ_c ⊙ f
 
@@ -34,7 +34,7 @@ def _through_time(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
 
 
 def _forwards(x: Any, kernel: Any, recurrent: Any, bias: Any) -> tuple[list[Any], Any, Any]:
-    """Return the gates i, f, c̃, o of each step, each (time, batch, units), and cells and states from zero on, a step more."""
+    """Return the gates i, f, c̃, o of each step, each (time, batch, units), and all cells and states, (time + 1, batch, units)."""
     steps, units = x.shape[0], recurrent.shape[0]
     factor, shift = (
         np.repeat(np.array(one, np.float32), units) for one in ((0.5, 0.5, 1.0, 0.5), (0.5, 0.5, 0.0, 0.5))

@@ -1,8 +1,7 @@
-"""Memory: how far back a network remembers, read off the gradient of its forecast.
+"""Memory: how far back a network remembers, from the gradient of its forecast.
 
-For each lag k, the mean over windows of |∂ forecast / ∂ x_{t-k}| with the forecast's median summed over the horizon and
-both sides in scaled units. It is backpropagation through time made visible: where the curve falls to nothing, what
-happened there cannot have been learned.
+For each lag k, it is the mean over windows of |∂ forecast / ∂ x_{t-k}|, with the median forecast averaged over the horizon.
+A network cannot have learned from lags whose gradient is zero.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 REMEMBERED = 0.01
-"""Share of the largest gradient below which a lag counts as forgotten."""
+"""Least gradient of a remembered lag, as a share of the largest gradient."""
 
 
 def lag_gradients(
@@ -22,10 +21,10 @@ def lag_gradients(
     """Return the mean absolute gradient of the median forecast with respect to each lag.
 
     Args:
-        network: From `build.build`, raw values in.
+        network: From `build.build`.
         context: Windows, shape (batch, context_length), in the series' units; NaN where unknown.
         phase: Season positions, shape (batch,).
-        covariates: The further inputs of a network that has covariates.
+        covariates: Further inputs of a network with covariates.
 
     Returns:
         Shape (context_length,), lag 1 (the newest value) first; in forecast units per unit of the value.

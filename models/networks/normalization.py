@@ -1,12 +1,12 @@
-"""Normalization: raw values in, scaled values out, and the way back, both inside the graph.
+"""Normalization: from raw to scaled values and back, inside the graph.
 
 For a window x, with level the mean of its last observed season and scale its mean |seasonal difference|,
 
     u = (x - level) / scale            scaled units, the units of MASE
-    z = 2 asinh(u / 3)                 what the layers see: linear near zero, logarithmic far out
+    z = 2 asinh(u / 3)                 the layers' values: linear near zero, logarithmic far out
 
-and the way back is u = 3 sinh(z / 2), x = level + scale u. Hence f(aX + b) = a f(X) + b for every a > 0 and b.
-Level and scale are float64, because a series near 1e9 that moves by 1 dies in float32 before it is centred.
+and the inverse is u = 3 sinh(z / 2), x = level + scale u. Hence f(aX + b) = a f(X) + b for every a > 0 and b.
+Level and scale are float64, because float32 cannot represent steps of 1 in a series near 1e9.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ import numpy as np
 from keras import ops
 
 FEWEST_DIFFERENCES = 6
-"""Seasonal differences below which the mean |step| is the scale instead."""
+"""Fewest seasonal differences for the scale; with fewer it is the mean |step|."""
 
 LARGEST = 1e6
-"""Scaled values are cut here: float32's square of it is still finite."""
+"""Scaled values are clipped here, because the square is still finite in float32."""
 
 
 def squash(scaled: Any) -> Any:
@@ -36,20 +36,20 @@ def unsquash(values: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Normalize(keras.layers.Layer):
-    """Scale each window by itself.
+    """Scale each window by its own level and scale.
 
     Input: context (batch, context_length) float64, NaN where unknown.
     Output: a dict of
         values (batch, context_length) float32: z, 0 where unknown;
         mask (batch, context_length) float32: 1 where observed;
         level, scale (batch, 1) float64: in transformed units;
-        unit (batch, 1) float64: the scale in raw units, what a loss is divided by;
-        logged (batch, 1) bool: whether this window went through the logarithm.
+        unit (batch, 1) float64: the scale in raw units, for the loss;
+        logged (batch, 1) bool: whether the window was log-transformed.
 
     Args:
         season_length: Steps in one season.
-        seen: Oldest values of the context that level and scale may use; all of them when forecasting, fewer where a
-            network is supervised at every step, so that no step is scaled by its own future.
+        seen: Number of oldest values of the context for level and scale: all of them to forecast, fewer if the network is
+            supervised at every step, so that no step is scaled by its future.
         transform: `none`, or `log` for windows whose every value is positive.
     """
 
@@ -95,14 +95,14 @@ class Normalize(keras.layers.Layer):
         step, steps = self.difference(values, used, 1)
         seasonal, seasons = self.difference(values, used, self.season_length)
         scale = ops.where(seasons >= FEWEST_DIFFERENCES, seasonal, step)
-        # One value tells nothing of how far the next may lie: a tenth of its own size stands in.
+        # Without any difference the scale is a tenth of the level.
         scale = ops.where(steps > 0, scale, 0.1 * ops.abs(level))
-        # A season repeated to the letter has scale 0; a hundredth of its amplitude keeps it in range.
+        # A season that repeats itself exactly has scale 0; the least scale is a hundredth of its amplitude.
         floor = ops.maximum(0.01 * typical, ops.maximum(1e-12 * ops.abs(level), 1e-30 * ops.ones_like(level)))
         return level, ops.maximum(scale, floor)
 
     def difference(self, values: Any, used: Any, lag: int) -> tuple[Any, Any]:
-        """Return the mean |difference| at a lag and how many pairs it is of, both (batch, 1)."""
+        """Return the mean |difference| at a lag and the number of pairs, both (batch, 1)."""
         if values.shape[1] <= lag:
             nothing = ops.zeros_like(values[:, :1])
             return nothing, nothing
@@ -117,22 +117,22 @@ class Normalize(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="almanac")
 class NormalizeGlobally(keras.layers.Layer):
-    """Scale each window by the training set, for contexts of one value, which have no scale of their own.
+    """Scale each window by the training set, for contexts of one value, which have no scale.
 
     Input and output as `Normalize`; level and scale are weights that `adapt` sets.
     """
 
     def __init__(self, name: str | None = None) -> None:
-        """Make the two weights, to be adapted."""
+        """Work in float64."""
         super().__init__(name=name, dtype="float64", autocast=False)
 
     def build(self, _shape: Any) -> None:
-        """Make level 0 and scale 1."""
+        """Create the weights: level 0 and scale 1."""
         self.level = self.add_weight(shape=(1, 1), initializer="zeros", trainable=False, name="level")
         self.scale = self.add_weight(shape=(1, 1), initializer="ones", trainable=False, name="scale")
 
     def adapt(self, values: Any) -> None:
-        """Take level and scale from training values, shape (count,), float64, without NaN."""
+        """Set level and scale from training values, shape (count,), float64, without NaN."""
         self.level.assign(np.full((1, 1), np.mean(values)))
         self.scale.assign(np.full((1, 1), max(float(np.std(values)), 1e-30)))
 
@@ -153,17 +153,17 @@ class NormalizeGlobally(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """Return the name; the rest is weights."""
+        """Return the name; level and scale are weights."""
         return {"name": self.name}
 
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Restore(keras.layers.Layer):
-    """Bring scaled quantiles back to raw units: the inverse of `Normalize`.
+    """Transform scaled quantiles to raw units: the inverse of `Normalize`.
 
     Input: scaled (batch, steps, horizon, levels) float32; level, scale (batch, 1) float64; logged (batch, 1) bool.
-    Output: (batch, steps, horizon, levels) float64 in raw units; rising levels stay rising, since both
-    level + scale u and exp rise.
+    Output: (batch, steps, horizon, levels) float64 in raw units; rising quantiles stay rising, because
+    level + scale u and exp are rising.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -175,7 +175,7 @@ class Restore(keras.layers.Layer):
         spread = (-1, 1, 1, 1)
         level, scale, logged = (ops.reshape(part, spread) for part in (level, scale, logged))
         linear = level + scale * ops.cast(scaled, "float64")
-        # Both branches are guarded: an exp that is not chosen still poisons the gradient.
+        # Both branches must be finite: an infinite exp makes the gradient NaN even where it is not chosen.
         exponent = ops.where(logged, ops.clip(linear, -700.0, 700.0), ops.zeros_like(linear))
         return ops.where(logged, ops.exp(exponent), linear)
 
@@ -185,15 +185,15 @@ class Restore(keras.layers.Layer):
 
 
 def _fill(context: Any) -> tuple[Any, Any]:
-    """Return where the context is observed, and the context with 0 where it is not.
+    """Return where the context is observed, and the context with 0 elsewhere.
 
-    The condition must be `isnan` itself: of any other, tf2onnx makes a multiplication, and 0 times NaN is NaN.
+    The condition must be `isnan` itself: tf2onnx turns any other into a multiplication, and 0 times NaN is NaN.
     """
     missing = ops.isnan(context)
     return ops.logical_not(missing), ops.where(missing, ops.zeros_like(context), context)
 
 
 def _mean(values: Any, weights: Any) -> Any:
-    """Return the mean of the values where weights are 1, shape (batch, 1); 0 where none are."""
+    """Return the mean of the values with weight 1, shape (batch, 1); 0 if there are none."""
     count = ops.sum(weights, axis=1, keepdims=True)
     return ops.sum(values * weights, axis=1, keepdims=True) / ops.maximum(count, 1.0)

@@ -1,4 +1,4 @@
-"""Starting: a trained network's weights, a starter's or a champion's, to forecast with or to train on from."""
+"""Pretrained weights: options and weights of a starter or a champion, to forecast with or to fine-tune."""
 
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,19 @@ from models.networks.loss import layer_of
 from models.spec import ModelSpec
 
 STEP_LAYER = "step_projection"
-"""The one layer whose weights belong to steps ahead, so that they depend on the horizon."""
+"""The only layer with weights for each step ahead, whose shapes depend on the horizon."""
 
 
 def pretrained_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
-    """Return the options of the network that a spec describes, for another horizon.
+    """Return the options of a spec's network, for another horizon.
 
     Raises:
-        ArtifactIncomplete: If the spec does not say how the network was built.
+        ArtifactIncomplete: If the spec has no units, seasons or calendar.
     """
     options = spec.options
     if options.units is None or options.seasons is None or options.calendar is None:
         raise ArtifactIncomplete(
-            "spec.json does not say how its network was built: units, seasons or calendar is missing.",
+            "spec.json has no units, seasons or calendar in its options.",
             hint="Train the model again.",
         )
     return NetworkOptions(
@@ -52,32 +52,32 @@ def pretrained_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
 
 
 def encoder_of(spec: ModelSpec) -> str:
-    """Return the key of `ENCODERS` that a network was built with: starters are LSTMs, a warm start says what it is."""
+    """Return the key of `ENCODERS` of a spec's network; starters are LSTMs, and a warm start has it in its options."""
     named = spec.architecture if spec.architecture in ENCODERS else "lstm"
     return spec.options.encoder or named
 
 
 def pretrained_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Weights | None = None) -> Weights:
-    """Return a network's weights for a network of `pretrained_options`; whatever its transform, they are the same.
+    """Return a stored network's weights for a network of `pretrained_options`, with any transform.
 
     Args:
-        folder: Its artifact, of which network.keras is read.
+        folder: Its artifact, with network.keras.
         spec: Its spec.
-        horizon: Steps ahead; each takes the weights of the trained step that `nearest_trained_steps` says.
-        weights: Other weights of the same network to take in the place of network.keras.
+        horizon: Steps ahead; each gets the weights of a trained step, see `nearest_trained_steps`.
+        weights: Other weights of the same network, in place of those of network.keras.
 
     Raises:
         ArtifactIncomplete: If there is no network.keras.
-        ArtifactMismatch: If the weights are not what the spec describes.
+        ArtifactMismatch: If the shapes of the weights are not those of the spec.
     """
     if weights is None and not (folder / WEIGHTS).is_file():
-        raise ArtifactIncomplete(f"There is no {folder / WEIGHTS}.", hint="Install Almanac again.")
+        raise ArtifactIncomplete(f"{folder / WEIGHTS} is missing.", hint="Install Almanac again.")
     options = pretrained_options(spec, spec.horizon)
     variables, found = build(options).weights, weights or load_network(folder / WEIGHTS).get_weights()
     shapes, there = [tuple(one.shape) for one in variables], [one.shape for one in found]
     if shapes != there:
         raise ArtifactMismatch(
-            f"{folder / WEIGHTS} has weights of shapes {there}; its spec.json describes {shapes}.",
+            f"{folder / WEIGHTS} has weights of shapes {there}; its spec.json means {shapes}.",
             hint="The files do not belong together; install Almanac again.",
         )
     taken = nearest_trained_steps(spec.horizon, horizon, spec.season_length)
@@ -88,10 +88,10 @@ def pretrained_weights(folder: Path, spec: ModelSpec, horizon: int, weights: Wei
 
 
 def nearest_trained_steps(trained: int, asked: int, season_length: int) -> NDArray[np.int64]:
-    """Return for each of `asked` steps ahead the trained one that it is most like, counted from 0.
+    """Return for each of `asked` steps ahead the most similar trained step, counted from 0.
 
-    That is the step itself; beyond the trained horizon the newest trained step of the same season position, and the very
-    last one where less than a season was trained.
+    It is the step itself; beyond the trained horizon the last trained step of the same season position, or the last one of
+    all if less than a season was trained.
     """
     steps = np.arange(asked)
     last = trained - season_length + (steps - trained) % season_length if trained >= season_length else trained - 1
@@ -107,6 +107,6 @@ def blend_weights(before: Weights, after: Weights, share: float) -> Weights:
 
 
 def take_steps_of(weight: NDArray[Any], taken: NDArray[np.int64]) -> NDArray[Any]:
-    """Return the columns of some steps, of a kernel (width, steps · embedding) or a bias (steps · embedding)."""
+    """Return the columns of some steps from a kernel (width, steps · embedding) or a bias (steps · embedding)."""
     by_step = weight.reshape(*weight.shape[:-1], -1, EMBEDDING)
     return by_step[..., taken, :].reshape(*weight.shape[:-1], -1)

@@ -1,4 +1,4 @@
-"""Recurrent stack: what SimpleRNN, GRU and LSTM share: a projection, then residual layers over time."""
+"""Recurrent stack: the encoder of SimpleRNN, GRU and LSTM, a projection and residual layers over time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +11,15 @@ from models.networks.bptt import Projection
 
 @keras.saving.register_keras_serializable(package="almanac")
 class ChronoBias(keras.initializers.Initializer):
-    """Gate biases with which a network remembers from its first step: log of times drawn from 1 to the steps it reads.
+    """Initial gate biases for a long memory: the logarithms of times between 1 and the number of steps.
 
-    A gate σ(log T) keeps (T - 1) / T of a state each step, so it holds it for about T steps; the usual bias of 1 holds
-    it for four, and what lies further back has no gradient to be learned by.
+    A gate σ(log T) keeps (T - 1) / T of a state each step, so the state lasts about T steps; with the usual bias of 1 it
+    lasts about four, and older steps have no gradient.
 
     Args:
-        gates: For each gate of the layer, in its order, the sign of its bias; 0 leaves it at zero.
+        gates: The sign of the bias of each gate, in the layer's order; 0 for a bias of zero.
         steps: Steps that the layer reads.
-        seed: Of the times.
+        seed: Seed of the times.
 
     Source: Tallec & Ollivier (2018), Can recurrent neural networks warp time?
     """
@@ -29,7 +29,7 @@ class ChronoBias(keras.initializers.Initializer):
         self.gates, self.steps, self.seed = tuple(gates), steps, seed
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        """Return biases of shape (..., gates * units); of several rows only the first is set."""
+        """Return biases, shape (..., gates * units); only the first row is not zero."""
         units = shape[-1] // len(self.gates)
         times = np.random.default_rng(self.seed).uniform(1.0, max(self.steps - 1.0, 1.0), units)
         biases = np.zeros(shape)
@@ -43,17 +43,17 @@ class ChronoBias(keras.initializers.Initializer):
 
 
 def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, every_step: bool) -> Any:
-    """Return stacked recurrent layers unrolled over the input.
+    """Return the output of stacked recurrent layers.
 
-    All but the last layer pass their whole sequence on (`return_sequences`); the last passes its final state, unless
-    every step is asked for. A residual path around each layer lets depth cost no signal. The first layer takes the
-    projection and its own kernel as one where the channels are fewer than the units, which is less work.
+    All layers but the last return their whole sequence; the last returns its final state unless `every_step`. Each layer
+    has a residual path. If the channels are fewer than the units, the first layer merges the projection with its kernel,
+    which is faster.
 
     Args:
-        cell: Makes one of the recurrent layers of lstm_layer.py and its like from units, `return_sequences` and `name`.
+        cell: Returns a layer such as `models.networks.lstm_layer.LSTM` from units, `return_sequences` and `name`.
         channels: (batch, time, channels).
         units: Width of each layer.
-        layers: How many.
+        layers: Number of layers.
         every_step: (batch, time, units) if true, else (batch, units).
     """
     x, first = _project(channels, units)
@@ -65,7 +65,7 @@ def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, e
 
 
 def _project(channels: Any, units: int) -> tuple[Any, dict[str, Any]]:
-    """Return the projected channels, and what the first layer is given to take its kernel and the projection as one."""
+    """Return the projected channels, and further arguments of the first layer to merge its kernel with the projection."""
     if channels.shape[-1] >= units:
         return keras.layers.Dense(units, name="input_projection")(channels), {}
     x, kernel, bias = Projection(units, name="input_projection")(channels)

@@ -1,9 +1,9 @@
-"""SimpleRNN: recurrence as memory at its plainest, and how it forgets.
+"""SimpleRNN: the simplest recurrent network, for comparison.
 
     h_t = tanh(W x_t + U h_{t-1} + b)
 
-Backpropagated through k steps, the gradient is a product of k factors U diag(1 - h²): it vanishes where they are below
-one and explodes where they are above. It is here to be compared with.
+Backpropagated through k steps, the gradient is a product of k factors U diag(1 - h²): it vanishes if they are below one and
+explodes if they are above.
 
 Source: Elman (1990), Finding structure in time; Bengio, Simard & Frasconi (1994), Learning long-term dependencies with
 gradient descent is difficult.

@@ -1,4 +1,4 @@
-"""SimpleRNN layer: Keras's own, with its gradient through time written out.
+"""SimpleRNN layer: Keras's layer with a hand-written gradient.
 
 With h_t = tanh(z_t), z_t = K x_t + R h_{t-1} + b, and δ the gradient of the loss with respect to its index,
 
@@ -29,7 +29,7 @@ def _through_time(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
 
 
 def _forwards(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """Return the states from zero on, (time + 1, batch, units)."""
+    """Return all states from the zero state on, (time + 1, batch, units)."""
     steps, units = x.shape[0], recurrent.shape[0]
     projected = tf.tensordot(x, kernel, 1)
 

@@ -1,8 +1,8 @@
-"""Handing on: what a network of one season has learned, given to a network of other seasons to begin with.
+"""Transfer: initial weights of a network from a trained network with other seasons.
 
-An LSTM's own weights know nothing of the length of a season: what it reads are values, whether they are known, and how
-they differ from a season before. Only a few weights belong to one season, one seasonal mean or one step ahead, and
-these are matched by what they stand for; what has no match starts as a new network does.
+The weights of an LSTM do not depend on the season length: it reads values, whether they are known, and their differences
+from a season before. Only a few weights belong to one season, one seasonal mean or one step ahead. These are matched by
+meaning; weights without a match keep their usual initial values.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ Array = NDArray[Any]
 
 
 def transfer_weights(weights: Weights, old: NetworkOptions, new: NetworkOptions) -> Weights:
-    """Return weights for a network of `new` options that forecasts as one of `old` options would, as far as it can.
+    """Return weights for a network with the options `new` that forecasts like one with `old`, as far as possible.
 
     Args:
-        weights: Of a network of `old` options.
-        old: Of the same architecture, units and layers as `new`.
-        new: Other seasons, lengths and horizon.
+        weights: Weights of a network with `old`.
+        old: Options with the same architecture, units and layers as `new`.
+        new: Options with other seasons, lengths and horizon.
     """
     given = {one.path: weight for one, weight in zip(build(old).weights, weights, strict=True)}
     return [_matched(one, given[one.path], old, new) for one in build(new).weights]
@@ -47,7 +47,7 @@ def _matched(variable: Any, given: Array, old: NetworkOptions, new: NetworkOptio
 
 
 def _rows(given: Array, fresh: Array, old: Sequence[str], new: Sequence[str]) -> Array:
-    """Return fresh rows, those with a name that a given row has replaced by it."""
+    """Return fresh rows, replaced by the given row of the same name if there is one."""
     place = {name: at for at, name in enumerate(old)}
     found = fresh.copy()
     for at, name in enumerate(new):
@@ -57,20 +57,20 @@ def _rows(given: Array, fresh: Array, old: Sequence[str], new: Sequence[str]) ->
 
 
 def _channels(options: NetworkOptions) -> list[str]:
-    """Return what the encoder reads, by name, in order."""
+    """Return the names of the encoder's channels in order."""
     differences = [f"difference {at}" for at, season in enumerate(options.seasons) if season < options.context_length]
     return ["values", "mask", *differences, *(f"season {at}" for at in range(EMBEDDING))]
 
 
 def _features(options: NetworkOptions) -> list[str]:
-    """Return what the decoder reads, by name, in order."""
+    """Return the names of the decoder's features in order."""
     shared = [f"state {at}" for at in range(options.units // 2)]
     own, season = ([f"{name} {at}" for at in range(EMBEDDING)] for name in ("own", "season"))
     return [*shared, *own, *season, *_anchors(options)]
 
 
 def _anchors(options: NetworkOptions) -> list[str]:
-    """Return the anchors by name, in order; seasons are counted, the shortest first."""
+    """Return the names of the anchors in order; seasons are numbered, the shortest first."""
     drifts = [f"drift {at}" for at in range(len(options.seasons))]
     means = [
         f"mean {at} {reach}"

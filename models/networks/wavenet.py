@@ -1,4 +1,4 @@
-r"""WaveNet: causal convolutions whose dilations double, so that few layers see far.
+r"""WaveNet: causal convolutions with doubling dilations, for a long receptive field with few layers.
 
 One layer of dilation d, kernel 2, gated, with residual and skip paths:
 
@@ -14,8 +14,8 @@ One layer of dilation d, kernel 2, gated, with residual and skip paths:
 
 Receptive field: 1 + sum of the dilations; 1, 2, 4, 8, 16, 32, 64 see 128 steps.
 
-A forecast from the newest step rests on a tree: the last layer is needed at one step, the one before it at two, 64 apart,
-the one before that at four. With dilations that double, seven layers over 128 steps are then 127 products, not 896.
+A forecast from the newest step needs a tree of outputs: the last layer at one step, the layer before it at two, 64 apart,
+the one before that at four. With doubling dilations, seven layers over 128 steps are then 127 products instead of 896.
 
 Source: van den Oord et al. (2016), WaveNet: a generative model for raw audio; the tree: Le Paine et al. (2016), Fast
 Wavenet generation algorithm.
@@ -35,12 +35,12 @@ DILATIONS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def receptive_field(dilations: Sequence[int]) -> int:
-    """Return how many steps the newest output sees, itself included: 1 + the sum of the dilations (kernel 2)."""
+    """Return the number of steps that the newest output sees, with itself: 1 + the sum of the dilations (kernel 2)."""
     return 1 + sum(dilations)
 
 
 def usable_dilations(dilations: Sequence[int], encoder_length: int) -> tuple[int, ...]:
-    """Return the dilations that reach a step the encoder reads; longer ones would only ever see padding."""
+    """Return the dilations below the encoder length; longer ones would read padding only."""
     if not dilations or any(isinstance(d, bool) or not isinstance(d, int) or d < 1 for d in dilations):
         raise OptionInvalid(f"Dilations must be whole numbers of 1 or more. Received: {list(dilations)}.")
     return tuple(d for d in dilations if d < encoder_length)
@@ -50,19 +50,19 @@ def check_receptive_field(dilations: Sequence[int], season_length: int) -> None:
     """Refuse a WaveNet that cannot see one season back.
 
     Raises:
-        ReceptiveFieldTooShort: With the receptive field, the season and the dilations in its text.
+        ReceptiveFieldTooShort: If the receptive field is shorter than the season.
     """
     field = receptive_field(dilations)
     if field < season_length:
         raise ReceptiveFieldTooShort(
-            f"Dilations {list(dilations)} see {field} steps; the season has {season_length}.",
-            hint=f"Add dilations until 1 + their sum is {season_length} or more, or read more steps.",
+            f"The dilations {list(dilations)} see {field} steps; the season has {season_length}.",
+            hint=f"Add dilations until 1 + their sum is {season_length} or more, or raise encoder_length.",
         )
 
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Delay(keras.layers.Layer):
-    """x_{t-d}: (batch, time, channels) moved d steps into the past's place, zeros before the first."""
+    """x_{t-d}: (batch, time, channels) delayed by d steps, with zeros before the first."""
 
     def __init__(self, steps: int, **options: Any) -> None:
         """Keep the options; there are no weights."""
@@ -90,25 +90,25 @@ class Gate(keras.layers.Layer):
 
 @dataclass(frozen=True, slots=True)
 class Lags:
-    """Steps that lie evenly apart: lags 0, stride, 2 stride, … behind the newest.
+    """Evenly spaced lags behind the newest step: 0, stride, 2 stride, ….
 
     Attributes:
-        stride: Steps from one to the next.
-        count: How many.
+        stride: Steps between two lags.
+        count: Number of lags.
     """
 
     stride: int
     count: int
 
     def reached(self, dilation: int, length: int) -> "Lags":
-        """Return the lags of a sequence of `length` steps that a layer reads to give these: they and those `dilation` before."""
+        """Return the lags that a layer reads for outputs at these lags: the same and those `dilation` before, within `length`."""
         stride = math.gcd(self.stride, dilation) if self.count > 1 else dilation
         furthest = min(self.stride * (self.count - 1) + dilation, length - 1)
         return Lags(stride, furthest // stride + 1)
 
 
 def lags_read(dilations: Sequence[int], length: int) -> list[Lags]:
-    """Return the lags at which each layer reads, the first all of them, and last those of the output: the newest step."""
+    """Return the lags that each layer reads, and those of the output at the end; the first layer reads all."""
     lags = [Lags(1, 1)]
     for dilation in reversed(dilations[1:]):
         lags.append(lags[-1].reached(dilation, length))
@@ -117,7 +117,7 @@ def lags_read(dilations: Sequence[int], length: int) -> list[Lags]:
 
 @keras.saving.register_keras_serializable(package="almanac")
 class Taps(keras.layers.Layer):
-    """What a layer reads to give its output at some lags only: x_t beside x_{t-d}, zeros before the first step.
+    """Both taps of a layer at some lags only: x_t beside x_{t-d}, zeros before the first step.
 
     Input: (batch, read, channels), at the lags that the layer reads. Output: (batch, wanted, 2 channels).
 
@@ -152,14 +152,14 @@ def encode(channels: Any, *, units: int, dilations: Sequence[int], every_step: b
     Args:
         channels: (batch, time, channels).
         units: Channels of each layer.
-        dilations: One layer for each.
-        every_step: Whether the whole sequence is wanted.
+        dilations: Dilation of each layer.
+        every_step: Whether to return the whole sequence.
     """
     x = keras.layers.Dense(units, name="input_projection")(channels)
     skips = [x if every_step else x[:, -1, :]]
     lags = [] if every_step else lags_read(dilations, channels.shape[1])
     for place, dilation in enumerate(dilations):
-        # A kernel of two taps, d apart, is one matrix over both taps side by side.
+        # A kernel of two taps is one matrix over both taps side by side.
         if every_step:
             taps = keras.layers.Concatenate()([x, Delay(dilation)(x)])
         else:

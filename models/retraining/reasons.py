@@ -1,31 +1,29 @@
-"""Reasons: whether a model should be trained again, and why, from what is known of the one that is served."""
+"""Reasons: whether a model should be trained again, and why, from the evidence about its champion."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from models.retraining.evidence import ChampionEvidence, Figure
 from models.retraining.thresholds import Thresholds
 
 COVERAGE_NOMINAL = 0.80
-"""Of the interval whose coverage is judged."""
+"""Nominal coverage of the interval that is checked."""
 
 ALIKE = 1e-9
-"""Coverages nearer than this to a threshold are at it: 0.8 - 0.1 is no more than 0.1 off in float64."""
-
-Trigger = Literal["schedule", "manual"]
+"""Coverages closer than this to a threshold are equal to it, because 0.9 - 0.8 is below 0.1 in float64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason to train again, whether it holds or not.
+    """One possible reason to train again.
 
     Attributes:
         code: Stable, upper-case name such as `SKILL_BELOW_ZERO`.
-        holds: Whether it is met.
-        known: Whether it could be told.
-        value: What was seen; None where that is unknown or no number.
-        threshold: What it was held against; None where there is none.
-        sentence: All of it for a person; of one that is unknown, why.
+        holds: Whether it is a reason now.
+        known: Whether it could be evaluated.
+        value: The figure; None if it is unknown or there is none.
+        threshold: The threshold; None if there is none.
+        sentence: An explanation for people.
     """
 
     code: str
@@ -38,13 +36,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class RetrainAssessment:
-    """Whether a model should be trained again, and every reason that was looked at.
+    """Whether a model should be trained again, with every reason that was evaluated.
 
     Attributes:
         name: Registered name.
-        version: The champion's; None where there is none.
-        at: When it was judged, ISO 8601.
-        reasons: All of them, those that hold, those that do not and those that could not be told.
+        version: Version of the champion; None if there is none.
+        at: Time of the assessment, ISO 8601.
+        reasons: All reasons, whether they hold or not.
     """
 
     name: str
@@ -57,13 +55,8 @@ class RetrainAssessment:
         """Whether any reason holds."""
         return any(one.holds for one in self.reasons)
 
-    def asked(self, trigger: Trigger) -> "RetrainAssessment":
-        """Return this judgement of a training that a schedule's tick or a person asks for whatever the evidence says."""
-        reasons = [_asked(one.code) if one.code == trigger.upper() else one for one in self.reasons]
-        return replace(self, reasons=tuple(reasons))
-
     def to_dict(self) -> dict[str, Any]:
-        """Return the judgement as plain data."""
+        """Return the assessment as plain data."""
         return {
             "name": self.name,
             "version": self.version,
@@ -78,13 +71,13 @@ def assess_retraining(name: str, seen: ChampionEvidence | None, thresholds: Thre
 
     Args:
         name: Registered name.
-        seen: What is known of its champion; None where the name has none.
-        thresholds: When that is a reason.
+        seen: Evidence about its champion; None if there is no champion.
+        thresholds: At which figures there is a reason.
         at: The time, ISO 8601.
     """
     if seen is None:
-        first = Reason("NO_CHAMPION", True, True, None, None, f"{name} has no champion: there is nothing to serve yet.")  # noqa: FBT003
-        return RetrainAssessment(name, None, at, (first, _not_asked("SCHEDULE"), _not_asked("MANUAL")))
+        first = Reason("NO_CHAMPION", True, True, None, None, f"{name} has no champion yet.")  # noqa: FBT003
+        return RetrainAssessment(name, None, at, (first, _not_requested("SCHEDULE"), _not_requested("MANUAL")))
     reasons = (
         Reason("NO_CHAMPION", False, True, None, None, f"{name} has a champion, version {seen.version}."),  # noqa: FBT003
         _skill(seen.skill, thresholds.skill_below),
@@ -92,8 +85,8 @@ def assess_retraining(name: str, seen: ChampionEvidence | None, thresholds: Thre
         _drift(seen.drift, thresholds.drift),
         _decay(seen.decay, thresholds.decay),
         _new(seen.new_observations, thresholds.new_observations),
-        _not_asked("SCHEDULE"),
-        _not_asked("MANUAL"),
+        _not_requested("SCHEDULE"),
+        _not_requested("MANUAL"),
     )
     return RetrainAssessment(name, seen.version, at, reasons)
 
@@ -104,7 +97,7 @@ def _skill(figure: Figure, threshold: float) -> Reason:
         figure,
         threshold,
         holds=figure.value is not None and figure.value < threshold,
-        sentence=f"Live skill against seasonal naive is {figure:.3f} {figure.about}; below {threshold:g} is a reason.",
+        sentence=f"Live skill against the seasonal naive is {figure:.3f} {figure.about}; below {threshold:g} is a reason.",
     )
 
 
@@ -114,7 +107,7 @@ def _coverage(figure: Figure, threshold: float) -> Reason:
         figure,
         threshold,
         holds=figure.value is not None and abs(figure.value - COVERAGE_NOMINAL) >= threshold - ALIKE,
-        sentence=f"The 80 % interval held {figure:.1%} of the truths {figure.about}; "
+        sentence=f"The 80 % interval covers {figure:.1%} of the observations {figure.about}; "
         f"{100 * threshold:g} points or more from 80 % are a reason.",
     )
 
@@ -125,7 +118,7 @@ def _drift(figure: Figure, threshold: float) -> Reason:
         figure,
         threshold,
         holds=figure.value is not None and figure.value > threshold,
-        sentence=f"The inputs differ most from the training's in {figure.about}: "
+        sentence=f"The inputs differ most from the training data in {figure.about}: "
         f"population stability index {figure:.2f}; above {threshold:g} is a reason.",
     )
 
@@ -136,8 +129,8 @@ def _decay(figure: Figure, threshold: float) -> Reason:
         figure,
         threshold,
         holds=figure.value is not None and figure.value > threshold,
-        sentence=f"Live errors are {figure:.2f} times the backtest's {figure.about}, what seasonal naive's own rose by "
-        f"divided out; above {threshold:g} is a reason.",
+        sentence=f"Live errors are {figure:.2f} times the backtest's {figure.about}, relative to the same ratio of the "
+        f"seasonal naive; above {threshold:g} is a reason.",
     )
 
 
@@ -154,19 +147,15 @@ def _new(figure: Figure, threshold: int | None) -> Reason:
 
 def _reason(code: str, figure: Figure, threshold: float | None, *, holds: bool, sentence: str) -> Reason:
     if figure.value is None:
-        return Reason(code, False, False, None, threshold, f"Not known: {figure.about}")  # noqa: FBT003
+        return Reason(code, False, False, None, threshold, f"Unknown: {figure.about}")  # noqa: FBT003
     return Reason(code, holds, True, figure.value, threshold, sentence)  # noqa: FBT003
 
 
-_TRIGGERS = {
-    "SCHEDULE": ("A schedule's tick asks for it.", "No schedule's tick asks for it by itself."),
-    "MANUAL": ("A person asks for it.", "No person asks for it whatever the evidence says."),
+_NOT_REQUESTED = {
+    "SCHEDULE": "No schedule requests a training by itself.",
+    "MANUAL": "No person requests a training regardless of the evidence.",
 }
 
 
-def _asked(code: str) -> Reason:
-    return Reason(code, True, True, None, None, _TRIGGERS[code][0])  # noqa: FBT003
-
-
-def _not_asked(code: str) -> Reason:
-    return Reason(code, False, True, None, None, _TRIGGERS[code][1])  # noqa: FBT003
+def _not_requested(code: str) -> Reason:
+    return Reason(code, False, True, None, None, _NOT_REQUESTED[code])  # noqa: FBT003

@@ -1,4 +1,4 @@
-"""Thresholds: when what is seen of a served model is a reason to train it again."""
+"""Thresholds: at which figures a served model is trained again."""
 
 import math
 from collections.abc import Mapping
@@ -8,24 +8,24 @@ from typing import Any, Self
 from models.errors import ConfigInvalid
 
 FARTHEST_OFF = 0.80
-"""A coverage lies between 0 and 1, so no further than this from 0.80."""
+"""Largest possible difference of a coverage from 0.80."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When what is seen of a served model is a reason to train it again.
+    """Figures at which a served model is trained again.
 
     Attributes:
-        skill_below: Live skill against seasonal naive, 1 - MASE / MASE of the naive, below which it is one.
-        coverage_off: How far from 0.80 the share of truths within the 80 % interval is one.
-        drift: Population stability index of an input feature above which it is one.
-        decay: Live error / backtest error, over the same of seasonal naive, above which it is one.
-        new_observations: Observations since the champion's training that are one; None for no number.
-        window: Newest steps of time whose truths are looked at; None takes two seasons, or the horizon where that is longer.
-        min_scores: Scored steps in the window below which live figures are chance and say nothing.
+        skill_below: Live skill against the seasonal naive, 1 - MASE / MASE of the naive: below this is a reason.
+        coverage_off: Difference of the 80 % interval's coverage from 0.80: this or more is a reason.
+        drift: Population stability index of an input feature: above this is a reason.
+        decay: Live error / backtest error, divided by the same of the seasonal naive: above this is a reason.
+        new_observations: Observations since the champion's training: this many are a reason; None for no limit.
+        window: Newest time steps whose scores count; None for two seasons, or the horizon if that is longer.
+        min_scores: Fewest scored steps in the window; with fewer, live figures count as unknown.
 
     Raises:
-        ConfigInvalid: If a value is no number or out of range.
+        ConfigInvalid: If a value is not a number or out of range.
     """
 
     skill_below: float = 0.0
@@ -37,12 +37,12 @@ class Thresholds:
     min_scores: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse a threshold that could never be met, or always would."""
+        """Refuse a threshold that no figure, or every figure, would reach."""
         for name in ("skill_below", "coverage_off", "drift", "decay"):
             _check_number(name, getattr(self, name), above_zero=name != "skill_below")
         if self.coverage_off > FARTHEST_OFF:
             raise ConfigInvalid(
-                f"retrain.coverage_off must be at most {FARTHEST_OFF}: no coverage lies further from 0.80. "
+                f"retrain.coverage_off must be at most {FARTHEST_OFF}, the largest possible difference from 0.80. "
                 f"Received: {self.coverage_off}."
             )
         if not self.skill_below < 1:
@@ -53,12 +53,12 @@ class Thresholds:
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Self:
-        """Return the thresholds of a `[retrain]` table; what else stands in it is for the training; raises ConfigInvalid."""
+        """Return the thresholds of a `[retrain]` table without its other settings; raise ConfigInvalid if one is wrong."""
         known = {item.name for item in fields(cls)}
         return cls(**{key: value for key, value in table.items() if key in known})
 
     def steps(self, season_length: int, horizon: int) -> int:
-        """Return how many of the newest steps of time are looked at."""
+        """Return the length of the window in time steps."""
         return self.window or max(2 * season_length, horizon)
 
 

@@ -1,10 +1,10 @@
-"""Starters: the models that come with the package, trained on synthetic series alone, one folder for each season.
+"""Starters: the pretrained models of the package, trained on synthetic series, one folder for each season.
 
     models/starters/M/    network.onnx, network.keras, spec.json, golden.json, README.md
     models/starters/D/    …
 
-A folder is called by the frequency that it was trained for, without anchor; whatever folders there are, are offered. What
-`almanac pretrain` left in ALMANAC_HOME/starters goes before the package's own of the same frequency.
+A folder has the name of the frequency that it was trained for, without anchor. Starters that `almanac pretrain` wrote into
+ALMANAC_HOME/starters replace the package's own of the same frequency.
 """
 
 import hashlib
@@ -19,21 +19,22 @@ from models.calendar.frequency import NANOSECONDS_IN
 from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
+from models.jobs.database import almanac_home
 from models.names import STARTER
 
 NAME = STARTER
-"""What whichever starter answers is called."""
+"""Model name of every starter."""
 
 DEFAULT = "M"
-"""The frequency that is assumed of a series without dates."""
+"""Frequency assumed for a series without dates."""
 
 SEASONLESS = "Y"
-"""The starter of every frequency whose season no other one knows."""
+"""The starter of every frequency without a starter of the same season."""
 
 FOLDER = Path(__file__).parent
 
 LOCAL_FOLDER = "starters"
-"""Folder in ALMANAC_HOME with the starters that were made here."""
+"""Folder in ALMANAC_HOME with locally pretrained starters."""
 
 VERSION_LENGTH = 12
 
@@ -43,21 +44,21 @@ logger = logging.getLogger("almanac")
 
 
 def starter_folders() -> Mapping[str, Path]:
-    """Return the starters that there are: the frequency that each was trained for, and its folder.
+    """Return the folder of each starter by the frequency that it was trained for.
 
     Raises:
-        ArtifactIncomplete: If there is none.
+        ArtifactIncomplete: If there is no starter.
     """
     return _kinds(_roots())
 
 
 def folder_for(frequency: Frequency) -> Path:
-    """Return the folder of the starter that knows the seasons of a frequency.
+    """Return the folder of the starter for a frequency.
 
-    That is one with the same seasons, else one with the same first season, else the one that knows no season.
+    It is the one with the same seasons, else one with the same first season, else the one without a season.
 
     Raises:
-        ArtifactIncomplete: If there is none.
+        ArtifactIncomplete: If there is no starter.
     """
     known = _seasons(_roots())
     alike = [kind for kind, seasons in known.items() if seasons == frequency.seasons]
@@ -66,7 +67,7 @@ def folder_for(frequency: Frequency) -> Path:
 
 
 def season_warning(frequency: Frequency) -> Finding | None:
-    """Return a warning where the starter for a frequency knows no season, though the frequency has one; else None.
+    """Return a warning if the frequency has a season and its starter has none, else None.
 
     Raises:
         ArtifactIncomplete: If there is no starter.
@@ -77,16 +78,16 @@ def season_warning(frequency: Frequency) -> Finding | None:
         return None
     return Finding(
         "SEASON_UNKNOWN",
-        f"No starter knows the seasons of {frequency.name}: the forecast has none.",
+        f"There is no starter for the seasons of {frequency.name}: the forecast has no season.",
         "/frequency",
-        "Train a model on such series, or send them at a coarser frequency.",
+        "Train a model on such series, or resample them to a longer step.",
     )
 
 
 def load_starter(frequency: Frequency) -> Forecaster:
-    """Return the starter for a frequency: its spec says this frequency, so that it takes W-WED as it takes W-SUN.
+    """Return the starter for a frequency, with this frequency in its spec: the weekly one takes W-WED and W-SUN.
 
-    What was loaded once stays in memory.
+    Loaded starters stay in memory.
 
     Raises:
         ArtifactIncomplete: If a file is missing or cannot be read.
@@ -96,31 +97,30 @@ def load_starter(frequency: Frequency) -> Forecaster:
 
 
 def version() -> str:
-    """Return the version of all starters together: the beginning of the SHA-256 over their files, hexadecimal.
+    """Return the version of all starters together: the first hexadecimal digits of the SHA-256 over their files.
 
     Raises:
-        ArtifactIncomplete: If there is none.
+        ArtifactIncomplete: If there is no starter.
     """
     return _version(_roots())
 
 
 def _roots() -> tuple[Path, ...]:
-    """Return where starters lie, those of the home last, since they go before the others."""
-    home = Path(os.environ.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
-    return (FOLDER, home / LOCAL_FOLDER)
+    """Return the folders with starters; later ones replace earlier ones."""
+    return (FOLDER, almanac_home(os.environ) / LOCAL_FOLDER)
 
 
 def clear_cache() -> None:
-    """Forget what was found and loaded: a process that has made starters is answered by them from then on."""
-    for remembered in (_kinds, _seasons, _named, _load, _version):
-        remembered.cache_clear()
+    """Forget found and loaded starters, so that the process uses those that it has written."""
+    for cached in (_kinds, _seasons, _named, _load, _version):
+        cached.cache_clear()
 
 
 @lru_cache(maxsize=8)
 def _kinds(roots: tuple[Path, ...]) -> Mapping[str, Path]:
     for folder in sorted(roots[-1].glob("[!.]*/")):
         if not (folder / artifact.SPEC).is_file():
-            logger.warning("%s is passed over: it has no %s. Make it again, or delete it.", folder, artifact.SPEC)
+            logger.warning("%s is ignored: it has no %s. Pretrain it again, or delete it.", folder, artifact.SPEC)
     found = {path.parent.name: path.parent for root in roots for path in sorted(root.glob(f"*/{artifact.SPEC}"))}
     if not found:
         raise ArtifactIncomplete(

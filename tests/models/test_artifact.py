@@ -89,7 +89,7 @@ def test_a_network_that_answers_differently_is_refused(directory: Path) -> None:
     """A thousandth of a degree would do: the golden forecasts are replayed at every load."""
     (directory / artifact.NETWORK).write_bytes(seasonal_naive(12, 60, 12, 0.01).SerializeToString())
 
-    with pytest.raises(ArtifactMismatch, match=r"differs from golden\.json"):
+    with pytest.raises(ArtifactMismatch, match=r"differ from golden\.json"):
         artifact.load(directory)
 
 

@@ -146,7 +146,7 @@ def test_every_covariate_that_a_model_reads_must_be_given() -> None:
     [
         ("trafic", "price", "/past_covariates/trafic", "Did you mean 'traffic'"),
         ("weather", "price", "/past_covariates/weather", "Known in past_covariates: traffic, price."),
-        ("traffic", "traffic", "/future_covariates/traffic", "send it in past_covariates"),
+        ("traffic", "traffic", "/future_covariates/traffic", "past_covariates"),
         ("traffic", "x" * 999, "/future_covariates/" + "x" * 60, "Known in future_covariates"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_covariate_that_a_model_does_not_read_is_refused(past: str, future: st
 
 def test_a_model_without_covariates_refuses_any() -> None:
     """And says that it takes none."""
-    with pytest.raises(CovariateUnknown, match="takes no past_covariates"):
+    with pytest.raises(CovariateUnknown, match="has no past_covariates"):
         CovariateNames().check({"price": np.ones(3)}, {})
 
 

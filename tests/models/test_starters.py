@@ -133,4 +133,4 @@ def test_a_starter_of_ones_own_that_is_damaged_is_told_of(
     (home / starters.LOCAL_FOLDER / "M").mkdir(parents=True)
 
     assert starters.folder_for(parse_frequency("M")) == folder / "M"
-    assert f"{home / starters.LOCAL_FOLDER / 'M'} is passed over: it has no spec.json" in caplog.text
+    assert f"{home / starters.LOCAL_FOLDER / 'M'} is ignored: it has no spec.json" in caplog.text

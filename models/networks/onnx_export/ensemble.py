@@ -1,11 +1,11 @@
-"""Merge: the ONNX graphs of several networks as one, which answers with the weighted mean of their quantiles.
+"""Ensemble: the ONNX graphs of several networks merged into one, with the weighted mean of their quantiles.
 
-    share_k = w_k s_k / Σ w s        s_k = 1 where network k sees an observed value, else 0
+    share_k = w_k s_k / Σ w s        s_k = 1 if the context of network k has an observed value, else 0
     quantiles = Σ share_k quantiles_k            (float64)
 
-The mean is taken quantile by quantile (Vincentization), so it keeps the shape that the members agree on, where a mean
-of probabilities would be wider than each of them. Shares are not negative and are the same for all levels, and rounding
-keeps order: quantiles of members that do not cross cannot cross here.
+The mean is taken quantile by quantile (Vincentization), so it keeps the common shape of the members; a mean of
+probabilities would be wider than each of them. Shares are not negative and equal for all levels, and rounding is monotone, so
+the mean of quantiles without crossings has no crossings.
 
 Source: Genest (1992), Vincentization revisited, Annals of Statistics 20(2); Lichtendahl, Grushka-Cockayne & Winkler
 (2013), Is it better to average probabilities or quantiles?, Management Science 59(7).
@@ -20,18 +20,18 @@ from onnx import compose, helper, numpy_helper
 from models.networks.errors import OptionInvalid
 
 LEAST = 1e-12
-"""Least sum of weights to divide by: where no member sees a value the answer is 0, which nobody should ask for."""
+"""Least sum of weights to divide by: the forecast is 0 if no context has an observed value."""
 
 OUTPUT = "quantiles"
 
 PAST = "past_covariates"
-"""The input that has a time axis beside the context."""
+"""The input with a time axis, beside the context."""
 
 
 def merge_graphs(members: Sequence[onnx.ModelProto], weights: Sequence[float]) -> onnx.ModelProto:
-    """Return one graph over the members' inputs, each as long as the longest member wants it.
+    """Return one graph over the members' inputs, each as long as the longest.
 
-    A member that wants a shorter context is given the newest part of it.
+    A member with a shorter context reads the newest part.
 
     Args:
         members: Graphs with the input `context` (batch, length) and others, and the one output `quantiles` (batch,
@@ -39,7 +39,7 @@ def merge_graphs(members: Sequence[onnx.ModelProto], weights: Sequence[float]) -
         weights: One for each member, above 0, of sum 1.
 
     Raises:
-        OptionInvalid: If members do not fit each other, or weights do not fit members.
+        OptionInvalid: If members do not match each other, or weights do not match members.
     """
     check_weights(weights, len(members))
     _check_alike(
@@ -63,15 +63,15 @@ def merge_graphs(members: Sequence[onnx.ModelProto], weights: Sequence[float]) -
 
 
 def check_weights(weights: Sequence[float], count: int) -> None:
-    """Raise OptionInvalid where there is not one weight above 0 for each member, of sum 1."""
+    """Raise OptionInvalid unless there is one weight above 0 for each member, of sum 1."""
     if not count or len(weights) != count or min(weights) <= 0 or not np.isclose(sum(weights), 1.0):
         raise OptionInvalid(
-            f"An ensemble of {count} has one weight above 0 for each member, of sum 1. Received: {list(weights)}."
+            f"An ensemble of {count} needs one weight above 0 for each member, of sum 1. Received: {list(weights)}."
         )
 
 
 def _check_alike(what: str, found: Sequence[object]) -> None:
-    """Raise OptionInvalid where members differ in what they must share."""
+    """Raise OptionInvalid if a property differs between members."""
     if any(one != found[0] for one in found):
         raise OptionInvalid(
             f"The members of an ensemble have different {what}: {', '.join(map(str, found))}.",
@@ -80,14 +80,14 @@ def _check_alike(what: str, found: Sequence[object]) -> None:
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
-    """Return a tensor's sizes but for the batch."""
+    """Return a tensor's sizes without the batch."""
     return [one.dim_value for one in value.type.tensor_type.shape.dim[1:]]
 
 
 def _shared_inputs(graphs: Sequence[onnx.GraphProto]) -> dict[str, onnx.ValueInfoProto]:
-    """Return the inputs of the whole by name, in the order in which they are met, each as long as its longest.
+    """Return the inputs of the ensemble by name, in order of appearance, each as long as the longest.
 
-    Past covariates are as long as the context, also where the member of the longest context reads none.
+    Past covariates are as long as the context, even if the member with the longest context reads none.
     """
     inputs: dict[str, onnx.ValueInfoProto] = {}
     for graph in graphs:
@@ -107,7 +107,7 @@ def _shared_inputs(graphs: Sequence[onnx.GraphProto]) -> dict[str, onnx.ValueInf
 def _feed(
     graph: onnx.GraphProto, plain: onnx.GraphProto, inputs: Mapping[str, onnx.ValueInfoProto]
 ) -> list[onnx.NodeProto]:
-    """Return what gives a member its inputs: the whole of each, or the newest part where it wants less."""
+    """Return the nodes that pass a member its inputs, whole or the newest part."""
     nodes = []
     for own, one in zip(graph.input, plain.input, strict=True):
         if _sizes(one) == _sizes(inputs[one.name]):
@@ -120,7 +120,7 @@ def _feed(
 def _starts(
     graph: onnx.GraphProto, plain: onnx.GraphProto, inputs: Mapping[str, onnx.ValueInfoProto]
 ) -> list[onnx.TensorProto]:
-    """Return where the newest part of each longer input begins."""
+    """Return the start of the newest part of each longer input."""
     return [
         numpy_helper.from_array(np.array([-_sizes(one)[0]], dtype=np.int64), f"{own.name}/start")
         for own, one in zip(graph.input, plain.input, strict=True)
@@ -129,7 +129,7 @@ def _starts(
 
 
 def _constants(weights: Sequence[float]) -> list[onnx.TensorProto]:
-    """Return the numbers that the joining nodes work with, the weights among them."""
+    """Return the constants of the joining nodes, with the weights."""
     whole = {"end": np.iinfo(np.int64).max, "time": 1, "last": 2}
     real = {"zero": 0.0, "one": 1.0, "least": LEAST}
     return [
@@ -143,7 +143,7 @@ def _constants(weights: Sequence[float]) -> list[onnx.TensorProto]:
 
 
 def _weigh(place: int) -> list[onnx.NodeProto]:
-    """Return the nodes of w_k s_k, (batch, 1, 1), and of the member's answer, 0 where it sees nothing to answer from."""
+    """Return the nodes of w_k s_k, (batch, 1, 1), and of the member's forecast, 0 without an observed value."""
     own, member = f"join_{place}/", f"member_{place}/"
     return [
         helper.make_node("IsNaN", [f"{member}context"], [f"{own}missing"]),

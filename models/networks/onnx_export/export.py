@@ -1,4 +1,4 @@
-"""Export: Keras to ONNX, and the proof that both answer alike before anything is registered."""
+"""Export: a Keras network as an ONNX file, and the check that both forecast alike."""
 
 import logging
 import tempfile
@@ -22,25 +22,25 @@ BATCHES = (1, 7, 64)
 
 
 def export(network: keras.Model, path: Path) -> None:
-    """Write a serving network as ONNX with the network's own inputs by name and output `quantiles`, batch axis free.
+    """Write a serving network as ONNX with its inputs by name, the output `quantiles` and a free batch axis.
 
     Args:
         network: From `build.serving_network`.
-        path: Where network.onnx goes.
+        path: The file to write.
 
     Raises:
-        ParityFailed: If network or graph has inputs that no service feeds.
+        ParityFailed: If network or graph has unknown inputs.
     """
     _check_inputs([one.name for one in network.inputs])
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tf2onnx warns of numpy names it still uses
+        warnings.simplefilter("ignore")  # tf2onnx uses deprecated names of numpy
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-        shell = recurrent.hollow(network)
-        shell(list(_inputs(network, np.random.default_rng(0), 1).values()))  # a model never called has no trace
+        shell = recurrent.with_placeholders(network)
+        shell(list(_inputs(network, np.random.default_rng(0), 1).values()))  # a model must be called before its export
         draft = Path(folder) / "draft.onnx"
         shell.export(str(draft), format="onnx", verbose=False)
         model = onnx.load(str(draft))
-    recurrent.fill(model, network)
+    recurrent.replace_placeholders(model, network)
     _name_output(model)
     _keep_logarithms_double(model)
     _check_inputs([one.name for one in model.graph.input], len(network.inputs))
@@ -54,10 +54,10 @@ def check_parity(
     """Return the largest difference between Keras and ONNX over batches of 1, 7 and 64, in units of the window's scale.
 
     Args:
-        network: What was exported.
-        path: Where to.
-        seed: Of the made windows: seasons, walks, gaps, short histories, unknown dates.
-        measure: What says each window's scale; the network's own `normalize` layer where none is given.
+        network: The exported network.
+        path: Its ONNX file.
+        seed: Seed of the synthetic windows: seasons, random walks, gaps, short histories, unknown dates.
+        measure: Normalization for each window's scale; by default the network's `normalize` layer.
 
     Raises:
         ParityFailed: If the difference is above 1e-5.
@@ -69,7 +69,7 @@ def check_parity(
     for batch in BATCHES:
         inputs = _inputs(network, generator, batch)
         context = inputs["context"]
-        if context.shape[1] == 1:  # scaled by the training set, and at home only near it
+        if context.shape[1] == 1:  # scaled by the training set, so values must be near it
             known = {key: np.asarray(value) for key, value in measure(context).items()}
             context = known["level"] + known["scale"] * generator.normal(0.0, 1.0, context.shape)
             inputs["context"] = context
@@ -77,26 +77,26 @@ def check_parity(
         found = session.run(None, inputs)[0]
         window = {key: np.asarray(value)[..., None] for key, value in measure(context).items()}
         differences.append(np.max(_scaled_difference(found, expected, window)))
-    worst = float(np.max(differences))  # NaN, too, comes out of this maximum
+    worst = float(np.max(differences))  # NaN if any is NaN
     if not worst <= TOLERANCE:
         raise ParityFailed(
             f"ONNX differs from Keras by {worst:.2g} scaled units; {TOLERANCE:g} is allowed.",
-            hint="Do not register this network; look for an operation that the exporter rounds.",
+            hint="Look for an operation that the exporter computes in lower precision.",
         )
     return worst
 
 
 def _check_inputs(names: Sequence[str], count: int | None = None) -> None:
-    """Refuse inputs that are none of those a service feeds, or other than `count` of them."""
+    """Raise ParityFailed for unknown inputs, or for another number than `count`."""
     if not {*INPUTS[:2]} <= {*names} <= {*INPUTS} or count not in {None, len(names)}:
         raise ParityFailed(
-            f"The exported graph asks for {list(names)}; it must ask for context, phase and covariates alone.",
+            f"The exported graph has the inputs {list(names)}; it may have context, phase and covariates only.",
             hint="Make constants inside a layer's call, not in the functional graph.",
         )
 
 
 def _name_output(model: onnx.ModelProto) -> None:
-    """Call the graph's one output `quantiles`."""
+    """Rename the graph's only output to `quantiles`."""
     old = model.graph.output[0].name
     model.graph.output[0].name = "quantiles"
     for node in model.graph.node:
@@ -109,7 +109,7 @@ def _name_output(model: onnx.ModelProto) -> None:
 
 
 def _keep_logarithms_double(model: onnx.ModelProto) -> None:
-    """Undo tf2onnx's cast to float32 around a float64 logarithm, which onnxruntime computes as it is."""
+    """Remove tf2onnx's cast to float32 around a float64 logarithm, which onnxruntime supports."""
     made_by = {node.output[0]: node for node in model.graph.node}
     for node in model.graph.node:
         source = made_by.get(node.input[0]) if node.op_type == "Cast" else None
@@ -121,9 +121,9 @@ def _keep_logarithms_double(model: onnx.ModelProto) -> None:
 
 
 def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str, np.ndarray]) -> np.ndarray:
-    """Return |found - expected| in each window's scaled units, those of its logarithm where it was logged.
+    """Return |found - expected| in each window's scaled units, after the logarithm if it was logged.
 
-    Beyond one unit from the level the difference is relative: float32 has seven digits, wherever they stand.
+    Beyond one unit from the level the difference is relative, because float32 has seven digits.
     """
     logged = window["logged"]
     ours, theirs = (
@@ -134,7 +134,7 @@ def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str
 
 
 def _inputs(network: keras.Model, generator: np.random.Generator, batch: int) -> dict[str, np.ndarray]:
-    """Return made inputs of a network, by name and in its order."""
+    """Return synthetic inputs of a network by name, in its order."""
     shapes = {one.name: one.shape[1:] for one in network.inputs}
     context, phase = _windows(generator, batch, shapes["context"][0])
     made = {"context": context, "phase": phase}
@@ -147,7 +147,7 @@ def _inputs(network: keras.Model, generator: np.random.Generator, batch: int) ->
 
 
 def _columns(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return made covariates: numbers of any size, flags, constants; unknown here and there, or throughout."""
+    """Return synthetic covariates: numbers of any size, flags, constants; some values or all unknown."""
     batch, _, count = shape
     kind = generator.integers(0, 4, (batch, 1, count))
     columns = np.where(kind == 0, generator.random(shape) < 0.1, generator.normal(3.0, 1.0, shape))  # noqa: PLR2004
@@ -157,7 +157,7 @@ def _columns(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.
 
 
 def _windows(generator: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return made windows and phases."""
+    """Return synthetic windows and phases."""
     steps = np.arange(length)
     scale = 10.0 ** generator.uniform(-3, 6, batch)
     walk = generator.normal(0.0, 0.3, (batch, length)).cumsum(axis=1)

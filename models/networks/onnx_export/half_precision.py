@@ -1,7 +1,7 @@
-"""Halving: an artifact at half its size, its weights kept in sixteen bits, for one that ships with the package.
+"""Half precision: artifacts of half the size, with weights stored as fp16, for the models of the package.
 
-Half precision keeps eleven bits of a number: a relative error of at most one in two thousand, which is far below what the
-next training with another seed would change. The network itself still counts in 32 bits.
+fp16 has a relative error of at most 1/2000, which is far below the difference between trainings with different seeds. The
+network still computes in fp32.
 """
 
 import zipfile
@@ -14,16 +14,16 @@ from onnx import TensorProto, helper, numpy_helper
 from models.networks.learner import Weights
 
 SMALLEST = 64
-"""Numbers below which a constant is left as it is."""
+"""Fewest numbers of a constant that is stored as fp16."""
 
 
 def round_to_half(weights: Weights) -> Weights:
-    """Return weights rounded to what sixteen bits can hold, in their own type."""
+    """Return weights rounded to fp16, in their own type."""
     return [one.astype(np.float16).astype(one.dtype) for one in weights]
 
 
 def to_half_precision(path: Path) -> None:
-    """Rewrite network.onnx with its 32-bit weights in sixteen, each followed by a cast that the runtime does once."""
+    """Rewrite network.onnx with its fp32 weights as fp16, each with a cast that the runtime computes once."""
     model = onnx.load(path)
     kept, casts = [], []
     for one in model.graph.initializer:
@@ -41,7 +41,7 @@ def to_half_precision(path: Path) -> None:
 
 
 def deflate(path: Path) -> None:
-    """Rewrite network.keras, a zip file, compressed: rounded weights end in zeros."""
+    """Rewrite network.keras, a zip file, with compression; rounded weights end in zeros."""
     with zipfile.ZipFile(path) as old:
         files = {one.filename: old.read(one) for one in old.infolist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:

@@ -1,7 +1,7 @@
-"""Recurrent nodes: Keras layers as ONNX's own LSTM, GRU and RNN, which run ten times faster than a loop of small steps.
+"""Recurrent nodes: Keras layers as the LSTM, GRU and RNN operators of ONNX, ten times faster than a loop of small steps.
 
-The exporter would unroll a recurrent layer into a `Loop`. So it is given a network in which each such layer is a
-placeholder, an arc tangent named after the layer, and the node that stands for the layer takes the placeholder's place.
+The exporter would turn a recurrent layer into a `Loop`. So each such layer is replaced by a placeholder before the export, an
+arc tangent with the layer's name, and each placeholder is replaced by the operator after it.
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ LAYERS = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 
 
 class Placeholder(keras.layers.Layer):
-    """Where a recurrent layer was: an operation that no network here uses, of the same output shape."""
+    """Stands for a recurrent layer: an operation that no other layer uses, with the same output shape."""
 
-    def __init__(self, sequences: bool, name: str) -> None:  # noqa: FBT001 - read off a layer, never written by hand
-        """Keep whether every step is wanted or the last."""
+    def __init__(self, sequences: bool, name: str) -> None:  # noqa: FBT001 - a property of the layer
+        """Keep whether every step is returned, or the last."""
         super().__init__(name=name)
         self.sequences = sequences
 
@@ -32,8 +32,8 @@ class Placeholder(keras.layers.Layer):
         return marked if self.sequences else marked[:, -1, :]
 
 
-def hollow(network: keras.Model) -> keras.Model:
-    """Return the network with a placeholder for each recurrent layer; all other layers are shared with it."""
+def with_placeholders(network: keras.Model) -> keras.Model:
+    """Return the network with a placeholder for each recurrent layer; the other layers are shared."""
     return keras.models.clone_model(
         network,
         clone_function=lambda layer: (
@@ -42,12 +42,12 @@ def hollow(network: keras.Model) -> keras.Model:
     )
 
 
-def fill(model: onnx.ModelProto, network: keras.Model) -> None:
-    """Put a recurrent node in the place of each placeholder of an exported graph.
+def replace_placeholders(model: onnx.ModelProto, network: keras.Model) -> None:
+    """Replace each placeholder of an exported graph by a recurrent node.
 
     Args:
-        model: The exported hollow network; changed.
-        network: The whole network, whose weights are taken.
+        model: The exported network with placeholders; changed in place.
+        network: The network with the weights.
     """
     layers = {layer.name: layer for layer in network.layers if isinstance(layer, LAYERS)}
     nodes = []
@@ -66,9 +66,9 @@ def fill(model: onnx.ModelProto, network: keras.Model) -> None:
 def _recurrent(
     layer: keras.layers.Layer, source: str, target: str
 ) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
-    """Return initializers and nodes of one layer: (batch, time, channels) in, (batch, time, units) out."""
+    """Return initializers and nodes of one layer, from (batch, time, channels) to (batch, time, units)."""
     kernel, recurrent, bias = layer.get_weights()
-    operator, attributes, order = _dialect(layer)
+    operator, attributes, order = _operator(layer)
     units = layer.units
     both = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])  # noqa: PLR2004 - input and recurrent bias
     parts = {
@@ -96,7 +96,7 @@ def _recurrent(
     ]
 
 
-def _dialect(layer: keras.layers.Layer) -> tuple[str, dict[str, int], tuple[int, ...]]:
+def _operator(layer: keras.layers.Layer) -> tuple[str, dict[str, int], tuple[int, ...]]:
     """Return ONNX's operator, its attributes, and Keras's gates in ONNX's order."""
     if isinstance(layer, keras.layers.LSTM):
         return "LSTM", {}, (0, 3, 1, 2)  # Keras i, f, c, o; ONNX i, o, f, c

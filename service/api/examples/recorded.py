@@ -35,7 +35,7 @@ DATED_ANSWER: dict[str, Any] = {
             "warnings": [
                 {
                     "code": "CONTEXT_SHORT",
-                    "detail": "The context holds 23 observed values; 24 or more make a sounder forecast.",
+                    "detail": "The context has 23 observed values; forecasts are more reliable with 24 or more.",
                     "pointer": "/series/0/values",
                     "hint": "Send a longer history.",
                 }
@@ -75,7 +75,7 @@ BATCH_ANSWER: dict[str, Any] = {
             "warnings": [
                 {
                     "code": "CONTEXT_SHORT",
-                    "detail": "The context holds 3 observed values; 24 or more make a sounder forecast.",
+                    "detail": "The context has 3 observed values; forecasts are more reliable with 24 or more.",
                     "pointer": "/series/0/values",
                     "hint": "Send a longer history.",
                 }
@@ -86,9 +86,9 @@ BATCH_ANSWER: dict[str, Any] = {
         {
             "id": "broken",
             "code": "FREQUENCY_MISMATCH",
-            "detail": "The series has frequency 2W-SUN; the model temperatures has M.",
+            "detail": "The series has the frequency 2W-SUN; the model temperatures has M.",
             "pointer": "/series/1/frequency",
-            "hint": "Send a series of frequency M, or name a model of 2W-SUN.",
+            "hint": "Send a series of frequency M, or use a model for 2W-SUN.",
         }
     ],
 }

@@ -103,7 +103,7 @@ def test_what_is_not_known_is_no_reason_and_says_why() -> None:
 
     assert not judgement.retrain
     assert [one.code for one in judgement.reasons if not one.known] == CODES[1:6]
-    assert of(judgement, "ERROR_DECAY").sentence == "Not known: no service answers."
+    assert of(judgement, "ERROR_DECAY").sentence == "Unknown: no service answers."
     assert of(judgement, "ERROR_DECAY").value is None
 
 
@@ -114,19 +114,6 @@ def test_a_name_without_a_champion_is_a_reason() -> None:
     assert judgement.retrain
     assert judgement.version is None
     assert [one.code for one in judgement.reasons if one.holds] == ["NO_CHAMPION"]
-
-
-@pytest.mark.parametrize("trigger", ["schedule", "manual"])
-def test_whoever_asks_is_a_reason_by_itself(trigger: str) -> None:
-    """The evidence stays beside it as it was."""
-    plain = assess_retraining("sales", SOUND, Thresholds(), AT)
-
-    asked = plain.asked(trigger)  # type: ignore[arg-type] # parametrised text
-
-    assert asked.retrain
-    assert [one.code for one in asked.reasons if one.holds] == [trigger.upper()]
-    assert asked.reasons[:6] == plain.reasons[:6]
-    assert not plain.retrain
 
 
 def test_a_judgement_is_plain_data() -> None:

@@ -117,7 +117,7 @@ def test_a_model_without_covariates_refuses_them(client: TestClient) -> None:
     (error,) = ask(client, future_covariates=None)["errors"]
 
     assert error["code"] == "COVARIATE_UNKNOWN"
-    assert "takes no past_covariates" in error["hint"]
+    assert "has no past_covariates" in error["hint"]
 
 
 def test_names_of_any_kind_and_length_are_borne(informed: TestClient) -> None:

@@ -122,7 +122,7 @@ def test_covariates_and_holidays_are_names_of_columns() -> None:
     [
         ({"holidays": ["Germany"]}, "Did you mean DE"),
         ({"past_covariates": ["a"], "future_covariates": ["a"]}, "in future_covariates alone"),
-        ({"past_covariates": ["a", "a"]}, "names one twice"),
+        ({"past_covariates": ["a", "a"]}, "a name twice"),
         ({"past_covariates": "a"}, "past_covariates must be"),
     ],
 )
