@@ -12,39 +12,35 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     "line",
     ["0 3 1 * *", "*/15 * * * mon-fri", "*/2 * * * * *", "@monthly", "0 0 L * *", "0 0 1 jan,mar *", "0 3 * * 7"],
 )
-def test_a_sound_line_is_taken_as_it_is(line: str) -> None:
-    """Five fields, six with seconds first, names, and the usual words."""
+def test_a_valid_line_is_returned_with_single_spaces(line: str) -> None:
+    """Five fields, six with seconds first, names and words such as @monthly are valid."""
     assert check_cron(line) == line
-
-
-def test_spaces_do_not_matter() -> None:
-    """A line copied from a table is the same line."""
-    assert check_cron("  0\t3  1 * * ") == "0 3 1 * *"
+    assert check_cron(line.replace(" ", " \t") + " ") == line
 
 
 @pytest.mark.parametrize(
     ("line", "field"),
     [
-        ("61 3 1 * *", "minute of the cron line is '61'"),
-        ("0 24 1 * *", "hour of the cron line is '24'"),
-        ("0 3 32 * *", "day of the month of the cron line is '32'"),
-        ("0 3 1 13 *", "month of the cron line is '13'"),
-        ("0 3 1 * 8", "day of the week of the cron line is '8'"),
-        ("0 3 1 * noday", "day of the week of the cron line is 'noday'"),
-        ("99 0 3 1 * *", "second of the cron line is '99'"),
-        ("*/0 3 1 * *", "minute of the cron line is '*/0'"),
-        ("R 3 1 * *", "minute of the cron line is 'R'"),
-        ("0 H(0-5) 1 * *", "hour of the cron line is 'H(0-5)'"),
-        ("0 3 1", "of 3 fields"),
-        ("0 3 1 * * 2026 7", "of 7 fields"),
-        ("", "of 0 fields"),
-        ("@often", "of 1 fields"),
+        ("61 3 1 * *", "minute"),
+        ("0 24 1 * *", "hour"),
+        ("0 3 32 * *", "day of the month"),
+        ("0 3 1 13 *", "month"),
+        ("0 3 1 * 8", "day of the week"),
+        ("0 3 1 * noday", "day of the week"),
+        ("99 0 3 1 * *", "second"),
+        ("*/0 3 1 * *", "minute"),
+        ("R 3 1 * *", "minute"),
+        ("0 H(0-5) 1 * *", "hour"),
+        ("0 3 1", "3 fields"),
+        ("0 3 1 * * 2026 7", "7 fields"),
+        ("", "0 fields"),
+        ("@often", "1 fields"),
         ("0 0 31 2 *", "never fires"),
-        ("1," * 500 + "1 * * * *", "of "),
+        ("1," * 500 + "1 * * * *", "fields"),
     ],
 )
-def test_what_is_wrong_with_a_line_is_named(line: str, field: str) -> None:
-    """The field and what stands in it; a random field would fire at other times in every worker."""
+def test_an_invalid_line_is_refused_with_its_field(line: str, field: str) -> None:
+    """Random fields are refused too, because they differ between workers."""
     with pytest.raises(ScheduleInvalid) as caught:
         check_cron(line)
 
@@ -53,14 +49,14 @@ def test_what_is_wrong_with_a_line_is_named(line: str, field: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/passwd", "/etc/passwd", "Europe/Berlin\0"])
-def test_a_time_zone_that_nobody_knows_is_refused(name: str) -> None:
-    """Neither is a path one."""
-    with pytest.raises(ScheduleInvalid, match="no time zone"):
+def test_an_unknown_timezone_is_refused(name: str) -> None:
+    """A path is not a timezone."""
+    with pytest.raises(ScheduleInvalid):
         check_timezone(name)
 
 
-def test_a_schedule_goes_by_the_clocks_of_its_zone() -> None:
-    """Three in the morning stays three in the morning when the clocks change."""
+def test_a_schedule_fires_at_local_times() -> None:
+    """Three in the morning stays three in the morning after a clock change."""
     fires = next_fires("0 3 1 * *", "Europe/Berlin", datetime(2026, 2, 15, tzinfo=UTC), 3)
 
     assert [one.isoformat() for one in fires] == [
@@ -70,13 +66,13 @@ def test_a_schedule_goes_by_the_clocks_of_its_zone() -> None:
     ]
 
 
-def test_the_moment_itself_is_not_the_next() -> None:
-    """Asked at a tick, the next one is told."""
+def test_a_tick_now_is_not_the_next() -> None:
+    """The time itself is excluded."""
     assert next_fires("0 12 * * *", "UTC", NOON)[0].isoformat() == "2026-11-23T12:00:00+00:00"
 
 
-def test_ticks_between_two_moments_are_counted_up_to_a_limit() -> None:
-    """Neither end counts; who asks for very many is told no more than that."""
+def test_ticks_between_two_times_are_counted_up_to_a_limit() -> None:
+    """Both ends are excluded."""
     start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
 
     assert count_fires("0 0 * * *", "UTC", start, end, 100) == 3
@@ -84,8 +80,8 @@ def test_ticks_between_two_moments_are_counted_up_to_a_limit() -> None:
     assert count_fires("0 0 * * *", "UTC", end, start, 100) == 0
 
 
-def test_clocks_that_go_back_show_a_time_twice_and_those_that_go_forward_skip_one() -> None:
-    """As docs/retraining.md says: two ticks on one day, or one at the end of the gap."""
+def test_a_clock_change_repeats_or_moves_a_tick() -> None:
+    """As in docs/retraining.md: two ticks on one day in autumn, one at the end of the gap in spring."""
     autumn = next_fires("30 2 * * *", "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 3)
     spring = next_fires("30 2 * * *", "Europe/Berlin", datetime(2027, 3, 27, 12, tzinfo=UTC), 2)
 

@@ -6,8 +6,8 @@ from models.errors import ConfigInvalid
 from models.jobs.database import jobs_url, sqlite_file, without_password
 
 
-def test_without_an_address_the_jobs_lie_in_the_home(tmp_path: Path) -> None:
-    """One machine needs no setting."""
+def test_the_default_is_a_file_in_the_home(tmp_path: Path) -> None:
+    """No setting is needed on one machine."""
     url = jobs_url({"ALMANAC_HOME": str(tmp_path)})
 
     assert url == f"sqlite:///{tmp_path / 'jobs.db'}"
@@ -15,8 +15,8 @@ def test_without_an_address_the_jobs_lie_in_the_home(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_every_way_to_write_postgresql_is_understood(scheme: str) -> None:
-    """The address that the service has for its own tables can be copied."""
+def test_every_postgresql_scheme_is_accepted(scheme: str) -> None:
+    """The address of the service's own tables can be copied."""
     url = jobs_url({"ALMANAC_JOBS_URL": f"{scheme}://almanac:secret@db/almanac"})
 
     assert url == "postgresql://almanac:secret@db/almanac"
@@ -24,7 +24,7 @@ def test_every_way_to_write_postgresql_is_understood(scheme: str) -> None:
 
 
 def test_another_database_is_refused_without_showing_its_password() -> None:
-    """The remedy is said, the secret is not."""
+    """The error text has the remedy and no password."""
     with pytest.raises(ConfigInvalid, match="postgresql://USER") as refused:
         jobs_url({"ALMANAC_JOBS_URL": "mysql://almanac:secret@db/almanac"})
 
@@ -39,6 +39,6 @@ def test_another_database_is_refused_without_showing_its_password() -> None:
         ("sqlite:////home/jobs.db", "sqlite:////home/jobs.db"),
     ],
 )
-def test_what_is_shown_of_an_address_has_no_password(url: str, shown: str) -> None:
-    """Whatever is in it."""
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    """Also if the password contains special characters, or there is none."""
     assert without_password(url) == shown

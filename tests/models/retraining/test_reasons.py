@@ -31,24 +31,24 @@ CODES = [
 ]
 
 
-def of(judgement: RetrainAssessment, code: str) -> Reason:
-    """Return one reason of a judgement."""
-    return next(one for one in judgement.reasons if one.code == code)
+def of(assessment: RetrainAssessment, code: str) -> Reason:
+    """Return one reason of an assessment."""
+    return next(one for one in assessment.reasons if one.code == code)
 
 
-def test_a_sound_model_is_left_alone_and_every_reason_is_listed() -> None:
-    """Nothing holds, all is known, and each says what was seen and what would have been a reason."""
-    judgement = assess_retraining("sales", SOUND, Thresholds(), AT)
+def test_every_reason_is_listed_for_a_good_model() -> None:
+    """None holds, and all are known."""
+    assessment = assess_retraining("sales", SOUND, Thresholds(), AT)
 
-    assert not judgement.retrain
-    assert [one.code for one in judgement.reasons] == CODES
-    assert all(one.known and not one.holds and one.sentence.endswith(".") for one in judgement.reasons)
-    assert of(judgement, "SKILL_BELOW_ZERO").value == 0.3
-    assert (judgement.name, judgement.version, judgement.at) == ("sales", "3", AT)
+    assert not assessment.retrain
+    assert [one.code for one in assessment.reasons] == CODES
+    assert all(one.known and not one.holds and one.sentence.endswith(".") for one in assessment.reasons)
+    assert of(assessment, "SKILL_BELOW_ZERO").value == 0.3
+    assert (assessment.name, assessment.version, assessment.at) == ("sales", "3", AT)
 
 
-def seeing(field: str, value: float) -> ChampionEvidence:
-    """Return what is known of a sound model but for one figure."""
+def evidence_with(field: str, value: float) -> ChampionEvidence:
+    """Return the evidence for a good model, with one other figure."""
     figures: dict[str, Any] = {field: Figure(value, "over 240 scores")}
     return replace(SOUND, **figures)
 
@@ -65,10 +65,12 @@ def seeing(field: str, value: float) -> ChampionEvidence:
     ],
 )
 def test_each_reason_holds_from_its_threshold_on(field: str, holding: float, not_holding: float, code: str) -> None:
-    """And nothing else holds with it; its figure and its threshold are told."""
+    """No other reason holds with it."""
     thresholds = Thresholds(new_observations=500)
 
-    held, left = (assess_retraining("sales", seeing(field, value), thresholds, AT) for value in (holding, not_holding))
+    held, left = (
+        assess_retraining("sales", evidence_with(field, value), thresholds, AT) for value in (holding, not_holding)
+    )
 
     assert [one.code for one in held.reasons if one.holds] == [code]
     assert (of(held, code).value, of(held, code).known) == (holding, True)
@@ -76,48 +78,48 @@ def test_each_reason_holds_from_its_threshold_on(field: str, holding: float, not
     assert not left.retrain
 
 
-def test_thresholds_are_the_users() -> None:
-    """The same evidence is a reason or none by what is configured."""
+def test_thresholds_are_configurable() -> None:
+    """The same evidence is a reason with strict thresholds."""
     strict = Thresholds(skill_below=0.4, coverage_off=0.02, drift=0.04, decay=1.01, new_observations=40)
 
-    judgement = assess_retraining("sales", SOUND, strict, AT)
+    assessment = assess_retraining("sales", SOUND, strict, AT)
 
-    assert [one.code for one in judgement.reasons if one.holds] == CODES[1:6]
+    assert [one.code for one in assessment.reasons if one.holds] == CODES[1:6]
 
 
-def test_observations_are_counted_though_no_number_is_a_reason() -> None:
-    """Off by default: any number is told, none holds."""
+def test_new_observations_are_no_reason_by_default() -> None:
+    """Their number is reported."""
     reason = of(
         assess_retraining("sales", replace(SOUND, new_observations=Figure(10**6, "May")), Thresholds(), AT), CODES[5]
     )
 
     assert (reason.holds, reason.known, reason.value, reason.threshold) == (False, True, 10**6, None)
-    assert "1,000,000 observations are newer than May; no number is set" in reason.sentence
+    assert "1,000,000" in reason.sentence
 
 
-def test_what_is_not_known_is_no_reason_and_says_why() -> None:
-    """A service that is down moves nothing."""
-    judgement = assess_retraining(
+def test_an_unknown_figure_is_no_reason() -> None:
+    """Its sentence has the cause."""
+    assessment = assess_retraining(
         "sales", unknown_evidence("3", "no service answers."), Thresholds(new_observations=1), AT
     )
 
-    assert not judgement.retrain
-    assert [one.code for one in judgement.reasons if not one.known] == CODES[1:6]
-    assert of(judgement, "ERROR_DECAY").sentence == "Unknown: no service answers."
-    assert of(judgement, "ERROR_DECAY").value is None
+    assert not assessment.retrain
+    assert [one.code for one in assessment.reasons if not one.known] == CODES[1:6]
+    assert "no service answers." in of(assessment, "ERROR_DECAY").sentence
+    assert of(assessment, "ERROR_DECAY").value is None
 
 
 def test_a_name_without_a_champion_is_a_reason() -> None:
-    """Somebody has to answer."""
-    judgement = assess_retraining("sales", None, Thresholds(), AT)
+    """There is nothing else to serve."""
+    assessment = assess_retraining("sales", None, Thresholds(), AT)
 
-    assert judgement.retrain
-    assert judgement.version is None
-    assert [one.code for one in judgement.reasons if one.holds] == ["NO_CHAMPION"]
+    assert assessment.retrain
+    assert assessment.version is None
+    assert [one.code for one in assessment.reasons if one.holds] == ["NO_CHAMPION"]
 
 
-def test_a_judgement_is_plain_data() -> None:
-    """As REST answers it and MLflow keeps it."""
+def test_an_assessment_is_plain_data() -> None:
+    """REST and MLflow use it."""
     data = json.loads(json.dumps(assess_retraining("sales", SOUND, Thresholds(), AT).to_dict(), allow_nan=False))
 
     assert list(data) == ["name", "version", "retrain", "at", "reasons"]
@@ -125,8 +127,8 @@ def test_a_judgement_is_plain_data() -> None:
     assert list(data["reasons"][1]) == ["code", "holds", "known", "value", "threshold", "sentence"]
 
 
-def test_thresholds_come_from_a_table_that_says_more() -> None:
-    """What concerns the training alone is left out; what is wrong is refused."""
+def test_thresholds_are_read_from_the_retrain_table() -> None:
+    """Other settings are ignored, invalid thresholds refused."""
     assert Thresholds.of({"decay": 2, "origins": 5, "warm_start": False}) == Thresholds(decay=2)
     for table in ({"decay": "2"}, {"decay": True}, {"window": 1.5}, {"min_scores": None}, {"drift": float("nan")}):
         with pytest.raises(ConfigInvalid, match=f"retrain.{next(iter(table))}"):
@@ -134,7 +136,7 @@ def test_thresholds_come_from_a_table_that_says_more() -> None:
 
 
 def test_the_window_is_two_seasons_or_the_horizon() -> None:
-    """Unless it is said."""
+    """A configured window replaces both."""
     assert Thresholds().steps(12, 12) == 24
     assert Thresholds().steps(1, 6) == 6
     assert Thresholds(window=5).steps(12, 12) == 5
