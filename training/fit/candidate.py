@@ -1,4 +1,4 @@
-"""Candidate: one trained network and the record of its training, without Keras."""
+"""Candidate: one fitted network and the record of its training, without Keras."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ from training.fit.validation import Validation
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch as it was seen.
+    """One epoch.
 
     Attributes:
         epoch: Counted from 1.
         step: Optimizer steps taken so far.
         loss: Mean training loss of the epoch (scaled pinball).
-        validation_mase: MASE on the validation origins after the epoch; NaN where nothing is held out.
+        validation_mase: MASE on the validation origins after the epoch; NaN if nothing is held out.
         gradient_norms: L2 norm of the gradient, by layer, before clipping (mean over sampled steps of the epoch).
-        seconds: Wall time since the training of this candidate began.
-        stage: What was being trained: a trial, such as `log, 300 steps` or `none, no calendar, 100 steps`, or `all data`.
+        seconds: Wall time since the fit of this candidate began.
+        stage: What was trained: a trial, such as `log, 300 steps` or `none, no calendar, 100 steps`, or `all data`.
     """
 
     epoch: int
@@ -39,24 +39,24 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A trained network at rest, ready to be backtested, compared and registered.
+    """A fitted network, ready to be backtested, compared and registered.
 
     Attributes:
         directory: Its artifact: network.onnx, network.keras, spec.json, golden.json.
         forecaster: The artifact, loaded (ONNX).
-        history: Its epochs in order.
+        history: Epochs in order.
         validation: Accuracy on the validation origins: `mase`, `smape`, `coverage_80`, `origins`, their number; of an
-            ensemble also `spread`. NaN for a starter on series that nothing can be validated on.
+            ensemble also `spread`. NaN for a starter on series that are too short for validation.
         train_seconds: Wall time of choosing, fitting, calibrating and exporting.
-        warnings: What a person should know, such as a layer whose gradient vanished.
-        forecasts: Its forecasts on the validation origins, from before it learned from them, or None where they were
-            not kept: such a candidate cannot join an ensemble.
-        members: Of an ensemble, the candidates that it is made of, by name; empty for a network.
-        ensemble_weights: Of an ensemble, the weights of its members.
-        pace: Seconds that its training took to reach seasonal naive's error on the validation origins and to come within
-            2 % of its own least, as far as it did: `seconds_to_seasonal_naive`, `seconds_to_within_2_percent`.
-        before: Its network's weights from before it learned from the validation origins, which a later warm start begins
-            with; None of an average, whose members have theirs.
+        warnings: Sentences for the user, such as one on a layer whose gradient vanished.
+        forecasts: Forecasts of the validation origins, from before it learned from them; None if they were not kept, and
+            then it cannot join an ensemble.
+        members: Candidates of an ensemble, by name; empty for a network.
+        ensemble_weights: Weights of the members of an ensemble or an `auto`; None for a network.
+        pace: Seconds until the validation error reached seasonal naive's, and until it came within 2 % of its own least,
+            as far as it did: `seconds_to_seasonal_naive`, `seconds_to_within_2_percent`.
+        before: Network weights from before it learned from the validation origins, which a later warm start begins with;
+            None for an ensemble, whose members have theirs.
     """
 
     directory: Path
@@ -82,7 +82,7 @@ class TrainingSet:
         horizon: Steps to forecast.
         digest: SHA-256 of the data.
         covariates: Which of the series' covariates a network may read.
-        start: What a warm start goes on from, a folder as `training.fit.candidate_files` lays it down; None where there is none.
+        start: Folder of the champion that a warm start tunes, as `training.fit.candidate_files` saves it, or None.
     """
 
     series: Sequence[Series]

@@ -1,12 +1,12 @@
-"""Resting: a candidate as files, so that a comparison can go on in another process or on another machine.
+"""Candidate files: a candidate as a folder, so that a comparison can go on in another process or on another machine.
 
     artifact/       network.onnx, network.keras, spec.json, golden.json
-    candidate.json  figures, epochs, warnings, mixture, names of the members
-    forecasts.npz   its forecasts of the validation origins
-    before.npz      its weights from before it learned these, which a later warm start begins with
-    members/0/ …    of an average, each member likewise
+    candidate.json  figures, epochs, warnings, ensemble weights (`mixture`), names of the members
+    forecasts.npz   forecasts of the validation origins
+    before.npz      weights from before it learned from these, which a later warm start begins with
+    members/0/ …    of an ensemble, each member likewise
 
-JSON, arrays of numbers and an ONNX graph: nothing here runs code when it is read.
+JSON, arrays of numbers and an ONNX graph: reading them runs no code.
 """
 
 import json
@@ -37,8 +37,8 @@ ARTIFACT, FACTS, FORECASTS, BEFORE, MEMBERS = (
 _ARRAYS = ("rows", "cutoffs", "targets", "quantiles", "scales")
 
 
-def lay_down(candidate: Candidate, folder: Path) -> Path:
-    """Write a candidate into a new folder and return that."""
+def save_candidate(candidate: Candidate, folder: Path) -> Path:
+    """Write a candidate into a new folder and return the folder."""
     shutil.copytree(candidate.directory, folder / ARTIFACT)
     facts = {
         "history": [asdict(one) for one in candidate.history],
@@ -56,21 +56,21 @@ def lay_down(candidate: Candidate, folder: Path) -> Path:
         weights: dict[str, Any] = {f"weight_{at}": one for at, one in enumerate(candidate.before)}
         np.savez(folder / BEFORE, **weights)
     for place, member in enumerate(candidate.members.values()):
-        lay_down(member, folder / MEMBERS / str(place))
+        save_candidate(member, folder / MEMBERS / str(place))
     return folder
 
 
-def take_up(folder: Path) -> Candidate:
-    """Return the candidate of a folder that `lay_down` wrote, its golden forecasts replayed.
+def load_candidate(folder: Path) -> Candidate:
+    """Return the candidate of a folder that `save_candidate` wrote, its golden forecasts replayed.
 
     Raises:
         ArtifactIncomplete: If a file is missing or cannot be read.
-        ArtifactMismatch: If the network does not answer as it did.
+        ArtifactMismatch: If the network does not repeat its golden forecasts.
     """
     forecaster = artifact.load(folder / ARTIFACT)
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        members = {name: take_up(folder / MEMBERS / str(place)) for place, name in enumerate(facts["members"])}
+        members = {name: load_candidate(folder / MEMBERS / str(place)) for place, name in enumerate(facts["members"])}
         return Candidate(
             directory=folder / ARTIFACT,
             forecaster=forecaster,
@@ -85,7 +85,7 @@ def take_up(folder: Path) -> Candidate:
             before=read_weights(folder / BEFORE),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactIncomplete(f"{folder} holds no whole candidate: {error!r}.", hint="Fit it again.") from error
+        raise ArtifactIncomplete(f"{folder}: the candidate is incomplete: {error!r}.", hint="Fit it again.") from error
 
 
 def read_weights(path: Path) -> list[NDArray[Any]] | None:

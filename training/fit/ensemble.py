@@ -1,4 +1,4 @@
-"""Ensemble: several candidates as one, with a graph, a specification and calibrated intervals of its own."""
+"""Ensemble: several candidates as one model, with its own graph, specification and calibrated intervals."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

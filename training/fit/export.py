@@ -1,4 +1,4 @@
-"""Sealing: what makes a candidate of a network: forecasts of the validation origins, an artifact, its description."""
+"""Export: a network becomes an artifact: Keras and ONNX files that agree, and its specification."""
 
 import time
 from collections.abc import Mapping
@@ -25,17 +25,17 @@ from training.fit.request import FitRequest
 from training.fit.validation import Validation
 
 DESCRIBED_WINDOWS = 256
-"""Windows that memory and profile are measured on."""
+"""Windows that memory and profile are measured on, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """What a spec says that only the training knows.
+class FitSummary:
+    """The part of a specification that only the fit knows.
 
     Attributes:
-        options: Choices of the training; `seal` adds what the network is built from.
+        options: Choices of the fit; `export_network` adds what the network is built from.
         validation: Accuracy on the validation origins.
-        conformal: Offsets learned there, as data.
+        conformal: Conformal offsets as data.
     """
 
     options: ModelOptions
@@ -57,17 +57,22 @@ def validate(learner: Learner, dataset: Dataset) -> Validation:
     )
 
 
-def seal(learner: Learner, contexts: Contexts, request: FitRequest, learned: Learned) -> Forecaster:
-    """Write the artifact of a learner's network as it is now, and return its forecaster.
+def export_candidate(learner: Learner, dataset: Dataset, request: FitRequest, summary: FitSummary) -> Forecaster:
+    """Write the artifact of a learner's network, described on the dataset's windows; raises as `export_network`."""
+    return export_network(learner, dataset.origins(DESCRIBED_WINDOWS)[0].contexts, request, summary)
+
+
+def export_network(learner: Learner, contexts: Contexts, request: FitRequest, summary: FitSummary) -> Forecaster:
+    """Write the artifact of a learner's network with its present weights, and return its forecaster.
 
     Args:
-        learner: With the weights that are served.
+        learner: Its weights are those that are served.
         contexts: Windows that memory and profile are measured on.
-        request: What was fitted, its name and where the artifact goes.
-        learned: What the training found.
+        request: Has name, seed, data and directory.
+        summary: Choices and accuracy.
 
     Raises:
-        NetworkError: If the network cannot be exported, or Keras and ONNX do not answer alike.
+        NetworkError: If the network cannot be exported, or Keras and ONNX disagree.
     """
     network = serving_network(learner.network, learner.recipe.options)
     request.directory.mkdir(parents=True, exist_ok=True)
@@ -75,13 +80,13 @@ def seal(learner: Learner, contexts: Contexts, request: FitRequest, learned: Lea
     export(network, request.directory / artifact.NETWORK)
     check_parity(network, request.directory / artifact.NETWORK, request.seed)
     spec = _describe(request, learner, contexts)
-    options = _options(learned.options, learner.recipe.options, request.training_set)
-    told = replace(spec, options=options, validation=learned.validation, conformal=learned.conformal)
-    return artifact.save(request.directory, told)
+    options = _options(summary.options, learner.recipe.options, request.training_set)
+    described = replace(spec, options=options, validation=summary.validation, conformal=summary.conformal)
+    return artifact.save(request.directory, described)
 
 
 def _options(chosen: ModelOptions, built: NetworkOptions, training_set: TrainingSet) -> ModelOptions:
-    """Return the choices of a training with what its network is built from."""
+    """Return the choices of a fit with what its network is built from."""
     convolutional = built.architecture == "wavenet"
     return replace(
         chosen,

@@ -4,9 +4,9 @@ from training.config.training import AUTO, STARTER, STARTER_TUNED, WARM_START
 from training.fit.auto import make_auto
 from training.fit.candidate import Candidate
 from training.fit.ensemble import combine_with_keras
-from training.fit.fine_tuning import train_starter, tune_starter
 from training.fit.network import train_candidate
 from training.fit.request import FitRequest
+from training.fit.starter import train_starter, tune_starter
 from training.fit.warm_start import tune_champion
 
 

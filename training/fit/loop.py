@@ -1,4 +1,4 @@
-"""Learning: one network on its way through a schedule of steps, epoch after epoch."""
+"""Training loop: one network goes through a schedule of optimizer steps, epoch after epoch."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,13 @@ from training.fit.request import OnEpoch
 Floats = NDArray[np.float64]
 
 VANISHED, EXPLODED = 1e-6, 1e3
-"""Mean gradient norm of an epoch below or above which a layer is named."""
+"""Mean gradient norm of an epoch below or above which a warning names the layer."""
 
 WARM_UP, LAST_RATE = 0.05, 0.01
 """Share of the steps in which the rate rises, and the share of the peak that it falls to."""
 
 WATCHED_ORIGINS = 1024
-"""Validation windows looked at each epoch."""
+"""Validation windows that are forecast after each epoch."""
 
 ALL_DATA = "all data"
 """Stage in which nothing is held out, so that there is no validation error."""
@@ -34,11 +34,11 @@ ALL_DATA = "all data"
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Wall time of one candidate: when it began and what it may take.
+    """Wall time of one candidate.
 
     Attributes:
-        started: `time.perf_counter()` at its beginning.
-        seconds: What it may take in all.
+        started: `time.perf_counter()` at the beginning.
+        seconds: Time that the candidate may take.
     """
 
     started: float
@@ -55,24 +55,24 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One whole schedule with the validation origins held out, and what came of it.
+    """One whole schedule with the validation origins held out, and its result.
 
     Attributes:
-        options: Of the network that was tried.
+        options: Of the network.
         steps: Optimizer steps of the schedule.
-        error: Validation MASE of the averaged weights at its end.
-        blind_error: The same where the network is not told the dates.
-        weights: The averaged weights at its end.
-        history: Its epochs.
-        began: Seconds of the candidate's clock at its beginning.
-        ended: Seconds at its end.
-        synthetic: Share of its windows that were synthetic.
+        error: Validation MASE of the averaged weights at the end.
+        undated_error: The same if the network gets no dates.
+        weights: The averaged weights at the end.
+        history: Epochs in order.
+        began: Seconds of the candidate's clock at the beginning.
+        ended: Seconds at the end.
+        synthetic: Share of synthetic windows.
     """
 
     options: NetworkOptions
     steps: int
     error: float
-    blind_error: float
+    undated_error: float
     weights: Weights
     history: tuple[EpochRecord, ...]
     began: float
@@ -81,102 +81,118 @@ class Trial:
 
     @property
     def steps_per_second(self) -> float:
-        """How fast it went once it ran: its first epoch, in which the step is compiled, counts only where there is no other."""
+        """Speed after the first epoch, in which the step is compiled; with a single epoch, the speed of that."""
         first, last = self.history[0], self.history[-1]
         steps, seconds = last.step - first.step, last.seconds - first.seconds
         return steps / max(seconds, 1e-9) if steps else self.steps / max(self.ended - self.began, 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How a network is taken through its steps.
+class TrainingSchedule:
+    """How a network goes through its steps.
 
     Attributes:
-        config: Steps of an epoch, batch and rate.
-        generator: Of the windows.
-        watch: Called after every epoch.
+        config: Steps of an epoch, batch size and learning rate.
+        generator: Draws the windows.
+        on_epoch: Called after every epoch.
         clock: Of the candidate.
-        taken: Steps and epochs that earlier stages took, so that a candidate's epochs count on.
+        done: Steps and epochs of earlier stages, so that a candidate's epochs count on.
         synthetic: Share of each batch that is synthetic.
     """
 
     config: FitConfig
     generator: np.random.Generator
-    watch: OnEpoch | None
+    on_epoch: OnEpoch | None
     clock: Clock
-    taken: tuple[int, int] = (0, 0)
+    done: tuple[int, int] = (0, 0)
     synthetic: float = 0.0
 
 
-def try_out(learner: Learner, dataset: Dataset, course: Course, *, steps: int) -> Trial:
+def run_trial(learner: Learner, dataset: Dataset, schedule: TrainingSchedule, *, steps: int) -> Trial:
     """Return what a restarted network reaches on the validation origins by a whole schedule of `steps`.
 
     Raises:
         LossNotFinite: If a loss becomes NaN or infinite.
     """
-    began, options = course.clock.spent(), learner.recipe.options
-    watched = dataset.origins(WATCHED_ORIGINS)
+    began, options = schedule.clock.spent(), learner.recipe.options
+    batch, scales = dataset.origins(WATCHED_ORIGINS)
 
-    def look() -> float:
+    def validation_error(batch: Batch) -> float:
         with learner.averaged():
-            return mean_scaled_error(learner, *watched)
+            return mean_scaled_error(learner, batch, scales)
 
-    history = _follow(learner, dataset, course, steps=steps, look=look, stage=_stage(options, steps, course.synthetic))
-    weights = learner.averaged_weights()
-    error, batch = history[-1].validation_mase, watched[0]
+    stage = _stage(options, steps, schedule.synthetic)
+    history = _run_epochs(
+        learner, dataset, schedule, steps=steps, validation_error=lambda: validation_error(batch), stage=stage
+    )
     undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
-    with learner.averaged():
-        blind = mean_scaled_error(learner, replace(batch, contexts=undated), watched[1])
-    ended = course.clock.spent()
-    return Trial(options, steps, error, blind, weights, tuple(history), began, ended, course.synthetic)
+    return Trial(
+        options,
+        steps,
+        error=history[-1].validation_mase,
+        undated_error=validation_error(replace(batch, contexts=undated)),
+        weights=learner.averaged_weights(),
+        history=tuple(history),
+        began=began,
+        ended=schedule.clock.spent(),
+        synthetic=schedule.synthetic,
+    )
 
 
 def _stage(options: NetworkOptions, steps: int, synthetic: float) -> str:
-    """Return the name of a trial: what it differs by, and how long it is."""
+    """Return the name of a trial: what it differs by, and its length."""
     features = "" if options.calendar else ", no calendar"
     mixed = f", {synthetic:.0%} synthetic" if synthetic else ""
     return f"{options.transform}{features}{mixed}, {steps} steps"
 
 
-def go_through(learner: Learner, dataset: Dataset, course: Course, steps: int) -> list[EpochRecord]:
-    """Take a restarted network through a whole schedule with nothing held out; it ends with its averaged weights.
+def train_on_all(learner: Learner, dataset: Dataset, schedule: TrainingSchedule, steps: int) -> list[EpochRecord]:
+    """Take a restarted network through a whole schedule with nothing held out, and give it its averaged weights.
 
     Raises:
         LossNotFinite: If a loss becomes NaN or infinite.
     """
-    history = _follow(learner, dataset, course, steps=steps, look=lambda: float("nan"), stage=ALL_DATA)
+    history = _run_epochs(
+        learner, dataset, schedule, steps=steps, validation_error=lambda: float("nan"), stage=ALL_DATA
+    )
     learner.network.set_weights(learner.averaged_weights())
     return history
 
 
-def _follow(  # noqa: PLR0913 - a schedule and how it is watched
-    learner: Learner, dataset: Dataset, course: Course, *, steps: int, look: Callable[[], float], stage: str
+def _run_epochs(  # noqa: PLR0913 - a schedule and how it is validated
+    learner: Learner,
+    dataset: Dataset,
+    schedule: TrainingSchedule,
+    *,
+    steps: int,
+    validation_error: Callable[[], float],
+    stage: str,
 ) -> list[EpochRecord]:
-    """Take a whole schedule of steps, epoch after epoch, each looked at and told."""
+    """Take all steps of a schedule and return its epochs."""
     history: list[EpochRecord] = []
-    windows = mixed(dataset, learner.recipe.options, course.synthetic)
-    for first in range(0, steps, course.config.steps_per_epoch):
-        count = min(course.config.steps_per_epoch, steps - first)
-        loss, norms = take_steps(learner, windows, course, first=first, count=count, total=steps)
-        before, epochs = course.taken
-        number, step = epochs + len(history) + 1, before + first + count
-        history.append(EpochRecord(number, step, loss, look(), norms, course.clock.spent(), stage))
-        if course.watch:
-            course.watch(history[-1])
+    windows = mixed(dataset, learner.recipe.options, schedule.synthetic)
+    steps_before, epochs_before = schedule.done
+    for first in range(0, steps, schedule.config.steps_per_epoch):
+        count = min(schedule.config.steps_per_epoch, steps - first)
+        loss, norms = take_steps(learner, windows, schedule, first=first, count=count, total=steps)
+        number, step = epochs_before + len(history) + 1, steps_before + first + count
+        history.append(EpochRecord(number, step, loss, validation_error(), norms, schedule.clock.spent(), stage))
+        if schedule.on_epoch:
+            schedule.on_epoch(history[-1])
     return history
 
 
 def take_steps(  # noqa: PLR0913 - where an epoch stands in its schedule
-    learner: Learner, windows: Windows, course: Course, *, first: int, count: int, total: int
+    learner: Learner, windows: Windows, schedule: TrainingSchedule, *, first: int, count: int, total: int
 ) -> tuple[float, dict[str, float]]:
     """Take some steps of a schedule; return the mean loss and each layer's mean gradient norm.
 
     Raises:
         LossNotFinite: If a loss or a gradient is not finite.
     """
-    config, losses, norms = course.config, [], []
+    config, losses, norms = schedule.config, [], []
     for step in range(first, first + count):
-        batch = windows.draw(course.generator, config.batch_size)
+        batch = windows.draw(schedule.generator, config.batch_size)
         rate = learning_rate(step, total, config.learning_rate)
         loss, norm = learner.step(batch.contexts, batch.targets, rate=rate, total=total)
         losses.append(loss)
@@ -202,7 +218,7 @@ def learning_rate(step: int, total: int, peak: float) -> float:
 def gradient_warnings(history: Sequence[EpochRecord]) -> list[str]:
     """Return a sentence for each layer whose gradient vanished or exploded in some epoch.
 
-    In the first step of a schedule, layers before one that begins at zero have no gradient: that step alone tells nothing.
+    Layers before one that begins at zero have no gradient in the first step of a schedule, which is left out.
     """
     found: dict[tuple[str, str], str] = {}
     before, stage = 0, ""

@@ -1,4 +1,4 @@
-"""Fit: one network learned from a training set, calibrated, exported and sealed."""
+"""Network: one network fitted to a training set from new weights, calibrated and exported."""
 
 import time
 from dataclasses import replace
@@ -17,16 +17,24 @@ from training.config.fit import FitConfig
 from training.data.windows import Dataset, make_dataset
 from training.fit import network_size
 from training.fit.candidate import Candidate, TrainingSet
-from training.fit.export import DESCRIBED_WINDOWS, Learned, seal, validate
+from training.fit.export import FitSummary, export_candidate, validate
 from training.fit.loop import Clock, gradient_warnings
 from training.fit.request import FitRequest
-from training.fit.selection import Choice, Desk, choose, finish, recipe, restart, time_warnings
+from training.fit.selection import (
+    SelectedFit,
+    SelectionContext,
+    fit_all_data,
+    recipe,
+    restart,
+    select_fit,
+    time_warnings,
+)
 from training.fit.validation import Validation, evaluate
 
 Floats = NDArray[np.float64]
 
 NEARLY = 1.02
-"""Times its least validation error, a training is nearly there."""
+"""Times the least validation error that counts as nearly reached."""
 
 
 def train_candidate(request: FitRequest) -> Candidate:
@@ -44,18 +52,17 @@ def train_candidate(request: FitRequest) -> Candidate:
     training_set, config = request.training_set, request.config
     clock = Clock(time.perf_counter(), config.max_seconds)
     options = network_options(training_set, request.architecture, config)
-    dataset = _dataset(training_set, options, config)
-    desk = Desk(dataset, config, request.seed, request.on_epoch, clock)
-    choice = choose(_transformed(training_set, options, config), desk)
-    trial = choice.trial
+    dataset = make_windows(training_set, options, config)
+    context = SelectionContext(dataset, config, request.seed, request.on_epoch, clock)
+    selected = select_fit(with_transforms(options, training_set, config), context)
+    trial = selected.trial
     learner = learner_for(recipe(trial.options, config))
     restart(learner, dataset, request.seed)
     learner.network.set_weights(trial.weights)
-    forecasts = validate(learner, dataset)
-    validation, conformal = evaluate(forecasts)
-    last, went_on = finish(trial, learner, desk, choice.told)
-    told = [*choice.told, *last]
-    batch, _ = dataset.origins(DESCRIBED_WINDOWS)
+    validation = validate(learner, dataset)
+    figures, conformal = evaluate(validation)
+    last, went_on = fit_all_data(trial, learner, context, selected.history)
+    history = (*selected.history, *last)
     chosen = ModelOptions(
         calendar=trial.options.calendar,
         synthetic_share=trial.synthetic,
@@ -63,13 +70,18 @@ def train_candidate(request: FitRequest) -> Candidate:
         last_steps=went_on,
         others={"last_steps": None},
     )
-    learned = Learned(chosen, validation, conformal.to_dict())
-    forecaster = seal(learner, batch.contexts, request, learned)
-    warnings = (*gradient_warnings(told), *time_warnings(choice, config, went_on=went_on))
-    seconds = clock.spent()
-    pace = _pace(choice, forecasts, training_set, learner.recipe.options.season_length)
-    found = (forecaster, tuple(told), validation, seconds, warnings, forecasts)
-    return Candidate(request.directory, *found, pace=pace, before=trial.weights)
+    forecaster = export_candidate(learner, dataset, request, FitSummary(chosen, figures, conformal.to_dict()))
+    return Candidate(
+        request.directory,
+        forecaster,
+        history,
+        figures,
+        clock.spent(),
+        (*gradient_warnings(history), *time_warnings(selected, config, went_on=went_on)),
+        validation,
+        pace=_pace(selected, validation, training_set, learner.recipe.options.season_length),
+        before=trial.weights,
+    )
 
 
 def network_options(training_set: TrainingSet, architecture: str, config: FitConfig) -> NetworkOptions:
@@ -97,32 +109,37 @@ def network_options(training_set: TrainingSet, architecture: str, config: FitCon
     return with_shape(options, config.shape)
 
 
-def _dataset(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
-    """Return the windows of a training set in the shape that a network needs."""
+def make_windows(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> Dataset:
+    """Return the windows of a training set in the shape that a network needs; raises DataInvalid if there are none."""
+    informed = options.past_covariates + options.future_covariates > 0
     return make_dataset(
         training_set.series,
         context_length=options.context_length,
-        season_length=options.season_length,
+        season_length=parse_frequency(training_set.frequency).season_length,
         horizon=options.horizon,
         steps=options.supervised_steps,
         origins=config.validation_origins,
-        names=training_set.covariates,
+        names=training_set.covariates if informed else None,
     )
 
 
-def _transformed(training_set: TrainingSet, options: NetworkOptions, config: FitConfig) -> list[NetworkOptions]:
-    """Return the options with each transform to try: what is asked for, or both where the data can be logged."""
+def with_transforms(
+    options: NetworkOptions, training_set: TrainingSet, config: FitConfig
+) -> tuple[NetworkOptions, ...]:
+    """Return the options with each transform to try: the configured one, or both if the data can be logged."""
+    if config.transform != "auto":
+        return (replace(options, transform=config.transform),)
     possible = network_size.could_be_logged(list(training_set.series)) and options.context_length > 1
-    names = ("none", "log") if config.transform == "auto" and possible else (options.transform,)
-    return [replace(options, transform=name) for name in names]
+    names = ("none", "log") if possible else ("none",)
+    return tuple(replace(options, transform=name) for name in names)
 
 
-def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:
-    """Return the seconds until a validation error as low as seasonal naive's, and as 1.02 times the chosen one's.
+def _pace(selected: SelectedFit, validation: Validation, training_set: TrainingSet, season: int) -> dict[str, float]:
+    """Return the seconds until the validation error was as low as seasonal naive's, and as 1.02 times the selected one's.
 
     An error that was not reached has no entry.
     """
-    horizon, trial = validation.targets.shape[1], choice.trial
+    horizon, trial = validation.targets.shape[1], selected.trial
     naive = np.array(
         [
             seasonal_naive(training_set.series[row].before(int(cutoff)), horizon, season)
@@ -134,7 +151,7 @@ def _pace(choice: Choice, validation: Validation, training_set: TrainingSet, sea
         "seconds_to_within_2_percent": NEARLY * trial.error,
     }
     reached = {
-        name: next((one.seconds for one in choice.told if one.validation_mase <= goal), None)
+        name: next((one.seconds for one in selected.history if one.validation_mase <= goal), None)
         for name, goal in goals.items()
     }
     return {name: seconds for name, seconds in reached.items() if seconds is not None}

@@ -1,4 +1,4 @@
-"""Sizing: how long a context, which seasons and which dilations a network gets, from season and data."""
+"""Network size: length of context and encoder, seasons and dilations of a network, from season and data."""
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from training.fit.candidate import TrainingSet
 
 SEASONS_READ = 5
 """Seasons that the encoder reads: 60 months."""
-
 
 SHORTEST_ENCODER, LONGEST_ENCODER = 48, 128
 """Steps that an encoder reads at the least and at the most, unless one season needs more."""

@@ -1,4 +1,4 @@
-"""Choosing: which transform, whether a calendar or synthetic windows, and how long a schedule, by validation errors."""
+"""Selection: successive halving over transforms, calendar, synthetic windows and lengths of schedule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,55 +11,65 @@ from training.config.fit import WORTHWHILE, FitConfig
 from training.data.augmentation import HALF, can_mix, is_small
 from training.data.windows import Dataset
 from training.fit.candidate import EpochRecord
-from training.fit.loop import Clock, Course, Trial, go_through, try_out
+from training.fit.loop import Clock, TrainingSchedule, Trial, run_trial, train_on_all
 from training.fit.request import OnEpoch
 
 LEAST_GAIN = 0.005
-"""The gain that a logarithm, synthetic windows, or leaving the calendar out, must show on the validation origins."""
+"""Share by which a logarithm, synthetic windows, or no calendar must lower the error on the validation origins."""
 
-FALLEN_BEHIND = 1.02
-"""What errs this many times as much as the best of its schedule is not tried in longer ones."""
+PRUNE_MARGIN = 1.02
+"""A trial whose error is more than this many times the best one's is not tried in longer schedules."""
 
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
-"""A last training that there is no time for becomes this share of its steps, from this share of the peak rate."""
+"""Without time for a whole last schedule, the trial goes on for this share of its steps, at this share of the peak rate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What every stage of a candidate has at hand; `weights` are what it begins from, None being the seed's own."""
+class SelectionContext:
+    """What every trial of a candidate has in common.
+
+    Attributes:
+        dataset: Windows of the training set.
+        config: How to fit.
+        seed: Of weights and windows.
+        on_epoch: Called after every epoch.
+        clock: Of the candidate.
+        weights: Weights that every trial begins with; None for those of the seed.
+    """
 
     dataset: Dataset
     config: FitConfig
     seed: int
-    watch: OnEpoch
+    on_epoch: OnEpoch
     clock: Clock
     weights: Weights | None = None
 
-    def course(self, told: Sequence[EpochRecord], synthetic: float = 0.0) -> Course:
-        """Return a stage that counts on from the epochs told so far, its windows drawn from the seed anew."""
-        taken = (told[-1].step, told[-1].epoch) if told else (0, 0)
-        return Course(self.config, np.random.default_rng(self.seed), self.watch, self.clock, taken, synthetic)
+    def schedule(self, history: Sequence[EpochRecord], synthetic: float = 0.0) -> TrainingSchedule:
+        """Return a schedule that counts on from the epochs so far, its windows drawn from the seed anew."""
+        done = (history[-1].step, history[-1].epoch) if history else (0, 0)
+        generator = np.random.default_rng(self.seed)
+        return TrainingSchedule(self.config, generator, self.on_epoch, self.clock, done, synthetic)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What a trial is of: a network, and the share of its windows that is synthetic."""
+class Variant:
+    """What a trial is of: a network, and the share of synthetic windows."""
 
     options: NetworkOptions
     synthetic: float
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectedFit:
     """The best trial, every epoch of all trials, and whether the clock kept others from being tried."""
 
     trial: Trial
-    told: tuple[EpochRecord, ...]
+    history: tuple[EpochRecord, ...]
     cut_short: bool
 
 
 def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
-    """Begin a training anew, repeatably: weights, what is scaled by the training set, and the order of sums."""
+    """Set a learner back to the seed's weights, repeatably; layers that normalize adapt to the training windows."""
     learner.restart(seed)
     if learner.recipe.options.context_length == 1:
         seen = dataset.seen.values
@@ -68,70 +78,72 @@ def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
         learner.network.get_layer("normalize_covariates").adapt(dataset.seen.covariates)
 
 
-def begin(learner: Learner, dataset: Dataset, desk: Desk) -> None:
-    """Begin a training anew from what the desk says: the seed's weights, or those that were given."""
-    restart(learner, dataset, desk.seed)
-    if desk.weights is not None:
-        learner.start_from(desk.weights)
+def begin(learner: Learner, dataset: Dataset, context: SelectionContext) -> None:
+    """Set a learner back to the weights that trials begin with."""
+    restart(learner, dataset, context.seed)
+    if context.weights is not None:
+        learner.start_from(context.weights)
 
 
-def choose(transformed: Sequence[NetworkOptions], desk: Desk) -> Choice:
+def select_fit(transformed: Sequence[NetworkOptions], context: SelectionContext) -> SelectedFit:
     """Return the best trial on the validation origins, before the cutoff.
 
-    The better transform is tried without a calendar too, if the network does better when it is not told the dates. Then
-    schedules grow threefold while that lowers the error; what falls behind is tried no longer. If data are few, synthetic
+    The better transform is tried without a calendar too, if the network does better without dates. Then schedules grow
+    threefold while that lowers the error; variants that are not close to the best are pruned. If data are few, synthetic
     windows are tried beside the second schedule: half of a batch learns half as fast.
     """
-    told: list[EpochRecord] = []
-    first, *longer = desk.config.schedules
-    share = desk.config.synthetic_share
-    rung = [_try(Setting(options, share or 0.0), first, desk, told) for options in transformed]
-    blind = (1.0 - LEAST_GAIN) * _leader(rung).error > _leader(rung).blind_error
-    if desk.config.calendar is None and blind:
+    history: list[EpochRecord] = []
+    first, *longer = context.config.schedules
+    share = context.config.synthetic_share
+    rung = [_try(Variant(options, share or 0.0), first, context, history) for options in transformed]
+    if context.config.calendar is None and _is_better_undated(_leader(rung)):
         plain = replace(_leader(rung).options, calendar=False)
-        rung.append(_try(Setting(plain, share or 0.0), first, desk, told))
-    mixed = Setting(_leader(rung).options, HALF)
-    mixes = share is None and desk.weights is None and can_mix(mixed.options) and is_small(desk.dataset)
-    hurried = mixes and not longer and _affordable(_leader(rung), 1, desk.clock) < first
+        rung.append(_try(Variant(plain, share or 0.0), first, context, history))
+    mixed = Variant(_leader(rung).options, HALF)
+    mixes = share is None and context.weights is None and can_mix(mixed.options) and is_small(context.dataset)
+    hurried = mixes and not longer and _affordable(_leader(rung), 1, context.clock) < first
     if mixes and not longer and not hurried:
-        rung.append(_try(mixed, first, desk, told))
+        rung.append(_try(mixed, first, context, history))
     best = _leader(rung)
-    running = [_setting(one) for one in rung if _runs_on(one, best)] + [mixed] * mixes
+    running = [_variant(one) for one in rung if _goes_on(one, best)] + [mixed] * mixes
     for steps in longer:
-        affordable = _affordable(best, len(running), desk.clock)
+        affordable = _affordable(best, len(running), context.clock)
         if affordable < steps:
             hurried |= len(running) > 1
-            running = [_setting(best)]
-            affordable = _affordable(best, 1, desk.clock)
+            running = [_variant(best)]
+            affordable = _affordable(best, 1, context.clock)
         if affordable < WORTHWHILE * best.steps:
-            return Choice(best, tuple(told), cut_short=True)
-        rung = [_try(one, min(steps, affordable), desk, told) for one in running]
+            return SelectedFit(best, tuple(history), cut_short=True)
+        rung = [_try(one, min(steps, affordable), context, history) for one in running]
         if _leader(rung).error >= best.error:
             break
         best = _leader(rung)
-        running = [_setting(one) for one in rung if _runs_on(one, best)]
+        running = [_variant(one) for one in rung if _goes_on(one, best)]
         if affordable < steps:
-            return Choice(best, tuple(told), cut_short=True)
-    return Choice(best, tuple(told), cut_short=hurried)
+            return SelectedFit(best, tuple(history), cut_short=True)
+    return SelectedFit(best, tuple(history), cut_short=hurried)
 
 
-def _runs_on(trial: Trial, best: Trial) -> bool:
-    """Return whether a longer schedule is worth its time: of the best trial, and of another that is close to it.
+def _is_better_undated(trial: Trial) -> bool:
+    return (1.0 - LEAST_GAIN) * trial.error > trial.undated_error
 
-    That is one of another transform, or of the same network with another share of synthetic windows.
+
+def _goes_on(trial: Trial, best: Trial) -> bool:
+    """Return whether a variant is tried in a longer schedule: the best one, and another that is close to it.
+
+    The other one has another transform, or is the same network with another share of synthetic windows.
     """
-    close = trial.error <= FALLEN_BEHIND * best.error
+    close = trial.error <= PRUNE_MARGIN * best.error
     other = trial.options == best.options or trial.options.transform != best.options.transform
-    return _setting(trial) == _setting(best) or (close and other)
+    return _variant(trial) == _variant(best) or (close and other)
 
 
-def _setting(trial: Trial) -> Setting:
-    """Return what a trial was of."""
-    return Setting(trial.options, trial.synthetic)
+def _variant(trial: Trial) -> Variant:
+    return Variant(trial.options, trial.synthetic)
 
 
 def _affordable(best: Trial, trials: int, clock: Clock) -> int:
-    """Return the steps of so many more trials for which there is time, and then for learning from all data.
+    """Return the steps of so many more trials that leave time to learn from all data.
 
     That is a short last training if they gain, and the best schedule so far once more if they do not.
     """
@@ -139,42 +151,42 @@ def _affordable(best: Trial, trials: int, clock: Clock) -> int:
     return max(0, int(min(steps / (trials + GO_ON_SHARE), (steps - best.steps) / trials)))
 
 
-def finish(
-    trial: Trial, learner: Learner, desk: Desk, told: Sequence[EpochRecord]
+def fit_all_data(
+    trial: Trial, learner: Learner, context: SelectionContext, history: Sequence[EpochRecord]
 ) -> tuple[list[EpochRecord], int | None]:
-    """Learn what was held out too: by the trial's schedule from the start, or by going on at a lower rate.
+    """Train on the held-out origins too: by the trial's schedule from the start, or by going on at a lower rate.
 
     Returns:
-        The epochs; and for how many steps the trial's network went on, because there was no time for the whole schedule
+        The epochs; and the steps for which the trial's network went on, because there was no time for the whole schedule
         or because the configuration says so, else None.
     """
-    dataset, course, asked = desk.dataset.whole(), desk.course(told, trial.synthetic), desk.config.last_steps
-    affordable = int(max(desk.clock.left(), 0.0) * trial.steps_per_second)
-    begin(learner, dataset, desk)
-    if asked is None and affordable >= trial.steps:
-        return go_through(learner, dataset, course, trial.steps), None
-    steps = asked or max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))
+    dataset, schedule = context.dataset.whole(), context.schedule(history, trial.synthetic)
+    affordable = int(max(context.clock.left(), 0.0) * trial.steps_per_second)
+    begin(learner, dataset, context)
+    if context.config.last_steps is None and affordable >= trial.steps:
+        return train_on_all(learner, dataset, schedule, trial.steps), None
+    steps = context.config.last_steps or max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))
     learner.network.set_weights(trial.weights)
-    slower = replace(course, config=replace(desk.config, learning_rate=GO_ON_RATE * desk.config.learning_rate))
-    return go_through(learner, dataset, slower, steps), steps
+    config = replace(context.config, learning_rate=GO_ON_RATE * context.config.learning_rate)
+    return train_on_all(learner, dataset, replace(schedule, config=config), steps), steps
 
 
-def _try(setting: Setting, steps: int, desk: Desk, told: list[EpochRecord]) -> Trial:
-    """Return one trial; its epochs are added to those told."""
-    learner = learner_for(recipe(setting.options, desk.config))
-    begin(learner, desk.dataset, desk)
-    trial = try_out(learner, desk.dataset, desk.course(told, setting.synthetic), steps=steps)
-    told += trial.history
+def _try(variant: Variant, steps: int, context: SelectionContext, history: list[EpochRecord]) -> Trial:
+    """Return one trial; its epochs are added to the history."""
+    learner = learner_for(recipe(variant.options, context.config))
+    begin(learner, context.dataset, context)
+    trial = run_trial(learner, context.dataset, context.schedule(history, variant.synthetic), steps=steps)
+    history += trial.history
     return trial
 
 
 def recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
-    """Return what is compiled for a network of these options."""
+    """Return what a network of these options is compiled from."""
     return Recipe(options, config.clip_norm, config.weight_decay)
 
 
 def _leader(rung: Sequence[Trial]) -> Trial:
-    """Return the first trial, unless a later one shows a gain on it, and so on."""
+    """Return the first trial, or a later one that gains on the one kept so far."""
     kept = rung[0]
     for trial in rung[1:]:
         if trial.error < (1.0 - LEAST_GAIN) * kept.error:
@@ -182,13 +194,13 @@ def _leader(rung: Sequence[Trial]) -> Trial:
     return kept
 
 
-def time_warnings(choice: Choice, config: FitConfig, *, went_on: int | None) -> list[str]:
-    """Return a sentence if the clock decided on anything, since then the seed alone no longer fixes the weights."""
+def time_warnings(selected: SelectedFit, config: FitConfig, *, went_on: int | None) -> list[str]:
+    """Return a warning if the clock decided on anything: then the seed alone does not determine the weights."""
     hurried = went_on is not None and config.last_steps is None
-    if not hurried and not choice.cut_short:
+    if not hurried and not selected.cut_short:
         return []
-    left = [f"for schedules of {choice.trial.steps} steps"]
+    left = [f"for schedules of {selected.trial.steps} steps"]
     left += [f"for {went_on} steps on all data"] * hurried
-    left += ["not for every trial that was due"] * choice.cut_short
+    left += ["not for every trial that was due"] * selected.cut_short
     kept = f"fit.max_seconds ({config.max_seconds:g}) left time {', and '.join(left)}"
     return [f"{kept}; another run may get further. Lower fit.max_steps to repeat it."]

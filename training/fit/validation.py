@@ -1,4 +1,4 @@
-"""Validation: what a network forecast on the origins that it had not learned from, and what is concluded from that."""
+"""Validation: forecasts of origins that a network has not learned from, and their accuracy and conformal offsets."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 LEVEL = 80.0
-"""Central interval whose coverage is told, in per cent."""
+"""Central interval whose coverage is measured, in per cent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Forecasts of one network on validation origins, as they came out of it, before any calibration.
+    """Forecasts of one network on validation origins, before any calibration.
 
     Attributes:
         rows: Series of each origin, its place in the training set, shape (origins,).
         cutoffs: Points of that series before the origin, shape (origins,).
-        targets: What came, NaN where unknown, shape (origins, horizon).
-        quantiles: What was forecast, in the series' units, shape (origins, horizon, levels).
+        targets: Observed values, NaN if unknown, shape (origins, horizon).
+        quantiles: Forecasts in the series' units, shape (origins, horizon, levels).
         scales: In-sample seasonal scale before each origin, shape (origins,).
         levels: The quantile levels, rising, 0.5 among them.
-        times: When each origin was, counted in steps, shape (origins,); None where origins are independent.
+        times: Time of each origin in steps, shape (origins,); None if origins are independent.
     """
 
     rows: Indices

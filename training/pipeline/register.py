@@ -14,7 +14,7 @@ from training.evaluation.comparison import Comparison, Result
 from training.evaluation.leakage import ends_of
 from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate
-from training.fit.candidate_files import lay_down
+from training.fit.candidate_files import save_candidate
 from training.pipeline.champion import BACKTESTED, CANDIDATE, SEEN, SERVED
 from training.pipeline.task import TrainingTask
 from training.registry import runs
@@ -30,7 +30,7 @@ def keep_candidate(registry: Registry, run_id: str, candidate: Candidate, task: 
     backtested = ends_of(task.cutoff.histories)
     seen = {BACKTESTED: backtested, SERVED: ends_of(task.data.series) if task.config.refit else backtested}
     with tempfile.TemporaryDirectory(prefix="almanac-") as folder:
-        saved = lay_down(candidate, Path(folder) / CANDIDATE)
+        saved = save_candidate(candidate, Path(folder) / CANDIDATE)
         (saved / SEEN).write_text(json.dumps(seen), encoding="utf-8")
         registry.log_files(run_id, saved, CANDIDATE)
 

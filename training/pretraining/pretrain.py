@@ -28,8 +28,8 @@ from training.data.synthetic import SyntheticWindows
 from training.data.synthetic_components import Floats
 from training.data.windows import Batch
 from training.fit.candidate import EpochRecord, TrainingSet
-from training.fit.export import DESCRIBED_WINDOWS, Learned, seal
-from training.fit.loop import Clock, Course, mean_scaled_error, take_steps
+from training.fit.export import DESCRIBED_WINDOWS, FitSummary, export_network
+from training.fit.loop import Clock, TrainingSchedule, mean_scaled_error, take_steps
 from training.fit.request import FitRequest
 from training.fit.selection import recipe
 from training.fit.validation import Validation, evaluate
@@ -291,8 +291,8 @@ class _Maker:
         count = min(STEPS_PER_EPOCH, stage.steps - first)
         config = replace(FitConfig(), learning_rate=stage.rate, batch_size=self.wish.batch_size)
         windows = replace(_windows(self.kind), shares=stage.shares)
-        course = Course(config, stage.generator(self.wish.seed, first), None, clock)
-        loss, norms = take_steps(learner, windows, course, first=first, count=count, total=stage.steps)
+        schedule = TrainingSchedule(config, stage.generator(self.wish.seed, first), None, clock)
+        loss, norms = take_steps(learner, windows, schedule, first=first, count=count, total=stage.steps)
         with learner.averaged():
             error = held_out.error(learner)
         number, told = -(-(first + count) // STEPS_PER_EPOCH), f"{stage.name}, {stage.steps} steps"
@@ -305,7 +305,7 @@ class _Maker:
         figures, conformal = evaluate(forecasts)
         directory = self.wish.unfinished / name
         seen = TrainingSet(held_out.series(), parse_frequency(name).name, kind.horizon, self.wish.digest)
-        learned = Learned(ModelOptions(calendar=False), figures, conformal.to_dict())
+        learned = FitSummary(ModelOptions(calendar=False), figures, conformal.to_dict())
         contexts = held_out.batch.contexts.part(slice(DESCRIBED_WINDOWS))
         request = FitRequest(
             training_set=seen,
@@ -315,7 +315,7 @@ class _Maker:
             config=FitConfig(),
             directory=directory,
         )
-        seal(learner, contexts, request, learned)
+        export_network(learner, contexts, request, learned)
         to_half_precision(directory / artifact.NETWORK)
         deflate(directory / artifact.WEIGHTS)
         windows = taken.steps * self.wish.batch_size

@@ -13,7 +13,7 @@ from training.config.training import WARM_START, TrainConfig, require_file, trai
 from training.data.series_set import SeriesSet
 from training.evaluation.rolling_origins import last_origins
 from training.fit.candidate import Candidate
-from training.fit.candidate_files import take_up
+from training.fit.candidate_files import load_candidate
 from training.fit.ensemble import Combine, combine_with_keras
 from training.fit.request import Fit
 from training.pipeline.candidates import fit_with_keras
@@ -108,7 +108,7 @@ class JobContext:
         kept = self.registry.fetch(run_id, CANDIDATE, self.emptied(f"candidates/{run_id}"))
         if kept is None:
             raise RegistryError(f"Run {run_id} has no folder {CANDIDATE}.", hint="Start the job again.")
-        return take_up(kept)
+        return load_candidate(kept)
 
     def emptied(self, name: str) -> Path:
         """Return a folder of the job with nothing in it."""

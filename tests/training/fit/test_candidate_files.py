@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from models.errors import ArtifactIncomplete
 from tests.training.fakes import combine_graphs, make_fit, make_request
 from training.fit.candidate import Candidate
-from training.fit.candidate_files import BEFORE, FACTS, lay_down, take_up
+from training.fit.candidate_files import BEFORE, FACTS, load_candidate, save_candidate
 from training.fit.ensemble import make_ensemble
 
 
@@ -27,7 +27,7 @@ def test_a_candidate_comes_back_as_it_was(tmp_path: Path) -> None:
     before = [np.arange(6.0).reshape(2, 3), np.array(2.5, dtype=np.float32)]
     one = replace(plain, history=(*plain.history, last), before=before, pace={"seconds": 1.0})
 
-    again = take_up(lay_down(one, tmp_path / "rest"))
+    again = load_candidate(save_candidate(one, tmp_path / "rest"))
 
     assert again.history[:2] == tuple(plain.history)
     assert math.isnan(again.history[2].validation_mase)
@@ -47,7 +47,7 @@ def test_an_average_comes_back_with_its_members(tmp_path: Path) -> None:
     members = {name: make_candidate(tmp_path / name.replace("/", "-")) for name in ("lstm/0", "lstm/1")}
     whole = make_ensemble(members, tmp_path / "whole", combine_graphs)
 
-    again = take_up(lay_down(whole, tmp_path / "rest"))
+    again = load_candidate(save_candidate(whole, tmp_path / "rest"))
 
     assert again.ensemble_weights == whole.ensemble_weights
     assert list(again.members) == ["lstm/0", "lstm/1"]
@@ -55,17 +55,17 @@ def test_an_average_comes_back_with_its_members(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     """What was cut off says so rather than becoming half a candidate."""
-    rest = lay_down(make_candidate(tmp_path / "made"), tmp_path / "rest")
+    rest = save_candidate(make_candidate(tmp_path / "made"), tmp_path / "rest")
     (rest / FACTS).write_text((rest / FACTS).read_text()[:50])
 
-    with pytest.raises(ArtifactIncomplete, match="no whole candidate"):
-        take_up(rest)
+    with pytest.raises(ArtifactIncomplete, match="incomplete"):
+        load_candidate(rest)
 
 
 def test_nothing_in_it_is_a_pickle(tmp_path: Path) -> None:
     """Weights of objects would be one, and are refused when they are read."""
-    rest = lay_down(make_candidate(tmp_path / "made"), tmp_path / "rest")
+    rest = save_candidate(make_candidate(tmp_path / "made"), tmp_path / "rest")
     np.savez(rest / BEFORE, weight_0=np.array([{}], dtype=object))
 
     with pytest.raises(ArtifactIncomplete):
-        take_up(rest)
+        load_candidate(rest)

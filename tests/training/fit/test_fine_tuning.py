@@ -23,9 +23,10 @@ from training.config.fit import FitConfig, with_choices
 from training.data.windows import make_dataset
 from training.fit import fine_tuning
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
-from training.fit.fine_tuning import Way, most_cautious, train_starter, tune_starter
+from training.fit.fine_tuning import Blend, choose_blend
 from training.fit.loop import Clock, Trial
-from training.fit.selection import Desk
+from training.fit.selection import SelectionContext
+from training.fit.starter import train_starter, tune_starter
 
 CONFIG = FitConfig(batch_size=8, max_steps=9, steps_per_epoch=2)
 """Three steps of tuning at the most."""
@@ -190,14 +191,14 @@ def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monke
 def test_a_bolder_way_must_gain_half_a_per_cent(errors: tuple[float, ...], taken: int) -> None:
     """On the one that was kept before it."""
     options = NetworkOptions("lstm", 1, 1, 2, 2)
-    ways = [Way(options, [], share, error) for share, error in zip((0.0, 0.5, 1.0), errors, strict=True)]
+    ways = [Blend(options, [], share, error) for share, error in zip((0.0, 0.5, 1.0), errors, strict=True)]
 
-    assert most_cautious(ways) is ways[taken]
+    assert choose_blend(ways) is ways[taken]
 
 
 def test_tuning_is_slow() -> None:
     """From a third of the rate that a network begins with."""
-    found = fine_tuning.slowly(FitConfig())
+    found = fine_tuning.tuning_config(FitConfig())
 
     assert_allclose(found.learning_rate, 9e-4)
 
@@ -210,12 +211,12 @@ class Script:
     pace: float = 1.0
     tried: list[tuple[str, int]] = field(default_factory=list)
 
-    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> fine_tuning._Rung:
+    def __call__(self, options: NetworkOptions, steps: int, _desk: object, _told: object) -> fine_tuning.TunedTrial:
         """Return the rung that the script says."""
         self.tried.append((options.transform, steps))
         epochs = [EpochRecord(1, 1, 1.0, 1.0, {}, 0.0), EpochRecord(2, steps, 1.0, 1.0, {}, self.pace * (steps - 1))]
         trial = Trial(options, steps, 1.0, 1.0, [], tuple(epochs), 0.0, self.pace * steps)
-        return fine_tuning._Rung(trial, self.errors[options.transform, steps])
+        return fine_tuning.TunedTrial(trial, self.errors[options.transform, steps])
 
 
 @pytest.mark.parametrize(
@@ -234,11 +235,11 @@ def test_tuning_goes_on_as_long_as_it_does_no_harm(
 ) -> None:
     """The longest schedule that errs about as little as the best one, and that there is time to go through again."""
     script = Script({("none", one): error for one, error in errors.items()})
-    monkeypatch.setattr(fine_tuning, "_climb", script)
+    monkeypatch.setattr(fine_tuning, "_try", script)
     clock = Clock(time.perf_counter(), seconds)
     dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
 
-    found = fine_tuning.tune([OPTIONS], Desk(dataset, FitConfig(), 0, print, clock, []))
+    found = fine_tuning.select_schedule([OPTIONS], SelectionContext(dataset, FitConfig(), 0, print, clock, []))
 
     assert found.trial.steps == steps
     assert found.cut_short is cut_short
@@ -250,11 +251,11 @@ def test_a_logarithm_must_gain_in_the_first_schedule(
 ) -> None:
     """The longer one is tried with the better transform alone."""
     script = Script({("none", 100): 1.0, ("log", 100): logged, (transform, 300): 0.8})
-    monkeypatch.setattr(fine_tuning, "_climb", script)
+    monkeypatch.setattr(fine_tuning, "_try", script)
     dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
-    desk = Desk(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 6000.0), [])
+    context = SelectionContext(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 6000.0), [])
 
-    found = fine_tuning.tune([OPTIONS, replace(OPTIONS, transform="log")], desk)
+    found = fine_tuning.select_schedule([OPTIONS, replace(OPTIONS, transform="log")], context)
 
     assert found.trial.options.transform == transform
     assert script.tried == [("none", 100), ("log", 100), (transform, 300)]
@@ -263,11 +264,11 @@ def test_a_logarithm_must_gain_in_the_first_schedule(
 def test_without_time_no_logarithm_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first schedule is gone through in any case; all else asks the clock."""
     script = Script({("none", 100): 1.0})
-    monkeypatch.setattr(fine_tuning, "_climb", script)
+    monkeypatch.setattr(fine_tuning, "_try", script)
     dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
-    desk = Desk(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 150.0), [])
+    context = SelectionContext(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 150.0), [])
 
-    found = fine_tuning.tune([OPTIONS, replace(OPTIONS, transform="log")], desk)
+    found = fine_tuning.select_schedule([OPTIONS, replace(OPTIONS, transform="log")], context)
 
     assert (script.tried, found.cut_short) == ([("none", 100)], True)
 

@@ -19,13 +19,13 @@ from training.data.windows import Dataset, make_dataset
 from training.fit.candidate import EpochRecord
 from training.fit.loop import (
     Clock,
-    Course,
+    TrainingSchedule,
     Trial,
-    go_through,
     gradient_warnings,
     learning_rate,
     mean_scaled_error,
-    try_out,
+    run_trial,
+    train_on_all,
 )
 
 CONFIG = FitConfig(batch_size=8, steps_per_epoch=2)
@@ -57,20 +57,20 @@ def make_data() -> Dataset:
     return make_dataset(series, context_length=36, season_length=12, horizon=6)
 
 
-def make_course(taken: tuple[int, int] = (0, 0), **changes: Any) -> Course:  # noqa: ANN401 - any field of FitConfig
-    """Return a course that nobody watches."""
+def make_schedule(taken: tuple[int, int] = (0, 0), **changes: Any) -> TrainingSchedule:  # noqa: ANN401 - any field of FitConfig
+    """Return a schedule that nobody watches."""
     config = replace(CONFIG, **changes)
-    return Course(config, np.random.default_rng(0), None, Clock(time.perf_counter(), 60.0), taken)
+    return TrainingSchedule(config, np.random.default_rng(0), None, Clock(time.perf_counter(), 60.0), taken)
 
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("architecture", ["simple_rnn", "wavenet"])
 def test_a_loss_that_is_not_finite_ends_the_training(architecture: str) -> None:
     """With the step, the rate and that nothing was clipped, and what to do about it."""
-    learner, course = make_learner(architecture, clip_norm=0.0), make_course(learning_rate=1e30, clip_norm=0.0)
+    learner, schedule = make_learner(architecture, clip_norm=0.0), make_schedule(learning_rate=1e30, clip_norm=0.0)
 
     with pytest.raises(LossNotFinite, match=r"at step [1-4]: .*learning rate 1e\+30, gradients not clipped") as caught:
-        try_out(learner, make_data(), course, steps=4)
+        run_trial(learner, make_data(), schedule, steps=4)
 
     assert "learning_rate" in caught.value.hint
     assert "clip_norm" in caught.value.hint
@@ -81,7 +81,7 @@ def test_a_trial_is_judged_by_its_averaged_weights() -> None:
     """Its error is that of the weights that it keeps, and it takes a last epoch that is shorter than the others."""
     learner, data = make_learner(), make_data()
 
-    trial = try_out(learner, data, make_course(taken=(10, 4)), steps=3)
+    trial = run_trial(learner, data, make_schedule(taken=(10, 4)), steps=3)
 
     learner.network.set_weights(trial.weights)
     assert [(one.epoch, one.step, one.stage) for one in trial.history] == [
@@ -91,7 +91,7 @@ def test_a_trial_is_judged_by_its_averaged_weights() -> None:
     batch, scales = data.origins()
     undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
     assert_allclose(trial.error, mean_scaled_error(learner, batch, scales))
-    assert_allclose(trial.blind_error, mean_scaled_error(learner, replace(batch, contexts=undated), scales))
+    assert_allclose(trial.undated_error, mean_scaled_error(learner, replace(batch, contexts=undated), scales))
 
 
 @pytest.mark.usefixtures("eager")
@@ -99,7 +99,7 @@ def test_the_last_training_holds_nothing_out() -> None:
     """There is no validation error, and the network ends with its averaged weights."""
     learner = make_learner()
 
-    history = go_through(learner, make_data().whole(), make_course(), 3)
+    history = train_on_all(learner, make_data().whole(), make_schedule(), 3)
 
     assert [one.step for one in history] == [2, 3]
     assert all(np.isnan(one.validation_mase) for one in history)

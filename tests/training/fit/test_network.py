@@ -221,7 +221,7 @@ def test_a_share_of_synthetic_windows_changes_the_weights_and_stands_in_the_spec
 def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:
     """Return the transforms that a training would try."""
     config = replace(CONFIG, transform=asked)
-    found = network._transformed(training_set, network.network_options(training_set, "gru", config), config)
+    found = network.with_transforms(network.network_options(training_set, "gru", config), training_set, config)
     return tuple(one.transform for one in found)
 
 

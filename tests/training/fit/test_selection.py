@@ -40,7 +40,7 @@ class Script:
     blind_gain: float = 0.0
     tried: list[tuple[str, int]] = field(default_factory=list)
 
-    def __call__(self, setting: selection.Setting, steps: int, _desk: object, _told: object) -> Trial:
+    def __call__(self, setting: selection.Variant, steps: int, _desk: object, _told: object) -> Trial:
         """Return the trial that the script says."""
         options, synthetic = setting.options, setting.synthetic
         name = "mixed" if synthetic else options.transform if options.calendar else "bare"
@@ -60,14 +60,14 @@ def choose(
     script: Script,
     *transforms: str,
     **changes: Any,  # noqa: ANN401 - any field of FitConfig
-) -> selection.Choice:
+) -> selection.SelectedFit:
     """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
     monkeypatch.setattr(selection, "_try", script)
     fixed = {"max_steps": 90, "max_seconds": 1e6, "calendar": True, "synthetic_share": 0.0}
     config = replace(CONFIG, **{**fixed, **changes})
     clock = Clock(time.perf_counter(), config.max_seconds)
-    desk = selection.Desk(make_data(), config, 0, print, clock)
-    return selection.choose([replace(OPTIONS, transform=name) for name in transforms], desk)
+    context = selection.SelectionContext(make_data(), config, 0, print, clock)
+    return selection.select_fit([replace(OPTIONS, transform=name) for name in transforms], context)
 
 
 def test_schedules_grow_while_the_error_falls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,9 +240,9 @@ def test_synthetic_windows_are_not_tried_where_there_are_none(
     script = Script({("none", steps): 1.0 for steps in (10, 30)})
     monkeypatch.setattr(selection, "_try", script)
     config = replace(CONFIG, max_steps=90, calendar=True)
-    desk = selection.Desk(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
+    context = selection.SelectionContext(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
 
-    selection.choose([options], desk)
+    selection.select_fit([options], context)
 
     assert script.tried == [("none", 10), ("none", 30)]
 
@@ -253,13 +253,13 @@ def test_synthetic_windows_are_not_tried_where_data_are_many_or_weights_are_give
     """There the data themselves keep a network from learning by heart, or the weights know more already."""
     many, warm = (Script({("none", steps): 1.0 for steps in (10, 30)}) for _ in range(2))
     config = replace(CONFIG, max_steps=90, calendar=True)
-    desk = selection.Desk(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
+    context = selection.SelectionContext(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
 
     monkeypatch.setattr(selection, "_try", warm)
-    selection.choose([OPTIONS], replace(desk, weights=[]))
+    selection.select_fit([OPTIONS], replace(context, weights=[]))
     monkeypatch.setattr(selection, "_try", many)
     monkeypatch.setattr(augmentation, "FEW_POINTS", 10)
-    selection.choose([OPTIONS], desk)
+    selection.select_fit([OPTIONS], context)
 
     assert many.tried == warm.tried == [("none", 10), ("none", 30)]
 
@@ -276,7 +276,7 @@ def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -
 def test_a_choice_by_the_clock_is_told() -> None:
     """Since then the seed alone no longer fixes the weights; what the configuration says is no choice of the clock."""
     trial = Trial(OPTIONS, 10, 1.0, 1.0, [], (), 0.0, 1.0)
-    free, cut = selection.Choice(trial, (), cut_short=False), selection.Choice(trial, (), cut_short=True)
+    free, cut = selection.SelectedFit(trial, (), cut_short=False), selection.SelectedFit(trial, (), cut_short=True)
 
     assert selection.time_warnings(free, CONFIG, went_on=None) == []
     assert selection.time_warnings(free, replace(CONFIG, last_steps=4), went_on=4) == []
@@ -294,15 +294,15 @@ def test_a_last_training_without_time_goes_on_from_its_trial(
     """With time it begins again; for how long it went on is known, so that it can be done again whatever the clock says."""
     seen: list[int] = []
     monkeypatch.setattr(selection, "restart", lambda *_: None)
-    monkeypatch.setattr(selection, "go_through", lambda *arguments: seen.append(arguments[-1]))
+    monkeypatch.setattr(selection, "train_on_all", lambda *arguments: seen.append(arguments[-1]))
     learner = learner_for(Recipe(OPTIONS, 1.0, 0.0))
     trial = Trial(
         OPTIONS, 10, 1.0, 1.0, learner.network.get_weights(), (epoch(1, 1, 1.0), epoch(2, 10, 10.0)), 0.0, 10.0
     )
     config = replace(CONFIG, last_steps=last_steps)
-    desk = selection.Desk(make_data(), config, 0, print, Clock(time.perf_counter(), max_seconds))
+    context = selection.SelectionContext(make_data(), config, 0, print, Clock(time.perf_counter(), max_seconds))
 
-    _, found = selection.finish(trial, learner, desk, ())
+    _, found = selection.fit_all_data(trial, learner, context, ())
 
     assert found == went_on
     assert seen == [went_on or 10]

@@ -17,7 +17,7 @@ from models.networks.pretrained_weights import encoder_of, pretrained_weights
 from tests.training.fakes import make_request, make_series
 from training.config.fit import FitConfig, with_choices
 from training.fit.candidate import Candidate, TrainingSet
-from training.fit.candidate_files import ARTIFACT, lay_down
+from training.fit.candidate_files import ARTIFACT, save_candidate
 from training.fit.network import train_candidate
 from training.fit.warm_start import FLATTERED, tune_champion
 
@@ -55,7 +55,7 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
             tmp_path_factory.mktemp("champion"), make_set(), architecture="gru", config=replace(CONFIG, steps=2)
         )
     )
-    return lay_down(made, tmp_path_factory.mktemp("rest"))
+    return save_candidate(made, tmp_path_factory.mktemp("rest"))
 
 
 def warmed(training_set: TrainingSet, directory: Path, **config: Any) -> Candidate:  # noqa: ANN401 - any setting
@@ -80,7 +80,7 @@ def test_left_as_it_is_it_forecasts_as_before_it_saw_its_validation_origins(cham
         assert_array_equal(one, two)
     assert (made.forecaster.spec.horizon, made.forecaster.spec.architecture) == (5, "warm_start")
     assert encoder_of(made.forecaster.spec) == "gru"
-    assert made.warnings == []
+    assert made.warnings == ()
 
 
 def test_tuned_it_moves_and_its_choices_train_it_again(champion: Path, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_tuned_it_moves_and_its_choices_train_it_again(champion: Path, tmp_path:
 def test_a_warm_start_of_a_warm_start_knows_its_encoder(champion: Path, tmp_path: Path) -> None:
     """Generation after generation it is the same network; without kept weights its validation is said to be flattered."""
     first = warmed(make_set(start=champion), tmp_path / "first", steps=1)
-    rest = lay_down(first, tmp_path / "rest")
+    rest = save_candidate(first, tmp_path / "rest")
     (rest / "before.npz").unlink()
 
     second = warmed(make_set(start=rest), tmp_path / "second", steps=1)
