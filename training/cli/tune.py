@@ -1,4 +1,4 @@
-"""The command `almanac tune`: a thin edge over the search."""
+"""Tune command: `almanac tune`, which searches for better settings."""
 
 import os
 import tempfile
@@ -18,15 +18,17 @@ from training.config.training import check_name, require_file, train_config
 @click.option("--data", type=FILE, help="CSV or Parquet, long or wide.")
 @click.option("--horizon", type=int, help="Steps to forecast.")
 @click.option("--frequency", help="Default: inferred from the data.")
-@click.option("--architecture", help="Comma-separated: what to choose from, in the place of the space's.")
+@click.option("--architecture", help="Comma-separated architectures to choose from, instead of those of the space.")
 @click.option("--name", help="Name of the MLflow experiment. Default: the data file's stem.")
 @click.option("--seed", type=int, help="Seed of weights, windows and draws. Default: 0.")
-@click.option("--trials", type=int, default=20, show_default=True, help="Trials in all, earlier calls' among them.")
-@click.option("--max-seconds", type=float, default=1800.0, show_default=True, help="Begin no trial after so long.")
-@click.option("--study", help="Name of the study; an old one is taken up. Default: the experiment's name.")
+@click.option(
+    "--trials", type=int, default=20, show_default=True, help="Trials in all, those of earlier calls included."
+)
+@click.option("--max-seconds", type=float, default=1800.0, show_default=True, help="Begin no trial after this time.")
+@click.option("--study", help="Name of the study; an existing one is continued. Default: the experiment's name.")
 @click.option("--output", type=FILE, help="The best configuration. Default: ALMANAC_HOME/studies/STUDY.toml.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.max_steps=400.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @covariate_options
 @column_options
 def tune(  # noqa: PLR0913 - click's options
@@ -43,8 +45,8 @@ def tune(  # noqa: PLR0913 - click's options
 ) -> None:
     """Try settings on validation origins before the held-out end, and write the best as TOML for `almanac train`.
 
-    CONFIG is a TOML file as `almanac train` takes; a table [space] in it says what is searched. Ctrl-C and the same
-    command again goes on where it was.
+    CONFIG is a TOML file as `almanac train` takes; its table [space] lists the settings to vary. After
+    Ctrl-C the same command goes on with the study.
 
     \b
     Example:
@@ -54,7 +56,7 @@ def tune(  # noqa: PLR0913 - click's options
     from training.registry.location import Place
     from training.tuning import search_space
     from training.tuning.search import Budget, Search
-    from training.tuning.search import tune as search_for
+    from training.tuning.tune import tune as run_search
 
     columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
     flags["data"] = None if flags["data"] is None else str(flags["data"])
@@ -75,7 +77,7 @@ def tune(  # noqa: PLR0913 - click's options
     folder = place.home / "studies"
     search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = search_for(search, open_registry(make=True), make_runtime(Path(scratch)))
+        found = run_search(search, open_registry(make=True), make_runtime(Path(scratch)))
     if as_json:
         print_json(found.to_dict())
         return
@@ -84,4 +86,4 @@ def tune(  # noqa: PLR0913 - click's options
     )
     for key, value in found.best.items():
         click.echo(f"  {key} = {value:.4g}" if isinstance(value, float) else f"  {key} = {value}")
-    click.echo(f"almanac train {found.output} trains it. Run {found.run_id}; almanac ui shows it.")
+    click.echo(f"almanac train {found.output} trains it. almanac ui shows run {found.run_id}.")

@@ -1,4 +1,4 @@
-"""Space: which settings a search may vary, how a trial draws them, and a configuration as TOML."""
+"""Search space: settings that a search varies, how a trial draws them, and a configuration as TOML."""
 
 import difflib
 import json
@@ -14,40 +14,40 @@ from training.config.training import ARCHITECTURES, train_config
 from training.config.validation import check_choice
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "space.toml"
-"""The space that is searched where a configuration names none."""
+"""The default space."""
 
 RANGE_KEYS = {"low", "high", "log"}
 
 
 class Trial(Protocol):
-    """What draws values: `optuna.Trial`, or a stand-in in tests."""
+    """The part of `optuna.Trial` that draws values."""
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:  # noqa: ANN401 - any choice
         """Return one of the choices."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return a whole number between both ends, which are included."""
+        """Return a whole number between both bounds, which are included."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return a number between both ends."""
+        """Return a number between both bounds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Categorical:
     """A setting that is one of some values, in the order given."""
 
     values: tuple[Any, ...]
 
     def draw(self, name: str, trial: Trial) -> object:
-        """Return one of the values; lists travel as JSON, since a study keeps only plain ones."""
+        """Return one of the values; lists become JSON, since a study stores plain values only."""
         drawn = trial.suggest_categorical(name, [_plain(value) for value in self.values])
         return next(value for value in self.values if _plain(value) == drawn)
 
-    def holds(self, value: object) -> bool:
-        """Return whether a value is among them."""
+    def contains(self, value: object) -> bool:
+        """Return whether a value is one of them."""
         return value in self.values
 
-    def ends(self) -> tuple[Any, ...]:
+    def bounds(self) -> tuple[Any, ...]:
         """Return all values, each of which must be valid."""
         return self.values
 
@@ -57,12 +57,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A setting between two ends, both included: whole numbers where both ends are.
+    """A setting between two bounds, both included: a whole number if both bounds are.
 
     Attributes:
-        low: Lower end.
-        high: Upper end.
-        log: Whether orders of magnitude are drawn evenly, rather than values.
+        low: Lower bound.
+        high: Upper bound.
+        log: Whether to draw on a logarithmic scale.
     """
 
     low: float
@@ -70,49 +70,49 @@ class Range:
     log: bool = False
 
     def draw(self, name: str, trial: Trial) -> object:
-        """Return a value between the ends."""
+        """Return a value between the bounds."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(name, self.low, self.high, log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
-    def holds(self, value: object) -> bool:
-        """Return whether a value lies between the ends."""
+    def contains(self, value: object) -> bool:
+        """Return whether a value lies between the bounds."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
-    def ends(self) -> tuple[Any, ...]:
-        """Return both ends; what is valid there is valid between."""
+    def bounds(self) -> tuple[Any, ...]:
+        """Return both bounds; if they are valid, every value between them is."""
         return (self.low, self.high)
 
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}{', by orders of magnitude' if self.log else ''}"
 
 
-Space = Mapping[str, Choice | Range]
+Space = Mapping[str, Categorical | Range]
 """What is searched, by key: `architecture`, or `fit.` and a field of `FitConfig`."""
 
 
 def default_space() -> dict[str, Any]:
-    """Return the tables of the space that ships."""
+    """Return the tables of the default space."""
     return read_config(DEFAULT)
 
 
-def read_space(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Choice | Range]:
-    """Return the space that the tables of a TOML file describe, each of its ends tried on the settings.
+def read_space(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Categorical | Range]:
+    """Return the space that the tables of a TOML file describe, each bound checked with the settings.
 
     Args:
         tables: Such as `{"fit": {"units": [32, 64], "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}}`.
         settings: The configuration that every trial starts from.
 
     Raises:
-        ConfigInvalid: If a key cannot be searched, a range is none, or a value would be refused in a training.
+        ConfigInvalid: If a key cannot be searched, a range is empty, or a training would refuse a value.
     """
     space = {key: _dimension(key, value) for key, value in _leaves(tables)}
     if not space:
         raise ConfigInvalid("The space is empty.", hint="Name at least one setting, such as fit.units = [32, 64].")
     for key, dimension in space.items():
         _check_key(key)
-        for value in dimension.ends():
-            if key == "architecture":  # a starter has its own settings, and auto is made of several
+        for value in dimension.bounds():
+            if key == "architecture":  # a starter has its own settings, and auto has several members
                 check_choice("space.architecture", str(value), ARCHITECTURES)
             train_config(merge(settings, nested({key: value})))
     return space
@@ -124,8 +124,8 @@ def draw(space: Space, trial: Trial) -> dict[str, Any]:
 
 
 def as_params(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the values that lie in the space, as a study keeps them."""
-    return {key: _plain(values[key]) for key, dimension in space.items() if dimension.holds(values[key])}
+    """Return those of the values that lie in the space, as a study stores them."""
+    return {key: _plain(values[key]) for key, dimension in space.items() if dimension.contains(values[key])}
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,13 +158,13 @@ def _leaves(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _dimension(key: str, value: object) -> Choice | Range:
+def _dimension(key: str, value: object) -> Categorical | Range:
     if isinstance(value, list) and value:
-        return Choice(tuple(tuple(one) if isinstance(one, list) else one for one in value))
+        return Categorical(tuple(tuple(one) if isinstance(one, list) else one for one in value))
     if isinstance(value, Mapping) and {"low", "high"} <= value.keys() <= RANGE_KEYS:
         return _range(key, **value)
     raise ConfigInvalid(
-        f"space.{key} is no choice and no range. Received: {value!r}.",
+        f"space.{key} must be a list or a range. Received: {value!r}.",
         hint="Write a list such as [32, 64], or { low = 1e-4, high = 1e-2, log = true }.",
     )
 
@@ -173,8 +173,8 @@ def _range(key: str, low: object, high: object, log: object = False) -> Range:  
     numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
     if not (numbers and isinstance(log, bool)) or low >= high or (log and low <= 0):  # type: ignore[operator]
         raise ConfigInvalid(
-            f"space.{key} is no range. Received: low {low!r}, high {high!r}, log {log!r}.",
-            hint="low lies below high, and above 0 where log is true.",
+            f"space.{key} is not a valid range. Received: low {low!r}, high {high!r}, log {log!r}.",
+            hint="low must be below high, and above 0 if log is true.",
         )
     return Range(low, high, log)  # type: ignore[arg-type]
 

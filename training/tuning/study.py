@@ -1,4 +1,4 @@
-"""Study: the trials of a search on disk, one process at a time, taken up where they were cut off."""
+"""Study: the trials of a search on disk, used by one process at a time; interrupted trials begin again."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 UNPRUNED_TRIALS = 4
-"""Trials that must be whole before others are measured by them."""
+"""Trials that must complete before others can be pruned."""
 
 RANDOM_TRIALS = 8
 """Trials drawn at random before the sampler (a tree-structured Parzen estimator) learns from them."""
 
 IMPORTANCE_TRIALS = 6
-"""Whole trials below which nothing is said about importances."""
+"""Completed trials below which no importances are computed."""
 
 INTERRUPTED = "interrupted"
 
 
 @contextmanager
 def open_study(folder: Path, name: str, *, seed: int) -> Iterator["Study"]:
-    """Yield the study on disk, made where there is none, held by this process alone.
+    """Yield the study on disk, made if missing, and lock it for this process.
 
     Raises:
         ConfigInvalid: If another process works on it.
@@ -52,13 +52,13 @@ def open_study(folder: Path, name: str, *, seed: int) -> Iterator["Study"]:
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED_TRIALS),
         )
-        _take_up(study)
+        _give_back_interrupted(study)
         study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=RANDOM_TRIALS)
         yield study
 
 
-def _take_up(study: "Study") -> None:
-    """Give back the trials that a killed process had begun; nobody else can hold them."""
+def _give_back_interrupted(study: "Study") -> None:
+    """Give back the trials that a killed process had begun."""
     from optuna.trial import TrialState
 
     for frozen in study.get_trials(states=(TrialState.RUNNING,)):
@@ -66,7 +66,7 @@ def _take_up(study: "Study") -> None:
 
 
 def give_back(study: "Study", trial: "Trial | int") -> None:
-    """End a trial that was cut off, and put its settings first in line; not where it ended by itself."""
+    """End an interrupted trial and queue its settings first; do nothing if the trial ended by itself."""
     from optuna.trial import TrialState
 
     number = trial if isinstance(trial, int) else trial.number
@@ -78,11 +78,11 @@ def give_back(study: "Study", trial: "Trial | int") -> None:
 
 
 def check_same(study: "Study", identity: Mapping[str, str]) -> None:
-    """Refuse to go on with a study that was begun on something else: its errors mean something else.
+    """Raise ConfigInvalid if a study was begun with other data or settings: its errors are not comparable.
 
     Args:
-        study: New or old; a new one keeps the identity.
-        identity: What the trials are comparable by, such as the digest of the data.
+        study: New or old; a new one stores the identity.
+        identity: What makes trials comparable, such as the digest of the data.
 
     Raises:
         ConfigInvalid: If a part differs.
@@ -98,22 +98,22 @@ def check_same(study: "Study", identity: Mapping[str, str]) -> None:
 
 
 def measure_importances(study: "Study") -> dict[str, float]:
-    """Return the share of each setting in the spread of the errors, the largest first; nothing for few or equal trials.
+    """Return the share of each setting in the spread of the errors, the largest first; empty for few or equal trials.
 
     Source: Hutter, Hoos & Leyton-Brown (2014), An efficient approach for assessing hyperparameter importance (fANOVA).
     """
     import optuna
 
-    whole = [one for one in study.trials if outcome_of(one) == "complete"]
-    if len(whole) < IMPORTANCE_TRIALS or len({one.value for one in whole}) == 1:
+    complete = [one for one in study.trials if outcome_of(one) == "complete"]
+    if len(complete) < IMPORTANCE_TRIALS or len({one.value for one in complete}) == 1:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     found: dict[str, float] = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return found
 
 
-def as_point(trial: "FrozenTrial") -> SearchTrial | None:
-    """Return a trial as the figure has it; a pruned one by its last epoch, others that were not whole not at all."""
+def to_figure(trial: "FrozenTrial") -> SearchTrial | None:
+    """Return a trial for the figure, a pruned one with the error of its last epoch, or None if it has no error."""
     outcome = outcome_of(trial)
     if outcome not in {"complete", "pruned"} or trial.value is None:
         return None
@@ -121,7 +121,7 @@ def as_point(trial: "FrozenTrial") -> SearchTrial | None:
 
 
 def outcome_of(trial: "FrozenTrial") -> str:
-    """Return how a trial ended: `complete`, `pruned`, `failed`; `interrupted` if it was cut off or never begun."""
+    """Return how a trial ended: `complete`, `pruned`, `failed`; `interrupted` if it did not end."""
     name = trial.state.name
     if name == "FAIL":
         return "failed" if "cause" in trial.user_attrs else INTERRUPTED
@@ -135,5 +135,5 @@ def count_outcomes(study: "Study") -> dict[str, int]:
 
 
 def count_trials(study: "Study") -> int:
-    """Return how many trials ended by themselves: those that a budget counts."""
+    """Return how many trials ended by themselves, which a budget counts."""
     return sum(count_outcomes(study).values())

@@ -8,7 +8,7 @@ from models.errors import ConfigInvalid
 from training.config.toml import merge
 from training.config.training import train_config
 from training.tuning import search_space
-from training.tuning.search_space import Choice, Range, read_space
+from training.tuning.search_space import Categorical, Range, read_space
 
 SETTINGS = {"data": "d.csv", "horizon": 12}
 
@@ -39,8 +39,8 @@ def test_lists_are_choices_and_tables_with_ends_are_ranges() -> None:
     found = read_space(tables, SETTINGS)
 
     assert found == {
-        "architecture": Choice(("lstm",)),
-        "fit.units": Choice((8, 16)),
+        "architecture": Categorical(("lstm",)),
+        "fit.units": Categorical((8, 16)),
         "fit.learning_rate": Range(1e-4, 1e-2, log=True),
     }
     assert str(found["fit.units"]) == "one of 8, 16"
@@ -57,11 +57,11 @@ def test_the_space_that_ships_is_sound() -> None:
     [
         ({"fit": {"unit": [8]}}, r"fit\.unit cannot be searched\. Did you mean fit\.units"),
         ({"horizon": [6, 12]}, "horizon cannot be searched. Known: architecture"),
-        ({"fit": {"units": 8}}, "no choice and no range. Received: 8"),
-        ({"fit": {"units": []}}, "no choice and no range"),
-        ({"fit": {"units": {"low": 8}}}, "no choice and no range"),
-        ({"fit": {"units": {"low": 8, "high": 4}}}, "low lies below high"),
-        ({"fit": {"learning_rate": {"low": 0.0, "high": 1.0, "log": True}}}, "above 0 where log"),
+        ({"fit": {"units": 8}}, "must be a list or a range. Received: 8"),
+        ({"fit": {"units": []}}, "must be a list or a range"),
+        ({"fit": {"units": {"low": 8}}}, "must be a list or a range"),
+        ({"fit": {"units": {"low": 8, "high": 4}}}, "low must be below high"),
+        ({"fit": {"learning_rate": {"low": 0.0, "high": 1.0, "log": True}}}, "above 0 if log"),
         ({"fit": {"learning_rate": {"low": "a", "high": 1.0}}}, "Received: low 'a'"),
         ({"fit": {"layers": {"low": 0, "high": 3}}}, "fit.layers must be at least 1. Received: 0"),
         ({"architecture": ["lstn"]}, "Did you mean lstm"),

@@ -25,9 +25,10 @@ from training.pipeline.candidates import fit_with_keras
 from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.provenance import CHOICES
-from training.tuning.search import Budget, Search, tune
+from training.tuning.search import Budget, Search
 from training.tuning.search_space import read_space
 from training.tuning.study import open_study
+from training.tuning.tune import tune
 
 SPACE = {
     "architecture": ["lstm", "gru"],
@@ -216,7 +217,7 @@ def test_an_interrupted_search_says_that_it_can_go_on(
         tune(make_search(trials=6), registry, between)
 
     for one in (runtime, between):
-        assert "Stopped after 3 of 6 trials; the same command goes on." in said(one.progress)
+        assert "Stopped after 3 of 6 trials" in said(one.progress)
 
 
 def interrupt(*_arguments: object) -> None:
@@ -318,7 +319,7 @@ def test_a_search_in_which_all_fail_is_an_error(
     search = make_search(trials=2, architecture=["lstm"])
     search = replace(search, space=read_space({**SPACE, "architecture": ["lstm"]}, search.settings))
 
-    with pytest.raises(TrainingError, match=r"No trial of study weather was whole\. The loss became NaN"):
+    with pytest.raises(TrainingError, match=r"No trial of study weather completed\. The loss became NaN"):
         tune(search, registry, make_runtime(FakeFit(failing="lstm")))
     assert not search.output.exists()
 
