@@ -3,22 +3,28 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
 
-from models import starters
+from models import artifact, starters
 from models.covariates import CovariateNames
 from models.jobs.database import SQLITE
+from models.series import Series
 from service.app import create_app
 from service.jobs.client import JobsClient
 from service.jobs.schedules import list_schedules
+from service.selector import LoadedModel, SelectedModel
 from service.settings import Settings
 from service.store.database import Database
+from service.store.forecasts import LogEntry
 from tests.service.databases import emptied
 from tests.service.home import Artifacts, ServiceHome, ready
 from tests.starters import make_starters
@@ -152,7 +158,16 @@ def database_url(empty_url: str, migrated: Path) -> str:
 
 
 @pytest.fixture
-def keeping(home: ServiceHome, start: Callable[..., TestClient], database_url: str) -> TestClient:
+def stored_client(home: ServiceHome, start: Callable[..., TestClient], database_url: str) -> TestClient:
     """Return a client of a service whose only model is `temperatures`, over SQLite and over PostgreSQL."""
     home.publish("temperatures", "1")
     return start(database_url=database_url)
+
+
+@pytest.fixture
+def entry(artifacts: Artifacts) -> LogEntry:
+    """Return a served forecast that is to be written."""
+    forecaster = artifact.load(artifacts.get())
+    selected = SelectedModel(LoadedModel("temperatures", "7", "run", forecaster, datetime.now(UTC)), "champion")
+    series = Series.make([place % 12 + place // 12 for place in range(30)], id="a", start="2020-01", frequency="M")
+    return LogEntry(str(uuid4()), time.time_ns() // 1_000, selected, series, forecaster.forecast([series], 6)[0])

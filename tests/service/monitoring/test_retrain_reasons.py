@@ -90,22 +90,24 @@ def test_a_window_is_a_part_of_the_scores(assessed: TestClient) -> None:
     assert whole > part > later > 0
 
 
-def test_without_scores_there_is_no_reason(keeping: TestClient) -> None:
+def test_without_scores_there_is_no_reason(stored_client: TestClient) -> None:
     """Nor without dates of the training, and without inputs: all are unknown."""
-    assessment = ask(keeping)
+    assessment = ask(stored_client)
 
     assert not assessment.retrain
     assert sum(not one.known for one in assessment.reasons) == 5
 
 
-def test_a_name_without_a_champion_would_be_trained(keeping: TestClient) -> None:
+def test_a_name_without_a_champion_would_be_trained(stored_client: TestClient) -> None:
     """That is the only reason."""
-    assert [one.code for one in ask(keeping, "rain").reasons if one.holds] == ["NO_CHAMPION"]
+    assert [one.code for one in ask(stored_client, "rain").reasons if one.holds] == ["NO_CHAMPION"]
 
 
-def test_a_champion_that_is_not_loaded_is_not_assessed(keeping: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_champion_that_is_not_loaded_is_not_assessed(
+    stored_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The request can be sent again."""
-    service = service_of(keeping)
+    service = service_of(stored_client)
     monkeypatch.setattr(service.catalog, "_champions", {})
 
     with pytest.raises(ModelLoading):

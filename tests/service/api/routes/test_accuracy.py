@@ -84,11 +84,11 @@ def get(client: TestClient, **parameters: Any) -> dict[str, Any]:  # noqa: ANN40
 
 
 @pytest.fixture
-def filled(keeping: TestClient) -> TestClient:
+def filled(stored_client: TestClient) -> TestClient:
     """Return a client of a service that has scored twelve forecasts."""
-    fill(keeping)
-    scored(keeping)
-    return keeping
+    fill(stored_client)
+    scored(stored_client)
+    return stored_client
 
 
 def recount(client: TestClient) -> dict[tuple[str, str, str], ScoreSums]:
@@ -178,7 +178,7 @@ def test_rows_are_grouped_filtered_and_limited(filled: TestClient) -> None:
     assert [(len(one["rows"]), one["truncated"]) for one in limited] == [(5, True), (12, False)]
 
 
-def test_any_text_is_a_name(keeping: TestClient) -> None:
+def test_any_text_is_a_name(stored_client: TestClient) -> None:
     """Also one that no database can store: it has no scores."""
     for text in (
         "nobody",
@@ -188,7 +188,7 @@ def test_any_text_is_a_name(keeping: TestClient) -> None:
         "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
     ):
         for name in ("model", "version", "series"):
-            assert get(keeping, **{name: text})["rows"] == []
+            assert get(stored_client, **{name: text})["rows"] == []
 
 
 def test_scored_forecasts_are_shown_with_their_actual_values(filled: TestClient) -> None:
@@ -211,21 +211,21 @@ def test_scored_forecasts_are_shown_with_their_actual_values(filled: TestClient)
 
 
 @pytest.mark.parametrize("model", ["temperatures", "starter"])
-def test_a_served_forecast_is_scored(keeping: TestClient, model: str) -> None:
+def test_a_served_forecast_is_scored(stored_client: TestClient, model: str) -> None:
     """The figures after POST /forecast and POST /observations are those of models/accuracy.py on the same numbers."""
     history, actuals = (np.random.default_rng(seed).normal(10.0, 3.0, size) for seed, size in ((0, 40), (1, 12)))
     series = {"id": "a", "start": "2020-01", "frequency": "M", "values": history.tolist()}
     asked = {"series": [series], "horizon": 12, "levels": [80, 95], "model": model}
-    answer = keeping.post("/forecast", json=asked).json()
+    answer = stored_client.post("/forecast", json=asked).json()
     forecast = answer["forecasts"][0]
     known = f"/forecasts/{forecast['forecast_id']}"
-    eventually(lambda: keeping.get(known).status_code == 200, "the forecast is not written")
+    eventually(lambda: stored_client.get(known).status_code == 200, "the forecast is not written")
 
     rows = [{"id": "a", "timestamp": t, "value": v} for t, v in zip(forecast["timestamps"], actuals, strict=True)]
-    keeping.post("/observations", json={"observations": rows})
-    eventually(lambda: get(keeping, model=model)["rows"] != [], "the forecast is not scored")
+    stored_client.post("/observations", json={"observations": rows})
+    eventually(lambda: get(stored_client, model=model)["rows"] != [], "the forecast is not scored")
 
-    row = get(keeping, model=model)["rows"][0]
+    row = get(stored_client, model=model)["rows"][0]
     naive = seasonal_naive(Series.make(history), 12, 12)
     quantiles = {float(level): column for level, column in forecast["quantiles"].items()}
     for level in ("80", "95"):
@@ -242,32 +242,32 @@ def test_a_served_forecast_is_scored(keeping: TestClient, model: str) -> None:
     assert row["pinball"] == pytest.approx(pinball, abs=1e-9)
 
 
-def test_a_revised_observation_changes_the_figures(keeping: TestClient) -> None:
+def test_a_revised_observation_changes_the_figures(stored_client: TestClient) -> None:
     """The step is scored again when it is posted: that wakes the scorer."""
     forecast = make_forecast(make_history())
-    log(service_of(keeping).database.sync_database, "f", forecast, due=False, version="1", made_at=last_week())
-    post_actuals(keeping, "s0", actuals_of(forecast))
-    scored(keeping)
-    before = get(keeping, step="1")["rows"][0]["mase"]
+    log(service_of(stored_client).database.sync_database, "f", forecast, due=False, version="1", made_at=last_week())
+    post_actuals(stored_client, "s0", actuals_of(forecast))
+    scored(stored_client)
+    before = get(stored_client, step="1")["rows"][0]["mase"]
 
-    post_actuals(keeping, "s0", {forecast.timestamps[0]: float(forecast.median[0])})
-    scored(keeping)
+    post_actuals(stored_client, "s0", {forecast.timestamps[0]: float(forecast.median[0])})
+    scored(stored_client)
 
     assert before > 0
-    assert get(keeping, step="1")["rows"][0]["mase"] == 0
-    assert get(keeping)["rows"][0]["scores"] == 12
+    assert get(stored_client, step="1")["rows"][0]["mase"] == 0
+    assert get(stored_client)["rows"][0]["scores"] == 12
 
 
-def test_live_errors_are_compared_with_the_backtest(keeping: TestClient, home: ServiceHome) -> None:
+def test_live_errors_are_compared_with_the_backtest(stored_client: TestClient, home: ServiceHome) -> None:
     """Step by step, and over all steps that have both: in the response and as a gauge."""
     digest = home.change_spec("temperatures", "1", backtest=BACKTEST)
-    catalog = service_of(keeping).catalog
+    catalog = service_of(stored_client).catalog
     eventually(lambda: catalog.index.models["temperatures"].versions["1"].digest == digest, "the index is old")
-    fill(keeping)
-    scored(keeping)
+    fill(stored_client)
+    scored(stored_client)
 
-    rows = get(keeping, model="temperatures/1", by="version,step")["rows"]
-    errors = get(keeping, model="temperatures/1")["drift"]["errors"]
+    rows = get(stored_client, model="temperatures/1", by="version,step")["rows"]
+    errors = get(stored_client, model="temperatures/1")["drift"]["errors"]
 
     assert rows[0]["backtest"] == {"mase": 0.5, "naive_mase": 1.0}
     assert rows[-1]["step"] > 12
@@ -287,9 +287,9 @@ def test_live_errors_are_compared_with_the_backtest(keeping: TestClient, home: S
             "naive_ratio": pytest.approx(naive),
         }
     ]
-    ratio = value(keeping, "almanac_live_error_ratio", model="temperatures", version="1")
+    ratio = value(stored_client, "almanac_live_error_ratio", model="temperatures", version="1")
     assert ratio == pytest.approx(mase / 0.5)
-    assert not any(dict(labels).get("model") == "starter" for name, labels in samples(keeping) if "ratio" in name)
+    assert not any(dict(labels).get("model") == "starter" for name, labels in samples(stored_client) if "ratio" in name)
 
 
 def test_input_drift_is_returned_by_feature(home: ServiceHome, start: Callable[..., TestClient]) -> None:
@@ -341,20 +341,20 @@ def test_without_scores_there_are_no_figures(client: TestClient) -> None:
     assert not any(name.startswith("almanac_live_") for name, _ in samples(client))
 
 
-def test_scoring_continues_after_the_database_was_down(keeping: TestClient) -> None:
+def test_scoring_continues_after_the_database_was_down(stored_client: TestClient) -> None:
     """Meanwhile forecasts are served."""
-    service = service_of(keeping)
+    service = service_of(stored_client)
     failing = Scorer(service.database, 30)
     database, service.database.sync_database = service.database.sync_database, Database("sqlite:////nowhere/almanac.db")
     try:
         run = asyncio.wait_for(failing.run(), 0.2)
         with pytest.raises(TimeoutError):
             asyncio.run(run)
-        assert keeping.get("/accuracy").json()["code"] == "DATABASE_UNREACHABLE"
-        assert keeping.post("/forecast", json={"series": [{"values": [1, 2]}], "horizon": 1}).status_code == 200
+        assert stored_client.get("/accuracy").json()["code"] == "DATABASE_UNREACHABLE"
+        assert stored_client.post("/forecast", json={"series": [{"values": [1, 2]}], "horizon": 1}).status_code == 200
     finally:
         service.database.sync_database = database
 
-    fill(keeping, 2)
-    scored(keeping)
-    assert sum(row["scores"] for row in get(keeping)["rows"]) == 3 + 6
+    fill(stored_client, 2)
+    scored(stored_client)
+    assert sum(row["scores"] for row in get(stored_client)["rows"]) == 3 + 6

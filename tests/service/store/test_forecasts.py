@@ -1,0 +1,78 @@
+"""The table of forecasts: what a row has, that it is written once, and when it is deleted or due."""
+
+from dataclasses import replace
+
+import numpy as np
+from sqlalchemy import func, insert, select
+
+from models import artifact
+from models.series import Series
+from service.store.database import Database
+from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, write_forecasts
+from service.store.observations import Calendar, Observations, upsert
+from service.store.tables import forecasts, observations, scores
+from tests.service.home import Artifacts
+
+
+def observe(database: Database, month: str) -> None:
+    """Store an observation of the series `a`."""
+    stamps = np.array([month], "M8[us]")
+    upsert(database, Observations.from_rows(["a"], stamps, np.array([1.0])), Calendar(), 0)
+
+
+def test_old_forecasts_are_deleted_with_their_scores(database: Database, entry: LogEntry) -> None:
+    """By the age of the forecast; observations and newer forecasts stay."""
+    old = [replace(entry, forecast_id=f"old{place}", made_at=10) for place in range(3)]
+    write_forecasts(database, [*old, replace(entry, forecast_id="new", made_at=20)], 20)
+    observe(database, "2022-07")
+    row = {"step": 1, "timestamp": 0, "observed": 1.0, "pinball": 1.0, "scored_at": 1}
+    with database.writing() as connection:
+        connection.execute(insert(scores), [{"forecast_id": name, **row} for name in ("old1", "new")])
+
+    deleted = delete_forecasts(database, 20)
+
+    with database.reading() as connection:
+        left = connection.scalars(select(forecasts.c.forecast_id)).all()
+        scored = connection.scalars(select(scores.c.forecast_id)).all()
+        observed = connection.scalar(select(func.count()).select_from(observations))
+    assert (deleted, left, scored, observed) == (3, ["new"], ["new"], 1)
+
+
+def test_observations_mark_the_forecasts_of_their_steps_as_due(database: Database, entry: LogEntry) -> None:
+    """Those of their series; a forecast that is written late is due at once."""
+    other = replace(entry, forecast_id="b", series=replace(entry.series, id="b"))
+    write_forecasts(database, [replace(entry, forecast_id="a"), other], entry.made_at)
+    write_forecasts(database, [replace(entry, forecast_id="late")], entry.made_at + 2 * LATE)
+
+    def due() -> set[str]:
+        with database.reading() as connection:
+            return set(connection.scalars(select(forecasts.c.forecast_id).where(forecasts.c.due)))
+
+    assert due() == {"late"}
+    observe(database, "2000-01")
+    assert due() == {"late"}
+    observe(database, "2022-07")
+    assert due() == {"a", "late"}
+
+
+def test_a_forecast_that_is_written_twice_is_stored_once(database: Database, entry: LogEntry) -> None:
+    """A batch is written again if its commit is uncertain."""
+    write_forecasts(database, [entry], 0)
+    write_forecasts(database, [entry, replace(entry, forecast_id="other")], 0)
+
+    found = find_forecast(database, entry.forecast_id)
+
+    assert found is not None
+    assert found.row.cutoff == np.datetime64("2022-06", "us").astype(np.int64)
+
+
+def test_days_of_a_timezone_are_stored_as_instants(artifacts: Artifacts, entry: LogEntry) -> None:
+    """Midnight in Berlin is 23:00 UTC of the day before."""
+    forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))
+    series = Series.make([1.0] * 14, start="2024-01-01", frequency="D", timezone="Europe/Berlin")
+    selected = replace(entry.selected, model=replace(entry.selected.model, forecaster=forecaster))
+
+    row = make_row(replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
+
+    times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
+    assert times == [np.datetime64(one) for one in ("2024-01-13T23", "2024-01-14T23", "2024-01-15T23")]
