@@ -1,4 +1,4 @@
-"""The ledger's price: how much of its throughput /forecast keeps while every forecast is written down.
+"""The cost of the forecast log: the throughput of POST /forecast with and without it.
 
 python -m tests.benchmarks.ledger
 """
@@ -12,16 +12,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import click
 import httpx
+import psutil
 
 from tests.prove.figures import record
-from tests.prove.processes import resident_mebibytes
-from tests.system.programs import almanac_service, postgres
+from tests.system.programs import almanac_service, eventually, postgres
 from training.processes import ChildProcess, free_port
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
@@ -55,15 +55,18 @@ def write() -> dict[str, str]:
 
 
 def measure(name: str, url: str) -> dict[str, str]:
-    """Return the rows of one database."""
+    """Return the figures of one database."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         off = stack.enter_context(serving(Path(folder) / "off", url, "off"))
         on = stack.enter_context(serving(Path(folder) / "on", url, "on"))
         for service in (off, on):
-            ask_for_a_while(service, 1.0)
+            send_requests(service, 1.0)
         rounds = [(cost(off), cost(on)) for _ in range(ROUNDS)]
-        given, written = sample(on, 'almanac_series_total{model="starter"}'), sample(on, "almanac_ledger_written_total")
-        assert given == written
+        served, written = (
+            sample(on, 'almanac_series_total{model="starter"}'),
+            sample(on, "almanac_ledger_written_total"),
+        )
+        assert served == written
         free, kept = (
             sum(seconds for seconds, _ in one) / sum(asked for _, asked in one) for one in zip(*rounds, strict=True)
         )
@@ -72,28 +75,24 @@ def measure(name: str, url: str) -> dict[str, str]:
             f"{name}, with it": f"{1e6 * kept:.0f} µs a request",
             f"{name}, ratio of throughput": f"{free / kept:.3f} (wanted: {WANTED} or more)",
             f"{name}, forecasts written": f"{written:.0f}",
-            f"{name}, memory after them": f"{resident_mebibytes(on.process.pid):.0f} MiB, "
-            f"{resident_mebibytes(off.process.pid):.0f} without",
+            f"{name}, memory after them": f"{psutil.Process(on.process.pid).memory_info().rss / 2**20:.0f} MiB, "
+            f"{psutil.Process(off.process.pid).memory_info().rss / 2**20:.0f} without",
         }
 
 
 def cost(service: ChildProcess) -> tuple[float, int]:
-    """Return the seconds of processor time that a service takes, all that it writes included, and for how many requests."""
-    before = processor_seconds(service.process.pid)
-    requests = ask_for_a_while(service)
-    wait_until(lambda: sample(service, "almanac_ledger_waiting") == 0)
-    return processor_seconds(service.process.pid) - before, requests
-
-
-def processor_seconds(pid: int) -> float:
-    """Return the processor time that a process has taken, without its children."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the processor time of a service for many requests, writes included, and the number of requests."""
+    process = psutil.Process(service.process.pid)
+    before = process.cpu_times()
+    requests = send_requests(service)
+    eventually(lambda: sample(service, "almanac_ledger_waiting") == 0, 60)
+    after = process.cpu_times()
+    return after.user + after.system - before.user - before.system, requests
 
 
 @contextmanager
 def serving(home: Path, url: str, ledger: str) -> Iterator[ChildProcess]:
-    """Run a service that the starter answers."""
+    """Run a service that serves the starter."""
     home.mkdir()
     environment = {
         "ALMANAC_LEDGER": ledger,
@@ -105,15 +104,15 @@ def serving(home: Path, url: str, ledger: str) -> Iterator[ChildProcess]:
         yield service
 
 
-def ask_for_a_while(service: ChildProcess, seconds: float = ROUND_SECONDS) -> int:
-    """Return how many requests a service has answered in some seconds, asked by a process of its own."""
+def send_requests(service: ChildProcess, seconds: float = ROUND_SECONDS) -> int:
+    """Send requests for some seconds from another process, and return how many were answered."""
     command = [sys.executable, "-c", CLIENT, service.address.removeprefix("http://"), str(seconds)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout  # noqa: S603 ours
     return int(output)
 
 
 def load() -> None:
-    """Ask over several connections for some seconds, and print the number of requests; the client process runs this."""
+    """Send requests over several connections, and print how many were answered; the client process runs this."""
     address, seconds = sys.argv[1], float(sys.argv[2])
     values = [50 + 10 * (place % 12) + place % 5 for place in range(60)]
     body = json.dumps({"series": [{"id": "a", "start": "2015-01", "frequency": "M", "values": values}], "horizon": 12})
@@ -137,17 +136,8 @@ def load() -> None:
     print(sum(counts))  # noqa: T201 (the parent reads it)
 
 
-def wait_until(truth: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Return once something holds; raises TimeoutError if it does not in time."""
-    end = time.monotonic() + seconds
-    while not truth():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.1)
-
-
 def sample(service: ChildProcess, name: str) -> float:
-    """Return a metric of a service."""
+    """Return the value of a metric of a service."""
     text = httpx.get(f"{service.address}/metrics").text
     found = re.search(rf"^{re.escape(name)} (\S+)$", text, flags=re.MULTILINE)
     return float(found[1]) if found else 0.0

@@ -1,4 +1,4 @@
-"""Cases: requests as no friend would send them, the same for the same seed."""
+"""Cases: odd and broken bodies of POST /forecast, the same for the same seed."""
 
 import json
 import math
@@ -48,18 +48,18 @@ Change = Callable[[random.Random, dict[str, Any]], None]
 
 
 def bodies(seed: int, count: int) -> Iterator[bytes]:
-    """Yield `count` request bodies: most are JSON with something odd in it, some are not even that."""
+    """Yield `count` bodies: most are JSON with something odd in it, some are not JSON."""
     chance = random.Random(seed)  # noqa: S311 reproducible, not secret
     for _ in range(count):
-        request = sound(chance)
+        request = valid(chance)
         for _ in range(chance.choice([0, 1, 1, 1, 2, 3])):
             chance.choice(CHANGES)(chance, request)
         body = json.dumps(request, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass")
         yield damaged(chance, body) if chance.random() < 0.15 else body
 
 
-def sound(chance: random.Random) -> dict[str, Any]:
-    """Return a request with nothing wrong in it."""
+def valid(chance: random.Random) -> dict[str, Any]:
+    """Return a valid request."""
     series = [
         {
             "id": f"s{i}",
@@ -73,7 +73,7 @@ def sound(chance: random.Random) -> dict[str, Any]:
 
 
 def values(chance: random.Random, count: int) -> list[float | None]:
-    """Return values of some size and unit, with gaps now and then."""
+    """Return values of a random scale, with or without gaps."""
     scale = 10.0 ** chance.randint(-12, 12)
     level = chance.choice([0.0, 1.0, -1.0, 1e9]) * scale
     gaps = chance.choice([0.0, 0.0, 0.2, 0.95])
@@ -81,7 +81,7 @@ def values(chance: random.Random, count: int) -> list[float | None]:
 
 
 def damaged(chance: random.Random, body: bytes) -> bytes:
-    """Return bytes that were cut, bent, doubled or made up on the way."""
+    """Return a body that is cut, changed, doubled or replaced."""
     place = chance.randrange(len(body) + 1)
     return chance.choice(
         [
@@ -165,7 +165,7 @@ def _ask_for_a_model(chance: random.Random, request: dict[str, Any]) -> None:
 
 
 def _some_series(chance: random.Random, request: dict[str, Any]) -> dict[str, Any]:
-    """Return one of the request's series that is an object, or an object that belongs to nothing."""
+    """Return one of the series of a request, or a new object if it has none."""
     entries = request.get("series")
     found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return chance.choice(found) if found else {}

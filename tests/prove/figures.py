@@ -1,4 +1,4 @@
-"""Figures: what a long proof measured, written into docs/proofs.md, or another page, by the run itself."""
+"""Figures: writes the measurements of a proof into docs/proofs.md or another page."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "proofs.md"
 def record(
     title: str, claim: str, figures: Mapping[str, object], page: Path = PAGE, columns: Sequence[str] = ("",)
 ) -> None:
-    """Write a section into the page, in place of the one with the same title; of several columns, figures are tuples."""
+    """Write a section into the page, or replace the one with its title; with several columns each figure is a tuple."""
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     cells = {name: value if isinstance(value, tuple) else (value,) for name, value in figures.items()}

@@ -1,4 +1,4 @@
-"""Evidence: how often chance alone moves an alias or is a reason, and how often a real difference is seen."""
+"""Evidence: how often promotions, rollbacks and reasons happen by chance, and how often for a real difference."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "retraining.md"
 DRAWS, SAMPLES = 1000, 300
 MONTHS = 24
 YEARS = 10
-"""Of the climatology."""
+"""Years of the climatology."""
 
 NOISES = {
     "50 series, horizon 12": Noise(),
@@ -51,12 +51,12 @@ NOISES = {
 
 
 def ours(challenger: Floats, champion: Floats, groups: tuple[str, ...]) -> bool:
-    """Return what `paired_test` says."""
+    """Return the decision of `paired_test`."""
     return paired_test(challenger, champion, groups=groups).lower > 0
 
 
 def by_series(challenger: Floats, champion: Floats, groups: tuple[str, ...]) -> bool:
-    """Return what Student's test of the series' mean differences says, at the same level."""
+    """Return the decision of Student's test on the mean differences of the series, at the same level."""
     rows = np.nanmean(champion - challenger, axis=1)
     names = np.array(groups)
     means = [float(rows[names == name].mean()) for name in dict.fromkeys(groups)]
@@ -64,7 +64,7 @@ def by_series(challenger: Floats, champion: Floats, groups: tuple[str, ...]) -> 
 
 
 def by_bootstrap(challenger: Floats, champion: Floats, groups: tuple[str, ...]) -> bool:
-    """Return what was in use before: rows and blocks of steps drawn with replacement, 5 % of the means below 0."""
+    """Return the decision of the former test: a bootstrap of rows and blocks of steps, with 5 % of the means below 0."""
     difference = champion - challenger
     rows, horizon = difference.shape
     length = max(1, round(horizon ** (1 / 3)))
@@ -84,7 +84,7 @@ TESTS = (ours, by_series, by_bootstrap)
 
 @pytest.mark.timeout(3600)
 def test_promotion_by_chance_and_by_skill() -> None:
-    """About one in forty challengers that are no better is promoted, in every kind of noise at most one in twenty."""
+    """Of challengers that are no better about one in forty is promoted, at most one in twenty in any kind of noise."""
     found = {}
     for name, noise in NOISES.items():
         chance, skill = (shares_promoted(noise, TESTS, DRAWS, better=better) for better in (0.0, 0.1))
@@ -104,7 +104,7 @@ def test_promotion_by_chance_and_by_skill() -> None:
 
 
 def make_months(generator: np.random.Generator, series: int, skill: float, shared: float) -> tuple[Floats, Floats]:
-    """Return monthly errors of a model and of seasonal naive, shape (series, 24); neighbouring months are alike."""
+    """Return correlated monthly errors of a model and of seasonal naive, shape (series, 24)."""
 
     def course(rows: int) -> Floats:
         values = generator.normal(size=(rows, MONTHS))
@@ -120,8 +120,8 @@ def make_months(generator: np.random.Generator, series: int, skill: float, share
     return errors, np.abs(naive)
 
 
-def taken_back(generator: np.random.Generator, series: int, skill: float, shared: float) -> bool:
-    """Return whether a champion is taken back at any of its first 24 months; its predecessor's skill was 0.3."""
+def is_rolled_back(generator: np.random.Generator, series: int, skill: float, shared: float) -> bool:
+    """Return whether a champion is rolled back in one of its first 24 months; the skill of the version before it was 0.3."""
     before, now = (make_months(generator, series, one, shared) for one in (0.3, skill))
     names = tuple(f"s{one:03d}" for one in range(series))
 
@@ -138,13 +138,13 @@ def taken_back(generator: np.random.Generator, series: int, skill: float, shared
 
 @pytest.mark.timeout(3600)
 def test_rollback_by_chance_and_for_cause() -> None:
-    """About one in twenty champions that are as good as their predecessors is taken back in two years of looks."""
+    """Of champions that are as good as the version before them about one in twenty is rolled back within two years."""
     figures, chance = {}, []
     for series in (1, 6, 50):
         for shared in (0.0, 0.5):
             generator = np.random.default_rng(0)
             shares = [
-                float(np.mean([taken_back(generator, series, skill, shared) for _ in range(300)]))
+                float(np.mean([is_rolled_back(generator, series, skill, shared) for _ in range(300)]))
                 for skill in (0.3, 0.0, -0.3)
             ]
             chance.append(shares[0])
@@ -161,8 +161,8 @@ def test_rollback_by_chance_and_for_cause() -> None:
     assert max(chance) <= 0.08
 
 
-def test_decay_where_nothing_broke() -> None:
-    """The ratio by which ERROR_DECAY goes, over two years after two years of backtest, of single series."""
+def test_error_decay_by_chance() -> None:
+    """The ratio of ERROR_DECAY over two years, after two years of backtest, for single series."""
     data = read_series(ROOT / "training" / "datasets" / "temperatures.csv", frequency="M")
     long = [one for one in data.series if len(one) >= YEARS * 12 + 4 * MONTHS]
     ratios = np.array([ratio for one in long for ratio in _decays(one.values)])
@@ -179,7 +179,7 @@ def test_decay_where_nothing_broke() -> None:
 
 
 def _decays(values: Floats) -> list[float]:
-    """Return the ratio of a series for every window of two years that begins in another quarter."""
+    """Return the ratio of a series for a window of two years from each quarter on."""
     years = np.stack([values[12 * (YEARS - back) : len(values) - 12 * back] for back in range(YEARS + 1)])
     error, naive = (np.abs(years[0] - forecast) for forecast in (np.nanmean(years[1:], axis=0), years[1]))
     ratios = []

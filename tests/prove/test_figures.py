@@ -1,12 +1,12 @@
-"""Figures: a proof writes its section, and only its own."""
+"""A proof writes its own section of the page."""
 
 from pathlib import Path
 
 from tests.prove.figures import record
 
 
-def test_a_section_is_written_anew_and_the_others_stay(tmp_path: Path) -> None:
-    """Running a proof twice leaves one section with the last figures."""
+def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
+    """After two runs there is one section, with the figures of the second."""
     page = tmp_path / "proofs.md"
     page.write_text("# Proofs\n\nWhy.\n", encoding="utf-8")
     record("Soak", "It does not grow.", {"requests": 10}, page)
@@ -24,7 +24,7 @@ def test_a_section_is_written_anew_and_the_others_stay(tmp_path: Path) -> None:
 
 
 def test_a_table_may_have_several_columns(tmp_path: Path) -> None:
-    """Each with its name, and a cell of each in every row."""
+    """Each has a name, and a cell in every row."""
     page = tmp_path / "retraining.md"
     page.write_text("# Retraining\n", encoding="utf-8")
 

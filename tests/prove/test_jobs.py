@@ -18,7 +18,7 @@ POINTS = 20
 
 @contextmanager
 def jobs_address(where: str) -> Iterator[str | None]:
-    """Yield the address of an empty PostgreSQL, or nothing for the home's own SQLite."""
+    """Yield the URL of an empty PostgreSQL, or None for the SQLite of the home."""
     if where == "SQLite":
         yield None
         return
@@ -29,18 +29,18 @@ def jobs_address(where: str) -> Iterator[str | None]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("where", ["SQLite", "PostgreSQL"])
 def test_each_tick_takes_effect_exactly_once(where: str, tmp_path: Path) -> None:
-    """Two workers, 200 ticks, random kills: one version a tick, and no step again that was recorded."""
+    """Two workers, 200 ticks and random kills: one version a tick, and no recorded step runs again."""
     with jobs_address(where) as url:
         endured = endure(tmp_path, ticks=TICKS, kills=KILLS, url=url, seed=6)
 
     assert (endured.ticks, endured.succeeded, endured.effects) == (TICKS, TICKS, TICKS)
     assert endured.repeated == []
     assert endured.kills >= KILLS
-    tell(where, endured)
+    write_down(where, endured)
 
 
-def tell(where: str, endured: Endured) -> None:
-    """Write down what came of it."""
+def write_down(where: str, endured: Endured) -> None:
+    """Record the figures."""
     claim = (
         "Two workers run the ticks of one schedule, all due at once. Workers are killed with SIGKILL at random moments and "
         "started again. A fit takes half a second, other stages no time. Each stage leaves a mark beside the job, and "
@@ -63,8 +63,8 @@ def tell(where: str, endured: Endured) -> None:
 
 
 @pytest.mark.timeout(7200)
-def test_a_job_killed_at_twenty_points_converges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever train, log, register or promote is broken off: whole versions under every alias, and one version a job."""
+def test_a_job_killed_at_any_point_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every alias has a complete version at any time, and the job makes one version."""
     began = time.monotonic()
     house = House.make(tmp_path / "home", monkeypatch)
     calls = len(house.run([]).calls)

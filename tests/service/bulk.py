@@ -2,14 +2,22 @@
 
 import hashlib
 import io
+import os
+import signal
+import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from tests.service.home import eventually
+from tests.service.server_process import Serving
+from tests.system.programs import postgres, revived
 
 START = np.datetime64("2000-01-01", "us")
 HOUR = np.timedelta64(1, "h")
@@ -90,3 +98,35 @@ def digest(values: dict[str, NDArray[np.float64]]) -> str:
 def sent(parts: int, rows: int) -> dict[str, NDArray[np.float64]]:
     """Return all parts of a load, as `stored` returns them."""
     return {f"s{part:05d}": make_part(part, rows).column("y").to_numpy() for part in range(parts)}
+
+
+def load_with_kills(folder: Path, parts: int, rows: int) -> tuple[Poster, float]:
+    """Post a load into PostgreSQL while service and database are killed with SIGKILL once each.
+
+    Returns:
+        The poster, and the seconds until all parts were acknowledged.
+
+    Raises:
+        AssertionError: If the stored values are not those of the load.
+    """
+    with postgres() as server:
+        with serve(folder / "one", server.url) as first:
+            poster = Poster(parts, rows, str(first.client.base_url), retries=True)
+            began, thread = time.monotonic(), threading.Thread(target=poster.run)
+            thread.start()
+            eventually(lambda: len(poster.acknowledged) > parts // 4, "the load does not start")
+            os.kill(first.process.pid, signal.SIGKILL)
+        with serve(folder / "two", server.url) as second:
+            poster.address = str(second.client.base_url)
+            eventually(lambda: len(poster.acknowledged) > parts // 2, "the load does not continue")
+            server.kill()
+            with revived(server):
+                thread.join()
+                seconds = time.monotonic() - began
+                assert digest(stored(poster.address)) == digest(sent(parts, rows))
+    return poster, seconds
+
+
+def serve(home: Path, url: str = "") -> Serving:
+    """Run a service without a registry."""
+    return Serving(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)

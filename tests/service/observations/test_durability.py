@@ -7,17 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.service.bulk import Poster, digest, make_part, sent, stored
+from tests.service.bulk import Poster, load_with_kills, make_part, serve, stored
 from tests.service.home import eventually
 from tests.service.server_process import ServerProcess
 from tests.system.programs import postgres, revived
 
 ROWS = 400
-
-
-def serve(home: Path, url: str = "") -> ServerProcess:
-    """Run a service without a registry."""
-    return ServerProcess(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
 
 
 def post_until_killed(serving: ServerProcess, kill: Callable[[], None]) -> Poster:
@@ -65,21 +60,7 @@ def test_acknowledged_rows_survive_a_kill_of_postgresql(tmp_path: Path) -> None:
 
 @pytest.mark.system
 def test_a_load_that_retries_is_complete(tmp_path: Path) -> None:
-    """Service and PostgreSQL are killed while a client posts and retries: the checksum is that of the sent rows."""
-    parts = 60
-    with postgres() as server:
-        with serve(tmp_path, server.url) as first:
-            poster = Poster(parts, ROWS, str(first.client.base_url), retries=True)
-            thread = threading.Thread(target=poster.run)
-            thread.start()
-            eventually(lambda: len(poster.acknowledged) > 10, "no part is acknowledged")
-            os.kill(first.process.pid, signal.SIGKILL)
-        with serve(tmp_path, server.url) as second:
-            poster.address = str(second.client.base_url)
-            eventually(lambda: len(poster.acknowledged) > 25, "the load does not continue")
-            server.kill()
-            with revived(server):
-                thread.join(60)
+    """Service and PostgreSQL are killed meanwhile: the stored values are those of the load."""
+    poster, _ = load_with_kills(tmp_path, 60, ROWS)
 
-                assert digest(stored(poster.address)) == digest(sent(parts, ROWS))
     assert poster.failures > 0
