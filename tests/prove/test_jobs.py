@@ -7,8 +7,8 @@ import pytest
 
 from tests.prove.figures import record
 from tests.system.programs import postgres
-from tests.training.jobs.endurance import Endured, endure
-from tests.training.jobs.killing import House
+from tests.training.jobs.endurance import Endurance, endure
+from tests.training.jobs.killed_jobs import JobHome
 
 pytestmark = pytest.mark.prove
 
@@ -39,7 +39,7 @@ def test_each_tick_takes_effect_exactly_once(where: str, tmp_path: Path) -> None
     write_down(where, endured)
 
 
-def write_down(where: str, endured: Endured) -> None:
+def write_down(where: str, endured: Endurance) -> None:
     """Record the figures."""
     claim = (
         "Two workers run the ticks of one schedule, all due at once. Workers are killed with SIGKILL at random moments and "
@@ -66,17 +66,17 @@ def write_down(where: str, endured: Endured) -> None:
 def test_a_job_killed_at_any_point_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every alias has a complete version at any time, and the job makes one version."""
     began = time.monotonic()
-    house = House.make(tmp_path / "home", monkeypatch)
-    calls = len(house.run([]).calls)
+    home = JobHome.make(tmp_path / "home", monkeypatch)
+    calls = len(home.run([]).calls)
     points = [1 + round(point * (calls - 1) / (POINTS - 1)) for point in range(POINTS)]
-    killed = [house.run([point]) for point in points]
+    killed = [home.run([point]) for point in points]
 
     assert [one.died for one in killed] == [1] * POINTS
     assert [one.row["status"] for one in killed] == ["SUCCESS"] * POINTS
     assert [one.repeated for one in killed] == [[]] * POINTS
-    versions = [house.versions_of(one.row["id"]) for one in killed]
+    versions = [home.versions_of(one.row["id"]) for one in killed]
     assert versions == [[str(number)] for number in range(2, POINTS + 2)]
-    assert house.aliases() == {"champion": versions[-1][0], "challenger": versions[-1][0], "previous": versions[-2][0]}
+    assert home.aliases() == {"champion": versions[-1][0], "challenger": versions[-1][0], "previous": versions[-2][0]}
     record(
         "Killed at twenty points",
         "A job runs from data to champion. Its worker and the stage's process are killed with SIGKILL right after one of its "

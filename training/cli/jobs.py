@@ -3,13 +3,15 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from training.cli.job_tables import ENDED, describe_end, describe_progress, describe_step, state_of
 from training.cli.options import print_json
-from training.jobs import Jobs
+
+if TYPE_CHECKING:
+    from training.jobs.client import Jobs
 
 OWN = ("adopt", "cancel", "show")
 
@@ -69,9 +71,9 @@ def adopt(worker: str) -> None:
     Example:
         almanac jobs adopt trainer-1
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as queue:
+    with open_jobs(os.environ, create=False) as queue:
         adopted = queue.adopt(worker)
         warning = no_worker(queue)
     for job_id in adopted:
@@ -92,9 +94,9 @@ def cancel(job_id: str) -> None:
         almanac jobs cancel temperatures-20261122T081500Z-9f3c
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.job_tables import state_of
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as queue:
+    with open_jobs(os.environ, create=False) as queue:
         if (state := state_of(queue.job(job_id))) in {"succeeded", "failed"}:
             raise click.ClickException(f"{job_id} has {state} already.")
         queue.cancel(job_id)
@@ -103,7 +105,7 @@ def cancel(job_id: str) -> None:
 
 def _list(name: str | None, schedule: str | None, limit: int, *, as_json: bool) -> None:
     from training.cli.job_tables import jobs_table
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
     from training.progress import plain_console
 
     rows = []
@@ -120,10 +122,10 @@ def _list(name: str | None, schedule: str | None, limit: int, *, as_json: bool) 
 
 def _show(job_id: str, *, following: bool, as_json: bool) -> None:
     from training.cli.job_tables import describe_job, reasons_table, state_of
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
     from training.progress import plain_console
 
-    with open_jobs(os.environ, make=False) as queue:
+    with open_jobs(os.environ, create=False) as queue:
         row = queue.job(job_id)
         if following:
             row = follow(queue, job_id, lambda line: click.echo(line, err=as_json))
@@ -153,7 +155,9 @@ LOOK_SECONDS = 1.0
 Row = dict[str, Any]
 
 
-def follow(jobs: Jobs, job_id: str, say: Callable[[str], None], *, pause: Callable[[float], None] = time.sleep) -> Row:
+def follow(
+    jobs: "Jobs", job_id: str, say: Callable[[str], None], *, pause: Callable[[float], None] = time.sleep
+) -> Row:
     """Say each step as it ends, and the progress of the one that runs, until the job has ended; return it then.
 
     Args:
@@ -187,7 +191,7 @@ def _ended(state: str) -> str:
     return "been cancelled" if state == "cancelled" else state
 
 
-def no_worker(jobs: Jobs) -> str | None:
+def no_worker(jobs: "Jobs") -> str | None:
     """Return what is said where no worker lives, None where one does."""
     if any(row["alive"] for row in jobs.workers()):
         return None

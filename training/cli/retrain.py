@@ -42,7 +42,7 @@ def retrain(name: str, config: Path | None, *, if_needed: bool, dry_run: bool, w
 def _enqueue(name: str, given: Request | None, *, if_needed: bool, wait: bool, as_json: bool) -> None:
     from training.cli.job_tables import state_of
     from training.cli.jobs import follow, is_there, no_worker
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
     if given is None and not is_there():
         given = request_of((), name, if_needed=if_needed)  # refuses, and makes no database to find nothing in
@@ -92,10 +92,10 @@ def _judge(name: str, given: Request | None, *, as_json: bool) -> None:
 def _scheduled(name: str) -> Request | None:
     """Return the request of the model's schedule, None where there is none: the usual thresholds count then."""
     from models.errors import ConfigInvalid
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
     try:
-        with open_jobs(os.environ, make=False) as jobs:
+        with open_jobs(os.environ, create=False) as jobs:
             return request_of(jobs.schedules(), name, if_needed=True)
     except (JobsUnreachable, ConfigInvalid):
         return None

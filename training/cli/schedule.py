@@ -14,7 +14,7 @@ from training.cli.options import print_json
 from training.cli.requests import missing_data, read_request
 
 if TYPE_CHECKING:
-    from training.jobs import Jobs
+    from training.jobs.client import Jobs
 
 MOST_TICKS = 500
 """Jobs that one backfill makes at the most, as over REST."""
@@ -53,7 +53,7 @@ def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.job_tables import moment
     from training.cli.jobs import no_worker
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
     request = read_request(config, name, if_needed=if_needed, reason="schedule")
     if request["config"].get("promote"):
@@ -81,7 +81,7 @@ def list_(*, as_json: bool) -> None:
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.job_tables import schedules_table
     from training.cli.jobs import is_there
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
     from training.progress import plain_console
 
     rows = []
@@ -107,10 +107,10 @@ def show(name: str, *, as_json: bool) -> None:
         almanac schedule show monthly
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.job_tables import schedules_table
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
     from training.progress import plain_console
 
-    with open_jobs(os.environ, make=False) as jobs:
+    with open_jobs(os.environ, create=False) as jobs:
         row = jobs.schedule(name)
     if as_json:
         print_json(row)
@@ -128,9 +128,9 @@ def pause(name: str) -> None:
     Example:
         almanac schedule pause monthly
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as jobs:
+    with open_jobs(os.environ, create=False) as jobs:
         jobs.pause(name)
     click.echo(f"{name} is paused. almanac schedule resume {name} lets it fire again.")
 
@@ -145,9 +145,9 @@ def resume(name: str) -> None:
         almanac schedule resume monthly
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.job_tables import moment
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as jobs:
+    with open_jobs(os.environ, create=False) as jobs:
         jobs.resume(name)
         row = jobs.schedule(name)
     click.echo(f"{name} fires again, next at {moment(row['next_at'], row['cron'])}.")
@@ -163,9 +163,9 @@ def trigger(name: str) -> None:
         almanac schedule trigger monthly
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.jobs import no_worker
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as jobs:
+    with open_jobs(os.environ, create=False) as jobs:
         job_id, warning = jobs.trigger(name), no_worker(jobs)
     click.echo(f"Job {job_id} is queued. Follow it: almanac jobs {job_id} --follow")
     if warning:
@@ -181,9 +181,9 @@ def remove(name: str) -> None:
     Example:
         almanac schedule remove monthly
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as jobs:
+    with open_jobs(os.environ, create=False) as jobs:
         waiting = jobs.remove(name)
     click.echo(f"{name} is removed.")
     if waiting:
@@ -204,9 +204,9 @@ def backfill(name: str, start: datetime, end: datetime) -> None:
     Example:
         almanac schedule backfill monthly --start 2026-01-01 --end 2026-06-30T12:00:00+0200
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.jobs import open_jobs
+    from training.jobs.client import open_jobs
 
-    with open_jobs(os.environ, make=False) as jobs:
+    with open_jobs(os.environ, create=False) as jobs:
         first, last = _between(jobs, name, start, end)
         made = jobs.backfill(name, first, last)
     for job_id in made:

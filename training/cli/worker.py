@@ -1,4 +1,4 @@
-"""Command worker: runs jobs until it is told to end."""
+"""Worker command: `almanac worker` runs jobs until it is stopped."""
 
 import os
 import sys
@@ -8,13 +8,15 @@ import click
 
 
 @click.command(short_help="Run scheduled and requested retrainings.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs at once, of each worker.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs that each worker runs at once."
+)
 def worker(jobs: int) -> None:
-    """Take jobs from the queue and run them, until Ctrl-C or SIGTERM.
+    """Take jobs from the queue and run them until Ctrl-C or SIGTERM.
 
-    What is running then goes back to the queue and goes on at the step it was in. ALMANAC_WORKER_ID names the worker, by
-    default after its host; two workers of one name are refused. --jobs counts for every worker of the queue, as the one
-    that started last says.
+    Running jobs then return to the queue; a worker resumes them at their current step. ALMANAC_WORKER_ID sets the name of
+    the worker, by default the host's name; each worker needs its own. --jobs applies to all workers of the queue: the
+    worker that started last sets it.
 
     \b
     Example:
@@ -24,13 +26,13 @@ def worker(jobs: int) -> None:
     from training.jobs.settings import Settings
     from training.jobs.worker import Worker
 
-    code = Worker(Settings.from_environment(os.environ, jobs=jobs), say).run()
-    # DBOS's threads may wait for the database for minutes; all that matters is written down.
+    code = Worker(Settings.from_environment(os.environ, jobs=jobs), log).run()
+    # DBOS's threads may wait for the database for minutes; everything is stored already.
     sys.stdout.flush()
     os._exit(code)
 
 
-def say(text: str) -> None:
-    """Print a line with the time of day, at once."""
+def log(text: str) -> None:
+    """Print a line with the time of day."""
     click.echo(f"{datetime.now().astimezone():%H:%M:%S} {text}")
     sys.stdout.flush()

@@ -1,15 +1,14 @@
-"""Jobs: durable, scheduled retraining; the only package of training that imports dbos.
+"""Durable, scheduled retraining; the only package of training that imports DBOS.
 
-place.py      words and addresses that workers and clients share
-client.py     schedules and jobs, for those who run none of them
-worker.py     the process that runs jobs, settings.py what it is told
-workflows.py  what it runs, as workflows of DBOS
-story.py      a retraining as steps
-steps.py      a step: a stage, tried again where that may help
-child.py      the process in which stages run
-holder.py     a worker's name
+client.py            schedules and jobs, for programs that do not run jobs
+connection.py        the jobs' database
+rows.py              schedules and jobs as plain data
+settings.py          a worker's settings
+worker.py            the process that runs jobs
+worker_lock.py       the lock on a worker's name
+recovery.py          missed ticks and cancelled jobs, when a worker starts
+workflows.py         the DBOS workflows that a worker runs
+retrain_workflow.py  a retraining as a sequence of steps
+steps.py             one step: runs a stage, with retries
+stage_runner.py      the process that runs stages
 """
-
-from training.jobs.client import Jobs, open_jobs
-
-__all__ = ["Jobs", "open_jobs"]

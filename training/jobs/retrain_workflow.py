@@ -1,4 +1,4 @@
-"""Story: a retraining from its reason to its decision, as steps that are each done once."""
+"""A retraining as a sequence of steps, each of which is done once."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -6,44 +6,44 @@ from typing import Any, Protocol
 
 from models.jobs.errors import MemoryExceeded, TimeExceeded
 
-Answer = dict[str, Any]
+StageResult = dict[str, Any]
 Request = Mapping[str, Any]
 
 KILLED = "CHILD_KILLED"
-"""Code of a candidate whose child took more than it may."""
+"""Code of a candidate whose process exceeded the time or memory limit."""
 
 
 class Step(Protocol):
-    """Runs a stage in a child, or returns what it answered (or raises what it raised) when it was run before."""
+    """Runs a stage in its own process, or returns (or raises) the recorded outcome of an earlier run."""
 
-    def __call__(self, name: str, stage: str, *arguments: Any) -> Answer:  # noqa: ANN401 (any JSON)
-        """Return the answer of a stage; `name` is what its step is called."""
+    def __call__(self, name: str, stage: str, *arguments: Any) -> StageResult:  # noqa: ANN401 (any JSON)
+        """Return the result of a stage; `name` is the name of the step."""
         ...
 
 
-def retrain(step: Step, request: Request) -> Answer:
-    """Judge whether it is needed where that was asked, fit the candidates, compare, and let the evidence decide.
+def retrain(step: Step, request: Request) -> StageResult:
+    """Check the reasons if the request asks for it, then fit the candidates, compare, register and promote.
 
     Args:
         step: Runs a stage.
-        request: `name`, `config`, `if_needed`, `reason`; docs/retraining.md has all of it.
+        request: `name`, `config`, `if_needed` and `reason`, see docs/retraining.md.
 
     Returns:
-        `decision`, and, where something was trained, `run_id`, `experiment_id`, `run_url`, `version`, `promoted`, `champion`,
-        `reason`; where it asked first, `judgement`: which reasons held.
+        `decision`; after a training also `run_id`, `experiment_id`, `run_url`, `version`, `promoted`, `champion` and `reason`;
+        after a check also `judgement`, the reasons.
 
     Raises:
-        AlmanacError: Whatever ends the job, when the stage `fail` has closed its run; replayed, the same in DBOS's words.
+        AlmanacError: The error that ends the job, after the stage `fail` has closed its run. On replay, DBOS's copy of it.
     """
-    judged: Answer = {}
+    assessment: StageResult = {}
     if request.get("if_needed"):
         decision = step("judge", "judge", request)
         if not decision["retrain"]:
             return {"decision": decision}
-        judged = {"judgement": decision}
-        request = {**request, **judged, "reason": name_reasons(decision)}
+        assessment = {"judgement": decision}
+        request = {**request, **assessment, "reason": reason_codes(decision)}
     try:
-        return {**_train(step, request), **judged}
+        return {**_train(step, request), **assessment}
     except Exception as error:
         if code_of(error) is not None:
             with suppress(Exception):
@@ -51,41 +51,40 @@ def retrain(step: Step, request: Request) -> Answer:
         raise
 
 
-def name_reasons(judgement: Answer) -> str:
-    """Return the codes of the reasons that hold."""
-    return ", ".join(one["code"] for one in judgement["reasons"] if one["holds"])
+def reason_codes(assessment: StageResult) -> str:
+    """Return the codes of the reasons that hold, separated by commas."""
+    return ", ".join(one["code"] for one in assessment["reasons"] if one["holds"])
 
 
 def code_of(error: Exception) -> str | None:
-    """Return the code of an error of ours, also after DBOS has written it down; None for an error of DBOS's own."""
+    """Return the code of an AlmanacError, also of DBOS's copy of it; None for DBOS's own errors."""
     code = getattr(error, "code", None)
     return code if isinstance(code, str) else None
 
 
-def _train(step: Step, request: Request) -> Answer:
+def _train(step: Step, request: Request) -> StageResult:
     read = step("read", "read", request)
-    fits: list[Answer] = []
+    fits: list[StageResult] = []
     for candidate in read["candidates"]:
         fits.append(_fit(step, request, read, candidate, fits))
     compared = step("compare", "compare", request, read, fits)
     refitted = step("refit", "refit", request, read, compared)
     registered = step("register", "register", request, read, compared, refitted)
     promoted = step("promote", "promote", request, read, compared, registered)
-    return {**promoted, **gist("read", read)}
+    return {**promoted, **summarize("read", read)}
 
 
-def _fit(step: Step, request: Request, read: Answer, candidate: str, fits: Sequence[Answer]) -> Answer:
-    """Fit one candidate; one that takes more time or memory than it may is out, and the others go on."""
+def _fit(step: Step, request: Request, read: StageResult, candidate: str, fits: Sequence[StageResult]) -> StageResult:
+    """Fit one candidate; one that exceeds the time or memory limit is left out of the comparison."""
     try:
         return step(f"fit {candidate}", "fit", request, read, candidate, list(fits))
     except Exception as error:
         if code_of(error) not in {TimeExceeded.code, MemoryExceeded.code}:
             raise
-        cause = f"killed: {error}"
         return {
             "name": candidate,
             "run_id": "",
-            "cause": cause,
+            "cause": f"killed: {error}",
             "code": KILLED,
             "step": 0,
             "seconds": 0.0,
@@ -93,22 +92,22 @@ def _fit(step: Step, request: Request, read: Answer, candidate: str, fits: Seque
         }
 
 
-def gist(stage: str, answer: Answer) -> Answer:
-    """Return what a stage's answer adds to the summary of its job."""
+def summarize(stage: str, result: StageResult) -> StageResult:
+    """Return what a stage's result adds to the summary of its job."""
     if stage == "judge":
-        return {"judgement": answer, "reason": name_reasons(answer)} if answer["retrain"] else {"decision": answer}
-    wanted = {
+        return {"judgement": result, "reason": reason_codes(result)} if result["retrain"] else {"decision": result}
+    keys = {
         "read": ("run_id", "run_url", "experiment_id"),
         "compare": ("decision", "winner"),
         "register": ("version",),
         "promote": ("version", "promoted", "champion", "decision"),
     }
-    return {key: answer[key] for key in wanted.get(stage, ()) if key in answer}
+    return {key: result[key] for key in keys.get(stage, ()) if key in result}
 
 
-def tell_result(name: str, result: Answer) -> str:
-    """Return what became of a job, in a line."""
+def describe_result(name: str, result: StageResult) -> str:
+    """Return the outcome of a job as one line."""
     if "version" not in result:
-        return f"{name} is not retrained: none of its reasons holds."
-    verdict = "is champion" if result.get("promoted") else "stays challenger"
-    return f"{name} version {result['version']} {verdict}. {result.get('reason', '')}".rstrip()
+        return f"{name} is not retrained: no reason holds."
+    outcome = "is champion" if result.get("promoted") else "stays challenger"
+    return f"{name} version {result['version']} {outcome}. {result.get('reason', '')}".rstrip()

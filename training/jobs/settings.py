@@ -1,4 +1,4 @@
-"""Settings: what a worker reads from its environment, once, when it starts."""
+"""The settings of a worker, read from the environment when it starts."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from training.jobs.steps import FIRST_WAIT_SECONDS
 from training.service_client.client import SERVICE_URL
 
 LONGEST_NAME = 47
-"""Letters of a worker's name: PostgreSQL shows so many of it beside `almanac worker`."""
+"""PostgreSQL cuts the application name `almanac worker NAME` after this many characters of the name."""
 
 WATCH_CRON = "*/5 * * * *"
 OFF = ("off", "never", "0")
@@ -23,18 +23,18 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a worker is told by its environment and its command line.
+    """Settings of a worker.
 
     Attributes:
-        url: Of the jobs' database.
+        url: Address of the jobs' database.
         home: ALMANAC_HOME.
         name: ALMANAC_WORKER_ID, by default the host's name.
-        watch: Cron line of the watch, None for no watch.
-        jobs: How many it runs at once.
-        command: What runs a stage.
-        service: ALMANAC_SERVICE_URL: the service whose scores are watched.
-        first_wait: Seconds before a stage that failed is tried again.
-        poll: Seconds between two looks at the queue.
+        watch: Cron expression of the watch over new champions, None for no watch.
+        jobs: Number of jobs that run at once.
+        command: Command of a stage process.
+        service: ALMANAC_SERVICE_URL, the service whose scores are watched.
+        first_wait: Seconds before the first retry of a failed stage.
+        poll: Seconds between two polls of the queue.
     """
 
     url: str
@@ -49,15 +49,15 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **changes: Any) -> Self:  # noqa: ANN401 (any field)
-        """Return what the environment says; raises ConfigInvalid or ScheduleInvalid."""
+        """Return the settings in the environment variables, with some replaced; raises ConfigInvalid or ScheduleInvalid."""
         name = environment.get("ALMANAC_WORKER_ID") or platform.node()[:LONGEST_NAME] or "worker"
         if len(name) > LONGEST_NAME or not name.isprintable():
             raise ConfigInvalid(
-                f"ALMANAC_WORKER_ID has at most {LONGEST_NAME} printable letters. Received: {name!r}.",
-                hint="Choose a shorter one.",
+                f"ALMANAC_WORKER_ID must have at most {LONGEST_NAME} printable characters. Received: {name!r}.",
+                hint="Choose a shorter name.",
             )
-        line = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
-        watch = None if line.strip().lower() in OFF else check_cron(line)
+        cron = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
+        watch = None if cron.strip().lower() in OFF else check_cron(cron)
         url, home = jobs_url(environment), almanac_home(environment)
         service = (environment.get("ALMANAC_SERVICE_URL") or SERVICE_URL).rstrip("/")
         return cls(**{"url": url, "home": home, "name": name, "watch": watch, "service": service, **changes})

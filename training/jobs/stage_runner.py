@@ -1,4 +1,4 @@
-"""Child: the process in which the stages of one job run, with limits, and whose progress comes back as lines."""
+"""The process in which the stages of one job run: it has limits, and its output is JSON lines."""
 
 import json
 import os
@@ -14,45 +14,47 @@ from pathlib import Path
 from threading import Event
 from typing import IO, Any, Self
 
+import psutil
+
 from models.errors import AlmanacError
 from models.jobs.errors import MemoryExceeded, StageFailed, TimeExceeded
 
 COMMAND = (sys.executable, "-P", "-m", "training.retraining.stage_process")
-"""What runs stages: a fresh Python, never a fork of the worker's threads."""
+"""Command of a stage process: a new Python, never a fork of the worker with its threads."""
 
-LOOK_SECONDS = 0.25
-"""How often limits are looked at."""
+CHECK_SECONDS = 0.25
+"""Interval at which the limits are checked."""
 
 LAST_LINES, LONGEST_TAIL = 3, 600
-"""Of a child's log, told when it ends without an answer."""
+"""Lines and characters of the log that an error repeats."""
 
 MEGABYTE = 1_000_000
 
-Answer = dict[str, Any]
-Tell = Callable[[dict[str, Any]], None]
+StageResult = dict[str, Any]
+OnEvent = Callable[[dict[str, Any]], None]
 
 
-class Stopped(Exception):
-    """The worker ends: the stage is broken off, and nothing is recorded of it."""
+class WorkerStopped(Exception):
+    """The worker ends: the stage is interrupted, and nothing is recorded about it."""
 
 
-class Refused(AlmanacError):
-    """An error that the stage raised in its child, under the code it had there."""
+class StageError(AlmanacError):
+    """An error that a stage raised, with its own code."""
 
-    def __init__(self, code: str, detail: str, hint: str, *, mendable: bool) -> None:
-        """Keep what the child said, and whether the same stage may succeed when it is tried again."""
+    def __init__(self, code: str, detail: str, hint: str, *, retryable: bool) -> None:
+        """Keep the error, and whether the stage may succeed when it is retried."""
         super().__init__(detail, hint=hint)
         self.code = code  # type: ignore[misc]  # each error brings its own
-        self.mendable = mendable
+        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a stage may use.
+    """Limits of a stage.
 
     Attributes:
         seconds: Wall time.
-        megabytes: Resident memory of the child and of the processes it starts, in 10⁶ bytes; None for no limit.
+        megabytes: Resident memory of the process and its children, in 10⁶ bytes; None for no limit.
     """
 
     seconds: float
@@ -60,14 +62,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One stage of one job.
+class StageCall:
+    """One call of a stage.
 
     Attributes:
-        stage: Name of the function in training/retraining/stages.py.
+        stage: Name of the function in training/retraining.
         job: Id of the job.
-        folder: Of the job: its files, and the log of its children.
-        arguments: Of the stage, after its desk.
+        folder: Folder of the job, with its files and its log.
+        arguments: Arguments of the function after its context.
     """
 
     stage: str
@@ -76,25 +78,24 @@ class Task:
     arguments: Sequence[Any]
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Do nothing."""
 
 
-class Child:
-    """A process that runs stages of one job, one after another, so that TensorFlow and MLflow are loaded once for all of them.
+class StageProcess:
+    """A process that runs stages of one job, so that TensorFlow and MLflow are loaded once.
 
-    It is started when it is first needed, and anew after a stage that failed. It ends itself, with all it started, when its
-    standard input ends: so it dies with this process however that dies. It holds a lock on the job's folder, which a rerun
-    waits for. The memory limit is enforced by looking at the resident memory four times a second, since TensorFlow reserves
-    address space that it never uses.
+    It starts with the first stage, and again after a stage that failed. When its standard input ends, it kills itself and its
+    children; so it ends with this process, even if this process is killed. It holds a lock on the job's folder. Memory is
+    measured as resident memory, since TensorFlow reserves address space that it never uses.
     """
 
     def __init__(self, stop: Event, command: Sequence[str] = COMMAND) -> None:
-        """Nothing is started yet.
+        """Start nothing yet.
 
         Args:
             stop: Set when the worker ends.
-            command: What runs stages.
+            command: Command of the process.
         """
         self._stop = stop
         self._command = command
@@ -108,132 +109,134 @@ class Child:
         """End the process."""
         self.end()
 
-    def run(self, task: Task, limits: Limits, tell: Tell, pulse: Callable[[], None] = _nothing) -> Answer:
-        """Run a stage and return its answer; where it raises, the process is gone.
+    def run(
+        self, call: StageCall, limits: Limits, on_event: OnEvent, on_tick: Callable[[], None] = _do_nothing
+    ) -> StageResult:
+        """Run a stage and return its result; after an error the process has ended.
 
         Args:
-            task: The stage.
-            limits: What it may use.
-            tell: Called with whatever the stage tells.
-            pulse: Called some times a second all along; what it raises ends the stage.
+            call: The stage.
+            limits: Its limits.
+            on_event: Called with each progress event of the stage.
+            on_tick: Called a few times per second; an exception from it ends the stage.
 
         Raises:
-            Refused: What the stage raised.
-            StageFailed: If the process ended without an answer.
-            TimeExceeded: If it took too long.
-            MemoryExceeded: If it took too much memory.
-            Stopped: If the worker ends.
+            StageError: If the stage raised an error.
+            StageFailed: If the process ended without a result.
+            TimeExceeded: If the stage exceeded its time limit.
+            MemoryExceeded: If the stage exceeded its memory limit.
+            WorkerStopped: If the worker ends.
         """
-        task.folder.mkdir(parents=True, exist_ok=True)
-        log = task.folder / "log.txt"
+        call.folder.mkdir(parents=True, exist_ok=True)
+        log = call.folder / "log.txt"
         if self._process is None:
             with log.open("ab") as output:
                 self._process = _start(self._command, output)
         try:
-            _send(self._process, task)
-            return _Watch(self._process, task, limits, self._stop, pulse).listen(tell, log)
+            _send(self._process, call)
+            return _Monitor(self._process, call, limits, self._stop, on_tick).wait(on_event, log)
         except BaseException:
             self.end()
             raise
 
     def end(self) -> None:
-        """End the process and all that it started, if there is one."""
+        """Kill the process and its children, if it runs."""
         process, self._process = self._process, None
         if process is not None:
-            _end(process)
+            _kill(process)
 
 
 def _start(command: Sequence[str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
-    house = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH")]))
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(  # noqa: S603 (our own program)
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=output,
         env={**os.environ, "PYTHONPATH": path},
-        start_new_session=True,  # a group of its own, to be ended whole; and Ctrl-C is for the worker
+        start_new_session=True,  # its own process group, which can be killed as a whole and does not get Ctrl-C
     )
 
 
-def _send(process: "subprocess.Popen[bytes]", task: Task) -> None:
-    """Write the task; standard input stays open, since its end would mean ours."""
-    question = {"stage": task.stage, "job": task.job, "folder": str(task.folder), "arguments": list(task.arguments)}
-    with suppress(BrokenPipeError):  # it has ended; its log says why
-        assert process.stdin is not None  # noqa: S101 (a pipe was asked for)
-        process.stdin.write(json.dumps(question).encode() + b"\n")
+def _send(process: "subprocess.Popen[bytes]", call: StageCall) -> None:
+    """Write the call to standard input, and leave it open: its end would mean that the worker has ended."""
+    line = {"stage": call.stage, "job": call.job, "folder": str(call.folder), "arguments": list(call.arguments)}
+    with suppress(BrokenPipeError):  # the process has ended; its log says why
+        assert process.stdin is not None  # noqa: S101 (a pipe was requested)
+        process.stdin.write(json.dumps(line).encode() + b"\n")
         process.stdin.flush()
 
 
 @dataclass(frozen=True, slots=True)
-class _Watch:
-    """What is listened to and looked at while a child works."""
+class _Monitor:
+    """Reads the output of a stage process and checks its limits."""
 
     process: "subprocess.Popen[bytes]"
-    task: Task
+    call: StageCall
     limits: Limits
     stop: Event
-    pulse: Callable[[], None]
+    on_tick: Callable[[], None]
 
-    def listen(self, tell: Tell, log: Path) -> Answer:
-        """Return the child's answer, passing on what it tells before."""
-        assert self.process.stdout is not None  # noqa: S101 (a pipe was asked for)
+    def wait(self, on_event: OnEvent, log: Path) -> StageResult:
+        """Return the result of the stage; pass its events on until then."""
+        assert self.process.stdout is not None  # noqa: S101 (a pipe was requested)
         descriptor, rest = self.process.stdout.fileno(), b""
         deadline = time.monotonic() + self.limits.seconds
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while True:
                 self._check(deadline)
-                self.pulse()
-                if not selector.select(LOOK_SECONDS):
+                self.on_tick()
+                if not selector.select(CHECK_SECONDS):
                     continue
                 chunk = os.read(descriptor, 1 << 16)
                 if not chunk:
-                    raise self._silent(log)
+                    raise self._no_result(log)
                 *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    said = json.loads(line)
-                    if "tells" in said:
-                        tell(said["tells"])
-                    else:
-                        return _answer(said)
+                for message in map(json.loads, lines):
+                    if "event" not in message:
+                        return _result(message)
+                    on_event(message["event"])
 
     def _check(self, deadline: float) -> None:
         if self.stop.is_set():
-            raise Stopped
+            raise WorkerStopped
         if time.monotonic() > deadline:
             raise TimeExceeded(
-                f"Stage {self.task.stage} took longer than {self.limits.seconds:g} s and was ended.",
+                f"Stage {self.call.stage} exceeded its time limit of {self.limits.seconds:g} s and was killed.",
                 hint="Raise timeout_seconds under [retrain], or train a smaller network.",
             )
-        most = self.limits.megabytes
-        if most is not None and (used := resident_megabytes(self.process.pid)) > most:
+        limit = self.limits.megabytes
+        if limit is not None and (used := resident_megabytes(self.process.pid)) > limit:
             raise MemoryExceeded(
-                f"Stage {self.task.stage} took {used:.0f} MB, of {most} MB that it may, and was ended.",
+                f"Stage {self.call.stage} used {used:.0f} MB, exceeded its memory limit of {limit} MB and was killed.",
                 hint="Raise memory_mb under [retrain], or train on fewer series.",
             )
 
-    def _silent(self, log: Path) -> StageFailed:
-        """Return what is said of a child that ended without an answer."""
+    def _no_result(self, log: Path) -> StageFailed:
+        """Return the error for a process that ended without a result."""
         code = self.process.wait()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        hint = "SIGKILL that nobody sent is the kernel's, out of memory." if code == -signal.SIGKILL else ""
+        hint = "If nobody sent SIGKILL, the kernel did because memory was exhausted." if code == -signal.SIGKILL else ""
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         tail = " / ".join(line.strip() for line in lines)[-LONGEST_TAIL:]
-        told = f" Its last words: {tail}" if tail else ""
-        return StageFailed(f"Stage {self.task.stage} ended {how}, without an answer.{told}", hint=hint)
+        return StageFailed(
+            f"Stage {self.call.stage} ended {how} and returned nothing.{f' End of its log: {tail}' if tail else ''}",
+            hint=hint,
+        )
 
 
-def _answer(said: Mapping[str, Any]) -> Answer:
-    if "error" in said:
-        error = said["error"]
-        raise Refused(error["code"], error["detail"], error["hint"], mendable=error["mendable"])
-    answer: Answer = said["answer"]
-    return answer
+def _result(message: Mapping[str, Any]) -> StageResult:
+    if "error" in message:
+        error = message["error"]
+        raise StageError(error["code"], error["detail"], error["hint"], retryable=error["retryable"])
+    result: StageResult = message["result"]
+    return result
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the child and all that it started."""
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for pipe in (process.stdin, process.stdout):
@@ -244,13 +247,10 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def resident_megabytes(group: int) -> float:
-    """Return the resident memory of a process group, as /proc tells it; 0 where there is no /proc."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    pages = 0
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.getpgid(int(entry.name)) == group:
-                pages += int((entry / "statm").read_text(encoding="ascii").split()[1])
-        except (OSError, IndexError):
-            continue  # it ended meanwhile
-    return pages * page / MEGABYTE
+    """Return the resident memory of a process group, in 10⁶ bytes."""
+    used = 0
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):  # the process has ended meanwhile
+            if os.getpgid(pid) == group:
+                used += psutil.Process(pid).memory_info().rss
+    return used / MEGABYTE

@@ -1,4 +1,4 @@
-"""Steps: a stage of a job, tried again where that may help, told to the terminal and to whoever looks."""
+"""One step of a job: runs a stage, retries it, and reports its progress."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,154 +11,159 @@ from typing import Any, NoReturn
 from models.errors import AlmanacError
 from models.jobs.errors import StageFailed
 from training.config.retrain import RetrainConfig
-from training.jobs.stage_runner import Child, Limits, Refused, Stopped, Task
+from training.jobs.stage_runner import Limits, StageCall, StageError, StageProcess, StageResult, WorkerStopped
 
 TRIES = 3
 FIRST_WAIT_SECONDS, WAIT_FACTOR = 5.0, 4.0
-"""A stage that failed is tried again after 5 s, and after 20 s more."""
+"""A failed stage is retried after 5 s, and again after 20 s."""
 
-TELL_SECONDS, PULSE_SECONDS = 1.0, 5.0
-"""Progress is written down at most so often, each time being a commit; and at least so often, which also tells a job that
-was cancelled, or that another worker has taken over, to end."""
+FEWEST_SECONDS, MOST_SECONDS = 1.0, 5.0
+"""Shortest and longest time between two writes of the progress. Each write is a commit; it also detects that the job was
+cancelled or adopted by another worker, and then ends the stage."""
 
-CLOSING = {"fail": Limits(600.0)}
-"""Limits of a stage that ends what a job has left: its own, not those that the job may have gone over."""
-
-Answer = dict[str, Any]
+OWN_LIMITS = {"fail": Limits(600.0)}
+"""Limits of stages that do not use those of the job, which it may have exceeded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class WorkerRuntime:
     """What a worker runs stages with.
 
     Attributes:
-        home: ALMANAC_HOME: `jobs/ID` in it is a job's folder.
+        home: ALMANAC_HOME; the folder of a job is `jobs/ID` in it.
         stop: Set when the worker ends.
-        say: Prints a line.
-        first_wait: Seconds before a stage is tried again.
-        now: The time.
+        log: Prints a line.
+        first_wait: Seconds before the first retry.
+        now: Returns the current time.
     """
 
     home: Path
     stop: Event
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     first_wait: float = FIRST_WAIT_SECONDS
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """Where stages are run: of which job, in which process, under which limits, and who is told of their progress."""
+class StageRun:
+    """How the stages of a job run.
+
+    Attributes:
+        job: Id of the job.
+        process: The process that runs them.
+        limits: Limits of each stage.
+        write: Writes the progress to the database.
+    """
 
     job: str
-    child: Child
+    process: StageProcess
     limits: Limits
     write: Callable[[Mapping[str, Any]], None]
 
 
 def limits_of(request: Mapping[str, Any]) -> Limits:
-    """Return what a request lets a stage use; raises ConfigInvalid."""
+    """Return the limits in a request; raises ConfigInvalid."""
     table = request.get("config", {}).get("retrain", {})
     config = RetrainConfig(**{key: table[key] for key in ("timeout_seconds", "memory_mb") if key in table})
     return Limits(float(config.timeout_seconds), config.memory_mb)
 
 
-def run_stage(bench: Bench, seat: Seat, name: str, stage: str, arguments: Sequence[Any]) -> Answer:
-    """Run a stage in a child, again where that may help, and return its answer.
+def run_stage(runtime: WorkerRuntime, run: StageRun, name: str, stage: str, arguments: Sequence[Any]) -> StageResult:
+    """Run a stage, retry it where that may help, and return its result.
 
     Args:
-        bench: What the worker runs stages with.
-        seat: The job.
-        name: What people call the step.
-        stage: The function's name.
-        arguments: Of the stage.
+        runtime: What the worker runs stages with.
+        run: How the stages of this job run.
+        name: Name of the step.
+        stage: Name of the stage's function.
+        arguments: Arguments of the stage.
 
     Raises:
-        AlmanacError: What the stage raised, or why its child was ended, after as many tries as may help.
+        AlmanacError: The error of the last try.
     """
-    task = Task(stage, seat.job, folder_of(bench.home, seat.job), arguments)
-    wait, limits = bench.first_wait, CLOSING.get(stage, seat.limits)
+    call = StageCall(stage, run.job, folder_of(runtime.home, run.job), arguments)
+    wait, limits = runtime.first_wait, OWN_LIMITS.get(stage, run.limits)
     for attempt in range(1, TRIES + 1):
-        teller = _Teller(bench, seat, name, attempt)
-        teller.begin()
+        progress = _ProgressWriter(runtime, run, name, attempt)
+        progress.start()
         try:
-            answer = seat.child.run(task, limits, teller.tell, teller.pulse)
-        except Stopped:
+            result = run.process.run(call, limits, progress.on_event, progress.on_tick)
+        except WorkerStopped:
             _never_return()
         except AlmanacError as error:
-            if attempt == TRIES or not _is_mendable(error):
-                bench.say(f"{seat.job}: {name} failed: {error}")
+            if attempt == TRIES or not _is_retryable(error):
+                runtime.log(f"{run.job}: {name} failed: {error}")
                 raise
-            bench.say(f"{seat.job}: {name} failed, and is tried again in {wait:g} s: {error}")
-            teller.write({"text": f"failed, tried again in {wait:g} s: {error}"})
-            if bench.stop.wait(wait):
+            runtime.log(f"{run.job}: {name} failed; retry in {wait:g} s: {error}")
+            progress.write({"text": f"failed; retry in {wait:g} s: {error}"})
+            if runtime.stop.wait(wait):
                 _never_return()
             wait *= WAIT_FACTOR
         else:
-            bench.say(f"{seat.job}: {name} done in {teller.seconds:.1f} s")
-            return answer
+            runtime.log(f"{run.job}: {name} done in {progress.seconds:.1f} s")
+            return result
     raise StageFailed(f"Stage {stage} was not run.")
 
 
 def folder_of(home: Path, job: str) -> Path:
-    """Return a job's folder."""
+    """Return the folder of a job."""
     return home / "jobs" / job.replace("/", "-")
 
 
-def _is_mendable(error: AlmanacError) -> bool:
-    return isinstance(error, StageFailed) or (isinstance(error, Refused) and error.mendable)
+def _is_retryable(error: AlmanacError) -> bool:
+    return isinstance(error, StageFailed) or (isinstance(error, StageError) and error.retryable)
 
 
 def _never_return() -> NoReturn:
-    """Wait for the end of the process: a step that returned or raised would be recorded as done."""
+    """Wait for the end of the process: DBOS would record a step that returns or raises as done."""
     while True:
         time.sleep(1.0)
 
 
 @dataclass(slots=True)
-class _Teller:
-    """Passes on what a stage tells, as often as it does any good."""
+class _ProgressWriter:
+    """Prints the progress of one try of a stage, and writes it to the database at limited intervals."""
 
-    bench: Bench
-    seat: Seat
+    runtime: WorkerRuntime
+    run: StageRun
     name: str
     attempt: int
     _began: float = field(default_factory=time.monotonic)
-    _written: float = -TELL_SECONDS
-    _newest: Mapping[str, Any] = field(default_factory=dict)
+    _written: float = -FEWEST_SECONDS
+    _latest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
-        """Return how long the stage has been running."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._began
 
-    def begin(self) -> None:
-        """Write down which step it is."""
-        self.bench.say(f"{self.seat.job}: {self.name}{f', try {self.attempt}' if self.attempt > 1 else ''}")
+    def start(self) -> None:
+        """Print and write which step begins."""
+        self.runtime.log(f"{self.run.job}: {self.name}{f', try {self.attempt}' if self.attempt > 1 else ''}")
         self.write({})
 
-    def tell(self, told: Mapping[str, Any]) -> None:
-        """Print what a stage tells, and write the newest of it down."""
-        self.bench.say(f"{self.seat.job}: {describe(told)}")
-        if time.monotonic() - self._written >= TELL_SECONDS:
-            self.write(told)
+    def on_event(self, event: Mapping[str, Any]) -> None:
+        """Print an event of the stage, and write it unless the last write is too recent."""
+        self.runtime.log(f"{self.run.job}: {describe_event(event)}")
+        if time.monotonic() - self._written >= FEWEST_SECONDS:
+            self.write(event)
 
-    def pulse(self) -> None:
-        """Write down how long it has been, now and then."""
-        if time.monotonic() - self._written >= PULSE_SECONDS:
-            self.write(self._newest)
+    def on_tick(self) -> None:
+        """Write the elapsed time if the last write is long ago."""
+        if time.monotonic() - self._written >= MOST_SECONDS:
+            self.write(self._latest)
 
-    def write(self, told: Mapping[str, Any]) -> None:
-        """Write down what is newest."""
-        self._written, self._newest = time.monotonic(), told
-        known = {"step": self.name, "attempt": self.attempt, "at": self.bench.now().isoformat(timespec="seconds")}
-        self.seat.write({**told, **known, "seconds": round(self.seconds, 1)})
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Write an event with step, try and time."""
+        self._written, self._latest = time.monotonic(), event
+        known = {"step": self.name, "attempt": self.attempt, "at": self.runtime.now().isoformat(timespec="seconds")}
+        self.run.write({**event, **known, "seconds": round(self.seconds, 1)})
 
 
-def describe(told: Mapping[str, Any]) -> str:
-    """Return what a stage told as one line."""
-    if "epoch" not in told:
-        return str(told.get("text") or told)
-    error = told.get("validation_mase")
+def describe_event(event: Mapping[str, Any]) -> str:
+    """Return a progress event as one line."""
+    if "epoch" not in event:
+        return str(event.get("text") or event)
+    error = event.get("validation_mase")
     figure = "" if error is None else f"  validation MASE {error:.4f}"
-    return f"{told.get('candidate', ''):<12} epoch {told['epoch']:>3}  step {told.get('step', 0):>5}{figure}  {told.get('seconds', 0):.1f} s"
+    return f"{event.get('candidate', ''):<12} epoch {event['epoch']:>3}  step {event.get('step', 0):>5}{figure}  {event.get('seconds', 0):.1f} s"

@@ -1,186 +1,139 @@
-"""Worker: the process that takes jobs from the queue and runs them, one checkpointed step after another."""
+"""The worker: the process that takes jobs from the queue and runs them."""
 
 import logging
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event, Thread
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from models.jobs import names
-from models.jobs.cron import next_fires
 from models.jobs.database import sqlite_file, without_password
 from models.sqlite_file import SqliteFile
 from training.jobs import worker_lock
-from training.jobs.client import connect, give_back, request_of
+from training.jobs.client import requeue
+from training.jobs.connection import connect
+from training.jobs.recovery import close_cancelled_jobs, queue_missed_ticks
 from training.jobs.settings import Settings
-from training.jobs.workflows import Workflows, close_runs
+from training.jobs.worker_lock import WorkerLock
+from training.jobs.workflows import Workflows
 
-SCHEDULE_POLL_SECONDS, HELD_POLL_SECONDS = 2.0, 5.0
-SAID_OURSELVES = (
+SCHEDULE_POLL_SECONDS, CHECK_SECONDS = 2.0, 5.0
+HIDDEN_LOG_LINES = (
     "in background workflow",
     "the owner's recorded outcome",
     "was cancelled during execution",
     "Workflow already exists in queue",
 )
-FAREWELL_SECONDS = 5.0
-"""How long giving the jobs back may take when the worker ends."""
+"""Parts of DBOS's log lines about jobs that failed or changed workers: the worker prints its own."""
+
+REQUEUE_SECONDS = 5.0
+"""Longest time for returning jobs to the queue when the worker ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker at work.
+    """A worker.
 
     Attributes:
-        settings: What it was told.
-        say: Prints a line.
+        settings: Its settings.
+        log: Prints a line.
         stop: Set when it ends.
     """
 
     settings: Settings
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     stop: Event = field(default_factory=Event)
 
     def run(self) -> int:
-        """Take jobs until SIGTERM, SIGINT or the loss of its name, and return the exit code.
+        """Run jobs until SIGTERM, SIGINT or the loss of the name or the database file, and return the exit code.
 
         Raises:
-            WorkerAlive: If another process works under its name.
-            JobsUnreachable: If the database does not answer.
+            WorkerAlive: If another process has the worker's name.
+            JobsUnreachable: If the database does not respond.
         """
         settings = self.settings
         client = connect(settings.url)
-        file = sqlite_file(settings.url)
-        opened = None if file is None else SqliteFile(file)
-        if opened is not None:
-            opened.learn()
-        with worker_lock.lock_worker(settings.url, settings.name) as held:
+        file = _known_file(settings.url)
+        with worker_lock.lock_worker(settings.url, settings.name) as lock:
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, lambda *_: self.stop.set())
             self._launch(client)
-            self.say(f"worker {settings.name} takes jobs from {without_password(settings.url)}")
-            while not self.stop.wait(HELD_POLL_SECONDS):
-                if opened is not None and (fault := opened.fault()):
-                    self.say(f"the jobs' database {file} {fault}; worker {settings.name} ends. Start it again.")
+            self.log(f"worker {settings.name} takes jobs from {without_password(settings.url)}")
+            while not self.stop.wait(CHECK_SECONDS):
+                if fault := self._fault(file, lock):
+                    self.log(fault)
                     self.stop.set()
                     return os.EX_TEMPFAIL
-                if not held.is_held():
-                    self.say(f"worker {settings.name} has lost its name to another process, and ends")
-                    self.stop.set()
-                    return os.EX_TEMPFAIL
-            self._part(client)
+            self._requeue(client)
         return 0
 
+    def _fault(self, file: SqliteFile | None, lock: WorkerLock) -> str:
+        """Return why the worker must end, "" if it may go on."""
+        name = self.settings.name
+        if file is not None and (fault := file.fault()):
+            return f"the jobs' database {file.path} {fault}; worker {name} ends. Start it again."
+        return "" if lock.is_held() else f"another process has taken the name of worker {name}, which ends"
+
     def _launch(self, client: DBOSClient) -> None:
-        """Start DBOS: what this worker had taken and not finished goes on at the step it was in."""
+        """Start DBOS, which resumes this worker's unfinished jobs at their current step."""
         settings = self.settings
-        _quieten()
+        _hide_log_lines()
         DBOS(config=_configure(settings))
-        Workflows(settings, client, self.say, self.stop).register()
+        Workflows(settings, client, self.log, self.stop).register()
         DBOS.launch()
         for queue, at_once in ((names.QUEUE, settings.jobs), (names.WATCH_QUEUE, 1)):
             DBOS.register_queue(
                 queue, worker_concurrency=at_once, polling_interval_sec=settings.poll, on_conflict="always_update"
             )
-        for job in catch_up(client, datetime.now(UTC)):
-            self.say(f"{job}: its tick was missed while no worker ran, and is made up for")
-        for job in close_cancelled(client):
-            self.say(f"{job}: was cancelled, and left runs open, which are closed next")
+        for job in queue_missed_ticks(client, datetime.now(UTC)):
+            self.log(f"{job}: queued, because its tick was missed while no worker ran")
+        for job in close_cancelled_jobs(client):
+            self.log(f"{job}: was cancelled; its open MLflow runs are closed")
         self._schedule_watch(client)
 
     def _schedule_watch(self, client: DBOSClient) -> None:
-        """Put the watch into the table of schedules, as this worker was told; one that was paused stays paused."""
+        """Add, change or delete the schedule of the watch as the settings say; a paused one stays paused."""
         found = client.get_schedule(names.WATCH_SCHEDULE)
-        line = self.settings.watch
-        if line is None or (found is not None and found["schedule"] != line):
+        cron = self.settings.watch
+        if cron is None or (found is not None and found["schedule"] != cron):
             client.delete_schedule(names.WATCH_SCHEDULE)
             found = None
-        if line is not None and found is None:
+        if cron is not None and found is None:
             client.apply_schedules(
                 [
                     {
                         "schedule_name": names.WATCH_SCHEDULE,
                         "workflow_name": names.WATCH_WORKFLOW,
-                        "schedule": line,
+                        "schedule": cron,
                         "context": {},
                         "queue_name": names.WATCH_QUEUE,
                     }
                 ]
             )
 
-    def _part(self, client: DBOSClient) -> None:
-        """Give what is running back to the queue, for this worker's next start or for another one at once."""
-        self.say(f"worker {self.settings.name} ends")
-        given: list[str] = []
-        parting = Thread(target=lambda: given.extend(give_back(client, self.settings.name)), daemon=True)
-        parting.start()
-        parting.join(FAREWELL_SECONDS)
-        for job in given:
-            self.say(f"{job}: goes on at the step it was in, here or on another worker")
+    def _requeue(self, client: DBOSClient) -> None:
+        """Return the running jobs to the queue, for another worker or this one's next start."""
+        self.log(f"worker {self.settings.name} ends")
+        requeued: list[str] = []
+        thread = Thread(target=lambda: requeued.extend(requeue(client, self.settings.name)), daemon=True)
+        thread.start()
+        thread.join(REQUEUE_SECONDS)
+        for job in requeued:
+            self.log(f"{job}: back in the queue; a worker resumes it at its current step")
 
 
-def catch_up(client: DBOSClient, now: datetime) -> list[str]:
-    """Make the job of the newest tick that each schedule missed while no worker ran, and return the new ids.
-
-    Older ticks that were missed stay missed: they would train on the same data. The watch misses nothing, since it looks at
-    what is.
-    """
-    made = []
-    for schedule in client.list_schedules(status="ACTIVE"):
-        fired = schedule["last_fired_at"]
-        if fired is None or schedule["schedule_name"] == names.WATCH_SCHEDULE:
-            continue
-        tick = newest_tick(schedule["schedule"], schedule["cron_timezone"] or "UTC", datetime.fromisoformat(fired), now)
-        if tick is None:
-            continue
-        job = f"sched-{schedule['schedule_name']}-{tick.isoformat()}"
-        if not client.list_workflows(workflow_ids=[job]):
-            around = timedelta(microseconds=1)
-            client.backfill_schedule(schedule["schedule_name"], tick - around, tick + around)
-            made.append(job)
-    return made
-
-
-def close_cancelled(client: DBOSClient) -> list[str]:
-    """Have the runs of jobs closed that had begun and were cancelled while no worker had them, and return these jobs.
-
-    Runs that could not be closed before, since MLflow did not answer, are tried again.
-    """
-    made = []
-    for job in client.list_workflows(name=names.WORKFLOW, status="CANCELLED"):
-        closing = names.close_workflow_id(job.workflow_id)
-        before = client.list_workflows(workflow_ids=[closing], load_input=False)
-        if any(one.status != "ERROR" for one in before) or client.get_event(job.workflow_id, names.PROGRESS, 0) is None:
-            continue
-        client.delete_workflows([closing])
-        close_runs(client, job.workflow_id, request_of(job))
-        made.append(job.workflow_id)
-    return made
-
-
-def newest_tick(line: str, timezone: str, fired: datetime, now: datetime) -> datetime | None:
-    """Return the newest tick after `fired` and not after `now`, or None; looks back ever further, so a long pause is quick."""
-    span = timedelta(minutes=1)
-    while True:
-        begin = max(fired, now - span)
-        newest = None
-        for tick in _ticks(line, timezone, begin, now):
-            newest = tick
-        if newest is not None or begin == fired:
-            return newest
-        span *= 4
-
-
-def _ticks(line: str, timezone: str, begin: datetime, end: datetime) -> list[datetime]:
-    found = []
-    at = begin
-    while (tick := next_fires(line, timezone, at)[0]) <= end:
-        found.append(tick)
-        at = tick
-    return found
+def _known_file(url: str) -> SqliteFile | None:
+    """Return the database's file as it is now, None for PostgreSQL."""
+    path = sqlite_file(url)
+    if path is None:
+        return None
+    file = SqliteFile(path)
+    file.learn()
+    return file
 
 
 def _configure(settings: Settings) -> DBOSConfig:
@@ -198,8 +151,7 @@ def _configure(settings: Settings) -> DBOSConfig:
     }
 
 
-def _quieten() -> None:
-    """Leave out what DBOS says of jobs that failed or changed hands: the worker says so in a line of its own."""
+def _hide_log_lines() -> None:
     logging.getLogger("dbos").addFilter(
-        lambda record: not any(words in record.getMessage() for words in SAID_OURSELVES)
+        lambda record: not any(words in record.getMessage() for words in HIDDEN_LOG_LINES)
     )

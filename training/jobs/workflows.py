@@ -1,4 +1,4 @@
-"""Workflows: the two that a worker runs, a retraining and the watch, each stage a checkpointed step of DBOS."""
+"""The DBOS workflows that a worker runs: a retraining, the watch, and the closing of a cancelled job's runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from dbos import error as dbos_error
 from models.jobs import names
 from models.jobs.errors import StageFailed
 from training.jobs import retrain_workflow
+from training.jobs.recovery import close_runs
 from training.jobs.settings import Settings
-from training.jobs.stage_runner import Child, Limits
-from training.jobs.steps import Bench, Seat, limits_of, run_stage
+from training.jobs.stage_runner import Limits, StageProcess, StageResult
+from training.jobs.steps import StageRun, WorkerRuntime, limits_of, run_stage
 from training.processes import is_up
 
 WATCH_FOLDER = "watch"
@@ -23,124 +24,119 @@ WATCH_FOLDER = "watch"
 WATCH_LIMITS = CLOSE_LIMITS = Limits(600.0)
 
 MOST_RECOVERIES = 100
-"""A job that has taken so many workers down with it is given up."""
+"""Number of interrupted tries after which DBOS gives a job up."""
 
 WATCHES_KEPT = timedelta(days=1)
-"""How long what a watch has seen stays in the database; what it did stands in MLflow."""
+"""How long the database keeps finished ticks of the watch; MLflow keeps the rollbacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """What a worker runs.
+    """The workflows of a worker.
 
     Attributes:
-        settings: The worker's.
-        client: Of the jobs' database.
-        say: Prints a line.
+        settings: Settings of the worker.
+        client: Client of the jobs' database.
+        log: Prints a line.
         stop: Set when the worker ends.
     """
 
     settings: Settings
     client: DBOSClient
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     stop: Event
 
     def register(self) -> None:
-        """Tell DBOS its workflows: functions of this worker, not of a module, since importing does nothing here."""
-        bench = Bench(self.settings.home, self.stop, self.say, self.settings.first_wait)
+        """Register the workflows with DBOS. They are closures over this worker, so that importing the module does nothing."""
+        runtime = WorkerRuntime(self.settings.home, self.stop, self.log, self.settings.first_wait)
 
         @DBOS.workflow(name=names.WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
-        def retrain(scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
+        def retrain(scheduled_at: str, request: dict[str, Any]) -> StageResult:
             try:
-                with Child(self.stop, self.settings.command) as child:
-                    return self._retrain(bench, child, scheduled_at, request)
+                with StageProcess(self.stop, self.settings.command) as process:
+                    return self._retrain(runtime, process, scheduled_at, request)
             except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError):
-                self._let_go(str(DBOS.workflow_id), request)
+                self._on_taken_away(str(DBOS.workflow_id), request)
                 raise
 
         @DBOS.workflow(name=names.CLOSE_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
-        def close(job: str, request: dict[str, Any]) -> dict[str, Any]:
-            with Child(self.stop, self.settings.command) as child:
-                seat = Seat(job, child, CLOSE_LIMITS, lambda _: None)
-                told = [request, "The job was cancelled.", "KILLED"]
-                return DBOS.run_step({"name": "fail"}, run_stage, bench, seat, "fail", "fail", told)
+        def close(job: str, request: dict[str, Any]) -> StageResult:
+            with StageProcess(self.stop, self.settings.command) as process:
+                run = StageRun(job, process, CLOSE_LIMITS, lambda _: None)
+                arguments = [request, "The job was cancelled.", "KILLED"]
+                return DBOS.run_step({"name": "fail"}, run_stage, runtime, run, "fail", "fail", arguments)
 
         @DBOS.workflow(name=names.WATCH_WORKFLOW, max_recovery_attempts=MOST_RECOVERIES)
-        def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> dict[str, Any]:
-            with Child(self.stop, self.settings.command) as child:
-                return self._watch(bench, child)
+        def watch(_scheduled_at: str, _request: dict[str, Any] | None) -> StageResult:
+            with StageProcess(self.stop, self.settings.command) as process:
+                return self._watch(runtime, process)
 
-    def _retrain(self, bench: Bench, child: Child, scheduled_at: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Run one job's story, each stage a step of DBOS."""
+    def _retrain(
+        self, runtime: WorkerRuntime, process: StageProcess, scheduled_at: str, request: dict[str, Any]
+    ) -> StageResult:
+        """Run a retraining, each stage as a step of DBOS."""
         job = str(DBOS.workflow_id)
         summary = {"name": request["name"], "reason": request.get("reason"), "worker": self.settings.name}
-        seat = Seat(job, child, limits_of(request), lambda told: DBOS.set_event(names.PROGRESS, dict(told)))
+        run = StageRun(
+            job, process, limits_of(request), lambda progress: DBOS.set_event(names.PROGRESS, dict(progress))
+        )
 
-        def run(name: str, stage: str, arguments: list[Any]) -> dict[str, Any]:
+        def run_and_summarize(name: str, stage: str, arguments: list[Any]) -> StageResult:
             try:
-                answer = run_stage(bench, seat, name, stage, arguments)
+                result = run_stage(runtime, run, name, stage, arguments)
             except OSError as error:
-                raise StageFailed(f"{name} could not be run: {error}.", hint="Look at the worker's disk.") from error
-            DBOS.set_event(names.SUMMARY, {**summary, **retrain_workflow.gist(stage, answer)})
-            return answer
+                raise StageFailed(f"{name} could not be run: {error}.", hint="Check the worker's disk.") from error
+            DBOS.set_event(names.SUMMARY, {**summary, **retrain_workflow.summarize(stage, result)})
+            return result
 
-        def step(name: str, stage: str, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
-            answer = DBOS.run_step({"name": name}, run, name, stage, list(arguments))
-            summary.update(retrain_workflow.gist(stage, answer))
-            return answer
+        def step(name: str, stage: str, *arguments: Any) -> StageResult:  # noqa: ANN401 (any JSON)
+            result = DBOS.run_step({"name": name}, run_and_summarize, name, stage, list(arguments))
+            summary.update(retrain_workflow.summarize(stage, result))
+            return result
 
-        self.say(f"{job}: retraining {request['name']} ({request.get('reason') or 'schedule'}, asked {scheduled_at})")
+        reason = request.get("reason") or "schedule"
+        self.log(f"{job}: retraining {request['name']} ({reason}, requested {scheduled_at})")
         try:
             result = retrain_workflow.retrain(step, request)
         except Exception as error:
-            self.say(f"{job}: failed: {error}")
+            self.log(f"{job}: failed: {error}")
             raise
-        self.say(f"{job}: {retrain_workflow.tell_result(request['name'], result)}")
+        self.log(f"{job}: {retrain_workflow.describe_result(request['name'], result)}")
         return result
 
-    def _let_go(self, job: str, request: dict[str, Any]) -> None:
-        """Have the runs of a job closed that was cancelled; one that another worker has taken over is that one's."""
+    def _on_taken_away(self, job: str, request: dict[str, Any]) -> None:
+        """Close the MLflow runs of a cancelled job; a job that another worker adopted keeps its runs."""
         if self.client.list_workflows(workflow_ids=[job], status="CANCELLED"):
-            self.say(f"{job}: cancelled")
+            self.log(f"{job}: cancelled")
             close_runs(self.client, job, request)
         else:
-            self.say(f"{job}: another worker has taken it over")
+            self.log(f"{job}: another worker has adopted it")
 
-    def _watch(self, bench: Bench, child: Child) -> dict[str, Any]:
-        """Look at the fresh champions, where a service answers that could have scored them."""
-        quiet = Bench(bench.home, bench.stop, lambda _: None, bench.first_wait)
-        seat = Seat(WATCH_FOLDER, child, WATCH_LIMITS, lambda _: None)
+    def _watch(self, runtime: WorkerRuntime, process: StageProcess) -> StageResult:
+        """Check the new champions, if the service that scores them is up."""
+        quiet = WorkerRuntime(runtime.home, runtime.stop, lambda _: None, runtime.first_wait)
+        run = StageRun(WATCH_FOLDER, process, WATCH_LIMITS, lambda _: None)
 
-        def look() -> dict[str, Any]:
+        def watch() -> StageResult:
             if not is_up(f"{self.settings.service}/health/live"):
                 return {"lines": [], "rollbacks": {}}
-            return run_stage(quiet, seat, "watch", "watch", [])
+            return run_stage(quiet, run, "watch", "watch", [])
 
         try:
-            seen = DBOS.run_step({"name": "watch"}, look)
+            result = DBOS.run_step({"name": "watch"}, watch)
         except Exception as error:
-            self.say(f"watch: failed: {error}")
+            self.log(f"watch: failed: {error}")
             raise
-        for line in seen["lines"]:
-            self.say(f"watch: {line}")
-        self._forget_watches(datetime.now(UTC) - WATCHES_KEPT)
-        return seen
+        for line in result["lines"]:
+            self.log(f"watch: {line}")
+        self._delete_watches(datetime.now(UTC) - WATCHES_KEPT)
+        return result
 
-    def _forget_watches(self, before: datetime) -> None:
-        """Delete old looks, of which there are 288 a day."""
-        over = ["SUCCESS", "ERROR", "CANCELLED"]
+    def _delete_watches(self, before: datetime) -> None:
+        """Delete finished ticks of the watch, of which there are 288 a day."""
+        finished = ["SUCCESS", "ERROR", "CANCELLED"]
         old = self.client.list_workflows(
-            name=names.WATCH_WORKFLOW, status=over, end_time=before.isoformat(), limit=1000, load_input=False
+            name=names.WATCH_WORKFLOW, status=finished, end_time=before.isoformat(), limit=1000, load_input=False
         )
         if old:
             self.client.delete_workflows([one.workflow_id for one in old])
-
-
-def close_runs(client: DBOSClient, job: str, request: dict[str, Any]) -> None:
-    """Have a worker close what a cancelled job has left open in MLflow, once."""
-    options = {
-        "workflow_name": names.CLOSE_WORKFLOW,
-        "queue_name": names.WATCH_QUEUE,
-        "workflow_id": names.close_workflow_id(job),
-    }
-    client.enqueue(options, job, request)  # type: ignore[arg-type] # a TypedDict

@@ -1,8 +1,8 @@
 """Stage process: runs the stages of one job, one after another; tasks in, JSON lines out.
 
 {"stage": "fit", "job": "…", "folder": "…", "arguments": […]}     on standard input, which then stays open
-{"tells": {…}}                                                    progress, on standard output
-{"answer": {…}} or {"error": {"code": …, "detail": …, "hint": …, "mendable": …}} at the end of each stage
+{"event": {…}}                                                    progress, on standard output
+{"result": {…}} or {"error": {"code": …, "detail": …, "hint": …, "retryable": …}} at the end of each stage
 """
 
 import importlib
@@ -52,8 +52,8 @@ def main(stages: Callable[[str], Stage], make_context: Callable[[str, Path, OnEv
         task, context = first, None
         while True:
             with _errors_written(write):
-                context = context or make_context(task["job"], folder, lambda event: write({"tells": event}))
-                write({"answer": stages(task["stage"])(context, *task["arguments"])})
+                context = context or make_context(task["job"], folder, lambda event: write({"event": event}))
+                write({"result": stages(task["stage"])(context, *task["arguments"])})
             task = tasks.get()
 
 
@@ -64,12 +64,19 @@ def _errors_written(write: WriteLine) -> Iterator[None]:
         yield
     except AlmanacError as error:
         write(
-            {"error": {"code": error.code, "detail": error.detail, "hint": error.hint, "mendable": is_mendable(error)}}
+            {
+                "error": {
+                    "code": error.code,
+                    "detail": error.detail,
+                    "hint": error.hint,
+                    "retryable": is_retryable(error),
+                }
+            }
         )
     except Exception as error:  # noqa: BLE001 (the worker gets whatever it is, and the log has the traceback)
         traceback.print_exc()
         detail = f"{type(error).__name__}: {error}"
-        write({"error": {"code": StageFailed.code, "detail": detail, "hint": "", "mendable": True}})
+        write({"error": {"code": StageFailed.code, "detail": detail, "hint": "", "retryable": True}})
 
 
 def find_stage(name: str) -> Stage:
@@ -84,7 +91,7 @@ def make_context(job: str, folder: Path, on_event: OnEvent) -> Any:  # noqa: ANN
     return importlib.import_module("training.retraining.live_stages").make_context(job, folder, on_event)
 
 
-def is_mendable(error: AlmanacError) -> bool:
+def is_retryable(error: AlmanacError) -> bool:
     """Return whether the same stage may succeed when it is tried again."""
     return isinstance(error, RegistryUnreachable | ServiceUnreachable | StageFailed)
 

@@ -17,7 +17,7 @@ from tests.training.jobs.workers import eventually, working
 from training.cli.jobs import follow
 from training.cli.requests import read_request
 from training.config.retrain import RetrainConfig
-from training.jobs import open_jobs
+from training.jobs.client import open_jobs
 from training.service_client.client import Address
 
 CONFIG = """

@@ -1,4 +1,4 @@
-"""Endurance: two workers, many ticks, and workers killed at random; what each tick came to."""
+"""Two workers run many ticks while they are killed at random."""
 
 import random
 import time
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.training.jobs.workers import DONE, Started, stages_begun, start
+from tests.training.jobs.workers import DONE, RunningWorker, stages_begun, start
 from training.jobs.client import Jobs, open_jobs
 
 NAMES = ("a", "b")
@@ -16,18 +16,18 @@ REQUEST = {"name": "sales", "config": {"fit_seconds": 0.5}, "if_needed": False, 
 
 
 @dataclass(frozen=True, slots=True)
-class Endured:
-    """What came of it.
+class Endurance:
+    """Counts of a run.
 
     Attributes:
-        ticks: Jobs that were made.
-        succeeded: Of them, those that ended well.
-        effects: Versions that were registered, one file for each job that registered one.
+        ticks: Jobs.
+        succeeded: Jobs that succeeded.
+        effects: Versions that were registered: one file for each job that registered one.
         kills: SIGKILLs.
-        stages: Stages that were begun.
-        repeated: Stages that were begun again after their step had been recorded.
-        workers: Jobs that ended on each worker.
-        seconds: It took so long.
+        stages: Calls of stages.
+        repeated: Calls of stages after their step had been recorded.
+        workers: Number of jobs that each worker finished.
+        seconds: Duration.
     """
 
     ticks: int
@@ -40,15 +40,15 @@ class Endured:
     seconds: float
 
 
-def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: int = 0) -> Endured:
-    """Let two workers run the jobs of `ticks` ticks while one or the other is killed and started again.
+def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: int = 0) -> Endurance:
+    """Run the jobs of many ticks on two workers that are killed and restarted.
 
     Args:
         home: ALMANAC_HOME.
-        ticks: Of a schedule, backfilled at once.
-        kills: At least so many, at random moments.
-        url: Of the jobs' database, if it is not in the home.
-        seed: Of the moments.
+        ticks: Number of ticks, backfilled at once.
+        kills: Smallest number of kills, at random moments.
+        url: Address of the jobs' database, if it is not in the home.
+        seed: Seed of the moments.
     """
     environment = {"ALMANAC_HOME": str(home)} | ({"ALMANAC_JOBS_URL": url} if url else {})
     began = time.monotonic()
@@ -59,7 +59,7 @@ def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: 
         killed = crew.run(jobs, kills=kills, most=ticks)
         rows = [jobs.job(one) for one in ids]
     repeated = [f"{row['id']} {step}" for row in rows for step in repeated_stages(home, row)]
-    return Endured(
+    return Endurance(
         ticks=len(ids),
         succeeded=sum(row["status"] == "SUCCESS" for row in rows),
         effects=len(list((home / "jobs" / "versions").iterdir())),
@@ -73,14 +73,14 @@ def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: 
 
 @dataclass(frozen=True, slots=True)
 class _Crew:
-    """Two workers whose days are numbered."""
+    """Two workers."""
 
     home: Path
     url: str | None
     chance: random.Random
 
     def run(self, jobs: Jobs, *, kills: int, most: int) -> int:
-        """Run until all jobs have ended, and return how often a worker was killed."""
+        """Run until all jobs have ended, and return the number of kills."""
         workers = {name: self._start(name) for name in NAMES}
         killed = 0
         deadline = time.monotonic() + 60 + 10 * most
@@ -98,12 +98,12 @@ class _Crew:
                 worker.kill()
         return killed
 
-    def _start(self, name: str) -> Started:
+    def _start(self, name: str) -> RunningWorker:
         return start(self.home, name, url=self.url)
 
 
 def repeated_stages(home: Path, row: dict[str, Any]) -> list[str]:
-    """Return the stages of a job that were begun after their step had been recorded as done."""
+    """Return the calls of stages after their step had been recorded as done."""
     recorded = {
         step["name"]: datetime.fromisoformat(step["started_at"]).timestamp() * 1000 + step["seconds"] * 1000
         for step in row["steps"]

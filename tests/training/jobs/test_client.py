@@ -14,7 +14,8 @@ from models.jobs.errors import (
     WorkerAlive,
     WorkerUnknown,
 )
-from training.jobs.client import Jobs, connect, open_jobs
+from training.jobs.client import Jobs, open_jobs
+from training.jobs.connection import connect
 from training.jobs.worker_lock import lock_worker
 
 REQUEST = {"name": "sales", "config": {"horizon": 12}, "if_needed": False, "reason": "schedule"}
@@ -23,7 +24,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment whose home is this test's own."""
+    """Return an environment with an empty home."""
     return {"ALMANAC_HOME": str(tmp_path / "home")}
 
 
@@ -34,8 +35,8 @@ def jobs(environment: dict[str, str]) -> Iterator[Jobs]:
         yield found
 
 
-def test_a_schedule_is_what_was_asked(jobs: Jobs) -> None:
-    """Its line, its clock and its request come back."""
+def test_a_schedule_is_stored(jobs: Jobs) -> None:
+    """With its cron expression, time zone and request."""
     jobs.add_schedule("nightly", "0  3 * * *", REQUEST, timezone="Europe/Berlin")
 
     row = jobs.schedule("nightly")
@@ -50,7 +51,7 @@ def test_a_schedule_is_what_was_asked(jobs: Jobs) -> None:
 
 
 def test_a_paused_schedule_has_no_next_tick_until_it_is_resumed(jobs: Jobs) -> None:
-    """Pausing is not removing."""
+    """A paused schedule stays."""
     jobs.add_schedule("nightly", "0 3 * * *", REQUEST)
 
     jobs.pause("nightly")
@@ -62,18 +63,18 @@ def test_a_paused_schedule_has_no_next_tick_until_it_is_resumed(jobs: Jobs) -> N
 
 
 def test_a_removed_schedule_is_gone(jobs: Jobs) -> None:
-    """And its name is free."""
+    """It is unknown afterwards."""
     jobs.add_schedule("nightly", "0 3 * * *", REQUEST)
 
     jobs.remove("nightly")
 
     assert jobs.schedules() == []
-    with pytest.raises(ScheduleUnknown, match="none yet"):
+    with pytest.raises(ScheduleUnknown, match="nightly"):
         jobs.pause("nightly")
 
 
-def test_what_is_no_schedule_is_refused(jobs: Jobs) -> None:
-    """A cron line, a time zone and a name are checked before anything is written."""
+def test_an_invalid_schedule_is_refused(jobs: Jobs) -> None:
+    """Cron expression, time zone and name are checked before anything is written."""
     jobs.add_schedule("nightly", "0 3 * * *", REQUEST)
 
     with pytest.raises(ScheduleInvalid):
@@ -102,8 +103,8 @@ def test_a_schedule_can_be_triggered_before_any_worker_ever_ran(jobs: Jobs) -> N
     assert (job["progress"], job["summary"], job["steps"]) == (None, None, [])
 
 
-def test_the_built_in_watch_makes_no_jobs(jobs: Jobs, environment: dict[str, str]) -> None:
-    """It retrains nothing, so it is neither triggered nor backfilled nor removed."""
+def test_the_built_in_watch_cannot_be_triggered_or_removed(jobs: Jobs, environment: dict[str, str]) -> None:
+    """Nor backfilled: it trains nothing."""
     client = connect(f"sqlite:///{environment['ALMANAC_HOME']}/jobs.db")
     client.create_schedule(schedule_name="almanac-watch", workflow_name="watch", schedule="0 3 * * *")
     client.destroy()
@@ -117,8 +118,8 @@ def test_the_built_in_watch_makes_no_jobs(jobs: Jobs, environment: dict[str, str
             refused()
 
 
-def test_a_backfill_makes_each_tick_once(jobs: Jobs) -> None:
-    """Asked twice, or in overlapping spans, each tick still has one job."""
+def test_a_backfill_queues_each_tick_once(jobs: Jobs) -> None:
+    """Overlapping periods give each tick one job."""
     jobs.add_schedule("hourly", "0 * * * *", REQUEST)
 
     first = jobs.backfill("hourly", NOW, NOW + timedelta(hours=10, minutes=1))
@@ -128,8 +129,8 @@ def test_a_backfill_makes_each_tick_once(jobs: Jobs) -> None:
     assert len(set(first) | set(again)) == len(jobs.jobs(schedule="hourly")) == 12
 
 
-def test_a_job_by_hand_says_its_model_and_when_it_was_asked(jobs: Jobs) -> None:
-    """Its id can be read."""
+def test_a_job_id_has_model_and_time(jobs: Jobs) -> None:
+    """Jobs can be filtered by model."""
     job = jobs.enqueue(REQUEST, now=NOW)
 
     assert job.startswith("sales-20260301T120000Z-")
@@ -146,14 +147,14 @@ def test_a_cancelled_job_is_not_run(jobs: Jobs) -> None:
     assert jobs.job(job)["status"] == "CANCELLED"
 
 
-def test_a_job_that_nobody_knows_is_said_so(jobs: Jobs) -> None:
-    """With where to look."""
-    with pytest.raises(JobUnknown, match="almanac jobs"):
+def test_an_unknown_job_is_an_error(jobs: Jobs) -> None:
+    """It has a type of its own."""
+    with pytest.raises(JobUnknown):
         jobs.job("nonsense")
 
 
-def test_jobs_of_a_living_worker_are_not_adopted(jobs: Jobs, environment: dict[str, str]) -> None:
-    """They are running; those of a dead one without jobs are none."""
+def test_jobs_of_a_running_worker_are_not_adopted(jobs: Jobs, environment: dict[str, str]) -> None:
+    """An ended worker without jobs has none to adopt."""
     with lock_worker(f"sqlite:///{environment['ALMANAC_HOME']}/jobs.db", "a"):
         with pytest.raises(WorkerAlive):
             jobs.adopt("a")
@@ -163,24 +164,24 @@ def test_jobs_of_a_living_worker_are_not_adopted(jobs: Jobs, environment: dict[s
     assert jobs.workers() == []
 
 
-def test_a_worker_that_nobody_ever_saw_has_nothing_to_adopt(jobs: Jobs, environment: dict[str, str]) -> None:
-    """A name that was misspelt is said to be one, and leaves nothing behind."""
+def test_an_unknown_worker_is_an_error(jobs: Jobs, environment: dict[str, str]) -> None:
+    """A misspelt name creates no file."""
     with pytest.raises(WorkerUnknown, match="trainer-l"):
         jobs.adopt("trainer-l")
 
     assert not (Path(environment["ALMANAC_HOME"]) / "workers").exists()
 
 
-def test_who_only_reads_makes_no_database(environment: dict[str, str]) -> None:
-    """And is told how one comes to be."""
-    with pytest.raises(JobsUnreachable, match="almanac worker"), open_jobs(environment, make=False):
+def test_reading_creates_no_database(environment: dict[str, str]) -> None:
+    """The error says how to create one."""
+    with pytest.raises(JobsUnreachable, match="almanac worker"), open_jobs(environment, create=False):
         pass
 
     assert not Path(environment["ALMANAC_HOME"]).exists()
 
 
-def test_a_database_that_does_not_answer_is_one_sentence() -> None:
-    """Its address is said, its password is not."""
+def test_a_database_that_is_down_is_reported_without_its_password() -> None:
+    """The error has the rest of its address."""
     environment = {"ALMANAC_JOBS_URL": "postgresql://almanac:secret@127.0.0.1:9/almanac"}
 
     with pytest.raises(JobsUnreachable, match=r"almanac@127\.0\.0\.1:9") as unreachable, open_jobs(environment):

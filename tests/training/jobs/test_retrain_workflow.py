@@ -5,9 +5,9 @@ import pytest
 from models.errors import DataInvalid
 from models.jobs.errors import MemoryExceeded
 from training.jobs import retrain_workflow
-from training.jobs.retrain_workflow import KILLED, Answer
+from training.jobs.retrain_workflow import KILLED, StageResult
 
-ANSWERS: dict[str, Answer] = {
+RESULTS: dict[str, StageResult] = {
     "judge": {"retrain": True, "reasons": []},
     "read": {"run_id": "r1", "candidates": ["warm_start", "lstm"]},
     "fit": {"cause": None},
@@ -20,26 +20,26 @@ ANSWERS: dict[str, Answer] = {
 
 
 class Steps:
-    """Steps that answer at once, and can fail."""
+    """Steps that return fixed results or raise errors."""
 
-    def __init__(self, **changes: Answer | Exception) -> None:
-        """`changes` are what stages, or the steps named so, answer or raise."""
+    def __init__(self, **changes: StageResult | Exception) -> None:
+        """`changes` are results or errors of stages or steps, by name."""
         self.called: list[str] = []
         self.arguments: dict[str, tuple[Any, ...]] = {}
-        self._answers = {**ANSWERS, **changes}
+        self._results = {**RESULTS, **changes}
 
-    def __call__(self, name: str, stage: str, *arguments: Any) -> Answer:  # noqa: ANN401 (any JSON)
-        """Return the answer of a stage."""
+    def __call__(self, name: str, stage: str, *arguments: Any) -> StageResult:  # noqa: ANN401 (any JSON)
+        """Return the result of a stage."""
         self.called.append(name)
         self.arguments[name] = arguments
-        answer = self._answers.get(name.replace(" ", "_"), self._answers[stage])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        result = self._results.get(name.replace(" ", "_"), self._results[stage])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 def test_a_job_goes_from_data_to_decision() -> None:
-    """Every stage is a step of its own, and each candidate's fit too."""
+    """Each stage is a step, and so is the fit of each candidate."""
     steps = Steps()
 
     result = retrain_workflow.retrain(steps, {"name": "m"})
@@ -49,8 +49,8 @@ def test_a_job_goes_from_data_to_decision() -> None:
 
 
 @pytest.mark.parametrize(("needed", "steps_done"), [(True, 8), (False, 1)])
-def test_a_job_that_asks_first_trains_only_for_a_reason(needed: bool, steps_done: int) -> None:  # noqa: FBT001 (a parameter of a test)
-    """Where none of the reasons holds, the decision is the whole result."""
+def test_a_job_that_checks_first_trains_only_for_a_reason(needed: bool, steps_done: int) -> None:  # noqa: FBT001 (a parameter of a test)
+    """If no reason holds, the result has the decision only."""
     steps = Steps(judge={"retrain": needed, "reasons": []})
 
     result = retrain_workflow.retrain(steps, {"name": "m", "if_needed": True})
@@ -60,21 +60,21 @@ def test_a_job_that_asks_first_trains_only_for_a_reason(needed: bool, steps_done
     assert needed or result == {"decision": {"retrain": False, "reasons": []}}
 
 
-def test_what_is_trained_for_a_reason_says_which() -> None:
-    """The stages are told the reasons that hold, in place of the schedule's word, and the result has all of them."""
+def test_the_reasons_that_hold_are_passed_on() -> None:
+    """They replace the reason of the request, and the result has all reasons."""
     reasons = [{"code": "INPUT_DRIFT", "holds": True}, {"code": "ERROR_DECAY", "holds": False}]
-    judgement = {"retrain": True, "reasons": reasons}
-    steps = Steps(judge=judgement)
+    assessment = {"retrain": True, "reasons": reasons}
+    steps = Steps(judge=assessment)
 
     result = retrain_workflow.retrain(steps, {"name": "m", "if_needed": True, "reason": "schedule"})
 
     assert steps.arguments["read"][0]["reason"] == "INPUT_DRIFT"
-    assert result["judgement"] == steps.arguments["read"][0]["judgement"] == judgement
-    assert retrain_workflow.gist("judge", judgement)["reason"] == "INPUT_DRIFT"
+    assert result["judgement"] == steps.arguments["read"][0]["judgement"] == assessment
+    assert retrain_workflow.summarize("judge", assessment)["reason"] == "INPUT_DRIFT"
 
 
-def test_a_candidate_that_takes_too_much_is_out_and_the_others_go_on() -> None:
-    """One greedy network does not cost the whole retraining, and the comparison is told why it is missing."""
+def test_a_candidate_over_a_limit_is_left_out() -> None:
+    """The others are compared, and the comparison gets the cause."""
     steps = Steps(fit_lstm=MemoryExceeded("It took 900 MB.", hint="Raise memory_mb."))
 
     retrain_workflow.retrain(steps, {"name": "m"})
@@ -85,7 +85,7 @@ def test_a_candidate_that_takes_too_much_is_out_and_the_others_go_on() -> None:
 
 
 def test_a_job_that_fails_closes_its_run_and_says_why() -> None:
-    """The reason is the stage's own; the stage `fail` is told it last."""
+    """The stage `fail` gets the error of the stage."""
     steps = Steps(compare=DataInvalid("Row 3 is wrong."))
 
     with pytest.raises(DataInvalid, match="Row 3"):
@@ -95,36 +95,19 @@ def test_a_job_that_fails_closes_its_run_and_says_why() -> None:
     assert steps.arguments["fail"][1] == "Row 3 is wrong."
 
 
-def test_the_reason_survives_a_run_that_cannot_be_closed() -> None:
-    """What went wrong first is what is told."""
+def test_an_error_while_the_run_is_closed_does_not_replace_the_first_one() -> None:
+    """The job ends with the error of the stage."""
     steps = Steps(read=DataInvalid("Row 3 is wrong."), fail=DataInvalid("No registry."))
 
     with pytest.raises(DataInvalid, match="Row 3"):
         retrain_workflow.retrain(steps, {"name": "m"})
 
 
-def test_an_error_of_the_machinery_is_no_failure_of_the_job() -> None:
-    """A lost database says nothing about the training, so its run is left open for the next try."""
+def test_a_lost_database_does_not_close_the_run() -> None:
+    """The next try continues it."""
     steps = Steps(compare=ConnectionError("gone"))
 
     with pytest.raises(ConnectionError):
         retrain_workflow.retrain(steps, {"name": "m"})
 
     assert "fail" not in steps.called
-
-
-def test_the_result_is_told_in_a_line() -> None:
-    """Champion, challenger, or nothing to do."""
-    results: list[Answer] = [
-        {"version": "7", "promoted": True, "reason": "Better."},
-        {"version": "8"},
-        {"decision": {}},
-    ]
-
-    told = [retrain_workflow.tell_result("m", result) for result in results]
-
-    assert told == [
-        "m version 7 is champion. Better.",
-        "m version 8 stays challenger.",
-        "m is not retrained: none of its reasons holds.",
-    ]

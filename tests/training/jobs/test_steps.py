@@ -1,41 +1,39 @@
-"""Steps: what a stage may use."""
-
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from training.jobs.stage_runner import Child, Limits, Task
-from training.jobs.steps import Bench, Seat, run_stage
+from training.jobs.stage_runner import Limits, StageCall, StageProcess
+from training.jobs.steps import StageRun, WorkerRuntime, run_stage
 
 
-class Recording(Child):
-    """A child that answers at once, and keeps the limits that it was given."""
+class RecordingProcess(StageProcess):
+    """A process that runs nothing and records the limits."""
 
     def __init__(self) -> None:
-        """Nothing is started."""
+        """Start nothing."""
         super().__init__(Event())
-        self.given: dict[str, Limits] = {}
+        self.limits: dict[str, Limits] = {}
 
     def run(
         self,
-        task: Task,
+        call: StageCall,
         limits: Limits,
-        _tell: Callable[[dict[str, Any]], None],
-        _pulse: Callable[[], None] = lambda: None,
+        _on_event: Callable[[dict[str, Any]], None],
+        _on_tick: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
-        """Answer."""
-        self.given[task.stage] = limits
+        """Record the limits."""
+        self.limits[call.stage] = limits
         return {}
 
 
-def test_what_closes_a_job_is_not_under_the_limits_that_the_job_went_over(tmp_path: Path) -> None:
-    """A second and a megabyte are the stages' own; the one that closes the runs has ten minutes and no limit of memory."""
-    child, narrow = Recording(), Limits(1.0, 1)
-    seat = Seat("job-1", child, narrow, lambda _: None)
-    bench = Bench(tmp_path, Event(), lambda _: None)
+def test_the_stage_that_closes_a_job_has_its_own_limits(tmp_path: Path) -> None:
+    """The job may have exceeded the others."""
+    process, narrow = RecordingProcess(), Limits(1.0, 1)
+    run = StageRun("job-1", process, narrow, lambda _: None)
+    runtime = WorkerRuntime(tmp_path, Event(), lambda _: None)
 
     for stage in ("read", "fit", "fail"):
-        run_stage(bench, seat, stage, stage, [])
+        run_stage(runtime, run, stage, stage, [])
 
-    assert child.given == {"read": narrow, "fit": narrow, "fail": Limits(600.0)}
+    assert process.limits == {"read": narrow, "fit": narrow, "fail": Limits(600.0)}

@@ -1,4 +1,4 @@
-"""Workers: real worker processes with fake stages, started, killed and watched by a test."""
+"""Worker processes with fake stages, which a test starts and kills."""
 
 import json
 import os
@@ -17,36 +17,31 @@ DONE = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A worker at work, and the file that takes its lines."""
+class RunningWorker:
+    """A worker process and its log."""
 
     process: "subprocess.Popen[bytes]"
     log: Path
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Send SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def ask_to_end(self) -> int:
-        """Send SIGTERM and return the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
     @property
     def lines(self) -> str:
-        """Return what it has said."""
+        """Return its log."""
         return self.log.read_text(encoding="utf-8")
 
 
 @contextmanager
-def working(home: Path, name: str = "a", *, url: str | None = None, **changes: object) -> Iterator[Started]:
+def working(home: Path, name: str = "a", *, url: str | None = None, **changes: object) -> Iterator[RunningWorker]:
     """Run a worker with fake stages until the block ends.
 
     Args:
         home: ALMANAC_HOME.
-        name: Of the worker.
-        url: Of the jobs' database, if it is not in the home.
+        name: Name of the worker.
+        url: Address of the jobs' database, if it is not in the home.
         changes: Other settings of the worker.
     """
     started = start(home, name, url=url, changes=changes)
@@ -56,7 +51,9 @@ def working(home: Path, name: str = "a", *, url: str | None = None, **changes: o
         started.kill()
 
 
-def start(home: Path, name: str, *, url: str | None = None, changes: Mapping[str, object] | None = None) -> Started:
+def start(
+    home: Path, name: str, *, url: str | None = None, changes: Mapping[str, object] | None = None
+) -> RunningWorker:
     """Start a worker with fake stages."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / f"worker-{name}.txt"
@@ -68,7 +65,7 @@ def start(home: Path, name: str, *, url: str | None = None, changes: Mapping[str
         process = subprocess.Popen(  # noqa: S603 (our own program)
             command, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
-    return Started(process, log)
+    return RunningWorker(process, log)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 40.0) -> None:
@@ -80,16 +77,16 @@ def eventually(condition: Callable[[], bool], seconds: float = 40.0) -> None:
 
 
 def finished(jobs: Jobs, *ids: str) -> bool:
-    """Return whether all these jobs have ended."""
+    """Return whether all jobs have ended."""
     return all(jobs.job(one)["status"] in DONE for one in ids)
 
 
 def stages_done(home: Path, job: str) -> list[str]:
-    """Return the stages that were run for a job, in order, each as often as it was."""
+    """Return the calls of stages for a job, in order."""
     return [stage for _, stage in stages_begun(home, job)]
 
 
 def stages_begun(home: Path, job: str) -> list[tuple[int, str]]:
-    """Return when, in milliseconds since 1970, which stage of a job was begun."""
+    """Return the calls of stages for a job: milliseconds since 1970 and the stage."""
     lines = (home / "jobs" / job / "done.txt").read_text(encoding="utf-8").splitlines()
     return [(int(when), stage) for when, _, stage in (line.partition(" ") for line in lines)]

@@ -1,7 +1,7 @@
-"""Killing child: the real stages of a job around a training that takes no time, and SIGKILL after a chosen call of MLflow.
+"""A stage process with real stages around a fake training, killed after chosen calls of MLflow.
 
-KILL_FILE names a JSON list of calls, each by its number or, where it is the first of its name, by that; beside it, `calls.txt`
-collects a line for each call that changed something.
+KILL_FILE is a JSON list of calls: a number, or a name for the first call of that name. `calls.txt` beside it gets a line for
+each call that writes.
 """
 
 import functools
@@ -40,17 +40,17 @@ WRITES = (
     "set_model_version_tag",
     "set_registered_model_alias",
 )
-"""What changes a run, a model or an alias."""
+"""Methods that change a run, a model or an alias."""
 
 
 def patch(orders: Path) -> None:
-    """Have every write counted, and the worker and this process killed right after the one that is ordered."""
+    """Count every write, and kill the worker and this process right after a chosen one."""
     calls = orders.with_name("calls.txt")
 
     def counted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (MLflow's client is untyped)
-            answer = method(*args, **kwargs)
+            result = method(*args, **kwargs)
             with calls.open("a", encoding="utf-8") as file:
                 file.write(f"{name}\n")
             made = calls.read_text(encoding="utf-8").splitlines()
@@ -58,7 +58,7 @@ def patch(orders: Path) -> None:
             if len(made) in ordered or (name in ordered and made.count(name) == 1):
                 os.kill(os.getppid(), signal.SIGKILL)
                 os.kill(os.getpid(), signal.SIGKILL)
-            return answer
+            return result
 
         return call
 
@@ -67,11 +67,11 @@ def patch(orders: Path) -> None:
 
 
 def noted(name: str) -> Stage:
-    """Return a stage that writes down when it is begun."""
+    """Return a stage that records when it begins."""
 
     def stage(job: JobContext, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
         with (job.folder / "done.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{time.time() * 1000:.0f} {name}{f' {arguments[-1]}' if name == 'fit' else ''}\n")
+            file.write(f"{time.time() * 1000:.0f} {name}{f' {arguments[2]}' if name == 'fit' else ''}\n")
         return find_stage(name)(job, *arguments)
 
     return stage

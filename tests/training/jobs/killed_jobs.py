@@ -1,4 +1,4 @@
-"""Killing: real jobs whose worker is killed after chosen calls of MLflow; what registry and record look like then."""
+"""Jobs with real stages whose worker is killed after chosen calls of MLflow."""
 
 import json
 import os
@@ -20,26 +20,26 @@ from training.registry.client import Registry
 from training.registry.location import Place
 from training.retraining.job_context import JOB
 
-COMMAND = [sys.executable, "-m", "tests.training.jobs.killing_child"]
+COMMAND = [sys.executable, "-m", "tests.training.jobs.killing_stages"]
 NAME = "weather"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """A home in which jobs are killed.
+class JobHome:
+    """An ALMANAC_HOME in which jobs are killed.
 
     Attributes:
-        home: ALMANAC_HOME.
-        registry: In it.
+        home: The folder.
+        registry: Its registry.
     """
 
     home: Path
     registry: Registry
 
     @classmethod
-    def make(cls, home: Path, monkeypatch: pytest.MonkeyPatch) -> "House":
-        """Make one, with data to train on."""
+    def make(cls, home: Path, monkeypatch: pytest.MonkeyPatch) -> "JobHome":
+        """Create one with data."""
         home.mkdir(parents=True, exist_ok=True)
         write_csv(home / "data.csv", [make_series(str(seed), seed=seed, length=60) for seed in range(3)])
         monkeypatch.setenv("KILL_FILE", str(home / "kill.json"))
@@ -47,10 +47,10 @@ class House:
         return cls(home, Registry(Place.from_environment({"ALMANAC_HOME": str(home)})))
 
     def run(self, kills: Sequence[int | str]) -> "Killed":
-        """Run a job to its end, its worker killed after each of these calls of MLflow: the so-and-so-manieth, or first of a name.
+        """Run a job to its end; its worker is killed after each of these calls of MLflow: a number, or the first of a name.
 
         Raises:
-            AssertionError: If an alias ever names a version that is not whole.
+            AssertionError: If an alias ever has an incomplete version.
         """
         (self.home / "kill.json").write_text(json.dumps(list(kills)), encoding="utf-8")
         (self.home / "calls.txt").write_text("", encoding="utf-8")
@@ -62,18 +62,18 @@ class House:
         return Killed(row, died, calls, repeated_stages(self.home, row))
 
     def versions_of(self, job: str) -> list[str]:
-        """Return the versions that a job has made."""
+        """Return the versions that a job has registered."""
         return self.registry.models.tagged(NAME, {JOB: job})
 
     def aliases(self) -> dict[str, str]:
-        """Return the version that each alias names, each looked at: it is loaded, and its golden forecasts replayed."""
+        """Return the version of each alias; each is loaded, which replays its golden forecasts."""
         named = {alias: one for one in self.registry.models.versions(NAME) for alias in one.aliases}
         for alias, version in named.items():
             artifact.load(self.registry.models.download(version, self.home / "looked" / alias / os.urandom(4).hex()))
         return {alias: version.version for alias, version in named.items()}
 
     def _work(self, jobs: Jobs, job: str) -> int:
-        """Start workers until the job has ended, and return how many died on the way."""
+        """Start workers until the job has ended, and return how many were killed."""
         died = -1
         while jobs.job(job)["status"] not in DONE:
             died += 1
@@ -102,10 +102,10 @@ class Killed:
     """A job whose worker was killed.
 
     Attributes:
-        row: The job, as the client shows it.
-        died: How many workers did.
-        calls: Of MLflow, in order, those of broken steps too.
-        repeated: Stages that were begun after their step was recorded.
+        row: The job, as the client returns it.
+        died: Number of killed workers.
+        calls: Calls of MLflow in order, including those of interrupted steps.
+        repeated: Calls of stages after their step had been recorded.
     """
 
     row: dict[str, Any]
