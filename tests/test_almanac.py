@@ -121,7 +121,7 @@ def test_who_only_reads_makes_no_home(arguments: tuple[str, ...], tmp_path: Path
 
     assert found.exit_code == (0 if arguments == ("models",) else 1)
     said = found.output + str(found.exception or "")
-    assert f"No registry at {tmp_path}/home/mlflow.db yet: run almanac train or almanac demo." in said
+    assert f"{tmp_path}/home/mlflow.db" in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ from training.pipeline.task import Runtime
 from training.pipeline.train import train
 from training.progress import Progress
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 ROOT = Path(__file__).parents[2]
 HORIZON = 12
@@ -112,12 +112,12 @@ def test_any_mlflow_client_answers_the_same_without_this_project(circle: Circle,
     series = make_series("a")
     assert series.timestamps is not None
     question = {"ds": [str(stamp) for stamp in series.timestamps], "y": series.values.tolist(), "horizon": HORIZON}
-    place = Place.from_environment(circle.environment)
+    location = RegistryLocation.from_environment(circle.environment)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 
     found = subprocess.run(  # noqa: S603 - fixed code
         [sys.executable, "-c", LONELY, str(ROOT), json.dumps(question)],
-        env={**environment, "MLFLOW_TRACKING_URI": place.uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        env={**environment, "MLFLOW_TRACKING_URI": location.uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
         cwd=circle.home,
         capture_output=True,
         text=True,
@@ -149,7 +149,7 @@ def test_a_newly_promoted_version_answers_without_a_restart(
     circle: Circle, service: TestClient, tmp_path: Path
 ) -> None:
     """Training and promoting again while the service runs changes the version in its answers, and none fails."""
-    registry = Registry(Place.from_environment(circle.environment))
+    registry = Registry(RegistryLocation.from_environment(circle.environment))
     runtime = Runtime(Progress(), make_fit(), tmp_path)
     plain = ("seasonal_naive",)
     config = TrainConfig(circle.data, HORIZON, architecture=("gru",), baselines=plain, refit=False, promote=True)

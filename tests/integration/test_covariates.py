@@ -24,7 +24,7 @@ from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
 from training.progress import Progress
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 LENGTH, HORIZON, SERIES = 100, 6, 6
 FIT = FitConfig(
@@ -76,7 +76,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
     """Return two models of the same file, one of which reads the promotions; the held-out months are not in it."""
     folder = tmp_path_factory.mktemp("street")
     data, home = write(folder / "shops.csv"), folder / "home"
-    registry = Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
+    registry = Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)}))
     made = []
     for name, ahead in (("informed", ("promotion",)), ("plain", ())):
         runtime = Runtime(Progress(Console(file=StringIO())), fit_with_keras, folder / name)

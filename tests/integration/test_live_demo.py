@@ -13,7 +13,7 @@ import pytest
 
 from training.demo.live import CONFIG, EVENTS, MODEL, PICTURE
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -91,7 +91,7 @@ def test_the_version_in_the_answers_changes_with_the_promotion(played: Played) -
 
     assert {one["version"] for one in forecasts if one["month"] < swap["month"]} == {"1"}
     assert {one["version"] for one in forecasts if one["month"] >= swap["month"]} == {"2"}
-    registry = Registry(Place(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
+    registry = Registry(RegistryLocation(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
     assert registry.models.resolve(MODEL).version == "2"
 
 
@@ -116,7 +116,7 @@ def test_the_job_had_a_reason_and_decided_on_evidence(played: Played) -> None:
 def test_picture_and_events_lie_in_the_home_and_in_the_jobs_run(played: Played) -> None:
     """The picture is a PNG; the events are those that were printed."""
     kept = (played.home / EVENTS).read_text(encoding="utf-8").splitlines()
-    registry = Registry(Place(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
+    registry = Registry(RegistryLocation(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
     there = {item.path for item in registry._client.list_artifacts(played.first("promoted")["run_id"])}
 
     assert [json.loads(line) for line in kept] == played.events

@@ -16,7 +16,7 @@ from service.app import create_app
 from service.settings import Settings
 from tests.service.home import ready
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 ARCHIVE = Path(__file__).parent / "homes" / "0.1.0.tar.xz"
 
@@ -60,7 +60,7 @@ def recorded(folder: Path, name: str) -> Any:  # noqa: ANN401 - any JSON
 
 def test_the_old_model_loads_and_its_golden_forecasts_are_right(folder: Path, tmp_path: Path) -> None:
     """Loading replays them; the specification is written back as it was read."""
-    registry = Registry(Place.from_environment({"ALMANAC_HOME": str(folder / "almanac-data")}))
+    registry = Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(folder / "almanac-data")}))
     path = registry.models.download(registry.models.resolve("weather@champion"), tmp_path / "model")
 
     spec = artifact.load(path).spec

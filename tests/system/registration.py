@@ -9,7 +9,7 @@ import pandas as pd
 
 from tests.artifacts import make_artifact
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 
 def example() -> pd.DataFrame:
@@ -25,7 +25,7 @@ def registry_at(uri: str, home: Path) -> Iterator[Registry]:
 
     before = dict(os.environ)
     try:
-        yield Registry(Place(home, uri))
+        yield Registry(RegistryLocation(home, uri))
     finally:
         os.environ.clear()
         os.environ.update(before)

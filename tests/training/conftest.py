@@ -19,7 +19,7 @@ from training.pipeline.task import Runtime
 from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 MakeRuntime = Callable[[Fit], Runtime]
 
@@ -44,7 +44,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     A copy need not be checked for its tables again, and waits for no disk: it lives as long as its test.
     """
     home = tmp_path_factory.mktemp("store")
-    Registry(Place.from_environment({"ALMANAC_HOME": str(home)})).models.names()
+    Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)})).models.names()
     event.listen(Engine, "connect", wait_for_no_disk)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlflow.store.db.utils._verify_schema", lambda _engine: None)
@@ -64,7 +64,7 @@ def registry(empty_store: Path, tmp_path: Path) -> Registry:
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(empty_store, home / "mlflow.db")
-    return Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
+    return Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)}))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Accuracy command: `almanac accuracy`, how the forecasts that were served came out."""
+"""Accuracy command: `almanac accuracy` shows the live accuracy of served forecasts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".svg", ".pdf")
 FORECASTS_DRAWN = 6
 PLAIN_WIDTH = 120
-"""Columns where nobody's terminal says how many there are."""
+"""Width of the output if it is not a terminal."""
 
 
 @click.command(short_help="Show how served forecasts came out.")
@@ -27,20 +27,22 @@ PLAIN_WIDTH = 120
     envvar="ALMANAC_SERVICE_URL",
     default=SERVICE_URL,
     show_default=True,
-    help="Where the service answers.",
+    help="Address of the service.",
 )
-@click.option("--key", envvar="ALMANAC_API_KEY", help="Key of scope read or observe, where the service has keys.")
+@click.option("--key", envvar="ALMANAC_API_KEY", help="API key of scope read or observe, if the service has keys.")
 @click.option(
     "--period",
     type=click.Choice(["day", "week", "month", "year"]),
     default="month",
     show_default=True,
-    help="Coverage over time is shown by these.",
+    help="Period of coverage over time.",
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it to a .png, .svg or .pdf file.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a figure to a .png, .svg or .pdf file."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of tables.")
 def accuracy(name: str, url: str, key: str | None, period: str, *, plot: Path | None, as_json: bool) -> None:  # noqa: PLR0913
-    """Show the live error of the model NAME by step, beside its backtest and seasonal naive, and coverage over time.
+    """Show the live error of the model NAME by step with its backtest and seasonal naive, and coverage over time.
 
     NAME is a registered name, name/version, or starter. Without a version it is the newest one with scores. --plot
     needs the train extra; tables do not.
@@ -51,9 +53,9 @@ def accuracy(name: str, url: str, key: str | None, period: str, *, plot: Path | 
         almanac accuracy temperatures/7 --plot accuracy.png
     """  # noqa: D301 - click's \b keeps the example's lines
     if plot is not None and plot.suffix.lower() not in PICTURES:
-        raise click.UsageError(f"--plot {str(plot)!r} is no picture. Name a file that ends in {', '.join(PICTURES)}.")
+        raise click.UsageError(f"--plot must end in {', '.join(PICTURES)}. Received: {str(plot)!r}.")
     if not url.startswith(("http://", "https://")):
-        raise click.UsageError(f"--url {url!r} is no address. Give one such as http://127.0.0.1:8000.")
+        raise click.UsageError(f"--url must be an address such as http://127.0.0.1:8000. Received: {url!r}.")
     found = read_accuracy(Address(url, key), name, period, FORECASTS_DRAWN)
     if plot is not None and found.version is not None:
         _draw(found, plot)
@@ -64,28 +66,28 @@ def accuracy(name: str, url: str, key: str | None, period: str, *, plot: Path | 
 
 
 def tables(found: LiveAccuracy) -> list[Table]:
-    """Return a table for the versions, the steps of one, its periods and its drift, those that have rows."""
+    """Return the tables that have rows: versions, and steps, periods and drift of one version."""
     title = f"{found.name} {found.version}"
-    drawn = [
+    candidates = [
         _table("Versions", ["version", *_COLUMNS], [[row["version"], *_cells(row)] for row in found.versions]),
         _table(
-            f"{title}: by step, beside its backtest",
-            ["step", *_COLUMNS, "backtest", "naive then"],
-            [[str(row["step"]), *_cells(row), *_promise(row["backtest"])] for row in found.steps],
+            f"{title}: by step, with its backtest",
+            ["step", *_COLUMNS, "backtest", "its naive"],
+            [[str(row["step"]), *_cells(row), *_backtest_cells(row["backtest"])] for row in found.steps],
         ),
         _table(f"{title}: over time", ["period", *_COLUMNS], [[row["period"], *_cells(row)] for row in found.periods]),
         _table(
-            "Errors beside the backtest, same steps",
+            "Errors and backtest, same steps",
             ["version", "scores", "MASE", "backtest", "ratio", "ratio of naive"],
-            [_decay(row) for row in found.drift.get("errors", [])],
+            [_error_row(row) for row in found.drift.get("errors", [])],
         ),
         _table(
-            "Inputs beside the training's",
+            "Inputs compared with those of the training",
             ["version", "feature", "index", "distance", "p", "inputs"],
-            [_shift(row) for row in found.drift.get("inputs", [])],
+            [_input_row(row) for row in found.drift.get("inputs", [])],
         ),
     ]
-    return [one for one in drawn if one.row_count]
+    return [one for one in candidates if one.row_count]
 
 
 _COLUMNS = ("scores", "MASE", "seasonal naive", "skill", "in 80 %", "in 95 %")
@@ -97,16 +99,16 @@ def _cells(row: Row) -> list[str]:
     return [f"{row['scores']:,}", *numbers, _share(coverage["80"]), _share(coverage["95"])]
 
 
-def _promise(backtest: Row | None) -> list[str]:
+def _backtest_cells(backtest: Row | None) -> list[str]:
     return [_number((backtest or {}).get(name)) for name in ("mase", "naive_mase")]
 
 
-def _decay(row: Row) -> list[str]:
+def _error_row(row: Row) -> list[str]:
     numbers = [_number(row[key]) for key in ("mase", "backtest_mase", "ratio", "naive_ratio")]
     return [row["version"], f"{row['scores']:,}", *numbers]
 
 
-def _shift(row: Row) -> list[str]:
+def _input_row(row: Row) -> list[str]:
     numbers = [_number(row[key]) for key in ("index", "distance", "p_value")]
     return [row["version"], row["feature"], *numbers, f"{row['inputs']:,}"]
 
@@ -121,24 +123,24 @@ def _share(value: float | None) -> str:
 
 def _table(title: str, headings: "Iterable[str]", rows: "Iterable[list[str]]") -> Table:
     table = Table(title=title, title_justify="left")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place == 0 else "right")
+    for column, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if column == 0 else "right")
     for row in rows:
         table.add_row(*row)
     return table
 
 
 def _print(found: LiveAccuracy) -> None:
-    """Print the tables, or what to do where there is nothing to show."""
+    """Print the tables, or what to do if there are no scores."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PLAIN_WIDTH)
     if found.version is None:
-        waiting = f"; {found.due:,} forecasts wait to be scored" if found.due else ""
+        waiting = f" {found.due:,} forecasts wait to be scored." if found.due else ""
         console.print(
             Text(
-                f"No forecast of {found.name} has met its truth yet{waiting}. "
-                "Forecasts are scored as their series are observed: POST /observations, or `almanac observe FILE`."
+                f"No forecast of {found.name} has been scored yet.{waiting} "
+                "A forecast is scored when the service gets observations: POST /observations, or `almanac observe FILE`."
             )
         )
     for table in tables(found) if found.version is not None else []:
@@ -146,7 +148,7 @@ def _print(found: LiveAccuracy) -> None:
 
 
 def _draw(found: LiveAccuracy, path: Path) -> None:
-    """Write the picture; raises ModuleNotFoundError without the train extra, which the program explains."""
+    """Write the figure; raises ModuleNotFoundError without the train extra, which almanac.py explains."""
     from training.cli.accuracy_figures import draw_accuracy
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Accuracy report: live error by step, coverage over time, and forecasts against truth, as one picture."""
+"""The figure of `almanac accuracy`: error by step, coverage over time, and forecasts with observed values."""
 
 import math
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ MOST_PERIOD_LABELS = 12
 
 
 def draw_accuracy(found: LiveAccuracy) -> Figure:
-    """Return error by step and coverage over time, and below them up to six forecasts against their truth."""
+    """Return a figure of error by step, coverage over time, and up to six forecasts with observed values."""
     shown = found.forecasts[:PANELS]
     rows = -(-len(shown) // 2)
     figure = Figure(figsize=(11, 4.2 + 2.7 * rows), layout="constrained")
     grid = figure.add_gridspec(1 + rows, 2, height_ratios=[1.5, *[1.0] * rows])
     _draw_steps(figure.add_subplot(grid[0, 0]), found.steps)
     _draw_coverage(figure.add_subplot(grid[0, 1]), found.periods)
-    for place, one in enumerate(shown):
-        axes = figure.add_subplot(grid[1 + place // 2, place % 2])
+    for index, one in enumerate(shown):
+        axes = figure.add_subplot(grid[1 + index // 2, index % 2])
         _draw_forecast(axes, one)
-        if place == 0:
+        if index == 0:
             axes.legend(frameon=False, fontsize=7)
     figure.suptitle(
         f"{found.name} {found.version}: {sum(row['scores'] for row in found.steps):,} forecast steps scored"
@@ -43,14 +43,14 @@ def draw_accuracy(found: LiveAccuracy) -> Figure:
 
 
 def _draw_steps(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw live error by step beside the backtest's, each with seasonal naive."""
+    """Draw live error and backtest error by step, each with seasonal naive."""
     steps = [row["step"] for row in rows]
-    promised = [row["backtest"] or {} for row in rows]
+    backtests = [row["backtest"] or {} for row in rows]
     for values, color, line, label in (
         (_numbers(row["naive_mase"] for row in rows), NAIVE, "-", "seasonal naive, live"),
-        (_numbers(row.get("naive_mase") for row in promised), NAIVE, ":", "seasonal naive, backtest"),
+        (_numbers(row.get("naive_mase") for row in backtests), NAIVE, ":", "seasonal naive, backtest"),
         (_numbers(row["mase"] for row in rows), FORECAST, "-", "forecasts, live"),
-        (_numbers(row.get("mase") for row in promised), FORECAST, ":", "forecasts, backtest"),
+        (_numbers(row.get("mase") for row in backtests), FORECAST, ":", "forecasts, backtest"),
     ):
         if any(not math.isnan(value) for value in values):
             axes.plot(
@@ -63,22 +63,22 @@ def _draw_steps(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _draw_coverage(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw the share of truths within each interval over time, beside what the interval says."""
-    places = list(range(len(rows)))
+    """Draw the coverage of each interval over time, with its nominal level."""
+    positions = list(range(len(rows)))
     for level, color in (("80", FORECAST), ("95", OUTER)):
         shares = [100 * value for value in _numbers(row["coverage"][level] for row in rows)]
         if any(not math.isnan(share) for share in shares):
-            axes.plot(places, shares, color=color, marker=".", label=f"within {level} %")
+            axes.plot(positions, shares, color=color, marker=".", label=f"within {level} %")
             axes.axhline(float(level), color=color, linewidth=0.8, linestyle=":")
     every = -(-len(rows) // MOST_PERIOD_LABELS) if rows else 1
-    axes.set_xticks(places[::every], [row["period"] for row in rows][::every], rotation=45, ha="right")
-    axes.set(ylabel="truths within the interval, %", ylim=(0, 102))
+    axes.set_xticks(positions[::every], [row["period"] for row in rows][::every], rotation=45, ha="right")
+    axes.set(ylabel="observed values within the interval, %", ylim=(0, 102))
     axes.set_title("Coverage over time", fontsize=10)
     _finish(axes)
 
 
 def _draw_forecast(axes: Axes, one: Row) -> None:
-    """Draw one forecast with its 80 % interval over what was observed."""
+    """Draw one forecast with its 80 % interval and the observed values."""
     ahead, observed = _stamps(one["timestamps"]), _stamps(one["observed"]["timestamps"])
     axes.plot(observed, np.asarray(one["observed"]["values"], float), color=TRUTH, linewidth=1.2, label="observed")
     if one["lower"] is not None and one["upper"] is not None:
@@ -103,9 +103,9 @@ def _finish(axes: Axes) -> None:
 
 
 def _stamps(texts: Sequence[str]) -> NDArray[Any]:
-    """Return timestamps as the service writes them, datetime64[us]."""
+    """Return timestamps of the service as datetime64[us]."""
     return np.array([parse_timestamp(text).instant for text in texts], dtype="M8[us]")
 
 
-def _numbers(values: Any) -> list[float]:  # noqa: ANN401 (numbers or None, one after the other)
+def _numbers(values: Any) -> list[float]:  # noqa: ANN401 (numbers or None)
     return [nan_if_none(value) for value in values]

@@ -75,11 +75,11 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
 
 def _ask_for_model() -> NoReturn:
     """Say what a forecast can be made with; raises UsageError."""
-    from training.registry.location import Place
+    from training.registry.location import RegistryLocation
 
-    place = Place.from_environment(os.environ)
-    known = f"{place.absence}, but" if place.is_absent else "`almanac models` lists those that are registered;"
-    raise click.UsageError(f"No --model given. {known} `--model {STARTER}` forecasts now, without training.")
+    location = RegistryLocation.from_environment(os.environ)
+    known = location.missing if location.is_missing else "`almanac models` lists the registered ones."
+    raise click.UsageError(f"No --model given. {known} `--model {STARTER}` forecasts without training.")
 
 
 def _open() -> "Registry":

@@ -1,4 +1,4 @@
-"""Jobs command: `almanac jobs`, what became of retrainings, and what to do about those that hang."""
+"""Jobs command: `almanac jobs` shows retraining jobs, and cancels or adopts them."""
 
 import os
 import time
@@ -7,27 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.cli.job_tables import ENDED, describe_end, describe_progress, describe_step, state_of
 from training.cli.options import print_json
 
 if TYPE_CHECKING:
     from training.jobs.client import Jobs
 
-OWN = ("adopt", "cancel", "show")
+SUBCOMMANDS = ("adopt", "cancel", "show")
+POLL_SECONDS = 1.0
+
+Row = dict[str, Any]
 
 
 class JobsGroup(click.Group):
-    """A group whose first word may be a job's id: `almanac jobs ID` is `almanac jobs show ID`."""
+    """A group whose first argument may be a job's id: `almanac jobs ID` means `almanac jobs show ID`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the `show` in that people leave out."""
-        helped = args[:1] in ([option] for option in ctx.help_option_names)
-        return super().parse_args(ctx, args if helped or args[:1] in ([name] for name in OWN) else ["show", *args])
+        """Insert `show` unless the first argument is a subcommand or asks for help."""
+        first = args[0] if args else ""
+        given = first in SUBCOMMANDS or first in ctx.help_option_names
+        return super().parse_args(ctx, args if given else ["show", *args])
 
 
 @click.group(cls=JobsGroup, short_help="Show jobs, follow one, cancel it, adopt a dead worker's.")
 def jobs() -> None:
-    """Show the newest jobs, or one of them with its steps, its progress and what was decided.
+    """Show the newest jobs, or one job with its steps, progress and decision.
 
     \b
     Example:
@@ -42,30 +45,30 @@ def jobs() -> None:
 @click.argument("job_id", metavar="ID", required=False)
 @click.option("--name", help="Only jobs of this model.")
 @click.option("--schedule", help="Only jobs of this schedule.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Newest jobs to list.")
-@click.option("--follow", "following", is_flag=True, help="Say each step until the job has ended.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Largest number of jobs.")
+@click.option("--follow", "following", is_flag=True, help="Print each step until the job has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
 def show(  # noqa: PLR0913 (each an option)
     job_id: str | None, name: str | None, schedule: str | None, limit: int, *, following: bool, as_json: bool
 ) -> None:
-    """Show the newest jobs, or the one of this ID.
+    """Show the newest jobs, or the job ID.
 
     \b
     Example:
         almanac jobs ID --follow
     """  # noqa: D301 - click's \b keeps the example's lines
     if job_id is None and following:
-        raise click.UsageError("--follow needs a job: almanac jobs ID --follow.")
+        raise click.UsageError("--follow needs the id of a job: almanac jobs ID --follow.")
     if job_id is None:
         _list(name, schedule, limit, as_json=as_json)
     else:
         _show(job_id, following=following, as_json=as_json)
 
 
-@jobs.command(short_help="Have other workers go on with a dead worker's jobs.")
+@jobs.command(short_help="Let other workers resume the jobs of a dead one.")
 @click.argument("worker")
 def adopt(worker: str) -> None:
-    """Give the jobs of a dead WORKER back to the queue; the next worker goes on at the step each was in.
+    """Return the jobs of a dead WORKER to the queue; the next worker resumes each at its current step.
 
     \b
     Example:
@@ -77,9 +80,9 @@ def adopt(worker: str) -> None:
         adopted = queue.adopt(worker)
         warning = no_worker(queue)
     for job_id in adopted:
-        click.echo(f"{job_id} goes on.")
+        click.echo(f"{job_id} is back in the queue.")
     if not adopted:
-        click.echo(f"{worker} has left no jobs.")
+        click.echo(f"{worker} has no unfinished jobs.")
     elif warning:
         click.echo(warning, err=True)
 
@@ -87,7 +90,7 @@ def adopt(worker: str) -> None:
 @jobs.command(short_help="Cancel a job that waits or runs.")
 @click.argument("job_id", metavar="ID")
 def cancel(job_id: str) -> None:
-    """Cancel a job: the step that runs is broken off when it next tells of itself, and no other follows.
+    """Cancel a job: its current step ends when it next reports progress.
 
     \b
     Example:
@@ -98,7 +101,7 @@ def cancel(job_id: str) -> None:
 
     with open_jobs(os.environ, create=False) as queue:
         if (state := state_of(queue.job(job_id))) in {"succeeded", "failed"}:
-            raise click.ClickException(f"{job_id} has {state} already.")
+            raise click.ClickException(f"{job_id} has already {state}.")
         queue.cancel(job_id)
     click.echo(f"{job_id} is cancelled.")
 
@@ -109,7 +112,7 @@ def _list(name: str | None, schedule: str | None, limit: int, *, as_json: bool) 
     from training.progress import plain_console
 
     rows = []
-    if is_there():
+    if database_exists():
         with open_jobs(os.environ) as queue:
             rows = queue.jobs(name=name, schedule=schedule, limit=limit)
     if as_json:
@@ -117,7 +120,7 @@ def _list(name: str | None, schedule: str | None, limit: int, *, as_json: bool) 
     elif rows:
         plain_console(stderr=False).print(jobs_table(rows))
     else:
-        click.echo("No jobs. almanac retrain NAME or almanac schedule add makes them.")
+        click.echo("No jobs. Queue one with almanac retrain NAME or almanac schedule add.")
 
 
 def _show(job_id: str, *, following: bool, as_json: bool) -> None:
@@ -141,58 +144,51 @@ def _show(job_id: str, *, following: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def is_there() -> bool:
-    """Return whether there is a database to look into: looking makes none."""
+def database_exists() -> bool:
+    """Return whether the jobs' database exists; commands that only read do not create it."""
     from models.jobs.database import jobs_url, sqlite_file
 
     file = sqlite_file(jobs_url(os.environ))
     return file is None or file.exists()
 
 
-LOOK_SECONDS = 1.0
-
-
-Row = dict[str, Any]
-
-
 def follow(
-    jobs: "Jobs", job_id: str, say: Callable[[str], None], *, pause: Callable[[float], None] = time.sleep
+    jobs: "Jobs", job_id: str, print_line: Callable[[str], None], *, sleep: Callable[[float], None] = time.sleep
 ) -> Row:
-    """Say each step as it ends, and the progress of the one that runs, until the job has ended; return it then.
+    """Print finished steps and the progress of the current one until the job has ended; return the job.
 
     Args:
         jobs: The queue.
-        job_id: Of the job.
-        say: Takes a line.
-        pause: Waits so many seconds.
+        job_id: Id of the job.
+        print_line: Prints a line.
+        sleep: Waits for some seconds.
 
     Raises:
         JobUnknown: If there is no such job.
     """
-    told, newest = 0, ""
+    from training.cli.job_tables import ENDED, describe_end, describe_progress, describe_step, state_of
+
+    printed, latest = 0, ""
     while True:
         row = jobs.job(job_id)
-        for step in row["steps"][told:]:
-            say(describe_step(step))
-        told = len(row["steps"])
-        if state_of(row) in ENDED:
-            say(f"{job_id} has {_ended(state_of(row))}.")
+        state = state_of(row)
+        for step in row["steps"][printed:]:
+            print_line(describe_step(step))
+        printed = len(row["steps"])
+        if state in ENDED:
+            print_line(f"{job_id} {'is' if state == 'cancelled' else 'has'} {state}.")
             for line in describe_end(row):
-                say(line)
+                print_line(line)
             return row
-        line = describe_progress(row["progress"]) if row["progress"] else f"{job_id} is {state_of(row)}"
-        if line != newest:
-            say(f"  {line}")
-            newest = line
-        pause(LOOK_SECONDS)
-
-
-def _ended(state: str) -> str:
-    return "been cancelled" if state == "cancelled" else state
+        line = describe_progress(row["progress"]) if row["progress"] else f"{job_id} is {state}"
+        if line != latest:
+            print_line(f"  {line}")
+            latest = line
+        sleep(POLL_SECONDS)
 
 
 def no_worker(jobs: "Jobs") -> str | None:
-    """Return what is said where no worker lives, None where one does."""
+    """Return a warning if no worker runs, otherwise None."""
     if any(row["alive"] for row in jobs.workers()):
         return None
-    return "No worker is running: jobs wait until one is started with almanac worker."
+    return "No worker is running. Jobs wait until one is started with almanac worker."

@@ -1,4 +1,4 @@
-"""Interface: MLflow's own UI over Almanac's store, as a child process that ends with us."""
+"""UI command: `almanac ui` runs MLflow's own UI as a child process."""
 
 import os
 import signal
@@ -9,51 +9,67 @@ from types import FrameType
 import click
 
 from models.errors import RegistryUnreachable
-from training.registry.location import QUIET, Place
+from training.registry.location import QUIET, RegistryLocation
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 10.0
+SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Environment variables of the server: it runs no jobs."""
 
 
-def serve_interface(place: Place, port: int) -> None:
+@click.command(short_help="Show runs and models in MLflow's UI.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on loopback.")
+def ui(port: int) -> None:
+    """Serve MLflow's UI for Almanac's runs until Ctrl-C.
+
+    \b
+    Example:
+        almanac ui --port 5000
+    """  # noqa: D301 - click's \b keeps the example's lines
+    location = RegistryLocation.from_environment(os.environ)
+    if location.is_server:
+        click.echo(f"MLflow's UI: {location.uri}")
+        return
+    serve_ui(location, port)
+
+
+def serve_ui(location: RegistryLocation, port: int) -> None:
     """Serve the UI on loopback until Ctrl-C or SIGTERM.
 
     Raises:
-        RegistryUnreachable: If there is nothing to show, or MLflow's server ends by itself, as when the port is taken.
+        RegistryUnreachable: If there is no registry, or MLflow's server ends by itself, as when the port is in use.
     """
-    place.require_registry()
+    location.require_registry()
     before = signal.signal(signal.SIGTERM, _interrupt)
-    # A group of its own: Ctrl-C reaches us alone, and we end MLflow's server and its workers together.
-    child = subprocess.Popen(_command(place, port), env={**QUIET, **os.environ, **SERVER}, start_new_session=True)  # noqa: S603
+    # In its own process group Ctrl-C does not reach MLflow's server; it is ended below, with its workers.
+    process = subprocess.Popen(  # noqa: S603 (our own command)
+        _command(location, port), env={**QUIET, **os.environ, **SERVER}, start_new_session=True
+    )
     click.echo(f"MLflow's UI: http://{HOST}:{port}  (Ctrl-C ends it)")
     try:
-        code = child.wait()
+        code = process.wait()
     except KeyboardInterrupt:
-        _end(child)
+        _end(process)
         click.echo("Stopped.")
         return
     finally:
         signal.signal(signal.SIGTERM, before)
-    raise RegistryUnreachable(f"MLflow's server ended with exit code {code}.", hint=f"Is port {port} taken?")
+    raise RegistryUnreachable(f"MLflow's server ended with exit code {code}.", hint=f"Is port {port} in use?")
 
 
-SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-"""The UI alone: no job runners beside it."""
-
-
-def _command(place: Place, port: int) -> list[str]:
-    artifacts = (place.home / "artifacts").as_uri()
+def _command(location: RegistryLocation, port: int) -> list[str]:
+    artifacts = (location.home / "artifacts").as_uri()
     flags = ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level warning"]
-    store = ["--backend-store-uri", place.uri, "--default-artifact-root", artifacts]
+    store = ["--backend-store-uri", location.uri, "--default-artifact-root", artifacts]
     return [sys.executable, "-m", "mlflow", "server", *flags, *store]
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End the server and its workers: asked first, killed if they do not answer."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the server and its workers with SIGTERM, after a grace period with SIGKILL."""
+    for signum in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(child.pid, sign)
-            child.wait(GRACE_SECONDS)
+            os.killpg(process.pid, signum)
+            process.wait(GRACE_SECONDS)
         except ProcessLookupError:
             return
         except subprocess.TimeoutExpired:
@@ -63,21 +79,3 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-@click.command(short_help="Show runs and models in MLflow's UI.")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on loopback.")
-def ui(port: int) -> None:
-    """Serve MLflow's UI over Almanac's runs until Ctrl-C.
-
-    \b
-    Example:
-        almanac ui --port 5000
-    """  # noqa: D301 - click's \b keeps the example's lines
-    from training.registry.location import Place
-
-    place = Place.from_environment(os.environ)
-    if place.is_server:
-        click.echo(f"MLflow's UI: {place.uri}")
-        return
-    serve_interface(place, port)

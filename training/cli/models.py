@@ -1,4 +1,4 @@
-"""Alias commands: promote and rollback, a person's word on which version is champion, written down in MLflow."""
+"""Model commands: `almanac models`, `promote` and `rollback`."""
 
 import os
 from datetime import UTC, datetime
@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from training.cli.options import open_registry, print_json
+from training.registry.alias_log import FILES, AliasChange, log_alias_change
 
 if TYPE_CHECKING:
     from training.registry.client import Registry
     from training.registry.location import Version
-
-from typing import TYPE_CHECKING
-
-from training.registry.alias_log import FILES, Move, log_move
-
-if TYPE_CHECKING:
-    from training.registry.client import Registry
 
 
 @click.command(short_help="Make a version the champion.")
 @click.argument("name")
 @click.argument("version")
 def promote(name: str, version: str) -> None:
-    """Make VERSION of NAME the champion; the old champion becomes `previous`. Its run says that it was done by hand.
+    """Make VERSION of NAME the champion; the old champion becomes `previous`. The change is logged in the version's run.
 
     \b
     Example:
@@ -34,20 +28,19 @@ def promote(name: str, version: str) -> None:
 
     registry = open_registry()
     found = registry.models.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}")
-    wanted = found.version
     if CHAMPION in found.aliases:
-        click.echo(f"{name} version {wanted} is champion already; nothing has changed.")
+        click.echo(f"{name} version {found.version} is already champion; nothing has changed.")
         return
-    old = registry.models.promote(name, wanted)
-    before = f"; version {old} is now previous" if old is not None else ""
-    click.echo(f"{name} version {wanted} is champion{before}.")
-    _write_down(registry, Move("promote", name, wanted, old, datetime.now(UTC)))
+    previous = registry.models.promote(name, found.version)
+    suffix = f"; version {previous} is now previous" if previous is not None else ""
+    click.echo(f"{name} version {found.version} is champion{suffix}.")
+    _log(registry, AliasChange("promote", name, found.version, previous, datetime.now(UTC)))
 
 
 @click.command(short_help="Go back to the previous champion.")
 @click.argument("name")
 def rollback(name: str) -> None:
-    """Exchange champion and previous of NAME. The run of the version that was taken back says so.
+    """Exchange champion and previous of NAME. The change is logged in the run of the version that was rolled back.
 
     \b
     Example:
@@ -56,13 +49,13 @@ def rollback(name: str) -> None:
     registry = open_registry()
     champion, previous = registry.models.rollback(name)
     click.echo(f"{name} version {champion} is champion again; version {previous} is previous.")
-    _write_down(registry, Move("rollback", name, champion, previous, datetime.now(UTC)))
+    _log(registry, AliasChange("rollback", name, champion, previous, datetime.now(UTC)))
 
 
-def _write_down(registry: "Registry", move: Move) -> None:
-    """Write a move of the champion alias in MLflow, and say where."""
-    if run_id := log_move(registry, move):
-        click.echo(f"Written down in run {run_id}, {FILES[move.action]}.")
+def _log(registry: "Registry", change: AliasChange) -> None:
+    """Log a change of the champion alias in MLflow, and print where."""
+    if run_id := log_alias_change(registry, change):
+        click.echo(f"Logged in run {run_id}, {FILES[change.action]}.")
 
 
 @click.command(short_help="List registered models.")
@@ -76,11 +69,11 @@ def models(*, as_json: bool) -> None:
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.tables import models_table
     from training.progress import plain_console
-    from training.registry.location import Place
+    from training.registry.location import RegistryLocation
 
-    place = Place.from_environment(os.environ)
-    if place.is_absent:
-        click.echo(f"{place.absence}: run almanac train or almanac demo.", err=as_json)
+    location = RegistryLocation.from_environment(os.environ)
+    if location.is_missing:
+        click.echo(f"{location.missing} Run almanac train or almanac demo.", err=as_json)
         if as_json:
             print_json({"models": []})
         return

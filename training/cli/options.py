@@ -84,14 +84,14 @@ def make_runtime(scratch: Path) -> "Runtime":
 
 def open_registry(*, make: bool = False) -> "Registry":
     """Return the registry; `make` creates one if there is none."""
-    from training.registry.location import Place
+    from training.registry.location import RegistryLocation
 
-    place = Place.from_environment(os.environ)
+    location = RegistryLocation.from_environment(os.environ)
     if not make:
-        place.require_registry()
+        location.require_registry()
     from training.registry.client import Registry
 
-    return Registry(place)
+    return Registry(location)
 
 
 def columns_of(flags: Mapping[str, Any]) -> Columns:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from models.starters import LOCAL_FOLDER
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -46,7 +46,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.options import open_registry, print_json
 
-    place = Place.from_environment(os.environ)
+    location = RegistryLocation.from_environment(os.environ)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from training.progress import Progress, native_noise_hidden
 
@@ -56,8 +56,8 @@ def pretrain(  # noqa: PLR0913 - click's options
     from training.registry.provenance import RunEnvironment
 
     kinds = check_kinds(frequencies)
-    target = output or place.home / LOCAL_FOLDER
-    wish = Wish(target.absolute(), place.home, kinds, steps, seed, units, layers)
+    target = output or location.home / LOCAL_FOLDER
+    wish = Wish(target.absolute(), location.home, kinds, steps, seed, units, layers)
     if is_made(wish) and not fresh and not wish.unfinished.exists():
         click.echo(
             f"The starters that this command makes are in {target} already, and nothing was done. --fresh makes them again; "

@@ -1,4 +1,4 @@
-"""Asking: what a job is asked to do, from a configuration file or from the schedule that has one."""
+"""Requests for retraining jobs, from a configuration file or a schedule."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ Request = dict[str, Any]
 
 
 def read_request(path: Path, name: str, *, if_needed: bool, reason: str) -> Request:
-    """Return the request of a file's training, checked now and no longer bound to the file or to this folder.
+    """Return the request of a configuration file, checked and independent of the file and the working directory.
 
     Args:
-        path: TOML; its `data` becomes absolute.
-        name: Of the model, where the file has none.
-        if_needed: Whether it is trained only where a reason holds.
+        path: TOML file; its `data` becomes absolute.
+        name: Name of the model if the file has none.
+        if_needed: Whether the model is trained only if a reason holds.
         reason: `schedule` or `manual`.
 
     Raises:
-        ConfigInvalid: If the file is no configuration of a training.
+        ConfigInvalid: If the configuration is invalid.
     """
     settings = read_config(path)
     if not settings.get("name"):
@@ -37,30 +37,30 @@ def read_request(path: Path, name: str, *, if_needed: bool, reason: str) -> Requ
 
 
 def request_of(schedules: Sequence[Row], name: str, *, if_needed: bool) -> Request:
-    """Return the request of a model's schedule; of several that of the model's own name.
+    """Return the request of the schedule that retrains a model; of several, that with the model's name.
 
     Raises:
         ConfigInvalid: If no schedule retrains the model, or several do and none has its name.
     """
     found = {row["name"]: row["request"] for row in schedules if model_of(row) == name}
     if name not in found and len(found) != 1:
-        said = f"The schedules {', '.join(found)} retrain {name}" if found else f"No schedule retrains {name}"
+        found_text = f"The schedules {', '.join(found)} retrain {name}" if found else f"No schedule retrains {name}"
         raise ConfigInvalid(
-            f"{said}, and no configuration is given.", hint=f"Give one: almanac retrain {name} --config FILE."
+            f"{found_text}, and no configuration is given.", hint=f"Give one: almanac retrain {name} --config FILE."
         )
     request = found[name] if name in found else next(iter(found.values()))
     return {**request, "if_needed": if_needed, "reason": "manual"}
 
 
 def model_of(schedule: Row) -> str | None:
-    """Return the model that a schedule retrains, None for the built-in watch."""
+    """Return the model that a schedule retrains, or None for the built-in watch."""
     request = schedule["request"]
     return request.get("name") if isinstance(request, Mapping) else None
 
 
 def missing_data(request: Mapping[str, Any]) -> str | None:
-    """Return what is said where a request's file is not on this machine, None where there is nothing to say."""
+    """Return a warning if the data file of a request is not on this machine, otherwise None."""
     data = request["config"]["data"]
     if data == SERVICE or Path(data).is_file():
         return None
-    return f"{data} is no file on this machine: the worker must find it there."
+    return f"{data} does not exist on this machine. The worker needs it at this path."

@@ -1,4 +1,4 @@
-"""Schedule command: `almanac schedule`, when models are retrained."""
+"""Schedule command: `almanac schedule` manages the schedules of retraining."""
 
 import json
 import os
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from training.jobs.client import Jobs
 
 MOST_TICKS = 500
-"""Jobs that one backfill makes at the most, as over REST."""
+"""Largest number of ticks in one backfill, as over REST."""
 MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 @click.group(short_help="Make, list, pause and run schedules of retraining.")
 def schedule() -> None:
-    """Retrain models by the clock.
+    """Retrain models on schedules.
 
     \b
     Example:
@@ -32,19 +32,20 @@ def schedule() -> None:
     """  # noqa: D301 - click's \b keeps the example's lines
 
 
-@schedule.command(short_help="Make a schedule.")
+@schedule.command(short_help="Add a schedule.")
 @click.argument("name")
 @click.option(
-    "--cron", required=True, metavar="LINE", help="minute hour day month weekday; six fields begin with seconds."
+    "--cron", required=True, metavar="LINE", help="minute hour day month weekday; of six fields the first is seconds."
 )
-@click.option("--config", required=True, type=click.Path(dir_okay=False, path_type=Path), help="TOML of the training.")
-@click.option("--timezone", default="UTC", show_default=True, help="IANA name whose clocks it goes by.")
-@click.option("--if-needed", is_flag=True, help="Look at each tick, and retrain only where a reason holds.")
+@click.option(
+    "--config", required=True, type=click.Path(dir_okay=False, path_type=Path), help="TOML file of the training."
+)
+@click.option("--timezone", default="UTC", show_default=True, help="IANA time zone of the cron expression.")
+@click.option("--if-needed", is_flag=True, help="Train only at ticks at which a reason holds.")
 def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -> None:
-    """Have a model retrained at every tick of a cron line.
+    """Add a schedule that retrains a model at every tick of a cron expression.
 
-    The configuration is read, checked and kept now: later edits of the file change nothing. The model is the
-    configuration's `name`, or else NAME.
+    The configuration is stored: later changes of the file have no effect. The model is the configuration's `name`, or NAME.
 
     \b
     Example:
@@ -58,14 +59,14 @@ def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -
     request = read_request(config, name, if_needed=if_needed, reason="schedule")
     if request["config"].get("promote"):
         raise ConfigInvalid(
-            f"{config} sets promote, and a schedule promotes on evidence alone.",
-            hint="Take the line out; almanac retrain takes it, once.",
+            f"{config} sets promote, but a schedule promotes on evidence only.",
+            hint="Remove the line. almanac retrain accepts it.",
         )
     with open_jobs(os.environ) as jobs:
         jobs.add_schedule(name, cron, request, timezone=timezone)
         following, warnings = jobs.schedule(name)["next_at"], [missing_data(request), no_worker(jobs)]
     click.echo(f"Schedule {name} retrains {request['name']}, next at {moment(following, cron)} ({timezone}).")
-    click.echo(f"{config} is kept as it is now; after an edit, remove the schedule and add it again.")
+    click.echo(f"The schedule keeps {config} as it is now. To change it, remove the schedule and add it again.")
     for warning in filter(None, warnings):
         click.echo(warning, err=True)
 
@@ -73,19 +74,19 @@ def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -
 @schedule.command("list", short_help="List the schedules.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
 def list_(*, as_json: bool) -> None:
-    """List the schedules, each with the moment that it fires at next by its own clocks.
+    """List the schedules, each with its next tick in its time zone.
 
     \b
     Example:
         almanac schedule list --json
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.job_tables import schedules_table
-    from training.cli.jobs import is_there
+    from training.cli.jobs import database_exists
     from training.jobs.client import open_jobs
     from training.progress import plain_console
 
     rows = []
-    if is_there():
+    if database_exists():
         with open_jobs(os.environ) as jobs:
             rows = jobs.schedules()
     if as_json:
@@ -93,14 +94,14 @@ def list_(*, as_json: bool) -> None:
     elif rows:
         plain_console(stderr=False).print(schedules_table(rows))
     else:
-        click.echo("No schedules. almanac schedule add makes the first one.")
+        click.echo("No schedules. Add one with almanac schedule add.")
 
 
 @schedule.command(short_help="Show a schedule with its configuration.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
 def show(name: str, *, as_json: bool) -> None:
-    """Show a schedule, and the configuration that it has kept.
+    """Show a schedule and its configuration.
 
     \b
     Example:
@@ -119,10 +120,10 @@ def show(name: str, *, as_json: bool) -> None:
     click.echo(json.dumps(row["request"], indent=2))
 
 
-@schedule.command(short_help="Let a schedule fire no more until it is resumed.")
+@schedule.command(short_help="Pause a schedule.")
 @click.argument("name")
 def pause(name: str) -> None:
-    """Let a schedule fire no more until it is resumed.
+    """Pause a schedule until it is resumed.
 
     \b
     Example:
@@ -132,13 +133,13 @@ def pause(name: str) -> None:
 
     with open_jobs(os.environ, create=False) as jobs:
         jobs.pause(name)
-    click.echo(f"{name} is paused. almanac schedule resume {name} lets it fire again.")
+    click.echo(f"{name} is paused. Resume it with almanac schedule resume {name}.")
 
 
-@schedule.command(short_help="Let a paused schedule fire again.")
+@schedule.command(short_help="Resume a paused schedule.")
 @click.argument("name")
 def resume(name: str) -> None:
-    """Let a paused schedule fire again.
+    """Resume a paused schedule.
 
     \b
     Example:
@@ -150,13 +151,13 @@ def resume(name: str) -> None:
     with open_jobs(os.environ, create=False) as jobs:
         jobs.resume(name)
         row = jobs.schedule(name)
-    click.echo(f"{name} fires again, next at {moment(row['next_at'], row['cron'])}.")
+    click.echo(f"{name} is resumed, next at {moment(row['next_at'], row['cron'])}.")
 
 
-@schedule.command(short_help="Run a schedule's job now.")
+@schedule.command(short_help="Queue a schedule's job now.")
 @click.argument("name")
 def trigger(name: str) -> None:
-    """Queue the job of a schedule as if it had fired now, paused or not.
+    """Queue the job of a schedule now, whether it is paused or not.
 
     \b
     Example:
@@ -175,7 +176,7 @@ def trigger(name: str) -> None:
 @schedule.command(short_help="Delete a schedule.")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Delete a schedule; jobs that it has made go on.
+    """Delete a schedule; its jobs stay.
 
     \b
     Example:
@@ -187,18 +188,18 @@ def remove(name: str) -> None:
         waiting = jobs.remove(name)
     click.echo(f"{name} is removed.")
     if waiting:
-        said = "1 of its jobs still waits" if waiting == 1 else f"{waiting} of its jobs still wait"
-        click.echo(f"{said}: almanac jobs --schedule {name} lists them, almanac jobs cancel ID cancels one.")
+        text = "1 of its jobs still waits" if waiting == 1 else f"{waiting} of its jobs still wait"
+        click.echo(f"{text}: almanac jobs --schedule {name} lists them, almanac jobs cancel ID cancels one.")
 
 
-@schedule.command(short_help="Make up for ticks that were missed.")
+@schedule.command(short_help="Queue the jobs of past ticks.")
 @click.argument("name")
-@click.option("--start", required=True, type=click.DateTime(MOMENTS), help="Left out itself.")
-@click.option("--end", required=True, type=click.DateTime(MOMENTS), help="Left out itself. Not in the future.")
+@click.option("--start", required=True, type=click.DateTime(MOMENTS), help="Exclusive.")
+@click.option("--end", required=True, type=click.DateTime(MOMENTS), help="Exclusive. Not in the future.")
 def backfill(name: str, start: datetime, end: datetime) -> None:
-    """Queue a job for each tick between two moments; ticks that had their job keep it.
+    """Queue a job for each tick between two times; ticks that have a job keep it.
 
-    Moments without an offset go by the schedule's clocks.
+    Times without an offset are in the schedule's time zone.
 
     \b
     Example:
@@ -211,11 +212,11 @@ def backfill(name: str, start: datetime, end: datetime) -> None:
         made = jobs.backfill(name, first, last)
     for job_id in made:
         click.echo(job_id)
-    click.echo(f"{len(made)} ticks of {name} have their jobs. almanac jobs lists them.", err=True)
+    click.echo(f"{len(made)} ticks of {name} have jobs. almanac jobs lists them.", err=True)
 
 
 def _between(jobs: "Jobs", name: str, start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """Return two moments with their time zone; raises UsageError where they make no sense."""
+    """Return two times with their time zone; raises UsageError if they are out of order, in the future or too far apart."""
     from models.jobs.cron import count_fires
 
     row = jobs.schedule(name)
@@ -223,8 +224,8 @@ def _between(jobs: "Jobs", name: str, start: datetime, end: datetime) -> tuple[d
     first, last = (one if one.tzinfo else one.replace(tzinfo=zone) for one in (start, end))
     if not first < last <= datetime.now(UTC):
         raise click.UsageError(
-            f"--start is {first.isoformat()}, --end is {last.isoformat()}: the end comes later, not in the future."
+            f"--end must be after --start and not in the future. Received: {first.isoformat()}, {last.isoformat()}."
         )
     if count_fires(row["cron"], row["timezone"], first, last, MOST_TICKS + 1) > MOST_TICKS:
-        raise click.UsageError(f"{name} fires more than {MOST_TICKS} times in between. Backfill a shorter time.")
+        raise click.UsageError(f"{name} has more than {MOST_TICKS} ticks in this period. Backfill a shorter one.")
     return first, last

@@ -53,7 +53,7 @@ def tune(  # noqa: PLR0913 - click's options
         almanac tune --data sales.csv --horizon 12 --trials 30 --output best.toml
         almanac train best.toml
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.registry.location import Place
+    from training.registry.location import RegistryLocation
     from training.tuning import search_space
     from training.tuning.search import Budget, Search
     from training.tuning.tune import tune as run_search
@@ -73,8 +73,8 @@ def tune(  # noqa: PLR0913 - click's options
     require_file(asked.data)
     name = study or asked.name
     check_name("study", name, "with --study")
-    place = Place.from_environment(os.environ)
-    folder = place.home / "studies"
+    location = RegistryLocation.from_environment(os.environ)
+    folder = location.home / "studies"
     search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = run_search(search, open_registry(make=True), make_runtime(Path(scratch)))

@@ -219,14 +219,14 @@ def keep(stage: Stage, story: Story, world: World, station: str) -> str:
     """Draw the picture, write the events, and upload both to the job's run, or to one of their own; return its id."""
     from training.demo.figure import draw_story
     from training.registry.client import Registry
-    from training.registry.location import Place
+    from training.registry.location import RegistryLocation
 
     kept = stage.home / "kept"
     kept.mkdir()
     lines = "".join(event.to_json() + "\n" for event in story.events)
     (kept / EVENTS).write_text(lines, encoding="utf-8")
     draw_story(story, world, station).savefig(kept / PICTURE, dpi=130)
-    registry = Registry(Place.from_environment(stage.environment))
+    registry = Registry(RegistryLocation.from_environment(stage.environment))
     run_id = story.run_id or registry.start(MODEL, "demo --live", tags={})
     registry.log_files(run_id, kept, "")
     if not story.run_id:

@@ -1,4 +1,4 @@
-"""Moving: the champion alias moved outside a training, by a person or by the watch, and how that is written down."""
+"""Records of changes of the champion alias outside a training, by a person or by the watch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from training.registry.client import Registry
 
 FILES = {"promote": "promoted.json", "rollback": "rollback.json"}
-"""By action, the file in the run of the version that it is about; a training's own `decision.json` stays as it is."""
+"""By action, the file in the version's run; `decision.json` of a training stays unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """The champion alias, moved.
+class AliasChange:
+    """A change of the champion alias.
 
     Attributes:
-        action: `promote`, or `rollback` to the version that was champion before.
+        action: `promote`, or `rollback` to the previous champion.
         name: Registered name.
         champion: The version that has the alias now.
-        before: The version that had it; None where none had.
-        at: When.
-        by: Who moved it.
-        reason: One sentence for a person.
-        figures: What it was decided by, where a person's word was not enough.
+        before: The version that had it, or None.
+        at: Time of the change.
+        by: Who made it.
+        reason: One sentence.
+        figures: The evidence for it, if there is any.
     """
 
     action: Literal["promote", "rollback"]
@@ -37,29 +37,29 @@ class Move:
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the move as plain data."""
+        """Return the change as plain data."""
         return {**asdict(self), "at": self.at.isoformat(timespec="seconds")}
 
 
-def log_move(registry: "Registry", move: Move) -> str | None:
-    """Write a move on the run of the version that was made champion, or that was taken back, and return the run's id.
+def log_alias_change(registry: "Registry", change: AliasChange) -> str | None:
+    """Log a change in the run of the version that was promoted or rolled back, and return the run's id.
 
     Returns:
-        None where that version has no run.
+        None if that version has no run.
 
     Raises:
-        RegistryError: If MLflow does not answer.
+        RegistryError: If MLflow does not respond.
     """
-    subject = move.champion if move.action == "promote" else move.before
-    run_id = next((one.run_id for one in registry.models.versions(move.name) if one.version == subject), "")
+    version = change.champion if change.action == "promote" else change.before
+    run_id = next((one.run_id for one in registry.models.versions(change.name) if one.version == version), "")
     if not run_id:
         return None
-    registry.log_json(run_id, move.to_dict(), FILES[move.action])
-    registry.log(run_id, tags=_tags(move))
+    registry.log_json(run_id, change.to_dict(), FILES[change.action])
+    registry.log(run_id, tags=_tags(change))
     return run_id
 
 
-def _tags(move: Move) -> dict[str, object]:
-    if move.action == "rollback":
-        return {"promoted": False, "rolled_back": move.to_dict()["at"], "rollback.reason": move.reason}
-    return {"promoted": True, "promotion.forced": True, "promotion.reason": move.reason}
+def _tags(change: AliasChange) -> dict[str, object]:
+    if change.action == "rollback":
+        return {"promoted": False, "rolled_back": change.to_dict()["at"], "rollback.reason": change.reason}
+    return {"promoted": True, "promotion.forced": True, "promotion.reason": change.reason}

@@ -10,7 +10,7 @@ from typing import Any
 
 from training.registry.errors import translated
 from training.registry.file_lock import lock_database
-from training.registry.location import QUIET, Place, Run
+from training.registry.location import QUIET, RegistryLocation, Run
 from training.registry.model_versions import ModelVersions
 
 RUNNING = "RUNNING"
@@ -21,18 +21,18 @@ class Registry:
     """MLflow's runs, and its registered models; methods raise RegistryUnreachable, ModelUnknown or RegistryError.
 
     Attributes:
-        place: Where MLflow keeps them.
+        location: Where MLflow keeps them.
         models: Registered models, their versions and aliases.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, location: RegistryLocation) -> None:
         """Connect to MLflow; create a local store if there is none."""
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        self.place = place
-        _point_mlflow_to(place.uri)
+        self.location = location
+        _point_mlflow_to(location.uri)
         self._client = self._connect()
-        self.models = ModelVersions(place, self._client)
+        self.models = ModelVersions(location, self._client)
 
     @translated
     def start(self, experiment: str, run: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
@@ -137,18 +137,18 @@ class Registry:
     def _connect(self) -> Any:  # noqa: ANN401 - MLflow's client is untyped
         from mlflow.tracking import MlflowClient
 
-        if self.place.database is None:
-            return MlflowClient(self.place.uri, self.place.uri)
-        self.place.home.mkdir(parents=True, exist_ok=True)
-        with lock_database(self.place.database):
-            client: Any = MlflowClient(self.place.uri, self.place.uri)
+        if self.location.database is None:
+            return MlflowClient(self.location.uri, self.location.uri)
+        self.location.home.mkdir(parents=True, exist_ok=True)
+        with lock_database(self.location.database):
+            client: Any = MlflowClient(self.location.uri, self.location.uri)
             client.search_registered_models(max_results=1)
         return client
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            root = None if self.place.is_server else (self.place.home / "artifacts").as_uri()
+            root = None if self.location.is_server else (self.location.home / "artifacts").as_uri()
             return str(self._client.create_experiment(name, artifact_location=root))
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)

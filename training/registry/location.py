@@ -1,15 +1,14 @@
-"""Place: where runs and models are kept, and what a registered version is; without MLflow."""
+"""Where runs and models are stored, and what a registered version and a run are; without MLflow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.errors import ConfigInvalid, RegistryUnreachable
+from models.jobs.database import SQLITE, almanac_home, sqlite_file
 
-SQLITE = "sqlite:///"
-
-UNCARRIED = "%?"
-"""Letters of a folder that MLflow reads one way in a database's address and another way in the folder's name."""
+UNSUPPORTED = "%?"
+"""Characters of a path that MLflow reads differently in a database's address and in a folder's name."""
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -21,15 +20,15 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-"""MLflow's settings here: no calls home, no banners, and a dead server is an error within a minute, not ten."""
+"""MLflow's environment variables here: no telemetry, no banners, and an error within a minute if the server is down."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where runs and models are kept.
+class RegistryLocation:
+    """Where runs and models are stored.
 
     Attributes:
-        home: ALMANAC_HOME, absolute.
+        home: ALMANAC_HOME, an absolute path.
         uri: MLflow's tracking URI.
     """
 
@@ -37,50 +36,50 @@ class Place:
     uri: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Place":
-        """Return the place that ALMANAC_HOME and MLFLOW_TRACKING_URI name.
+    def from_environment(cls, environment: Mapping[str, str]) -> "RegistryLocation":
+        """Return the location that ALMANAC_HOME and MLFLOW_TRACKING_URI name.
 
         Raises:
-            ConfigInvalid: If the home's path has a letter that would make its database's address mean another file.
+            ConfigInvalid: If the path of the home has a character that MLflow does not support.
         """
-        home = Path(environment.get("ALMANAC_HOME") or "almanac-data").expanduser().absolute()
+        home = almanac_home(environment)
         uri = environment.get("MLFLOW_TRACKING_URI")
-        if not uri and any(letter in str(home) for letter in UNCARRIED):
+        if not uri and any(character in str(home) for character in UNSUPPORTED):
             raise ConfigInvalid(
-                f"ALMANAC_HOME {home} has a % or a ? in its path, which MLflow's database addresses cannot carry.",
+                f"ALMANAC_HOME contains % or ?, which MLflow does not support. Received: {str(home)!r}.",
                 hint="Choose another folder.",
             )
         return cls(home, uri or f"{SQLITE}{home / 'mlflow.db'}")
 
     @property
     def database(self) -> Path | None:
-        """The SQLite file, or None where something else answers."""
-        return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+        """The SQLite file, or None for a server or another database."""
+        return sqlite_file(self.uri)
 
     @property
-    def is_absent(self) -> bool:
-        """Whether the SQLite file is still to be made."""
+    def is_missing(self) -> bool:
+        """Whether the SQLite file does not exist yet."""
         return self.database is not None and not self.database.exists()
 
     def require_registry(self) -> None:
-        """Refuse a place where nothing was ever registered: who only reads must not make one; RegistryUnreachable."""
-        if self.is_absent:
-            raise RegistryUnreachable(f"{self.absence}:", hint="run almanac train or almanac demo.")
+        """Raise RegistryUnreachable if nothing was ever registered here: commands that only read create no registry."""
+        if self.is_missing:
+            raise RegistryUnreachable(self.missing, hint="Run almanac train or almanac demo.")
 
     @property
-    def absence(self) -> str:
-        """What is said of a registry that is still to be made."""
-        return f"No registry at {self.database} yet"
+    def missing(self) -> str:
+        """The message that there is no registry."""
+        return f"There is no registry yet: {self.database} does not exist."
 
     @property
     def is_server(self) -> bool:
-        """Whether a tracking server answers, rather than a database file here."""
+        """Whether this is a tracking server."""
         return self.uri.startswith(("http://", "https://"))
 
-    def page(self, run: "Run") -> str | None:
-        """Return the address of a run's page, or None where no server shows it."""
-        where = f"{self.uri.rstrip('/')}/#/experiments/{run.experiment}/runs/{run.run_id}"
-        return where if self.is_server else None
+    def run_url(self, run: "Run") -> str | None:
+        """Return the address of a run's page, or None without a server."""
+        url = f"{self.uri.rstrip('/')}/#/experiments/{run.experiment}/runs/{run.run_id}"
+        return url if self.is_server else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +89,12 @@ class Version:
     Attributes:
         name: Registered name.
         version: Its number, as MLflow writes it.
-        aliases: Those that point at it.
+        aliases: Its aliases.
         run_id: The run that made it.
-        architecture: Of the network.
+        architecture: Architecture of the network.
         created: Milliseconds since 1970.
         metrics: Summary metrics of its run.
-        unit: Unit of the values, where the training was told.
+        unit: Unit of the values, if it is known.
     """
 
     name: str
@@ -110,7 +109,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run says of itself: its figures as they were last written, its tags, and its experiment where that was asked."""
+    """An MLflow run: its latest metrics, its tags, and its experiment if that was requested."""
 
     run_id: str
     metrics: Mapping[str, float] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import models
 from models.errors import ModelUnknown, RegistryError
 from models.spec import ModelSpec
 from training.registry.errors import translated
-from training.registry.location import Place, Version
+from training.registry.location import RegistryLocation, Version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,9 +26,9 @@ MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 class ModelVersions:
     """Registered models, their versions and aliases; methods raise RegistryUnreachable, ModelUnknown or RegistryError."""
 
-    def __init__(self, place: Place, client: Any) -> None:  # noqa: ANN401 - MLflow's client is untyped
+    def __init__(self, location: RegistryLocation, client: Any) -> None:  # noqa: ANN401 - MLflow's client is untyped
         """Use an MLflow client that is connected to a place."""
-        self.place = place
+        self.location = location
         self._client = client
 
     @translated
@@ -181,7 +181,7 @@ class ModelVersions:
 
         uri = f"models:/{version.name}/{version.version}"
         self._refuse_moved(version)
-        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.place.uri)
+        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.location.uri)
         found = [
             path for path in sorted(directory.rglob("spec.json")) if "code" not in path.relative_to(directory).parts
         ]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from training.config.retrain import RetrainConfig
-from training.registry.alias_log import Move, log_move
+from training.registry.alias_log import AliasChange, log_alias_change
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 from training.registry.model_versions import CHAMPION
 from training.registry.provenance import RunEnvironment
 from training.retraining import stages
@@ -25,7 +25,7 @@ StageResult = dict[str, Any]
 
 def make_context(job: str, folder: Path, on_event: OnEvent) -> JobContext:
     """Return what a stage works with, as the environment says."""
-    registry = Registry(Place.from_environment(os.environ))
+    registry = Registry(RegistryLocation.from_environment(os.environ))
     environment = RunEnvironment.gather(["job", job])
     url = os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL
     address = service_address({**os.environ, "ALMANAC_SERVICE_URL": url})
@@ -45,7 +45,7 @@ def read(job: JobContext, request: Mapping[str, Any]) -> StageResult:
     if "judgement" in request:
         job.registry.log_json(result["run_id"], request["judgement"], "judgement.json")
     run = job.registry.run(result["run_id"])
-    return {**result, "experiment_id": run.experiment, "run_url": job.registry.place.page(run)}
+    return {**result, "experiment_id": run.experiment, "run_url": job.registry.location.run_url(run)}
 
 
 def judge(job: JobContext, request: Mapping[str, Any]) -> StageResult:
@@ -87,8 +87,9 @@ def _roll_back(registry: Registry, name: str, found: Rollback) -> bool:
     if registry.models.resolve(f"{name}@{CHAMPION}").version != found.fresh:
         return False
     now = datetime.now(UTC)
-    log_move(
-        registry, Move("rollback", name, found.predecessor, found.fresh, now, "watch", found.reason, found.figures)
+    log_alias_change(
+        registry,
+        AliasChange("rollback", name, found.predecessor, found.fresh, now, "watch", found.reason, found.figures),
     )
     registry.models.rollback(name)
     return True

@@ -12,7 +12,7 @@ from models.errors import DataInvalid, Finding, ServiceUnreachable
 from training.config.toml import SERVICE
 from training.config.training import TrainConfig, require_file
 from training.data.series_set import FEW_POINTS, SAME_STEP
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 from training.service_client.client import Address, download, service_address
 
 TIMEOUT_SECONDS = 120.0
@@ -74,7 +74,7 @@ def local_data(config: TrainConfig, environment: Mapping[str, str]) -> tuple[Tra
     if str(config.data) != SERVICE:
         require_file(config.data)
         return config, ()
-    folder = Place.from_environment(environment).home / "exports"
+    folder = RegistryLocation.from_environment(environment).home / "exports"
     path = fetch_observations(service_address(environment), folder / f"{config.name}.parquet")
     findings = keep_frequency(path, config.frequency)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_DIGITS]

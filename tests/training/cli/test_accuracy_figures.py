@@ -1,5 +1,3 @@
-"""Accuracy report: what is drawn of live scores."""
-
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -18,14 +16,14 @@ def make_live(**changes: Any) -> LiveAccuracy:  # noqa: ANN401 (any field)
     return LiveAccuracy("temperatures", "10", **{**parts, "forecasts": [make_forecast(n) for n in range(3)], **changes})
 
 
-def legend(figure: Figure, place: int) -> list[str]:
+def legend(figure: Figure, index: int) -> list[str]:
     """Return the legend of one of the axes."""
-    found = figure.axes[place].get_legend()
+    found = figure.axes[index].get_legend()
     return [text.get_text() for text in found.get_texts()] if found else []
 
 
 def test_error_by_step_coverage_and_forecasts_are_drawn() -> None:
-    """Live beside backtest and seasonal naive; both intervals; a panel for each forecast, with its truth."""
+    """Live error with backtest and seasonal naive, both intervals, and a panel for each forecast."""
     figure = draw_accuracy(make_live())
 
     assert len(figure.axes) == 5
@@ -39,8 +37,8 @@ def test_error_by_step_coverage_and_forecasts_are_drawn() -> None:
     assert "240 forecast steps scored" in figure.get_suptitle()
 
 
-def test_what_is_unknown_is_not_drawn() -> None:
-    """No backtest, no scaled error, no interval, no forecast: still a picture, and no warning."""
+def test_unknown_figures_are_not_drawn() -> None:
+    """Without backtest, scaled error, interval and forecasts there is still a figure, and no warning."""
     bare = make_row(step=1, mase=None, naive_mase=None)
     unknown = make_row(period="2024", coverage={"80": None, "95": None})
 

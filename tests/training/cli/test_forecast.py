@@ -101,8 +101,7 @@ def test_without_a_model_the_starter_is_offered(tmp_path: Path) -> None:
     missing, unknown = run("--data", data), run("--model", "sales", "--data", data)
 
     assert missing.exit_code == 2
-    assert "No registry at" in missing.output
-    assert "`--model starter` forecasts now" in missing.output
+    assert "`--model starter` forecasts without training" in missing.output
     assert "`--model starter` forecasts without it" in str(unknown.exception)
 
 

@@ -1,12 +1,10 @@
-"""Jobs in words: what a person reads of decisions, reasons and times."""
-
 from io import StringIO
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from training.cli.job_tables import describe_job, jobs_table, outcome, reasons_table, state_of, took
+from training.cli.job_tables import describe_job, duration, jobs_table, outcome, reasons_table, state_of
 
 ROW: dict[str, Any] = {
     "id": "sales-1",
@@ -42,10 +40,10 @@ def printed(table: object) -> str:
     return text
 
 
-def test_a_job_is_told_with_the_whole_decision() -> None:
-    """Reason, figures and notes, whichever way it went, and where its run is."""
+def test_a_job_is_described_with_its_decision() -> None:
+    """With reason, figures and notes, version and run."""
     assert list(describe_job(ROW)) == [
-        "sales-1: sales, succeeded, on trainer-1 (schedule monthly; made 2026-03-01 03:00 +0000)",
+        "sales-1: sales, succeeded, on trainer-1 (schedule monthly; created 2026-03-01 03:00 +0000)",
         "  read                 done  2.0 s",
         "Not promoted. Not better by more than chance.",
         "  difference 0.01234",
@@ -66,8 +64,8 @@ def test_a_job_is_told_with_the_whole_decision() -> None:
         ({"status": "ENQUEUED", "result": None}, ""),
     ],
 )
-def test_an_outcome_is_a_word(changes: dict[str, Any], words: str) -> None:
-    """It stands in the list of jobs."""
+def test_an_outcome_is_short(changes: dict[str, Any], words: str) -> None:
+    """The list of jobs has it."""
     row = {**ROW, **changes}
 
     assert outcome(row) == words
@@ -85,14 +83,14 @@ def test_an_outcome_is_a_word(changes: dict[str, Any], words: str) -> None:
     ],
 )
 def test_a_duration_has_the_unit_that_suits_it(ended: str | None, words: str) -> None:
-    """Nothing is said of a job that has not ended."""
-    assert took({**ROW, "completed_at": ended}) == words
+    """A job that has not ended has none."""
+    assert duration({**ROW, "completed_at": ended}) == words
 
 
-def test_reasons_are_told_with_value_and_threshold() -> None:
-    """Those that hold, those that do not, and those that could not be told."""
+def test_reasons_are_shown_with_value_and_threshold() -> None:
+    """Those that hold, those that do not, and unknown ones."""
     one = {"holds": True, "known": True, "value": 0.41, "threshold": 0.25, "sentence": "The inputs differ."}
-    judgement = {
+    assessment = {
         "name": "sales",
         "version": "7",
         "retrain": True,
@@ -103,7 +101,7 @@ def test_reasons_are_told_with_value_and_threshold() -> None:
         ],
     }
 
-    text = printed(reasons_table(judgement))
+    text = printed(reasons_table(assessment))
 
     assert "sales version 7 would be retrained" in text
     for words in ("INPUT_DRIFT", "0.41", "0.25", "holds", "does not hold", "unknown"):

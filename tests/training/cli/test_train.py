@@ -21,7 +21,7 @@ from training.config.training import BASELINES
 from training.fit import ensemble
 from training.pipeline import candidates
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 Run = Callable[..., Result]
 
@@ -44,7 +44,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 def here() -> Registry:
     """Return the registry of the test's home."""
-    return Registry(Place.from_environment(os.environ))
+    return Registry(RegistryLocation.from_environment(os.environ))
 
 
 def test_train_prints_the_comparison_and_the_decision(run: Run, data_file: Path) -> None:

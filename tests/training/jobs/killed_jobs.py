@@ -17,7 +17,7 @@ from tests.training.jobs.endurance import repeated_stages
 from tests.training.jobs.workers import DONE, eventually, start
 from training.jobs.client import Jobs, open_jobs
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 from training.retraining.job_context import JOB
 
 COMMAND = [sys.executable, "-m", "tests.training.jobs.killing_stages"]
@@ -44,7 +44,7 @@ class JobHome:
         write_csv(home / "data.csv", [make_series(str(seed), seed=seed, length=60) for seed in range(3)])
         monkeypatch.setenv("KILL_FILE", str(home / "kill.json"))
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        return cls(home, Registry(Place.from_environment({"ALMANAC_HOME": str(home)})))
+        return cls(home, Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)})))
 
     def run(self, kills: Sequence[int | str]) -> "Killed":
         """Run a job to its end; its worker is killed after each of these calls of MLflow: a number, or the first of a name.

@@ -140,7 +140,7 @@ def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without --output a starter lies in ALMANAC_HOME/starters, and is the one that answers from then on."""
-    home = registry.place.home
+    home = registry.location.home
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     told = ["--steps", "2", "--units", "4", "--layers", "1", "--frequencies", "M", "--json"]

@@ -12,7 +12,7 @@ from models.errors import ConfigInvalid, ModelUnknown, RegistryError, RegistryUn
 from tests.artifacts import make_artifact
 from tests.starters import make_starters
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,8 +28,8 @@ def publish(registry: Registry, directory: Path, *, shift: float = 0.0) -> str:
 
 def test_the_store_is_sqlite_at_home_unless_a_server_is_named() -> None:
     """ALMANAC_HOME holds the database; MLFLOW_TRACKING_URI replaces it."""
-    local = Place.from_environment({"ALMANAC_HOME": "/tmp/a"})  # noqa: S108 - a name, nothing is written
-    remote = Place.from_environment({"ALMANAC_HOME": "/tmp/a", "MLFLOW_TRACKING_URI": "http://m:5000"})  # noqa: S108
+    local = RegistryLocation.from_environment({"ALMANAC_HOME": "/tmp/a"})  # noqa: S108 - a name, nothing is written
+    remote = RegistryLocation.from_environment({"ALMANAC_HOME": "/tmp/a", "MLFLOW_TRACKING_URI": "http://m:5000"})  # noqa: S108
 
     assert (local.uri, local.is_server) == ("sqlite:////tmp/a/mlflow.db", False)
     assert (remote.uri, remote.is_server) == ("http://m:5000", True)
@@ -40,7 +40,7 @@ def test_a_home_with_spaces_and_a_hash_is_itself(empty_store: Path, tmp_path: Pa
     home = tmp_path / "my data #1"
     home.mkdir()
     shutil.copy(empty_store, home / "mlflow.db")
-    registry = Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
+    registry = Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)}))
 
     publish(registry, tmp_path / "model")
 
@@ -52,7 +52,7 @@ def test_a_home_with_spaces_and_a_hash_is_itself(empty_store: Path, tmp_path: Pa
 def test_a_home_that_would_mean_another_file_is_refused(name: str) -> None:
     """MLflow reads % and ? of a database's address as it does on the web, so such a folder is refused by name."""
     with pytest.raises(ConfigInvalid, match="Choose another folder") as caught:
-        Place.from_environment({"ALMANAC_HOME": f"/tmp/{name}"})  # noqa: S108 - a name, nothing is written
+        RegistryLocation.from_environment({"ALMANAC_HOME": f"/tmp/{name}"})  # noqa: S108 - a name, nothing is written
 
     assert name in str(caught.value)
 
@@ -65,7 +65,7 @@ def test_a_registered_model_comes_back_as_it_was(registry: Registry, tmp_path: P
 
     for file in (tmp_path / "model").iterdir():
         assert (fetched / file.name).read_bytes() == file.read_bytes()
-    assert (registry.place.home / "artifacts").is_dir()
+    assert (registry.location.home / "artifacts").is_dir()
 
 
 def test_the_starters_in_a_models_code_are_not_the_model(
@@ -102,7 +102,7 @@ def test_what_is_uploaded_needs_no_keras(registry: Registry, tmp_path: Path) -> 
     """The code beside a model is what predicts, without the starters, and its requirements are pinned."""
     publish(registry, tmp_path / "model")
 
-    code = next((registry.place.home / "artifacts").rglob("code/models"))
+    code = next((registry.location.home / "artifacts").rglob("code/models"))
 
     assert not (code / "networks").exists()
     assert not (code / "starters").exists()
@@ -179,9 +179,9 @@ def test_an_unknown_version_is_not_promoted(registry: Registry, tmp_path: Path) 
 
 def test_a_server_that_does_not_answer_is_one_clear_error(tmp_path: Path) -> None:
     """A dead tracking server is an error of ours, with its address."""
-    registry = Registry(Place(tmp_path, "http://127.0.0.1:9"))
+    registry = Registry(RegistryLocation(tmp_path, "http://127.0.0.1:9"))
 
-    with pytest.raises(RegistryUnreachable, match=r"^http://127\.0\.0\.1:9 does not answer \(Connection refused\)"):
+    with pytest.raises(RegistryUnreachable, match=r"^http://127\.0\.0\.1:9 does not respond \(Connection refused\)"):
         registry.models.names()
 
 
@@ -190,7 +190,7 @@ def test_a_damaged_database_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database, though long enough to look like one for a moment\n" * 9)
 
     with pytest.raises(RegistryUnreachable, match="file is not a database") as caught:
-        Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path)}))
+        Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(tmp_path)}))
 
     assert str(tmp_path / "mlflow.db") in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -201,14 +201,14 @@ def test_a_home_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
 
     with pytest.raises(RegistryUnreachable, match=r"home: File exists\. Set ALMANAC_HOME"):
-        Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "home")}))
+        Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(tmp_path / "home")}))
 
 
 def test_a_moved_home_is_told_by_the_path_that_is_not_there(registry: Registry, tmp_path: Path) -> None:
     """MLflow keeps absolute paths: whoever moves a home learns which one it wants."""
     publish(registry, tmp_path / "model")
-    registry.place.home.rename(tmp_path / "moved")
-    moved = Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "moved")}))
+    registry.location.home.rename(tmp_path / "moved")
+    moved = Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(tmp_path / "moved")}))
 
     with pytest.raises(RegistryError, match=r"move the home back") as caught:
         moved.models.download(moved.models.resolve("weather@challenger"), tmp_path / "fetched")
@@ -218,8 +218,8 @@ def test_a_moved_home_is_told_by_the_path_that_is_not_there(registry: Registry, 
 
 def test_processes_that_meet_at_a_new_home_wait_for_each_other(tmp_path: Path) -> None:
     """The database's tables are made once, by whoever comes first; the others find them made."""
-    code = "import os; from training.registry.location import Place; from training.registry.client import Registry; "
-    code += "print(Registry(Place.from_environment(os.environ)).models.names())"
+    code = "import os; from training.registry.location import RegistryLocation; from training.registry.client import Registry; "
+    code += "print(Registry(RegistryLocation.from_environment(os.environ)).models.names())"
     environment = {**os.environ, "ALMANAC_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
     together = [
         subprocess.Popen(  # noqa: S603 - our own program
@@ -242,4 +242,4 @@ def test_a_database_that_someone_else_holds_is_not_waited_for_forever(
         fcntl.flock(held, fcntl.LOCK_EX)
 
         with pytest.raises(RegistryUnreachable, match=r"mlflow\.db\.lock"):
-            Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path)}))
+            Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(tmp_path)}))

@@ -81,21 +81,21 @@ def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(job: JobContext,
 
     assert job.registry.read_json(told["run_id"], "judgement.json") == {"retrain": True}
     run = job.registry.run(told["run_id"])
-    place = replace(job.registry.place, uri="http://mlflow:5000")
+    location = replace(job.registry.location, uri="http://mlflow:5000")
     assert (told["experiment_id"], told["run_url"]) == (run.experiment, None)
-    assert place.page(Run("r", experiment="3")) == "http://mlflow:5000/#/experiments/3/runs/r"
+    assert location.run_url(Run("r", experiment="3")) == "http://mlflow:5000/#/experiments/3/runs/r"
 
 
 def test_a_job_is_made_of_the_environment(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Registry, service and key; on one machine none of them needs to be said."""
-    monkeypatch.setenv("ALMANAC_HOME", str(registry.place.home))
+    monkeypatch.setenv("ALMANAC_HOME", str(registry.location.home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("ALMANAC_SERVICE_URL", raising=False)
     monkeypatch.setenv("ALMANAC_API_KEY", "alm_key")
 
     job = live_stages.make_context("one", tmp_path, print)
 
-    assert (job.job, job.registry.place.home) == ("one", registry.place.home)
+    assert (job.job, job.registry.location.home) == ("one", registry.location.home)
     assert job.address == Address("http://127.0.0.1:8000", "alm_key")
 
 
