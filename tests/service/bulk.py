@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tests.service.home import eventually
-from tests.service.server_process import Serving
+from tests.service.server_process import ServerProcess
 from tests.system.programs import postgres, revived
 
 START = np.datetime64("2000-01-01", "us")
@@ -127,6 +127,6 @@ def load_with_kills(folder: Path, parts: int, rows: int) -> tuple[Poster, float]
     return poster, seconds
 
 
-def serve(home: Path, url: str = "") -> Serving:
+def serve(home: Path, url: str = "") -> ServerProcess:
     """Run a service without a registry."""
-    return Serving(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
+    return ServerProcess(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
