@@ -1,4 +1,4 @@
-"""The live story in its short form: real programs, real temperatures, one small network, from the break to recovery."""
+"""A short live demo: real programs, real temperatures, one small network, from the break to recovery."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from training.demo.live import CONFIG, EVENTS, MODEL, PICTURE
+from training.demo.live import CONFIG, EVENTS, FIGURE, MODEL
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
 
@@ -22,29 +22,30 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from training.demo.demo import terminable
-from training.demo.live import Stage, live
+from training.demo.demo import sigterm_as_interrupt
+from training.demo.live import LiveDemo, run_live
 from training.demo.replay import Plan
 from training.progress import plain_console
 
 plan = Plan(first="1985-12", broken="1986-01", end="1988-12", settling=6, ticks_from="1988-01")
 home, config = map(Path, sys.argv[1:])
-with terminable():
-    verdict = live(Stage(home, plain_console(stderr=True), port=18800, config=config, as_json=True), plan)
-sys.exit(0 if verdict.recovered else 1)
+with sigterm_as_interrupt():
+    demo = LiveDemo(home, plain_console(stderr=True), port=18800, config=config, as_json=True)
+    recovery = run_live(demo, plan)
+sys.exit(0 if recovery.recovered else 1)
 """
-"""One month of the old world, two years of the new one, one tick of the schedule, six months with the new version."""
+"""One month before the break, two years after it, one tick of the schedule, six months with the new version."""
 
 ORDER = ["forecast", "observed", "scored", "drift", "job_started", "promoted", "swapped", "recovered"]
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """A story that was played, and what it left."""
+class FinishedDemo:
+    """A finished demo: its home, its events and its lines of text."""
 
     home: Path
     events: list[dict[str, Any]]
-    told: str
+    text: str
 
     def first(self, kind: str) -> dict[str, Any]:
         """Return the first event of a kind."""
@@ -52,60 +53,60 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Return the story, played once; without a warm start, which would cost a quarter of the time."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
+    """Return the demo, run once; without a warm start, which would take a quarter of the time."""
     home = tmp_path_factory.mktemp("live")
     config = home / "live.toml"
     config.write_text(CONFIG.read_text(encoding="utf-8") + "warm_start = false\n", encoding="utf-8")
-    users_own = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "ALMANAC_JOBS_URL": "postgresql://127.0.0.1:9/x"}
+    users_settings = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "ALMANAC_JOBS_URL": "postgresql://127.0.0.1:9/x"}
     process = subprocess.Popen(  # noqa: S603 - fixed code
         [sys.executable, "-c", PROGRAM, str(home), str(config)],
-        env={**os.environ, **users_own, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **users_settings, "PYTHONPATH": str(ROOT)},
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        told, shown = process.communicate()
+        output, text = process.communicate()
     finally:
-        process.terminate()  # where the test was broken off, the story ends its own children
+        process.terminate()  # if the test was interrupted, the demo ends its own children
         process.wait()
-    assert process.returncode == 0, shown
-    return Played(home, [json.loads(line) for line in told.splitlines()], shown)
+    assert process.returncode == 0, text
+    return FinishedDemo(home, [json.loads(line) for line in output.splitlines()], text)
 
 
-def test_it_goes_from_forecast_to_recovery_in_order(played: Played) -> None:
-    """Standard output holds events alone, and each kind comes first after the one that it follows from."""
-    kinds = [event["event"] for event in played.events]
+def test_it_goes_from_forecast_to_recovery_in_order(finished: FinishedDemo) -> None:
+    """Standard output has events only, in the expected order."""
+    kinds = [event["event"] for event in finished.events]
 
     assert set(kinds) == set(ORDER)
     assert all(kinds.index(one) < kinds.index(other) for one, other in pairwise(ORDER))
-    assert all(event["month"] for event in played.events)
+    assert all(event["month"] for event in finished.events)
 
 
-def test_the_version_in_the_answers_changes_with_the_promotion(played: Played) -> None:
-    """Before the swap version 1 forecasts, from its month on version 2, and MLflow's alias says so too."""
-    swap = played.first("swapped")
-    forecasts = [event for event in played.events if event["event"] == "forecast"]
+def test_the_served_version_changes_with_the_promotion(finished: FinishedDemo) -> None:
+    """Version 1 forecasts before the swap, version 2 after it, and MLflow's alias agrees."""
+    swap = finished.first("swapped")
+    forecasts = [event for event in finished.events if event["event"] == "forecast"]
 
     assert {one["version"] for one in forecasts if one["month"] < swap["month"]} == {"1"}
     assert {one["version"] for one in forecasts if one["month"] >= swap["month"]} == {"2"}
-    registry = Registry(RegistryLocation(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
+    registry = Registry(RegistryLocation(finished.home, f"sqlite:///{finished.home / 'mlflow.db'}"))
     assert registry.models.resolve(MODEL).version == "2"
 
 
-def test_the_error_after_the_swap_is_below_the_error_before_it(played: Played) -> None:
-    """And below what the old version would have had in the same months."""
-    end = played.first("recovered")
+def test_the_error_after_the_swap_is_below_the_error_before_it(finished: FinishedDemo) -> None:
+    """And below that of the old version in the same months."""
+    end = finished.first("recovered")
 
     assert end["error_after_swap"] < end["error_before_swap"]
     assert end["error_after_swap"] < end["error_of_old_version_after_swap"]
 
 
-def test_the_job_had_a_reason_and_decided_on_evidence(played: Played) -> None:
-    """Drift and decay are among the reasons, and the promotion was not forced."""
-    started, promoted = played.first("job_started"), played.first("promoted")
+def test_the_job_had_a_reason_and_decided_on_evidence(finished: FinishedDemo) -> None:
+    """Drift and decay are among its reasons, and the promotion was not forced."""
+    started, promoted = finished.first("job_started"), finished.first("promoted")
 
     assert {"INPUT_DRIFT", "ERROR_DECAY"} <= set(started["reasons"])
     assert promoted["decision"]["promote"]
@@ -113,19 +114,12 @@ def test_the_job_had_a_reason_and_decided_on_evidence(played: Played) -> None:
     assert promoted["decision"]["figures"]["p_value"] < 0.05
 
 
-def test_picture_and_events_lie_in_the_home_and_in_the_jobs_run(played: Played) -> None:
-    """The picture is a PNG; the events are those that were printed."""
-    kept = (played.home / EVENTS).read_text(encoding="utf-8").splitlines()
-    registry = Registry(RegistryLocation(played.home, f"sqlite:///{played.home / 'mlflow.db'}"))
-    there = {item.path for item in registry._client.list_artifacts(played.first("promoted")["run_id"])}
+def test_figure_and_events_are_in_the_home_and_in_the_jobs_run(finished: FinishedDemo) -> None:
+    """The events are those that were printed."""
+    lines = (finished.home / EVENTS).read_text(encoding="utf-8").splitlines()
+    registry = Registry(RegistryLocation(finished.home, f"sqlite:///{finished.home / 'mlflow.db'}"))
+    logged = {item.path for item in registry._client.list_artifacts(finished.first("promoted")["run_id"])}
 
-    assert [json.loads(line) for line in kept] == played.events
-    assert (played.home / PICTURE).read_bytes().startswith(b"\x89PNG")
-    assert {PICTURE, EVENTS} <= there
-
-
-def test_people_are_told_that_the_break_is_made_and_where_everything_lies(played: Played) -> None:
-    """The timeline goes to standard error, where standard output is for programs."""
-    assert "This break is made" in played.told
-    assert f"All of this is written to {played.home}" in played.told
-    assert "Recovered: MASE" in played.told
+    assert [json.loads(line) for line in lines] == finished.events
+    assert (finished.home / FIGURE).read_bytes().startswith(b"\x89PNG")
+    assert {FIGURE, EVENTS} <= logged

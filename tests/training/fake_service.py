@@ -55,10 +55,10 @@ class FakeService:
     def respond(self, query: dict[str, str]) -> dict[str, Any]:
         """Return what GET /accuracy says."""
         rows = [make_row(version=version, scores=1200) for version in self.versions]
-        if query["by"] == "step,version":
+        if query.get("by") == "step,version":
             backtest = {"mase": 0.6, "naive_mase": 0.99}
             rows = [make_row(version="10", step=step, backtest=backtest if step < 3 else None) for step in (2, 1, 3)]
-        if query["by"] == "period,version":
+        if query.get("by") == "period,version":
             rows = [make_row(version="10", period=period) for period in ("2024-11", "2024-10")]
         drift = {
             "inputs": [

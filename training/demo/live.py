@@ -1,11 +1,8 @@
-"""Live demo: years of real temperatures replayed against a running service, through a break that is made, to recovery."""
+"""The live demo: real temperatures replayed against a service, from an artificial break to recovery."""
 
-import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,34 +12,32 @@ from rich.console import Console
 
 from models.errors import ServiceUnreachable
 from training.config.toml import merge, read_config
-from training.demo.events import Event, Verdict, judge_recovery
-from training.demo.live_scenario import SCHEDULE, Listener, Story, play
-from training.demo.live_service import LiveService, Row
-from training.demo.replay import Plan, World, read_world, write_early
-from training.demo.timeline import break_line, line_of, progress_line
+from training.demo.events import Event, Recovery, assess_recovery
+from training.demo.replay import Plan, World, read_world, write_measured
+from training.demo.scenario import SCHEDULE, Replay, requests_to
 from training.processes import LOOPBACK, ChildFailed, ChildProcess, free_port, running
+from training.service_client.client import Row
 
 HERE = Path(__file__).parents[1]
 CONFIG = HERE / "configs" / "live.toml"
 TEMPERATURES = HERE / "datasets" / "temperatures.csv"
 MODEL = "temperatures"
 FIRST = ("--no-refit", "--set", "fit.validation_origins=12")
-"""Of the first model: it is served as it was backtested, and its intervals and the profile of its inputs are of a whole year."""
+"""Flags of the first training: intervals and the profile of the inputs come from a whole year."""
 
-PICTURE, EVENTS = "live.png", "events.jsonl"
-
+FIGURE, EVENTS = "live.png", "events.jsonl"
 READY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Where the story is played.
+class LiveDemo:
+    """Where and how the live demo runs.
 
     Attributes:
-        home: Folder of everything that is written; of this story alone.
-        console: For people.
-        port: Of the service; the next free one is taken.
-        config: Of the trainings, a TOML file.
+        home: Folder for everything that is written, for this demo only.
+        console: Where lines of text go.
+        port: Port of the service; if it is in use, the next free one.
+        config: TOML file of the trainings.
         as_json: Whether events go to standard output as lines of JSON.
     """
 
@@ -54,7 +49,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every program gets: this home alone, whatever databases and keys the user's own settings name."""
+        """Environment of every program: only this home, whatever the user's own settings are."""
         return {
             "ALMANAC_HOME": str(self.home),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.home / 'mlflow.db'}",
@@ -69,26 +64,22 @@ class Stage:
             "ALMANAC_WATCH_CRON": "off",
         }
 
-    def say(self, text: str) -> None:
-        """Print a line for people."""
+    def print(self, text: object) -> None:
+        """Print a line of text."""
         self.console.print(text, soft_wrap=True)
 
 
-def fresh_home(home: Path, now: datetime) -> Path:
-    """Make and return a folder of its own under a home, so that no registry or observation of a user is touched.
-
-    Raises:
-        ChildFailed: If it is there already.
-    """
+def make_home(home: Path, now: datetime) -> Path:
+    """Make and return a new folder in a home; raises ChildFailed if it exists."""
     folder = home / "live" / f"{now:%Y-%m-%d-%H%M%S}"
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise ChildFailed(f"{folder} is there already.", hint="Start again in a second.") from error
+        raise ChildFailed(f"{folder} exists already.", hint="Try again in a second.") from error
     return folder
 
 
-def live(stage: Stage, plan: Plan) -> Verdict:
+def run_live(demo: LiveDemo, plan: Plan) -> Recovery:
     """Train, serve, replay month by month, and return whether live accuracy recovered from the break.
 
     Raises:
@@ -96,142 +87,123 @@ def live(stage: Stage, plan: Plan) -> Verdict:
     """
     began, world = time.monotonic(), read_world(TEMPERATURES, plan.broken)
     stations = world.reporting([*plan.history[-plan.horizon :], *plan.months])
-    stage.say(f"All of this is written to {stage.home}, and to nothing else.")
-    train_first(stage, world, stations, plan)
-    with service(stage) as served, worker(stage, served.address) as working:
-        served.wait_until_ready("/health/ready", READY_SECONDS)
-        api = LiveService(served.address, MODEL, plan.horizon)
-        begin(stage, plan, api, list(world.rows(stations, plan.history)))
-        story = Story(plan, listener_of(stage, plan, (served, working)))
+    demo.print(f"All files of this demo are in {demo.home}.")
+    train_first(demo, world, stations, plan)
+    port, logs, environment = free_port(demo.port), demo.home / "logs", demo.environment
+    address, almanac = f"http://{LOOPBACK}:{port}", [sys.executable, "-m", "almanac"]
+    serve = running("The service", [*almanac, "serve", "--host", LOOPBACK, "--port", str(port)], address=address,
+                    log=logs / "service.log", environment=environment)  # fmt: skip
+    work = running("The worker", [*almanac, "worker"], address="", log=logs / "worker.log",
+                   environment={**environment, "ALMANAC_SERVICE_URL": address})  # fmt: skip
+    with serve as service, work as worker:
+        service.wait_until_ready("/health/ready", READY_SECONDS)
+        demo.print(f"The service runs at {address}.")
+        replay = Replay(plan, MODEL, world, stations, requests_to(address),
+                        print_events(demo, plan), print_jobs(demo, (service, worker)))  # fmt: skip
+        prepare(demo, replay)
         try:
-            play(story, api, world, stations)
+            replay.run()
         except (ChildFailed, ServiceUnreachable):
-            served.check()
-            working.check()
+            service.check()
+            worker.check()
             raise
-    return finish(stage, story, world, stations[0], time.monotonic() - began)
+    return finish(demo, replay, time.monotonic() - began)
 
 
-def train_first(stage: Stage, world: World, stations: Sequence[str], plan: Plan) -> None:
-    """Train and register the first model on all that the stations measured before the first month.
+def train_first(demo: LiveDemo, world: World, stations: Sequence[str], plan: Plan) -> None:
+    """Train and register the first model on the months before the replay.
 
     Raises:
         ChildFailed: If the training failed; with the end of its log.
     """
-    data, log = stage.home / "early.csv", stage.home / "logs" / "train.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    values = write_early(world, stations, plan.first, data)
-    stage.say(f"A first model learns from {values} real months before {plan.first} (its log: {log}).")
-    command = [sys.executable, "-m", "almanac", "train", str(stage.config), "--data", str(data), *FIRST]
-    with log.open("wb") as output:
-        result = subprocess.run(  # noqa: S603 our own command
-            [*command, "--seed", str(plan.seed)],
-            env={**os.environ, **stage.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if result.returncode:
-        end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
-        raise ChildFailed(f"The training ended with exit code {result.returncode}.\n{end}", hint=f"See {log}.")
+    data, log = demo.home / "early.csv", demo.home / "logs" / "train.log"
+    values = write_measured(world, stations, plan.first, data)
+    demo.print(f"A first model is trained on {values} real values before {plan.first} (log: {log}).")
+    command = [sys.executable, "-m", "almanac", "train", str(demo.config), "--data", str(data), *FIRST]
+    command += ["--seed", str(plan.seed)]
+    with running("The training", command, address="", log=log, environment=demo.environment) as training:
+        if training.process.wait():
+            training.check()
 
 
-@contextmanager
-def service(stage: Stage) -> Iterator[ChildProcess]:
-    """Serve on loopback while the block lasts."""
-    port = free_port(stage.port)
-    command = [sys.executable, "-m", "almanac", "serve", "--host", LOOPBACK, "--port", str(port)]
-    address, log = f"http://{LOOPBACK}:{port}", stage.home / "logs" / "service.log"
-    with running("The service", command, address=address, log=log, environment=stage.environment) as child:
-        stage.say(f"The service answers on {address}.")
-        yield child
-
-
-@contextmanager
-def worker(stage: Stage, address: str) -> Iterator[ChildProcess]:
-    """Have a worker take the service's jobs while the block lasts."""
-    command, log = [sys.executable, "-m", "almanac", "worker"], stage.home / "logs" / "worker.log"
-    environment = {**stage.environment, "ALMANAC_SERVICE_URL": address}
-    with running("The worker", command, address="", log=log, environment=environment) as child:
-        yield child
-
-
-def begin(stage: Stage, plan: Plan, api: LiveService, rows: list[Row]) -> None:
-    """Tell the service the years before the first month, and make the schedule."""
-    known, names = api.observe(rows), sorted({row["id"] for row in rows})
-    stage.say(f"It is told {known} values from before {plan.first}: {', '.join(names)}.")
-    config = merge(read_config(stage.config), {"data": "service", "seed": plan.seed})
+def prepare(demo: LiveDemo, replay: Replay) -> None:
+    """Send the history to the service, and make the schedule, paused: the replay triggers it."""
+    plan = replay.plan
+    known = replay.observe(list(replay.world.rows(replay.stations, plan.history)))
+    demo.print(f"The service gets {known} values before {plan.first}: {', '.join(replay.stations)}.")
+    config = merge(read_config(demo.config), {"data": "service", "seed": plan.seed})
     cron = f"0 3 1 {plan.tick_month} *"
-    api.schedule(SCHEDULE, cron, config)
-    stage.say(f"Schedule {SCHEDULE} ({cron}) retrains where a reason holds; here the replay's years make it tick.")
+    replay.request("/schedules", {"name": SCHEDULE, "cron": cron, "config": config, "if_needed": True})
+    replay.request(f"/schedules/{SCHEDULE}/pause", {})
+    demo.print(f"Schedule {SCHEDULE} ({cron}) retrains if a reason holds; the replay triggers it once a year.")
 
 
-def listener_of(stage: Stage, plan: Plan, children: Sequence[ChildProcess] = ()) -> Listener:
-    """Return what tells events as they come: lines for people, and JSON alone on standard output where asked for.
-
-    Args:
-        stage: Where it is told.
-        plan: What is replayed.
-        children: Programs without which a job would be waited for in vain: each look at it raises ChildFailed if one ended.
-    """
-    seen: set[Any] = set()
+def print_events(demo: LiveDemo, plan: Plan) -> Callable[[Event], None]:
+    """Return a function that prints events: as lines of text, and as JSON on standard output if requested."""
 
     def on_event(event: Event) -> None:
         if event.kind == "observed" and event.month == plan.broken:
-            stage.console.print(break_line(event.month), soft_wrap=True)
-        if (line := line_of(event)) is not None:
-            stage.console.print(line, soft_wrap=True)
-        if stage.as_json:
+            demo.print(
+                f"[bold red]{event.month}  The artificial break: from now on every station reports its value of half a "
+                "year before, as if it had been moved to the other hemisphere."
+            )
+        if (line := event.to_line()) is not None:
+            demo.print(line)
+        if demo.as_json:
             sys.stdout.write(event.to_json() + "\n")
             sys.stdout.flush()
 
+    return on_event
+
+
+def print_jobs(demo: LiveDemo, processes: Sequence[ChildProcess]) -> Callable[[Row], None]:
+    """Return a function that prints the finished steps of a job, and raises ChildFailed if a process has ended."""
+    printed: set[Any] = set()
+
     def on_job(job: Row) -> None:
-        for child in children:
-            child.check()
+        for process in processes:
+            process.check()
         for step in job["steps"]:
-            key = (job["id"], step["name"], step["started_at"])
-            if key not in seen:
-                seen.add(key)
-                stage.console.print(progress_line(step), soft_wrap=True)
+            if (key := (job["id"], step["name"], step["started_at"])) not in printed:
+                printed.add(key)
+                outcome = step["error"]["detail"] if step["error"] else f"{step['seconds'] or 0:.1f} s"
+                demo.print(f"[dim]         {step['name']}: {outcome}")
 
-    return Listener(on_event, on_job)
+    return on_job
 
 
-def finish(stage: Stage, story: Story, world: World, station: str, seconds: float) -> Verdict:
-    """Judge, draw, keep all of it in MLflow, say where it is, and return the verdict."""
-    plan = story.plan
-    verdict = judge_recovery(story.scores, plan.broken, story.swap, plan.horizon)
-    end = story.scores[-1].month if story.scores else plan.first
-    if verdict.recovered:
-        story.add("recovered", end, **verdict.figures, seconds=round(seconds, 1))
+def finish(demo: LiveDemo, replay: Replay, seconds: float) -> Recovery:
+    """Assess the recovery, draw the figure, log it to MLflow, print where it is, and return the recovery."""
+    plan = replay.plan
+    recovery = assess_recovery(replay.scores, plan.broken, replay.swap, plan.horizon)
+    end = replay.scores[-1].month if replay.scores else plan.first
+    figures = {**recovery.figures, "seconds": round(seconds, 1)}
+    if recovery.recovered:
+        replay.add("recovered", end, **figures)
     else:
-        story.add("not_recovered", end, why=verdict.why, **verdict.figures, seconds=round(seconds, 1))
-    run_id = keep(stage, story, world, station)
-    stage.say(
-        f"Picture: {stage.home / PICTURE}, and {PICTURE} in MLflow's run {run_id}. Events: {stage.home / EVENTS}."
-    )
-    stage.say(f"Look around: ALMANAC_HOME='{stage.home}' almanac ui. It took {seconds:.0f} s.")
-    return verdict
+        replay.add("not_recovered", end, why=recovery.why, **figures)
+    run_id = log_files(demo, replay)
+    demo.print(f"Figure: {demo.home / FIGURE}. Events: {demo.home / EVENTS}. Both are in MLflow's run {run_id}.")
+    demo.print(f"Look around: ALMANAC_HOME='{demo.home}' almanac ui. The demo took {seconds:.0f} s.")
+    return recovery
 
 
-def keep(stage: Stage, story: Story, world: World, station: str) -> str:
-    """Draw the picture, write the events, and upload both to the job's run, or to one of their own; return its id."""
-    from training.demo.figure import draw_story
+def log_files(demo: LiveDemo, replay: Replay) -> str:
+    """Write figure and events, log them in the last job's run or in a new one, and return the run's id."""
+    from training.demo.figure import draw_replay
     from training.registry.client import Registry
     from training.registry.location import RegistryLocation
 
-    kept = stage.home / "kept"
-    kept.mkdir()
-    lines = "".join(event.to_json() + "\n" for event in story.events)
-    (kept / EVENTS).write_text(lines, encoding="utf-8")
-    draw_story(story, world, station).savefig(kept / PICTURE, dpi=130)
-    registry = Registry(RegistryLocation.from_environment(stage.environment))
-    run_id = story.run_id or registry.start(MODEL, "demo --live", tags={})
-    registry.log_files(run_id, kept, "")
-    if not story.run_id:
+    files = demo.home / "files"
+    files.mkdir()
+    (files / EVENTS).write_text("".join(event.to_json() + "\n" for event in replay.events), encoding="utf-8")
+    draw_replay(replay, replay.stations[0]).savefig(files / FIGURE, dpi=130)
+    registry = Registry(RegistryLocation.from_environment(demo.environment))
+    run_id = replay.run_id or registry.start(MODEL, "demo --live", tags={})
+    registry.log_files(run_id, files, "")
+    if not replay.run_id:
         registry.finish(run_id)
-    for file in (PICTURE, EVENTS):
-        (kept / file).rename(stage.home / file)
-    kept.rmdir()
+    for file in (FIGURE, EVENTS):
+        (files / file).rename(demo.home / file)
+    files.rmdir()
     return run_id

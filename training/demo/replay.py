@@ -1,4 +1,4 @@
-"""Replay: months of real temperatures as they would have come in, and a break that is made in them."""
+"""The data of the live demo: months of real temperatures, with an artificial break."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from models.errors import ConfigInvalid
 HALF_A_YEAR = 6
 
 SEA = ("nino_1_2",)
-"""Series of the sea's surface, where no thermometer stands that could be moved."""
+"""Series of sea surface temperatures: no station that could be moved."""
 
 Month = str
 """Such as `1987-01`."""
@@ -21,45 +21,45 @@ Month = str
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What stations measured, and from a month on what they would have measured half a year earlier.
+    """Measurements of stations, with shifted seasons from a month on.
 
-    The break is made: from its month on every station reports the value of six months before, as if it had been carried to
-    the other hemisphere. No value is invented; only the season turns.
+    From the break on every station reports its value of six months before, as if it had been moved to the other hemisphere.
+    No value is invented.
 
     Attributes:
         measured: °C by station and month.
-        broken: First month of the other season; None leaves the world as it was.
+        broken: First month of the shifted seasons; None for no break.
     """
 
     measured: Mapping[str, Mapping[Month, float]]
     broken: Month | None = None
 
     def value(self, station: str, month: Month) -> float | None:
-        """Return what a station reports of a month, °C, or None where nothing was measured."""
+        """Return the value that a station reports for a month, °C, or None if it has none."""
         return self.measured[station].get(months_after(month, -HALF_A_YEAR) if self.is_broken(month) else month)
 
     def is_broken(self, month: Month) -> bool:
-        """Return whether a month is of the other season."""
+        """Return whether the seasons of a month are shifted."""
         return self.broken is not None and month >= self.broken
 
     def rows(self, stations: Sequence[str], months: Iterable[Month]) -> Iterator[dict[str, Any]]:
-        """Yield what stations report, as POST /observations takes it."""
+        """Yield the reported values as rows of POST /observations."""
         for month in months:
             for station in stations:
                 if (value := self.value(station, month)) is not None:
                     yield {"id": station, "timestamp": month, "value": value}
 
     def reporting(self, months: Sequence[Month]) -> tuple[str, ...]:
-        """Return the stations that report every one of some months; a stretch of sea cannot be carried anywhere."""
+        """Return the stations that report every one of some months."""
         return tuple(
             station
             for station in self.measured
-            if station not in SEA and all(self.value(station, one) is not None for one in months)
+            if station not in SEA and all(self.value(station, month) is not None for month in months)
         )
 
 
 def read_world(file: Path, broken: Month | None) -> World:
-    """Return the world of a long CSV file `unique_id, ds, y` of months."""
+    """Return the world of a long monthly CSV file with columns `unique_id`, `ds` and `y`."""
     measured: dict[str, dict[Month, float]] = {}
     with file.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
@@ -67,8 +67,8 @@ def read_world(file: Path, broken: Month | None) -> World:
     return World(measured, broken)
 
 
-def write_early(world: World, stations: Sequence[str], before: Month, file: Path) -> int:
-    """Write all that stations measured before a month as a long CSV file, and return how many values these are."""
+def write_measured(world: World, stations: Sequence[str], before: Month, file: Path) -> int:
+    """Write all measurements before a month to a long CSV file, and return their number."""
     rows = [
         (station, f"{month}-01", value)
         for station in stations
@@ -76,39 +76,37 @@ def write_early(world: World, stations: Sequence[str], before: Month, file: Path
         if month < before
     ]
     with file.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(("unique_id", "ds", "y"))
-        writer.writerows(rows)
+        csv.writer(lines).writerows([("unique_id", "ds", "y"), *rows])
     return len(rows)
 
 
 def months_after(month: Month, count: int) -> Month:
-    """Return the month so many months later; earlier where `count` is negative."""
+    """Return the month `count` months later, or earlier if it is negative."""
     return str(np.datetime64(month, "M") + count)
 
 
 def months_between(first: Month, end: Month) -> list[Month]:
-    """Return every month from the first to the one before the end."""
+    """Return the months from the first to the one before the end."""
     return [str(month) for month in np.arange(np.datetime64(first, "M"), np.datetime64(end, "M"))]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is replayed, and when.
+    """The months of a replay.
 
     Attributes:
-        first: First replayed month; the first model learns from all that lies before it.
-        broken: First month of the other season.
-        end: Month after the last that may be replayed.
+        first: First replayed month; the first model is trained on the months before it.
+        broken: First month of the shifted seasons.
+        end: Month after the last one.
         horizon: Months forecast each month.
-        known: Months of history that the service is told before the first.
+        known: Months of history that the service gets before the first.
         tick_month: Month of the year in which the schedule ticks, 1 to 12.
-        ticks_from: Month before which it does not; it never does before there are forecasts.
-        settling: Months that the new version is watched before its error is judged.
-        seed: Of the networks and of the tests on evidence.
+        ticks_from: The schedule does not tick before this month, nor before there are forecasts.
+        settling: Months of the new version before its error is assessed.
+        seed: Seed of the trainings and of the tests.
 
     Raises:
-        ConfigInvalid: If the months do not follow each other.
+        ConfigInvalid: If the break is outside the replay.
     """
 
     first: Month = "1985-01"
@@ -122,18 +120,18 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a break outside the replay."""
+        """Check the order of the months."""
         if not self.first < self.broken < self.end:
-            raise ConfigInvalid(f"The break must lie within the replay. Received: {self}.")
+            raise ConfigInvalid(f"The break must be within the replay. Received: {self}.")
 
     @property
     def months(self) -> list[Month]:
-        """Every month that may be replayed."""
+        """The months of the replay."""
         return months_between(self.first, self.end)
 
     @property
     def history(self) -> list[Month]:
-        """The months that the service is told before the first."""
+        """The months that the service gets before the first."""
         return months_between(months_after(self.first, -self.known), self.first)
 
     def ticks(self, month: Month) -> bool:

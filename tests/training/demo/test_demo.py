@@ -1,19 +1,22 @@
-"""Demo: what it asks, what it shows, and how it ends."""
-
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from training.demo import demo
+from training.demo import live as live_module
+from training.demo.events import Recovery
+from training.demo.live import LiveDemo
+from training.demo.replay import Plan
 from training.processes import ChildFailed
 
-ANSWER = {
+RESPONSE = {
     "model": {"name": "temperatures", "version": "3"},
     "forecasts": [{"timestamps": ["1940-01"], "median": [4.0], "intervals": {"80": {"lower": [3.0], "upper": [5.0]}}}],
     "errors": [],
@@ -21,14 +24,14 @@ ANSWER = {
 
 
 @contextmanager
-def answering(status: int, body: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve one fixed answer on loopback; yield the address and what was asked."""
-    asked: list[dict[str, Any]] = []
+def responding(status: int, body: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve one response on loopback; yield the address and the requests."""
+    requests: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            asked[-1]["authorization"] = self.headers["Authorization"]
+            requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            requests[-1]["authorization"] = self.headers["Authorization"]
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
@@ -36,61 +39,80 @@ def answering(status: int, body: object) -> Iterator[tuple[str, list[dict[str, A
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Keep the test's output quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}", requests
         server.shutdown()
         thread.join()
 
 
-def test_the_question_is_ten_real_years_of_nottingham() -> None:
-    """120 measured months up to December 1939, 24 months ahead."""
-    request = demo.nottingham_request()
-
-    series = request["series"][0]
-    assert (series["start"], len(series["values"]), request["horizon"]) == ("1930-01", 120, 24)
-    assert series["values"][-1] == 3.22
-
-
-def test_the_question_reaches_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The request goes to /forecast as it is, with the key of the environment."""
+def test_ten_real_years_of_nottingham_are_forecast(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """120 months up to December 1939, with the key of the environment; the table shows the response."""
     monkeypatch.setenv("ALMANAC_API_KEY", "secret")
-    with answering(200, ANSWER) as (address, asked):
-        answer = demo.post_forecast(address, demo.nottingham_request())
+    with responding(200, RESPONSE) as (address, requests):
+        demo.show_forecast(address)
 
-    assert answer == ANSWER
-    assert asked[0]["horizon"] == 24
-    assert asked[0]["authorization"] == "Bearer secret"
+    series = requests[0]["series"][0]
+    assert (series["start"], len(series["values"]), series["values"][-1]) == ("1930-01", 120, 3.22)
+    assert (requests[0]["horizon"], requests[0]["authorization"]) == (24, "Bearer secret")
+    assert "3.0 … 5.0" in capsys.readouterr().out
 
 
-def test_a_refusal_is_shown_with_its_text() -> None:
-    """What the service says against the question is passed on."""
+def test_a_refusal_is_reported() -> None:
+    """With its status and text."""
     with (
-        answering(422, {"code": "HORIZON_INVALID"}) as (address, _),
+        responding(422, {"code": "HORIZON_INVALID"}) as (address, _),
         pytest.raises(ChildFailed, match=r"422.*HORIZON_INVALID"),
     ):
-        demo.post_forecast(address, demo.nottingham_request())
+        demo.show_forecast(address)
 
 
 def test_a_failed_training_ends_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is served after a training that failed."""
+    """Nothing is served."""
     monkeypatch.setattr(demo, "CONFIG", demo.HERE / "no-such.toml")
 
-    with pytest.raises(ChildFailed, match="exit code"):
+    with pytest.raises(ChildFailed):
         demo.train({})
 
 
-def test_help_shows_an_example() -> None:
-    """`almanac demo --help` says how it is called."""
-    assert "almanac demo --once" in CliRunner().invoke(demo.demo, ["--help"]).output
+def test_ctrl_c_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 0."""
 
-
-def test_an_interrupt_ends_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C is a way to stop, not an error."""
-    with demo.interruptible():
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    assert "Stopped." in capsys.readouterr().out
+    monkeypatch.setattr(demo, "train_and_serve", interrupted)
+
+    assert CliRunner().invoke(demo.demo, ["--home", str(tmp_path)]).exit_code == 0
+
+
+@pytest.mark.parametrize(("why", "code"), [("", 0), ("No challenger was promoted.", 1)])
+def test_the_exit_code_of_the_live_demo_says_whether_it_recovered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, code: int
+) -> None:
+    """Seed, port and home are passed on."""
+    calls: list[tuple[LiveDemo, Plan]] = []
+
+    def run_live(live: LiveDemo, plan: Plan) -> Recovery:
+        calls.append((live, plan))
+        return Recovery({}, why)
+
+    monkeypatch.setattr(live_module, "run_live", run_live)
+    arguments = ["--live", "--json", "--seed", "3", "--port", "8123", "--home", str(tmp_path)]
+
+    result: Any = CliRunner().invoke(demo.demo, arguments, standalone_mode=False)
+
+    assert result.return_value == code
+    live, plan = calls[0]
+    assert (live.port, live.as_json, plan.seed) == (8123, True, 3)
+    assert live.home.parent == tmp_path / "live"
+
+
+def test_json_needs_the_live_demo() -> None:
+    """The other one prints no events."""
+    assert CliRunner().invoke(demo.demo, ["--json"]).exit_code == 2
