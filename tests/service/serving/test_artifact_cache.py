@@ -1,4 +1,4 @@
-"""The cache: an artifact is there whole or not at all."""
+"""The artifact cache: complete artifacts, and one index for each server."""
 
 import os
 import shutil
@@ -15,8 +15,8 @@ from tests.service.home import Artifacts, ServiceHome
 from tests.starters import make_starters
 
 
-def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    """Names, versions, aliases, errors and the state of the registry."""
+def test_an_index_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """With every field."""
     index = RegistryIndex(
         {
             "rain": RegisteredModel(
@@ -37,15 +37,15 @@ def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 2}', '{"format": 1, "models": 7}', '{"format": 1}'])
-def test_an_index_that_cannot_be_read_is_an_empty_one(tmp_path: Path, content: str) -> None:
-    """The next poll writes it anew; until then nothing is known."""
+def test_an_unreadable_index_is_read_as_empty(tmp_path: Path, content: str) -> None:
+    """Until the next poll writes it."""
     (tmp_path / "index.json").write_text(content)
 
     assert ArtifactCache(tmp_path).read() == RegistryIndex()
 
 
-def test_two_servers_on_one_home_write_an_index_each(tmp_path: Path) -> None:
-    """The second starts from the first's and never changes it; neither prunes what the other names."""
+def test_each_server_in_a_home_has_its_own_index(tmp_path: Path) -> None:
+    """A new server starts from the index of another, and does not prune its artifacts."""
     first, second = ArtifactCache(tmp_path, "index-elsewhere-1.json"), ArtifactCache.own(tmp_path)
     index = RegistryIndex(
         {"rain": RegisteredModel({"1": ModelVersion("run", "abc")}, {"champion": "1"})}, checked="now"
@@ -62,8 +62,8 @@ def test_two_servers_on_one_home_write_an_index_each(tmp_path: Path) -> None:
     assert first.path("abc").is_dir()
 
 
-def test_a_new_server_starts_from_the_newest_index_that_can_be_read(tmp_path: Path) -> None:
-    """A broken one is passed over."""
+def test_a_new_server_starts_from_the_newest_readable_index(tmp_path: Path) -> None:
+    """It skips a broken one."""
     for at, name in enumerate(["index.json", "index-elsewhere-1.json"]):
         ArtifactCache(tmp_path, name).write(RegistryIndex(checked=name))
         os.utime(tmp_path / name, (at, at))
@@ -72,8 +72,8 @@ def test_a_new_server_starts_from_the_newest_index_that_can_be_read(tmp_path: Pa
     assert ArtifactCache.own(tmp_path).read().checked == "index-elsewhere-1.json"
 
 
-def test_indexes_of_servers_that_are_gone_are_tidied_away(tmp_path: Path) -> None:
-    """A dead process', one not written for days; a living server's stays, also one of another machine."""
+def test_indexes_of_ended_servers_are_removed(tmp_path: Path) -> None:
+    """Of a dead process, or not written for days; those of running servers and of other hosts are kept."""
     here = socket.gethostname()
     dead = subprocess.Popen(["true"])  # noqa: S607
     dead.wait()
@@ -90,8 +90,8 @@ def test_indexes_of_servers_that_are_gone_are_tidied_away(tmp_path: Path) -> Non
     assert left == {names[2], "index-elsewhere-1.json", own.index}
 
 
-def test_every_write_is_noticed(tmp_path: Path) -> None:
-    """The server looks at nothing but this number."""
+def test_every_write_changes_the_state(tmp_path: Path) -> None:
+    """The server checks only this number."""
     cache = ArtifactCache(tmp_path)
     before = cache.changed()
 
@@ -101,8 +101,8 @@ def test_every_write_is_noticed(tmp_path: Path) -> None:
     assert cache.changed() != before
 
 
-def test_an_artifact_lies_under_the_digest_of_its_content(home: ServiceHome) -> None:
-    """The same content twice is one folder; other content another."""
+def test_an_artifact_is_stored_by_the_digest_of_its_content(home: ServiceHome) -> None:
+    """The same content twice is stored once."""
     first, again, other = home.store(), home.store(), home.store(shift=1.0)
 
     assert first == again != other
@@ -110,8 +110,8 @@ def test_an_artifact_lies_under_the_digest_of_its_content(home: ServiceHome) -> 
     assert home.cache.verified(first) == home.cache.path(first)
 
 
-def test_an_artifact_that_changed_is_not_handed_out(home: ServiceHome) -> None:
-    """A flipped byte, a missing file or an added one: each is noticed."""
+def test_a_changed_artifact_is_an_error(home: ServiceHome) -> None:
+    """An added file is enough."""
     digest = home.store()
     folder = home.cache.path(digest)
 
@@ -121,8 +121,8 @@ def test_an_artifact_that_changed_is_not_handed_out(home: ServiceHome) -> None:
         home.cache.verified(digest)
 
 
-def test_a_damaged_artifact_is_replaced_by_a_sound_download(home: ServiceHome) -> None:
-    """The broken one makes way."""
+def test_a_damaged_artifact_is_replaced(home: ServiceHome) -> None:
+    """By the next download."""
     digest = home.store()
     (home.cache.path(digest) / "network.onnx").write_bytes(b"")
 
@@ -132,13 +132,13 @@ def test_a_damaged_artifact_is_replaced_by_a_sound_download(home: ServiceHome) -
     assert home.cache.holds(digest)
 
 
-def test_a_download_that_breaks_off_leaves_nothing(home: ServiceHome) -> None:
+def test_an_interrupted_download_leaves_no_file(home: ServiceHome) -> None:
     """Neither in the artifacts nor in the folder for downloads."""
 
     def broken_download() -> None:
         with home.cache.download() as folder:
             (folder / "spec.json").write_text("{")
-            raise ConnectionError("the line went dead")
+            raise ConnectionError
 
     with pytest.raises(ConnectionError):
         broken_download()
@@ -146,8 +146,8 @@ def test_a_download_that_breaks_off_leaves_nothing(home: ServiceHome) -> None:
     assert [path for path in home.cache.root.rglob("*") if path.is_file()] == []
 
 
-def test_what_is_no_artifact_is_not_taken_in(home: ServiceHome) -> None:
-    """A foreign model has no spec.json beside a network.onnx."""
+def test_a_foreign_model_is_not_stored(home: ServiceHome) -> None:
+    """It has no spec.json next to a network.onnx."""
     with home.cache.download() as folder:
         (folder / "weights.txt").write_text("1 2 3")
 
@@ -155,8 +155,8 @@ def test_what_is_no_artifact_is_not_taken_in(home: ServiceHome) -> None:
             home.cache.store(folder)
 
 
-def test_the_starters_in_a_models_code_are_not_the_model(home: ServiceHome, artifacts: Artifacts) -> None:
-    """Whoever logs a model with the whole of our code logs the starters too; they stand before it by name."""
+def test_the_starters_in_a_models_code_are_ignored(home: ServiceHome, artifacts: Artifacts) -> None:
+    """A model logged with all of Almanac's code contains them."""
     with home.cache.download() as folder:
         make_starters(folder / "code" / "models" / "starters")
         shutil.copytree(artifacts.get(name="rain"), folder / "data" / "rain")
@@ -165,8 +165,8 @@ def test_the_starters_in_a_models_code_are_not_the_model(home: ServiceHome, arti
     assert '"name": "rain"' in (home.cache.path(digest) / "spec.json").read_text()
 
 
-def test_pruning_keeps_what_the_index_names(home: ServiceHome) -> None:
-    """The rest goes."""
+def test_pruning_keeps_the_artifacts_in_the_index(home: ServiceHome) -> None:
+    """And removes all others."""
     kept = home.publish("temperatures", "1")
     dropped = home.store(shift=1.0)
 

@@ -1,4 +1,4 @@
-"""An ensemble behind the wire."""
+"""An ensemble over REST."""
 
 import shutil
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from training.fit.ensemble import make_ensemble
 from training.fit.ensemble_weights import EnsembleWeights
 
 
-def test_an_ensemble_is_served_as_a_network_is(
+def test_an_ensemble_is_served_like_a_network(
     home: ServiceHome, start: Callable[..., TestClient], tmp_path: Path
 ) -> None:
-    """One model: its forecast is the mean of its members', beyond their horizon too, and its card names them."""
+    """Its forecast is the mean of its members, beyond their horizon too, and its card lists them."""
     members = {f"lstm/{seed}": make_candidate(tmp_path / str(seed), shift=2.0 * seed, seed=seed) for seed in (0, 1)}
     halves = EnsembleWeights("equal", dict.fromkeys(members, 0.5), {})
     make_ensemble(members, tmp_path / "whole", combine_graphs, halves)

@@ -1,4 +1,4 @@
-"""A glance at a registry: surely empty, or to be asked through mlflow."""
+"""The registry probe: certainly empty, or unknown without mlflow."""
 
 import sqlite3
 import subprocess
@@ -19,7 +19,7 @@ from tests.service.home import ServiceHome
 
 @contextmanager
 def server(status: int, body: str) -> Iterator[str]:
-    """Answer the search for models on loopback, and yield the address."""
+    """Serve the search for models on loopback, and yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -50,15 +50,15 @@ def server(status: int, body: str) -> Iterator[str]:
         (500, '{"error_code": "INTERNAL_ERROR"}', False),
     ],
 )
-def test_a_server_is_empty_only_where_it_says_so(status: int, body: str, *, empty: bool) -> None:
-    """Whatever else it answers is for mlflow to understand."""
+def test_a_server_is_empty_if_its_search_is(status: int, body: str, *, empty: bool) -> None:
+    """Any other response needs mlflow."""
     with server(status, body) as address:
         assert is_empty(address) is empty
         assert is_empty(f"{address}/") is empty
 
 
-def test_mlflows_own_database_is_understood(tmp_path: Path) -> None:
-    """As mlflow makes it: empty at first, and no more once a name is registered."""
+def test_a_database_of_mlflow_is_read(tmp_path: Path) -> None:
+    """Empty at first, and not after a name is registered."""
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     ask = f"import mlflow; client = mlflow.MlflowClient({uri!r}); client.search_registered_models()"
     subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True)  # noqa: S603 (our own)
@@ -74,25 +74,25 @@ def test_mlflows_own_database_is_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "uri", ["http://127.0.0.1:9", "postgresql://host/db", "sqlite:////nowhere/mlflow.db", "file:///x"]
 )
-def test_what_cannot_be_seen_is_for_mlflow(uri: str) -> None:
-    """No answer is not emptiness."""
+def test_a_registry_that_cannot_be_read_is_not_empty(uri: str) -> None:
+    """Only mlflow can tell."""
     assert not is_empty(uri)
 
 
-def test_a_file_without_mlflows_tables_is_for_mlflow(tmp_path: Path) -> None:
-    """It may be about to be made."""
+def test_a_file_without_tables_is_not_empty(tmp_path: Path) -> None:
+    """Training may be creating them."""
     sqlite3.connect(tmp_path / "mlflow.db").close()
 
     assert not is_empty(f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
-def test_an_empty_registry_is_told_without_mlflow(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the starter answers at once."""
+def test_an_empty_registry_is_polled_without_mlflow(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the starter answers at once."""
     with server(200, "{}") as address:
-        polling = RegistryPoller(home.cache, address)
-        monkeypatch.setattr(polling, "_connect", None)  # a call would fail
+        poller = RegistryPoller(home.cache, address)
+        monkeypatch.setattr(poller, "_connect", None)  # a call would fail
 
-        index = polling.poll("now")
+        index = poller.poll("now")
 
     assert index == home.cache.read()
     assert index == RegistryIndex(checked="now", source=index.source)
