@@ -6,7 +6,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.series import Forecast, Interval, Series
+from models.forecast import Forecast, Interval
+from models.series import Series
 from models.spec import TRAINED_QUANTILES
 
 Array = NDArray[np.float64]

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.forecast import Forecast, Interval
 from models.holidays import check_countries
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross
 from models.names import STARTER
-from models.series import Forecast, Interval, Series
+from models.series import Series
 from models.spec import ModelSpec
 from models.windows import Contexts, advance, last_contexts
 

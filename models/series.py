@@ -28,7 +28,6 @@ from models.covariates import (
     read_covariates,
 )
 from models.errors import (
-    Finding,
     FrequencyNotInferred,
     SeriesError,
     SeriesTooLong,
@@ -254,52 +253,6 @@ class Series:
         if future is None or self.frequency is None:
             return -1
         return season_position(future[0], self.frequency, self.timezone, season_length=season_length)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Interval:
-    """A central prediction interval.
-
-    Attributes:
-        level: Per cent, in (0, 100).
-        lower: Shape (horizon,), the series' units.
-        upper: Same.
-    """
-
-    level: float
-    lower: Values
-    upper: Values
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Forecast:
-    """The forecast of one series.
-
-    Attributes:
-        id: The series' id.
-        timestamps: Shape (horizon,), as in the series, or None without dates.
-        style: The series' style.
-        timezone: The series' timezone.
-        quantile_levels: Rising, in (0, 1).
-        quantiles: Shape (horizon, levels), the series' units, without crossings.
-        median: Shape (horizon,), the series' units.
-        intervals: In the order of the request.
-        context_used: Values of the series that the model read.
-        repairs: The series' repairs.
-        warnings: Findings about the series and the forecast.
-    """
-
-    id: str
-    timestamps: Timestamps | None
-    style: str
-    timezone: str | None
-    quantile_levels: tuple[float, ...]
-    quantiles: NDArray[np.float64]
-    median: Values
-    intervals: tuple[Interval, ...] = ()
-    context_used: int = 0
-    repairs: tuple[Repair, ...] = ()
-    warnings: tuple[Finding, ...] = ()
 
 
 def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from models.errors import AlmanacError, FrequencyError, SeriesError
+from models.forecast import Forecast
 from models.forecaster import Forecaster
-from models.series import Forecast, Series
+from models.series import Series
 from service.errors import BatchTooLarge, ForecastNotFinite
 from service.forecasting.request import ForecastQuery
 from service.json_input import SeriesFault, fault_of

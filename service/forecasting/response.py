@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from models.calendar.on_calendar import format_timestamps
 from models.errors import Finding
-from models.series import Forecast, Series
+from models.forecast import Forecast
+from models.series import Series
 from service.forecasting.predict import ForecastRow
 from service.json_input import SeriesFault
 from service.problems import problem_response

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from models.errors import AlmanacError
-from models.series import Forecast, Series
+from models.forecast import Forecast
+from models.series import Series
 from service.monitoring.metrics import Metrics
 from service.selector import SelectedModel
 from service.store.async_database import AsyncDatabase

@@ -11,9 +11,10 @@ from sqlalchemy import Row, RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.calendar.on_calendar import Frequency, timestamps_from
+from models.forecast import Forecast
 from models.intervals import interval_sides
 from models.json_values import finite_or_none
-from models.series import Forecast, Series
+from models.series import Series
 from service.selector import SelectedModel
 from service.store.blobs import Floats, encode_floats, encode_times, microseconds
 from service.store.database import Database, storable

@@ -22,9 +22,10 @@ from models.errors import (
     LevelInvalid,
     SeriesAllMissing,
 )
+from models.forecast import Forecast
 from models.forecaster import BATCH, Forecaster
 from models.intervals import CALIBRATED_LEVELS
-from models.series import Forecast, Series
+from models.series import Series
 from models.spec import TRAINED_QUANTILES, ModelOptions
 from models.windows import Contexts
 from tests.artifacts import make_artifact

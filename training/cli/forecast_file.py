@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from models import artifact, starters
 from models.calendar.on_calendar import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, FrequencyNotInferred
+from models.forecast import Forecast
 from models.forecaster import Forecaster
-from models.series import Forecast, Series
+from models.series import Series
 from models.spec import ModelSpec
 from training.config.training import Columns
 from training.data.series_set import SeriesSet, read_series

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from models.series import Forecast
+from models.forecast import Forecast
 from training.evaluation.comparison import Comparison, Result, describe_sample
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines import baseline_forecast
+from models.forecast import Forecast, Interval
 from models.intervals import interval_sides
-from models.series import Forecast, Interval, Series
+from models.series import Series
 
 Floats = NDArray[np.float64]
 

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from models.forecast import Forecast
 from models.json_values import nan_if_none
-from models.series import Forecast, Series
+from models.series import Series
 from training.data.holdout import Split
 from training.evaluation.scores import Predictions, Scores
 from training.fit.candidate import EpochRecord

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from models.accuracy import covered, known_mean, row_means, scaled_errors, symmetric_errors
 from models.baselines import baseline_forecast
 from models.errors import DataInvalid, SeriesAllMissing
+from models.forecast import Forecast
 from models.forecaster import Forecaster
 from models.intervals import interval_sides
 from models.json_values import finite_or_none
-from models.series import Forecast, Series
+from models.series import Series
 from training.data.holdout import Split
 from training.data.long_frame import shown
 

@@ -1,0 +1,57 @@
+"""Forecast: the predicted quantiles of one series."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.on_calendar import Timestamps
+from models.errors import Finding
+from models.series import Repair
+from models.values import Values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interval:
+    """A central prediction interval.
+
+    Attributes:
+        level: Per cent, in (0, 100).
+        lower: Shape (horizon,), the series' units.
+        upper: Same.
+    """
+
+    level: float
+    lower: Values
+    upper: Values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """The forecast of one series.
+
+    Attributes:
+        id: The series' id.
+        timestamps: Shape (horizon,), as in the series, or None without dates.
+        style: The series' style.
+        timezone: The series' timezone.
+        quantile_levels: Rising, in (0, 1).
+        quantiles: Shape (horizon, levels), the series' units, without crossings.
+        median: Shape (horizon,), the series' units.
+        intervals: In the order of the request.
+        context_used: Values of the series that the model read.
+        repairs: The series' repairs.
+        warnings: Findings about the series and the forecast.
+    """
+
+    id: str
+    timestamps: Timestamps | None
+    style: str
+    timezone: str | None
+    quantile_levels: tuple[float, ...]
+    quantiles: NDArray[np.float64]
+    median: Values
+    intervals: tuple[Interval, ...] = ()
+    context_used: int = 0
+    repairs: tuple[Repair, ...] = ()
+    warnings: tuple[Finding, ...] = ()
