@@ -50,7 +50,7 @@ class ParsedObservations:
 
 @dataclass(frozen=True, slots=True)
 class BodyOptions:
-    """What the request says of its body: the media type, and the parameters of the URL."""
+    """Media type and URL parameters of a request."""
 
     media_type: str = ""
     frequency: str | None = None

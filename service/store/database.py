@@ -41,7 +41,7 @@ class DatabaseFile(SqliteFile):
         """Raise DatabaseUnreachable if the file was removed or replaced since it was opened."""
         if self.is_gone():
             raise DatabaseUnreachable(
-                f"{self.path} is gone: it was removed while the service ran.",
+                f"{self.path} was removed while the service ran.",
                 hint="Put it back, or restart the service to create a new one.",
             )
         if self.is_another():
