@@ -1,6 +1,7 @@
 """The window of the newest scored steps, and the count of newer observations."""
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def moment(text: str) -> int:
 def score(database: Database, frequency: str, start: str, model: str, series_id: str) -> None:
     """Log a forecast of twelve steps whose every step is scored."""
     forecast = make_forecast(make_history(frequency=frequency, start=start))
-    log(database, f"{model} {series_id}", forecast, model=model, series_id=series_id)
+    log(database, str(uuid4()), forecast, model=model, series_id=series_id)
     observe(database, series_id, actuals_of(forecast))
     score_due(database, 0)
 
