@@ -34,9 +34,16 @@ class ServerProcess:
                 stderr=log,
             )
         self.cache = ArtifactCache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
-        eventually(lambda: "listens on" in self.log() or self.process.poll() is not None, "the server did not start")
-        found = re.search(r"listens on (http://\S+)", self.log())
-        assert found is not None, self.log()
+        try:
+            eventually(
+                lambda: "listens on" in self.log() or self.process.poll() is not None, "the server did not start"
+            )
+            found = re.search(r"listens on (http://\S+)", self.log())
+            assert found is not None, self.log()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
         self.client = httpx.Client(base_url=found[1], timeout=30)
 
     def __enter__(self) -> Self:
