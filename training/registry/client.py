@@ -14,7 +14,7 @@ from training.registry.location import QUIET, RegistryLocation, Run
 from training.registry.model_versions import ModelVersions
 
 RUNNING = "RUNNING"
-"""MLflow's word for a run that has not ended."""
+"""MLflow's status of a run that has not ended."""
 
 
 class Registry:
@@ -36,21 +36,21 @@ class Registry:
 
     @translated
     def start(self, experiment: str, run: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
-        """Begin a run and return its id; with a parent it is a child of it."""
-        own = {"mlflow.source.name": "almanac", "mlflow.source.type": "LOCAL", **tags}
+        """Start a run, nested under `parent` if given, and return its id."""
+        all_tags = {"mlflow.source.name": "almanac", "mlflow.source.type": "LOCAL", **tags}
         if parent is not None:
-            own["mlflow.parentRunId"] = parent
-        created = self._client.create_run(self._experiment(experiment), run_name=run, tags=own)
+            all_tags["mlflow.parentRunId"] = parent
+        created = self._client.create_run(self._experiment(experiment), run_name=run, tags=all_tags)
         return str(created.info.run_id)
 
     @translated
     def reopen(self, run_id: str) -> None:
-        """Go on with a run that had ended; raises ModelUnknown where there is none."""
+        """Set a run that has ended to running; raise ModelUnknown if it does not exist."""
         self._client.update_run(run_id, RUNNING)
 
     @translated
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run: `FINISHED`, `FAILED` or `KILLED`."""
+        """End a run with status `FINISHED`, `FAILED` or `KILLED`."""
         self._client.set_terminated(run_id, status)
 
     @translated
@@ -63,20 +63,20 @@ class Registry:
         tags: Mapping[str, object] | None = None,
         step: int = 0,
     ) -> None:
-        """Write parameters, metrics (at a step) and tags in one call."""
+        """Log parameters, metrics (at a step) and tags in one call."""
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
         self._client.log_batch(
             run_id,
-            metrics=[Metric(key_of(key), float(value), now, step) for key, value in (metrics or {}).items()],
-            params=[Param(key_of(key), str(value)[:6000]) for key, value in (params or {}).items()],
-            tags=[RunTag(key_of(key), str(value)[:5000]) for key, value in (tags or {}).items()],
+            metrics=[Metric(mlflow_key(key), float(value), now, step) for key, value in (metrics or {}).items()],
+            params=[Param(mlflow_key(key), str(value)[:6000]) for key, value in (params or {}).items()],
+            tags=[RunTag(mlflow_key(key), str(value)[:5000]) for key, value in (tags or {}).items()],
         )
 
     @translated
     def log_dataset(self, run_id: str, *, name: str, digest: str, source: str, profile: str) -> None:
-        """Record the data of a run; MLflow keeps 36 characters of a digest, so the whole one is a tag."""
+        """Log the data of a run; MLflow keeps 36 characters of a digest, so a tag has the complete one."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         dataset = Dataset(name, digest[:36], "local", f'{{"uri": "{source}"}}', profile=profile)
@@ -85,39 +85,41 @@ class Registry:
 
     @translated
     def log_files(self, run_id: str, directory: Path, folder: str) -> None:
-        """Upload a directory's files as artifacts under a folder."""
+        """Upload the files of a directory to a folder of a run's artifacts."""
         self._client.log_artifacts(run_id, str(directory), folder)
 
     @translated
     def log_json(self, run_id: str, data: Mapping[str, Any], file: str) -> None:
-        """Write a JSON artifact."""
+        """Log a JSON artifact."""
         self._client.log_dict(run_id, dict(data), file)
 
     @translated
     def run(self, run_id: str) -> Run:
-        """Return what a run says of itself; raises ModelUnknown if there is none of this id."""
+        """Return a run; raise ModelUnknown if there is none with this id."""
         return _run(self._client.get_run(run_id))
 
     @translated
     def children(self, run_id: str) -> list[Run]:
-        """Return the runs that are nested under a run, the oldest first."""
+        """Return the runs nested under a run, the oldest first."""
         experiment = self._client.get_run(run_id).info.experiment_id
-        found = self._client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run_id}'", order_by=["start_time"])
-        return [_run(one) for one in found]
+        rows = self._client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run_id}'", order_by=["start_time"])
+        return [_run(row) for row in rows]
 
     @translated
     def runs(self, experiment: str, tags: Mapping[str, str], *, status: str | None = None) -> list[Run]:
-        """Return the runs of an experiment that have all of these tags, and this status, the oldest first."""
-        there = self._client.get_experiment_by_name(experiment)
-        wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        """Return the runs of an experiment with all of these tags and this status, the oldest first."""
+        found = self._client.get_experiment_by_name(experiment)
+        if found is None:
+            return []
+        conditions = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
         if status is not None:
-            wanted += f" and attributes.status = '{status}'"
-        found = self._client.search_runs([there.experiment_id], wanted, order_by=["start_time"]) if there else []
-        return [_run(one) for one in found]
+            conditions.append(f"attributes.status = '{status}'")
+        rows = self._client.search_runs([found.experiment_id], " and ".join(conditions), order_by=["start_time"])
+        return [_run(row) for row in rows]
 
     @translated
     def fetch(self, run_id: str, folder: str, directory: Path) -> Path | None:
-        """Download a folder of a run's artifacts into a directory and return it, or None where the run has none."""
+        """Download a folder of a run's artifacts into a directory and return its path, or None if it does not exist."""
         if folder not in {item.path for item in self._client.list_artifacts(run_id)}:
             return None
         directory.mkdir(parents=True, exist_ok=True)
@@ -125,7 +127,7 @@ class Registry:
 
     @translated
     def read_json(self, run_id: str, file: str) -> dict[str, Any] | None:
-        """Return a JSON artifact that lies at the top of a run, or None where it has none of this name."""
+        """Return a JSON artifact from the top folder of a run, or None if it does not exist."""
         if file not in {item.path for item in self._client.list_artifacts(run_id)}:
             return None
         with tempfile.TemporaryDirectory() as folder:
@@ -146,6 +148,7 @@ class Registry:
         return client
 
     def _experiment(self, name: str) -> str:
+        """Return the id of an experiment; create or restore it if necessary."""
         found = self._client.get_experiment_by_name(name)
         if found is None:
             root = None if self.location.is_server else (self.location.home / "artifacts").as_uri()
@@ -156,7 +159,7 @@ class Registry:
 
 
 def _point_mlflow_to(uri: str) -> None:
-    """Set MLflow's global URIs, which its `log_model` goes by, without the environment variables that it sets along."""
+    """Set MLflow's global URIs, which `log_model` uses, but not the environment variables that MLflow also sets."""
     import mlflow
 
     before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
@@ -170,10 +173,10 @@ def _point_mlflow_to(uri: str) -> None:
 
 
 def _run(found: Any) -> Run:  # noqa: ANN401 - MLflow's run is untyped
-    """Return MLflow's run as ours."""
+    """Return an MLflow run as `Run`."""
     return Run(found.info.run_id, dict(found.data.metrics), dict(found.data.tags), str(found.info.experiment_id))
 
 
-def key_of(name: str) -> str:
-    """MLflow's keys have letters, digits and `_-. /:`; anything else of a layer's name becomes a dash."""
+def mlflow_key(name: str) -> str:
+    """Return a name as an MLflow key: characters other than letters, digits and `_-. /:` become a dash."""
     return "".join(letter if letter.isalnum() or letter in "_-. /:" else "-" for letter in name)[:250]

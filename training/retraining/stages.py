@@ -226,14 +226,14 @@ def register(job: JobContext, request: Given, read: Given, compared: Given, refi
     """
     name, run_id = read["name"], refitted["run_id"]
     if registered := job.registry.models.tagged(name, {JOB: job.job}):
-        job.registry.models.name_challenger(name, registered[0])
+        job.registry.models.set_challenger(name, registered[0])
         return {"version": registered[0]}
     task = task_of(job, request, read, job.runtime("register"))
     folder = job.registry.fetch(run_id, SERVED, job.emptied("candidates/served"))
     if folder is None:
         raise RegistryError(f"Run {run_id} has no folder {SERVED}.", hint="Start the job again.")
     artifact.load(folder)
-    job.registry.models.forget_models(run_id)
+    job.registry.models.delete_logged_models(run_id)
     return {"version": upload(job.registry, run_id, folder, task, {JOB: job.job})}
 
 
