@@ -8,7 +8,7 @@ import pytest
 from models.errors import ConfigInvalid, FrequencyMismatch
 from models.series import Series
 from tests.training.fakes import make_series, write_csv
-from tests.training.registry.test_client import publish
+from tests.training.registry.publishing import publish
 from training.cli.forecast_file import OUTPUTS, Foreseen, Wish, check_output, foresee, plot, to_dict, write
 from training.config.training import Columns
 from training.progress import Progress

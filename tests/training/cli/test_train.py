@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import almanac
 from tests.service.home import eventually
 from tests.training.fakes import combine_graphs, make_fit
-from tests.training.registry.test_client import publish
+from tests.training.registry.publishing import publish
 from training.config.training import BASELINES
 from training.fit import ensemble
 from training.pipeline import candidates

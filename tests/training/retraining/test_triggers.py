@@ -9,7 +9,7 @@ import pytest
 
 from models.spec import ModelSpec
 from tests.training.fake_service import FakeService, make_row, serving
-from tests.training.registry.test_client import publish
+from tests.training.registry.publishing import publish
 from training.config.retrain import RetrainConfig
 from training.registry.client import Registry
 from training.registry.location import Version
