@@ -1,4 +1,4 @@
-"""The first forecast of a new installation: the shipped starters, in a server of its own, over an empty home."""
+"""The first forecast of a new installation, by the starters of the package, in a real server."""
 
 import sqlite3
 import time
@@ -15,8 +15,8 @@ from tests.service.test_lifecycle import FORBIDDEN
 if TYPE_CHECKING:
     import httpx
 
-BAR_SECONDS = 10.0
-"""What a person who has just installed Almanac waits for, at most."""
+MAX_SECONDS = 10.0
+"""Longest wait after the installation."""
 
 SERIES: list[dict[str, Any]] = [
     {"id": "bare", "values": [35, 40, 38, 29, 19]},
@@ -28,8 +28,8 @@ SERIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("registry", ["none", "empty"])
-def test_an_empty_registry_forecasts_within_ten_seconds_of_the_start(tmp_path: Path, registry: str) -> None:
-    """From the spawn of the process to a 200, no model named, whether there is a database yet or not; ready says so too."""
+def test_a_new_server_forecasts_within_ten_seconds(tmp_path: Path, registry: str) -> None:
+    """Without `model`, with an empty registry or without one."""
     home = tmp_path / "home"
     home.mkdir()
     if registry == "empty":
@@ -43,20 +43,20 @@ def test_an_empty_registry_forecasts_within_ten_seconds_of_the_start(tmp_path: P
             answers.append(server.client.post("/forecast", json={"series": SERIES[:1], "horizon": 3}))
             return answers[-1].status_code == 200
 
-        eventually(answered, "nothing is forecast")
+        eventually(answered, "nothing was forecast")
         seconds = time.monotonic() - started
         ready = server.client.get("/health/ready")
 
     forecast = answers[-1].json()["forecasts"][0]
-    assert seconds < BAR_SECONDS
+    assert seconds < MAX_SECONDS
     assert len(forecast["intervals"]["80"]["lower"]) == 3
     assert (ready.status_code, [one["name"] for one in ready.json()["models"]]) == (200, ["starter"])
     assert (home / "mlflow.db").exists() is (registry == "empty")
-    print(f"first forecast {seconds:.1f} s after the start")  # noqa: T201 (read by whoever asks how long it takes)
+    print(f"first forecast {seconds:.1f} s after the start")  # noqa: T201 (to compare versions)
 
 
-def test_every_frequency_is_forecast_and_no_training_library_loaded(tmp_path: Path) -> None:
-    """All in one request, each with intervals that hold its median, and finite."""
+def test_every_frequency_is_forecast_without_training_libraries(tmp_path: Path) -> None:
+    """In one request; each interval contains its median."""
     program = (
         "import atexit, sys\n"
         f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
@@ -76,8 +76,8 @@ def test_every_frequency_is_forecast_and_no_training_library_loaded(tmp_path: Pa
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////proc/nowhere/mlflow.db"])
-def test_a_registry_that_is_out_of_reach_keeps_nobody_from_forecasting(tmp_path: Path, uri: str) -> None:
-    """The starter answers, and the list says how the registry is doing."""
+def test_forecasts_need_no_registry(tmp_path: Path, uri: str) -> None:
+    """The starter answers, and the list shows the state of the registry."""
     with ServerProcess(tmp_path, MLFLOW_TRACKING_URI=uri) as server:
         answer = server.ready().client.post("/forecast", json={"series": SERIES[:1], "horizon": 3})
         registry = server.client.get("/models").json()["registry"]

@@ -1,4 +1,4 @@
-"""The life of a server: start, promotion under load, a registry that fails, and the end."""
+"""The lifecycle of a server process: promotion under load, a failing registry, shutdown."""
 
 import os
 import signal
@@ -25,21 +25,21 @@ FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "pyarrow", "dbos", "cron
 
 @pytest.fixture(scope="module")
 def registrar(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[Registrar]:
-    """Return a registry whose champion repeats the last season."""
+    """Return a registry with a champion."""
     with Registrar(tmp_path_factory.mktemp("registry")) as registrar:
         registrar.register("temperatures", artifacts.get(name="temperatures"), "champion")
         yield registrar
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, registrar: Registrar) -> Iterator[ServerProcess]:
-    """Return a server over that registry, ready; one for all, since its child takes seconds to import mlflow."""
-    with ServerProcess(tmp_path_factory.mktemp("served"), MLFLOW_TRACKING_URI=registrar.uri) as server:
+def server(tmp_path_factory: pytest.TempPathFactory, registrar: Registrar) -> Iterator[ServerProcess]:
+    """Return a ready server with that registry, one for all tests: its child takes seconds to import mlflow."""
+    with ServerProcess(tmp_path_factory.mktemp("server"), MLFLOW_TRACKING_URI=registrar.uri) as server:
         yield server.ready()
 
 
 def ask(client: httpx.Client, **changes: Any) -> tuple[str, float]:  # noqa: ANN401 (any field of the request)
-    """Return the version that answered, and what it forecast."""
+    """Return the version that answers, and its first forecast."""
     response = client.post("/forecast", json={**REQUEST, **changes})
     assert response.status_code == 200, response.text
     answer = response.json()
@@ -47,28 +47,28 @@ def ask(client: httpx.Client, **changes: Any) -> tuple[str, float]:  # noqa: ANN
 
 
 def cached(server: ServerProcess, version: str, name: str = "temperatures") -> str | None:
-    """Return the digest under which a server's cache holds a version, or None."""
+    """Return the digest of a version in a server's cache, or None."""
     model = server.cache.read().models.get(name, RegisteredModel())
     return model.versions[version].digest if version in model.versions else None
 
 
 def is_listed(server: ServerProcess, version: str, name: str = "temperatures") -> bool:
-    """Return whether a server knows that a version is registered."""
+    """Return whether a server lists a version."""
     models = server.client.get("/models").json()["models"]
     return any(model["name"] == name and version in model["versions"] for model in models)
 
 
 def test_a_promotion_under_load_drops_no_request(
-    served: ServerProcess, registrar: Registrar, artifacts: Artifacts
+    server: ServerProcess, registrar: Registrar, artifacts: Artifacts
 ) -> None:
-    """Every request is answered, each by one version or the other whole, and the new one takes over."""
-    before = ask(served.client)
+    """Each is answered by either version, and at last by the new one."""
+    before = ask(server.client)
     after = (registrar.register("temperatures", artifacts.get(name="temperatures", shift=100.0)), MONTHS[-12] + 100.0)
     answers: list[tuple[str, float]] = []
     done = threading.Event()
 
     def load() -> None:
-        with httpx.Client(base_url=served.client.base_url, timeout=30) as client:
+        with httpx.Client(base_url=server.client.base_url, timeout=30) as client:
             while not done.is_set():
                 answers.append(ask(client))
 
@@ -76,7 +76,7 @@ def test_a_promotion_under_load_drops_no_request(
         runs = [threads.submit(load) for _ in range(4)]
         eventually(lambda: len(answers) > 100, "no load")
         registrar.point("temperatures", "champion", after[0])
-        eventually(lambda: ask(served.client) == after, "the promotion went unnoticed")
+        eventually(lambda: ask(server.client) == after, "the promotion was not noticed")
         count = len(answers)
         eventually(lambda: len(answers) > count + 100, "no load after the promotion")
         done.set()
@@ -86,60 +86,58 @@ def test_a_promotion_under_load_drops_no_request(
     assert set(answers) == {before, after}
 
 
-def test_a_version_that_is_not_here_is_fetched_on_request(
-    served: ServerProcess, registrar: Registrar, artifacts: Artifacts
+def test_a_version_that_is_not_cached_is_fetched_on_request(
+    server: ServerProcess, registrar: Registrar, artifacts: Artifacts
 ) -> None:
-    """First 503 with Retry-After, soon the answer."""
+    """503 with Retry-After at first."""
     version = registrar.register("temperatures", artifacts.get(name="temperatures", shift=200.0))
-    eventually(lambda: is_listed(served, version), "the version is not listed")
+    eventually(lambda: is_listed(server, version), "the version is not listed")
     request = {**REQUEST, "model": f"temperatures/{version}"}
 
-    first = served.client.post("/forecast", json=request)
+    first = server.client.post("/forecast", json=request)
 
     assert first.status_code == 503
     assert first.json()["code"] == "MODEL_LOADING"
     assert int(first.headers["retry-after"]) > 0
-    eventually(lambda: served.client.post("/forecast", json=request).status_code == 200, "it was never fetched")
-    assert ask(served.client, model=f"temperatures/{version}") == (version, MONTHS[-12] + 200.0)
+    eventually(lambda: server.client.post("/forecast", json=request).status_code == 200, "it was not fetched")
+    assert ask(server.client, model=f"temperatures/{version}") == (version, MONTHS[-12] + 200.0)
 
 
-def test_a_damaged_artifact_is_fetched_again(served: ServerProcess, registrar: Registrar, artifacts: Artifacts) -> None:
-    """What no longer has its digest is never loaded, but replaced."""
+def test_a_damaged_artifact_is_fetched_again(server: ServerProcess, registrar: Registrar, artifacts: Artifacts) -> None:
+    """It is not loaded, because its digest is wrong."""
     version = registrar.register("temperatures", artifacts.get(name="temperatures", shift=300.0), "challenger")
-    eventually(lambda: cached(served, version) is not None, "the challenger was not fetched")
-    digest = cached(served, version)
+    eventually(lambda: cached(server, version) is not None, "the challenger was not fetched")
+    digest = cached(server, version)
     assert digest is not None
-    (served.cache.path(digest) / "network.onnx").write_bytes(b"broken")
+    (server.cache.path(digest) / "network.onnx").write_bytes(b"broken")
     request = {**REQUEST, "model": "temperatures@challenger"}
 
     eventually(
-        lambda: served.client.post("/forecast", json=request).json().get("code") == "MODEL_LOADING",
-        "the damage went unnoticed",
+        lambda: server.client.post("/forecast", json=request).json().get("code") == "MODEL_LOADING",
+        "the damage was not noticed",
     )
 
-    eventually(lambda: served.client.post("/forecast", json=request).status_code == 200, "it was never replaced")
-    assert served.cache.holds(digest)
+    eventually(lambda: server.client.post("/forecast", json=request).status_code == 200, "it was not replaced")
+    assert server.cache.holds(digest)
 
 
-def test_what_is_no_model_of_ours_is_refused_by_its_name(
-    served: ServerProcess, registrar: Registrar, tmp_path: Path
-) -> None:
-    """A foreign model in the same registry neither stops the service nor is one of its names."""
+def test_a_foreign_model_is_refused(server: ServerProcess, registrar: Registrar, tmp_path: Path) -> None:
+    """The service goes on, and a request without `model` does not mean it."""
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "weights.txt").write_text("1 2 3")
     version = registrar.register("foreign", foreign, "champion")
-    eventually(lambda: is_listed(served, version, "foreign"), "the foreign model is not listed")
+    eventually(lambda: is_listed(server, version, "foreign"), "the foreign model is not listed")
 
     eventually(
-        lambda: served.client.post("/forecast", json={**REQUEST, "model": "foreign"}).json()["code"] == "MODEL_REFUSED",
+        lambda: server.client.post("/forecast", json={**REQUEST, "model": "foreign"}).json()["code"] == "MODEL_REFUSED",
         "the foreign model was not refused",
     )
-    assert ask(served.client)
+    assert ask(server.client)
 
 
-def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(home: ServiceHome) -> None:
-    """The service outlives its registry's child, which has a successor."""
+def test_a_killed_registry_process_is_restarted(home: ServiceHome) -> None:
+    """Meanwhile the cache answers."""
     home.publish("temperatures", "1")
     with ServerProcess(home.path) as server:
         server.ready()
@@ -151,11 +149,11 @@ def test_a_killed_child_is_started_again_and_the_cache_goes_on_answering(home: S
         answer = ask(server.client)
 
         assert answer == ("1", MONTHS[-12])
-        eventually(lambda: server.child() not in {None, child}, "the child was not started again")
+        eventually(lambda: server.child() not in {None, child}, "the child was not restarted")
 
 
-def test_a_killed_server_leaves_no_orphan(home: ServiceHome) -> None:
-    """The child ends when its server is gone, even by SIGKILL."""
+def test_a_killed_server_leaves_no_child(home: ServiceHome) -> None:
+    """Even after SIGKILL."""
     with ServerProcess(home.path) as server:
         eventually(lambda: server.child() is not None, "no child")
         child = server.child()
@@ -164,11 +162,11 @@ def test_a_killed_server_leaves_no_orphan(home: ServiceHome) -> None:
         server.process.kill()
         server.process.wait()
 
-        eventually(lambda: command_of(child) == "", "the child lives on")
+        eventually(lambda: command_of(child) == "", "the child still runs")
 
 
-def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(home: ServiceHome) -> None:
-    """Nobody listens at the tracking URI: ready all the same, and /models says what is wrong."""
+def test_a_server_with_a_cache_needs_no_registry(home: ServiceHome) -> None:
+    """It is ready, and /models shows the error."""
     home.publish("temperatures", "1")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -178,14 +176,14 @@ def test_a_dead_registry_does_not_hurt_a_server_with_a_cache(home: ServiceHome) 
             answer = ask(server.ready().client)
             eventually(
                 lambda: server.client.get("/models").json()["registry"]["state"] == "unreachable",
-                "the dead registry goes unnoticed",
+                "the error was not noticed",
             )
 
     assert answer == ("1", MONTHS[-12])
 
 
-def test_the_server_loads_no_training_library(home: ServiceHome) -> None:
-    """Neither starting nor answering imports TensorFlow, Keras, mlflow, pandas or pyarrow."""
+def test_the_server_imports_no_training_library(home: ServiceHome) -> None:
+    """Nor mlflow, pandas, pyarrow or DBOS, at the start or for a forecast."""
     home.publish("temperatures", "1")
     program = (
         "import atexit, sys\n"
@@ -201,8 +199,8 @@ def test_the_server_loads_no_training_library(home: ServiceHome) -> None:
     assert "LOADED []" in server.log()
 
 
-def test_sigterm_lets_requests_in_flight_finish(home: ServiceHome) -> None:
-    """A request whose body is still coming when the signal comes is answered; then the server and its child end."""
+def test_sigterm_waits_for_requests_in_progress(home: ServiceHome) -> None:
+    """A request whose body is incomplete at the signal is answered; then the server and its child end."""
     home.publish("temperatures", "1")
     body = httpx.Request("POST", "http://x", json=REQUEST).content
     head = f"POST /forecast HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
@@ -224,11 +222,11 @@ def test_sigterm_lets_requests_in_flight_finish(home: ServiceHome) -> None:
     assert code == 0
     assert server.log().count("SIGTERM: ") == 1
     assert child is not None
-    eventually(lambda: command_of(child) == "", "the child lives on")
+    eventually(lambda: command_of(child) == "", "the child still runs")
 
 
-def test_a_second_server_on_the_same_port_says_so(home: ServiceHome, tmp_path: Path) -> None:
-    """An address that is taken is one line and exit code 1."""
+def test_a_used_port_is_an_error(home: ServiceHome, tmp_path: Path) -> None:
+    """On one line, with exit code 1."""
     from click.testing import CliRunner
 
     from service.cli.serve import serve
@@ -241,8 +239,8 @@ def test_a_second_server_on_the_same_port_says_so(home: ServiceHome, tmp_path: P
     assert "Cannot listen" in result.output
 
 
-def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(home: ServiceHome) -> None:
-    """Removed, then made anew and empty: the child ends cleanly, its successor follows at once, the model goes on."""
+def test_a_replaced_registry_file_restarts_the_child(home: ServiceHome) -> None:
+    """It ends cleanly, and the models in memory answer meanwhile."""
     home.publish("temperatures", "1")
     database = home.path / "mlflow.db"
     with Registrar(home.path) as registrar:
@@ -256,7 +254,7 @@ def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(home: Se
         sqlite3.connect(database).close()
 
         eventually(lambda: server.child() not in {None, child}, "no new child")
-        eventually(lambda: "another one" in server.log(), server.log())
+        eventually(lambda: "replaced" in server.log(), server.log())
         eventually(lambda: server.client.get("/models").json()["registry"]["state"] == "emptied", server.log())
         answers = {ask(server.client, model=name)[0] for name in ("temperatures", "rain")}
         listed = server.client.get("/models").json()
@@ -266,14 +264,14 @@ def test_a_replaced_database_starts_the_child_anew_and_costs_no_request(home: Se
     assert "Fatal Python error" not in server.log()
 
 
-def test_two_servers_on_one_home_leave_each_other_alone(home: ServiceHome, registrar: Registrar) -> None:
-    """Each polls its own registry and writes its own index; both answer."""
+def test_two_servers_in_one_home_are_independent(home: ServiceHome, registrar: Registrar) -> None:
+    """Each polls its own registry and writes its own index."""
     home.publish("temperatures", "1")
     with ServerProcess(home.path) as first, ServerProcess(home.path, MLFLOW_TRACKING_URI=registrar.uri) as second:
         eventually(lambda: first.cache.changed() and first.cache.read().state == "absent", first.log())
         eventually((second.cache.root / second.cache.index).exists, second.log())
         champion = second.cache.read().models["temperatures"].aliases["champion"]
-        # Named: until it is fetched, the registry's foreign model counts as a second name.
+        # With its name: until it is fetched, the registry's foreign model counts as a second one.
         eventually(lambda: ask(second.client, model="temperatures")[0] == champion, second.log())
 
         answer = ask(first.client)
