@@ -180,7 +180,7 @@ class ModelVersions:
 
         uri = f"models:/{version.name}/{version.version}"
         self._require_files(version)
-        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.place.uri)
+        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(directory), tracking_uri=self.location.uri)
         found = [
             path for path in sorted(directory.rglob("spec.json")) if "code" not in path.relative_to(directory).parts
         ]

@@ -121,7 +121,7 @@ def test_covariates_and_holidays_are_names_of_columns() -> None:
     ("settings", "words"),
     [
         ({"holidays": ["Germany"]}, "Did you mean DE"),
-        ({"past_covariates": ["a"], "future_covariates": ["a"]}, "in future_covariates alone"),
+        ({"past_covariates": ["a"], "future_covariates": ["a"]}, "in past_covariates and in future_covariates"),
         ({"past_covariates": ["a", "a"]}, "a name twice"),
         ({"past_covariates": "a"}, "past_covariates must be"),
     ],

@@ -12,7 +12,7 @@ from training.registry.location import RegistryLocation
 
 def registry_in(home: Path) -> Registry:
     """Return the registry of a home."""
-    return Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
+    return Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)}))
 
 
 def test_a_home_can_have_spaces_and_a_hash_in_its_path(empty_store: Path, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_home_can_have_spaces_and_a_hash_in_its_path(empty_store: Path, tmp_pa
 
 def test_a_server_that_does_not_respond_is_named(tmp_path: Path) -> None:
     """The error has its address and the cause."""
-    registry = Registry(Place(tmp_path, "http://127.0.0.1:9"))
+    registry = Registry(RegistryLocation(tmp_path, "http://127.0.0.1:9"))
 
     with pytest.raises(RegistryUnreachable, match=r"^http://127\.0\.0\.1:9 .*Connection refused"):
         registry.models.names()

@@ -8,7 +8,7 @@ from models.errors import ModelUnknown, RegistryError
 from tests.starters import make_starters
 from tests.training.registry.publishing import publish
 from training.registry.client import Registry
-from training.registry.location import Place
+from training.registry.location import RegistryLocation
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def published(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """Return a home with two versions of `weather`, the artifact of each in a folder of the same name."""
     home = tmp_path_factory.mktemp("published")
     shutil.copy(empty_store, home / "mlflow.db")
-    registry = Registry(Place.from_environment({"ALMANAC_HOME": str(home)}))
+    registry = Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)}))
     for number in "12":
         publish(registry, home / number)
     return home
@@ -26,7 +26,7 @@ def published(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def weather(published: Path, tmp_path: Path) -> Registry:
     """Return a copy of that registry; its artifacts stay where they are."""
     shutil.copy(published / "mlflow.db", tmp_path / "mlflow.db")
-    return Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path)}))
+    return Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(tmp_path)}))
 
 
 def aliases(registry: Registry) -> dict[str, str]:
@@ -141,8 +141,8 @@ def test_unknown_versions_are_neither_promoted_nor_rolled_back(weather: Registry
 def test_the_error_for_a_moved_home_names_the_missing_folder(registry: Registry, tmp_path: Path) -> None:
     """MLflow stores absolute paths, so the user must know which one it expects."""
     publish(registry, tmp_path / "model")
-    registry.place.home.rename(tmp_path / "moved")
-    moved = Registry(Place.from_environment({"ALMANAC_HOME": str(tmp_path / "moved")}))
+    registry.location.home.rename(tmp_path / "moved")
+    moved = Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(tmp_path / "moved")}))
 
     with pytest.raises(RegistryError) as caught:
         moved.models.download(moved.models.resolve("weather@challenger"), tmp_path / "fetched")

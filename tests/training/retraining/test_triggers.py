@@ -37,7 +37,7 @@ class Served(FakeService):
 @pytest.fixture
 def registered(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """Return a registry with a champion of `sales`."""
-    monkeypatch.setattr(registry, "resolve", lambda _: CHAMPION)
+    monkeypatch.setattr(registry.models, "resolve", lambda _: CHAMPION)
     monkeypatch.setattr(triggers, "_spec_of", lambda *_: SPEC)
     return registry
 
@@ -143,7 +143,9 @@ class Ledger(FakeService):
 def promoted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """Return a registry whose champion is version 8, and was 7."""
     aliases = {"champion": "8", "previous": "7"}
-    monkeypatch.setattr(registry, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]]))
+    monkeypatch.setattr(
+        registry.models, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]])
+    )
     monkeypatch.setattr(triggers, "_spec_of", lambda *_: SPEC)
     return registry
 
@@ -192,7 +194,9 @@ def test_no_service_and_a_champion_taken_back_are_not_looked_at(
     with serving(down) as url:
         assert watch("sales", Address(url), promoted) is None
     aliases = {"champion": "7", "previous": "8"}
-    monkeypatch.setattr(promoted, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]]))
+    monkeypatch.setattr(
+        promoted.models, "resolve", lambda model: replace(CHAMPION, version=aliases[model.partition("@")[2]])
+    )
     with serving(Ledger()) as url:
         assert watch("sales", Address(url), promoted) is None
 
