@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import os
 from training.registry.client import Registry
-from training.registry.location import Place
-print(Registry(Place.from_environment(os.environ)).models.names())
+from training.registry.location import RegistryLocation
+print(Registry(RegistryLocation.from_environment(os.environ)).models.names())
 """
 
 

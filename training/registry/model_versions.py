@@ -27,7 +27,7 @@ class ModelVersions:
     """Registered models, their versions and aliases; methods raise RegistryUnreachable, ModelUnknown or RegistryError."""
 
     def __init__(self, location: RegistryLocation, client: Any) -> None:  # noqa: ANN401 - MLflow's client is untyped
-        """Use an MLflow client that is connected to a place."""
+        """Use an MLflow client that is connected to a location."""
         self.location = location
         self._client = client
 
