@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -146,10 +146,11 @@ def _csv(file: Path) -> Iterator[Part]:
         rows = csv.reader(lines, delimiter=find_separator(first_line))
         header = [name.strip() for name in next(rows, [])]
         layout = find_layout(header) if header else Layout("", (), "")
-        seen = _Seen(file, layout)
-        first = 0
+        seen, first = set[object](), 0
         while part := list(islice(rows, _part_rows(layout))):
-            seen.check(row[header.index(layout.time)] for row in part if len(row) == len(header))
+            if layout.id is None:
+                time_column = header.index(layout.time)
+                _check_wide(file, seen, [row[time_column] for row in part if len(row) == len(header)])
             body = io.StringIO()
             csv.writer(body).writerows([header, *part])
             yield Part(body.getvalue().encode(), "text/csv", first)
@@ -162,10 +163,10 @@ def _parquet(file: Path) -> Iterator[Part]:
 
     content = pq.ParquetFile(file)
     layout = find_layout(content.schema_arrow.names)
-    seen = _Seen(file, layout)
-    first = 0
+    seen, first = set[object](), 0
     for batch in content.iter_batches(batch_size=_part_rows(layout)):
-        seen.check(batch.column(layout.time).to_pylist())
+        if layout.id is None:
+            _check_wide(file, seen, batch.column(layout.time).to_pylist())
         body = io.BytesIO()
         pq.write_table(pa.Table.from_batches([batch]), body, compression="zstd")
         yield Part(body.getvalue(), "application/vnd.apache.parquet", first)
@@ -177,23 +178,11 @@ def _part_rows(layout: Layout) -> int:
     return max(1, PART_ROWS // max(1, len(layout.values)))
 
 
-class _Seen:
-    """The timestamps of a file without ids: a repeated one shows that it is not wide, which no single part can show."""
-
-    def __init__(self, file: Path, layout: Layout) -> None:
-        self._file = file
-        self._wide = layout.id is None
-        self._seen: set[object] = set()
-
-    def check(self, stamps: Iterable[object]) -> None:
-        """Raise FileUnusable for a timestamp of an earlier part; the service checks each part by itself."""
-        if self._wide:
-            new = set(stamps)
-            if self._seen & new:
-                raise FileUnusable(
-                    f"{self._file}: has no id column, and timestamps repeat.", hint="Name the id column."
-                )
-            self._seen |= new
+def _check_wide(file: Path, seen: set[object], stamps: Sequence[object]) -> None:
+    """Raise FileUnusable if a file without ids repeats a timestamp of an earlier part: then it is not wide."""
+    if seen.intersection(stamps):
+        raise FileUnusable(f"{file}: has no id column, and timestamps repeat.", hint="Name the id column.")
+    seen.update(stamps)
 
 
 def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from service.api.schemas.accuracy import AccuracyResponse
 from service.api.schemas.observations import CountResponse
 from service.errors import ModelLoading
 from service.monitoring.retrain_reasons import assess_retraining
-from tests.service.api.routes.test_accuracy import BACKTEST, fill, get, scored, service_of
+from tests.service.api.routes.test_accuracy import BACKTEST
 from tests.service.home import ServiceHome
+from tests.service.live_accuracy import fill, get, scored, service_of
 from training.registry.location import Version
 from training.service_client import accuracy
 from training.service_client.client import Address

@@ -1,0 +1,128 @@
+"""GET /series, /series/{id} and /series/{id}/forecast."""
+
+from collections.abc import Callable
+
+import numpy as np
+from starlette.testclient import TestClient
+
+from tests.service.api.routes.test_observations import VALUES, exported, observe, observe_two_years
+from tests.service.home import ServiceHome
+
+
+def test_series_are_listed_page_by_page(stored_client: TestClient) -> None:
+    """By id, each with its count and its ends; the `next` of the last page is null."""
+    observe(
+        stored_client,
+        [("b", "2024-01-31", 1.0), ("b", "2024-03-31", 1.0), ("a/1", "2024-01-31", None), ("é", "2024", 1)],
+    )
+
+    first = stored_client.get("/series?limit=2").json()
+    second = stored_client.get("/series", params={"limit": 2, "after": first["next"]}).json()
+
+    assert [one["id"] for one in first["series"] + second["series"]] == ["a/1", "b", "é"]
+    assert (first["next"], second["next"]) == ("b", None)
+    b = {"id": "b", "frequency": None, "timezone": None, "observations": 2, "first": "2024-01-31", "last": "2024-03-31"}
+    assert first["series"][1] == b
+    assert stored_client.get("/series/a%2F1").json()["id"] == "a/1"
+
+
+def test_a_series_shows_its_newest_observations(stored_client: TestClient) -> None:
+    """The oldest of them first."""
+    observe_two_years(stored_client)
+
+    answer = stored_client.get("/series/a?limit=2").json()
+
+    assert (answer["observations"], answer["frequency"]) == (24, "M")
+    assert (answer["timestamps"], answer["values"]) == (["2023-11-01", "2023-12-01"], [10.0, 11.0])
+
+
+def test_without_observations_there_is_no_series(stored_client: TestClient) -> None:
+    """404 for any id, and the export is a Parquet file without rows."""
+    for path in ("/series/nobody", "/series/nobody/forecast?horizon=1", "/series/%00", "/series/%ED%A0%80"):
+        answer = stored_client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "SERIES_UNKNOWN")
+    assert exported(stored_client) == []
+
+
+def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient) -> None:
+    """GET /series/{id}/forecast and POST /forecast return the same, with gaps and levels."""
+    observe_two_years(stored_client)
+    observe(stored_client, [("a", "2022-05", None)])
+    values = [None if place == 4 else value for place, value in enumerate(VALUES)]
+    series = {"id": "a", "start": "2022-01-01", "frequency": "M", "values": values}
+    sent = {"series": [series], "horizon": 3, "levels": [50, 90], "quantiles": [0.05]}
+
+    answer = stored_client.get("/series/a/forecast?horizon=3&levels=50,90&quantiles=0.05&model=temperatures").json()
+    expected = stored_client.post("/forecast", json=sent).json()
+
+    for one in (answer, expected):
+        one["forecasts"][0].pop("forecast_id")
+    assert answer == expected
+    assert answer["forecasts"][0]["timestamps"] == ["2024-01-01", "2024-02-01", "2024-03-01"]
+
+
+def test_wrong_parameters_are_refused(stored_client: TestClient) -> None:
+    """Invalid ones, and unknown ones."""
+    observe_two_years(stored_client)
+    forecast = "/series/a/forecast"
+    unknown = ["/series?lmit=2", "/series/a?since=xx", f"{forecast}?horizon=1&level=80", "/observations/export?id=a"]
+
+    for query in ("horizon=0", "horizon=2000", "horizon=3&levels=0", "horizon=3&levels=x", ""):
+        assert stored_client.get(f"{forecast}?{query}").status_code == 422
+    for path in unknown:
+        answer = stored_client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (422, "FIELD_UNKNOWN")
+
+
+def test_days_of_a_timezone_go_on_after_a_clock_change(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+    """A daily series of Berlin has local midnights as its steps."""
+    home.publish("shop", "1", frequency="D", season_length=7)
+    client = start()
+    stamps = [str(day) for day in np.arange("2024-03-20", "2024-04-03", dtype="M8[D]")]
+    observe(client, [("s", one, 1.0) for one in stamps], timezone="Europe/Berlin")
+
+    answer = client.get("/series/s/forecast?horizon=2").json()
+
+    assert answer["forecasts"][0]["timestamps"] == ["2024-04-03", "2024-04-04"]
+    assert answer["forecasts"][0]["repairs"] == []
+
+
+def test_one_timestamp_needs_a_frequency(stored_client: TestClient) -> None:
+    """Once posted, the frequency is stored."""
+    observe(stored_client, [("a", "2024-01-31", 1.0)])
+
+    refused = stored_client.get("/series/a/forecast?horizon=1")
+    observe(stored_client, [("a", "2024-01-31", 1.0)], frequency="monthly")
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "FREQUENCY_NOT_INFERRED")
+    assert stored_client.get("/series/a/forecast?horizon=1").json()["forecasts"][0]["timestamps"] == ["2024-02-29"]
+
+
+def test_null_removes_a_wrong_row(stored_client: TestClient) -> None:
+    """The hint lists the wrong timestamps of a series whose frequency was unknown; without them it is forecast."""
+    observe(stored_client, [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)])
+    observe(stored_client, [("a", "2023-12-31", 9.0), ("a", "9023-01-01", 1.0)])
+    path = "/series/a/forecast?horizon=1&model=starter"
+    observe(stored_client, [("a", "2023-06-01", None)], frequency="M")
+
+    wrong = stored_client.get(path)
+    observe(stored_client, [("a", "2023-12-31", None)])
+    still = stored_client.get(path)
+    observe(stored_client, [("a", "9023-01-01", None)])
+    right = stored_client.get(path)
+
+    assert (wrong.status_code, still.status_code, right.status_code) == (422, 422, 200)
+    assert "2023-12-31" in wrong.json()["hint"]
+    assert (still.json()["code"], "9023-01-01" in still.json()["hint"]) == ("SERIES_TOO_LONG", True)
+    (given,) = right.json()["forecasts"]
+    assert (given["timestamps"], given["repairs"]) == (["2024-01-01"], [{"code": "GAP_MASKED", "index": 5}])
+
+
+def test_gaps_at_the_ends_of_a_series_are_left_out(stored_client: TestClient) -> None:
+    """A forecast starts after the last value."""
+    observe_two_years(stored_client)
+    observe(stored_client, [("a", "2023-12", None), ("a", "2024-01", None), ("a", "2020-05", None)])
+
+    (given,) = stored_client.get("/series/a/forecast?horizon=1").json()["forecasts"]
+
+    assert (given["timestamps"], given["context_used"]) == (["2023-12-01"], 23)
