@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.home import ready
-from training.cli.forecast_file import Foreseen, Wish, foresee
+from training.cli.forecast_file import FileForecasts, ForecastRequest, forecast_file
 from training.config.fit import FitConfig
 from training.config.training import Columns, TrainConfig
 from training.pipeline.candidates import fit_with_keras
@@ -132,10 +132,10 @@ def ask(service: TestClient, promotions: list[Floats]) -> Floats:
     return np.array([forecast["median"] for forecast in answer.json()["forecasts"]])
 
 
-def foretell(street: Street, model: str, scratch: Path) -> Foreseen:
+def foretell(street: Street, model: str, scratch: Path) -> FileForecasts:
     """Return what `almanac forecast` says of the file."""
-    wish = Wish(model, street.data, None, None, Columns(), (80.0,))
-    return foresee(street.registry, wish, progress=Progress(Console(file=StringIO())), scratch=scratch)
+    request = ForecastRequest(model, street.data, None, None, Columns(), (80.0,))
+    return forecast_file(street.registry, request, progress=Progress(Console(file=StringIO())), scratch=scratch)
 
 
 def error_of(medians: Floats) -> float:

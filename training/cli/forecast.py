@@ -1,4 +1,4 @@
-"""Forecast command: `almanac forecast`, a file in, forecasts out."""
+"""Forecast command: `almanac forecast`, which forecasts a file."""
 
 import os
 import tempfile
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 @click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
 @click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
 @click.option("--frequency", help="Default: inferred from the data.")
-@click.option("--future", type=FILE, help="Long file with what is known ahead, if --data does not have it.")
+@click.option("--future", type=FILE, help="Long file with covariates over the horizon, if --data does not have them.")
 @click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
 @click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
 @click.option(
     "--plot",
     type=FILE,
-    help="Draw the first six series, each with its end, forecast and widest interval, to a .png, .svg or .pdf file.",
+    help="Draw the ends, forecasts and widest intervals of the first six series to a .png, .svg or .pdf file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
 @column_options
 def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
-    """Forecast what follows each series of a file, without a service and without TensorFlow.
+    """Forecast each series of a file, without a service and without TensorFlow.
 
-    The model's covariates are columns of the file. What is known of them ahead stands in rows after the last value, in
-    the same file or in that of --future; holidays are counted from the dates. The starter needs neither training nor
-    MLflow, and takes any frequency.
+    The model's covariates are columns of the file. Their values over the horizon are in rows after the last value, in the
+    same file or in that of --future; holidays are counted from the dates. The starter needs neither training nor MLflow,
+    and accepts any frequency.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
     """  # noqa: D301 - click's \b keeps the example's lines
     numbers = _levels(levels)
-    model = model or _ask_for_model()
+    model = model or _refuse_no_model()
     for file in (data, *([flags["future"]] if flags["future"] else [])):
         require_file(file)
     from training.cli import forecast_file
@@ -55,9 +55,9 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         if flags[option] is not None:
             forecast_file.check_output(f"--{option}", flags[option], kinds)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = forecast_file.foresee(
+        found = forecast_file.forecast_file(
             None if forecast_file.means_starter(model) else _open(),
-            forecast_file.Wish(
+            forecast_file.ForecastRequest(
                 model, data, flags["horizon"], flags["frequency"], columns_of(flags), numbers, flags["future"]
             ),
             progress=Progress(),
@@ -73,8 +73,8 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
 
 
-def _ask_for_model() -> NoReturn:
-    """Say what a forecast can be made with; raises UsageError."""
+def _refuse_no_model() -> NoReturn:
+    """Raise UsageError with the models that a forecast can be made with."""
     from training.registry.location import RegistryLocation
 
     location = RegistryLocation.from_environment(os.environ)
@@ -83,7 +83,7 @@ def _ask_for_model() -> NoReturn:
 
 
 def _open() -> "Registry":
-    """Return the registry; where there is none, the error says that the starter needs none."""
+    """Return the registry; if there is none, the error adds that the starter needs none."""
     try:
         return open_registry()
     except RegistryUnreachable as error:

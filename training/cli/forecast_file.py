@@ -1,4 +1,4 @@
-"""Foresee: forecasts of a whole file by a registered model or the starter, with neither service nor TensorFlow."""
+"""Forecast file: forecasts of a whole file by a registered model or the starter, without service or TensorFlow."""
 
 import json
 from collections.abc import Sequence
@@ -29,8 +29,18 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be forecast: by which model, from which file, how far, with which intervals, knowing what ahead."""
+class ForecastRequest:
+    """What to forecast.
+
+    Attributes:
+        model: `NAME`, `NAME@ALIAS`, `NAME/VERSION` or the starter.
+        data: File with the histories.
+        horizon: Steps; None for the model's own.
+        frequency: None to infer it.
+        columns: Names of a long file's columns.
+        levels: Of the intervals, in per cent.
+        future: File with covariates over the horizon, if `data` does not have them.
+    """
 
     model: str
     data: Path
@@ -42,13 +52,13 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class FileForecasts:
     """Forecasts of a file.
 
     Attributes:
-        version: The model that answered.
-        forecaster: The same, loaded.
-        series: The histories that were forecast.
+        version: The model.
+        forecaster: The loaded model.
+        series: Histories that could be forecast.
         forecasts: In the same order.
         stamps: Timestamps of each forecast as text.
     """
@@ -61,60 +71,64 @@ class Foreseen:
 
 
 def means_starter(model: str) -> bool:
-    """Return whether a model's name means the starter of the package, which needs no registry."""
+    """Return whether a model name means the starter of the package, which needs no registry."""
     return model == starters.NAME or (
         model.startswith(f"{starters.NAME}/") and model.endswith(f"/{starters.version()}")
     )
 
 
-def foresee(registry: "Registry | None", wish: Wish, *, progress: Progress, scratch: Path) -> Foreseen:
-    """Return the forecasts of every series that the model can forecast; the others are named.
+def forecast_file(
+    registry: "Registry | None", request: ForecastRequest, *, progress: Progress, scratch: Path
+) -> FileForecasts:
+    """Return the forecasts of every series that the model can forecast; a warning names each of the others.
 
     Args:
-        registry: Where the model is; None for the starter, which is chosen by the file's frequency.
-        wish: What is to be forecast.
-        progress: Where findings and warnings are said.
+        registry: Has the model; None for the starter, which is chosen by the file's frequency.
+        request: What to forecast.
+        progress: Takes findings and warnings.
         scratch: An empty folder.
 
     Raises:
         ModelUnknown: If there is no such model.
         DataInvalid: If the file cannot be used.
-        FrequencyNotInferred: If the starter is asked and the dates do not tell the frequency.
+        FrequencyNotInferred: If the starter is requested and the frequency cannot be inferred.
         AlmanacError: The first series' error, if no series can be forecast.
     """
     if registry is None:
-        data = read_series(wish.data, frequency=wish.frequency, columns=wish.columns, future=wish.future)
+        data = read_series(request.data, frequency=request.frequency, columns=request.columns, future=request.future)
         forecaster = starters.load_starter(data.frequency)
         version = Version(starters.NAME, starters.version(), (), "", forecaster.spec.architecture)
     else:
-        version = registry.models.resolve(wish.model)
+        version = registry.models.resolve(request.model)
         forecaster = artifact.load(registry.models.download(version, scratch))
-        data = _read(wish, forecaster.spec)
+        data = _read(request, forecaster.spec)
     progress.report_findings(data.findings)
-    series = _sound(forecaster, data.series, progress)
-    horizon = wish.horizon or forecaster.spec.horizon
-    forecasts = tuple(forecaster.forecast(series, horizon, levels=wish.levels))
-    remark = starters.season_warning(data.frequency) if registry is None else None
-    if remark is not None:
-        forecasts = tuple(replace(one, warnings=(remark, *one.warnings)) for one in forecasts)
+    series = _usable(forecaster, data.series, progress)
+    horizon = request.horizon or forecaster.spec.horizon
+    forecasts = tuple(forecaster.forecast(series, horizon, levels=request.levels))
+    season_warning = starters.season_warning(data.frequency) if registry is None else None
+    if season_warning is not None:
+        forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
     for warning in sorted({one.code: one.detail for forecast in forecasts for one in forecast.warnings}.items()):
         progress.report(f"  {warning[0]}: {warning[1]}", "yellow")
-    return Foreseen(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
+    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
 
 
 def check_output(option: str, path: Path, kinds: Sequence[str]) -> None:
-    """Refuse a file that cannot be written, before anything is computed.
+    """Check an output file before anything is computed.
 
     Raises:
-        ConfigInvalid: If the suffix is unknown or the folder is not there.
+        ConfigInvalid: If the suffix is unknown or the folder does not exist.
     """
     if path.suffix.lower() not in kinds:
-        raise ConfigInvalid(f"{option} {path}: unknown kind of file.", hint=f"Use {', '.join(kinds)}.")
+        raise ConfigInvalid(f"{option} {path}: unknown file type.", hint=f"Use {', '.join(kinds)}.")
     if not path.parent.is_dir():
-        raise ConfigInvalid(f"{option} {path}: there is no folder {path.parent}.", hint="Make it, or choose another.")
+        raise ConfigInvalid(
+            f"{option} {path}: there is no folder {path.parent}.", hint="Create it, or choose another folder."
+        )
 
 
-def write(found: Foreseen, path: Path) -> None:
+def write(found: FileForecasts, path: Path) -> None:
     """Write the forecasts by the file's suffix.
 
     Raises:
@@ -131,8 +145,8 @@ def write(found: Foreseen, path: Path) -> None:
         raise ConfigInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Check the folder.") from error
 
 
-def plot(found: Foreseen, path: Path) -> None:
-    """Draw the first series and what is expected after them.
+def plot(found: FileForecasts, path: Path) -> None:
+    """Draw the first series and their forecasts.
 
     Raises:
         ConfigInvalid: If the file cannot be written.
@@ -150,7 +164,7 @@ def plot(found: Foreseen, path: Path) -> None:
         raise ConfigInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Check the folder.") from error
 
 
-def to_frame(found: Foreseen) -> "pd.DataFrame":
+def to_frame(found: FileForecasts) -> "pd.DataFrame":
     """Return a long frame: `unique_id, ds, median`, a column for each quantile, `lower_80` and `upper_80`."""
     import pandas as pd
 
@@ -163,8 +177,8 @@ def to_frame(found: Foreseen) -> "pd.DataFrame":
     return pd.concat(frames, ignore_index=True)
 
 
-def to_dict(found: Foreseen) -> dict[str, Any]:
-    """Return the forecasts in the words of `POST /forecast`."""
+def to_dict(found: FileForecasts) -> dict[str, Any]:
+    """Return the forecasts as `POST /forecast` responds."""
     version = found.version
     rows = zip(found.forecasts, found.stamps, strict=True)
     return {
@@ -188,18 +202,20 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _read(wish: Wish, spec: ModelSpec) -> SeriesSet:
-    """Return the file's series with the model's covariates; where dates do not tell a frequency, the model's counts."""
-    read = partial(read_series, wish.data, columns=wish.columns, covariates=spec.covariates, future=wish.future)
+def _read(request: ForecastRequest, spec: ModelSpec) -> SeriesSet:
+    """Return the file's series with the model's covariates, at the model's frequency if none can be inferred."""
+    read = partial(
+        read_series, request.data, columns=request.columns, covariates=spec.covariates, future=request.future
+    )
     try:
-        return read(frequency=wish.frequency)
+        return read(frequency=request.frequency)
     except FrequencyNotInferred:
         return read(frequency=spec.frequency)
 
 
-def _sound(forecaster: Forecaster, series: Sequence[Series], progress: Progress) -> list[Series]:
-    """Return the series that can be forecast; name the others, or raise the first error where there is none."""
-    sound, errors = [], []
+def _usable(forecaster: Forecaster, series: Sequence[Series], progress: Progress) -> list[Series]:
+    """Return the series that can be forecast; report the others, or raise the first error if there is none."""
+    usable, errors = [], []
     for one in series:
         try:
             forecaster.check(one)
@@ -207,10 +223,10 @@ def _sound(forecaster: Forecaster, series: Sequence[Series], progress: Progress)
             errors.append(error)
             progress.report(f"  {one.id} is left out: {error}", "yellow")
         else:
-            sound.append(one)
-    if errors and not sound:
+            usable.append(one)
+    if errors and not usable:
         raise errors[0]
-    return sound
+    return usable
 
 
 def _stamps(forecast: Forecast) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Checkpoint: a training on disk, from which it goes on as if it had never been cut off."""
+"""Checkpoint: a training on disk, from which it goes on as if it had not been interrupted."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ from models.networks.learner import Learner
 
 
 def save(learner: Learner, path: Path, *, seconds: float) -> None:
-    """Write all that the learner's next step depends on, and the seconds so far; the file is whole or not there."""
+    """Write all that the learner's next step depends on, and the seconds so far, in one atomic move."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
-    told = {"steps": np.array(learner.steps), "seconds": np.array(seconds)}
+    progress = {"steps": np.array(learner.steps), "seconds": np.array(seconds)}
     with unfinished.open("wb") as file:
-        np.savez(file, allow_pickle=False, **told, **learner.state())
+        np.savez(file, allow_pickle=False, **progress, **learner.state())
     unfinished.replace(path)
 
 
 def restore(learner: Learner, path: Path) -> float:
-    """Bring a restarted learner to where a checkpoint left it; return the seconds it had taken, 0 without a checkpoint."""
+    """Load a checkpoint into a restarted learner and return its seconds, or 0 if there is no checkpoint."""
     if not path.is_file():
         return 0.0
     with np.load(path, allow_pickle=False) as found:

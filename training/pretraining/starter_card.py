@@ -1,23 +1,23 @@
-"""Starter's card: one starter that was made, as a line for the terminal and as the page that lies beside its network."""
+"""Starter card: a pretrained starter as one line of progress and as the README beside its network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.calendar.on_calendar import parse_frequency
-from training.pretraining.starter_specs import KINDS
+from training.pretraining.starter_specs import STARTER_SPECS
 
 CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One starter that was made.
+class PretrainedStarter:
+    """One pretrained starter.
 
     Attributes:
-        kind: Its name.
-        directory: Its artifact.
-        made_by: The command line that makes it again.
+        kind: Its frequency.
+        directory: Of its artifact.
+        made_by: Command line that makes it again.
         commit: Of the code that made it, None outside a repository.
         figures: `mase`, `mase_seasonal_naive`, `coverage_80` on held-out synthetic windows, `train_seconds`,
             `megabytes`, `steps`.
@@ -30,33 +30,33 @@ class Made:
     figures: Mapping[str, float]
 
 
-def describe(made: Made) -> str:
+def describe(starter: PretrainedStarter) -> str:
     """Return one starter in one line."""
-    told = made.figures
+    figures = starter.figures
     return (
-        f"{made.kind}: {made.directory}, {told['megabytes']:.2f} MB; on synthetic series MASE {told['mase']:.3f}, "
-        f"seasonal naive {told['mase_seasonal_naive']:.3f}, in 80 % {told['coverage_80']:.3f}; "
-        f"{told['train_seconds']:.0f} s"
+        f"{starter.kind}: {starter.directory}, {figures['megabytes']:.2f} MB; on synthetic series MASE {figures['mase']:.3f}, "
+        f"seasonal naive {figures['mase_seasonal_naive']:.3f}, in 80 % {figures['coverage_80']:.3f}; "
+        f"{figures['train_seconds']:.0f} s"
     )
 
 
-def card(made: Made) -> str:
-    """Return the card of a starter: what it is, what made it, how it did where it could be measured without data."""
-    kind, told = KINDS[made.kind], made.figures
-    seasons = ", ".join(str(one) for one in parse_frequency(made.kind).seasons)
-    return f"""# Starter {made.kind}
+def card(starter: PretrainedStarter) -> str:
+    """Return the card of a starter: what it is, how it was made, and its accuracy on synthetic windows."""
+    spec, figures = STARTER_SPECS[starter.kind], starter.figures
+    seasons = ", ".join(str(one) for one in parse_frequency(starter.kind).seasons)
+    return f"""# Starter {starter.kind}
 
-An LSTM trained on synthetic series alone, seasons of {seasons} steps; it forecasts {kind.horizon} steps from at most
-{kind.context_length}, of which its recurrent layers read the newest {kind.encoder_length}.
+An LSTM trained on synthetic series alone, seasons of {seasons} steps; it forecasts {spec.horizon} steps from at most
+{spec.context_length}, of which its recurrent layers read the newest {spec.encoder_length}.
 
 | | |
 |---|---|
-| made by | `{made.made_by}` |
-| at commit | {made.commit or "unknown"} |
-| optimizer steps | {told["steps"]:.0f} |
-| seconds | {told["train_seconds"]:.0f} |
-| MASE on held-out synthetic windows | {told["mase"]:.3f} (seasonal naive {told["mase_seasonal_naive"]:.3f}) |
-| in its 80 % intervals there | {told["coverage_80"]:.3f} |
+| made by | `{starter.made_by}` |
+| at commit | {starter.commit or "unknown"} |
+| optimizer steps | {figures["steps"]:.0f} |
+| seconds | {figures["train_seconds"]:.0f} |
+| MASE on held-out synthetic windows | {figures["mase"]:.3f} (seasonal naive {figures["mase_seasonal_naive"]:.3f}) |
+| in its 80 % intervals there | {figures["coverage_80"]:.3f} |
 
 How it does on real series, and where it is weak: docs/starter.md.
 """

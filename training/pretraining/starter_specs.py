@@ -1,4 +1,4 @@
-"""Kinds: the starters that ship, one for each way that seasons come, and how each is made."""
+"""Starter specs: the starters that ship, one for each combination of seasons, and how each is made."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from models.networks.build import NetworkOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class StarterSpec:
     """One starter.
 
     Attributes:
-        frequency: Canonical name of the frequency that it is called by; others with the same seasons get it too.
+        frequency: Canonical frequency name; other frequencies with the same seasons use this starter too.
         horizon: Steps ahead that one pass forecasts.
         context_length: Steps that the graph takes: as far back as seasonal means reach.
         encoder_length: Newest of them that the recurrent layers read.
-        share: Of the first kind's steps that this one is taught for, having been handed on what that one learned.
+        share: Steps of its training, as a share of those of the first starter, whose weights it begins with.
     """
 
     frequency: str
@@ -40,16 +40,16 @@ class Kind:
         )
 
 
-KINDS = {
+STARTER_SPECS = {
     one.frequency: one
     for one in (
-        Kind("M", 24, 360, 60, 1.0),
-        Kind("Q", 12, 120, 48),
-        Kind("Y", 8, 60, 48, 0.05),
-        Kind("W", 26, 1040, 104),
-        Kind("D", 28, 1461, 63),
-        Kind("B", 30, 1300, 60, 0.04),
-        Kind("h", 48, 1344, 120),
+        StarterSpec("M", 24, 360, 60, 1.0),
+        StarterSpec("Q", 12, 120, 48),
+        StarterSpec("Y", 8, 60, 48, 0.05),
+        StarterSpec("W", 26, 1040, 104),
+        StarterSpec("D", 28, 1461, 63),
+        StarterSpec("B", 30, 1300, 60, 0.04),
+        StarterSpec("h", 48, 1344, 120),
     )
 }
-"""By name, in the order that they are made: the first from nothing, the others from what the first has learned."""
+"""By frequency, in the order they are made: the first with new weights, the others with what the first has learned."""

@@ -9,17 +9,26 @@ from models.errors import ConfigInvalid, FrequencyMismatch
 from models.series import Series
 from tests.training.fakes import make_series, write_csv
 from tests.training.registry.publishing import publish
-from training.cli.forecast_file import OUTPUTS, Foreseen, Wish, check_output, foresee, plot, to_dict, write
+from training.cli.forecast_file import (
+    OUTPUTS,
+    FileForecasts,
+    ForecastRequest,
+    check_output,
+    forecast_file,
+    plot,
+    to_dict,
+    write,
+)
 from training.config.training import Columns
 from training.progress import Progress
 from training.registry.client import Registry
 
 
-def ask(registry: Registry, progress: Progress, data: Path, scratch: Path, horizon: int | None = 6) -> Foreseen:
+def ask(registry: Registry, progress: Progress, data: Path, scratch: Path, horizon: int | None = 6) -> FileForecasts:
     """Return forecasts of a file by the newest version of `weather`, registered first."""
     publish(registry, scratch / "model")
-    wish = Wish("weather@challenger", data, horizon, None, Columns(), (80.0, 95.0))
-    return foresee(registry, wish, progress=progress, scratch=scratch / "fetched")
+    request = ForecastRequest("weather@challenger", data, horizon, None, Columns(), (80.0, 95.0))
+    return forecast_file(registry, request, progress=progress, scratch=scratch / "fetched")
 
 
 def test_each_series_gets_its_next_steps(

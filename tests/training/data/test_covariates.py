@@ -11,7 +11,7 @@ from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_fit, make_value, write_covariates
-from training.cli.forecast_file import Foreseen, Wish, foresee
+from training.cli.forecast_file import FileForecasts, ForecastRequest, forecast_file
 from training.config.training import Columns, TrainConfig
 from training.data.series_set import read_series
 from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
@@ -44,10 +44,10 @@ def learn(registry: Registry, runtime: Runtime, data: Path) -> Outcome:
     return train(config, registry, runtime)
 
 
-def ask(registry: Registry, runtime: Runtime, data: Path, scratch: Path, future: Path | None = None) -> Foreseen:
+def ask(registry: Registry, runtime: Runtime, data: Path, scratch: Path, future: Path | None = None) -> FileForecasts:
     """Forecast a file with the registered model."""
-    wish = Wish("sales", data, None, None, Columns(), (80.0,), future)
-    return foresee(registry, wish, progress=runtime.progress, scratch=scratch)
+    request = ForecastRequest("sales", data, None, None, Columns(), (80.0,), future)
+    return forecast_file(registry, request, progress=runtime.progress, scratch=scratch)
 
 
 def test_a_training_sees_covariates_up_to_the_cutoff_and_ahead(

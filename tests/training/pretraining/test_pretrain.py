@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +19,32 @@ from models.series import Series
 from models.starters import folder_for
 from training.cli import pretrain as command
 from training.fit.candidate import EpochRecord
-from training.pretraining import pretrain as module
-from training.pretraining import starter_card
-from training.pretraining.pretrain import Wish, pretrain
-from training.pretraining.starter_specs import Kind
+from training.pretraining import held_out, starter_card, starter_training
+from training.pretraining import pretrain as pretraining
+from training.pretraining.pretrain import pretrain
+from training.pretraining.starter_specs import StarterSpec
+from training.pretraining.starter_training import PretrainRequest
 from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.provenance import RunEnvironment
 
-KINDS = {"M": Kind("M", 4, 30, 12, 1.0), "Q": Kind("Q", 3, 12, 8, 0.5)}
+SPECS = {"M": StarterSpec("M", 4, 30, 12, 1.0), "Q": StarterSpec("Q", 3, 12, 8, 0.5)}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make two tiny kinds, an epoch of two steps, and few windows to look at."""
-    monkeypatch.setattr(module, "KINDS", KINDS)
-    monkeypatch.setattr(starter_card, "KINDS", KINDS)
-    monkeypatch.setattr(module, "STEPS_PER_EPOCH", 2)
-    monkeypatch.setattr(module, "HELD_OUT", 40)
-    monkeypatch.setattr(module, "DESCRIBED_WINDOWS", 8)
+    for module in (pretraining, starter_card, starter_training):
+        monkeypatch.setattr(module, "STARTER_SPECS", SPECS)
+    monkeypatch.setattr(starter_training, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(held_out, "HELD_OUT", 40)
+    monkeypatch.setattr(pretraining, "DESCRIBED_WINDOWS", 8)
 
 
-def make_wish(tmp_path: Path, **changes: Any) -> Wish:  # noqa: ANN401 - any field
-    """Return a wish for both kinds."""
+def make_request(tmp_path: Path, **changes: Any) -> PretrainRequest:  # noqa: ANN401 - any field
+    """Return a request for both starters."""
     told: dict[str, Any] = {"kinds": ("M", "Q"), "steps": 4, "units": 4, "layers": 1, "batch_size": 8, **changes}
-    return Wish(tmp_path / "out", tmp_path / "home", **told)
+    return PretrainRequest(tmp_path / "out", tmp_path / "home", **told)
 
 
 class Interrupting(Progress):
@@ -61,7 +63,7 @@ class Interrupting(Progress):
 
 def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry: Registry, progress: Progress) -> None:
     """Each loads with its golden forecasts replayed, says what it is, forecasts, and brings its card."""
-    made = pretrain(make_wish(tmp_path), registry, progress, RunEnvironment())
+    made = pretrain(make_request(tmp_path), registry, progress, RunEnvironment())
 
     assert [one.kind for one in made] == ["M", "Q"]
     assert [one.figures["steps"] for one in made] == [4 + 3, 2]
@@ -69,7 +71,7 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
         forecaster = artifact.load(one.directory)
         spec = forecaster.spec
         assert (spec.name, spec.architecture, spec.frequency) == ("starter", "lstm", parse_frequency(one.kind).name)
-        assert (spec.horizon, spec.context_length) == (KINDS[one.kind].horizon, KINDS[one.kind].context_length)
+        assert (spec.horizon, spec.context_length) == (SPECS[one.kind].horizon, SPECS[one.kind].context_length)
         assert spec.options.calendar is False
         assert spec.options.nonnegative is False
         assert spec.trained_from is None
@@ -81,9 +83,9 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
 
 def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registry, progress: Progress) -> None:
     """One run for all, one below it for each starter, with its epochs and figures."""
-    wish = make_wish(tmp_path)
+    request = make_request(tmp_path)
 
-    made = pretrain(wish, registry, progress, RunEnvironment("almanac pretrain", "abc", {"keras": "3"}))
+    made = pretrain(request, registry, progress, RunEnvironment("almanac pretrain", "abc", {"keras": "3"}))
 
     run_id = artifact.load(made[0].directory).spec.run_id
     assert run_id is not None
@@ -99,16 +101,17 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """Cut off after an epoch and begun again, a training ends where one that was left alone ends."""
-    whole = pretrain(make_wish(tmp_path / "whole"), registry, progress, RunEnvironment())
-    wish = make_wish(tmp_path / "cut")
+    whole = pretrain(make_request(tmp_path / "whole"), registry, progress, RunEnvironment())
+    request = make_request(tmp_path / "cut")
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(wish, registry, Interrupting(progress.console), RunEnvironment())
-    assert (wish.unfinished / "M.npz").is_file()
-    assert f"kept in {wish.unfinished}" in " ".join(progress.console.file.getvalue().replace("\n", "").split())  # type: ignore[attr-defined]
-    again = pretrain(wish, registry, progress, RunEnvironment())
+        pretrain(request, registry, Interrupting(progress.console), RunEnvironment())
+    assert (request.unfinished / "M.npz").is_file()
+    assert isinstance(progress.console.file, StringIO)
+    assert str(request.unfinished) in progress.console.file.getvalue().replace("\n", "")
+    again = pretrain(request, registry, progress, RunEnvironment())
 
-    assert not wish.unfinished.exists()
+    assert not request.unfinished.exists()
     for one, two in zip(whole, again, strict=True):
         weights = (load_network(each.directory / artifact.WEIGHTS).get_weights() for each in (one, two))
         for first, second in zip(*weights, strict=True):
@@ -119,7 +122,7 @@ def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_to
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """A quarterly starter begins with what a monthly one learned."""
-    made = pretrain(make_wish(tmp_path, kinds=("Q",), steps=2), registry, progress, RunEnvironment())
+    made = pretrain(make_request(tmp_path, kinds=("Q",), steps=2), registry, progress, RunEnvironment())
 
     assert [one.kind for one in made] == ["Q"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["Q"]
@@ -127,13 +130,13 @@ def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_to
 
 def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
     """Checkpoints are told apart by all that changes a weight, and by nothing else."""
-    wish = make_wish(tmp_path)
+    request = make_request(tmp_path)
 
-    digests = {make_wish(tmp_path, **change).digest for change in ({"seed": 2}, {"units": 8}, {"steps": 5})}
+    digests = {make_request(tmp_path, **change).digest for change in ({"seed": 2}, {"units": 8}, {"steps": 5})}
 
-    assert wish.digest not in digests
+    assert request.digest not in digests
     assert len(digests) == 3
-    assert make_wish(tmp_path / "elsewhere", kinds=("Q",)).digest == wish.digest
+    assert make_request(tmp_path / "elsewhere", kinds=("Q",)).digest == request.digest
 
 
 def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
@@ -157,7 +160,7 @@ def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     again = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
 
     assert again.exit_code == 0
-    assert "--fresh makes them again" in again.stderr
+    assert "--fresh" in again.stderr
     assert json.loads(again.stdout) == {"M": {"directory": found["M"]["directory"]}}
     assert (home / "starters" / "M" / artifact.WEIGHTS).stat() == before
 

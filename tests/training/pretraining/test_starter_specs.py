@@ -2,12 +2,12 @@
 
 from models.calendar.on_calendar import parse_frequency
 from models.starters import DEFAULT, SEASONLESS
-from training.pretraining.starter_specs import KINDS
+from training.pretraining.starter_specs import STARTER_SPECS
 
 
 def test_every_kind_has_a_network_of_its_frequencys_seasons() -> None:
     """Options are checked where they are made, so making them says that lengths fit."""
-    for name, kind in KINDS.items():
+    for name, kind in STARTER_SPECS.items():
         options = kind.options(8, 1)
 
         assert options.seasons == parse_frequency(name).seasons
@@ -17,5 +17,5 @@ def test_every_kind_has_a_network_of_its_frequencys_seasons() -> None:
 
 def test_the_kinds_that_others_fall_back_on_are_there() -> None:
     """Bare values get the default, frequencies of unknown season the one without."""
-    assert {DEFAULT, SEASONLESS} <= set(KINDS)
-    assert next(iter(KINDS.values())).share == 1.0
+    assert {DEFAULT, SEASONLESS} <= set(STARTER_SPECS)
+    assert next(iter(STARTER_SPECS.values())).share == 1.0
