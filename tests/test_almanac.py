@@ -1,3 +1,5 @@
+"""The command line: help, errors and exit codes."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +13,14 @@ from models.errors import DataInvalid
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process of its own."""
+    """Run the command line in a new process."""
     return subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "almanac", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
 
 
 def test_help_imports_no_command() -> None:
-    """The list of commands costs no TensorFlow, no MLflow and no pandas."""
+    """Nor TensorFlow, MLflow or pandas."""
     code = (
         "import sys, almanac\n"
         "try: almanac.main(['--help'])\n"
@@ -34,7 +36,7 @@ def test_help_imports_no_command() -> None:
 
 @pytest.mark.parametrize("name", almanac.COMMANDS)
 def test_every_commands_help_shows_an_example(name: str) -> None:
-    """Someone who asks for help is shown a line to copy."""
+    """To copy."""
     found = CliRunner().invoke(almanac.almanac, [name, "--help"])
 
     text = found.output
@@ -44,8 +46,8 @@ def test_every_commands_help_shows_an_example(name: str) -> None:
     assert f"almanac {name}" in text.split("Example", 1)[-1]
 
 
-def test_version_is_the_packages() -> None:
-    """The version says which Almanac this is."""
+def test_the_version_is_shown() -> None:
+    """With the name of the program."""
     assert run("--version").stdout.startswith("almanac, version ")
 
 
@@ -61,8 +63,8 @@ def test_version_is_the_packages() -> None:
         (["nonsense"], 2, "nonsense"),
     ],
 )
-def test_what_goes_wrong_is_one_clear_line(arguments: list[str], code: int, words: str) -> None:
-    """Failures exit with 1, wrong usage with 2, and nobody sees a traceback."""
+def test_an_error_is_one_line_and_an_exit_code(arguments: list[str], code: int, words: str) -> None:
+    """1 for a failure, 2 for wrong usage."""
     found = run(*arguments)
 
     assert found.returncode == code
@@ -70,10 +72,8 @@ def test_what_goes_wrong_is_one_clear_line(arguments: list[str], code: int, word
     assert "Traceback" not in found.stderr
 
 
-def test_an_unforeseen_error_is_one_line_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Even a bug of ours does not throw a traceback at a person, unless asked to."""
+def test_an_unexpected_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """With ALMANAC_DEBUG a traceback is shown."""
 
     def broken(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("division by zero")
@@ -92,7 +92,7 @@ def test_an_unforeseen_error_is_one_line_too(
 
 @pytest.mark.parametrize(("error", "code"), [(DataInvalid("Row 3 is wrong."), 1), (KeyboardInterrupt(), 130)])
 def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
-    """Shells can tell a failure from an interruption."""
+    """A failure and an interruption have different ones."""
 
     def failing(*_args: object, **_options: object) -> None:
         raise error
@@ -115,13 +115,13 @@ def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseEx
         ("ui",),
     ],
 )
-def test_who_only_reads_makes_no_home(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    """Where nothing was ever trained a command says so and leaves no file behind; only the list is no failure."""
+def test_reading_commands_create_no_home(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Without a registry they fail, except the list of models."""
     found = CliRunner(env={"ALMANAC_HOME": str(tmp_path / "home")}).invoke(almanac.almanac, list(arguments))
 
     assert found.exit_code == (0 if arguments == ("models",) else 1)
-    said = found.output + str(found.exception or "")
-    assert f"{tmp_path}/home/mlflow.db" in said
+    text = found.output + str(found.exception or "")
+    assert f"{tmp_path}/home/mlflow.db" in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,8 +133,8 @@ def test_who_only_reads_makes_no_home(arguments: tuple[str, ...], tmp_path: Path
         ("forecast", "--model", "a"),
     ],
 )
-def test_a_missing_data_file_is_told_before_anything_slow_is_imported(arguments: tuple[str, ...]) -> None:
-    """A slip in a path costs a blink, not the loading of pandas and MLflow."""
+def test_a_missing_data_file_is_reported_before_slow_imports(arguments: tuple[str, ...]) -> None:
+    """Of pandas and MLflow."""
     code = (
         "import sys, almanac\n"
         f"try: almanac.main({[*arguments, '--data', 'missing.csv']!r})\n"

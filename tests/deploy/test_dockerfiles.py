@@ -25,7 +25,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
-def test_what_is_copied_exists_and_is_not_ignored(dockerfile: Path) -> None:
+def test_copied_files_exist_and_are_not_ignored(dockerfile: Path) -> None:
     """Every source of a COPY is in the repository and not in .dockerignore."""
     let_through = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), flags=re.MULTILINE)
     copies = [words.split() for name, words in instructions(dockerfile) if name == "COPY" and "--from" not in words]
@@ -49,7 +49,7 @@ def test_packages_come_from_a_lock_with_hashes(dockerfile: Path) -> None:
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
-def test_the_last_stage_runs_without_root_and_says_how_it_is(dockerfile: Path) -> None:
+def test_the_last_stage_runs_without_root(dockerfile: Path) -> None:
     """Two stages or more; the last has a USER, a HEALTHCHECK and an ENTRYPOINT."""
     names = [name for name, _ in instructions(dockerfile)]
     last = instructions(dockerfile)[len(names) - 1 - names[::-1].index("FROM") :]
@@ -60,7 +60,7 @@ def test_the_last_stage_runs_without_root_and_says_how_it_is(dockerfile: Path) -
     assert {"HEALTHCHECK", "ENTRYPOINT", "CMD"} <= set(final)
 
 
-def test_the_service_image_holds_no_tensorflow() -> None:
+def test_the_service_image_contains_no_tensorflow() -> None:
     """The service's lock has no package of training or tests."""
     heavy = {"tensorflow", "keras", "matplotlib", "mlflow", "scikit-learn", "pytest"}
 
@@ -68,7 +68,7 @@ def test_the_service_image_holds_no_tensorflow() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS[1:], ids=lambda path: path.stem)
-def test_what_is_tested_is_what_ships(lock: Path) -> None:
+def test_images_have_the_tested_versions(lock: Path) -> None:
     """Every package of an image has the version of requirements.lock."""
     tested = pins(LOCKS[0])
 
@@ -84,7 +84,7 @@ def test_a_lock_pins_every_package_with_hashes(lock: Path) -> None:
     assert "://" not in lock.read_text(encoding="utf-8")
 
 
-def test_the_lock_is_whole() -> None:
+def test_the_lock_is_complete() -> None:
     """The lock is complete and consistent, so `make setup` resolves no dependencies."""
     result = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
 

@@ -14,7 +14,7 @@ EVERYTHING = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     """Links lead to files of the repository, and anchors to headings."""
     links = re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", document.read_text(encoding="utf-8"))
 
@@ -30,7 +30,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_source_file_named_exists() -> None:
+def test_every_file_name_exists() -> None:
     """File names in code style are files of the repository; NAME is a placeholder."""
     folders = "deploy|docs|models|service|tests|training"
     named = set(re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", EVERYTHING))
@@ -57,7 +57,7 @@ def test_documented_limits_are_the_defaults() -> None:
         assert defaults[name.lower()] == int(number.replace(",", "")) * (MEBIBYTE if unit else 1), name
 
 
-def test_every_command_is_in_the_readme_and_none_is_made_up() -> None:
+def test_the_readme_lists_every_command() -> None:
     """README lists what `almanac --help` lists."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^almanac ([a-z]+)", text, flags=re.MULTILINE)
@@ -65,7 +65,7 @@ def test_every_command_is_in_the_readme_and_none_is_made_up() -> None:
     assert set(listed) == set(COMMANDS)
 
 
-def test_every_make_target_named_exists() -> None:
+def test_every_make_target_exists() -> None:
     """Every `make` target in the documents is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", EVERYTHING, flags=re.MULTILINE))

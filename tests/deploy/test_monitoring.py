@@ -37,7 +37,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_every_expression_asks_for_what_there_is(metrics: set[str], expression: str) -> None:
+def test_every_expression_uses_existing_metrics(metrics: set[str], expression: str) -> None:
     """Every metric is one of the service's or recorded by a rule."""
     named = set(re.findall(r"\balmanac_\w+", expression))
     recorded = set(re.findall(r"\balmanac:\w+(?::\w+)?", expression))
@@ -47,7 +47,7 @@ def test_every_expression_asks_for_what_there_is(metrics: set[str], expression: 
     assert named or recorded or "up{" in expression
 
 
-def test_every_gauge_of_live_accuracy_is_drawn(metrics: set[str]) -> None:
+def test_the_dashboard_shows_every_gauge_of_live_accuracy(metrics: set[str]) -> None:
     """The dashboard shows every gauge of live accuracy."""
     drawn = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"])
     live = {
@@ -60,7 +60,7 @@ def test_every_gauge_of_live_accuracy_is_drawn(metrics: set[str]) -> None:
     assert {name for name in live if name not in drawn} == set()
 
 
-def test_panels_stand_side_by_side() -> None:
+def test_panels_do_not_overlap() -> None:
     """Panels do not overlap and have unique ids and a description."""
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
 

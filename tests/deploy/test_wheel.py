@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("pyproject.toml", "README.md", "LICENSE", "almanac.py", "models", "service", "training")
 
 
-def test_the_wheel_holds_every_file_of_every_starter(tmp_path: Path) -> None:
+def test_the_wheel_contains_every_file_of_every_starter(tmp_path: Path) -> None:
     """Starters are in the wheel although their folders are not packages, one with an odd name included."""
     source = tmp_path / "source"
     source.mkdir()

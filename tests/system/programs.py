@@ -1,4 +1,4 @@
-"""Programs: real servers started on loopback for a test, each gone when its block ends."""
+"""Programs: real servers on loopback, each stopped at the end of its block."""
 
 import os
 import shutil
@@ -23,12 +23,12 @@ START_SECONDS = 90.0
 DATABASE = "almanac"
 
 WORKER_PORTS = 2000
-"""Ports between those of one worker of pytest and the next one's."""
+"""Distance between the ports of two pytest workers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A running PostgreSQL: its server process, the URL of an empty database, and what starts it again."""
+    """A running PostgreSQL: its process, the URL of an empty database, and the command that restarts it."""
 
     child: ChildProcess
     url: str
@@ -36,13 +36,13 @@ class Postgres:
     data: Path
 
     def kill(self) -> None:
-        """Kill the server with SIGKILL, and each of its processes, which have left its group."""
+        """Kill the server and its child processes, which have their own process groups, with SIGKILL."""
         os.kill(self.child.process.pid, signal.SIGKILL)
         self.child.process.wait()
-        eventually(lambda: not self._kill_rest())
+        eventually(lambda: not self._kill_children())
 
-    def _kill_rest(self) -> bool:
-        """Kill whatever still works in the data's folder, and return whether there was something."""
+    def _kill_children(self) -> bool:
+        """Kill every process in the data folder, and return whether there was one."""
         found = False
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -53,7 +53,7 @@ class Postgres:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Return once `condition` is true; AssertionError if it is not within `seconds`."""
+    """Return once `condition` is true; raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
@@ -61,14 +61,14 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def own_port(wanted: int) -> int:
-    """Return a free port from `wanted` on, of a range that no other worker of pytest looks in at the same moment."""
+    """Return a free port from `wanted` on, in a range of this pytest worker."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return free_port(wanted + WORKER_PORTS * worker)
 
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """Run a fresh PostgreSQL cluster on loopback, as the user `postgres` where we are root."""
+    """Run a new PostgreSQL cluster on loopback, as the user `postgres` if the tests run as root."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     folder = Path(tempfile.mkdtemp(prefix="almanac-postgres-"))
     as_user: list[str] = []
@@ -86,7 +86,7 @@ def postgres() -> Iterator[Postgres]:
     try:
         address = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/{DATABASE}"
         with running("PostgreSQL", command, address=address, log=folder.with_suffix(".log")) as child:
-            eventually(lambda: _says_yes([*client, "-c", f"CREATE DATABASE {DATABASE}"]))
+            eventually(lambda: _succeeds([*client, "-c", f"CREATE DATABASE {DATABASE}"]))
             yield Postgres(child, address, tuple(command), data)
             child.process.terminate()
     finally:
@@ -96,7 +96,7 @@ def postgres() -> Iterator[Postgres]:
 
 @contextmanager
 def revived(server: Postgres) -> Iterator[ChildProcess]:
-    """Run a PostgreSQL again that was killed, on what it has left on disk."""
+    """Restart a killed PostgreSQL with its data."""
     with running("PostgreSQL", server.command, address=server.url, log=server.child.log) as child:
         yield child
         child.process.terminate()
@@ -120,7 +120,7 @@ def mlflow_server(store: str, folder: Path) -> Iterator[ChildProcess]:
 def almanac_service(
     home: Path, tracking_uri: str, *, port: int | None = None, environment: dict[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run `almanac serve` on loopback, and wait until it serves a model."""
+    """Run `almanac serve` on loopback, and wait until it is ready."""
     port = port or own_port(18000)
     command = [sys.executable, "-m", "almanac", "serve", "--host", LOOPBACK, "--port", str(port)]
     settings = {"ALMANAC_HOME": str(home), "MLFLOW_TRACKING_URI": tracking_uri, "ALMANAC_POLL_SECONDS": "0.5"}
@@ -134,11 +134,11 @@ def almanac_service(
 
 @contextmanager
 def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildProcess]:
-    """Run Prometheus with the configuration that ships, its target and key moved, asking every second."""
-    shipped = ROOT / "deploy" / "prometheus"
-    config: dict[str, Any] = yaml.safe_load((shipped / "prometheus.yml").read_text(encoding="utf-8"))
+    """Run Prometheus with the configuration in deploy/, another target and key, and an interval of one second."""
+    deployed = ROOT / "deploy" / "prometheus"
+    config: dict[str, Any] = yaml.safe_load((deployed / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    config["rule_files"] = [str(shipped / "rules.yml")]
+    config["rule_files"] = [str(deployed / "rules.yml")]
     (folder / "key").write_text(key, encoding="utf-8")
     job = config["scrape_configs"][0]
     job["authorization"]["credentials_file"] = str(folder / "key")
@@ -156,7 +156,7 @@ def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildPr
 
 @contextmanager
 def nginx(upstream: ChildProcess, folder: Path) -> Iterator[ChildProcess]:
-    """Run nginx in front of a server with the configuration that ships, its two addresses moved."""
+    """Run nginx in front of a server with the configuration in deploy/ and other addresses."""
     port = own_port(18080)
     site = (ROOT / "deploy" / "nginx" / "almanac.conf").read_text(encoding="utf-8")
     site = site.replace("127.0.0.1:8000", upstream.address.removeprefix("http://"))
@@ -181,7 +181,7 @@ def nginx(upstream: ChildProcess, folder: Path) -> Iterator[ChildProcess]:
 
 
 def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
-    """Open a page in headless Chromium, let its scripts run, and return its DOM as HTML."""
+    """Open a page in headless Chromium, run its scripts, and return its DOM as HTML."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program is not None
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"]
@@ -193,7 +193,7 @@ def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
 
 
 def add_key(home: Path, name: str, scope: str) -> str:
-    """Return a new API key, made as an operator makes one."""
+    """Create an API key on the command line, and return it."""
     command = [sys.executable, "-m", "almanac", "key", "add", "--scope", scope, "--name", name]
     environment = {**os.environ, "ALMANAC_HOME": str(home)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 ours
@@ -201,12 +201,12 @@ def add_key(home: Path, name: str, scope: str) -> str:
 
 
 def ask(address: str, key: str | None = None, **changes: Any) -> httpx.Response:  # noqa: ANN401 any JSON
-    """Post a five-year monthly series to /forecast and return the answer."""
+    """Post a monthly series of five years to /forecast, and return the response."""
     series = {"id": "one", "start": "1935-01", "frequency": "M", "values": [float(i % 12) for i in range(60)]}
     body = {"series": [series], "horizon": 12, **changes}
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return httpx.post(f"{address}/forecast", json=body, headers=headers, timeout=30)
 
 
-def _says_yes(command: list[str]) -> bool:
+def _succeeds(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 ours

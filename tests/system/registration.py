@@ -1,4 +1,4 @@
-"""Registration: artifacts put into a registry as a training would, without training."""
+"""Registration: registers artifacts as training does, without training."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def example() -> pd.DataFrame:
 
 @contextmanager
 def registry_at(uri: str, home: Path) -> Iterator[Registry]:
-    """Yield the registry at a URI; MLflow's settings in the environment are put back afterwards."""
+    """Yield the registry at a URI; MLflow's environment variables are restored afterwards."""
     import mlflow
 
     before = dict(os.environ)

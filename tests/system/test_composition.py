@@ -30,7 +30,7 @@ pytestmark = pytest.mark.system
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What runs, and the keys to it."""
+    """The running programs, and an API key."""
 
     folder: Path
     registry: Registry
@@ -43,7 +43,7 @@ class Composition:
 
 @pytest.fixture(scope="module")
 def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
-    """Start everything as docker-compose.yml composes it, with one champion registered."""
+    """Start the programs of docker-compose.yml, and register a champion."""
     folder = tmp_path_factory.mktemp("composition")
     home = folder / "home"
     home.mkdir()
@@ -61,13 +61,13 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
 
 
 def query(composition: Composition, expression: str) -> list[float]:
-    """Return the values that Prometheus has for an expression."""
+    """Return the values of an expression in Prometheus."""
     answer = httpx.get(f"{composition.prometheus.address}/api/v1/query", params={"query": expression})
     return [float(row["value"][1]) for row in answer.json()["data"]["result"]]
 
 
 def assert_not_blank(screenshot: Path) -> None:
-    """A page that drew something has many colours, and no single one everywhere."""
+    """Check that a page has many colours."""
     pixels = matplotlib.image.imread(screenshot)[..., :3]
 
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
@@ -75,7 +75,7 @@ def assert_not_blank(screenshot: Path) -> None:
 
 
 def test_a_champion_in_postgresql_is_served_through_nginx(composition: Composition) -> None:
-    """Registered over HTTP, fetched over HTTP, forecast over HTTP."""
+    """It is registered, fetched and forecast over HTTP."""
     answer = ask(composition.proxy.address, composition.key)
 
     assert answer.status_code == 200, answer.text
@@ -83,15 +83,15 @@ def test_a_champion_in_postgresql_is_served_through_nginx(composition: Compositi
     assert answer.json()["forecasts"][0]["median"] == pytest.approx([float(i % 12) for i in range(12)], abs=1e-6)
 
 
-def test_nobody_forecasts_without_a_key(composition: Composition) -> None:
-    """The door holds behind the proxy too: 401 without a key, with a wrong one, and for metrics."""
+def test_requests_through_nginx_need_a_key(composition: Composition) -> None:
+    """401 without a key, with a wrong one, and for metrics."""
     assert ask(composition.proxy.address).status_code == 401
     assert ask(composition.proxy.address, "alm_wrong").status_code == 401
     assert httpx.get(f"{composition.proxy.address}/metrics").status_code == 401
 
 
-def test_a_large_body_passes_the_proxy(composition: Composition) -> None:
-    """Two megabytes of series are the service's to judge, not nginx'."""
+def test_nginx_passes_a_large_body(composition: Composition) -> None:
+    """Here of two megabytes."""
     series = [{"id": str(i), "frequency": "M", "values": [0.123456789] * 60} for i in range(3000)]
 
     answer = ask(composition.proxy.address, composition.key, series=series)
@@ -100,8 +100,8 @@ def test_a_large_body_passes_the_proxy(composition: Composition) -> None:
     assert len(answer.json()["forecasts"]) == 3000
 
 
-def test_prometheus_reads_the_service(composition: Composition) -> None:
-    """It is up with the shipped configuration, its key is taken, and requests are counted."""
+def test_prometheus_scrapes_the_service(composition: Composition) -> None:
+    """With the configuration in deploy/ and a key; requests are counted."""
     expression = 'almanac_requests_total{route="/forecast",status="200"}'
     eventually(lambda: query(composition, 'up{job="almanac"}') == [1.0])
     ask(composition.service.address, composition.key)
@@ -114,8 +114,8 @@ def test_prometheus_reads_the_service(composition: Composition) -> None:
     eventually(lambda: query(composition, expression)[0] >= before + 5)
 
 
-def test_every_metric_that_a_rule_reads_exists(composition: Composition) -> None:
-    """No alert waits for a name that the service does not expose."""
+def test_every_metric_of_a_rule_exists(composition: Composition) -> None:
+    """And the recorded ones, too."""
     names = ["almanac_requests_total", "almanac_request_seconds_bucket", "almanac_registry_up", "almanac_model_info"]
     ask(composition.service.address, composition.key)
 
@@ -125,7 +125,7 @@ def test_every_metric_that_a_rule_reads_exists(composition: Composition) -> None
 
 
 def test_the_docs_open_in_a_browser(composition: Composition) -> None:
-    """/docs draws the API without any other host: title, the forecast route, and a picture that is not blank."""
+    """With its title and the forecast route, and without any other host."""
     screenshot = composition.folder / "docs.png"
 
     html = browse(f"{composition.proxy.address}/docs", composition.folder, screenshot=screenshot)
@@ -136,7 +136,7 @@ def test_the_docs_open_in_a_browser(composition: Composition) -> None:
 
 
 def test_mlflow_shows_the_run_in_a_browser(composition: Composition) -> None:
-    """The registered run stands in MLflow's table."""
+    """In the table of runs."""
     screenshot = composition.folder / "mlflow.png"
     experiment = httpx.get(
         f"{composition.mlflow.address}/api/2.0/mlflow/experiments/get-by-name",
@@ -150,18 +150,18 @@ def test_mlflow_shows_the_run_in_a_browser(composition: Composition) -> None:
     assert_not_blank(screenshot)
 
 
-def test_a_promoted_version_takes_over_without_a_failed_request(composition: Composition) -> None:
-    """While clients ask, the champion moves: every answer is 200, and the version changes."""
+def test_a_promotion_fails_no_request(composition: Composition) -> None:
+    """Every response is 200, and the version changes."""
     version = register(composition.registry, composition.folder, shift=1.0)
     statuses: list[int] = []
 
-    def answered_by_the_new_one() -> bool:
+    def is_answered_by_the_new_version() -> bool:
         answer = ask(composition.proxy.address, composition.key)
         statuses.append(answer.status_code)
         return bool(answer.json()["model"]["version"] == version)
 
-    assert not answered_by_the_new_one()
+    assert not is_answered_by_the_new_version()
     composition.registry.models.promote("temperatures", version)
-    eventually(answered_by_the_new_one)
+    eventually(is_answered_by_the_new_version)
 
     assert set(statuses) == {200}

@@ -1,4 +1,4 @@
-"""The service's image without Docker: its lock and its files alone make a service."""
+"""The service's image, built without Docker from its lock and files."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ DOCKERFILE = ROOT / "deploy" / "docker" / "service.Dockerfile"
 
 
 def copy(sources: list[str], target: Path) -> None:
-    """Do what COPY does: a folder becomes the target, files go into it."""
+    """Copy like COPY in a Dockerfile: a folder becomes the target, and files are copied into it."""
     for source in (ROOT / source for source in sources):
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -34,7 +34,7 @@ def copy(sources: list[str], target: Path) -> None:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Do what the first stage of the Dockerfile does: return an environment with nothing else in it."""
+    """Run the first stage of the Dockerfile, and return its virtual environment."""
     folder = tmp_path_factory.mktemp("image")
     for _, words in [step for step in instructions(DOCKERFILE) if step[0] == "COPY" and "--from" not in step[1]]:
         *sources, target = words.split()
@@ -44,13 +44,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         script = words.replace("python -m venv", f"{sys.executable} -m venv").replace("/opt/venv", f"{folder}/venv")
         script = re.sub(r"(?<=\s)/src\b", f"{folder}/src", script)
         command = ["/bin/sh", "-euc", script]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 the Dockerfile's own words
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 commands of the Dockerfile
     return folder / "venv"
 
 
 @pytest.fixture(scope="module")
 def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
-    """Serve from the environment of the image a model that MLflow hands out over HTTP."""
+    """Serve a model from an MLflow server, in the environment of the image."""
     home = tmp_path_factory.mktemp("home")
     with mlflow_server(f"sqlite:///{home / 'mlflow.db'}", home) as tracking:
         with registry_at(tracking.address, home) as registry:
@@ -70,26 +70,26 @@ def site_of(image: Path) -> Path:
 
 
 def packages_of(image: Path) -> set[str]:
-    """Return the names of what lies in an environment's site-packages."""
+    """Return the names in an environment's site-packages."""
     return {path.name for path in site_of(image).iterdir()}
 
 
-def test_the_image_holds_no_training(image: Path) -> None:
-    """Neither TensorFlow nor what makes networks for it."""
+def test_the_image_contains_no_training_library(image: Path) -> None:
+    """Nor the package `training`."""
     assert not packages_of(image) & {"tensorflow", "keras", "training", "tests", "matplotlib"}
     assert {"service", "models", "onnxruntime"} <= packages_of(image)
 
 
-def test_the_image_holds_every_starter(image: Path) -> None:
-    """So that a new container answers before any training."""
-    held = {path.parent.name for path in (site_of(image) / "models" / "starters").glob("*/network.onnx")}
+def test_the_image_contains_every_starter(image: Path) -> None:
+    """For forecasts before any training."""
+    packed = {path.parent.name for path in (site_of(image) / "models" / "starters").glob("*/network.onnx")}
 
-    assert {"Y", "M", "D"} <= held
-    assert held == set(starters.starter_folders())
+    assert {"Y", "M", "D"} <= packed
+    assert packed == set(starters.starter_folders())
 
 
-def test_the_command_line_works_and_says_its_version(image: Path) -> None:
-    """`almanac` is installed, not just copied."""
+def test_the_command_line_shows_its_version(image: Path) -> None:
+    """From any folder, since the package is installed."""
     command = [str(image / "bin" / "almanac"), "--version"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")  # noqa: S603 ours
 
@@ -97,12 +97,12 @@ def test_the_command_line_works_and_says_its_version(image: Path) -> None:
 
 
 def test_the_docs_are_served_from_the_image(service: ChildProcess) -> None:
-    """The page and its files are packed."""
+    """With its files."""
     service.wait_until_ready("/docs", 5)
 
 
 def test_a_forecast_needs_no_other_package(service: ChildProcess) -> None:
-    """What the lock pins is enough to fetch a model over HTTP, load and run it."""
+    """The packages in the lock fetch, load and run a model."""
     service.wait_until_ready("/health/ready", START_SECONDS)
 
     answer = ask(service.address)

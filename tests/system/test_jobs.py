@@ -1,3 +1,5 @@
+"""Jobs on PostgreSQL."""
+
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -26,23 +28,23 @@ def database() -> Iterator[Postgres]:
 
 
 def names(url: str) -> list[str]:
-    """Return the running workers, none while the database is away."""
+    """Return the running workers, none while the database is unreachable."""
     try:
         return running_workers(url)
     except JobsUnreachable:
         return []
 
 
-def test_each_tick_takes_effect_once_on_postgresql(database: Postgres, tmp_path: Path) -> None:
-    """The short form of tests/prove/test_jobs.py."""
+def test_each_run_has_one_effect_on_postgresql(database: Postgres, tmp_path: Path) -> None:
+    """As in tests/prove/test_jobs.py, but shorter."""
     endured = endure(tmp_path, ticks=8, kills=2, url=database.url)
 
     assert (endured.ticks, endured.succeeded, endured.effects) == (8, 8, 8)
     assert endured.repeated == []
 
 
-def test_a_worker_holds_its_name_through_a_restart_of_the_database(database: Postgres) -> None:
-    """Its lock goes with the server and is taken again; a second holder is refused before and after."""
+def test_a_worker_keeps_its_name_after_a_restart_of_the_database(database: Postgres) -> None:
+    """It acquires its lock again; a second worker is refused before and after."""
     url = database.url.replace("+psycopg", "")
     with ExitStack() as ours:
         held = ours.enter_context(lock_worker(url, "a"))
@@ -56,8 +58,8 @@ def test_a_worker_holds_its_name_through_a_restart_of_the_database(database: Pos
             ours.close()
 
 
-def test_another_machines_worker_takes_over_what_a_dead_one_left(database: Postgres, tmp_path: Path) -> None:
-    """Two workers that share nothing but the database: the job goes on after `adopt`."""
+def test_a_worker_on_another_machine_adopts_the_jobs_of_a_dead_one(database: Postgres, tmp_path: Path) -> None:
+    """They share only the database."""
     left, right = tmp_path / "left", tmp_path / "right"
     with open_jobs({"ALMANAC_JOBS_URL": database.url}) as jobs:
         job = jobs.enqueue(REQUEST, now=NOW)

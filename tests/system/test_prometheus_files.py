@@ -1,4 +1,4 @@
-"""Prometheus' own checker reads what ships for it."""
+"""The files for Prometheus are valid, according to promtool."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+FILES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 
 @pytest.mark.parametrize(
@@ -16,18 +16,18 @@ SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
     [["check", "config", "--syntax-only", "prometheus.yml"], ["check", "rules", "rules.yml"]],
     ids=["configuration", "rules"],
 )
-def test_promtool_finds_nothing_wrong(arguments: list[str]) -> None:
-    """The configuration and the rules are valid."""
+def test_the_files_are_valid(arguments: list[str]) -> None:
+    """Configuration and rules."""
     command = ["promtool", *arguments]
-    result = subprocess.run(command, cwd=SHIPPED, capture_output=True, text=True, check=False)  # noqa: S603 fixed
+    result = subprocess.run(command, cwd=FILES, capture_output=True, text=True, check=False)  # noqa: S603 fixed
 
     assert result.returncode == 0, result.stderr
     assert "SUCCESS" in result.stdout
 
 
-def test_the_rules_on_live_accuracy_do_what_they_say(tmp_path: Path) -> None:
-    """Alerts are of champions with enough scores; the mean weighs buckets by their scores."""
-    for path in (SHIPPED / "rules.yml", Path(__file__).with_name("rules_test.yml")):
+def test_the_rules_on_live_accuracy_pass_their_unit_tests(tmp_path: Path) -> None:
+    """Alerts need enough scores, and means are weighted by the number of scores."""
+    for path in (FILES / "rules.yml", Path(__file__).with_name("rules_test.yml")):
         shutil.copy(path, tmp_path)
 
     command = ["promtool", "test", "rules", "rules_test.yml"]

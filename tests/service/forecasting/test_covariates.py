@@ -1,17 +1,21 @@
-"""Covariates on the wire: what is read, what is refused, and where an error points."""
+"""Covariates over REST: forecasts, warnings and errors."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from models.covariates import CovariateNames
-from tests.service.home import ServiceHome
+from service.app import create_app
+from service.settings import Settings
+from tests.service.home import Artifacts, ServiceHome, ready
 
 MONTHS = [float(month) for month in range(1, 25)]
 ZEROS = [0.0] * 24
-SOUND: dict[str, Any] = {
+SERIES: dict[str, Any] = {
     "start": "2015-01",
     "frequency": "M",
     "values": MONTHS,
@@ -20,47 +24,51 @@ SOUND: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def informed(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
-    """Return a client of a service whose only model adds its covariates, German holidays among them."""
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts, migrated: Path) -> Iterator[TestClient]:
+    """Return a client of one service for all tests; its only model adds its covariates, with German holidays."""
+    home = ServiceHome(tmp_path_factory.mktemp("covariates"), artifacts)
+    shutil.copy(migrated, home.path)
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
     home.publish("sales", "1", names=names, context_length=24)
-    return start()
+    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
+        ready(client)
+        yield client
 
 
-def ask(client: TestClient, **changes: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return the answer for the sound series with some fields changed; those of None are left out."""
-    series = {name: value for name, value in {**SOUND, **changes}.items() if value is not None}
+def forecast(client: TestClient, **changes: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return the response for the series with some fields changed; None leaves a field out."""
+    series = {name: value for name, value in {**SERIES, **changes}.items() if value is not None}
     return client.post("/forecast", json={"series": [series], "horizon": 3}).json()
 
 
-def test_covariates_move_the_forecast(informed: TestClient) -> None:
-    """The newest visitors, the price of each step, and the holidays of January to March 2017."""
-    (forecast,) = ask(informed)["forecasts"]
+def test_covariates_change_the_forecast(client: TestClient) -> None:
+    """Here the newest visitors, the price of each step, and the holidays of January to March 2017."""
+    (found,) = forecast(client)["forecasts"]
 
-    assert forecast["median"] == [13 + 1000 + 10 + 1, 14 + 1000 + 20, 15 + 1000 + 30]
-    assert forecast["warnings"] == []
+    assert found["median"] == [13 + 1000 + 10 + 1, 14 + 1000 + 20, 15 + 1000 + 30]
+    assert found["warnings"] == []
 
 
-def test_a_future_list_may_hold_the_history_too(informed: TestClient) -> None:
-    """Of values and horizon together; the forecast is the same."""
+def test_future_covariates_can_contain_the_history(client: TestClient) -> None:
+    """The forecast is the same."""
     whole = {"price": [*ZEROS, 10.0, 20.0, 30.0]}
 
-    answer = ask(informed, past_covariates={"visitors": [*ZEROS[:-1], 1000.0]}, future_covariates=whole)
+    answer = forecast(client, past_covariates={"visitors": [*ZEROS[:-1], 1000.0]}, future_covariates=whole)
 
-    assert answer["forecasts"][0]["median"] == ask(informed)["forecasts"][0]["median"]
+    assert answer["forecasts"][0]["median"] == forecast(client)["forecasts"][0]["median"]
     assert answer["forecasts"][0]["warnings"] == []
 
 
-def test_what_is_unknown_is_forecast_without_and_said(informed: TestClient) -> None:
-    """A null ahead and a history that was not sent are warnings that point into the request."""
-    answer = ask(
-        informed, past_covariates={"visitors": [None] * 24}, future_covariates={"price": [10.0, None, 30.0]}, start=None
+def test_unknown_covariates_are_warnings(client: TestClient) -> None:
+    """Of a null ahead, or of a missing history, with a pointer."""
+    answer = forecast(
+        client, past_covariates={"visitors": [None] * 24}, future_covariates={"price": [10.0, None, 30.0]}, start=None
     )
 
-    (forecast,) = answer["forecasts"]
-    assert forecast["median"] == [23.0, 14.0, 45.0]
-    assert [(one["code"], one["pointer"]) for one in forecast["warnings"]] == [
+    (found,) = answer["forecasts"]
+    assert found["median"] == [23.0, 14.0, 45.0]
+    assert [(one["code"], one["pointer"]) for one in found["warnings"]] == [
         ("PHASE_UNKNOWN", "/series/0"),
         ("COVARIATE_HISTORY_MISSING", "/series/0/past_covariates/price"),
         ("COVARIATE_FUTURE_UNKNOWN", "/series/0/future_covariates/price"),
@@ -68,7 +76,7 @@ def test_what_is_unknown_is_forecast_without_and_said(informed: TestClient) -> N
     ]
 
 
-PAST, FUTURE = SOUND["past_covariates"], SOUND["future_covariates"]
+PAST, FUTURE = SERIES["past_covariates"], SERIES["future_covariates"]
 
 
 @pytest.mark.parametrize(
@@ -90,11 +98,11 @@ PAST, FUTURE = SOUND["past_covariates"], SOUND["future_covariates"]
         ({"future_covariate": {}}, "FIELD_UNKNOWN", "/future_covariate"),
     ],
 )
-def test_a_wrong_covariate_is_its_series_error(
-    informed: TestClient, changes: dict[str, Any], code: str, pointer: str
+def test_a_wrong_covariate_is_an_error_of_its_series(
+    client: TestClient, changes: dict[str, Any], code: str, pointer: str
 ) -> None:
-    """With the place in the request and what to do; the other series are forecast."""
-    answer = ask(informed, **changes)
+    """With a pointer and a hint."""
+    answer = forecast(client, **changes)
 
     (error,) = answer["errors"]
     assert (error["code"], error["pointer"]) == (code, f"/series/0{pointer}")
@@ -102,37 +110,36 @@ def test_a_wrong_covariate_is_its_series_error(
     assert answer["status"] == 422
 
 
-def test_one_wrong_covariate_never_kills_its_batch(informed: TestClient) -> None:
-    """The sound series is answered."""
-    request = {"series": [{**SOUND, "past_covariates": {}}, SOUND], "horizon": 3}
+def test_a_wrong_covariate_does_not_fail_the_batch(client: TestClient) -> None:
+    """The valid series is forecast."""
+    request = {"series": [{**SERIES, "past_covariates": {}}, SERIES], "horizon": 3}
 
-    answer = informed.post("/forecast", json=request).json()
+    answer = client.post("/forecast", json=request).json()
 
     assert [one["id"] for one in answer["forecasts"]] == ["1"]
     assert [one["code"] for one in answer["errors"]] == ["COVARIATE_MISSING"]
 
 
-def test_a_model_without_covariates_refuses_them(client: TestClient) -> None:
-    """A column that nobody reads would be a promise nobody keeps."""
-    (error,) = ask(client, future_covariates=None)["errors"]
+def test_covariates_for_a_model_without_any_are_an_error(shared_client: TestClient) -> None:
+    """They would be ignored."""
+    (error,) = forecast(shared_client, future_covariates=None)["errors"]
 
     assert error["code"] == "COVARIATE_UNKNOWN"
-    assert "has no past_covariates" in error["hint"]
 
 
-def test_names_of_any_kind_and_length_are_borne(informed: TestClient) -> None:
-    """Slashes are escaped, long names cut: no answer repeats a megabyte."""
+def test_unusual_names_have_a_valid_pointer(client: TestClient) -> None:
+    """Slashes are escaped, and long names are cut."""
     for name, token in (("a/b~c", "a~1b~0c"), ("x" * 100_000, "x" * 60), ("", "")):
         for values in (ZEROS, [1], "no"):
-            answer = ask(informed, past_covariates={**PAST, name: values})
+            answer = forecast(client, past_covariates={**PAST, name: values})
 
             assert answer["errors"][0]["pointer"].startswith(f"/series/0/past_covariates/{token}")
             assert len(str(answer)) < 2_000
 
 
-def test_the_card_names_the_covariates(informed: TestClient) -> None:
-    """So that a client can know what to send."""
-    spec = informed.get("/models/sales").json()["spec"]
+def test_the_card_lists_the_covariates(client: TestClient) -> None:
+    """For clients that build requests."""
+    spec = client.get("/models/sales").json()["spec"]
 
     assert spec["past_covariates"] == ["visitors"]
     assert spec["future_covariates"] == ["price", "holidays_DE"]

@@ -1,4 +1,4 @@
-"""Fuzz: whatever is posted, the answer is one of those that the docs name."""
+"""Fuzz: any request gets one of the responses in the docs."""
 
 import json
 from collections.abc import Iterator
@@ -60,8 +60,8 @@ REQUESTS = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[TestClient]:
-    """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
+def client(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[TestClient]:
+    """Return a client of one service for all examples; a bug raises instead of becoming a 500."""
     home = ServiceHome(tmp_path_factory.mktemp("fuzz"), artifacts)
     home.publish("temperatures", "1")
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
@@ -71,8 +71,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> It
         yield client
 
 
-def judge(client: TestClient, body: bytes) -> None:
-    """Hold the answer to a body against what the docs promise."""
+def check(client: TestClient, body: bytes) -> None:
+    """Post a body, and check that the response is one of those in the docs."""
     response = client.post("/forecast", content=body)
     answer: dict[str, Any] = response.json()
     assert response.status_code in {200, 400, 413, 422}, (response.text, body)
@@ -92,14 +92,14 @@ def judge(client: TestClient, body: bytes) -> None:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=REQUESTS)
-def test_whatever_a_request_holds_it_is_answered_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
-    """Never a 500, never a null among the numbers."""
-    judge(served, json.dumps(request).encode())
+def test_any_request_gets_forecasts_or_errors(client: TestClient, request: Any) -> None:  # noqa: ANN401
+    """Never a 500, and never a null as a number."""
+    check(client, json.dumps(request).encode())
 
 
 @st.composite
 def covered(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a request of the model with covariates whose lengths fit, so that numbers of any size reach the network."""
+    """Return a request with covariates of the right lengths, so that numbers of any size reach the network."""
     count, horizon = draw(st.integers(1, 30)), draw(st.integers(1, 40))
     column = st.floats(allow_nan=False, allow_infinity=False) | st.none()
     history, ahead = (st.lists(column, min_size=one, max_size=one) for one in (count, horizon))
@@ -115,20 +115,20 @@ def covered(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=covered())
-def test_whatever_the_covariates_are_they_are_answered_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
-    """Any numbers, any date from which holidays are counted."""
-    judge(served, json.dumps(request).encode())
+def test_any_covariates_get_forecasts_or_errors(client: TestClient, request: Any) -> None:  # noqa: ANN401
+    """With any numbers, and holidays of any year."""
+    check(client, json.dumps(request).encode())
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=ANYTHING)
-def test_any_json_is_refused_in_words(served: TestClient, value: Any) -> None:  # noqa: ANN401
-    """Whatever its shape."""
-    judge(served, json.dumps(value).encode())
+def test_any_json_is_an_error_with_a_code(client: TestClient, value: Any) -> None:  # noqa: ANN401
+    """Of any shape."""
+    check(client, json.dumps(value).encode())
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
-def test_any_bytes_are_refused_in_words(served: TestClient, body: bytes) -> None:
-    """Also those that are no text."""
-    judge(served, body)
+def test_any_bytes_are_an_error_with_a_code(client: TestClient, body: bytes) -> None:
+    """Also those that are not text."""
+    check(client, body)

@@ -1,4 +1,4 @@
-"""Fuzz: whatever is posted to /jobs and /schedules, the answer is one of those that the docs name."""
+"""Fuzz: any request to /jobs and /schedules gets one of the responses in the docs."""
 
 import json
 from collections.abc import Iterator
@@ -41,8 +41,8 @@ EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=[Heal
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Return a client of one service for all examples; a defect raises instead of becoming a 500."""
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Return a client of one service for all examples; a bug raises instead of becoming a 500."""
     home = tmp_path_factory.mktemp("fuzz")
     ArtifactCache(home / "cache").write(RegistryIndex(checked=CHECKED))
     with TestClient(create_app(Settings(home=home), supervise=False)) as client:
@@ -52,8 +52,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-def judge(client: TestClient, path: str, body: bytes, **headers: str) -> None:
-    """Hold the answer to a body against what the docs promise."""
+def check(client: TestClient, path: str, body: bytes, **headers: str) -> None:
+    """Post a body, and check that the response is one of those in the docs."""
     response = client.post(path, content=body, headers=headers)
     answer: dict[str, Any] = response.json()
     assert response.status_code in {200, 201, 202, 400, 409, 413, 422}, (response.text, body)
@@ -64,36 +64,36 @@ def judge(client: TestClient, path: str, body: bytes, **headers: str) -> None:
 
 @EXAMPLES
 @given(request=JOBS, dry=st.booleans())
-def test_whatever_a_job_is_it_is_queued_or_refused(served: TestClient, request: Any, dry: bool) -> None:  # noqa: ANN401, FBT001
-    """Never a 500, with a dry run or without."""
-    judge(served, f"/jobs?dry_run={str(dry).lower()}", json.dumps(request).encode())
+def test_any_job_is_queued_or_an_error(client: TestClient, request: Any, dry: bool) -> None:  # noqa: ANN401, FBT001
+    """Never a 500, also as a dry run."""
+    check(client, f"/jobs?dry_run={str(dry).lower()}", json.dumps(request).encode())
 
 
 @EXAMPLES
 @given(request=SCHEDULES)
-def test_whatever_a_schedule_is_it_is_made_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
-    """And what was made can be shown with all others."""
-    judge(served, "/schedules", json.dumps(request).encode())
+def test_any_schedule_is_created_or_an_error(client: TestClient, request: Any) -> None:  # noqa: ANN401
+    """And can be listed."""
+    check(client, "/schedules", json.dumps(request).encode())
 
-    assert served.get("/schedules").status_code == 200
+    assert client.get("/schedules").status_code == 200
 
 
 @EXAMPLES
 @given(request=BACKFILLS)
-def test_whatever_a_backfill_is_it_is_made_or_refused(served: TestClient, request: Any) -> None:  # noqa: ANN401
-    """Any two moments, or none."""
-    judge(served, "/schedules/monthly/backfill", json.dumps(request).encode())
+def test_any_backfill_is_queued_or_an_error(client: TestClient, request: Any) -> None:  # noqa: ANN401
+    """Of any two moments, or of none."""
+    check(client, "/schedules/monthly/backfill", json.dumps(request).encode())
 
 
 @EXAMPLES
 @given(value=ANYTHING, path=st.sampled_from(["/jobs", "/schedules", "/schedules/monthly/backfill"]))
-def test_any_json_is_refused_in_words(served: TestClient, value: Any, path: str) -> None:  # noqa: ANN401
-    """Whatever its shape."""
-    judge(served, path, json.dumps(value).encode())
+def test_any_json_is_an_error_with_a_code(client: TestClient, value: Any, path: str) -> None:  # noqa: ANN401
+    """Of any shape."""
+    check(client, path, json.dumps(value).encode())
 
 
 @EXAMPLES
 @given(body=st.binary(max_size=200), path=st.sampled_from(["/jobs", "/schedules", "/schedules/monthly/backfill"]))
-def test_any_bytes_are_refused_in_words(served: TestClient, body: bytes, path: str) -> None:
-    """Also those that are no text."""
-    judge(served, path, body)
+def test_any_bytes_are_an_error_with_a_code(client: TestClient, body: bytes, path: str) -> None:
+    """Also those that are not text."""
+    check(client, path, body)

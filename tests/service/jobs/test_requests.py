@@ -1,4 +1,4 @@
-"""Job requests: what can be asked for, and what is wrong with the rest."""
+"""Job requests: valid bodies, and the code and pointer of each error."""
 
 import json
 from typing import Any
@@ -26,12 +26,12 @@ def nested(depth: int) -> Any:  # noqa: ANN401 (any JSON)
     return [nested(depth - 1)] if depth else 1
 
 
-def test_a_configuration_names_the_model_where_the_request_does_not() -> None:
-    """And the job's configuration names it either way."""
-    asked = parse_job(json.dumps({"config": {"horizon": 12, "name": "sales"}}).encode())
+def test_the_model_can_be_named_in_the_configuration() -> None:
+    """The job's configuration always contains it."""
+    new = parse_job(json.dumps({"config": {"horizon": 12, "name": "sales"}}).encode())
 
-    assert asked.name == "sales"
-    assert asked.request({"horizon": 12})["config"] == {"horizon": 12, "name": "sales"}
+    assert new.name == "sales"
+    assert new.request({"horizon": 12})["config"] == {"horizon": 12, "name": "sales"}
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_configuration_names_the_model_where_the_request_does_not() -> None:
         (job(config={**CONFIG, "architecture": ["lstm"] * 3_000}), "FIELD_INVALID", "/config"),
     ],
 )
-def test_what_is_wrong_with_a_job_is_said(body: bytes, code: str, pointer: str) -> None:
-    """Where it stands, and what to send instead."""
+def test_a_wrong_job_has_its_code_and_pointer(body: bytes, code: str, pointer: str) -> None:
+    """And a short detail."""
     with pytest.raises(AlmanacError) as caught:
         parse_job(body)
 
@@ -91,16 +91,16 @@ def test_what_is_wrong_with_a_job_is_said(body: bytes, code: str, pointer: str) 
         ["/data/sales.csv"],
     ],
 )
-def test_data_is_the_services_or_a_whole_path(data: Any) -> None:  # noqa: ANN401 (any JSON)
-    """A path that depends on where the worker stands, climbs, or is an address, is refused."""
+def test_data_is_the_service_or_an_absolute_path(data: Any) -> None:  # noqa: ANN401 (any JSON)
+    """Not a relative path, one with `..`, or a URL."""
     with pytest.raises(AlmanacError) as caught:
         parse_job(job(config={**CONFIG, "data": data}))
 
     assert caught.value.pointer == "/config/data"
 
 
-def test_a_configuration_is_otherwise_kept_as_it_is() -> None:
-    """What it means is for training to say."""
+def test_a_configuration_is_passed_on_unchanged() -> None:
+    """With the default of `data`."""
     config = {"horizon": 12, "data": "/data/a.csv", "fit": {"units": 3}, "retrain": {"origins": 2}, "holidays": ["DE"]}
 
     assert parse_job(job(config=config)).config == config
@@ -124,8 +124,8 @@ def test_a_configuration_is_otherwise_kept_as_it_is() -> None:
         (schedule(config={**CONFIG, "promote": True}), "FIELD_INVALID", "/config/promote"),
     ],
 )
-def test_what_is_wrong_with_a_schedule_is_said(body: bytes, code: str, pointer: str) -> None:
-    """Before anything is kept."""
+def test_a_wrong_schedule_has_its_code_and_pointer(body: bytes, code: str, pointer: str) -> None:
+    """As a wrong job has."""
     with pytest.raises(AlmanacError) as caught:
         parse_schedule(body)
 
