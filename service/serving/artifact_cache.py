@@ -102,7 +102,7 @@ class ArtifactCache:
         artifact = _find(download)
         digest = digest_of(artifact)
         target = self.path(digest)
-        if self.holds(digest):
+        if self.contains(digest):
             return digest
         with self.download() as away:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,24 +110,24 @@ class ArtifactCache:
                 target.rename(away / "broken")
             with suppress(OSError):
                 artifact.rename(target)
-        if not self.holds(digest):
+        if not self.contains(digest):
             raise OSError(
                 f"The artifact {digest[:12]} could not be stored in {target.parent}. Is the disk full or read-only?"
             )
         return digest
 
-    def holds(self, digest: str) -> bool:
+    def contains(self, digest: str) -> bool:
         """Return whether the artifact is cached and its content matches its digest."""
         target = self.path(digest)
         return (target / SPEC).is_file() and digest_of(target) == digest
 
-    def verified(self, digest: str) -> Path:
+    def verify(self, digest: str) -> Path:
         """Return the folder of an artifact after checking its content.
 
         Raises:
             ArtifactIncomplete: If it is missing or its content has changed.
         """
-        if not self.holds(digest):
+        if not self.contains(digest):
             raise ArtifactIncomplete(
                 f"The cached artifact {digest[:12]} is missing or damaged.", hint="It is being downloaded again."
             )

@@ -110,7 +110,7 @@ class ModelLoader:
     async def _open(self, name: str, number: str, digest: str) -> Forecaster:
         """Return the forecaster of an artifact with the right digest that reproduces its golden forecasts."""
         try:
-            folder = await asyncio.to_thread(self._cache.verified, digest)
+            folder = await asyncio.to_thread(self._cache.verify, digest)
         except ArtifactIncomplete as error:
             if digest not in self._damaged:
                 logger.warning("%s/%s: %s", name, number, error)

@@ -197,7 +197,7 @@ class RegistryPoller:
             if version is None or (version.error and (name, number) not in wanted):
                 continue
             is_cached = version.digest is not None and self._cache.path(version.digest).is_dir()
-            if not is_cached or ((name, number) in wanted and not self._cache.holds(str(version.digest))):
+            if not is_cached or ((name, number) in wanted and not self._cache.contains(str(version.digest))):
                 missing.append((name, number))
         return missing
 

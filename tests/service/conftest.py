@@ -127,7 +127,7 @@ def queue_client(home: ServiceHome, start: Callable[..., TestClient], empty_queu
 
 
 @pytest.fixture
-def documented(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
+def examples_client(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
     """Return a client of a service with the models in the examples of /docs; `temperatures` is the default."""
     home.publish("temperatures", "1")
     home.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames(("visitors",), ("price",)))

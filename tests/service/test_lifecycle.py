@@ -118,7 +118,7 @@ def test_a_damaged_artifact_is_fetched_again(server: ServerProcess, registrar: R
     )
 
     eventually(lambda: server.client.post("/forecast", json=request).status_code == 200, "it was not replaced")
-    assert server.cache.holds(digest)
+    assert server.cache.contains(digest)
 
 
 def test_a_foreign_model_is_refused(server: ServerProcess, registrar: Registrar, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ NOTTINGHAM: dict[str, Any] = {
 
 BATCH: dict[str, Any] = {
     "series": [
-        {"id": "sound", "timestamps": ["2024-01-31", "2024-02-29", "2024-03-31"], "values": [3.1, 4.4, 7.9]},
+        {"id": "valid", "timestamps": ["2024-01-31", "2024-02-29", "2024-03-31"], "values": [3.1, 4.4, 7.9]},
         {"id": "broken", "start": "2024-01", "frequency": "fortnightly", "values": [3.1, 4.4, 7.9]},
     ],
     "horizon": 2,

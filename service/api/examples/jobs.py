@@ -114,7 +114,8 @@ ASSESSMENT: dict[str, Any] = {
             "known": True,
             "value": 0.41,
             "threshold": 0.25,
-            "sentence": "The inputs' level has a stability index of 0.41, above 0.25.",
+            "sentence": "The inputs differ most from the training data in level: population stability index 0.41; above 0.25 is "
+            "a reason.",
         },
         {
             "code": "SKILL_BELOW_ZERO",
@@ -122,7 +123,7 @@ ASSESSMENT: dict[str, Any] = {
             "known": False,
             "value": None,
             "threshold": 0.0,
-            "sentence": "12 scored steps say nothing yet; 100 are needed.",
+            "sentence": "Unknown: 12 scores in the window, 100 are needed.",
         },
     ],
 }

@@ -54,7 +54,7 @@ BATCH_ANSWER: dict[str, Any] = {
     },
     "forecasts": [
         {
-            "id": "sound",
+            "id": "valid",
             "forecast_id": "0fc157fe-06c9-4295-a09b-8b2b59ad6b23",
             "timestamps": ["2024-04-30", "2024-05-31"],
             "median": [5.42, 5.34],

@@ -85,40 +85,48 @@ def test_every_referenced_schema_exists(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", FORECAST_REQUESTS)
-def test_each_example_and_its_response_are_valid(documented: TestClient, document: dict[str, Any], name: str) -> None:
+def test_each_example_and_its_response_are_valid(
+    examples_client: TestClient, document: dict[str, Any], name: str
+) -> None:
     """The schemas describe what is parsed and written by hand."""
     request = FORECAST_REQUESTS[name]["value"]
 
-    answer = documented.post("/forecast", json=request).json()
+    answer = examples_client.post("/forecast", json=request).json()
 
     check(document, "ForecastRequest", request)
     check(document, "ForecastResponse", answer)
 
 
 @pytest.mark.parametrize("name", OBSERVATION_REQUESTS)
-def test_each_example_of_observations_is_accepted(documented: TestClient, document: dict[str, Any], name: str) -> None:
+def test_each_example_of_observations_is_accepted(
+    examples_client: TestClient, document: dict[str, Any], name: str
+) -> None:
     """Every row of it."""
     request = OBSERVATION_REQUESTS[name]["value"]
 
-    answer = documented.post("/observations", json=request).json()
+    answer = examples_client.post("/observations", json=request).json()
 
     check(document, "ObservationsRequest", request)
     check(document, "ObservationsResponse", answer)
     assert (answer["accepted"], answer["refused"]) == (3, 0)
 
 
-def test_responses_about_stored_data_are_valid(documented: TestClient, document: dict[str, Any]) -> None:
+def test_responses_about_stored_data_are_valid(examples_client: TestClient, document: dict[str, Any]) -> None:
     """Series, one series, its forecast, the stored forecast, and a rejected body."""
     stamps = [f"2024-{month:02d}" for month in range(1, 13)]
     rows = [{"id": "a", "timestamp": stamp, "value": float(month)} for month, stamp in enumerate(stamps)]
-    documented.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+    examples_client.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
 
-    forecast = documented.get("/series/a/forecast?horizon=2").json()
+    forecast = examples_client.get("/series/a/forecast?horizon=2").json()
     check(document, "ForecastResponse", forecast)
-    check(document, "ForecastRecord", documented.get(f"/forecasts/{forecast['forecasts'][0]['forecast_id']}").json())
-    check(document, "SeriesListResponse", documented.get("/series").json())
-    check(document, "SeriesResponse", documented.get("/series/a").json())
-    refused = documented.post("/observations", json={"observations": [{"id": "a", "timestamp": "soon", "value": 1}]})
+    check(
+        document, "ForecastRecord", examples_client.get(f"/forecasts/{forecast['forecasts'][0]['forecast_id']}").json()
+    )
+    check(document, "SeriesListResponse", examples_client.get("/series").json())
+    check(document, "SeriesResponse", examples_client.get("/series/a").json())
+    refused = examples_client.post(
+        "/observations", json={"observations": [{"id": "a", "timestamp": "soon", "value": 1}]}
+    )
     check(document, "ObservationsProblem", refused.json())
 
 

@@ -107,7 +107,7 @@ def test_an_artifact_is_stored_by_the_digest_of_its_content(home: ServiceHome) -
 
     assert first == again != other
     assert digest_of(home.cache.path(first)) == first
-    assert home.cache.verified(first) == home.cache.path(first)
+    assert home.cache.verify(first) == home.cache.path(first)
 
 
 def test_a_changed_artifact_is_an_error(home: ServiceHome) -> None:
@@ -118,7 +118,7 @@ def test_a_changed_artifact_is_an_error(home: ServiceHome) -> None:
     (folder / "added.txt").write_text("x")
 
     with pytest.raises(ArtifactIncomplete, match="damaged"):
-        home.cache.verified(digest)
+        home.cache.verify(digest)
 
 
 def test_a_damaged_artifact_is_replaced(home: ServiceHome) -> None:
@@ -129,7 +129,7 @@ def test_a_damaged_artifact_is_replaced(home: ServiceHome) -> None:
     again = home.store()
 
     assert again == digest
-    assert home.cache.holds(digest)
+    assert home.cache.contains(digest)
 
 
 def test_an_interrupted_download_leaves_no_file(home: ServiceHome) -> None:
@@ -172,5 +172,5 @@ def test_pruning_keeps_the_artifacts_in_the_index(home: ServiceHome) -> None:
 
     home.cache.prune(home.cache.read())
 
-    assert home.cache.holds(kept)
+    assert home.cache.contains(kept)
     assert not home.cache.path(dropped).exists()

@@ -83,7 +83,7 @@ def test_a_cached_version_is_fetched_again_only_if_it_is_damaged(
     poller.poll(NOW)
 
     assert fetched == ["1", "1"]
-    assert home.cache.holds(digest)
+    assert home.cache.contains(digest)
 
 
 def test_a_version_that_cannot_be_served_is_not_fetched_at_every_poll(
@@ -150,7 +150,7 @@ def test_a_champion_that_the_registry_lost_is_kept(
     assert "rain" in index.detail
     assert index.models["rain"].aliases["champion"] == "1"
     assert index.models["rain"].versions["1"].digest == digest
-    assert home.cache.holds(digest)
+    assert home.cache.contains(digest)
     assert len([one for one in caplog.records if index.detail in one.message]) == 1
 
 
@@ -189,7 +189,7 @@ def test_nothing_is_pruned_before_the_new_champion_is_cached(
         NOW
     )
 
-    assert home.cache.holds(digest)
+    assert home.cache.contains(digest)
 
 
 def test_a_deleted_cache_is_filled_again(home: ServiceHome, make_poller: Callable[..., RegistryPoller]) -> None:
@@ -201,7 +201,7 @@ def test_a_deleted_cache_is_filled_again(home: ServiceHome, make_poller: Callabl
     after = poller.poll(NOW)
 
     assert home.cache.read() == after == before
-    assert home.cache.holds(str(after.models["rain"].versions["1"].digest))
+    assert home.cache.contains(str(after.models["rain"].versions["1"].digest))
 
 
 def test_an_error_is_described_on_one_line() -> None:
