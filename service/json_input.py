@@ -13,7 +13,6 @@ from models.errors import AlmanacError, Finding
 from models.json_values import json_pointer
 from service.errors import FieldInvalid, FieldMissing, FieldUnknown, JsonInvalid
 
-TEXT_FIELDS = ("id", "start", "frequency", "timezone")
 MAX_SHOWN = 60
 HINTS: Mapping[str, str] = {
     "string_type": "Send text.",

@@ -14,11 +14,12 @@ from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
 from models.series import Series
 from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, JsonInvalid
-from service.json_input import TEXT_FIELDS, SeriesFault, describe_value, fault_of, reject_unknown_fields
+from service.json_input import SeriesFault, describe_value, fault_of, reject_unknown_fields
 from service.settings import Settings
 
 REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
 SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone", "past_covariates", "future_covariates")
+TEXT_FIELDS = ("id", "start", "frequency", "timezone")
 DEFAULT_LEVELS = (80.0,)
 MAX_LEVELS = 99
 MAX_ID_LENGTH = 256
