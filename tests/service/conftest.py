@@ -27,6 +27,7 @@ from service.store.database import Database
 from service.store.forecasts import LogEntry
 from tests.service.databases import emptied
 from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.registrar import Registrar
 from tests.starters import make_starters
 from tests.system.programs import postgres
 
@@ -48,6 +49,14 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 def small_starters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of small starters, created once."""
     return make_starters(tmp_path_factory.mktemp("starters"))
+
+
+@pytest.fixture(scope="session")
+def registrar(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[Registrar]:
+    """Return a real MLflow whose model `temperatures` has a champion; importing mlflow takes seconds."""
+    with Registrar(tmp_path_factory.mktemp("registry")) as registrar:
+        registrar.register("temperatures", artifacts.get(name="temperatures"), "champion")
+        yield registrar
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ class Registrar:
 
     def __init__(self, home: Path) -> None:
         """Start the process."""
-        self.uri = f"sqlite:///{home / 'mlflow.db'}"
+        self.path = home / "mlflow.db"
+        self.uri = f"sqlite:///{self.path}"
         self._process = subprocess.Popen(  # noqa: S603 (this file)
             [sys.executable, "-m", "tests.service.registrar", str(home)],
             cwd=ROOT,
