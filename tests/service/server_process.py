@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 import httpx
 
@@ -23,7 +24,7 @@ class ServerProcess:
     def __init__(self, home: Path, *, program: str = PROGRAM, arguments: tuple[str, ...] = (), **environ: str) -> None:
         """Start it on a free port, and wait until it listens."""
         home.mkdir(parents=True, exist_ok=True)
-        self._log = home / "server.log"
+        self._log = home / f"server-{uuid4().hex}.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ALMANAC_", "MLFLOW_"))}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(  # noqa: S603 (our own server)

@@ -75,13 +75,3 @@ def test_every_frequency_is_forecast_without_training_libraries(tmp_path: Path) 
             for low, middle, high in zip(bounds["lower"], one["median"], bounds["upper"], strict=True)
         )
     assert "LOADED []" in server.log()
-
-
-def test_forecasts_need_no_registry(tmp_path: Path) -> None:
-    """The starter answers, and the list shows the state of the registry."""
-    with ServerProcess(tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9") as server:
-        answer = server.ready().client.post("/forecast", json={"series": SERIES[:1], "horizon": 3})
-        registry = server.client.get("/models").json()["registry"]
-
-    assert (answer.status_code, answer.json()["model"]["name"]) == (200, "starter")
-    assert registry["state"] in {"absent", "unreachable"}
