@@ -101,17 +101,9 @@ def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Bac
     metrics.registry.register(ModelMetrics(catalog, recent_inputs))
     metrics.registry.register(DatabaseMetrics(database))
     metrics.registry.register(AccuracyMetrics(scorer, backtests))
+    jobs = JobsClient(settings.jobs, settings.max_queue)
     service = Service(
-        settings=settings,
-        catalog=catalog,
-        forecasting=forecasting,
-        metrics=metrics,
-        recent_inputs=recent_inputs,
-        database=database,
-        forecast_log=forecast_log,
-        scorer=scorer,
-        backtests=backtests,
-        jobs=JobsClient(settings.jobs, settings.max_queue),
+        settings, catalog, forecasting, metrics, recent_inputs, database, forecast_log, scorer, backtests, jobs
     )
     background = [catalog.watch, database.watch, scorer.run]
     background += [forecast_log.run] if forecast_log else []

@@ -74,17 +74,23 @@ def parse_body(model: type[Model], body: bytes, hint: str) -> Model:
         JsonInvalid: If the body is not JSON.
         FieldMissing, FieldUnknown, FieldInvalid: For the first field that is wrong.
     """
-    try:
-        sent = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise JsonInvalid(f"The body is not valid JSON: {error}.", hint=hint) from error
-    if not isinstance(sent, dict):
-        raise FieldInvalid(f"The body is {describe_value(sent)}; it must be an object.", hint=hint)
+    sent = parse_object(body, hint, allow_inf_nan=False)
     reject_unknown_fields(sent, tuple(model.model_fields))
     try:
         return model.model_validate({name: value for name, value in sent.items() if value is not None})
     except ValidationError as error:
         raise _field_error(error, hint) from None
+
+
+def parse_object(body: bytes, hint: str, *, allow_inf_nan: bool) -> dict[str, Any]:
+    """Return the JSON object in a body; raises JsonInvalid, FieldInvalid."""
+    try:
+        sent = from_json(body, allow_inf_nan=allow_inf_nan)
+    except ValueError as error:
+        raise JsonInvalid(f"The body is not valid JSON: {error}.", hint=hint) from error
+    if not isinstance(sent, dict):
+        raise FieldInvalid(f"The body is {describe_value(sent)}; it must be an object.", hint=hint)
+    return sent
 
 
 def reject_unknown_fields(sent: Mapping[str, Any], known: tuple[str, ...], pointer: str = "") -> None:
@@ -96,6 +102,11 @@ def reject_unknown_fields(sent: Mapping[str, Any], known: tuple[str, ...], point
             raise FieldUnknown(
                 f"There is no field {describe_value(name)}.", pointer=pointer + json_pointer(name), hint=hint
             )
+
+
+def invalid_field(name: str, value: object, hint: str) -> FieldInvalid:
+    """Return the error for a field with an invalid value."""
+    return FieldInvalid(f"`{name}` is {describe_value(value)}.", pointer=f"/{name}", hint=hint)
 
 
 def describe_value(value: object) -> str:

@@ -11,11 +11,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
+from models.errors import AlmanacError
 from service.api.schemas.forecast import ForecastProblem, ForecastRequest
 from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
 from service.api.schemas.problems import Problem
 from service.jobs.requests import BackfillRequest, JobRequest, ScheduleRequest
-from service.problems import PROBLEM_TYPE
+from service.problems import PROBLEM_TYPE, document
 
 REF = "#/components/schemas/{model}"
 ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
@@ -44,11 +45,14 @@ SECURITY: Mapping[str, Any] = {
 }
 
 
-def problems(description: str, *examples: Mapping[str, Any], schema: type[Problem] = Problem) -> dict[str, Any]:
+def problems(
+    description: str, *examples: AlmanacError | Mapping[str, Any], schema: type[Problem] = Problem
+) -> dict[str, Any]:
     """Return the OpenAPI response for problems, with examples named by their codes."""
+    documents = [document(one) if isinstance(one, AlmanacError) else one for one in examples]
     content = {
         "schema": {"$ref": REF.format(model=schema.__name__)},
-        "examples": {example["code"]: {"value": example} for example in examples},
+        "examples": {one["code"]: {"value": one} for one in documents},
     }
     return {"description": description, "content": {PROBLEM_TYPE: content}}
 

@@ -1,6 +1,6 @@
 """Predict: the forecasts of a request's series, in one batch per forecaster."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,6 +22,9 @@ LARGE_PASSES = 32
 """Series times blocks of the trained horizon: a network takes about 0.1 ms for each."""
 LARGE_STEPS = 2_000
 """Forecast steps in the response: JSON takes about 1 µs for each."""
+OVERFLOW = ForecastNotFinite(
+    "The forecast overflows: the values are too large.", pointer="/values", hint="Send them in a larger unit."
+)
 
 
 def predict(query: ForecastQuery, selected: SelectedModel) -> tuple[list[ForecastRow], list[SeriesFault]]:
@@ -47,10 +50,9 @@ def check_size(query: ForecastQuery, selected: SelectedModel, limit: int) -> Non
     numbers = len(query.series) * query.horizon * columns
     if numbers > limit:
         raise BatchTooLarge(
-            f"{len(query.series)} series of {query.horizon} steps with {columns} numbers each (median, quantiles, bounds of "
-            f"levels) are {numbers} numbers.",
+            f"{len(query.series)} series of {query.horizon} steps with {columns} columns are {numbers} numbers.",
             pointer="/series",
-            hint=f"Ask for at most {limit} numbers at a time (ALMANAC_MAX_NUMBERS): fewer series, steps, levels or quantiles.",
+            hint=f"Ask for fewer series, steps, levels or quantiles: at most {limit} numbers (ALMANAC_MAX_NUMBERS).",
         )
 
 
@@ -108,22 +110,12 @@ def _split_finite(rows: Iterable[ForecastRow]) -> tuple[list[ForecastRow], list[
     finite, faults = [], []
     for row in rows:
         index, series, forecast = row
-        if all(np.isfinite(numbers).all() for numbers in _numbers(forecast)):
+        bounds = [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
+        if all(np.isfinite(numbers).all() for numbers in (forecast.quantiles, forecast.median, *bounds)):
             finite.append(row)
         else:
-            error = ForecastNotFinite(
-                "The forecast overflows: the values are too large.",
-                pointer="/values",
-                hint="Send them in a larger unit.",
-            )
-            faults.append(fault_of(index, series.id, error))
+            faults.append(fault_of(index, series.id, OVERFLOW))
     return finite, faults
-
-
-def _numbers(forecast: Forecast) -> Iterator[np.ndarray]:
-    yield from (forecast.quantiles, forecast.median)
-    for interval in forecast.intervals:
-        yield from (interval.lower, interval.upper)
 
 
 def _index_of(fault: SeriesFault) -> int:

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic_core import from_json
-
 from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
 from models.series import Series
-from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, JsonInvalid
-from service.json_input import SeriesFault, describe_value, fault_of, reject_unknown_fields
+from service.errors import BatchTooLarge, FieldInvalid, FieldMissing
+from service.json_input import SeriesFault, describe_value, fault_of, invalid_field, parse_object, reject_unknown_fields
 from service.settings import Settings
 
 REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
@@ -74,24 +72,12 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     quantiles = _levels(request, "quantiles", 1.0, ())
     model = request.get("model")
     if not (model is None or (isinstance(model, str) and model)):
-        raise FieldInvalid(
-            f"`model` is {describe_value(model)}.", pointer="/model", hint="Send a name such as `temperatures`."
-        )
+        raise invalid_field("model", model, "Send a name such as `temperatures`.")
     return ForecastQuery((), horizon, levels, quantiles, model)
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:
-    try:
-        request = from_json(body)
-    except ValueError as error:
-        raise JsonInvalid(
-            f"The body is not valid JSON: {error}.", hint='Send {"series": [{"values": [...]}], "horizon": 12}.'
-        ) from error
-    if not isinstance(request, dict):
-        raise FieldInvalid(
-            f"The body is {describe_value(request)}; it must be an object.",
-            hint='Send {"series": [...], "horizon": 12}.',
-        )
+    request = parse_object(body, 'Send {"series": [{"values": [...]}], "horizon": 12}.', allow_inf_nan=True)
     reject_unknown_fields(request, REQUEST_FIELDS)
     for name in ("horizon", "series"):
         if request.get(name) is None:
@@ -137,11 +123,7 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
     """Return the series as sent; raises FieldInvalid, BatchTooLarge."""
     entries = request["series"]
     if not isinstance(entries, list) or not entries:
-        raise FieldInvalid(
-            f"`series` is {describe_value(entries)}.",
-            pointer="/series",
-            hint='Send a list such as [{"values": [1.5, 2, null]}].',
-        )
+        raise invalid_field("series", entries, 'Send a list such as [{"values": [1.5, 2, null]}].')
     if len(entries) > settings.max_series:
         raise BatchTooLarge(
             f"The request has {len(entries)} series.",
@@ -195,9 +177,7 @@ def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Ser
     reject_unknown_fields(entry, SERIES_FIELDS)
     for name in TEXT_FIELDS:
         if not isinstance(entry.get(name), str | None):
-            raise FieldInvalid(
-                f"`{name}` is {describe_value(entry[name])}.", pointer=f"/{name}", hint="Send text, or leave it out."
-            )
+            raise invalid_field(name, entry[name], "Send text, or leave it out.")
     if len(entry.get("id") or "") > MAX_ID_LENGTH:
         raise FieldInvalid(
             f"The id has {len(entry['id'])} characters.", pointer="/id", hint=f"Send at most {MAX_ID_LENGTH}."
@@ -220,9 +200,7 @@ def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
     if values is None:
         raise FieldMissing("`values` is missing.", pointer="/values", hint="Send a list of numbers; null is a gap.")
     if not isinstance(values, list):
-        raise FieldInvalid(
-            f"`values` is {describe_value(values)}.", pointer="/values", hint="Send a list of numbers; null is a gap."
-        )
+        raise invalid_field("values", values, "Send a list of numbers; null is a gap.")
     if len(values) > max_points:
         raise SeriesTooLong(
             f"The series has {len(values)} values.",
@@ -237,11 +215,7 @@ def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
     columns = entry.get(kind)
     if columns is None or isinstance(columns, dict):
         return columns
-    raise FieldInvalid(
-        f"`{kind}` is {describe_value(columns)}.",
-        pointer=f"/{kind}",
-        hint='Send an object such as {"price": [1.5, 2, null]}.',
-    )
+    raise invalid_field(kind, columns, 'Send an object such as {"price": [1.5, 2, null]}.')
 
 
 def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
@@ -249,9 +223,7 @@ def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
     if timestamps is None:
         return None
     if not isinstance(timestamps, list):
-        raise FieldInvalid(
-            f"`timestamps` is {describe_value(timestamps)}.", pointer="/timestamps", hint="Send a list of dates."
-        )
+        raise invalid_field("timestamps", timestamps, "Send a list of dates.")
     for index, timestamp in enumerate(timestamps):
         if not isinstance(timestamp, str):
             raise FieldInvalid(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -47,6 +46,10 @@ class JobRequest(StrictModel):
     config: Config | None = Field(None, description="The training; by default that of the model's schedule.")
     if_needed: StrictBool = Field(default=False, description="Retrain only if a reason of `retrain` applies.")
 
+    def workflow_input(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the input of the job's workflow with a configuration."""
+        return _workflow_input(str(self.name), config, "manual", if_needed=self.if_needed)
+
 
 class ScheduleRequest(StrictModel):
     """A request to create a schedule."""
@@ -67,43 +70,21 @@ class BackfillRequest(StrictModel):
     end: Moment = Field(description="As `start`; not in the future.")
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """A valid request to retrain a model.
-
-    Attributes:
-        name: The model.
-        config: The training, or None for that of the model's schedule.
-        if_needed: Whether to retrain only if there is a reason.
-    """
-
-    name: str
-    config: Mapping[str, Any] | None = None
-    if_needed: bool = False
-
-    def request(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the input of the job's workflow."""
-        return _workflow_input(self.name, config, "manual", if_needed=self.if_needed)
-
-
-def parse_job(body: bytes) -> NewJob:
-    """Return the job in a body.
+def parse_job(body: bytes) -> JobRequest:
+    """Return the job in a body, its `name` filled in.
 
     Raises:
         JsonInvalid, FieldMissing, FieldUnknown, FieldInvalid, ConfigInvalid: If the body is wrong.
     """
     sent = parse_body(JobRequest, body, _JOB_HINT)
-    config = sent.config.to_dict() if sent.config else None
-    own_name = (config or {}).get("name")
+    own_name = sent.config.name if sent.config else ""
     name = sent.name or own_name
     if not name:
         raise FieldMissing("`name` is missing.", pointer="/name", hint=_JOB_HINT)
-    if own_name not in {None, name}:
-        raise FieldInvalid(
-            f"`name` is {describe_value(name)}, and the configuration's is {describe_value(own_name)}.",
-            pointer="/config/name",
-        )
-    return NewJob(_check_model(name), config, sent.if_needed)
+    if own_name not in {"", name}:
+        detail = f"`name` is {describe_value(name)}, and the configuration's is {describe_value(own_name)}."
+        raise FieldInvalid(detail, pointer="/config/name")
+    return sent.model_copy(update={"name": _check_model(name)})
 
 
 def parse_schedule(body: bytes) -> NewSchedule:

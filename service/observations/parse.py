@@ -6,15 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from pydantic_core import from_json
 
 from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import load_timezone
 from models.columns import NAMES, find_column
 from models.errors import AlmanacError
-from service.errors import FieldInvalid, FieldMissing, JsonInvalid
+from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.request import MAX_ID_LENGTH
-from service.json_input import SeriesFault, describe_value, fault_at, reject_unknown_fields
+from service.json_input import SeriesFault, describe_value, fault_at, invalid_field, parse_object, reject_unknown_fields
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count
 from service.observations.files import PARQUET, read_csv, read_parquet
@@ -94,18 +93,13 @@ def parse_observations(
 
 
 def _read_json(body: bytes) -> Mapping[str, Any]:
-    try:
-        request = from_json(body)
-    except ValueError as error:
-        raise JsonInvalid(f"The body is not JSON: {error}.", hint=_HINT) from error
-    if not isinstance(request, dict):
-        raise FieldInvalid(f"The body is {describe_value(request)}; it must be an object.", hint=_HINT)
+    request = parse_object(body, _HINT, allow_inf_nan=True)
     reject_unknown_fields(request, BODY_FIELDS)
     if request.get("observations") is None:
         raise FieldMissing("`observations` is missing.", pointer="/observations", hint=_HINT)
     for name in ("frequency", "timezone"):
         if not isinstance(request.get(name), str | None):
-            raise FieldInvalid(f"`{name}` is {describe_value(request[name])}.", pointer=f"/{name}", hint="Send text.")
+            raise invalid_field(name, request[name], "Send text.")
     return request
 
 
@@ -120,7 +114,7 @@ def _json_columns(sent: object) -> RawColumns:
         return _from_lists(sent)
     if isinstance(sent, list):
         return _from_rows(sent)
-    raise FieldInvalid(f"`observations` is {describe_value(sent)}.", pointer="/observations", hint=_HINT)
+    raise invalid_field("observations", sent, _HINT)
 
 
 def _from_lists(sent: Mapping[str, Any]) -> RawColumns:

@@ -10,22 +10,11 @@ from models.errors import AlmanacError, ModelUnknown
 from models.names import CHAMPION
 from service.errors import DefaultUnknown, ModelLoading
 from service.selector import LoadedModel, SelectedModel, Selector
+from service.serving import unavailable
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.model_loader import Fetch, ModelLoader, OnLoad
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from service.serving.starter import Starter
-from service.serving.unavailable import (
-    model_loading,
-    no_champion,
-    nothing_registered,
-    registry_pending,
-    registry_unreachable,
-    several_models,
-    unknown_alias,
-    unknown_default,
-    unknown_name,
-    unknown_version,
-)
 
 logger = logging.getLogger("almanac")
 
@@ -33,15 +22,7 @@ WATCH_SECONDS = 0.2
 
 
 class Catalog:
-    """Selects models; a new champion replaces the old one only after it has loaded.
-
-    Args:
-        cache: Is filled by the registry's child process.
-        default: `ALMANAC_MODEL`, or None.
-        limit: Versions to keep in memory.
-        fetch: Requests the download of a version into the cache.
-        on_load: Is called with the name and the outcome of each attempt to load.
-    """
+    """Selects models; a new champion replaces the old one only after it has loaded."""
 
     def __init__(
         self,
@@ -52,14 +33,14 @@ class Catalog:
         fetch: Fetch = lambda _name, _version: None,
         on_load: OnLoad = lambda _name, _outcome: None,
     ) -> None:
-        """Read nothing yet."""
+        """Read nothing yet; `default` is ALMANAC_MODEL, and the others are as for ModelLoader."""
         self._cache = cache
         self._default = Selector.parse(default) if default else None
         self._limit = limit
         self._cache_state = 0
         self._warning = ""
         self._champions: dict[str, LoadedModel] = {}
-        self._loader = ModelLoader(cache, limit=limit, pinned=self._champions.values, fetch=fetch, on_load=on_load)
+        self.loader = ModelLoader(cache, limit=limit, pinned=self._champions.values, fetch=fetch, on_load=on_load)
         self.starter = Starter(on_load)
         self.index = RegistryIndex()
 
@@ -76,10 +57,6 @@ class Catalog:
         names = self.names()
         return names[0] if len(names) == 1 else None
 
-    def loaded(self) -> list[LoadedModel]:
-        """Return every version in memory."""
-        return self._loader.loaded()
-
     def names(self) -> list[str]:
         """Return the names with a champion, in the registry or still in memory."""
         return list(dict.fromkeys([*self._registered_champions(), *self._champions]))
@@ -89,15 +66,10 @@ class Catalog:
         if name in self.names():
             return ModelLoading(f"The champion of {name} is being loaded.", hint="Try again soon.")
         if not self.index.checked:
-            return registry_pending("Try again in a few seconds.")
+            return unavailable.pending("Try again in a few seconds.")
         if self.index.state == "unreachable":
-            return registry_unreachable(self.index, "Check MLFLOW_TRACKING_URI and that server.")
+            return unavailable.unreachable(self.index, "Check MLFLOW_TRACKING_URI and that server.")
         return None
-
-    def load_error(self, digest: str | None) -> str:
-        """Return why an artifact could not be loaded, "" if it did not fail."""
-        refusal = self._loader.refusal(digest)
-        return refusal.detail if refusal else ""
 
     def readiness_error(self) -> AlmanacError | None:
         """Return why this process cannot answer a request without `model`, or None once it can."""
@@ -108,10 +80,10 @@ class Catalog:
         try:
             found = self._find(self._default)
         except ModelUnknown as error:
-            return unknown_default(self._default, error)
+            return unavailable.unknown_default(self._default, error)
         except AlmanacError as error:
             return error
-        return None if isinstance(found, SelectedModel) else model_loading(f"model {self._default.name}")
+        return None if isinstance(found, SelectedModel) else unavailable.loading(f"model {self._default.name}")
 
     async def select(self, text: str | None, frequencies: Callable[[], Iterable[Frequency]] = tuple) -> SelectedModel:
         """Return the version for a request, loading it if it is in the cache but not in memory.
@@ -134,7 +106,7 @@ class Catalog:
         try:
             found = self._find(selector)
         except ModelUnknown as error:
-            raise (error if text is not None else unknown_default(selector, error)) from error
+            raise (error if text is not None else unavailable.unknown_default(selector, error)) from error
         if isinstance(found, SelectedModel):
             return found
         return SelectedModel(await self._load(selector.name, found), selector.alias)
@@ -215,7 +187,7 @@ class Catalog:
         return not self._champions and self._no_champion() is None
 
     def _no_champion(self) -> AlmanacError | None:
-        return no_champion(self.index, self._loader.refusals())
+        return unavailable.no_champion(self.index, self.loader.refusals())
 
     def _selector(self, text: str | None) -> Selector:
         if text is not None:
@@ -224,7 +196,7 @@ class Catalog:
             return self._default
         names = self.names()
         if len(names) > 1:
-            raise several_models(names)
+            raise unavailable.several_models(names)
         if not names and (error := self._no_champion()) is not None:
             raise error
         return Selector(names[0]) if names else Selector.parse(starters.NAME)
@@ -239,23 +211,17 @@ class Catalog:
 
     def _version(self, selector: Selector) -> str:
         """Return the version number that a selector means; raises ModelUnknown or NoModel."""
-        model = self.index.models.get(selector.name)
-        if model is None:
-            names = self.names()
-            if not names and not self.index.models:
-                raise self._no_champion() or nothing_registered(self.index)
-            raise unknown_name(selector.name, names)
-        if selector.alias is not None:
-            if selector.alias not in model.aliases:
-                raise unknown_alias(selector.name, selector.alias, model)
-            return model.aliases[selector.alias]
-        if selector.version is None or selector.version not in model.versions:
-            raise unknown_version(selector.name, selector.version, model)
-        return selector.version
+        model, names = self.index.models.get(selector.name), self.names()
+        if model is None and not names and not self.index.models:
+            raise self._no_champion() or unavailable.nothing_registered(self.index)
+        number = None if model is None else model.find(selector.alias, selector.version)
+        if number is None:
+            raise unavailable.unknown(selector, model, names)
+        return number
 
     def _in_memory(self, name: str, number: str) -> LoadedModel | None:
         """Return a version if it is in memory and belongs to the registered run: a new registry counts from 1 again."""
-        model = self._loader.find(name, number)
+        model = self.loader.find(name, number)
         return model if model is not None and self._is_current(model) else None
 
     def _is_current(self, model: LoadedModel) -> bool:
@@ -266,4 +232,4 @@ class Catalog:
         return self.index.models.get(name, RegisteredModel()).versions.get(number)
 
     async def _load(self, name: str, number: str) -> LoadedModel:
-        return await self._loader.load(name, number, self._registered(name, number))
+        return await self.loader.load(name, number, self._registered(name, number))

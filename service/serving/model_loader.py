@@ -14,7 +14,7 @@ from service.errors import ModelRefused
 from service.selector import LoadedModel
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.registry_index import ModelVersion
-from service.serving.unavailable import model_loading
+from service.serving.unavailable import loading
 
 logger = logging.getLogger("almanac")
 
@@ -25,15 +25,7 @@ OnLoad = Callable[[str, Literal["ok", "failed"]], None]
 
 
 class ModelLoader:
-    """Loads each version once, however many requests need it at the same time.
-
-    Args:
-        cache: Contains the artifacts.
-        limit: Versions to keep in memory.
-        pinned: Returns the versions to keep whatever the limit is.
-        fetch: Requests the download of a version into the cache.
-        on_load: Is called with the name and the outcome of each attempt to load.
-    """
+    """Loads each version once, however many requests need it at the same time."""
 
     def __init__(
         self,
@@ -44,7 +36,15 @@ class ModelLoader:
         fetch: Fetch,
         on_load: OnLoad,
     ) -> None:
-        """Load nothing yet."""
+        """Load nothing yet.
+
+        Args:
+            cache: Contains the artifacts.
+            limit: Versions to keep in memory.
+            pinned: Returns the versions to keep whatever the limit is.
+            fetch: Requests the download of a version into the cache.
+            on_load: Is called with the name and the outcome of each attempt to load.
+        """
         self._cache = cache
         self._limit = limit
         self._pinned = pinned
@@ -63,9 +63,10 @@ class ModelLoader:
         """Return the error of each artifact that could not be loaded."""
         return self._refused.values()
 
-    def refusal(self, digest: str | None) -> ModelRefused | None:
-        """Return why an artifact could not be loaded, or None."""
-        return self._refused.get(digest or "")
+    def load_error(self, digest: str | None) -> str:
+        """Return why an artifact could not be loaded, "" if it did not fail."""
+        refused = self._refused.get(digest or "")
+        return refused.detail if refused else ""
 
     def find(self, name: str, number: str) -> LoadedModel | None:
         """Return a version if it is in memory, and mark it as recently used."""
@@ -98,7 +99,7 @@ class ModelLoader:
             raise ModelRefused(f"{name}/{number} cannot be served: {version.error}", pointer="/model")
         if version is None or version.digest is None:
             self._fetch(name, number)
-            raise model_loading(f"model {name}/{number}")
+            raise loading(f"model {name}/{number}")
         if version.digest in self._refused:
             raise self._refused[version.digest]
         forecaster = await self._open(name, number, version.digest)
@@ -116,7 +117,7 @@ class ModelLoader:
                 logger.warning("%s/%s: %s", name, number, error)
             self._damaged.add(digest)
             self._fetch(name, number)
-            raise model_loading(f"model {name}/{number}") from error
+            raise loading(f"model {name}/{number}") from error
         self._damaged.discard(digest)
         try:
             return await asyncio.to_thread(artifact.load, folder)

@@ -38,6 +38,10 @@ class RegisteredModel:
         """Return the version that the alias `champion` points to, or None."""
         return self.versions.get(self.aliases.get(CHAMPION, ""))
 
+    def find(self, alias: str | None, version: str | None) -> str | None:
+        """Return the number of the version with an alias, or of a version that is registered, else None."""
+        return self.aliases.get(alias) if alias is not None else version if version in self.versions else None
+
     def has_champion(self) -> bool:
         """Return whether there is a champion that is an Almanac model."""
         return self.champion is not None and not self.champion.error

@@ -3,10 +3,9 @@
 from typing import Any
 
 from models.errors import TimestampInvalid
-from service.api.examples.forecast import FULL, NO_KEY, NO_SCOPE
+from service.api.examples.forecast import FULL, KEY_RESPONSES
 from service.api.openapi import problems
 from service.errors import DatabaseUnreachable, FieldInvalid
-from service.problems import document
 
 RESPONSE: dict[str, Any] = {
     "rows": [
@@ -52,24 +51,18 @@ RESPONSE: dict[str, Any] = {
     "since": None,
     "due": 0,
 }
-BAD_KEY = document(
-    FieldInvalid(
-        "`by` has the unknown key 'month'.",
-        pointer="/by",
-        hint="The keys are version, step, series, period; separate them by commas.",
-    )
+BAD_KEY = FieldInvalid(
+    "`by` has the unknown key 'month'.",
+    pointer="/by",
+    hint="The keys are version, step, series, period; separate them by commas.",
 )
-BAD_MOMENT = document(
-    TimestampInvalid(
-        "'yesterday' is no timestamp.",
-        pointer="/since",
-        hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
-    )
+BAD_MOMENT = TimestampInvalid(
+    "'yesterday' is no timestamp.",
+    pointer="/since",
+    hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
 )
-NO_DATABASE = document(
-    DatabaseUnreachable(
-        "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
-    )
+NO_DATABASE = DatabaseUnreachable(
+    "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
 )
 
 ACCURACY_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -77,8 +70,7 @@ ACCURACY_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "Figures of each group of scores, and the drift of inputs and errors.",
         "content": {"application/json": {"examples": {"steps": {"value": RESPONSE}}}},
     },
-    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
-    403: problems("The key has no scope for this.", NO_SCOPE),
+    **KEY_RESPONSES,
     422: problems("A parameter is wrong.", BAD_KEY, BAD_MOMENT),
     429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The database does not answer.", NO_DATABASE),

@@ -21,6 +21,8 @@ from service.errors import (
 from service.problems import document
 from service.serving.unavailable import STARTER_HINT
 
+Responses = dict[int | str, dict[str, Any]]
+
 FIVE_MONTHS: dict[str, Any] = {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}
 
 TWO_YEARS: list[float | None] = [42.1, 41.2, 47.3, 46.6, 52.4, 59.0, 59.6, 60.4, 57.0, 50.7, 47.8, 39.2]
@@ -89,65 +91,53 @@ FORECAST_REQUESTS: dict[str, Any] = {
     "covariates": {"summary": "Past visitors, and a price that is known ahead", "value": SALES},
 }
 
-NO_KEY = document(
-    KeyMissing(
-        "The request has no API key.",
-        hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
-    )
+NO_KEY = KeyMissing(
+    "The request has no API key.",
+    hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
 )
-NO_SCOPE = document(
-    ScopeMissing(
-        "The key has the scopes observe; this path needs forecast or admin.",
-        hint="Create a key with `almanac key add --scope forecast`.",
-    )
+NO_SCOPE = ScopeMissing(
+    "The key has the scopes observe; this path needs forecast or admin.",
+    hint="Create a key with `almanac key add --scope forecast`.",
 )
-NO_JSON = document(
-    JsonInvalid(
-        "The body is not valid JSON: EOF while parsing an object at line 1 column 10.",
-        hint='Send {"series": [{"values": [...]}], "horizon": 12}.',
-    )
+NO_JSON = JsonInvalid(
+    "The body is not valid JSON: EOF while parsing an object at line 1 column 10.",
+    hint='Send {"series": [{"values": [...]}], "horizon": 12}.',
 )
-TOO_LARGE = document(
-    BodyTooLarge(
-        "The body has more than 16777216 bytes.",
-        hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES.",
-    )
+TOO_LARGE = BodyTooLarge(
+    "The body has more than 16777216 bytes.",
+    hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES.",
 )
-TOO_SLOW = document(
-    BodyTooSlow(
-        "The body was not complete after 30 seconds.",
-        hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
-    )
+TOO_SLOW = BodyTooSlow(
+    "The body was not complete after 30 seconds.",
+    hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
 )
-COMPRESSED = document(EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed."))
-BAD_HORIZON = document(
-    HorizonInvalid(
-        "`horizon` is 0.", pointer="/horizon", hint="Send a whole number from 1 to 1000 (ALMANAC_MAX_HORIZON)."
-    )
+COMPRESSED = EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed.")
+BAD_HORIZON = HorizonInvalid(
+    "`horizon` is 0.", pointer="/horizon", hint="Send a whole number from 1 to 1000 (ALMANAC_MAX_HORIZON)."
 )
-UNKNOWN_FIELD = document(FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?"))
+UNKNOWN_FIELD = FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?")
 NO_SUCH_MODEL = ModelUnknown(
     "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {STARTER_HINT}"
 )
 NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint=f"Registered: temperatures. {STARTER_HINT}")
-INFINITE = document(
-    SeriesInfinite("Value 1 is inf.", pointer="/series/0/values/1", hint="Send null for a value that is unknown.")
-)
+INFINITE = document(SeriesInfinite("Value 1 is inf.", pointer="/series/0/values/1", hint="Send null for a gap."))
 ALL_REFUSED: dict[str, Any] = {
     **INFINITE,
     "model": {"name": "temperatures", "version": "1", "alias": "champion", "run_id": None},
     "forecasts": [],
     "errors": [{"id": "0", **{name: INFINITE[name] for name in ("code", "detail", "pointer", "hint")}}],
 }
-FULL = document(QueueFull("64 large requests are waiting already.", hint="Try again in a second."))
-LOADING = document(
-    ModelLoading("The model temperatures/3 is being loaded.", pointer="/model", hint="Try again in a few seconds.")
+FULL = QueueFull("64 large requests are waiting already.", hint="Try again in a second.")
+LOADING = ModelLoading(
+    "The model temperatures/3 is being loaded.", pointer="/model", hint="Try again in a few seconds."
 )
-NOTHING = document(
-    NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
-)
+NOTHING = NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
 
-FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
+KEY_RESPONSES: Responses = {
+    401: problems("Keys are set, and the request has none of them.", NO_KEY),
+    403: problems("The key lacks the scope.", NO_SCOPE),
+}
+FORECAST_RESPONSES: Responses = {
     200: {
         "description": "Forecasts, and an error for each series without a forecast.",
         "content": {
@@ -155,8 +145,7 @@ FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
         },
     },
     400: problems("The body is not JSON.", NO_JSON),
-    401: problems("Keys are set, and the request has none of them.", NO_KEY),
-    403: problems("The key lacks the scope.", NO_SCOPE),
+    **KEY_RESPONSES,
     408: problems("The body is not received in time.", TOO_SLOW),
     413: problems("The body is too large.", TOO_LARGE),
     415: problems("The body is compressed.", COMPRESSED),
@@ -164,7 +153,7 @@ FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
         "The request is wrong, or none of its series can be forecast.",
         BAD_HORIZON,
         UNKNOWN_FIELD,
-        document(NO_SUCH_MODEL),
+        NO_SUCH_MODEL,
         ALL_REFUSED,
         schema=ForecastProblem,
     ),
@@ -172,11 +161,9 @@ FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
     503: problems("The model cannot answer yet; try again after Retry-After.", LOADING, NOTHING),
 }
 
-MODEL_RESPONSES: dict[int | str, dict[str, Any]] = {
+MODEL_RESPONSES: Responses = {
     404: problems("There is no such name, alias or version.", document(NO_SUCH_PATH, status=404)),
     503: problems("The version is being fetched; try again after Retry-After.", LOADING),
 }
 
-READY_RESPONSES: dict[int | str, dict[str, Any]] = {
-    503: problems("Forecasts cannot be answered yet.", NOTHING, LOADING)
-}
+READY_RESPONSES: Responses = {503: problems("Forecasts cannot be answered yet.", NOTHING, LOADING)}

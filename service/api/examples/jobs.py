@@ -3,12 +3,11 @@
 from typing import Any
 
 from models.jobs.errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
-from service.api.examples.forecast import FULL, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE
+from service.api.examples.forecast import FULL, KEY_RESPONSES, NO_JSON, TOO_LARGE, Responses
 from service.api.openapi import problems, request_body
 from service.api.schemas.jobs import AssessmentResponse
 from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading
 from service.jobs import jobs, schedules
-from service.problems import document
 
 CONFIG: dict[str, Any] = {
     "data": "service",
@@ -140,56 +139,37 @@ SCHEDULE: dict[str, Any] = {
     "config": {**CONFIG, "name": "temperatures"},
 }
 
-BAD_CRON = document(
-    ScheduleInvalid(
-        "The day of the month of the cron line is '32'.",
-        pointer="/cron",
-        hint='Write five fields, minute hour day month weekday, such as "0 3 1 * *" for 03:00 on the first of each month.',
-    )
+BAD_CRON = ScheduleInvalid(
+    "The day of the month of the cron line is '32'.",
+    pointer="/cron",
+    hint='Write five fields, minute hour day month weekday, such as "0 3 1 * *" for 03:00 on the first of each month.',
 )
-BAD_DATA = document(
-    FieldInvalid(
-        "`data` is '../sales.csv'.",
-        pointer="/config/data",
-        hint="Send 'service' for the observations of this service, or the absolute path of a file on the worker's disk.",
-    )
+BAD_DATA = FieldInvalid(
+    "`data` is '../sales.csv'.",
+    pointer="/config/data",
+    hint="Send 'service' for the observations of this service, or the absolute path of a file on the worker's disk.",
 )
-TAKEN = document(
-    ScheduleDuplicated(
-        "There is a schedule 'temperatures' already.", pointer="/name", hint="Delete it first, or use another name."
-    )
+TAKEN = ScheduleDuplicated(
+    "There is a schedule 'temperatures' already.", pointer="/name", hint="Delete it first, or use another name."
 )
-NO_SCHEDULE = document(schedules.unknown_schedule("weekly"))
-NO_JOB = document(jobs.unknown_job("temperatures-1"))
-NO_CONFIG = document(schedules.no_config("temperatures"))
-REUSED = document(
-    KeyReused("The Idempotency-Key 'a1' belongs to another request.", hint="Send a new key with each new request.")
+NO_SCHEDULE = schedules.unknown_schedule("weekly")
+NO_JOB = jobs.unknown_job("temperatures-1")
+NO_CONFIG = schedules.no_config("temperatures")
+REUSED = KeyReused("The Idempotency-Key 'a1' belongs to another request.", hint="Send a new key with each new request.")
+DONE = JobEnded("The job temperatures-1 has already succeeded.", hint="Only a queued or running job can be cancelled.")
+BAD_END = FieldInvalid(
+    "`start` is 2026-06-30T00:00:00+02:00, `end` is 2026-01-01T00:00:00+01:00.",
+    pointer="/end",
+    hint="Send a `start` before the `end`, and an `end` that is not in the future.",
 )
-DONE = document(
-    JobEnded("The job temperatures-1 has already succeeded.", hint="Only a queued or running job can be cancelled.")
+BAD_PAGE = FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of the previous page.")
+UNREAD = ModelLoading("The registry has not answered yet.", hint="Try again in a few seconds.")
+DOWN = JobsUnreachable(
+    "The jobs' database cannot be used: connection refused.", hint="Try again soon, or check ALMANAC_JOBS_URL."
 )
-BAD_END = document(
-    FieldInvalid(
-        "`start` is 2026-06-30T00:00:00+02:00, `end` is 2026-01-01T00:00:00+01:00.",
-        pointer="/end",
-        hint="Send a `start` before the `end`, and an `end` that is not in the future.",
-    )
-)
-BAD_PAGE = document(
-    FieldInvalid("`after` is 'second'.", pointer="/after", hint="Send the `next` of the previous page.")
-)
-UNREAD = document(ModelLoading("The registry has not answered yet.", hint="Try again in a few seconds."))
-DOWN = document(
-    JobsUnreachable(
-        "The jobs' database cannot be used: connection refused.", hint="Try again soon, or check ALMANAC_JOBS_URL."
-    )
-)
-
-Responses = dict[int | str, dict[str, Any]]
 
 ERRORS: Responses = {
-    401: problems("Keys are set, and the request has none of them.", NO_KEY),
-    403: problems("The key lacks the scope `admin`.", NO_SCOPE),
+    **KEY_RESPONSES,
     429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The jobs' database does not answer.", DOWN),
 }
@@ -227,13 +207,13 @@ DELETE_RESPONSES: Responses = {
     204: {
         "description": "It is deleted. Its jobs stay: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."
     },
-    422: problems("It is built in.", document(schedules.built_in())),
+    422: problems("It is built in.", schedules.built_in()),
     **NO_SUCH_SCHEDULE,
     **ERRORS,
 }
 TRIGGER_RESPONSES: Responses = {
     202: response("The queued job.", queued=QUEUED),
-    422: problems("It is built in.", document(schedules.built_in())),
+    422: problems("It is built in.", schedules.built_in()),
     **NO_SUCH_SCHEDULE,
     **ERRORS,
 }

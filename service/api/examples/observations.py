@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
-from service.api.examples.forecast import BAD_HORIZON, FULL, LOADING, NO_JSON, NO_KEY, NO_SCOPE, TOO_LARGE, TOO_SLOW
+from service.api.examples.forecast import BAD_HORIZON, FULL, KEY_RESPONSES, LOADING, NO_JSON, TOO_LARGE, TOO_SLOW
 from service.api.openapi import REF, problems
 from service.api.schemas.observations import ObservationsProblem
 from service.errors import DatabaseUnreachable, FileInvalid, ForecastUnknown, SeriesUnknown
@@ -44,10 +44,8 @@ OBSERVATION_BODY: dict[str, Any] = {
     },
 }
 
-GONE = document(
-    DatabaseUnreachable(
-        "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
-    )
+GONE = DatabaseUnreachable(
+    "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
 )
 BAD_VALUE = document(
     SeriesNotNumeric("The value is 'warm'.", pointer="/observations/0/value", hint="Send a number, or null for a gap.")
@@ -59,34 +57,26 @@ NONE_ACCEPTED: dict[str, Any] = {
     "series": 0,
     "errors": [{"id": "a", **{name: BAD_VALUE[name] for name in ("code", "detail", "pointer", "hint")}}],
 }
-BAD_ZONE = document(
-    TimestampInvalid(
-        "Unknown timezone 'Berlin'.", pointer="/timezone", hint="Use an IANA name such as 'Europe/Berlin'."
-    )
+BAD_ZONE = TimestampInvalid(
+    "Unknown timezone 'Berlin'.", pointer="/timezone", hint="Use an IANA name such as 'Europe/Berlin'."
 )
-BAD_CSV = document(FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8 with a header."))
-NO_MOMENT = document(
-    TimestampInvalid(
-        "'yesterday' is no timestamp.",
-        pointer="/after",
-        hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
-    )
+BAD_CSV = FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8 with a header.")
+NO_MOMENT = TimestampInvalid(
+    "'yesterday' is no timestamp.",
+    pointer="/after",
+    hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
 )
-NOT_OBSERVED = document(
-    SeriesUnknown("There is no series 'leeds'.", hint="GET /series lists the series; POST /observations creates one.")
+NOT_OBSERVED = SeriesUnknown(
+    "There is no series 'leeds'.", hint="GET /series lists the series; POST /observations creates one."
 )
-NO_STEP = document(
-    FrequencyNotInferred(
-        "One timestamp does not tell a frequency.",
-        hint="Post observations of this series with a `frequency`, which is stored.",
-    )
+NO_STEP = FrequencyNotInferred(
+    "One timestamp does not tell a frequency.",
+    hint="Post observations of this series with a `frequency`, which is stored.",
 )
 
-NOT_STORED = document(
-    ForecastUnknown(
-        "There is no forecast '5f0c3e6e-0d1a-4c55-9c56-1f2f3f8e1d11'.",
-        hint="Forecasts are stored for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
-    )
+NOT_STORED = ForecastUnknown(
+    "There is no forecast '5f0c3e6e-0d1a-4c55-9c56-1f2f3f8e1d11'.",
+    hint="Forecasts are stored for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
 )
 
 ACCEPTED: dict[str, Any] = {"accepted": 3, "refused": 0, "series": 2, "errors": []}
@@ -97,8 +87,7 @@ OBSERVATION_RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {"application/json": {"examples": {"rows": {"value": ACCEPTED}}}},
     },
     400: problems("The body cannot be read.", NO_JSON, BAD_CSV),
-    401: problems("Keys are set, and the request carries none of them.", NO_KEY),
-    403: problems("The key has no scope for this.", NO_SCOPE),
+    **KEY_RESPONSES,
     408: problems("The body does not arrive in time.", TOO_SLOW),
     413: problems("The body is too large.", TOO_LARGE),
     422: problems(

@@ -16,7 +16,7 @@ from service.api.schemas.jobs import JobResponse, JobsQuery, JobsResponse
 from service.api.state import Service, service_of
 from service.errors import ConfigRequired
 from service.jobs import jobs as queue
-from service.jobs.requests import MAX_BODY_BYTES, NewJob, check_key, parse_job
+from service.jobs.requests import MAX_BODY_BYTES, JobRequest, check_key, parse_job
 from service.jobs.responses import job_response, job_summary, read_job
 from service.jobs.schedules import config_of, no_config
 from service.monitoring.retrain_reasons import RetrainQuery, assess_retraining
@@ -56,7 +56,7 @@ async def create(request: Request, idempotency_key: IdempotencyKey = None, *, dr
         return json_response(await _assess(service, new, now))
     job_id = f"{new.name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     job_id = job_id if idempotency_key is None else check_key(idempotency_key)
-    await service.jobs.run(queue.enqueue, job_id, new.request(await _config(service, new)), now)
+    await service.jobs.run(queue.enqueue, job_id, new.workflow_input(await _config(service, new)), now)
     response = job_response(await service.jobs.run(read_job, job_id), service.settings.tracking_uri)
     return json_response(response, status=202, headers={"location": f"/jobs/{quote(job_id)}"})
 
@@ -77,20 +77,20 @@ async def cancel(request: Request, job_id: str) -> Response:
     return json_response(job_response(await service.jobs.run(read_job, job_id), service.settings.tracking_uri))
 
 
-async def _config(service: Service, new: NewJob) -> Mapping[str, Any]:
+async def _config(service: Service, new: JobRequest) -> Mapping[str, Any]:
     """Return the configuration of a request, or of its model's schedule; raises ConfigRequired."""
     if new.config is not None:
-        return new.config
-    return await service.jobs.run_or_raise(no_config(new.name), config_of, new.name)
+        return new.config.to_dict()
+    return await service.jobs.run_or_raise(no_config(str(new.name)), config_of, str(new.name))
 
 
-async def _assess(service: Service, new: NewJob, now: datetime) -> dict[str, Any]:
+async def _assess(service: Service, new: JobRequest, now: datetime) -> dict[str, Any]:
     """Return whether a model would be retrained and why, with its configuration's thresholds or the default ones."""
     try:
         thresholds = Thresholds.of((await _config(service, new)).get("retrain", {}))
     except ConfigRequired:
         thresholds = DEFAULT
-    query = retrain_query(service, new.name, thresholds)
+    query = retrain_query(service, str(new.name), thresholds)
     return (await service.database.run(assess_retraining, query, now)).to_dict()
 
 

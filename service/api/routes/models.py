@@ -112,7 +112,7 @@ def _versions(catalog: Catalog, model: RegisteredModel) -> list[dict[str, Any]]:
             "run_id": version.run_id,
             "aliases": [alias for alias, target in model.aliases.items() if target == number],
             "cached": version.digest is not None,
-            "error": version.error or catalog.load_error(version.digest),
+            "error": version.error or catalog.loader.load_error(version.digest),
         }
         for number, version in model.versions.items()
     ]

@@ -31,7 +31,7 @@ def test_the_model_can_be_named_in_the_configuration() -> None:
     new = parse_job(json.dumps({"config": {"horizon": 12, "name": "sales"}}).encode())
 
     assert new.name == "sales"
-    assert new.request({"horizon": 12})["config"] == {"horizon": 12, "name": "sales"}
+    assert new.workflow_input({"horizon": 12})["config"] == {"horizon": 12, "name": "sales"}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,12 @@ def test_a_configuration_is_passed_on_unchanged() -> None:
     """With the default of `data`."""
     config = {"horizon": 12, "data": "/data/a.csv", "fit": {"units": 3}, "retrain": {"origins": 2}, "holidays": ["DE"]}
 
-    assert parse_job(job(config=config)).config == config
-    assert parse_job(job()).config == {**CONFIG, "data": "service"}
+    sent, default = (parse_job(job(config=one)).config for one in (config, CONFIG))
+
+    assert sent is not None
+    assert default is not None
+    assert sent.to_dict() == config
+    assert default.to_dict() == {**CONFIG, "data": "service"}
 
 
 @pytest.mark.parametrize(

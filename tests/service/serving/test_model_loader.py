@@ -79,4 +79,4 @@ def test_the_number_of_versions_in_memory_is_limited(home: ServiceHome) -> None:
 
     asyncio.run(select())
 
-    assert [model.version for model in catalog.loaded()] == ["1", "4", "5"]
+    assert [model.version for model in catalog.loader.loaded()] == ["1", "4", "5"]
