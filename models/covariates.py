@@ -76,8 +76,7 @@ class CovariateNames:
         both = [name for name in made.past if name in made.future]
         if both:
             raise ConfigInvalid(
-                f"{both[0]!r} is in {PAST} and in {FUTURE}.",
-                hint=f"Keep it in {FUTURE} only; its history is read too.",
+                f"{both[0]!r} is in {PAST} and in {FUTURE}.", hint=f"Keep it in {FUTURE} only; its history is read too."
             )
         return made
 

@@ -27,13 +27,7 @@ from models.covariates import (
     cut_covariates,
     read_covariates,
 )
-from models.errors import (
-    FrequencyNotInferred,
-    SeriesError,
-    SeriesTooLong,
-    TimestampInvalid,
-    TimestampsMismatched,
-)
+from models.errors import FrequencyNotInferred, SeriesError, SeriesTooLong, TimestampInvalid, TimestampsMismatched
 from models.values import Values, check_values, describe, read_values
 
 DEFAULT_STYLE = "YYYY-MM-DD"

@@ -85,11 +85,7 @@ def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Bac
     supervisor = Supervisor(settings, cache)
     metrics, recent_inputs = Metrics(), RecentInputs()
     catalog = Catalog(
-        cache,
-        default=settings.model,
-        limit=settings.max_models,
-        fetch=supervisor.fetch,
-        on_load=metrics.count_load,
+        cache, default=settings.model, limit=settings.max_models, fetch=supervisor.fetch, on_load=metrics.count_load
     )
     database = AsyncDatabase(settings.database, settings.max_queue)
     scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)

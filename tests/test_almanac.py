@@ -106,13 +106,7 @@ def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseEx
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ("models",),
-        ("forecast", "--model", "a", "--data", __file__),
-        ("promote", "a", "1"),
-        ("rollback", "a"),
-        ("ui",),
-    ],
+    [("models",), ("forecast", "--model", "a", "--data", __file__), ("promote", "a", "1"), ("rollback", "a"), ("ui",)],
 )
 def test_reading_commands_create_no_home(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Without a registry they fail, except the list of models."""

@@ -66,11 +66,7 @@ def steps_between(start: np.datetime64, end: np.datetime64, frequency: Frequency
 
 
 def season_position(
-    timestamp: np.datetime64,
-    frequency: Frequency,
-    timezone: str | None = None,
-    *,
-    season_length: int | None = None,
+    timestamp: np.datetime64, frequency: Frequency, timezone: str | None = None, *, season_length: int | None = None
 ) -> int:
     """Return the position of a timestamp in its season: January 0, Monday 0, midnight 0.
 

@@ -45,9 +45,7 @@ def check_timezone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ScheduleInvalid(
-            f"Unknown timezone {name[:80]!r}.",
-            pointer="/timezone",
-            hint="Use an IANA name such as Europe/Berlin.",
+            f"Unknown timezone {name[:80]!r}.", pointer="/timezone", hint="Use an IANA name such as Europe/Berlin."
         ) from error
     return name
 

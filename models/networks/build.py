@@ -8,13 +8,7 @@ import keras
 
 from models.networks import gru, lstm, simple_rnn, wavenet
 from models.networks.covariates import CovariateFeatures, encode_covariates
-from models.networks.decoder import (
-    EMBEDDING,
-    Anchors,
-    SeasonalDifference,
-    SeasonPosition,
-    decode,
-)
+from models.networks.decoder import EMBEDDING, Anchors, SeasonalDifference, SeasonPosition, decode
 from models.networks.errors import ArchitectureUnknown, OptionInvalid
 from models.networks.normalization import Normalize, NormalizeGlobally, Restore, unsquash
 from models.spec import TRAINED_QUANTILES

@@ -29,8 +29,7 @@ def pretrained_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
     options = spec.options
     if options.units is None or options.seasons is None or options.calendar is None:
         raise ArtifactIncomplete(
-            "spec.json has no units, seasons or calendar in its options.",
-            hint="Train the model again.",
+            "spec.json has no units, seasons or calendar in its options.", hint="Train the model again."
         )
     return NetworkOptions(
         architecture=encoder_of(spec),

@@ -95,10 +95,7 @@ def accuracy_figures(sums: ScoreSums) -> dict[str, Any]:
         "naive_mase": _over(sums.naive_error, sums.scaled),
         "skill": skill(sums),
         "pinball": _over(sums.pinball, sums.scaled),
-        "coverage": {
-            "80": _over(sums.covered_80, sums.intervals_80),
-            "95": _over(sums.covered_95, sums.intervals_95),
-        },
+        "coverage": {"80": _over(sums.covered_80, sums.intervals_80), "95": _over(sums.covered_95, sums.intervals_95)},
     }
 
 

@@ -92,10 +92,7 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
 
 def _only_unknown(new: Calendar, stored: Calendar) -> Calendar:
     """Return the fields of a new calendar that are not stored yet: gaps alone change no stored one."""
-    return Calendar(
-        None if stored.frequency else new.frequency,
-        None if stored.timezone else new.timezone,
-    )
+    return Calendar(None if stored.frequency else new.frequency, None if stored.timezone else new.timezone)
 
 
 def _group(ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:

@@ -9,12 +9,7 @@ from service.store.database import Database
 from service.store.score_sums import ScoreFilter
 from service.store.tables import forecasts, observations, scores, series
 
-MEAN_DAYS = {
-    "D": 1.0,
-    "W": 7.0,
-    "B": 7 / 5,
-    "bh": 7 / 5 / 8,
-}
+MEAN_DAYS = {"D": 1.0, "W": 7.0, "B": 7 / 5, "bh": 7 / 5 / 8}
 """Mean length of the units that are neither whole months nor of fixed length."""
 DAY_MICROSECONDS = 86_400_000_000
 

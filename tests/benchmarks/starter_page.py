@@ -7,11 +7,7 @@ from typing import Any
 BEGIN, END = "<!-- figures: written by make bench-accuracy -->", "<!-- end of figures -->"
 """Lines of the page between which the table stands."""
 
-ROWS = {
-    "starter": "starter, zero-shot",
-    "starter_tuned": "starter_tuned",
-    "auto": "auto",
-}
+ROWS = {"starter": "starter, zero-shot", "starter_tuned": "starter_tuned", "auto": "auto"}
 """Architectures in the order of the table, and what they are called there."""
 
 BASELINES = ("seasonal_naive", "climatology", "auto_ets", "auto_theta")

@@ -36,9 +36,7 @@ RECORD: dict[str, Any] = {
         "tourism/starter": make_answer("starter", {"starter": 1.42, "seasonal_naive": 1.63}),
         "tourism/auto": make_answer("auto", {"auto": 1.36}),
     },
-    "published": {
-        "Tourism Monthly": {"TiRex, zero-shot": {"mean_MASE": 1.449}, "DeepAR": {"mean_MASE": 1.409}},
-    },
+    "published": {"Tourism Monthly": {"TiRex, zero-shot": {"mean_MASE": 1.449}, "DeepAR": {"mean_MASE": 1.409}}},
 }
 
 

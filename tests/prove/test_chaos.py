@@ -52,10 +52,7 @@ def test_no_request_fails_when_mlflow_is_killed_too(tmp_path: Path) -> None:
     with mlflow_server(store, tmp_path) as tracking, registry_at(tracking.address, tmp_path) as registry:
         registry.models.promote("temperatures", register(registry, tmp_path))
         second = register(registry, tmp_path, shift=1.0)
-        with (
-            almanac_service(tmp_path / "home", tracking.address) as service,
-            clients(service.address, 4) as responses,
-        ):
+        with almanac_service(tmp_path / "home", tracking.address) as service, clients(service.address, 4) as responses:
             os.killpg(tracking.process.pid, signal.SIGKILL)
             for _ in range(rounds):
                 kill_registry_process(service)

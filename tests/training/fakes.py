@@ -93,13 +93,7 @@ def combine_graphs(members: Sequence[Path], weights: Sequence[float], directory:
 
 
 def make_validation(  # noqa: PLR0913 - what a network's forecasts can be
-    *,
-    origins: int = 200,
-    horizon: int = 12,
-    shift: float = 0.0,
-    noise: float = 1.0,
-    scale: float = 1.0,
-    seed: int = 0,
+    *, origins: int = 200, horizon: int = 12, shift: float = 0.0, noise: float = 1.0, scale: float = 1.0, seed: int = 0
 ) -> Validation:
     """Return forecasts of truths around zero, `shift` off them, whose quantiles are those of unit normal errors.
 

@@ -23,11 +23,7 @@ PLAIN_WIDTH = 120
 @click.command(short_help="Show how served forecasts came out.")
 @click.argument("name")
 @click.option(
-    "--url",
-    envvar="ALMANAC_SERVICE_URL",
-    default=SERVICE_URL,
-    show_default=True,
-    help="Address of the service.",
+    "--url", envvar="ALMANAC_SERVICE_URL", default=SERVICE_URL, show_default=True, help="Address of the service."
 )
 @click.option("--key", envvar="ALMANAC_API_KEY", help="API key of scope read or observe, if the service has keys.")
 @click.option(

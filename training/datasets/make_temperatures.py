@@ -117,10 +117,7 @@ def melbourne(table: pd.DataFrame) -> dict[str, pd.Series]:
 def clemson(table: pd.DataFrame) -> dict[str, pd.Series]:
     """Return the daily minima and maxima of Clemson, South Carolina (°F) as monthly means in °C."""
     days = table.set_index(pd.to_datetime(table["date"]))
-    return {
-        "clemson_min": monthly_means(celsius(days["tmin"])),
-        "clemson_max": monthly_means(celsius(days["tmax"])),
-    }
+    return {"clemson_min": monthly_means(celsius(days["tmin"])), "clemson_max": monthly_means(celsius(days["tmax"]))}
 
 
 READERS = {"nino": nino, "melbourne": melbourne, "nottingham": nottingham, "clemson": clemson}

@@ -26,13 +26,7 @@ from training.fit.candidate import Candidate, EpochRecord
 from training.fit.ensemble_weights import EnsembleWeights
 from training.fit.validation import Validation
 
-ARTIFACT, FACTS, FORECASTS, BEFORE, MEMBERS = (
-    "artifact",
-    "candidate.json",
-    "forecasts.npz",
-    "before.npz",
-    "members",
-)
+ARTIFACT, FACTS, FORECASTS, BEFORE, MEMBERS = ("artifact", "candidate.json", "forecasts.npz", "before.npz", "members")
 
 _ARRAYS = ("rows", "cutoffs", "targets", "quantiles", "scales")
 

@@ -26,15 +26,7 @@ from training.fit.export import FitSummary, export_candidate, validate
 from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, mean_scaled_error, run_trial
 from training.fit.network import make_windows
 from training.fit.request import FitRequest
-from training.fit.selection import (
-    LEAST_GAIN,
-    SelectedFit,
-    SelectionContext,
-    begin,
-    fit_all_data,
-    recipe,
-    time_warnings,
-)
+from training.fit.selection import LEAST_GAIN, SelectedFit, SelectionContext, begin, fit_all_data, recipe, time_warnings
 from training.fit.validation import evaluate
 
 TUNING_RATE = 0.3

@@ -87,10 +87,7 @@ def running_workers(url: str) -> list[str]:
         return sorted(path.read_text(encoding="utf-8") for path in folder.glob("*.lock") if _is_held(path))
     query = "SELECT substr(application_name, %s) FROM pg_stat_activity WHERE datname = current_database()"
     with _open(url, "almanac") as session:
-        rows = session.execute(
-            f"{query} AND application_name LIKE %s",
-            (len(SESSION) + 1, f"{SESSION}%"),
-        ).fetchall()
+        rows = session.execute(f"{query} AND application_name LIKE %s", (len(SESSION) + 1, f"{SESSION}%")).fetchall()
     return sorted(str(row[0]) for row in rows)
 
 

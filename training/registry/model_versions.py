@@ -120,8 +120,7 @@ class ModelVersions:
         aliases = self._client.get_registered_model(name).aliases
         if PREVIOUS not in aliases or CHAMPION not in aliases:
             raise ModelUnknown(
-                f"{name} has no previous champion.",
-                hint=f"Promote a version: almanac promote {name} VERSION.",
+                f"{name} has no previous champion.", hint=f"Promote a version: almanac promote {name} VERSION."
             )
         champion, previous = str(aliases[CHAMPION]), str(aliases[PREVIOUS])
         self._client.set_registered_model_alias(name, CHAMPION, previous)

@@ -74,11 +74,7 @@ def post_json(address: Address, path: str, body: Mapping[str, Any]) -> Row:
 
 def download(address: Address, path: str, file: Path, timeout_seconds: float) -> None:
     """Write the body of a GET response to a file; raises as `get_json`."""
-    with (
-        _open(address, timeout_seconds) as client,
-        client.stream("GET", path) as response,
-        file.open("wb") as output,
-    ):
+    with _open(address, timeout_seconds) as client, client.stream("GET", path) as response, file.open("wb") as output:
         if response.is_error:
             response.read()
             _check(address, response)

@@ -29,14 +29,7 @@ TWO_YEARS: list[float | None] = [42.1, 41.2, 47.3, 46.6, 52.4, 59.0, 59.6, 60.4,
 TWO_YEARS += [39.4, 40.9, None, 47.8, 52.5, 58.0, 60.7, 61.8, 58.2, 46.7, 46.6, 37.8]
 
 NOTTINGHAM: dict[str, Any] = {
-    "series": [
-        {
-            "id": "nottingham",
-            "start": "1938-01",
-            "frequency": "M",
-            "values": TWO_YEARS,
-        }
-    ],
+    "series": [{"id": "nottingham", "start": "1938-01", "frequency": "M", "values": TWO_YEARS}],
     "horizon": 3,
     "levels": [80, 95],
     "model": "temperatures",
@@ -104,12 +97,10 @@ NO_JSON = JsonInvalid(
     hint='Send {"series": [{"values": [...]}], "horizon": 12}.',
 )
 TOO_LARGE = BodyTooLarge(
-    "The body has more than 16777216 bytes.",
-    hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES.",
+    "The body has more than 16777216 bytes.", hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
 )
 TOO_SLOW = BodyTooSlow(
-    "The body was not complete after 30 seconds.",
-    hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+    "The body was not complete after 30 seconds.", hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS."
 )
 COMPRESSED = EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed.")
 BAD_HORIZON = HorizonInvalid(

@@ -17,11 +17,7 @@ from models.networks.simple_rnn_layer import SimpleRNN
 
 Layer = type[keras.layers.Layer]
 
-KERAS: dict[Layer, Layer] = {
-    LSTM: keras.layers.LSTM,
-    GRU: keras.layers.GRU,
-    SimpleRNN: keras.layers.SimpleRNN,
-}
+KERAS: dict[Layer, Layer] = {LSTM: keras.layers.LSTM, GRU: keras.layers.GRU, SimpleRNN: keras.layers.SimpleRNN}
 
 every_layer = pytest.mark.parametrize("kind", KERAS)
 compiled_or_not = pytest.mark.parametrize("compiled", [False, True])

@@ -102,9 +102,7 @@ def test_a_wrong_usage_is_exit_code_2_and_says_what_is_right(run: Run, arguments
 
 
 def test_a_key_is_added_to_the_file_that_the_setting_names(
-    run: Run,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it does not exist yet: this is how it comes to be."""
     named = tmp_path / "elsewhere" / "doors.json"

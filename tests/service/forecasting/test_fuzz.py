@@ -46,10 +46,7 @@ SERIES = st.fixed_dictionaries(
     },
 )
 REQUESTS = st.fixed_dictionaries(
-    {
-        "series": st.lists(SERIES | ANYTHING, max_size=4) | ANYTHING,
-        "horizon": st.integers(1, 40) | ANYTHING,
-    },
+    {"series": st.lists(SERIES | ANYTHING, max_size=4) | ANYTHING, "horizon": st.integers(1, 40) | ANYTHING},
     optional={
         "levels": st.lists(st.floats(0, 100), max_size=3) | ANYTHING,
         "quantiles": st.lists(st.floats(0, 1), max_size=3) | ANYTHING,

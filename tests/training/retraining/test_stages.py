@@ -357,11 +357,7 @@ def test_a_decision_names_both_sides_and_one_to_keep_says_if_the_champion_change
 
     figures = told["decision"]["figures"]
     sides = {key: figures[key] for key in ("champion_version", "challenger_version", "challenger_run_id")}
-    assert sides == {
-        "champion_version": "1",
-        "challenger_version": "2",
-        "challenger_run_id": compared["winner_run_id"],
-    }
+    assert sides == {"champion_version": "1", "challenger_version": "2", "challenger_run_id": compared["winner_run_id"]}
     assert job.registry.read_json(read["run_id"], "decision.json") == told["decision"]
     assert (told["promoted"], told["champion"], quick["promoted"]["champion"]) == (False, "3", "3")
     assert told["decision"]["notes"][-1].startswith("The champion is now version 3, not version 1")

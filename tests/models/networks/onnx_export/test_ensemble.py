@@ -69,9 +69,7 @@ def test_a_member_that_sees_nothing_does_not_count(tmp_path: Path) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(
-    shares=st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=5),
-    scale=st.floats(1e-6, 1e9),
-    seed=st.integers(0, 1000),
+    shares=st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=5), scale=st.floats(1e-6, 1e9), seed=st.integers(0, 1000)
 )
 def test_quantiles_that_do_not_cross_apart_do_not_cross_together(
     shares: list[float], scale: float, seed: int, tmp_path_factory: pytest.TempPathFactory

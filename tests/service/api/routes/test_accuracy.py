@@ -26,10 +26,7 @@ from tests.service.home import ServiceHome, eventually
 from tests.service.live_accuracy import fill, get, post_actuals, scored, service_of
 from tests.service.monitoring.test_metrics import samples, value
 
-BACKTEST = {
-    "model": {"mase_by_step": [0.5] * 12},
-    "seasonal_naive": {"mase_by_step": [1.0] * 12},
-}
+BACKTEST = {"model": {"mase_by_step": [0.5] * 12}, "seasonal_naive": {"mase_by_step": [1.0] * 12}}
 
 
 @pytest.fixture
