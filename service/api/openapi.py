@@ -57,6 +57,12 @@ def problems(
     return {"description": description, "content": {PROBLEM_TYPE: content}}
 
 
+def success(description: str, **examples: object) -> dict[str, Any]:
+    """Return the OpenAPI response for JSON, with examples by name."""
+    values = {name: {"value": value} for name, value in examples.items()}
+    return {"description": description, "content": {"application/json": {"examples": values}}}
+
+
 def request_body(schema: str, examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return the OpenAPI request body of a schema."""
     content = {"schema": {"$ref": REF.format(model=schema)}, "examples": examples}

@@ -3,54 +3,12 @@
 from typing import Any
 
 from models.errors import TimestampInvalid
-from service.api.examples.forecast import FULL, KEY_RESPONSES
-from service.api.openapi import problems
-from service.errors import DatabaseUnreachable, FieldInvalid
+from service.api.examples import Responses, load
+from service.api.examples.forecast import FULL, GONE, KEY_RESPONSES
+from service.api.openapi import problems, success
+from service.errors import FieldInvalid
 
-RESPONSE: dict[str, Any] = {
-    "rows": [
-        {
-            "model": "temperatures",
-            "version": "7",
-            "step": 1,
-            "scores": 641,
-            "mase": 0.61,
-            "naive_mase": 0.98,
-            "skill": 0.38,
-            "pinball": 0.24,
-            "coverage": {"80": 0.79, "95": None},
-            "backtest": {"mase": 0.6, "naive_mase": 0.99},
-        }
-    ],
-    "truncated": False,
-    "drift": {
-        "inputs": [
-            {
-                "model": "temperatures",
-                "version": "7",
-                "feature": "level",
-                "index": 0.03,
-                "distance": 0.05,
-                "p_value": 0.71,
-                "inputs": 512,
-            }
-        ],
-        "errors": [
-            {
-                "model": "temperatures",
-                "version": "7",
-                "scores": 641,
-                "mase": 0.61,
-                "backtest_mase": 0.6,
-                "ratio": 1.02,
-                "naive_ratio": 0.99,
-            }
-        ],
-    },
-    "forecasts": [],
-    "since": None,
-    "due": 0,
-}
+RESPONSE: dict[str, Any] = load("accuracy")["responses"]["steps"]
 BAD_KEY = FieldInvalid(
     "`by` has the unknown key 'month'.",
     pointer="/by",
@@ -61,17 +19,11 @@ BAD_MOMENT = TimestampInvalid(
     pointer="/since",
     hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
 )
-NO_DATABASE = DatabaseUnreachable(
-    "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
-)
 
-ACCURACY_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Figures of each group of scores, and the drift of inputs and errors.",
-        "content": {"application/json": {"examples": {"steps": {"value": RESPONSE}}}},
-    },
+ACCURACY_RESPONSES: Responses = {
+    200: success("Figures of each group of scores, and the drift of inputs and errors.", steps=RESPONSE),
     **KEY_RESPONSES,
     422: problems("A parameter is wrong.", BAD_KEY, BAD_MOMENT),
     429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
-    503: problems("The database does not answer.", NO_DATABASE),
+    503: problems("The database does not answer.", GONE),
 }

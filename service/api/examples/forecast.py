@@ -3,12 +3,13 @@
 from typing import Any
 
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
-from service.api.examples.recorded import BATCH_ANSWER, DATED_ANSWER
-from service.api.openapi import problems
+from service.api.examples import Responses, load
+from service.api.openapi import problems, success
 from service.api.schemas.forecast import ForecastProblem
 from service.errors import (
     BodyTooLarge,
     BodyTooSlow,
+    DatabaseUnreachable,
     EncodingUnsupported,
     FieldUnknown,
     JsonInvalid,
@@ -21,68 +22,8 @@ from service.errors import (
 from service.problems import document
 from service.serving.unavailable import STARTER_HINT
 
-Responses = dict[int | str, dict[str, Any]]
-
-FIVE_MONTHS: dict[str, Any] = {"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}
-
-TWO_YEARS: list[float | None] = [42.1, 41.2, 47.3, 46.6, 52.4, 59.0, 59.6, 60.4, 57.0, 50.7, 47.8, 39.2]
-TWO_YEARS += [39.4, 40.9, None, 47.8, 52.5, 58.0, 60.7, 61.8, 58.2, 46.7, 46.6, 37.8]
-
-NOTTINGHAM: dict[str, Any] = {
-    "series": [{"id": "nottingham", "start": "1938-01", "frequency": "M", "values": TWO_YEARS}],
-    "horizon": 3,
-    "levels": [80, 95],
-    "model": "temperatures",
-}
-
-BATCH: dict[str, Any] = {
-    "series": [
-        {"id": "valid", "timestamps": ["2024-01-31", "2024-02-29", "2024-03-31"], "values": [3.1, 4.4, 7.9]},
-        {"id": "broken", "start": "2024-01", "frequency": "fortnightly", "values": [3.1, 4.4, 7.9]},
-    ],
-    "horizon": 2,
-    "model": "temperatures@champion",
-}
-
-SALES: dict[str, Any] = {
-    "series": [
-        {
-            "id": "shop",
-            "start": "2024-12-16",
-            "frequency": "D",
-            "values": [41, 39, 44, 52, 61, 83, 12],
-            "past_covariates": {
-                "visitors": [310, 295, 322, 371, 402, 515, 98],
-                "price": [9.9, 9.9, 9.9, 9.9, 7.9, 7.9, 9.9],
-            },
-            "future_covariates": {"price": [9.9, 9.9, 7.9]},
-        }
-    ],
-    "horizon": 3,
-    "model": "sales",
-}
-
-ANYTHING: dict[str, Any] = {
-    "series": [
-        {
-            "id": "visitors",
-            "start": "2024-12-02",
-            "frequency": "D",
-            "values": [41, 39, 44, 52, 61, 83, 12, 40, 42, 45, 50],
-        },
-        {"id": "nottingham", "start": "1938-01", "frequency": "M", "values": TWO_YEARS},
-    ],
-    "horizon": 3,
-    "model": "starter",
-}
-
-FORECAST_REQUESTS: dict[str, Any] = {
-    "starter": {"summary": "Days and months in one request, before any training", "value": ANYTHING},
-    "dated": {"summary": "A series with dates and a gap, two interval levels", "value": NOTTINGHAM},
-    "bare": {"summary": "Five values, no dates", "value": FIVE_MONTHS},
-    "batch": {"summary": "Two series, one of them wrong", "value": BATCH},
-    "covariates": {"summary": "Past visitors, and a price that is known ahead", "value": SALES},
-}
+EXAMPLES = load("forecast")
+FORECAST_REQUESTS: dict[str, Any] = EXAMPLES["requests"]
 
 NO_KEY = KeyMissing(
     "The request has no API key.",
@@ -122,6 +63,9 @@ FULL = QueueFull("64 large requests are waiting already.", hint="Try again in a 
 LOADING = ModelLoading(
     "The model temperatures/3 is being loaded.", pointer="/model", hint="Try again in a few seconds."
 )
+GONE = DatabaseUnreachable(
+    "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
+)
 NOTHING = NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
 
 KEY_RESPONSES: Responses = {
@@ -129,12 +73,7 @@ KEY_RESPONSES: Responses = {
     403: problems("The key lacks the scope.", NO_SCOPE),
 }
 FORECAST_RESPONSES: Responses = {
-    200: {
-        "description": "Forecasts, and an error for each series without a forecast.",
-        "content": {
-            "application/json": {"examples": {"dated": {"value": DATED_ANSWER}, "batch": {"value": BATCH_ANSWER}}}
-        },
-    },
+    200: success("Forecasts, and an error for each series without a forecast.", **EXAMPLES["responses"]),
     400: problems("The body is not JSON.", NO_JSON),
     **KEY_RESPONSES,
     408: problems("The body is not received in time.", TOO_SLOW),

@@ -3,34 +3,15 @@
 from typing import Any
 
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
-from service.api.examples.forecast import BAD_HORIZON, FULL, KEY_RESPONSES, LOADING, NO_JSON, TOO_LARGE, TOO_SLOW
-from service.api.openapi import REF, problems
+from service.api.examples import Responses, load
+from service.api.examples.forecast import BAD_HORIZON, FULL, GONE, KEY_RESPONSES, LOADING, NO_JSON, TOO_LARGE, TOO_SLOW
+from service.api.openapi import REF, problems, success
 from service.api.schemas.observations import ObservationsProblem
-from service.errors import DatabaseUnreachable, FileInvalid, ForecastUnknown, SeriesUnknown
+from service.errors import FileInvalid, ForecastUnknown, SeriesUnknown
 from service.problems import document
 
-ROWS: dict[str, Any] = {
-    "observations": [
-        {"id": "nottingham", "timestamp": "1939-11", "value": 46.6},
-        {"id": "nottingham", "timestamp": "1939-12", "value": 37.8},
-        {"id": "durham", "timestamp": "1939-12", "value": None},
-    ],
-    "frequency": "M",
-}
-COLUMNS: dict[str, Any] = {
-    "observations": {
-        "id": ["shop", "shop", "shop"],
-        "timestamp": ["2024-12-16", "2024-12-17", "2024-12-18"],
-        "value": [41, 39, 44],
-    },
-    "frequency": "D",
-    "timezone": "Europe/Berlin",
-}
-OBSERVATION_REQUESTS: dict[str, Any] = {
-    "rows": {"summary": "Three rows, one of them a gap", "value": ROWS},
-    "columns": {"summary": "Lists of one length, days of a timezone", "value": COLUMNS},
-}
-CSV_EXAMPLE = "unique_id,ds,y\nnottingham,1939-11,46.6\nnottingham,1939-12,37.8\n"
+EXAMPLES = load("observations")
+OBSERVATION_REQUESTS: dict[str, Any] = EXAMPLES["requests"]
 
 OBSERVATION_BODY: dict[str, Any] = {
     "required": True,
@@ -39,14 +20,11 @@ OBSERVATION_BODY: dict[str, Any] = {
             "schema": {"$ref": REF.format(model="ObservationsRequest")},
             "examples": OBSERVATION_REQUESTS,
         },
-        "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        "text/csv": {"schema": {"type": "string"}, "example": EXAMPLES["csv"]},
         "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
     },
 }
 
-GONE = DatabaseUnreachable(
-    "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
-)
 BAD_VALUE = document(
     SeriesNotNumeric("The value is 'warm'.", pointer="/observations/0/value", hint="Send a number, or null for a gap.")
 )
@@ -79,13 +57,8 @@ NOT_STORED = ForecastUnknown(
     hint="Forecasts are stored for 365 days (ALMANAC_RETENTION_DAYS), unless ALMANAC_LEDGER is off.",
 )
 
-ACCEPTED: dict[str, Any] = {"accepted": 3, "refused": 0, "series": 2, "errors": []}
-
-OBSERVATION_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Counts of the rows, and an error for each row that was refused.",
-        "content": {"application/json": {"examples": {"rows": {"value": ACCEPTED}}}},
-    },
+OBSERVATION_RESPONSES: Responses = {
+    200: success("Counts of the rows, and an error for each row that was refused.", rows=EXAMPLES["responses"]["rows"]),
     400: problems("The body cannot be read.", NO_JSON, BAD_CSV),
     **KEY_RESPONSES,
     408: problems("The body does not arrive in time.", TOO_SLOW),
@@ -96,31 +69,28 @@ OBSERVATION_RESPONSES: dict[int | str, dict[str, Any]] = {
     429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The database does not answer: send all rows again.", GONE),
 }
-EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
+EXPORT_RESPONSES: Responses = {
     200: {
         "description": "A Parquet file. If the transfer breaks off, its footer is missing and no reader accepts it.",
         "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
     },
     503: problems("The database does not answer.", GONE),
 }
-COUNT_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The number of observations, and of their series.",
-        "content": {"application/json": {"examples": {"count": {"value": {"observations": 240, "series": 20}}}}},
-    },
+COUNT_RESPONSES: Responses = {
+    200: success("The number of observations, and of their series.", count=EXAMPLES["responses"]["count"]),
     422: problems("The timestamp or the frequency is invalid.", NO_MOMENT),
     503: problems("The database does not answer.", GONE),
 }
-SERIES_RESPONSES: dict[int | str, dict[str, Any]] = {
+SERIES_RESPONSES: Responses = {
     404: problems("There is no series of this id.", NOT_OBSERVED),
     503: problems("The database does not answer.", GONE),
 }
-SERIES_FORECAST_RESPONSES: dict[int | str, dict[str, Any]] = {
+SERIES_FORECAST_RESPONSES: Responses = {
     404: problems("There is no series of this id.", NOT_OBSERVED),
     422: problems("The request is wrong, or the observations cannot be forecast.", BAD_HORIZON, NO_STEP),
     503: problems("The database or the model does not answer yet.", GONE, LOADING),
 }
-STORED_RESPONSES: dict[int | str, dict[str, Any]] = {
+STORED_RESPONSES: Responses = {
     404: problems("There is no forecast of this id.", NOT_STORED),
     503: problems("The database does not answer.", GONE),
 }
