@@ -15,6 +15,8 @@ DATA ?= ../shared/data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUTF8 := 1
+# Where it is set, every process compiles all that it imports anew: 20 s for TensorFlow, in place of 5.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first Python of a supported version; each is run, because pyenv has shims for versions that are not installed.
 FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11; do \
