@@ -72,12 +72,7 @@ def load(directory: Path) -> Forecaster:
 
 
 def save(directory: Path, spec: ModelSpec) -> Forecaster:
-    """Write spec.json and golden.json beside network.onnx, and return the forecaster.
-
-    Args:
-        directory: Folder with network.onnx.
-        spec: Specification of the model.
-    """
+    """Write spec.json and golden.json beside network.onnx, and return the forecaster."""
     (directory / SPEC).write_text(spec.to_json())
     forecaster = _open(directory)
     contexts = golden_contexts(spec)

@@ -95,15 +95,7 @@ def last_contexts(
     names: CovariateNames | None = None,
     horizon: int = 0,
 ) -> Contexts:
-    """Return the newest context of each series.
-
-    Args:
-        series: Histories.
-        context_length: Values in a context.
-        season_length: Steps in one season.
-        names: The covariates that the graph reads.
-        horizon: Steps of covariates known ahead.
-    """
+    """Return the newest context of each series."""
     context = np.empty((len(series), context_length))
     phase = np.empty(len(series), dtype=np.int32)
     for row, one in enumerate(series):

@@ -65,11 +65,6 @@ def fault_at(pointer: str, series_id: str, error: AlmanacError) -> SeriesFault:
 def parse_body(model: type[Model], body: bytes, hint: str) -> Model:
     """Return the request object in a body; a field that is null counts as left out.
 
-    Args:
-        model: The class of the request object.
-        body: JSON.
-        hint: An example of a valid body.
-
     Raises:
         JsonInvalid: If the body is not JSON.
         FieldMissing, FieldUnknown, FieldInvalid: For the first field that is wrong.

@@ -28,11 +28,7 @@ class ThreadPool:
         self._busy = 0
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the result of `work`, called in a thread.
-
-        Raises:
-            QueueFull: If `limit` calls run or wait already.
-        """
+        """Return the result of `work`, called in a thread; raises QueueFull if `limit` calls run or wait already."""
         if self._busy >= self._limit:
             raise QueueFull(f"{self._busy} large requests are waiting already.", hint="Try again in a second.")
         self._busy += 1

@@ -32,14 +32,7 @@ class ChildFailed(AlmanacError):
 
 @dataclass(frozen=True, slots=True)
 class ChildProcess:
-    """A running program.
-
-    Attributes:
-        name: Name in messages.
-        process: The process.
-        address: Base URL of the program's HTTP server, "" if it has none.
-        log: File of its standard output and error.
-    """
+    """A running program with its log, and the base URL of its HTTP server, "" if it has none."""
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -92,15 +85,7 @@ class ChildProcess:
 def running(
     name: str, command: Sequence[str], *, address: str, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Start a program in its own process group and yield it; end it when the block ends.
-
-    Args:
-        name: Name in messages.
-        command: Program and arguments.
-        address: Base URL of its HTTP server, such as `http://127.0.0.1:8000`.
-        log: File for its standard output and error.
-        environment: Variables that are added to this process's own, or replace them.
-    """
+    """Start a program in its own process group and yield it; end it when the block ends."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 (the callers' commands are fixed)

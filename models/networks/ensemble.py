@@ -18,12 +18,6 @@ from models.networks.onnx_export.export import check_parity
 def write_ensemble(members: Sequence[Path], weights: Sequence[float], directory: Path, *, seed: int = 0) -> None:
     """Write network.keras and network.onnx of the weighted mean of members, and check that they forecast alike.
 
-    Args:
-        members: Artifacts with network.keras and network.onnx.
-        weights: One for each member, above 0, of sum 1.
-        directory: Folder for the two files; created if missing.
-        seed: Seed of the windows for the check.
-
     Raises:
         OptionInvalid: If members do not match each other, or weights do not match members.
         ParityFailed: If the two files give different forecasts.

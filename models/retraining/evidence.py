@@ -51,14 +51,7 @@ def unknown_evidence(version: str, why: str) -> ChampionEvidence:
 
 
 def evidence_of(figures: LiveFigures, version: str, *, min_scores: int, new_observations: Figure) -> ChampionEvidence:
-    """Return what live figures say about a version.
-
-    Args:
-        figures: Its live figures.
-        version: The champion.
-        min_scores: With fewer scored steps a figure counts as unknown.
-        new_observations: Observations newer than its training data.
-    """
+    """Return what live figures say about a version."""
     drift = figures.drift
     return ChampionEvidence(
         version,
@@ -73,13 +66,7 @@ def evidence_of(figures: LiveFigures, version: str, *, min_scores: int, new_obse
 
 
 def count_new_observations(count: int | None, spec: ModelSpec, why: str = "") -> Figure:
-    """Return the number of observations that are newer than a model's training data.
-
-    Args:
-        count: What was counted; None where it could not be.
-        spec: Of the model.
-        why: Why there is no count.
-    """
+    """Return the number of observations that are newer than a model's training data."""
     if spec.trained_to is None:
         return Figure(None, "the champion's training data had no dates.")
     return (

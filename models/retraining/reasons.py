@@ -36,14 +36,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class RetrainAssessment:
-    """Whether a model should be trained again, with every reason that was evaluated.
-
-    Attributes:
-        name: Registered name.
-        version: Version of the champion; None if there is none.
-        at: Time of the assessment, ISO 8601.
-        reasons: All reasons, whether they hold or not.
-    """
+    """Whether a model should be trained again, with every reason that was evaluated."""
 
     name: str
     version: str | None
@@ -67,14 +60,7 @@ class RetrainAssessment:
 
 
 def assess_retraining(name: str, seen: ChampionEvidence | None, thresholds: Thresholds, at: str) -> RetrainAssessment:
-    """Return whether a model should be trained again.
-
-    Args:
-        name: Registered name.
-        seen: Evidence about its champion; None if there is no champion.
-        thresholds: At which figures there is a reason.
-        at: The time, ISO 8601.
-    """
+    """Return whether a model should be trained again."""
     if seen is None:
         first = Reason("NO_CHAMPION", True, True, None, None, f"{name} has no champion yet.")  # noqa: FBT003
         return RetrainAssessment(name, None, at, (first, _not_requested("SCHEDULE"), _not_requested("MANUAL")))

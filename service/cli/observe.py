@@ -44,13 +44,7 @@ class FileUnusable(AlmanacError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some rows of a file.
-
-    Attributes:
-        body: The rows as a file of their own.
-        media_type: Of the body.
-        first: Index of the first row in the file, from 0.
-    """
+    """Some rows of a file as a file of their own; `first` is the index of the first row in the whole file."""
 
     body: bytes
     media_type: str

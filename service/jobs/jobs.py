@@ -32,15 +32,7 @@ MICROSECONDS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs to list.
-
-    Attributes:
-        state: One of `STATES`, or None for any.
-        name: The model, or None for any.
-        schedule: The schedule that created them, or None for any.
-        after: The cursor at the end of the previous page, "" for the first page.
-        limit: Jobs on a page.
-    """
+    """Which jobs to list; None is any, and `after` is the cursor at the end of the previous page."""
 
     state: str | None = None
     name: str | None = None

@@ -20,14 +20,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+@")
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """A job with its steps and events.
-
-    Attributes:
-        status: The job.
-        steps: The steps that have ended, in order.
-        progress: The last progress event of the current step.
-        summary: The results so far.
-    """
+    """A job with its ended steps in order, the last progress event of the current step, and the results so far."""
 
     status: Status
     steps: Sequence[Mapping[str, Any]] = ()

@@ -19,14 +19,7 @@ MAX_BACKFILL = 500
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """A schedule to create.
-
-    Attributes:
-        name: Of the schedule, not of the model.
-        cron: As `models.jobs.cron.check_cron` returns it.
-        timezone: IANA name of the time zone of `cron`.
-        request: The request of each of its jobs.
-    """
+    """A schedule to create: its name, checked cron line and IANA time zone, and the request of each of its jobs."""
 
     name: str
     cron: str

@@ -157,12 +157,6 @@ def follow(
 ) -> Row:
     """Print finished steps and the progress of the current one until the job has ended; return the job.
 
-    Args:
-        jobs: The queue.
-        job_id: Id of the job.
-        print_line: Prints a line.
-        sleep: Waits for some seconds.
-
     Raises:
         JobUnknown: If there is no such job.
     """

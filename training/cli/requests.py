@@ -16,12 +16,6 @@ Request = dict[str, Any]
 def read_request(path: Path, name: str, *, if_needed: bool, reason: str) -> Request:
     """Return the request of a configuration file, checked and independent of the file and the working directory.
 
-    Args:
-        path: TOML file; its `data` becomes absolute.
-        name: Name of the model if the file has none.
-        if_needed: Whether the model is trained only if a reason holds.
-        reason: `schedule` or `manual`.
-
     Raises:
         ConfigInvalid: If the configuration is invalid.
     """

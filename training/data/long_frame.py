@@ -102,12 +102,6 @@ def read_future(
 ) -> tuple[dict[str, Rows], tuple[Finding, ...]]:
     """Return what a second file says of the time after the last value, by series.
 
-    Args:
-        path: Long: ids, times, covariates known ahead. Rows up to the last value are left out.
-        columns: Names of its columns.
-        names: The covariates.
-        groups: The series of the first file.
-
     Raises:
         DataInvalid: If the file cannot be used or ends with the last value, or the model knows nothing ahead.
     """

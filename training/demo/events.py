@@ -42,13 +42,7 @@ LINES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event.
-
-    Attributes:
-        kind: Its kind.
-        month: Its month in the replay.
-        figures: Its own fields, as plain data.
-    """
+    """One event of the replay: its kind, its month and its own fields, as plain data."""
 
     kind: Kind
     month: Month
@@ -103,12 +97,7 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Whether live accuracy recovered.
-
-    Attributes:
-        figures: Mean errors before the break, before the swap and after it.
-        why: Why it did not recover, one sentence; "" if it did.
-    """
+    """Whether live accuracy recovered: mean errors around break and swap, and why it did not, "" if it did."""
 
     figures: Figures
     why: str = ""

@@ -31,15 +31,7 @@ READY_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class LiveDemo:
-    """Where and how the live demo runs.
-
-    Attributes:
-        home: Folder for everything that is written, for this demo only.
-        console: Where lines of text go.
-        port: Port of the service; if it is in use, the next free one.
-        config: TOML file of the trainings.
-        as_json: Whether events go to standard output as lines of JSON.
-    """
+    """Where and how the live demo runs, in a home of its own; if the port is in use, the next free one is taken."""
 
     home: Path
     console: Console

@@ -117,14 +117,7 @@ class BaselineResult:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A candidate that could not be trained or backtested.
-
-    Attributes:
-        name: The candidate's name.
-        cause: The error's text.
-        code: The error's code.
-        step: The optimizer step at which it failed.
-    """
+    """A candidate that could not be made, with the error's text and code, and the optimizer step at which it failed."""
 
     name: str
     cause: str

@@ -71,15 +71,7 @@ class PairedTest:
 
 @dataclass(frozen=True, slots=True)
 class PromotionDecision:
-    """Whether the challenger becomes champion, and why.
-
-    Attributes:
-        promote: Whether it becomes champion.
-        reason: Why, as text for the user.
-        forced: Whether the user requested the promotion regardless of the evidence.
-        figures: The figures that decided it.
-        notes: Limits of the evidence, such as a champion that has seen the held-out block.
-    """
+    """Whether the challenger becomes champion, and why; `notes` are limits of the evidence."""
 
     promote: bool
     reason: str
@@ -162,14 +154,7 @@ def decide_first(*, beats_baselines: bool) -> PromotionDecision:
 def decide(
     challenger: Evidence, champion: Evidence, *, force: bool = False, notes: tuple[str, ...] = ()
 ) -> PromotionDecision:
-    """Return whether the challenger replaces the champion.
-
-    Args:
-        challenger: Evidence of the new version.
-        champion: Evidence of the current one on the same points.
-        force: Whether to promote regardless of the evidence; the decision records it.
-        notes: Limits of the evidence.
-    """
+    """Return whether the challenger replaces the champion."""
     test = paired_test(challenger.scaled_errors, champion.scaled_errors, groups=challenger.groups)
     objections = [*_not_better(test), *_worse_coverage(challenger, champion), *_slower(challenger, champion)]
     measured = {

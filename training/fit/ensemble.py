@@ -59,12 +59,7 @@ def make_ensemble(
 
 
 def describe_ensemble(specs: Mapping[str, ModelSpec], weights: EnsembleWeights) -> ModelSpec:
-    """Return the spec of the whole, but for its accuracy: what members share, the longest context, who they are.
-
-    Args:
-        specs: Of each member, by name.
-        weights: By the same names.
-    """
+    """Return the spec of the whole, but for its accuracy: what members share, the longest context, who they are."""
     longest = max(specs.values(), key=lambda spec: spec.context_length)
     informed = max(specs.values(), key=lambda spec: len(spec.covariates.all))
     transforms = {spec.transform for spec in specs.values()}

@@ -109,11 +109,6 @@ def choose_weights(
 ) -> EnsembleWeights:
     """Return the weights by the rule with the least cross-fitted loss, by the default rule unless another is clearly better.
 
-    Args:
-        validations: By candidate's name, all of the same horizon and levels.
-        rules: By name.
-        default: One of the rules.
-
     Raises:
         DataInvalid: If the candidates have no validation origin in common.
     """

@@ -65,12 +65,6 @@ def export_candidate(learner: Learner, dataset: Dataset, request: FitRequest, su
 def export_network(learner: Learner, contexts: Contexts, request: FitRequest, summary: FitSummary) -> Forecaster:
     """Write the artifact of a learner's network with its present weights, and return its forecaster.
 
-    Args:
-        learner: Its weights are those that are served.
-        contexts: Windows that memory and profile are measured on.
-        request: Has name, seed, data and directory.
-        summary: Choices and accuracy.
-
     Raises:
         NetworkError: If the network cannot be exported, or Keras and ONNX disagree.
     """

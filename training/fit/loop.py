@@ -34,12 +34,7 @@ ALL_DATA = "all data"
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Wall time of one candidate.
-
-    Attributes:
-        started: `time.perf_counter()` at the beginning.
-        seconds: Time that the candidate may take.
-    """
+    """Wall time of one candidate: its start by `time.perf_counter()`, and the seconds that it may take."""
 
     started: float
     seconds: float

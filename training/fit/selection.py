@@ -26,16 +26,7 @@ GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 
 @dataclass(frozen=True, slots=True)
 class SelectionContext:
-    """What every trial of a candidate has in common.
-
-    Attributes:
-        dataset: Windows of the training set.
-        config: How to fit.
-        seed: Of weights and windows.
-        on_epoch: Called after every epoch.
-        clock: Of the candidate.
-        weights: Weights that every trial begins with; None for those of the seed.
-    """
+    """What all trials of a candidate have in common; `weights` of None are those of the seed."""
 
     dataset: Dataset
     config: FitConfig

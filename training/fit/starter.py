@@ -29,13 +29,7 @@ OPTIONS = ModelOptions(calendar=False)
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """The shipped network for a frequency.
-
-    Attributes:
-        options: Of its network, for the requested horizon.
-        weights: Of that network.
-        conformal: Its conformal offsets as data; empty if it has none.
-    """
+    """The shipped network for a frequency: its options for the requested horizon, weights, and conformal offsets."""
 
     options: NetworkOptions
     weights: Weights

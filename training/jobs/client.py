@@ -28,10 +28,6 @@ WAITING = ("ENQUEUED", "DELAYED")
 def open_jobs(environment: Mapping[str, str], *, create: bool = True) -> Iterator["Jobs"]:
     """Yield the schedules and jobs of the database that the environment names.
 
-    Args:
-        environment: Environment variables; ALMANAC_JOBS_URL and ALMANAC_HOME are read.
-        create: Whether a missing SQLite file is created.
-
     Raises:
         JobsUnreachable: If the database does not respond, or the file is missing and not created.
     """
@@ -62,12 +58,6 @@ class Jobs:
 
     def add_schedule(self, name: str, cron: str, request: Mapping[str, Any], *, timezone: str = "UTC") -> None:
         """Add a schedule that queues a job at every tick.
-
-        Args:
-            name: Name of the schedule.
-            cron: Cron expression of five fields, or of six that begin with seconds.
-            request: Request of each job.
-            timezone: IANA name of the cron expression's time zone.
 
         Raises:
             ScheduleInvalid: If the name, the cron expression or the time zone is invalid.
@@ -135,13 +125,7 @@ class Jobs:
         return [str(one.get_workflow_id()) for one in self._client.backfill_schedule(name, start, end)]
 
     def jobs(self, *, name: str | None = None, schedule: str | None = None, limit: int = 50) -> list[Row]:
-        """Return the newest jobs, newest first.
-
-        Args:
-            name: Only jobs of this model.
-            schedule: Only jobs of this schedule.
-            limit: Largest number of jobs.
-        """
+        """Return the newest jobs, newest first."""
         found = self._client.list_workflows(
             name=names.WORKFLOW, schedule_name=schedule, sort_desc=True, limit=None if name else limit
         )

@@ -63,14 +63,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StageCall:
-    """One call of a stage.
-
-    Attributes:
-        stage: Name of the function in training/retraining.
-        job: Id of the job.
-        folder: Folder of the job, with its files and its log.
-        arguments: Arguments of the function after its context.
-    """
+    """One call of a stage in training/retraining: the job with its folder, and the arguments after the context."""
 
     stage: str
     job: str
@@ -91,12 +84,7 @@ class StageProcess:
     """
 
     def __init__(self, stop: Event, command: Sequence[str] = COMMAND) -> None:
-        """Start nothing yet.
-
-        Args:
-            stop: Set when the worker ends.
-            command: Command of the process.
-        """
+        """Start nothing yet."""
         self._stop = stop
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None

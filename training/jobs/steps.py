@@ -27,15 +27,7 @@ OWN_LIMITS = {"fail": Limits(600.0)}
 
 @dataclass(frozen=True, slots=True)
 class WorkerRuntime:
-    """What a worker runs stages with.
-
-    Attributes:
-        home: ALMANAC_HOME; the folder of a job is `jobs/ID` in it.
-        stop: Set when the worker ends.
-        log: Prints a line.
-        first_wait: Seconds before the first retry.
-        now: Returns the current time.
-    """
+    """What a worker runs stages with; the folder of a job is `jobs/ID` in `home`."""
 
     home: Path
     stop: Event
@@ -46,14 +38,7 @@ class WorkerRuntime:
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """How the stages of a job run.
-
-    Attributes:
-        job: Id of the job.
-        process: The process that runs them.
-        limits: Limits of each stage.
-        write: Writes the progress to the database.
-    """
+    """How the stages of a job run: in which process, within which limits, and where their progress goes."""
 
     job: str
     process: StageProcess
@@ -70,13 +55,6 @@ def limits_of(request: Mapping[str, Any]) -> Limits:
 
 def run_stage(runtime: WorkerRuntime, run: StageRun, name: str, stage: str, arguments: Sequence[Any]) -> StageResult:
     """Run a stage, retry it where that may help, and return its result.
-
-    Args:
-        runtime: What the worker runs stages with.
-        run: How the stages of this job run.
-        name: Name of the step.
-        stage: Name of the stage's function.
-        arguments: Arguments of the stage.
 
     Raises:
         AlmanacError: The error of the last try.

@@ -36,13 +36,7 @@ REQUEUE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker.
-
-    Attributes:
-        settings: Its settings.
-        log: Prints a line.
-        stop: Set when it ends.
-    """
+    """A worker, which runs until `stop` is set."""
 
     settings: Settings
     log: Callable[[str], None]

@@ -77,11 +77,7 @@ def has_run(url: str, worker: str) -> bool:
 
 
 def running_workers(url: str) -> list[str]:
-    """Return the sorted names of the workers that run.
-
-    Raises:
-        JobsUnreachable: If the database does not respond.
-    """
+    """Return the sorted names of the workers that run; raises JobsUnreachable if the database does not respond."""
     folder = _folder(url)
     if folder is not None:
         return sorted(path.read_text(encoding="utf-8") for path in folder.glob("*.lock") if _is_held(path))

@@ -32,14 +32,7 @@ WATCHES_KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """The workflows of a worker.
-
-    Attributes:
-        settings: Settings of the worker.
-        client: Client of the jobs' database.
-        log: Prints a line.
-        stop: Set when the worker ends.
-    """
+    """The workflows of a worker, which run until `stop` is set."""
 
     settings: Settings
     client: DBOSClient

@@ -33,14 +33,7 @@ class TooFewNetworks(TrainingError):
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What came of fitting one candidate.
-
-    Attributes:
-        name: Name among the candidates.
-        run_id: Its run.
-        candidate: The fitted candidate; None if fitting failed.
-        failure: Why it failed; None if it did not.
-    """
+    """What came of fitting one candidate in its run: the candidate, or why it failed."""
 
     name: str
     run_id: str
@@ -59,10 +52,6 @@ def fit_with_keras(request: FitRequest) -> Candidate:
 
 def candidate_names(config: TrainConfig, left_out: Mapping[str, str]) -> list[str]:
     """Return the names of the candidates in the order in which they are fitted; the ensemble comes last.
-
-    Args:
-        config: The configuration.
-        left_out: Architectures that cannot be fitted, with the reason.
 
     Raises:
         TrainingError: If no candidate is left.
@@ -99,13 +88,6 @@ def fit_candidate(
     name: str, task: TrainingTask, runtime: Runtime, open_run: OpenRun, networks: Mapping[str, Candidate]
 ) -> Fitted:
     """Fit one candidate in a run of its own.
-
-    Args:
-        name: Its name, as in `candidate_names`.
-        task: The comparison.
-        runtime: What the comparison works with.
-        open_run: Opens its run.
-        networks: The networks fitted so far, for the ensemble.
 
     Raises:
         RegistryError: If MLflow does not answer.

@@ -63,14 +63,7 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class ChampionLookup:
-    """What was found when a champion was looked up.
-
-    Attributes:
-        version: Version that the alias names; None if it names none.
-        run_id: Run that made it.
-        champion: Its files; None if there is no champion or it cannot be loaded.
-        cause: Why it cannot be loaded; "" if it can.
-    """
+    """What was found when a champion was looked up: its version, run and files, or why it cannot be loaded."""
 
     version: str | None = None
     run_id: str = ""
@@ -79,12 +72,7 @@ class ChampionLookup:
 
 
 def find_champion(registry: Registry, name: str, folder: Path) -> ChampionLookup:
-    """Return the current champion, or why it cannot be loaded.
-
-    Args:
-        registry: Where it is registered.
-        name: Registered name.
-        folder: Where its files go; emptied first.
+    """Return the current champion, or why it cannot be loaded; `folder` is emptied, and gets its files.
 
     Raises:
         RegistryUnreachable: If MLflow does not answer.
@@ -117,11 +105,6 @@ def choose_warm_start(found: ChampionLookup, task: TrainingTask, folder: Path) -
     """Return the weights that a warm start begins with: weights that have not seen the held-out block.
 
     If the champion is an ensemble, these are the weights of its heaviest member.
-
-    Args:
-        found: The champion.
-        task: The comparison.
-        folder: Where a copy of the served artifact goes if that is the start.
 
     Raises:
         TrainingError: If a warm start is not possible; the text says why.

@@ -20,14 +20,7 @@ AS_BACKTESTED = "The champion is compared as it was before its last training, wh
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOutcome:
-    """What came of a comparison.
-
-    Attributes:
-        comparison: Candidates and baselines.
-        winner: The candidate that is registered.
-        decision: Whether it becomes champion, and why.
-        notes: What a reader should know about the choice of the winner.
-    """
+    """What came of a comparison; `notes` is what a reader should know about the choice of the winner."""
 
     comparison: Comparison
     winner: Result
@@ -48,13 +41,6 @@ def decide(
 
     The winner has the least validation error among the candidates that are fast enough to be promoted, unless a person
     picked one. It is compared with the champion at the same origins; blocks that the champion has seen are left out.
-
-    Args:
-        comparison: Candidates and baselines, scored at the task's origins.
-        task: The comparison.
-        found: The champion.
-        state: The champion takes part as it is `served` or as it was `backtested`.
-        notes: What a reader of the decision should know about the origins.
     """
     outcome = _decide(comparison, task, found, state, notes)
     decision = outcome.decision.with_figures(champion_version=found.version, challenger_run_id=outcome.winner.run_id)

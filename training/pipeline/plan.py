@@ -50,12 +50,6 @@ def read_data(config: TrainConfig, progress: Progress) -> SeriesSet:
 def make_plan(config: TrainConfig, data: SeriesSet, found: ChampionLookup, folder: Path) -> Plan:
     """Return the origins and candidates of a comparison.
 
-    Args:
-        config: The configuration; `retrain.origins` origins are wanted.
-        data: All series.
-        found: The champion.
-        folder: Where a warm start's weights may go.
-
     Raises:
         DataInvalid: If the series are too short for the horizon.
         TrainingError: If no candidate can be fitted.

@@ -16,12 +16,6 @@ def refit(name: str, backtested: Candidate, task: TrainingTask, runtime: Runtime
 
     Every member of an ensemble, and of an `auto`, is fitted again and keeps its weight. The specification keeps the
     accuracy of the candidate that had not seen the held-out block.
-
-    Args:
-        name: Name among the candidates.
-        backtested: As it was backtested.
-        task: The comparison that it won.
-        runtime: What the comparison works with.
     """
     try:
         if backtested.ensemble_weights is None or len(backtested.members) == 1:

@@ -50,15 +50,7 @@ def describe_served(winner: Result, comparison: Comparison, task: TrainingTask, 
 
 
 def upload(registry: Registry, run_id: str, folder: Path, task: TrainingTask, tags: Mapping[str, str]) -> str:
-    """Upload an artifact and return its new version, alias challenger.
-
-    Args:
-        registry: Where it goes.
-        run_id: Run that made it.
-        folder: The artifact.
-        task: The comparison that it won.
-        tags: Further tags of the version.
-    """
+    """Upload an artifact and return its new version, alias challenger."""
     uri = registry.models.log_model(run_id, folder, runs.model_example(task.data, task.config.horizon))
     return registry.models.register(task.config.name, uri, run_id=run_id, tags={**_version_tags(folder, task), **tags})
 
@@ -69,13 +61,6 @@ def promote(
     """Make a version champion if the decision says so, and return the decision as it was carried out.
 
     Nothing moves if the champion is no longer the version that the decision was made against.
-
-    Args:
-        registry: Where the alias is.
-        name: Registered name.
-        version: The challenger.
-        decision: Whether it becomes champion.
-        expected: The champion that it was compared with; None if there was none.
     """
     now = champion_version(registry, name)
     decision = decision.with_figures(challenger_version=version)

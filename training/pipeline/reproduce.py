@@ -95,12 +95,6 @@ def reproduce(run_id: str, registry: Registry, runtime: Runtime, *, data: Path |
     The run of one network trains that network; the run of an ensemble or of a comparison trains all candidates, and the
     ensemble or the winner is compared.
 
-    Args:
-        run_id: The run of a candidate or of a whole comparison.
-        registry: Where it is.
-        runtime: What the training works with.
-        data: Where the data file is now; None if it has not moved.
-
     Raises:
         RegistryError: If there is no such run, or it does not record how it was made, or is not about one network.
         DataInvalid: If the data is not what the run was trained on.

@@ -17,15 +17,7 @@ from training.registry.provenance import RunEnvironment
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a comparison works with.
-
-    Attributes:
-        progress: Where progress is reported.
-        fit: Fits one candidate.
-        scratch: Folder for artifacts that are not registered yet.
-        environment: Command, code, packages and machine, for the record.
-        combine: Writes the network of an ensemble.
-    """
+    """What a comparison works with: how it reports, fits and combines, a scratch folder, and the environment to record."""
 
     progress: Progress
     fit: Fit

@@ -33,13 +33,7 @@ class ModelVersions:
 
     @translated
     def log_model(self, run_id: str, directory: Path, example: "pd.DataFrame") -> str:
-        """Upload an artifact as a pyfunc that any MLflow client can load, and return its URI.
-
-        Args:
-            run_id: The run that trained the model.
-            directory: The artifact: network.onnx, network.keras, spec.json, golden.json.
-            example: An input example: a long frame `unique_id, ds, y` and the model's covariates.
-        """
+        """Upload an artifact as a pyfunc that any MLflow client can load, and return its URI."""
         import mlflow.pyfunc
 
         spec = ModelSpec.from_json((directory / "spec.json").read_text())
@@ -129,12 +123,7 @@ class ModelVersions:
 
     @translated
     def versions(self, name: str | None = None, *, metrics: bool = False) -> list[Version]:
-        """Return registered versions, newest first within each name, names in order.
-
-        Args:
-            name: Return only versions of this name.
-            metrics: Whether to fetch the metrics of their runs, with one call each.
-        """
+        """Return registered versions, newest first within each name, names in order."""
         found = []
         for model in self._all(self._client.search_registered_models, f"name = '{name}'" if name else None):
             rows = self._all(self._client.search_model_versions, f"name = '{model.name}'")

@@ -44,15 +44,7 @@ CODE = (":(top)*.py", ":(top)*.toml", ":(top)*.lock")
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """The environment of a training run.
-
-    Attributes:
-        command: The command line, quoted for a shell.
-        commit: Git commit of the code, with `-dirty` if files were changed; None outside a repository.
-        packages: Installed versions by package name.
-        python: Python version.
-        machine: Processor, number of cores and operating system.
-    """
+    """The environment of a training run; `commit` ends in `-dirty` if files were changed, and is None without a repository."""
 
     command: str = ""
     commit: str | None = None

@@ -37,15 +37,7 @@ EXAMPLE_SERIES = 2
 def tracked_run(
     registry: Registry, experiment: str, run: str, *, parent: str | None = None, resume: str | None = None
 ) -> Iterator[str]:
-    """Yield the id of a run, and end it FINISHED, FAILED after an error, or KILLED by Ctrl-C.
-
-    Args:
-        registry: The registry that keeps the run.
-        experiment: Name of its experiment, which is created if it does not exist.
-        run: Name of the run.
-        parent: Id of its parent run.
-        resume: Id of a run to continue, if the registry still has it.
-    """
+    """Yield the id of a run, and end it FINISHED, FAILED after an error, or KILLED by Ctrl-C."""
     run_id = _reopen(registry, resume) or registry.start(experiment, run, tags={}, parent=parent)
     try:
         yield run_id

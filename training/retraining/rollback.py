@@ -20,15 +20,7 @@ FEWEST_SCORES = 30
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """The decision whether the alias goes back to the predecessor.
-
-    Attributes:
-        roll_back: Whether it does.
-        reason: One sentence for a person.
-        fresh: Version that is champion.
-        predecessor: Version that was champion before.
-        figures: What the decision is based on.
-    """
+    """Whether the alias goes back from a fresh champion to its predecessor, and what the decision is based on."""
 
     roll_back: bool
     reason: str

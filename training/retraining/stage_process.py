@@ -36,12 +36,7 @@ LIVE_STAGES = {"judge", "read", "watch"}
 
 
 def main(stages: Callable[[str], Stage], make_context: Callable[[str, Path, OnEvent], Any]) -> None:
-    """Run the stages that standard input names, until it ends.
-
-    Args:
-        stages: Returns the function of a name.
-        make_context: Returns what stages work with; takes job id, folder and where progress goes.
-    """
+    """Run the stages that standard input names, until it ends."""
     write = _lines_out()
     tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
     Thread(target=_take_tasks, args=(tasks,), daemon=True).start()

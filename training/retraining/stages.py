@@ -57,10 +57,6 @@ PROMOTED = "almanac.promoted"
 def read(job: JobContext, request: Given) -> Plain:
     """Freeze the data, and choose origins and candidates.
 
-    Args:
-        job: What every stage works with.
-        request: `name` and `config`, optionally `reason`.
-
     Returns:
         `run_id`, `name`, `digest`, `file`, `series`, `observations`, `frequency`, `findings`, `candidates` to fit in this
         order, `left_out` with the reason by name, `champion` (`version`, `run_id` and `as`: whether it is compared as it
@@ -110,13 +106,6 @@ def read(job: JobContext, request: Given) -> Plain:
 def fit(job: JobContext, request: Given, read: Given, candidate: str, fits: Sequence[Given] = ()) -> Plain:
     """Fit one candidate on what lies before the cutoff, and keep it in its run.
 
-    Args:
-        job: What every stage works with.
-        request: As `read` had it.
-        read: What `read` returned.
-        candidate: Name of the candidate.
-        fits: What this stage returned for the candidates before, which an ensemble is made of.
-
     Returns:
         `name`, `run_id`, `cause` (None, or why there is no candidate), `code`, `step`, `seconds`, `validation_mase`.
 
@@ -143,12 +132,6 @@ def fit(job: JobContext, request: Given, read: Given, candidate: str, fits: Sequ
 
 def compare(job: JobContext, request: Given, read: Given, fits: Sequence[Given]) -> Plain:
     """Score candidates, baselines and the champion at the same origins, and decide on the promotion.
-
-    Args:
-        job: What every stage works with.
-        request: As `read` had it.
-        read: What `read` returned.
-        fits: What `fit` returned, for each candidate.
 
     Returns:
         `winner`, `winner_run_id`, `models` (metrics by name, baselines among them), `failed` (causes by name),
@@ -279,12 +262,6 @@ def promote(job: JobContext, request: Given, read: Given, compared: Given, regis
 
 def fail(job: JobContext, request: Given, cause: str, status: str = "FAILED") -> Plain:
     """End every open run of a job, with the cause.
-
-    Args:
-        job: What every stage works with.
-        request: As `read` had it.
-        cause: One sentence.
-        status: `FAILED`, or `KILLED` if a person cancelled the job.
 
     Returns:
         `run_id` of the job's own run, or None if it has none.

@@ -27,13 +27,6 @@ def judge(
 
     If the service does not answer, its figures are unknown, which is no reason to retrain.
 
-    Args:
-        name: Registered name.
-        config: The thresholds.
-        address: Of the service; None if it is not known.
-        registry: Where the champion is; None if nothing was ever registered.
-        now: The time.
-
     Raises:
         RegistryUnreachable: If the registry does not answer.
     """
@@ -55,11 +48,6 @@ def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
     None if there is nothing to compare: no predecessor, a champion that is older than its predecessor (it was rolled back
     already) or that has two seasons of scores (its decay is a reason to retrain), or no service that answers. Both are
     compared at the steps ahead at which the new one has many scores, over as many newest periods as the new one has.
-
-    Args:
-        name: Registered name.
-        address: Of the service.
-        registry: Where the aliases are.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.

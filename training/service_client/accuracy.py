@@ -53,12 +53,6 @@ class LiveAccuracy:
 def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> LiveAccuracy:
     """Return the live accuracy of `name/version`, or of the newest version of `name` with scores.
 
-    Args:
-        address: Address of the service.
-        name: Name of the model, with or without a version.
-        period: `day`, `week`, `month` or `year`.
-        forecasts: Number of forecasts to return.
-
     Raises:
         ModelUnknown: If the service has no such model or version.
         ServiceUnreachable: If the request fails.
@@ -86,12 +80,6 @@ def read_accuracy(address: Address, name: str, period: str, forecasts: int) -> L
 
 def read_live(address: Address, champion: Version, spec: ModelSpec, thresholds: Thresholds) -> ChampionEvidence:
     """Return the evidence on a served version: its scores, its inputs, and the number of observations since its training.
-
-    Args:
-        address: Address of the service.
-        champion: The version.
-        spec: Its specification.
-        thresholds: Length of the window, and the fewest scores that count.
 
     Raises:
         ServiceUnreachable: If the request fails.

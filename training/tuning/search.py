@@ -51,16 +51,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search tries.
-
-    Attributes:
-        settings: The configuration that every trial starts from, as merged TOML.
-        space: Settings that vary.
-        budget: Limits.
-        folder: Folder of the studies.
-        study: Name of the study.
-        output: File for the best configuration.
-    """
+    """What a search tries: settings that vary around a configuration, as merged TOML, within a budget."""
 
     settings: Mapping[str, Any]
     space: Space

@@ -80,10 +80,6 @@ def give_back(study: "Study", trial: "Trial | int") -> None:
 def check_same(study: "Study", identity: Mapping[str, str]) -> None:
     """Raise ConfigInvalid if a study was begun with other data or settings: its errors are not comparable.
 
-    Args:
-        study: New or old; a new one stores the identity.
-        identity: What makes trials comparable, such as the digest of the data.
-
     Raises:
         ConfigInvalid: If a part differs.
     """

@@ -24,10 +24,6 @@ BATCHES = (1, 7, 64)
 def export(network: keras.Model, path: Path) -> None:
     """Write a serving network as ONNX with its inputs by name, the output `quantiles` and a free batch axis.
 
-    Args:
-        network: From `build.serving_network`.
-        path: The file to write.
-
     Raises:
         ParityFailed: If network or graph has unknown inputs.
     """

@@ -43,12 +43,7 @@ def with_placeholders(network: keras.Model) -> keras.Model:
 
 
 def replace_placeholders(model: onnx.ModelProto, network: keras.Model) -> None:
-    """Replace each placeholder of an exported graph by a recurrent node.
-
-    Args:
-        model: The exported network with placeholders; changed in place.
-        network: The network with the weights.
-    """
+    """Replace each placeholder of an exported graph by a recurrent node."""
     layers = {layer.name: layer for layer in network.layers if isinstance(layer, LAYERS)}
     nodes = []
     for node in model.graph.node:
