@@ -19,7 +19,7 @@ AROUND = 2
 """Weeks before and after the same time of a year that count as the same time."""
 
 YEARS = {365: 365.2425, 260: 365.2425 * 5 / 7}
-"""Days and business days of a mean year, by the season length that stands for a year."""
+"""Days and business days of a mean year, by the season length of a year."""
 
 
 def seasonal_naive(series: Series, horizon: int, season_length: int) -> Array:

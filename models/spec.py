@@ -189,7 +189,7 @@ class ModelSpec:
 
         Raises:
             ArtifactMismatch: If the data is of a newer format.
-            ArtifactIncomplete: If a field is missing or is no such data.
+            ArtifactIncomplete: If a field is missing or has another type.
         """
         if data.get("format") != FORMAT:
             raise ArtifactMismatch(
@@ -207,7 +207,7 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Return the spec that `to_json` wrote; raises as `from_dict`, or ArtifactIncomplete if it is no JSON object."""
+        """Return the spec that `to_json` wrote; raises as `from_dict`, or ArtifactIncomplete if it is not a JSON object."""
         try:
             data = json.loads(text)
         except ValueError as error:  # no JSON, or no text at all

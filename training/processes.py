@@ -142,7 +142,6 @@ def _is_free(port: int) -> bool:
 
 
 def _kill_group(group: int) -> None:
-    """Kill the processes that are left in a process group."""
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:

@@ -37,7 +37,6 @@ class Thresholds:
     min_scores: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse a threshold that no figure, or every figure, would reach."""
         for name in ("skill_below", "coverage_off", "drift", "decay"):
             _check_number(name, getattr(self, name), above_zero=name != "skill_below")
         if self.coverage_off > FARTHEST_OFF:

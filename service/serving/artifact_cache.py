@@ -157,7 +157,6 @@ def digest_of(folder: Path) -> str:
 
 
 def _read(path: Path) -> RegistryIndex | None:
-    """Return the index in a file, or None if it cannot be read."""
     try:
         return RegistryIndex.from_dict(orjson.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

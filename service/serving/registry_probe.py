@@ -14,7 +14,7 @@ SEARCH = "/api/2.0/mlflow/registered-models/search?max_results=1"
 
 
 def is_empty(uri: str) -> bool:
-    """Return True if a registry answers and contains no model; False if it contains one, or only mlflow can tell."""
+    """Return True if a registry answers and contains no model; False if it contains one, or only mlflow can find out."""
     try:
         if uri.startswith(SQLITE):
             return _is_empty_file(Path(uri.removeprefix(SQLITE)))

@@ -43,7 +43,6 @@ def draw_accuracy(found: LiveAccuracy) -> Figure:
 
 
 def _draw_steps(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw live error and backtest error by step, each with seasonal naive."""
     steps = [row["step"] for row in rows]
     backtests = [row["backtest"] or {} for row in rows]
     for values, color, line, label in (
@@ -63,7 +62,6 @@ def _draw_steps(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _draw_coverage(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw the coverage of each interval over time, with its nominal level."""
     positions = list(range(len(rows)))
     for level, color in (("80", FORECAST), ("95", OUTER)):
         shares = [100 * value for value in _numbers(row["coverage"][level] for row in rows)]
@@ -78,7 +76,6 @@ def _draw_coverage(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _draw_forecast(axes: Axes, one: Row) -> None:
-    """Draw one forecast with its 80 % interval and the observed values."""
     ahead, observed = _stamps(one["timestamps"]), _stamps(one["observed"]["timestamps"])
     axes.plot(observed, np.asarray(one["observed"]["values"], float), color=TRUTH, linewidth=1.2, label="observed")
     if one["lower"] is not None and one["upper"] is not None:

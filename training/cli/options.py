@@ -22,7 +22,7 @@ COVARIATES = {
     "future_covariates": ("NAMES", "Columns known over the horizon too, comma-separated."),
     "holidays": ("COUNTRIES", "Public holidays to count from the dates, such as DE or DE,FR."),
 }
-"""By setting: what stands for its value, and what it is."""
+"""By setting: the placeholder of its value, and what it is."""
 
 
 def covariate_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped

@@ -22,21 +22,10 @@ def comparison_table(comparison: Comparison, winner: Result) -> Table:
         title="Backtest on the held-out end of each series; the winner is chosen on validation origins before it",
         title_justify="left",
     )
-    headings = (
-        "model",
-        "MASE",
-        "sMAPE",
-        "in 80 %",
-        "in 95 %",
-        "skill",
-        "validation MASE",
-        "train s",
-        "forecast ms",
-        "MB",
-        "",
-    )
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in {"model", ""} else "right")
+    table.add_column("model")
+    for heading, _ in _COLUMNS.values():
+        table.add_column(heading, justify="right")
+    table.add_column("")
     rows = {result.name: comparison.summary_metrics(result) for result in comparison.results}
     rows |= {name: comparison.baseline_metrics(name) for name in comparison.baselines}
     partial = {
@@ -44,7 +33,7 @@ def comparison_table(comparison: Comparison, winner: Result) -> Table:
     }
     best = _best({name: metrics for name, metrics in rows.items() if name not in partial})
     for name, metrics in rows.items():
-        cells = [_cell(metrics, key, decimals, best.get(key)) for key, decimals in _COLUMNS.items()]
+        cells = [_cell(metrics, key, decimals, best.get(key)) for key, (_, decimals) in _COLUMNS.items()]
         table.add_row(name, *cells, "◀ winner" if name == winner.name else "")
     if partial:
         table.caption = f"{'; '.join(describe_sample(*one) for one in partial.items())}. Skill is on the same series."
@@ -161,18 +150,17 @@ def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 _COLUMNS = {
-    "backtest.mase": 3,
-    "backtest.smape": 2,
-    "backtest.coverage_80": 3,
-    "backtest.coverage_95": 3,
-    "backtest.skill_seasonal_naive": 3,
-    "validation.mase": 3,
-    "train_seconds": 1,
-    "forecast_ms": 2,
-    "network_mb": 2,
+    "backtest.mase": ("MASE", 3),
+    "backtest.smape": ("sMAPE", 2),
+    "backtest.coverage_80": ("in 80 %", 3),
+    "backtest.coverage_95": ("in 95 %", 3),
+    "backtest.skill_seasonal_naive": ("skill", 3),
+    "validation.mase": ("validation MASE", 3),
+    "train_seconds": ("train s", 1),
+    "forecast_ms": ("forecast ms", 2),
+    "network_mb": ("MB", 2),
 }
-"""Columns of the comparison, with their decimals."""
-
+"""Columns of the comparison: metric, heading and decimals."""
 
 _LESS_IS_BETTER = ("backtest.mase", "backtest.smape", "validation.mase")
 

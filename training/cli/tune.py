@@ -4,13 +4,17 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from training.cli.options import FILE, column_options, covariate_options, make_runtime, open_registry, print_json
 from training.config.toml import merge, parse_override, read_config
 from training.config.training import check_name, require_file, train_config
+
+if TYPE_CHECKING:
+    from training.tuning.search import Budget, Search
+    from training.tuning.tune import SearchResult
 
 
 @click.command(short_help="Search for better settings, by validation error.")
@@ -53,34 +57,45 @@ def tune(  # noqa: PLR0913 - click's options
         almanac tune --data sales.csv --horizon 12 --trials 30 --output best.toml
         almanac train best.toml
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.registry.location import RegistryLocation
-    from training.tuning import search_space
-    from training.tuning.search import Budget, Search
+    from training.tuning.search import Budget
     from training.tuning.tune import tune as run_search
 
     columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
     flags["data"] = None if flags["data"] is None else str(flags["data"])
     layers = [read_config(config)] if config else []
     settings = merge(*layers, {**flags, "columns": columns}, *map(parse_override, overrides))
-    tables = dict(settings.pop("space", None) or search_space.default_space())
-    settings.pop("pick", None)  # one architecture comes out, so there is nothing to pick from
     chosen = architecture.split(",") if architecture else settings.pop("architecture", None)
-    if chosen:
-        tables["architecture"] = list(chosen)
-    dimensions = search_space.read_space(tables, settings)
-    asked = train_config(settings)
-    budget = Budget(trials, max_seconds)
-    require_file(asked.data)
-    name = study or asked.name
-    check_name("study", name, "with --study")
-    location = RegistryLocation.from_environment(os.environ)
-    folder = location.home / "studies"
-    search = Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
+    search = _make_search(settings, chosen, Budget(trials, max_seconds), study, output)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = run_search(search, open_registry(make=True), make_runtime(Path(scratch)))
     if as_json:
         print_json(found.to_dict())
-        return
+    else:
+        _print(found)
+
+
+def _make_search(
+    settings: dict[str, Any], chosen: Sequence[str] | None, budget: "Budget", study: str | None, output: Path | None
+) -> "Search":
+    """Return the search that settings with a table `space` describe; raises ConfigInvalid."""
+    from training.registry.location import RegistryLocation
+    from training.tuning import search_space
+    from training.tuning.search import Search
+
+    tables = dict(settings.pop("space", None) or search_space.default_space())
+    settings.pop("pick", None)  # one architecture comes out, so there is nothing to pick from
+    if chosen:
+        tables["architecture"] = list(chosen)
+    dimensions = search_space.read_space(tables, settings)
+    config = train_config(settings)
+    require_file(config.data)
+    name = study or config.name
+    check_name("study", name, "with --study")
+    folder = RegistryLocation.from_environment(os.environ).home / "studies"
+    return Search(settings, dimensions, budget, folder, name, output or folder / f"{name}.toml")
+
+
+def _print(found: "SearchResult") -> None:
     click.echo(
         f"Best of {sum(found.counts.values())} trials: trial {found.trial}, validation MASE {found.validation_mase:.4f}."
     )

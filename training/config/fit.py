@@ -89,7 +89,6 @@ class FitConfig:
     _errors = config_errors("fit")
 
     def __post_init__(self) -> None:
-        """Refuse synthetic windows in a shape that has none."""
         if self.synthetic_share and (self.shape != "many_to_many" or self.context_length == 1):
             raise ConfigInvalid(
                 f"Synthetic windows have the shape many_to_many. Received: fit.shape {self.shape!r}, "

@@ -46,7 +46,6 @@ class RetrainConfig:
     _errors = config_errors("retrain")
 
     def __post_init__(self) -> None:
-        """Refuse thresholds that could never be crossed, or always would be."""
         self.thresholds()
 
     def thresholds(self) -> Thresholds:

@@ -16,14 +16,16 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file; a relative `data` is relative to the file itself.
 
     Raises:
-        ConfigInvalid: If the file is missing or is no TOML.
+        ConfigInvalid: If the file is missing or is not TOML.
     """
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(f"{path}: is no TOML: {error}.", hint="See training/configs for an example.") from error
+        raise ConfigInvalid(
+            f"{path} is not valid TOML: {error}.", hint="See training/configs for an example."
+        ) from error
     if isinstance(settings.get("data"), str) and settings["data"] != SERVICE:
         if "://" in settings["data"]:
             raise ConfigInvalid(

@@ -113,7 +113,6 @@ class TrainConfig:
     _errors = config_errors("")
 
     def __post_init__(self) -> None:
-        """Fill in the name and refuse what cannot be trained."""
         if not self.name and str(self.data) == SERVICE:
             raise ConfigInvalid(
                 "A model that is trained on the service's observations needs a name.", hint="Give a name."
@@ -157,7 +156,7 @@ class TrainConfig:
         return CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)
 
     def _check_pick(self) -> None:
-        """Refuse what is no candidate, and an ensemble of one network; raises ConfigInvalid."""
+        """Refuse what is not a candidate, and an ensemble of one network; raises ConfigInvalid."""
         names = self._pickable()
         if self.pick == ENSEMBLE and ENSEMBLE not in names:
             there = f"is one: {self._joining[0]}" if self._joining else f"is none, since {AUTO} joins no other average"
@@ -174,7 +173,6 @@ class TrainConfig:
 
     @property
     def _joining(self) -> tuple[str, ...]:
-        """Names of those that an ensemble is made of: an `auto` is an average itself."""
         return tuple(one.name for one in self.contenders if one.architecture != AUTO)
 
 
@@ -201,7 +199,7 @@ def require_file(path: Path) -> None:
 
 
 def check_name(what: str, name: str, where: str = "with --name") -> None:
-    """Refuse a name that cannot name a file or stand in an address.
+    """Refuse a name that cannot name a file or be part of an address.
 
     Args:
         what: What is named, such as `model`.

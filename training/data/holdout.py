@@ -18,7 +18,7 @@ from training.data.eligibility import tell_validated
 Floats = NDArray[np.float64]
 
 NAMED = 3
-"""Series that cannot be scored whose names and reasons are told; the others are counted."""
+"""Series that cannot be scored and are reported by name and reason; the others are counted."""
 
 REPEATED = "its values repeat themselves, so errors have no scale"
 
@@ -42,13 +42,13 @@ class Cutoff:
         """Return the cutoff that ISO 8601 text means, the year, month or day that it names included.
 
         Raises:
-            ConfigInvalid: If the text is no date.
+            ConfigInvalid: If the text is not a date.
         """
         try:
             written = np.datetime64(text if _DATE.fullmatch(text) else "no date")
         except ValueError as error:
             hint = "Write it as 1999-12-31; 1999-12 means the whole month, 1999 the whole year."
-            raise ConfigInvalid(f"The cutoff is no date. Received: {text!r}.", hint=hint) from error
+            raise ConfigInvalid(f"The cutoff is not a date. Received: {text!r}.", hint=hint) from error
         return cls(text, (written + 1).astype("datetime64[us]"))
 
     def place(self, series: Series, blocks: int, horizon: int) -> int:
@@ -153,7 +153,7 @@ def tell_left_out(split: Split) -> tuple[Finding, ...]:
     return (Finding("SERIES_NOT_SCORED", f"{split.dropped} of {count} series: {_name(split.left_out)}."),)
 
 
-def tell_split(split: Split) -> tuple[Finding, ...]:
+def describe_split(split: Split) -> tuple[Finding, ...]:
     """Return what is to be known of a comparison before it begins: what is not scored, and on what validation is."""
     return (*tell_left_out(split), *tell_validated(split.histories, split.horizon, split.season_length))
 

@@ -82,7 +82,7 @@ def shown(stamp: np.datetime64) -> str:
 
 
 def part_rows(groups: Sequence[Rows], *, known_ahead: bool) -> tuple[list[Rows], dict[str, Rows], tuple[Finding, ...]]:
-    """Return the rows up to the file's last value, and those after it by series: the times that somebody wants forecast."""
+    """Return the rows up to the file's last value, and those after it by series: the times to forecast."""
     known = [group.ds[~np.isnan(group.y)].max() for group in groups if not np.isnan(group.y).all()]
     if not known:
         return list(groups), {}, ()

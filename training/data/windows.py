@@ -206,9 +206,11 @@ class _Search:
             first = int(np.median((starts + ends)[fits.any(axis=1)]))
             ends = np.minimum(ends, np.clip(first - starts, 0, lengths))
         scales = np.array([scale_or_nan(one.values[:end], season) for one, end in zip(self.series, ends, strict=True)])
-        told = np.isfinite(cut_targets(self.panel, rows, cutoffs, horizon)).any(axis=1)
-        told &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, self.context_length, season).context).any(axis=1)
-        valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & told
+        has_values = np.isfinite(cut_targets(self.panel, rows, cutoffs, horizon)).any(axis=1)
+        has_values &= np.isfinite(cut_contexts(self.panel, rows, cutoffs, self.context_length, season).context).any(
+            axis=1
+        )
+        valid = np.isfinite(scales[rows]) & (scales[rows] > 0) & has_values
         return _HeldOut(rows[valid], cutoffs[valid], ends, scales[rows[valid]])
 
 

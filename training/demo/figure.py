@@ -36,7 +36,6 @@ def draw_replay(replay: Replay, station: str) -> Figure:
 
 
 def _draw_station(axes: Axes, replay: Replay, station: str) -> None:
-    """Draw the values that a station reports, and those without the break."""
     replayed = sorted({one.month for one in replay.scores})
     months = [months_after(replayed[0], back) for back in range(-CONTEXT_MONTHS, 0)] + replayed
     broken = [month for month in months if replay.world.is_broken(month)]
@@ -48,7 +47,6 @@ def _draw_station(axes: Axes, replay: Replay, station: str) -> None:
 
 
 def _draw_errors(axes: Axes, replay: Replay) -> None:
-    """Draw the error of every version, and of seasonal naive for the same histories."""
     old, swap = next(iter(replay.origins), ""), replay.swap
     scores = [one for one in replay.scores if one.version == old]
     months, errors = [one.month for one in scores], [one.mase for one in scores]

@@ -120,7 +120,6 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the order of the months."""
         if not self.first < self.broken < self.end:
             raise ConfigInvalid(f"The break must be within the replay. Received: {self}.")
 

@@ -160,7 +160,6 @@ class Replay:
             self.add("drift", month, version=self.version, reasons=new)
 
     def _reasons(self) -> list[Row]:
-        """Return the reasons to retrain that hold now."""
         assessment = self.request("/jobs?dry_run=true", {"name": self.model})
         return [reason for reason in assessment["reasons"] if reason["holds"]]
 

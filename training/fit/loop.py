@@ -177,7 +177,7 @@ def _run_epochs(  # noqa: PLR0913 - a schedule and how it is validated
     return history
 
 
-def take_steps(  # noqa: PLR0913 - where an epoch stands in its schedule
+def take_steps(  # noqa: PLR0913 - the position of an epoch in its schedule
     learner: Learner, windows: Windows, schedule: TrainingSchedule, *, first: int, count: int, total: int
 ) -> tuple[float, dict[str, float]]:
     """Take some steps of a schedule; return the mean loss and each layer's mean gradient norm.

@@ -63,7 +63,7 @@ def request_of(job: WorkflowStatus) -> Row:
 
 
 def _code(error: Exception) -> str:
-    """Return an error's code, or the name of its type: `code` of an OSError or of DBOS's own errors is no text."""
+    """Return an error's code, or the name of its type: `code` of an OSError or of DBOS's own errors is not a text."""
     code = getattr(error, "code", None)
     return code if isinstance(code, str) else str(getattr(error, "name", None) or type(error).__name__)
 

@@ -90,11 +90,9 @@ class StageProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Return this."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the process."""
         self.end()
 
     def run(
@@ -206,7 +204,9 @@ class _Monitor:
         """Return the error for a process that ended without a result."""
         code = self.process.wait()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        hint = "If nobody sent SIGKILL, the kernel did because memory was exhausted." if code == -signal.SIGKILL else ""
+        hint = (
+            "If no person sent SIGKILL, the kernel did because memory was exhausted." if code == -signal.SIGKILL else ""
+        )
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         tail = " / ".join(line.strip() for line in lines)[-LONGEST_TAIL:]
         return StageFailed(
@@ -224,7 +224,6 @@ def _result(message: Mapping[str, Any]) -> StageResult:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for pipe in (process.stdin, process.stdout):

@@ -19,7 +19,7 @@ from training.jobs.steps import StageRun, WorkerRuntime, limits_of, run_stage
 from training.processes import is_up
 
 WATCH_FOLDER = "watch"
-"""Stands where a job's id would: all ticks of the watch share one folder."""
+"""In place of a job's id: all ticks of the watch share one folder."""
 
 WATCH_LIMITS = CLOSE_LIMITS = Limits(600.0)
 

@@ -77,16 +77,16 @@ def run_backtest(data: SeriesSet, request: BacktestRequest, runtime: Runtime) ->
         TrainingError: If every network fails, each at one origin or more.
         DataInvalid: If no series is long enough for every origin.
     """
-    told = set[str]()
+    reported = set[str]()
     scored = _Scored(request, [])
     for number, split in enumerate(_splits(data, request)):
         if request.origins > 1:
             back = number * request.config.horizon
             earlier = f", {back} steps earlier" if back else ""
             runtime.progress.report(f"Origin {number + 1} of {request.origins}{earlier}:")
-        if split.left_out.keys() - told:
+        if split.left_out.keys() - reported:
             runtime.progress.report_findings(tell_left_out(split))
-            told |= split.left_out.keys()
+            reported |= split.left_out.keys()
         runtime.progress.report_findings(tell_validated(split.histories, request.config.horizon, split.season_length))
         scored.origins.append(
             _run_origin(data, request, split, replace(runtime, scratch=runtime.scratch / str(number)))

@@ -79,7 +79,7 @@ def fit_candidates(names: Sequence[str], task: TrainingTask, runtime: Runtime, o
 
 
 def networks_of(fitted: Sequence[Fitted]) -> dict[str, Candidate]:
-    """Return the networks that an ensemble is made of: every fitted candidate that is no ensemble itself."""
+    """Return the networks that an ensemble is made of: every fitted candidate that is not an ensemble itself."""
     made = {one.name: one.candidate for one in fitted}
     return {name: one for name, one in made.items() if one is not None and one.ensemble_weights is None}
 

@@ -24,7 +24,7 @@ class Plan:
     Attributes:
         task: Configuration, data and origins.
         candidates: Names of the candidates in the order in which they are fitted.
-        left_out: By architecture, why it is no candidate.
+        left_out: By architecture, why it is not a candidate.
         champion_state: The champion takes part as it is `served` or as it was `backtested`.
         notes: What a reader of the decision should know about the origins.
     """

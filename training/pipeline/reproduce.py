@@ -213,7 +213,7 @@ def check_same_data(recorded: Mapping[str, Any], series: SeriesSet) -> None:
     if series.digest != recorded["data_digest"]:
         raise DataInvalid(
             f"{series.path} has digest {series.digest[:12]}; the run was made with {recorded['data_digest'][:12]}.",
-            hint="Restore the file, or name its new place with --data.",
+            hint="Restore the file, or give its new path with --data.",
         )
 
 

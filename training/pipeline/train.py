@@ -6,7 +6,7 @@ from typing import Any
 
 from models import artifact
 from training.config.training import ENSEMBLE, TrainConfig
-from training.data.holdout import tell_split
+from training.data.holdout import describe_split
 from training.evaluation.comparison import Comparison
 from training.evaluation.promotion import PromotionDecision
 from training.pipeline.candidates import fit_candidates, score_candidates
@@ -108,8 +108,8 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime) -> Outcome:
 
 
 def _report(plan: Plan, runtime: Runtime) -> None:
-    """Report what is held out, and which architectures are no candidates."""
-    runtime.progress.report_findings(tell_split(plan.task.cutoff))
+    """Report what is held out, and which architectures are not candidates."""
+    runtime.progress.report_findings(describe_split(plan.task.cutoff))
     for note in plan.notes:
         runtime.progress.report(f"  {note}", "yellow")
     for name, why in plan.left_out.items():

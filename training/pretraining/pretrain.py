@@ -114,7 +114,6 @@ def _export(
 
 
 def _replace(folder: Path, new: Path) -> None:
-    """Move a new folder to the place of another one."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(new, folder)

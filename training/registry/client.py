@@ -173,7 +173,6 @@ def _point_mlflow_to(uri: str) -> None:
 
 
 def _run(found: Any) -> Run:  # noqa: ANN401 - MLflow's run is untyped
-    """Return an MLflow run as `Run`."""
     return Run(found.info.run_id, dict(found.data.metrics), dict(found.data.tags), str(found.info.experiment_id))
 
 

@@ -127,7 +127,7 @@ def config_of(request: Given) -> TrainConfig:
     """Return the configuration of a job; a warm start is its first candidate if `retrain.warm_start` is set.
 
     Raises:
-        ConfigInvalid: If it is no configuration.
+        ConfigInvalid: If it is not a configuration.
     """
     config = train_config(merge(request["config"], {"name": request["name"]}))
     others = tuple(one for one in config.architecture if one != WARM_START)
@@ -135,7 +135,7 @@ def config_of(request: Given) -> TrainConfig:
 
 
 def freeze_data(job: JobContext, config: TrainConfig) -> tuple[Path, tuple[Finding, ...]]:
-    """Return a copy of the data that nobody changes while the job runs, and findings.
+    """Return a copy of the data that does not change while the job runs, and findings.
 
     Raises:
         DataInvalid: If there is no such file.

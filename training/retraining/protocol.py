@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Stage = Callable[..., dict[str, Any]]
-"""`stage(desk, *arguments) -> answer`, JSON in and out."""
+"""`stage(job, *arguments)` returns its result; both are JSON."""
 
 
 OnEvent = Callable[[dict[str, Any]], None]

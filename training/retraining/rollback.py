@@ -74,8 +74,8 @@ def decide_rollback(fresh: LiveEvidence, predecessor: LiveEvidence) -> Rollback:
         if lower > 0
         else f"not lower by more than chance ({CONFIDENCE:.0%} interval of the loss from {lower:+.3f})."
     )
-    told = f"version {now.version} is {now.skill:.3f}, that of version {before.version} was {before.skill:.3f}"
-    reason = f"Live skill of {told}: {surely}"
+    skills = f"version {now.version} is {now.skill:.3f}, that of version {before.version} was {before.skill:.3f}"
+    reason = f"Live skill of {skills}: {surely}"
     return Rollback(bool(lower > 0), reason, now.version, before.version, figures)
 
 
@@ -83,6 +83,6 @@ def _missing_scores(one: LiveEvidence) -> str:
     """Return which scores are missing, or "" if there are enough."""
     if len(one.periods) >= FEWEST_PERIODS and one.scores.sum() >= FEWEST_SCORES and one.naive_errors.sum() > 0:
         return ""
-    told = f"{int(one.scores.sum())} scores in {len(one.periods)} periods of version {one.version}"
+    found = f"{int(one.scores.sum())} scores in {len(one.periods)} periods of version {one.version}"
     needed = f"{FEWEST_SCORES} in {FEWEST_PERIODS} are needed, on series that both versions were scored on"
-    return f"Too few scores: {told}; {needed}."
+    return f"Too few scores: {found}; {needed}."

@@ -1,6 +1,7 @@
 """Stages: a retraining as steps that each survive a kill: read, fit one candidate, compare, refit, register, promote.
 
-A stage takes and returns JSON. DBOS remembers what it returned; its effects are in MLflow, in runs that are found by the
+A stage takes the job's context, its request (`name` and `config`, optionally `reason`) and what the stages before it
+returned; it returns JSON. DBOS remembers what it returned; its effects are in MLflow, in runs that are found by the
 job's id. A stage that is run again, because the process was killed before DBOS wrote its result down, replaces what it
 had left half done and never registers or promotes twice.
 
@@ -15,12 +16,12 @@ from models import artifact
 from models.errors import RegistryError
 from models.json_values import to_json_value
 from training.config.training import ENSEMBLE, WARM_START
-from training.data.holdout import tell_split
+from training.data.holdout import describe_split
 from training.evaluation.comparison import Failure
 from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate
 from training.pipeline.candidates import Fitted, TooFewNetworks, fit_candidate, networks_of, score_candidates
-from training.pipeline.champion import choose_warm_start, find_champion
+from training.pipeline.champion import ChampionLookup, choose_warm_start, find_champion
 from training.pipeline.compare import decide
 from training.pipeline.plan import make_plan, read_data
 from training.pipeline.record import log_comparison, log_start
@@ -74,17 +75,13 @@ def read(job: JobContext, request: Given) -> Plain:
         data = job.data["data"] = read_data(config, runtime.progress)
     found = find_champion(job.registry, config.name, job.folder / "champion")
     plan = make_plan(config, data, found, job.emptied("start"))
-    held_out = tell_split(plan.task.cutoff)
+    held_out = describe_split(plan.task.cutoff)
     runtime.progress.report_findings(held_out)
     run_id = job.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
     log_start(job.registry, run_id, plan.task, runtime)
     origins = len(plan.task.splits)
     job.registry.log(run_id, tags={"almanac.reason": request.get("reason", "").upper(), "origins": origins})
     job.registry.log_files(run_id, path.parent, "data")
-    champion = None
-    if found.version is not None:
-        champion = {"version": found.version, "run_id": found.run_id, "as": plan.champion_state}
-        champion |= {"cause": found.cause} if found.cause else {}
     result = {
         "run_id": run_id,
         "name": config.name,
@@ -96,7 +93,7 @@ def read(job: JobContext, request: Given) -> Plain:
         "findings": [asdict(one) for one in (*noticed, *data.findings, *held_out)],
         "candidates": list(plan.candidates),
         "left_out": dict(plan.left_out),
-        "champion": champion,
+        "champion": _describe_champion(found, plan.champion_state),
         "origins": {"count": origins, "horizon": config.horizon, "notes": list(plan.notes)},
     }
     job.registry.log_json(run_id, result, READ)
@@ -247,17 +244,9 @@ def promote(job: JobContext, request: Given, read: Given, compared: Given, regis
     runs.log_decision(job.registry, (read["run_id"], compared["winner_run_id"]), decision, version)
     job.registry.finish(read["run_id"])
     job.clear()
-    return dict(
-        to_json_value(
-            {
-                "promoted": decision.promote,
-                "version": version,
-                "champion": champion_version(job.registry, name),
-                "reason": decision.reason,
-                "decision": decision.to_dict(),
-            }
-        )
-    )
+    champion = champion_version(job.registry, name)
+    result = {"promoted": decision.promote, "version": version, "champion": champion, "reason": decision.reason}
+    return dict(to_json_value(result | {"decision": decision.to_dict()}))
 
 
 def fail(job: JobContext, request: Given, cause: str, status: str = "FAILED") -> Plain:
@@ -272,6 +261,13 @@ def fail(job: JobContext, request: Given, cause: str, status: str = "FAILED") ->
     job.clear()
     own = job.find(request["name"], PARENT)
     return {"run_id": own.run_id if own else None}
+
+
+def _describe_champion(found: ChampionLookup, state: str) -> Plain | None:
+    if found.version is None:
+        return None
+    cause = {"cause": found.cause} if found.cause else {}
+    return {"version": found.version, "run_id": found.run_id, "as": state, **cause}
 
 
 def _fitted(job: JobContext, fit: Given) -> Fitted:

@@ -169,7 +169,7 @@ def _get(address: Address, path: str, member: str, parameters: Mapping[str, obje
     """Return the response of a GET request, an object with `member`; raises ServiceUnreachable."""
     response = get_json(address, path, parameters)
     if member not in response:
-        raise ServiceUnreachable(f"{address.url} is no Almanac service.", hint=f"{SET_ADDRESS.capitalize()}.")
+        raise ServiceUnreachable(f"{address.url} is not an Almanac service.", hint=f"{SET_ADDRESS.capitalize()}.")
     return response
 
 

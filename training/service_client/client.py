@@ -115,7 +115,7 @@ def _object(address: Address, response: "httpx.Response") -> Row:
     _check(address, response)
     body = response.json()
     if not isinstance(body, dict):
-        raise ServiceUnreachable(f"{address.url} is no Almanac service.", hint=f"{SET_ADDRESS.capitalize()}.")
+        raise ServiceUnreachable(f"{address.url} is not an Almanac service.", hint=f"{SET_ADDRESS.capitalize()}.")
     return body
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 WARM_UP = 2
-"""Times the steps of the shortest schedule in which a trial is not pruned: these, with and without a logarithm, tell little
+"""Times the steps of the shortest schedule in which a trial is not pruned: these, with and without a logarithm, say little
 about the long ones."""
 
 
@@ -42,7 +42,6 @@ class Budget:
     max_seconds: float = 1800.0
 
     def __post_init__(self) -> None:
-        """Refuse a budget that allows no trial."""
         if self.trials < 1:
             raise ConfigInvalid(f"trials must be at least 1. Received: {self.trials}.")
         if not self.max_seconds > 0:

@@ -10,7 +10,7 @@ from typing import Any
 
 from models.errors import TrainingError
 from training.config.training import train_config
-from training.data.holdout import hold_out, tell_split
+from training.data.holdout import describe_split, hold_out
 from training.evaluation import figures
 from training.pipeline.plan import read_data
 from training.pipeline.task import Runtime, TrainingTask
@@ -82,7 +82,7 @@ def tune(search: Search, registry: Registry, runtime: Runtime) -> SearchResult:
     config = train_config(search.settings)
     data = read_data(config, runtime.progress)
     split = hold_out(data.series, config.horizon, season_length=data.frequency.season_length)
-    runtime.progress.report_findings(tell_split(split))
+    runtime.progress.report_findings(describe_split(split))
     with open_study(search.folder, search.study, seed=config.seed) as study:
         check_same(study, _identity(search, data.digest))
         known = study.user_attrs.get("run_id")

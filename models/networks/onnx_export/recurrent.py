@@ -19,7 +19,7 @@ LAYERS = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 
 
 class Placeholder(keras.layers.Layer):
-    """Stands for a recurrent layer: an operation that no other layer uses, with the same output shape."""
+    """A placeholder for a recurrent layer: an operation that no other layer uses, with the same output shape."""
 
     def __init__(self, sequences: bool, name: str) -> None:  # noqa: FBT001 - a property of the layer
         """Keep whether every step is returned, or the last."""

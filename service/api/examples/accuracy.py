@@ -15,7 +15,7 @@ BAD_KEY = FieldInvalid(
     hint="The keys are version, step, series, period; separate them by commas.",
 )
 BAD_MOMENT = TimestampInvalid(
-    "'yesterday' is no timestamp.",
+    "'yesterday' is not a timestamp.",
     pointer="/since",
     hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
 )

@@ -3,51 +3,39 @@
 from typing import Any
 
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
+from service import errors
 from service.api.examples import Responses, load
 from service.api.openapi import problems, success
 from service.api.schemas.forecast import ForecastProblem
-from service.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
-    DatabaseUnreachable,
-    EncodingUnsupported,
-    FieldUnknown,
-    JsonInvalid,
-    KeyMissing,
-    ModelLoading,
-    NoModel,
-    QueueFull,
-    ScopeMissing,
-)
 from service.problems import document
 from service.serving.unavailable import STARTER_HINT
 
 EXAMPLES = load("forecast")
 FORECAST_REQUESTS: dict[str, Any] = EXAMPLES["requests"]
 
-NO_KEY = KeyMissing(
+NO_KEY = errors.KeyMissing(
     "The request has no API key.",
     hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
 )
-NO_SCOPE = ScopeMissing(
+NO_SCOPE = errors.ScopeMissing(
     "The key has the scopes observe; this path needs forecast or admin.",
     hint="Create a key with `almanac key add --scope forecast`.",
 )
-NO_JSON = JsonInvalid(
+NO_JSON = errors.JsonInvalid(
     "The body is not valid JSON: EOF while parsing an object at line 1 column 10.",
     hint='Send {"series": [{"values": [...]}], "horizon": 12}.',
 )
-TOO_LARGE = BodyTooLarge(
+TOO_LARGE = errors.BodyTooLarge(
     "The body has more than 16777216 bytes.", hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
 )
-TOO_SLOW = BodyTooSlow(
+TOO_SLOW = errors.BodyTooSlow(
     "The body was not complete after 30 seconds.", hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS."
 )
-COMPRESSED = EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed.")
+COMPRESSED = errors.EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed.")
 BAD_HORIZON = HorizonInvalid(
     "`horizon` is 0.", pointer="/horizon", hint="Send a whole number from 1 to 1000 (ALMANAC_MAX_HORIZON)."
 )
-UNKNOWN_FIELD = FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?")
+UNKNOWN_FIELD = errors.FieldUnknown("There is no field 'level'.", pointer="/level", hint="Did you mean `levels`?")
 NO_SUCH_MODEL = ModelUnknown(
     "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {STARTER_HINT}"
 )
@@ -59,14 +47,14 @@ ALL_REFUSED: dict[str, Any] = {
     "forecasts": [],
     "errors": [{"id": "0", **{name: INFINITE[name] for name in ("code", "detail", "pointer", "hint")}}],
 }
-FULL = QueueFull("64 large requests are waiting already.", hint="Try again in a second.")
-LOADING = ModelLoading(
+FULL = errors.QueueFull("64 large requests are waiting already.", hint="Try again in a second.")
+LOADING = errors.ModelLoading(
     "The model temperatures/3 is being loaded.", pointer="/model", hint="Try again in a few seconds."
 )
-GONE = DatabaseUnreachable(
+GONE = errors.DatabaseUnreachable(
     "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
 )
-NOTHING = NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
+NOTHING = errors.NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
 
 KEY_RESPONSES: Responses = {
     401: problems("Keys are set, and the request has none of them.", NO_KEY),

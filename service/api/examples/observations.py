@@ -40,7 +40,7 @@ BAD_ZONE = TimestampInvalid(
 )
 BAD_CSV = FileInvalid("The CSV cannot be read: unexpected end of data.", hint="Send UTF-8 with a header.")
 NO_MOMENT = TimestampInvalid(
-    "'yesterday' is no timestamp.",
+    "'yesterday' is not a timestamp.",
     pointer="/after",
     hint="Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'.",
 )
@@ -48,7 +48,7 @@ NOT_OBSERVED = SeriesUnknown(
     "There is no series 'leeds'.", hint="GET /series lists the series; POST /observations creates one."
 )
 NO_STEP = FrequencyNotInferred(
-    "One timestamp does not tell a frequency.",
+    "The frequency cannot be inferred from one timestamp.",
     hint="Post observations of this series with a `frequency`, which is stored.",
 )
 

@@ -88,7 +88,7 @@ def test_backtest_cuts_at_a_date(run: Run, data_file: Path) -> None:
     ask: tuple[Any, ...] = ("backtest", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--json")
 
     assert json.loads(run(*ask, "--cutoff", "2005-12", "--origins", 2).stdout)["cutoff"] == "2005-12"
-    assert "The cutoff is no date" in str(run(*ask, "--cutoff", "christmas").exception)
+    assert "The cutoff is not a date" in str(run(*ask, "--cutoff", "christmas").exception)
 
 
 def test_backtest_prints_a_table_otherwise(run: Run, data_file: Path) -> None:
