@@ -81,12 +81,7 @@ class CovariateNames:
         return made
 
     def check(self, past: Covariates, future: Covariates) -> None:
-        """Refuse covariates that a model does not read, and missing ones.
-
-        Raises:
-            CovariateUnknown: If a name is not one of these, or is counted from the dates.
-            CovariateMissing: If one of these is not given, holidays excepted; null values are enough.
-        """
+        """Refuse covariates that a model does not read, and missing ones; raises CovariateUnknown, CovariateMissing."""
         for name in past:
             self._require(name, PAST, self.all)
         for name in future:

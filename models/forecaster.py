@@ -222,12 +222,7 @@ def _same_step(one: Frequency, other: Frequency) -> bool:
 
 
 def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[float]) -> list[float]:
-    """Return every quantile level to compute, rising, with 0.5.
-
-    Raises:
-        HorizonInvalid: If `horizon` is not a whole number of 1 or more.
-        LevelInvalid: If a level is outside (0, 100) or a quantile outside (0, 1).
-    """
+    """Return every quantile level to compute, rising, with 0.5; raises HorizonInvalid, LevelInvalid."""
     if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
         raise HorizonInvalid(f"The horizon is {horizon!r}; it must be a whole number of 1 or more.", pointer="/horizon")
     for place, level in enumerate(levels):

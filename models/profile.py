@@ -118,11 +118,7 @@ class Profile:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the profile that `to_dict` wrote.
-
-        Raises:
-            ArtifactIncomplete: If edges or shares of a feature are missing, or their numbers do not match.
-        """
+        """Return the profile that `to_dict` wrote; raises ArtifactIncomplete."""
         try:
             edges = {name: tuple(float(edge) for edge in data[name]["edges"]) for name in data}
             shares = {name: tuple(float(share) for share in data[name]["shares"]) for name in data}

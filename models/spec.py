@@ -185,12 +185,7 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the spec that `to_dict` wrote.
-
-        Raises:
-            ArtifactMismatch: If the data is of a newer format.
-            ArtifactIncomplete: If a field is missing or has another type.
-        """
+        """Return the spec that `to_dict` wrote; raises ArtifactMismatch, ArtifactIncomplete."""
         if data.get("format") != FORMAT:
             raise ArtifactMismatch(
                 f"spec.json has format {data.get('format')!r}; this Almanac reads {FORMAT}.",

@@ -50,11 +50,7 @@ class ChildProcess:
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
 
     def wait_until_ready(self, path: str, seconds: float) -> None:
-        """Return once `GET {address}{path}` has status 2xx.
-
-        Raises:
-            ChildFailed: If the program ends, or `seconds` pass.
-        """
+        """Return once `GET {address}{path}` has status 2xx; raises ChildFailed."""
         import httpx
 
         deadline = time.monotonic() + seconds
@@ -120,11 +116,7 @@ def _is_ok(get: Callable[[str], "httpx.Response"], url: str) -> bool:
 
 
 def free_port(wanted: int, taken: Sequence[int] = ()) -> int:
-    """Return `wanted`, or the next free port of the loopback interface.
-
-    Raises:
-        ChildFailed: If the next hundred ports are all in use.
-    """
+    """Return `wanted`, or the next free port of the loopback interface; raises ChildFailed."""
     for port in range(wanted, min(wanted + 100, 65536)):
         if port not in taken and _is_free(port):
             return port

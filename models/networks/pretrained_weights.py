@@ -21,11 +21,7 @@ STEP_LAYER = "step_projection"
 
 
 def pretrained_options(spec: ModelSpec, horizon: int) -> NetworkOptions:
-    """Return the options of a spec's network, for another horizon.
-
-    Raises:
-        ArtifactIncomplete: If the spec has no units, seasons or calendar.
-    """
+    """Return the options of a spec's network, for another horizon; raises ArtifactIncomplete."""
     options = spec.options
     if options.units is None or options.seasons is None or options.calendar is None:
         raise ArtifactIncomplete(

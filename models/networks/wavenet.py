@@ -47,11 +47,7 @@ def usable_dilations(dilations: Sequence[int], encoder_length: int) -> tuple[int
 
 
 def check_receptive_field(dilations: Sequence[int], season_length: int) -> None:
-    """Refuse a WaveNet that cannot see one season back.
-
-    Raises:
-        ReceptiveFieldTooShort: If the receptive field is shorter than the season.
-    """
+    """Refuse a WaveNet that cannot see one season back; raises ReceptiveFieldTooShort."""
     field = receptive_field(dilations)
     if field < season_length:
         raise ReceptiveFieldTooShort(

@@ -44,11 +44,7 @@ logger = logging.getLogger("almanac")
 
 
 def starter_folders() -> Mapping[str, Path]:
-    """Return the folder of each starter by the frequency that it was trained for.
-
-    Raises:
-        ArtifactIncomplete: If there is no starter.
-    """
+    """Return the folder of each starter by the frequency that it was trained for; raises ArtifactIncomplete."""
     return _kinds(_roots())
 
 
@@ -67,11 +63,7 @@ def folder_for(frequency: Frequency) -> Path:
 
 
 def season_warning(frequency: Frequency) -> Finding | None:
-    """Return a warning if the frequency has a season and its starter has none, else None.
-
-    Raises:
-        ArtifactIncomplete: If there is no starter.
-    """
+    """Return a warning if the frequency has a season and its starter has none, else None; raises ArtifactIncomplete."""
     nanoseconds = frequency.nanoseconds
     has_seasons = frequency.season_length > 1 or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
     if not has_seasons or folder_for(frequency).name != SEASONLESS:

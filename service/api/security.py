@@ -67,11 +67,7 @@ def make_key(name: str, scopes: tuple[str, ...], created: str) -> tuple[str, Key
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:
-    """Return the keys in a file, none if there is no file.
-
-    Raises:
-        KeysInvalid: If the file is not one that `write_keys` wrote.
-    """
+    """Return the keys in a file, none if there is no file; raises KeysInvalid."""
     try:
         entries = orjson.loads(path.read_bytes())["keys"]
         return tuple(_key(entry) for entry in entries)

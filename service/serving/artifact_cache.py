@@ -122,11 +122,7 @@ class ArtifactCache:
         return (target / SPEC).is_file() and digest_of(target) == digest
 
     def verify(self, digest: str) -> Path:
-        """Return the folder of an artifact after checking its content.
-
-        Raises:
-            ArtifactIncomplete: If it is missing or its content has changed.
-        """
+        """Return the folder of an artifact after checking its content; raises ArtifactIncomplete."""
         if not self.contains(digest):
             raise ArtifactIncomplete(
                 f"The cached artifact {digest[:12]} is missing or damaged.", hint="It is being downloaded again."

@@ -34,11 +34,7 @@ def ui(port: int) -> None:
 
 
 def serve_ui(location: RegistryLocation, port: int) -> None:
-    """Serve the UI on loopback until Ctrl-C or SIGTERM.
-
-    Raises:
-        RegistryUnreachable: If there is no registry, or MLflow's server ends by itself, as when the port is in use.
-    """
+    """Serve the UI on loopback until Ctrl-C or SIGTERM; raises RegistryUnreachable."""
     location.require_registry()
     before = signal.signal(signal.SIGTERM, _interrupt)
     # In its own process group Ctrl-C does not reach MLflow's server; it is ended below, with its workers.

@@ -103,11 +103,7 @@ def run_live(demo: LiveDemo, plan: Plan) -> Recovery:
 
 
 def train_first(demo: LiveDemo, world: World, stations: Sequence[str], plan: Plan) -> None:
-    """Train and register the first model on the months before the replay.
-
-    Raises:
-        ChildFailed: If the training failed; with the end of its log.
-    """
+    """Train and register the first model on the months before the replay; raises ChildFailed."""
     data, log = demo.home / "early.csv", demo.home / "logs" / "train.log"
     values = write_measured(world, stations, plan.first, data)
     demo.print(f"A first model is trained on {values} real values before {plan.first} (log: {log}).")

@@ -26,11 +26,7 @@ WAITING = ("ENQUEUED", "DELAYED")
 
 @contextmanager
 def open_jobs(environment: Mapping[str, str], *, create: bool = True) -> Iterator["Jobs"]:
-    """Yield the schedules and jobs of the database that the environment names.
-
-    Raises:
-        JobsUnreachable: If the database does not respond, or the file is missing and not created.
-    """
+    """Yield the schedules and jobs of the database that the environment names; raises JobsUnreachable."""
     url = jobs_url(environment)
     client = connect(url, create=create)
     try:
@@ -57,12 +53,7 @@ class Jobs:
         return job
 
     def add_schedule(self, name: str, cron: str, request: Mapping[str, Any], *, timezone: str = "UTC") -> None:
-        """Add a schedule that queues a job at every tick.
-
-        Raises:
-            ScheduleInvalid: If the name, the cron expression or the time zone is invalid.
-            ScheduleDuplicated: If a schedule has this name.
-        """
+        """Add a schedule that queues a job at every tick; raises ScheduleInvalid, ScheduleDuplicated."""
         check_name("schedule", name, "as NAME")
         if name == names.WATCH_SCHEDULE:
             raise ScheduleInvalid(f"{name} is the name of the built-in watch.", hint="Choose another one.")

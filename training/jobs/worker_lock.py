@@ -67,11 +67,7 @@ def lock_worker(url: str, worker: str) -> Iterator[WorkerLock]:
 
 
 def has_run(url: str, worker: str) -> bool:
-    """Return whether a worker of this name runs or, with SQLite, ever ran.
-
-    Raises:
-        JobsUnreachable: If the database does not respond.
-    """
+    """Return whether a worker of this name runs or, with SQLite, ever ran; raises JobsUnreachable."""
     folder = _folder(url)
     return worker in running_workers(url) if folder is None else _lock_file(folder, worker).exists()
 

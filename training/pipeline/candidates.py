@@ -87,11 +87,7 @@ def networks_of(fitted: Sequence[Fitted]) -> dict[str, Candidate]:
 def fit_candidate(
     name: str, task: TrainingTask, runtime: Runtime, open_run: OpenRun, networks: Mapping[str, Candidate]
 ) -> Fitted:
-    """Fit one candidate in a run of its own.
-
-    Raises:
-        RegistryError: If MLflow does not answer.
-    """
+    """Fit one candidate in a run of its own; raises RegistryError if MLflow does not answer."""
     log: RunLog | None = None
     epochs: list[EpochRecord] = []
     try:

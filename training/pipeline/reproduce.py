@@ -230,11 +230,7 @@ def _with_warm_start(past: Run, task: TrainingTask, registry: Registry, runtime:
 
 
 def _compared_name(past: Run) -> str:
-    """Return the name of the candidate that a run is about: its own, or the winner.
-
-    Raises:
-        RegistryError: If it is about none, as a search, a reproduction or a comparison that failed.
-    """
+    """Return the name of the candidate that a run is about: its own, or the winner; raises RegistryError."""
     key = "winner" if past.tags.get("almanac.kind") == "comparison" else "candidate"
     name = past.tags.get(key, past.tags.get("architecture"))
     if name is None:

@@ -3,7 +3,7 @@
 A stage takes the job's context, its request (`name` and `config`, optionally `reason`) and what the stages before it
 returned; it returns JSON. DBOS remembers what it returned; its effects are in MLflow, in runs that are found by the
 job's id. A stage that is run again, because the process was killed before DBOS wrote its result down, replaces what it
-had left half done and never registers or promotes twice.
+had left half done and never registers or promotes twice. Every stage raises RegistryError if MLflow does not answer.
 
     parent run (almanac.part = job)   data/, read.json, compare.json, decision.json
     a candidate's run (its name)      candidate/, and served/ of the winner
@@ -66,7 +66,6 @@ def read(job: JobContext, request: Given) -> Plain:
     Raises:
         DataInvalid, ConfigInvalid: If nothing can be trained.
         ServiceUnreachable: If the observations cannot be fetched.
-        RegistryError: If MLflow does not answer.
     """
     config, runtime = config_of(request), job.runtime("read")
     path, noticed = freeze_data(job, config)
@@ -106,8 +105,7 @@ def fit(job: JobContext, request: Given, read: Given, candidate: str, fits: Sequ
     Returns:
         `name`, `run_id`, `cause` (None, or why there is no candidate), `code`, `step`, `seconds`, `validation_mase`.
 
-    Raises:
-        RegistryError: If MLflow does not answer. A candidate that fails is a result with a cause.
+    A candidate that fails is a result with a cause.
     """
     runtime = job.runtime("fit")
     task = task_of(job, request, read, runtime)
@@ -137,7 +135,6 @@ def compare(job: JobContext, request: Given, read: Given, fits: Sequence[Given])
 
     Raises:
         TrainingError: If every candidate failed, or the picked one did; with the causes.
-        RegistryError: If MLflow does not answer.
     """
     runtime = job.runtime("compare")
     task = task_of(job, request, read, runtime)
@@ -171,9 +168,6 @@ def refit(job: JobContext, request: Given, read: Given, compared: Given) -> Plai
 
     Returns:
         `run_id` of the winner, `refitted`: whether it was fitted again, `warnings`.
-
-    Raises:
-        RegistryError: If MLflow does not answer.
     """
     runtime = job.runtime("refit")
     task = task_of(job, request, read, runtime)
@@ -202,7 +196,6 @@ def register(job: JobContext, request: Given, read: Given, compared: Given, refi
 
     Raises:
         ArtifactError: If what should be served is damaged.
-        RegistryError: If MLflow does not answer.
     """
     name, run_id = read["name"], refitted["run_id"]
     if registered := job.registry.models.tagged(name, {JOB: job.job}):
@@ -228,7 +221,6 @@ def promote(job: JobContext, request: Given, read: Given, compared: Given, regis
 
     Raises:
         ArtifactError: If the version is damaged; the alias stays where it is.
-        RegistryError: If MLflow does not answer.
     """
     name, version = read["name"], registered["version"]
     decision = PromotionDecision(**{**compared["decision"], "notes": tuple(compared["decision"]["notes"])})

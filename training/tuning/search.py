@@ -106,11 +106,7 @@ class RunningSearch:
 
 
 def run_trial(running: RunningSearch, trial: "Trial") -> None:
-    """Fit one network with drawn settings and tell the study the result.
-
-    Raises:
-        RegistryError: If MLflow does not answer. Any other AlmanacError fails the trial alone.
-    """
+    """Fit one network with drawn settings and tell the study the result; raises RegistryError."""
     from optuna.trial import TrialState
 
     drawn = search_space.draw(running.search.space, trial)

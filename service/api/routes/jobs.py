@@ -95,11 +95,7 @@ async def _assess(service: Service, new: JobRequest, now: datetime) -> dict[str,
 
 
 def retrain_query(service: Service, name: str, thresholds: Thresholds) -> RetrainQuery:
-    """Return what the assessment of a model needs from the event loop.
-
-    Raises:
-        ModelLoading: If its champion is not in memory yet, or the registry has not been read.
-    """
+    """Return what the assessment of a model needs from the event loop; raises ModelLoading."""
     champion = service.catalog.champions.get(name)
     if champion is None and (error := service.catalog.champion_error(name)) is not None:
         raise error
