@@ -17,6 +17,7 @@ from starlette.responses import Response
 from models.errors import AlmanacError
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
+from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
@@ -45,11 +46,12 @@ Background = Callable[[], Coroutine[Any, Any, None]]
 """A task that runs as long as the application."""
 
 
-def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
+def create_app(settings: Settings, *, supervise: bool = True, host: str = "127.0.0.1") -> FastAPI:
     """Return the application; nothing runs before its start.
 
     Args:
         settings: The settings.
+        host: The address that the server is bound to; it answers to this name, too.
         supervise: Whether to run the registry process; without it only cached models are served.
 
     Raises:
@@ -67,14 +69,18 @@ def create_app(settings: Settings, *, supervise: bool = True) -> FastAPI:
         await asyncio.gather(*running, return_exceptions=True)
         await _close(service)
 
-    app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.service = service
     app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
     for router in ROUTERS:
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.add_middleware(AuthMiddleware, keys=KeyRing(settings.api_keys))
+    keys = KeyRing(settings.api_keys)
+    app.add_middleware(AuthMiddleware, keys=keys)
+    app.add_middleware(RequestChecks, hosts=AllowedHosts(host, settings.allowed_hosts), keys=keys)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics, access_log=settings.access_log)
     return app
 
@@ -128,7 +134,7 @@ async def _handle_http(request: Request, error: Any) -> Response:  # noqa: ANN40
         "code": status.name,
         "detail": f"{request.method} {request.url.path[:200]}: {status.phrase}.",
         "pointer": "",
-        "hint": "GET /docs lists all paths.",
+        "hint": "GET /docs lists all paths; none of them ends with a slash.",
     }
     return problem_response(status, members, {**(error.headers or {}), CODE_HEADER: status.name})
 

@@ -17,7 +17,14 @@ RequestError (models.errors)        the request is wrong
 ├── SeriesUnknown                   404, no observations with this id
 ├── ForecastUnknown                 404, no stored forecast with this id
 ├── KeyMissing                      401
-└── ScopeMissing                    403
+├── ScopeMissing                    403
+├── OriginForeign                   403, a page of another site
+├── HostMissing                     400
+├── HostUnknown                     421, a Host that is not this service's
+├── TypeUnsupported                 415, a Content-Type that the route does not read
+├── RequestUnreadable               400, not HTTP
+├── HeadersTooLarge                 431
+└── HeadersTooSlow                  408
 ModelUnknown (models.errors)        422 in a request, 404 in a path
 ConfigInvalid (models.errors)       422, an invalid threshold
 JobError (models.jobs.errors)       jobs and schedules
@@ -142,6 +149,48 @@ class ScopeMissing(RequestError):
     """An API key without the scope that the route needs."""
 
     code = "SCOPE_MISSING"
+
+
+class OriginForeign(RequestError):
+    """A request that a browser sent for a page of another site."""
+
+    code = "ORIGIN_FOREIGN"
+
+
+class HostMissing(RequestError):
+    """A request without a Host header, or with several."""
+
+    code = "HOST_MISSING"
+
+
+class HostUnknown(RequestError):
+    """A Host header that names another machine."""
+
+    code = "HOST_UNKNOWN"
+
+
+class TypeUnsupported(RequestError):
+    """A Content-Type that the route does not read."""
+
+    code = "CONTENT_TYPE_UNSUPPORTED"
+
+
+class RequestUnreadable(RequestError):
+    """Bytes that are not an HTTP request."""
+
+    code = "REQUEST_UNREADABLE"
+
+
+class HeadersTooLarge(RequestError):
+    """A request line and headers with more bytes than the service accepts."""
+
+    code = "HEADERS_TOO_LARGE"
+
+
+class HeadersTooSlow(RequestError):
+    """Headers that were not received in time."""
+
+    code = "HEADERS_TOO_SLOW"
 
 
 class ServiceError(AlmanacError):

@@ -1,5 +1,6 @@
 """Settings: the configuration of the service, read once from environment variables."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -42,6 +43,31 @@ def _database(url: str | None, field: ValidationInfo) -> str | None:
             hint=f"Use a URL that begins with {', '.join(DATABASES)}.",
         )
     return url
+
+
+def _proxies(text: str) -> str:
+    """Return the addresses of trusted proxies; raises SettingInvalid: a typo must not trust nobody, or somebody else."""
+    try:
+        for part in text.split(","):
+            if part.strip() != "*":
+                ip_network(part.strip(), strict=False)
+    except ValueError:
+        raise SettingInvalid(
+            f"ALMANAC_FORWARDED_ALLOW_IPS is invalid. Received: {text!r}.",
+            hint="Use addresses or networks separated by commas, such as `127.0.0.1,10.0.0.0/8`, or `*` for every proxy.",
+        ) from None
+    return text
+
+
+def _hosts(text: str) -> str:
+    """Return the names that requests may use; raises SettingInvalid for a URL or a port, which would match nothing."""
+    for part in text.split(","):
+        if set(part.strip()) & set("/ ") or (":" in part and part.count(":") == 1):
+            raise SettingInvalid(
+                f"ALMANAC_ALLOWED_HOSTS is invalid. Received: {text!r}.",
+                hint="Use names without scheme and port, separated by commas, such as `forecast.example.org,service`, or `*`.",
+            )
+    return text
 
 
 def _sqlite_registry(values: dict[str, Any]) -> str:
@@ -87,7 +113,11 @@ class Settings(BaseSettings):
         accuracy_days: How many days of scores the metrics of live accuracy include.
         poll_seconds: How often the registry is polled.
         drain_seconds: How long requests in progress may take at shutdown.
+        header_timeout_seconds: How long the transfer of a request's headers may take.
         body_timeout_seconds: How long the transfer of a request body may take.
+        allowed_hosts: Names, besides this machine's own, that the Host header of a request may have, separated by commas;
+            `*.example.org` allows all below it, `*` any.
+        forwarded_allow_ips: Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
         access_log: Whether each request is logged on standard error.
     """
 
@@ -116,7 +146,10 @@ class Settings(BaseSettings):
     accuracy_days: Count = 30
     poll_seconds: Seconds = 2.0
     drain_seconds: Count = 30
+    header_timeout_seconds: Seconds = 10.0
     body_timeout_seconds: Seconds = 30.0
+    allowed_hosts: Annotated[str, AfterValidator(_hosts)] = ""
+    forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = "127.0.0.1"
     access_log: bool = False
 
     @property

@@ -1,4 +1,4 @@
-"""What all tests share: how Hypothesis searches, and compiled modules."""
+"""What all tests share: how Hypothesis searches, compiled modules, and the Host of Starlette's test client."""
 
 import os
 import sys
@@ -14,3 +14,5 @@ settings.load_profile("gate")
 # Where it is set, every process that a test starts compiles all that it imports: 20 s for TensorFlow, in place of 5.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+os.environ["ALMANAC_ALLOWED_HOSTS"] = "testserver"

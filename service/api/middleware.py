@@ -16,7 +16,8 @@ from service.problems import CODE_HEADER, problem
 logger = logging.getLogger("almanac")
 access = logging.getLogger("almanac.access")
 
-REFUSED = (401, 403)
+REFUSED = (400, 401, 403, 415, 421)
+"""Statuses of requests that do not reach the router."""
 REQUEST_ID = "x-request-id"
 _VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -71,6 +72,7 @@ class MetricsMiddleware:
                 "request_id": request_id,
                 "method": scope["method"],
                 "path": scope["path"],
+                "client": (scope.get("client") or ("",))[0],
                 "status": status,
                 "milliseconds": round(seconds * 1000, 3),
                 "code": code,

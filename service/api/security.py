@@ -5,6 +5,8 @@ import hmac
 import logging
 import os
 import secrets
+import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
@@ -67,22 +69,51 @@ def make_key(name: str, scopes: tuple[str, ...], created: str) -> tuple[str, Key
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:
-    """Return the keys in a file, none if there is no file; raises KeysInvalid."""
+    """Return the keys in a file, none if there is no file; raises KeysInvalid, also if other users can write the file."""
     try:
-        entries = orjson.loads(path.read_bytes())["keys"]
-        return tuple(_key(entry) for entry in entries)
+        content = path.read_bytes()
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise KeysInvalid(f"{path} cannot be read: {error.strerror}.", hint="Give this user access to it.") from error
+    check_only_owner_writes(path)
+    try:
+        return tuple(_key(entry) for entry in orjson.loads(content)["keys"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KeysInvalid(
             f"{path} is not a valid API key file: {error}.",
-            hint="Restore it, or remove it and create new keys with `almanac key add`.",
+            hint="Remove what was added by hand, and create keys with `almanac key add --scope forecast`.",
         ) from error
 
 
+def check_only_owner_writes(path: Path) -> None:
+    """Raise KeysInvalid if other users can change the key file, or replace it: they could give themselves a key."""
+    _check_owner(path, "600")
+    for folder in {path.parent, path.resolve().parent}:
+        _check_owner(folder, "go-w")
+
+
+def _check_owner(place: Path, mode: str) -> None:
+    """Raise KeysInvalid, with the command that makes it private, if others can write a file, or replace one in a folder."""
+    status = place.stat()
+    quoted = shlex.quote(str(place))
+    is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # only owners replace files, as in /tmp
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky:
+        raise KeysInvalid(
+            f"Other users can write {place} (mode {stat.S_IMODE(status.st_mode):o}), and so create keys.",
+            hint=f"Run `chmod {mode} {quoted}`, and remove the keys in `almanac key list` that you did not create.",
+        )
+    if os.geteuid() not in {0, status.st_uid} and status.st_uid != 0:
+        raise KeysInvalid(
+            f"{place} belongs to another user ({status.st_uid}), who can create keys.",
+            hint=f"Run `sudo chown {os.geteuid()} {quoted}`.",
+        )
+
+
 def write_keys(path: Path, keys: tuple[Key, ...]) -> None:
-    """Replace the key file in one step; only its owner can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace the key file in one step; only its owner can read it. Raises KeysInvalid if others can write its folder."""
+    path.parent.mkdir(0o755, parents=True, exist_ok=True)
+    _check_owner(path.parent, "go-w")
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     content = orjson.dumps({"keys": [asdict(key) for key in keys]}, option=orjson.OPT_INDENT_2)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -211,18 +242,22 @@ def _hash(secret: str) -> str:
 
 
 def _key(entry: Mapping[str, Any]) -> Key:
-    """Return a stored key; raises ValueError if an entry is invalid."""
-    key = Key(str(entry["name"]), str(entry["sha256"]), tuple(entry["scopes"]), str(entry.get("created", "")))
-    unknown = set(key.scopes) - set(SCOPES)
-    if unknown or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
-        raise ValueError(f"key {key.name!r} has unknown scopes {sorted(unknown)} or a malformed hash")
-    return key
+    """Return a stored key; raises ValueError or TypeError for an entry that `write_keys` does not write."""
+    name, digest, scopes = (entry.get(field) for field in ("name", "sha256", "scopes"))
+    if not isinstance(name, str) or not isinstance(digest, str) or not isinstance(scopes, list):
+        raise TypeError(f"the entry {str(name)[:40]!r} needs a name, a sha256 and a list of scopes")
+    if not scopes or (unknown := [scope for scope in scopes if scope not in SCOPES]):
+        wrong = f"the unknown scopes {unknown}" if scopes else "no scopes"
+        raise ValueError(f"key {name!r} has {wrong}; the scopes are {', '.join(SCOPES)}")
+    if len(bytes.fromhex(digest)) != hashlib.sha256().digest_size:
+        raise ValueError(f"key {name!r} has a malformed hash")
+    return Key(name, digest.lower(), tuple(scopes), str(entry.get("created", "")))
 
 
-def _fingerprint(path: Path) -> tuple[int, int, int] | None:
-    """Return a value that changes with the file, None if there is no file."""
+def _fingerprint(path: Path) -> tuple[int, ...] | None:
+    """Return a value that changes with the file and with who may write it, None if there is no file."""
     try:
-        status = path.stat()
+        status, folder = path.stat(), path.parent.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode, status.st_uid, folder.st_mode

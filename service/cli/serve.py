@@ -35,7 +35,7 @@ def serve(host: str, port: int, *, insecure: bool) -> None:
     \b
     Example:
         almanac serve
-        curl localhost:8000/forecast -d '{"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}'
+        curl localhost:8000/forecast --json '{"series": [{"values": [35, 40, 38, 29, 19]}], "horizon": 3}'
     """  # noqa: D301 (click's mark for lines that it must not wrap)
     settings = Settings.from_environment()
     if not (is_loopback(host) or insecure or read_keys(settings.api_keys)):
@@ -51,19 +51,21 @@ def run(settings: Settings, host: str, port: int) -> None:
     import uvicorn
 
     from service.app import create_app
+    from service.cli.protocol import bounded_protocol
     from service.logs import configure_logging
 
     configure_logging()
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, host=host),
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(settings.header_timeout_seconds, settings.body_timeout_seconds),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_graceful_shutdown=settings.drain_seconds,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )

@@ -34,9 +34,10 @@ from tests.system.programs import postgres
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the environment variables of Almanac and MLflow."""
+    """Remove the environment variables of Almanac and MLflow, except the name of the test client's host."""
     for name in [name for name in os.environ if name.startswith(("ALMANAC_", "MLFLOW_"))]:
-        monkeypatch.delenv(name)
+        if name != "ALMANAC_ALLOWED_HOSTS":
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,8 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path, monkeypatch: pytest.
         "database_url": "postgresql://me@db/almanac",
         "jobs_url": "postgresql://me@db/jobs",
         "model": "rain@challenger",
+        "allowed_hosts": "service,*.example.org",
+        "forwarded_allow_ips": "10.0.0.0/8, ::1",
         **{name: at + 1 for at, name in enumerate(numbers)},
     }
     for name, value in expected.items():
@@ -63,6 +65,9 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path, monkeypatch: pytest.
         ("ALMANAC_POLL_SECONDS", "nan"),
         ("ALMANAC_ACCESS_LOG", "maybe"),
         ("ALMANAC_API_KEYS", "/nowhere/keys.json"),
+        ("ALMANAC_ALLOWED_HOSTS", "https://example.org"),
+        ("ALMANAC_ALLOWED_HOSTS", "example.org:8000"),
+        ("ALMANAC_FORWARDED_ALLOW_IPS", "proxy"),
     ],
 )
 def test_an_invalid_value_is_an_error_with_variable_and_value(

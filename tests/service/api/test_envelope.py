@@ -129,15 +129,6 @@ def test_errors_of_http_are_problem_documents(shared_client: TestClient) -> None
     assert compressed == (415, "ENCODING_UNSUPPORTED", "")
 
 
-def test_a_body_is_json_whatever_its_content_type(shared_client: TestClient) -> None:
-    """`curl -d` sends the type of a form."""
-    form = {"content-type": "application/x-www-form-urlencoded"}
-
-    response = shared_client.post("/forecast", content=json.dumps({"series": SERIES, "horizon": 1}), headers=form)
-
-    assert response.status_code == 200
-
-
 def test_an_announced_body_above_the_limit_is_413(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """A body of exactly the limit is read."""
     home.publish("temperatures", "1")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -198,15 +199,59 @@ def test_a_broken_file_leaves_the_last_keys_in_force(home: ServiceHome) -> None:
         '{"keys": [{"name": "a"}]}',
         '{"keys": [{"name": "a", "sha256": "00", "scopes": ["forecast"]}]}',
         json.dumps({"keys": [{"name": "a", "sha256": "0" * 64, "scopes": ["everything"]}]}),
+        json.dumps({"keys": [{"name": "a", "sha256": "0" * 64}]}),
+        json.dumps({"keys": [{"name": "a", "sha256": "0" * 64, "scopes": []}]}),
+        json.dumps({"keys": [{"name": "a", "sha256": "0" * 64, "scopes": "admin"}]}),
     ],
 )
 def test_an_invalid_key_file_is_an_error_at_start(tmp_path: Path, content: str) -> None:
-    """The error contains its name."""
+    """The error contains its name and the command that creates keys; no hash has a scope that is not written there."""
     path = tmp_path / "keys.json"
     path.write_text(content)
 
-    with pytest.raises(KeysInvalid, match=r"keys\.json"):
+    with pytest.raises(KeysInvalid, match=r"keys\.json.*almanac key add"):
         KeyRing(path)
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode", "command"),
+    [
+        (0o660, 0o755, "chmod 600 {folder}/keys.json"),
+        (0o602, 0o755, "chmod 600 {folder}/keys.json"),
+        (0o600, 0o775, "chmod go-w {folder}"),
+        (0o600, 0o757, "chmod go-w {folder}"),
+        (0o644, 0o1777, None),
+        (0o600, 0o700, None),
+    ],
+)
+def test_a_key_file_that_others_can_write_is_refused(
+    tmp_path: Path, file_mode: int, folder_mode: int, command: str | None
+) -> None:
+    """At the start with the command that mends it; a running service keeps the last keys. `/tmp` protects its files."""
+    folder = tmp_path / "home"
+    path = folder / "keys.json"
+    secret, key = make_key("mine", ("forecast",), "2026-01-01")
+    write_keys(path, (key,))
+    ring = KeyRing(path)
+    write_keys(path, (key, make_key("theirs", ("admin",), "2026-01-01")[1]))
+
+    path.chmod(file_mode)
+    folder.chmod(folder_mode)
+
+    assert ring.scopes(secret) == ("forecast",)
+    if command is None:
+        assert len(read_keys(path)) == 2
+        return
+    with pytest.raises(KeysInvalid, match=re.escape(f"`{command.format(folder=folder)}`")):
+        read_keys(path)
+
+
+def test_no_key_is_written_into_a_folder_of_others(tmp_path: Path) -> None:
+    """It could be replaced at once."""
+    tmp_path.chmod(0o777)
+
+    with pytest.raises(KeysInvalid, match="chmod go-w"):
+        write_keys(tmp_path / "keys.json", ())
 
 
 def test_only_a_hash_is_stored_readable_by_its_owner(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_file_that_trains_can_be_observed_and_posted(serving: ServerProcess, t
     for path in write_files(tmp_path, "observed"):
         assert run(serving.client.base_url, path).return_value == 0, path
     for path in write_files(tmp_path, "posted"):
-        kind = {"content-type": "text/csv"} if path.suffix == ".csv" else {}
+        kind = {"content-type": "text/csv" if path.suffix == ".csv" else "application/octet-stream"}
         serving.client.post("/observations", content=path.read_bytes(), headers=kind).raise_for_status()
 
     stored = pd.read_parquet(io.BytesIO(serving.client.get("/observations/export").content)).set_index("unique_id")

@@ -65,7 +65,8 @@ def test_an_export_can_be_posted_and_read_as_a_series(stored_client: TestClient)
     observe_two_years(stored_client, "b")
     content = stored_client.get("/observations/export").content
 
-    again = stored_client.post("/observations", content=content).json()
+    kind = {"content-type": "application/vnd.apache.parquet"}
+    again = stored_client.post("/observations", content=content, headers=kind).json()
 
     assert again["accepted"] == 48
     rows = exported(stored_client, "?series=b")

@@ -1,0 +1,186 @@
+"""Request checks: the middleware that refuses requests of other sites, before a key is checked or a body is read.
+
+Without keys the service trusts every program on this machine, but not the pages in its browsers. A page of another site
+reaches it in three ways: with a form or a simple fetch (its Content-Type is no JSON, its Origin is not ours), and with a
+name of its own that resolves to this machine (DNS rebinding: its Host is not ours).
+"""
+
+import re
+import socket
+from collections import Counter
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from models.errors import AlmanacError
+from models.json_values import json_pointer
+from service.api.security import KeyRing, is_loopback
+from service.errors import FieldInvalid, HostMissing, HostUnknown, OriginForeign, TypeUnsupported
+from service.json_input import describe_value
+from service.problems import problem
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""Methods that change something, or cost something."""
+
+JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json")
+FORM = "application/x-www-form-urlencoded"
+"""What `curl -d` sends."""
+FILE_TYPES = frozenset(
+    {
+        "text/csv",
+        "application/csv",
+        "application/octet-stream",
+        "application/parquet",
+        "application/vnd.apache.parquet",
+        "application/x-parquet",
+    }
+)
+OBSERVATIONS, FORECAST = "/observations", "/forecast"
+
+HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::[0-9]{0,5})?")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class AllowedHosts:
+    """The names that this service answers to."""
+
+    def __init__(self, bound: str, further: str) -> None:
+        """Allow the names of this machine, the address that the server is bound to, and `further`, separated by commas."""
+        names = [*LOCAL_NAMES, bound, socket.gethostname(), *further.split(",")]
+        self._names = frozenset(name.strip().lower().strip("[]") for name in names if name.strip())
+        self._suffixes = tuple(name[1:] for name in self._names if name.startswith("*."))
+        self._is_any = "*" in self._names
+        self._bound = bound
+
+    def __contains__(self, host: str) -> bool:
+        """Return whether a Host header without its port is one of the names.
+
+        A literal address cannot be rebound, so a server that is bound to all addresses answers to any.
+        """
+        if self._is_any or host in self._names or host.endswith(self._suffixes):
+            return True
+        return is_loopback(host) if self._bound not in ANY_ADDRESS else _is_address(host)
+
+
+class RequestChecks:
+    """ASGI middleware: refuses wrong hosts, foreign pages, types of body that no route reads, and repeated parameters."""
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts, keys: KeyRing) -> None:
+        """Protect `app`. Pages are checked while there are no `keys`: a page cannot send a key that it does not know."""
+        self._app = app
+        self._hosts = hosts
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and (error := self._check(scope)) is not None:
+            await problem(error)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> AlmanacError | None:
+        headers = Headers(scope=scope)
+        error = self._check_host(headers.getlist("host"))
+        if error is None and not self._keys.is_required:
+            error = _check_page(headers, scope["method"])
+        if error is None and scope["method"] in CHANGING:
+            error = _check_type(headers, scope["path"])
+        if error is None and b"&" in scope["query_string"]:
+            error = _check_parameters(scope["query_string"])
+        return error
+
+    def _check_host(self, sent: list[str]) -> AlmanacError | None:
+        if len(sent) != 1 or not sent[0].strip():
+            return HostMissing(
+                f"The request has {len(sent) or 'no'} Host header{'s' if len(sent) > 1 else ''}."
+                if len(sent) != 1
+                else "The Host header is empty.",
+                hint="Send one Host header with the name of this service.",
+            )
+        if _without_port(sent[0]) in self._hosts:
+            return None
+        return HostUnknown(
+            f"The service does not answer to the Host {describe_value(sent[0])}.",
+            hint="Use localhost, or add the name to ALMANAC_ALLOWED_HOSTS and restart the service.",
+        )
+
+
+def _check_page(headers: Headers, method: str) -> AlmanacError | None:
+    """Return the error of a request that a browser sends for a page of another site; a link to this service is none."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    is_link = method in {"GET", "HEAD"} and headers.get("sec-fetch-mode") == "navigate"
+    if site in {"cross-site", "same-site"} and not is_link:
+        received = f"Sec-Fetch-Site is {site}"
+    elif origin is not None and not _is_same(origin, headers["host"]):
+        received = f"The Origin {describe_value(origin)} is not this service"
+    else:
+        return None
+    return OriginForeign(
+        f"{received}: a page of another site sends this request.",
+        hint="Send it from a program, or from a page of this service. With API keys (`almanac key add`) other pages may send "
+        "requests through a proxy that allows them.",
+    )
+
+
+def _check_type(headers: Headers, path: str) -> AlmanacError | None:
+    """Return the error of a Content-Type that the route does not read, or of a body without one."""
+    sent = [value.partition(";")[0].strip().lower() for value in headers.getlist("content-type")]
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if sent and all(_is_read(media, path, is_page="origin" in headers) for media in sent):
+        return None
+    if not sent and (not has_body or path == FORECAST):
+        return None
+    types = (
+        "application/json, text/csv or application/vnd.apache.parquet" if path == OBSERVATIONS else "application/json"
+    )
+    return TypeUnsupported(
+        f"The Content-Type is {describe_value(', '.join(sent))}." if sent else "The request has no Content-Type.",
+        hint=f"Send {types}; with curl use --json instead of --data.",
+    )
+
+
+def _is_read(media: str, path: str, *, is_page: bool) -> bool:
+    """Return whether a route reads a media type; forecasts also accept that of `curl -d`, except from a page's form."""
+    if JSON_TYPE.fullmatch(media):
+        return True
+    return (path == OBSERVATIONS and media in FILE_TYPES) or (path == FORECAST and media == FORM and not is_page)
+
+
+def _check_parameters(query: bytes) -> AlmanacError | None:
+    """Return the error of the first query parameter that is sent twice: only one of the values would count."""
+    counts = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    for name, count in counts.items():
+        if count > 1:
+            return FieldInvalid(
+                f"The query has {describe_value(name)} {count} times.", pointer=json_pointer(name), hint="Send it once."
+            )
+    return None
+
+
+def _is_same(origin: str, host: str) -> bool:
+    """Return whether an Origin is the site of a Host: same name and port, whichever scheme a proxy in front has."""
+    try:
+        page = urlsplit(origin)
+        ours = urlsplit(f"{page.scheme}://{host}")
+        default = DEFAULT_PORTS.get(page.scheme)
+        return bool(page.hostname) and (page.hostname, page.port or default) == (ours.hostname, ours.port or default)
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    """Return the name in a Host header, in lower case: `localhost` of `LOCALHOST:8000`, `::1` of `[::1]:8000`; "" if it has none."""
+    found = HOST.fullmatch(host.strip().lower())
+    return (found["v6"] or found["name"]).removesuffix(".") if found else ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
