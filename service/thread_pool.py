@@ -16,13 +16,7 @@ class ThreadPool:
     """Threads with a bounded queue. A small forecast is faster than a switch of threads, and does not use it."""
 
     def __init__(self, limit: int, *, threads: int | None = None, name: str = "forecast") -> None:
-        """Start no thread yet.
-
-        Args:
-            limit: Calls that may run or wait.
-            threads: Number of threads, by default one for each core.
-            name: Prefix of the threads' names.
-        """
+        """Start no thread yet; at most `limit` calls may run or wait, by default on a thread for each core."""
         self._threads = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix=name)
         self._limit = limit
         self._busy = 0

@@ -42,12 +42,7 @@ class JobsClient:
     """The database of jobs and schedules, which may be unreachable or not exist yet."""
 
     def __init__(self, url: str, limit: int) -> None:
-        """Open nothing yet.
-
-        Args:
-            url: Of SQLite (`sqlite:///file`) or PostgreSQL (`postgresql://…`).
-            limit: Requests that may run or wait.
-        """
+        """Open nothing yet; at most `limit` requests may run or wait."""
         self._url = url
         self._threads = ThreadPool(limit, threads=THREADS, name="jobs")
         self._opening = Lock()

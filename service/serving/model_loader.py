@@ -36,15 +36,7 @@ class ModelLoader:
         fetch: Fetch,
         on_load: OnLoad,
     ) -> None:
-        """Load nothing yet.
-
-        Args:
-            cache: Contains the artifacts.
-            limit: Versions to keep in memory.
-            pinned: Returns the versions to keep whatever the limit is.
-            fetch: Requests the download of a version into the cache.
-            on_load: Is called with the name and the outcome of each attempt to load.
-        """
+        """Load nothing yet; `pinned` returns the versions to keep in memory whatever the limit is."""
         self._cache = cache
         self._limit = limit
         self._pinned = pinned

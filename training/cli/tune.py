@@ -97,7 +97,7 @@ def _make_search(
 
 def _print(found: "SearchResult") -> None:
     click.echo(
-        f"Best of {sum(found.counts.values())} trials: trial {found.trial}, validation MASE {found.validation_mase:.4f}."
+        f"Best of {sum(found.trials.values())} trials: trial {found.trial}, validation MASE {found.validation_mase:.4f}."
     )
     for key, value in found.best.items():
         click.echo(f"  {key} = {value:.4g}" if isinstance(value, float) else f"  {key} = {value}")

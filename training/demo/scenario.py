@@ -46,23 +46,7 @@ def requests_to(url: str) -> Request:
 
 @dataclass(slots=True)
 class Replay:
-    """The state of a replay.
-
-    Attributes:
-        plan: Its months.
-        model: Name of the model.
-        world: The data.
-        stations: The stations.
-        request: Sends requests to the service.
-        on_event: Called with every event.
-        on_job: Called with a running job at every poll.
-        events: All events so far.
-        scores: Scores of every month and version.
-        origins: By version, the months in which it made forecasts.
-        reported: Codes of the reasons that have had an event.
-        swap: The last swap.
-        run_id: MLflow's run of the last job that trained.
-    """
+    """A replay so far: its events, the scores of every month and version, and by version the months of its forecasts."""
 
     plan: Plan
     model: str

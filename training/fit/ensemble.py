@@ -30,13 +30,7 @@ def combine_with_keras(members: Sequence[Path], weights: Sequence[float], direct
 def make_ensemble(
     candidates: Mapping[str, Candidate], directory: Path, combine: Combine, weights: EnsembleWeights | None = None
 ) -> Candidate:
-    """Return several candidates as one: its weights chosen on validation, its intervals calibrated there.
-
-    Args:
-        candidates: By name, trained on the same data; at least two.
-        directory: Where the artifact goes.
-        combine: Writes the networks.
-        weights: Weights already chosen, for candidates trained again on all data.
+    """Return two or more candidates as one: weights chosen on validation, or before, and intervals calibrated there.
 
     Raises:
         TrainingError: If a candidate kept no validation forecasts.

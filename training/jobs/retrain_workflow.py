@@ -24,10 +24,6 @@ class Step(Protocol):
 def retrain(step: Step, request: Request) -> StageResult:
     """Check the reasons if the request asks for it, then fit the candidates, compare, register and promote.
 
-    Args:
-        step: Runs a stage.
-        request: `name`, `config`, `if_needed` and `reason`, see docs/retraining.md.
-
     Returns:
         `decision`; after a training also `run_id`, `experiment_id`, `run_url`, `version`, `promoted`, `champion` and `reason`;
         after a check also `judgement`, the reasons.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from training.evaluation.comparison import Failure
 from training.fit.candidate import EpochRecord
@@ -11,72 +11,32 @@ from training.registry import runs
 from training.registry.client import Registry
 
 
-class RunLog(Protocol):
-    """The log of one run."""
-
-    @property
-    def run_id(self) -> str:
-        """Id of the run; "" if nothing is tracked."""
-        ...
-
-    def provenance(self, described: Mapping[str, Any]) -> None:
-        """Log how the candidate is made."""
-        ...
-
-    def tags(self, tags: Mapping[str, object]) -> None:
-        """Log tags."""
-        ...
-
-    def epoch(self, record: EpochRecord) -> None:
-        """Log one epoch."""
-        ...
-
-    def failure(self, failure: Failure) -> None:
-        """Log why the candidate failed."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class MlflowRun:
-    """The log of one MLflow run."""
+class RunLog:
+    """The log of one MLflow run; without a registry it keeps nothing."""
 
-    registry: Registry
-    run_id: str
-
-    def provenance(self, described: Mapping[str, Any]) -> None:
-        """Log how the candidate is made."""
-        runs.log_provenance(self.registry, self.run_id, described)
-
-    def tags(self, tags: Mapping[str, object]) -> None:
-        """Log tags."""
-        self.registry.log(self.run_id, tags=tags)
-
-    def epoch(self, record: EpochRecord) -> None:
-        """Log one epoch."""
-        runs.log_epoch(self.registry, self.run_id, record)
-
-    def failure(self, failure: Failure) -> None:
-        """Log why the candidate failed."""
-        runs.log_failure(self.registry, self.run_id, failure)
-
-
-@dataclass(frozen=True, slots=True)
-class Untracked:
-    """A log that keeps nothing: `almanac backtest` leaves no runs."""
-
+    registry: Registry | None = None
     run_id: str = ""
 
     def provenance(self, described: Mapping[str, Any]) -> None:
-        """Do nothing."""
+        """Log how the candidate is made."""
+        if self.registry is not None:
+            runs.log_provenance(self.registry, self.run_id, described)
 
     def tags(self, tags: Mapping[str, object]) -> None:
-        """Do nothing."""
+        """Log tags."""
+        if self.registry is not None:
+            self.registry.log(self.run_id, tags=tags)
 
     def epoch(self, record: EpochRecord) -> None:
-        """Do nothing."""
+        """Log one epoch."""
+        if self.registry is not None:
+            runs.log_epoch(self.registry, self.run_id, record)
 
     def failure(self, failure: Failure) -> None:
-        """Do nothing."""
+        """Log why the candidate failed."""
+        if self.registry is not None:
+            runs.log_failure(self.registry, self.run_id, failure)
 
 
 OpenRun = Callable[[str], AbstractContextManager[RunLog]]
@@ -89,12 +49,12 @@ def children_of(registry: Registry, experiment: str, parent: str) -> OpenRun:
     @contextmanager
     def open_run(name: str) -> Iterator[RunLog]:
         with runs.tracked_run(registry, experiment, name, parent=parent) as run_id:
-            yield MlflowRun(registry, run_id)
+            yield RunLog(registry, run_id)
 
     return open_run
 
 
 @contextmanager
 def untracked(_name: str) -> Iterator[RunLog]:
-    """Open no run."""
-    yield Untracked()
+    """Open no run: `almanac backtest` leaves none."""
+    yield RunLog()

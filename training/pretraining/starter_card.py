@@ -12,16 +12,7 @@ CARD = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class PretrainedStarter:
-    """One pretrained starter.
-
-    Attributes:
-        kind: Its frequency.
-        directory: Of its artifact.
-        made_by: Command line that makes it again.
-        commit: Of the code that made it, None outside a repository.
-        figures: `mase`, `mase_seasonal_naive`, `coverage_80` on held-out synthetic windows, `train_seconds`,
-            `megabytes`, `steps`.
-    """
+    """One pretrained starter: its artifact, how it was made, and its figures on held-out synthetic windows."""
 
     kind: str
     directory: Path

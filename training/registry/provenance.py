@@ -80,16 +80,7 @@ def describe(  # noqa: PLR0913 - configuration, data, environment, and one candi
     seed: int | None = None,
     origins: int = 1,
 ) -> dict[str, Any]:
-    """Return what `almanac reproduce` needs to repeat a run, as plain data.
-
-    Args:
-        config: The configuration.
-        data: The series read.
-        environment: Command, code, packages and machine.
-        architecture: Architecture of one candidate; empty for a comparison.
-        seed: Seed of one candidate; None for a comparison.
-        origins: Number of rolling origins.
-    """
+    """Return what `almanac reproduce` needs to repeat a comparison, or one candidate with its architecture and seed."""
     settings = {**asdict(config), "data": str(config.data.absolute())}
     candidate = {"architecture": architecture, "seed": seed} if architecture else {}
     return {**candidate, "config": settings, "origins": origins, "data_digest": data.digest, **asdict(environment)}

@@ -20,7 +20,7 @@ from training.pipeline.candidates import fit_with_keras
 from training.pipeline.champion import CANDIDATE, ChampionLookup, fetch_champion
 from training.pipeline.plan import read_data
 from training.pipeline.task import Runtime, TrainingTask
-from training.pipeline.tracking import MlflowRun, OpenRun, RunLog
+from training.pipeline.tracking import OpenRun, RunLog
 from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.location import Run
@@ -95,7 +95,7 @@ class JobContext:
         def open_run(part: str) -> Iterator[RunLog]:
             run_id = self.begin(name, part, part, parent=parent)
             try:
-                yield MlflowRun(self.registry, run_id)
+                yield RunLog(self.registry, run_id)
             except AlmanacError:
                 self.registry.finish(run_id, "FAILED")
                 raise

@@ -31,43 +31,21 @@ from training.tuning.study import (
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Result of a search so far.
-
-    Attributes:
-        study: Name of the study.
-        run_id: Its run in MLflow.
-        best: The best trial's settings, by key.
-        trial: The best trial's number.
-        validation_mase: Its error.
-        counts: Trials by outcome: `complete`, `pruned`, `failed`.
-        importances: Share of each setting in the spread of the errors; empty if there are too few trials.
-        output: File with the best configuration.
-        seconds: Wall time of this call.
-    """
+    """Result of a search so far: the best trial, trials by outcome, each setting's share in the spread of the errors."""
 
     study: str
     run_id: str
     best: Mapping[str, Any]
     trial: int
     validation_mase: float
-    counts: Mapping[str, int]
+    trials: Mapping[str, int]
     importances: Mapping[str, float]
     output: Path
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as `almanac tune --json` prints it."""
-        return {
-            "study": self.study,
-            "run_id": self.run_id,
-            "best": dict(self.best),
-            "trial": self.trial,
-            "validation_mase": self.validation_mase,
-            "trials": dict(self.counts),
-            "importances": dict(self.importances),
-            "output": str(self.output),
-            "seconds": self.seconds,
-        }
+        return asdict(self) | {"output": str(self.output)}
 
 
 def tune(search: Search, registry: Registry, runtime: Runtime) -> SearchResult:

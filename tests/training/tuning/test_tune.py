@@ -101,7 +101,7 @@ def test_the_best_trial_becomes_a_configuration_that_train_takes(
     found = tune(make_search(), registry, make_runtime(fit))
 
     config = train_config(read_config(found.output))
-    assert found.counts["complete"] + found.counts["pruned"] == 12
+    assert found.trials["complete"] + found.trials["pruned"] == 12
     assert config.architecture == (found.best["architecture"],)
     assert (config.fit.units, config.fit.max_steps, config.data) == (found.best["fit.units"], 50, data_file)
     errors = [0.5 + abs(np.log2(units / 16)) + abs(np.log10(rate / 0.01)) for _, units, rate in fit.asked]
@@ -146,7 +146,7 @@ def test_every_trial_is_a_run_under_one_parent(
     assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {found.run_id}
     assert trials[0].data.params["fit.units"] == "64"
     assert trials[0].data.metrics["validation.mase"] == pytest.approx(0.5 + 2 + np.log10(0.01 / 3e-3))
-    assert parent.data.metrics["trials.complete"] == found.counts["complete"]
+    assert parent.data.metrics["trials.complete"] == found.trials["complete"]
     assert parent.data.params["space.fit.units"] == "one of 8, 16, 32, 64"
     assert registry.read_json(trials[0].info.run_id, CHOICES) is not None
     client = registry._client
@@ -164,10 +164,10 @@ def test_hopeless_trials_are_pruned_by_their_epochs(
 
     found = tune(make_search(trials=16), registry, runtime)
 
-    assert found.counts["pruned"] > 0
-    assert sum(count < EPOCHS for count in fit.epochs) == found.counts["pruned"]
+    assert found.trials["pruned"] > 0
+    assert sum(count < EPOCHS for count in fit.epochs) == found.trials["pruned"]
     states = [run.data.tags.get("trial.state") for run in runs_of(registry)[1:]]
-    assert states.count("pruned") == found.counts["pruned"]
+    assert states.count("pruned") == found.trials["pruned"]
     assert {run.info.status for run in runs_of(registry)} == {"FINISHED"}
 
 
@@ -199,7 +199,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
 
     assert fit.asked[0] == interrupted.asked[3]
     assert len(fit.asked) == 3
-    assert sum(found.counts.values()) == 6
+    assert sum(found.trials.values()) == 6
     assert [run.data.tags["almanac.kind"] for run in runs_of(registry)].count("search") == 1
     assert sorted(run.info.status for run in runs_of(registry)) == ["FINISHED"] * 7 + ["KILLED"]
 
@@ -240,7 +240,7 @@ def test_a_search_whose_process_was_killed_goes_on(
 
     assert len(fit.asked) == 2
     assert fit.asked[0][0] == trial.params["architecture"]
-    assert found.counts == {"complete": 3, "pruned": 0, "failed": 0}
+    assert found.trials == {"complete": 3, "pruned": 0, "failed": 0}
 
 
 def test_a_finished_study_trains_nothing_more(
@@ -266,7 +266,7 @@ def test_seconds_end_a_search_between_trials(
     found = tune(make_search(trials=5, max_seconds=1e-9), registry, make_runtime(fit))
 
     assert fit.asked == []
-    assert sum(found.counts.values()) == 1
+    assert sum(found.trials.values()) == 1
     assert "used up after 1 of 5 trials" in said(progress)
 
 
@@ -306,10 +306,10 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(
 
     found = tune(make_search(trials=8), registry, runtime)
 
-    assert found.counts["failed"] > 0
+    assert found.trials["failed"] > 0
     assert found.best["architecture"] == "gru"
     assert "failed: The loss became NaN" in said(progress)
-    assert [run.info.status for run in runs_of(registry)].count("FAILED") == found.counts["failed"]
+    assert [run.info.status for run in runs_of(registry)].count("FAILED") == found.trials["failed"]
 
 
 def test_a_search_in_which_all_fail_is_an_error(
@@ -385,6 +385,6 @@ def test_a_tiny_search_trains_real_networks(
 
     found = tune(search, registry, make_runtime(fit_with_keras))
 
-    assert found.counts == {"complete": 2, "pruned": 0, "failed": 0}
+    assert found.trials == {"complete": 2, "pruned": 0, "failed": 0}
     assert found.best == {"architecture": "lstm", "fit.units": 4}
     assert np.isfinite(found.validation_mase)
