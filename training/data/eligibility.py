@@ -38,7 +38,7 @@ def refuse_short(series: Sequence[Series], horizon: int, season_length: int) -> 
         )
 
 
-def tell_validated(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
+def describe_validated(series: Sequence[Series], horizon: int, season_length: int) -> tuple[Finding, ...]:
     """Return on which series validation is, where some ended before others: on those that go on, or on all if these are few."""
     long = np.array([len(one) >= fewest_points(horizon, season_length) + horizon for one in series])
     if not long.any():

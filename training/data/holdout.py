@@ -13,7 +13,7 @@ from models.accuracy import scale_or_nan
 from models.calendar.on_calendar import timestamps_from
 from models.errors import ConfigInvalid, DataInvalid, Finding
 from models.series import Series
-from training.data.eligibility import tell_validated
+from training.data.eligibility import describe_validated
 
 Floats = NDArray[np.float64]
 
@@ -145,7 +145,7 @@ def hold_out(
     return Split(histories, targets, scales, scored, left_out, season_length)
 
 
-def tell_left_out(split: Split) -> tuple[Finding, ...]:
+def describe_left_out(split: Split) -> tuple[Finding, ...]:
     """Return how many series are not scored and why, the first few by name."""
     if not split.left_out:
         return ()
@@ -155,7 +155,7 @@ def tell_left_out(split: Split) -> tuple[Finding, ...]:
 
 def describe_split(split: Split) -> tuple[Finding, ...]:
     """Return what is to be known of a comparison before it begins: what is not scored, and on what validation is."""
-    return (*tell_left_out(split), *tell_validated(split.histories, split.horizon, split.season_length))
+    return (*describe_left_out(split), *describe_validated(split.histories, split.horizon, split.season_length))
 
 
 def _remedy(left_out: Mapping[str, str]) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.errors import TrainingError
 from training.config.training import ENSEMBLE, TrainConfig
-from training.data.eligibility import tell_validated
-from training.data.holdout import Cutoff, Split, hold_out, tell_left_out
+from training.data.eligibility import describe_validated
+from training.data.holdout import Cutoff, Split, describe_left_out, hold_out
 from training.data.series_set import SeriesSet
 from training.evaluation.baselines import BaselineRequest, backtest_baselines
 from training.evaluation.comparison import (
@@ -85,9 +85,11 @@ def run_backtest(data: SeriesSet, request: BacktestRequest, runtime: Runtime) ->
             earlier = f", {back} steps earlier" if back else ""
             runtime.progress.report(f"Origin {number + 1} of {request.origins}{earlier}:")
         if split.left_out.keys() - reported:
-            runtime.progress.report_findings(tell_left_out(split))
+            runtime.progress.report_findings(describe_left_out(split))
             reported |= split.left_out.keys()
-        runtime.progress.report_findings(tell_validated(split.histories, request.config.horizon, split.season_length))
+        runtime.progress.report_findings(
+            describe_validated(split.histories, request.config.horizon, split.season_length)
+        )
         scored.origins.append(
             _run_origin(data, request, split, replace(runtime, scratch=runtime.scratch / str(number)))
         )

@@ -3,7 +3,7 @@ import pytest
 
 from models.errors import DataInvalid
 from models.series import Series
-from training.data.eligibility import tell_validated
+from training.data.eligibility import describe_validated
 from training.data.windows import make_dataset
 
 SEASON = 12
@@ -57,18 +57,18 @@ def test_that_most_series_ended_is_told() -> None:
     """In figures; where they end together there is nothing to tell."""
     few = [*(ended(10 * row) for row in range(5)), ended(0, 8)]
 
-    (finding,) = tell_validated(few, 6, SEASON)
+    (finding,) = describe_validated(few, 6, SEASON)
 
     assert finding.code == "SERIES_ENDED"
     assert finding.detail.startswith("2 of 5 series reach the newest 12 steps, so validation is on all")
-    assert tell_validated([ended(0), ended(3)], 6, SEASON) == ()
+    assert describe_validated([ended(0), ended(3)], 6, SEASON) == ()
 
 
 def test_that_validation_is_on_those_that_go_on_is_told() -> None:
     """On as many as the data set validates on, of those that are long enough; a few that ended are not worth a word."""
     series = [*(ended(0) for _ in range(37)), ended(40), ended(40), ended(0, 8)]
 
-    (finding,) = tell_validated(series, 6, SEASON)
+    (finding,) = describe_validated(series, 6, SEASON)
     dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
 
     assert finding.code == "VALIDATION_CURRENT"
@@ -76,9 +76,9 @@ def test_that_validation_is_on_those_that_go_on_is_told() -> None:
         "Validation is on 37 of 39 series, those that reach the newest 12 steps: the other 2"
     )
     assert len(set(dataset.rows.tolist())) == 37
-    assert tell_validated([ended(0)] * 39 + [ended(40)], 6, SEASON) == ()
+    assert describe_validated([ended(0)] * 39 + [ended(40)], 6, SEASON) == ()
 
 
 def test_of_series_that_are_all_too_short_nothing_is_told() -> None:
     """What refuses them says enough."""
-    assert tell_validated([ended(0, 8)], 6, SEASON) == ()
+    assert describe_validated([ended(0, 8)], 6, SEASON) == ()

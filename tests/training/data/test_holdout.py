@@ -39,7 +39,7 @@ def test_series_without_scale_are_dropped_and_counted(series: list[Series]) -> N
         "short": "too short: 12 points, 12 held out",
         "silent": "nothing observed in the held-out points",
     }
-    assert holdout.tell_left_out(split)[0].detail.startswith("3 of 6 series: constant (its values repeat")
+    assert holdout.describe_left_out(split)[0].detail.startswith("3 of 6 series: constant (its values repeat")
     assert "constant" in [one.id for one in split.histories]
 
 
@@ -66,7 +66,7 @@ def test_series_left_out_are_counted_past_the_first_three(series: list[Series]) 
     """A file of many short series is told in one line."""
     short = [make_series(f"s{number}", length=9 + number) for number in range(5)]
 
-    (finding,) = holdout.tell_left_out(holdout.hold_out([*series, *short], 12, season_length=12))
+    (finding,) = holdout.describe_left_out(holdout.hold_out([*series, *short], 12, season_length=12))
 
     assert finding.detail.startswith("5 of 8 series: s0 (too short: 9 points, 12 held out)")
     assert finding.detail.endswith("and 2 more.")

@@ -11,7 +11,7 @@ from models.calendar.on_calendar import parse_frequency, steps_between
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
-from training.data.eligibility import start_steps, tell_validated
+from training.data.eligibility import describe_validated, start_steps
 from training.data.windows import (
     HELD_OUT_HORIZONS,
     HELD_OUT_SHARE,
@@ -170,7 +170,7 @@ def test_one_young_series_does_not_make_the_others_ended() -> None:
     dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)
 
     assert set(dataset.rows.tolist()) == {0, 1, 2, 3, 4}
-    assert [one.code for one in tell_validated(series, 6, SEASON)] == ["VALIDATION_CURRENT"]
+    assert [one.code for one in describe_validated(series, 6, SEASON)] == ["VALIDATION_CURRENT"]
 
 
 def test_empty_values_at_the_end_are_no_observations() -> None:
