@@ -23,6 +23,9 @@ class RetrainConfig:
         window: Newest steps of time that are looked at; None takes two seasons, or the horizon where that is longer.
         min_scores: Scored steps below which live figures say nothing.
         origins: Rolling origins of the held-out block on which champion, candidates and baselines are compared.
+        latency_margin: Share of the champion's latency by which a challenger may be slower, or
+        latency_margin_ms: milliseconds, whichever is more.
+        latency_repeats: Turns in which champion and candidates are timed; the median counts.
         warm_start: Whether the champion, tuned on the new data, is a candidate too.
         timeout_seconds: Wall time of one fitting child at the most.
         memory_mb: Memory of one fitting child at the most, in 10⁶ bytes; None sets no limit.
@@ -39,6 +42,9 @@ class RetrainConfig:
     window: Count | None = DEFAULT.window
     min_scores: Count = DEFAULT.min_scores
     origins: Count = 3
+    latency_margin: Annotated[Number, Field(ge=0)] = 0.25
+    latency_margin_ms: Annotated[Number, Field(ge=0)] = 1.0
+    latency_repeats: Count = 7
     warm_start: StrictBool = True
     timeout_seconds: Annotated[Number, Field(gt=0)] = 3600.0
     memory_mb: Count | None = None

@@ -26,9 +26,35 @@ COVERAGE_NOMINAL = 0.80
 COVERAGE_SLACK = 0.05
 """How much further from 80 % than the champion's the challenger's coverage may be; smaller differences are often chance."""
 
-LATENCY_RATIO = 1.25
-LATENCY_SLACK_MS = 0.5
-"""How much slower a forecast may be; measurements on a shared machine vary by about as much."""
+
+@dataclass(frozen=True, slots=True)
+class LatencyGate:
+    """How much slower a challenger may be; measurements on a shared machine vary by nearly as much.
+
+    Attributes:
+        share: Share of the champion's time, 0.25 for a quarter.
+        milliseconds: Time that is allowed if the share is less.
+        repeats: Turns in which champion and challengers are measured; their median counts.
+    """
+
+    share: float = 0.25
+    milliseconds: float = 1.0
+    repeats: int = 7
+
+    def allowed(self, champion_ms: float) -> float:
+        """Return the longest time of a challenger's forecast, in milliseconds."""
+        return champion_ms + max(self.share * champion_ms, self.milliseconds)
+
+    def describe(self, challenger_ms: float, champion_ms: float) -> str:
+        """Return both times, how they were measured and what is allowed, as one sentence."""
+        return (
+            f"A forecast takes {challenger_ms:.2f} ms, the champion's {champion_ms:.2f} ms (medians of {self.repeats} "
+            f"measurements in turn); up to {self.allowed(champion_ms):.2f} ms is allowed: {self.share:.0%} or "
+            f"{self.milliseconds:g} ms more, whichever is more."
+        )
+
+
+GATE = LatencyGate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +178,18 @@ def decide_first(*, beats_baselines: bool) -> PromotionDecision:
 
 
 def decide(
-    challenger: Evidence, champion: Evidence, *, force: bool = False, notes: tuple[str, ...] = ()
+    challenger: Evidence,
+    champion: Evidence,
+    *,
+    force: bool = False,
+    notes: tuple[str, ...] = (),
+    gate: LatencyGate = GATE,
 ) -> PromotionDecision:
     """Return whether the challenger replaces the champion."""
     test = paired_test(challenger.scaled_errors, champion.scaled_errors, groups=challenger.groups)
-    objections = [*_not_better(test), *_worse_coverage(challenger, champion), *_slower(challenger, champion)]
+    latency = gate.describe(challenger.forecast_ms, champion.forecast_ms)
+    slower = [latency] if challenger.forecast_ms > gate.allowed(champion.forecast_ms) else []
+    objections = [*_not_better(test), *_worse_coverage(challenger, champion), *slower]
     measured = {
         **asdict(test),
         "confidence": CONFIDENCE,
@@ -166,11 +199,13 @@ def decide(
         "coverage_80_champion": champion.coverage_80,
         "forecast_ms_challenger": challenger.forecast_ms,
         "forecast_ms_champion": champion.forecast_ms,
+        "forecast_ms_allowed": gate.allowed(champion.forecast_ms),
+        "latency_repeats": gate.repeats,
     }
     figures = to_json_value(measured)
     if objections and not force:
         return PromotionDecision(promote=False, reason=" ".join(objections), figures=figures, notes=notes)
-    better = f"Better than the champion by {test.difference:.4f} MASE, at least {test.lower:.4f} with {CONFIDENCE:.0%} confidence."
+    better = f"Better than the champion by {test.difference:.4f} MASE, at least {test.lower:.4f} with {CONFIDENCE:.0%} confidence. {latency}"
     reason = f"Promoted by hand. {' '.join(objections) or better}" if force else better
     return PromotionDecision(promote=True, reason=reason, forced=force, figures=figures, notes=notes)
 
@@ -198,9 +233,3 @@ def _worse_coverage(challenger: Evidence, champion: Evidence) -> list[str]:
     return [
         f"Coverage of the 80 % interval is {challenger.coverage_80:.2f}, the champion's {champion.coverage_80:.2f}."
     ]
-
-
-def _slower(challenger: Evidence, champion: Evidence) -> list[str]:
-    if challenger.forecast_ms <= champion.forecast_ms * LATENCY_RATIO + LATENCY_SLACK_MS:
-        return []
-    return [f"A forecast takes {challenger.forecast_ms:.2f} ms, the champion's {champion.forecast_ms:.2f} ms."]

@@ -20,12 +20,16 @@ from training.data.holdout import Split
 from training.data.long_frame import shown
 
 Floats = NDArray[np.float64]
+Clock = Callable[[], float]
 
 LEVELS = (80.0, 95.0)
 """Levels of the central intervals whose coverage is reported, in per cent."""
 
-LATENCY_CALLS = 25
-"""Number of single-series forecasts whose median time is `forecast_ms`."""
+LATENCY_CALLS = 5
+"""Number of single-series forecasts in each repeat of a measurement of latency."""
+
+LATENCY_REPEATS = 5
+"""Number of repeats whose median is `forecast_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +200,39 @@ def time_forecast(forecast: Callable[[], Predictions]) -> tuple[Predictions, flo
 
 def measure_latency(forecaster: Forecaster, split: Split) -> float:
     """Return the median time of a forecast of one series over the horizon, in milliseconds."""
-    history = [max(split.scored_histories, key=len).reading(forecaster.names)]
+    return measure_latencies([forecaster], split)[0]
+
+
+def measure_latencies(
+    forecasters: Sequence[Forecaster], split: Split, repeats: int = LATENCY_REPEATS, clock: Clock = time.perf_counter
+) -> list[float]:
+    """Return the median time of a forecast of one series by each network, in milliseconds, comparable with each other.
+
+    The networks take turns, first forwards, then backwards: what else the machine does slows all of them alike.
+
+    Args:
+        forecasters: The networks.
+        split: Its longest history is forecast.
+        repeats: Turns; the median of the turns' medians is returned.
+        clock: Returns seconds.
+    """
+    longest = max(split.scored_histories, key=len)
+    turns: list[list[float]] = [[] for _ in forecasters]
+    for turn in range(repeats):
+        order = range(len(forecasters))
+        for at in order if turn % 2 == 0 else reversed(order):
+            history = [longest.reading(forecasters[at].names)]
+            turns[at].append(_median_seconds(forecasters[at], history, split.horizon, clock))
+    return [1000 * float(np.median(one)) for one in turns]
+
+
+def _median_seconds(forecaster: Forecaster, history: list[Series], horizon: int, clock: Clock) -> float:
     seconds = []
     for _ in range(LATENCY_CALLS):
-        started = time.perf_counter()
-        forecaster.forecast(history, split.horizon, levels=LEVELS[:1])
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds) * 1000)
+        started = clock()
+        forecaster.forecast(history, horizon, levels=LEVELS[:1])
+        seconds.append(clock() - started)
+    return float(np.median(seconds))
 
 
 def score_card(scores: Scores, **extra: float | str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -93,7 +92,7 @@ def make_auto(request: FitRequest, *, fit: Fit, combine: Combine, chosen: Ensemb
                 raise
             warnings.append(f"{name} is left out: {error}")
     weights = chosen or _choose(made, warnings)
-    auto = _join(made, weights, request.directory, combine)
+    auto = make_ensemble({name: made[name] for name in weights.weights}, request.directory, combine, weights)
     warnings += [f"{name}: {text}" for name, one in auto.members.items() for text in one.warnings]
     seconds = time.perf_counter() - epochs.started
     return replace(auto, history=tuple(epochs.history), train_seconds=seconds, warnings=tuple(warnings))
@@ -140,15 +139,6 @@ def _is_untuned(tuned: Candidate | None) -> bool:
     """Return whether a tuned starter is the starter as it is, which would count twice."""
     spec = tuned.forecaster.spec if tuned else None
     return spec is not None and spec.options.tuned_share == 0 and spec.transform == "none"
-
-
-def _join(made: Mapping[str, Candidate], weights: EnsembleWeights, directory: Path, combine: Combine) -> Candidate:
-    """Return the chosen members as one candidate; a single one keeps its own artifact."""
-    members = {name: made[name] for name in weights.weights}
-    if len(members) > 1:
-        return make_ensemble(members, directory, combine, weights)
-    (only,) = members.values()
-    return replace(only, members=members, ensemble_weights=weights)
 
 
 def choose_average(validations: Mapping[str, Validation]) -> EnsembleWeights:

@@ -30,26 +30,36 @@ def combine_with_keras(members: Sequence[Path], weights: Sequence[float], direct
 def make_ensemble(
     candidates: Mapping[str, Candidate], directory: Path, combine: Combine, weights: EnsembleWeights | None = None
 ) -> Candidate:
-    """Return two or more candidates as one: weights chosen on validation, or before, and intervals calibrated there.
+    """Return candidates as one: weights chosen on validation, or before, and intervals calibrated there.
+
+    If the weights leave one member, that member is returned with its own artifact.
 
     Raises:
         TrainingError: If a candidate kept no validation forecasts.
         NetworkError: If the networks do not fit each other, or Keras and ONNX do not answer alike.
     """
     started = time.perf_counter()
-    validations = {name: _validation_of(name, one) for name, one in candidates.items()}
-    chosen = weights or choose_weights(validations)
+    chosen = weights or choose_weights({name: _validation_of(name, one) for name, one in candidates.items()})
     members, shares = {name: candidates[name] for name in chosen.weights}, list(chosen.weights.values())
-    forecasts = weighted_mean([validations[name] for name in members], shares)
+    if len(members) == 1:
+        (only,) = members.values()
+        return replace(only, members=members, ensemble_weights=chosen, train_seconds=_seconds(candidates, started))
+    validations = {name: _validation_of(name, one) for name, one in members.items()}
+    forecasts = weighted_mean(list(validations.values()), shares)
     figures, conformal = evaluate(forecasts)
-    figures["spread"] = spread_of_members([validations[name] for name in members])
+    figures["spread"] = spread_of_members(list(validations.values()))
     combine([one.directory for one in members.values()], shares, directory)
     spec = describe_ensemble({name: one.forecaster.spec for name, one in members.items()}, chosen)
     forecaster = artifact.save(directory, replace(spec, validation=figures, conformal=conformal.to_dict()))
-    seconds = sum(one.train_seconds for one in candidates.values()) + time.perf_counter() - started
+    seconds = _seconds(candidates, started)
     return Candidate(
         directory, forecaster, (), figures, seconds, forecasts=forecasts, members=members, ensemble_weights=chosen
     )
+
+
+def _seconds(candidates: Mapping[str, Candidate], started: float) -> float:
+    """Return the time of all candidates, and of joining them since `started`."""
+    return sum(one.train_seconds for one in candidates.values()) + time.perf_counter() - started
 
 
 def describe_ensemble(specs: Mapping[str, ModelSpec], weights: EnsembleWeights) -> ModelSpec:

@@ -9,9 +9,9 @@ from models.forecaster import Forecaster
 from training.evaluation import promotion
 from training.evaluation.comparison import Comparison, Result
 from training.evaluation.leakage import MIN_UNSEEN, SeenData, new_rows
-from training.evaluation.promotion import PromotionDecision
+from training.evaluation.promotion import LatencyGate, PromotionDecision
 from training.evaluation.rolling_origins import score_over
-from training.evaluation.scores import Scores, measure_latency
+from training.evaluation.scores import Scores, measure_latencies
 from training.pipeline.champion import BACKTESTED, ChampionLookup
 from training.pipeline.task import TrainingTask
 
@@ -59,10 +59,12 @@ def _decide(
     try:
         forecaster = found.champion.load(state)
         scores, _ = score_over(forecaster, task.splits)
-        latency = measure_latency(forecaster, task.newest)
+        comparison, latency = _in_turn(comparison, forecaster, task)
     except AlmanacError as error:
         return ComparisonOutcome(comparison, winner, promotion.decide_incomparable(str(error), force=force))
-    winner, slower = _fast_enough(comparison, latency)
+    limits = task.config.retrain
+    gate = LatencyGate(limits.latency_margin, limits.latency_margin_ms, limits.latency_repeats)
+    winner, slower = _fast_enough(comparison, latency, gate)
     rows, seen = _unseen_rows(forecaster, task, found.champion.seen(state))
     before = (AS_BACKTESTED,) if state == BACKTESTED else ()
     decision = promotion.decide(
@@ -70,21 +72,26 @@ def _decide(
         _evidence(scores.only(rows), latency),
         force=force,
         notes=(*before, *notes, *slower, *seen),
+        gate=gate,
     )
     return ComparisonOutcome(comparison, winner, decision, slower)
 
 
-def _fast_enough(comparison: Comparison, champion_ms: float) -> tuple[Result, tuple[str, ...]]:
+def _in_turn(comparison: Comparison, champion: Forecaster, task: TrainingTask) -> tuple[Comparison, float]:
+    """Return the comparison with latencies that were measured in turn with the champion's, and the champion's."""
+    networks = [champion, *(one.candidate.forecaster for one in comparison.results)]
+    champion_ms, *latencies = measure_latencies(networks, task.newest, task.config.retrain.latency_repeats)
+    results = zip(comparison.results, latencies, strict=True)
+    return replace(comparison, results=tuple(replace(one, forecast_ms=ms) for one, ms in results)), champion_ms
+
+
+def _fast_enough(comparison: Comparison, champion_ms: float, gate: LatencyGate) -> tuple[Result, tuple[str, ...]]:
     """Return the winner among the candidates that are fast enough, and a note if a slower one is more accurate."""
     best = comparison.winner
-    allowed = champion_ms * promotion.LATENCY_RATIO + promotion.LATENCY_SLACK_MS
-    fast = tuple(one for one in comparison.results if one.forecast_ms <= allowed)
+    fast = tuple(one for one in comparison.results if one.forecast_ms <= gate.allowed(champion_ms))
     if comparison.pick or best in fast or not fast:
         return best, ()
-    note = (
-        f"{best.name} has the least validation error, but takes {best.forecast_ms:.2f} ms; the champion takes "
-        f"{champion_ms:.2f} ms."
-    )
+    note = f"{best.name} has the least validation error, but is slow. {gate.describe(best.forecast_ms, champion_ms)}"
     return replace(comparison, results=fast).winner, (note,)
 
 

@@ -18,7 +18,7 @@ def refit(name: str, backtested: Candidate, task: TrainingTask, runtime: Runtime
     accuracy of the candidate that had not seen the held-out block.
     """
     try:
-        if backtested.ensemble_weights is None or len(backtested.members) == 1:
+        if backtested.ensemble_weights is None:
             return _fit_again(name, backtested, task, runtime)
         members = {key: _fit_again(key, one, task, runtime) for key, one in backtested.members.items()}
         return make_ensemble(members, runtime.scratch / FOLDER / ENSEMBLE, runtime.combine, backtested.ensemble_weights)

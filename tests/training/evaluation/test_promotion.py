@@ -47,6 +47,23 @@ def test_improvement_on_one_series_is_not_significant() -> None:
     assert test.difference > 0 > test.lower
 
 
+@pytest.mark.parametrize(
+    ("challenger_ms", "champion_ms", "promoted"),
+    [(1.9, 1.0, True), (2.1, 1.0, False), (12.4, 10.0, True), (12.6, 10.0, False), (4.06, 2.77, False)],
+)
+def test_a_challenger_may_be_slower_by_a_quarter_or_a_millisecond(
+    challenger_ms: float, champion_ms: float, *, promoted: bool
+) -> None:
+    """Whichever is more; the reason has both times, how they were measured and what is allowed."""
+    decision = decide(Evidence(make_errors(0.7), 0.8, challenger_ms), Evidence(make_errors(0.9, 1), 0.8, champion_ms))
+
+    assert decision.promote is promoted
+    said = (
+        f"takes {challenger_ms:.2f} ms, the champion's {champion_ms:.2f} ms (medians of 7 measurements in turn); up to "
+    )
+    assert said + f"{decision.figures['forecast_ms_allowed']:.2f} ms is allowed: 25% or 1 ms more" in decision.reason
+
+
 @pytest.mark.parametrize(("coverage", "forecast_ms"), [(0.5, 1.0), (1.0, 1.0), (0.8, 5.0)])
 def test_worse_coverage_or_latency_keeps_the_champion(coverage: float, forecast_ms: float) -> None:
     """Intervals can be too narrow or too wide."""

@@ -14,6 +14,7 @@ from training.data.holdout import Split, hold_out
 from training.evaluation.scores import (
     Predictions,
     join_scores,
+    measure_latencies,
     measure_latency,
     predict_baseline,
     predict_network,
@@ -76,6 +77,15 @@ def test_a_network_is_scored_like_a_baseline(split: Split, forecaster: Forecaste
     np.testing.assert_allclose(network.mase, baseline.mase)
     assert skill(network.summary(), baseline.summary()) == pytest.approx(0.0)
     assert measure_latency(forecaster, split) > 0
+
+
+def test_networks_are_timed_in_turn(split: Split, forecaster: Forecaster) -> None:
+    """A machine that is busy for some of the turns does not make one of two copies the slower one."""
+    busy = iter(np.cumsum([0.001] * 90 + [0.009] * 50).tolist())
+
+    first, second = measure_latencies([forecaster, forecaster], split, repeats=7, clock=lambda: next(busy))
+
+    assert first == second == pytest.approx(1.0)
 
 
 def test_predictions_have_every_quantile_in_order(split: Split, forecaster: Forecaster) -> None:

@@ -88,14 +88,27 @@ def test_its_time_is_that_of_all_candidates(candidates: dict[str, Candidate], tm
 
 
 def test_weights_once_chosen_are_kept(candidates: dict[str, Candidate], tmp_path: Path) -> None:
-    """Trained again on all data, the members count as they did; one left out stays out."""
-    mixture = EnsembleWeights("greedy", {"wavenet/4": 1.0}, {})
+    """Trained again on all data, the members count as they did."""
+    mixture = EnsembleWeights("greedy", {"lstm/3": 0.25, "wavenet/4": 0.75}, {})
+
+    whole = make_ensemble(candidates, tmp_path / "whole", combine_graphs, mixture)
+
+    assert whole.ensemble_weights == mixture
+    assert [one.weight for one in whole.forecaster.spec.options.members] == [0.25, 0.75]
+
+
+@pytest.mark.parametrize("mixture", [EnsembleWeights("greedy", {"wavenet/4": 1.0}, {}), None], ids=["kept", "chosen"])
+def test_weights_that_leave_one_member_are_that_member(
+    candidates: dict[str, Candidate], tmp_path: Path, mixture: EnsembleWeights | None
+) -> None:
+    """It can be trained again by its own architecture; no architecture is called ensemble."""
+    candidates["lstm/3"] = replace(candidates["lstm/3"], forecasts=make_validation(shift=50.0))
 
     whole = make_ensemble(candidates, tmp_path / "whole", combine_graphs, mixture)
 
     assert list(whole.members) == ["wavenet/4"]
-    assert [one.name for one in whole.forecaster.spec.options.members] == ["wavenet/4"]
-    assert whole.forecaster.spec.context_length == 36
+    assert whole.forecaster.spec.architecture == "wavenet"
+    assert whole.directory == candidates["wavenet/4"].directory
 
 
 def test_a_candidate_without_validation_forecasts_is_refused(tmp_path: Path) -> None:

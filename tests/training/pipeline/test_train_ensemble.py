@@ -118,6 +118,21 @@ def test_every_member_is_trained_again_with_its_weight(
     assert spec.trained_to.startswith("2007-12")
 
 
+def test_an_ensemble_of_one_member_is_fitted_again_as_that_member(
+    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+) -> None:
+    """Weights that leave the LSTM alone make an ensemble that is the LSTM, and the last training is on all data."""
+    seen: list[TrainingSet] = []
+    shifts = {"lstm": 0.0, "wavenet": 90.0}
+    runtime = make_runtime(make_fit(seen=seen, shifts=shifts, validation=shifts))
+
+    found = train(make_config(data_file, refit=True, pick="ensemble"), registry, runtime)
+
+    assert [len(one.series[0]) for one in seen] == [72, 72, 96]
+    assert found.compared.winner.candidate.forecaster.spec.architecture == "lstm"
+    assert registry.run(found.run_id).tags["refit"] == "True"
+
+
 @pytest.mark.parametrize(
     ("pick", "winner"), [("", "lstm/1"), ("wavenet", "wavenet/0"), ("lstm/0", "lstm/0"), ("ensemble", "ensemble")]
 )

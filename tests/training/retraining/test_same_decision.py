@@ -10,7 +10,8 @@ import pytest
 from tests.training.conftest import MakeRuntime
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
 from training.config.training import TrainConfig, train_config
-from training.pipeline import candidates, compare
+from training.evaluation import scores
+from training.pipeline import compare
 from training.pipeline.train import train
 from training.registry.client import Registry
 from training.retraining import stages
@@ -26,8 +27,9 @@ pytestmark = pytest.mark.usefixtures("no_figures")
 def constant_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each network a fixed latency, since a measured one differs from run to run."""
     slow = {"gru": 50.0, "ensemble": 50.0}
-    for module in (candidates, compare):
-        monkeypatch.setattr(module, "measure_latency", lambda one, _split: slow.get(one.spec.architecture, 1.0))
+    measured = lambda networks, *_: [slow.get(one.spec.architecture, 1.0) for one in networks]  # noqa: E731
+    monkeypatch.setattr(scores, "measure_latencies", measured)
+    monkeypatch.setattr(compare, "measure_latencies", measured)
 
 
 @pytest.mark.parametrize(
