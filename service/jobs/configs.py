@@ -1,6 +1,6 @@
 """Job configurations: the configuration of a training, as far as the service validates it.
 
-The service checks the shape only; the worker that runs the job validates the rest.
+The service checks the shape, and the bounds of every number; the worker that runs the job validates the rest.
 """
 
 import math
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
+from models.jobs.bounds import check_bounds
 from models.names import RULE, is_name
 from models.retraining.thresholds import Thresholds
 from service.errors import FieldInvalid, FieldMissing
@@ -45,11 +46,6 @@ def _check_horizon(horizon: object) -> object:
     return horizon
 
 
-def _check_thresholds(table: dict[str, Any]) -> dict[str, Any]:
-    Thresholds.of(table)
-    return table
-
-
 Name = Annotated[str, AfterValidator(_check_name)]
 
 
@@ -77,7 +73,7 @@ class JobConfig(StrictModel):
     holidays: Any = None
     columns: dict[str, Any] = Field(default_factory=dict)
     fit: dict[str, Any] = Field(default_factory=dict)
-    retrain: Annotated[dict[str, Any], AfterValidator(_check_thresholds)] = Field(default_factory=dict)
+    retrain: dict[str, Any] = Field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that were sent, and `data`."""
@@ -92,7 +88,14 @@ def _check_plain(config: object) -> object:
     return config
 
 
-Config = Annotated[JobConfig, BeforeValidator(_check_plain)]
+def _check_numbers(config: JobConfig) -> JobConfig:
+    """Return a configuration unchanged; raises ConfigInvalid if a number is out of range."""
+    check_bounds(config.to_dict())
+    Thresholds.of(config.retrain)
+    return config
+
+
+Config = Annotated[JobConfig, BeforeValidator(_check_plain), AfterValidator(_check_numbers)]
 
 
 def _count_entries(value: object, depth: int) -> int:

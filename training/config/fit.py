@@ -1,12 +1,13 @@
 """Fit configuration: the `[fit]` table of a configuration: network shape, schedules, what validation may choose."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 from pydantic.dataclasses import dataclass
 
 from models.errors import ConfigInvalid
+from models.jobs.bounds import check_bounds
 from models.spec import ModelSpec
 from training.config.validation import STRICT, Count, Number, check_choice, config_errors
 
@@ -89,6 +90,7 @@ class FitConfig:
     _errors = config_errors("fit")
 
     def __post_init__(self) -> None:
+        check_bounds({"fit": {item.name: getattr(self, item.name) for item in fields(self)}})
         if self.synthetic_share and (self.shape != "many_to_many" or self.context_length == 1):
             raise ConfigInvalid(
                 f"Synthetic windows have the shape many_to_many. Received: fit.shape {self.shape!r}, "

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool
 from pydantic.dataclasses import dataclass
 
+from models.jobs.bounds import check_bounds
 from models.retraining.thresholds import DEFAULT, Thresholds
 from training.config.validation import STRICT, Count, Number, config_errors
 
@@ -52,6 +53,7 @@ class RetrainConfig:
     _errors = config_errors("retrain")
 
     def __post_init__(self) -> None:
+        check_bounds({"retrain": {item.name: getattr(self, item.name) for item in fields(self)}})
         self.thresholds()
 
     def thresholds(self) -> Thresholds:

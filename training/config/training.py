@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass as plain_dataclass
-from dataclasses import field
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from models.covariates import CovariateNames
 from models.errors import ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
+from models.jobs.bounds import check_bounds
 from models.names import RULE, is_name
 from models.names import STARTER as SHIPPED
 from training.config.fit import FitConfig
@@ -113,6 +114,8 @@ class TrainConfig:
     _errors = config_errors("")
 
     def __post_init__(self) -> None:
+        numbers = {item.name: getattr(self, item.name) for item in fields(self)}
+        check_bounds({**numbers, "fit": {item.name: getattr(self.fit, item.name) for item in fields(self.fit)}})
         if not self.name and str(self.data) == SERVICE:
             raise ConfigInvalid(
                 "A model that is trained on the service's observations needs a name.", hint="Give a name."

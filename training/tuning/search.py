@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import artifact
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
+from models.jobs.bounds import DAYS_30, Bounds
 from training.config.toml import merge
 from training.config.training import TrainConfig, train_config
 from training.fit.candidate import Candidate, EpochRecord
@@ -28,6 +29,9 @@ WARM_UP = 2
 """Times the steps of the shortest schedule in which a trial is not pruned: these, with and without a logarithm, say little
 about the long ones."""
 
+BUDGET = {"trials": Bounds(1, 100_000), "max_seconds": Bounds(0, DAYS_30, whole=False, above=True)}
+"""Bounds of a search's limits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -42,10 +46,9 @@ class Budget:
     max_seconds: float = 1800.0
 
     def __post_init__(self) -> None:
-        if self.trials < 1:
-            raise ConfigInvalid(f"trials must be at least 1. Received: {self.trials}.")
-        if not self.max_seconds > 0:
-            raise ConfigInvalid(f"max_seconds must be above 0. Received: {self.max_seconds}.")
+        for name, bounds in BUDGET.items():
+            if fault := bounds.fault(getattr(self, name)):
+                raise ConfigInvalid(f"{name} must be {fault}. Received: {getattr(self, name)}.")
 
 
 @dataclass(frozen=True, slots=True)
