@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.jobs.cron import LEAST_SECONDS
 from models.jobs.database import POSTGRES, POSTGRES_ALIASES, SQLITE, jobs_url
 from service.errors import SettingInvalid
 
@@ -111,6 +112,7 @@ class Settings(BaseSettings):
         ledger: Whether forecasts are stored, to be scored.
         retention_days: Age at which forecasts and their scores are deleted; observations are kept.
         accuracy_days: How many days of scores the metrics of live accuracy include.
+        min_schedule_seconds: Shortest time between two runs of a schedule.
         poll_seconds: How often the registry is polled.
         drain_seconds: How long requests in progress may take at shutdown.
         header_timeout_seconds: How long the transfer of a request's headers may take.
@@ -144,6 +146,7 @@ class Settings(BaseSettings):
     ledger: bool = True
     retention_days: Count = 365
     accuracy_days: Count = 30
+    min_schedule_seconds: Seconds = LEAST_SECONDS
     poll_seconds: Seconds = 2.0
     drain_seconds: Count = 30
     header_timeout_seconds: Seconds = 10.0

@@ -1,15 +1,26 @@
 """Cron: when a schedule fires, computed by croniter, which DBOS uses too; it is imported when needed."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from models.errors import ConfigInvalid
 from models.jobs.errors import ScheduleInvalid
 
 FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
 """Fields of a cron line; with six fields the first is the second."""
 WORDS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 LONGEST_LINE = 200
+
+LEAST_SECONDS = 60.0
+"""Shortest time between two runs of a schedule, unless ALMANAC_MIN_SCHEDULE_SECONDS says otherwise."""
+INTERVAL_VARIABLE = "ALMANAC_MIN_SCHEDULE_SECONDS"
+LONGEST_INTERVAL = 86_400.0
+
+FIRES_CHECKED = 64
+"""Runs whose distances are measured: with several of the same line's fields, the closest ones follow each other soon."""
 
 _RANDOM = re.compile(r"(?<![a-z])[rh](?![a-z])", re.IGNORECASE)
 """`R` and `H` are random fields, which would differ between workers."""
@@ -37,6 +48,41 @@ def check_cron(line: str) -> str:
     for place, name in enumerate(names):
         _check_field(place, name, fields)
     return _check_it_fires(text)
+
+
+def check_interval(line: str, least_seconds: float) -> str:
+    """Return a valid cron line whose runs are far enough apart.
+
+    Args:
+        line: As `check_cron` returns it.
+        least_seconds: Shortest time between two runs.
+
+    Raises:
+        ScheduleInvalid: If two runs are closer.
+    """
+    fires = next_fires(line, "UTC", _START, FIRES_CHECKED)
+    closest = min((later - one).total_seconds() for one, later in pairwise(fires))
+    if closest < least_seconds:
+        raise ScheduleInvalid(
+            f"Two runs of the cron line {line!r} are {closest:g} s apart; at least {least_seconds:g} s are required.",
+            pointer="/cron",
+            hint=f"{_HINT} {INTERVAL_VARIABLE} sets the shortest time.",
+        )
+    return line
+
+
+def least_interval(environment: Mapping[str, str]) -> float:
+    """Return the shortest time between two runs of a schedule, in seconds; raises ConfigInvalid."""
+    text = environment.get(INTERVAL_VARIABLE) or str(LEAST_SECONDS)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_INTERVAL:
+        raise ConfigInvalid(
+            f"{INTERVAL_VARIABLE} must be above 0 and at most {LONGEST_INTERVAL:g} seconds. Received: {text[:40]!r}."
+        )
+    return seconds
 
 
 def check_timezone(name: str) -> str:

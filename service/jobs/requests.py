@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
-from models.jobs.cron import check_cron, check_timezone
+from models.jobs.cron import LEAST_SECONDS, check_cron, check_interval, check_timezone
 from models.starters import NAME as STARTER
 from service.errors import FieldInvalid, FieldMissing
 from service.jobs.configs import Config, Name
@@ -56,7 +56,8 @@ class ScheduleRequest(StrictModel):
 
     name: Name = Field(description="The schedule; also the model, if the configuration has no `name`.")
     cron: Annotated[str, AfterValidator(check_cron)] = Field(
-        description="minute hour day month weekday, six fields with seconds first, or `@monthly` and the like."
+        description="minute hour day month weekday, six fields with seconds first, or `@monthly` and the like. Two runs "
+        "are at least a minute apart (ALMANAC_MIN_SCHEDULE_SECONDS)."
     )
     config: Config = Field(description="The training.")
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field("UTC", description="IANA name.")
@@ -87,9 +88,18 @@ def parse_job(body: bytes) -> JobRequest:
     return sent.model_copy(update={"name": _check_model(name)})
 
 
-def parse_schedule(body: bytes) -> NewSchedule:
-    """Return the schedule in a body; raises as `parse_job`, and ScheduleInvalid."""
+def parse_schedule(body: bytes, least_seconds: float = LEAST_SECONDS) -> NewSchedule:
+    """Return the schedule in a body.
+
+    Args:
+        body: JSON.
+        least_seconds: Shortest time between two runs.
+
+    Raises:
+        AlmanacError: As `parse_job`, and ScheduleInvalid.
+    """
     sent = parse_body(ScheduleRequest, body, _SCHEDULE_HINT)
+    check_interval(sent.cron, least_seconds)
     config = sent.config.to_dict()
     if config.get("promote"):
         raise FieldInvalid(

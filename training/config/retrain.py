@@ -29,7 +29,7 @@ class RetrainConfig:
         latency_repeats: Turns in which champion and candidates are timed; the median counts.
         warm_start: Whether the champion, tuned on the new data, is a candidate too.
         timeout_seconds: Wall time of one fitting child at the most.
-        memory_mb: Memory of one fitting child at the most, in 10⁶ bytes; None sets no limit.
+        memory_mb: Memory of one fitting child at the most, in 10⁶ bytes; None for the worker's limit.
 
     Raises:
         ConfigInvalid: If a value is of the wrong type or out of range.

@@ -9,7 +9,7 @@ from typing import Any
 from dbos import DBOSClient, EnqueueOptions, WorkflowSchedule, WorkflowStatus
 
 from models.jobs import names
-from models.jobs.cron import check_cron, check_timezone
+from models.jobs.cron import LEAST_SECONDS, check_cron, check_interval, check_timezone, least_interval
 from models.jobs.database import jobs_url
 from models.jobs.errors import JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown, WorkerUnknown
 from training.config.training import check_name
@@ -27,11 +27,11 @@ WAITING = ("ENQUEUED", "DELAYED")
 @contextmanager
 def open_jobs(environment: Mapping[str, str], *, create: bool = True) -> Iterator["Jobs"]:
     """Yield the schedules and jobs of the database that the environment names; raises JobsUnreachable."""
-    url = jobs_url(environment)
+    url, least_seconds = jobs_url(environment), least_interval(environment)
     client = connect(url, create=create)
     try:
         with translated_errors(url):
-            yield Jobs(client, url)
+            yield Jobs(client, url, least_seconds)
     finally:
         client.destroy()
 
@@ -39,8 +39,9 @@ def open_jobs(environment: Mapping[str, str], *, create: bool = True) -> Iterato
 class Jobs:
     """Schedules and jobs. Methods raise JobsUnreachable, ScheduleUnknown or JobUnknown."""
 
-    def __init__(self, client: DBOSClient, url: str) -> None:
-        """Keep a client of the database at `url`."""
+    def __init__(self, client: DBOSClient, url: str, least_seconds: float = LEAST_SECONDS) -> None:
+        """Keep a client of the database at `url`, and the shortest time between two runs of a schedule."""
+        self._least_seconds = least_seconds
         self._client = client
         self._url = url
 
@@ -57,7 +58,7 @@ class Jobs:
         check_name("schedule", name, "as NAME")
         if name == names.WATCH_SCHEDULE:
             raise ScheduleInvalid(f"{name} is the name of the built-in watch.", hint="Choose another one.")
-        cron, timezone = check_cron(cron), check_timezone(timezone)
+        cron, timezone = check_interval(check_cron(cron), self._least_seconds), check_timezone(timezone)
         if self._client.get_schedule(name) is not None:
             raise ScheduleDuplicated(
                 f"There is a schedule named {name}.", hint=f"Remove it first: almanac schedule remove {name}"

@@ -9,6 +9,7 @@ from typing import Any, Self
 from models.errors import ConfigInvalid
 from models.jobs.cron import check_cron
 from models.jobs.database import almanac_home, jobs_url
+from training.jobs.memory import memory_limit
 from training.jobs.stage_runner import COMMAND
 from training.jobs.steps import FIRST_WAIT_SECONDS
 from training.service_client.client import SERVICE_URL
@@ -31,6 +32,7 @@ class Settings:
         name: ALMANAC_WORKER_ID, by default the host's name.
         watch: Cron expression of the watch over new champions, None for no watch.
         jobs: Number of jobs that run at once.
+        memory_mb: Memory of the fitting process of each job, in 10⁶ bytes; None for no limit.
         command: Command of a stage process.
         service: ALMANAC_SERVICE_URL, the service whose scores are watched.
         first_wait: Seconds before the first retry of a failed stage.
@@ -42,6 +44,7 @@ class Settings:
     name: str
     watch: str | None = WATCH_CRON
     jobs: int = 1
+    memory_mb: int | None = None
     command: Sequence[str] = COMMAND
     service: str = SERVICE_URL
     first_wait: float = FIRST_WAIT_SECONDS
@@ -60,4 +63,6 @@ class Settings:
         watch = None if cron.strip().lower() in OFF else check_cron(cron)
         url, home = jobs_url(environment), almanac_home(environment)
         service = (environment.get("ALMANAC_SERVICE_URL") or SERVICE_URL).rstrip("/")
-        return cls(**{"url": url, "home": home, "name": name, "watch": watch, "service": service, **changes})
+        memory = memory_limit(environment, changes.get("jobs", 1))
+        known = {"url": url, "home": home, "name": name, "watch": watch, "service": service, "memory_mb": memory}
+        return cls(**{**known, **changes})

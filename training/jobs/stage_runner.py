@@ -55,10 +55,12 @@ class Limits:
     Attributes:
         seconds: Wall time.
         megabytes: Resident memory of the process and its children, in 10⁶ bytes; None for no limit.
+        memory_hint: What to do if the memory is not enough.
     """
 
     seconds: float
     megabytes: int | None = None
+    memory_hint: str = "Raise memory_mb under [retrain], or train on fewer series."
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ class _Monitor:
         if limit is not None and (used := resident_megabytes(self.process.pid)) > limit:
             raise MemoryExceeded(
                 f"Stage {self.call.stage} used {used:.0f} MB, exceeded its memory limit of {limit} MB and was killed.",
-                hint="Raise memory_mb under [retrain], or train on fewer series.",
+                hint=self.limits.memory_hint,
             )
 
     def _no_result(self, log: Path) -> StageFailed:

@@ -21,6 +21,8 @@ FEWEST_SECONDS, MOST_SECONDS = 1.0, 5.0
 """Shortest and longest time between two writes of the progress. Each write is a commit; it also detects that the job was
 cancelled or adopted by another worker, and then ends the stage."""
 
+WORKER_MEMORY = "Train on fewer series or a smaller network, or set ALMANAC_JOB_MEMORY for the worker."
+
 OWN_LIMITS = {"fail": Limits(600.0)}
 """Limits of stages that do not use those of the job, which it may have exceeded."""
 
@@ -46,11 +48,22 @@ class StageRun:
     write: Callable[[Mapping[str, Any]], None]
 
 
-def limits_of(request: Mapping[str, Any]) -> Limits:
-    """Return the limits in a request; raises ConfigInvalid."""
+def limits_of(request: Mapping[str, Any], memory_mb: int | None = None) -> Limits:
+    """Return the limits of a job: those in its request, and the worker's memory limit if that is less.
+
+    Args:
+        request: The request.
+        memory_mb: Memory that the worker gives to a job, in 10⁶ bytes; None for no limit.
+
+    Raises:
+        ConfigInvalid: If a limit is invalid.
+    """
     table = request.get("config", {}).get("retrain", {})
     config = RetrainConfig(**{key: table[key] for key in ("timeout_seconds", "memory_mb") if key in table})
-    return Limits(float(config.timeout_seconds), config.memory_mb)
+    own, seconds = config.memory_mb, float(config.timeout_seconds)
+    if memory_mb is not None and (own is None or memory_mb < own):
+        return Limits(seconds, memory_mb, WORKER_MEMORY)
+    return Limits(seconds, own)
 
 
 def run_stage(runtime: WorkerRuntime, run: StageRun, name: str, stage: str, arguments: Sequence[Any]) -> StageResult:

@@ -71,7 +71,10 @@ class Workflows:
         job = str(DBOS.workflow_id)
         summary = {"name": request["name"], "reason": request.get("reason"), "worker": self.settings.name}
         run = StageRun(
-            job, process, limits_of(request), lambda progress: DBOS.set_event(names.PROGRESS, dict(progress))
+            job,
+            process,
+            limits_of(request, self.settings.memory_mb),
+            lambda progress: DBOS.set_event(names.PROGRESS, dict(progress)),
         )
 
         def run_and_summarize(name: str, stage: str, arguments: list[Any]) -> StageResult:

@@ -44,7 +44,8 @@ async def schedules(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """Create a schedule that retrains a model; its configuration is stored as sent."""
     service = service_of(request)
-    new = parse_schedule(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
+    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds)
+    new = parse_schedule(body, service.settings.min_schedule_seconds)
     found = await service.jobs.run(records.add_schedule, new)
     return json_response(
         schedule_response(found, _now()), status=201, headers={"location": f"/schedules/{quote(new.name)}"}

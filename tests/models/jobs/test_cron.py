@@ -2,7 +2,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.jobs.cron import check_cron, check_timezone, count_fires, next_fires
+from models.errors import ConfigInvalid
+from models.jobs.cron import (
+    LEAST_SECONDS,
+    check_cron,
+    check_interval,
+    check_timezone,
+    count_fires,
+    least_interval,
+    next_fires,
+)
 from models.jobs.errors import ScheduleInvalid
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -46,6 +55,31 @@ def test_an_invalid_line_is_refused_with_its_field(line: str, field: str) -> Non
 
     assert field in caught.value.detail
     assert caught.value.pointer == "/cron"
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [("* * * * * *", 1), ("0,59 0 3 1 * *", 59), ("* 0 3 1 * *", 1), ("*/2 * * * * *", 2), ("0-5 * 3 * * mon", 1)],
+)
+def test_runs_that_are_too_close_are_refused(line: str, seconds: int) -> None:
+    """Also if they are close on one day of the month only; the interval can be set."""
+    with pytest.raises(ScheduleInvalid, match=rf"are {seconds} s apart.*ALMANAC_MIN_SCHEDULE_SECONDS"):
+        check_interval(line, LEAST_SECONDS)
+
+    assert check_interval(line, least_interval({"ALMANAC_MIN_SCHEDULE_SECONDS": "0.5"})) == line
+
+
+@pytest.mark.parametrize("line", ["* * * * *", "30 0 3 1 * *", "@yearly", "0 0 29 2 *"])
+def test_runs_that_are_a_minute_apart_are_accepted(line: str) -> None:
+    """Seconds may say when within a minute."""
+    assert check_interval(line, least_interval({})) == line
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "often", "1e9"])
+def test_an_interval_that_is_none_is_refused(text: str) -> None:
+    """It is a number of seconds, up to a day."""
+    with pytest.raises(ConfigInvalid, match="ALMANAC_MIN_SCHEDULE_SECONDS"):
+        least_interval({"ALMANAC_MIN_SCHEDULE_SECONDS": text})
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/passwd", "/etc/passwd", "Europe/Berlin\0"])

@@ -122,6 +122,7 @@ def test_a_configuration_is_passed_on_unchanged() -> None:
         (schedule(config=None), "FIELD_MISSING", "/config"),
         (schedule(cron=5), "FIELD_INVALID", "/cron"),
         (schedule(cron="0 25 * * *"), "SCHEDULE_INVALID", "/cron"),
+        (schedule(cron="* * * * * *"), "SCHEDULE_INVALID", "/cron"),
         (schedule(timezone="Mars/Olympus"), "SCHEDULE_INVALID", "/timezone"),
         (schedule(timezone=3), "FIELD_INVALID", "/timezone"),
         (schedule(name="a/b"), "FIELD_INVALID", "/name"),

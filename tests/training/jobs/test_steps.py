@@ -3,8 +3,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
+
 from training.jobs.stage_runner import Limits, StageCall, StageProcess
-from training.jobs.steps import StageRun, WorkerRuntime, run_stage
+from training.jobs.steps import StageRun, WorkerRuntime, limits_of, run_stage
 
 
 class RecordingProcess(StageProcess):
@@ -25,6 +27,26 @@ class RecordingProcess(StageProcess):
         """Record the limits."""
         self.limits[call.stage] = limits
         return {}
+
+
+@pytest.mark.parametrize(
+    ("own", "workers", "limit", "hint"),
+    [
+        (None, 500, 500, "ALMANAC_JOB_MEMORY"),
+        (900, 500, 500, "ALMANAC_JOB_MEMORY"),
+        (300, 500, 300, "memory_mb"),
+        (300, None, 300, "memory_mb"),
+        (None, None, None, "memory_mb"),
+    ],
+)
+def test_the_lower_of_two_memory_limits_holds(
+    own: int | None, workers: int | None, limit: int | None, hint: str
+) -> None:
+    """A request cannot raise the worker's; the error names the setting that would help."""
+    found = limits_of({"config": {"retrain": {"memory_mb": own}}}, workers)
+
+    assert found.megabytes == limit
+    assert hint in found.memory_hint
 
 
 def test_the_stage_that_closes_a_job_has_its_own_limits(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def jobs(home: Path) -> Iterator[Jobs]:
     """Return the jobs of that home."""
-    with open_jobs({"ALMANAC_HOME": str(home)}) as found:
+    with open_jobs({"ALMANAC_HOME": str(home), "ALMANAC_MIN_SCHEDULE_SECONDS": "1"}) as found:
         yield found
 
 
