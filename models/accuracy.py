@@ -80,11 +80,6 @@ def mae(target: Array, forecast: Array) -> float:
     return known_mean(np.abs(target - forecast))
 
 
-def rmse(target: Array, forecast: Array) -> float:
-    """Return the root mean squared error, in the series' units; shapes as in `scaled_errors`."""
-    return math.sqrt(known_mean(np.square(target - forecast)))
-
-
 def smape(target: Array, forecast: Array) -> float:
     """Return the symmetric mean absolute percentage error: 0 is perfect, 200 the worst."""
     return known_mean(symmetric_errors(target, forecast))

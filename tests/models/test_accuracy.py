@@ -16,7 +16,6 @@ from models.accuracy import (
     mase,
     mean_mase,
     pinball,
-    rmse,
     row_means,
     scale_or_nan,
     seasonal_scale,
@@ -58,7 +57,6 @@ def test_point_errors_agree_with_utilsforecast(seed: int) -> None:
     frame, past = as_frame(y=target, model=forecast), as_frame(y=history)
 
     assert_allclose(mae(target, forecast), losses.mae(frame, ["model"])["model"].item())
-    assert_allclose(rmse(target, forecast), losses.rmse(frame, ["model"])["model"].item())
     assert_allclose(smape(target, forecast), 200 * losses.smape(frame, ["model"])["model"].item())
     expected = losses.mase(frame, ["model"], seasonality=12, train_df=past)["model"].item()
     assert_allclose(mase(target, forecast, history, 12), expected)
@@ -88,7 +86,6 @@ def test_gaps_in_the_target_are_left_out() -> None:
     gappy = np.where(kept, target, np.nan)
 
     assert mae(gappy, forecast) == mae(target[kept], forecast[kept])
-    assert rmse(gappy, forecast) == rmse(target[kept], forecast[kept])
     assert smape(gappy, forecast) == smape(target[kept], forecast[kept])
     assert mase(gappy, forecast, history, 12) == mase(target[kept], forecast[kept], history, 12)
     assert_allclose(pinball(gappy, quantiles, LEVELS), pinball(target[kept], quantiles[kept], LEVELS))
@@ -101,7 +98,7 @@ def test_without_any_truth_there_is_no_error() -> None:
     """No target observed: NaN, and no warning."""
     nothing, something = np.full(3, np.nan), np.ones(3)
 
-    errors = [mae(nothing, something), rmse(nothing, something), smape(nothing, something)]
+    errors = [mae(nothing, something), smape(nothing, something)]
     errors += [pinball(nothing, something[:, np.newaxis], [0.5]), coverage(nothing, something, something)]
 
     assert all(math.isnan(error) for error in errors)

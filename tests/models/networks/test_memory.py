@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from models.networks.build import NetworkOptions, build
 from models.networks.loss import scaled_pinball
-from models.networks.memory import lag_gradients, remembered_lags
+from models.networks.memory import lag_gradients
 
 LAG = 33
 HEIGHT = 4.0
@@ -87,9 +87,3 @@ def test_a_missing_value_has_no_gradient() -> None:
     context = np.array([[np.nan, 1.0, 2.0, 4.0]])
 
     assert lag_gradients(network, context, np.zeros(1, np.int32))[-1] == 0.0
-
-
-@pytest.mark.parametrize(("gradients", "expected"), [([1.0, 0.5, 0.02, 0.001], 3), ([0.0, 0.0], 0), ([], 0)])
-def test_remembered_lags_end_where_the_gradient_falls_below_a_hundredth(gradients: list[float], expected: int) -> None:
-    """The reach of a memory is the furthest lag that still counts."""
-    assert remembered_lags(gradients) == expected
