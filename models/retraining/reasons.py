@@ -1,5 +1,6 @@
 """Reasons: whether a model should be trained again, and why, from the evidence about its champion."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,63 +79,52 @@ def assess_retraining(name: str, seen: ChampionEvidence | None, thresholds: Thre
 
 
 def _skill(figure: Figure, threshold: float) -> Reason:
-    return _reason(
-        "SKILL_BELOW_ZERO",
-        figure,
-        threshold,
-        holds=figure.value is not None and figure.value < threshold,
-        sentence=f"Live skill against the seasonal naive is {figure:.3f} {figure.about}; below {threshold:g} is a reason.",
-    )
+    sentence = f"Live skill against the seasonal naive is {figure:.3f} {figure.about}; below {threshold:g} is a reason."
+    return _reason("SKILL_BELOW_ZERO", figure, threshold, sentence, lambda value: value < threshold)
 
 
 def _coverage(figure: Figure, threshold: float) -> Reason:
-    return _reason(
-        "COVERAGE_OFF",
-        figure,
-        threshold,
-        holds=figure.value is not None and abs(figure.value - COVERAGE_NOMINAL) >= threshold - ALIKE,
-        sentence=f"The 80 % interval covers {figure:.1%} of the observations {figure.about}; "
-        f"{100 * threshold:g} points or more from 80 % are a reason.",
-    )
+    covered = f"The 80 % interval covers {figure:.1%} of the observations {figure.about}"
+    sentence = f"{covered}; {100 * threshold:g} points or more from 80 % are a reason."
+    least = threshold - ALIKE
+    return _reason("COVERAGE_OFF", figure, threshold, sentence, lambda value: abs(value - COVERAGE_NOMINAL) >= least)
 
 
 def _drift(figure: Figure, threshold: float) -> Reason:
+    drifted = (
+        f"The inputs differ most from the training data in {figure.about}: population stability index {figure:.2f}"
+    )
     return _reason(
         "INPUT_DRIFT",
         figure,
         threshold,
-        holds=figure.value is not None and figure.value > threshold,
-        sentence=f"The inputs differ most from the training data in {figure.about}: "
-        f"population stability index {figure:.2f}; above {threshold:g} is a reason.",
+        f"{drifted}; above {threshold:g} is a reason.",
+        lambda value: value > threshold,
     )
 
 
 def _decay(figure: Figure, threshold: float) -> Reason:
-    return _reason(
-        "ERROR_DECAY",
-        figure,
-        threshold,
-        holds=figure.value is not None and figure.value > threshold,
-        sentence=f"Live errors are {figure:.2f} times the backtest's {figure.about}, relative to the same ratio of the "
-        f"seasonal naive; above {threshold:g} is a reason.",
+    sentence = (
+        f"Live errors are {figure:.2f} times the backtest's {figure.about}, relative to the same ratio of the seasonal "
+        f"naive; above {threshold:g} is a reason."
     )
+    return _reason("ERROR_DECAY", figure, threshold, sentence, lambda value: value > threshold)
 
 
 def _new(figure: Figure, threshold: int | None) -> Reason:
     needed = "no number is set as a reason" if threshold is None else f"{threshold:,} or more are a reason"
+    sentence = f"{figure:,.0f} observations are newer than {figure.about}; {needed}."
     return _reason(
-        "NEW_OBSERVATIONS",
-        figure,
-        threshold,
-        holds=figure.value is not None and threshold is not None and figure.value >= threshold,
-        sentence=f"{figure:,.0f} observations are newer than {figure.about}; {needed}.",
+        "NEW_OBSERVATIONS", figure, threshold, sentence, lambda value: threshold is not None and value >= threshold
     )
 
 
-def _reason(code: str, figure: Figure, threshold: float | None, *, holds: bool, sentence: str) -> Reason:
+def _reason(
+    code: str, figure: Figure, threshold: float | None, sentence: str, is_reason: Callable[[float], bool]
+) -> Reason:
     if figure.value is None:
         return Reason(code, False, False, None, threshold, f"Unknown: {figure.about}")  # noqa: FBT003
-    return Reason(code, holds, True, figure.value, threshold, sentence)  # noqa: FBT003
+    return Reason(code, is_reason(figure.value), True, figure.value, threshold, sentence)  # noqa: FBT003
 
 
 _NOT_REQUESTED = {
