@@ -1,0 +1,102 @@
+"""CSV: text to columns of text, with each row that has another number of cells than the header."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from models.columns import find_separator
+from models.errors import Finding
+from models.tables.faults import FILE, CellFault, TableInvalid
+from models.tables.sheet import Sheet, make_sheet
+
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
+"""The first line by which Excel is told what separates the cells."""
+
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
+_THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
+
+
+def read_csv(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
+    """Return CSV text with a header as columns of text.
+
+    Raises:
+        TableInvalid: If the text is empty, a quote is never closed, or the header is unusable.
+    """
+    line = SEPARATOR_LINE.match(text)
+    body = text[line.end() :] if line else text
+    separator = line[1] if line else find_separator(body.lstrip("\r\n").partition("\n")[0])
+    first = 2 + bool(line)
+    return _read_plain(body, separator, first, findings) or _read_rows(body, separator, first, findings)
+
+
+def _read_plain(text: str, separator: str, first: int, findings: tuple[Finding, ...]) -> Sheet | None:
+    """Return the columns of text in which every row has as many cells as the header; None if one has not."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    parse = arrow.ParseOptions(
+        delimiter=separator, newlines_in_values='"' in text, ignore_empty_lines=False, double_quote=True
+    )
+    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    if not header or "\0" in text or any("\n" in name for name in header) or not text.partition("\n")[2]:
+        return None
+    names = [str(at) for at in range(len(header))]
+    kinds = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    read = arrow.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=True)
+    try:
+        table = arrow.read_csv(pa.BufferReader(text.encode()), read, parse, kinds)
+    except (pa.ArrowInvalid, UnicodeEncodeError):
+        return None
+    columns = [table.column(name).combine_chunks() for name in names]
+    rows = np.arange(first, first + table.num_rows, dtype=np.int64)
+    return make_sheet(header, columns, rows, separator=separator, findings=findings)
+
+
+def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, ...]) -> Sheet:
+    """Return the columns of any text, row by row."""
+    import pyarrow as pa
+
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        header, *cells = list(reader) or [[]]
+        while cells and not header:
+            header, first = cells.pop(0), first + 1
+    except csv.Error as error:
+        line = f", line {reader.line_num + first - 2}" if reader.line_num else ""
+        raise TableInvalid(f"The CSV cannot be read: {error}.", place=line, hint="Check the quotes.") from error
+    if not header:
+        raise TableInvalid("is empty.", hint="Give a file with a header and at least one row.", about="timestamp", missing=True)
+    places = [at for at, row in enumerate(cells) if row]
+    rows, cells = np.array(places, dtype=np.int64) + first, [row for row in cells if row]
+    width = len(header)
+    if cells and all(len(row) == width + 1 and not row[-1].strip() for row in cells):
+        findings += (Finding("COLUMNS_EMPTY", f"Every row ends in {separator!r}; the empty cell after it is left out."),)
+        cells = [row[:-1] for row in cells]
+    faults = {at: _width_fault(row, header, separator, int(rows[at])) for at, row in enumerate(cells) if len(row) != width}
+    for at in faults:
+        cells[at] = [""] * width
+    columns: list[Any] = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)] or [pa.array([], pa.string())] * width
+    return make_sheet(header, columns, rows, separator=separator, faults=faults, findings=findings)
+
+
+def _width_fault(row: Sequence[str], header: Sequence[str], separator: str, place: int) -> CellFault:
+    """Return the fault of a row of another width, with the likely cause."""
+    hint = "Give a cell for each column, an empty one for a gap; quote a cell that contains the separator."
+    if len(row) > len(header):
+        split = next((at for at in range(len(row) - 1) if _is_split(row[at], row[at + 1])), None)
+        if not row[-1].strip():
+            hint = f"Take out the {separator!r} at the end of the row."
+        elif split is not None and separator == ",":
+            number = f"{row[split]},{row[split + 1]}"
+            hint = f'A comma inside a number such as {number} needs quotes: "{number}".'
+    cells = f"The row has {len(row)} cell{'s' * (len(row) != 1)}, the header {len(header)}"
+    return CellFault(place, "", FILE, "", cells, hint)
+
+
+def _is_split(left: str, right: str) -> bool:
+    """Return whether two cells may be one number whose comma is not quoted."""
+    return bool(_GROUPED.match(left.strip().lstrip("-")) and (_THREE_DIGITS.match(right.strip()) or right.strip().isdigit()))

@@ -1,0 +1,156 @@
+"""Date forms: the ways in which people and programs write a date, each a pattern with named parts."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+MONTHS: Mapping[str, int] = {
+    name: month
+    for month, names in enumerate(
+        (
+            "jan january januar jän jänner",
+            "feb february februar feber",
+            "mar march mär märz mrz maerz",
+            "apr april",
+            "may mai",
+            "jun june juni",
+            "jul july juli",
+            "aug august",
+            "sep sept september",
+            "oct october okt oktober",
+            "nov november",
+            "dec december dez dezember",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+"""English and German names of months, in lower case, without points."""
+
+_TIME = (
+    r"(?:[T ,]+(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?)?"
+)
+_ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
+_NAME = r"(?P<name>[^\W\d_]{3,9})\.?"
+
+DAY_FIRST, MONTH_FIRST = "day first", "month first"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to write a date.
+
+    Attributes:
+        name: How it looks.
+        pattern: With the groups year, month, day, name (of a month), quarter, week, hour, minute, second, half and zone.
+        order: `day first` or `month first` for dates that may be read in both ways; "" for all others.
+        usual: Whether it needs no remark.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    order: str = ""
+    usual: bool = False
+
+
+def _form(name: str, pattern: str, *, time: bool = True, order: str = "", usual: bool = False) -> Form:
+    return Form(name, re.compile(pattern + (_TIME + _ZONE if time else "")), order, usual)
+
+
+_YEAR, _SHORT = r"(?P<year>\d{4})", r"(?P<year>\d{4}|\d{2})"
+_DAY, _MONTH = r"(?P<day>\d{1,2})", r"(?P<month>\d{1,2})"
+
+FORMS = (
+    _form(
+        "YYYY-MM-DD",
+        rf"{_YEAR}(?:-(?P<month>\d{{2}})(?:-(?P<day>\d{{2}}){_TIME}{_ZONE})?)?",
+        time=False,
+        usual=True,
+    ),
+    _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
+    _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
+    _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{2}})(?:-?(?P<day>[1-7]))?", time=False),
+    _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{{2}})", time=False),
+    _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
+    _form(
+        "YYYYMMDDhhmm",
+        r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?" + _ZONE,
+        time=False,
+    ),
+    _form("YYYY/MM/DD", rf"{_YEAR}([-/.]){_MONTH}\2{_DAY}"),
+    _form("YYYY/MM", rf"{_YEAR}(?:[-/.]|-?M){_MONTH}", time=False),
+    _form("MM/YYYY", rf"{_MONTH}[-/.]{_YEAR}", time=False),
+    _form("DD.MM.YYYY", rf"{_DAY}\.{_MONTH}\.{_SHORT}"),
+    _form("DD/MM/YYYY", rf"{_DAY}([-/]){_MONTH}\2{_SHORT}", order=DAY_FIRST),
+    _form("MM/DD/YYYY", rf"{_MONTH}([-/]){_DAY}\2{_SHORT}", order=MONTH_FIRST),
+    _form("Mon YYYY", rf"{_NAME}[-/ .']*{_SHORT}", time=False),
+    _form("YYYY Mon", rf"{_YEAR}[-/ ]?{_NAME}", time=False),
+    _form("DD Mon YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_DAY}\.?[-/ ]?{_NAME}[-/ ,]*{_SHORT}"),
+    _form("Mon DD, YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_NAME}[-/ ]{_DAY}(?:st|nd|rd|th)?,? {_YEAR}"),
+)
+"""Each way to write a date, the usual ones first: of two that fit all cells, the first one counts."""
+
+EARLIEST_SHORT = 69
+"""Years of two digits from here on are of the twentieth century, as for `strptime`."""
+
+
+def read_match(match: re.Match[str]) -> tuple[datetime, int | None]:
+    """Return the wall clock of a match of a form, and its offset in seconds east of UTC or None.
+
+    Raises:
+        ValueError: If there is no such date or time.
+    """
+    parts = match.groupdict()
+    year = _year(parts["year"])
+    if parts.get("week"):
+        day = date.fromisocalendar(year, int(parts["week"]), int(parts.get("day") or 1))
+        return datetime(day.year, day.month, day.day), None  # noqa: DTZ001 - a wall clock
+    month = 3 * int(parts["quarter"]) - 2 if parts.get("quarter") else int(parts.get("month") or 1)
+    if parts.get("name"):
+        month = _month(parts["name"])
+    wall = datetime(year, month, int(parts.get("day") or 1))  # noqa: DTZ001 - a wall clock
+    return wall + _time_of_day(parts), _offset(parts.get("zone"))
+
+
+def _year(text: str) -> int:
+    return int(text) if len(text) > 2 else int(text) + (1900 if int(text) >= EARLIEST_SHORT else 2000)  # noqa: PLR2004
+
+
+def _month(name: str) -> int:
+    month = MONTHS.get(name.lower())
+    if month is None:
+        message = f"{name} is no month"
+        raise ValueError(message)
+    return month
+
+
+def _time_of_day(parts: Mapping[str, str | None]) -> timedelta:
+    """Return the time of day; 12 AM is midnight."""
+    hour, minute, second = (int(parts.get(unit) or 0) for unit in ("hour", "minute", "second"))
+    half = (parts.get("half") or "").lower()
+    if half:
+        if not 1 <= hour <= 12:  # noqa: PLR2004 - a clock's dial
+            message = f"{hour} is no hour of half a day"
+            raise ValueError(message)
+        hour = hour % 12 + 12 * (half == "p")
+    if hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 - the limits of a clock
+        message = "no such time of day"
+        raise ValueError(message)
+    return timedelta(
+        hours=hour, minutes=minute, seconds=second, microseconds=int((parts.get("fraction") or "").ljust(6, "0")[:6])
+    )
+
+
+def _offset(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text.upper() in {"Z", "UTC", "GMT"}:
+        return 0
+    digits = text[1:].replace(":", "").ljust(6, "0")
+    hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:])
+    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 - the limits of a clock
+        message = f"{text} is no offset"
+        raise ValueError(message)
+    return (hours * 3600 + minutes * 60 + seconds) * (-1 if text[0] == "-" else 1)

@@ -1,0 +1,297 @@
+"""Dates: cells as wall clocks with offsets, in the one way of writing that fits the whole column."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import Timestamps, parse_timestamp
+from models.errors import Finding, TimestampInvalid
+from models.tables.date_forms import FORMS, Form, read_match
+from models.tables.faults import TIME, CellFault, TableInvalid
+from models.tables.sheet import Rows
+
+NO_OFFSET = int(np.iinfo(np.int64).min)
+"""In place of an offset: the cell is a wall clock."""
+
+DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00, or describe them with --date-format."
+ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
+DEFAULT_STYLE = "YYYY-MM-DD"
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock
+_ISO = r"^(?P<wall>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)(?P<offset>Z|[+-]\d\d:?\d\d)?$"
+_UNIX = {"seconds": (9, 10, 1_000_000), "milliseconds": (12, 13, 1_000), "microseconds": (15, 16, 1)}
+"""Digits of a Unix time, and the microseconds of its unit."""
+_SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
+_ZONE_NAME = re.compile(r"\d ?(?!UTC|GMT)[A-Z]{3,4}$")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Times:
+    """A column of times.
+
+    Attributes:
+        walls: Wall clocks as they were written, datetime64[us], (rows,); NaT for a wrong cell.
+        offsets: Seconds east of UTC, or NO_OFFSET, (rows,).
+        faults: What is wrong, by index.
+        findings: How the cells were read, where that is not ISO 8601.
+        style: How they were written, for `format_timestamps`.
+        zone: IANA name of the column's timezone if the file has one; the walls are UTC then.
+    """
+
+    walls: Timestamps
+    offsets: NDArray[np.int64]
+    faults: Mapping[int, CellFault]
+    findings: tuple[Finding, ...] = ()
+    style: str = DEFAULT_STYLE
+    zone: str | None = None
+
+
+def read_times(column: Any, name: str, rows: Rows, date_format: str | None = None) -> Times:  # noqa: ANN401 - pyarrow's
+    """Return a column as times.
+
+    Args:
+        column: A pyarrow array of text, numbers, dates or timestamps.
+        name: Of the column.
+        rows: Row of the file of each cell.
+        date_format: How the dates are written, as for `strptime`; None finds it out.
+
+    Raises:
+        TableInvalid: If days and months can be told apart by no cell, or the numbers count days as Excel does.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return _read_typed(column, name, rows)
+    encoded = as_text(column).dictionary_encode()
+    distinct = [one.strip() for one in encoded.dictionary.to_pylist()]
+    codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
+    first = np.full(len(distinct) + 1, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    found = _read_distinct(distinct, _Place(name, rows[np.maximum(first[:-1], 0)] if len(rows) else rows), date_format)
+    wrong = {
+        at: replace(fault, row=int(rows[at]))
+        for code, fault in found.faults.items()
+        for at in np.flatnonzero(codes == code).tolist()
+    }
+    for at in np.flatnonzero(codes == len(distinct)).tolist():
+        wrong[at] = _missing(name, int(rows[at]))
+    walls = np.append(found.walls, np.datetime64("NaT"))[codes]
+    return replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """Where distinct texts stand: the column, and the row of the first cell of each."""
+
+    column: str
+    rows: Rows
+
+    def fault(self, at: int, text: str, what: str, hint: str = DATE_HINT) -> CellFault:
+        """Return the fault of a text."""
+        return CellFault(int(self.rows[at]), self.column, TIME, text, what, hint)
+
+    def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
+        """Return the error of a column that cannot be read, with its first wrong cell."""
+        return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)
+
+
+def as_text(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a column as text: whole numbers without a point, null where a cell is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = column.cast(pa.float64(), safe=False)
+        missing = pc.fill_null(pc.is_nan(numbers), False)  # noqa: FBT003 - pyarrow's way
+        numbers = pc.if_else(missing, None, numbers)
+        try:
+            return numbers.cast(pa.int64()).cast(pa.string())
+        except pa.ArrowInvalid:
+            texts = [None if one is None else f"{one:.0f}" if one.is_integer() else repr(one) for one in numbers.to_pylist()]
+            return pa.array(texts, pa.string())
+    if pa.types.is_boolean(kind):
+        return pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
+    texts = column.cast(pa.string())
+    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0)
+    return pc.if_else(blank, None, texts)
+
+
+def _missing(name: str, row: int) -> CellFault:
+    return CellFault(row, name, TIME, "", "the date is missing", DATE_HINT)
+
+
+def _read_typed(column: Any, name: str, rows: Rows) -> Times:  # noqa: ANN401 - pyarrow's
+    """Return dates and timestamps of a Parquet file or a workbook; those with a timezone are instants in UTC."""
+    import pyarrow as pa
+
+    zone = getattr(column.type, "tz", None)
+    plain = column.cast(pa.timestamp("us", zone), safe=False).cast(pa.timestamp("us"))
+    walls = plain.to_numpy(zero_copy_only=False).astype("M8[us]")
+    faults = {at: _missing(name, int(rows[at])) for at in np.flatnonzero(np.isnat(walls)).tolist()}
+    days = bool((walls == walls.astype("M8[D]"))[~np.isnat(walls)].all())
+    offsets = np.full(len(walls), NO_OFFSET if zone is None else 0)
+    style = DEFAULT_STYLE if days and zone is None else "YYYY-MM-DDThh:mm:ss"
+    return Times(walls, offsets, faults, (), style, zone)
+
+
+def _read_distinct(texts: Sequence[str], place: _Place, date_format: str | None) -> Times:
+    if not texts:
+        return Times(np.array([], dtype="M8[us]"), np.array([], dtype=np.int64), {})
+    if date_format is not None:
+        return _read_format(texts, place, date_format)
+    return _read_iso(texts) or _read_unix(texts, place) or _read_form(texts, place)
+
+
+def _read_iso(texts: Sequence[str]) -> Times | None:
+    """Return days and times in ISO 8601, all at once; None if one is not so."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(pa.array(texts, pa.string()), _ISO)
+    if parts.null_count:
+        return None
+    try:
+        walls = parts.field("wall").cast(pa.timestamp("us")).to_numpy(zero_copy_only=False).astype("M8[us]")
+        known = parts.field("offset").dictionary_encode()
+        offsets = [_offset_of(text) for text in known.dictionary.to_pylist()]
+        style = parse_timestamp(texts[-1]).style
+    except (pa.ArrowInvalid, TimestampInvalid):
+        return None
+    codes = known.indices.to_numpy(zero_copy_only=False)
+    return Times(walls, np.array(offsets, dtype=np.int64)[codes], {}, (), style)
+
+
+def _offset_of(text: str) -> int:
+    offset = parse_timestamp(f"1970-01-01T00:00{text}").offset if text else None
+    return NO_OFFSET if offset is None else offset
+
+
+def _read_format(texts: Sequence[str], place: _Place, date_format: str) -> Times:
+    """Return times in the way of writing that was given."""
+    found: list[tuple[datetime, int | None] | None] = []
+    faults = {}
+    for at, text in enumerate(texts):
+        try:
+            stamp = datetime.strptime(text, date_format)  # noqa: DTZ007 - the format may have an offset
+        except (ValueError, re.error):
+            found.append(None)
+            faults[at] = place.fault(at, text, f"is no date in the form {date_format}", "See --date-format.")
+        else:
+            offset = stamp.utcoffset()
+            found.append((stamp.replace(tzinfo=None), None if offset is None else int(offset.total_seconds())))
+    return _times(found, faults)
+
+
+def _times(
+    found: Sequence[tuple[datetime, int | None] | None],
+    faults: Mapping[int, CellFault],
+    findings: tuple[Finding, ...] = (),
+) -> Times:
+    walls = np.array(["NaT" if one is None else one[0] for one in found], dtype="M8[us]")
+    offsets = [NO_OFFSET if one is None or one[1] is None else one[1] for one in found]
+    known = walls[~np.isnat(walls)]
+    style = DEFAULT_STYLE if bool((known == known.astype("M8[D]")).all()) else "YYYY-MM-DDThh:mm:ss"
+    return Times(walls, np.array(offsets, dtype=np.int64), faults, findings, style)
+
+
+def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:
+    """Return numbers that count from 1970, with a finding; refuse those that count days as Excel does."""
+    if all(_SERIAL.fullmatch(text) for text in texts):
+        day = np.datetime64("1899-12-30") + int(float(texts[0]))
+        raise place.refuse(
+            0,
+            f"{texts[0]!r} is no date; it may be Excel's number of {day}.",
+            "Format the column as dates in the workbook, and save it again.",
+        )
+    if not all(text.isascii() and text.isdigit() for text in texts):
+        return None
+    for unit, (fewest, most, microseconds) in _UNIX.items():
+        if all(fewest <= len(text) <= most for text in texts) and not all(_is_compact(text) for text in texts):
+            walls = (np.array(texts, dtype=np.int64) * microseconds).view("M8[us]")
+            detail = f"{texts[0]!r} is read as {unit} since 1970, {walls[0].astype('M8[s]')} UTC."
+            found = (Finding("DATES_NOT_ISO", detail, hint=DATE_HINT),)
+            return Times(walls, np.zeros(len(texts), dtype=np.int64), {}, found, "YYYY-MM-DDThh:mm:ssZ")
+    return None
+
+
+def _is_compact(text: str) -> bool:
+    """Return whether digits are a date and a time, such as 202401310600, rather than a count."""
+    return len(text) == 12 and text[:2] in {"19", "20"} and "01" <= text[4:6] <= "12"  # noqa: PLR2004 - YYYYMMDDhhmm
+
+
+def _read_form(texts: Sequence[str], place: _Place) -> Times:
+    """Return times in the form that fits the most texts."""
+    forms = _fitting(texts)
+    if not forms:
+        faults = {at: place.fault(at, text, "is no date", _hint(text)) for at, text in enumerate(texts)}
+        return Times(np.full(len(texts), "NaT", dtype="M8[us]"), np.full(len(texts), NO_OFFSET), faults)
+    readings = [_parse(texts, form) for form in forms]
+    if len(forms) > 1 and forms[0].order and forms[1].order:
+        _refuse_order(texts, readings, place)
+    form, found = forms[0], readings[0]
+    example = next(at for at, one in enumerate(found) if one is not None)
+    faults = {}
+    for at, one in enumerate(found):
+        if one is None:
+            like = "" if form.pattern.fullmatch(texts[at]) else f" like {texts[example]!r} (row {place.rows[example]})"
+            faults[at] = place.fault(at, texts[at], f"is no date{like}", _hint(texts[at]))
+    stamp = found[example]
+    detail = f"{texts[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}." if stamp else ""
+    times = _times(found, faults, () if form.usual else (Finding("DATES_NOT_ISO", detail, hint=DATE_HINT),))
+    return replace(times, style=_style(texts[example], times.style))
+
+
+def _style(text: str, style: str) -> str:
+    """Return the style of a text in ISO 8601, else the one given."""
+    try:
+        return parse_timestamp(text).style
+    except TimestampInvalid:
+        return style
+
+
+def _hint(text: str) -> str:
+    return ZONE_HINT if _ZONE_NAME.search(text) else DATE_HINT
+
+
+def _fitting(texts: Sequence[str]) -> list[Form]:
+    """Return the forms that can read the most texts, at least one, the usual ones first."""
+    counts = {form.name: sum(_parse_one(text, form) is not None for text in texts[:200]) for form in FORMS}
+    best = max(counts.values())
+    left = [form for form in FORMS if counts[form.name] == best] if best else []
+    if len(left) > 1:
+        totals = [sum(one is not None for one in _parse(texts, form)) for form in left]
+        left = [form for form, total in zip(left, totals, strict=True) if total == max(totals)]
+    return left
+
+
+def _parse(texts: Sequence[str], form: Form) -> list[tuple[datetime, int | None] | None]:
+    return [_parse_one(text, form) for text in texts]
+
+
+def _parse_one(text: str, form: Form) -> tuple[datetime, int | None] | None:
+    match = form.pattern.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return read_match(match)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _refuse_order(texts: Sequence[str], readings: Sequence[Sequence[object]], place: _Place) -> None:
+    """Raise TableInvalid if the first two readings differ: day first and month first."""
+    at = next((at for at, (one, other) in enumerate(zip(*readings[:2], strict=True)) if one != other), None)
+    if at is not None:
+        sign = "-" if "-" in texts[at][:4] else "/"
+        year = "%Y" if re.search(rf"{sign}\d{{4}}", texts[at]) else "%y"
+        rest = re.sub(r"^\S+", "", texts[at])
+        clock = "" if not rest else " %I:%M %p" if rest.rstrip(".").lower().endswith("m") else " %H:%M"
+        clock = clock.replace("%M", "%M:%S") if rest.count(":") > 1 else clock
+        day, month = (f"--date-format '{sign.join((*order, year))}{clock}'" for order in (("%d", "%m"), ("%m", "%d")))
+        raise place.refuse(at, f"{texts[at]!r} may be day or month first.", f"Give {day} or {month}.")

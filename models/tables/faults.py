@@ -1,0 +1,65 @@
+"""Faults: what is wrong with a table as a whole, and what is wrong with single cells."""
+
+from dataclasses import dataclass
+
+from models.errors import DataInvalid
+
+ID, TIME, VALUE, FILE = "id", "timestamp", "value", "file"
+"""What an error is about."""
+
+
+class TableInvalid(DataInvalid):
+    """A table that cannot be read, before anybody knows its path.
+
+    Args:
+        detail: What is wrong, with the value received.
+        hint: The remedy; options have their names on the command line.
+        place: Where, to be appended to the path: `, row 3, column 'ds'`.
+        about: `file`, `id`, `timestamp` or `value`.
+        missing: Whether it is the column of `about` that is missing.
+    """
+
+    def __init__(
+        self, detail: str, *, hint: str = "", place: str = "", about: str = FILE, missing: bool = False
+    ) -> None:
+        """Keep the parts; the text begins with the place."""
+        super().__init__(f"{place.removeprefix(', ').capitalize()}: {detail}" if place else detail, hint=hint)
+        self.bare, self.place, self.about, self.missing = detail, place, about, missing
+
+    def at(self, path: object) -> DataInvalid:
+        """Return the error with the path of the file in front."""
+        return DataInvalid(f"{path}{self.place}: {self.bare}", hint=self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class CellFault:
+    """A cell that cannot be used.
+
+    Attributes:
+        row: Row of the file, the first one being 1.
+        column: Name of the column.
+        about: `id`, `timestamp` or `value`; `file` for a row with another number of cells than the header.
+        cell: As it was written; "" if it is empty.
+        what: What is wrong with it, such as `is no number`.
+        hint: The remedy.
+    """
+
+    row: int
+    column: str
+    about: str
+    cell: str
+    what: str
+    hint: str
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, with the cell."""
+        return f"{repr(self.cell[:80]) + ' ' if self.cell else ''}{self.what}."
+
+    def error(self, more: int = 0) -> TableInvalid:
+        """Return the fault as the error of the table; `more` cells are like it."""
+        others = f" {more} more like it." if more else ""
+        column = "" if self.about == FILE else f", column {self.column!r}"
+        return TableInvalid(
+            self.detail + others, hint=self.hint, place=f", row {self.row}{column}", about=self.about
+        )

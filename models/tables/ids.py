@@ -1,0 +1,60 @@
+"""Ids: the cells of one or several columns as the names of series, which are text whatever the file says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from models.tables.dates import as_text
+from models.tables.faults import ID, CellFault, TableInvalid
+from models.tables.sheet import Rows
+
+SEPARATOR = "/"
+"""What joins the cells of several id columns."""
+
+ESCAPES = (("\\", "\\\\"), (SEPARATOR, "\\/"))
+"""How a cell that contains the separator is written, so that two series never get one id."""
+
+
+def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[int, CellFault]]:
+    """Return the id of each row, a pyarrow array of text, and a fault for each row without one.
+
+    Args:
+        columns: Name and cells of each column, at least one.
+        rows: Row of the file of each cell.
+
+    Raises:
+        TableInvalid: If a number is no name of a series, since it has decimals.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    faults: dict[int, CellFault] = {}
+    parts = []
+    for name, column in columns:
+        _refuse_decimals(name, column, rows)
+        texts = pc.utf8_trim_whitespace(as_text(column))
+        for at in np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False)).tolist():
+            faults.setdefault(at, CellFault(int(rows[at]), name, ID, "", "the id is missing", "Give each row an id."))
+        parts.append(texts.fill_null(""))
+    if len(parts) == 1:
+        return parts[0], faults
+    for sign, escape in ESCAPES:
+        parts = [pc.replace_substring(part, sign, escape) for part in parts]
+    return pc.binary_join_element_wise(*parts, pa.scalar(SEPARATOR, pa.string())), faults
+
+
+def _refuse_decimals(name: str, column: Any, rows: Rows) -> None:  # noqa: ANN401 - pyarrow's
+    import pyarrow as pa
+
+    if not pa.types.is_floating(column.type):
+        return
+    numbers = column.to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(np.isfinite(numbers) & (numbers != np.floor(numbers)))
+    if wrong.size:
+        raise TableInvalid(
+            f"{numbers[wrong[0]]!r} is no id.",
+            hint="Ids are text or whole numbers. Name another column with --id-column.",
+            place=f", row {rows[wrong[0]]}, column {name!r}",
+            about=ID,
+        )

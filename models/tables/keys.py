@@ -1,0 +1,85 @@
+"""Keys: which columns tell the series of a long file apart, where nobody named them."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.tables.dates import as_text
+from models.tables.layout import Layout, guess_value, quote
+from models.tables.sheet import Sheet
+
+MOST_KEYS, MOST_TRIED = 3, 12
+LEAST_REPEATED = 2
+"""Rows for each distinct cell of a key, on average."""
+
+Codes = NDArray[np.int64]
+
+
+def explain_repeats(sheet: Sheet, layout: Layout, series: Codes, times: NDArray[np.generic]) -> tuple[str, str] | None:
+    """Return why times repeat, as text and remedy: the columns which, added to the ids, make each row distinct.
+
+    Args:
+        sheet: The file.
+        layout: Its columns.
+        series: Series of each row, as numbers, shape (rows,).
+        times: Time of each row, shape (rows,).
+
+    Returns:
+        None if no columns explain it.
+    """
+    used = {layout.time, layout.clock, *layout.ids}
+    values = () if layout.wide else layout.values
+    names = [name for name in sheet.names if name not in used and name not in values]
+    base = _pairs(series, np.unique(times, return_inverse=True)[1].astype(np.int64))
+    codes = {name: found for name in names if (found := _key_codes(sheet.columns[name])) is not None}
+    for count in range(1, MOST_KEYS + 1):
+        for keys in itertools.combinations(list(codes)[:MOST_TRIED], count):
+            joined = base
+            for name in keys:
+                joined = _pairs(joined, codes[name])
+            if len(np.unique(joined)) == len(joined):
+                return _advise(sheet, layout, keys, [name for name in names if name not in keys])
+    return None
+
+
+def _advise(sheet: Sheet, layout: Layout, keys: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
+    names = [*layout.ids, *keys]
+    value = layout.values[0] if layout.values and not layout.wide else guess_value(sheet, others)
+    are = "looks like a key" if len(keys) == 1 else "look like keys"
+    beside = f" beside {' and '.join(layout.ids)}" if layout.ids else ""
+    detail = f"{_listed(keys)} {are}{beside}: with {'it' if len(keys) == 1 else 'them'} each row has a time of its own."
+    column = f" --value-column {quote(value)}" if value else ""
+    time = f" --time-column {quote(layout.time)}"
+    return detail, f"Give --id-column {quote(','.join(names))}{time}{column}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(name) for name in names]
+    return f"Column {shown[0]}" if len(shown) == 1 else f"Columns {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _pairs(left: Codes, right: Codes) -> Codes:
+    """Return a number for each pair of numbers, counted from 0."""
+    found: Codes = np.unique(left * (int(right.max(initial=0)) + 1) + right, return_inverse=True)[1]
+    return found.astype(np.int64)
+
+
+def _key_codes(column: Any) -> Codes | None:  # noqa: ANN401 - pyarrow's
+    """Return the cells of a column as numbers if it may be a key: text or whole numbers, each of which repeats; else None."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return None
+    texts = as_text(column)
+    if pc.any(pc.match_substring_regex(texts, r"^-?\d*[.,]\d+$")).as_py():
+        return None
+    encoded = texts.fill_null("").dictionary_encode()
+    if len(encoded.dictionary) < 2 or LEAST_REPEATED * len(encoded.dictionary) > len(column):  # noqa: PLR2004 - a key distinguishes
+        return None
+    found: Codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return found

@@ -1,0 +1,194 @@
+"""Layout: which columns of a file are ids, timestamps and values."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.columns import find_column, find_columns
+from models.tables.dates import as_text
+from models.tables.faults import ID, TIME, VALUE, TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.sheet import Sheet
+
+LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
+
+CLOCKS = frozenset({"time", "clock", "hour", "uhrzeit", "zeit", "stunde", "time of day", "heure"})
+"""Names of a column with the time of day beside one with the date, in lower case."""
+
+_TIME_OF_DAY = re.compile(r"\d{1,2}(:\d{2}){1,2}([.,]\d+)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?|([01]?\d|2[0-3])( ?[AaPp]\.?[Mm]\.?)?")
+_SAMPLE = 50
+
+VALUE_WORDS = (
+    "sales", "sold", "qty", "quantity", "demand", "units", "revenue", "amount", "volume", "count", "orders",
+    "menge", "umsatz", "absatz", "verkauf", "anzahl", "consumption", "load", "visits", "visitors", "customers",
+)  # fmt: skip
+"""Words in the name of a column that is likeliest the value; in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a file.
+
+    Attributes:
+        time: The timestamps.
+        values: The values; a wide file has a column for each series. Empty if the file has only covariates.
+        ids: Columns that together name a series; empty in a wide file, and in one of a single series.
+        clock: The times of day, where they stand beside the dates.
+        ignored: Columns that are none of these.
+        wide: Whether each column of values is a series.
+    """
+
+    time: str
+    values: tuple[str, ...]
+    ids: tuple[str, ...]
+    clock: str | None = None
+    ignored: tuple[str, ...] = ()
+    wide: bool = False
+
+
+def find_layout(
+    sheet: Sheet, options: ReadOptions, covariates: Sequence[str] = (), *, valued: bool = True, strict: bool = False
+) -> Layout:
+    """Return the layout of a sheet.
+
+    A long file has columns for id, time and value. The value may have any name if no other column is left; so may the time
+    if it comes first. A wide file has one time column, and all others are series.
+
+    Args:
+        sheet: The columns.
+        options: Their names where they are not the usual ones.
+        covariates: Columns that stand beside the values.
+        valued: Whether there are values.
+        strict: Whether two columns that can be the same field are refused, and values without ids beside other columns.
+
+    Raises:
+        TableInvalid: If a column is missing, or is of two fields.
+    """
+    names = sheet.names
+    ids = split_ids(options.ids, names) or _found(names, "id", strict=strict)
+    value = _given(names, options.value, "value") if valued else None
+    value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
+    time = _given(names, options.time, "time") or _find_time(names, {*ids, value}, strict=strict)
+    _check_covariates(names, covariates, {time, value, *ids})
+    clock = _find_clock(sheet, time, {value, *ids, *covariates})
+    taken = {time, value, clock, *ids, *covariates}
+    others = tuple(name for name in names if name not in taken)
+    if not valued:
+        return Layout(time, (), ids, clock, others)
+    if value is None and ids and len(others) == 1:
+        value, others = others[0], ()
+    if value == time:
+        raise _missing("time", TIME, names)
+    if value is not None:
+        if strict and not ids and others:  # one of them may be a misspelt id
+            raise _missing("id", ID, names)
+        return Layout(time, (value,), ids, clock, others)
+    if ids:
+        raise _missing("value", VALUE, names, guess_value(sheet, others))
+    if covariates:
+        raise TableInvalid(
+            f"covariates need a long file, and there is no value column among {', '.join(names)}.", hint=LONG_HINT
+        )
+    if not others:
+        raise TableInvalid(
+            f"has one column, {time!r}.", hint="Give a time column and a value column.", about=VALUE, missing=True
+        )
+    return Layout(time, others, (), clock, (), wide=True)
+
+
+def split_ids(given: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the id columns that were given: a name with commas is several columns, unless there is one of this name.
+
+    Raises:
+        TableInvalid: If there is no such column.
+    """
+    parts = [part for one in given for part in ([one] if one in names else one.split(","))]
+    return tuple(dict.fromkeys(name for part in parts if (name := _given(names, part.strip(), "id")) is not None))
+
+
+def _given(names: Sequence[str], given: str | None, what: str) -> str | None:
+    if given is None or given in names:
+        return given
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"Did you mean {near[0]!r}? See --{what}-column." if near else f"See --{what}-column."
+    raise TableInvalid(f"no column {given!r}. It has {', '.join(names)}.", hint=hint, about=what)
+
+
+def _found(names: Sequence[str], field: str, *, strict: bool) -> tuple[str, ...]:
+    """Return the column with one of the usual names of a field, or nothing."""
+    if not strict:
+        name = find_column(names, field)
+        return () if name is None else (name,)
+    found = find_columns(names, field)
+    if len(found) > 1:
+        raise TableInvalid(f"The columns {' and '.join(found)} can both be the {field}.", hint="Send one of them.", about=field)
+    return tuple(found)
+
+
+def _find_time(names: Sequence[str], taken: set[str | None], *, strict: bool) -> str:
+    found = [name for name in _found(names, "timestamp", strict=strict) if name not in taken]
+    if found:
+        return found[0]
+    free = [name for name in names if name not in taken]
+    if not free or (strict and names[0] in taken):
+        raise _missing("timestamp" if strict else "time", TIME, names)
+    return free[0]
+
+
+def _missing(what: str, about: str, names: Sequence[str], guess: str | None = None) -> TableInvalid:
+    hint = f"Give --value-column {quote(guess)}, if that is the value." if guess else LONG_HINT
+    return TableInvalid(f"no {what} column among {', '.join(names)[:400]}.", hint=hint, about=about, missing=True)
+
+
+def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: set[str | None]) -> None:
+    """Refuse covariates that are no columns, or that are columns of another use; with near matches."""
+    for name in covariates:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Covariates are columns of the file."
+            raise TableInvalid(f"no column {name!r}. It has {', '.join(names)}.", hint=hint)
+        if name in taken:
+            raise TableInvalid(f"column {name!r} holds ids, times or values; it is no covariate.", hint=LONG_HINT)
+
+
+def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
+    """Return the column with the times of day beside one of dates, or None."""
+    for name in sheet.names:
+        if name.lower() in CLOCKS and name != time and name not in taken:
+            cells = sample(sheet.columns[name])
+            dates = sample(sheet.columns[time])
+            if cells and all(_TIME_OF_DAY.fullmatch(cell) for cell in cells) and not any(":" in one for one in dates):
+                return name
+    return None
+
+
+def sample(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's
+    """Return the first cells of a column that are not empty, as text."""
+    found = [str(one).strip() for one in column.slice(0, 4 * _SAMPLE).to_pylist() if one is not None]
+    return [one for one in found if one][:_SAMPLE]
+
+
+def guess_value(sheet: Sheet, names: Sequence[str]) -> str | None:
+    """Return which of some columns is likeliest the value: by its name, else the last one of numbers; None if none is."""
+    numeric = [name for name in names if _is_numeric(sheet.columns[name])]
+    named = [name for name in numeric if any(word in name.lower() for word in VALUE_WORDS)]
+    return (named or numeric[-1:] or [None])[0]
+
+
+def _is_numeric(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type):
+        return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+    texts = pc.utf8_trim_whitespace(as_text(column).drop_null())
+    return bool(len(texts) and pc.all(pc.match_substring_regex(texts, r"^-?[\d.,]+$")).as_py())
+
+
+def quote(name: str | None) -> str:
+    """Return a name as it is written on a command line."""
+    text = str(name)
+    return text if re.fullmatch(r"[\w./,:@+-]+", text) else f"'{text}'"
+

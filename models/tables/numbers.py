@@ -1,0 +1,274 @@
+"""Numbers: cells as float64, whatever separates decimals and thousands, as long as only one reading fits all of them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import Finding
+from models.tables.faults import VALUE, CellFault, TableInvalid
+from models.tables.sheet import Mask, Rows
+
+MISSING = frozenset(
+    "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
+)
+"""Cells without a value: the words of pandas."""
+
+NUMBER_HINT = "Leave gaps empty, write decimals with a point."
+CURRENCIES = "€$£¥₹"
+THREE_DIGITS_BARE = 100
+"""From here on, a whole number may be one without its thousands separator."""
+
+_SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
+_GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
+_UNIT = re.compile(rf"^([{CURRENCIES}%]) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|EUR|USD|GBP|CHF)$")
+_EXPONENT = r"(?:[eE][+-]?\d+)?"
+READINGS = {
+    ".": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+){_EXPONENT}"),
+    ",": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+(?:,\d*)?|\d+(?:,\d*)?|,\d+){_EXPONENT}"),
+}
+"""How a number looks by what separates its decimals; the other sign separates thousands."""
+_OTHER = {".": ",", ",": "."}
+_INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """A column of numbers.
+
+    Attributes:
+        values: Shape (rows,), NaN for a gap and for a wrong cell.
+        faults: What is wrong, by index.
+        findings: How the cells were read, where that is not the usual way.
+    """
+
+    values: NDArray[np.float64]
+    faults: dict[int, CellFault]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStyle:
+    """How numbers are written; None finds it out.
+
+    Attributes:
+        decimal: `.` or `,`.
+        thousands: `,`, `.`, a space or an apostrophe.
+        separator: What separates the cells of the file.
+    """
+
+    decimal: str | None = None
+    thousands: str | None = None
+    separator: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse signs that cannot be; raises TableInvalid."""
+        if self.decimal not in {None, ".", ","}:
+            raise TableInvalid(f"--decimal is {self.decimal!r}.", hint="Use . or a comma.")
+        if self.thousands not in {None, ".", ",", " ", "'"}:
+            raise TableInvalid(f"--thousands is {self.thousands!r}.", hint="Use , or . or a space or an apostrophe.")
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise TableInvalid(
+                f"--decimal and --thousands are both {self.decimal!r}.", hint="Give one of them; they must differ."
+            )
+
+    @property
+    def given(self) -> str | None:
+        """What separates decimals, as far as that is given."""
+        return self.decimal or (_OTHER[self.thousands] if self.thousands in _OTHER else None)
+
+
+def read_numbers(column: Any, name: str, rows: Rows, style: NumberStyle, *, flags: bool = False) -> Numbers:  # noqa: ANN401
+    """Return a column as numbers.
+
+    Args:
+        column: A pyarrow array.
+        name: Of the column.
+        rows: Row of the file of each cell.
+        style: How numbers are written.
+        flags: Whether true and false are 1 and 0.
+
+    Raises:
+        TableInvalid: If some cells have a decimal comma and others a decimal point, or both readings fit all of them and
+            differ.
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_string(kind):
+        return _read_texts(column, name, rows, style, flags=flags)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return _checked(np.array(values, dtype=np.float64), {}, name, rows, ())
+    if pa.types.is_boolean(kind) and flags:
+        return Numbers(column.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False), {})
+    faults = {
+        int(at): CellFault(int(rows[at]), name, VALUE, str(column[int(at)]), "is no number", NUMBER_HINT)
+        for at in np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    }
+    return Numbers(np.full(len(column), np.nan), faults)
+
+
+def _checked(
+    values: NDArray[np.float64], faults: dict[int, CellFault], name: str, rows: Rows, findings: tuple[Finding, ...]
+) -> Numbers:
+    for at in np.flatnonzero(np.isinf(values)).tolist():
+        cell = "inf" if values[at] > 0 else "-inf"
+        hint = "Leave the cell empty where the value is unknown."
+        faults.setdefault(at, CellFault(int(rows[at]), name, VALUE, cell, "is infinite", hint))
+    return Numbers(values, faults, findings)
+
+
+def _read_texts(column: Any, name: str, rows: Rows, style: NumberStyle, *, flags: bool) -> Numbers:  # noqa: ANN401
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(column)
+    missing = pc.is_in(trimmed, pa.array(sorted(MISSING), pa.string()))
+    texts = pc.if_else(missing, None, trimmed)
+    if style.given != ",":
+        plain = _read_plain(texts, style, name, rows)
+        if plain is not None:
+            return plain
+    return _read_written(texts.to_pylist(), name, rows, style, flags=flags)
+
+
+def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Numbers | None:  # noqa: ANN401
+    """Return texts with decimal points; None if one is no such number, or the points may separate thousands."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    findings: tuple[Finding, ...] = ()
+    if style.given is None:
+        pointed = pc.match_substring(texts, ".")
+        groups = pc.match_substring_regex(texts, r"^-?[1-9]\d{0,2}\.\d{3}$")
+        if pc.sum(pointed).as_py() and pc.sum(pointed).as_py() == pc.sum(groups).as_py():
+            bare = np.abs(values[pc.fill_null(pc.invert(pointed), False).to_numpy(zero_copy_only=False)])  # noqa: FBT003
+            if style.separator == ";" or (bare >= THREE_DIGITS_BARE).any():
+                return None
+            at = pc.index(pointed, True).as_py()  # noqa: FBT003
+            findings = (_three_decimals(name, texts[at].as_py(), int(rows[at])),)
+    return _checked(np.array(values, dtype=np.float64), {}, name, rows, findings)
+
+
+def _read_written(
+    texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool
+) -> Numbers:
+    """Return texts as numbers after the reading that fits all of them."""
+    cells, findings = _drop_units([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts])
+    fits = {sign: np.array([one is not None and bool(form.fullmatch(one)) for one in cells]) for sign, form in READINGS.items()}
+    sign, found = (style.given, ()) if style.given else _choose(cells, fits, name, rows, style)
+    values, faults = np.full(len(cells), np.nan), dict[int, CellFault]()
+    for at, one in enumerate(cells):
+        if one is None:
+            continue
+        if fits[sign][at]:
+            values[at] = float(one.replace(_OTHER[sign], "").replace(sign, "."))
+        elif one.lower() in _INFINITE:
+            values[at] = float(one)
+        elif flags and one.lower() in {"true", "false"}:
+            values[at] = one.lower() == "true"
+        else:
+            faults[at] = CellFault(int(rows[at]), name, VALUE, str(texts[at]), "is no number", _hint(one, sign, style))
+    return _checked(values, faults, name, rows, findings + found)
+
+
+def _hint(cell: str, sign: str, style: NumberStyle) -> str:
+    if READINGS[_OTHER[sign]].fullmatch(cell) and style.given:
+        return f"--decimal {sign} says otherwise."
+    return NUMBER_HINT
+
+
+def _drop_groups(text: str) -> str:
+    """Return a number without spaces or apostrophes between its thousands."""
+    return _GROUPS.sub(lambda match: match[0].replace(" ", "").replace("'", ""), text) if " " in text or "'" in text else text
+
+
+def _drop_units(cells: list[str | None]) -> tuple[list[str | None], tuple[Finding, ...]]:
+    """Return cells without a currency or per cent sign, if all have the same one."""
+    there = [one for one in cells if one is not None]
+    units = {match[1] or match[2] if (match := _UNIT.search(one)) else "" for one in there}
+    if len(units) != 1 or "" in units:
+        return cells, ()
+    unit = units.pop()
+    detail = f"All numbers have {unit!r}; {there[0]!r} is read as {_UNIT.sub('', there[0])}."
+    return [None if one is None else _UNIT.sub("", one).strip() for one in cells], (Finding("UNIT_DROPPED", detail),)
+
+
+def _choose(
+    cells: Sequence[str | None], fits: dict[str, Mask], name: str, rows: Rows, style: NumberStyle
+) -> tuple[str, tuple[Finding, ...]]:
+    """Return what separates decimals, by the cells that have only one reading.
+
+    Raises:
+        TableInvalid: If both are there, or no cell tells.
+    """
+    point, comma = fits["."] & ~fits[","], fits[","] & ~fits["."]
+    signed = np.array([one is not None and ("." in one or "," in one) for one in cells])
+    if point.any() and comma.any():
+        raise _mixed(cells, (point, comma), name, rows)
+    if point.any():
+        grouped = np.flatnonzero(fits["."] & np.array([one is not None and "," in one for one in cells]))
+        return ".", _said(cells, grouped, name, ".")
+    if comma.any():
+        return ",", _said(cells, np.flatnonzero(comma), name, ",")
+    both = fits["."] & signed
+    if not both.any():
+        return ".", ()
+    bare = np.array([fit and not sign and abs(float(one or 0)) >= THREE_DIGITS_BARE for one, fit, sign in zip(cells, fits["."], signed, strict=True)])
+    dots = all("." in (cells[at] or "") for at in np.flatnonzero(both))
+    if not dots or bare.any() or style.separator == ";":
+        raise _ambiguous(cells, np.flatnonzero(both), np.flatnonzero(bare), name, rows)
+    first = int(np.flatnonzero(both)[0])
+    return ".", (_three_decimals(name, str(cells[first]), int(rows[first])),)
+
+
+def _three_decimals(name: str, cell: str, row: int) -> Finding:
+    detail = f"Column {name!r}: {cell!r} (row {row}) is read as a number with three decimals."
+    return Finding("NUMBERS_READ", detail, hint="If the point separates thousands, give --thousands .")
+
+
+def _said(cells: Sequence[str | None], places: NDArray[np.int64], name: str, sign: str) -> tuple[Finding, ...]:
+    """Return how the first of some cells is read, as a finding."""
+    if not places.size:
+        return ()
+    cell = str(cells[int(places[0])])
+    value = float(cell.replace(_OTHER[sign], "").replace(sign, "."))
+    return (Finding("NUMBERS_READ", f"Column {name!r}: {cell!r} is read as {value:.15g}."),)
+
+
+def _shown(cells: Sequence[str | None], places: NDArray[np.int64], rows: Rows) -> str:
+    return ", ".join(f"{cells[at]!r} (row {rows[at]})" for at in places[:3].tolist())
+
+
+def _mixed(cells: Sequence[str | None], kinds: tuple[Mask, Mask], name: str, rows: Rows) -> TableInvalid:
+    point, comma = (_shown(cells, np.flatnonzero(kind), rows) for kind in kinds)
+    return TableInvalid(
+        f"some numbers have a decimal point or comma thousands, {point}; others a decimal comma or point thousands, {comma}.",
+        hint="Write all numbers alike.",
+        place=f", column {name!r}",
+        about=VALUE,
+    )
+
+
+def _ambiguous(
+    cells: Sequence[str | None], both: NDArray[np.int64], bare: NDArray[np.int64], name: str, rows: Rows
+) -> TableInvalid:
+    cell = str(cells[int(both[0])])
+    sign = "." if "." in cell else ","
+    decimal, whole = float(cell.replace(sign, ".")), float(cell.replace(sign, ""))
+    beside = f" beside {_shown(cells, bare, rows)}" if bare.size else ""
+    name_of = {".": "point", ",": "comma"}[sign]
+    return TableInvalid(
+        f"{_shown(cells, both, rows)}{beside}: {cell} may be {decimal:g} or {whole:.0f}.",
+        hint=f"If the {name_of} separates thousands, give --thousands {sign}; if it separates decimals, --decimal {sign}.",
+        place=f", column {name!r}",
+        about=VALUE,
+    )

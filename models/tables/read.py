@@ -1,0 +1,173 @@
+"""Reading: the bytes of a file as ids, timestamps and values, the same for every format."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import Finding
+from models.tables import content as formats
+from models.tables.content import decode, find_kind, unpack
+from models.tables.csv_text import read_csv
+from models.tables.dates import Times, as_text, read_times
+from models.tables.faults import CellFault, TableInvalid
+from models.tables.ids import read_ids
+from models.tables.json_lines import read_json_lines
+from models.tables.keys import explain_repeats
+from models.tables.layout import LONG_HINT, Layout, find_layout
+from models.tables.numbers import Numbers, NumberStyle, read_numbers
+from models.tables.options import ReadOptions
+from models.tables.parquet import read_parquet
+from models.tables.sheet import Sheet
+from models.tables.workbook import read_workbook
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A file, read.
+
+    Attributes:
+        sheet: Its columns as they were.
+        layout: Which of them are what.
+        times: Of each row.
+        values: Of each row, by column; one column in a long file, none if it has only covariates.
+        ids: Of each row, a pyarrow array of text; None in a wide file, and in one of a single series.
+        id_faults: Rows without an id, by index.
+        covariates: Of each row, by name.
+        findings: What was noticed on the way.
+    """
+
+    sheet: Sheet
+    layout: Layout
+    times: Times
+    values: Mapping[str, Numbers]
+    ids: Any = None
+    id_faults: Mapping[int, CellFault] = field(default_factory=dict)
+    covariates: Mapping[str, Numbers] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def faults(self) -> dict[int, CellFault]:
+        """Return the first fault of each row of a long file, by index; of a wide file, without those of single values."""
+        found: dict[int, CellFault] = {}
+        values = () if self.layout.wide else tuple(one.faults for one in self.values.values())
+        covariates = tuple(one.faults for one in self.covariates.values())
+        for faults in (self.sheet.faults, self.id_faults, self.times.faults, *values, *covariates):
+            for at, fault in faults.items():
+                found.setdefault(at, fault)
+        return found
+
+    def explain_repeats(self) -> tuple[str, str] | None:
+        """Return why one series has times twice, as text and remedy; None if no columns explain it."""
+        series = np.zeros(len(self.sheet.rows), dtype=np.int64)
+        if self.ids is not None:
+            series = self.ids.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        return explain_repeats(self.sheet, self.layout, series, self.times.walls)
+
+
+def read_sheet(content: bytes, name: str = "", options: ReadOptions | None = None, *, guess: bool = True) -> Sheet:
+    """Return the columns of a file.
+
+    Args:
+        content: Its bytes.
+        name: Its name, for what the first bytes do not tell.
+        options: How to read it.
+        guess: Whether text that is not in UTF-8 may be read as Windows-1252.
+
+    Raises:
+        TableInvalid: If it cannot be read.
+    """
+    kind = find_kind(content, name)
+    if kind == formats.GZIP:
+        return read_sheet(unpack(content), name.lower().removesuffix(".gz"), options, guess=guess)
+    if kind == formats.PARQUET:
+        import pyarrow as pa
+
+        return read_parquet(pa.BufferReader(content))
+    if kind == formats.WORKBOOK:
+        return read_workbook(content, options.sheet if options else None)
+    text, findings = decode(content, guess=guess)
+    return read_json_lines(text, findings) if kind == formats.JSON_LINES else read_csv(text, findings)
+
+
+def read_columns(
+    sheet: Sheet,
+    options: ReadOptions,
+    covariates: Sequence[str] = (),
+    *,
+    valued: bool = True,
+    strict: bool = False,
+) -> Reading:
+    """Return the ids, timestamps and values of a sheet.
+
+    Args:
+        sheet: The columns of a file.
+        options: How they are named and written.
+        covariates: Columns of a long file that stand beside the values.
+        valued: Whether the file must have values.
+        strict: As for `find_layout`.
+
+    Raises:
+        TableInvalid: If a column is missing or can be read in two ways.
+    """
+    layout = find_layout(sheet, options, covariates, valued=valued, strict=strict)
+    style = NumberStyle(options.decimal, options.thousands, sheet.separator)
+    findings = sheet.findings
+    column = sheet.columns[layout.time]
+    if layout.clock is not None:
+        column = _join_clock(column, sheet.columns[layout.clock])
+        findings += (Finding("CLOCK_JOINED", f"Columns {layout.time} and {layout.clock} are read as one timestamp."),)
+    times = read_times(column, layout.time, sheet.rows, options.date_format)
+    values = {name: read_numbers(sheet.columns[name], name, sheet.rows, style) for name in layout.values}
+    ids, id_faults = read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
+    beside = {name: read_numbers(sheet.columns[name], name, sheet.rows, style, flags=True) for name in covariates}
+    findings += times.findings
+    for numbers in (*values.values(), *beside.values()):
+        findings += numbers.findings
+    if layout.ignored:
+        findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(layout.ignored)}."),)
+    reading = Reading(sheet, layout, times, values, ids, id_faults, beside, findings)
+    if layout.wide:
+        _refuse_long(reading)
+    return reading
+
+
+def _join_clock(dates: Any, clock: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return dates and times of day as one column of text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(dates.type):
+        dates = dates.cast(pa.date32())
+    times = pc.utf8_trim_whitespace(as_text(clock))
+    times = pc.if_else(pc.match_substring_regex(times, r"^\d{1,2}$"), pc.binary_join_element_wise(times, "00", ":"), times)
+    return pc.binary_join_element_wise(pc.utf8_trim_whitespace(as_text(dates)), times, " ")
+
+
+def _refuse_long(reading: Reading) -> None:
+    """Raise TableInvalid for a file without ids that cannot be wide: times repeat, or a column has no numbers."""
+    walls = reading.times.walls
+    wrong: NDArray[np.bool_] = np.isnat(walls)
+    known = np.sort(walls[~wrong])
+    twice = known[1:][known[1:] == known[:-1]]
+    if len(twice) and len(reading.layout.values) > 1:
+        explained = reading.explain_repeats()
+        detail, hint = explained or ("", f"Name the columns that tell the series apart. {LONG_HINT}")
+        rows = reading.sheet.rows[walls == twice[0]]
+        raise TableInvalid(
+            f"there is no id column, and timestamps repeat: rows {rows[0]} and {rows[1]} have the same. {detail}".strip(),
+            hint=hint,
+            about="id",
+            missing=True,
+        )
+    for name, numbers in reading.values.items():
+        if numbers.faults and np.isnan(numbers.values).all():
+            at = min(numbers.faults)
+            fault = numbers.faults[at]
+            raise TableInvalid(
+                f"there is no id column, and column {name!r} has no numbers: {fault.cell!r} (row {fault.row}).",
+                hint=LONG_HINT,
+                about="id",
+                missing=True,
+            )

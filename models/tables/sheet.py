@@ -1,0 +1,163 @@
+"""Sheet: the columns of a file by name, before anybody knows which are ids, times and values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.columns import find_column
+from models.errors import Finding
+from models.tables.faults import CellFault, TableInvalid
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+COUNTERS = frozenset({"", "index", "level_0", "__index_level_0__"})
+"""Names that pandas gives to the column of row numbers; `Unnamed: 0` is another one."""
+
+_SPACES = "\ufeff\u00a0\u2007\u202f\u200b \t\r\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """A file as columns.
+
+    Attributes:
+        columns: By name, in the order of the file: pyarrow arrays of text, numbers, booleans or timestamps.
+        rows: Row of the file of each row here, from 1; shape (rows,).
+        separator: What separates the cells of a CSV file; "" in other formats.
+        faults: Rows with another number of cells than the header, by their index; their cells are empty.
+        findings: What was noticed on the way.
+    """
+
+    columns: Mapping[str, Any]
+    rows: Rows
+    separator: str = ""
+    faults: Mapping[int, CellFault] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.columns)
+
+    def without(self, names: Sequence[str], *findings: Finding) -> "Sheet":
+        """Return the sheet without some columns, and with findings."""
+        left = {name: column for name, column in self.columns.items() if name not in names}
+        return replace(self, columns=left, findings=self.findings + findings)
+
+
+def make_sheet(
+    names: Sequence[object],
+    columns: Sequence[Any],
+    rows: Rows,
+    *,
+    separator: str = "",
+    faults: Mapping[int, CellFault] | None = None,
+    findings: tuple[Finding, ...] = (),
+) -> Sheet:
+    """Return columns as a sheet with clean names, without rows and columns that are empty and without row numbers.
+
+    Raises:
+        TableInvalid: If there are no rows, a column has no name, or two have the same.
+    """
+    clean = [str(name).strip(_SPACES) for name in names]
+    kept = [at for at, name in enumerate(clean) if name or not _is_empty(columns[at])]
+    if len(kept) < len(clean):
+        findings += (Finding("COLUMNS_EMPTY", f"{len(clean) - len(kept)} columns without name and cells are left out."),)
+    clean, columns = [clean[at] for at in kept], [columns[at] for at in kept]
+    counter = _find_counter(clean, columns)
+    if counter is not None:
+        shown = clean[counter] or "without a name"
+        findings += (Finding("ROW_NUMBERS_DROPPED", f"Column {shown} counts the rows; it is left out."),)
+        clean, columns = clean[:counter] + clean[counter + 1 :], [*columns[:counter], *columns[counter + 1 :]]
+    if clean and not clean[0]:
+        clean[0] = "time" if "time" not in clean else "column 1"
+    _refuse_names(clean)
+    sheet = Sheet(dict(zip(clean, columns, strict=True)), rows, separator, faults or {}, findings)
+    return _drop_empty_rows(sheet)
+
+
+def _refuse_names(names: Sequence[str]) -> None:
+    places: dict[str, int] = {}
+    for at, name in enumerate(names, start=1):
+        if not name:
+            raise TableInvalid(f"column {at} has no name.", hint="Name it in the header, or take it out.")
+        if places.setdefault(name, at) != at:
+            raise TableInvalid(
+                f"columns {places[name]} and {at} have the same name, {name!r}.",
+                hint="Name each column differently.",
+                about="value",
+            )
+
+
+def _find_counter(names: Sequence[str], columns: Sequence[Any]) -> int | None:
+    """Return which column only numbers the rows beside a column of times, or None."""
+    for at, name in enumerate(names):
+        if name.lower() not in COUNTERS and not name.startswith("Unnamed: "):
+            continue
+        others = [other for other in names if other != name]
+        if len(others) < 2 or find_column(others, "timestamp") is None:  # noqa: PLR2004 - times and values
+            continue
+        if (numbers := _whole_numbers(columns[at])) is None:
+            continue
+        counts = len(numbers) > 0 and numbers[0] in {0, 1} and bool((np.diff(numbers) == 1).all())
+        if counts or (name.lower() != "index" and at == 0):
+            return at
+    return None
+
+
+def _whole_numbers(column: Any) -> NDArray[np.int64] | None:  # noqa: ANN401 - pyarrow ships no types
+    import pyarrow as pa
+
+    try:
+        numbers = column.drop_null().cast(pa.int64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    found: NDArray[np.int64] = numbers.to_numpy(zero_copy_only=False)
+    return found if len(found) == len(column) else None
+
+
+def empty_cells(column: Any) -> Mask:  # noqa: ANN401 - pyarrow ships no types
+    """Return which cells of a column are null, NaN or text of spaces; shape (rows,)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
+        found = pc.fill_null(column, True)  # noqa: FBT003 - pyarrow's way
+    else:
+        found = pc.is_null(column, nan_is_null=True)
+    empty: Mask = found.to_numpy(zero_copy_only=False)
+    return empty
+
+
+def _is_empty(column: Any) -> bool:  # noqa: ANN401 - pyarrow ships no types
+    return bool(empty_cells(column).all())
+
+
+def _drop_empty_rows(sheet: Sheet) -> Sheet:
+    """Return the sheet without rows of empty cells; raise TableInvalid if none is left."""
+    import pyarrow as pa
+
+    empty = np.ones(len(sheet.rows), dtype=np.bool_)
+    empty[list(sheet.faults)] = False
+    for column in sheet.columns.values():
+        if not empty.any():
+            break
+        empty &= empty_cells(column)
+    if empty.all():
+        raise TableInvalid("holds no rows.", hint="Give a file with a header and at least one row.", about="value")
+    if not empty.any():
+        return sheet
+    kept = np.flatnonzero(~empty)
+    places = dict(zip(kept.tolist(), range(len(kept)), strict=True))
+    return replace(
+        sheet,
+        columns={name: column.take(pa.array(kept)) for name, column in sheet.columns.items()},
+        rows=sheet.rows[kept],
+        faults={places[at]: fault for at, fault in sheet.faults.items()},
+    )
