@@ -20,8 +20,8 @@ _GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
 
 
-def read_csv(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
-    """Return CSV text with a header as columns of text.
+def read_csv(text: str, findings: tuple[Finding, ...] = (), *, raw: bytes | None = None) -> Sheet:
+    """Return CSV text with a header as columns of text; `raw` is the same text in UTF-8, if it is at hand.
 
     Raises:
         TableInvalid: If the text is empty, a quote is never closed, or the header is unusable.
@@ -30,10 +30,13 @@ def read_csv(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
     body = text[line.end() :] if line else text
     separator = line[1] if line else find_separator(body.lstrip("\r\n").partition("\n")[0])
     first = 2 + bool(line)
-    return _read_plain(body, separator, first, findings) or _read_rows(body, separator, first, findings)
+    data = raw if raw is not None and not line else None
+    return _read_plain(body, data, separator, first, findings) or _read_rows(body, separator, first, findings)
 
 
-def _read_plain(text: str, separator: str, first: int, findings: tuple[Finding, ...]) -> Sheet | None:
+def _read_plain(
+    text: str, raw: bytes | None, separator: str, first: int, findings: tuple[Finding, ...]
+) -> Sheet | None:
     """Return the columns of text in which every row has as many cells as the header; None if one has not."""
     import pyarrow as pa
     from pyarrow import csv as arrow
@@ -48,7 +51,7 @@ def _read_plain(text: str, separator: str, first: int, findings: tuple[Finding, 
     kinds = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
     read = arrow.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=True)
     try:
-        table = arrow.read_csv(pa.BufferReader(text.encode()), read, parse, kinds)
+        table = arrow.read_csv(pa.BufferReader(text.encode() if raw is None else raw), read, parse, kinds)
     except (pa.ArrowInvalid, UnicodeEncodeError):
         return None
     columns = [table.column(name).combine_chunks() for name in names]

@@ -72,7 +72,7 @@ FORMS = (
     _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
     _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
     _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{2}})(?:-?(?P<day>[1-7]))?", time=False),
-    _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{{2}})", time=False),
+    _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
     _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
     _form(
         "YYYYMMDDhhmm",

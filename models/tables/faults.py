@@ -23,7 +23,8 @@ class TableInvalid(DataInvalid):
         self, detail: str, *, hint: str = "", place: str = "", about: str = FILE, missing: bool = False
     ) -> None:
         """Keep the parts; the text begins with the place."""
-        super().__init__(f"{place.removeprefix(', ').capitalize()}: {detail}" if place else detail, hint=hint)
+        where = place.removeprefix(", ")
+        super().__init__(f"{where[:1].upper()}{where[1:]}: {detail}" if where else f"The file {detail}", hint=hint)
         self.bare, self.place, self.about, self.missing = detail, place, about, missing
 
     def at(self, path: object) -> DataInvalid:

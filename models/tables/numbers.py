@@ -232,7 +232,7 @@ def _choose(
 
 def _three_decimals(name: str, cell: str, row: int) -> Finding:
     detail = f"Column {name!r}: {cell!r} (row {row}) is read as a number with three decimals."
-    return Finding("NUMBERS_READ", detail, hint="If the point separates thousands, give --thousands .")
+    return Finding("NUMBERS_READ", detail, hint="If the point separates thousands, give --thousands '.'.")
 
 
 def _said(cells: Sequence[str | None], places: NDArray[np.int64], name: str, sign: str) -> tuple[Finding, ...]:
@@ -268,7 +268,7 @@ def _ambiguous(
     name_of = {".": "point", ",": "comma"}[sign]
     return TableInvalid(
         f"{_shown(cells, both, rows)}{beside}: {cell} may be {decimal:g} or {whole:.0f}.",
-        hint=f"If the {name_of} separates thousands, give --thousands {sign}; if it separates decimals, --decimal {sign}.",
+        hint=f"If the {name_of} separates thousands, give --thousands '{sign}'; if it separates decimals, --decimal '{sign}'.",
         place=f", column {name!r}",
         about=VALUE,
     )

@@ -88,7 +88,9 @@ def read_sheet(content: bytes, name: str = "", options: ReadOptions | None = Non
     if kind == formats.WORKBOOK:
         return read_workbook(content, options.sheet if options else None)
     text, findings = decode(content, guess=guess)
-    return read_json_lines(text, findings) if kind == formats.JSON_LINES else read_csv(text, findings)
+    if kind == formats.JSON_LINES:
+        return read_json_lines(text, findings)
+    return read_csv(text, findings, raw=None if findings else content.removeprefix(b"\xef\xbb\xbf"))
 
 
 def read_columns(

@@ -9,12 +9,15 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool
 from pydantic.dataclasses import dataclass
 
+from models.calendar.timestamps import load_timezone
 from models.covariates import CovariateNames
-from models.errors import ConfigInvalid, DataInvalid
+from models.errors import AlmanacError, ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
 from models.jobs.bounds import check_bounds
 from models.names import RULE, is_name
 from models.names import STARTER as SHIPPED
+from models.tables.numbers import NumberStyle
+from models.tables.options import ReadOptions
 from training.config.fit import FitConfig
 from training.config.retrain import RetrainConfig
 from training.config.toml import SERVICE
@@ -36,13 +39,47 @@ ENSEMBLE = "ensemble"
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Columns:
-    """Which columns of a long file hold the series id, the timestamp and the value; None looks for the usual names."""
+    """How the columns of a file are named and written; None finds it out.
 
-    id: str | None = None
+    Attributes:
+        id: Column of a long file with the series ids; several, as a list or separated by commas, name a series together.
+        time: Column with the timestamps.
+        value: Column of a long file with the values.
+        decimal: What separates decimals: `.` or `,`.
+        thousands: What separates thousands: `,`, `.`, a space or an apostrophe.
+        date_format: How dates are written, as for `strptime`, such as `%d/%m/%Y`.
+        timezone: IANA name of the timezone of times without an offset.
+        sheet: Sheet of a workbook.
+
+    Raises:
+        ConfigInvalid: If a value is of the wrong type, or the timezone is unknown.
+    """
+
+    id: str | tuple[str, ...] | None = None
     time: str | None = None
     value: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | None = None
+    timezone: str | None = None
+    sheet: str | None = None
 
     _errors = config_errors("columns")
+
+    def __post_init__(self) -> None:
+        """Refuse signs and a timezone that cannot be."""
+        try:
+            NumberStyle(self.decimal, self.thousands)
+            if self.timezone is not None:
+                load_timezone(self.timezone)
+        except AlmanacError as error:
+            raise ConfigInvalid(error.detail.removeprefix("The file "), hint=error.hint) from error
+
+    @property
+    def options(self) -> ReadOptions:
+        """How to read a file."""
+        ids = (self.id,) if isinstance(self.id, str) else self.id or ()
+        return ReadOptions(ids, self.time, self.value, self.decimal, self.thousands, self.date_format, self.sheet)
 
 
 @plain_dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from models.errors import DataInvalid, Finding
 from training.config.training import Columns
 from training.data.reader import Table, read_table
 
-CLOCK_HINT = (
-    "Keep one value for each timestamp; where clocks go back, write hours with offsets: 2020-10-25T02:00+01:00."
-)
+KEY_HINT = "Name all columns that tell the series apart, as --id-column A,B; or correct the rows that are wrong."
+CLOCK_HINT = f"{KEY_HINT} Where clocks go back, write hours with offsets, 2020-10-25T02:00+01:00, or give --timezone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,11 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
     if twice.size:
         at = int(twice[0])
         more = f" {twice.size - 1} more like it." if twice.size > 1 else ""
+        detail, hint = table.explain_repeats() or ("", KEY_HINT if _is_midnight(ds[at]) else CLOCK_HINT)
         raise DataInvalid(
-            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {shown(ds[at])} twice.{more}",
-            hint="Keep one value for each timestamp." if _is_midnight(ds[at]) else CLOCK_HINT,
+            f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {shown(ds[at])} twice.{more} "
+            f"{detail}".strip(),
+            hint=hint,
         )
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(codes)]
     slices = [slice(start, stop) for start, stop in itertools.pairwise(edges)]

@@ -1,0 +1,169 @@
+"""Clock: on which clock the times of a file are read, where they have offsets or a timezone is given."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import Timestamps, load_timezone, to_instants, to_local_times
+from models.errors import Finding
+from models.tables.dates import NO_OFFSET, Times
+from models.tables.faults import TIME, TableInvalid
+from models.tables.sheet import Rows
+
+USUAL_ZONES = (
+    "Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Lisbon", "America/New_York", "America/Chicago",
+    "America/Denver", "America/Los_Angeles", "America/Halifax", "America/St_Johns", "America/Anchorage",
+    "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Sao_Paulo", "America/Santiago",
+    "Asia/Jerusalem", "Africa/Cairo", "Europe/Istanbul", "Europe/Moscow",
+)  # fmt: skip
+"""Timezones that changing offsets may be of, the likeliest first; each stands for its neighbours with the same clock."""
+
+MOST_CHECKED = 2_000
+"""Stamps by which a timezone is recognized."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clock:
+    """The times of a file on one clock.
+
+    Attributes:
+        stamps: UTC instants if there is a timezone, else wall clocks; datetime64[us], (rows,).
+        timezone: IANA name, or None.
+        style: How the times were written, for `format_timestamps`.
+        findings: How offsets were read.
+    """
+
+    stamps: Timestamps
+    timezone: str | None
+    style: str
+    findings: tuple[Finding, ...] = ()
+
+
+def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: str | None) -> Clock:
+    """Return the times of a file on one clock.
+
+    With a timezone, times with an offset are instants and all others are local. Without one, times of one offset stay on
+    that clock, and changing offsets are those of a usual timezone or else read as UTC; days stay local days.
+
+    Args:
+        times: As they were written, none of them wrong.
+        series: Series of each row, as numbers, shape (rows,).
+        rows: Row of the file of each.
+        timezone: IANA name, or None.
+
+    Raises:
+        TableInvalid: If a local time does not exist, or only some of the times have an offset.
+        TimestampInvalid: If the timezone is unknown.
+    """
+    bare = times.offsets == NO_OFFSET
+    instants: Timestamps = times.walls - np.where(bare, 0, times.offsets).astype("m8[s]")
+    if timezone is not None:
+        load_timezone(timezone)
+        instants[bare] = _local_instants(times.walls[bare], series[bare], rows[bare], timezone)
+        return Clock(instants, timezone, times.style)
+    if bare.all():
+        return Clock(times.walls, None, times.style)
+    if bare.any():
+        with_offset, without = rows[~bare][0], rows[bare][0]
+        raise TableInvalid(
+            f"some times have an offset (row {with_offset}), others have none (row {without}).",
+            hint="Write all of them alike, or give --timezone for those without.",
+            about=TIME,
+        )
+    return _of_offsets(times, instants)
+
+
+def _of_offsets(times: Times, instants: Timestamps) -> Clock:
+    if times.zone is not None:
+        return _of_zone(times, times.zone)
+    offsets = np.unique(times.offsets)
+    if len(offsets) == 1:
+        found = Finding("TIMEZONE_DROPPED", f"Times are read as local times at offset {_shown(offsets[0])}.")
+        return Clock(times.walls, None, times.style, (found,))
+    zone = _recognize(instants, times.offsets)
+    shown = " and ".join(map(_shown, offsets)) if len(offsets) < 4 else f"{len(offsets)} different ones"  # noqa: PLR2004
+    if zone is not None:
+        detail = f"Offsets change between {shown}, as in {zone}; times are read as local times there."
+        hint = f"--timezone {zone}, or another zone, settles it."
+        return Clock(instants, zone, times.style, (Finding("TIMEZONE_FOUND", detail, hint=hint),))
+    days = _one_time_of_day(times.walls)
+    read = "local days" if days else "UTC"
+    detail = f"Offsets change between {shown}; times are read as {read}."
+    found = Finding("TIMEZONE_DROPPED", detail, hint="Give --timezone, such as --timezone Europe/Berlin.")
+    return Clock(times.walls if days else instants, None, "YYYY-MM-DD" if days else "YYYY-MM-DDThh:mm:ssZ", (found,))
+
+
+def _of_zone(times: Times, zone: str) -> Clock:
+    """Days stay days of their own clock; hours go to UTC, where none is doubled when clocks change."""
+    distinct, codes = np.unique(times.walls, return_inverse=True)
+    local = to_local_times(distinct, zone)
+    days = _one_time_of_day(local)
+    detail = f"Times are of {zone}; they are read as {'local days' if days else 'UTC'}."
+    found = Finding("TIMEZONE_DROPPED", detail, hint=f"--timezone {zone} keeps the zone.")
+    return Clock(local[codes] if days else times.walls, None, times.style if not days else "YYYY-MM-DD", (found,))
+
+
+def _one_time_of_day(walls: Timestamps) -> bool:
+    return len(np.unique(walls - walls.astype("M8[D]"))) == 1
+
+
+def _shown(seconds: int) -> str:
+    minutes = abs(int(seconds)) // 60
+    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _recognize(instants: Timestamps, offsets: NDArray[np.int64]) -> str | None:
+    """Return the first usual timezone that had these offsets at these instants, or None."""
+    at = np.unique(np.linspace(0, len(instants) - 1, MOST_CHECKED).astype(np.int64))
+    pairs = set(zip(instants[at].tolist(), offsets[at].tolist(), strict=True))
+    for zone in USUAL_ZONES:
+        clock = ZoneInfo(zone)
+        if all(_offset_at(clock, instant) == offset for instant, offset in _stable(pairs)):
+            return zone
+    return None
+
+
+def _stable(pairs: Iterable[tuple[object, int]]) -> Iterable[tuple[object, int]]:
+    return pairs
+
+
+def _offset_at(clock: ZoneInfo, instant: object) -> float:
+    local = clock.fromutc(instant.replace(tzinfo=clock))  # type: ignore[attr-defined]  # a datetime
+    return float(local.utcoffset().total_seconds())
+
+
+def _local_instants(walls: Timestamps, series: NDArray[np.int64], rows: Rows, zone: str) -> Timestamps:
+    """Return the instants of local times; of an hour that a change of clocks repeats, a series' first row is the first.
+
+    Raises:
+        TableInvalid: If a time of day does not exist, except for midnights.
+    """
+    if not len(walls):
+        return walls
+    distinct, codes = np.unique(walls, return_inverse=True)
+    instants = to_instants(distinct, zone)
+    skipped = (to_local_times(instants, zone) != distinct) & (distinct != distinct.astype("M8[D]"))
+    if skipped.any():
+        at = int(np.flatnonzero(skipped[codes])[0])
+        raise TableInvalid(
+            f"{str(walls[at])[:19]} does not exist in {zone}: clocks went forward.",
+            hint="Write the time with its offset, or give the timezone of the times.",
+            place=f", row {rows[at]}",
+            about=TIME,
+        )
+    found: Timestamps = instants[codes]
+    order = np.lexsort((np.arange(len(walls)), found, series))
+    same = (series[order][1:] == series[order][:-1]) & (found[order][1:] == found[order][:-1])
+    again = order[1:][same]
+    if again.size:
+        found[again] = _second(walls[again], found[again], zone)
+    return found
+
+
+def _second(walls: Timestamps, first: Timestamps, zone: str) -> Timestamps:
+    """Return the second instant of local times that a change of clocks repeats, the first one of all others."""
+    twice = np.stack([walls, walls], axis=1)
+    return np.array([to_instants(pair, zone)[1] for pair in twice], dtype="M8[us]") if len(first) else first
