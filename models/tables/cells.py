@@ -1,4 +1,4 @@
-"""Cells: Python values of a workbook or of JSON as columns."""
+"""Cells: Python values of a workbook or of JSON as columns, and columns as text."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -32,3 +32,27 @@ def _text(cell: object) -> str:
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date().isoformat()
     return cell.isoformat() if isinstance(cell, date | time) else str(cell)
+
+
+def as_text(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a column as text: whole numbers without a point, null where a cell is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = column.cast(pa.float64(), safe=False)
+        missing = pc.fill_null(pc.is_nan(numbers), False)  # noqa: FBT003 - pyarrow's way
+        numbers = pc.if_else(missing, None, numbers)
+        try:
+            return numbers.cast(pa.int64()).cast(pa.string())
+        except pa.ArrowInvalid:
+            texts = [
+                None if one is None else f"{one:.0f}" if one.is_integer() else repr(one) for one in numbers.to_pylist()
+            ]
+            return pa.array(texts, pa.string())
+    if pa.types.is_boolean(kind):
+        return pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
+    texts = column.cast(pa.string())
+    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0)
+    return pc.if_else(blank, None, texts)

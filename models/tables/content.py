@@ -54,11 +54,18 @@ def find_kind(content: bytes, name: str = "") -> str:
     for magic, what, hint in UNREAD:
         if content.startswith(magic):
             raise TableInvalid(f"is {what}.", hint=hint)
+    return _kind_of_text(content, name)
+
+
+def _kind_of_text(content: bytes, name: str) -> str:
+    """Return the format of what has no magic bytes; raise TableInvalid if its name or first character says otherwise."""
     suffixes = {suffix.lower() for suffix in PurePath(name).suffixes}
     if suffixes & {".parquet", ".pq"}:
         raise TableInvalid("is no Parquet file: it does not begin with PAR1.", hint="Check the file.")
     if suffixes & {".xlsx", ".xls", ".xlsm", ".ods"}:
-        raise TableInvalid("is no workbook, whatever its name says.", hint="Give the suffix that it is of, or save it again.")
+        raise TableInvalid(
+            "is no workbook, whatever its name says.", hint="Give the suffix that it is of, or save it again."
+        )
     start = content[:2048].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] == b"<":
         raise TableInvalid("is HTML or XML.", hint="Export the table as CSV.")

@@ -72,17 +72,25 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
         line = f", line {reader.line_num + first - 2}" if reader.line_num else ""
         raise TableInvalid(f"The CSV cannot be read: {error}.", place=line, hint="Check the quotes.") from error
     if not header:
-        raise TableInvalid("is empty.", hint="Give a file with a header and at least one row.", about="timestamp", missing=True)
+        raise TableInvalid(
+            "is empty.", hint="Give a file with a header and at least one row.", about="timestamp", missing=True
+        )
     places = [at for at, row in enumerate(cells) if row]
     rows, cells = np.array(places, dtype=np.int64) + first, [row for row in cells if row]
     width = len(header)
     if cells and all(len(row) == width + 1 and not row[-1].strip() for row in cells):
-        findings += (Finding("COLUMNS_EMPTY", f"Every row ends in {separator!r}; the empty cell after it is left out."),)
+        findings += (
+            Finding("COLUMNS_EMPTY", f"Every row ends in {separator!r}; the empty cell after it is left out."),
+        )
         cells = [row[:-1] for row in cells]
-    faults = {at: _width_fault(row, header, separator, int(rows[at])) for at, row in enumerate(cells) if len(row) != width}
+    faults = {
+        at: _width_fault(row, header, separator, int(rows[at])) for at, row in enumerate(cells) if len(row) != width
+    }
     for at in faults:
         cells[at] = [""] * width
-    columns: list[Any] = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)] or [pa.array([], pa.string())] * width
+    columns: list[Any] = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)] or [
+        pa.array([], pa.string())
+    ] * width
     return make_sheet(header, columns, rows, separator=separator, faults=faults, findings=findings)
 
 
@@ -102,4 +110,6 @@ def _width_fault(row: Sequence[str], header: Sequence[str], separator: str, plac
 
 def _is_split(left: str, right: str) -> bool:
     """Return whether two cells may be one number whose comma is not quoted."""
-    return bool(_GROUPED.match(left.strip().lstrip("-")) and (_THREE_DIGITS.match(right.strip()) or right.strip().isdigit()))
+    return bool(
+        _GROUPED.match(left.strip().lstrip("-")) and (_THREE_DIGITS.match(right.strip()) or right.strip().isdigit())
+    )

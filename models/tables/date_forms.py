@@ -76,7 +76,8 @@ FORMS = (
     _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
     _form(
         "YYYYMMDDhhmm",
-        r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?" + _ZONE,
+        r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?"
+        + _ZONE,
         time=False,
     ),
     _form("YYYY/MM/DD", rf"{_YEAR}([-/.]){_MONTH}\2{_DAY}"),

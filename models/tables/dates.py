@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.calendar.timestamps import Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
+from models.tables.cells import as_text
 from models.tables.date_forms import FORMS, Form, read_match
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
@@ -19,6 +20,7 @@ NO_OFFSET = int(np.iinfo(np.int64).min)
 """In place of an offset: the cell is a wall clock."""
 
 DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00, or describe them with --date-format."
+READ_HINT = "If that is wrong, give --date-format."
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 DEFAULT_STYLE = "YYYY-MM-DD"
 
@@ -98,28 +100,6 @@ class _Place:
     def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
         """Return the error of a column that cannot be read, with its first wrong cell."""
         return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)
-
-
-def as_text(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return a column as text: whole numbers without a point, null where a cell is empty."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = column.cast(pa.float64(), safe=False)
-        missing = pc.fill_null(pc.is_nan(numbers), False)  # noqa: FBT003 - pyarrow's way
-        numbers = pc.if_else(missing, None, numbers)
-        try:
-            return numbers.cast(pa.int64()).cast(pa.string())
-        except pa.ArrowInvalid:
-            texts = [None if one is None else f"{one:.0f}" if one.is_integer() else repr(one) for one in numbers.to_pylist()]
-            return pa.array(texts, pa.string())
-    if pa.types.is_boolean(kind):
-        return pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
-    texts = column.cast(pa.string())
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0)
-    return pc.if_else(blank, None, texts)
 
 
 def _missing(name: str, row: int) -> CellFault:
@@ -215,7 +195,7 @@ def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:
         if all(fewest <= len(text) <= most for text in texts) and not all(_is_compact(text) for text in texts):
             walls = (np.array(texts, dtype=np.int64) * microseconds).view("M8[us]")
             detail = f"{texts[0]!r} is read as {unit} since 1970, {walls[0].astype('M8[s]')} UTC."
-            found = (Finding("DATES_NOT_ISO", detail, hint=DATE_HINT),)
+            found = (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),)
             return Times(walls, np.zeros(len(texts), dtype=np.int64), {}, found, "YYYY-MM-DDThh:mm:ssZ")
     return None
 
@@ -242,8 +222,12 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
             like = "" if form.pattern.fullmatch(texts[at]) else f" like {texts[example]!r} (row {place.rows[example]})"
             faults[at] = place.fault(at, texts[at], f"is no date{like}", _hint(texts[at]))
     stamp = found[example]
-    detail = f"{texts[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}." if stamp else ""
-    times = _times(found, faults, () if form.usual else (Finding("DATES_NOT_ISO", detail, hint=DATE_HINT),))
+    detail = (
+        f"{texts[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}."
+        if stamp
+        else ""
+    )
+    times = _times(found, faults, () if form.usual else (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),))
     return replace(times, style=_style(texts[example], times.style))
 
 

@@ -61,6 +61,4 @@ class CellFault:
         """Return the fault as the error of the table; `more` cells are like it."""
         others = f" {more} more like it." if more else ""
         column = "" if self.about == FILE else f", column {self.column!r}"
-        return TableInvalid(
-            self.detail + others, hint=self.hint, place=f", row {self.row}{column}", about=self.about
-        )
+        return TableInvalid(self.detail + others, hint=self.hint, place=f", row {self.row}{column}", about=self.about)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.tables.dates import as_text
+from models.tables.cells import as_text
 from models.tables.faults import ID, CellFault, TableInvalid
 from models.tables.sheet import Rows
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tables.dates import as_text
+from models.tables.cells import as_text
 from models.tables.layout import Layout, guess_value, quote
 from models.tables.sheet import Sheet
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.columns import find_column, find_columns
-from models.tables.dates import as_text
+from models.tables.cells import as_text
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
@@ -17,7 +17,9 @@ LONG_HINT = "For a long file name its columns: --id-column, --time-column, --val
 CLOCKS = frozenset({"time", "clock", "hour", "uhrzeit", "zeit", "stunde", "time of day", "heure"})
 """Names of a column with the time of day beside one with the date, in lower case."""
 
-_TIME_OF_DAY = re.compile(r"\d{1,2}(:\d{2}){1,2}([.,]\d+)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?|([01]?\d|2[0-3])( ?[AaPp]\.?[Mm]\.?)?")
+_TIME_OF_DAY = re.compile(
+    r"\d{1,2}(:\d{2}){1,2}([.,]\d+)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?|([01]?\d|2[0-3])( ?[AaPp]\.?[Mm]\.?)?"
+)
 _SAMPLE = 50
 
 VALUE_WORDS = (
@@ -123,7 +125,9 @@ def _found(names: Sequence[str], field: str, *, strict: bool) -> tuple[str, ...]
         return () if name is None else (name,)
     found = find_columns(names, field)
     if len(found) > 1:
-        raise TableInvalid(f"The columns {' and '.join(found)} can both be the {field}.", hint="Send one of them.", about=field)
+        raise TableInvalid(
+            f"The columns {' and '.join(found)} can both be the {field}.", hint="Send one of them.", about=field
+        )
     return tuple(found)
 
 
@@ -174,7 +178,7 @@ def guess_value(sheet: Sheet, names: Sequence[str]) -> str | None:
     """Return which of some columns is likeliest the value: by its name, else the last one of numbers; None if none is."""
     numeric = [name for name in names if _is_numeric(sheet.columns[name])]
     named = [name for name in numeric if any(word in name.lower() for word in VALUE_WORDS)]
-    return (named or numeric[-1:] or [None])[0]
+    return next(iter(named or numeric[-1:]), None)
 
 
 def _is_numeric(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
@@ -191,4 +195,3 @@ def quote(name: str | None) -> str:
     """Return a name as it is written on a command line."""
     text = str(name)
     return text if re.fullmatch(r"[\w./,:@+-]+", text) else f"'{text}'"
-

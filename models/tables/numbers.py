@@ -13,7 +13,8 @@ from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.sheet import Mask, Rows
 
 MISSING = frozenset(
-    "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
+    + ["NULL", "NaN", "None", "n/a", "nan", "null"]
 )
 """Cells without a value: the words of pandas."""
 
@@ -78,7 +79,7 @@ class NumberStyle:
     @property
     def given(self) -> str | None:
         """What separates decimals, as far as that is given."""
-        return self.decimal or (_OTHER[self.thousands] if self.thousands in _OTHER else None)
+        return self.decimal or _OTHER.get(self.thousands or "")
 
 
 def read_numbers(column: Any, name: str, rows: Rows, style: NumberStyle, *, flags: bool = False) -> Numbers:  # noqa: ANN401
@@ -153,17 +154,18 @@ def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Number
             bare = np.abs(values[pc.fill_null(pc.invert(pointed), False).to_numpy(zero_copy_only=False)])  # noqa: FBT003
             if style.separator == ";" or (bare >= THREE_DIGITS_BARE).any():
                 return None
-            at = pc.index(pointed, True).as_py()  # noqa: FBT003
+            at = pc.index(pointed, True).as_py()
             findings = (_three_decimals(name, texts[at].as_py(), int(rows[at])),)
     return _checked(np.array(values, dtype=np.float64), {}, name, rows, findings)
 
 
-def _read_written(
-    texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool
-) -> Numbers:
+def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool) -> Numbers:
     """Return texts as numbers after the reading that fits all of them."""
     cells, findings = _drop_units([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts])
-    fits = {sign: np.array([one is not None and bool(form.fullmatch(one)) for one in cells]) for sign, form in READINGS.items()}
+    fits = {
+        sign: np.array([one is not None and bool(form.fullmatch(one)) for one in cells])
+        for sign, form in READINGS.items()
+    }
     sign, found = (style.given, ()) if style.given else _choose(cells, fits, name, rows, style)
     values, faults = np.full(len(cells), np.nan), dict[int, CellFault]()
     for at, one in enumerate(cells):
@@ -188,7 +190,11 @@ def _hint(cell: str, sign: str, style: NumberStyle) -> str:
 
 def _drop_groups(text: str) -> str:
     """Return a number without spaces or apostrophes between its thousands."""
-    return _GROUPS.sub(lambda match: match[0].replace(" ", "").replace("'", ""), text) if " " in text or "'" in text else text
+    return (
+        _GROUPS.sub(lambda match: match[0].replace(" ", "").replace("'", ""), text)
+        if " " in text or "'" in text
+        else text
+    )
 
 
 def _drop_units(cells: list[str | None]) -> tuple[list[str | None], tuple[Finding, ...]]:
@@ -222,8 +228,13 @@ def _choose(
     both = fits["."] & signed
     if not both.any():
         return ".", ()
-    bare = np.array([fit and not sign and abs(float(one or 0)) >= THREE_DIGITS_BARE for one, fit, sign in zip(cells, fits["."], signed, strict=True)])
-    dots = all("." in (cells[at] or "") for at in np.flatnonzero(both))
+    bare = np.array(
+        [
+            fit and not sign and abs(float(one or 0)) >= THREE_DIGITS_BARE
+            for one, fit, sign in zip(cells, fits["."], signed, strict=True)
+        ]
+    )
+    dots = all("." in (cells[at] or "") for at in np.flatnonzero(both).tolist())
     if not dots or bare.any() or style.separator == ";":
         raise _ambiguous(cells, np.flatnonzero(both), np.flatnonzero(bare), name, rows)
     first = int(np.flatnonzero(both)[0])

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.errors import Finding
 from models.tables import content as formats
 from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
-from models.tables.dates import Times, as_text, read_times
+from models.tables.cells import as_text
+from models.tables.dates import Times, read_times
 from models.tables.faults import CellFault, TableInvalid
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
@@ -122,7 +122,9 @@ def read_columns(
         findings += (Finding("CLOCK_JOINED", f"Columns {layout.time} and {layout.clock} are read as one timestamp."),)
     times = read_times(column, layout.time, sheet.rows, options.date_format)
     values = {name: read_numbers(sheet.columns[name], name, sheet.rows, style) for name in layout.values}
-    ids, id_faults = read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
+    ids, id_faults = (
+        read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
+    )
     beside = {name: read_numbers(sheet.columns[name], name, sheet.rows, style, flags=True) for name in covariates}
     findings += times.findings
     for numbers in (*values.values(), *beside.values()):
@@ -143,15 +145,16 @@ def _join_clock(dates: Any, clock: Any) -> Any:  # noqa: ANN401 - pyarrow's
     if pa.types.is_timestamp(dates.type):
         dates = dates.cast(pa.date32())
     times = pc.utf8_trim_whitespace(as_text(clock))
-    times = pc.if_else(pc.match_substring_regex(times, r"^\d{1,2}$"), pc.binary_join_element_wise(times, "00", ":"), times)
+    times = pc.if_else(
+        pc.match_substring_regex(times, r"^\d{1,2}$"), pc.binary_join_element_wise(times, "00", ":"), times
+    )
     return pc.binary_join_element_wise(pc.utf8_trim_whitespace(as_text(dates)), times, " ")
 
 
 def _refuse_long(reading: Reading) -> None:
     """Raise TableInvalid for a file without ids that cannot be wide: times repeat, or a column has no numbers."""
     walls = reading.times.walls
-    wrong: NDArray[np.bool_] = np.isnat(walls)
-    known = np.sort(walls[~wrong])
+    known = np.sort(walls[~np.isnat(walls)])
     twice = known[1:][known[1:] == known[:-1]]
     if len(twice) and len(reading.layout.values) > 1:
         explained = reading.explain_repeats()

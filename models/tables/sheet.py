@@ -49,7 +49,7 @@ class Sheet:
         return replace(self, columns=left, findings=self.findings + findings)
 
 
-def make_sheet(
+def make_sheet(  # noqa: PLR0913 - the parts of a sheet
     names: Sequence[object],
     columns: Sequence[Any],
     rows: Rows,
@@ -66,7 +66,9 @@ def make_sheet(
     clean = [str(name).strip(_SPACES) for name in names]
     kept = [at for at, name in enumerate(clean) if name or not _is_empty(columns[at])]
     if len(kept) < len(clean):
-        findings += (Finding("COLUMNS_EMPTY", f"{len(clean) - len(kept)} columns without name and cells are left out."),)
+        findings += (
+            Finding("COLUMNS_EMPTY", f"{len(clean) - len(kept)} columns without name and cells are left out."),
+        )
     clean, columns = [clean[at] for at in kept], [columns[at] for at in kept]
     counter = _find_counter(clean, columns)
     if counter is not None:

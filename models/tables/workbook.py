@@ -43,7 +43,9 @@ def _choose(book: Any, sheet: str | None) -> tuple[str, Sequence[Sequence[object
     names = list(book.sheet_names)
     if sheet is not None and sheet not in names:
         raise TableInvalid(f"has no sheet {sheet!r}. It has {', '.join(names)}.", hint="See --sheet.")
-    found = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in ([sheet] if sheet else names)}
+    found = {
+        name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in ([sheet] if sheet else names)
+    }
     filled = [name for name, rows in found.items() if any(cell != "" for row in rows for cell in row)]
     if not filled:
         raise TableInvalid("holds no rows.", hint="Give a file with a header and at least one row.")

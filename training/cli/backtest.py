@@ -3,7 +3,6 @@
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ import click
 from training.cli.options import (
     COVARIATES,
     FILE,
+    FILE_HELP,
     baseline_options,
     column_options,
-    columns_of,
     covariate_options,
     make_runtime,
+    pop_columns,
     print_json,
 )
 from training.config.toml import SERVICE, merge, parse_override
@@ -24,7 +24,7 @@ from training.config.training import require_file, train_config
 
 
 @click.command(short_help="Measure networks and baselines on held-out data.")
-@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide; or `service`.")
+@click.option("--data", type=FILE, required=True, help=f"{FILE_HELP} Or `service`.")
 @click.option("--horizon", type=click.IntRange(1), required=True, help="Points held out at the end of each series.")
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option(
@@ -61,7 +61,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     """  # noqa: D301 - click's \b keeps the example's lines
     asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "seeds", "baseline_series", *COVARIATES)}
     asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
-    asked["columns"] = asdict(columns_of(flags))
+    asked["columns"] = pop_columns(flags)
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))
     config = train_config({**settings, "name": "backtest", "architecture": flags["architecture"].split(",")})
     if str(data) != SERVICE:

@@ -9,7 +9,7 @@ import click
 
 from models.errors import RegistryUnreachable
 from models.starters import NAME as STARTER
-from training.cli.options import FILE, column_options, columns_of, open_registry, print_json
+from training.cli.options import FILE, FILE_HELP, column_options, columns_of, open_registry, print_json
 from training.config.training import require_file
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Forecast a file with a registered model, or the starter.")
 @click.option("--model", help="NAME, NAME@ALIAS, NAME/VERSION, or starter, which comes with Almanac.")
-@click.option("--data", type=FILE, required=True, help="CSV or Parquet, long or wide.")
+@click.option("--data", type=FILE, required=True, help=FILE_HELP)
 @click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option("--future", type=FILE, help="Long file with covariates over the horizon, if --data does not have them.")

@@ -49,13 +49,33 @@ def check_reserved(name: str) -> None:
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+FILE_HELP = "CSV, Parquet, Excel or JSON lines, long or wide, also as .gz."
+
+COLUMNS: Mapping[str, tuple[str, str, str]] = {
+    "id": ("--id-column", "NAME", "Column with the series ids; several as A,B or by repeating the option."),
+    "time": ("--time-column", "NAME", "Column with the timestamps."),
+    "value": ("--value-column", "NAME", "Column of a long file with the values."),
+    "timezone": ("--timezone", "ZONE", "Timezone of the times, such as Europe/Berlin."),
+    "date_format": ("--date-format", "FORMAT", "How dates are written, such as %d/%m/%Y."),
+    "decimal": ("--decimal", "SIGN", "What separates decimals: . or a comma."),
+    "thousands": ("--thousands", "SIGN", "What separates thousands."),
+    "sheet": ("--sheet", "NAME", "Sheet of an Excel file."),
+}
+"""Options that say how a file is read: by setting of `Columns`, the option, what stands for its value, and what it is."""
+
+
 def column_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
-    """Add the options that name a long file's columns."""
-    for name, what in (("value", "values"), ("time", "timestamps"), ("id", "series ids")):
-        command = click.option(f"--{name}-column", metavar="NAME", help=f"Column of a long file with the {what}.")(
-            command
-        )
+    """Add the options that say how the columns of a file are named and written."""
+    for key, (option, metavar, what) in reversed(list(COLUMNS.items())):
+        add = click.option(option, f"columns_{key}", metavar=metavar, help=what, multiple=key == "id")
+        command = add(command)
     return command
+
+
+def pop_columns(flags: dict[str, Any]) -> dict[str, Any]:
+    """Take the settings of `Columns` out of a command's flags; None where an option is not given."""
+    found = {key: flags.pop(f"columns_{key}") for key in COLUMNS}
+    return {**found, "id": found["id"] or None}
 
 
 def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
@@ -94,9 +114,9 @@ def open_registry(*, make: bool = False) -> "Registry":
     return Registry(location)
 
 
-def columns_of(flags: Mapping[str, Any]) -> Columns:
-    """Return the columns that a command's flags name."""
-    return Columns(flags["id_column"], flags["time_column"], flags["value_column"])
+def columns_of(flags: dict[str, Any]) -> Columns:
+    """Return how the columns of a file are named and written, by a command's flags."""
+    return Columns(**pop_columns(flags))
 
 
 def print_json(data: Mapping[str, Any]) -> None:

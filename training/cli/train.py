@@ -16,6 +16,7 @@ from training.cli.options import (
     covariate_options,
     make_runtime,
     open_registry,
+    pop_columns,
     print_json,
 )
 from training.config.toml import SERVICE, merge, parse_override, read_config
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=FILE,
-    help="CSV or Parquet: unique_id, ds, y, or a date column and one column per series; or `service` for the "
+    help="CSV, Parquet, Excel or JSON lines: unique_id, ds, y, or a date column and one column per series; or `service` for the "
     "observations of the service at ALMANAC_SERVICE_URL.",
 )
 @click.option("--horizon", type=int, help="Steps to forecast.")
@@ -73,7 +74,7 @@ def train(
         almanac train --data sales.csv --horizon 28 --future-covariates price,promotion --holidays DE
         almanac train --data service --name sales --horizon 12 --architecture lstm,warm_start
     """  # noqa: D301 - click's \b keeps the example's lines
-    columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
+    columns = pop_columns(flags)
     flags["architecture"] = None if architecture is None else architecture.split(",")
     flags["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
     flags["data"] = None if flags["data"] is None else str(flags["data"])

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.cli.options import FILE, column_options, covariate_options, make_runtime, open_registry, print_json
+from training.cli.options import (
+    FILE,
+    FILE_HELP,
+    column_options,
+    covariate_options,
+    make_runtime,
+    open_registry,
+    pop_columns,
+    print_json,
+)
 from training.config.toml import merge, parse_override, read_config
 from training.config.training import check_name, require_file, train_config
 
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Search for better settings, by validation error.")
 @click.argument("config", type=FILE, required=False)
-@click.option("--data", type=FILE, help="CSV or Parquet, long or wide.")
+@click.option("--data", type=FILE, help=FILE_HELP)
 @click.option("--horizon", type=int, help="Steps to forecast.")
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option("--architecture", help="Comma-separated architectures to choose from, instead of those of the space.")
@@ -60,7 +69,7 @@ def tune(  # noqa: PLR0913 - click's options
     from training.tuning.search import Budget
     from training.tuning.tune import tune as run_search
 
-    columns = {key: flags.pop(f"{key}_column") for key in ("id", "time", "value")}
+    columns = pop_columns(flags)
     flags["data"] = None if flags["data"] is None else str(flags["data"])
     layers = [read_config(config)] if config else []
     settings = merge(*layers, {**flags, "columns": columns}, *map(parse_override, overrides))

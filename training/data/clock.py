@@ -1,7 +1,7 @@
 """Clock: on which clock the times of a file are read, where they have offsets or a timezone is given."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -121,18 +121,12 @@ def _recognize(instants: Timestamps, offsets: NDArray[np.int64]) -> str | None:
     pairs = set(zip(instants[at].tolist(), offsets[at].tolist(), strict=True))
     for zone in USUAL_ZONES:
         clock = ZoneInfo(zone)
-        if all(_offset_at(clock, instant) == offset for instant, offset in _stable(pairs)):
+        locals_ = (clock.fromutc(instant.replace(tzinfo=clock)) for instant, _ in pairs)
+        if all(
+            local.utcoffset() == timedelta(seconds=offset) for local, (_, offset) in zip(locals_, pairs, strict=True)
+        ):
             return zone
     return None
-
-
-def _stable(pairs: Iterable[tuple[object, int]]) -> Iterable[tuple[object, int]]:
-    return pairs
-
-
-def _offset_at(clock: ZoneInfo, instant: object) -> float:
-    local = clock.fromutc(instant.replace(tzinfo=clock))  # type: ignore[attr-defined]  # a datetime
-    return float(local.utcoffset().total_seconds())
 
 
 def _local_instants(walls: Timestamps, series: NDArray[np.int64], rows: Rows, zone: str) -> Timestamps:

@@ -106,9 +106,7 @@ def _wide(path: Path, reading: Reading, columns: Columns) -> Table:
             continue
         part = slice(int(there[0]), int(there[-1]) + 1)
         frames.append(
-            pd.DataFrame(
-                {"unique_id": name, "ds": clock.stamps[part], "y": numbers.values[part], "row": rows[part]}
-            )
+            pd.DataFrame({"unique_id": name, "ds": clock.stamps[part], "y": numbers.values[part], "row": rows[part]})
         )
     if not frames:
         raise TableInvalid("every column is empty.", hint="Give a file with values.")
