@@ -12,10 +12,10 @@ from models.errors import Finding
 from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.sheet import Mask, Rows
 
-MISSING = frozenset(
-    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
-    + ["NULL", "NaN", "None", "n/a", "nan", "null"]
-)
+MISSING = frozenset({
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+})  # fmt: skip
 """Cells without a value: the words of pandas."""
 
 NUMBER_HINT = "Leave gaps empty, write decimals with a point."

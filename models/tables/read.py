@@ -8,9 +8,9 @@ import numpy as np
 
 from models.errors import Finding
 from models.tables import content as formats
+from models.tables.cells import as_text
 from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
-from models.tables.cells import as_text
 from models.tables.dates import Times, read_times
 from models.tables.faults import CellFault, TableInvalid
 from models.tables.ids import read_ids
