@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import zlib
 from pathlib import PurePath
 
@@ -13,11 +14,7 @@ CSV, PARQUET, WORKBOOK, JSON_LINES, GZIP = "csv", "parquet", "workbook", "json l
 MOST_BYTES = 2 * 1024**3
 """Most bytes that a compressed file may become."""
 
-MAGIC = (
-    (b"PAR1", PARQUET),
-    (b"\x1f\x8b", GZIP),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", WORKBOOK),
-)
+MAGIC = ((b"PAR1", PARQUET), (b"\x1f\x8b", GZIP), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", WORKBOOK))
 UNREAD = (
     (b"ARROW1", "a Feather or Arrow file", "Write it as Parquet: pandas.read_feather(file).to_parquet(…)."),
     (b"FEA1", "a Feather file", "Write it as Parquet: pandas.read_feather(file).to_parquet(…)."),
@@ -123,7 +120,7 @@ def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
             text = content.decode("cp1252")
         except UnicodeDecodeError:
             raise wrong from error
-        start = len(content[: error.start].decode("utf-8-sig"))
-        word = text[max(0, start - 12) : start + 12].split("\n")[-1 if start < 12 else 0].strip()  # noqa: PLR2004
+        before, after = (re.split(r"[,;\t\r\n]", part) for part in (text[: error.start], text[error.start :]))
+        word = (before[-1] + after[0])[:80]
         finding = Finding("ENCODING", f"The file is not in UTF-8; it is read as Windows-1252: {word!r}.", hint=convert)
         return text, (finding,)

@@ -64,10 +64,7 @@ _DAY, _MONTH = r"(?P<day>\d{1,2})", r"(?P<month>\d{1,2})"
 
 FORMS = (
     _form(
-        "YYYY-MM-DD",
-        rf"{_YEAR}(?:-(?P<month>\d{{2}})(?:-(?P<day>\d{{2}}){_TIME}{_ZONE})?)?",
-        time=False,
-        usual=True,
+        "YYYY-MM-DD", rf"{_YEAR}(?:-(?P<month>\d{{2}})(?:-(?P<day>\d{{2}}){_TIME}{_ZONE})?)?", time=False, usual=True
     ),
     _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
     _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),

@@ -219,7 +219,11 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
     faults = {}
     for at, one in enumerate(found):
         if one is None:
-            like = "" if form.pattern.fullmatch(texts[at]) else f" like {texts[example]!r} (row {place.rows[example]})"
+            like = (
+                ""
+                if form.usual and form.pattern.fullmatch(texts[at])
+                else f" like {texts[example]!r} (row {place.rows[example]})"
+            )
             faults[at] = place.fault(at, texts[at], f"is no date{like}", _hint(texts[at]))
     stamp = found[example]
     detail = (

@@ -94,12 +94,7 @@ def read_sheet(content: bytes, name: str = "", options: ReadOptions | None = Non
 
 
 def read_columns(
-    sheet: Sheet,
-    options: ReadOptions,
-    covariates: Sequence[str] = (),
-    *,
-    valued: bool = True,
-    strict: bool = False,
+    sheet: Sheet, options: ReadOptions, covariates: Sequence[str] = (), *, valued: bool = True, strict: bool = False
 ) -> Reading:
     """Return the ids, timestamps and values of a sheet.
 

@@ -123,12 +123,5 @@ def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
     covariates: Mapping[str, NDArray[np.float64]],
 ) -> Table:
     return Table(
-        path,
-        layout,
-        frame,
-        findings + clock.findings,
-        covariates,
-        clock.timezone,
-        clock.style,
-        reading.explain_repeats,
+        path, layout, frame, findings + clock.findings, covariates, clock.timezone, clock.style, reading.explain_repeats
     )

@@ -65,7 +65,16 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     [
         (("ds,y", "1939-01,1", "1939-13,2"), "row 3, column 'ds': '1939-13' is no date"),
         (("ds,y", "1939-01,1", "1939-02,warm"), "row 3, column 'y': 'warm' is no number"),
-        (("ds;y", "1939-01;1,5"), "row 2, column 'y': '1,5' is no number"),
+        (
+            ("ds,y", "1939-01,1,5"),
+            "row 2: The row has 3 cells, the header 2. A comma inside a number such as 1,5 needs quotes",
+        ),
+        (("ds,y", "1939-01,1", "1939-02"), "row 3: The row has 1 cell, the header 2"),
+        (("ds,y", '"1939-01",1', '"1939\n-02",1', "1939-03,1,"), "row 4: The row has 3 cells"),
+        (("ds,y,y", "1939-01,1,2"), "columns 2 and 3 have the same name, 'y'"),
+        (("ds,y,", "1939-01,1,2"), "column 3 has no name"),
+        (("sep=;", "ds;y", "1939-01;warm"), "row 3, column 'y': 'warm' is no number"),
+        (("ds,y", '"1939-01,1'), "cannot be read"),
         (("ds,y", "1939-01,inf"), "row 2, column 'y': 'inf' is infinite"),
         (("ds,y", "1939-01,True"), "row 2, column 'y': 'True' is no number"),
         (("ds,y", ",1"), "row 2, column 'ds': the date is missing"),
@@ -145,15 +154,25 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
         read_table(path, Columns(value="temp"))
 
 
-def test_an_empty_file_and_another_encoding_are_told_apart(tmp_path: Path) -> None:
-    """Who saved nothing, or saved as Latin-1, reads just that."""
+def test_text_in_other_encodings_is_read(tmp_path: Path) -> None:
+    """UTF-16 as it says, Windows-1252 with the word that shows it; neither is another file than in UTF-8."""
+    text = "unique_id,ds,y\nZürich,1939-01,1\n"
+    for encoding, words in (("utf-8-sig", ()), ("utf-16", ("UTF-16",)), ("cp1252", ("Windows-1252", "Zürich"))):
+        path = tmp_path / f"{encoding}.csv"
+        path.write_bytes(text.encode(encoding))
+
+        table = read_table(path, Columns())
+
+        assert table.frame["unique_id"].tolist() == ["Zürich"]
+        assert all(word in table.findings[0].detail for word in words)
+
+
+def test_an_empty_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+    """Each by what it is."""
     (tmp_path / "empty.csv").write_bytes(b"")
-    (tmp_path / "latin.csv").write_bytes("unique_id,ds,y\nZürich,1939-01,1\n".encode("latin-1"))
 
     with pytest.raises(DataInvalid, match=r"empty\.csv: is empty\."):
         read_table(tmp_path / "empty.csv", Columns())
-    with pytest.raises(DataInvalid, match=r"latin\.csv: is not in UTF-8\. Save it as UTF-8\."):
-        read_table(tmp_path / "latin.csv", Columns())
     with pytest.raises(DataInvalid, match="is a folder"):
         read_table(tmp_path, Columns())
 

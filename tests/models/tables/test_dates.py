@@ -1,0 +1,111 @@
+"""Dates are read wherever they stand, in the one way of writing that fits the whole column."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.tables.dates import NO_OFFSET, Times, read_times
+from models.tables.faults import TableInvalid
+
+
+def read(cells: list[Any], form: str | None = None) -> Times:
+    """Return the times of cells that begin in row 2."""
+    return read_times(pa.array(cells), "ds", np.arange(2, 2 + len(cells)), form)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("2024-01-31", "2024-01-31"),
+        ("2024-01", "2024-01-01"),
+        ("2024", "2024-01-01"),
+        (2024, "2024-01-01"),
+        ("20240131", "2024-01-31"),
+        (20240131, "2024-01-31"),
+        (20240131.0, "2024-01-31"),
+        ("202401", "2024-01-01"),
+        (202401, "2024-01-01"),
+        ("202401310630", "2024-01-31T06:30"),
+        ("20240131T063000Z", "2024-01-31T06:30"),
+        ("Jan-24", "2024-01-01"),
+        ("Jan 2024", "2024-01-01"),
+        ("Januar 2024", "2024-01-01"),
+        ("Mär. 24", "2024-03-01"),
+        ("2024 Dez", "2024-12-01"),
+        ("31. Oktober 2024", "2024-10-31"),
+        ("31-Jan-24", "2024-01-31"),
+        ("Jan 31, 2024", "2024-01-31"),
+        ("Wed, 31 Jan 2024 06:30:00 GMT", "2024-01-31T06:30"),
+        ("01/2021", "2021-01-01"),
+        ("2021/01", "2021-01-01"),
+        ("2021M01", "2021-01-01"),
+        ("2021/1/31", "2021-01-31"),
+        ("2023-W40", "2023-10-02"),
+        ("2023W40", "2023-10-02"),
+        ("2023-W40-3", "2023-10-04"),
+        ("1990Q2", "1990-04-01"),
+        ("Q2 1990", "1990-04-01"),
+        ("01.02.2024 06:30", "2024-02-01T06:30"),
+        ("01.02.24 06:30 Uhr", "2024-02-01T06:30"),
+        ("1/31/2024 3:00 PM", "2024-01-31T15:00"),
+        ("31/1/2024 12:00 a.m.", "2024-01-31T00:00"),
+        ("2024-01-31 06:30 UTC", "2024-01-31T06:30"),
+        ("2024-01-31T06:30:00.000+02:00", "2024-01-31T06:30"),
+        ("2024-01-31T06:30:00.1234567Z", "2024-01-31T06:30:00.123456"),
+        ("1706682600", "2024-01-31T06:30"),
+        (1706682600000, "2024-01-31T06:30"),
+    ],
+)
+def test_a_date_is_read(cell: object, expected: str) -> None:
+    """As text or as a number, by CSV and by Parquet."""
+    found = read([cell, None])
+
+    assert found.walls[0] == np.datetime64(expected)
+    assert [fault.what for fault in found.faults.values()] == ["the date is missing"]
+
+
+def test_the_whole_column_tells_day_from_month() -> None:
+    """A day above twelve anywhere settles it; where none is, the options are named."""
+    assert read(["03/02/2024", "13/02/2024"]).walls[0] == np.datetime64("2024-02-03")
+    assert read(["03/02/2024", "03/13/2024"]).walls[0] == np.datetime64("2024-03-02")
+    assert read(["02/02/2024"]).walls[0] == np.datetime64("2024-02-02")
+    with pytest.raises(TableInvalid, match=r"Row 3, column 'ds'.*--date-format '%d/%m/%y' or --date-format '%m/%d/%y'"):
+        read(["02/02/24", "03/02/24"])
+    assert read(["03/02/24"], "%m/%d/%y").walls[0] == np.datetime64("2024-03-02")
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong", "words"),
+    [
+        (["2024-01-31", "2024-02-30"], 1, "is no date"),
+        (["31/01/2024", "01/31/2024", "31/03/2024"], 1, "like '31/01/2024' (row 2)"),
+        (["2024-01-01 00:00 CET"], 0, "is no date"),
+        (["240131"], 0, "is no date"),
+        (["10600101"], 0, "is no date"),
+        (["2024-01-31 25:00"], 0, "is no date"),
+        (["13:00 PM"], 0, "is no date"),
+    ],
+)
+def test_what_is_no_date_is_a_fault(cells: list[str], wrong: int, words: str) -> None:
+    """Never another date."""
+    found = read(cells)
+
+    assert list(found.faults) == [wrong]
+    assert np.isnat(found.walls[wrong])
+    assert words in found.faults[wrong].what
+
+
+def test_days_that_excel_counts_are_refused_by_name() -> None:
+    """45292 is a date only in a workbook."""
+    with pytest.raises(TableInvalid, match="Excel's number of 2024-01-01"):
+        read([45292, 45293])
+
+
+def test_offsets_are_kept_beside_the_walls() -> None:
+    """Each cell has its own."""
+    found = read(["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00", "2024-10-27T03:00:00Z"])
+
+    assert found.offsets.tolist() == [7200, 3600, 0]
+    assert read(["2024-10-27"]).offsets.tolist() == [NO_OFFSET]

@@ -1,0 +1,98 @@
+"""Numbers are read where one reading fits all cells, and refused where two do."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.tables.faults import TableInvalid
+from models.tables.numbers import Numbers, NumberStyle, read_numbers
+
+PLAIN = NumberStyle()
+
+
+def read(cells: list[str], style: NumberStyle = PLAIN) -> Numbers:
+    """Return the numbers of cells that begin in row 2."""
+    return read_numbers(pa.array(cells, pa.string()), "y", np.arange(2, 2 + len(cells)), style)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "2.5", "-3e2", ".5", "+4", "\u22125"], [1, 2.5, -300, 0.5, 4, -5]),
+        (["0.123", "985", "1200"], [0.123, 985, 1200]),
+        (["985.125", "1010.375", "1011"], [985.125, 1010.375, 1011]),
+        (["12.345", "9.871"], [12.345, 9.871]),
+        (["1,234.50", "12"], [1234.5, 12]),
+        (["1,234,567", "1,234"], [1234567, 1234]),
+        (["1.234.567", "1.234"], [1234567, 1234]),
+        (["12,5", "1.028", "7"], [12.5, 1028, 7]),
+        (["1 028", "12 345,5"], [1028, 12345.5]),
+        (["1\u202f028,5", "3"], [1028.5, 3]),
+        (["1'028", "12"], [1028, 12]),
+        (["€ 1,234.50", "€ 12"], [1234.5, 12]),
+        (["12 %", "13.5 %"], [12, 13.5]),
+        (["", "NA", "null", " 5 "], [np.nan, np.nan, np.nan, 5]),
+    ],
+)
+def test_numbers_are_read(cells: list[str], values: list[float]) -> None:
+    """Decimals, thousands and gaps in the usual ways of writing."""
+    found = read(cells)
+
+    np.testing.assert_array_equal(found.values, values)
+    assert not found.faults
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator", "words"),
+    [
+        (["985", "994", "1.028"], ",", r"'1\.028' \(row 4\) beside '985' \(row 2\).*1\.028 may be 1\.028 or 1028"),
+        (["985", "1,028"], ",", "If the comma separates thousands"),
+        (["1.028", "1.006"], ";", "--thousands"),
+        (["1.234,5", "1,234.5"], ",", r"'1,234\.5' \(row 3\).*'1\.234,5' \(row 2\)"),
+        (["12.5", "12,5"], ";", "Write all numbers alike"),
+    ],
+)
+def test_a_column_that_can_be_read_in_two_ways_is_refused(cells: list[str], separator: str, words: str) -> None:
+    """With the rows of both readings."""
+    with pytest.raises(TableInvalid, match=words):
+        read(cells, NumberStyle(separator=separator))
+
+
+@pytest.mark.parametrize(
+    ("style", "cells", "values"),
+    [
+        (NumberStyle(decimal=","), ["985", "1.028", "12,5"], [985, 1028, 12.5]),
+        (NumberStyle(thousands="."), ["985", "1.028"], [985, 1028]),
+        (NumberStyle(decimal="."), ["985", "1.028"], [985, 1.028]),
+        (NumberStyle(thousands=","), ["985", "1,028"], [985, 1028]),
+    ],
+)
+def test_what_is_given_settles_it(style: NumberStyle, cells: list[str], values: list[float]) -> None:
+    """No matter what else the cells could mean."""
+    np.testing.assert_array_equal(read(cells, style).values, values)
+
+
+@pytest.mark.parametrize(
+    ("cell", "what"),
+    [("warm", "is no number"), ("1_000", "is no number"), ("12.5.3", "is no number"), ("inf", "infinite")],
+)
+def test_a_wrong_cell_is_a_fault_of_its_row(cell: str, what: str) -> None:
+    """The other cells are numbers."""
+    found = read(["1.5", cell, "2"])
+
+    assert list(found.faults) == [1]
+    assert (found.faults[1].row, found.faults[1].cell) == (3, cell)
+    assert what in found.faults[1].what
+
+
+def test_three_decimals_throughout_are_read_and_said() -> None:
+    """A scale that writes 12.345 is not refused, and who meant thousands sees it."""
+    assert "three decimals" in read(["12.345", "9.871"]).findings[0].detail
+    assert not read(["12.345", "9.87"]).findings
+
+
+@pytest.mark.parametrize(("decimal", "thousands"), [("x", None), (None, "x"), (".", ".")])
+def test_signs_that_cannot_be_are_refused(decimal: str | None, thousands: str | None) -> None:
+    """By the name of the option."""
+    with pytest.raises(TableInvalid, match="--"):
+        NumberStyle(decimal, thousands)
