@@ -39,16 +39,6 @@ def test_the_section_has_medians_every_repeat_and_the_ratio(tmp_path: Path) -> N
     assert "## Another" in text
 
 
-def test_a_ratio_of_a_busy_machine_is_doubted_on_the_page(tmp_path: Path) -> None:
-    """Threads that wait for each other lose more than others do, so a crowd flatters one side."""
-    page = tmp_path / "benchmarks.md"
-    page.write_text("# Benchmarks\n")
-
-    training_speed.write(Speeds([1894.0], [453.0], 0.6), page)
-
-    assert "60% of the machine, **so the ratio says little" in page.read_text()
-
-
 def test_what_others_take_is_what_the_machine_did_beyond_us() -> None:
     """Of two cores over 30 seconds, 60 were used and 30 of them by us; clocks that round never give less than none."""
     assert training_speed.others_share(60.0, 30.0, 30.0, 2) == 0.5

@@ -6,13 +6,12 @@ import pytest
 from rich.console import Console
 
 from models import artifact
-from models.errors import Finding
 from models.spec import ModelOptions
 from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
 from training.cli.tables import blocks_table, models_table, scores_table
 from training.fit.candidate import Candidate
-from training.progress import Progress, describe_epoch, describe_fit, native_noise_hidden
+from training.progress import Progress, describe_fit, native_noise_hidden
 
 
 def printed(*things: object, terminal: bool = False) -> str:
@@ -22,14 +21,6 @@ def printed(*things: object, terminal: bool = False) -> str:
         console.print(thing)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
-
-
-def test_an_epoch_is_one_line_with_all_that_matters() -> None:
-    """Epoch, step, loss, validation error and seconds."""
-    line = describe_epoch("lstm", make_epoch(2))
-
-    for part in ("lstm", "epoch   2", "step    20", "loss 0.5000", "validation MASE 0.4500", "1.0 s"):
-        assert part in line
 
 
 @pytest.mark.parametrize(
@@ -88,14 +79,6 @@ def test_a_count_is_a_moving_line_or_ten_lines(is_terminal: bool, total: int, li
 
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue().count(" series\n") == lines
-
-
-def test_findings_are_said_with_their_remedy(progress: Progress) -> None:
-    """Code, detail and hint on one line."""
-    progress.report_findings([Finding("GAP_MASKED", "3 values are empty.", hint="Fill them.")])
-
-    assert isinstance(progress.console.file, StringIO)
-    assert "GAP_MASKED: 3 values are empty. Fill them." in progress.console.file.getvalue()
 
 
 def test_the_best_row_of_a_backtest_is_marked() -> None:

@@ -103,8 +103,8 @@ def test_the_receptive_field_is_exactly_what_it_says(dilations: tuple[int, ...])
     assert (response[field:] < 1e-6).all()
 
 
-@pytest.mark.parametrize("steps", [5, 8, 13, 16, 30])
-@pytest.mark.parametrize("dilations", [(), (1,), (1, 2, 4), (2, 4), (1, 2, 4, 4), (3, 1), (4, 2, 3), (1, 2, 4, 8)])
+@pytest.mark.parametrize("steps", [5, 13, 30])
+@pytest.mark.parametrize("dilations", [(), (2, 4), (1, 2, 4, 4), (3, 1), (4, 2, 3), (1, 2, 4, 8)])
 def test_the_newest_state_is_the_last_of_all(dilations: tuple[int, ...], steps: int) -> None:
     """A tree over the steps that the newest rests on gives what all steps give, before the first step too."""
     dilations = tuple(one for one in dilations if one < steps)

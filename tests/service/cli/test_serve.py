@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -111,12 +110,3 @@ def test_a_key_is_added_to_the_file_that_the_setting_names(
     run("key", "add", "--scope", "admin")
 
     assert len(read_keys(named)) == 1
-
-
-@pytest.mark.parametrize("command", [serve, key, *key.commands.values()])
-def test_every_command_shows_an_example(command: click.Command) -> None:
-    """`--help` has one to copy."""
-    output = CliRunner().invoke(command, ["--help"]).output
-
-    assert "Example:" in output
-    assert "  almanac " in output

@@ -37,18 +37,6 @@ def test_the_line_of_an_event_has_its_figures(kind: Kind) -> None:
     assert "\n" not in line.plain
 
 
-def test_reasons_are_sentences_or_codes() -> None:
-    """`drift` has whole reasons, `job_started` their codes; `observed` has no line."""
-    drift = Event("drift", "1987-03", {"reasons": [{"sentence": "It is off."}, {"sentence": "It drifts."}]}).to_line()
-    started = Event("job_started", "1988-01", {"job": "j1", "reasons": ["COVERAGE_OFF", "ERROR_DECAY"]}).to_line()
-
-    assert drift is not None
-    assert "It is off. It drifts." in drift.plain
-    assert started is not None
-    assert "COVERAGE_OFF ERROR_DECAY" in started.plain
-    assert Event("observed", "1987-01").to_line() is None
-
-
 def test_a_score_is_read_from_a_row_of_the_service() -> None:
     """Skill compares the error with seasonal naive's."""
     row = {"version": "2", "scores": 30, "mase": 0.5, "naive_mase": 2.0, "coverage": {"80": 0.7, "95": None}}

@@ -2,13 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
@@ -49,14 +47,6 @@ def here(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starters, "FOLDER", shipped)
 
 
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
-    tf.config.run_functions_eagerly(run_eagerly=True)
-    yield
-    tf.config.run_functions_eagerly(run_eagerly=False)
-
-
 def make_set(horizon: int = HORIZON, frequency: str = "M", **changes: Any) -> TrainingSet:  # noqa: ANN401 - any field
     """Return two positive series."""
     series = [make_series("a", length=60), make_series("b", length=60, seed=1)]
@@ -80,26 +70,32 @@ def weights_of(folder: Path) -> list[NDArray[Any]]:
     return weights
 
 
-@pytest.mark.parametrize("horizon", [3, 14])
-def test_the_starter_forecasts_as_shipped(shipped: Path, tmp_path: Path, horizon: int) -> None:
-    """Whatever the horizon, the steps that it was trained for are those of its own file."""
-    candidate = take(tmp_path / "made", make_set(horizon))
+@pytest.mark.parametrize(("horizon", "frequency", "kind"), [(3, "Q-DEC", "Y"), (14, "M", "M")])
+def test_the_starter_forecasts_as_shipped(
+    shipped: Path, tmp_path: Path, horizon: int, frequency: str, kind: str
+) -> None:
+    """Whatever the horizon, the steps that it was trained for are those of its own file; the season is the data's."""
+    candidate = take(tmp_path / "made", make_set(horizon, frequency))
 
     spec = artifact.load(tmp_path / "made").spec
     contexts = artifact.golden_contexts(spec)
     shared = min(horizon, HORIZON)
     assert (spec.name, spec.architecture, spec.horizon, spec.transform) == ("sales", "starter", horizon, "none")
+    assert (spec.frequency, spec.season_length, spec.options.seasons) == {
+        "Y": ("Q-DEC", 4, (1,)),
+        "M": ("M", 12, (12,)),
+    }[kind]
     assert_allclose(
         candidate.forecaster.quantiles(contexts)[:, :shared],
-        artifact.load(shipped / "M").quantiles(contexts)[:, :shared],
+        artifact.load(shipped / kind).quantiles(contexts)[:, :shared],
         rtol=1e-5,
         atol=1e-4,
     )
 
 
 def test_the_starter_is_judged_and_calibrated_on_the_data(tmp_path: Path) -> None:
-    """On the validation origins of every other network; it knows how low the data go, and that there were no epochs."""
-    candidate = take(tmp_path, make_set())
+    """On the validation origins of every other network, without epochs, and without the covariates, which it never saw."""
+    candidate = take(tmp_path, make_set(covariates=CovariateNames(("traffic",))))
 
     spec, forecasts = candidate.forecaster.spec, candidate.forecasts
     others = make_dataset(make_set().series, context_length=40, season_length=12, horizon=HORIZON)
@@ -110,26 +106,10 @@ def test_the_starter_is_judged_and_calibrated_on_the_data(tmp_path: Path) -> Non
     assert len(spec.conformal["offsets"]) == HORIZON
     assert spec.options.nonnegative
     assert list(candidate.history) == []
-
-
-def test_covariates_are_not_read(tmp_path: Path) -> None:
-    """The starter never saw any, so its graph and its spec know of none."""
-    training_set = make_set(covariates=CovariateNames(("traffic",)))
-
-    spec = take(tmp_path, training_set).forecaster.spec
-
-    assert spec.past_covariates == ()
     assert not spec.covariates
 
 
-def test_a_season_that_no_starter_knows_is_still_the_datas(tmp_path: Path) -> None:
-    """The seasonless network answers, and its spec counts phases as its fellow members do."""
-    spec = take(tmp_path, make_set(frequency="Q-DEC")).forecaster.spec
-
-    assert (spec.frequency, spec.season_length, spec.options.seasons) == ("Q-DEC", 4, (1,))
-
-
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> None:
     """Of the same tuning a share of a half is the mean of the starter's weights and the tuned ones."""
     fixed = replace(CONFIG, steps=2, transform="none")
@@ -162,6 +142,7 @@ def test_a_tuned_starter_is_one_of_its_ways(tmp_path: Path) -> None:
     assert first.validation == again.validation
 
 
+@pytest.mark.usefixtures("stub_export")
 def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path: Path) -> None:
     """A share of 0 is the starter itself, and costs no epoch."""
     candidate = tuned(tmp_path, replace(CONFIG, tuned_share=0.0, transform="none"))
@@ -172,7 +153,7 @@ def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path
         assert_array_equal(one, two)
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate that ruins the weights leaves the starter as it was."""
     monkeypatch.setattr(fine_tuning, "TUNING_RATE", 1e3)

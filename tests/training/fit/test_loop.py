@@ -1,13 +1,11 @@
 """A network goes through a schedule of steps, is looked at after every epoch, and stops where a loss is not finite."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from numpy.testing import assert_allclose
 
 from models.errors import LossNotFinite
@@ -29,14 +27,6 @@ from training.fit.loop import (
 )
 
 CONFIG = FitConfig(batch_size=8, steps_per_epoch=2)
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
-    tf.config.run_functions_eagerly(run_eagerly=True)
-    yield
-    tf.config.run_functions_eagerly(run_eagerly=False)
 
 
 def make_learner(architecture: str = "wavenet", clip_norm: float = 1.0) -> Learner:

@@ -124,15 +124,6 @@ def test_a_trial_leaves_time_for_what_it_may_not_better(monkeypatch: pytest.Monk
     assert (chosen.trial.steps, chosen.cut_short) == (30, True)
 
 
-def test_the_clock_keeps_longer_schedules_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What time allows for is no longer than what was tried already."""
-    script = Script({("none", 10): 0.9, ("none", 30): 0.8}, pace=1.0)
-
-    chosen = choose(monkeypatch, script, "none", max_seconds=41.0)
-
-    assert (chosen.trial.steps, chosen.cut_short) == (30, True)
-
-
 def test_a_trial_that_the_clock_drops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is time for one longer schedule, not for two: the best goes on alone, though the other might have won."""
     errors = {(name, steps): error for steps, error in ((30, 0.8), (90, 1.0)) for name in ("none", "log")}

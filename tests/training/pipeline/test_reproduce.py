@@ -1,12 +1,10 @@
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow as tf
 
 from models.errors import DataInvalid, ModelUnknown, RegistryError
 from models.series import Series
@@ -41,14 +39,6 @@ TINY = FitConfig(
 )
 
 
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
-    tf.config.run_functions_eagerly(run_eagerly=True)
-    yield
-    tf.config.run_functions_eagerly(run_eagerly=False)
-
-
 def make_comparison(data: Path, registry: Registry, runtime: Runtime, **changes: Any) -> Outcome:  # noqa: ANN401 - any field of a configuration
     """Train two architectures a year ahead."""
     return train(
@@ -72,7 +62,7 @@ def test_a_network_trained_again_from_its_record_is_the_same(
     assert {"backtest.mase", "backtest.coverage_95", "validation.mase"} <= set(found.figures)
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_what_the_clock_allowed_of_each_training_is_done_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
@@ -90,7 +80,7 @@ def test_what_the_clock_allowed_of_each_training_is_done_again(
     assert found.same_weights
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
     first = make_comparison(
@@ -140,7 +130,7 @@ def test_one_seed_of_several_is_trained_alone(registry: Registry, make_runtime: 
     assert found.same_weights
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_choices_are_taken_from_the_record_and_not_made_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:

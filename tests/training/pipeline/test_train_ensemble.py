@@ -41,7 +41,7 @@ def runs_of(registry: Registry) -> dict[str, Any]:
 def test_several_networks_are_one_version(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
 ) -> None:
-    """Where validation says so the ensemble is registered: one graph and one specification that names its members."""
+    """Where validation says so: one graph, one specification that names its members; spread and cost beside accuracy."""
     runtime = make_runtime(make_fit(shifts=BALANCED, validation=BALANCED))
 
     outcome = train(make_config(data_file), registry, runtime)
@@ -52,14 +52,6 @@ def test_several_networks_are_one_version(
     assert [one.name for one in spec.options.members] == ["lstm", "wavenet"]
     assert spec.backtest["model"]["mase"] == pytest.approx(spec.backtest["seasonal_naive"]["mase"])
     assert spec.run_id == runs_of(registry)["ensemble"].info.run_id
-
-
-def test_spread_and_cost_stand_beside_accuracy(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
-    """In MLflow, in the outcome and in the table, so that a person can choose the cheaper one."""
-    runtime = make_runtime(make_fit(shifts=BALANCED, validation=BALANCED))
-
-    outcome = train(make_config(data_file), registry, runtime)
-
     run, rows = runs_of(registry)["ensemble"].data, outcome.to_dict()["models"]
     assert run.metrics["ensemble.spread"] == rows["ensemble"]["ensemble.spread"] == pytest.approx(1.0)
     assert run.params["ensemble.combination"] == outcome.to_dict()["mixture"]["combination"] == "equal"

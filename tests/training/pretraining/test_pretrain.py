@@ -62,8 +62,10 @@ class Interrupting(Progress):
 
 
 def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry: Registry, progress: Progress) -> None:
-    """Each loads with its golden forecasts replayed, says what it is, forecasts, and brings its card."""
-    made = pretrain(make_request(tmp_path), registry, progress, RunEnvironment())
+    """Each loads with its golden forecasts replayed, forecasts, and has its card, its run below one for all, and figures."""
+    environment = RunEnvironment("almanac pretrain", "abc", {"keras": "3"})
+
+    made = pretrain(make_request(tmp_path), registry, progress, environment)
 
     assert [one.kind for one in made] == ["M", "Q"]
     assert [one.figures["steps"] for one in made] == [4 + 3, 2]
@@ -79,14 +81,6 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
         assert "almanac pretrain --steps 4 --seed 1" in (one.directory / "README.md").read_text()
         assert one.figures["mase_seasonal_naive"] > 0
         assert 0 < one.figures["train_seconds"] < 600
-
-
-def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registry, progress: Progress) -> None:
-    """One run for all, one below it for each starter, with its epochs and figures."""
-    request = make_request(tmp_path)
-
-    made = pretrain(request, registry, progress, RunEnvironment("almanac pretrain", "abc", {"keras": "3"}))
-
     run_id = artifact.load(made[0].directory).spec.run_id
     assert run_id is not None
     found = registry.run(run_id)
@@ -97,6 +91,7 @@ def test_the_record_says_what_was_made_and_how(tmp_path: Path, registry: Registr
     assert len(registry.children(parent.run_id)) == 2
 
 
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
@@ -118,6 +113,7 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
             assert_array_equal(first, second)
 
 
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_told(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:

@@ -204,27 +204,6 @@ def test_an_interrupted_search_goes_on_where_it_was(
     assert sorted(run.info.status for run in runs_of(registry)) == ["FINISHED"] * 7 + ["KILLED"]
 
 
-def test_an_interrupted_search_says_that_it_can_go_on(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the trials that are done, as it does when its time is used up; whether a trial was cut off or none had begun."""
-    runtime = make_runtime(FakeFit(stop_at=4))
-    with pytest.raises(KeyboardInterrupt):
-        tune(make_search(trials=6), registry, runtime)
-    between = make_runtime(FakeFit())
-    monkeypatch.setattr("optuna.Study.ask", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        tune(make_search(trials=6), registry, between)
-
-    for one in (runtime, between):
-        assert "Stopped after 3 of 6 trials" in said(one.progress)
-
-
-def interrupt(*_arguments: object) -> None:
-    """Be Ctrl-C."""
-    raise KeyboardInterrupt
-
-
 def test_a_search_whose_process_was_killed_goes_on(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
@@ -367,6 +346,7 @@ def test_a_study_needs_a_name_that_can_name_a_file(data_file: Path) -> None:
     assert isinstance(found.exception, ConfigInvalid)
 
 
+@pytest.mark.usefixtures("eager", "stub_export")
 def test_a_tiny_search_trains_real_networks(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
