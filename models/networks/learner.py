@@ -60,6 +60,7 @@ class Learner:
         self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})
         self.averages = [tf.Variable(one.value, trainable=False) for one in self.network.trainable_variables]
         self.steps = 0
+        self._initial: tuple[int | None, Weights] = (None, [])
         self._gradient, self._update = self._compile()
         self._forward = tf.function(lambda inputs: self.network(inputs, training=False)["quantiles"][:, -1])
         self._threads = ThreadPoolExecutor(PARTS)
@@ -68,7 +69,9 @@ class Learner:
         """Reset weights, averages and optimizer to their initial values from the seed."""
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
-        self.network.set_weights(build(self.recipe.options).get_weights())
+        if self._initial[0] != seed:  # a schedule begins many times, and building takes a second
+            self._initial = seed, build(self.recipe.options).get_weights()
+        self.network.set_weights(self._initial[1])
         for one in self.optimizer.variables:
             one.assign(np.zeros(one.shape))
         for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):

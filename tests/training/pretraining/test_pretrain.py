@@ -91,7 +91,6 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     assert len(registry.children(parent.run_id)) == 2
 
 
-@pytest.mark.usefixtures("eager", "stub_export")
 def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
@@ -113,7 +112,6 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
             assert_array_equal(first, second)
 
 
-@pytest.mark.usefixtures("eager", "stub_export")
 def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_told(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
