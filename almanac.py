@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from models.errors import AlmanacError
+from models.install import install_command
 
 COMMANDS = {
     "demo": ("training.demo.demo:demo", "Train on real temperatures, serve, and forecast."),
@@ -27,6 +28,7 @@ COMMANDS = {
     "models": ("training.cli.models:models", "List registered models."),
     "promote": ("training.cli.models:promote", "Make a version the champion."),
     "rollback": ("training.cli.models:rollback", "Restore the previous champion."),
+    "home": ("training.cli.home:home", "Repair a home that was moved or copied."),
     "key": ("service.cli.serve:key", "Create, list and remove API keys."),
     "ui": ("training.cli.mlflow_ui:ui", "Show runs and models in MLflow's UI."),
 }
@@ -89,7 +91,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ModuleNotFoundError as error:
-        _fail(f"{error}. Training and MLflow need the train extra: pip install 'almanac-forecast[train]'.")
+        _fail(f"{error}. Training and MLflow need the train extra: {install_command()}")
     except Exception as error:
         if os.environ.get("ALMANAC_DEBUG"):
             raise

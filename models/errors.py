@@ -33,6 +33,7 @@ AlmanacError
 │   └── ServiceUnreachable          no response from the service, or an unexpected one
 ├── RegistryError                   the model registry cannot carry out a request
 │   ├── RegistryUnreachable         no response from the tracking server or its store
+│   ├── HomeMoved                   a home that was moved or copied
 │   └── ModelUnknown                no such name, version or alias
 ├── ArtifactError
 │   ├── ArtifactIncomplete          a file is missing or cannot be read
@@ -280,6 +281,12 @@ class RegistryUnreachable(RegistryError):
     """No response from the tracking server or its store."""
 
     code = "REGISTRY_UNREACHABLE"
+
+
+class HomeMoved(RegistryError):
+    """A home that was moved or copied, whose database names artifacts in another folder."""
+
+    code = "HOME_MOVED"
 
 
 class ModelUnknown(RegistryError):

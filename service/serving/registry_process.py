@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.errors import ArtifactIncomplete
+from models.install import install_command
 from models.jobs.database import SQLITE
 from models.names import CHAMPION
 from service.logs import configure_logging
@@ -161,6 +162,10 @@ class RegistryPoller:
                 raise ModuleNotFoundError(f"mlflow-skinny cannot read {self._uri.partition(':')[0]}")
             import mlflow
 
+            if self._uri.startswith(SQLITE):
+                from mlflow.store.db import utils
+
+                utils.MAX_RETRY_COUNT = 1  # ten tries of a damaged file take 100 s; the next poll is a try too
             mlflow.set_tracking_uri(self._uri)
             mlflow.set_registry_uri(self._uri)
             logging.getLogger("mlflow").setLevel(logging.ERROR)
@@ -228,7 +233,7 @@ def describe(error: BaseException) -> str:
     """Return an exception as one short line, with the remedy if a package is missing."""
     line = " ".join(str(error).split())[:DETAIL_LENGTH] or type(error).__name__
     if isinstance(error, ImportError):
-        return f"{line}. Install almanac-forecast[train], or set MLFLOW_TRACKING_URI to an MLflow server."
+        return f"{line}. Install the train extra ({install_command()}), or set MLFLOW_TRACKING_URI to an MLflow server."
     return line
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.registry.errors import translated
 from training.registry.file_lock import lock_database
+from training.registry.home import check_home
 from training.registry.location import QUIET, RegistryLocation, Run
 from training.registry.model_versions import ModelVersions
 
@@ -26,7 +27,8 @@ class Registry:
     """
 
     def __init__(self, location: RegistryLocation) -> None:
-        """Connect to MLflow; create a local store if there is none."""
+        """Connect to MLflow; create a local store if there is none. Raises HomeMoved for the store of another folder."""
+        check_home(location)
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         self.location = location

@@ -184,7 +184,7 @@ class ModelVersions:
         if source.startswith("file:") and not (folder := Path(unquote(urlsplit(source).path))).is_dir():
             raise RegistryError(
                 f"The folder of {version.name} version {version.version} does not exist: {folder}.",
-                hint="MLflow stores absolute paths: move the home back (or link it there), or train in a new home.",
+                hint="MLflow stores absolute paths: if the home was moved, run almanac home relocate.",
             )
 
     def _version(self, row: Any, aliases: Sequence[str], *, metrics: bool) -> Version:  # noqa: ANN401 - untyped MLflow

@@ -206,7 +206,7 @@ def test_a_deleted_cache_is_filled_again(home: ServiceHome, make_poller: Callabl
 
 def test_an_error_is_described_on_one_line() -> None:
     """With the extra to install if a package is missing."""
-    assert "almanac-forecast[train]" in describe(ModuleNotFoundError("No module named 'sqlalchemy'"))
+    assert "[train]" in describe(ModuleNotFoundError("No module named 'sqlalchemy'"))
     assert describe(RuntimeError("two\n lines")) == "two lines"
     assert describe(TimeoutError()) == "TimeoutError"
 

@@ -6,6 +6,7 @@ import pytest
 
 from models.errors import RegistryUnreachable
 from tests.training.registry.publishing import publish
+from training.registry import client
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
 
@@ -36,12 +37,16 @@ def test_a_server_that_does_not_respond_is_named(tmp_path: Path) -> None:
         registry.models.names()
 
 
-def test_a_damaged_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is one line with the file's path and without SQL."""
-    monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 1)  # ten take 100 seconds
-    (tmp_path / "mlflow.db").write_text("no database, though long enough to look like one for a moment\n" * 9)
+@pytest.mark.parametrize("words", ["file is not a database", "disk image is malformed"])
+def test_a_damaged_database_is_named_at_once(
+    empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """The error is one line with the file's path and without SQL; MLflow, which would try for 100 s, is not asked."""
+    monkeypatch.setattr(client, "_point_mlflow_to", pytest.fail)
+    whole = empty_store.read_bytes()
+    (tmp_path / "mlflow.db").write_bytes(b"no database " * 99 if "not" in words else whole[:8192])
 
-    with pytest.raises(RegistryUnreachable, match="file is not a database") as caught:
+    with pytest.raises(RegistryUnreachable, match=words) as caught:
         registry_in(tmp_path)
 
     assert str(tmp_path / "mlflow.db") in str(caught.value)
