@@ -1,19 +1,21 @@
 """Export: a Keras network as an ONNX file, and the check that both forecast alike."""
 
-import logging
-import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import onnx
+from onnx import TensorProto
 
 from models.artifact import open_network
+from models.networks.build import NetworkOptions
 from models.networks.errors import ParityFailed
-from models.networks.onnx_export import recurrent
-from models.windows import INPUTS
+from models.networks.onnx_export.covariates import encode_covariates
+from models.networks.onnx_export.encoders import encode
+from models.networks.onnx_export.graph import GraphWriter
+from models.networks.onnx_export.head import decode, restore
+from models.networks.onnx_export.preparation import anchors, normalize, normalize_globally
 
 TOLERANCE = 1e-5
 """Largest difference between Keras and ONNX, in units of each window's scale; relative beyond one unit."""
@@ -21,27 +23,50 @@ TOLERANCE = 1e-5
 BATCHES = (1, 7, 64)
 
 
-def export(network: keras.Model, path: Path) -> None:
-    """Write a serving network as ONNX with its inputs by name, the output `quantiles` and a free batch axis.
+def export(network: keras.Model, options: NetworkOptions, path: Path) -> None:
+    """Write a network as ONNX with its inputs by name, the output `quantiles` and a free batch axis.
 
-    Raises:
-        ParityFailed: If network or graph has unknown inputs.
+    The graph is written node by node, about 110 of them; `check_parity` compares it with the network.
+
+    Args:
+        network: Has the weights: from `build.build` or `build.serving_network` with these options.
+        options: How the network is built.
+        path: The file to write.
     """
-    _check_inputs([one.name for one in network.inputs])
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tf2onnx uses deprecated names of numpy
-        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-        shell = recurrent.with_placeholders(network)
-        shell(list(_inputs(network, np.random.default_rng(0), 1).values()))  # a model must be called before its export
-        draft = Path(folder) / "draft.onnx"
-        shell.export(str(draft), format="onnx", verbose=False)
-        model = onnx.load(str(draft))
-    recurrent.replace_placeholders(model, network)
-    _name_output(model)
-    _keep_logarithms_double(model)
-    _check_inputs([one.name for one in model.graph.input], len(network.inputs))
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(to_onnx(network, options).SerializeToString())
+
+
+def to_onnx(network: keras.Model, options: NetworkOptions) -> onnx.ModelProto:
+    """Return a network as an ONNX model."""
+    graph = GraphWriter()
+    if options.context_length == 1:
+        level, scale = (one.item() for one in network.get_layer("normalize").get_weights())
+        window = normalize_globally(graph, level, scale)
+    else:
+        window = normalize(graph, options)
+    known = encode_covariates(graph, network, options, window)
+    state = encode(graph, network, options, window, known.channels)
+    halves = decode(graph, network, options, state, anchors(graph, options, window), known.features)
+    if known.effects:
+        weights = 0.5 * network.get_layer("covariate_effects").get_weights()[0]
+        halves = graph.add("Add", halves, graph.add("MatMul", known.effects, weights))
+    return graph.model(
+        _inputs_of(options), restore(graph, window, halves), (options.horizon, len(options.quantile_levels))
+    )
+
+
+def _inputs_of(options: NetworkOptions) -> dict[str, tuple[int, Sequence[int]]]:
+    """Return element type and shape of each input, without the batch."""
+    inputs: dict[str, tuple[int, Sequence[int]]] = {
+        "context": (TensorProto.DOUBLE, (options.context_length,)),
+        "phase": (TensorProto.INT32, ()),
+    }
+    count = options.past_covariates + options.future_covariates
+    if count:
+        inputs["past_covariates"] = (TensorProto.DOUBLE, (options.context_length, count))
+    if options.future_covariates:
+        inputs["future_covariates"] = (TensorProto.DOUBLE, (options.horizon, options.future_covariates))
+    return inputs
 
 
 def check_parity(
@@ -63,7 +88,7 @@ def check_parity(
     measure = measure or network.get_layer("normalize")
     differences = []
     for batch in BATCHES:
-        inputs = _inputs(network, generator, batch)
+        inputs = _inputs(network, generator, batch, getattr(measure, "season_length", 1))
         context = inputs["context"]
         if context.shape[1] == 1:  # scaled by the training set, so values must be near it
             known = {key: np.asarray(value) for key, value in measure(context).items()}
@@ -82,40 +107,6 @@ def check_parity(
     return worst
 
 
-def _check_inputs(names: Sequence[str], count: int | None = None) -> None:
-    """Raise ParityFailed for unknown inputs, or for another number than `count`."""
-    if not {*INPUTS[:2]} <= {*names} <= {*INPUTS} or count not in {None, len(names)}:
-        raise ParityFailed(
-            f"The exported graph has the inputs {list(names)}; it may have context, phase and covariates only.",
-            hint="Make constants inside a layer's call, not in the functional graph.",
-        )
-
-
-def _name_output(model: onnx.ModelProto) -> None:
-    """Rename the graph's only output to `quantiles`."""
-    old = model.graph.output[0].name
-    model.graph.output[0].name = "quantiles"
-    for node in model.graph.node:
-        for place, name in enumerate(node.output):
-            if name == old:
-                node.output[place] = "quantiles"
-        for place, name in enumerate(node.input):
-            if name == old:
-                node.input[place] = "quantiles"
-
-
-def _keep_logarithms_double(model: onnx.ModelProto) -> None:
-    """Remove tf2onnx's cast to float32 around a float64 logarithm, which onnxruntime supports."""
-    made_by = {node.output[0]: node for node in model.graph.node}
-    for node in model.graph.node:
-        source = made_by.get(node.input[0]) if node.op_type == "Cast" else None
-        if source is None or source.op_type != "Log" or node.attribute[0].i != onnx.TensorProto.DOUBLE:
-            continue
-        narrowed = made_by.get(source.input[0])
-        if narrowed is not None and narrowed.op_type == "Cast":
-            source.input[0] = narrowed.input[0]
-
-
 def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str, np.ndarray]) -> np.ndarray:
     """Return |found - expected| in each window's scaled units, after the logarithm if it was logged.
 
@@ -129,10 +120,10 @@ def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str
     return np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1.0)
 
 
-def _inputs(network: keras.Model, generator: np.random.Generator, batch: int) -> dict[str, np.ndarray]:
+def _inputs(network: keras.Model, generator: np.random.Generator, batch: int, season_length: int) -> dict[str, np.ndarray]:
     """Return synthetic inputs of a network by name, in its order."""
     shapes = {one.name: one.shape[1:] for one in network.inputs}
-    context, phase = _windows(generator, batch, shapes["context"][0])
+    context, phase = _windows(generator, batch, shapes["context"][0], season_length)
     made = {"context": context, "phase": phase}
     if "past_covariates" in shapes:
         length, count = shapes["past_covariates"]
@@ -152,7 +143,7 @@ def _columns(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.
     return np.where((kind == 2) & (generator.random((batch, 1, count)) < 0.5), np.nan, columns)  # noqa: PLR2004
 
 
-def _windows(generator: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _windows(generator: np.random.Generator, batch: int, length: int, season_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Return synthetic windows and phases."""
     steps = np.arange(length)
     scale = 10.0 ** generator.uniform(-3, 6, batch)
@@ -163,5 +154,5 @@ def _windows(generator: np.random.Generator, batch: int, length: int) -> tuple[n
     short = generator.random(batch) < 0.2  # noqa: PLR2004
     values[short, : length - min(5, length)] = np.nan
     values[:, -1] = 20.0
-    phase = generator.integers(-1, 2, batch).astype(np.int32)
+    phase = generator.integers(-1, season_length, batch).astype(np.int32)
     return values * scale[:, None], phase
