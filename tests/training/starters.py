@@ -22,7 +22,7 @@ def make_starter(root: Path, kind: str = "M", *, horizon: int = HORIZON, context
     folder = root / kind
     folder.mkdir(parents=True)
     network.save(folder / artifact.WEIGHTS)
-    export(network, folder / artifact.NETWORK)
+    export(network, options, folder / artifact.NETWORK)
     spec = ModelSpec(
         name="starter",
         architecture="lstm",

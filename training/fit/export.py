@@ -71,7 +71,7 @@ def export_network(learner: Learner, contexts: Contexts, request: FitRequest, su
     network = serving_network(learner.network, learner.recipe.options)
     request.directory.mkdir(parents=True, exist_ok=True)
     network.save(request.directory / artifact.WEIGHTS)
-    export(network, request.directory / artifact.NETWORK)
+    export(network, learner.recipe.options, request.directory / artifact.NETWORK)
     check_parity(network, request.directory / artifact.NETWORK, request.seed)
     spec = _describe(request, learner, contexts)
     options = _options(summary.options, learner.recipe.options, request.training_set)

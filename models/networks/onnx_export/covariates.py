@@ -39,7 +39,7 @@ def encode_covariates(
     count, ahead = options.past_covariates + options.future_covariates, options.future_covariates
     if not count:
         return CovariateNodes()
-    length, horizon = options.context_length, options.horizon
+    length = options.context_length
     columns = "past_covariates"
     if ahead:
         pads = np.array([0, 0, count - ahead, 0, 0, 0])

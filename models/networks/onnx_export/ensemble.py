@@ -12,6 +12,7 @@ Source: Genest (1992), Vincentization revisited, Annals of Statistics 20(2); Lic
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -42,9 +43,7 @@ def merge_graphs(members: Sequence[onnx.ModelProto], weights: Sequence[float]) -
         OptionInvalid: If members do not match each other, or weights do not match members.
     """
     check_weights(weights, len(members))
-    _check_alike(
-        "operator sets", [sorted({(one.domain, one.version) for one in model.opset_import}) for model in members]
-    )
+    _check_alike("operator sets", [[one.version for one in model.opset_import if not one.domain] for model in members])
     _check_alike("forecasts of shape", [_sizes(model.graph.output[0]) for model in members])
     inputs = _shared_inputs([model.graph for model in members])
     nodes, initializers = [], _constants(weights)
@@ -53,13 +52,40 @@ def merge_graphs(members: Sequence[onnx.ModelProto], weights: Sequence[float]) -
         nodes += [*_feed(graph, member.graph, inputs), *graph.node, *_weigh(place)]
         initializers += [*_starts(graph, member.graph, inputs), *graph.initializer]
     nodes += _mean(len(members))
+    nodes, initializers = merge_equal(nodes, initializers)
     merged = helper.make_graph(nodes, "ensemble", list(inputs.values()), [members[0].graph.output[0]], initializers)
-    opsets = {one.domain: one for one in members[0].opset_import}
+    opsets = {one.domain: one for member in members for one in member.opset_import}
     model = helper.make_model(
         merged, opset_imports=list(opsets.values()), ir_version=max(one.ir_version for one in members)
     )
     onnx.checker.check_model(model)
     return model
+
+
+def merge_equal(
+    nodes: Sequence[onnx.NodeProto], constants: Sequence[onnx.TensorProto]
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Return each constant and each computation once: members that prepare their windows alike share the preparation.
+
+    Args:
+        nodes: In the order of computation; their inputs are renamed.
+        constants: Of all members.
+    """
+    same: dict[str, str] = {}
+    kept_constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
+    for one in constants:
+        array = numpy_helper.to_array(one)
+        same[one.name] = kept_constants.setdefault((array.dtype.str, array.shape, array.tobytes()), one).name
+    kept_nodes: dict[tuple[Any, ...], onnx.NodeProto] = {}
+    for node in nodes:
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "Identity" and OUTPUT not in node.output:
+            same[node.output[0]] = node.input[0]
+            continue
+        attributes = sorted(one.SerializeToString(deterministic=True) for one in node.attribute)
+        kept = kept_nodes.setdefault((node.op_type, *node.input, b"", *attributes, len(node.output)), node)
+        same |= {own: name for own, name in zip(node.output, kept.output, strict=True) if own != name}
+    return list(kept_nodes.values()), list(kept_constants.values())
 
 
 def check_weights(weights: Sequence[float], count: int) -> None:

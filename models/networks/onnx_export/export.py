@@ -120,7 +120,9 @@ def _scaled_difference(found: np.ndarray, expected: np.ndarray, window: dict[str
     return np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1.0)
 
 
-def _inputs(network: keras.Model, generator: np.random.Generator, batch: int, season_length: int) -> dict[str, np.ndarray]:
+def _inputs(
+    network: keras.Model, generator: np.random.Generator, batch: int, season_length: int
+) -> dict[str, np.ndarray]:
     """Return synthetic inputs of a network by name, in its order."""
     shapes = {one.name: one.shape[1:] for one in network.inputs}
     context, phase = _windows(generator, batch, shapes["context"][0], season_length)
@@ -143,7 +145,9 @@ def _columns(generator: np.random.Generator, shape: tuple[int, int, int]) -> np.
     return np.where((kind == 2) & (generator.random((batch, 1, count)) < 0.5), np.nan, columns)  # noqa: PLR2004
 
 
-def _windows(generator: np.random.Generator, batch: int, length: int, season_length: int) -> tuple[np.ndarray, np.ndarray]:
+def _windows(
+    generator: np.random.Generator, batch: int, length: int, season_length: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return synthetic windows and phases."""
     steps = np.arange(length)
     scale = 10.0 ** generator.uniform(-3, 6, batch)

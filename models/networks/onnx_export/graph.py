@@ -8,9 +8,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Array = NDArray[Any]
+Array = NDArray[Any] | np.generic
 
-OPSET, IR_VERSION = 18, 10
+OPSET, IR_VERSION = 15, 8
+"""Those of older artifacts, so that an ensemble can have both."""
 
 BATCH = "batch"
 """Name of the free axis."""
@@ -36,11 +37,11 @@ class GraphWriter:
             self._constants[key] = numpy_helper.from_array(array, f"constant_{len(self._constants)}")
         return self._constants[key].name
 
-    def add(self, operator: str, *inputs: str | Array, **attributes: Any) -> str:  # noqa: ANN401 - ONNX's attributes
+    def add(self, operator: str, *inputs: str | Array, **attributes: Any) -> str:
         """Add a node with one output and return the output's name; arrays become constants."""
         return self.split(operator, *inputs, outputs=1, **attributes)[0]
 
-    def split(self, operator: str, *inputs: str | Array, outputs: int, **attributes: Any) -> tuple[str, ...]:  # noqa: ANN401
+    def split(self, operator: str, *inputs: str | Array, outputs: int, **attributes: Any) -> tuple[str, ...]:
         """Add a node with several outputs and return their names; an operator's unused first output is left out by the runtime."""
         names = tuple(one if isinstance(one, str) else self.constant(one) for one in inputs)
         key = (operator, names, outputs, tuple(sorted((name, str(value)) for name, value in attributes.items())))

@@ -94,7 +94,7 @@ def _transform(graph: GraphWriter, options: NetworkOptions, context: str, missin
     if options.transform != "log":
         return context, ""
     positive = graph.add("Where", missing, np.float64(1.0), context)
-    logged = graph.add("Greater", graph.add("ReduceMin", positive, np.array([2])), np.float64(0.0))
+    logged = graph.add("Greater", graph.add("ReduceMin", positive, axes=[2]), np.float64(0.0))
     return graph.add("Where", logged, graph.add("Log", context), context), logged
 
 

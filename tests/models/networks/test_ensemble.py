@@ -50,7 +50,7 @@ def make_member(directory: Path, options: NetworkOptions, seed: int) -> Path:
     serving = serving_network(network, options)
     directory.mkdir()
     serving.save(directory / artifact.WEIGHTS)
-    export(serving, directory / artifact.NETWORK)
+    export(serving, options, directory / artifact.NETWORK)
     return directory
 
 

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -39,7 +40,7 @@ class Exports:
         options = make_options(architecture, transform=TRANSFORMS[architecture])
         network = _serving(options)
         path = self.directory / f"{architecture}.onnx"
-        export(network, path)
+        export(network, options, path)
         return Exported(network, path)
 
 
@@ -120,24 +121,48 @@ def test_a_graph_that_differs_is_refused(exports: Exports, tmp_path: Path, chang
 @pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
 def test_covariates_are_inputs_of_the_graph(tmp_path: Path, architecture: str, past: int, ahead: int) -> None:
     """Known ahead or not, flags, constants, unknown ones: Keras and ONNX answer alike."""
-    network = _serving(make_options(architecture, past_covariates=past, future_covariates=ahead))
+    options = make_options(architecture, past_covariates=past, future_covariates=ahead)
+    network = _serving(options)
     path = tmp_path / "network.onnx"
 
-    export(network, path)
+    export(network, options, path)
 
     assert check_parity(network, path) <= TOLERANCE
     inputs = [one.name for one in onnx.load(str(path)).graph.input]
     assert sorted(inputs) == sorted(INPUTS if ahead else INPUTS[:3])
 
 
-def test_a_graph_with_other_inputs_is_refused(tmp_path: Path) -> None:
-    """What asks for anything but context and phase could not be served."""
-    history = keras.Input((4,), dtype="float64", name="history")
-    phase = keras.Input((), dtype="int32", name="phase")
-    double = keras.layers.Rescaling(2.0, dtype="float64")(history)
-    network = keras.Model([history, phase], double)
+SHAPES: tuple[dict[str, Any], ...] = (
+    {"architecture": "lstm", "seasons": (4, 9), "layers": 3, "calendar": False, "transform": "log"},
+    {"architecture": "gru", "seasons": (4, 60), "encoder_length": 7, "layers": 1},
+    {"architecture": "simple_rnn", "season_length": 1, "horizon": 5},
+    {"architecture": "lstm", "season_length": 12, "context_length": 8, "encoder_length": 8},
+    {"architecture": "gru", "shape": "one_to_many", "context_length": 1, "encoder_length": 1, "future_covariates": 1},
+    {"architecture": "wavenet", "shape": "one_to_one", "context_length": 1, "encoder_length": 1, "horizon": 1},
+    {"architecture": "wavenet", "dilations": (3, 1, 5), "encoder_length": 9},
+    {"architecture": "wavenet", "dilations": (2, 2, 2), "context_length": 130, "encoder_length": 128},
+    {"architecture": "wavenet", "dilations": (1, 2, 4, 8, 16, 32, 64), "context_length": 40, "encoder_length": 40},
+)
+BASE = {"horizon": 6, "season_length": 4, "context_length": 40, "encoder_length": 20, "units": 16}
 
-    with pytest.raises(ParityFailed, match="history"):
-        export(network, tmp_path / "network.onnx")
 
-    assert not (tmp_path / "network.onnx").exists()
+@pytest.mark.parametrize("changes", SHAPES)
+def test_every_shape_of_network_is_written(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Seasons, lengths, dilations and sequence shapes of every kind: Keras and ONNX forecast the same."""
+    options = NetworkOptions(**{**BASE, **changes})
+    network = _serving(options)
+
+    export(network, options, tmp_path / "network.onnx")
+
+    assert check_parity(network, tmp_path / "network.onnx") <= TOLERANCE
+
+
+@pytest.mark.parametrize(("architecture", "node"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple_rnn", "RNN")])
+def test_a_recurrent_network_is_one_node_a_layer_and_at_most_120_in_all(
+    exports: Exports, architecture: str, node: str
+) -> None:
+    """Preparation included; a loop of small steps would be ten times slower."""
+    kinds = [one.op_type for one in onnx.load(exports.of(architecture).path).graph.node]
+
+    assert kinds.count(node) == make_options(architecture).layers
+    assert len(kinds) <= 120

@@ -22,7 +22,7 @@ def make_files(folder: Path) -> tuple[Path, Path]:
     network.set_weights(round_to_half([one + generator.normal(0.0, 0.1, one.shape) for one in network.get_weights()]))
     serving = serving_network(network, OPTIONS)
     serving.save(folder / "network.keras")
-    export(serving, folder / "network.onnx")
+    export(serving, OPTIONS, folder / "network.onnx")
     return folder / "network.onnx", folder / "network.keras"
 
 
