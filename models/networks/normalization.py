@@ -185,10 +185,7 @@ class Restore(keras.layers.Layer):
 
 
 def _fill(context: Any) -> tuple[Any, Any]:
-    """Return where the context is observed, and the context with 0 elsewhere.
-
-    The condition must be `isnan` itself: tf2onnx turns any other into a multiplication, and 0 times NaN is NaN.
-    """
+    """Return where the context is observed, and the context with 0 elsewhere."""
     missing = ops.isnan(context)
     return ops.logical_not(missing), ops.where(missing, ops.zeros_like(context), context)
 

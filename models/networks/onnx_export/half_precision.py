@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from models.networks.learner import Weights
 
-SMALLEST = 64
+SMALLEST = 4096
 """Fewest numbers of a constant that is stored as fp16."""
 
 
@@ -23,20 +23,20 @@ def round_to_half(weights: Weights) -> Weights:
 
 
 def to_half_precision(path: Path) -> None:
-    """Rewrite network.onnx with its fp32 weights as fp16, each with a cast that the runtime computes once.
+    """Rewrite network.onnx with its weights as fp16, each with a cast that the runtime computes once.
 
-    Products of rounded weights are not fp16 numbers; they stay fp32, so that the forecasts stay the same.
+    Products of rounded weights are not fp16 numbers; they stay as they are, so that the forecasts stay the same.
     """
     model = onnx.load(path)
     kept, casts = [], []
     for one in model.graph.initializer:
         weights = numpy_helper.to_array(one)
-        if weights.dtype != np.float32 or weights.size < SMALLEST or (round_to_half([weights])[0] != weights).any():
+        if weights.dtype.kind != "f" or weights.size < SMALLEST or (round_to_half([weights])[0] != weights).any():
             kept.append(one)
             continue
         name = f"{one.name}/half"
         kept.append(numpy_helper.from_array(weights.astype(np.float16), name))
-        casts.append(helper.make_node("Cast", [name], [one.name], to=TensorProto.FLOAT))
+        casts.append(helper.make_node("Cast", [name], [one.name], to=one.data_type))
     nodes = list(model.graph.node)
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept)
