@@ -1,9 +1,9 @@
 """Install: the command that adds the packages of training to this installation."""
 
 import json
+import re
 import shlex
 from importlib.metadata import PackageNotFoundError, distribution
-from urllib.parse import unquote, urlsplit
 
 PACKAGE, EXTRA = "almanac-forecast", "train"
 
@@ -23,7 +23,13 @@ def command_for(recorded: str | None) -> str:
     url, control = str(source.get("url", "")), source.get("vcs_info", {}).get("vcs")
     if "dir_info" in source:
         editable = "-e " if source["dir_info"].get("editable") else ""
-        return f"pip install {editable}{shlex.quote(f'{unquote(urlsplit(url).path)}[{EXTRA}]')}"
+        return f"pip install {editable}{shlex.quote(f'{_path(url)}[{EXTRA}]')}"
     if url:
         return f"pip install '{PACKAGE}[{EXTRA}] @ {f'{control}+' if control else ''}{url}'"
     return f"pip install '.[{EXTRA}]' in the folder of Almanac's source code"
+
+
+def _path(url: str) -> str:
+    """Return the path of a file's URL; bytes that are written as %20 are decoded."""
+    quoted = url.removeprefix("file://").encode()
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes.fromhex(found[1].decode()), quoted).decode()
