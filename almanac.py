@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import click
 
 from models.errors import AlmanacError
-from models.install import install_command
 
 COMMANDS = {
     "demo": ("training.demo.demo:demo", "Train on real temperatures, serve, and forecast."),
@@ -91,6 +90,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ModuleNotFoundError as error:
+        from service.install import install_command
+
         _fail(f"{error}. Training and MLflow need the train extra: {install_command()}")
     except Exception as error:
         if os.environ.get("ALMANAC_DEBUG"):

@@ -5,24 +5,19 @@ model whose forecasts differ from those at save time.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown, SeriesEmpty
+from models.errors import ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown
 from models.forecaster import Forecaster
-from models.intervals import interval_sides
 from models.json_values import to_json_value
-from models.series import Series
+from models.pyfunc import PyfuncForecaster
 from models.spec import ModelSpec
 from models.windows import Contexts
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NETWORK, WEIGHTS, SPEC, GOLDEN = "network.onnx", "network.keras", "spec.json", "golden.json"
 
@@ -182,73 +177,6 @@ def _check_lengths(spec: ModelSpec, contexts: Contexts, quantiles: NDArray[np.fl
             f"The network has context, horizon and levels {found}; spec.json has {expected}.",
             hint="The files do not belong together.",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class PyfuncForecaster:
-    """An artifact as MLflow's pyfunc: from a long frame to a long frame."""
-
-    forecaster: Forecaster
-
-    def predict(self, model_input: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
-        """Return forecasts for a long frame.
-
-        Args:
-            model_input: Columns `unique_id`, `ds`, `y` and the model's covariates; rows of a series in order of time.
-                Rows after the last value have the future of covariates that are known ahead.
-            params: `horizon` (default: the trained one) and `levels` (default: [80]).
-
-        Returns:
-            Columns `unique_id`, `ds`, `median`, then `q0.1` … by level; `horizon` rows for each series.
-
-        Raises:
-            SeriesEmpty: If the frame has no rows.
-            HorizonInvalid: If `horizon` is below 1.
-        """
-        if model_input.empty:
-            raise SeriesEmpty(
-                "The frame has no rows.", hint="Send the columns unique_id, ds and y, one row for each value."
-            )
-        asked = params or {}
-        horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
-        levels = [float(level) for level in asked.get("levels", (80.0,))]
-        series = _series_of(model_input, self.forecaster.spec)
-        return _frame_of(self.forecaster, series, horizon, levels)
-
-
-def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
-    """Return the series of a long frame, in order of appearance."""
-    return [_series_in(group, str(key), spec) for key, group in frame.groupby("unique_id", sort=False)]
-
-
-def _series_in(rows: "pd.DataFrame", key: str, spec: ModelSpec) -> Series:
-    """Return the series of some rows; with covariates known ahead, rows after the last value are their future."""
-    given = {name: rows[name].to_numpy(dtype=np.float64) for name in spec.covariates.all if name in rows}
-    whole = Series.make(
-        rows["y"].to_numpy(dtype=np.float64),
-        id=key,
-        timestamps=rows["ds"].to_numpy(dtype="datetime64[us]"),
-        frequency=spec.frequency,
-        past_covariates=given,
-        future_covariates={name: [] for name in spec.future_covariates if name in given},
-    )
-    return whole.before(int(np.flatnonzero(~np.isnan(whole.values))[-1]) + 1) if spec.future_covariates else whole
-
-
-def _frame_of(
-    forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float]
-) -> "pd.DataFrame":
-    """Return the forecasts as a long frame, every computed quantile a column."""
-    import pandas as pd
-
-    asked = [side for level in levels for side in interval_sides(level)]
-    frames = []
-    for forecast in forecaster.forecast(series, horizon, levels=levels, quantiles=asked):
-        columns = {f"q{level:g}": forecast.quantiles[:, k] for k, level in enumerate(forecast.quantile_levels)}
-        frames.append(
-            pd.DataFrame({"unique_id": forecast.id, "ds": forecast.timestamps, "median": forecast.median, **columns})
-        )
-    return pd.concat(frames, ignore_index=True)
 
 
 def _load_pyfunc(path: str) -> PyfuncForecaster:

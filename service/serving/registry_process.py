@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.errors import ArtifactIncomplete
-from models.install import install_command
 from models.jobs.database import SQLITE
 from models.names import CHAMPION
+from service.install import install_command
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.registry_index import (

@@ -11,7 +11,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models import artifact
 from models.covariates import CovariateNames
-from models.errors import ArtifactIncomplete, ArtifactMismatch, HorizonInvalid, SeriesEmpty
+from models.errors import (
+    ArtifactIncomplete,
+    ArtifactMismatch,
+    HorizonInvalid,
+    RequestError,
+    SeriesEmpty,
+    SeriesNotNumeric,
+    TimestampInvalid,
+    TimestampsDuplicated,
+)
 from models.series import Series
 from models.spec import ModelSpec
 from tests.artifacts import make_artifact, seasonal_naive
@@ -192,6 +201,59 @@ def test_mlflows_params_are_horizon_and_levels(directory: Path) -> None:
     assert len(answer) == 4
     assert (answer["q0.025"] < answer["q0.1"]).all()
     assert (answer["q0.975"] > answer["q0.9"]).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("y", lambda y: y.astype("int64")),
+        ("y", lambda y: y.astype("int32")),
+        ("y", lambda y: y.astype("float32")),
+        ("y", lambda y: y.astype("Int64")),
+        ("y", lambda y: y.astype(object)),
+        ("ds", lambda ds: ds.dt.strftime("%Y-%m-%d")),
+        ("ds", lambda ds: ds.dt.strftime("%Y-%m")),
+        ("ds", lambda ds: ds.dt.strftime("%Y-%m-%d %H:%M:%S")),
+        ("ds", lambda ds: ds.dt.date),
+        ("unique_id", lambda ids: ids.map({"nottingham": 7, "clemson": 8})),
+    ],
+)
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_pyfunc_reads_what_people_have(
+    directory: Path,
+    column: str,
+    change: Callable[["pd.Series[Any]"], "pd.Series[Any]"],
+    shuffled: bool,  # noqa: FBT001 - a parametrised truth
+) -> None:
+    """Whole numbers, dates as text, numbers as ids and rows in any order give the same forecast."""
+    model = artifact._load_pyfunc(str(directory))
+    sent = frame().assign(**{column: lambda rows: change(rows[column])})
+    sent = sent.sample(frac=1, random_state=3) if shuffled else sent
+
+    answer = model.predict(sent).sort_values(["median"], ignore_index=True)
+
+    expected = model.predict(frame()).sort_values(["median"], ignore_index=True)
+    assert_allclose(answer["median"], expected["median"])
+    assert answer["ds"].tolist() == expected["ds"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"y": "much"}, SeriesNotNumeric, "Series 'nottingham': Column y must be numbers. Received: 'much'"),
+        ({"ds": "soon"}, TimestampInvalid, "Series 'nottingham'"),
+        ({"ds": "1939-01-01"}, TimestampsDuplicated, "Series 'nottingham'"),
+        ({"unique_id": None}, RequestError, "Row 0 has no unique_id"),
+    ],
+)
+def test_pyfunc_says_what_is_wrong(
+    directory: Path, changes: dict[str, str | None], error: type[Exception], words: str
+) -> None:
+    """The series and the value are named."""
+    with pytest.raises(error, match=words):
+        artifact._load_pyfunc(str(directory)).predict(frame().astype(object).assign(**changes))
+    with pytest.raises(RequestError, match="no column y"):
+        artifact._load_pyfunc(str(directory)).predict(frame().drop(columns="y"))
 
 
 def test_pyfunc_refuses_a_frame_without_rows_and_a_horizon_of_zero(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import models
 from models.errors import ModelUnknown, RegistryError
+from models.pyfunc import COLUMNS
 from models.spec import ModelSpec
 from training.registry.errors import translated
 from training.registry.location import RegistryLocation, Version
@@ -214,15 +215,20 @@ class ModelVersions:
 
 
 def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, imported late
-    """Return the signature of a forecasting pyfunc: the columns of its input and output, and its parameters."""
+    """Return the signature of a forecasting pyfunc: the columns of its input and output, and its parameters.
+
+    Input columns have any type: MLflow would refuse whole numbers, numbers as ids and dates as text, which the model reads.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, Schema
     from mlflow.types import ParamSpec as ParameterSpec
+    from mlflow.types.schema import AnyType
 
     keys = [ColSpec(DataType.string, "unique_id"), ColSpec(DataType.datetime, "ds")]
     values = ["median", *(f"q{level:g}" for level in spec.quantile_levels)]
+    anything: Any = AnyType
     return ModelSignature(
-        inputs=Schema([*keys, *(ColSpec(DataType.double, name) for name in ("y", *spec.covariates.read))]),
+        inputs=Schema([ColSpec(anything(), name) for name in (*COLUMNS, *spec.covariates.read)]),
         outputs=Schema([*keys, *(ColSpec(DataType.double, name) for name in values)]),
         params=ParamSchema(
             [

@@ -1,6 +1,6 @@
 import pytest
 
-from models.install import command_for
+from service.install import command_for
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+"""Pyfunc: a model as MLflow calls it, from a long frame `unique_id, ds, y` to a long frame of forecasts."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.dates import read_start
+from models.calendar.timestamps import parse_timestamp
+from models.errors import RequestError, SeriesEmpty, SeriesError, SeriesNotNumeric, TimestampInvalid
+from models.forecaster import Forecaster
+from models.intervals import interval_sides
+from models.series import Series
+from models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("unique_id", "ds", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class PyfuncForecaster:
+    """An artifact as MLflow's pyfunc."""
+
+    forecaster: Forecaster
+
+    def predict(self, model_input: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
+        """Return forecasts for a long frame.
+
+        Args:
+            model_input: Columns `unique_id`, `ds` (dates or text), `y` (numbers) and the model's covariates; rows in any
+                order. Rows after the last value have the future of covariates that are known ahead.
+            params: `horizon` (default: the trained one) and `levels` (default: [80]).
+
+        Returns:
+            Columns `unique_id`, `ds`, `median`, then `q0.1` … by level; `horizon` rows for each series.
+
+        Raises:
+            SeriesEmpty: If the frame has no rows.
+            RequestError: If it lacks a column, or a row an id.
+            SeriesError: If a series cannot be used; the text names it.
+            HorizonInvalid: If `horizon` is below 1.
+        """
+        if model_input.empty:
+            raise SeriesEmpty(
+                "The frame has no rows.", hint="Send the columns unique_id, ds and y, one row for each value."
+            )
+        asked = params or {}
+        horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
+        levels = [float(level) for level in asked.get("levels", (80.0,))]
+        return _frame_of(self.forecaster, _series_of(model_input, self.forecaster.spec), horizon, levels)
+
+
+def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
+    """Return the series of a long frame, in order of appearance."""
+    if missing := [name for name in COLUMNS if name not in frame]:
+        raise RequestError(
+            f"The frame has no column {missing[0]}. Received: {', '.join(map(str, frame.columns))[:200]}.",
+            hint="Send the columns unique_id, ds and y, one row for each value.",
+        )
+    if (nameless := frame["unique_id"].isna()).any():
+        raise RequestError(f"Row {int(np.argmax(nameless))} has no unique_id.", hint="Name the series of every row.")
+    return [_series_in(group, str(key), spec) for key, group in frame.groupby("unique_id", sort=False)]
+
+
+def _series_in(rows: "pd.DataFrame", key: str, spec: ModelSpec) -> Series:
+    """Return the series of some rows; with covariates known ahead, rows after the last value are their future."""
+    try:
+        order, dates = _sorted_dates(rows["ds"])
+        given = {name: _numbers(rows, name)[order] for name in spec.covariates.all if name in rows}
+        whole = Series.make(
+            _numbers(rows, "y")[order],
+            id=key,
+            timestamps=dates,
+            frequency=spec.frequency if dates is not None else None,
+            past_covariates=given,
+            future_covariates={name: [] for name in spec.future_covariates if name in given},
+        )
+    except SeriesError as error:
+        raise type(error)(f"Series {key!r}: {error.detail}", pointer=error.pointer, hint=error.hint) from error
+    return whole.before(int(np.flatnonzero(~np.isnan(whole.values))[-1]) + 1) if spec.future_covariates else whole
+
+
+def _numbers(rows: "pd.DataFrame", name: str) -> NDArray[np.float64]:
+    """Return a column of numbers of any type as float64, NaN where there is none."""
+    column = rows[name]
+    try:
+        numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise SeriesNotNumeric(
+            f"Column {name} must be numbers. Received: {next(filter(_is_no_number, column), None)!r}.",
+            hint="Send numbers, and NaN or None where nothing was observed.",
+        ) from error
+    return numbers
+
+
+def _is_no_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]  # whatever is no number raises
+    except (TypeError, ValueError):
+        return value is not None
+    return False
+
+
+def _sorted_dates(column: "pd.Series[Any]") -> tuple[NDArray[np.intp], Any]:
+    """Return the order of the rows by time, and their dates in that order; None for dates if there are none at all."""
+    if column.isna().all():
+        return np.arange(len(column)), None
+    if column.isna().any():
+        raise TimestampInvalid("Some rows have a date in ds and others have none.", hint="Send a date in every row.")
+    if column.dtype.kind == "M" and getattr(column.dtype, "tz", None) is None:
+        stamps = column.to_numpy(dtype="datetime64[us]")
+        order = np.argsort(stamps, kind="stable")
+        return order, stamps[order]
+    items = column.tolist()
+    times = {item: _instant(item) for item in dict.fromkeys(items)}
+    order = np.argsort(np.array([times[item] for item in items], "M8[us]"), kind="stable")
+    return order, [items[place] for place in order]
+
+
+def _instant(item: Hashable) -> Any:  # noqa: ANN401 - datetime or datetime64
+    """Return a date as one time by which rows are sorted; raises TimestampInvalid."""
+    text = item.isoformat() if isinstance(item, datetime) else item
+    return parse_timestamp(text).instant if isinstance(text, str) else read_start(text, None).stamps[0]
+
+
+def _frame_of(
+    forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float]
+) -> "pd.DataFrame":
+    """Return the forecasts as a long frame, every computed quantile a column."""
+    import pandas as pd
+
+    asked = [side for level in levels for side in interval_sides(level)]
+    frames = []
+    for forecast in forecaster.forecast(series, horizon, levels=levels, quantiles=asked):
+        columns = {f"q{level:g}": forecast.quantiles[:, k] for k, level in enumerate(forecast.quantile_levels)}
+        frames.append(
+            pd.DataFrame({"unique_id": forecast.id, "ds": forecast.timestamps, "median": forecast.median, **columns})
+        )
+    return pd.concat(frames, ignore_index=True)
