@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import Timestamps, parse_timestamp
+from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
 from models.tables.date_forms import FORMS, Form, read_match
@@ -68,7 +68,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return _read_typed(column, name, rows)
+        return _in_range(_read_typed(column, name, rows), column, name, rows)
     encoded = as_text(column).dictionary_encode()
     distinct = [one.strip() for one in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
@@ -83,7 +83,22 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     for at in np.flatnonzero(codes == len(distinct)).tolist():
         wrong[at] = _missing(name, int(rows[at]))
     walls = np.append(found.walls, np.datetime64("NaT"))[codes]
-    return replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
+    times = replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
+    return _in_range(times, column, name, rows)
+
+
+def _in_range(times: Times, column: Any, name: str, rows: Rows) -> Times:  # noqa: ANN401 - pyarrow's
+    """Return times with a fault for each outside the years 1 to 9999, in its own time or in UTC."""
+    offsets = np.where(times.offsets == NO_OFFSET, 0, times.offsets).astype("m8[s]")
+    wrong = (times.walls < EARLIEST) | (times.walls > LATEST) | (times.walls - offsets < EARLIEST)
+    wrong |= times.walls - offsets > LATEST
+    if not wrong.any():
+        return times
+    faults = dict(times.faults)
+    for at in np.flatnonzero(wrong).tolist():
+        cell = str(column[at])
+        faults[at] = CellFault(int(rows[at]), name, TIME, cell, "is out of range", "Send a year from 1 to 9999.")
+    return replace(times, walls=np.where(wrong, np.datetime64("NaT"), times.walls), faults=faults)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

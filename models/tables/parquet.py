@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from models.errors import Finding
 from models.tables.faults import TableInvalid
 from models.tables.sheet import Sheet, make_sheet
 
@@ -25,30 +26,30 @@ def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like 
 
 
 def sheet_of(table: Any) -> Sheet:  # noqa: ANN401 - pyarrow's
-    """Return a table of pyarrow as a sheet; raise TableInvalid if a column has lists or objects."""
-    columns = [_plain(table.column(at).combine_chunks(), name) for at, name in enumerate(table.column_names)]
+    """Return a table of pyarrow as a sheet, without columns of lists and objects."""
+    columns = {at: _plain(table.column(at)) for at in range(table.num_columns)}
+    kept = [at for at, column in columns.items() if column is not None]
+    left = [name for at, name in enumerate(table.column_names) if columns[at] is None]
+    findings = (Finding("COLUMNS_IGNORED", f"Not read, since they have no numbers or text: {', '.join(left)}."),)
     rows = np.arange(2, 2 + table.num_rows, dtype=np.int64)
-    return make_sheet(_names(table), columns, rows)
+    names = [table.column_names[at] for at in kept]
+    return make_sheet(names, [columns[at] for at in kept], rows, findings=findings if left else ())
 
 
-def _names(table: Any) -> list[str]:  # noqa: ANN401 - pyarrow's
-    """Return the names, that of a pandas index as it was before it had a reserved one."""
-    return [str(name) for name in table.column_names]
-
-
-def _plain(column: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return a column as text, numbers, booleans or timestamps."""
+def _plain(chunks: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a column as text, numbers, booleans or timestamps; None if it is none of these."""
     import pyarrow as pa
 
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise TableInvalid(f"column {name!r} has cells of type {kind}.", hint="Write text, numbers or timestamps.")
-    if pa.types.is_null(kind):
-        return column.cast(pa.float64())
-    return column.cast(pa.float32()).cast(pa.float64()) if pa.types.is_float16(kind) else column
+    kind = chunks.type
+    if pa.types.is_dictionary(kind):
+        chunks, kind = chunks.cast(kind.value_type), kind.value_type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_binary(kind):
+        chunks, kind = chunks.cast(pa.string()), pa.string()
+    if pa.types.is_null(kind) or pa.types.is_float16(kind):
+        chunks, kind = chunks.cast(pa.float64()), pa.float64()
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    times = pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind)
+    if not (numbers or times or pa.types.is_string(kind) or pa.types.is_boolean(kind)):
+        return None
+    column = chunks.combine_chunks()
+    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column

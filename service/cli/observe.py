@@ -1,21 +1,24 @@
 """Observe command: `almanac observe` sends a file of observations to a service, part by part."""
 
-import csv
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import click
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from models.columns import find_separator
-from models.errors import AlmanacError
-from service.observations.layout import Layout, find_layout
+from models.errors import AlmanacError, Finding
+from models.tables.faults import TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.read import read_columns, read_sheet
+from service.observations.columns import NO_OFFSET, RawColumns
+from service.observations.files import rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +30,7 @@ TIMEOUT_SECONDS = 120.0
 SHOWN_ERRORS = 20
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """A part is sent again after these; sending rows that are stored already changes nothing."""
-PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+MEDIA_TYPE = "application/vnd.apache.parquet"
 
 
 class SendingFailed(AlmanacError):
@@ -44,11 +47,10 @@ class FileUnusable(AlmanacError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some rows of a file as a file of their own; `first` is the index of the first row in the whole file."""
+    """Some rows of a file as a Parquet file; `places` are their rows in the whole file, 0 below the header."""
 
     body: bytes
-    media_type: str
-    first: int
+    places: list[int]
 
 
 @click.command(short_help="Send a file of observations to a service.")
@@ -63,11 +65,31 @@ class Part:
 @click.option("--key", envvar="ALMANAC_API_KEY", help="A key of scope `record` (or ALMANAC_API_KEY).")
 @click.option("--frequency", help="Frequency of all series in the file, such as M or D; the service stores it.")
 @click.option("--timezone", help="Timezone of timestamps without an offset: an IANA name.")
+@click.option("--id-column", metavar="NAME", multiple=True, help="Column with the series ids; several as A,B.")
+@click.option("--time-column", metavar="NAME", help="Column with the timestamps.")
+@click.option("--value-column", metavar="NAME", help="Column of a long file with the values.")
+@click.option("--date-format", metavar="FORMAT", help="How dates are written, such as %d/%m/%Y.")
+@click.option("--decimal", metavar="SIGN", help="What separates decimals: . or a comma.")
+@click.option("--thousands", metavar="SIGN", help="What separates thousands.")
+@click.option("--sheet", metavar="NAME", help="Sheet of an Excel file.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of text.")
 def observe(  # noqa: PLR0913 (click's way)
-    file: Path, url: str, key: str | None, frequency: str | None, timezone: str | None, *, as_json: bool
+    file: Path,
+    url: str,
+    key: str | None,
+    frequency: str | None,
+    timezone: str | None,
+    *,
+    id_column: tuple[str, ...],
+    time_column: str | None,
+    value_column: str | None,
+    date_format: str | None,
+    decimal: str | None,
+    thousands: str | None,
+    sheet: str | None,
+    as_json: bool,
 ) -> int:
-    """Send a long FILE (CSV or Parquet: unique_id, ds, y) to a service, which stores it.
+    """Send a FILE (CSV, Parquet, Excel or JSON lines, long or wide, also .gz) to a service, which stores it.
 
     A file can be sent again at any time: stored rows stay as they are, and a changed value replaces the old one.
     Rows that the service refuses are listed and make the exit code 1; the others are stored.
@@ -84,11 +106,14 @@ def observe(  # noqa: PLR0913 (click's way)
         raise click.UsageError(
             f"--url {url!r} is not the address of a service. Write one such as http://127.0.0.1:8000."
         )
-    accepted = refused = 0
-    errors: list[dict[str, Any]] = []
+    columns = ReadOptions(id_column, time_column, value_column, decimal, thousands, date_format, sheet)
+    parts, errors, findings = _read(file, columns)
+    for finding in findings:
+        click.echo(f"{finding.detail} {finding.hint}".strip(), err=True)
+    accepted, refused = 0, len(errors)
     headers = {"authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS) as client:
-        for part in _read(file):
+        for part in parts:
             answer = _send(client, address, part)
             accepted, refused = accepted + answer["accepted"], refused + answer["refused"]
             errors += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
@@ -112,71 +137,67 @@ def _report(accepted: int, refused: int, errors: list[dict[str, Any]], url: str)
 def _row(pointer: str, part: Part) -> int | None:
     """Return the row of the file that an error is about: the line after the header is row 1."""
     index = pointer.split("/")[2:3]
-    return part.first + int(index[0]) + 1 if index and index[0].isdigit() else None
+    return part.places[int(index[0])] + 1 if index and index[0].isdigit() else None
 
 
-def _read(file: Path) -> Iterator[Part]:
-    """Yield a file's rows, some at a time; raise FileUnusable if the file is broken or has no rows."""
-    import pyarrow as pa
+def _read(file: Path, columns: ReadOptions) -> tuple[list[Part], list[dict[str, Any]], tuple[Finding, ...]]:
+    """Return a file's rows in parts, an error for each row that is wrong, and what was noticed.
 
-    read: Callable[[Path], Iterator[Part]] = _parquet if file.suffix.lower() in PARQUET_SUFFIXES else _csv
-    part = None
+    Raises:
+        FileUnusable: If the file cannot be read, or has no rows.
+    """
     try:
-        for part in read(file):
-            yield part
-    except UnicodeDecodeError as error:
-        raise FileUnusable(f"{file}: is not UTF-8 ({error.reason}).", hint="Save it as UTF-8.") from error
-    except (csv.Error, pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise FileUnusable(f"{file}: cannot be read ({reason}).", hint="Check the file, or write it again.") from error
-    if part is None:
-        raise FileUnusable(f"{file}: has no rows.", hint="Give a file with a header and at least one row.")
+        sheet = read_sheet(file.read_bytes(), file.name, columns)
+        reading = read_columns(sheet, columns, strict=True)
+        rows = rows_of(reading, hint_of=str)
+    except TableInvalid as error:
+        found = error.at(file)
+        raise FileUnusable(found.detail, hint=found.hint) from error
+    except AlmanacError as error:
+        raise FileUnusable(f"{file}: {error.detail}", hint=error.hint) from error
+    except OSError as error:
+        raise FileUnusable(f"{file}: cannot be read ({error.strerror}).", hint="Check the file.") from error
+    wrong = [_error(at, error, rows) for at, error in sorted(rows.faults.items())]
+    kept = np.delete(np.arange(len(rows.ids)), [*rows.faults])
+    return list(_parts(rows, kept)), wrong, reading.findings
 
 
-def _csv(file: Path) -> Iterator[Part]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        first_line = lines.readline()
-        lines.seek(0)
-        rows = csv.reader(lines, delimiter=find_separator(first_line))
-        header = [name.strip() for name in next(rows, [])]
-        layout = find_layout(header) if header else Layout("", (), "")
-        seen, first = set[object](), 0
-        while part := list(islice(rows, _part_rows(layout))):
-            if layout.id is None:
-                time_column = header.index(layout.time)
-                _check_wide(file, seen, [row[time_column] for row in part if len(row) == len(header)])
-            body = io.StringIO()
-            csv.writer(body).writerows([header, *part])
-            yield Part(body.getvalue().encode(), "text/csv", first)
-            first += len(part)
+def _error(at: int, error: AlmanacError, rows: RawColumns) -> dict[str, Any]:
+    """Return a wrong row as the service does."""
+    pointer = rows.pointer_to(at, error.pointer)
+    row = int(pointer.split("/")[2]) + 1
+    found = {"code": error.code, "detail": error.detail, "pointer": pointer, "hint": error.hint}
+    return {"id": str(rows.ids[at]), **found, "row": row}
 
 
-def _parquet(file: Path) -> Iterator[Part]:
+def _parts(rows: RawColumns, kept: NDArray[np.int64]) -> Iterator[Part]:
+    """Yield the valid rows as Parquet files of `unique_id`, `ds` and `y`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    content = pq.ParquetFile(file)
-    layout = find_layout(content.schema_arrow.names)
-    seen, first = set[object](), 0
-    for batch in content.iter_batches(batch_size=_part_rows(layout)):
-        if layout.id is None:
-            _check_wide(file, seen, batch.column(layout.time).to_pylist())
+    ids, stamps = pa.array(rows.ids, pa.string()), pa.array(_stamps(rows, kept), pa.string())
+    for start in range(0, len(kept), PART_ROWS):
+        at = kept[start : start + PART_ROWS]
+        part = pa.table({"unique_id": ids.take(pa.array(at)), "ds": stamps.slice(start, len(at)), "y": rows.values[at]})
         body = io.BytesIO()
-        pq.write_table(pa.Table.from_batches([batch]), body, compression="zstd")
-        yield Part(body.getvalue(), "application/vnd.apache.parquet", first)
-        first += batch.num_rows
+        pq.write_table(part, body, compression="zstd")
+        yield Part(body.getvalue(), [rows.place(int(one)) for one in at])
 
 
-def _part_rows(layout: Layout) -> int:
-    """Return the rows of one part; each row of a wide file has an observation of each series."""
-    return max(1, PART_ROWS // max(1, len(layout.values)))
+def _stamps(rows: RawColumns, kept: NDArray[np.int64]) -> list[str]:
+    """Return the timestamps of valid rows in ISO 8601, with the offsets that they have."""
+    walls, offsets = np.asarray(rows.timestamps)[kept], np.asarray(rows.offsets)[kept]
+    days = bool((walls == walls.astype("M8[D]")).all())
+    texts = np.datetime_as_string(walls.astype("M8[D]") if days and (offsets == NO_OFFSET).all() else walls).tolist()
+    shown = {offset: _offset(offset) for offset in np.unique(offsets).tolist()}
+    return [text + shown[offset] for text, offset in zip(texts, offsets.tolist(), strict=True)]
 
 
-def _check_wide(file: Path, seen: set[object], stamps: Sequence[object]) -> None:
-    """Raise FileUnusable if a file without ids repeats a timestamp of an earlier part: then it is not wide."""
-    if seen.intersection(stamps):
-        raise FileUnusable(f"{file}: has no id column, and timestamps repeat.", hint="Name the id column.")
-    seen.update(stamps)
+def _offset(microseconds: int) -> str:
+    if microseconds == NO_OFFSET:
+        return ""
+    hours, rest = divmod(abs(microseconds) // 1_000_000, 3600)
+    return f"{'-' if microseconds < 0 else '+'}{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
 def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
@@ -191,7 +212,7 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
     for attempt in range(TRIES):
         time.sleep(2.0**attempt / 4 if attempt else 0)
         try:
-            response = client.post(address, content=part.body, headers={"content-type": part.media_type})
+            response = client.post(address, content=part.body, headers={"content-type": MEDIA_TYPE})
         except (httpx.RequestError, httpx.InvalidURL) as error:
             failure = str(error) or type(error).__name__
             continue
@@ -203,7 +224,7 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
         if response.status_code not in RETRIED_STATUSES:
             break
     raise SendingFailed(
-        f"The service did not accept row {part.first + 1} and the rows after it: {failure}",
+        f"The service did not accept row {part.places[0] + 1} and the rows after it: {failure}",
         hint="Send the file again later: rows that are stored already stay as they are.",
     )
 

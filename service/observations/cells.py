@@ -14,8 +14,7 @@ from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, Timest
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.request import MAX_ID_LENGTH
 from service.json_input import describe_value
-from service.observations.columns import Faults
-from service.observations.validate import NO_OFFSET
+from service.observations.columns import NO_OFFSET, Faults
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 FORECAST = "/forecast"
@@ -60,12 +59,14 @@ def parse_values(sent: Sequence[object] | NDArray[np.float64], faults: Faults) -
     return values
 
 
-def parse_stamps(sent: Sequence[object] | Timestamps, faults: Faults) -> tuple[Timestamps, NDArray[np.int64]]:
+def parse_stamps(
+    sent: Sequence[object] | Timestamps, faults: Faults, known_offsets: NDArray[np.int64] | None = None
+) -> tuple[Timestamps, NDArray[np.int64]]:
     """Return wall clocks, datetime64[us], and microseconds east of UTC or NO_OFFSET, both (rows,)."""
     if isinstance(sent, np.ndarray):
         for row in np.flatnonzero(np.isnat(sent)).tolist():
             faults.setdefault(row, _stamp_error(None))
-        return sent, np.full(len(sent), NO_OFFSET)
+        return sent, np.full(len(sent), NO_OFFSET) if known_offsets is None else known_offsets
     known: dict[str, tuple[int, int]] = {}
     walls, offsets = np.zeros(len(sent), dtype=np.int64), np.full(len(sent), NO_OFFSET)
     for row, one in enumerate(sent):

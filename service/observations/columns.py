@@ -14,6 +14,9 @@ from service.errors import BatchTooLarge
 Faults = dict[int, AlmanacError]
 """The first error of each row, by its index."""
 
+NO_OFFSET = int(np.iinfo(np.int64).min)
+"""In place of an offset: the timestamp is a wall clock."""
+
 ROW_POINTER = "/observations/{row}/{field}"
 
 
@@ -28,6 +31,7 @@ class RawColumns:
         pointer: Pattern of the JSON pointer of a field, with {row} and {field}.
         faults: Rows that are wrong as a whole.
         places: Row of the body of each row here; None if they are the same.
+        offsets: Microseconds east of UTC or NO_OFFSET of timestamps that are datetime64; None if they have none.
     """
 
     ids: Sequence[Any]
@@ -35,11 +39,16 @@ class RawColumns:
     values: Sequence[Any] | NDArray[np.float64]
     pointer: str = ROW_POINTER
     faults: Mapping[int, AlmanacError] = field(default_factory=dict)
-    places: Sequence[int] | None = None
+    places: Sequence[int] | NDArray[np.int64] | None = None
+    offsets: NDArray[np.int64] | None = None
 
     def pointer_to(self, row: int, name: str) -> str:
         """Return the JSON pointer of a field of a row."""
-        return self.pointer.format(row=row if self.places is None else self.places[row], field=name)
+        return self.pointer.format(row=self.place(row), field=name)
+
+    def place(self, row: int) -> int:
+        """Return which row of the body a row here is, from 0."""
+        return row if self.places is None else int(self.places[row])
 
 
 def check_count(rows: int, limit: int) -> None:

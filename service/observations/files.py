@@ -1,19 +1,25 @@
-"""Files: posted CSV and Parquet files as columns of ids, timestamps and values."""
+"""Files: posted CSV and Parquet files as columns of ids, timestamps and values, read as for a training."""
 
-import csv
 import io
-import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import Timestamps
-from models.columns import find_separator
-from service.errors import FieldInvalid, FileInvalid
-from service.observations.columns import Faults, RawColumns, check_count
-from service.observations.layout import Layout, find_layout, no_ids
+from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
+from models.tables.content import UNREAD, decode
+from models.tables.csv_text import read_csv as read_csv_text
+from models.tables.dates import NO_OFFSET as BARE
+from models.tables.faults import FILE, ID, TIME, CellFault, TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.parquet import sheet_of
+from models.tables.read import Reading, read_columns
+from models.tables.sheet import Sheet
+from service.errors import FieldInvalid, FieldMissing, FileInvalid, TypeUnsupported
+from service.observations.columns import NO_OFFSET, Faults, RawColumns, check_count
 
 PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
@@ -21,46 +27,50 @@ PARQUET = b"PAR1"
 MAX_EXPANSION = 64
 """How many times larger than the body a Parquet file's columns may be."""
 
-Column = Sequence[Any] | NDArray[Any]
+UNSUPPORTED = (
+    (b"PK\x03\x04", "an Excel file or a ZIP archive", "Send it with `almanac observe`, or save it as CSV."),
+    (b"\xd0\xcf\x11\xe0", "an Excel file", "Send it with `almanac observe`, or save it as CSV."),
+    (b"\x1f\x8b", "compressed with gzip", "Send it uncompressed, or with `almanac observe`."),
+    *UNREAD,
+)
+"""First bytes of files that the service does not read: what they are, and what to do."""
+
+JSON_LINES = ("ndjson", "jsonl", "json-lines", "jsonlines")
+_OPTION = re.compile(r"--([a-z-]+)(?: ('[^']*'|[^\s;]*[^\s;,.]))?")
 
 
-def read_csv(body: bytes, limit: int) -> RawColumns:
-    """Return the columns of a UTF-8 CSV file with a header, separated by comma, semicolon or tab; an empty cell is a gap.
+def refuse_type(body: bytes, media_type: str) -> None:
+    """Raise TypeUnsupported for a file that the command line reads and the service does not, by name."""
+    for magic, what, hint in UNSUPPORTED:
+        if body.startswith(magic):
+            raise TypeUnsupported(f"The body is {what}.", hint=hint)
+    if any(word in media_type for word in JSON_LINES):
+        hint = 'Send {"observations": […]}, CSV or Parquet, or the file with `almanac observe`.'
+        raise TypeUnsupported("The body is JSON lines.", hint=hint)
+
+
+def read_csv(body: bytes, limit: int, options: ReadOptions) -> RawColumns:
+    """Return the columns of a UTF-8 CSV file with a header; an empty cell is a gap.
 
     Raises:
         FileInvalid: If the file cannot be read.
-        FieldMissing, FieldInvalid: If a column is missing or ambiguous.
+        FieldMissing, FieldInvalid: If a column is missing, ambiguous or can be read in two ways.
         BatchTooLarge: If it has more than `limit` rows.
     """
-    try:
-        text = body.decode("utf-8-sig")
-        separator = find_separator(text.partition("\n")[0])
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        header = [name.strip() for name in next(reader, [])]
-        layout = find_layout(header)
-        rows = [row for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileInvalid(f"The CSV cannot be read: {error}.", hint="Send UTF-8 with a header.") from error
-    check_count(len(rows), limit)
-    width = len(header)
-    faults: Faults = {place: _width_error(len(row), width) for place, row in enumerate(rows) if len(row) != width}
-    for place in faults:
-        rows[place] = (rows[place] + [""] * width)[:width]
 
-    def cells(name: str) -> list[str]:
-        place = header.index(name)
-        return [row[place].strip() for row in rows]
+    def read() -> Sheet:
+        text, findings = decode(body, guess=False)
+        return read_csv_text(text, findings)
 
-    values = [_numbers(cells(name)) for name in layout.values]
-    return _make_columns(layout, cells(layout.id) if layout.id else None, cells(layout.time), values, faults)
+    return _read(read, limit, options)
 
 
-def read_parquet(body: bytes, limit: int) -> RawColumns:
+def read_parquet(body: bytes, limit: int, options: ReadOptions) -> RawColumns:
     """Return the columns of a Parquet file.
 
     Raises:
         FileInvalid: If the file cannot be read, or unpacks to more than MAX_EXPANSION times its size.
-        FieldMissing, FieldInvalid: If a column is missing or ambiguous.
+        FieldMissing, FieldInvalid: If a column is missing, ambiguous or can be read in two ways.
         BatchTooLarge: If it has more than `limit` rows.
     """
     import pyarrow as pa
@@ -69,96 +79,113 @@ def read_parquet(body: bytes, limit: int) -> RawColumns:
     try:
         file = pq.ParquetFile(io.BytesIO(body))
         check_count(file.metadata.num_rows, limit)
-        layout = find_layout(file.schema_arrow.names)
-        wanted = [*([layout.id] if layout.id else []), layout.time, *layout.values]
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
         if sum(group.total_byte_size for group in groups) > MAX_EXPANSION * len(body):
             raise FileInvalid("The Parquet file unpacks to far more than its size.", hint="Send it in smaller parts.")
-        texts = [name for name in wanted if pa.types.is_string(file.schema_arrow.field(name).type)]
-        table = pq.read_table(io.BytesIO(body), columns=wanted, read_dictionary=texts, use_threads=False)
-        columns = {name: _plain(table.column(name)) for name in wanted}
+        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+        table = pq.read_table(io.BytesIO(body), read_dictionary=texts, use_threads=False)
+        return _read(lambda: sheet_of(table), limit, options)
     except (pa.ArrowException, OSError, OverflowError) as error:
         reason = str(error).splitlines()[0][:200]
         raise FileInvalid(f"The Parquet file cannot be read: {reason}.", hint="Write it again.") from error
-    ids = [None if one is None else str(one) for one in _cells(columns[layout.id])] if layout.id else None
-    times = columns[layout.time]
-    if isinstance(times, np.ndarray) and times.dtype.kind == "f":
-        times = [f"{year:.0f}" for year in times.tolist()]
-    return _make_columns(layout, ids, times, [columns[name] for name in layout.values], {})
 
 
-def _make_columns(
-    layout: Layout, ids: Sequence[Any] | None, times: Column, values: Sequence[Column], faults: Faults
-) -> RawColumns:
-    """Return the rows of a long file, or the cells of a wide one as rows; its empty cells are not observations.
-
-    Raises:
-        FieldMissing: If a file without ids has a timestamp twice, or a column without numbers.
-    """
-    if ids is not None:
-        return RawColumns(ids, times, values[0], faults=faults)
-    if len(set(_cells(times))) < len(times):
-        raise no_ids("timestamps repeat")
-    rows: list[tuple[str, int, Any]] = [("", place, None) for place in faults]
-    for name, column in zip(layout.values, values, strict=True):
-        cells = [(name, place, cell) for place, cell in enumerate(_cells(column)) if not _is_empty(cell)]
-        if cells and not any(isinstance(cell, float | int) for *_, cell in cells):
-            raise no_ids(f"the column {name[:40]} has no numbers")
-        rows += [one for one in cells if one[1] not in faults]
-    series, places, found = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
-    stamps = times[places] if isinstance(times, np.ndarray) else [times[place] for place in places]
-    return RawColumns(series, stamps, found, faults=dict(enumerate(faults.values())), places=places)
-
-
-def _cells(column: Column) -> Sequence[Any]:
-    return column.tolist() if isinstance(column, np.ndarray) else column
-
-
-def _is_empty(cell: object) -> bool:
-    return cell is None or (isinstance(cell, float) and math.isnan(cell))
-
-
-def _plain(column: Any) -> Any:  # noqa: ANN401 (pyarrow ships no types)
-    """Return a column of times or numbers as an array, any other as a list."""
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        naive = column.cast(pa.timestamp("us"), safe=False) if kind != pa.timestamp("us") else column
-        stamps: NDArray[np.datetime64] = naive.to_numpy().astype("M8[us]")
-        return [None if one is None else f"{one}Z" for one in _texts(stamps)] if getattr(kind, "tz", None) else stamps
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        return column.cast(pa.float64(), safe=False).to_numpy()
-    return column.to_pylist()
-
-
-def _texts(stamps: Timestamps) -> list[str | None]:
-    """Return times as ISO 8601 text, None for NaT."""
-    return [
-        None if missing else text
-        for text, missing in zip(np.datetime_as_string(stamps).tolist(), np.isnat(stamps).tolist(), strict=True)
-    ]
-
-
-def _numbers(texts: list[str]) -> Sequence[Any]:
-    """Return each text as a number, None for an empty one, and the text itself if it is not a number."""
+def _read(read: Callable[[], Sheet], limit: int, options: ReadOptions) -> RawColumns:
     try:
-        numbers = [float(text) if text else None for text in texts]
-    except ValueError:
-        return [_number(text) for text in texts]
-    return [_number(text) for text in texts] if any("_" in text for text in texts) else numbers
+        sheet = read()
+        check_count(len(sheet.rows), limit)
+        reading = read_columns(sheet, options, strict=True)
+    except TableInvalid as error:
+        raise _error_of(error) from error
+    return rows_of(reading, in_url)
 
 
-def _number(text: str) -> float | str | None:
-    try:
-        return (text if "_" in text else float(text)) if text else None  # only Python reads 1_000 as a number
-    except ValueError:
-        return text
+def rows_of(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
+    """Return the rows of a file, with an error for each that is wrong; `hint_of` rewrites hints, which have options."""
+    return _from_wide(reading, hint_of) if reading.ids is None else _from_long(reading, hint_of)
 
 
-def _width_error(cells: int, width: int) -> FieldInvalid:
-    return FieldInvalid(
-        f"The row has {cells} cells, the header {width}.",
-        pointer="value",
-        hint="Send a cell for each column, an empty one for a gap; quote a cell that contains the separator.",
+def _error_of(error: TableInvalid) -> AlmanacError:
+    """Return an error of a table in the words of the service: parameters of the URL instead of options."""
+    hint = in_url(error.hint)
+    if error.about == FILE:
+        return FileInvalid(str(error).removesuffix(error.hint).strip(), hint=hint)
+    kind = FieldMissing if error.missing else FieldInvalid
+    return kind(str(error).removesuffix(error.hint).strip(), pointer=f"/{error.about}", hint=hint)
+
+
+def in_url(hint: str) -> str:
+    """Return a hint with `?decimal=,` in place of `--decimal ,`."""
+
+    def replace(match: re.Match[str]) -> str:
+        value = f"={quote(match[2].strip(chr(39)), safe='/,:')}" if match[2] else ""
+        return f"`?{match[1].replace('-', '_')}{value}`"
+
+    return _OPTION.sub(replace, hint)
+
+
+def _from_long(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
+    """Return the rows of a file with ids."""
+    values = next(iter(reading.values.values())).values
+    faults = {at: _fault_of(fault, hint_of) for at, fault in reading.faults().items()}
+    ids = reading.ids.to_pylist()
+    return RawColumns(
+        ids, reading.times.walls, values, faults=faults, places=_places(reading), offsets=_offsets(reading)
     )
+
+
+def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
+    """Return the cells of a wide file as rows; its empty cells are not observations."""
+    wrong = {at: _fault_of(fault, hint_of) for at, fault in reading.sheet.faults.items()}
+    times = {at: _fault_of(fault, hint_of) for at, fault in reading.times.faults.items()}
+    names, places, found = [""] * len(wrong), [np.array(sorted(wrong), dtype=np.int64)], [np.full(len(wrong), np.nan)]
+    faults: Faults = dict(enumerate(wrong[at] for at in sorted(wrong)))
+    for name, numbers in reading.values.items():
+        there = ~np.isnan(numbers.values)
+        there[[*numbers.faults]] = True
+        there[[*wrong]] = False
+        at = np.flatnonzero(there)
+        for index, place in enumerate(at.tolist(), start=len(names)):
+            if place in times:
+                faults[index] = times[place]
+            elif place in numbers.faults:
+                faults[index] = _fault_of(numbers.faults[place], hint_of)
+        names += [name] * len(at)
+        places.append(at)
+        found.append(numbers.values[at])
+    rows = np.concatenate(places)
+    return RawColumns(
+        names,
+        reading.times.walls[rows],
+        np.concatenate(found),
+        faults=faults,
+        places=_places(reading)[rows],
+        offsets=_offsets(reading)[rows],
+    )
+
+
+def _places(reading: Reading) -> NDArray[np.int64]:
+    """Return the row of each row, the first one after the header being 0."""
+    return reading.sheet.rows - 2
+
+
+def _offsets(reading: Reading) -> NDArray[np.int64]:
+    """Return microseconds east of UTC, or NO_OFFSET."""
+    seconds = reading.times.offsets
+    return np.where(seconds == BARE, NO_OFFSET, np.where(seconds == BARE, 0, seconds) * 1_000_000)
+
+
+def _fault_of(fault: CellFault, hint_of: Callable[[str], str]) -> AlmanacError:
+    """Return what is wrong with a cell as the error of its row."""
+    hint = hint_of(fault.hint)
+    shown: dict[str, Any] = {"pointer": "value" if fault.about == FILE else fault.about, "hint": hint}
+    if fault.about == FILE:
+        return FieldInvalid(fault.detail, **shown)
+    if fault.about == ID:
+        return FieldMissing("`id` is missing.", **shown)
+    if fault.about == TIME:
+        if not fault.cell:
+            return FieldMissing("`timestamp` is missing.", **shown)
+        return TimestampInvalid(f"The timestamp {fault.detail}", **shown)
+    kind = SeriesInfinite if "infinite" in fault.what else SeriesNotNumeric
+    return kind(f"The value {fault.detail}", **shown)

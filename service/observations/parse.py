@@ -1,7 +1,7 @@
 """Parse: from the bytes of a posted body to observations, and an error for each row that is wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -11,12 +11,13 @@ from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import load_timezone
 from models.columns import NAMES, find_column
 from models.errors import AlmanacError
+from models.tables.options import ReadOptions
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.request import MAX_ID_LENGTH
 from service.json_input import SeriesFault, describe_value, fault_at, invalid_field, parse_object, reject_unknown_fields
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count
-from service.observations.files import PARQUET, read_csv, read_parquet
+from service.observations.files import PARQUET, read_csv, read_parquet, refuse_type
 from service.observations.layout import find_name
 from service.observations.validate import FindKnownSeries, ParsedRows, validate_rows
 from service.store.known_series import KnownSeries
@@ -49,11 +50,12 @@ class ParsedObservations:
 
 @dataclass(frozen=True, slots=True)
 class BodyOptions:
-    """Media type and URL parameters of a request."""
+    """Media type and URL parameters of a request; `columns` says how a CSV or Parquet body is read."""
 
     media_type: str = ""
     frequency: str | None = None
     timezone: str | None = None
+    columns: ReadOptions = field(default_factory=ReadOptions)
 
 
 def no_series(_names: Sequence[str]) -> Mapping[str, KnownSeries]:
@@ -74,15 +76,18 @@ def parse_observations(
 
     Raises:
         JsonInvalid, FileInvalid: If the body cannot be read.
+        TypeUnsupported: If it is a file that the service does not read.
         FieldMissing, FieldUnknown, FieldInvalid, BatchTooLarge, FrequencyUnknown, TimestampInvalid: If the body as a whole
             is wrong.
     """
     frequency, timezone = options.frequency, options.timezone
+    refuse_type(body, options.media_type)
     if body.startswith(PARQUET):
-        columns = read_parquet(body, limit)
+        columns = read_parquet(body, limit, options.columns)
     elif "csv" in options.media_type:
-        columns = read_csv(body, limit)
+        columns = read_csv(body, limit, options.columns)
     else:
+        _refuse_options(options.columns)
         request = _read_json(body)
         frequency, timezone = request.get("frequency") or frequency, request.get("timezone") or timezone
         columns = _json_columns(request["observations"])
@@ -90,6 +95,16 @@ def parse_observations(
         raise FieldInvalid("There are no observations.", pointer="/observations", hint=_HINT)
     check_count(len(columns.ids), limit)
     return _parse(columns, _calendar(frequency, timezone), find_known)
+
+
+def _refuse_options(options: ReadOptions) -> None:
+    """Raise FieldInvalid for parameters that only files have."""
+    given = [item.name for item in fields(options) if getattr(options, item.name)]
+    if given:
+        name = {"ids": "id_column", "time": "time_column", "value": "value_column"}.get(given[0], given[0])
+        raise FieldInvalid(
+            f"`{name}` is for CSV and Parquet.", pointer=f"/{name}", hint="Leave it out of a JSON request."
+        )
 
 
 def _read_json(body: bytes) -> Mapping[str, Any]:
@@ -159,7 +174,7 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     faults = dict(columns.faults)
     ids = parse_ids(columns.ids, faults)
     values = parse_values(columns.values, faults)
-    walls, offsets = parse_stamps(columns.timestamps, faults)
+    walls, offsets = parse_stamps(columns.timestamps, faults, columns.offsets)
     kept = np.ones(len(ids), dtype=np.bool_)
     kept[list(faults)] = False
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids

@@ -11,15 +11,13 @@ from models.calendar.on_calendar import calendar_clock, parse_frequency
 from models.calendar.timestamps import Timestamps, to_instants, to_local_times
 from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsOffCalendar
 from service.observations.calendar_fit import MAX_DISTANCE, GridFit, Mask, fit_to, neighbours, written
-from service.observations.columns import Faults
+from service.observations.columns import NO_OFFSET, Faults
 from service.store.known_series import NEW_SERIES, KnownSeries
 from service.store.observations import Calendar
 
 FindKnownSeries = Callable[[Sequence[str]], Mapping[str, KnownSeries]]
 """Returns what is stored of series, by name."""
 
-NO_OFFSET = np.iinfo(np.int64).min
-"""In place of an offset: the timestamp is a wall clock."""
 UTC = "UTC"
 MIN_STORED = 2
 """Stored values that fix the frequency of a series; with fewer it may change."""

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from models.calendar.on_calendar import parse_frequency, parse_timestamp
 from models.errors import AlmanacError
+from models.tables.options import ReadOptions
 from service.api.examples.observations import COUNT_RESPONSES, EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES
 from service.api.http import json_response, only_known_parameters, read_body
 from service.api.schemas.observations import CountResponse, ObservationsResponse
@@ -32,6 +33,17 @@ Timezone = Annotated[
     str | None,
     Query(description="IANA name of the timezone of timestamps without an offset; a JSON body may have its own."),
 ]
+IdColumn = Annotated[
+    list[str] | None,
+    Query(
+        description="Column of a file with the ids; several, separated by commas or repeated, name a series together."
+    ),
+]
+TimeColumn = Annotated[str | None, Query(description="Column of a file with the timestamps.")]
+ValueColumn = Annotated[str | None, Query(description="Column of a long file with the values.")]
+Decimal = Annotated[str | None, Query(description="What separates decimals in a CSV file: `.` or `,`.")]
+Thousands = Annotated[str | None, Query(description="What separates thousands in a CSV file.")]
+DateFormat = Annotated[str | None, Query(description="How a CSV file writes dates, such as `%d/%m/%Y`.")]
 After = Annotated[str, Query(description="ISO 8601; an observation at this timestamp does not count.")]
 SeriesId = Annotated[str | None, Query(description="Export only this series; default: all.")]
 
@@ -43,7 +55,17 @@ SeriesId = Annotated[str | None, Query(description="Export only this series; def
     responses=OBSERVATION_RESPONSES,
     openapi_extra={"requestBody": OBSERVATION_BODY},
 )
-async def observe(request: Request, frequency: Frequency = None, timezone: Timezone = None) -> Response:
+async def observe(  # noqa: PLR0913, PLR0917 (the parameters of the URL)
+    request: Request,
+    frequency: Frequency = None,
+    timezone: Timezone = None,
+    id_column: IdColumn = None,
+    time_column: TimeColumn = None,
+    value_column: ValueColumn = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    date_format: DateFormat = None,
+) -> Response:
     """Store rows of series, timestamp and value; a row replaces the stored value at its timestamp.
 
     Every accepted row is on disk before the response; sending it again changes nothing. Wrong rows are listed, the others
@@ -51,7 +73,8 @@ async def observe(request: Request, frequency: Frequency = None, timezone: Timez
     """
     service = service_of(request)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
-    options = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone)
+    columns = ReadOptions(tuple(id_column or ()), time_column, value_column, decimal, thousands, date_format)
+    options = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone, columns)
     posted = await service.database.run(_store, body, options, service.settings.max_observations)
     service.scorer.wake()
     service.metrics.count_observations(posted.accepted, posted.refused)

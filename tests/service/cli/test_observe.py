@@ -86,6 +86,10 @@ FILES: dict[str, tuple[str, list[tuple[str, ...]]]] = {
     "tabs, any order": ("\t", [("target", "item_id", "month"), *((y, name, ds) for name, ds, y in LONG)]),
     "no time name": (",", [("when", "series_id", "sold"), *((ds, name, y) for name, ds, y in LONG)]),
     "wide": (",", [("date", "{id}", "{id} 2"), *WIDE]),
+    "german": (
+        ";",
+        [("id", "Datum", "Menge"), *((i, f"{d[8:]}.{d[5:7]}.{d[:4]}", y.replace(".", ",")) for i, d, y in LONG)],
+    ),
     "one series": (";", [("week ending", "{id}"), ("2024-01-01", "1.5"), ("2024-01-08", "2")]),
 }
 
@@ -96,7 +100,9 @@ def write_files(folder: Path, name: str) -> list[Path]:
     for kind, (separator, rows) in FILES.items():
         path = folder / f"{name} {kind}.csv"
         path.write_text("\n".join(separator.join(row) for row in rows).format(id=f"{name} {kind}"))
-        pd.read_csv(path, sep=separator).to_parquet(path.with_suffix(".parquet"))
+        pd.read_csv(path, sep=separator, dtype=str if kind == "german" else None).to_parquet(
+            path.with_suffix(".parquet")
+        )
         paths += [path, path.with_suffix(".parquet")]
     return paths
 
@@ -148,11 +154,12 @@ def test_sending_is_retried_with_longer_pauses_and_then_fails(tmp_path: Path, mo
     ("name", "content"),
     [
         ("a.parquet", b"PAR1 and no more"),
-        ("a.csv", "id,ds,y\na,2024-01-01,1\n".encode("utf-16")),
+        ("a.csv", b"BZh9 and no more"),
+        ("a.csv", b"store,item,ds,y\n" + b"".join(b"%d,%d,2024,1\n" % (at // 3, at % 3) for at in range(9))),
         ("a.csv", b""),
         ("a.csv", b"id,ds,y\n"),
     ],
-    ids=["broken", "not UTF-8", "empty", "a header alone"],
+    ids=["broken", "of another format", "with unnamed keys", "empty", "a header alone"],
 )
 def test_an_unusable_file_is_an_error_with_its_name(tmp_path: Path, name: str, content: bytes) -> None:
     """A file without rows is an error too: nothing was sent."""

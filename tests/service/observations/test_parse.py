@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import AlmanacError
-from service.errors import BatchTooLarge, FieldInvalid, FieldMissing, FieldUnknown, FileInvalid, JsonInvalid
+from models.tables.options import ReadOptions
+from service.errors import (
+    BatchTooLarge,
+    FieldInvalid,
+    FieldMissing,
+    FieldUnknown,
+    FileInvalid,
+    JsonInvalid,
+    TypeUnsupported,
+)
 from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
 
 NONE = BodyOptions()
@@ -261,3 +270,68 @@ def test_a_row_of_another_width_than_the_header_is_refused() -> None:
         ("/observations/2/value", "FIELD_INVALID"),
         ("/observations/3/value", "SERIES_NOT_NUMERIC"),
     ]
+
+
+RETAIL = b"date,store,item,price,sales\n2024-01-01,01,a/b,1.5,3\n2024-01-01,01,c,1.5,4\n2024-01-01,02,c,2.5,5\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "columns", "expected"),
+    [
+        (b"id,ds,y\nNA,20240131,1\n00123,20240131,2\n", {}, [("NA", "2024-01-31", 1), ("00123", "2024-01-31", 2)]),
+        (b'id;Datum;y\na;31.01.2024;"1.028,5"\n', {}, [("a", "2024-01-31", 1028.5)]),
+        (b"id;Datum;y\na;31.01.2024;1.028\n", {"thousands": "."}, [("a", "2024-01-31", 1028)]),
+        (b"id,ds,y\na,02/03/2024,1\n", {"date_format": "%d/%m/%Y"}, [("a", "2024-03-02", 1)]),
+        (b"id,ds,y\na,2024-W05,1\n", {}, [("a", "2024-01-29", 1)]),
+        (b",ds,a,b\n0,2024-01-31,1,2\n1,2024-02-01,,\n", {}, [("a", "2024-01-31", 1), ("b", "2024-01-31", 2)]),
+        (b"sep=;\nid;ds;y;\na;2024-01-31;1;\n", {}, [("a", "2024-01-31", 1)]),
+        (
+            RETAIL,
+            {"ids": ("store,item",), "value": "sales"},
+            [("01/a\\/b", "2024-01-01", 3), ("01/c", "2024-01-01", 4), ("02/c", "2024-01-01", 5)],
+        ),
+        (
+            parquet(id=[7.0, 8.0], ds=[20240131, 20240131], y=["1", "2"]),
+            {},
+            [("7", "2024-01-31", 1), ("8", "2024-01-31", 2)],
+        ),
+        (parquet(id=[7], ds=[202401], y=[1], __index_level_0__=[0]), {}, [("7", "2024-01-01", 1)]),
+    ],
+)
+def test_files_are_read_as_for_a_training(
+    body: bytes, columns: dict[str, Any], expected: list[tuple[str, str, float]]
+) -> None:
+    """Ids are text, and dates and numbers are found wherever they stand."""
+    parsed = parse_observations(body, BodyOptions("text/csv", columns=ReadOptions(**columns)), LIMIT)
+
+    assert [(name, stamp[:10], value) for name, stamp, value in rows_of(parsed)] == expected
+    assert not parsed.faults
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "pointer", "words"),
+    [
+        (RETAIL, FieldMissing, "/id", "`?id_column=store,item` `?time_column=date` `?value_column=sales`"),
+        (b"id,ds,y\na,2024-01-01,985\na,2024-01-02,1.028\n", FieldInvalid, "/value", "`?thousands=.`"),
+        (b"id,ds,y\na,02/03/2024,1\n", FieldInvalid, "/timestamp", "`?date_format=%25d/%25m/%25Y`"),
+        (b"id,ds,y\na,45292,1\n", FieldInvalid, "/timestamp", "Format the column as dates"),
+        (b"PK\x03\x04", TypeUnsupported, "", "almanac observe"),
+        (b"\x1f\x8b", TypeUnsupported, "", "uncompressed"),
+        (b"ARROW1", TypeUnsupported, "", "Parquet"),
+    ],
+)
+def test_a_file_that_can_be_read_in_two_ways_is_refused(
+    body: bytes, error: type[AlmanacError], pointer: str, words: str
+) -> None:
+    """With the parameter that settles it; a file of another format by name."""
+    with pytest.raises(error) as caught:
+        parse_observations(body, CSV, LIMIT)
+
+    assert caught.value.pointer == pointer
+    assert words in caught.value.hint
+
+
+def test_parameters_of_files_are_not_for_json() -> None:
+    """They would be ignored silently."""
+    with pytest.raises(FieldInvalid, match="`id_column` is for CSV and Parquet"):
+        parse_observations(orjson.dumps({"observations": [row()]}), BodyOptions(columns=ReadOptions(("id",))), LIMIT)
