@@ -12,7 +12,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 LOOSE = frozenset({"series", "time", "month", "day", "year", "period"})
 """Names that often stand beside the field they could mean: they do not make a file ambiguous."""
 
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"
 
 
 def find_column(columns: Iterable[str], field: str) -> str | None:
@@ -34,5 +34,5 @@ def find_columns(columns: Iterable[str], field: str) -> list[str]:
 
 
 def find_separator(header: str) -> str:
-    """Return what separates the cells of a CSV header: the most frequent of comma, semicolon and tab."""
+    """Return what separates the cells of a CSV header: the most frequent of comma, semicolon, tab and bar."""
     return max(SEPARATORS, key=header.count)

@@ -24,7 +24,9 @@ READ_HINT = "If that is wrong, give --date-format."
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 DEFAULT_STYLE = "YYYY-MM-DD"
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock
+SAMPLE = 20
+"""Cells by which a column of dates is recognized."""
+
 _ISO = r"^(?P<wall>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)(?P<offset>Z|[+-]\d\d:?\d\d)?$"
 _UNIX = {"seconds": (9, 10, 1_000_000), "milliseconds": (12, 13, 1_000), "microseconds": (15, 16, 1)}
 """Digits of a Unix time, and the microseconds of its unit."""
@@ -115,6 +117,19 @@ class _Place:
     def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
         """Return the error of a column that cannot be read, with its first wrong cell."""
         return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)
+
+
+def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether the first cells of a column are dates that are not mere numbers, or eight digits of one."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return True
+    texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
+    if not texts or all(re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text) for text in texts):
+        return False
+    return any(all(_parse_one(text, form) is not None for text in texts) for form in FORMS)
 
 
 def _missing(name: str, row: int) -> CellFault:

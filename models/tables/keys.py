@@ -8,10 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.tables.cells import as_text
-from models.tables.layout import Layout, guess_value, quote
+from models.tables.layout import VALUE_WORDS, Layout, guess_value, quote
 from models.tables.sheet import Sheet
 
 MOST_KEYS, MOST_TRIED = 3, 12
+BESIDE_WORDS = (
+    "price",
+    "preis",
+    "promo",
+    "aktion",
+    "discount",
+    "rabatt",
+    "holiday",
+    "feiertag",
+    "temp",
+    "stock",
+    "cost",
+)
+"""Words in the name of a column that stands beside the values and is no key; in lower case."""
+
 LEAST_REPEATED = 2
 """Rows for each distinct cell of a key, on average."""
 
@@ -34,13 +49,15 @@ def explain_repeats(sheet: Sheet, layout: Layout, series: Codes, times: NDArray[
     values = () if layout.wide else layout.values
     names = [name for name in sheet.names if name not in used and name not in values]
     base = _pairs(series, np.unique(times, return_inverse=True)[1].astype(np.int64))
-    codes = {name: found for name in names if (found := _key_codes(sheet.columns[name])) is not None}
+    measured = (*VALUE_WORDS, *BESIDE_WORDS)
+    keys_first = [name for name in names if not any(word in name.lower() for word in measured)]
+    codes = {name: found for name in keys_first if (found := _key_codes(sheet.columns[name])) is not None}
     for count in range(1, MOST_KEYS + 1):
         for keys in itertools.combinations(list(codes)[:MOST_TRIED], count):
-            joined = base
+            joined, ids = base, series
             for name in keys:
-                joined = _pairs(joined, codes[name])
-            if len(np.unique(joined)) == len(joined):
+                joined, ids = _pairs(joined, codes[name]), _pairs(ids, codes[name])
+            if len(np.unique(joined)) == len(joined) and LEAST_REPEATED * len(np.unique(ids)) <= len(ids):
                 return _advise(sheet, layout, keys, [name for name in names if name not in keys])
     return None
 

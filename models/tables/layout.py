@@ -8,6 +8,7 @@ from typing import Any
 
 from models.columns import find_column, find_columns
 from models.tables.cells import as_text
+from models.tables.dates import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
@@ -72,7 +73,7 @@ def find_layout(
     ids = split_ids(options.ids, names) or _found(names, "id", strict=strict)
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
-    time = _given(names, options.time, "time") or _find_time(names, {*ids, value}, strict=strict)
+    time = _given(names, options.time, "time") or _find_time(sheet, {*ids, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     clock = _find_clock(sheet, time, {value, *ids, *covariates})
     taken = {time, value, clock, *ids, *covariates}
@@ -91,7 +92,7 @@ def find_layout(
         raise _missing("value", VALUE, names, guess_value(sheet, others))
     if covariates:
         raise TableInvalid(
-            f"covariates need a long file, and there is no value column among {', '.join(names)}.", hint=LONG_HINT
+            f"has no value column, and covariates need a long file. It has {', '.join(names)}.", hint=LONG_HINT
         )
     if not others:
         raise TableInvalid(
@@ -115,7 +116,7 @@ def _given(names: Sequence[str], given: str | None, what: str) -> str | None:
         return given
     near = difflib.get_close_matches(given, names, n=1)
     hint = f"Did you mean {near[0]!r}? See --{what}-column." if near else f"See --{what}-column."
-    raise TableInvalid(f"no column {given!r}. It has {', '.join(names)}.", hint=hint, about=what)
+    raise TableInvalid(f"has no column {given!r}. It has {', '.join(names)}.", hint=hint, about=what)
 
 
 def _found(names: Sequence[str], field: str, *, strict: bool) -> tuple[str, ...]:
@@ -126,24 +127,28 @@ def _found(names: Sequence[str], field: str, *, strict: bool) -> tuple[str, ...]
     found = find_columns(names, field)
     if len(found) > 1:
         raise TableInvalid(
-            f"The columns {' and '.join(found)} can both be the {field}.", hint="Send one of them.", about=field
+            f"has the columns {' and '.join(found)}, which can both be the {field}.",
+            hint="Send one of them.",
+            about=field,
         )
     return tuple(found)
 
 
-def _find_time(names: Sequence[str], taken: set[str | None], *, strict: bool) -> str:
+def _find_time(sheet: Sheet, taken: set[str | None], *, strict: bool) -> str:
+    names = sheet.names
     found = [name for name in _found(names, "timestamp", strict=strict) if name not in taken]
     if found:
         return found[0]
     free = [name for name in names if name not in taken]
-    if not free or (strict and names[0] in taken):
+    dated = next((name for name in free if looks_dated(sheet.columns[name])), None)
+    if dated is None and (not free or (strict and names[0] in taken)):
         raise _missing("timestamp" if strict else "time", TIME, names)
-    return free[0]
+    return dated or free[0]
 
 
 def _missing(what: str, about: str, names: Sequence[str], guess: str | None = None) -> TableInvalid:
     hint = f"Give --value-column {quote(guess)}, if that is the value." if guess else LONG_HINT
-    return TableInvalid(f"no {what} column among {', '.join(names)[:400]}.", hint=hint, about=about, missing=True)
+    return TableInvalid(f"has no {what} column among {', '.join(names)[:400]}.", hint=hint, about=about, missing=True)
 
 
 def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: set[str | None]) -> None:
@@ -152,7 +157,7 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "Covariates are columns of the file."
-            raise TableInvalid(f"no column {name!r}. It has {', '.join(names)}.", hint=hint)
+            raise TableInvalid(f"has no column {name!r}. It has {', '.join(names)}.", hint=hint)
         if name in taken:
             raise TableInvalid(f"column {name!r} holds ids, times or values; it is no covariate.", hint=LONG_HINT)
 

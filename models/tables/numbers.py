@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import Finding
+from models.errors import ConfigInvalid, Finding
 from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.sheet import Mask, Rows
 
@@ -66,15 +66,13 @@ class NumberStyle:
     separator: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse signs that cannot be; raises TableInvalid."""
+        """Refuse signs that cannot be; raises ConfigInvalid."""
         if self.decimal not in {None, ".", ","}:
-            raise TableInvalid(f"--decimal is {self.decimal!r}.", hint="Use . or a comma.")
+            raise ConfigInvalid(f"--decimal is {self.decimal!r}.", hint="Give . or a comma.")
         if self.thousands not in {None, ".", ",", " ", "'"}:
-            raise TableInvalid(f"--thousands is {self.thousands!r}.", hint="Use , or . or a space or an apostrophe.")
+            raise ConfigInvalid(f"--thousands is {self.thousands!r}.", hint="Give , or . or a space or an apostrophe.")
         if self.decimal is not None and self.decimal == self.thousands:
-            raise TableInvalid(
-                f"--decimal and --thousands are both {self.decimal!r}.", hint="Give one of them; they must differ."
-            )
+            raise ConfigInvalid(f"--decimal and --thousands are both {self.decimal!r}.", hint="Give one of them.")
 
     @property
     def given(self) -> str | None:

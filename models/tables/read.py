@@ -16,7 +16,7 @@ from models.tables.faults import CellFault, TableInvalid
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
 from models.tables.keys import explain_repeats
-from models.tables.layout import LONG_HINT, Layout, find_layout
+from models.tables.layout import LONG_HINT, Layout, find_layout, guess_value, quote
 from models.tables.numbers import Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
@@ -156,7 +156,7 @@ def _refuse_long(reading: Reading) -> None:
         detail, hint = explained or ("", f"Name the columns that tell the series apart. {LONG_HINT}")
         rows = reading.sheet.rows[walls == twice[0]]
         raise TableInvalid(
-            f"there is no id column, and timestamps repeat: rows {rows[0]} and {rows[1]} have the same. {detail}".strip(),
+            f"has no id column, and timestamps repeat: rows {rows[0]} and {rows[1]} have the same. {detail}".strip(),
             hint=hint,
             about="id",
             missing=True,
@@ -166,8 +166,17 @@ def _refuse_long(reading: Reading) -> None:
             at = min(numbers.faults)
             fault = numbers.faults[at]
             raise TableInvalid(
-                f"there is no id column, and column {name!r} has no numbers: {fault.cell!r} (row {fault.row}).",
-                hint=LONG_HINT,
+                f"has no id column, and column {name!r} has no numbers: {fault.cell!r} (row {fault.row}).",
+                hint=_advise(reading, name),
                 about="id",
                 missing=True,
             )
+
+
+def _advise(reading: Reading, text: str) -> str:
+    """Return the options that make a column of text the ids of a long file."""
+    layout = reading.layout
+    value = guess_value(reading.sheet, [name for name in layout.values if name != text])
+    if value is None or len(reading.times.faults):
+        return LONG_HINT
+    return f"Give --id-column {quote(text)} --time-column {quote(layout.time)} --value-column {quote(value)}, if it names series."

@@ -178,10 +178,12 @@ def _parts(rows: RawColumns, kept: NDArray[np.int64]) -> Iterator[Part]:
     ids, stamps = pa.array(rows.ids, pa.string()), pa.array(_stamps(rows, kept), pa.string())
     for start in range(0, len(kept), PART_ROWS):
         at = kept[start : start + PART_ROWS]
-        part = pa.table({"unique_id": ids.take(pa.array(at)), "ds": stamps.slice(start, len(at)), "y": rows.values[at]})
+        part = pa.table(
+            {"unique_id": ids.take(pa.array(at)), "ds": stamps.slice(start, len(at)), "y": np.asarray(rows.values)[at]}
+        )
         body = io.BytesIO()
         pq.write_table(part, body, compression="zstd")
-        yield Part(body.getvalue(), [rows.place(int(one)) for one in at])
+        yield Part(body.getvalue(), [rows.place(one) for one in at.tolist()])
 
 
 def _stamps(rows: RawColumns, kept: NDArray[np.int64]) -> list[str]:

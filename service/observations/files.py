@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
+from models.errors import AlmanacError, ConfigInvalid, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from models.tables.content import UNREAD, decode
 from models.tables.csv_text import read_csv as read_csv_text
 from models.tables.dates import NO_OFFSET as BARE
@@ -97,6 +97,8 @@ def _read(read: Callable[[], Sheet], limit: int, options: ReadOptions) -> RawCol
         reading = read_columns(sheet, options, strict=True)
     except TableInvalid as error:
         raise _error_of(error) from error
+    except ConfigInvalid as error:
+        raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
     return rows_of(reading, in_url)
 
 

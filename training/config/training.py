@@ -73,7 +73,7 @@ class Columns:
             if self.timezone is not None:
                 load_timezone(self.timezone)
         except AlmanacError as error:
-            raise ConfigInvalid(error.detail.removeprefix("The file "), hint=error.hint) from error
+            raise ConfigInvalid(error.detail, hint=error.hint) from error
 
     @property
     def options(self) -> ReadOptions:

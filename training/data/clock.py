@@ -69,7 +69,7 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
     if bare.any():
         with_offset, without = rows[~bare][0], rows[bare][0]
         raise TableInvalid(
-            f"some times have an offset (row {with_offset}), others have none (row {without}).",
+            f"has times with an offset (row {with_offset}) and times without (row {without}).",
             hint="Write all of them alike, or give --timezone for those without.",
             about=TIME,
         )

@@ -109,7 +109,7 @@ def _wide(path: Path, reading: Reading, columns: Columns) -> Table:
             pd.DataFrame({"unique_id": name, "ds": clock.stamps[part], "y": numbers.values[part], "row": rows[part]})
         )
     if not frames:
-        raise TableInvalid("every column is empty.", hint="Give a file with values.")
+        raise TableInvalid("has only empty columns.", hint="Give a file with values.")
     return _table(path, "wide", pd.concat(frames, ignore_index=True), reading, clock, findings, {})
 
 

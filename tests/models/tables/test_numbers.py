@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.errors import ConfigInvalid
 from models.tables.faults import TableInvalid
 from models.tables.numbers import Numbers, NumberStyle, read_numbers
 
@@ -94,5 +95,5 @@ def test_three_decimals_throughout_are_read_and_said() -> None:
 @pytest.mark.parametrize(("decimal", "thousands"), [("x", None), (None, "x"), (".", ".")])
 def test_signs_that_cannot_be_are_refused(decimal: str | None, thousands: str | None) -> None:
     """By the name of the option."""
-    with pytest.raises(TableInvalid, match="--"):
+    with pytest.raises(ConfigInvalid, match="--"):
         NumberStyle(decimal, thousands)

@@ -278,7 +278,7 @@ RETAIL = b"date,store,item,price,sales\n2024-01-01,01,a/b,1.5,3\n2024-01-01,01,c
 @pytest.mark.parametrize(
     ("body", "columns", "expected"),
     [
-        (b"id,ds,y\nNA,20240131,1\n00123,20240131,2\n", {}, [("NA", "2024-01-31", 1), ("00123", "2024-01-31", 2)]),
+        (b"id,ds,y\n00123,20240131,2\nNA,20240131,1\n", {}, [("00123", "2024-01-31", 2), ("NA", "2024-01-31", 1)]),
         (b'id;Datum;y\na;31.01.2024;"1.028,5"\n', {}, [("a", "2024-01-31", 1028.5)]),
         (b"id;Datum;y\na;31.01.2024;1.028\n", {"thousands": "."}, [("a", "2024-01-31", 1028)]),
         (b"id,ds,y\na,02/03/2024,1\n", {"date_format": "%d/%m/%Y"}, [("a", "2024-03-02", 1)]),
@@ -311,7 +311,12 @@ def test_files_are_read_as_for_a_training(
 @pytest.mark.parametrize(
     ("body", "error", "pointer", "words"),
     [
-        (RETAIL, FieldMissing, "/id", "`?id_column=store,item` `?time_column=date` `?value_column=sales`"),
+        (
+            RETAIL + RETAIL.partition(b"\n")[2].replace(b"01-01", b"01-02"),
+            FieldMissing,
+            "/id",
+            "`?id_column=store,item` `?time_column=date` `?value_column=sales`",
+        ),
         (b"id,ds,y\na,2024-01-01,985\na,2024-01-02,1.028\n", FieldInvalid, "/value", "`?thousands=.`"),
         (b"id,ds,y\na,02/03/2024,1\n", FieldInvalid, "/timestamp", "`?date_format=%25d/%25m/%25Y`"),
         (b"id,ds,y\na,45292,1\n", FieldInvalid, "/timestamp", "Format the column as dates"),

@@ -1,0 +1,245 @@
+"""A file of any format is read as the same ids, timestamps and values, or refused by name."""
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.tables import content
+from models.tables.faults import TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.read import Reading, read_columns, read_sheet
+
+FRAME = pd.DataFrame({"unique_id": ["007", "NA"], "ds": ["2024-01-31", "2024-02-29"], "y": [1.5, 1028.0]})
+USUAL = ReadOptions()
+
+
+def workbook(sheets: dict[str, list[list[Any]]]) -> bytes:
+    """Return an .xlsx file with text as inline strings and numbers as they are."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as book:
+        kinds = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+        parts = "".join(
+            f'<Override PartName="/xl/worksheets/sheet{at}.xml" ContentType="{kinds}.worksheet+xml"/>'
+            for at in range(1, len(sheets) + 1)
+        )
+        book.writestr(
+            "[Content_Types].xml",
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            f'<Override PartName="/xl/workbook.xml" ContentType="{kinds}.sheet.main+xml"/>{parts}</Types>',
+        )
+        office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+        package = "http://schemas.openxmlformats.org/package/2006/relationships"
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        book.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="r1" Type="{office}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        names = "".join(
+            f'<sheet name="{name}" sheetId="{at}" r:id="r{at}"/>' for at, name in enumerate(sheets, start=1)
+        )
+        book.writestr(
+            "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>'
+        )
+        links = "".join(
+            f'<Relationship Id="r{at}" Type="{office}/worksheet" Target="worksheets/sheet{at}.xml"/>'
+            for at in range(1, len(sheets) + 1)
+        )
+        book.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}">{links}</Relationships>')
+        for at, rows in enumerate(sheets.values(), start=1):
+            cells = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
+            book.writestr(
+                f"xl/worksheets/sheet{at}.xml", f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
+            )
+    return file.getvalue()
+
+
+def _cell(value: object) -> str:
+    return (
+        f"<c><v>{value}</v></c>" if isinstance(value, float | int) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+    )
+
+
+ROWS = [list(FRAME.columns), *FRAME.to_numpy().tolist()]
+CSV = FRAME.to_csv(index=False).encode()
+FORMATS: dict[str, Callable[[], bytes]] = {
+    "d.csv": lambda: CSV,
+    "index.csv": lambda: FRAME.to_csv().encode(),
+    "utf16.csv": lambda: CSV.decode().encode("utf-16"),
+    "spaces.csv": lambda: CSV.replace(b"unique_id,ds", "\ufeff unique_id ,\u00a0ds".encode()),
+    "tabs.csv": lambda: CSV.replace(b",", b"\t"),
+    "bars.csv": lambda: CSV.replace(b",", b"|"),
+    "sep.csv": lambda: b"sep=;\r\n" + CSV.replace(b",", b";").replace(b"\n", b"\r\n"),
+    "quoted.csv": lambda: b'"' + CSV.strip().replace(b",", b'","').replace(b"\n", b'"\n"') + b'"\n',
+    "trailing.csv": lambda: CSV.replace(b"\n", b",\n"),
+    "d.csv.gz": lambda: gzip.compress(CSV),
+    "d.parquet": FRAME.to_parquet,
+    "index.parquet": lambda: FRAME.set_index("unique_id").to_parquet(),
+    "filtered.parquet": lambda: FRAME.set_index(np.array([3, 7])).to_parquet(),
+    "d.jsonl": lambda: FRAME.to_json(orient="records", lines=True).encode(),
+    "d.xlsx": lambda: workbook({"Notes": [], "Data": ROWS}),
+}
+
+
+def read(data: bytes, name: str = "d.csv", options: ReadOptions = USUAL) -> Reading:
+    """Return a file, read."""
+    return read_columns(read_sheet(data, name, options), options)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_says_the_same(name: str) -> None:
+    """Ids are text, whatever they look like."""
+    found = read(FORMATS[name](), name)
+
+    assert not found.faults()
+    assert found.ids.to_pylist() == FRAME["unique_id"].tolist()
+    assert found.times.walls.astype("M8[D]").astype(str).tolist() == FRAME["ds"].tolist()
+    assert found.values["y"].values.tolist() == FRAME["y"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"PK\x03\x04 and no more", "d.xlsx", "is a ZIP archive"),
+        (b"ARROW1", "d.feather", "Feather"),
+        (b"BZh9", "d.csv.bz2", "bunzip2"),
+        (b"\x1f\x8b and no more", "d.csv.gz", "cannot be decompressed"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "d.xls", "a workbook that cannot be read"),
+        (b"<html>", "d.csv", "is HTML"),
+        (b"ds,y\n2024,1\n", "d.parquet", "is no Parquet file"),
+        (b'{"ds": "2024", "y": 1}\n{"ds"', "d.jsonl", "Line 2: is no JSON"),
+        (b'{"ds": "2024", "y": [1]}', "d.jsonl", "Line 1"),
+        (b"ds,y\n2024,\x81\n", "d.csv", "iconv -f WINDOWS-1252"),
+        (workbook({"A": ROWS, "B": ROWS}), "d.xlsx", "2 sheets with rows: A, B.*--sheet"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(data: bytes, name: str, words: str) -> None:
+    """With what to do."""
+    with pytest.raises(TableInvalid, match=words):
+        read(data, name)
+
+
+def test_a_sheet_is_chosen_by_name() -> None:
+    """A name that is not there is answered by those that are."""
+    book = workbook({"A": [["ds", "y"], ["2024", 1]], "B": ROWS})
+
+    assert read(book, "d.xlsx", ReadOptions(sheet="B")).ids.to_pylist() == ["007", "NA"]
+    with pytest.raises(TableInvalid, match=r"no sheet 'C'\. It has A, B"):
+        read(book, "d.xlsx", ReadOptions(sheet="C"))
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file may not become a large one."""
+    monkeypatch.setattr(content, "MOST_BYTES", 10)
+
+    with pytest.raises(TableInvalid, match="unpacks to more than"):
+        read(gzip.compress(CSV), "d.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["ds,y", "2024,1,028"], "1,028 needs quotes"),
+        (["ds,y", "2024,1", "2025,1,"], "Take out the ','"),
+        (["ds,y", "2024,1", "", "2025"], "Row 4"),
+        (["ds,y", '2024,"1', '2"', "2025,1,1"], "Row 3"),
+    ],
+)
+def test_a_row_of_another_width_is_named(lines: list[str], words: str) -> None:
+    """By its row, and with the likely cause."""
+    faults = read("\n".join(lines).encode()).sheet.faults
+
+    assert words in str(faults[min(faults)].error())
+
+
+RETAIL = [
+    {
+        "date": f"2024-01-{day:02d}",
+        "store": store,
+        "item": item,
+        "price": 1.25,
+        "promotion": day % 2,
+        "sales": day + item,
+    }
+    for day in range(1, 9)
+    for store in ("01", "02")
+    for item in (1, 2)
+]
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.parquet", "d.jsonl"])
+def test_a_retail_file_is_read_by_the_command_that_its_error_names(name: str) -> None:
+    """Keys are named, prices and promotions are not taken for them."""
+    frame = pd.DataFrame(RETAIL)
+    data = {"d.csv": frame.to_csv(index=False).encode(), "d.parquet": frame.to_parquet()}
+    data["d.jsonl"] = "\n".join(map(json.dumps, RETAIL)).encode()
+
+    with pytest.raises(TableInvalid, match="Give --id-column store,item --time-column date --value-column sales"):
+        read(data[name], name)
+    found = read(data[name], name, ReadOptions(("store,item",), "date", "sales"))
+
+    assert found.ids.to_pylist()[:4] == ["01/1", "01/2", "02/1", "02/2"]
+    assert found.layout.ignored == ("price", "promotion")
+
+
+def test_keys_that_contain_the_separator_stay_apart() -> None:
+    """`a/b` and `c` are not `a` and `b/c`."""
+    found = read(b"p,q,ds,y\na/b,c,2024,1\na,b/c,2024,1\n", options=ReadOptions(("p", "q")))
+
+    assert len(set(found.ids.to_pylist())) == 2
+
+
+def test_a_column_whose_name_has_a_comma_is_one_column() -> None:
+    """It comes before the columns of its parts."""
+    found = read(b'a,b,"a,b",ds,y\n1,2,3,2024,1\n', options=ReadOptions(("a,b",)))
+
+    assert found.ids.to_pylist() == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "stamp"),
+    [
+        ("Date,Time,y", "2024-01-31,06:30,1", "2024-01-31T06:30"),
+        ("Datum;Uhrzeit;y", "31.01.2024;06:30;1", "2024-01-31T06:30"),
+        ("Date,Time,y", "1/31/2024,6:30 PM,1", "2024-01-31T18:30"),
+        ("date,hour,y", "20240131,6,1", "2024-01-31T06:00"),
+    ],
+)
+def test_a_time_beside_a_date_is_joined_to_it(header: str, row: str, stamp: str) -> None:
+    """And said."""
+    found = read(f"{header}\n{row}\n".encode())
+
+    assert found.times.walls[0] == np.datetime64(stamp)
+    assert "CLOCK_JOINED" in [finding.code for finding in found.findings]
+
+
+def test_dates_are_found_where_no_name_tells() -> None:
+    """By their cells; the ids and the value by what the error names."""
+    with pytest.raises(TableInvalid, match="--id-column Artikel --time-column Datum --value-column Umsatz"):
+        read(b"Artikel;Datum;Umsatz\nKaese;01.01.2024;985\nKaese;02.01.2024;990\n")
+
+
+@pytest.mark.parametrize("header", ["index,date,a", ",date,a", "Unnamed: 0,date,a"])
+def test_row_numbers_are_no_series(header: str) -> None:
+    """Whether they begin at 0 or at 1."""
+    for first in (0, 1):
+        found = read(f"{header}\n{first},2024-01-01,5\n{first + 1},2024-01-02,6\n".encode())
+
+        assert found.layout.values == ("a",)
+        assert found.findings[0].code == "ROW_NUMBERS_DROPPED"
+
+
+def test_a_date_index_without_a_name_is_the_time() -> None:
+    """As `to_csv()` writes a frame indexed by dates."""
+    found = read(b",a,b\n2024-01-01,5,6\n2024-01-02,6,7\n")
+
+    assert found.layout.values == ("a", "b")
+    assert found.times.walls[0] == np.datetime64("2024-01-01")
