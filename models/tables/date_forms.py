@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 
 MONTHS: Mapping[str, int] = {
     name: month
@@ -62,33 +63,40 @@ def _form(name: str, pattern: str, *, time: bool = True, order: str = "", usual:
 _YEAR, _SHORT = r"(?P<year>\d{4})", r"(?P<year>\d{4}|\d{2})"
 _DAY, _MONTH = r"(?P<day>\d{1,2})", r"(?P<month>\d{1,2})"
 
-FORMS = (
-    _form(
-        "YYYY-MM-DD", rf"{_YEAR}(?:-(?P<month>\d{{2}})(?:-(?P<day>\d{{2}}){_TIME}{_ZONE})?)?", time=False, usual=True
-    ),
-    _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
-    _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
-    _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{2}})(?:-?(?P<day>[1-7]))?", time=False),
-    _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
-    _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
-    _form(
-        "YYYYMMDDhhmm",
-        r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?"
-        + _ZONE,
-        time=False,
-    ),
-    _form("YYYY/MM/DD", rf"{_YEAR}([-/.]){_MONTH}\2{_DAY}"),
-    _form("YYYY/MM", rf"{_YEAR}(?:[-/.]|-?M){_MONTH}", time=False),
-    _form("MM/YYYY", rf"{_MONTH}[-/.]{_YEAR}", time=False),
-    _form("DD.MM.YYYY", rf"{_DAY}\.{_MONTH}\.{_SHORT}"),
-    _form("DD/MM/YYYY", rf"{_DAY}([-/]){_MONTH}\2{_SHORT}", order=DAY_FIRST),
-    _form("MM/DD/YYYY", rf"{_MONTH}([-/]){_DAY}\2{_SHORT}", order=MONTH_FIRST),
-    _form("Mon YYYY", rf"{_NAME}[-/ .']*{_SHORT}", time=False),
-    _form("YYYY Mon", rf"{_YEAR}[-/ ]?{_NAME}", time=False),
-    _form("DD Mon YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_DAY}\.?[-/ ]?{_NAME}[-/ ,]*{_SHORT}"),
-    _form("Mon DD, YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_NAME}[-/ ]{_DAY}(?:st|nd|rd|th)?,? {_YEAR}"),
-)
-"""Each way to write a date, the usual ones first: of two that fit all cells, the first one counts."""
+
+@cache
+def all_forms() -> tuple[Form, ...]:
+    """Return each way to write a date, the usual ones first: of two that fit all cells, the first one counts."""
+    return (
+        _form(
+            "YYYY-MM-DD",
+            rf"{_YEAR}(?:-(?P<month>\d{{2}})(?:-(?P<day>\d{{2}}){_TIME}{_ZONE})?)?",
+            time=False,
+            usual=True,
+        ),
+        _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
+        _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
+        _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{2}})(?:-?(?P<day>[1-7]))?", time=False),
+        _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
+        _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
+        _form(
+            "YYYYMMDDhhmm",
+            r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?"
+            + _ZONE,
+            time=False,
+        ),
+        _form("YYYY/MM/DD", rf"{_YEAR}([-/.]){_MONTH}\2{_DAY}"),
+        _form("YYYY/MM", rf"{_YEAR}(?:[-/.]|-?M){_MONTH}", time=False),
+        _form("MM/YYYY", rf"{_MONTH}[-/.]{_YEAR}", time=False),
+        _form("DD.MM.YYYY", rf"{_DAY}\.{_MONTH}\.{_SHORT}"),
+        _form("DD/MM/YYYY", rf"{_DAY}([-/]){_MONTH}\2{_SHORT}", order=DAY_FIRST),
+        _form("MM/DD/YYYY", rf"{_MONTH}([-/]){_DAY}\2{_SHORT}", order=MONTH_FIRST),
+        _form("Mon YYYY", rf"{_NAME}[-/ .']*{_SHORT}", time=False),
+        _form("YYYY Mon", rf"{_YEAR}[-/ ]?{_NAME}", time=False),
+        _form("DD Mon YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_DAY}\.?[-/ ]?{_NAME}[-/ ,]*{_SHORT}"),
+        _form("Mon DD, YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_NAME}[-/ ]{_DAY}(?:st|nd|rd|th)?,? {_YEAR}"),
+    )
+
 
 EARLIEST_SHORT = 69
 """Years of two digits from here on are of the twentieth century, as for `strptime`."""

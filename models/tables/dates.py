@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import FORMS, Form, read_match
+from models.tables.date_forms import Form, all_forms, read_match
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
 
@@ -129,7 +129,7 @@ def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
     if not texts or all(re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text) for text in texts):
         return False
-    return any(all(_parse_one(text, form) is not None for text in texts) for form in FORMS)
+    return any(all(_parse_one(text, form) is not None for text in texts) for form in all_forms())
 
 
 def _missing(name: str, row: int) -> CellFault:
@@ -279,9 +279,9 @@ def _hint(text: str) -> str:
 
 def _fitting(texts: Sequence[str]) -> list[Form]:
     """Return the forms that can read the most texts, at least one, the usual ones first."""
-    counts = {form.name: sum(_parse_one(text, form) is not None for text in texts[:200]) for form in FORMS}
+    counts = {form.name: sum(_parse_one(text, form) is not None for text in texts[:200]) for form in all_forms()}
     best = max(counts.values())
-    left = [form for form in FORMS if counts[form.name] == best] if best else []
+    left = [form for form in all_forms() if counts[form.name] == best] if best else []
     if len(left) > 1:
         totals = [sum(one is not None for one in _parse(texts, form)) for form in left]
         left = [form for form, total in zip(left, totals, strict=True) if total == max(totals)]
