@@ -71,7 +71,8 @@ class Poster:
 
     def _is_accepted(self, body: bytes) -> bool:
         try:
-            answer = httpx.post(f"{self.address}/observations", content=body, timeout=60)
+            kind = {"content-type": "application/octet-stream"}
+            answer = httpx.post(f"{self.address}/observations", content=body, headers=kind, timeout=60)
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK and answer.json()["accepted"] == self.rows

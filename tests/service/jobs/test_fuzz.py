@@ -54,7 +54,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 def check(client: TestClient, path: str, body: bytes, **headers: str) -> None:
     """Post a body, and check that the response is one of those in the docs."""
-    response = client.post(path, content=body, headers=headers)
+    response = client.post(path, content=body, headers={"content-type": "application/json", **headers})
     answer: dict[str, Any] = response.json()
     assert response.status_code in {200, 201, 202, 400, 409, 413, 422}, (response.text, body)
     if response.status_code >= 400:
