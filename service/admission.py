@@ -1,7 +1,7 @@
 """Admission: how many forecast requests may wait, for how long, and which of them run on the event loop.
 
 What takes longer than LOOP_SECONDS runs in a thread, so that health checks do not wait for it. Shorter requests run on the
-event loop, one in each of its rounds: between two of them the loop answers whatever else has arrived.
+event loop, a few in each of its rounds: between two rounds the loop answers whatever else has arrived.
 """
 
 import asyncio
@@ -9,13 +9,15 @@ import math
 import time
 from collections import deque
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from service.errors import QueueFull
 from service.thread_pool import ThreadPool
 
-LOOP_SECONDS = 0.002
-"""Longest work on the event loop, in CPU seconds."""
+LOOP_SECONDS = 0.005
+"""Longest work on the event loop, in CPU seconds: as long as a thread would keep the interpreter from it."""
+ROUND_SECONDS = 0.01
+"""Work on the event loop between two looks at what has arrived."""
 SERIES_SECONDS = 220e-6
 """CPU time to parse a series (measured: 170 to 220 µs)."""
 BYTE_SECONDS = 0.055e-6
@@ -51,18 +53,18 @@ class Lane:
         self._pace = 0.0
         self._ended = 0.0
 
-    @property
-    def expected_seconds(self) -> float:
-        """Return how long a new request will probably wait: requests in progress times the time between two ends."""
-        return self._pending * self._pace
+    def check(self, waiting: int = 0) -> None:
+        """Raise QueueFull if a request would wait for too long: requests before it times the time between two ends.
 
-    def check(self) -> None:
-        """Raise QueueFull if a request would wait for too long."""
-        is_slow = self._pending >= ALWAYS_ADMITTED and self.expected_seconds > self._most_seconds
-        if is_slow or self._pending >= self._limit:
-            seconds = max(1, math.ceil(self.expected_seconds - self._most_seconds))
+        Args:
+            waiting: Requests that wait for their turn and are not in progress yet.
+        """
+        before = self._pending + waiting
+        expected = before * self._pace
+        if before >= self._limit or (before >= ALWAYS_ADMITTED and expected > self._most_seconds):
+            seconds = max(1, math.ceil(expected - self._most_seconds))
             raise QueueFull(
-                f"{self._pending} requests are in progress; another would wait for {self.expected_seconds:.1f} s.",
+                f"{before} requests are in progress; another would wait for {expected:.1f} s.",
                 hint=f"Try again in {seconds} s. ALMANAC_MAX_WAIT_SECONDS sets how long requests may wait.",
                 retry_after=seconds,
             )
@@ -83,38 +85,53 @@ class Lane:
 
 
 class Turns:
-    """Lets one request run in each round of the event loop, in the order of their arrival."""
+    """Lets requests run on the event loop in the order of their arrival, as many in each of its rounds as fit in ROUND_SECONDS."""
 
     def __init__(self) -> None:
         """Let nobody wait."""
-        self._is_taken = False
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._left: int | None = None
+        self._seconds = ROUND_SECONDS
+        self._number = 0
 
-    async def take(self) -> None:
-        """Return when it is this request's turn, which ends by itself with the current round."""
-        loop = asyncio.get_running_loop()
-        if self._is_taken:
-            turn = loop.create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._pass_on()
-                else:
-                    with suppress(ValueError):
-                        self._waiting.remove(turn)
-                raise
-        self._is_taken = True
-        loop.call_soon(self._pass_on)
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait."""
+        return len(self._waiting)
 
-    def _pass_on(self) -> None:
-        while self._waiting:
+    def is_current(self, number: object) -> bool:
+        """Return whether the round with a number is still in progress."""
+        return self._left is not None and number == self._number
+
+    async def take(self) -> int:
+        """Return the number of the current round when it is this request's turn."""
+        if self._left is None:
+            self._left = self._begin_round()
+        if self._left > 0 and not self._waiting:
+            self._left -= 1
+            return self._number
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
+        return self._number
+
+    def learn(self, seconds: float) -> None:
+        """Include how long a request ran in the average."""
+        self._seconds += NEWEST_WEIGHT * (seconds - self._seconds)
+
+    def _begin_round(self) -> int:
+        asyncio.get_running_loop().call_soon(self._end_round)
+        return max(1, int(ROUND_SECONDS / max(self._seconds, 1e-6)))
+
+    def _end_round(self) -> None:
+        """End the current round; let those run that waited longest, except if they have been cancelled."""
+        self._number += 1
+        self._left = self._begin_round() if self._waiting else None
+        while self._waiting and self._left:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
-        self._is_taken = False
+                self._left -= 1
 
 
 class Costs:

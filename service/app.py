@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from models.errors import AlmanacError
+from service.api.admission import AdmissionMiddleware
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
 from service.api.request_checks import AllowedHosts, RequestChecks
@@ -22,7 +23,7 @@ from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
 from service.errors import FieldInvalid
-from service.forecasting.answer import ForecastHandler
+from service.forecasting.answer import ForecastHandler, make_lanes
 from service.jobs.client import JobsClient
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
@@ -37,7 +38,6 @@ from service.serving.catalog import Catalog
 from service.serving.supervisor import Supervisor
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
-from service.thread_pool import ThreadPool
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that has disconnected; used for metrics and logs only."""
@@ -78,6 +78,7 @@ def create_app(settings: Settings, *, supervise: bool = True, host: str = "127.0
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(AdmissionMiddleware, forecasting=service.forecasting)
     keys = KeyRing(settings.api_keys)
     app.add_middleware(AuthMiddleware, keys=keys)
     app.add_middleware(RequestChecks, hosts=AllowedHosts(host, settings.allowed_hosts), keys=keys)
@@ -99,7 +100,7 @@ def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Bac
     if settings.ledger:
         forecast_log = ForecastLog(database, metrics, limit=settings.max_ledger, days=settings.retention_days)
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
-    forecasting = ForecastHandler(settings, ThreadPool(settings.max_queue), catalog.select, recorder.record)
+    forecasting = ForecastHandler(settings, *make_lanes(settings), catalog.select, recorder.record)
     metrics.registry.register(ModelMetrics(catalog, recent_inputs))
     metrics.registry.register(DatabaseMetrics(database))
     metrics.registry.register(AccuracyMetrics(scorer, backtests))
@@ -117,7 +118,7 @@ async def _close(service: Service) -> None:
     """Write the waiting forecasts, and close threads and databases."""
     if service.forecast_log is not None:
         await service.forecast_log.close()
-    service.forecasting.threads.close()
+    service.forecasting.close()
     service.database.close()
     service.jobs.close()
 

@@ -224,9 +224,18 @@ class DefaultUnknown(ServiceError):
 
 
 class QueueFull(ServiceError):
-    """More large requests than may wait."""
+    """More requests than may wait.
+
+    Attributes:
+        retry_after: Seconds after which a request will probably be accepted.
+    """
 
     code = "QUEUE_FULL"
+
+    def __init__(self, detail: str, *, hint: str, retry_after: int = 1) -> None:
+        """Keep when to try again."""
+        super().__init__(detail, hint=hint)
+        self.retry_after = retry_after
 
 
 class ForecastNotFinite(ServiceError):

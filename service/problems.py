@@ -62,7 +62,6 @@ HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
     errors.HeadersTooLarge: {"connection": "close"},
     errors.HeadersTooSlow: {"connection": "close"},
     errors.KeyMissing: {"www-authenticate": "Bearer"},
-    errors.QueueFull: {"retry-after": "1"},
     errors.ModelLoading: {"retry-after": "2"},
     errors.NoModel: {"retry-after": "10"},
     errors.ModelRefused: {"retry-after": "10"},
@@ -88,7 +87,10 @@ def document(error: AlmanacError, status: int | None = None) -> dict[str, Any]:
 def problem(error: AlmanacError, status: int | None = None) -> Response:
     """Return the response for an error, with the headers of its class."""
     members = document(error, status)
-    return problem_response(members["status"], members, {**HEADERS.get(type(error), {}), CODE_HEADER: members["code"]})
+    headers = {**HEADERS.get(type(error), {}), CODE_HEADER: members["code"]}
+    if isinstance(error, errors.QueueFull):
+        headers["retry-after"] = str(error.retry_after)
+    return problem_response(members["status"], members, headers)
 
 
 def problem_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:

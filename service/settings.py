@@ -107,6 +107,7 @@ class Settings(BaseSettings):
             up to about twenty bytes.
         max_observations: Most observations in one request.
         max_models: Versions in memory; the least recently used is dropped first.
+        max_wait_seconds: Expected wait beyond which a forecast is refused (429); large ones may wait ten times as long.
         max_queue: Large requests that may wait for a thread, and as many for the database.
         max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted.
         ledger: Whether forecasts are stored, to be scored.
@@ -141,6 +142,7 @@ class Settings(BaseSettings):
     max_numbers: Count = 3_000_000
     max_observations: Count = 1_000_000
     max_models: Count = 64
+    max_wait_seconds: Seconds = 1.0
     max_queue: Count = 64
     max_ledger: Count = 20_000
     ledger: bool = True

@@ -23,8 +23,7 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() not in ("", "identity"):
         raise EncodingUnsupported(f"The body is encoded as {encoding[:40]!r}.", hint="Send it uncompressed.")
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced_bytes(request) > limit:
         raise _too_large(limit)
     body = bytearray()
     try:
@@ -39,6 +38,12 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
             hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
         ) from error
     return bytes(body)
+
+
+def announced_bytes(request: Request) -> int:
+    """Return the size of the body that a request announces, 0 if it announces none."""
+    announced = request.headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() and announced.isascii() else 0
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -16,7 +16,7 @@ from service.problems import CODE_HEADER, problem
 logger = logging.getLogger("almanac")
 access = logging.getLogger("almanac.access")
 
-REFUSED = (400, 401, 403, 415, 421)
+REFUSED = (400, 401, 403, 415, 421, 422, 429)
 """Statuses of requests that do not reach the router."""
 REQUEST_ID = "x-request-id"
 _VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -62,8 +62,8 @@ class MetricsMiddleware:
         self._record(scope, request_id, status, code, time.perf_counter() - started)
 
     def _record(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
-        protected = protected_route(scope["path"]) if status in REFUSED else None
-        route = getattr(scope.get("route"), "path", protected or UNMATCHED)
+        refused = protected_route(scope["path"]) if status in REFUSED else None
+        route = getattr(scope.get("route"), "path", refused or UNMATCHED)
         self._metrics.count_request(route, scope["method"], status, seconds)
         if code is not None:
             self._metrics.count_errors([code])

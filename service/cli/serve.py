@@ -17,6 +17,9 @@ from service.settings import Settings
 
 logger = logging.getLogger("almanac")
 
+SWITCH_SECONDS = 0.001
+"""How long a thread keeps the interpreter while the event loop waits for it; Python's 5 ms delay health checks."""
+
 KEEP_ALIVE_SECONDS = 75
 """Longer than nginx keeps an idle connection (60), so that nginx never sends into a closed one."""
 
@@ -55,6 +58,7 @@ def run(settings: Settings, host: str, port: int) -> None:
     from service.logs import configure_logging
 
     configure_logging()
+    sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
         create_app(settings, host=host),
         loop="uvloop",

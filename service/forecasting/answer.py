@@ -1,20 +1,32 @@
 """Answer: the use case of POST /forecast and GET /series/{id}/forecast, from a request to its response."""
 
+import asyncio
+import os
+import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
 from models.calendar.on_calendar import Frequency
-from service.forecasting.predict import check_size, is_large, predict
-from service.forecasting.request import ForecastQuery, parse_request
+from service.admission import LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
+from service.errors import QueueFull
+from service.forecasting.predict import check_size, count_passes, is_large, predict
+from service.forecasting.request import ForecastQuery, parse_envelope, parse_series
 from service.forecasting.response import ForecastResult, make_result, to_response
 from service.selector import SelectedModel
 from service.settings import Settings
 from service.thread_pool import ThreadPool
 
-LARGE_BODY_BYTES = 65_536
-"""Parsing this much JSON takes about a millisecond."""
+LOOP_BODY_BYTES = 65_536
+"""Decoding this much JSON, without making series of it, takes about a millisecond."""
+LARGE_SECONDS = 0.02
+"""Requests whose series take longer to parse are large."""
+LARGE_WAIT = 10
+"""How much longer a large request may wait."""
+MOST_SMALL = 1024
+REFUSAL_SECONDS = 1.0
 
 SelectModel = Callable[[str | None, Callable[[], Iterable[Frequency]]], Awaitable[SelectedModel]]
 RecordResult = Callable[[ForecastQuery, SelectedModel, ForecastResult], None]
@@ -22,39 +34,103 @@ RecordResult = Callable[[ForecastQuery, SelectedModel, ForecastResult], None]
 
 @dataclass(frozen=True, slots=True)
 class ForecastHandler:
-    """Answers forecast requests; large ones in a thread, so that they do not delay others.
+    """Answers forecast requests; long work runs in threads, so that it does not delay others.
 
     Attributes:
         settings: Contains the limits of a request.
-        threads: The pool for large requests.
+        small: Admits requests of some milliseconds.
+        large: Admits larger ones, which small ones do not wait for.
         select_model: Returns the model for a request's `model` and the frequencies of its series.
         record: Is called with each result.
     """
 
     settings: Settings
-    threads: ThreadPool
+    small: Lane
+    large: Lane
     select_model: SelectModel
     record: RecordResult
+    _turns: Turns = field(default_factory=Turns)
+    _costs: Costs = field(default_factory=Costs)
 
-    async def answer_body(self, body: bytes) -> Response:
-        """Return the response to a body of POST /forecast; raises an AlmanacError if the whole request is wrong."""
-        is_long = len(body) > LARGE_BODY_BYTES
-        query = (
-            await self.threads.run(parse_request, body, self.settings)
-            if is_long
-            else parse_request(body, self.settings)
-        )
-        return await self.answer(query, in_thread=is_long)
+    async def admit(self, announced: int) -> int:
+        """Return the round of the event loop in which a request with a body of so many bytes can begin; 0 bytes if unknown.
 
-    async def answer(self, query: ForecastQuery, *, in_thread: bool = False) -> Response:
+        Raises:
+            QueueFull: If it would wait for too long; after about REFUSAL_SECONDS, so that clients that try again at once do
+                not take the time of the others.
+        """
+        try:
+            lane = self._lane(0, announced)
+            lane.check(self._turns.waiting if lane is self.small else 0)
+        except QueueFull:
+            await asyncio.sleep(REFUSAL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (so that they do not return together)
+            raise
+        return await self._turns.take()
+
+    async def answer_body(self, body: bytes, admitted: int | None = None) -> Response:
+        """Return the response to a body of POST /forecast; raises an AlmanacError if the whole request is wrong.
+
+        Args:
+            body: The body.
+            admitted: What `admit` returned; if that round has ended, because the body came later, the request waits again.
+        """
+        lane = self._lane(body.count(b"{"), len(body))
+        with lane.enter():
+            if len(body) > LOOP_BODY_BYTES:
+                query, entries = await lane.threads.run(parse_envelope, body, self.settings)
+            else:
+                if not self._turns.is_current(admitted):
+                    await self._turns.take()
+                query, entries = parse_envelope(body, self.settings)
+            if parse_seconds(len(entries), len(body)) > LOOP_SECONDS:
+                query = await lane.threads.run(parse_series, query, entries, self.settings)
+            else:
+                query = parse_series(query, entries, self.settings)
+            return await self._answer(query, lane)
+
+    async def answer(self, query: ForecastQuery) -> Response:
         """Return the response to a query; raises an AlmanacError if the model cannot answer it."""
+        with self.small.enter():
+            await self._turns.take()
+            return await self._answer(query, self.small)
+
+    def close(self) -> None:
+        """Let the threads end after their current work."""
+        self.small.threads.close()
+        self.large.threads.close()
+
+    def _lane(self, series: int, size: int) -> Lane:
+        return self.large if parse_seconds(series, size) > LARGE_SECONDS else self.small
+
+    async def _answer(self, query: ForecastQuery, lane: Lane) -> Response:
         selected = await self.select_model(query.model, query.frequencies)
         check_size(query, selected, self.settings.max_numbers)
-        if in_thread or is_large(query, selected):
-            return await self.threads.run(self._answer, query, selected)
-        return self._answer(query, selected)
+        passes = count_passes(query, selected)
+        if is_large(query, passes) or self._costs.expect(_key(selected), passes) > LOOP_SECONDS:
+            return await lane.threads.run(self._compute, query, selected, passes)
+        started = time.thread_time()
+        response = self._compute(query, selected, passes)
+        self._turns.learn(time.thread_time() - started)
+        return response
 
-    def _answer(self, query: ForecastQuery, selected: SelectedModel) -> Response:
+    def _compute(self, query: ForecastQuery, selected: SelectedModel, passes: int) -> Response:
+        started = time.thread_time()
         result = make_result(selected, *predict(query, selected))
         self.record(query, selected, result)
-        return to_response(result)
+        response = to_response(result)
+        self._costs.learn(_key(selected), passes, time.thread_time() - started)
+        return response
+
+
+def make_lanes(settings: Settings) -> tuple[Lane, Lane]:
+    """Return the lanes of small and of large requests."""
+    small = ThreadPool(MOST_SMALL, threads=1, name="small")
+    large = ThreadPool(settings.max_queue, threads=max(1, (os.cpu_count() or 1) - 1), name="large")
+    return (
+        Lane(small, MOST_SMALL, settings.max_wait_seconds),
+        Lane(large, settings.max_queue, LARGE_WAIT * settings.max_wait_seconds),
+    )
+
+
+def _key(selected: SelectedModel) -> tuple[str, str]:
+    return selected.model.name, selected.model.version

@@ -56,10 +56,14 @@ def check_size(query: ForecastQuery, selected: SelectedModel, limit: int) -> Non
         )
 
 
-def is_large(query: ForecastQuery, selected: SelectedModel) -> bool:
-    """Return whether a response takes some milliseconds, long enough to delay other requests."""
+def count_passes(query: ForecastQuery, selected: SelectedModel) -> int:
+    """Return how many windows the networks compute: series times blocks of the trained horizon."""
     trained_horizon = min(forecaster.spec.horizon for forecaster in selected.forecasters())
-    passes = len(query.series) * -(-query.horizon // trained_horizon)
+    return len(query.series) * -(-query.horizon // trained_horizon)
+
+
+def is_large(query: ForecastQuery, passes: int) -> bool:
+    """Return whether a response takes some milliseconds, even from a fast network."""
     return passes > LARGE_PASSES or len(query.series) * query.horizon > LARGE_STEPS
 
 

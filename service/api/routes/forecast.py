@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from service.api.admission import ADMITTED
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.http import read_body
 from service.api.openapi import request_body
@@ -24,4 +25,4 @@ async def forecast(request: Request) -> Response:
     """Return a forecast or an error for each series: 200 if any series has a forecast, 422 if none has."""
     service = service_of(request)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
-    return await service.forecasting.answer_body(body)
+    return await service.forecasting.answer_body(body, request.scope.get(ADMITTED))

@@ -197,7 +197,7 @@ def test_a_full_queue_is_429(home: ServiceHome, start: Callable[..., TestClient]
     """With Retry-After, for a large request; a small one does not wait in the queue."""
     home.publish("temperatures", "1")
     client = start(max_queue=1)
-    client.app.state.service.forecasting.threads._busy = 1  # type: ignore[attr-defined]
+    client.app.state.service.forecasting.large._pending = 1  # type: ignore[attr-defined]
 
     large = {"series": [{"values": [1, 2, 3]} for _ in range(100)], "horizon": 1}
 

@@ -1,0 +1,111 @@
+"""Admission: how long requests wait is known, and the event loop looks at what has arrived between them."""
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from service.admission import ALWAYS_ADMITTED, LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
+from service.errors import QueueFull
+from service.thread_pool import ThreadPool
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time that the lanes see, in a list to change it."""
+    now = [0.0]
+    monkeypatch.setattr("service.admission.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_request_that_would_wait_for_too_long_is_refused(clock: list[float]) -> None:
+    """The wait is the number in progress times the time between two ends; afterwards requests are admitted again."""
+    lane = Lane(ThreadPool(1), limit=100, most_seconds=1.0)
+    for _ in range(200):
+        with lane.enter():
+            clock[0] += 0.1
+
+    with ExitStack() as stack:
+        for _ in range(11):
+            stack.enter_context(lane.enter())
+        with pytest.raises(QueueFull, match=r"11 requests are in progress; another would wait for 1\.1 s") as refused:
+            lane.check()
+
+    assert refused.value.retry_after == 1
+    lane.check(waiting=9)
+    with pytest.raises(QueueFull):
+        lane.check(waiting=60)
+
+
+def test_a_few_requests_are_admitted_however_slow_they_are(clock: list[float]) -> None:
+    """Up to the lane's limit."""
+    lane = Lane(ThreadPool(1), limit=ALWAYS_ADMITTED, most_seconds=1.0)
+    with lane.enter():
+        clock[0] += 1000
+
+    with ExitStack() as stack:
+        for _ in range(ALWAYS_ADMITTED):
+            stack.enter_context(lane.enter())
+        with pytest.raises(QueueFull):
+            stack.enter_context(lane.enter())
+
+
+def test_turns_are_taken_in_order_and_other_work_runs_between_them() -> None:
+    """Requests of half a round run two at a time; one that was cancelled is skipped."""
+    events: list[object] = []
+
+    async def request(number: int, turns: Turns) -> None:
+        await turns.take()
+        events.append(number)
+
+    async def other() -> None:
+        for _ in range(6):
+            events.append("other")
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        turns = Turns()
+        for _ in range(200):
+            turns.learn(0.005)
+        tasks = [asyncio.create_task(request(number, turns)) for number in range(7)]
+        tasks.append(asyncio.create_task(other()))
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
+
+    assert [event for event in events if event != "other"] == [0, 1, 2, 4, 5, 6]
+    assert "other" in events[events.index(2) : events.index(5)]
+
+
+def test_a_round_ends_with_the_round_of_the_event_loop() -> None:
+    """A request whose body comes later waits again."""
+
+    async def run() -> tuple[bool, bool]:
+        turns = Turns()
+        number = await turns.take()
+        at_once = turns.is_current(number)
+        await asyncio.sleep(0.001)
+        return at_once, turns.is_current(number)
+
+    assert asyncio.run(run()) == (True, False)
+
+
+def test_the_cost_of_a_forecast_is_learned_by_model() -> None:
+    """A slow network runs in threads after its first forecast, a fast one on the event loop."""
+    costs = Costs()
+    for _ in range(100):
+        costs.learn("slow", 2, 0.02)
+        costs.learn("fast", 2, 0.001)
+
+    assert costs.expect("slow", 1) == pytest.approx(0.01)
+    assert costs.expect("fast", 1) < LOOP_SECONDS < costs.expect("fast", 100)
+    assert costs.expect("new", 1) == 0
+
+
+def test_what_is_parsed_on_the_event_loop_is_small() -> None:
+    """One series of usual length is, 200 series are not (64 kB: 37 ms), nor is one of a million bytes."""
+    assert parse_seconds(1, 1_000) < LOOP_SECONDS
+    assert parse_seconds(200, 64_000) > 4 * LOOP_SECONDS
+    assert parse_seconds(1, 1_000_000) > LOOP_SECONDS
