@@ -160,3 +160,21 @@ def _offset(text: str | None) -> int | None:
         message = f"{text} is no offset"
         raise ValueError(message)
     return (hours * 3600 + minutes * 60 + seconds) * (-1 if text[0] == "-" else 1)
+
+
+def parse_date(text: str, form: Form) -> tuple[datetime, int | None] | None:
+    """Return the wall clock of a text in a form, and its offset as `read_match`; None if it is no date in this form."""
+    match = form.pattern.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return read_match(match)
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_dated(text: str) -> bool:
+    """Return whether a text is a date that is not a mere number, or eight digits of one."""
+    if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text):
+        return False
+    return any(parse_date(text, form) is not None for form in all_forms())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import Form, all_forms, read_match
+from models.tables.date_forms import Form, all_forms, is_dated, parse_date
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
 
@@ -127,9 +127,7 @@ def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return True
     texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
-    if not texts or all(re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text) for text in texts):
-        return False
-    return any(all(_parse_one(text, form) is not None for text in texts) for form in all_forms())
+    return bool(texts) and all(map(is_dated, texts))
 
 
 def _missing(name: str, row: int) -> CellFault:
@@ -170,7 +168,7 @@ def _read_iso(texts: Sequence[str]) -> Times | None:
         walls = parts.field("wall").cast(pa.timestamp("us")).to_numpy(zero_copy_only=False).astype("M8[us]")
         known = parts.field("offset").dictionary_encode()
         offsets = [_offset_of(text) for text in known.dictionary.to_pylist()]
-        style = parse_timestamp(texts[-1]).style
+        style = parse_timestamp(max(texts, key=len)).style
     except (pa.ArrowInvalid, TimestampInvalid):
         return None
     codes = known.indices.to_numpy(zero_copy_only=False)
@@ -279,7 +277,7 @@ def _hint(text: str) -> str:
 
 def _fitting(texts: Sequence[str]) -> list[Form]:
     """Return the forms that can read the most texts, at least one, the usual ones first."""
-    counts = {form.name: sum(_parse_one(text, form) is not None for text in texts[:200]) for form in all_forms()}
+    counts = {form.name: sum(parse_date(text, form) is not None for text in texts[:200]) for form in all_forms()}
     best = max(counts.values())
     left = [form for form in all_forms() if counts[form.name] == best] if best else []
     if len(left) > 1:
@@ -289,17 +287,7 @@ def _fitting(texts: Sequence[str]) -> list[Form]:
 
 
 def _parse(texts: Sequence[str], form: Form) -> list[tuple[datetime, int | None] | None]:
-    return [_parse_one(text, form) for text in texts]
-
-
-def _parse_one(text: str, form: Form) -> tuple[datetime, int | None] | None:
-    match = form.pattern.fullmatch(text)
-    if match is None:
-        return None
-    try:
-        return read_match(match)
-    except (ValueError, OverflowError):
-        return None
+    return [parse_date(text, form) for text in texts]
 
 
 def _refuse_order(texts: Sequence[str], readings: Sequence[Sequence[object]], place: _Place) -> None:

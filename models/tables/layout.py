@@ -8,6 +8,7 @@ from typing import Any
 
 from models.columns import find_column, find_columns
 from models.tables.cells import as_text
+from models.tables.date_forms import is_dated
 from models.tables.dates import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
@@ -21,6 +22,7 @@ CLOCKS = frozenset({"time", "clock", "hour", "uhrzeit", "zeit", "stunde", "time 
 _TIME_OF_DAY = re.compile(
     r"\d{1,2}(:\d{2}){1,2}([.,]\d+)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?|([01]?\d|2[0-3])( ?[AaPp]\.?[Mm]\.?)?"
 )
+_NUMBER = re.compile(r"[-+]?[\d.,]+")
 _SAMPLE = 50
 
 VALUE_WORDS = (
@@ -73,6 +75,7 @@ def find_layout(
     ids = split_ids(options.ids, names) or _found(names, "id", strict=strict)
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
+    _refuse_dates(names)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     clock = _find_clock(sheet, time, {value, *ids, *covariates})
@@ -99,6 +102,25 @@ def find_layout(
             f"has one column, {time!r}.", hint="Give a time column and a value column.", about=VALUE, missing=True
         )
     return Layout(time, others, (), clock, (), wide=True)
+
+
+def _refuse_dates(names: Sequence[str]) -> None:
+    """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
+    dates = [name for name in names if is_dated(name)]
+    if len(dates) > 1 and 2 * len(dates) > len(names):
+        raise TableInvalid(
+            f"has dates as columns, such as {dates[0]!r}.",
+            hint="Write a row for each date and a column for each series.",
+            about=TIME,
+            missing=True,
+        )
+    if dates and all(name in dates or _NUMBER.fullmatch(name) for name in names):
+        raise TableInvalid(
+            f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
+            hint="Add one, such as date,sales.",
+            about=TIME,
+            missing=True,
+        )
 
 
 def split_ids(given: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from service.forecasting.request import MAX_ID_LENGTH
 from service.json_input import SeriesFault, describe_value, fault_at, invalid_field, parse_object, reject_unknown_fields
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count
-from service.observations.files import PARQUET, read_csv, read_parquet, refuse_type
 from service.observations.layout import find_name
 from service.observations.validate import FindKnownSeries, ParsedRows, validate_rows
 from service.store.known_series import KnownSeries
@@ -81,11 +80,13 @@ def parse_observations(
             is wrong.
     """
     frequency, timezone = options.frequency, options.timezone
-    refuse_type(body, options.media_type)
-    if body.startswith(PARQUET):
-        columns = read_parquet(body, limit, options.columns)
+    from service.observations import files  # imported with the first request, so that the service starts sooner
+
+    files.refuse_type(body, options.media_type)
+    if body.startswith(files.PARQUET):
+        columns = files.read_parquet(body, limit, options.columns)
     elif "csv" in options.media_type:
-        columns = read_csv(body, limit, options.columns)
+        columns = files.read_csv(body, limit, options.columns)
     else:
         _refuse_options(options.columns)
         request = _read_json(body)

@@ -15,6 +15,7 @@ from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferr
 from models.series import Series
 from training.config.training import Columns
 from training.data.date_outliers import MOST_GAPS, name_gap, refuse_strays
+from training.data.ended import name_ended
 from training.data.long_frame import Rows, group_rows, join_rows, part_rows, read_future, shown
 from training.data.reader import read_table
 
@@ -88,7 +89,7 @@ def read_series(
     if future is not None:
         later, found = read_future(future, columns or Columns(), names, groups)
         findings += found
-    findings += trimmed
+    findings += (*trimmed, *name_ended(groups))
     refuse_strays(path, groups)
     known = parse_frequency(frequency) if frequency else _infer(path, groups)
     if frequency is None:

@@ -117,6 +117,8 @@ def test_every_format_says_the_same(name: str) -> None:
         (b"ds,y\n2024,1\n", "d.parquet", "is no Parquet file"),
         (b'{"ds": "2024", "y": 1}\n{"ds"', "d.jsonl", "Line 2: is no JSON"),
         (b'{"ds": "2024", "y": [1]}', "d.jsonl", "Line 1"),
+        (b"2024-01-01,5\n2024-01-02,6\n", "d.csv", "has no header: its first row is '2024-01-01', '5'"),
+        (b"item,2024-01,2024-02,2024-03\na,1,2,3\n", "d.csv", "has dates as columns"),
         (b"ds,y\n2024,\x81\n", "d.csv", "iconv -f WINDOWS-1252"),
         (workbook({"A": ROWS, "B": ROWS}), "d.xlsx", "2 sheets with rows: A, B.*--sheet"),
     ],
