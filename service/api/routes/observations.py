@@ -34,10 +34,8 @@ Timezone = Annotated[
     Query(description="IANA name of the timezone of timestamps without an offset; a JSON body may have its own."),
 ]
 IdColumn = Annotated[
-    list[str] | None,
-    Query(
-        description="Column of a file with the ids; several, separated by commas or repeated, name a series together."
-    ),
+    str | None,
+    Query(description="Column of a file with the ids; several, separated by commas, name a series together."),
 ]
 TimeColumn = Annotated[str | None, Query(description="Column of a file with the timestamps.")]
 ValueColumn = Annotated[str | None, Query(description="Column of a long file with the values.")]
@@ -73,7 +71,7 @@ async def observe(  # noqa: PLR0913, PLR0917 (the parameters of the URL)
     """
     service = service_of(request)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
-    columns = ReadOptions(tuple(id_column or ()), time_column, value_column, decimal, thousands, date_format)
+    columns = ReadOptions((id_column,) if id_column else (), time_column, value_column, decimal, thousands, date_format)
     options = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone, columns)
     posted = await service.database.run(_store, body, options, service.settings.max_observations)
     service.scorer.wake()
