@@ -1,6 +1,5 @@
 """Files: posted CSV and Parquet files as columns of ids, timestamps and values, read as for a training."""
 
-import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +19,10 @@ from models.tables.read import Reading, read_columns
 from models.tables.sheet import Sheet
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, TypeUnsupported
 from service.observations.columns import NO_OFFSET, Faults, RawColumns, check_count
+from service.observations.parquet_size import read_table
 
 PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
-
-MAX_EXPANSION = 64
-"""How many times larger than the body a Parquet file's columns may be."""
 
 UNSUPPORTED = (
     (b"PK\x03\x04", "an Excel file or a ZIP archive", "Send it with `almanac observe`, or save it as CSV."),
@@ -69,21 +66,15 @@ def read_parquet(body: bytes, limit: int, options: ReadOptions) -> RawColumns:
     """Return the columns of a Parquet file.
 
     Raises:
-        FileInvalid: If the file cannot be read, or unpacks to more than MAX_EXPANSION times its size.
+        FileInvalid: If the file cannot be read.
+        BodyTooLarge: If it unpacks to more than 128 MiB.
         FieldMissing, FieldInvalid: If a column is missing, ambiguous or can be read in two ways.
         BatchTooLarge: If it has more than `limit` rows.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(io.BytesIO(body))
-        check_count(file.metadata.num_rows, limit)
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        if sum(group.total_byte_size for group in groups) > MAX_EXPANSION * len(body):
-            raise FileInvalid("The Parquet file unpacks to far more than its size.", hint="Send it in smaller parts.")
-        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
-        table = pq.read_table(io.BytesIO(body), read_dictionary=texts, use_threads=False)
+        table = read_table(body, limit)
         return _read(lambda: sheet_of(table), limit, options)
     except (pa.ArrowException, OSError, OverflowError) as error:
         reason = str(error).splitlines()[0][:200]

@@ -1,0 +1,77 @@
+"""Parquet bodies: small files that unpack to gigabytes are refused before they do."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.tables.options import ReadOptions
+from service.errors import BatchTooLarge, BodyTooLarge
+from service.observations.files import read_parquet
+from service.observations.parquet_size import MAX_BYTES
+
+ROWS = 1_000_000
+
+
+def repeated(value: object, kind: Any, rows: int = ROWS) -> Any:  # noqa: ANN401 (pyarrow's)
+    """Return a column that has one value in every row, and is small in a file."""
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value], kind))
+    return column if pa.types.is_string(kind) else column.cast(kind)
+
+
+def body(**columns: Any) -> bytes:  # noqa: ANN401 (pyarrow's)
+    """Return a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {
+            "unique_id": repeated("x" * 3500, pa.string()),
+            "ds": repeated("2024-01-01", pa.string()),
+            "y": pa.nulls(ROWS),
+        },
+        {"ds": repeated(7, pa.int64()), **{f"s{place}": pa.nulls(ROWS, pa.float64()) for place in range(20)}},
+        {"ds": repeated("x" * 200, pa.string()), "y": repeated("1", pa.string())},
+    ],
+    ids=["long text", "wide", "text"],
+)
+def test_a_small_file_that_unpacks_to_much_is_refused(columns: dict[str, Any]) -> None:
+    """Before it does: pyarrow never holds more than the limit."""
+    content = body(**columns)
+    before = pa.default_memory_pool().bytes_allocated()
+
+    with pytest.raises(BodyTooLarge, match=f"{MAX_BYTES:,}"):
+        read_parquet(content, ROWS, ReadOptions())
+
+    assert len(content) < 400_000
+    assert pa.default_memory_pool().bytes_allocated() - before < MAX_BYTES
+
+
+def test_rows_are_counted_before_they_are_read() -> None:
+    """From the metadata."""
+    with pytest.raises(BatchTooLarge, match="1000000 observations"):
+        read_parquet(body(ds=repeated("2024", pa.string()), y=pa.nulls(ROWS)), ROWS - 1, ReadOptions())
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()])
+def test_text_of_every_type_is_read(kind: Any) -> None:  # noqa: ANN401 (pyarrow's)
+    """As pandas, Polars and DuckDB write it."""
+    ids = pa.array(["a", "b"]).cast(pa.binary() if "binary" in str(kind) else pa.string()).cast(kind)
+
+    read = read_parquet(body(unique_id=ids, ds=pa.array(["2024-01", "2024-01"]), y=pa.array([1, 2])), 10, ReadOptions())
+
+    assert list(read.ids) == ["a", "b"]
+
+
+def test_lists_and_objects_are_not_read() -> None:
+    """They may be large, and are no observations."""
+    columns = {"ds": ["2024-01"], "y": [1.0], "tags": pa.array([[1, 2]]), "more": pa.array([{"a": 1}])}
+
+    assert len(read_parquet(body(**columns), 10, ReadOptions()).ids) == 1
