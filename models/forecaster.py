@@ -11,7 +11,7 @@ from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
 from models.forecast import Forecast, Interval
 from models.holidays import check_countries
-from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, tidy_level, uncross
+from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
 from models.names import STARTER
 from models.series import Series
 from models.spec import ModelSpec
@@ -106,7 +106,7 @@ class Forecaster:
             return []
         with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
             table = self._bounded(series, self._calibrate(self._roll(series, horizon), wanted))
-        reported = sorted({*self.spec.quantile_levels, *(tidy_level(quantile) for quantile in quantiles)})
+        reported = sorted({*self.spec.quantile_levels, *map(float, quantiles)})
         return [
             self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels)
             for one, rows in zip(series, table, strict=True)
@@ -232,7 +232,7 @@ def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[fl
         if not 0 < quantile < 1:
             raise LevelInvalid(f"Quantile {quantile!r} is not between 0 and 1.", pointer=f"/quantiles/{place}")
     sides = (side for level in levels for side in interval_sides(level))
-    return sorted({MEDIAN, *(tidy_level(quantile) for quantile in quantiles), *sides})
+    return sorted({MEDIAN, *map(float, quantiles), *sides})
 
 
 def _widen(block: Floats, before: Floats, middle: int) -> Floats:

@@ -32,6 +32,9 @@ HALF = len(CALIBRATED_LEVELS) // 2
 SAME = 1e-9
 """Levels closer than this are equal."""
 
+ROUNDING = 1e-14
+"""Largest error of rounding in the sides of an interval."""
+
 ENOUGH_SCORES = 200
 """Scores needed for the offsets of one step; with fewer, those of neighbouring steps are added."""
 
@@ -41,13 +44,15 @@ MISCOVERAGE = 0.05
 FEWEST_TOGETHER = 5
 """Fewest origins of one time whose coverage is used."""
 
-NARROWEST_TAIL = 1e-9
+NARROWEST_TAIL = 1e-15
 """Least distance of a quantile level from 0 and 1, so that its distance to the median is finite."""
 
 
 def tidy_level(level: float) -> float:
-    """Return a quantile level in (0, 1) rounded to nine digits, but not to 0 or 1."""
-    return min(max(round(float(level), 9), NARROWEST_TAIL), 1.0 - NARROWEST_TAIL)
+    """Return a quantile level in (0, 1) without errors of rounding: 0.3 for 0.1 + 0.2; any other level stays as it is."""
+    tidy = round(float(level), 9)
+    exact = min(max(float(level), NARROWEST_TAIL), 1.0 - NARROWEST_TAIL)
+    return tidy if abs(tidy - level) < ROUNDING and 0.0 < tidy < 1.0 else exact
 
 
 def interval_sides(level: float) -> tuple[float, float]:

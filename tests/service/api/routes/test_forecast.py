@@ -47,6 +47,18 @@ def test_the_response_has_the_format_of_the_request(shared_client: TestClient) -
     assert forecast["intervals"]["80"]["lower"] == forecast["quantiles"]["0.1"]
 
 
+def test_every_quantile_is_answered_under_its_own_name(shared_client: TestClient) -> None:
+    """However near to another level, to 0 or to 1 it is; sorted, without crossings."""
+    wanted = [1e-12, 0.1 + 0.2, 0.10000000001, 0.9999999999999, 1e-300, 0.1]
+
+    answer = post(shared_client, series=[{"values": [1, 2, 4, 3] * 9}], horizon=1, quantiles=wanted)
+
+    found = {float(level): column[0] for level, column in answer["forecasts"][0]["quantiles"].items()}
+    assert {str(level) for level in wanted} <= set(answer["forecasts"][0]["quantiles"])
+    assert found[1e-300] < found[1e-12] < found[0.1] == found[0.10000000001] < found[0.9999999999999]
+    assert list(found.values()) == sorted(found.values())
+
+
 def test_one_wrong_series_does_not_fail_its_batch(shared_client: TestClient) -> None:
     """The valid series are forecast in order, and each wrong one has an error with a pointer."""
     series = [{"values": MONTHS}, {"values": [1, "two"]}, {"values": MONTHS, "frequency": "D"}, {"values": MONTHS}, 7]
