@@ -69,9 +69,7 @@ def create_app(settings: Settings, *, supervise: bool = True, host: str = "127.0
         await asyncio.gather(*running, return_exceptions=True)
         await _close(service)
 
-    app = FastAPI(
-        title="Almanac", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
-    )
+    app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
     for router in ROUTERS:

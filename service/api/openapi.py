@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
 from models.errors import AlmanacError
+from service.api.operations import complete
 from service.api.schemas.forecast import ForecastProblem, ForecastRequest
 from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
 from service.api.schemas.problems import Problem
@@ -78,6 +79,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components = document.setdefault("components", {})
         components["schemas"] = {**definitions["$defs"], **components.get("schemas", {})}
         components["securitySchemes"] = dict(SECURITY)
+        complete(document["paths"])
         document["security"] = [{}, *({name: []} for name in SECURITY)]
         app.openapi_schema = document
     return app.openapi_schema

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from service.api.openapi import ASSETS, asset, docs_page
 
@@ -19,6 +19,12 @@ async def root() -> Response:
 async def docs(request: Request) -> Response:
     """Return the documentation page."""
     return docs_page(request.app.title)
+
+
+@router.get("/openapi.json")
+def openapi(request: Request) -> Response:
+    """Return the OpenAPI document; in a thread, because the first request makes it."""
+    return JSONResponse(request.app.openapi())
 
 
 @router.get("/static/{name}")

@@ -73,7 +73,30 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/metrics",
     }
     statuses = set(document["paths"]["/forecast"]["post"]["responses"])
-    assert statuses == {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
+    assert statuses == {"200", "400", "401", "403", "408", "413", "415", "421", "422", "429", "503"}
+
+
+def test_operations_have_readable_ids_and_the_responses_of_the_middleware(document: dict[str, Any]) -> None:
+    """From which clients are generated: keys, hosts, wrong parameters, each as a problem document."""
+    operations = [(path, method, one) for path, methods in document["paths"].items() for method, one in methods.items()]
+    ids = [one["operationId"] for _, _, one in operations]
+
+    assert len(set(ids)) == len(ids)
+    assert {"forecast", "forecast_series", "export_observations", "list_jobs"} <= set(ids)
+    assert [one for one in ids if "__" in one or not one.isidentifier()] == []
+    for path, _, one in operations:
+        expected = {"400", "403", "421", "422"} | (set() if path.startswith("/health") else {"401"})
+        assert expected <= set(one["responses"]), path
+        for status, response in one["responses"].items():
+            assert status < "400" or list(response["content"]) == ["application/problem+json"], (path, status)
+    assert "HTTPValidationError" not in str(document["paths"])
+
+
+def test_the_export_is_described_as_a_file(document: dict[str, Any]) -> None:
+    """A generated client downloads bytes, and does not parse them as JSON."""
+    content = document["paths"]["/observations/export"]["get"]["responses"]["200"]["content"]
+
+    assert content == {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}}
 
 
 def test_every_referenced_schema_exists(document: dict[str, Any]) -> None:
