@@ -25,7 +25,6 @@ UNREAD = (
     (b"SQLite format 3\0", "a SQLite database", "Export the table as CSV."),
     (b"\x89HDF", "an HDF5 file", "Write the table as Parquet or CSV."),
     (b"Obj\x01", "an Avro file", "Write it as Parquet or CSV."),
-    (b"ORC", "an ORC file", "Write it as Parquet or CSV."),
     (b"%PDF", "a PDF", "Export the table as CSV."),
     (b"\x80\x04\x95", "a pickle", "Write it as Parquet: pandas.read_pickle(file).to_parquet(…)."),
 )
@@ -109,6 +108,8 @@ def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
             return content.decode("utf-16"), (Finding("ENCODING", "The text is read as UTF-16."),)
         except UnicodeDecodeError as error:
             raise TableInvalid(f"is not in UTF-16, as it begins ({error.reason}).", hint="Save it again.") from error
+    if b"\0" in content[:4096]:
+        raise TableInvalid("is no text: it has zero bytes.", hint="Give CSV, Parquet, .xlsx or JSON lines.")
     try:
         return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
