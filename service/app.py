@@ -96,7 +96,13 @@ def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Bac
     scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)
     forecast_log = None
     if settings.ledger:
-        forecast_log = ForecastLog(database, metrics, limit=settings.max_ledger, days=settings.retention_days)
+        forecast_log = ForecastLog(
+            database,
+            metrics,
+            limit=settings.max_ledger,
+            days=settings.retention_days,
+            delete_all=settings.retention_all,
+        )
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
     forecasting = ForecastHandler(settings, *make_lanes(settings), catalog.select, recorder.record)
     metrics.registry.register(ModelMetrics(catalog, recent_inputs))

@@ -112,6 +112,8 @@ class Settings(BaseSettings):
         max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted.
         ledger: Whether forecasts are stored, to be scored.
         retention_days: Age at which forecasts and their scores are deleted; observations are kept.
+        retention_all: Whether all of these are deleted at once; otherwise a tenth of the forecasts a day at most, since by a
+            wrong clock all look old.
         accuracy_days: How many days of scores the metrics of live accuracy include.
         min_schedule_seconds: Shortest time between two runs of a schedule.
         poll_seconds: How often the registry is polled.
@@ -147,6 +149,7 @@ class Settings(BaseSettings):
     max_ledger: Count = 20_000
     ledger: bool = True
     retention_days: Count = 365
+    retention_all: bool = False
     accuracy_days: Count = 30
     min_schedule_seconds: Seconds = LEAST_SECONDS
     poll_seconds: Seconds = 2.0

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from models.retraining.live_figures import LiveFigures
 from models.spec import ModelSpec
 
+MIN_OBSERVATIONS = 20
+"""Fewest observations behind live figures: every forecast that reaches an outlier is scored with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -55,8 +58,8 @@ def evidence_of(figures: LiveFigures, version: str, *, min_scores: int, new_obse
     drift = figures.drift
     return ChampionEvidence(
         version,
-        skill=_enough(figures.scores, figures.skill, min_scores),
-        coverage=_enough(figures.scores, figures.coverage_80, min_scores),
+        skill=_enough(figures, figures.scores, figures.skill, min_scores),
+        coverage=_enough(figures, figures.scores, figures.coverage_80, min_scores),
         drift=Figure(None, "the service has seen too few inputs of this version since it started.")
         if drift is None
         else Figure(drift.index, f"{drift.feature} ({drift.inputs:,} inputs)"),
@@ -74,9 +77,14 @@ def count_new_observations(count: int | None, spec: ModelSpec, why: str = "") ->
     )
 
 
-def _enough(scores: int, value: float | None, min_scores: int) -> Figure:
+def _enough(figures: LiveFigures, scores: int, value: float | None, min_scores: int) -> Figure:
     if scores < min_scores:
         return Figure(None, f"{scores:,} scores in the window, {min_scores:,} are needed.")
+    if figures.observations is not None and figures.observations < min(MIN_OBSERVATIONS, min_scores):
+        return Figure(
+            None,
+            f"the scores in the window rest on {figures.observations} observations, {MIN_OBSERVATIONS} are needed.",
+        )
     if value is None:
         return Figure(None, f"it cannot be computed from the {scores:,} scores in the window.")
     return Figure(value, f"over {scores:,} scores")
@@ -87,4 +95,4 @@ def _decay(figures: LiveFigures, min_scores: int) -> Figure:
         return Figure(None, "no scored step has a backtest error to compare it with.")
     if figures.error_ratio is None or not figures.naive_ratio:
         return Figure(None, "the backtest has no error of the model or of seasonal naive to compare with.")
-    return _enough(figures.compared_scores, figures.error_ratio / figures.naive_ratio, min_scores)
+    return _enough(figures, figures.compared_scores, figures.error_ratio / figures.naive_ratio, min_scores)

@@ -32,6 +32,7 @@ class LiveFigures:
         error_ratio: Live error / backtest error; None if it is not known.
         naive_ratio: The same of seasonal naive.
         drift: The feature that drifted most; None if there are too few inputs.
+        observations: Observations that the scores rest on, counted up to 1,000; None if it is not known.
     """
 
     scores: int = 0
@@ -41,6 +42,7 @@ class LiveFigures:
     error_ratio: float | None = None
     naive_ratio: float | None = None
     drift: FeatureDrift | None = None
+    observations: int | None = None
 
     @classmethod
     def from_response(cls, response: Mapping[str, Any], version: str) -> Self:
@@ -56,6 +58,7 @@ class LiveFigures:
             compared.get("ratio"),
             compared.get("naive_ratio"),
             max(drifts, key=lambda one: one.index, default=None),
+            response.get("observations"),
         )
 
 

@@ -23,7 +23,7 @@ from service.problems import problem
 
 logger = logging.getLogger("almanac")
 
-SCOPES = ("forecast", "record", "read", "observe", "admin")
+SCOPES = ("forecast", "record", "read", "observe", "erase", "admin")
 KEY_PREFIX = "alm_"
 KEY_BYTES = 32
 
@@ -131,8 +131,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def scopes_for(path: str) -> tuple[str, ...] | None:
+def scopes_for(path: str, method: str = "GET") -> tuple[str, ...] | None:
     """Return the scopes that give access to a path, or None if no key is needed."""
+    if method == "DELETE" and path.startswith("/series/"):
+        return ("erase", "admin")
     if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
         return None
     for root, scopes in SCOPES_BY_PATH.items():
@@ -211,7 +213,7 @@ class AuthMiddleware:
 
     def _check(self, scope: Scope) -> AlmanacError | None:
         self._keys.refresh()
-        needed = scopes_for(scope["path"])
+        needed = scopes_for(scope["path"], scope["method"])
         if needed is None or not self._keys.is_required:
             return None
         secret = _secret(Headers(scope=scope))

@@ -5,6 +5,7 @@ service/api/schemas/forecast.py; a test compares the two.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from service.errors import BatchTooLarge, FieldInvalid, FieldMissing
 from service.json_input import SeriesFault, describe_value, fault_of, invalid_field, parse_object, reject_unknown_fields
 from service.settings import Settings
 
-REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model")
+REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model", "record")
 SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone", "past_covariates", "future_covariates")
 TEXT_FIELDS = ("id", "start", "frequency", "timezone")
 DEFAULT_LEVELS = (80.0,)
@@ -35,6 +36,8 @@ class ForecastQuery:
         model: `name`, `name@alias`, `name/version` or `starter`, or None.
         faults: The errors of the other series.
         unnamed: Indices of the series without an id: no observation belongs to them.
+        record: Whether the forecasts are stored and scored.
+        from_store: Whether the series are stored observations, not values of the request.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -44,6 +47,8 @@ class ForecastQuery:
     model: str | None
     faults: tuple[SeriesFault, ...] = field(default=())
     unnamed: frozenset[int] = frozenset()
+    record: bool = True
+    from_store: bool = False
 
     def frequencies(self) -> set[Frequency]:
         """Return the frequencies of the series that have one."""
@@ -82,7 +87,10 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     model = request.get("model")
     if not (model is None or (isinstance(model, str) and model)):
         raise invalid_field("model", model, "Send a name such as `temperatures`.")
-    return ForecastQuery((), horizon, levels, quantiles, model)
+    record = request.get("record")
+    if not isinstance(record, bool | None):
+        raise invalid_field("record", record, "Send true or false; false: the forecasts are neither stored nor scored.")
+    return ForecastQuery((), horizon, levels, quantiles, model, record=record is not False)
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:
@@ -154,9 +162,10 @@ def _batch(
     """Return the valid series with their indices, and the faults of the others."""
     series: list[tuple[int, Series]] = []
     faults: list[SeriesFault] = []
+    given = {one for one in map(_given_id, entries) if one is not None}
     taken: set[str] = set()
     for index, entry in enumerate(entries):
-        series_id = _id(entry, index)
+        series_id = _id(entry, index, given)
         try:
             if series_id in taken:
                 raise SeriesDuplicated(
@@ -171,10 +180,21 @@ def _batch(
     return tuple(series), tuple(faults)
 
 
-def _id(entry: object, index: int) -> str:
-    """Return a series' id, or its index if it has no valid one."""
+def _given_id(entry: object) -> str | None:
+    """Return the id that a series was sent with, None if it has no valid one."""
     series_id = entry.get("id") if isinstance(entry, dict) else None
-    return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else str(index)
+    return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else None
+
+
+def _id(entry: object, index: int, given: AbstractSet[str]) -> str:
+    """Return a series' id; without a valid one its index, with as many `#` before it as no given id has."""
+    series_id = _given_id(entry)
+    if series_id is not None:
+        return series_id
+    name = str(index)
+    while name in given:
+        name = f"#{name}"
+    return name
 
 
 def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Series:

@@ -1,7 +1,8 @@
 """Accuracy query: the data of GET /accuracy: scores, drift of inputs and errors, and some scored forecasts."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,11 @@ from service.monitoring.accuracy import BacktestFigures, ErrorDecay, accuracy_fi
 from service.monitoring.drift import RecentInputs
 from service.selector import LoadedModel
 from service.store.database import Database
-from service.store.newest_observations import window_start
-from service.store.score_sums import (
-    GroupKey,
-    Period,
-    ScoredForecast,
-    ScoreFilter,
-    ScoreSums,
-    count_due,
-    list_scored_forecasts,
-    sum_scores,
-)
+from service.store.newest_observations import newest_window
+from service.store.rollups import DAY
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import GroupKey, Period, ScoreSums, count_disputed, count_due, count_truths, sum_scores
+from service.store.scored_forecasts import ScoredForecast, list_scored_forecasts
 
 SHOWN_LEVEL = 80.0
 """Level of the interval of the forecasts that are shown."""
@@ -62,7 +57,7 @@ def query_accuracy(
     champions: Sequence[LoadedModel],
 ) -> dict[str, Any]:
     """Return the response as data; call it from a thread. Raise DatabaseUnreachable if the database does not answer."""
-    where, since = _apply_window(database, query)
+    where, since, truths = _apply_window(database, query)
     keys: tuple[GroupKey, ...] = ("model", *query.by)
     rows = sum_scores(database, where, keys, query.period, query.limit + 1)
     shown = list_scored_forecasts(database, where, query.forecasts) if query.forecasts else []
@@ -75,18 +70,22 @@ def query_accuracy(
         },
         "forecasts": [_forecast(one) for one in shown],
         "since": since,
+        "observations": truths,
         "due": count_due(database),
+        "disputed": count_disputed(database),
     }
 
 
-def _apply_window(database: Database, query: AccuracyQuery) -> tuple[ScoreFilter, str | None]:
-    """Return the filter with the start of the window, and the start as text; None without a window or scores."""
-    where = query.where
-    start = window_start(database, where, query.window) if query.window else None
-    if start is None:
-        return where, None
-    since = start if where.since is None else max(start, where.since)
-    return replace(where, since=since), str(np.datetime64(since, "us").astype("M8[s]"))
+def _apply_window(database: Database, query: AccuracyQuery) -> tuple[ScoreFilter, str | None, int | None]:
+    """Return the filter of the window, its start as text, and how many observations it has; None without a window."""
+    where = newest_window(database, query.where, query.window) if query.window else None
+    if where is None:
+        return query.where, None, None
+    since = max(
+        -math.inf if where.since is None else where.since,
+        -math.inf if where.since_day is None else where.since_day * DAY,
+    )
+    return where, str(np.datetime64(int(since), "us").astype("M8[s]")), count_truths(database, where)
 
 
 def _row(
@@ -111,7 +110,7 @@ def live_figures(
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    where, _ = _apply_window(database, query)
+    where, _, truths = _apply_window(database, query)
     rows = sum_scores(database, where, ("model", "version"))
     found = accuracy_figures(rows[0][1]) if rows else {}
     compared = _compared(database, where, find_backtest).get((str(where.model), str(where.version)))
@@ -129,6 +128,7 @@ def live_figures(
         error_ratio=None if compared is None else finite_or_none(compared.ratio),
         naive_ratio=None if compared is None else finite_or_none(compared.naive_ratio),
         drift=max(drifts, key=lambda one: one.index, default=None),
+        observations=truths,
     )
 
 

@@ -1,7 +1,6 @@
 """Input drift: the newest inputs of each champion, compared with the inputs of its training."""
 
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,13 +53,16 @@ class RecentInputs:
 
     def __init__(self) -> None:
         """Nothing is recorded yet."""
-        self._newest: dict[tuple[str, str], deque[Floats]] = {}
+        self._newest: dict[tuple[str, str], dict[tuple[str, bytes], Floats]] = {}
 
     def record(self, model: LoadedModel, series: Sequence[Series]) -> None:
-        """Store the part of each series that the model reads."""
-        newest = self._newest.setdefault((model.name, model.version), deque(maxlen=WINDOW))
-        length = model.forecaster.spec.context_length
-        newest.extend(last_context(one.values, length) for one in islice(series, WINDOW))
+        """Store the part of each series that the model reads; one that is sent again counts once."""
+        newest = self._newest.setdefault((model.name, model.version), {})
+        for one in islice(series, WINDOW):
+            context = last_context(one.values, model.forecaster.spec.context_length)
+            newest[one.id, context.tobytes()] = context
+        for oldest in list(islice(newest, max(0, len(newest) - WINDOW))):
+            newest.pop(oldest, None)
 
     def drifts(self, champions: Sequence[LoadedModel]) -> Iterator[tuple[LoadedModel, dict[str, FeatureDrift]]]:
         """Yield each champion with its drift by feature, and drop the inputs of other versions.
@@ -71,7 +73,7 @@ class RecentInputs:
         for key in self._newest.keys() - current:
             self._newest.pop(key, None)
         for one in champions:
-            newest = list(self._newest.get((one.name, one.version), ()))
+            newest = list(self._newest.get((one.name, one.version), {}).values())
             if one.forecaster.spec.profile and len(newest) >= MIN_INPUTS:
                 with suppress(ArtifactIncomplete):
                     yield one, _compare(one, newest)

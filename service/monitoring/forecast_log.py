@@ -33,6 +33,10 @@ MAX_NUMBERS = 20_000_000
 """Numbers in the waiting forecasts and their histories: 160 MB."""
 DELETE_SECONDS = 3_600.0
 """How often old forecasts are deleted."""
+BOUNDED_SECONDS = 86_400.0
+"""When the next are deleted after a deletion that did not delete all."""
+DELETED_SHARE = 0.1
+"""Largest share of the forecasts that is deleted at once."""
 DAY = 86_400 * MICROSECONDS
 CLOSE_SECONDS = 10.0
 """How long a shutdown waits for the database."""
@@ -49,9 +53,12 @@ class ForecastLog:
         metrics: Counts what is written, waits and is lost.
         limit: Most forecasts that may wait.
         days: Age at which forecasts are deleted.
+        delete_all: Whether all of these are deleted at once; otherwise DELETED_SHARE of the forecasts a day at most.
     """
 
-    def __init__(self, database: AsyncDatabase, metrics: Metrics, *, limit: int, days: int) -> None:
+    def __init__(
+        self, database: AsyncDatabase, metrics: Metrics, *, limit: int, days: int, delete_all: bool = False
+    ) -> None:
         """Start with an empty queue."""
         self._database = database
         self._metrics = metrics
@@ -60,17 +67,24 @@ class ForecastLog:
         self._waiting: deque[LogEntry] = deque()
         self._batch: list[LogEntry] = []
         self._numbers = 0
-        self._deleted_at = 0.0
+        self._share = 1.0 if delete_all else DELETED_SHARE
+        self._delete_next = 0.0
         self._lock = threading.Lock()
         self._flushing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="forecast-log")
         metrics.forecasts_waiting.set_function(lambda: len(self._waiting) + len(self._batch))
 
-    def append(self, selected: SelectedModel, forecasts: ServedForecasts) -> None:
-        """Add forecasts to the queue, from any thread; count those that do not fit as lost."""
+    def append(self, selected: SelectedModel, forecasts: ServedForecasts, *, from_store: bool = False) -> None:
+        """Add forecasts to the queue, from any thread; count those that do not fit as lost.
+
+        Args:
+            selected: The version that made them.
+            forecasts: The forecasts.
+            from_store: Whether they were made from stored observations.
+        """
         made_at = time.time_ns() // 1_000
         for forecast_id, series, forecast in forecasts:
-            entry = LogEntry(forecast_id, made_at, selected, series, forecast)
+            entry = LogEntry(forecast_id, made_at, selected, series, forecast, from_store)
             with self._lock:
                 full = len(self._waiting) >= self._limit or self._numbers + entry.size > MAX_NUMBERS
                 if not full:
@@ -143,12 +157,23 @@ class ForecastLog:
         self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
 
     async def _delete_old(self) -> None:
-        if time.monotonic() - self._deleted_at < DELETE_SECONDS and self._deleted_at:
+        """Delete forecasts that are old, once an hour; if these are many, no more than a part, and no more for a day.
+
+        By a wrong clock all forecasts may look old.
+        """
+        if time.monotonic() < self._delete_next:
             return
-        deleted = await self._run(delete_forecasts, time.time_ns() // 1_000 - self._days * DAY)
-        self._deleted_at = time.monotonic()
-        if deleted:
-            logger.info("forecast log: deleted %d forecasts older than %d days", deleted, self._days)
+        done = await self._run(delete_forecasts, time.time_ns() // 1_000 - self._days * DAY, self._share)
+        left = done.old - done.deleted
+        self._delete_next = time.monotonic() + (BOUNDED_SECONDS if left else DELETE_SECONDS)
+        if done.deleted:
+            logger.info("forecast log: deleted %d forecasts older than %d days", done.deleted, self._days)
+        if left:
+            logger.warning(
+                "forecast log: %d of %d forecasts are older than %d days by this machine's clock. At most %.0f %% a day are "
+                "deleted. If the clock is right, ALMANAC_RETENTION_ALL=on deletes the other %d at once.",
+                *(done.old, done.total, self._days, 100 * self._share, left),
+            )
 
     async def _run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work` with the database in the log's own thread, and return its result."""

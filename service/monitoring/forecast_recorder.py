@@ -21,9 +21,9 @@ class ForecastRecorder:
 
     def record(self, query: ForecastQuery, selected: SelectedModel, result: ForecastResult) -> None:
         """Record one result; the inputs count as recent only for the champion. Can be called from any thread."""
-        if selected.alias == CHAMPION:
+        if query.record and selected.alias == CHAMPION:
             self.recent_inputs.record(selected.model, [series for _, series in query.series])
-        if self.forecast_log is not None:
-            self.forecast_log.append(selected, result.by_forecast_id(query.unnamed))
+        if query.record and self.forecast_log is not None:
+            self.forecast_log.append(selected, result.by_forecast_id(query.unnamed), from_store=query.from_store)
         self.metrics.count_forecast(selected.model.name, len(result.rows), result.steps)
         self.metrics.count_errors(fault.finding.code for fault in result.faults)

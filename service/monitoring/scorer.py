@@ -12,8 +12,10 @@ from models.errors import AlmanacError
 from service.monitoring.accuracy import StepKey
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
+from service.store.rollups import DAY
 from service.store.score_due import mark_missed, score_due
-from service.store.score_sums import ScoreFilter, ScoreSums, count_due, sum_scores
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import ScoreSums, count_due, sum_scores
 
 logger = logging.getLogger("almanac")
 
@@ -137,6 +139,7 @@ class Scorer:
 
 
 def _count(database: Database, since: int, now: float) -> LiveScores:
-    rows = sum_scores(database, ScoreFilter(scored_since=since), ["model", "version", "step"])
+    """Return the sums of what was scored since the start of a day, which the rollup has."""
+    rows = sum_scores(database, ScoreFilter(scored_since=since // DAY * DAY), ["model", "version", "step"])
     steps = tuple(((str(key[0]), str(key[1]), int(key[2])), sums) for key, sums in rows)
     return LiveScores(steps, count_due(database), now)

@@ -1,5 +1,6 @@
 """Forecast table: writes served forecasts in batches, returns one with its scores, and deletes old ones."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import Row, RowMapping, delete, select
+from sqlalchemy import Connection, Row, RowMapping, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.calendar.on_calendar import Frequency, timestamps_from
@@ -18,6 +19,8 @@ from models.series import Series
 from service.selector import SelectedModel
 from service.store.blobs import Floats, encode_floats, encode_times, microseconds
 from service.store.database import Database, storable
+from service.store.evidence import sample_history
+from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
 from service.store.score import naive_baseline
 from service.store.score_due import compute_scores
 from service.store.tables import forecasts, scores
@@ -39,6 +42,7 @@ class LogEntry:
         selected: The version that made it.
         series: The history that it was made from.
         forecast: The forecast.
+        from_store: Whether the history is that of the stored observations; otherwise it is compared with them.
     """
 
     forecast_id: str
@@ -46,6 +50,7 @@ class LogEntry:
     selected: SelectedModel
     series: Series
     forecast: Forecast
+    from_store: bool = False
 
     @property
     def size(self) -> int:
@@ -66,6 +71,21 @@ class StoredForecast:
     row: Row[Any]
     scores: Sequence[RowMapping]
     observed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a deletion of old forecasts found and did.
+
+    Attributes:
+        total: Forecasts before it.
+        old: How many of them were old enough.
+        deleted: How many of these were deleted.
+    """
+
+    total: int
+    old: int
+    deleted: int
 
 
 def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -> None:
@@ -112,6 +132,18 @@ def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
         "scale": finite_or_none(baseline.scale),
         "context_used": forecast.context_used,
         "due": times is not None and now - entry.made_at > LATE,
+        **_history(entry),
+    }
+
+
+def _history(entry: LogEntry) -> dict[str, Any]:
+    """Return the columns that tell whether a forecast is evidence."""
+    sample = None if entry.from_store or not entry.series.id else sample_history(entry.series, entry.forecast_id)
+    return {
+        "is_evidence": True if entry.from_store else None,
+        "history_from": None if sample is None else int(microseconds(sample.timestamps[:1])[0]),
+        "history_timestamps": None if sample is None else encode_times(sample.timestamps),
+        "history_values": None if sample is None else encode_floats(sample.values),
     }
 
 
@@ -127,18 +159,44 @@ def find_forecast(database: Database, forecast_id: str) -> StoredForecast | None
         return StoredForecast(row, connection.execute(by_step).mappings().all(), len(actuals))
 
 
-def delete_forecasts(database: Database, before: int) -> int:
-    """Delete forecasts made before a moment (microseconds since 1970), and their scores; return how many forecasts."""
-    total = 0
-    old = select(forecasts.c.forecast_id).where(forecasts.c.made_at < before).order_by(forecasts.c.made_at)
-    while True:
+def delete_forecasts(database: Database, before: int, share: float = 1.0) -> Deletion:
+    """Delete forecasts made before a moment, the oldest first, with their scores, in transactions of DELETE_ROWS.
+
+    Args:
+        database: Where they are.
+        before: Microseconds since 1970.
+        share: Largest share of all forecasts that may be deleted.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer; some of them may be deleted.
+    """
+    is_old = forecasts.c.made_at < before
+    with database.reading() as connection:
+        total = connection.scalar(select(func.count()).select_from(forecasts)) or 0
+        old = connection.scalar(select(func.count()).select_from(forecasts).where(is_old)) or 0
+    allowed = min(old, math.ceil(share * total))
+    oldest = select(forecasts.c.forecast_id).where(is_old).order_by(forecasts.c.made_at)
+    deleted = 0
+    while deleted < allowed:
         with database.writing() as connection:
-            batch = connection.scalars(old.limit(DELETE_ROWS)).all()
-            if batch:
-                connection.execute(delete(forecasts).where(forecasts.c.forecast_id.in_(batch)))
-        total += len(batch)
-        if len(batch) < DELETE_ROWS:
-            return total
+            lock_scores(connection)
+            batch = connection.scalars(oldest.limit(min(DELETE_ROWS, allowed - deleted))).all()
+            remove_forecasts(connection, batch)
+        if not batch:
+            break
+        deleted += len(batch)
+    if deleted:
+        with database.writing() as connection:
+            lock_scores(connection)
+            drop_empty_sums(connection)
+    return Deletion(total, old, deleted)
+
+
+def remove_forecasts(connection: Connection, forecast_ids: Sequence[str]) -> None:
+    """Delete forecasts and their scores, in a transaction that holds `lock_scores`."""
+    if forecast_ids:
+        remove_sums(connection, forecast_ids)
+        connection.execute(delete(forecasts).where(forecasts.c.forecast_id.in_(forecast_ids)))
 
 
 def _columns(forecast: Forecast) -> tuple[tuple[float, ...], Floats]:

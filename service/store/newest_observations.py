@@ -1,48 +1,52 @@
-"""Newest observations: where the window of a model's newest scores starts, and how much is newer than its training."""
+"""Newest observations: the window of a model's newest scores, and how much is newer than its training."""
+
+from dataclasses import replace
 
 import numpy as np
-from sqlalchemy import distinct, func, or_, select
+from sqlalchemy import Row, distinct, func, or_, select
 
-from models.calendar.frequency import MONTHS_IN, Frequency
+from models.calendar.frequency import MONTHS_IN
 from models.calendar.on_calendar import parse_frequency
 from service.store.database import Database
-from service.store.score_sums import ScoreFilter
+from service.store.rollups import DAY
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import newest_day
 from service.store.tables import forecasts, observations, scores, series
 
-MEAN_DAYS = {"D": 1.0, "W": 7.0, "B": 7 / 5, "bh": 7 / 5 / 8}
-"""Mean length of the units that are neither whole months nor of fixed length."""
-DAY_MICROSECONDS = 86_400_000_000
+MEAN_DAYS = {"D": 1.0, "W": 7.0, "B": 7 / 5}
+"""Mean length of the units that are whole days, but not whole months."""
+BUSINESS_HOUR = 7 / 5 / 8
+"""Mean days of a business hour."""
 
 
-def window_start(database: Database, where: ScoreFilter, steps: int) -> int | None:
-    """Return where the window of the newest `steps` scored steps starts, or None if nothing is scored.
+def newest_window(database: Database, where: ScoreFilter, steps: int) -> ScoreFilter | None:
+    """Return a filter for the newest `steps` scored steps, or None if nothing is scored.
 
     Steps are counted back from the newest score in its forecast's frequency: months, quarters and years by the calendar,
-    so that the 1st and the 31st are one month, other units by their length. None also if the forecast has no frequency.
+    so that the 1st and the 31st are one month, other units by their length. Days and longer are those of the forecast's
+    own clock. None also if the forecast has no frequency.
 
     Args:
         database: Where the scores are.
         where: Which scores.
         steps: At least 1.
 
-    Returns:
-        Microseconds since 1970, as `ScoreFilter.since`.
-
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    query = (
-        select(scores.c.timestamp, forecasts.c.frequency)
-        .join(forecasts)
-        .where(*where.conditions())
-        .order_by(scores.c.timestamp.desc())
-        .limit(1)
-    )
-    with database.reading() as connection:
-        newest = connection.execute(query).one_or_none()
+    newest = _newest(database, where)
     if newest is None or newest.frequency is None:
         return None
-    return _since(int(newest.timestamp), parse_frequency(newest.frequency), steps)
+    step = parse_frequency(newest.frequency)
+    months = MONTHS_IN.get(step.unit)
+    if months is not None:
+        month = np.datetime64(newest.day, "D").astype("M8[M]") - (steps * step.multiple * months - 1)
+        return where.within(int(month.astype("M8[D]").astype(np.int64)), None)
+    if step.unit in MEAN_DAYS:
+        return where.within(newest.day - round(steps * step.multiple * MEAN_DAYS[step.unit]) + 1, None)
+    hours = step.multiple * BUSINESS_HOUR * DAY if step.nanoseconds is None else step.nanoseconds / 1000
+    since = int(newest.timestamp) - round(steps * hours) + 1
+    return replace(where, since=since if where.since is None else max(since, where.since))
 
 
 def count_newer(database: Database, after: int, frequency: str | None) -> tuple[int, int]:
@@ -69,16 +73,12 @@ def count_newer(database: Database, after: int, frequency: str | None) -> tuple[
     return rows, of
 
 
-def _since(newest: int, frequency: Frequency, steps: int) -> int:
-    """Return where the newest `steps` steps start, microseconds since 1970."""
-    months = MONTHS_IN.get(frequency.unit)
-    if months is None:
-        return newest - round(steps * _mean_microseconds(frequency)) + 1
-    month = np.datetime64(newest, "us").astype("M8[M]") - (steps * frequency.multiple * months - 1)
-    return int(month.astype("M8[us]").astype(np.int64))
-
-
-def _mean_microseconds(frequency: Frequency) -> float:
-    if frequency.nanoseconds is not None:
-        return frequency.nanoseconds / 1000
-    return frequency.multiple * MEAN_DAYS[frequency.unit] * DAY_MICROSECONDS
+def _newest(database: Database, where: ScoreFilter) -> Row[int, int, str | None] | None:
+    """Return timestamp, day and frequency of the newest score; the rollup tells its day."""
+    query = select(scores.c.timestamp, scores.c.day, forecasts.c.frequency).select_from(scores).join(forecasts)
+    query = query.order_by(scores.c.timestamp.desc()).limit(1)
+    day = newest_day(database, where) if where.series is None else None
+    filters = [where] if day is None else [where.within(day, None), where]
+    with database.reading() as connection:
+        found = (connection.execute(query.where(*one.conditions())).one_or_none() for one in filters)
+        return next((row for row in found if row is not None), None)

@@ -217,7 +217,7 @@ def _write_postgresql(connection: Connection, rows: Observations, now: int) -> N
 
 
 def _mark_due(database: Database, rows: Observations) -> None:
-    """Mark as due the forecasts with a step at or near an observation.
+    """Mark as due the forecasts with a step at or near an observation, or in whose history it lies if that is unconfirmed.
 
     A forecast that is due already is marked again: a scorer that has claimed it has not seen these observations.
     """
@@ -231,7 +231,7 @@ def _mark_due(database: Database, rows: Observations) -> None:
     in_reach = and_(
         forecasts.c.last_timestamp + tolerance() >= bindparam("since"),
         forecasts.c.last_timestamp >= bindparam("since", type_=BigInteger) - PERIOD_TOLERANCE,
-        forecasts.c.first_timestamp - tolerance() <= bindparam("until"),
+        func.coalesce(forecasts.c.history_from, forecasts.c.first_timestamp) - tolerance() <= bindparam("until"),
     )
     mark = update(forecasts).where(forecasts.c.series_id == bindparam("of"), in_reach).values(due=True)
     with database.writing() as connection:

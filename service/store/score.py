@@ -23,6 +23,10 @@ Floats = NDArray[np.float64]
 LEVELS = (80.0, 95.0)
 """Central intervals, in per cent, whose coverage is scored if a forecast has them."""
 
+MOST_ERROR = 10.0
+"""Largest scaled error of a step: ten times the history's seasonal change. A larger one counts as this, so that one wrong
+value does not decide a mean."""
+
 LONGEST_PERIOD = np.timedelta64(366, "D")
 """Largest distance of two timestamps in one month, quarter or year."""
 
@@ -69,10 +73,10 @@ class StepScore:
         step: 1 is the first after the cutoff.
         timestamp: Of the step, datetime64[us].
         observed: The actual value, the series' units.
-        absolute_scaled_error: |observed - median| / scale; their mean is MASE. None without a scale.
+        absolute_scaled_error: |observed - median| / scale, at most MOST_ERROR; their mean is MASE. None without a scale.
         naive_scaled_error: The same of seasonal naive.
         pinball: Mean pinball loss over the levels, the series' units.
-        scaled_pinball: pinball / scale, None without a scale.
+        scaled_pinball: pinball / scale, at most MOST_ERROR; None without a scale.
         covered: Whether the actual value lies in the interval, by level, for those of `LEVELS` that the forecast has.
     """
 
@@ -134,10 +138,10 @@ def score(
             step=int(step) + 1,
             timestamp=forecast.timestamps[step],
             observed=float(actual[row]),
-            absolute_scaled_error=finite_or_none(errors[row]),
-            naive_scaled_error=finite_or_none(naive_errors[row]),
+            absolute_scaled_error=_bounded(errors[row]),
+            naive_scaled_error=_bounded(naive_errors[row]),
             pinball=float(losses[row]),
-            scaled_pinball=finite_or_none(losses[row] / scale),
+            scaled_pinball=_bounded(losses[row] / scale),
             covered={level: bool(inside[row]) for level, inside in covered_by.items()},
         )
         for row, step in enumerate(steps)
@@ -149,6 +153,11 @@ def frequencies_match(frequency: str, known: str | None) -> bool:
     return known in {None, frequency} or {frequency, known} == {"B", "D"}
 
 
+def _bounded(error: float) -> float | None:
+    """Return a scaled error, at most MOST_ERROR; None for NaN."""
+    return finite_or_none(min(error, MOST_ERROR))
+
+
 def _targets(forecast: LoggedForecast, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
     """Return the actual value of each step, shape (horizon,), NaN where there is none.
 
@@ -158,8 +167,8 @@ def _targets(forecast: LoggedForecast, steps_at: Timestamps, observed: Mapping[n
     found = {stamp: value for stamp, value in observed.items() if not math.isnan(value)}
     step = parse_frequency(forecast.frequency)
     if step.unit in MONTHS_IN:
-        values = _only_values(found, step)
-        return np.array([values.get(period, math.nan) for period in _periods(steps_at, step)])
+        values = only_values(found, step)
+        return np.array([values.get(period, math.nan) for period in periods_of(steps_at, step)])
     exact = np.array([found.get(stamp, math.nan) for stamp in steps_at])
     return np.where(_has_neighbours(steps_at, np.array(sorted(found), dtype="M8[us]"), step), math.nan, exact)
 
@@ -177,11 +186,11 @@ def _has_neighbours(steps_at: Timestamps, stamps: Timestamps, step: Frequency) -
     return np.asarray(others > np.isin(steps_at, stamps))
 
 
-def _only_values(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int, float]:
+def only_values(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int, float]:
     """Return the value of each period with exactly one observation, if that has a plain date."""
     stamps = np.array(list(observed), dtype="M8[us]")
     dates = (stamps == stamps.astype("M8[D]")).tolist()
-    periods = _periods(stamps, step)
+    periods = periods_of(stamps, step)
     count = Counter(periods)
     return {
         period: value
@@ -190,7 +199,7 @@ def _only_values(observed: Mapping[np.datetime64, float], step: Frequency) -> di
     }
 
 
-def _periods(stamps: Timestamps, step: Frequency) -> list[int]:
+def periods_of(stamps: Timestamps, step: Frequency) -> list[int]:
     """Return the number of the month, quarter or year of each timestamp."""
     months = stamps.astype("M8[M]").astype(np.int64)
     if step.anchor:

@@ -9,15 +9,18 @@ import numpy as np
 import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
 
+from models.calendar.timestamps import to_local_times
 from models.errors import AlmanacError
 from models.json_values import nan_if_none
 from service.store.blobs import decode_floats, decode_times
 from service.store.clock_alignment import Clock, align_clocks
+from service.store.counting import count_scores, judge, read_observations, record_verdicts
 from service.store.database import Database
 from service.store.observations import Calendar
+from service.store.rollups import add_sums, lock_scores, remove_sums
 from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
 from service.store.tables import forecasts, observations, scores, series
-from service.store.time_tolerance import lookup_range, tolerance
+from service.store.time_tolerance import tolerance
 
 logger = logging.getLogger("almanac")
 
@@ -28,7 +31,7 @@ BATCH = 100
 def score_due(database: Database, now: int, limit: int = BATCH) -> int:
     """Score due forecasts, the oldest first, and return how many; 0 if none is due.
 
-    PostgreSQL's replicas skip forecasts that another has claimed; SQLite has one writer at a time. A step is scored if its
+    One replica at a time scores a batch. A step is scored if its
     actual value is new, scored again if that was revised, and its score is deleted if that was deleted.
 
     Args:
@@ -42,6 +45,7 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
     if not _is_any_due(database):
         return 0
     with database.writing() as connection:
+        lock_scores(connection)
         claim = select(forecasts).where(forecasts.c.due).order_by(forecasts.c.made_at).limit(limit)
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
         if claimed:
@@ -82,8 +86,14 @@ def mark_missed(database: Database, since: int) -> None:
 
 def compute_scores(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[str, dict[int, StepScore]]:
     """Return the scores of forecasts by the observations of now, by id and step; `rows` are of the table `forecasts`."""
-    observed = _observations(connection, [row.forecast_id for row in rows])
-    calendars = _calendars(connection, [row.series_id for row in rows])
+    return _compute_all(connection, rows, _calendars(connection, [row.series_id for row in rows]))
+
+
+def _compute_all(
+    connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[str, Calendar]
+) -> Mapping[str, dict[int, StepScore]]:
+    ids = [row.forecast_id for row in rows]
+    observed = read_observations(connection, ids, forecasts.c.first_timestamp, forecasts.c.last_timestamp)
     return {
         row.forecast_id: _compute(row, observed[row.forecast_id], calendars.get(row.series_id, Calendar()))
         for row in rows
@@ -110,20 +120,41 @@ def _is_any_due(database: Database) -> bool:
 
 
 def _write_scores(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:
-    """Write the scores that are new or changed, and delete those whose observation is gone."""
-    new_scores = compute_scores(connection, claimed)
+    """Write the scores that are new or changed, delete those whose observation is gone, and decide which count."""
+    calendars = _calendars(connection, [row.series_id for row in claimed])
+    new_scores = _compute_all(connection, claimed, calendars)
     old_actuals = _scored_actuals(connection, [row.forecast_id for row in claimed])
+    unsure = [row for row in claimed if not row.is_evidence and new_scores[row.forecast_id]]
+    verdicts = judge(connection, unsure, calendars)
     stale, added = list[dict[str, Any]](), list[dict[str, Any]]()
     for row in claimed:
         new, old = new_scores[row.forecast_id], old_actuals[row.forecast_id]
         gone = {step for step, actual in old.items() if step not in new or new[step].observed != actual}
         stale += [{"of": row.forecast_id, "at": step} for step in gone]
-        added += [_columns(row.forecast_id, new[step], now) for step in new if step not in old or step in gone]
+        fresh = [step for step in new if step not in old or step in gone]
+        days = local_days(row, [new[step].timestamp for step in fresh])
+        added += [_columns(row.forecast_id, new[step], day, now) for step, day in zip(fresh, days, strict=True)]
+    changed = {one["of"] for one in stale} | {one["forecast_id"] for one in added}
+    changed |= {forecast_id for forecast_id, verdict in verdicts.items() if verdict}
+    remove_sums(connection, sorted(changed))
     if stale:
         one = and_(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
         connection.execute(delete(scores).where(one), stale)
     if added:
         connection.execute(insert(scores), added)
+    record_verdicts(connection, verdicts)
+    if changed:
+        evidence = [row for row in claimed if row.is_evidence or verdicts.get(row.forecast_id)]
+        count_scores(connection, [row for row in evidence if row.forecast_id in changed])
+        add_sums(connection, sorted(changed))
+
+
+def local_days(row: Row[Any], timestamps: Sequence[np.datetime64]) -> list[int]:
+    """Return the days of a forecast's steps by its own clock, in days since 1970."""
+    walls = np.array(timestamps, dtype="M8[us]")
+    if row.timezone is not None:
+        walls = to_local_times(walls, row.timezone)
+    return list(walls.astype("M8[D]").astype(np.int64).tolist())
 
 
 def _compute(row: Row[Any], observed: Mapping[np.datetime64, float], calendar: Calendar) -> dict[int, StepScore]:
@@ -157,27 +188,7 @@ def _scored_actuals(connection: Connection, ids: Sequence[str]) -> Mapping[str, 
     return found
 
 
-def _observations(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[np.datetime64, float]]:
-    """Return the values of each forecast's series at and around its steps, by id and timestamp."""
-    in_range = and_(
-        observations.c.series_id == forecasts.c.series_id,
-        observations.c.timestamp >= forecasts.c.first_timestamp - lookup_range(),
-        observations.c.timestamp <= forecasts.c.last_timestamp + lookup_range(),
-        observations.c.value.is_not(None),
-    )
-    query = (
-        select(forecasts.c.forecast_id, observations.c.timestamp, observations.c.value)
-        .select_from(forecasts)
-        .join(observations, in_range)
-        .where(forecasts.c.forecast_id.in_(ids))
-    )
-    found: dict[str, dict[np.datetime64, float]] = defaultdict(dict)
-    for forecast_id, timestamp, value in connection.execute(query):
-        found[forecast_id][np.datetime64(timestamp, "us")] = value
-    return found
-
-
-def _columns(forecast_id: str, one: StepScore, now: int) -> dict[str, Any]:
+def _columns(forecast_id: str, one: StepScore, day: int, now: int) -> dict[str, Any]:
     return {
         "forecast_id": forecast_id,
         "step": one.step,
@@ -190,4 +201,5 @@ def _columns(forecast_id: str, one: StepScore, now: int) -> dict[str, Any]:
         "covered_80": one.covered.get(80.0),
         "covered_95": one.covered.get(95.0),
         "scored_at": now,
+        "day": day,
     }

@@ -1,72 +1,33 @@
-"""Score sums: scores counted and summed in SQL by version, step, series and period, and some of the scored forecasts."""
+"""Score sums: the scores that count, summed by version, step, series and period, from rollups where these suffice.
 
-import operator
+The rollups have days and months, without series or without steps. What else a filter asks for, and the days that it cuts
+in two, is summed from the scores themselves.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, desc, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, cast, func, select
 
-from models.calendar.timestamps import Timestamps
-from models.values import Values
 from service.store.database import Database, storable
-from service.store.score import LoggedForecast
-from service.store.score_due import read_forecast
-from service.store.tables import forecasts, observations, scores
-from service.store.time_tolerance import tolerance_of
+from service.store.rollups import DAY, SUMS, sums_of_scores
+from service.store.score_filter import DayRange, ScoreFilter
+from service.store.tables import forecasts, scores, sums_by_series, sums_by_step
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
+Key = tuple[str | int, ...]
+Rows = list[tuple[Key, "ScoreSums"]]
 
-SECOND = 1e6
-"""Microseconds."""
-HORIZONS_SHOWN, MIN_SHOWN = 3, 12
-"""Observations beside a forecast: those of its steps, two horizons before them, and MIN_SHOWN more."""
-CANDIDATES = 8
-"""Forecasts that are ranked for each one that is listed, since only one of each series is."""
+DAY_SECONDS = 86_400
+MOST_DISPUTED, MOST_TRUTHS = 1_000, 1_000
+"""What is counted up to this number."""
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
 """strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
 _POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreFilter:
-    """Conditions on scores; None is no condition.
-
-    Attributes:
-        model: Name.
-        version: Of the model.
-        series: Id.
-        steps: First and last step ahead, both included.
-        since: First timestamp of a scored step, microseconds since 1970, included.
-        until: First timestamp that is left out.
-        scored_since: First time of scoring, microseconds since 1970, included.
-    """
-
-    model: str | None = None
-    version: str | None = None
-    series: str | None = None
-    steps: tuple[int, int] | None = None
-    since: int | None = None
-    until: int | None = None
-    scored_since: int | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions in SQL, on `scores` joined with `forecasts`."""
-        first, last = self.steps or (None, None)
-        limits = [
-            (operator.eq, forecasts.c.model, self.model and storable(self.model)),
-            (operator.eq, forecasts.c.version, self.version and storable(self.version)),
-            (operator.eq, forecasts.c.series_id, self.series and storable(self.series)),
-            (operator.ge, scores.c.step, first),
-            (operator.le, scores.c.step, last),
-            (operator.ge, scores.c.timestamp, self.since),
-            (operator.lt, scores.c.timestamp, self.until),
-            (operator.ge, scores.c.scored_at, self.scored_since),
-        ]
-        return [compare(column, value) for compare, column, value in limits if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,88 +60,39 @@ class ScoreSums:
         return type(self)(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoredForecast:
-    """A forecast with scores, and the observations before and at its steps.
-
-    Attributes:
-        forecast_id: Its id.
-        series_id: Its series.
-        model: Name.
-        version: Of the model.
-        style: How its request wrote timestamps.
-        timezone: IANA name if its timestamps are UTC instants.
-        forecast: The forecast.
-        timestamps: Of the series' observations, up to the actual value of the last step; shape (length,), datetime64[us].
-        values: Of the observations, shape (length,).
-    """
-
-    forecast_id: str
-    series_id: str
-    model: str
-    version: str
-    style: str
-    timezone: str | None
-    forecast: LoggedForecast
-    timestamps: Timestamps
-    values: Values
-
-
 def sum_scores(
     database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month", limit: int | None = None
-) -> list[tuple[tuple[str | int, ...], ScoreSums]]:
+) -> Rows:
     """Return the sums of scores for each value of the keys, in the order of the values.
 
     Args:
         database: Where the scores are.
         where: Which scores.
         by: Keys that group the scores; without a key all are summed.
-        period: Of the key `period`: a day such as `2026-11-22`, a week's Monday, a month `2026-11` or a year `2026`.
+        period: Of the key `period`: a day such as `2026-11-22`, a week's Monday, a month `2026-11` or a year `2026`; by
+            the clock of the forecasts.
         limit: Most rows to return.
 
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    columns = {
-        "model": forecasts.c.model,
-        "version": forecasts.c.version,
-        "step": scores.c.step,
-        "series": forecasts.c.series_id,
-        "period": _period(period, is_postgresql=database.is_postgresql),
-    }
-    keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
-    query = select(*keys, *_sums()).join(forecasts).where(*where.conditions()).limit(limit)
-    if keys:
-        query = query.group_by(*keys).order_by(*keys)
+    return _run(database, _plan(database, where, by, period), has_keys=bool(by), limit=limit)
+
+
+def scan_scores(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month") -> Rows:
+    """Return what `sum_scores` returns, summed from the scores alone."""
+    return _run(database, [_scan(database, where, by, period)], has_keys=bool(by), limit=None)
+
+
+def newest_day(database: Database, where: ScoreFilter) -> int | None:
+    """Return the newest day that may have scores of a filter without a series; None if there is none."""
+    days = DayRange.of(where)
+    conditions = [*_names_and_steps(sums_by_step, where), sums_by_step.c.scores > 0]
+    if days.end is not None:
+        conditions.append(sums_by_step.c.day < days.end)
     with database.reading() as connection:
-        rows = connection.execute(query).all()
-    return [(tuple(row[: len(keys)]), ScoreSums(*(number or 0 for number in row[len(keys) :]))) for row in rows]
-
-
-def list_scored_forecasts(database: Database, where: ScoreFilter, limit: int) -> list[ScoredForecast]:
-    """Return forecasts with scores, one of each series: those with the most scored steps first, then the newest.
-
-    Raises:
-        DatabaseUnreachable: If the database does not answer.
-    """
-    steps = func.count(scores.c.step)
-    ranked = (
-        select(forecasts.c.forecast_id, forecasts.c.series_id)
-        .select_from(scores)
-        .join(forecasts)
-        .where(*where.conditions())
-        .group_by(forecasts.c.forecast_id, forecasts.c.series_id)
-        .order_by(desc(steps), desc(forecasts.c.made_at), forecasts.c.forecast_id)
-        .limit(limit * CANDIDATES)
-    )
-    with database.reading() as connection:
-        best: dict[str, str] = {}
-        for forecast_id, series_id in connection.execute(ranked):
-            best.setdefault(series_id, forecast_id)
-        chosen = list(best.values())[:limit]
-        rows = connection.execute(select(forecasts).where(forecasts.c.forecast_id.in_(chosen))).all()
-        found = {row.forecast_id: _scored(connection, row) for row in rows}
-    return [found[forecast_id] for forecast_id in chosen]
+        found: int | None = connection.scalar(select(func.max(sums_by_step.c.day)).where(*conditions))
+        return found
 
 
 def count_due(database: Database) -> int:
@@ -189,54 +101,142 @@ def count_due(database: Database) -> int:
         return connection.scalar(select(func.count()).where(forecasts.c.due)) or 0
 
 
-def _sums() -> list[ColumnElement[Any]]:
-    """Return the fields of ScoreSums in SQL, in their order."""
-    return [
-        func.count(),
-        func.count(scores.c.absolute_scaled_error),
-        func.sum(scores.c.absolute_scaled_error),
-        func.sum(scores.c.naive_scaled_error),
-        func.sum(scores.c.scaled_pinball),
-        func.sum(cast(scores.c.covered_80, Integer)),
-        func.count(scores.c.covered_80),
-        func.sum(cast(scores.c.covered_95, Integer)),
-        func.count(scores.c.covered_95),
+def count_disputed(database: Database) -> int:
+    """Return how many observed forecasts do not count, up to MOST_DISPUTED; raises as `count_due`."""
+    some = select(forecasts.c.forecast_id).where(~forecasts.c.is_evidence).limit(MOST_DISPUTED).subquery()
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def count_truths(database: Database, where: ScoreFilter) -> int:
+    """Return how many observations the scores rest on, up to MOST_TRUTHS; raises as `count_due`."""
+    some = (
+        select(forecasts.c.series_id, scores.c.timestamp)
+        .select_from(scores)
+        .join(forecasts)
+        .where(*where.conditions())
+        .distinct()
+        .limit(MOST_TRUTHS)
+        .subquery()
+    )
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _run(database: Database, parts: Sequence[Select[*tuple[Any, ...]]], *, has_keys: bool, limit: int | None) -> Rows:
+    """Return the rows of queries, those of equal keys added, in the order of the keys."""
+    found: dict[Key, ScoreSums] = {}
+    with database.reading() as connection:
+        for part in parts:
+            for row in connection.execute(part if len(parts) > 1 else part.limit(limit)):
+                *key, sums = *row[: -len(SUMS)], ScoreSums(*(number or 0 for number in row[-len(SUMS) :]))
+                found[tuple(key)] = found.get(tuple(key), ScoreSums()) + sums
+    if not has_keys:
+        return [((), found.get((), ScoreSums()))]
+    return sorted(found.items())[:limit]
+
+
+def _plan(
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period
+) -> list[Select[*tuple[Any, ...]]]:
+    """Return queries of which the sums together are the sums that are asked for."""
+    has_series = "series" in by or where.series is not None
+    has_steps = "step" in by or where.steps is not None
+    if where.scored_since is not None:
+        return _plan_scored(database, where, by, period, has_series=has_series)
+    if has_series and (has_steps or ("period" in by and period not in {"month", "year"})):
+        return [_scan(database, where, by, period)]
+    table = sums_by_series if has_series else sums_by_step
+    days = DayRange.of(where)
+    if has_series:
+        days = replace(days, whole=_month_after(days.whole), whole_end=_month_of(days.whole_end))
+    if days.is_empty:
+        return [_scan(database, where, by, period)]
+    parts = [_rollup(database, table, where, by, period, days)]
+    if days.first != days.whole:
+        parts.append(_scan(database, where.within(days.first, days.whole), by, period))
+    if days.end != days.whole_end:
+        parts.append(_scan(database, where.within(days.whole_end, days.end), by, period))
+    return parts
+
+
+def _plan_scored(
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, *, has_series: bool
+) -> list[Select[*tuple[Any, ...]]]:
+    """Return the queries of a filter on the time of scoring: its first day from the scores, later ones from the rollup."""
+    since = where.scored_since or 0
+    is_bounded = any(one is not None for one in (where.since, where.until, where.since_day, where.until_day))
+    if has_series or is_bounded:
+        return [_scan(database, where, by, period)]
+    midnight = -(-since // DAY)
+    rollup = _rollup(database, sums_by_step, where, by, period, DayRange(None, None, None, None))
+    parts = [rollup.where(sums_by_step.c.scored_day >= midnight)]
+    if midnight * DAY > since:
+        parts.append(_scan(database, where, by, period).where(scores.c.scored_at < midnight * DAY))
+    return parts
+
+
+def _scan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> Select[*tuple[Any, ...]]:
+    """Return a query over the scores themselves."""
+    columns = {
+        "model": forecasts.c.model,
+        "version": forecasts.c.version,
+        "step": scores.c.step,
+        "series": forecasts.c.series_id,
+        "period": _period(scores.c.day, period, is_postgresql=database.is_postgresql),
+    }
+    keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
+    query = select(*keys, *sums_of_scores()).select_from(scores).join(forecasts).where(*where.conditions())
+    return query.group_by(*keys).order_by(*keys) if keys else query
+
+
+def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
+    database: Database, table: Table, where: ScoreFilter, by: Sequence[GroupKey], period: Period, days: DayRange
+) -> Select[*tuple[Any, ...]]:
+    """Return a query over the whole days or months of a rollup."""
+    when = table.c.day if table is sums_by_step else table.c.month
+    columns: dict[str, Any] = {
+        "model": table.c.model,
+        "version": table.c.version,
+        "step": table.c.get("step"),
+        "series": table.c.get("series_id"),
+        "period": _period(when, period, is_postgresql=database.is_postgresql),
+    }
+    conditions = [
+        *_names_and_steps(table, where),
+        *([] if days.whole is None else [when >= days.whole]),
+        *([] if days.whole_end is None else [when < days.whole_end]),
     ]
+    keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
+    query = select(*keys, *(func.sum(table.c[name]) for name in SUMS)).where(*conditions)
+    query = query.having(func.sum(table.c.scores) > 0)
+    return query.group_by(*keys).order_by(*keys) if keys else query
 
 
-def _period(period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
-    """Return the period of a score's timestamp as text, in SQL."""
-    seconds = scores.c.timestamp / SECOND
+def _names_and_steps(table: Table, where: ScoreFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter on model, version, series and steps, on a rollup."""
+    names = (("model", where.model), ("version", where.version), ("series_id", where.series))
+    found = [table.c[name] == storable(value) for name, value in names if value is not None]
+    return found if where.steps is None else [*found, table.c.step.between(*where.steps)]
+
+
+def _month_of(day: int | None) -> int | None:
+    """Return the first day of a day's month, both in days since 1970."""
+    return None if day is None else int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))
+
+
+def _month_after(day: int | None) -> int | None:
+    """Return the first day of the first month that begins on a day or later."""
+    if day is None or _month_of(day) == day:
+        return day
+    return int((np.datetime64(day, "D").astype("M8[M]") + 1).astype("M8[D]").astype(np.int64))
+
+
+def _period(day: ColumnElement[int], period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
+    """Return the period of a day as text, in SQL."""
+    seconds = cast(day, BigInteger) * DAY_SECONDS
     if not is_postgresql:
         pattern, *modifiers = _SQLITE[period]
         return func.strftime(pattern, seconds, "unixepoch", *modifiers)
     moment = func.timezone("UTC", func.to_timestamp(seconds))
     return func.to_char(func.date_trunc(period, moment), _POSTGRESQL[period])
-
-
-def _scored(connection: Connection, row: Row[Any]) -> ScoredForecast:
-    """Return a forecast with its newest observations up to the last step."""
-    newest = (
-        select(observations.c.timestamp, observations.c.value)
-        .where(
-            observations.c.series_id == row.series_id,
-            observations.c.timestamp <= row.last_timestamp + tolerance_of(row.frequency),
-            observations.c.value.is_not(None),
-        )
-        .order_by(desc(observations.c.timestamp))
-        .limit(HORIZONS_SHOWN * row.horizon + MIN_SHOWN)
-    )
-    observed = sorted((timestamp, value) for timestamp, value in connection.execute(newest))
-    stamps = np.array([timestamp for timestamp, _ in observed], dtype=np.int64).astype("M8[us]")
-    values = np.array([value for _, value in observed], dtype=np.float64)
-    return ScoredForecast(
-        forecast_id=row.forecast_id,
-        series_id=row.series_id,
-        model=row.model,
-        version=row.version,
-        style=row.style,
-        timezone=row.timezone,
-        forecast=read_forecast(row),
-        timestamps=stamps,
-        values=values,
-    )

@@ -4,6 +4,8 @@ Times are microseconds since 1970-01-01: UTC if the sender gave an offset or a t
 Arrays are those of `blobs`, steps first.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,12 +21,13 @@ from sqlalchemy import (
     Text,
     false,
     text,
+    true,
 )
 
 SCHEMA = "almanac"
 """PostgreSQL's schema; SQLite has none, and the engine leaves it out."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a database that has it starts without importing Alembic."""
 
 ID_LENGTH = 256
@@ -78,7 +81,22 @@ forecasts = Table(
     Column("scale", Double, comment="in-sample error of the seasonal naive; null where there is none above 0"),
     Column("context_used", Integer, nullable=False),
     Column("due", Boolean, nullable=False, server_default=false(), comment="observations may score it anew"),
+    Column(
+        "is_evidence", Boolean, server_default=true(), comment="history agrees with observations; null: not judged yet"
+    ),
+    Column("history_from", BigInteger, comment="oldest of history_timestamps; null once the forecast is evidence"),
+    Column("history_timestamps", LargeBinary, comment="(points,) int64, a sample of the history; null as above"),
+    Column("history_values", LargeBinary, comment="(points,) float64, NaN for a gap; null as above"),
+    Column("counted", Integer, nullable=False, server_default="0", comment="its scores that count"),
     Index("ix_forecasts_series", "series_id", "last_timestamp"),
+    Index("ix_forecasts_truth", "series_id", "first_timestamp"),
+    Index("ix_forecasts_counted", "counted", "made_at", "model", "version"),
+    Index(
+        "ix_forecasts_disputed",
+        "made_at",
+        postgresql_where=text("NOT is_evidence"),
+        sqlite_where=text("NOT is_evidence"),
+    ),
     Index("ix_forecasts_made", "made_at"),
     Index("ix_forecasts_due", "made_at", postgresql_where=text("due"), sqlite_where=text("due")),
 )
@@ -97,6 +115,66 @@ scores = Table(
     Column("covered_80", Boolean),
     Column("covered_95", Boolean),
     Column("scored_at", BigInteger, nullable=False),
+    Column("day", Integer, nullable=False, server_default="0", comment="of the step, local, days since 1970"),
+    Column("counts", Boolean, nullable=False, server_default=false(), comment="of equal steps only one counts"),
     Index("ix_scores_scored", "scored_at"),
     Index("ix_scores_timestamp", "timestamp"),
+)
+
+
+def _sums() -> list[Column[Any]]:
+    """Return the columns of a rollup that are sums of scores, in the order of `ScoreSums`."""
+    kinds: dict[str, type[Any]] = {
+        "scores": Integer,
+        "scaled": Integer,
+        "error": Double,
+        "naive_error": Double,
+        "pinball": Double,
+        "covered_80": Integer,
+        "intervals_80": Integer,
+        "covered_95": Integer,
+        "intervals_95": Integer,
+    }
+    return [Column(name, kind, nullable=False) for name, kind in kinds.items()]
+
+
+sums_by_step = Table(
+    "sums_by_step",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("scored_day", Integer, primary_key=True, autoincrement=False, comment="of scored_at, UTC, days since 1970"),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
+sums_by_series = Table(
+    "sums_by_series",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("series_id", _ID, primary_key=True),
+    Column("month", Integer, primary_key=True, autoincrement=False, comment="its first day, days since 1970"),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("series_sha256", String(64), nullable=False, comment="of the id, which is not stored"),
+    Column("observations", Integer, nullable=False),
+    Column("forecasts", Integer, nullable=False),
+    Column("scores", Integer, nullable=False),
+)
+
+write_checks = Table(
+    "write_checks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False, comment="zeros, written to learn whether writing works again"),
 )

@@ -41,11 +41,12 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path, monkeypatch: pytest.
     for name, value in expected.items():
         monkeypatch.setenv("MLFLOW_TRACKING_URI" if name == "tracking_uri" else f"ALMANAC_{name.upper()}", str(value))
     monkeypatch.setenv("ALMANAC_LEDGER", "off")
+    monkeypatch.setenv("ALMANAC_RETENTION_ALL", "on")
     monkeypatch.setenv("ALMANAC_ACCESS_LOG", "")
 
     settings = Settings.from_environment()
 
-    assert settings.model_dump() == {**expected, "ledger": False, "access_log": False}
+    assert settings.model_dump() == {**expected, "ledger": False, "retention_all": True, "access_log": False}
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,13 @@ SERIES_RESPONSES: Responses = {
     404: problems("There is no series of this id.", NOT_OBSERVED),
     503: problems("The database does not answer.", GONE),
 }
+ERASE_RESPONSES: Responses = {
+    204: {"description": "Nothing is stored of the series any more."},
+    **KEY_RESPONSES,
+    404: problems("Nothing is stored of a series of this id.", NOT_OBSERVED),
+    429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
+    503: problems("The database does not answer; a part may be erased. Send the request again.", GONE),
+}
 SERIES_FORECAST_RESPONSES: Responses = {
     404: problems("There is no series of this id.", NOT_OBSERVED),
     422: problems("The request is wrong, or the observations cannot be forecast.", BAD_HORIZON, NO_STEP),

@@ -13,7 +13,8 @@ from service.api.schemas.accuracy import AccuracyParameters, AccuracyResponse
 from service.api.state import service_of
 from service.errors import FieldInvalid
 from service.monitoring.accuracy_query import AccuracyQuery, query_accuracy
-from service.store.score_sums import GroupKey, ScoreFilter
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import GroupKey
 
 router = APIRouter(tags=["accuracy"])
 
@@ -41,8 +42,7 @@ def _query(parameters: AccuracyParameters) -> AccuracyQuery:
         version=parameters.version or version or None,
         series=parameters.series,
         steps=_steps(parameters.step) if parameters.step else None,
-        since=_moment(parameters.since, "/since"),
-        until=_moment(parameters.until, "/until"),
+        **_bounds(parameters),
     )
     return AccuracyQuery(
         where, _keys(parameters.by), parameters.period, parameters.limit, parameters.forecasts, parameters.window
@@ -69,6 +69,16 @@ def _steps(text: str) -> tuple[int, int]:
     return first, last
 
 
-def _moment(text: str | None, pointer: str) -> int | None:
-    """Return a timestamp as microseconds since 1970; raise TimestampInvalid for any other text."""
-    return None if text is None else int(parse_timestamp(text, pointer=pointer).instant.astype("M8[us]").astype("i8"))
+def _bounds(parameters: AccuracyParameters) -> dict[str, int]:
+    """Return `since` and `until` as fields of the filter: a date is one of each forecast's clock, a time a moment.
+
+    Raises TimestampInvalid for any other text.
+    """
+    found: dict[str, int] = {}
+    for name, text in (("since", parameters.since), ("until", parameters.until)):
+        if text is not None:
+            stamp = parse_timestamp(text, pointer=f"/{name}")
+            is_date = "hh" not in stamp.style
+            moment = stamp.instant.astype("M8[D]" if is_date else "M8[us]")
+            found[f"{name}_day" if is_date else name] = int(moment.astype("i8"))
+    return found

@@ -76,6 +76,7 @@ def _describe(found: StoredForecast) -> dict[str, Any]:
         "scale": row.scale,
         "context_used": row.context_used,
         "status": _status(found),
+        "is_evidence": row.is_evidence,
         "observed": found.observed,
         "scores": [_score(one, format_times) for one in found.scores],
     }

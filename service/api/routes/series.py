@@ -1,6 +1,9 @@
-"""GET /series, /series/{id} and /series/{id}/forecast: stored series and their forecasts."""
+"""GET /series, /series/{id} and /series/{id}/forecast, DELETE /series/{id}: stored series and their forecasts."""
 
+import logging
+import time
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,7 +12,7 @@ from starlette.responses import Response
 from models.calendar.timestamps import Timestamps
 from models.errors import LevelInvalid
 from models.json_values import to_json_value
-from service.api.examples.observations import SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
+from service.api.examples.observations import ERASE_RESPONSES, SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
@@ -20,7 +23,10 @@ from service.json_input import describe_value
 from service.observations.series_view import make_series, write_timestamps
 from service.store.blobs import Floats
 from service.store.database import Database
+from service.store.erasure import erase_series
 from service.store.observations import SeriesInfo, find_series, list_series, newest_observations
+
+logger = logging.getLogger("almanac")
 
 router = APIRouter(prefix="/series", tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
@@ -64,7 +70,7 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     query = parse_options({**options, "model": model}, service.settings.max_horizon)
     known, stamps, values = await service.database.run(_history, series_id, service.settings.max_points)
     one = make_series(known, stamps, values)
-    return await service.forecasting.answer(replace(query, series=((0, one),)))
+    return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True))
 
 
 @router.get("/{series_id:path}", summary="Show a series", response_model=SeriesResponse, responses=SERIES_RESPONSES)
@@ -76,14 +82,40 @@ async def one_series(request: Request, series_id: str, limit: Newest = 100) -> R
     return json_response({**_summary(known), **members})
 
 
+@router.delete(
+    "/{series_id:path}", summary="Erase a series", status_code=HTTPStatus.NO_CONTENT, responses=ERASE_RESPONSES
+)
+async def erase(request: Request, series_id: str) -> Response:
+    """Remove all that is stored of a series: observations, forecasts and scores, also of forecasts without observations.
+
+    Needs the scope `erase`. What remains is a record of the time, the counts and the SHA-256 of the id. 404 if nothing is
+    stored of the series, so a request that was lost can be sent again.
+    """
+    service = service_of(request)
+    if service.forecast_log is not None:
+        await service.forecast_log.flush()
+    erased = await service.database.run(erase_series, series_id, time.time_ns() // 1_000)
+    if erased is None:
+        raise _unknown(series_id)
+    logger.info(
+        "erasure: a series was erased, the SHA-256 of its id is %s: %d observations, %d forecasts, %d scores",
+        *(erased.series_sha256, erased.observations, erased.forecasts, erased.scores),
+    )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
 def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo, Timestamps, Floats]:
     known = find_series(database, series_id)
     if known is None:
-        raise SeriesUnknown(
-            f"There is no series {describe_value(series_id)}.",
-            hint="GET /series lists the series; POST /observations creates one.",
-        )
+        raise _unknown(series_id)
     return known, *newest_observations(database, series_id, limit)
+
+
+def _unknown(series_id: str) -> SeriesUnknown:
+    return SeriesUnknown(
+        f"There is no series {describe_value(series_id)}.",
+        hint="GET /series lists the series; POST /observations creates one.",
+    )
 
 
 def _summary(known: SeriesInfo) -> dict[str, Any]:

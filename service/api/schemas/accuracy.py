@@ -16,8 +16,8 @@ class AccuracyParameters(BaseModel):
     version: str | None = Field(None, description="Only this version.")
     series: str | None = Field(None, description="Only this series, by its id.")
     step: str | None = Field(None, description="Only this step ahead, or this range: `1`, `1-12`.")
-    since: str | None = Field(None, description="Only actual values from this timestamp on.")
-    until: str | None = Field(None, description="Only actual values before this timestamp.")
+    since: str | None = Field(None, description="Only actual values from this timestamp on; a date is a local one.")
+    until: str | None = Field(None, description="Only actual values before this timestamp; a date is a local one.")
     window: int | None = Field(
         None, ge=1, le=100_000, description="Only the newest steps with an actual value, this many of them."
     )
@@ -124,4 +124,11 @@ class AccuracyResponse(BaseModel):
     drift: Drift
     forecasts: list[ScoredForecastEntry]
     since: str | None = Field(description="Start of `window`; null without one, or without scores.")
+    observations: int | None = Field(
+        description="Distinct observations behind the scores in `window`, counted up to 1,000; null without one."
+    )
     due: int = Field(description="Forecasts that wait to be scored.")
+    disputed: int = Field(
+        description="Observed forecasts whose scores do not count, because no stored observation confirms their history; "
+        "counted up to 1,000."
+    )

@@ -14,7 +14,9 @@ from service.json_input import StrictModel
 class SeriesRequest(StrictModel):
     """One series. `start` with `frequency`, or `timestamps`, or no dates at all."""
 
-    id: str | None = Field(None, max_length=256, description="By default the series' index.")
+    id: str | None = Field(
+        None, max_length=256, description="By default the series' index; with `#` before it if another id is equal."
+    )
     values: list[float | None] = Field(
         description="Oldest first. null (or NaN) is a gap; infinite values are an error.", min_length=1
     )
@@ -51,6 +53,10 @@ class ForecastRequest(StrictModel):
         None,
         description="`name`, `name@alias`, `name/version` or `starter`. Default: ALMANAC_MODEL, else the only registered name, "
         "else the starter.",
+    )
+    record: bool | None = Field(
+        None,
+        description="false: the forecasts are neither stored nor scored, and do not count as inputs. Default true.",
     )
 
 

@@ -13,7 +13,7 @@ class StepScore(BaseModel):
     step: int = Field(description="1 is the first after the cutoff.")
     timestamp: str
     observed: float
-    absolute_scaled_error: float | None = Field(description="null if the history never changed.")
+    absolute_scaled_error: float | None = Field(description="At most 10; null if the history never changed.")
     naive_scaled_error: float | None = Field(description="Of the seasonal naive forecast from the same history.")
     pinball: float = Field(description="Mean over the quantiles, in the units of the series.")
     scaled_pinball: float | None
@@ -21,6 +21,10 @@ class StepScore(BaseModel):
         description="Whether the interval contains the observation; null without such an interval."
     )
     covered_95: bool | None
+    counts: bool = Field(
+        description="Whether it counts in GET /accuracy: the history is confirmed, and no other forecast of this version, "
+        "series and cutoff was counted for this step before."
+    )
 
 
 class ForecastRecord(BaseModel):
@@ -42,6 +46,10 @@ class ForecastRecord(BaseModel):
     context_used: int
     status: Literal["waiting", "partly_scored", "scored", "unscorable", "unnamed"] = Field(
         description="`unscorable`: its series had no dates, so no observation belongs to a step; `unnamed`: it had no id."
+    )
+    is_evidence: bool | None = Field(
+        description="Whether the history agrees with stored observations, so that scores count; null if no step has been "
+        "observed yet."
     )
     observed: int = Field(description="Number of steps with an observation.")
     scores: list[StepScore]

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from service.store.database import Database
 
@@ -12,5 +14,12 @@ from service.store.database import Database
 def database(database_url: str) -> Iterator[Database]:
     """Return an empty database with its tables."""
     with closing(Database(database_url)) as database:
+        if not database.is_postgresql:
+            event.listen(database.engine, "connect", wait_for_no_disk)
         database.migrate()
         yield database
+
+
+def wait_for_no_disk(connection: Any, _record: object) -> None:  # noqa: ANN401 (sqlite3's own)
+    """Turn off SQLite's waits for the disk: the database lives as long as its test."""
+    connection.execute("PRAGMA synchronous=OFF")

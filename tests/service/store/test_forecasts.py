@@ -3,14 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from sqlalchemy import func, insert, select
 
 from models import artifact
 from models.series import Series
+from service.store import forecasts as store
 from service.store.database import Database
 from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, write_forecasts
 from service.store.observations import Calendar, Observations, upsert
+from service.store.score_due import score_due
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import sum_scores
 from service.store.tables import forecasts, observations, scores
+from tests.service.forecast_log import actuals_of, log, make_forecast, make_history
+from tests.service.forecast_log import observe as observe_steps
 from tests.service.home import Artifacts
 
 
@@ -29,7 +36,7 @@ def test_old_forecasts_are_deleted_with_their_scores(database: Database, entry: 
     with database.writing() as connection:
         connection.execute(insert(scores), [{"forecast_id": name, **row} for name in ("old1", "new")])
 
-    deleted = delete_forecasts(database, 20)
+    deleted = delete_forecasts(database, 20).deleted
 
     with database.reading() as connection:
         left = connection.scalars(select(forecasts.c.forecast_id)).all()
@@ -76,3 +83,24 @@ def test_days_of_a_timezone_are_stored_as_instants(artifacts: Artifacts, entry: 
 
     times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
     assert times == [np.datetime64(one) for one in ("2024-01-13T23", "2024-01-14T23", "2024-01-15T23")]
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.1, 18), (1.0, 0)])
+def test_a_clock_that_is_ahead_deletes_a_share_of_the_forecasts(
+    database: Database, monkeypatch: pytest.MonkeyPatch, share: float, left: int
+) -> None:
+    """The oldest, in bounded transactions, and their scores no longer count."""
+    monkeypatch.setattr(store, "DELETE_ROWS", 1)
+    for number in range(20):
+        forecast = make_forecast(make_history(number))
+        log(database, f"f{number}", forecast, series_id=f"s{number}", made_at=number)
+        observe_steps(database, f"s{number}", actuals_of(forecast))
+    score_due(database, 1)
+
+    done = delete_forecasts(database, 10**18, share)
+
+    assert (done.total, done.old, done.deleted) == (20, 20, 20 - left)
+    (_, sums), *_ = sum_scores(database, ScoreFilter(), [])
+    assert sums.scores == left * 12
+    with database.reading() as connection:
+        assert connection.scalar(select(func.min(forecasts.c.made_at))) == (20 - left if left else None)

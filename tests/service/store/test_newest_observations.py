@@ -6,10 +6,12 @@ from uuid import uuid4
 import numpy as np
 
 from service.store.database import Database
-from service.store.newest_observations import count_newer, window_start
+from service.store.newest_observations import count_newer, newest_window
 from service.store.observations import Calendar, Observations, upsert
+from service.store.rollups import DAY
 from service.store.score_due import score_due
-from service.store.score_sums import ScoreFilter, sum_scores
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import sum_scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 
 CASES = [
@@ -42,8 +44,9 @@ def score(database: Database, frequency: str, start: str, model: str, series_id:
 
 def steps_in_window(database: Database, model: str, steps: int) -> int:
     """Return how many steps of a model are scored in the window of the newest `steps`."""
-    since = window_start(database, ScoreFilter(model=model), steps)
-    return len(sum_scores(database, ScoreFilter(model=model, since=since), ["step"]))
+    window = newest_window(database, ScoreFilter(model=model), steps)
+    assert window is not None
+    return len(sum_scores(database, window, ["step"]))
 
 
 def test_the_window_has_the_newest_steps(database: Database) -> None:
@@ -63,9 +66,10 @@ def test_first_and_last_day_of_a_month_are_one_step(database: Database) -> None:
     score(database, "M", "2020-01-01", "temperatures", "a")
     score(database, "M", "2020-01-31", "temperatures", "b")
 
-    since = window_start(database, ScoreFilter(), 3)
+    window = newest_window(database, ScoreFilter(), 3)
 
-    rows = sum_scores(database, ScoreFilter(since=since), ["series"])
+    assert window is not None
+    rows = sum_scores(database, window, ["series"])
     assert [one.scores for _, one in rows] == [3, 3]
 
 
@@ -74,9 +78,10 @@ def test_the_window_is_that_of_the_filter(database: Database) -> None:
     score(database, "M", "2020-01-31", "temperatures", "a")
     score(database, "M", "2024-01-31", "rain", "b")
 
-    starts = [window_start(database, ScoreFilter(model=name), 24) for name in ("temperatures", "rain", "nobody")]
+    windows = [newest_window(database, ScoreFilter(model=name), 24) for name in ("temperatures", "rain", "nobody")]
 
-    assert starts == [moment("2022-01-01"), moment("2026-01-01"), None]
+    days = [None if one is None else one.since_day for one in windows]
+    assert days == [moment("2022-01-01") // DAY, moment("2026-01-01") // DAY, None]
 
 
 def test_newer_observations_are_counted_by_frequency(database: Database) -> None:

@@ -18,6 +18,7 @@ from service.api.examples.accuracy import ACCURACY_RESPONSES, RESPONSE
 from service.monitoring.accuracy import bucket_of
 from service.monitoring.scorer import Scorer
 from service.store.database import Database
+from service.store.rollups import rebuild_sums
 from service.store.score_sums import ScoreSums
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
@@ -80,6 +81,7 @@ def test_the_gauges_are_those_of_a_recount(filled: TestClient) -> None:
 
     with service_of(filled).database.sync_database.writing() as connection:
         connection.execute(update(scores).values(scored_at=0))
+        rebuild_sums(connection)
     scored(filled)
     assert not any(name == "almanac_live_scores" for name, _ in samples(filled))
     assert get(filled)["rows"] != []
@@ -158,7 +160,10 @@ def test_scored_forecasts_are_shown_with_their_actual_values(filled: TestClient)
 
 @pytest.mark.parametrize("model", ["temperatures", "starter"])
 def test_a_served_forecast_is_scored(stored_client: TestClient, model: str) -> None:
-    """The figures after POST /forecast and POST /observations are those of models/accuracy.py on the same numbers."""
+    """The figures after POST /forecast and POST /observations are those of models/accuracy.py on the same numbers.
+
+    Once the history has been observed: until then nothing says that its values are those of the series.
+    """
     history, actuals = (np.random.default_rng(seed).normal(10.0, 3.0, size) for seed, size in ((0, 40), (1, 12)))
     series = {"id": "a", "start": "2020-01", "frequency": "M", "values": history.tolist()}
     asked = {"series": [series], "horizon": 12, "levels": [80, 95], "model": model}
@@ -169,7 +174,11 @@ def test_a_served_forecast_is_scored(stored_client: TestClient, model: str) -> N
 
     rows = [{"id": "a", "timestamp": t, "value": v} for t, v in zip(forecast["timestamps"], actuals, strict=True)]
     stored_client.post("/observations", json={"observations": rows})
-    eventually(lambda: get(stored_client, model=model)["rows"] != [], "the forecast is not scored")
+    eventually(lambda: get(stored_client)["disputed"] == 1, "the forecast is not scored")
+    assert get(stored_client, model=model)["rows"] == []
+    last = {"id": "a", "timestamp": "2023-04", "value": history[-1]}
+    stored_client.post("/observations", json={"observations": [last]})
+    eventually(lambda: get(stored_client, model=model)["rows"] != [], "the history is not confirmed")
 
     row = get(stored_client, model=model)["rows"][0]
     naive = seasonal_naive(Series.make(history), 12, 12)

@@ -126,8 +126,6 @@ def test_each_error_of_a_series_has_its_code_and_pointer(
     ("series", "duplicate"),
     [
         ([{"id": "a", "values": [1]}, {"id": "b", "values": [1]}, {"id": "a", "values": [2]}], 2),
-        ([{"id": "1", "values": [1]}, {"values": [2]}], 1),
-        ([{"values": [1]}, {"id": "0", "values": [2]}], 1),
         ([{"id": "a", "values": []}, {"id": "a", "values": [2]}], 1),
         ([{"id": "", "values": [1]}, {"id": "", "values": [2]}], 1),
     ],
@@ -135,12 +133,31 @@ def test_each_error_of_a_series_has_its_code_and_pointer(
 def test_the_second_of_two_equal_ids_is_an_error(
     shared_client: TestClient, series: list[dict[str, Any]], duplicate: int
 ) -> None:
-    """Also if the other id is an index, or belongs to a wrong series."""
+    """Also if the other id belongs to a wrong series."""
     answer = shared_client.post("/forecast", json={"series": series, "horizon": 1}).json()
 
     duplicates = [one["pointer"] for one in answer["errors"] if one["code"] == "SERIES_DUPLICATED"]
     assert duplicates == [f"/series/{duplicate}/id"]
     assert len(answer["forecasts"]) + len(answer["errors"]) == len(series)
+
+
+@pytest.mark.parametrize(
+    ("given", "answered"),
+    [
+        ([None, None], ["0", "1"]),
+        (["1", None], ["1", "#1"]),
+        ([None, "0", "#0"], ["##0", "0", "#0"]),
+    ],
+)
+def test_the_index_that_stands_for_an_id_is_no_other_id(
+    shared_client: TestClient, given: list[str | None], answered: list[str]
+) -> None:
+    """Whichever comes first."""
+    series = [{"id": one, "values": [1, 2]} for one in given]
+
+    answer = shared_client.post("/forecast", json={"series": series, "horizon": 1}).json()
+
+    assert ([one["id"] for one in answer["forecasts"]], answer["errors"]) == (answered, [])
 
 
 def test_no_response_contains_a_negative_zero(shared_client: TestClient) -> None:

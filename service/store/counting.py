@@ -1,0 +1,140 @@
+"""Counting: which scores count as evidence: of forecasts whose history is confirmed, each truth once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, select, update
+
+from service.store.blobs import decode_floats, decode_times
+from service.store.clock_alignment import Clock, align_clocks
+from service.store.evidence import HistorySample, agrees
+from service.store.observations import Calendar
+from service.store.score import frequencies_match
+from service.store.tables import forecasts, observations, scores
+from service.store.time_tolerance import lookup_range
+
+Observed = Mapping[np.datetime64, float]
+
+
+def judge(connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[str, Calendar]) -> dict[str, bool]:
+    """Return whether the history of each forecast agrees with the observations of now, by forecast id.
+
+    Args:
+        connection: The database.
+        rows: Of the table `forecasts`.
+        calendars: Of the known series, by id.
+    """
+    sampled = [row.forecast_id for row in rows if row.history_from is not None]
+    observed = read_observations(connection, sampled, forecasts.c.history_from, forecasts.c.first_timestamp)
+    return {
+        row.forecast_id: row.history_from is not None
+        and _agrees(row, observed.get(row.forecast_id, {}), calendars.get(row.series_id, Calendar()))
+        for row in rows
+    }
+
+
+def record_verdicts(connection: Connection, verdicts: Mapping[str, bool]) -> None:
+    """Store which forecasts are evidence; the sampled history of those is no longer needed, and is removed."""
+    done = {"history_from": None, "history_timestamps": None, "history_values": None}
+    for verdict, changes in ((True, done), (False, {})):
+        ids = [one for one, found in verdicts.items() if found == verdict]
+        if ids:
+            connection.execute(
+                update(forecasts).where(forecasts.c.forecast_id.in_(ids)).values(is_evidence=verdict, **changes)
+            )
+
+
+def count_scores(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+    """Decide which scores of forecasts that are evidence count: the first of a version, series, cutoff and step.
+
+    A score that counts already goes on counting.
+
+    Args:
+        connection: The database.
+        rows: Of the table `forecasts`.
+    """
+    ordered = sorted(rows, key=lambda row: (row.made_at, row.forecast_id))
+    ids = [row.forecast_id for row in ordered]
+    taken = _counted_steps(connection, ids)
+    waiting = defaultdict(list)
+    query = select(scores.c.forecast_id, scores.c.step).where(scores.c.forecast_id.in_(ids), ~scores.c.counts)
+    for forecast_id, step in connection.execute(query):
+        waiting[forecast_id].append(step)
+    marks = []
+    for row in ordered:
+        steps = taken[_truth(row)]
+        free = [step for step in waiting[row.forecast_id] if step not in steps]
+        steps.update(free)
+        marks += [{"of": row.forecast_id, "at": step} for step in free]
+    if marks:
+        one = and_(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
+        connection.execute(update(scores).where(one).values(counts=True), marks)
+    mine = and_(scores.c.forecast_id == forecasts.c.forecast_id, scores.c.counts)
+    number = select(func.count()).where(mine).correlate(forecasts).scalar_subquery()
+    connection.execute(update(forecasts).where(forecasts.c.forecast_id.in_(ids)).values(counted=number))
+
+
+def read_observations(
+    connection: Connection, ids: Sequence[str], first: ColumnElement[int], last: ColumnElement[int]
+) -> Mapping[str, dict[np.datetime64, float]]:
+    """Return the values of each forecast's series from `first` to `last`, and around, by forecast id and timestamp.
+
+    Args:
+        connection: The database.
+        ids: Of the forecasts.
+        first: Column of the oldest timestamp.
+        last: Column of the newest.
+    """
+    in_range = and_(
+        observations.c.series_id == forecasts.c.series_id,
+        observations.c.timestamp >= first - lookup_range(),
+        observations.c.timestamp <= last + lookup_range(),
+        observations.c.value.is_not(None),
+    )
+    query = (
+        select(forecasts.c.forecast_id, observations.c.timestamp, observations.c.value)
+        .select_from(forecasts)
+        .join(observations, in_range)
+        .where(forecasts.c.forecast_id.in_(ids))
+    )
+    found: dict[str, dict[np.datetime64, float]] = defaultdict(dict)
+    for forecast_id, timestamp, value in connection.execute(query) if ids else ():
+        found[forecast_id][np.datetime64(timestamp, "us")] = value
+    return found
+
+
+def _agrees(row: Row[Any], observed: Observed, calendar: Calendar) -> bool:
+    if not observed or not frequencies_match(row.frequency, calendar.frequency):
+        return False
+    clock = Clock(row.timezone, row.style, row.frequency)
+    stamps = np.array(list(observed), dtype="M8[us]")
+    steps, stamps = align_clocks(decode_times(row.history_timestamps), clock, stamps, calendar.timezone)
+    sample = HistorySample(steps, decode_floats(row.history_values))
+    return agrees(sample, dict(zip(stamps, observed.values(), strict=True)), row.frequency)
+
+
+def _counted_steps(connection: Connection, ids: Sequence[str]) -> dict[tuple[Any, ...], set[int]]:
+    """Return the steps that count already, by version, series and cutoff, for those of some forecasts."""
+    same = forecasts.alias()
+    equal = and_(*(same.c[name] == forecasts.c[name] for name in _TRUTH))
+    query = (
+        select(*(same.c[name] for name in _TRUTH), scores.c.step)
+        .select_from(forecasts)
+        .join(same, equal)
+        .join(scores, and_(scores.c.forecast_id == same.c.forecast_id, scores.c.counts))
+        .where(forecasts.c.forecast_id.in_(ids))
+    )
+    found: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for *truth, step in connection.execute(query):
+        found[tuple(truth)].add(step)
+    return found
+
+
+_TRUTH = ("model", "version", "series_id", "first_timestamp")
+"""What a truth is counted once for, beside the step; the first timestamp stands for the cutoff."""
+
+
+def _truth(row: Row[Any]) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in _TRUTH)

@@ -1,0 +1,119 @@
+"""Rollups: the sums of the scores that count, by step and day and by series and month, kept beside the scores.
+
+Whoever changes scores calls `remove_sums` before and `add_sums` after, in one transaction that holds `lock_scores`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    cast,
+    delete,
+    extract,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.store.tables import forecasts, scores, sums_by_series, sums_by_step
+
+DAY = 86_400_000_000
+"""Microseconds."""
+SCORES_LOCK = 0x616C6D62
+"""PostgreSQL's advisory lock of a transaction that changes scores: so no two wait for each other's sums."""
+SUMS = (
+    "scores",
+    "scaled",
+    "error",
+    "naive_error",
+    "pinball",
+    "covered_80",
+    "intervals_80",
+    "covered_95",
+    "intervals_95",
+)
+
+
+def lock_scores(connection: Connection) -> None:
+    """Wait until no other transaction changes scores; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SCORES_LOCK})
+
+
+def remove_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
+    """Subtract the scores of some forecasts from the sums; nothing if none of their scores counts."""
+    for table in (sums_by_step, sums_by_series):
+        _add(connection, table, forecast_ids, -1)
+
+
+def add_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
+    """Add the scores of some forecasts to the sums."""
+    for table in (sums_by_step, sums_by_series):
+        _add(connection, table, forecast_ids, 1)
+
+
+def drop_empty_sums(connection: Connection) -> None:
+    """Delete the sums of nothing; until then readers ignore them."""
+    for table in (sums_by_step, sums_by_series):
+        connection.execute(delete(table).where(table.c.scores == 0))
+
+
+def rebuild_sums(connection: Connection) -> None:
+    """Sum all scores anew."""
+    for table in (sums_by_step, sums_by_series):
+        connection.execute(delete(table))
+        _add(connection, table, None, 1)
+
+
+def sums_of_scores() -> list[ColumnElement[Any]]:
+    """Return the fields of `SUMS` over scores, in SQL; a sum of nothing is null."""
+    return [
+        func.count(),
+        func.count(scores.c.absolute_scaled_error),
+        func.sum(scores.c.absolute_scaled_error),
+        func.sum(scores.c.naive_scaled_error),
+        func.sum(scores.c.scaled_pinball),
+        func.sum(cast(scores.c.covered_80, Integer)),
+        func.count(scores.c.covered_80),
+        func.sum(cast(scores.c.covered_95, Integer)),
+        func.count(scores.c.covered_95),
+    ]
+
+
+def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | None, sign: int) -> None:
+    is_postgresql = connection.dialect.name == "postgresql"
+    keys = {
+        "model": forecasts.c.model,
+        "version": forecasts.c.version,
+        "day": scores.c.day,
+        "step": scores.c.step,
+        "scored_day": scores.c.scored_at // DAY,
+        "series_id": forecasts.c.series_id,
+        "month": _first_of_month(scores.c.day, is_postgresql=is_postgresql),
+    }
+    wanted = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
+    sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
+    query = select(*wanted, *sums).select_from(scores).join(forecasts).where(scores.c.counts).group_by(*wanted)
+    if forecast_ids is not None:
+        query = query.where(scores.c.forecast_id.in_(forecast_ids))
+    make = postgresql.insert if is_postgresql else sqlite.insert
+    insert = make(table).from_select([column.name for column in table.columns], query)
+    added = {name: table.c[name] + insert.excluded[name] for name in SUMS}
+    connection.execute(insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=added))
+
+
+def _first_of_month(day: ColumnElement[int], *, is_postgresql: bool) -> ColumnElement[int]:
+    """Return the first day of a day's month, both in days since 1970, in SQL."""
+    seconds = cast(day, BigInteger) * 86_400
+    of_month: ColumnElement[Any]
+    if is_postgresql:
+        of_month = extract("day", func.timezone("UTC", func.to_timestamp(seconds)))
+    else:
+        of_month = func.strftime("%d", seconds, "unixepoch")
+    return day - cast(of_month, Integer) + 1

@@ -1,0 +1,112 @@
+"""Score filter: conditions on scores, in SQL, and the days that they allow."""
+
+import operator
+from dataclasses import dataclass, replace
+from typing import Self
+
+from sqlalchemy import ColumnElement
+
+from service.store.database import storable
+from service.store.rollups import DAY
+from service.store.tables import forecasts, scores
+
+CLOCKS = 1
+"""Days that a local date and the UTC date of one moment may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFilter:
+    """Conditions on scores; None is no condition. Only scores that count are summed, whatever the filter.
+
+    Attributes:
+        model: Name.
+        version: Of the model.
+        series: Id.
+        steps: First and last step ahead, both included.
+        since: First timestamp of a scored step, microseconds since 1970, included.
+        until: First timestamp that is left out.
+        since_day: First day of a scored step by its forecast's clock, days since 1970, included.
+        until_day: First day that is left out.
+        scored_since: First time of scoring, microseconds since 1970, included.
+    """
+
+    model: str | None = None
+    version: str | None = None
+    series: str | None = None
+    steps: tuple[int, int] | None = None
+    since: int | None = None
+    until: int | None = None
+    since_day: int | None = None
+    until_day: int | None = None
+    scored_since: int | None = None
+
+    def of_forecasts(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on `forecasts` in SQL."""
+        limits = [
+            (forecasts.c.model, self.model),
+            (forecasts.c.version, self.version),
+            (forecasts.c.series_id, self.series),
+        ]
+        return [column == storable(value) for column, value in limits if value is not None]
+
+    def of_scores(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on `scores` in SQL; days also as timestamps, which have an index."""
+        first, last = self.steps or (None, None)
+        limits = [
+            (operator.ge, scores.c.step, first),
+            (operator.le, scores.c.step, last),
+            (operator.ge, scores.c.timestamp, self.since),
+            (operator.lt, scores.c.timestamp, self.until),
+            (operator.ge, scores.c.day, self.since_day),
+            (operator.lt, scores.c.day, self.until_day),
+            (operator.ge, scores.c.timestamp, None if self.since_day is None else (self.since_day - CLOCKS) * DAY),
+            (operator.lt, scores.c.timestamp, None if self.until_day is None else (self.until_day + CLOCKS) * DAY),
+            (operator.ge, scores.c.scored_at, self.scored_since),
+        ]
+        return [compare(column, value) for compare, column, value in limits if value is not None]
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions in SQL, on `scores` joined with `forecasts`."""
+        return [scores.c.counts, *self.of_forecasts(), *self.of_scores()]
+
+    def within(self, first: int | None, end: int | None) -> Self:
+        """Return this filter, only for the days from `first` on and before `end`."""
+        since = [day for day in (self.since_day, first) if day is not None]
+        until = [day for day in (self.until_day, end) if day is not None]
+        return replace(self, since_day=max(since, default=None), until_day=min(until, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Days that a filter allows: all scores of the days from `whole` to `whole_end`, some of the others.
+
+    Attributes:
+        first: First day that may have allowed scores; None without a limit.
+        whole: First day of which all scores are allowed.
+        whole_end: The day after the last of these.
+        end: The day after the last that may have allowed scores.
+    """
+
+    first: int | None
+    whole: int | None
+    whole_end: int | None
+    end: int | None
+
+    @classmethod
+    def of(cls, where: ScoreFilter) -> Self:
+        """Return the days of a filter; a moment may lie on the day before or after its day in UTC."""
+        since, until = ((None if one is None else one // DAY) for one in (where.since, where.until))
+        first, whole = (where.since_day,) * 2
+        end, whole_end = (where.until_day,) * 2
+        if since is not None:
+            first = max(since - CLOCKS, since - CLOCKS if first is None else first)
+            whole = max(since + CLOCKS + 1, since if whole is None else whole)
+        if until is not None:
+            end = min(until + CLOCKS + 1, until + CLOCKS + 1 if end is None else end)
+            whole_end = min(until - CLOCKS, until if whole_end is None else whole_end)
+        return cls(first, whole, whole_end, end)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no day is allowed as a whole."""
+        return self.whole is not None and self.whole_end is not None and self.whole >= self.whole_end

@@ -1,0 +1,200 @@
+"""Rollups: after any changes, the sums are those of all scores that count."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text, update
+
+from service.store.database import Database
+from service.store.erasure import erase_series
+from service.store.forecasts import delete_forecasts
+from service.store.rollups import DAY, rebuild_sums
+from service.store.score_due import score_due
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import Period, Rows, scan_scores, sum_scores
+from service.store.tables import forecasts, metadata, series, sums_by_series, sums_by_step
+from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
+
+MODELS, VERSIONS, SERIES = ["rain", "wind"], ["1", "2"], ["s0", "s1", "s2"]
+FREQUENCIES = {
+    "s0": ("M", "2020-01-01", None),
+    "s1": ("D", "2023-12-01", "Asia/Tokyo"),
+    "s2": ("h", "2024-02-27", None),
+}
+"""Calendar of each series: daylight of another date, ends of months, and a leap day."""
+MOMENTS = [None, *(int(np.datetime64(one, "us").astype(int)) for one in ("2024-01-31T15:00", "2024-02-29T05:30"))]
+DAYS = [None, *(int(np.datetime64(one, "D").astype(int)) for one in ("2024-01-31", "2024-03-01"))]
+QUERIES: list[tuple[list[Any], Period]] = [
+    (["model", "version"], "month"),
+    (["version", "step"], "month"),
+    (["series"], "month"),
+    (["series", "period"], "year"),
+    (["series", "step"], "day"),
+    (["period"], "week"),
+    (["series", "period"], "day"),
+    ([], "month"),
+]
+
+forecast = st.tuples(
+    st.just("forecast"),
+    st.sampled_from(SERIES),
+    st.sampled_from(MODELS),
+    st.sampled_from(VERSIONS),
+    st.integers(0, 3),
+    st.integers(1, 9),
+)
+changes = st.one_of(
+    forecast,
+    st.tuples(st.just("observe"), st.sampled_from(SERIES), st.integers(0, 30), st.integers(1, 12)),
+    st.tuples(st.just("forget"), st.sampled_from(SERIES), st.integers(0, 30)),
+    st.tuples(st.just("delete"), st.integers(0, 30)),
+    st.tuples(st.just("erase"), st.sampled_from(SERIES)),
+    st.tuples(st.just("score")),
+)
+wheres = st.builds(
+    ScoreFilter,
+    model=st.sampled_from([None, *MODELS]),
+    version=st.sampled_from([None, *VERSIONS]),
+    series=st.sampled_from([None, *SERIES]),
+    steps=st.sampled_from([None, (1, 1), (2, 5)]),
+    since=st.sampled_from(MOMENTS),
+    until=st.sampled_from(MOMENTS),
+    since_day=st.sampled_from(DAYS),
+    until_day=st.sampled_from(DAYS),
+    scored_since=st.sampled_from([None, 3, DAY, 2 * DAY + 1]),
+)
+
+
+def make(series_id: str, place: int, horizon: int) -> tuple[Any, dict[str, Any]]:
+    """Return a forecast of a series, and columns of its row; `place` moves the cutoff."""
+    frequency, start, zone = FREQUENCIES[series_id]
+    one = make_forecast(make_history(place, 30 + place, frequency, start), horizon, seed=place)
+    if zone is None:
+        return one, {"timezone": None, "style": "YYYY-MM-DDThh:mm"}
+    shifted = one.timestamps - np.timedelta64(9, "h")
+    object.__setattr__(one, "timestamps", shifted)
+    return one, {"timezone": zone, "style": "YYYY-MM-DD"}
+
+
+def change(database: Database, number: int, what: tuple[Any, ...]) -> None:
+    """Make one change at the time `number` half-days."""
+    now = number * DAY // 2
+    match what:
+        case ("forecast", series_id, model, version, place, horizon):
+            one, columns = make(series_id, place, horizon)
+            columns |= {"series_id": series_id, "model": model, "version": version, "made_at": number}
+            log(database, f"f{number}", one, **columns)
+        case ("observe", series_id, seed, steps):
+            one, _ = make(series_id, seed % 4, steps)
+            observe(database, series_id, actuals_of(one, seed))
+        case ("forget", series_id, seed):
+            one, _ = make(series_id, seed % 4, 1)
+            at = int(one.timestamps[0].astype(int))
+            with database.writing() as connection:
+                observations = metadata.tables["almanac.observations"]
+                connection.execute(observations.delete().where(observations.c.timestamp == at))
+                connection.execute(update(forecasts).values(due=True))
+        case ("delete", before):
+            delete_forecasts(database, before)
+        case ("erase", series_id):
+            erase_series(database, series_id, now)
+            with database.writing() as connection:
+                zone = FREQUENCIES[series_id][2]
+                connection.execute(series.insert(), {"id": series_id, "timezone": zone, "created": 0})
+    while score_due(database, now, 2):
+        pass
+
+
+def check(found: Rows, expected: Rows) -> None:
+    """Assert that sums are equal, but for the order of additions."""
+    assert [key for key, _ in found] == [key for key, _ in expected]
+    for (_, one), (_, other) in zip(found, expected, strict=True):
+        assert one.scores == other.scores
+        for name in ("scaled", "covered_80", "intervals_80", "covered_95", "intervals_95"):
+            assert getattr(one, name) == getattr(other, name)
+        for name in ("error", "naive_error", "pinball"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9, abs=1e-9)
+
+
+def clear(database: Database) -> None:
+    """Empty all tables but that of series."""
+    with database.writing() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        rows = [{"id": name, "timezone": zone, "created": 0} for name, (_, _, zone) in FREQUENCIES.items()]
+        connection.execute(series.insert(), rows)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    done=st.lists(changes, min_size=4, max_size=14),
+    asked=st.lists(st.tuples(wheres, st.sampled_from(QUERIES)), min_size=6, max_size=6),
+)
+def test_the_sums_equal_a_full_scan(
+    database: Database, done: list[Any], asked: list[tuple[ScoreFilter, tuple[list[Any], Period]]]
+) -> None:
+    """After scoring, revisions, deletions and erasures; for windows, versions, steps, series and periods."""
+    clear(database)
+    for number, what in enumerate(done):
+        change(database, number, what)
+
+    for where, (by, period) in [(ScoreFilter(), QUERIES[0]), (ScoreFilter(), QUERIES[2]), *asked]:
+        check(sum_scores(database, where, by, period), scan_scores(database, where, by, period))
+
+
+def test_a_migration_sums_the_scores_of_before(empty_url: str) -> None:
+    """Errors are bounded, days are local, each truth counts once, and the sums equal a full scan."""
+    database = Database(empty_url)
+    database.migrate()
+    clear(database)
+    for number, series_id in enumerate([*SERIES, "s1"]):
+        one, columns = make(series_id, 1, 6)
+        log(database, f"f{number}", one, series_id=series_id, made_at=number, **columns)
+        observe(database, series_id, actuals_of(one) | {one.timestamps[0]: 1e6})
+    score_due(database, 1)
+    by: list[Any] = ["series", "period", "step"]
+    expected = scan_scores(database, ScoreFilter(), by, "day")
+    downgrade(database)
+
+    database.migrate()
+
+    found = scan_scores(database, ScoreFilter(), by, "day")
+    check(found, expected)
+    check(sum_scores(database, ScoreFilter(), ["series"]), scan_scores(database, ScoreFilter(), ["series"]))
+    check(sum_scores(database, ScoreFilter(), ["step"]), scan_scores(database, ScoreFilter(), ["step"]))
+    assert sum(one.scores for _, one in found) == 18
+    database.close()
+
+
+def downgrade(database: Database) -> None:
+    """Make the tables those of migration 0001, with an error that was not bounded then."""
+    schema = "almanac." if database.is_postgresql else ""
+    columns = {"forecasts": ["is_evidence", "history_from", "history_timestamps", "history_values", "counted"]}
+    columns["scores"] = ["day", "counts"]
+    with database.writing() as connection:
+        for index in ("truth", "counted", "disputed"):
+            connection.execute(text(f"DROP INDEX {schema}ix_forecasts_{index}"))
+        for table, names in columns.items():
+            for name in names:
+                connection.execute(text(f"ALTER TABLE {schema}{table} DROP COLUMN {name}"))
+        for table in ("sums_by_step", "sums_by_series", "erasures", "write_checks"):
+            connection.execute(text(f"DROP TABLE {schema}{table}"))
+        connection.execute(text(f"UPDATE {schema}alembic_version SET version_num = '0001'"))  # noqa: S608
+        raised = "UPDATE {}scores SET absolute_scaled_error = 999 WHERE absolute_scaled_error = 10"
+        connection.execute(text(raised.format(schema)))
+
+
+def test_sums_can_be_built_anew(database: Database) -> None:
+    """They are the same."""
+    change(database, 0, ("forecast", "s0", "rain", "1", 1, 5))
+    change(database, 1, ("observe", "s0", 1, 5))
+    with database.writing() as connection:
+        before = [connection.execute(select(one)).all() for one in (sums_by_step, sums_by_series)]
+
+        rebuild_sums(connection)
+
+        assert before[0]
+        assert before == [connection.execute(select(one)).all() for one in (sums_by_step, sums_by_series)]
