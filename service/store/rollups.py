@@ -6,19 +6,7 @@ Whoever changes scores calls `remove_sums` before and `add_sums` after, in one t
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Integer,
-    Table,
-    cast,
-    delete,
-    extract,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, cast, delete, extract, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.tables import forecasts, scores, sums_by_series, sums_by_step

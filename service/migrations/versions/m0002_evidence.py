@@ -121,10 +121,7 @@ def _make_others(schema: str | None) -> None:
         "write_checks",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column(
-            "content",
-            sa.LargeBinary,
-            nullable=False,
-            comment="zeros, written to learn whether writing works again",
+            "content", sa.LargeBinary, nullable=False, comment="zeros, written to learn whether writing works again"
         ),
         schema=schema,
     )

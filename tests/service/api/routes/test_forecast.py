@@ -143,11 +143,7 @@ def test_the_second_of_two_equal_ids_is_an_error(
 
 @pytest.mark.parametrize(
     ("given", "answered"),
-    [
-        ([None, None], ["0", "1"]),
-        (["1", None], ["1", "#1"]),
-        ([None, "0", "#0"], ["##0", "0", "#0"]),
-    ],
+    [([None, None], ["0", "1"]), (["1", None], ["1", "#1"]), ([None, "0", "#0"], ["##0", "0", "#0"])],
 )
 def test_the_index_that_stands_for_an_id_is_no_other_id(
     shared_client: TestClient, given: list[str | None], answered: list[str]
