@@ -14,6 +14,10 @@ LOOSE = frozenset({"series", "time", "month", "day", "year", "period"})
 
 SEPARATORS = ",;\t|"
 
+TIMEZONE = "timezone"
+EXPORT_METADATA = {"almanac.timestamps": "UTC where the column timezone has a name, else wall clocks"}
+"""Metadata of an exported Parquet file: what its column TIMEZONE means."""
+
 
 def find_column(columns: Iterable[str], field: str) -> str | None:
     """Return the column with the preferred name of a field, ignoring case, or None if no column has one of its names."""

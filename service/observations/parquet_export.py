@@ -4,25 +4,32 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from models.calendar.timestamps import Timestamps
+from models.columns import EXPORT_METADATA
 from service.store.blobs import Floats
 
-Page = tuple[list[str], Timestamps, Floats]
+Page = tuple[list[str], Timestamps, Floats, list[str | None]]
+"""Ids, timestamps, values and timezones of rows."""
 
 
 def parquet_of(iterate_pages: Iterable[Page]) -> Iterator[bytes]:
-    """Yield a Parquet file of `unique_id` (text), `ds` (timestamp, microseconds) and `y` (float64, null for a gap).
+    """Yield a Parquet file of `unique_id` (text), `ds` (timestamp, microseconds), `y` (float64) and `timezone` (text).
+
+    `y` is null for a gap. `ds` is in UTC if `timezone` has an IANA name, and a wall clock if that is null. The metadata of the
+    file says that this is so, since other files may have a column of this name.
 
     If it breaks off, the footer is missing and no reader accepts the file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([("unique_id", pa.string()), ("ds", pa.timestamp("us")), ("y", pa.float64())])
+    names = pa.dictionary(pa.int32(), pa.string())
+    columns = [("unique_id", pa.string()), ("ds", pa.timestamp("us")), ("y", pa.float64()), ("timezone", names)]
+    schema = pa.schema(columns, metadata=EXPORT_METADATA)
     buffer = _Buffer()
     with pq.ParquetWriter(pa.PythonFile(buffer, mode="w"), schema, compression="zstd") as writer:
-        for ids, timestamps, values in iterate_pages:
-            columns: list[Any] = [ids, timestamps, pa.array(values, from_pandas=True)]
-            writer.write_table(pa.table(columns, schema=schema))
+        for ids, timestamps, values, zones in iterate_pages:
+            arrays: list[Any] = [ids, timestamps, pa.array(values, from_pandas=True), pa.array(zones, names)]
+            writer.write_table(pa.table(arrays, schema=schema))
             yield buffer.take()
     yield buffer.take()
 

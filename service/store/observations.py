@@ -78,7 +78,7 @@ class SeriesInfo:
     Attributes:
         id: Its name.
         calendar: Its steps.
-        count: Observations; gaps that were sent as null count.
+        count: Observations; a gap that was sent as null is none.
         first: Timestamp of the oldest, or None without observations.
         last: Timestamp of the newest.
     """
@@ -145,15 +145,21 @@ def newest_observations(database: Database, series_id: str, limit: int) -> tuple
 
 def iterate_pages(
     database: Database, *, series_id: str | None = None, rows: int = PAGE_ROWS
-) -> Iterator[tuple[list[str], Timestamps, Floats]]:
+) -> Iterator[tuple[list[str], Timestamps, Floats, list[str | None]]]:
     """Yield the observations of all series, or of one, in pages of at most `rows`, by series and timestamp.
+
+    The timezone of its series comes with each: with one the timestamp is an instant, without one a wall clock.
 
     Each page is a transaction of its own, so that a slow reader blocks nobody. Rows that are written meanwhile may be
     among the later pages.
     """
     key = tuple_(observations.c.series_id, observations.c.timestamp)
-    query = select(observations.c.series_id, observations.c.timestamp, observations.c.value).limit(rows)
-    query = query.order_by(observations.c.series_id, observations.c.timestamp)
+    query = (
+        select(observations.c.series_id, observations.c.timestamp, observations.c.value, series.c.timezone)
+        .outerjoin(series, series.c.id == observations.c.series_id)
+        .order_by(observations.c.series_id, observations.c.timestamp)
+        .limit(rows)
+    )
     if series_id is not None:
         query = query.where(observations.c.series_id == storable(series_id))
     page = query
@@ -162,8 +168,8 @@ def iterate_pages(
             found = connection.execute(page).all()
         if not found:
             return
-        ids, timestamps, values = zip(*found, strict=True)
-        yield list(ids), _times(timestamps), np.array(values, dtype=np.float64)
+        ids, timestamps, values, zones = zip(*found, strict=True)
+        yield list(ids), _times(timestamps), np.array(values, dtype=np.float64), list(zones)
         page = query.where(key > tuple_(ids[-1], timestamps[-1]))
 
 
@@ -239,10 +245,11 @@ def _mark_due(database: Database, rows: Observations) -> None:
 
 
 def _known() -> Select[str, str | None, str | None, int, int | None, int | None]:
-    of = observations.c.series_id == series.c.id
+    of = and_(observations.c.series_id == series.c.id, observations.c.value.is_not(None))
     count = select(func.count()).where(of).scalar_subquery()
-    first = select(func.min(observations.c.timestamp)).where(of).scalar_subquery()
-    last = select(func.max(observations.c.timestamp)).where(of).scalar_subquery()
+    at = observations.c.timestamp
+    first = select(at).where(of).order_by(at).limit(1).scalar_subquery()
+    last = select(at).where(of).order_by(at.desc()).limit(1).scalar_subquery()
     return select(series.c.id, series.c.frequency, series.c.timezone, count, first, last)
 
 

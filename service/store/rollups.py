@@ -1,4 +1,4 @@
-"""Rollups: the sums of the scores that count, by step and day and by series and month, kept beside the scores.
+"""Rollups: the sums of the scores that count, by step and day and by series and day, kept beside the scores.
 
 Whoever changes scores calls `remove_sums` before and `add_sums` after, in one transaction that holds `lock_scores`.
 """
@@ -6,7 +6,7 @@ Whoever changes scores calls `remove_sums` before and `add_sums` after, in one t
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, cast, delete, extract, func, select, text
+from sqlalchemy import ColumnElement, Connection, Integer, Table, cast, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.tables import forecasts, scores, sums_by_series, sums_by_step
@@ -83,7 +83,6 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | Non
         "step": scores.c.step,
         "scored_day": scores.c.scored_at // DAY,
         "series_id": forecasts.c.series_id,
-        "month": _first_of_month(scores.c.day, is_postgresql=is_postgresql),
     }
     wanted = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
     sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
@@ -94,14 +93,3 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | Non
     insert = make(table).from_select([column.name for column in table.columns], query)
     added = {name: table.c[name] + insert.excluded[name] for name in SUMS}
     connection.execute(insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=added))
-
-
-def _first_of_month(day: ColumnElement[int], *, is_postgresql: bool) -> ColumnElement[int]:
-    """Return the first day of a day's month, both in days since 1970, in SQL."""
-    seconds = cast(day, BigInteger) * 86_400
-    of_month: ColumnElement[Any]
-    if is_postgresql:
-        of_month = extract("day", func.timezone("UTC", func.to_timestamp(seconds)))
-    else:
-        of_month = func.strftime("%d", seconds, "unixepoch")
-    return day - cast(of_month, Integer) + 1

@@ -19,7 +19,7 @@ from service.store.database import Database
 from service.store.observations import Calendar
 from service.store.rollups import add_sums, lock_scores, remove_sums
 from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
-from service.store.tables import forecasts, observations, scores, series
+from service.store.tables import IS_DUE, forecasts, observations, scores, series
 from service.store.time_tolerance import tolerance
 
 logger = logging.getLogger("almanac")
@@ -46,7 +46,7 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
         return 0
     with database.writing() as connection:
         lock_scores(connection)
-        claim = select(forecasts).where(forecasts.c.due).order_by(forecasts.c.made_at).limit(limit)
+        claim = select(forecasts).where(IS_DUE).order_by(forecasts.c.made_at).limit(limit)
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
         if claimed:
             _write_scores(connection, claimed, now)
@@ -116,7 +116,7 @@ def read_forecast(row: Row[Any]) -> LoggedForecast:
 def _is_any_due(database: Database) -> bool:
     """Return whether a forecast is due; the look does not block SQLite's writers."""
     with database.reading() as connection:
-        return connection.scalar(select(forecasts.c.forecast_id).where(forecasts.c.due).limit(1)) is not None
+        return connection.scalar(select(forecasts.c.forecast_id).where(IS_DUE).limit(1)) is not None
 
 
 def _write_scores(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:

@@ -1,20 +1,19 @@
 """Score sums: the scores that count, summed by version, step, series and period, from rollups where these suffice.
 
-The rollups have days and months, without series or without steps. What else a filter asks for, and the days that it cuts
-in two, is summed from the scores themselves.
+The rollups have days, without series or without steps. Series with steps, and the days that a moment cuts in two, are summed
+from the scores themselves.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
-import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Select, Table, cast, func, select
 
 from service.store.database import Database, storable
 from service.store.rollups import DAY, SUMS, sums_of_scores
 from service.store.score_filter import DayRange, ScoreFilter
-from service.store.tables import forecasts, scores, sums_by_series, sums_by_step
+from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, scores, sums_by_series, sums_by_step
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
@@ -98,12 +97,12 @@ def newest_day(database: Database, where: ScoreFilter) -> int | None:
 def count_due(database: Database) -> int:
     """Return how many forecasts wait to be scored; raise DatabaseUnreachable if the database does not answer."""
     with database.reading() as connection:
-        return connection.scalar(select(func.count()).where(forecasts.c.due)) or 0
+        return connection.scalar(select(func.count()).select_from(forecasts).where(IS_DUE)) or 0
 
 
 def count_disputed(database: Database) -> int:
     """Return how many observed forecasts do not count, up to MOST_DISPUTED; raises as `count_due`."""
-    some = select(forecasts.c.forecast_id).where(~forecasts.c.is_evidence).limit(MOST_DISPUTED).subquery()
+    some = select(forecasts.c.forecast_id).where(IS_DISPUTED).limit(MOST_DISPUTED).subquery()
     with database.reading() as connection:
         return connection.scalar(select(func.count()).select_from(some)) or 0
 
@@ -144,15 +143,12 @@ def _plan(
     has_steps = "step" in by or where.steps is not None
     if where.scored_since is not None:
         return _plan_scored(database, where, by, period, has_series=has_series)
-    if has_series and (has_steps or ("period" in by and period not in {"month", "year"})):
-        return [_scan(database, where, by, period)]
-    table = sums_by_series if has_series else sums_by_step
+    if has_series and "step" not in by and where.steps is not None and _are_all_steps(database, where):
+        where, has_steps = replace(where, steps=None), False
     days = DayRange.of(where)
-    if has_series:
-        days = replace(days, whole=_month_after(days.whole), whole_end=_month_of(days.whole_end))
-    if days.is_empty:
+    if (has_series and has_steps) or days.is_empty:
         return [_scan(database, where, by, period)]
-    parts = [_rollup(database, table, where, by, period, days)]
+    parts = [_rollup(database, sums_by_series if has_series else sums_by_step, where, by, period, days)]
     if days.first != days.whole:
         parts.append(_scan(database, where.within(days.first, days.whole), by, period))
     if days.end != days.whole_end:
@@ -193,19 +189,18 @@ def _scan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period
 def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     database: Database, table: Table, where: ScoreFilter, by: Sequence[GroupKey], period: Period, days: DayRange
 ) -> Select[*tuple[Any, ...]]:
-    """Return a query over the whole days or months of a rollup."""
-    when = table.c.day if table is sums_by_step else table.c.month
+    """Return a query over the whole days of a rollup."""
     columns: dict[str, Any] = {
         "model": table.c.model,
         "version": table.c.version,
         "step": table.c.get("step"),
         "series": table.c.get("series_id"),
-        "period": _period(when, period, is_postgresql=database.is_postgresql),
+        "period": _period(table.c.day, period, is_postgresql=database.is_postgresql),
     }
     conditions = [
         *_names_and_steps(table, where),
-        *([] if days.whole is None else [when >= days.whole]),
-        *([] if days.whole_end is None else [when < days.whole_end]),
+        *([] if days.whole is None else [table.c.day >= days.whole]),
+        *([] if days.whole_end is None else [table.c.day < days.whole_end]),
     ]
     keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
     query = select(*keys, *(func.sum(table.c[name]) for name in SUMS)).where(*conditions)
@@ -220,16 +215,13 @@ def _names_and_steps(table: Table, where: ScoreFilter) -> list[ColumnElement[boo
     return found if where.steps is None else [*found, table.c.step.between(*where.steps)]
 
 
-def _month_of(day: int | None) -> int | None:
-    """Return the first day of a day's month, both in days since 1970."""
-    return None if day is None else int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))
-
-
-def _month_after(day: int | None) -> int | None:
-    """Return the first day of the first month that begins on a day or later."""
-    if day is None or _month_of(day) == day:
-        return day
-    return int((np.datetime64(day, "D").astype("M8[M]") + 1).astype("M8[D]").astype(np.int64))
+def _are_all_steps(database: Database, where: ScoreFilter) -> bool:
+    """Return whether the filter on steps lets all pass that its model and version have."""
+    first, last = where.steps or (1, 0)
+    names = _names_and_steps(sums_by_step, replace(where, series=None, steps=None))
+    with database.reading() as connection:
+        most = connection.scalar(select(func.max(sums_by_step.c.step)).where(*names)) or 0
+    return first == 1 and last >= most
 
 
 def _period(day: ColumnElement[int], period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:

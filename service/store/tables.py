@@ -35,6 +35,10 @@ _ID = String(ID_LENGTH).with_variant(String(ID_LENGTH, collation="C"), "postgres
 
 metadata = MetaData(schema=SCHEMA)
 
+IS_DUE = text("due")
+IS_DISPUTED = text("NOT is_evidence")
+"""Conditions of partial indexes, also for queries: SQLite uses such an index only for a condition that is written alike."""
+
 series = Table(
     "series",
     metadata,
@@ -91,14 +95,9 @@ forecasts = Table(
     Index("ix_forecasts_series", "series_id", "last_timestamp"),
     Index("ix_forecasts_truth", "series_id", "first_timestamp"),
     Index("ix_forecasts_counted", "counted", "made_at", "model", "version"),
-    Index(
-        "ix_forecasts_disputed",
-        "made_at",
-        postgresql_where=text("NOT is_evidence"),
-        sqlite_where=text("NOT is_evidence"),
-    ),
+    Index("ix_forecasts_disputed", "made_at", postgresql_where=IS_DISPUTED, sqlite_where=IS_DISPUTED),
     Index("ix_forecasts_made", "made_at"),
-    Index("ix_forecasts_due", "made_at", postgresql_where=text("due"), sqlite_where=text("due")),
+    Index("ix_forecasts_due", "made_at", postgresql_where=IS_DUE, sqlite_where=IS_DUE),
 )
 
 scores = Table(
@@ -156,7 +155,7 @@ sums_by_series = Table(
     Column("model", Text, primary_key=True),
     Column("version", Text, primary_key=True),
     Column("series_id", _ID, primary_key=True),
-    Column("month", Integer, primary_key=True, autoincrement=False, comment="its first day, days since 1970"),
+    Column("day", Integer, primary_key=True, autoincrement=False),
     *_sums(),
     sqlite_with_rowid=False,
 )

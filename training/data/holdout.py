@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import scale_or_nan
-from models.calendar.on_calendar import timestamps_from
+from models.calendar.on_calendar import calendar_clock, timestamps_from
 from models.errors import ConfigInvalid, DataInvalid, Finding
 from models.series import Series
 from training.data.eligibility import describe_validated
@@ -62,7 +62,8 @@ class Cutoff:
         if series.start is None or series.frequency is None:
             return 0
         stamps = timestamps_from(series.start, series.frequency, len(series) + blocks * horizon, series.timezone)
-        return int(np.searchsorted(stamps, self.end)) - (blocks - 1) * horizon
+        walls = calendar_clock(stamps, series.frequency, series.timezone)
+        return int(np.searchsorted(walls, self.end)) - (blocks - 1) * horizon
 
 
 @dataclass(frozen=True, slots=True)

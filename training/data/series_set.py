@@ -18,6 +18,7 @@ from training.data.date_outliers import MOST_GAPS, name_gap, refuse_strays
 from training.data.ended import name_ended
 from training.data.long_frame import Rows, group_rows, join_rows, part_rows, read_future, shown
 from training.data.reader import read_table
+from training.data.zones import are_days, read_zones, to_local_days, write_instants
 
 SAME_STEP = (0.6, 1.6)
 """How far a series' usual step may be from the set's, as a ratio: months differ by 28 to 31 days, quarters by more."""
@@ -85,6 +86,10 @@ def read_series(
     names = covariates or CovariateNames()
     table = read_table(path, columns or Columns(), names.read)
     groups, findings = group_rows(table)
+    zones = read_zones(path)
+    days = parse_frequency(frequency).nanoseconds is None if frequency else are_days(groups)
+    if days:
+        groups = [to_local_days(group, zones[group.id]) if group.id in zones else group for group in groups]
     groups, later, trimmed = part_rows(groups, known_ahead=bool(names.future))
     if future is not None:
         later, found = read_future(future, columns or Columns(), names, groups)
@@ -95,7 +100,7 @@ def read_series(
     if frequency is None:
         _refuse_mixed(path, groups, known)
     refuse_strays(path, groups, known)
-    made = [_make(path, group, known, names, later.get(group.id)) for group in groups]
+    made = [_make(path, group, known, names, later.get(group.id), zones.get(group.id)) for group in groups]
     series = tuple(one for one in made if one is not None)
     if not series:
         raise DataInvalid(f"{path}: every value is missing.", hint="Give a file with values.")
@@ -154,14 +159,16 @@ def _usual_step(group: Rows) -> float:
     return float(np.median(np.diff(group.ds).astype(np.int64))) if len(group.ds) > 1 else 1.0
 
 
-def _make(path: Path, group: Rows, frequency: Frequency, names: CovariateNames, later: Rows | None) -> Series | None:
+def _make(  # noqa: PLR0913, PLR0917 - what makes a series
+    path: Path, group: Rows, frequency: Frequency, names: CovariateNames, later: Rows | None, zone: str | None
+) -> Series | None:
     """Return the series on its grid, with what is known later, or None where every value is missing."""
     if np.isnan(group.y).all():
         return None
     try:
-        series = _lay(group, frequency, names)
+        series = _lay(group, frequency, names, zone)
         if later is not None and len(later.ds):
-            whole = _lay(join_rows(group, later), frequency, names).before(len(series))
+            whole = _lay(join_rows(group, later), frequency, names, zone).before(len(series))
             series = replace(whole, repairs=series.repairs)
     except SeriesTooLong as error:
         rows = group if later is None else join_rows(group, later)
@@ -177,13 +184,15 @@ def _make(path: Path, group: Rows, frequency: Frequency, names: CovariateNames, 
     return series
 
 
-def _lay(group: Rows, frequency: Frequency, names: CovariateNames) -> Series:
-    """Return rows as a series on its grid; raises as `Series.make`."""
+def _lay(group: Rows, frequency: Frequency, names: CovariateNames, zone: str | None) -> Series:
+    """Return rows as a series on its grid; with a zone, days are local and hours instants; raises as `Series.make`."""
+    is_instant = zone is not None and frequency.nanoseconds is not None
     return Series.make(
         group.y,
         id=group.id,
-        timestamps=group.ds,
+        timestamps=write_instants(group.ds) if is_instant else group.ds,
         frequency=frequency,
+        timezone=zone,
         past_covariates=dict(group.covariates),
         future_covariates={name: [] for name in names.read if name in names.future},
     )

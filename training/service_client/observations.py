@@ -31,7 +31,7 @@ HINT = "Set ALMANAC_SERVICE_URL, and ALMANAC_API_KEY to a key of scope read if t
 
 
 def fetch_observations(address: Address | None, path: Path) -> Path:
-    """Write all observations of a service to a Parquet file with the columns `unique_id`, `ds` and `y`, and return its path.
+    """Write all observations of a service to a Parquet file with the columns `unique_id`, `ds`, `y` and `timezone`, and return its path.
 
     Rows without a value are left out: inside a series they are gaps anyway, elsewhere they cancel a wrong timestamp. If the
     download fails, no file is left.
@@ -94,10 +94,13 @@ def keep_frequency(path: Path, frequency: str | None) -> tuple[Finding, ...]:
     if frequency is None:
         return ()
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
     stamps = timestamps_from(np.datetime64("2001-01-01", "us"), parse_frequency(frequency), CALENDAR_STEPS)
     step = float(np.median(np.diff(stamps).astype(np.int64)))
-    frame = pd.read_parquet(path)
+    frame = pd.read_parquet(path, columns=["unique_id", "ds"])
     found = frame.groupby("unique_id", sort=False)["ds"]
     usual = found.agg(lambda ds: np.median(np.diff(np.sort(ds.to_numpy("datetime64[us]"))).astype(np.int64)))
     low, high = SAME_STEP
@@ -109,7 +112,8 @@ def keep_frequency(path: Path, frequency: str | None) -> tuple[Finding, ...]:
         raise DataInvalid(
             f"None of the service's {len(removed)} series has frequency {frequency}.", hint="Set another frequency."
         )
-    frame[~frame["unique_id"].isin(removed)].to_parquet(path, index=False)
+    table = pq.read_table(path)
+    pq.write_table(table.filter(pc.invert(pc.is_in(table["unique_id"], pa.array(removed)))), path)
     detail = f"{len(removed)} of {len(other)} series do not have frequency {frequency} and are left out, such as {removed[0]!r}."
     return (Finding("FREQUENCY_OTHER", detail),)
 

@@ -36,7 +36,7 @@ def upgrade() -> None:
     _add_columns(schema)
     _make_sums(key, schema)
     _make_others(schema)
-    _fill("almanac." if postgresql else "", is_postgresql=postgresql)
+    _fill("almanac." if postgresql else "")
     _add_indexes(schema)
 
 
@@ -99,7 +99,7 @@ def _make_sums(key: sa.String, schema: str | None) -> None:
         sa.Column("model", sa.Text, primary_key=True),
         sa.Column("version", sa.Text, primary_key=True),
         sa.Column("series_id", key, primary_key=True),
-        sa.Column("month", sa.Integer, primary_key=True, autoincrement=False, comment="its first day, days since 1970"),
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
         *_sum_columns(),
         schema=schema,
         sqlite_with_rowid=False,
@@ -141,7 +141,7 @@ def _add_indexes(schema: str | None) -> None:
     )
 
 
-def _fill(prefix: str, *, is_postgresql: bool) -> None:
+def _fill(prefix: str) -> None:
     """Bound the scaled errors, find the days, decide which scores count, and sum these."""
     scores, forecasts = f"{prefix}scores", f"{prefix}forecasts"
     for name in ("absolute_scaled_error", "naive_scaled_error", "scaled_pinball"):
@@ -168,16 +168,10 @@ def _fill(prefix: str, *, is_postgresql: bool) -> None:
         INSERT INTO {prefix}sums_by_step
         SELECT model, version, day, step, scored_at / {DAY} AS scored_day, {SUMS} {joined}
         GROUP BY model, version, day, step, scored_at / {DAY}""")
-    date = "to_timestamp(day * 86400.0) AT TIME ZONE 'UTC'"
-    day_of_month = (
-        f"CAST(extract(day FROM {date}) AS integer)"
-        if is_postgresql
-        else "CAST(strftime('%d', day * 86400, 'unixepoch') AS integer)"
-    )
     op.execute(f"""
         INSERT INTO {prefix}sums_by_series
-        SELECT model, version, series_id, day - {day_of_month} + 1 AS month, {SUMS} {joined}
-        GROUP BY model, version, series_id, day - {day_of_month} + 1""")
+        SELECT model, version, series_id, day, {SUMS} {joined}
+        GROUP BY model, version, series_id, day""")
 
 
 def _find_local_days(scores: str, forecasts: str) -> None:

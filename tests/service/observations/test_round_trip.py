@@ -1,0 +1,106 @@
+"""From POST /observations through the export to a training: zone, local dates and values stay the same."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.calendar.timestamps import to_local_times
+from models.series import Series
+from service.observations.parquet_export import parquet_of
+from service.observations.parse import BodyOptions, parse_observations
+from service.store.database import Database
+from service.store.known_series import find_known_series
+from service.store.observations import iterate_pages, upsert
+from training.data.series_set import read_series
+from training.service_client.observations import keep_frequency
+
+ZONES = (
+    "Europe/Berlin", "Europe/London", "Europe/Lisbon", "Europe/Moscow", "Asia/Tokyo", "Asia/Kolkata", "Asia/Kathmandu",
+    "Asia/Shanghai", "Asia/Dubai", "Australia/Sydney", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Apia",
+    "Pacific/Honolulu", "America/New_York", "America/Los_Angeles", "America/St_Johns", "America/Bogota",
+    "Africa/Johannesburg", "UTC",
+)  # fmt: skip
+
+
+@pytest.fixture
+def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
+    """Return a database of this test."""
+    with closing(Database(f"sqlite:///{shutil.copy(migrated, tmp_path)}")) as database:
+        yield database
+
+
+def post(database: Database, stamps: list[str], frequency: str, zone: str | None) -> None:
+    """Store 0, 1, 2, … as the route does, in a series with the name of its zone."""
+    rows = [{"id": str(zone), "timestamp": stamp, "value": at} for at, stamp in enumerate(stamps)]
+    body = json.dumps({"observations": rows, "frequency": frequency, "timezone": zone}).encode()
+    options = BodyOptions("application/json", None, None)
+    posted = parse_observations(body, options, len(rows), partial(find_known_series, database))
+    assert [fault.finding for fault in posted.faults] == []
+    upsert(database, posted.observations, posted.calendars, 0)
+
+
+def train_on(database: Database, path: Path, frequency: str | None) -> dict[str | None, Series]:
+    """Return the series that a training reads from the export, by id."""
+    path.write_bytes(b"".join(parquet_of(iterate_pages(database))))
+    keep_frequency(path, frequency)
+    return {one.id: one for one in read_series(path, frequency=frequency).series}
+
+
+@pytest.mark.parametrize("frequency", ["D", None])
+def test_days_keep_their_zone_and_dates(database: Database, tmp_path: Path, frequency: str | None) -> None:
+    """Over a change of clocks, in twenty zones and in none, whether or not the training knows the frequency."""
+    days = [str(one) for one in np.arange("2024-02-20", "2024-05-01", dtype="M8[D]")]
+    for zone in (*ZONES, None):
+        post(database, days, "D", zone)
+
+    found = train_on(database, tmp_path / "export.parquet", frequency)
+
+    for zone in (*ZONES, None):
+        one = found[str(zone)]
+        assert one.timestamps is not None
+        local = one.timestamps if zone is None else to_local_times(one.timestamps, zone)
+        assert (one.timezone, one.frequency and one.frequency.name) == (zone, "D")
+        assert local.astype("M8[D]").astype(str).tolist() == days
+        assert one.future_phase(7) == (pd.Timestamp(days[-1]).day_of_week + 1) % 7
+        assert one.values.tolist() == list(range(len(days)))
+
+
+@pytest.mark.parametrize("frequency", ["h", None])
+def test_hours_keep_their_zone_and_moments(database: Database, tmp_path: Path, frequency: str | None) -> None:
+    """The hour that clocks repeat or skip is neither lost nor doubled, and the season position is local."""
+    moments = pd.date_range("2024-03-09T12:00Z", periods=24 * 31, freq="h")
+    for zone in ZONES:
+        post(database, [one.isoformat() for one in moments], "h", zone)
+
+    found = train_on(database, tmp_path / "export.parquet", frequency)
+
+    for zone in ZONES:
+        one = found[zone]
+        assert one.timezone == zone
+        assert one.timestamps is not None
+        assert (one.timestamps == moments.tz_localize(None).to_numpy("M8[us]")).all()
+        after = (moments[-1] + pd.Timedelta("1h")).tz_convert(ZoneInfo(zone))
+        assert one.future_phase(24) == after.hour
+        assert one.values.tolist() == list(range(len(moments)))
+
+
+def test_months_of_a_zone_keep_their_dates(database: Database, tmp_path: Path) -> None:
+    """And series of another frequency are left out."""
+    months = [f"2022-{month:02d}-01" for month in range(1, 13)]
+    post(database, months, "M", "Asia/Tokyo")
+    post(database, [f"2024-01-01T{hour:02d}:00" for hour in range(24)], "h", "UTC")
+
+    found = train_on(database, tmp_path / "export.parquet", "M")
+
+    (one,) = found.values()
+    assert one.timestamps is not None
+    assert to_local_times(one.timestamps, "Asia/Tokyo").astype("M8[D]").astype(str).tolist() == months
+    assert one.future_phase(12) == 0
