@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import calendar_clock, format_timestamps
-from models.calendar.timestamps import STYLES, Timestamps, to_local_times
+from models.calendar.timestamps import STYLES, Timestamps, to_instants, to_local_times
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, Series
 from service.observations.calendar_fit import fit_to
@@ -47,12 +47,30 @@ def make_series(known: SeriesInfo, timestamps: Timestamps, values: Floats) -> Se
 def style_of(timestamps: Timestamps, timezone: str | None) -> str:
     """Return the style of timestamps: dates if each is the start of a day in the timezone, else times."""
     walls = timestamps if timezone is None else to_local_times(timestamps, timezone)
-    return DEFAULT_STYLE if (walls == walls.astype("M8[D]")).all() else TIME_STYLE
+    days = walls.astype("M8[D]").astype("M8[us]")
+    starts = days if timezone is None else to_instants(days, timezone)
+    return DEFAULT_STYLE if (timestamps == starts).all() else TIME_STYLE
 
 
-def write_timestamps(timestamps: Timestamps, timezone: str | None) -> list[str]:
-    """Return timestamps as text: dates or times, times with their offset if there is a timezone."""
-    return format_timestamps(timestamps, style_of(timestamps, timezone), timezone)
+def has_hours(known: SeriesInfo) -> bool:
+    """Return whether the steps of a series are shorter than a day, by its frequency or else by its extent."""
+    if known.calendar.frequency is not None:
+        step = Frequency(known.calendar.frequency)
+        return step.nanoseconds is not None or step.unit == "bh"
+    if known.first is None or known.last is None:
+        return False
+    return bool(known.last - known.first < (known.count - 1) * np.timedelta64(1, "D"))
+
+
+def write_timestamps(timestamps: Timestamps, timezone: str | None, *, hours: bool = False) -> list[str]:
+    """Return timestamps as text: dates or times, times with their offset if there is a timezone.
+
+    Args:
+        timestamps: Instants if there is a timezone, else wall clocks, shape (rows,).
+        timezone: IANA name.
+        hours: Whether all are times, midnights too.
+    """
+    return format_timestamps(timestamps, TIME_STYLE if hours else style_of(timestamps, timezone), timezone)
 
 
 def _make(known: SeriesInfo, timestamps: Timestamps, values: Floats, frequency: Frequency | str | None) -> Series:

@@ -88,9 +88,10 @@ async def observe(  # noqa: PLR0913, PLR0917 (the parameters of the URL)
 
 @router.get("/observations/export", summary="Export observations as Parquet", responses=EXPORT_RESPONSES)
 async def export(request: Request, series: SeriesId = None) -> Response:
-    """Return all observations as a Parquet file with the columns `unique_id`, `ds` and `y`, by series and time.
+    """Return all observations as a Parquet file with the columns `unique_id`, `ds`, `y` and `timezone`, by series and time.
 
-    `ds` is UTC if the observations were sent with offsets or a timezone, else the wall clock as it was sent.
+    `ds` is UTC where `timezone` has an IANA name, and where that is null the wall clock as it was sent. A training reads the
+    local days of the timezone.
     """
     parts = await service_of(request).database.run(_start_export, series)
     head = {"content-disposition": 'attachment; filename="observations.parquet"'}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
@@ -20,7 +21,7 @@ from service.api.state import service_of
 from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import describe_value
-from service.observations.series_view import make_series, write_timestamps
+from service.observations.series_view import has_hours, make_series, write_timestamps
 from service.store.blobs import Floats
 from service.store.database import Database
 from service.store.erasure import erase_series
@@ -78,7 +79,10 @@ async def one_series(request: Request, series_id: str, limit: Newest = 100) -> R
     """Return a series with its newest observations, the oldest of them first."""
     known, stamps, values = await service_of(request).database.run(_history, series_id, limit)
     zone = known.calendar.timezone
-    members = {"timestamps": write_timestamps(stamps, zone), "values": to_json_value(values.tolist())}
+    members = {
+        "timestamps": write_timestamps(stamps, zone, hours=has_hours(known)),
+        "values": to_json_value(values.tolist()),
+    }
     return json_response({**_summary(known), **members})
 
 
@@ -120,9 +124,8 @@ def _unknown(series_id: str) -> SeriesUnknown:
 
 def _summary(known: SeriesInfo) -> dict[str, Any]:
     zone = known.calendar.timezone
-    first, last = (
-        None if end is None else write_timestamps(end.reshape(1), zone)[0] for end in (known.first, known.last)
-    )
+    ends = np.array([end for end in (known.first, known.last) if end is not None], dtype="M8[us]")
+    first, last = write_timestamps(ends, zone, hours=has_hours(known)) if len(ends) else (None, None)
     return {
         "id": known.id,
         "frequency": known.calendar.frequency,

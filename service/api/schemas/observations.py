@@ -66,8 +66,8 @@ class SeriesSummary(BaseModel):
     id: str
     frequency: str | None = Field(description="As posted; null if it is inferred from the timestamps.")
     timezone: str | None
-    observations: int
-    first: str | None
+    observations: int = Field(description="Without those that are null.")
+    first: str | None = Field(description="Of the observations; a date, or a time if the steps are shorter than a day.")
     last: str | None
 
 

@@ -29,7 +29,7 @@ def exported(client: TestClient, query: str = "") -> list[tuple[str, str, float 
     """Return the export as plain rows."""
     content = client.get(f"/observations/export{query}").content
     table = pq.read_table(io.BytesIO(content))
-    assert table.column_names == ["unique_id", "ds", "y"]
+    assert table.column_names == ["unique_id", "ds", "y", "timezone"]
     return [(row["unique_id"], row["ds"].isoformat(), row["y"]) for row in table.to_pylist()]
 
 

@@ -1,12 +1,17 @@
-"""GET /series, /series/{id} and /series/{id}/forecast."""
+"""GET /series, /series/{id} and /series/{id}/forecast, DELETE /series/{id}."""
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
+import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from service.store.tables import erasures
 from tests.service.api.routes.test_observations import VALUES, exported, observe, observe_two_years
 from tests.service.home import ServiceHome
+from tests.service.live_accuracy import get, scored, service_of
 
 
 def test_series_are_listed_page_by_page(stored_client: TestClient) -> None:
@@ -23,6 +28,7 @@ def test_series_are_listed_page_by_page(stored_client: TestClient) -> None:
     assert (first["next"], second["next"]) == ("b", None)
     b = {"id": "b", "frequency": None, "timezone": None, "observations": 2, "first": "2024-01-31", "last": "2024-03-31"}
     assert first["series"][1] == b
+    assert [first["series"][0][name] for name in ("observations", "first", "last")] == [0, None, None]
     assert stored_client.get("/series/a%2F1").json()["id"] == "a/1"
 
 
@@ -42,6 +48,55 @@ def test_without_observations_there_is_no_series(stored_client: TestClient) -> N
         answer = stored_client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "SERIES_UNKNOWN")
     assert exported(stored_client) == []
+
+
+@pytest.mark.parametrize("frequency", ["h", None])
+def test_ends_of_hours_are_times(stored_client: TestClient, frequency: str | None) -> None:
+    """Also at midnight, with and without a timezone; those of days are dates, also without a midnight."""
+    hours = [f"2024-03-10T{hour:02d}:00" for hour in range(24)] + ["2024-03-11T00:00"]
+    given = {} if frequency is None else {"frequency": frequency}
+    observe(stored_client, [("a", one, 1.0) for one in hours], **given)
+    observe(stored_client, [("b", one, 1.0) for one in hours], **given, timezone="Asia/Tokyo")
+    days = [f"2024-09-{day:02d}" for day in range(1, 9)]
+    observe(stored_client, [("c", one, 1.0) for one in days], timezone="America/Santiago")
+
+    a, b, c = stored_client.get("/series").json()["series"]
+
+    assert (a["first"], a["last"]) == ("2024-03-10T00:00:00", "2024-03-11T00:00:00")
+    assert (b["first"], b["last"]) == ("2024-03-10T00:00:00+09:00", "2024-03-11T00:00:00+09:00")
+    assert (c["first"], c["last"]) == ("2024-09-01", "2024-09-08")
+    assert stored_client.get("/series/a?limit=1").json()["timestamps"] == ["2024-03-11T00:00:00"]
+
+
+def test_an_erased_series_leaves_nothing(stored_client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither observations, forecasts, scores nor sums; the record has no id, and other series stay."""
+    caplog.set_level("INFO", "almanac")
+    for name in ("customer 7", "b"):
+        observe_two_years(stored_client, name)
+    asked = [stored_client.get(f"/series/{name}/forecast?horizon=2").json() for name in ("customer 7", "b")]
+    ids = [one["forecasts"][0]["forecast_id"] for one in asked]
+    for forecast_id in ids:
+        assert stored_client.get(f"/forecasts/{forecast_id}").status_code == 200
+    for name in ("customer 7", "b"):
+        observe(stored_client, [(name, "2024-01", 1.0), (name, "2024-02", 2.0)])
+    scored(stored_client)
+    before = get(stored_client, by="series")["rows"]
+
+    first, again = (stored_client.delete("/series/customer 7") for _ in range(2))
+
+    assert [(row["series"], row["scores"]) for row in before] == [("b", 2), ("customer 7", 2)]
+    assert (first.status_code, first.content) == (204, b"")
+    assert (again.status_code, again.json()["code"]) == (404, "SERIES_UNKNOWN")
+    assert [one["id"] for one in stored_client.get("/series").json()["series"]] == ["b"]
+    assert [stored_client.get(f"/forecasts/{one}").status_code for one in ids] == [404, 200]
+    assert [row["series"] for row in get(stored_client, by="series")["rows"]] == ["b"]
+    assert get(stored_client)["rows"][0]["scores"] == 2
+    digest = hashlib.sha256(b"customer 7").hexdigest()
+    records = [one.getMessage() for one in caplog.records if digest in one.getMessage()]
+    assert [text.partition(f"{digest}: ")[2] for text in records] == ["26 observations, 1 forecasts, 2 scores"]
+    with service_of(stored_client).database.sync_database.reading() as connection:
+        (row,) = connection.execute(select(erasures)).all()
+    assert (row.series_sha256, row.observations, row.forecasts, row.scores) == (digest, 26, 1, 2)
 
 
 def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient) -> None:

@@ -1,0 +1,174 @@
+"""Which scores count: of confirmed histories, and each truth once."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models import artifact
+from models.series import Series
+from service.store.database import Database
+from service.store.evidence import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
+from service.store.forecasts import LogEntry, find_forecast, write_forecasts
+from service.store.observations import Calendar, Observations, upsert
+from service.store.score import MOST_ERROR
+from service.store.score_due import score_due
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import ScoreSums, count_disputed, count_truths, sum_scores
+from tests.service.home import Artifacts
+
+MONTHS = np.arange("2020-01", "2023-01", dtype="M8[M]").astype("M8[us]")
+TRUE = np.array([place % 12 + place // 12 for place in range(len(MONTHS))], dtype=float)
+HISTORY = 30
+"""Months before the forecast in `entry`, whose values are TRUE."""
+
+
+def observe(database: Database, first: int, end: int, values: np.ndarray[Any, Any] = TRUE) -> None:
+    """Store some of the months of the series `a`."""
+    rows = Observations.from_rows(["a"] * (end - first), MONTHS[first:end], values[first:end])
+    upsert(database, rows, Calendar("M"), 0)
+
+
+def post(database: Database, entry: LogEntry, name: str, **changes: Any) -> None:  # noqa: ANN401 (fields of an entry)
+    """Store a forecast that was served, under an id, and score what is due."""
+    write_forecasts(database, [replace(entry, forecast_id=name, **changes)], entry.made_at)
+    score(database)
+
+
+def score(database: Database) -> ScoreSums:
+    """Score what is due, and return the sums of what counts."""
+    while score_due(database, 1):
+        pass
+    return sum_scores(database, ScoreFilter(), [])[0][1]
+
+
+def made_up(entry: LogEntry, values: Any) -> Series:  # noqa: ANN401 (numbers)
+    """Return a history of the dates of `entry` with other values."""
+    return replace(entry.series, values=np.asarray(values, dtype=float))
+
+
+def test_a_polled_forecast_counts_once(database: Database, entry: LogEntry) -> None:
+    """120 forecasts of one version, series and cutoff; a longer one adds its further steps, another version all."""
+    observe(database, 0, HISTORY)
+    forecaster = entry.selected.model.forecaster
+    for number in range(120):
+        write_forecasts(database, [replace(entry, forecast_id=f"f{number}")], entry.made_at)
+    post(database, entry, "longer", forecast=forecaster.forecast([entry.series], 5)[0])
+    other = replace(entry.selected, model=replace(entry.selected.model, version="8"))
+    post(database, entry, "other", selected=other)
+
+    observe(database, HISTORY, HISTORY + 6)
+    score(database)
+
+    by_version = sum_scores(database, ScoreFilter(), ["version"])
+    assert [(key, one.scores) for key, one in by_version] == [(("7",), 6), (("8",), 6)]
+    assert count_truths(database, ScoreFilter()) == 6
+    observe(database, HISTORY, HISTORY + 6, TRUE + 1)
+    assert score(database).scores == 12
+
+
+def test_made_up_values_do_not_count(database: Database, entry: LogEntry) -> None:
+    """Whether they come before the true forecast or after it, the figures are those of the true one."""
+    observe(database, 0, HISTORY)
+    post(database, entry, "first", series=made_up(entry, np.full(HISTORY, 1e6)))
+    post(database, entry, "true")
+    post(database, entry, "later", series=made_up(entry, np.linspace(0, 1e-6, HISTORY)))
+    hidden = np.where(np.arange(HISTORY) < HISTORY - 1, np.nan, TRUE[:HISTORY])
+    hidden[0] = 1e6
+    post(database, entry, "hidden", series=made_up(entry, hidden))
+
+    observe(database, HISTORY, HISTORY + 6)
+
+    assert score(database).scores == 6
+    assert count_disputed(database) == 3
+    stored = find_forecast(database, "true")
+    assert stored is not None
+    assert (stored.row.is_evidence, stored.row.history_values, stored.row.counted) == (True, None, 6)
+    assert all(row["counts"] for row in stored.scores)
+
+
+def test_an_unobserved_history_counts_once_it_is_observed(database: Database, entry: LogEntry) -> None:
+    """The last value is enough; other values than those sent do not confirm it."""
+    post(database, entry, "f")
+    observe(database, HISTORY, HISTORY + 6)
+    before = score(database).scores
+
+    observe(database, HISTORY - 1, HISTORY, TRUE + 3)
+    wrong = score(database).scores
+    observe(database, HISTORY - 1, HISTORY)
+
+    assert (before, wrong, score(database).scores) == (0, 0, 6)
+
+
+def test_a_forecast_from_the_store_counts(database: Database, entry: LogEntry) -> None:
+    """Its history needs no comparison, so a later revision does not matter."""
+    post(database, entry, "f", from_store=True)
+    observe(database, 0, HISTORY, TRUE + 5)
+    observe(database, HISTORY, HISTORY + 6)
+
+    assert score(database).scores == 6
+
+
+def test_one_wrong_value_does_not_decide_a_mean(database: Database, entry: LogEntry) -> None:
+    """A scaled error is at most MOST_ERROR."""
+    observe(database, 0, HISTORY)
+    post(database, entry, "f")
+
+    observe(database, HISTORY, HISTORY + 1, np.full(len(TRUE), 65_535.0))
+
+    sums = score(database)
+    assert (sums.scores, sums.error, sums.naive_error, sums.pinball) == (1, MOST_ERROR, MOST_ERROR, MOST_ERROR)
+
+
+def test_days_of_a_timezone_are_compared_and_counted_by_their_dates(
+    database: Database, entry: LogEntry, artifacts: Artifacts
+) -> None:
+    """A history of Tokyo, sent as dates, agrees with observations of Tokyo; periods are local too."""
+    forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))
+    values = np.arange(14.0) % 7
+    series = Series.make(values, id="a", start="2024-05-18", frequency="D", timezone="Asia/Tokyo")
+    selected = replace(entry.selected, model=replace(entry.selected.model, forecaster=forecaster))
+    post(database, entry, "f", selected=selected, series=series, forecast=forecaster.forecast([series], 3)[0])
+    local = np.array([f"{day}T15:00" for day in np.arange("2024-05-17", "2024-06-03", dtype="M8[D]")], dtype="M8[us]")
+
+    rows = Observations.from_rows(["a"] * 17, local, np.append(values, [1.0, 2.0, 3.0]))
+    upsert(database, rows, Calendar("D", "Asia/Tokyo"), 0)
+    score(database)
+
+    found = sum_scores(database, ScoreFilter(), ["period"], "day")
+    assert [key for key, _ in found] == [("2024-06-01",), ("2024-06-02",), ("2024-06-03",)]
+    assert [key for key, _ in sum_scores(database, ScoreFilter(), ["period"])] == [("2024-06",)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "agreed"),
+    [({}, True), ({3: 9.0}, True), ({3: 9.0, 4: 9.0, 5: 9.0}, False), ({3: 4.004}, True), ({9: np.nan}, True)],
+)
+def test_nine_in_ten_observed_steps_agree(changed: dict[int, float], *, agreed: bool) -> None:
+    """Some observations are revised, some clients round; a step without an observation is not compared."""
+    days = np.arange("2024-01-01", "2024-01-25", dtype="M8[D]").astype("M8[us]")
+    values = np.arange(1.0, 25.0)
+    sent = values.copy()
+    sent[list(changed)] = list(changed.values())
+
+    observed = dict(zip(days[:20], values[:20].tolist(), strict=True))
+
+    assert agrees(HistorySample(days, sent), observed, "D") is agreed
+    assert not agrees(HistorySample(days[20:], sent[20:]), observed, "D")
+
+
+def test_a_sample_has_the_newest_steps_and_some_older_ones() -> None:
+    """Which older ones, the forecast's id decides; a history without dates has none."""
+    series = Series.make(np.arange(1_000.0), start="2020-01-01", frequency="D")
+
+    one, other = (sample_history(series, name) for name in ("one", "other"))
+
+    assert one is not None
+    assert other is not None
+    assert one.values[-NEWEST:].tolist() == list(range(1_000 - NEWEST, 1_000))
+    assert len(one.values) == NEWEST + DRAWN
+    assert one.values.min() >= 1_000 - REACH
+    assert set(one.values) != set(other.values)
+    assert (one.timestamps == np.datetime64("2020-01-01", "us") + one.values.astype("m8[D]")).all()
+    assert sample_history(Series.make([1.0, 2.0]), "one") is None
