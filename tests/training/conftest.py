@@ -12,7 +12,6 @@ from rich.console import Console
 from sqlalchemy import Engine, event
 
 from models.series import Series
-from tests.artifacts import seasonal_naive
 from tests.training.fakes import combine_graphs, make_series, write_csv
 from training.evaluation import classical, figures
 from training.fit.request import Fit
@@ -98,20 +97,6 @@ def series() -> list[Series]:
 def data_file(series: list[Series], tmp_path: Path) -> Path:
     """Return a long CSV file of those series."""
     return write_csv(tmp_path / "weather.csv", series)
-
-
-@pytest.fixture
-def stub_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write a small graph in place of the network's own, for which tf2onnx takes seconds; it depends on every weight."""
-    from training.fit import export  # imports TensorFlow
-
-    def write(network: Any, path: Path) -> None:  # noqa: ANN401 - a keras.Model
-        shift = sum(float(abs(one).sum()) for one in network.get_weights()) % 1.0
-        graph = seasonal_naive(12, network.inputs[0].shape[1], network.outputs[0].shape[1], shift)
-        path.write_bytes(graph.SerializeToString())
-
-    monkeypatch.setattr(export, "export", write)
-    monkeypatch.setattr(export, "check_parity", lambda *_: 0.0)
 
 
 @pytest.fixture

@@ -198,7 +198,6 @@ def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> 
     assert golden[0] == golden[1]
 
 
-@pytest.mark.usefixtures("stub_export")
 def test_a_share_of_synthetic_windows_changes_the_weights_and_stands_in_the_spec(tmp_path: Path) -> None:
     """In all schedules, the last one too, as repeatably as without; a trial says so in its name."""
     told: list[EpochRecord] = []

@@ -33,9 +33,6 @@ CONFIG = FitConfig(
 )
 
 
-pytestmark = pytest.mark.usefixtures("stub_export")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def eager() -> Iterator[None]:
     """Run optimizer steps without compiling them, which for a handful takes longer than they do."""

@@ -62,7 +62,7 @@ def test_a_network_trained_again_from_its_record_is_the_same(
     assert {"backtest.mase", "backtest.coverage_95", "validation.mase"} <= set(found.figures)
 
 
-@pytest.mark.usefixtures("eager", "stub_export")
+@pytest.mark.usefixtures("eager")
 def test_what_the_clock_allowed_of_each_training_is_done_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
@@ -80,7 +80,7 @@ def test_what_the_clock_allowed_of_each_training_is_done_again(
     assert found.same_weights
 
 
-@pytest.mark.usefixtures("eager", "stub_export")
+@pytest.mark.usefixtures("eager")
 def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
     first = make_comparison(
@@ -130,7 +130,7 @@ def test_one_seed_of_several_is_trained_alone(registry: Registry, make_runtime: 
     assert found.same_weights
 
 
-@pytest.mark.usefixtures("eager", "stub_export")
+@pytest.mark.usefixtures("eager")
 def test_choices_are_taken_from_the_record_and_not_made_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
