@@ -178,3 +178,14 @@ def is_dated(text: str) -> bool:
     if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text):
         return False
     return any(parse_date(text, form) is not None for form in all_forms())
+
+
+def order_hint(text: str) -> str:
+    """Return the two `--date-format` that a date with slashes or dashes may have."""
+    sign = "-" if "-" in text[:4] else "/"
+    year = "%Y" if re.search(rf"{sign}\d{{4}}", text) else "%y"
+    rest = re.sub(r"^\S+", "", text)
+    clock = "" if not rest else " %I:%M %p" if rest.rstrip(".").lower().endswith("m") else " %H:%M"
+    clock = clock.replace("%M", "%M:%S") if rest.count(":") > 1 else clock
+    day, month = (f"--date-format '{sign.join((*order, year))}{clock}'" for order in (("%d", "%m"), ("%m", "%d")))
+    return f"Give {day} or {month}."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import Form, all_forms, is_dated, parse_date
+from models.tables.date_forms import Form, all_forms, is_dated, order_hint, parse_date
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
 
@@ -143,7 +143,10 @@ def _read_typed(column: Any, name: str, rows: Rows) -> Times:  # noqa: ANN401 - 
     walls = plain.to_numpy(zero_copy_only=False).astype("M8[us]")
     faults = {at: _missing(name, int(rows[at])) for at in np.flatnonzero(np.isnat(walls)).tolist()}
     days = bool((walls == walls.astype("M8[D]"))[~np.isnat(walls)].all())
-    offsets = np.full(len(walls), NO_OFFSET if zone is None else 0)
+    offset = parse_timestamp(f"1970-01-01T00:00{zone}").offset if zone and zone[0] in "+-" else None
+    if offset is not None:
+        walls, zone = walls + np.timedelta64(offset, "s"), None
+    offsets = np.full(len(walls), NO_OFFSET if zone is None and offset is None else offset or 0)
     style = DEFAULT_STYLE if days and zone is None else "YYYY-MM-DDThh:mm:ss"
     return Times(walls, offsets, faults, (), style, zone)
 
@@ -294,10 +297,4 @@ def _refuse_order(texts: Sequence[str], readings: Sequence[Sequence[object]], pl
     """Raise TableInvalid if the first two readings differ: day first and month first."""
     at = next((at for at, (one, other) in enumerate(zip(*readings[:2], strict=True)) if one != other), None)
     if at is not None:
-        sign = "-" if "-" in texts[at][:4] else "/"
-        year = "%Y" if re.search(rf"{sign}\d{{4}}", texts[at]) else "%y"
-        rest = re.sub(r"^\S+", "", texts[at])
-        clock = "" if not rest else " %I:%M %p" if rest.rstrip(".").lower().endswith("m") else " %H:%M"
-        clock = clock.replace("%M", "%M:%S") if rest.count(":") > 1 else clock
-        day, month = (f"--date-format '{sign.join((*order, year))}{clock}'" for order in (("%d", "%m"), ("%m", "%d")))
-        raise place.refuse(at, f"{texts[at]!r} may be day or month first.", f"Give {day} or {month}.")
+        raise place.refuse(at, f"{texts[at]!r} may be day or month first.", order_hint(texts[at]))

@@ -21,6 +21,8 @@ USUAL_ZONES = (
 )  # fmt: skip
 """Timezones that changing offsets may be of, the likeliest first; each stands for its neighbours with the same clock."""
 
+UTC = ("UTC", "Etc/UTC", "GMT")
+
 MOST_CHECKED = 2_000
 """Stamps by which a timezone is recognized."""
 
@@ -97,13 +99,13 @@ def _of_offsets(times: Times, instants: Timestamps) -> Clock:
 
 
 def _of_zone(times: Times, zone: str) -> Clock:
-    """Days stay days of their own clock; hours go to UTC, where none is doubled when clocks change."""
+    """Days stay days of their own clock; hours are instants, of which none is doubled when clocks change."""
     distinct, codes = np.unique(times.walls, return_inverse=True)
     local = to_local_times(distinct, zone)
-    days = _one_time_of_day(local)
-    detail = f"Times are of {zone}; they are read as {'local days' if days else 'UTC'}."
-    found = Finding("TIMEZONE_DROPPED", detail, hint=f"--timezone {zone} keeps the zone.")
-    return Clock(local[codes] if days else times.walls, None, times.style if not days else "YYYY-MM-DD", (found,))
+    if _one_time_of_day(local):
+        found = Finding("TIMEZONE_DROPPED", f"Times are of {zone}; they are read as local days.")
+        return Clock(local[codes], None, "YYYY-MM-DD", (found,))
+    return Clock(times.walls, None if zone in UTC else zone, times.style)
 
 
 def _one_time_of_day(walls: Timestamps) -> bool:

@@ -1,5 +1,6 @@
 """Dates are read wherever they stand, in the one way of writing that fits the whole column."""
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,15 @@ def test_offsets_are_kept_beside_the_walls() -> None:
 
     assert found.offsets.tolist() == [7200, 3600, 0]
     assert read(["2024-10-27"]).offsets.tolist() == [NO_OFFSET]
+
+
+def test_typed_timestamps_keep_their_zone() -> None:
+    """A named zone beside instants; a mere offset beside wall clocks."""
+    stamp = [dt.datetime(2024, 1, 31, 5, tzinfo=dt.UTC)]
+
+    named, offset = (
+        read_times(pa.array(stamp, pa.timestamp("us", zone)), "ds", np.array([2])) for zone in ("Asia/Tokyo", "+01:00")
+    )
+
+    assert (str(named.walls[0])[:13], named.offsets[0], named.zone) == ("2024-01-31T05", 0, "Asia/Tokyo")
+    assert (str(offset.walls[0])[:13], offset.offsets[0], offset.zone) == ("2024-01-31T06", 3600, None)

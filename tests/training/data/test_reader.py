@@ -106,6 +106,18 @@ def test_dates_written_otherwise_are_read_where_only_one_reading_fits(tmp_path: 
     assert table.findings[0].code == "DATES_NOT_ISO"
 
 
+def test_a_timezone_makes_instants_of_local_times(tmp_path: Path) -> None:
+    """Of an hour that clocks repeat, the second row is the second; one that they skip is refused."""
+    path = write(tmp_path / "d.csv", "ds,y", "2024-10-27 02:30,1", "2024-10-27 02:30,2", "2024-10-27 03:30,3")
+    table = read_table(path, Columns(timezone="Europe/Berlin"))
+
+    assert table.frame["ds"].astype(str).str[11:16].tolist() == ["00:30", "01:30", "02:30"]
+    with pytest.raises(DataInvalid, match=r"row 2: 2024-03-31T02:30:00 does not exist in Europe/Berlin"):
+        read_table(write(tmp_path / "s.csv", "ds,y", "2024-03-31 02:30,1"), Columns(timezone="Europe/Berlin"))
+    with pytest.raises(DataInvalid, match=r"an offset \(row 2\) and times without \(row 3\)"):
+        read_table(write(tmp_path / "m.csv", "ds,y", "2024-03-31 02:30Z,1", "2024-03-31 04:30,1"), Columns())
+
+
 def test_one_offset_is_the_files_clock_and_several_are_utc(tmp_path: Path) -> None:
     """Times at one offset stay on their clock; where it changes they are brought to UTC."""
     one = write(tmp_path / "one.csv", "ds,y", "2020-01-01T00:00+01:00,1")
@@ -133,7 +145,10 @@ def test_parquet_with_a_time_zone_keeps_local_days_and_brings_hours_to_utc(tmp_p
         stamps = pd.date_range("2020-10-24", periods=3, freq=step, tz="Europe/Berlin")
         pd.DataFrame({"ds": stamps, "y": [1.0, 2.0, 3.0]}).to_parquet(tmp_path / "d.parquet")
 
-        assert read_table(tmp_path / "d.parquet", Columns()).frame["ds"].iloc[0] == pd.Timestamp(first)
+        table = read_table(tmp_path / "d.parquet", Columns())
+
+        assert table.frame["ds"].iloc[0] == pd.Timestamp(first)
+        assert table.timezone == (None if step == "D" else "Europe/Berlin")
 
 
 @pytest.mark.parametrize("name", ["d.csv", "d.parquet"])

@@ -59,6 +59,21 @@ def test_wrong_rows_are_listed_and_the_others_stored(stored_client: TestClient) 
     assert exported(stored_client) == [("a", "2024-01-31T00:00:00", 1.0)]
 
 
+def test_parameters_say_how_a_file_is_read(stored_client: TestClient) -> None:
+    """Keys, numbers and dates as for a training; another format is refused by name."""
+    body = "Filiale;Artikel;Datum;Menge;Preis\n01;7;02/03/2024;1.028;1,5\n"
+    asked = {"id_column": "Filiale,Artikel", "value_column": "Menge", "thousands": ".", "date_format": "%d/%m/%Y"}
+    kind = {"content-type": "text/csv"}
+
+    refused = stored_client.post("/observations", content=body, headers=kind)
+    accepted = stored_client.post("/observations", content=body, headers=kind, params={**asked, "time_column": "Datum"})
+    zipped = stored_client.post("/observations", content=b"PK\x03\x04", headers=kind)
+
+    assert (refused.status_code, accepted.status_code, zipped.status_code) == (422, 200, 415)
+    assert "Excel" in zipped.json()["detail"]
+    assert exported(stored_client) == [("01/7", "2024-03-02T00:00:00", 1028.0)]
+
+
 def test_an_export_can_be_posted_and_read_as_a_series(stored_client: TestClient) -> None:
     """An exported file can be posted again, and one series can be exported alone."""
     observe_two_years(stored_client)
