@@ -58,7 +58,7 @@ class FitConfig:
         steps_per_epoch: Steps between two looks at the validation origins.
         tuned_share: Share of the tuned weights in a tuned starter, the rest being the starter's own; None chooses among 0, a
             half and 1.
-        max_seconds: Wall time at the most for choosing and fitting.
+        max_seconds: Wall time of one candidate, from its windows to its export; at least ten steps are taken.
         validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
             up to three horizons, about 200 or more in all.
 

@@ -85,6 +85,9 @@ def make_auto(request: FitRequest, *, fit: Fit, combine: Combine, chosen: Ensemb
     names = list(chosen.weights) if chosen else _members(request.config)
     for place, name in enumerate(names):
         elapsed = time.perf_counter() - epochs.started
+        if made and name != STARTER and not chosen and elapsed > TIME_FACTOR * request.config.max_seconds:
+            warnings.append(f"{name} is left out: fit.max_seconds ({request.config.max_seconds:g}) left it no time.")
+            continue
         try:
             made[name] = fit(_member_request(request, name, names[place:], elapsed, epochs))
         except AlmanacError as error:

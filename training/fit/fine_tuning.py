@@ -23,10 +23,29 @@ from models.spec import ModelOptions
 from training.config.fit import WORTHWHILE, FitConfig
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.export import FitSummary, export_candidate, validate
-from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, mean_scaled_error, run_trial
+from training.fit.loop import (
+    WATCHED_ORIGINS,
+    Clock,
+    Trial,
+    gradient_warnings,
+    mean_scaled_error,
+    measure_pace,
+    run_trial,
+)
 from training.fit.network import make_windows
 from training.fit.request import FitRequest
-from training.fit.selection import LEAST_GAIN, SelectedFit, SelectionContext, begin, fit_all_data, recipe, time_warnings
+from training.fit.selection import (
+    FINISH_SHARE,
+    LEAST_GAIN,
+    SelectedFit,
+    SelectionContext,
+    begin,
+    first_steps,
+    fit_all_data,
+    has_time,
+    recipe,
+    time_warnings,
+)
 from training.fit.validation import evaluate
 
 TUNING_RATE = 0.3
@@ -106,7 +125,8 @@ def tune(pretrained: Pretrained, request: FitRequest) -> Candidate:
     options = replace(pretrained.options, tuned_share=blend.share, others={"steps": None, "last_steps": None})
     time_left: list[str] = []
     if selected and blend.share:
-        last, went_on = fit_all_data(selected.trial, learner, context, history)
+        rest = context.ending_earlier(selected.finish_seconds)
+        last, went_on = fit_all_data(selected.trial, learner, rest, history)
         learner.network.set_weights(blend_weights(pretrained.weights, learner.network.get_weights(), blend.share))
         history += last
         options = replace(options, steps=selected.trial.steps, last_steps=went_on)
@@ -138,10 +158,16 @@ def select_schedule(transformed: Sequence[NetworkOptions], context: SelectionCon
     """
     history: list[EpochRecord] = []
     first, *longer = context.config.schedules[:RUNGS]
-    plain = kept = _try(transformed[0], first, context, history)
+    pace = measure_pace(_learner(transformed[0], context), context.dataset, context.schedule(()))
+    finish = FINISH_SHARE * pace.compile_seconds
+    context = context.ending_earlier(finish)
+    steps = first_steps(first, pace, context.clock)
+    plain = kept = _try(transformed[0], steps, context, history)
+    if steps < first:
+        return SelectedFit(plain.trial, tuple(history), cut_short=True, finish_seconds=finish)
     cut_short = False
     for options in transformed[1:]:
-        cut_short = _affordable(plain, context) < first
+        cut_short = _affordable(plain, context) < first or not has_time(first, pace, context.clock)
         if cut_short:
             break
         tried = _try(options, first, context, history)
@@ -157,7 +183,7 @@ def select_schedule(transformed: Sequence[NetworkOptions], context: SelectionCon
         if affordable < WORTHWHILE * last.steps:
             break
         rungs.append(_try(last.options, min(steps, affordable), context, history))
-    return SelectedFit(_about_best(rungs)[-1].trial, tuple(history), cut_short)
+    return SelectedFit(_about_best(rungs)[-1].trial, tuple(history), cut_short, finish)
 
 
 def choose_blend(blends: Sequence[Blend]) -> Blend:

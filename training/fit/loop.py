@@ -28,6 +28,9 @@ WARM_UP, LAST_RATE = 0.05, 0.01
 WATCHED_ORIGINS = 1024
 """Validation windows that are forecast after each epoch."""
 
+PROBED = 4
+"""Steps by which the pace of a network is measured, the first of which compiles it."""
+
 ALL_DATA = "all data"
 """Stage in which nothing is held out, so that there is no validation error."""
 
@@ -132,6 +135,35 @@ def run_trial(learner: Learner, dataset: Dataset, schedule: TrainingSchedule, *,
         ended=schedule.clock.spent(),
         synthetic=schedule.synthetic,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a network costs on this machine.
+
+    Attributes:
+        compile_seconds: Time until the first step and the first forecasts are done.
+        steps_per_second: Speed after that.
+    """
+
+    compile_seconds: float
+    steps_per_second: float
+
+    def steps_in(self, seconds: float) -> int:
+        """Return the steps that a compiled network takes in some time."""
+        return int(max(seconds, 0.0) * self.steps_per_second)
+
+
+def measure_pace(learner: Learner, dataset: Dataset, schedule: TrainingSchedule) -> Pace:
+    """Return the pace of a learner, which is compiled and takes a few steps; restart it before a trial."""
+    began = schedule.clock.spent()
+    windows = mixed(dataset, learner.recipe.options, schedule.synthetic)
+    take_steps(learner, windows, schedule, first=0, count=1, total=PROBED)
+    mean_scaled_error(learner, *dataset.origins(WATCHED_ORIGINS))
+    compiled = schedule.clock.spent()
+    take_steps(learner, windows, schedule, first=1, count=PROBED - 1, total=PROBED)
+    seconds = max(schedule.clock.spent() - compiled, 1e-9)
+    return Pace(compiled - began, (PROBED - 1) / seconds)
 
 
 def _stage(options: NetworkOptions, steps: int, synthetic: float) -> str:

@@ -61,7 +61,8 @@ def train_candidate(request: FitRequest) -> Candidate:
     learner.network.set_weights(trial.weights)
     validation = validate(learner, dataset)
     figures, conformal = evaluate(validation)
-    last, went_on = fit_all_data(trial, learner, context, selected.history)
+    rest = context.ending_earlier(selected.finish_seconds)
+    last, went_on = fit_all_data(trial, learner, rest, selected.history)
     history = (*selected.history, *last)
     chosen = ModelOptions(
         calendar=trial.options.calendar,

@@ -11,7 +11,7 @@ from training.config.fit import WORTHWHILE, FitConfig
 from training.data.augmentation import HALF, can_mix, is_small
 from training.data.windows import Dataset
 from training.fit.candidate import EpochRecord
-from training.fit.loop import Clock, TrainingSchedule, Trial, run_trial, train_on_all
+from training.fit.loop import Clock, Pace, TrainingSchedule, Trial, measure_pace, run_trial, train_on_all
 from training.fit.request import OnEpoch
 
 LEAST_GAIN = 0.005
@@ -22,6 +22,12 @@ PRUNE_MARGIN = 1.02
 
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """Without time for a whole last schedule, the trial goes on for this share of its steps, at this share of the peak rate."""
+
+FEWEST_STEPS = 10
+"""Steps of a trial for which there is no time: a network begins as a seasonal forecast, so that it is usable."""
+
+FINISH_SHARE = 0.7
+"""Time for calibration and export, as a share of the time that compiling a network takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,10 @@ class SelectionContext:
     on_epoch: OnEpoch
     clock: Clock
     weights: Weights | None = None
+
+    def ending_earlier(self, seconds: float) -> "SelectionContext":
+        """Return the context with less time, so that calibration and export end with the clock."""
+        return replace(self, clock=replace(self.clock, seconds=self.clock.seconds - seconds))
 
     def schedule(self, history: Sequence[EpochRecord], synthetic: float = 0.0) -> TrainingSchedule:
         """Return a schedule that counts on from the epochs so far, its windows drawn from the seed anew."""
@@ -52,11 +62,12 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class SelectedFit:
-    """The best trial, every epoch of all trials, and whether the clock kept others from being tried."""
+    """The best trial, every epoch of all trials, whether the clock kept others from being tried, and the time to finish."""
 
     trial: Trial
     history: tuple[EpochRecord, ...]
     cut_short: bool
+    finish_seconds: float = 0.0
 
 
 def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
@@ -83,16 +94,23 @@ def select_fit(transformed: Sequence[NetworkOptions], context: SelectionContext)
     threefold while that lowers the error; variants that are not close to the best are pruned. If data are few, synthetic
     windows are tried beside the second schedule: half of a batch learns half as fast.
     """
+    share = context.config.synthetic_share or 0.0
+    pace = _pace_of(Variant(transformed[0], share), context)
+    finish = FINISH_SHARE * pace.compile_seconds
+    selected = _select([Variant(one, share) for one in transformed], context.ending_earlier(finish), pace)
+    return replace(selected, finish_seconds=finish)
+
+
+def _select(variants: Sequence[Variant], context: SelectionContext, pace: Pace) -> SelectedFit:
     history: list[EpochRecord] = []
     first, *longer = context.config.schedules
     share = context.config.synthetic_share
-    rung = [_try(Variant(options, share or 0.0), first, context, history) for options in transformed]
-    if context.config.calendar is None and _is_better_undated(_leader(rung)):
-        plain = replace(_leader(rung).options, calendar=False)
-        rung.append(_try(Variant(plain, share or 0.0), first, context, history))
+    rung, dropped = _first_rung(variants, context, pace, history)
+    if rung[0].steps < first:
+        return SelectedFit(rung[0], tuple(history), cut_short=True)
     mixed = Variant(_leader(rung).options, HALF)
     mixes = share is None and context.weights is None and can_mix(mixed.options) and is_small(context.dataset)
-    hurried = mixes and not longer and _affordable(_leader(rung), 1, context.clock) < first
+    hurried = dropped or (mixes and not longer and _affordable(_leader(rung), 1, context.clock) < first)
     if mixes and not longer and not hurried:
         rung.append(_try(mixed, first, context, history))
     best = _leader(rung)
@@ -113,6 +131,47 @@ def select_fit(transformed: Sequence[NetworkOptions], context: SelectionContext)
         if affordable < steps:
             return SelectedFit(best, tuple(history), cut_short=True)
     return SelectedFit(best, tuple(history), cut_short=hurried)
+
+
+def _first_rung(
+    variants: Sequence[Variant], context: SelectionContext, pace: Pace, history: list[EpochRecord]
+) -> tuple[list[Trial], bool]:
+    """Return the trials of the shortest schedule, and whether one was dropped because there was no time to compile it."""
+    first = context.config.schedules[0]
+    steps = first_steps(first, pace, context.clock)
+    rung = [_try(variants[0], steps, context, history)]
+    if steps < first:
+        return rung, True
+    dropped = False
+
+    def add(variant: Variant) -> None:
+        nonlocal dropped
+        if has_time(first, pace, context.clock):
+            rung.append(_try(variant, first, context, history))
+        else:
+            dropped = True
+
+    for variant in variants[1:]:
+        add(variant)
+    if context.config.calendar is None and _is_better_undated(_leader(rung)):
+        add(Variant(replace(_leader(rung).options, calendar=False), variants[0].synthetic))
+    return rung, dropped
+
+
+def first_steps(steps: int, pace: Pace, clock: Clock) -> int:
+    """Return the steps of the first schedule: all, or as many as leave time for a short last training."""
+    return min(steps, max(FEWEST_STEPS, pace.steps_in(clock.left() / (1 + GO_ON_SHARE))))
+
+
+def has_time(steps: int, pace: Pace, clock: Clock) -> bool:
+    """Return whether another network can be compiled and tried, and a short last training follow."""
+    return pace.steps_in(clock.left() - pace.compile_seconds) >= (1 + GO_ON_SHARE) * steps
+
+
+def _pace_of(variant: Variant, context: SelectionContext) -> Pace:
+    learner = learner_for(recipe(variant.options, context.config))
+    begin(learner, context.dataset, context)
+    return measure_pace(learner, context.dataset, context.schedule((), variant.synthetic))
 
 
 def _is_better_undated(trial: Trial) -> bool:

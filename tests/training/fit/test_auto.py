@@ -73,6 +73,14 @@ def test_members_share_the_time(tmp_path: Path) -> None:
     assert 0 < found.train_seconds < 60
 
 
+def test_members_for_which_no_time_is_left_are_left_out(tmp_path: Path) -> None:
+    """But for the starter, which is not fitted: it is good however slow the machine is."""
+    found = auto(tmp_path, make_fit(validation=APART), config=FitConfig(max_seconds=1e-6))
+
+    assert {*found.members} <= {"lstm", "starter"}
+    assert [text.partition(" is left out")[0] for text in found.warnings[:2]] == ["wavenet", "starter_tuned"]
+
+
 def test_a_single_member_keeps_its_own_artifact(tmp_path: Path) -> None:
     """Nothing is joined, and how it was chosen is known all the same."""
     alone = {"lstm": 0.1, "wavenet": 5.0, "starter_tuned": 5.0, "starter": 5.0}

@@ -15,7 +15,7 @@ from training.data import augmentation
 from training.data.windows import Dataset, make_dataset
 from training.fit import selection
 from training.fit.candidate import EpochRecord
-from training.fit.loop import Clock, Trial
+from training.fit.loop import Clock, Pace, Trial
 
 CONFIG = FitConfig()
 OPTIONS = NetworkOptions("gru", 6, 12, 36, 24, units=4, layers=1)
@@ -38,6 +38,7 @@ class Script:
     errors: dict[tuple[str, int], float]
     pace: float = 1.0
     blind_gain: float = 0.0
+    compiling: float = 0.0
     tried: list[tuple[str, int]] = field(default_factory=list)
 
     def __call__(self, setting: selection.Variant, steps: int, _desk: object, _told: object) -> Trial:
@@ -55,6 +56,12 @@ def epoch(number: int, step: int, seconds: float) -> EpochRecord:
     return EpochRecord(number, step, 1.0, 1.0, {}, seconds)
 
 
+def play(monkeypatch: pytest.MonkeyPatch, script: Script) -> None:
+    """Let a script stand for trials, and its pace for that of the network."""
+    monkeypatch.setattr(selection, "_try", script)
+    monkeypatch.setattr(selection, "_pace_of", lambda *_: Pace(script.compiling, 1 / script.pace))
+
+
 def choose(
     monkeypatch: pytest.MonkeyPatch,
     script: Script,
@@ -62,7 +69,7 @@ def choose(
     **changes: Any,  # noqa: ANN401 - any field of FitConfig
 ) -> selection.SelectedFit:
     """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
-    monkeypatch.setattr(selection, "_try", script)
+    play(monkeypatch, script)
     fixed = {"max_steps": 90, "max_seconds": 1e6, "calendar": True, "synthetic_share": 0.0}
     config = replace(CONFIG, **{**fixed, **changes})
     clock = Clock(time.perf_counter(), config.max_seconds)
@@ -113,6 +120,29 @@ def test_the_clock_shortens_the_schedules(monkeypatch: pytest.MonkeyPatch) -> No
     chosen = choose(monkeypatch, script, "none", max_seconds=79.9)
 
     assert (chosen.trial.steps, chosen.cut_short) == (49, True)
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "compiling", "tried"),
+    [
+        (100.0, 1.0, [("none", 90), ("log", 90)]),  # the clock stands still while a script trains
+        (130.0, 80.0, [("none", 59)]),  # 130 - 56 for the export, a fifth of the rest for the last training
+        (20.0, 80.0, [("none", 10)]),
+        (1.0, 4.0, [("none", 10)]),
+    ],
+)
+def test_compiling_counts_against_the_time(
+    monkeypatch: pytest.MonkeyPatch, max_seconds: float, compiling: float, tried: list[tuple[str, int]]
+) -> None:
+    """The first schedule is as long as there is time for beside compiling and exporting, and at least ten steps."""
+    errors = dict.fromkeys([("none", 90), ("log", 90), ("none", 59), ("none", 10)], 1.0)
+    script = Script(errors, pace=0.5 if compiling == 1.0 else 1.0, compiling=compiling)
+
+    chosen = choose(monkeypatch, script, "none", "log", steps=90, max_seconds=max_seconds + 0.5)
+
+    assert script.tried == tried
+    assert chosen.cut_short is (len(tried) == 1)
+    assert chosen.finish_seconds == pytest.approx(0.7 * compiling)
 
 
 def test_a_trial_leaves_time_for_what_it_may_not_better(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +244,7 @@ def test_synthetic_windows_are_not_tried_without_time(monkeypatch: pytest.Monkey
     single = Script({("none", 50): 0.9})
 
     chosen = choose(monkeypatch, script, "none", synthetic_share=None, max_seconds=70.0)
-    alone = choose(monkeypatch, single, "none", synthetic_share=None, steps=50, max_seconds=60.0)
+    alone = choose(monkeypatch, single, "none", synthetic_share=None, steps=50, max_seconds=65.0)
 
     assert script.tried == [("none", 10), ("none", 30)]
     assert single.tried == [("none", 50)]
@@ -229,7 +259,7 @@ def test_synthetic_windows_are_not_tried_where_there_are_none(
 ) -> None:
     """They have no covariates and one origin."""
     script = Script({("none", steps): 1.0 for steps in (10, 30)})
-    monkeypatch.setattr(selection, "_try", script)
+    play(monkeypatch, script)
     config = replace(CONFIG, max_steps=90, calendar=True)
     context = selection.SelectionContext(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
 
@@ -246,9 +276,9 @@ def test_synthetic_windows_are_not_tried_where_data_are_many_or_weights_are_give
     config = replace(CONFIG, max_steps=90, calendar=True)
     context = selection.SelectionContext(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
 
-    monkeypatch.setattr(selection, "_try", warm)
+    play(monkeypatch, warm)
     selection.select_fit([OPTIONS], replace(context, weights=[]))
-    monkeypatch.setattr(selection, "_try", many)
+    play(monkeypatch, many)
     monkeypatch.setattr(augmentation, "FEW_POINTS", 10)
     selection.select_fit([OPTIONS], context)
 
