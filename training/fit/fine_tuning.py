@@ -23,15 +23,7 @@ from models.spec import ModelOptions
 from training.config.fit import WORTHWHILE, FitConfig
 from training.fit.candidate import Candidate, EpochRecord
 from training.fit.export import FitSummary, export_candidate, validate
-from training.fit.loop import (
-    WATCHED_ORIGINS,
-    Clock,
-    Trial,
-    gradient_warnings,
-    mean_scaled_error,
-    measure_pace,
-    run_trial,
-)
+from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, mean_scaled_error, run_trial
 from training.fit.network import make_windows
 from training.fit.request import FitRequest
 from training.fit.selection import (
@@ -39,10 +31,12 @@ from training.fit.selection import (
     LEAST_GAIN,
     SelectedFit,
     SelectionContext,
+    Variant,
     begin,
     first_steps,
     fit_all_data,
     has_time,
+    pace_of,
     recipe,
     time_warnings,
 )
@@ -158,7 +152,7 @@ def select_schedule(transformed: Sequence[NetworkOptions], context: SelectionCon
     """
     history: list[EpochRecord] = []
     first, *longer = context.config.schedules[:RUNGS]
-    pace = measure_pace(_learner(transformed[0], context), context.dataset, context.schedule(()))
+    pace = pace_of(Variant(transformed[0], 0.0), context)
     finish = FINISH_SHARE * pace.compile_seconds
     context = context.ending_earlier(finish)
     steps = first_steps(first, pace, context.clock)

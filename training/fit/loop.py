@@ -157,11 +157,11 @@ class Pace:
 def measure_pace(learner: Learner, dataset: Dataset, schedule: TrainingSchedule) -> Pace:
     """Return the pace of a learner, which is compiled and takes a few steps; restart it before a trial."""
     began = schedule.clock.spent()
-    windows = mixed(dataset, learner.recipe.options, schedule.synthetic)
-    take_steps(learner, windows, schedule, first=0, count=1, total=PROBED)
+    windows, total = mixed(dataset, learner.recipe.options, schedule.synthetic), schedule.config.schedules[0]
+    take_steps(learner, windows, schedule, first=0, count=1, total=total)
     mean_scaled_error(learner, *dataset.origins(WATCHED_ORIGINS))
     compiled = schedule.clock.spent()
-    take_steps(learner, windows, schedule, first=1, count=PROBED - 1, total=PROBED)
+    take_steps(learner, windows, schedule, first=1, count=PROBED - 1, total=total)
     seconds = max(schedule.clock.spent() - compiled, 1e-9)
     return Pace(compiled - began, (PROBED - 1) / seconds)
 

@@ -95,7 +95,7 @@ def select_fit(transformed: Sequence[NetworkOptions], context: SelectionContext)
     windows are tried beside the second schedule: half of a batch learns half as fast.
     """
     share = context.config.synthetic_share or 0.0
-    pace = _pace_of(Variant(transformed[0], share), context)
+    pace = pace_of(Variant(transformed[0], share), context)
     finish = FINISH_SHARE * pace.compile_seconds
     selected = _select([Variant(one, share) for one in transformed], context.ending_earlier(finish), pace)
     return replace(selected, finish_seconds=finish)
@@ -168,7 +168,8 @@ def has_time(steps: int, pace: Pace, clock: Clock) -> bool:
     return pace.steps_in(clock.left() - pace.compile_seconds) >= (1 + GO_ON_SHARE) * steps
 
 
-def _pace_of(variant: Variant, context: SelectionContext) -> Pace:
+def pace_of(variant: Variant, context: SelectionContext) -> Pace:
+    """Return how long a variant takes to compile, and how fast it learns."""
     learner = learner_for(recipe(variant.options, context.config))
     begin(learner, context.dataset, context)
     return measure_pace(learner, context.dataset, context.schedule((), variant.synthetic))

@@ -22,7 +22,7 @@ from training.data.windows import make_dataset
 from training.fit import fine_tuning
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
 from training.fit.fine_tuning import Blend, choose_blend
-from training.fit.loop import Clock, Trial
+from training.fit.loop import Clock, Pace, Trial
 from training.fit.selection import SelectionContext
 from training.fit.starter import train_starter, tune_starter
 
@@ -199,6 +199,12 @@ class Script:
         return fine_tuning.TunedTrial(trial, self.errors[options.transform, steps])
 
 
+def play(monkeypatch: pytest.MonkeyPatch, script: Script) -> None:
+    """Let a script stand for trials, and its pace for that of the network."""
+    monkeypatch.setattr(fine_tuning, "_try", script)
+    monkeypatch.setattr(fine_tuning, "pace_of", lambda *_: Pace(0.0, 1 / script.pace))
+
+
 @pytest.mark.parametrize(
     ("errors", "seconds", "steps", "cut_short"),
     [
@@ -215,7 +221,7 @@ def test_tuning_goes_on_as_long_as_it_does_no_harm(
 ) -> None:
     """The longest schedule that errs about as little as the best one, and that there is time to go through again."""
     script = Script({("none", one): error for one, error in errors.items()})
-    monkeypatch.setattr(fine_tuning, "_try", script)
+    play(monkeypatch, script)
     clock = Clock(time.perf_counter(), seconds)
     dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
 
@@ -231,7 +237,7 @@ def test_a_logarithm_must_gain_in_the_first_schedule(
 ) -> None:
     """The longer one is tried with the better transform alone."""
     script = Script({("none", 100): 1.0, ("log", 100): logged, (transform, 300): 0.8})
-    monkeypatch.setattr(fine_tuning, "_try", script)
+    play(monkeypatch, script)
     dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
     context = SelectionContext(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 6000.0), [])
 
@@ -244,7 +250,7 @@ def test_a_logarithm_must_gain_in_the_first_schedule(
 def test_without_time_no_logarithm_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first schedule is gone through in any case; all else asks the clock."""
     script = Script({("none", 100): 1.0})
-    monkeypatch.setattr(fine_tuning, "_try", script)
+    play(monkeypatch, script)
     dataset = make_dataset(make_set().series, context_length=CONTEXT, season_length=12, horizon=HORIZON)
     context = SelectionContext(dataset, FitConfig(), 0, print, Clock(time.perf_counter(), 150.0), [])
 

@@ -59,7 +59,7 @@ def epoch(number: int, step: int, seconds: float) -> EpochRecord:
 def play(monkeypatch: pytest.MonkeyPatch, script: Script) -> None:
     """Let a script stand for trials, and its pace for that of the network."""
     monkeypatch.setattr(selection, "_try", script)
-    monkeypatch.setattr(selection, "_pace_of", lambda *_: Pace(script.compiling, 1 / script.pace))
+    monkeypatch.setattr(selection, "pace_of", lambda *_: Pace(script.compiling, 1 / script.pace))
 
 
 def choose(
