@@ -106,7 +106,7 @@ def test_a_network_for_which_there_is_no_time_is_usable(tmp_path: Path) -> None:
     candidate = train_candidate(make_request(tmp_path / "lstm", make_set(), config=hurried))
 
     assert [one.step for one in candidate.history] == [10, 11]
-    assert candidate.validation["mase"] < 1.1
+    assert candidate.validation["mase"] < 1.2
     assert "schedules of 10 steps" in candidate.warnings[-1]
 
 
