@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from models.errors import AlmanacError
 from models.forecast import Forecast
 from models.series import Series
+from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.monitoring.metrics import Metrics
 from service.selector import SelectedModel
 from service.store.async_database import AsyncDatabase
@@ -179,4 +180,8 @@ class ForecastLog:
         """Call `work` with the database in the log's own thread, and return its result."""
         self._database.check()
         call = partial(work, self._database.sync_database, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except (DatabaseUnreachable, DatabaseUnusable) as error:
+            self._database.set_error(error)
+            raise

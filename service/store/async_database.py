@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from models.errors import AlmanacError
@@ -51,7 +52,7 @@ class AsyncDatabase:
         try:
             return await self._workers.run(work, self.sync_database, *args, **kwargs)
         except (DatabaseUnreachable, DatabaseUnusable) as error:
-            self._set_error(error)
+            self.set_error(error)
             raise
 
     def check(self) -> None:
@@ -78,19 +79,24 @@ class AsyncDatabase:
         self.sync_database.close()
 
     async def _check(self) -> None:
-        check = self._watcher.submit(self.sync_database.ping if self._opened else self.sync_database.migrate)
+        before = self.error
+        ping = partial(self.sync_database.ping, writes=before is not None)
+        check = self._watcher.submit(ping if self._opened else self.sync_database.migrate)
         self._checks = {check, *(one for one in self._checks if not one.done())}
         try:
             await asyncio.wrap_future(check)
         except AlmanacError as error:
-            self._set_error(error)
+            self.set_error(error)
             return
-        if self.error is not None and self.error is not NOT_OPEN:
+        self._opened = True
+        if self.error is not before:  # a write failed meanwhile
+            return
+        if before is not None and before is not NOT_OPEN:
             logger.info("database: it answers again")
-        self._opened, self.error = True, None
+        self.error = None
 
-    def _set_error(self, error: AlmanacError) -> None:
-        """Keep the error until the database answers again; log the first one."""
+    def set_error(self, error: AlmanacError) -> None:
+        """Keep the error until a check writes without one; log the first."""
         if self.error is None or self.error is NOT_OPEN:
             logger.error("database: %s", error)
         self.error = error

@@ -1,12 +1,13 @@
 """Database: an engine over SQLite or PostgreSQL, its transactions, and the migrations at the start."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -15,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 from models.jobs.database import SQLITE
 from models.sqlite_file import SqliteFile
 from service.errors import DatabaseUnreachable, DatabaseUnusable
-from service.store.tables import HEAD, SCHEMA
+from service.store.tables import HEAD, SCHEMA, write_checks
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 30
@@ -29,6 +30,11 @@ UNREACHABLE = frozenset(
     ["57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006", "53300", "55P03", "25006"]
 )
 """PostgreSQL's codes for a server that stops, is down, full, locked or read-only: the same statement may succeed later."""
+
+CHECK_BYTES = 1 << 20
+"""What is written to learn whether writing works: more than SQLite's free pages usually hold."""
+LOW_BYTES = 16 << 20
+"""Free space below which each check writes."""
 
 DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 """Prefixes of SQLite's error names for a file that is not a database, or a damaged one."""
@@ -100,10 +106,30 @@ class Database:
         if self.file is not None:
             self.file.learn()
 
-    def ping(self) -> None:
-        """Raise DatabaseUnreachable if the database does not answer, or SQLite cannot be written to."""
+    def ping(self, *, writes: bool = False) -> None:
+        """Raise DatabaseUnreachable if the database does not answer, or SQLite cannot be written to.
+
+        Args:
+            writes: Whether to write CHECK_BYTES and delete them, as after a write that failed: on a full disk a transaction
+                can still be opened. On SQLite it is also done if the disk is nearly full.
+        """
+        if writes or self._is_nearly_full():
+            with self.writing() as connection:
+                connection.execute(insert(write_checks), {"content": bytes(CHECK_BYTES)})
+            with self.writing() as connection:
+                connection.execute(delete(write_checks))
+            return
         with self.reading() if self.is_postgresql else self.writing() as connection:
             connection.execute(text("SELECT 1"))
+
+    def _is_nearly_full(self) -> bool:
+        """Return whether the disk of the SQLite file has less than LOW_BYTES left."""
+        if self.file is None:
+            return False
+        try:
+            return shutil.disk_usage(self.file.path.parent).free < LOW_BYTES
+        except OSError:
+            return False
 
     def _make_folder(self) -> None:
         if self.file is not None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, Table, cast, func, select
 
 from service.store.database import Database, storable
 from service.store.rollups import DAY, SUMS, sums_of_scores
@@ -190,22 +190,31 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     database: Database, table: Table, where: ScoreFilter, by: Sequence[GroupKey], period: Period, days: DayRange
 ) -> Select[*tuple[Any, ...]]:
     """Return a query over the whole days of a rollup."""
-    columns: dict[str, Any] = {
-        "model": table.c.model,
-        "version": table.c.version,
-        "step": table.c.get("step"),
-        "series": table.c.get("series_id"),
-        "period": _period(table.c.day, period, is_postgresql=database.is_postgresql),
-    }
     conditions = [
         *_names_and_steps(table, where),
         *([] if days.whole is None else [table.c.day >= days.whole]),
         *([] if days.whole_end is None else [table.c.day < days.whole_end]),
     ]
+    source = _by_series(conditions) if table is sums_by_series and "period" not in by else None
+    of = (table if source is None else source).c
+    columns: dict[str, Any] = {
+        "model": of.model,
+        "version": of.version,
+        "step": of.get("step"),
+        "series": of.get("series_id"),
+        "period": _period(table.c.day, period, is_postgresql=database.is_postgresql),
+    }
     keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
-    query = select(*keys, *(func.sum(table.c[name]) for name in SUMS)).where(*conditions)
-    query = query.having(func.sum(table.c.scores) > 0)
+    query = select(*keys, *(func.sum(of[name]) for name in SUMS)).having(func.sum(of.scores) > 0)
+    query = query.where(*conditions) if source is None else query
     return query.group_by(*keys).order_by(*keys) if keys else query
+
+
+def _by_series(conditions: Sequence[ColumnElement[bool]]) -> Subquery:
+    """Return the sums of all days of each series, in the order of the primary key: a third of the time of another."""
+    names = [sums_by_series.c.model, sums_by_series.c.version, sums_by_series.c.series_id]
+    sums = [func.sum(sums_by_series.c[name]).label(name) for name in SUMS]
+    return select(*names, *sums).where(*conditions).group_by(*names).subquery()
 
 
 def _names_and_steps(table: Table, where: ScoreFilter) -> list[ColumnElement[bool]]:

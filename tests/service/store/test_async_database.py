@@ -6,11 +6,13 @@ from pathlib import Path
 from threading import Event, Timer
 
 import pytest
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from service.store import database as database_module
 from service.store.async_database import AsyncDatabase
 from tests.service.home import ServiceHome, eventually
+from tests.service.live_accuracy import service_of
 
 ROWS = {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 1}]}
 FORECAST = {"series": [{"values": [1, 2, 3]}], "horizon": 2}
@@ -100,12 +102,42 @@ def test_a_locked_database_is_reported_as_unreachable(
     eventually(lambda: state(client) == "ok", "the database is not found again")
 
 
+def test_a_full_disk_is_reported_until_writing_works_again(served: TestClient) -> None:
+    """As writes say, although a transaction can be opened and reading works; the gauge too."""
+    service = service_of(served)
+    database = service.database.sync_database
+    many = [{"id": str(at), "timestamp": "2024-01-31", "value": at} for at in range(2_000)]
+
+    def limit(connection: sqlite3.Connection, _record: object) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    def check() -> tuple[str, bool]:
+        assert served.portal is not None
+        served.portal.call(service.database.open)
+        return state(served), "almanac_database_up 1.0" in served.get("/metrics").text
+
+    event.listen(database.engine, "connect", limit)
+    database.engine.dispose()
+    refused = served.post("/observations", json={"observations": many})
+    full = check(), check()
+    event.remove(database.engine, "connect", limit)
+    database.engine.dispose()
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "DATABASE_UNREACHABLE")
+    assert "full" in refused.json()["detail"]
+    assert full == (("DATABASE_UNREACHABLE", False),) * 2
+    assert check() == ("ok", True)
+    assert served.post("/observations", json={"observations": many}).status_code == 200
+
+
 def test_closing_waits_for_a_running_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection of the check is back before the pool closes."""
     database = AsyncDatabase(f"sqlite:///{tmp_path / 'almanac.db'}", 8)
     began, may_end, order = Event(), Event(), list[str]()
 
-    def ping() -> None:
+    def ping(*, writes: bool) -> None:
+        assert not writes
         began.set()
         may_end.wait(10)
         order.append("ping")

@@ -197,6 +197,20 @@ def test_a_served_forecast_is_scored(stored_client: TestClient, model: str) -> N
     assert row["pinball"] == pytest.approx(pinball, abs=1e-9)
 
 
+def test_a_request_can_keep_its_forecasts_out_of_the_record(stored_client: TestClient) -> None:
+    """They are answered, and neither stored nor scored; another value than true or false is refused."""
+    series = {"id": "a", "start": "2020-01", "frequency": "M", "values": list(range(30))}
+    asked = {"series": [series], "horizon": 2}
+
+    hidden = stored_client.post("/forecast", json={**asked, "record": False})
+    shown = stored_client.post("/forecast", json={**asked, "record": True})
+    wrong = stored_client.post("/forecast", json={**asked, "record": "no"})
+
+    ids = [one.json()["forecasts"][0]["forecast_id"] for one in (hidden, shown)]
+    assert [stored_client.get(f"/forecasts/{one}").status_code for one in ids] == [404, 200]
+    assert (wrong.status_code, wrong.json()["pointer"]) == (422, "/record")
+
+
 def test_a_revised_observation_changes_the_figures(stored_client: TestClient) -> None:
     """The step is scored again when it is posted: that wakes the scorer."""
     forecast = make_forecast(make_history())
