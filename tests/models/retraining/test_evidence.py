@@ -88,3 +88,14 @@ def test_new_observations_are_those_after_the_training() -> None:
 def test_a_figure_writes_itself_as_a_number() -> None:
     """Or as a dash."""
     assert f"{Figure(0.256, ''):.1%} {Figure(None, ''):.1%}" == "25.6% -"
+
+
+@pytest.mark.parametrize(("observations", "known"), [(19, False), (20, True), (None, True)])
+def test_few_observations_are_no_evidence(observations: int | None, *, known: bool) -> None:
+    """One outlier is scored by every forecast that reaches it; a service that does not count them is believed."""
+    figures = LiveFigures.from_response({**make_answer(), "observations": observations}, "7")
+
+    seen = evidence_of(figures, "7", min_scores=100, new_observations=NEW)
+
+    for figure in (seen.skill, seen.coverage, seen.decay):
+        assert (figure.value is not None) is known

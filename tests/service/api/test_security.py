@@ -273,6 +273,8 @@ def test_other_paths_need_the_scope_admin() -> None:
     assert scopes_for("/modelsx") == ("admin",)
     assert scopes_for("/jobs") == ("admin",)
     assert scopes_for("/health/live") is None
+    assert scopes_for("/series/a") == ("read", "admin")
+    assert scopes_for("/series/a", "DELETE") == ("erase", "admin")
 
 
 @pytest.mark.parametrize(

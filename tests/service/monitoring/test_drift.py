@@ -73,6 +73,20 @@ def test_no_drift_without_enough_inputs_or_a_readable_profile() -> None:
     assert list(inputs.drifts([few, bare, broken])) == []
 
 
+def test_an_input_that_is_sent_again_counts_once() -> None:
+    """Polling does not replace the inputs of other series."""
+    served = make_served()
+    inputs = RecentInputs()
+    record(inputs, served, make_contexts(1, MIN_INPUTS))
+    polled = make_contexts(2, 1)
+    for _ in range(120):
+        record(inputs, served, polled)
+
+    ((_, found),) = inputs.drifts([served])
+
+    assert found["level"].inputs == MIN_INPUTS + 1
+
+
 def test_the_newest_inputs_of_the_champions_are_stored() -> None:
     """At most WINDOW of them; those of a version that is no longer champion are dropped."""
     served = make_served()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,3 +171,25 @@ def test_the_memory_of_the_queue_is_limited(entry: LogEntry, monkeypatch: pytest
 
     assert sample(metrics, "lost_total", reason="full") == 3
     database.close()
+
+
+def test_a_clock_that_is_ahead_deletes_little_and_says_so(
+    database_url: str, entry: LogEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tenth at a start, and none for a day; the log has the setting that deletes all."""
+    caplog.set_level("INFO", "almanac")
+    old = [replace(entry, forecast_id=f"old{place}", made_at=place) for place in range(20)]
+
+    async def scenario(log: ForecastLog, _: Metrics) -> None:
+        database = log._database.sync_database
+        write_forecasts(database, old, 0)
+        await log._delete_old()
+        await log._delete_old()
+
+    run(database_url, entry, [], scenario)
+
+    assert count(database_url) == 18
+    texts = [record.getMessage() for record in caplog.records if "forecast log" in record.getMessage()]
+    assert "deleted 2 forecasts older than 1 days" in texts[0]
+    assert "20 of 20 forecasts" in texts[1]
+    assert "ALMANAC_RETENTION_ALL=on deletes the other 18" in texts[1]
