@@ -174,7 +174,10 @@ def test_sigterm_waits_for_requests_in_progress(home: ServiceHome) -> None:
     """A request whose body is incomplete at the signal is answered; then the server and its child end."""
     home.publish("temperatures", "1")
     body = httpx.Request("POST", "http://x", json=REQUEST).content
-    head = f"POST /forecast HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    head = (
+        "POST /forecast HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    ).encode()
     with ServerProcess(home.path) as server:
         server.ready()
         child = server.child()
