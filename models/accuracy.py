@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ScaleZero, SeriesTooShort
+from models.irregular.implausible import mask_implausible
 
 Array = NDArray[np.float64]
 
@@ -140,6 +141,7 @@ def seasonal_scale(history: Array, season_length: int) -> float:
     Source: Hyndman & Koehler (2006), section 2.5; the fallback to season 1 is that of GluonTS'
     `calculate_seasonal_error`, by which the Monash archive's deep models are scored.
     """
+    history = mask_implausible(history)
     for lag in (season_length, 1):
         scale = known_mean(np.abs(history[lag:] - history[:-lag]))
         if not math.isnan(scale):

@@ -15,13 +15,14 @@ AlmanacError
 │   ├── TimestampsMismatched        another number of timestamps than of values
 │   ├── TimestampInvalid            text that is not a date, or a date out of range
 │   ├── SeriesDuplicated            one id twice in a batch
+│   ├── BoundsInvalid               bounds of forecasts that cannot be kept: models/irregular/bounds.py
 │   ├── CovariateUnknown            a covariate that the model does not read
 │   ├── CovariateMissing            a covariate that the model reads and that is not given
 │   ├── CovariateLength             another number of values than of steps
 │   └── CovariateNotNumeric         a value that is not a number
 ├── FrequencyError
 │   ├── FrequencyUnknown            an unknown alias, or one that is not supported
-│   ├── FrequencyNotInferred        too few or too irregular timestamps
+│   ├── FrequencyNotInferred        too few or too irregular timestamps; FiscalPeriods: models/calendar/inference.py
 │   └── FrequencyMismatch           another frequency than the model's
 ├── RequestError                    a request that is wrong as a whole
 │   ├── HorizonInvalid              not a whole number in [1, limit]

@@ -1,13 +1,13 @@
 """Forecast: the predicted quantiles of one series."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import Timestamps
+from models.calendar.on_calendar import Frequency, Timestamps
 from models.errors import Finding
-from models.series import Repair
+from models.irregular.repairs import Repair
 from models.values import Values
 
 
@@ -42,6 +42,9 @@ class Forecast:
         context_used: Values of the series that the model read.
         repairs: The series' repairs.
         warnings: Findings about the series and the forecast.
+        frequency: The series' frequency, or None if it has none.
+        closed: True for each step at hours at which the series never has a value, shape (horizon,); None without such
+            hours. `shown` has the others.
     """
 
     id: str
@@ -55,3 +58,20 @@ class Forecast:
     context_used: int = 0
     repairs: tuple[Repair, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    frequency: Frequency | None = None
+    closed: NDArray[np.bool_] | None = None
+
+    @property
+    def shown(self) -> "Forecast":
+        """The forecast without the steps in closed hours."""
+        if self.closed is None or not self.closed.any():
+            return self
+        kept = ~self.closed
+        return replace(
+            self,
+            timestamps=None if self.timestamps is None else self.timestamps[kept],
+            quantiles=self.quantiles[kept],
+            median=self.median[kept],
+            intervals=tuple(Interval(one.level, one.lower[kept], one.upper[kept]) for one in self.intervals),
+            closed=None,
+        )

@@ -13,6 +13,10 @@ from models.forecast import Forecast, Interval
 from models.holidays import check_countries
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
 from models.names import STARTER
+from models.safeguards.closed_hours import find_closed
+from models.safeguards.limits import within_bounds, zeros_stay
+from models.safeguards.plausible import make_plausible
+from models.safeguards.warnings import warn, warn_of_levels
 from models.series import Series
 from models.spec import ModelSpec
 from models.windows import Contexts, advance, last_contexts
@@ -80,6 +84,7 @@ class Forecaster:
         *,
         levels: Sequence[float] = (80.0,),
         quantiles: Sequence[float] = (),
+        outliers: str = "clip",
     ) -> list[Forecast]:
         """Return a forecast for each series, in order.
 
@@ -91,6 +96,7 @@ class Forecaster:
             horizon: Steps ahead, at least 1.
             levels: Levels of central intervals in per cent, in (0, 100).
             quantiles: Quantile levels in (0, 1) beside the trained ones.
+            outliers: `clip` or `mask`: what the model reads in place of implausible values.
 
         Raises:
             HorizonInvalid: If `horizon` is below 1.
@@ -104,11 +110,13 @@ class Forecaster:
             self.check(one)
         if not series:
             return []
+        series = [make_plausible(one, self.spec.context_length, outliers) for one in series]
+        noted = warn_of_levels(self.spec, levels, quantiles)
         with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
             table = self._bounded(series, self._calibrate(self._roll(series, horizon), wanted))
         reported = sorted({*self.spec.quantile_levels, *map(float, quantiles)})
         return [
-            self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels)
+            self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels, noted)
             for one, rows in zip(series, table, strict=True)
         ]
 
@@ -128,22 +136,21 @@ class Forecaster:
         )
         blocks = [self.quantiles(contexts.within(spec.horizon))]
         for _ in range(1, rounds):
-            contexts = advance(contexts, blocks[-1][..., middle], spec.season_length)
+            contexts = advance(contexts, within_bounds(series, blocks[-1][..., middle]), spec.season_length)
             blocks.append(_widen(self.quantiles(contexts.within(spec.horizon)), blocks[-1], middle))
         return np.concatenate(blocks, axis=1)[:, :horizon]
 
     def _bounded(self, series: Sequence[Series], table: Floats) -> Floats:
         """Return the quantiles, cut at 0 for series without negative values if the training data had none.
 
-        The starter was trained on synthetic series; it cuts at 0 if all values are whole numbers, which are counts.
+        The starter was trained on synthetic series; it cuts at 0 if all values are whole numbers, which are counts. A series
+        of zeros is forecast as zero, and bounds of the series are kept.
         """
         learned = bool(self.spec.options.nonnegative)
-        if not learned and self.spec.name != STARTER:
-            return table
-        floored = np.array([bool(np.nanmin(one.values) >= 0) and (learned or one.is_whole) for one in series])
-        lowest = np.where(floored, 0.0, -np.inf)
-        bounded: Floats = np.maximum(table, lowest[:, None, None])
-        return bounded
+        if learned or self.spec.name == STARTER:
+            floored = np.array([bool(np.nanmin(one.values) >= 0) and (learned or one.is_whole) for one in series])
+            table = np.maximum(table, np.where(floored, 0.0, -np.inf)[:, None, None])
+        return within_bounds(series, zeros_stay(series, table))
 
     def _calibrate(self, raw: Floats, wanted: Sequence[float]) -> Floats:
         """Return the quantiles at the wanted levels with conformal offsets, without crossings."""
@@ -154,18 +161,25 @@ class Forecaster:
         return uncross(table, wanted)
 
     def _describe(
-        self, series: Series, columns: Mapping[float, Floats], reported: list[float], levels: Sequence[float]
+        self,
+        series: Series,
+        columns: Mapping[float, Floats],
+        reported: list[float],
+        levels: Sequence[float],
+        noted: Sequence[Finding],
     ) -> Forecast:
         """Return the forecast of one series from its columns by quantile level."""
         median = columns[MEDIAN]
         horizon = len(median)
+        future = series.future(horizon)
+        closed = find_closed(series, future)
         intervals = []
         for level in levels:
             lower, upper = interval_sides(level)
             intervals.append(Interval(float(level), columns[lower], columns[upper]))
         return Forecast(
             id=series.id,
-            timestamps=series.future(horizon),
+            timestamps=future,
             style=series.style,
             timezone=series.timezone,
             quantile_levels=tuple(reported),
@@ -174,45 +188,10 @@ class Forecaster:
             intervals=tuple(intervals),
             context_used=min(len(series), self.spec.context_length),
             repairs=series.repairs,
-            warnings=tuple(self._warnings(series, horizon)),
+            warnings=(*warn(series, self.spec, horizon), *noted, *([closed.warning] if closed else [])),
+            frequency=series.frequency,
+            closed=closed.steps if closed else None,
         )
-
-    def _warnings(self, series: Series, horizon: int) -> list[Finding]:
-        """Return the warnings about a forecast."""
-        spec, found = self.spec, []
-        if spec.season_length > 1 and series.start is None:
-            found.append(
-                Finding(
-                    "PHASE_UNKNOWN",
-                    "The series has no dates, so its position in the season is unknown.",
-                    hint="Send start and frequency, or timestamps.",
-                )
-            )
-        enough = min(2 * spec.season_length if spec.season_length > 1 else 10, spec.context_length)
-        observed = int(np.count_nonzero(~np.isnan(series.values[-spec.context_length :])))
-        if observed < enough:
-            found.append(
-                Finding(
-                    "CONTEXT_SHORT",
-                    f"The context has {observed} observed values; forecasts are more reliable with {enough} or more.",
-                    pointer="/values",
-                    hint="Send a longer history.",
-                )
-            )
-        if horizon > spec.horizon:
-            found.append(
-                Finding(
-                    "HORIZON_EXTENDED",
-                    f"Steps {spec.horizon + 1} to {horizon} are beyond the trained horizon of {spec.horizon}: "
-                    "they are forecast from forecasts, with wider intervals.",
-                    pointer="/horizon",
-                    hint=f"Train a model with a horizon of {horizon}.",
-                )
-            )
-        if self.names:
-            known = (series.past_covariates, series.future_covariates)
-            found += self.names.warnings(*known, horizon, dated=series.start is not None)
-        return found
 
 
 def _same_step(one: Frequency, other: Frequency) -> bool:

@@ -1,23 +1,14 @@
 """Series: observations at equal steps, validated at construction."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.calendar.dates import Dates, read_start, read_timestamps
-from models.calendar.grid import fewest_steps, fit_frequency
-from models.calendar.on_calendar import (
-    Frequency,
-    Timestamps,
-    calendar_clock,
-    infer_frequency,
-    parse_frequency,
-    season_position,
-    timestamps_from,
-)
+from models.calendar.on_calendar import Frequency, Timestamps, parse_frequency, season_position, timestamps_from
 from models.calendar.timestamps import load_timezone, refine_style
 from models.covariates import (
     NO_COVARIATES,
@@ -27,31 +18,13 @@ from models.covariates import (
     cut_covariates,
     read_covariates,
 )
-from models.errors import FrequencyNotInferred, SeriesError, SeriesTooLong, TimestampInvalid, TimestampsMismatched
+from models.errors import Finding, FrequencyNotInferred, SeriesError, TimestampInvalid, TimestampsMismatched
+from models.irregular.bounds import UNBOUNDED, Bounds, read_bounds
+from models.irregular.placement import Placed, place
+from models.irregular.repairs import Repair, list_repairs
 from models.values import Values, check_values, describe, read_values
 
 DEFAULT_STYLE = "YYYY-MM-DD"
-
-MOST_REPAIRS = 1000
-"""Repairs of one kind that are listed one by one; more of them are one entry without an index."""
-
-MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
-"""Longest grid: so many steps, and so many more for each value. A year of hours may be missing, but not a century."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A change that made a series regular.
-
-    Attributes:
-        code: `GAP_MASKED` for a null or NaN among the values, `GAP_INSERTED` for a missing timestamp.
-        index: Position in `Series.values`; None if there are too many to list.
-        count: Number of gaps: 1, or all of them without an index.
-    """
-
-    code: str
-    index: int | None
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +41,8 @@ class Series:
         repairs: Changes that made the series regular.
         past_covariates: Values at the series' steps by name, each (length,); read-only.
         future_covariates: Values after the last step by name, of any length; these covariates are known ahead.
+        bounds: Lowest and highest value that a forecast may have.
+        findings: What a person should know of the dates.
 
     Raises:
         SeriesEmpty: If there are no values.
@@ -89,6 +64,8 @@ class Series:
     repairs: tuple[Repair, ...] = ()
     past_covariates: Covariates = field(default_factory=lambda: NO_COVARIATES)
     future_covariates: Covariates = field(default_factory=lambda: NO_COVARIATES)
+    bounds: Bounds = UNBOUNDED
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         """Validate all fields, and make the arrays read-only."""
@@ -117,6 +94,8 @@ class Series:
         past_covariates: object = None,
         future_covariates: object = None,
         horizon: int | None = None,
+        missing: str = "gap",
+        bounds: object = None,
     ) -> Self:
         """Return a series from values and dates in any form.
 
@@ -125,11 +104,13 @@ class Series:
             id: Name of the series.
             start: Timestamp of the first value: text, date, datetime, datetime64 or pandas Timestamp.
             frequency: Any alias for `parse_frequency`; by default inferred from `timestamps`.
-            timestamps: One for each value, rising; missing steps become gaps.
+            timestamps: One for each value, rising; missing steps become gaps. `Dates` are taken as they are.
             timezone: IANA name if days and months are local.
             past_covariates: Name to numbers, one for each value.
             future_covariates: Name to the numbers after the last value, or to all numbers if `horizon` is given.
             horizon: Steps that each future covariate must have, if known.
+            missing: `gap` or `zero`: what a step without a timestamp means.
+            bounds: Mapping with `minimum`, `maximum` or both, between which every forecast lies.
 
         Raises:
             SeriesError: One of its subclasses, with a pointer such as `/values/3`.
@@ -142,44 +123,34 @@ class Series:
         if timezone is not None:
             _check_text(timezone, "/timezone", TimestampInvalid)
             load_timezone(timezone)
+        limits = read_bounds(bounds)
         past, future = read_covariates(past_covariates, future_covariates, len(numbers), horizon)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
         if start is None and timestamps is None:
-            masked = _repairs("GAP_MASKED", np.isnan(numbers))
-            return cls(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future)
+            masked = list_repairs("GAP_MASKED", np.isnan(numbers))
+            return cls(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits)
         if timestamps is not None:
             dates = _read_matching(timestamps, timezone, numbers, start)
-            return cls._at(numbers, id, step, dates, (past, future))
+            placed = place(numbers, dates, step, past, missing=missing)
+            return cls(
+                placed.values,
+                id,
+                placed.start,
+                placed.frequency,
+                dates.timezone,
+                _style_on_grid(dates.style, placed),
+                placed.repairs,
+                placed.covariates,
+                future,
+                limits,
+                placed.findings,
+            )
         if step is None:
             raise _frequency_missing()
         dates = read_start(start, timezone)
         style = refine_style(dates.style, _coarsest_style(step))
-        masked = _repairs("GAP_MASKED", np.isnan(numbers))
-        return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked, past, future)
-
-    @classmethod
-    def _at(
-        cls,
-        numbers: Values,
-        id: str,  # noqa: A002 - the wire's name
-        frequency: Frequency | None,
-        dates: Dates,
-        covariates: tuple[Covariates, Covariates],
-    ) -> Self:
-        """Return the series with its values on the regular grid of its dates."""
-        step = frequency or _infer(dates)
-        clock = calendar_clock(dates.stamps, step, dates.timezone)
-        _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
-        step, steps = fit_frequency(clock, step)
-        length = int(steps[-1]) + 1
-        _check_length(length, numbers, step)
-        values, inserted = _place(numbers, steps, length), np.ones(length, dtype=np.bool_)
-        inserted[steps] = False
-        repairs = _repairs("GAP_MASKED", np.isnan(values) & ~inserted) + _repairs("GAP_INSERTED", inserted)
-        style = refine_style(dates.style, _coarsest_style(step))
-        past, future = covariates
-        placed = {name: _place(one, steps, length) for name, one in past.items()}
-        return cls(values, id, dates.stamps[0], step, dates.timezone, style, repairs, placed, future)
+        masked = list_repairs("GAP_MASKED", np.isnan(numbers))
+        return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked, past, future, limits)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return how to pickle it: read-only mappings cannot be pickled."""
@@ -249,16 +220,6 @@ class Series:
         return season_position(future[0], self.frequency, self.timezone, season_length=season_length)
 
 
-def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:
-    """Raise SeriesTooLong for a grid with so many gaps that few values could fill the memory."""
-    if length > MOST_STEPS + MOST_STEPS_A_VALUE * len(numbers):
-        raise SeriesTooLong(
-            f"{len(numbers)} values spread over {length} steps of {frequency.name} or more.",
-            pointer="/timestamps",
-            hint="Send a coarser frequency, or the newest part of the series.",
-        )
-
-
 def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
     if not isinstance(value, str):
         raise error(f"Expected text; received {describe(value)}.", pointer=pointer, hint="Send a string.")
@@ -266,6 +227,8 @@ def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
 
 def _read_matching(timestamps: object, timezone: str | None, numbers: Values, start: object) -> Dates:
     """Return one date for each value; raise TimestampsMismatched if the start is not the first."""
+    if isinstance(timestamps, Dates):
+        return timestamps
     dates = read_timestamps(timestamps, timezone, count=len(numbers))
     if start is not None and read_start(start, dates.timezone).stamps[0] != dates.stamps[0]:
         raise TimestampsMismatched(
@@ -274,38 +237,19 @@ def _read_matching(timestamps: object, timezone: str | None, numbers: Values, st
     return dates
 
 
-def _infer(dates: Dates) -> Frequency:
-    """Return the frequency of the local dates, or of the instants if it is shorter than a day."""
-    if dates.timezone is not None:
-        try:
-            frequency = infer_frequency(calendar_clock(dates.stamps, Frequency("D"), dates.timezone))
-        except FrequencyNotInferred:
-            return infer_frequency(dates.stamps)
-        if frequency.nanoseconds is None:
-            return frequency
-    return infer_frequency(dates.stamps)
-
-
 def _frequency_missing() -> FrequencyNotInferred:
     return FrequencyNotInferred(
         "A start needs a frequency.", pointer="/frequency", hint="Send a frequency such as 'M', or timestamps."
     )
 
 
-def _place(numbers: Values, steps: NDArray[np.int64], length: int) -> Values:
-    """Return numbers at their steps on a grid, NaN between them, shape (length,)."""
-    grid = np.full(length, np.nan)
-    grid[steps] = numbers
-    return grid
-
-
-def _repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:
-    if not at.any():
-        return ()
-    indices = np.flatnonzero(at).tolist()
-    if len(indices) > MOST_REPAIRS:
-        return (Repair(code, None, len(indices)),)
-    return tuple(Repair(code, index) for index in indices)
+def _style_on_grid(style: str, placed: Placed) -> str:
+    """Return the style of dates as it writes their grid: without the fractions of a second that were jitter."""
+    if any(repair.code == "TIMESTAMPS_SNAPPED" for repair in placed.repairs) and placed.start == placed.start.astype(
+        "M8[s]"
+    ):
+        style = re.sub(r"\.f+", "", style)
+    return refine_style(style, _coarsest_style(placed.frequency))
 
 
 def _coarsest_style(frequency: Frequency) -> str:

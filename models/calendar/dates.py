@@ -90,7 +90,7 @@ def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | N
     """Return datetime64, or text in one style, all read by numpy; None if the dates need `_read`."""
     if isinstance(items, np.ndarray) and items.dtype.kind == "M":
         walls = items.astype("M8[us]")
-        style, offset = _style_of(walls), None
+        style, offset = style_of(walls), None
     else:
         first = parse_timestamp(items[0], pointer="/timestamps/0") if len(items) and isinstance(items[0], str) else None
         pattern = _pattern_of(first.style) if first else None
@@ -137,7 +137,7 @@ def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:
     timezone = timezone or _zone_of(items)
     style = max((stamp.style for stamp in stamps[::-1]), key=len)
     if isinstance(items[0], datetime) and not any(known):
-        style = _style_of(np.array([stamp.value for stamp in stamps], "M8[us]"))
+        style = style_of(np.array([stamp.value for stamp in stamps], "M8[us]"))
     if timezone is not None and all(known):
         load_timezone(timezone)
         return Dates(np.array([stamp.instant for stamp in stamps], "M8[us]"), style, timezone)
@@ -174,7 +174,8 @@ def _zone_of(items: Sequence[object]) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def _style_of(walls: Timestamps) -> str:
+def style_of(walls: Timestamps) -> str:
+    """Return the style of wall clocks that were not text: dates, seconds or microseconds, as they need."""
     if np.all(walls == walls.astype("M8[D]")):
         return "YYYY-MM-DD"
     return STYLES[5] if np.all(walls == walls.astype("M8[s]")) else STYLES[7]

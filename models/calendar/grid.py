@@ -89,6 +89,17 @@ def locate(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -
     return steps, whole & (_walker(frequency)(start, frequency, steps) == timestamps)
 
 
+def nearest(timestamps: Timestamps, start: np.datetime64, frequency: Frequency) -> tuple[Steps, Timestamps]:
+    """Return the steps from `start` to the grid point nearest to each timestamp, and these points; raises as `locate`."""
+    steps, _ = locate(timestamps, start, frequency)
+    points = _walker(frequency)(start, frequency, steps)
+    for shift in (1, -1):
+        others = _walker(frequency)(start, frequency, steps + shift)
+        closer = np.abs(timestamps - others) < np.abs(timestamps - points)
+        steps, points = np.where(closer, steps + shift, steps), np.where(closer, others, points)
+    return steps, points
+
+
 def stamp_variants(frequency: Frequency) -> tuple[Frequency, ...]:
     """Return the frequency with each stamp that it may have, its own first."""
     if frequency.unit not in MONTHS_IN:

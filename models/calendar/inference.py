@@ -1,4 +1,4 @@
-"""Inference: the frequency of timestamps, with or without gaps."""
+"""Inference: the frequency on which all timestamps lie, with or without gaps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,38 @@ FEWEST = 3
 LEAST_FILLED = 0.1
 """Share of the grid that must be observed, unless most neighbours are one step apart."""
 
+FISCAL = {12: ({4, 5}, "months"), 4: ({12, 13, 14}, "quarters"), 1: ({52, 53}, "years")}
+"""By periods in a year: the weeks of one, and what they are called."""
+
+FEWEST_FISCAL = 4
+"""Fewest differences that show fiscal periods."""
+
+_FISCAL_FREQUENCY = {12: "M", 4: "Q", 1: "Y"}
+
+Inferred = tuple[Frequency, NDArray[np.int64]]
+"""A frequency, and the steps between neighbours."""
+
 _MICROSECONDS_A_DAY = 86_400_000_000
 _SHORTEST_MONTH = 28
 _SATURDAY = 5
 
 
-def infer_frequency(timestamps: Timestamps) -> Frequency:
-    """Return the frequency of rising timestamps, shape (length,), any of which may be missing.
+class FiscalPeriods(FrequencyNotInferred):
+    """Periods of whole weeks, such as months of 4, 4 and 5 weeks; `season_length` is their number in a year."""
+
+    def __init__(self, detail: str, *, pointer: str = "", hint: str = "", season_length: int = 12) -> None:
+        """Keep the season length, so that a command can name its option."""
+        super().__init__(detail, pointer=pointer, hint=hint)
+        self.season_length = season_length
+
+    @property
+    def period(self) -> str:
+        """The calendar period that these periods resemble: month, quarter or year."""
+        return FISCAL[self.season_length][1][:-1]
+
+
+def common_frequency(timestamps: Timestamps) -> tuple[Frequency, NDArray[np.int64]]:
+    """Return the frequency on which all rising timestamps lie, shape (length,), and the steps between neighbours.
 
     Months, quarters and years are recognized by the day of the month, weeks by the weekday, business days by missing
     weekends; all others are the greatest common divisor of the differences.
@@ -40,7 +65,7 @@ def infer_frequency(timestamps: Timestamps) -> Frequency:
     return _monthly(timestamps, days) or _daily(days)
 
 
-def _monthly(timestamps: Timestamps, days: Timestamps) -> Frequency | None:
+def _monthly(timestamps: Timestamps, days: Timestamps) -> Inferred | None:
     """Return a frequency of months, or None unless there is at most one timestamp a month, always in the same place."""
     months = days.astype("M8[M]").astype(np.int64)
     if np.diff(days).astype(np.int64).min() < _SHORTEST_MONTH or np.diff(months).min() < 1:
@@ -50,11 +75,11 @@ def _monthly(timestamps: Timestamps, days: Timestamps) -> Frequency | None:
     for place in places:
         frequency = Frequency(_months_name(step, int(months[0]), days, place), place)
         try:
-            positions(timestamps, frequency)
+            steps = np.diff(positions(timestamps, frequency))
         except TimestampsOffCalendar:
             continue
         starts = place == "end" and days[0] == days[0].astype("M8[M]")
-        return Frequency(frequency.name, "start") if starts else frequency
+        return Frequency(frequency.name, "start") if starts else frequency, steps
     return None
 
 
@@ -83,13 +108,29 @@ def _refuse_nth_weekday(days: Timestamps, gaps: NDArray[np.int64]) -> None:
         )
 
 
-def _daily(days: Timestamps) -> Frequency:
+def _refuse_fiscal(gaps: NDArray[np.int64]) -> None:
+    """Raise FiscalPeriods for months of 4 and 5 weeks, quarters of 13 and 14, and years of 52 and 53."""
+    weeks = set((gaps // 7).tolist())
+    for season_length, (kinds, name) in FISCAL.items():
+        if len(gaps) >= FEWEST_FISCAL and len(weeks) > 1 and weeks <= kinds:
+            raise FiscalPeriods(
+                f"The timestamps lie {' or '.join(map(str, sorted(weeks)))} weeks apart, as fiscal {name} do; no calendar "
+                "frequency has such steps.",
+                pointer="/timestamps",
+                hint=f"Send the first day of each calendar {name[:-1]}, or leave the timestamps out and send the frequency "
+                f"{_FISCAL_FREQUENCY[season_length]!r}: the values are then read as {name} without dates.",
+                season_length=season_length,
+            )
+
+
+def _daily(days: Timestamps) -> Inferred:
     """Return days, weeks, or business days if no weekend is observed and fewer steps are missing then."""
     gaps = np.diff(days).astype(np.int64)
     weekdays = _weekday(days)
     step = int(np.gcd.reduce(gaps))
     if step % 7 == 0:
         _refuse_nth_weekday(days, gaps)
+        _refuse_fiscal(gaps)
         return _checked(f"{_multiple(step // 7)}W-{WEEKDAY_NAMES[weekdays[0]]}", gaps // step, "end")
     if weekdays.max() < _SATURDAY:
         business_gaps = np.busday_count(days[:-1], days[1:])
@@ -99,15 +140,15 @@ def _daily(days: Timestamps) -> Frequency:
     return _checked(f"{_multiple(step)}D", gaps // step)
 
 
-def _of_fixed_length(step: int, gaps: NDArray[np.int64]) -> Frequency:
+def _of_fixed_length(step: int, gaps: NDArray[np.int64]) -> Inferred:
     return _checked(fixed_frequency(step * 1000).name, gaps // step)
 
 
-def _checked(name: str, steps: NDArray[np.int64], stamp: StampPlace = "exact") -> Frequency:
-    """Return the frequency; raise FrequencyNotInferred if too much of its grid is missing. `steps` lie between neighbours."""
+def _checked(name: str, steps: NDArray[np.int64], stamp: StampPlace = "exact") -> Inferred:
+    """Return both; raise FrequencyNotInferred if too much of its grid is missing. `steps` lie between neighbours."""
     if not _is_filled(steps):
         raise _refuse(f"The timestamps are too irregular: with the frequency {name} most steps would be missing.")
-    return Frequency(name, stamp)
+    return Frequency(name, stamp), steps
 
 
 def _is_filled(steps: NDArray[np.int64]) -> bool:

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from models.calendar.frequency import BUSINESS_HOUR, MONTH_NAMES, Frequency, StampPlace, parse_frequency
 from models.calendar.grid import positions, timestamps_at
-from models.calendar.inference import infer_frequency
 from models.calendar.timestamps import (
     Stamp,
     Timestamps,
@@ -14,6 +13,7 @@ from models.calendar.timestamps import (
     to_instants,
     to_local_times,
 )
+from models.calendar.usual_step import infer_frequency
 
 __all__ = [
     "Frequency",
@@ -95,10 +95,13 @@ def season_position(
 
 
 def calendar_clock(timestamps: Timestamps, frequency: Frequency, timezone: str | None) -> Timestamps:
-    """Return the clock that the frequency counts on: local times for days and longer, else the timestamps as they are."""
+    """Return the clock that the frequency counts on: local times for days and longer, else the timestamps as they are.
+
+    A day without a midnight begins with its first instant: 01:00 of such a day is its 00:00.
+    """
     if timezone is None or frequency.nanoseconds is not None:
         return timestamps
-    return to_local_times(timestamps, timezone)
+    return _with_midnights(timestamps, to_local_times(timestamps, timezone), timezone)
 
 
 def _timestamps_at(
@@ -106,8 +109,19 @@ def _timestamps_at(
 ) -> Timestamps:
     if timezone is None or frequency.nanoseconds is not None:
         return timestamps_at(start, frequency, steps)
-    local = to_local_times(np.array([start], "M8[us]"), timezone)[0]
+    local = calendar_clock(np.array([start], "M8[us]"), frequency, timezone)[0]
     return to_instants(timestamps_at(local, frequency, steps), timezone)
+
+
+def _with_midnights(instants: Timestamps, walls: Timestamps, timezone: str) -> Timestamps:
+    """Return local times with 00:00 where a clock change skips the midnight at which most days of the series begin."""
+    days = walls.astype("M8[D]").astype("M8[us]")
+    late = walls != days
+    if not late.any() or 2 * np.count_nonzero(late) > max(len(walls), 2):
+        return walls
+    first = late.copy()
+    first[late] = to_instants(days[late], timezone) == instants[late]
+    return np.where(first, days, walls)
 
 
 def _position_in_cycle(stamp: np.datetime64, length: int, step: int) -> int:

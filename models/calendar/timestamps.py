@@ -110,6 +110,14 @@ def format_timestamps(timestamps: Timestamps, style: str, timezone: str | None =
     return [text + end for text, end in zip(texts, tails, strict=True)] if tails and tails[0] else texts
 
 
+def write_exactly(stamp: np.datetime64) -> str:
+    """Return a timestamp as a person writes it: a day without its midnight, fractions of a second where it has them."""
+    for unit in ("D", "m", "s", "ms"):
+        if stamp == stamp.astype(f"M8[{unit}]"):
+            return str(stamp.astype(f"M8[{unit}]"))
+    return str(stamp)
+
+
 def refine_style(style: str, coarsest: str) -> str:
     """Return `style`, or `coarsest` if `style` is coarser and could write two steps alike."""
     rank, separator, tail = _split_style(style)

@@ -21,6 +21,7 @@ from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
 from models.jobs.database import almanac_home
 from models.names import STARTER
+from models.starters.interleaved import HOUR, InterleavedForecaster, parts_of_hour
 
 NAME = STARTER
 """Model name of every starter."""
@@ -66,7 +67,7 @@ def season_warning(frequency: Frequency) -> Finding | None:
     """Return a warning if the frequency has a season and its starter has none, else None; raises ArtifactIncomplete."""
     nanoseconds = frequency.nanoseconds
     has_seasons = frequency.season_length > 1 or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
-    if not has_seasons or folder_for(frequency).name != SEASONLESS:
+    if not has_seasons or folder_for(frequency).name != SEASONLESS or _takes_turns(frequency):
         return None
     return Finding(
         "SEASON_UNKNOWN",
@@ -79,13 +80,23 @@ def season_warning(frequency: Frequency) -> Finding | None:
 def load_starter(frequency: Frequency) -> Forecaster:
     """Return the starter for a frequency, with this frequency in its spec: the weekly one takes W-WED and W-SUN.
 
+    Parts of an hour without a starter of their own are forecast by the hourly one, as `InterleavedForecaster` does.
+
     Loaded starters stay in memory.
 
     Raises:
         ArtifactIncomplete: If a file is missing or cannot be read.
         ArtifactMismatch: If a golden forecast is not reproduced.
     """
-    return _named(folder_for(frequency), frequency.name)
+    folder = folder_for(frequency)
+    return _interleaved(folder, frequency) if _takes_turns(frequency) else _named(folder, frequency.name)
+
+
+def _takes_turns(frequency: Frequency) -> bool:
+    """Return whether series of a frequency are forecast as hourly series that take turns."""
+    if not parts_of_hour(frequency):
+        return False
+    return HOUR.name in starter_folders() and folder_for(frequency).name == SEASONLESS
 
 
 def version() -> str:
@@ -104,7 +115,7 @@ def _roots() -> tuple[Path, ...]:
 
 def clear_cache() -> None:
     """Forget found and loaded starters, so that the process uses those that it has written."""
-    for cached in (_kinds, _seasons, _named, _load, _version):
+    for cached in (_kinds, _seasons, _interleaved, _named, _load, _version):
         cached.cache_clear()
 
 
@@ -134,6 +145,12 @@ def _seasonless() -> str:
             hint="Install almanac-forecast again; its wheel brings the starters.",
         )
     return SEASONLESS
+
+
+@lru_cache(maxsize=64)
+def _interleaved(folder: Path, frequency: Frequency) -> Forecaster:
+    hourly = _named(starter_folders()[HOUR.name], HOUR.name)
+    return InterleavedForecaster(hourly, _named(folder, frequency.name), frequency)
 
 
 @lru_cache(maxsize=512)

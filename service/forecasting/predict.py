@@ -98,7 +98,11 @@ def _forecast(
     """Return the forecasts of one batch; if a series makes the batch fail, forecast one by one."""
     try:
         forecasts = forecaster.forecast(
-            [one for _, one in series], query.horizon, levels=query.levels, quantiles=query.quantiles
+            [one for _, one in series],
+            query.horizon,
+            levels=query.levels,
+            quantiles=query.quantiles,
+            outliers=query.outliers,
         )
     except (SeriesError, FrequencyError) as error:
         if len(series) == 1:

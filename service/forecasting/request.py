@@ -11,14 +11,18 @@ from typing import Any
 
 from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
+from models.irregular.bounds import read_bounds
+from models.irregular.placement import MISSING
+from models.safeguards.plausible import OUTLIERS
 from models.series import Series
 from service.errors import BatchTooLarge, FieldInvalid, FieldMissing
 from service.json_input import SeriesFault, describe_value, fault_of, invalid_field, parse_object, reject_unknown_fields
 from service.settings import Settings
 
-REQUEST_FIELDS = ("series", "horizon", "levels", "quantiles", "model", "record")
-SERIES_FIELDS = ("id", "values", "start", "frequency", "timestamps", "timezone", "past_covariates", "future_covariates")
-TEXT_FIELDS = ("id", "start", "frequency", "timezone")
+OPTION_FIELDS = ("horizon", "levels", "quantiles", "model", "bounds", "missing", "outliers", "record")
+REQUEST_FIELDS = ("series", *OPTION_FIELDS)
+TEXT_FIELDS = ("id", "start", "frequency", "timezone", "missing")
+SERIES_FIELDS = (*TEXT_FIELDS, "values", "timestamps", "past_covariates", "future_covariates", "bounds")
 DEFAULT_LEVELS = (80.0,)
 MAX_LEVELS = 99
 MAX_ID_LENGTH = 256
@@ -38,6 +42,8 @@ class ForecastQuery:
         unnamed: Indices of the series without an id: no observation belongs to them.
         record: Whether the forecasts are stored and scored.
         from_store: Whether the series are stored observations, not values of the request.
+        common: `bounds` and `missing` of the request, for series that have none of their own.
+        outliers: `clip` or `mask`: what the model reads in place of implausible values.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -49,6 +55,8 @@ class ForecastQuery:
     unnamed: frozenset[int] = frozenset()
     record: bool = True
     from_store: bool = False
+    common: Mapping[str, Any] = field(default_factory=dict)
+    outliers: str = OUTLIERS[0]
 
     def frequencies(self) -> set[Frequency]:
         """Return the frequencies of the series that have one."""
@@ -74,7 +82,7 @@ def parse_envelope(body: bytes, settings: Settings) -> tuple[ForecastQuery, list
 
 def parse_series(query: ForecastQuery, entries: list[Any], settings: Settings) -> ForecastQuery:
     """Return the query with its series; most of the time of a request is spent here."""
-    series, faults = _batch(entries, settings.max_points, query.horizon)
+    series, faults = _batch(entries, settings.max_points, query)
     unnamed = frozenset(index for index, entry in enumerate(entries) if isinstance(entry, dict) and not entry.get("id"))
     return replace(query, series=series, faults=faults, unnamed=unnamed)
 
@@ -90,7 +98,17 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     record = request.get("record")
     if not isinstance(record, bool | None):
         raise invalid_field("record", record, "Send true or false; false: the forecasts are neither stored nor scored.")
-    return ForecastQuery((), horizon, levels, quantiles, model, record=record is not False)
+    outliers = request.get("outliers") or OUTLIERS[0]
+    _check_choice("outliers", outliers, OUTLIERS)
+    common = {name: request[name] for name in ("bounds", "missing") if request.get(name) is not None}
+    _check_choice("missing", common.get("missing", MISSING[0]), MISSING)
+    read_bounds(common.get("bounds"))
+    return ForecastQuery((), horizon, levels, quantiles, model, record=record is not False, common=common, outliers=outliers)
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise invalid_field(name, value, f"Send {' or '.join(f'`{choice}`' for choice in choices)}.")
 
 
 def _envelope(body: bytes) -> Mapping[str, Any]:
@@ -157,7 +175,7 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
 
 
 def _batch(
-    entries: list[Any], max_points: int, horizon: int
+    entries: list[Any], max_points: int, query: ForecastQuery
 ) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
     """Return the valid series with their indices, and the faults of the others."""
     series: list[tuple[int, Series]] = []
@@ -174,7 +192,7 @@ def _batch(
                     hint="Give each series its own id.",
                 )
             taken.add(series_id)
-            series.append((index, _series(entry, series_id, max_points, horizon)))
+            series.append((index, _series(entry, series_id, max_points, query)))
         except AlmanacError as error:
             faults.append(fault_of(index, series_id, error))
     return tuple(series), tuple(faults)
@@ -197,7 +215,7 @@ def _id(entry: object, index: int, given: AbstractSet[str]) -> str:
     return name
 
 
-def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Series:
+def _series(entry: object, series_id: str, max_points: int, query: ForecastQuery) -> Series:
     """Return one series; raises an AlmanacError whose pointer is relative to the series."""
     if not isinstance(entry, dict):
         raise FieldInvalid(
@@ -211,6 +229,8 @@ def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Ser
         raise FieldInvalid(
             f"The id has {len(entry['id'])} characters.", pointer="/id", hint=f"Send at most {MAX_ID_LENGTH}."
         )
+    missing = entry.get("missing") or query.common.get("missing", MISSING[0])
+    _check_choice("missing", missing, MISSING)
     return Series.make(
         _values(entry, max_points),
         id=series_id,
@@ -220,7 +240,9 @@ def _series(entry: object, series_id: str, max_points: int, horizon: int) -> Ser
         timezone=entry.get("timezone"),
         past_covariates=_covariates(entry, "past_covariates"),
         future_covariates=_covariates(entry, "future_covariates"),
-        horizon=horizon,
+        horizon=query.horizon,
+        missing=missing,
+        bounds=entry.get("bounds") or query.common.get("bounds"),
     )
 
 

@@ -14,11 +14,15 @@ from starlette.responses import Response
 from models.calendar.on_calendar import format_timestamps
 from models.errors import Finding
 from models.forecast import Forecast
+from models.irregular.repairs import Repair
 from models.series import Series
 from service.forecasting.predict import ForecastRow
 from service.json_input import SeriesFault
 from service.problems import problem_response
 from service.selector import SelectedModel
+
+OPTIONS = frozenset({"/horizon", "/levels", "/quantiles"})
+"""Pointers of warnings that concern the whole request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,13 @@ def _problem_of_all(faults: Sequence[SeriesFault]) -> dict[str, str]:
 
 def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[str, Any]:
     """Return one forecast as an entry of `forecasts`, with `warnings` before its own."""
+    forecast = forecast.shown
     columns = _plain(forecast.quantiles.T)
     dates = forecast.timestamps
     return {
         "id": forecast.id,
         "forecast_id": str(uuid4()),
+        "frequency": None if forecast.frequency is None else forecast.frequency.name,
         "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
         "median": _plain(forecast.median),
         "quantiles": {
@@ -98,9 +104,15 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
             for interval in forecast.intervals
         },
         "context_used": forecast.context_used,
-        "repairs": [{"code": repair.code, "index": repair.index} for repair in forecast.repairs],
+        "repairs": [_repair(repair) for repair in forecast.repairs],
         "warnings": [_warning(index, warning) for warning in (*warnings, *forecast.warnings)],
     }
+
+
+def _repair(repair: Repair) -> dict[str, Any]:
+    """Return a repair, with its detail if it has one."""
+    entry: dict[str, Any] = {"code": repair.code, "index": repair.index}
+    return {**entry, "detail": repair.detail} if repair.detail else entry
 
 
 def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,6 +121,6 @@ def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _warning(index: int, found: Finding) -> dict[str, str]:
-    """Return a warning with a pointer into the request: to the horizon, or to the series."""
-    pointer = found.pointer if found.pointer == "/horizon" else f"/series/{index}{found.pointer}"
+    """Return a warning with a pointer into the request: to an option of the request, or to the series."""
+    pointer = found.pointer if found.pointer in OPTIONS else f"/series/{index}{found.pointer}"
     return {"code": found.code, "detail": found.detail, "pointer": pointer, "hint": found.hint}

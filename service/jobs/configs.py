@@ -72,6 +72,7 @@ class JobConfig(StrictModel):
     future_covariates: Any = None
     holidays: Any = None
     columns: dict[str, Any] = Field(default_factory=dict)
+    missing: Any = None
     fit: dict[str, Any] = Field(default_factory=dict)
     retrain: dict[str, Any] = Field(default_factory=dict)
 

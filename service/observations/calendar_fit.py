@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.alignment import best_grid, tolerance_of
 from models.calendar.frequency import BUSINESS_HOUR, Frequency
-from models.calendar.grid import Steps, locate, stamp_variants, timestamps_at
+from models.calendar.grid import Steps, locate, nearest, stamp_variants, timestamps_at
 from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps
 from models.errors import TimestampInvalid, TimestampsOffCalendar
-from models.series import DEFAULT_STYLE, MOST_STEPS, MOST_STEPS_A_VALUE
+from models.irregular.placement import MOST_STEPS, MOST_STEPS_A_VALUE
+from models.series import DEFAULT_STYLE
 
 MAX_DISTANCE = np.timedelta64(36_525, "D")
 """A hundred years: longer than a pause of a series, shorter than most typing errors in a year."""
@@ -24,13 +26,15 @@ class GridFit:
     """The grid of a series, and how timestamps lie on it.
 
     Attributes:
-        on_grid: Which timestamps lie on the grid, shape (rows,).
+        on_grid: Which timestamps lie on the grid, or so near that they are meant to, shape (rows,).
+        points: Their steps on the clock of the grid, shape (rows,); other timestamps as they are.
         too_far: Which of those lie so far from the others that a typing error is likelier than a pause, shape (rows,).
         start: A timestamp of the grid, on the clock on which its steps are even; None if the grid is not checked.
         frequency: Its steps.
     """
 
     on_grid: Mask
+    points: Timestamps
     too_far: Mask
     start: np.datetime64 | None
     frequency: Frequency
@@ -66,9 +70,25 @@ def fit_to(frequency: Frequency, timezone: str | None, stored: Timestamps, stamp
             break
     if best is None:
         unchecked = np.ones(len(stamps), dtype=np.bool_)
-        return GridFit(unchecked, ~unchecked, None, frequency)
+        return GridFit(unchecked, clock[len(stored) :], ~unchecked, None, frequency)
+    best, points = (best, clock) if best.on_grid.all() else _snap(best, clock, len(stored))
     on_grid = best.on_grid[len(stored) :]
-    return GridFit(on_grid, on_grid & _too_far(best, clock, len(stored)), best.start, best.frequency)
+    too_far = on_grid & _too_far(best, clock, len(stored))
+    return GridFit(on_grid, points[len(stored) :], too_far, best.start, best.frequency)
+
+
+def _snap(exact: _Grid, clock: Timestamps, stored: int) -> tuple[_Grid, Timestamps]:
+    """Return the grid with the timestamps near to it, and all timestamps with these on their steps."""
+    known = np.unique(clock[:stored] if stored else clock)
+    around = best_grid(known, exact.frequency)
+    start, frequency = exact.start, exact.frequency
+    if around is not None and around.has_few_outliers:
+        start, frequency = around.start, around.frequency
+    steps, points = nearest(clock, start, frequency)
+    near = np.abs(clock - points) <= tolerance_of(frequency)
+    if near.sum() <= exact.on_grid.sum():
+        return exact, clock
+    return _Grid(start, frequency, steps, near), np.where(near, points, clock)
 
 
 def neighbours(fit: GridFit, stamp: np.datetime64) -> list[str]:

@@ -11,6 +11,7 @@ from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import load_timezone
 from models.columns import NAMES, find_column
 from models.errors import AlmanacError
+from models.irregular.repairs import Repair
 from models.tables.options import ReadOptions
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.request import MAX_ID_LENGTH
@@ -38,6 +39,7 @@ class ParsedObservations:
         accepted: Count of valid rows.
         refused: Count of the others.
         faults: Errors of the first of those, in the order of the rows.
+        repairs: By series, what was changed.
     """
 
     observations: Observations
@@ -45,6 +47,7 @@ class ParsedObservations:
     accepted: int
     refused: int
     faults: tuple[SeriesFault, ...]
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,7 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     observations = Observations.from_rows(names, valid.stamps[valid.kept], rows.values[valid.kept])
     calendars = tuple(valid.calendars[name] for name in observations.names)
     listed = tuple(_fault(row, faults[row], columns) for row in sorted(faults)[:LISTED_FAULTS])
-    return ParsedObservations(observations, calendars, len(names), len(faults), listed)
+    return ParsedObservations(observations, calendars, len(names), len(faults), listed, valid.repairs)
 
 
 def _fault(row: int, error: AlmanacError, columns: RawColumns) -> SeriesFault:

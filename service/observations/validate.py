@@ -1,15 +1,16 @@
 """Validate: converts the timestamps of posted rows to the clock of their series, and refuses rows off its calendar."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import calendar_clock, parse_frequency
-from models.calendar.timestamps import Timestamps, to_instants, to_local_times
-from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsOffCalendar
+from models.calendar.timestamps import Timestamps, to_instants, to_local_times, write_exactly
+from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsDuplicated, TimestampsOffCalendar
+from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import MAX_DISTANCE, GridFit, Mask, fit_to, neighbours, written
 from service.observations.columns import NO_OFFSET, Faults
 from service.store.known_series import NEW_SERIES, KnownSeries
@@ -51,11 +52,13 @@ class ValidatedRows:
         stamps: Instants of series with a timezone, else wall clocks, datetime64[us], (rows,).
         kept: Which rows are valid, (rows,).
         calendars: What to store of each series with a valid row; None leaves what is stored.
+        repairs: By series, what was changed.
     """
 
     stamps: Timestamps
     kept: Mask
     calendars: Mapping[str, Calendar]
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
 
 
 def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
@@ -74,18 +77,20 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
     zones = {name: given.timezone or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
     stamps, kept = _instants(rows, groups, zones), np.ones(len(rows.ids), dtype=np.bool_)
     checker = _RowChecker(rows, stamps, kept, faults)
-    calendars = {}
+    calendars, repairs = {}, {}
     for name, members in groups.items():
         stored = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
         frequency = given.frequency or stored.calendar.frequency
         checker.check_clock(members, zone, frequency)
-        checker.check_calendar(members, zone, frequency, stored)
+        repair = checker.check_calendar(members, zone, frequency, stored)
+        if repair is not None:
+            repairs[name] = repair
         if kept[members].any():
             has_value = bool((kept[members] & ~np.isnan(rows.values[members])).any())
             new = Calendar(given.frequency, given.timezone or (None if stored.calendar.timezone else zone))
             calendars[name] = new if has_value else _only_unknown(new, stored.calendar)
-    return ValidatedRows(stamps, kept, calendars)
+    return ValidatedRows(stamps, kept, calendars, repairs)
 
 
 def _only_unknown(new: Calendar, stored: Calendar) -> Calendar:
@@ -149,25 +154,46 @@ class _RowChecker:
 
     def check_calendar(
         self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
-    ) -> None:
-        """Refuse values off the calendar of their series, and all values if the series has another frequency."""
+    ) -> Repair | None:
+        """Refuse values off the calendar of their series, and all values if the series has another frequency.
+
+        Timestamps near to their step move to it; the repair says how many.
+        """
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         if frequency is None or not members.size:
-            return
+            return None
         known = stored.calendar.frequency
         if known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
             self._refuse_all(members, _mismatch(str(known), frequency))
-            return
+            return None
         step = parse_frequency(frequency)
         fit = self._fit(step, zone, stored.stamps, self._stamps[members])
         clock = calendar_clock(self._stamps[members], step, zone)
         fitting = int(fit.on_grid.sum())
         if not len(stored.stamps) and 2 * fitting < len(members):
             self._refuse_all(members, _wrong_frequency(fitting, len(members), step))
-            return
+            return None
         for place in np.flatnonzero(~fit.on_grid | fit.too_far).tolist():
             error = _too_far(clock[place]) if fit.too_far[place] else _off_grid(fit, clock[place])
             self._refuse(int(members[place]), error)
+        return self._snap(members, clock, fit, zone)
+
+    def _snap(self, members: NDArray[np.int64], clock: Timestamps, fit: GridFit, zone: str | None) -> Repair | None:
+        """Move timestamps near to their step to it; of two on one step refuse the second, unless both are written alike."""
+        moved = np.flatnonzero(fit.on_grid & (fit.points != clock) & self._kept[members])
+        if not moved.size:
+            return None
+        for place in moved.tolist():
+            twins = np.flatnonzero((fit.points == fit.points[place]) & (clock != clock[place]) & self._kept[members])
+            if twins.size and twins[0] < place:
+                self._refuse(int(members[place]), _doubled(clock[twins[0]], clock[place], fit))
+        moved = moved[self._kept[members[moved]]]
+        if not moved.size:
+            return None
+        points = fit.points[moved]
+        local = zone is not None and fit.frequency.nanoseconds is None
+        self._stamps[members[moved]] = to_instants(points, str(zone)) if local else points
+        return snapped_repair(len(moved), np.abs(clock[moved] - points).max(), fit.frequency)
 
     def _fit(self, frequency: Frequency, zone: str | None, stored: Timestamps, stamps: Timestamps) -> GridFit:
         """Return `fit_to`, computed once for all series with the same timestamps."""
@@ -215,6 +241,14 @@ def _too_far(stamp: np.datetime64) -> TimestampInvalid:
         f"{written(np.array([stamp]))[0]} lies more than {YEARS} years from the rest of the series.",
         pointer="timestamp",
         hint="Correct the year; or post null at the stored values, if they are wrong.",
+    )
+
+
+def _doubled(one: np.datetime64, other: np.datetime64, fit: GridFit) -> TimestampsDuplicated:
+    return TimestampsDuplicated(
+        f"{write_exactly(one)} and {write_exactly(other)} both belong to one step of {fit.frequency.name}.",
+        pointer="timestamp",
+        hint="Send one value for each step.",
     )
 
 

@@ -27,7 +27,8 @@ from models.errors import (
     TimestampsOffCalendar,
     TimestampsOutOfOrder,
 )
-from models.series import MOST_REPAIRS, Repair, Series
+from models.irregular.repairs import MOST_REPAIRS, Repair
+from models.series import Series
 
 BARE = [35, 40, 38, 29, 19]
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]

@@ -16,6 +16,7 @@ from training.cli.options import (
     column_options,
     covariate_options,
     make_runtime,
+    missing_option,
     pop_columns,
     print_json,
 )
@@ -47,6 +48,7 @@ from training.config.training import require_file, train_config
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @baseline_options
 @covariate_options
+@missing_option
 @column_options
 def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
     """Train on all but the last points of each series, forecast those, and score networks and baselines.
@@ -59,7 +61,9 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         almanac backtest --data sales.parquet --horizon 24 --architecture lstm,wavenet --json
         almanac backtest --data sales.parquet --horizon 24 --cutoff 2019-12 --origins 3
     """  # noqa: D301 - click's \b keeps the example's lines
-    asked = {key: flags[key] for key in ("horizon", "frequency", "seed", "seeds", "baseline_series", *COVARIATES)}
+    asked = {
+        key: flags[key] for key in ("horizon", "frequency", "missing", "seed", "seeds", "baseline_series", *COVARIATES)
+    }
     asked["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
     asked["columns"] = pop_columns(flags)
     settings = merge({"data": str(data), **asked}, *map(parse_override, overrides))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from models.errors import RegistryUnreachable
+from models.irregular.bounds import read_bounds
 from models.starters import NAME as STARTER
-from training.cli.options import FILE, FILE_HELP, column_options, columns_of, open_registry, print_json
+from training.cli.options import FILE, FILE_HELP, column_options, columns_of, missing_option, open_registry, print_json
 from training.config.training import require_file
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 @click.option("--data", type=FILE, required=True, help=FILE_HELP)
 @click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
 @click.option("--frequency", help="Default: inferred from the data.")
+@click.option(
+    "--season-length",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Read rows as periods without dates, N to a season: 12 for fiscal months of 4, 4 and 5 weeks.",
+)
+@click.option("--minimum", type=float, help="Lowest value that a forecast may have, such as 0.")
+@click.option("--maximum", type=float, help="Highest value that a forecast may have.")
+@missing_option
+@click.option("--mask-outliers", is_flag=True, help="Treat implausible values, such as -9999, as gaps.")
 @click.option("--future", type=FILE, help="Long file with covariates over the horizon, if --data does not have them.")
 @click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
 @click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
@@ -44,11 +55,14 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
     """  # noqa: D301 - click's \b keeps the example's lines
     numbers = _levels(levels)
+    if flags["season_length"] is not None and flags["frequency"] is not None:
+        raise click.UsageError("--season-length reads no dates, so it cannot be used with --frequency.")
     model = model or _refuse_no_model()
     for file in (data, *([flags["future"]] if flags["future"] else [])):
         require_file(file)
     from training.cli import forecast_file
     from training.cli.tables import forecast_table
+    from training.data.series_set import Reading
     from training.progress import Progress, plain_console
 
     for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
@@ -58,7 +72,16 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         found = forecast_file.forecast_file(
             None if forecast_file.means_starter(model) else _open(),
             forecast_file.ForecastRequest(
-                model, data, flags["horizon"], flags["frequency"], columns_of(flags), numbers, flags["future"]
+                model,
+                data,
+                flags["horizon"],
+                flags["frequency"],
+                columns_of(flags),
+                numbers,
+                flags["future"],
+                Reading(flags["missing"] or "gap", "keep", flags["season_length"]),
+                read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
+                "mask" if flags["mask_outliers"] else "clip",
             ),
             progress=Progress(),
             scratch=Path(scratch),

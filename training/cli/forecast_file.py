@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import artifact, starters
+from models.calendar.inference import FiscalPeriods
 from models.calendar.on_calendar import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, FrequencyNotInferred
 from models.forecast import Forecast
 from models.forecaster import Forecaster
+from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
 from training.config.training import Columns
-from training.data.series_set import SeriesSet, read_series
+from training.data.series_set import KEEP, Reading, SeriesSet, read_series
 from training.progress import Progress
 from training.registry.location import Version
 
@@ -40,6 +42,9 @@ class ForecastRequest:
         columns: Names of a long file's columns.
         levels: Of the intervals, in per cent.
         future: File with covariates over the horizon, if `data` does not have them.
+        reading: What missing timestamps mean, and whether dates are read.
+        bounds: Lowest and highest value that a forecast may have.
+        outliers: `clip` or `mask`: what the model reads in place of implausible values.
     """
 
     model: str
@@ -49,6 +54,9 @@ class ForecastRequest:
     columns: Columns
     levels: tuple[float, ...]
     future: Path | None = None
+    reading: Reading = KEEP
+    bounds: Bounds = UNBOUNDED
+    outliers: str = "clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +103,31 @@ def forecast_file(
         AlmanacError: The first series' error, if no series can be forecast.
     """
     if registry is None:
-        data = read_series(request.data, frequency=request.frequency, columns=request.columns, future=request.future)
+        data = _read(request, None)
         forecaster = starters.load_starter(data.frequency)
         version = Version(starters.NAME, starters.version(), (), "", forecaster.spec.architecture)
     else:
         version = registry.models.resolve(request.model)
         forecaster = artifact.load(registry.models.download(version, scratch))
         data = _read(request, forecaster.spec)
+    if data.inferred:
+        season = forecaster.spec.season_length
+        progress.report(
+            f"Frequency: {data.frequency.name} (inferred from the dates), {f'season {season}' if season > 1 else 'no season'}"
+        )
     progress.report_findings(data.findings)
-    series = _usable(forecaster, data.series, progress)
+    series = [replace(one, bounds=request.bounds) for one in _usable(forecaster, data.series, progress)]
     horizon = request.horizon or forecaster.spec.horizon
-    forecasts = tuple(forecaster.forecast(series, horizon, levels=request.levels))
+    forecasts = tuple(
+        one.shown for one in forecaster.forecast(series, horizon, levels=request.levels, outliers=request.outliers)
+    )
     season_warning = starters.season_warning(data.frequency) if registry is None else None
     if season_warning is not None:
         forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
-    for warning in sorted({one.code: one.detail for forecast in forecasts for one in forecast.warnings}.items()):
-        progress.report(f"  {warning[0]}: {warning[1]}", "yellow")
+    told = {one.code for one in data.findings}
+    found = {one.code: one.detail for forecast in forecasts for one in forecast.warnings if one.code not in told}
+    for code, detail in sorted(found.items()):
+        progress.report(f"  {code}: {detail}", "yellow")
     return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
 
 
@@ -202,14 +219,24 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _read(request: ForecastRequest, spec: ModelSpec) -> SeriesSet:
+def _read(request: ForecastRequest, spec: ModelSpec | None) -> SeriesSet:
     """Return the file's series with the model's covariates, at the model's frequency if none can be inferred."""
     read = partial(
-        read_series, request.data, columns=request.columns, covariates=spec.covariates, future=request.future
+        read_series,
+        request.data,
+        columns=request.columns,
+        covariates=None if spec is None else spec.covariates,
+        future=request.future,
+        reading=request.reading,
     )
     try:
         return read(frequency=request.frequency)
+    except FiscalPeriods as error:
+        option = f"give --season-length {error.season_length} to read the rows as {error.period}s without dates."
+        raise FrequencyNotInferred(error.detail, hint=f"{error.hint.removesuffix('.')}, or {option}") from error
     except FrequencyNotInferred:
+        if spec is None:
+            raise
         return read(frequency=spec.frequency)
 
 

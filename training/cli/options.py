@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import ConfigInvalid
+from models.irregular.placement import MISSING
 from models.starters import NAME as STARTER
 from training.config.training import BASELINES, Columns
 
@@ -76,6 +77,15 @@ def pop_columns(flags: dict[str, Any]) -> dict[str, Any]:
     """Take the settings of `Columns` out of a command's flags; None where an option is not given."""
     found = {key: flags.pop(f"columns_{key}") for key in COLUMNS}
     return {**found, "id": found["id"] or None}
+
+
+def missing_option(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the option that says what a missing timestamp means."""
+    return click.option(
+        "--missing",
+        type=click.Choice(MISSING),
+        help="What a date without a row means: gap, nothing is known (default), or zero, such as a day without sales.",
+    )(command)
 
 
 def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped

@@ -15,6 +15,7 @@ from training.cli.options import (
     column_options,
     covariate_options,
     make_runtime,
+    missing_option,
     open_registry,
     pop_columns,
     print_json,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
 @baseline_options
 @covariate_options
+@missing_option
 @column_options
 def train(
     config: Path | None,

@@ -14,6 +14,7 @@ from training.cli.options import (
     column_options,
     covariate_options,
     make_runtime,
+    missing_option,
     open_registry,
     pop_columns,
     print_json,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.max_steps=400.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @covariate_options
+@missing_option
 @column_options
 def tune(  # noqa: PLR0913 - click's options
     config: Path | None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 from pydantic.dataclasses import dataclass
@@ -121,6 +121,7 @@ class TrainConfig:
         future_covariates: Columns of a long file known over the horizon too.
         holidays: Countries whose public holidays are counted from the dates, such as `DE`.
         columns: Names of the columns of a long file.
+        missing: What a date without a row means: `gap`, nothing is known, or `zero`, such as a day without sales.
         fit: How each network is fitted.
         retrain: When the model is trained again, and how its challengers are made.
 
@@ -145,6 +146,7 @@ class TrainConfig:
     future_covariates: tuple[str, ...] = ()
     holidays: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
+    missing: Literal["gap", "zero"] = "gap"
     fit: FitConfig = field(default_factory=FitConfig)
     retrain: RetrainConfig = field(default_factory=RetrainConfig)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.timestamps import write_exactly
 from models.covariates import CovariateNames
 from models.errors import DataInvalid, Finding
 from training.config.training import Columns
@@ -78,8 +79,8 @@ def _is_midnight(stamp: np.datetime64) -> bool:
 
 
 def shown(stamp: np.datetime64) -> str:
-    """Return a timestamp as a person writes it: no fractions, a day without its midnight."""
-    return str(stamp.astype("datetime64[D]" if _is_midnight(stamp) else "datetime64[s]"))
+    """Return a timestamp as a person writes it: a day without its midnight, fractions of a second where it has them."""
+    return write_exactly(stamp)
 
 
 def part_rows(groups: Sequence[Rows], *, known_ahead: bool) -> tuple[list[Rows], dict[str, Rows], tuple[Finding, ...]]:
@@ -144,3 +145,16 @@ def join_rows(group: Rows, later: Rows) -> Rows:
     parts = ((group.ds, later.ds), (group.y, unknown), (group.row, later.row))
     ds, y, row = (np.concatenate(pair) for pair in parts)
     return Rows(group.id, ds, y, row, columns)
+
+
+def end_with_zero(groups: Sequence[Rows]) -> list[Rows]:
+    """Return rows of which each series ends with the last one of the file: where nothing happened since, with 0."""
+    last = max(group.ds.max() for group in groups)
+    return [group if group.ds[-1] == last else _with_zero(group, last) for group in groups]
+
+
+def _with_zero(group: Rows, last: np.datetime64) -> Rows:
+    columns = {name: np.append(column, np.nan) for name, column in group.covariates.items()}
+    return Rows(
+        group.id, np.append(group.ds, last), np.append(group.y, 0.0), np.append(group.row, group.row[-1]), columns
+    )

@@ -1,24 +1,36 @@
 """Data: a file as a set of series of one frequency, validated, with a digest of what it says."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import Frequency, infer_frequency, parse_frequency
+from models.calendar.dates import Dates, style_of
+from models.calendar.inference import FiscalPeriods
+from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.timestamps import to_instants
 from models.covariates import CovariateNames
 from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred, SeriesTooLong
+from models.irregular.placement import infer_for
+from models.safeguards.plausible import make_plausible
 from models.series import Series
 from training.config.training import Columns
 from training.data.date_outliers import MOST_GAPS, name_gap, refuse_strays
 from training.data.ended import name_ended
-from training.data.long_frame import Rows, group_rows, join_rows, part_rows, read_future, shown
-from training.data.reader import read_table
-from training.data.zones import are_days, read_zones, to_local_days, write_instants
+from training.data.long_frame import Rows, end_with_zero, group_rows, join_rows, part_rows, read_future
+from training.data.reader import Table, read_table
+from training.data.series_findings import (
+    count_gaps,
+    count_unknown,
+    find_late,
+    name_dropped,
+    name_implausible,
+    name_irregular,
+)
+from training.data.zones import are_days, read_zones, to_local_days
 
 SAME_STEP = (0.6, 1.6)
 """How far a series' usual step may be from the set's, as a ratio: months differ by 28 to 31 days, quarters by more."""
@@ -27,6 +39,28 @@ FEW_POINTS = 4
 """Below this many points a series' usual step says little about its frequency."""
 
 STRAY = "Correct the date if one is wrong, or give the frequency with --frequency."
+
+
+SEASON_FREQUENCIES = {1: "Y", 4: "Q", 5: "B", 7: "D", 12: "M", 24: "h", 52: "W"}
+"""Frequency of periods without dates, by steps in a season."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the values of a file become series.
+
+    Attributes:
+        missing: `gap` or `zero`: what a missing timestamp means.
+        outliers: `keep`, or `mask` for implausible values as gaps.
+        season_length: Steps in a season of periods without dates; None reads the dates.
+    """
+
+    missing: str = "gap"
+    outliers: str = "keep"
+    season_length: int | None = None
+
+
+KEEP = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +75,7 @@ class SeriesSet:
         digest: SHA-256 over what the file says, whatever its layout, format or order of rows.
         findings: What was noticed and repaired on the way.
         covariates: Which covariates the series carry.
+        inferred: Whether the frequency is inferred from the dates.
     """
 
     path: Path
@@ -50,6 +85,7 @@ class SeriesSet:
     digest: str
     findings: tuple[Finding, ...] = ()
     covariates: CovariateNames = field(default_factory=CovariateNames)
+    inferred: bool = False
 
     @property
     def observed(self) -> int:
@@ -57,13 +93,14 @@ class SeriesSet:
         return sum(one.observed for one in self.series)
 
 
-def read_series(
+def read_series(  # noqa: PLR0913 - a file and how to read it
     path: Path,
     *,
     frequency: str | None = None,
     columns: Columns | None = None,
     covariates: CovariateNames | None = None,
     future: Path | None = None,
+    reading: Reading = KEEP,
 ) -> SeriesSet:
     """Return the series of a CSV or Parquet file.
 
@@ -76,12 +113,14 @@ def read_series(
         covariates: Columns of a long file to be read beside the values; holidays are counted, not read.
         future: A long file of ids, times and covariates known ahead, after the last value; without an id column it is
             every series' future.
+        reading: What missing timestamps and implausible values mean.
 
     Raises:
         DataInvalid: With file, row and column, if a cell is wrong, a timestamp stands twice or far from all others, or
             frequencies differ.
         FrequencyUnknown: If `frequency` is no alias.
         FrequencyNotInferred: If the dates do not tell the frequency.
+        FiscalPeriods: If they are periods of 4 and 5, 13 and 14, or 52 and 53 weeks.
     """
     names = covariates or CovariateNames()
     table = read_table(path, columns or Columns(), names.read)
@@ -96,18 +135,51 @@ def read_series(
         findings += found
     findings += (*trimmed, *name_ended(groups))
     refuse_strays(path, groups)
-    known = parse_frequency(frequency) if frequency else _infer(path, groups)
-    if frequency is None:
-        _refuse_mixed(path, groups, known)
-    refuse_strays(path, groups, known)
-    made = [_make(path, group, known, names, later.get(group.id), zones.get(group.id)) for group in groups]
+    known = _settle_frequency(table, groups, frequency, reading)
+    if reading.missing == "zero":
+        groups = end_with_zero(groups)
+    maker = _Maker(table, known, names, reading, zones)
+    made = [maker.make(group, later.get(group.id)) for group in groups]
     series = tuple(one for one in made if one is not None)
     if not series:
         raise DataInvalid(f"{path}: every value is missing.", hint="Give a file with values.")
-    findings += (*_count_gaps(series), *_count_unknown(series, names), *_name_dropped(groups, made))
+    rows = {group.id: group for group in groups}
+    findings += (*name_irregular(series, rows), *count_gaps(series), *count_unknown(series, names))
+    findings += (*name_dropped(groups, made), *name_implausible(series, rows, masked=reading.outliers == "mask"))
     if future is not None:
-        findings += tuple(_find_late(future, series, names, later))
-    return SeriesSet(path, table.layout, series, known, digest(series), findings, names)
+        findings += tuple(find_late(future, series, names, later))
+    if reading.outliers == "mask":
+        series = tuple(replace(make_plausible(one, len(one), "mask"), findings=()) for one in series)
+    return SeriesSet(
+        path,
+        table.layout,
+        series,
+        known,
+        digest(series),
+        findings,
+        names,
+        frequency is None and reading.season_length is None,
+    )
+
+
+def _settle_frequency(table: Table, groups: Sequence[Rows], frequency: str | None, reading: Reading) -> Frequency:
+    """Return the frequency that is stated, that of the season, or that of the dates; raises as `read_series`."""
+    if reading.season_length is not None:
+        return _of_season(reading.season_length)
+    known = parse_frequency(frequency) if frequency else _infer(table, groups)
+    if frequency is None:
+        _refuse_mixed(table, groups, known)
+    refuse_strays(table.path, groups, known)
+    return known
+
+
+def _of_season(season_length: int) -> Frequency:
+    if season_length not in SEASON_FREQUENCIES:
+        raise DataInvalid(
+            f"There is no frequency with {season_length} steps in a season.",
+            hint=f"Give one of {', '.join(map(str, SEASON_FREQUENCIES))}.",
+        )
+    return Frequency(parse_frequency(SEASON_FREQUENCIES[season_length]).name)
 
 
 def digest(series: Sequence[Series]) -> str:
@@ -129,28 +201,40 @@ def _bytes_of(values: NDArray[np.float64]) -> bytes:
     return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
 
 
-def _infer(path: Path, groups: Sequence[Rows]) -> Frequency:
+def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
     longest = max(groups, key=lambda group: len(group.ds))
     try:
-        return infer_frequency(longest.ds)
+        return infer_for(_dates(table, longest))
+    except FiscalPeriods as error:
+        detail = f"{table.path}: {error.detail}"
+        raise FiscalPeriods(
+            detail,
+            hint=f"Give the first day of each calendar {error.period} instead.",
+            season_length=error.season_length,
+        ) from error
     except FrequencyNotInferred as error:
+        place = _place(table.path, longest, error.pointer) if error.pointer.count("/") > 1 else str(table.path)
         raise FrequencyNotInferred(
-            f"{path}: {error.detail}", hint="Give it with --frequency, such as M or D."
+            f"{place}: {error.detail}", hint="Give it with --frequency, such as M, D or 30min, or correct the dates."
         ) from error
 
 
-def _refuse_mixed(path: Path, groups: Sequence[Rows], frequency: Frequency) -> None:
+def _dates(table: Table, group: Rows) -> Dates:
+    return Dates(group.ds, table.style or style_of(group.ds), table.timezone)
+
+
+def _refuse_mixed(table: Table, groups: Sequence[Rows], frequency: Frequency) -> None:
     """Raise DataInvalid if a series' usual step is not the set's: a daily series would look like an hourly with gaps."""
     usual = _usual_step(max(groups, key=lambda group: len(group.ds)))
     low, high = SAME_STEP
     for group in groups:
         if len(group.ds) >= FEW_POINTS and not low < _usual_step(group) / usual < high:
             try:
-                own = infer_frequency(group.ds).name
+                own = infer_for(_dates(table, group)).name
             except FrequencyNotInferred:
                 own = "another one"
             raise DataInvalid(
-                f"{path}, row {group.row[0]}: series {group.id!r} has frequency {own}, others have {frequency.name}.",
+                f"{table.path}, row {group.row[0]}: series {group.id!r} has frequency {own}, others have {frequency.name}.",
                 hint="Give one file for each frequency, or say with --frequency which one is meant.",
             )
 
@@ -159,43 +243,59 @@ def _usual_step(group: Rows) -> float:
     return float(np.median(np.diff(group.ds).astype(np.int64))) if len(group.ds) > 1 else 1.0
 
 
-def _make(  # noqa: PLR0913, PLR0917 - what makes a series
-    path: Path, group: Rows, frequency: Frequency, names: CovariateNames, later: Rows | None, zone: str | None
-) -> Series | None:
-    """Return the series on its grid, with what is known later, or None where every value is missing."""
-    if np.isnan(group.y).all():
-        return None
-    try:
-        series = _lay(group, frequency, names, zone)
-        if later is not None and len(later.ds):
-            whole = _lay(join_rows(group, later), frequency, names, zone).before(len(series))
-            series = replace(whole, repairs=series.repairs)
-    except SeriesTooLong as error:
-        rows = group if later is None else join_rows(group, later)
-        raise DataInvalid(f"{path}, series {group.id!r}: {error.detail}{name_gap(rows)}", hint=STRAY) from error
-    except AlmanacError as error:
-        raise DataInvalid(f"{_place(path, group, error.pointer)}: {error.detail}", hint=error.hint) from error
-    if len(series) > MOST_GAPS * len(group.y):
-        raise DataInvalid(
-            f"{path}, series {group.id!r}: {len(group.y)} values spread over {len(series)} steps of {frequency.name}."
-            f"{name_gap(group)}",
-            hint=STRAY,
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the series of one file."""
+
+    table: Table
+    frequency: Frequency
+    names: CovariateNames
+    reading: Reading
+    zones: Mapping[str, str]
+
+    def make(self, group: Rows, later: Rows | None) -> Series | None:
+        """Return the series on its grid, with what is known later, or None where every value is missing."""
+        if np.isnan(group.y).all():
+            return None
+        path = self.table.path
+        try:
+            series = self._lay(group)
+            if later is not None and len(later.ds):
+                whole = self._lay(join_rows(group, later)).before(len(series))
+                series = replace(whole, repairs=series.repairs, findings=series.findings)
+        except SeriesTooLong as error:
+            rows = group if later is None else join_rows(group, later)
+            raise DataInvalid(f"{path}, series {group.id!r}: {error.detail}{name_gap(rows)}", hint=STRAY) from error
+        except AlmanacError as error:
+            raise DataInvalid(f"{_place(path, group, error.pointer)}: {error.detail}", hint=error.hint) from error
+        if len(series) > MOST_GAPS * len(group.y):
+            raise DataInvalid(
+                f"{path}, series {group.id!r}: {len(group.y)} values spread over {len(series)} steps of "
+                f"{self.frequency.name}.{name_gap(group)}",
+                hint=STRAY,
+            )
+        return series
+
+    def _dates(self, group: Rows) -> Dates:
+        """Return the dates of rows; in an export, days are local and hours instants."""
+        zone = self.zones.get(group.id)
+        if zone is None:
+            return _dates(self.table, group)
+        instants = to_instants(group.ds, zone) if self.frequency.nanoseconds is None else group.ds
+        return Dates(instants, style_of(group.ds), zone)
+
+    def _lay(self, group: Rows) -> Series:
+        """Return rows as a series on its grid, or without dates where a season is stated; raises as `Series.make`."""
+        dates = None if self.reading.season_length else self._dates(group)
+        return Series.make(
+            group.y,
+            id=group.id,
+            timestamps=dates,
+            frequency=self.frequency,
+            past_covariates=dict(group.covariates),
+            future_covariates={name: [] for name in self.names.read if name in self.names.future},
+            missing=self.reading.missing,
         )
-    return series
-
-
-def _lay(group: Rows, frequency: Frequency, names: CovariateNames, zone: str | None) -> Series:
-    """Return rows as a series on its grid; with a zone, days are local and hours instants; raises as `Series.make`."""
-    is_instant = zone is not None and frequency.nanoseconds is not None
-    return Series.make(
-        group.y,
-        id=group.id,
-        timestamps=write_instants(group.ds) if is_instant else group.ds,
-        frequency=frequency,
-        timezone=zone,
-        past_covariates=dict(group.covariates),
-        future_covariates={name: [] for name in names.read if name in names.future},
-    )
 
 
 def _place(path: Path, group: Rows, pointer: str) -> str:
@@ -203,45 +303,3 @@ def _place(path: Path, group: Rows, pointer: str) -> str:
     row = group.row[min(int(index), len(group.row) - 1)] if index.isdigit() else group.row[0]
     name = {"timestamps": ", column 'ds'", "values": ", column 'y'"}.get(column, "")
     return f"{path}, row {row}{name}, series {group.id!r}"
-
-
-def _count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
-    said = {"GAP_INSERTED": "timestamps are missing", "GAP_MASKED": "values are empty"}
-    for code, what in said.items():
-        counts = [sum(repair.count for repair in one.repairs if repair.code == code) for one in series]
-        if any(counts):
-            touched = sum(count > 0 for count in counts)
-            yield Finding(
-                code, f"{sum(counts)} {what}, in {touched} of {len(series)} series; they are treated as gaps."
-            )
-
-
-def _count_unknown(series: Sequence[Series], names: CovariateNames) -> Iterator[Finding]:
-    """Yield how many values of each covariate are unknown up to the last value, where any are."""
-    for name in names.read:
-        counts = [int(np.isnan(one.past_covariates[name]).sum()) for one in series]
-        if any(counts):
-            yield Finding("COVARIATE_GAPS", f"{sum(counts)} values of {name!r} are unknown; they are masked.")
-
-
-def _find_late(
-    path: Path, series: Sequence[Series], names: CovariateNames, later: Mapping[str, Rows]
-) -> Iterator[Finding]:
-    """Yield, for the first series of which a second file does not know the first step ahead, what it begins with."""
-    ahead = [name for name in names.read if name in names.future]
-    for one in series:
-        expected, rows = one.future(1), later.get(one.id)
-        unknown = all(np.isnan(one.future_covariates[name][:1]).all() for name in ahead)
-        if unknown and expected is not None and rows is not None and len(rows.ds):
-            yield Finding(
-                "FUTURE_LATE",
-                f"{path}: the first step after the last value of {one.id!r} is {shown(expected[0])}; its rows begin with "
-                f"{shown(rows.ds.min())}.",
-            )
-            return
-
-
-def _name_dropped(groups: Sequence[Rows], made: Sequence[Any]) -> Iterator[Finding]:
-    for group, one in zip(groups, made, strict=True):
-        if one is None:
-            yield Finding("SERIES_ALL_MISSING", f"Series {group.id!r} has no values and is left out.")

@@ -8,7 +8,7 @@ from models.errors import TrainingError
 from training.config.training import ARCHITECTURES, WARM_START, TrainConfig
 from training.data.eligibility import refuse_short
 from training.data.holdout import Split
-from training.data.series_set import SeriesSet, read_series
+from training.data.series_set import Reading, SeriesSet, read_series
 from training.evaluation.leakage import unseen_by
 from training.evaluation.rolling_origins import Origins, roll_origins
 from training.pipeline.candidates import candidate_names
@@ -37,8 +37,14 @@ class Plan:
 
 
 def read_data(config: TrainConfig, progress: Progress) -> SeriesSet:
-    """Return the series of a file, and report what it contains."""
-    data = read_series(config.data, frequency=config.frequency, columns=config.columns, covariates=config.covariates)
+    """Return the series of a file, implausible values as gaps, and report what it contains."""
+    data = read_series(
+        config.data,
+        frequency=config.frequency,
+        columns=config.columns,
+        covariates=config.covariates,
+        reading=Reading(config.missing, "mask"),
+    )
     progress.report(
         f"{data.path}: {len(data.series)} series, {data.observed} observations, frequency {data.frequency.name}, "
         f"{data.layout} layout, digest {data.digest[:12]}"

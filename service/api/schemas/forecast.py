@@ -4,11 +4,23 @@ Requests are parsed by hand (service/forecasting/request.py) and responses are p
 schemas.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from service.api.schemas.models import ModelIdentity
 from service.api.schemas.problems import Problem, RequestFinding, SeriesErrorEntry
 from service.json_input import StrictModel
+
+
+class Bounds(StrictModel):
+    """The lowest and the highest value that a forecast may have, in the units of the values."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+Missing = Literal["gap", "zero"]
 
 
 class SeriesRequest(StrictModel):
@@ -34,6 +46,8 @@ class SeriesRequest(StrictModel):
         description="By name, the covariates known ahead: one number for each step of the horizon, or for values and horizon "
         "together.",
     )
+    missing: Missing | None = Field(None, description="Instead of that of the request.")
+    bounds: Bounds | None = Field(None, description="Instead of those of the request.")
 
 
 class ForecastRequest(StrictModel):
@@ -58,6 +72,16 @@ class ForecastRequest(StrictModel):
         None,
         description="false: the forecasts are neither stored nor scored, and do not count as inputs. Default true.",
     )
+    missing: Missing | None = Field(
+        None,
+        description="What a missing timestamp means: `gap`, nothing is known (default), or `zero`, such as a day without sales.",
+    )
+    bounds: Bounds | None = Field(None, description="Kept by medians, quantiles and intervals of every series.")
+    outliers: Literal["clip", "mask"] | None = Field(
+        None,
+        description="What the model reads in place of implausible values such as -9999: the nearest plausible value (`clip`, "
+        "default) or a gap (`mask`).",
+    )
 
 
 class Interval(BaseModel):
@@ -70,8 +94,12 @@ class Interval(BaseModel):
 class Repair(BaseModel):
     """A change to a series before it was forecast."""
 
-    code: str = Field(description="`GAP_MASKED`: a null among the values; `GAP_INSERTED`: a missing timestamp.")
+    code: str = Field(
+        description="`GAP_MASKED`: a null among the values; `GAP_INSERTED`: a missing timestamp; `GAP_ZERO`: one that means "
+        "zero; `TIMESTAMPS_SNAPPED`: timestamps a little off their step."
+    )
     index: int | None
+    detail: str = ""
 
 
 class SeriesForecast(BaseModel):
@@ -79,7 +107,13 @@ class SeriesForecast(BaseModel):
 
     id: str
     forecast_id: str
-    timestamps: list[str] | None = Field(description="In the format of the request; null for a series without dates.")
+    frequency: str | None = Field(
+        None, description="Sent or inferred, such as `h` or `W-SUN`; null for a series without one."
+    )
+    timestamps: list[str] | None = Field(
+        description="In the format of the request; null for a series without dates. Steps in closed hours are left out, with "
+        "a warning `HOURS_CLOSED`."
+    )
     median: list[float]
     quantiles: dict[str, list[float]] = Field(description="By level such as `0.1`; they never cross.")
     intervals: dict[str, Interval] = Field(description="By level in per cent such as `80`.")

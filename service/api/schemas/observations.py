@@ -35,6 +35,14 @@ class ObservationsRequest(StrictModel):
     )
 
 
+class ObservationRepair(BaseModel):
+    """A change to the accepted rows of one series."""
+
+    id: str
+    code: str = Field(description="`TIMESTAMPS_SNAPPED`: timestamps a little off their step are stored at it.")
+    detail: str
+
+
 class ObservationsResponse(BaseModel):
     """How many rows were stored."""
 
@@ -42,6 +50,9 @@ class ObservationsResponse(BaseModel):
     refused: int
     series: int = Field(description="Number of series in the accepted rows.")
     errors: list[SeriesErrorEntry] = Field(description="One for each refused row, at most 1,000.")
+    repairs: list[ObservationRepair] = Field(
+        default_factory=list, description="Changes to accepted rows, at most one for each series."
+    )
 
 
 class CountResponse(BaseModel):
@@ -58,6 +69,7 @@ class ObservationsProblem(Problem):
     refused: int | None = None
     series: int | None = None
     errors: list[SeriesErrorEntry] | None = None
+    repairs: list[ObservationRepair] | None = None
 
 
 class SeriesSummary(BaseModel):

@@ -13,7 +13,7 @@ from training.config.retrain import RetrainConfig
 from training.config.toml import merge, parse_override
 from training.config.training import TrainConfig, train_config
 
-NOT_NUMBERS = ("bool", "str", "Path", "Columns", "FitConfig", "RetrainConfig")
+NOT_NUMBERS = ("bool", "str", "Literal", "Path", "Columns", "FitConfig", "RetrainConfig")
 
 
 def nested(key: str, value: object) -> dict[str, Any]:

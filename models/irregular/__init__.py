@@ -1,0 +1,1 @@
+"""Irregular: what makes values and dates a series: placement on a grid, repairs, implausible values, bounds."""

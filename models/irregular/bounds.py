@@ -1,0 +1,54 @@
+"""Bounds: the lowest and the highest value that a forecast may have."""
+
+import math
+from collections.abc import Mapping
+
+from models.errors import SeriesError
+from models.values import describe
+
+Bounds = tuple[float, float]
+"""Lowest and highest value, in the series' units."""
+
+UNBOUNDED: Bounds = (-math.inf, math.inf)
+
+_NAMES = ("minimum", "maximum")
+
+
+class BoundsInvalid(SeriesError):
+    """Bounds that are no numbers, or a minimum above the maximum."""
+
+    code = "BOUNDS_INVALID"
+
+
+def read_bounds(bounds: object, pointer: str = "/bounds") -> Bounds:
+    """Return the bounds of a mapping with `minimum`, `maximum` or both; None is unbounded.
+
+    Raises:
+        BoundsInvalid: If it is no such mapping, a bound is no finite number, or the minimum exceeds the maximum.
+    """
+    if bounds is None:
+        return UNBOUNDED
+    if not isinstance(bounds, Mapping) or not set(bounds) <= set(_NAMES):
+        raise BoundsInvalid(
+            f"Expected an object with `minimum`, `maximum` or both; received {describe(bounds)}.",
+            pointer=pointer,
+            hint='Send {"minimum": 0}.',
+        )
+    low, high = (
+        _number(bounds.get(name), default, f"{pointer}/{name}") for name, default in zip(_NAMES, UNBOUNDED, strict=True)
+    )
+    if low > high:
+        raise BoundsInvalid(
+            f"The minimum {low:g} exceeds the maximum {high:g}.", pointer=pointer, hint="Exchange the two."
+        )
+    return low, high
+
+
+def _number(value: object, default: float, pointer: str) -> float:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BoundsInvalid(
+            f"Expected a finite number; received {describe(value)}.", pointer=pointer, hint="Send a number such as 0."
+        )
+    return float(value)

@@ -1,0 +1,126 @@
+"""Implausible values: sentinels such as -9999 or 65535, and single points that no series of this kind reaches."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.values import Values
+
+Indices = NDArray[np.int64]
+
+_WRITTEN = (
+    *(-99, -999, -9999, -99999, -999999, -9999999, -99999999, -999999999, -99.9, -999.9, -9999.9, -888, -7777, -8888),
+    *(9999, 99999, 999999, 9999999, 99999999, 999999999, 9999.9, 7777, 8888),
+    *(32767, -32768, -32767, 65535, 65534, 2147483647, -2147483648, 4294967295),
+    *(1e20, -1e20, 1e30, -1e30, 1e34, -1e34, 1e36, 1e37, 9.96921e36, 3.4028235e38, -3.4028235e38),
+    *(3.402823466e38, -3.402823466e38, 1.7976931348623157e308, -1.7976931348623157e308),
+)
+SENTINELS = frozenset(
+    float(number) for one in _WRITTEN for number in (one, np.float32(np.clip(one, -3.4028235e38, 3.4028235e38)))
+)
+"""Numbers that devices, databases and file formats write where nothing was measured, and what float32 makes of them."""
+
+FEWEST = 8
+"""Fewest observed values that show what is plausible."""
+
+SENTINEL_DISTANCE, SENTINEL_RATIO, MOST_SENTINELS = 3.0, 3.0, 0.5
+"""A sentinel lies so many robust ranges from the median, and so many times as far as any other value; the largest share."""
+
+POINT_DISTANCE, POINT_RATIO, MOST_POINTS = 60.0, 100.0, 2
+"""The same of any other value, which must stand alone; and how many there may be."""
+
+COUNT_RATIO = 300.0
+"""The ratio of any other value in a series that is often zero: one order can be a hundred times as large as the others."""
+
+LEAST_DEVIATION = 0.2
+"""Every series may deviate by this share of its median: without it nothing would be too far from a constant."""
+
+_TAIL = 0.05
+
+
+def find_implausible(values: Values) -> Indices:
+    """Return the positions of the values that cannot be what the series measures, rising; mostly none.
+
+    A known sentinel is found however often it stands (up to half of the values). Any other value is found if it stands alone between
+    plausible ones, at most two of a series: heavy tails, intermittent demand, level shifts, growth and peaks that return
+    every year are none of that.
+
+    Args:
+        values: Shape (length,), NaN is a gap.
+    """
+    ordered = np.sort(values)  # NaN last
+    count = len(ordered)
+    if count and ordered[-1] != ordered[-1]:  # NaN
+        count = int(np.searchsorted(ordered, np.nan))
+    if count < FEWEST:
+        return _NONE
+    tail = max(int(_TAIL * count), 1)
+    least, low, middle, high, most = ordered[[0, tail, count // 2, count - 1 - tail, count - 1]].tolist()
+    far = max(most - middle, middle - least) > SENTINEL_DISTANCE * (high - low)
+    if not (far or least in SENTINELS or most in SENTINELS):
+        return _NONE
+    return _look_closer(values, ordered[:count])
+
+
+_NONE: Indices = np.array([], dtype=np.int64)
+
+
+def _look_closer(values: Values, ordered: Values) -> Indices:
+    """Return the implausible values of a series with far ones."""
+    sentinel = np.isin(values, list(SENTINELS))
+    with np.errstate(invalid="ignore", over="ignore"):
+        far_sentinels = _far(values, sentinel, SENTINEL_DISTANCE, SENTINEL_RATIO)
+        if far_sentinels.any() and far_sentinels.sum() <= MOST_SENTINELS * len(ordered):
+            found = np.flatnonzero(far_sentinels)
+            rest = np.where(far_sentinels, np.nan, values)
+            return np.union1d(found, find_implausible(rest)) if np.isfinite(rest).sum() >= FEWEST else found
+        return _far_points(values)
+
+
+def _far_points(values: Values) -> Indices:
+    known = np.isfinite(values)
+    often_zero = bool(np.mean(values[known] == 0) > 0.25)  # noqa: PLR2004 - a quarter
+    ratio = COUNT_RATIO if often_zero else POINT_RATIO
+    if np.count_nonzero(values[known]) <= MOST_POINTS:  # all other values are zero: nothing shows what is too far
+        return _NONE
+    order = np.argsort(np.where(known, np.abs(values - np.median(values[known])), -1.0))[::-1]
+    for count in range(1, MOST_POINTS + 1):
+        found = np.zeros(len(values), dtype=np.bool_)
+        found[order[:count]] = True
+        if _far(values, found, POINT_DISTANCE, ratio).sum() == count and _stand_alone(found, known):
+            return np.flatnonzero(found)
+    return _NONE
+
+
+def _far(values: Values, candidates: NDArray[np.bool_], distance: float, ratio: float) -> NDArray[np.bool_]:
+    """Return which candidates lie far from the other values, in robust ranges and as multiples of the farthest of them."""
+    rest = values[~candidates & np.isfinite(values)]
+    if rest.size < FEWEST // 2:
+        return np.zeros(len(values), dtype=np.bool_)
+    low, middle, high = np.quantile(rest, (_TAIL, 0.5, 1 - _TAIL))
+    away = np.abs(values - middle)
+    farthest = max(float(np.abs(rest - middle).max()), LEAST_DEVIATION * abs(float(middle)))
+    return np.asarray(candidates & (away > max(distance * float(high - low), ratio * farthest)))
+
+
+def _stand_alone(found: NDArray[np.bool_], known: NDArray[np.bool_]) -> bool:
+    """Return whether no two found values are neighbours among the observed ones."""
+    return not bool((found[known][1:] & found[known][:-1]).any())
+
+
+def clip_implausible(values: Values, found: Indices) -> Values:
+    """Return the values with the implausible ones moved to the nearest plausible value."""
+    plausible = np.delete(values, found)
+    low, high = np.nanmin(plausible), np.nanmax(plausible)
+    clipped = values.copy()
+    clipped[found] = np.clip(values[found], low, high)
+    return clipped
+
+
+def mask_implausible(values: Values) -> Values:
+    """Return the values with the implausible ones as NaN; the same array if there are none."""
+    found = find_implausible(values)
+    if not found.size:
+        return values
+    masked = values.copy()
+    masked[found] = np.nan
+    return masked

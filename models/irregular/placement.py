@@ -1,0 +1,163 @@
+"""Placement: values and covariates at irregular dates, put on the regular grid of their frequency."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.alignment import LEFT_OUT, Alignment, align
+from models.calendar.dates import Dates
+from models.calendar.grid import fewest_steps
+from models.calendar.on_calendar import Frequency, calendar_clock, infer_frequency
+from models.calendar.timestamps import Timestamps, to_instants, write_exactly
+from models.covariates import Covariates
+from models.errors import Finding, FrequencyNotInferred, SeriesTooLong
+from models.irregular.repairs import Repair, list_repairs, snapped_repair
+from models.values import Values
+
+MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
+"""Longest grid: so many steps, and so many more for each value. A year of hours may be missing, but not a century."""
+
+MANY_MISSING = 0.3
+"""Share of missing steps from which on a series of counts without a zero is asked whether they mean zero."""
+
+MISSING = ("gap", "zero")
+"""What a missing timestamp may mean: nothing is known, or nothing happened."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A series on its grid.
+
+    Attributes:
+        values: Shape (length,), NaN or 0 at steps without a timestamp.
+        start: Timestamp of the first step: an instant with a timezone, else a wall clock.
+        frequency: Of the grid.
+        repairs: What was changed.
+        findings: Date outliers, and a question where missing steps may be zeros.
+        covariates: At the same steps, NaN where there is no timestamp.
+    """
+
+    values: Values
+    start: np.datetime64
+    frequency: Frequency
+    repairs: tuple[Repair, ...]
+    findings: tuple[Finding, ...]
+    covariates: dict[str, Values]
+
+
+def place(
+    numbers: Values, dates: Dates, frequency: Frequency | None, covariates: Covariates, *, missing: str = "gap"
+) -> Placed:
+    """Return values at dates on a regular grid.
+
+    Args:
+        numbers: Shape (length,), NaN where nothing was observed.
+        dates: One for each, rising.
+        frequency: Steps of the grid; None infers it.
+        covariates: By name, shape (length,) each.
+        missing: `gap` or `zero`: what a step without a timestamp means.
+
+    Raises:
+        FrequencyNotInferred: If the frequency cannot be inferred.
+        TimestampsOffCalendar, TimestampsDuplicated: As `models.calendar.alignment.align`.
+        SeriesTooLong: If few values would fill the memory.
+    """
+    step = frequency or infer_for(dates)
+    clock = calendar_clock(dates.stamps, step, dates.timezone)
+    _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
+    found = align(clock, step)
+    length = int(found.steps.max()) + 1
+    _check_length(length, numbers, found.frequency)
+    at, kept = found.steps, found.steps != LEFT_OUT
+    values = _spread(numbers, at, kept, length)
+    absent = np.ones(length, dtype=np.bool_)
+    absent[at[kept]] = False
+    repairs = list_repairs("GAP_MASKED", np.isnan(values) & ~absent)
+    if missing == "zero":
+        values[absent] = 0.0
+    repairs += list_repairs("GAP_ZERO" if missing == "zero" else "GAP_INSERTED", absent) + _snapped(found)
+    findings = (*_outliers(found, clock), *(() if missing == "zero" else _ask_zero(numbers, absent)))
+    placed = {name: _spread(one, at, kept, length) for name, one in covariates.items()}
+    return Placed(values, _start(found, clock, dates), found.frequency, repairs, findings, placed)
+
+
+def infer_for(dates: Dates) -> Frequency:
+    """Return the frequency of the local dates, or of the instants if it is shorter than a day.
+
+    Raises:
+        FrequencyNotInferred: If neither has one.
+    """
+    if dates.timezone is not None:
+        try:
+            frequency = infer_frequency(calendar_clock(dates.stamps, Frequency("D"), dates.timezone))
+        except FrequencyNotInferred:
+            return infer_frequency(dates.stamps)
+        if frequency.nanoseconds is None:
+            return frequency
+    return infer_frequency(dates.stamps)
+
+
+def _start(found: Alignment, clock: Timestamps, dates: Dates) -> np.datetime64:
+    """Return the first point of the grid on the clock of the dates."""
+    start: np.datetime64 = found.start
+    if start == clock[0]:
+        start = dates.stamps[0]
+    elif dates.timezone is not None and found.frequency.nanoseconds is None:
+        start = to_instants(np.array([start], "M8[us]"), dates.timezone)[0]
+    return start
+
+
+def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:
+    """Raise SeriesTooLong for a grid with so many gaps that few values could fill the memory."""
+    if length > MOST_STEPS + MOST_STEPS_A_VALUE * len(numbers):
+        raise SeriesTooLong(
+            f"{len(numbers)} values spread over {length} steps of {frequency.name} or more.",
+            pointer="/timestamps",
+            hint="Send a coarser frequency, or the newest part of the series.",
+        )
+
+
+def _spread(numbers: Values, at: NDArray[np.int64], kept: NDArray[np.bool_], length: int) -> Values:
+    """Return numbers at their steps on a grid, NaN between them, shape (length,)."""
+    grid = np.full(length, np.nan)
+    grid[at[kept]] = numbers[kept]
+    return grid
+
+
+def _snapped(found: Alignment) -> tuple[Repair, ...]:
+    if not found.jittered:
+        return ()
+    return (snapped_repair(len(found.jittered), found.largest_shift, found.frequency),)
+
+
+def _outliers(found: Alignment, clock: Timestamps) -> tuple[Finding, ...]:
+    """Return a finding for each date outlier, with what becomes of its value."""
+    return tuple(_outlier(found, clock, at) for at in found.outliers)
+
+
+def _outlier(found: Alignment, clock: Timestamps, at: int) -> Finding:
+    step = int(found.steps[at])
+    detail = f"{write_exactly(clock[at])} lies off the steps of {found.frequency.name}"
+    if step == LEFT_OUT:
+        detail += "; the steps beside it are taken, so its value is left out."
+    else:
+        detail += f"; it is read as {write_exactly(found.point(step))}, the nearest step without a value."
+    return Finding("DATE_OUTLIER", detail, f"/timestamps/{at}", "Correct the timestamp if this is wrong.")
+
+
+def _ask_zero(numbers: Values, absent: NDArray[np.bool_]) -> tuple[Finding, ...]:
+    """Return a question if a series of counts without a zero misses many steps, as a list of sales does."""
+    if absent.mean() < MANY_MISSING:
+        return ()
+    known = numbers[~np.isnan(numbers)]
+    if not known.size or known.min() <= 0 or not np.array_equal(known, np.floor(known)):
+        return ()
+    return (
+        Finding(
+            "MISSING_OR_ZERO",
+            f"{int(absent.sum())} of {len(absent)} steps have no timestamp, and no value is 0: they are treated as unknown.",
+            "/timestamps",
+            "If nothing happened at these steps, set `missing` to `zero`.",
+        ),
+    )

@@ -1,0 +1,113 @@
+"""Closed hours: times of the week at which a series never has a value, such as nights and weekends of an office."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import Timestamps, to_local_times
+from models.errors import Finding
+from models.series import Series
+
+LEAST_CLOSED, LEAST_FILLED = 0.2, 0.6
+"""Share of the week that is closed, and share of the open steps that have a value, from which on there are opening hours."""
+
+FEWEST_DAYS, FEWEST_WEEKS = 7, 3
+"""Days and weeks in which nothing was observed at a time of the day, or on a weekday, before it counts as closed."""
+
+_MINUTE, _DAY = 60_000_000, 86_400_000_000
+_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClosedHours:
+    """Which of the forecast's steps lie in closed hours.
+
+    Attributes:
+        steps: True for a closed step, shape (horizon,); some are open.
+        warning: Names the opening hours.
+    """
+
+    steps: NDArray[np.bool_]
+    warning: Finding
+
+
+def find_closed(series: Series, future: Timestamps | None) -> ClosedHours | None:
+    """Return which future steps lie in hours at which the series has never had a value; None without opening hours.
+
+    Args:
+        series: The history; only steps shorter than a day have hours.
+        future: Timestamps of the forecast, on the clock of the series.
+    """
+    step = _step_of(series)
+    past = None if future is None or step is None else series.timestamps
+    if future is None or step is None or past is None:
+        return None
+    days, slots = _places(past, series.timezone, step)
+    open_ = _open_cells(days, slots, ~np.isnan(series.values), _DAY // step)
+    if open_ is None:
+        return None
+    later_days, later_slots = _places(future, series.timezone, step)
+    closed = ~open_[(later_days + 3) % 7, later_slots]
+    if not closed.any():
+        return None
+    return ClosedHours(closed if not closed.all() else np.zeros_like(closed), _warning(open_, closed, step))
+
+
+def _step_of(series: Series) -> int | None:
+    """Return the step in microseconds, or None if it is no part of a day or too few values are missing."""
+    frequency = series.frequency
+    if frequency is None or frequency.nanoseconds is None:
+        return None
+    step = frequency.nanoseconds // 1000
+    missing = np.count_nonzero(np.isnan(series.values))
+    return step if missing >= LEAST_CLOSED * len(series) and step >= _MINUTE and _DAY % step == 0 else None
+
+
+def _places(stamps: Timestamps, timezone: str | None, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the local day, counted from 1970, and the slot in the day of each timestamp."""
+    walls = (stamps if timezone is None else to_local_times(stamps, timezone)).astype(np.int64)
+    days, rest = np.divmod(walls, _DAY)
+    return days, rest // step
+
+
+def _open_cells(
+    days: NDArray[np.int64], slots: NDArray[np.int64], known: NDArray[np.bool_], per_day: int
+) -> NDArray[np.bool_] | None:
+    """Return which weekdays and slots are open, shape (7, slots of a day); None if values do not keep to such hours."""
+    if days[-1] - days[0] < FEWEST_DAYS:
+        return None
+    weekdays = (days + 3) % 7  # day 0 of the epoch was a Thursday
+    cell = weekdays * per_day + slots
+    seen = np.bincount(cell, minlength=7 * per_day).reshape(7, per_day)
+    filled = np.bincount(cell[known], minlength=7 * per_day).reshape(7, per_day)
+    never = filled == 0
+    closed = never & (never.all(axis=0)[None, :] | (seen >= FEWEST_WEEKS))
+    if closed.mean() < LEAST_CLOSED or filled.sum() < LEAST_FILLED * seen[~closed].sum():
+        return None
+    return np.asarray(~closed)
+
+
+def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> Finding:
+    slots, weekdays = np.flatnonzero(open_.any(axis=0)), np.flatnonzero(open_.any(axis=1))
+    hours = f"from {_clock(int(slots[0]) * step)} to {_clock((int(slots[-1]) + 1) * step)}"
+    count = int(closed.sum())
+    what = (
+        f"all {count} steps lie outside; ask for a longer horizon."
+        if closed.all()
+        else f"{count} of {len(closed)} steps lie outside and are left out."
+    )
+    return Finding("HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {what}", "/horizon")
+
+
+def _days(weekdays: NDArray[np.int64]) -> str:
+    names = [_NAMES[day] for day in weekdays.tolist()]
+    if len(names) == len(_NAMES):
+        return "every day"
+    run = weekdays[-1] - weekdays[0] == len(weekdays) - 1 and len(weekdays) > 2  # noqa: PLR2004 - two are listed
+    return f"{names[0]} to {names[-1]}" if run else ", ".join(names)
+
+
+def _clock(microseconds: int) -> str:
+    minutes = microseconds // 60_000_000
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

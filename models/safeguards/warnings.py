@@ -1,0 +1,70 @@
+"""Forecast warnings: what a person should know of a forecast and the series behind it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.errors import Finding
+from models.intervals import interval_sides
+from models.series import Series
+from models.spec import ModelSpec
+
+FAR_OUTSIDE = 0.1
+"""A quantile is far outside the trained ones if less than this share of the outermost trained tail lies beyond it."""
+
+NO_DATES = Finding(
+    "PHASE_UNKNOWN",
+    "The series has no dates, so its position in the season is unknown.",
+    hint="Send start and frequency, or timestamps.",
+)
+
+
+def warn(series: Series, spec: ModelSpec, horizon: int) -> list[Finding]:
+    """Return the warnings about a series and a horizon."""
+    found = list(series.findings)
+    if spec.season_length > 1 and series.start is None:
+        found.append(NO_DATES)
+    enough = min(2 * spec.season_length if spec.season_length > 1 else 10, spec.context_length)
+    observed = int(np.count_nonzero(~np.isnan(series.values[-spec.context_length :])))
+    if observed < enough:
+        found.append(
+            Finding(
+                "CONTEXT_SHORT",
+                f"The context has {observed} observed values; forecasts are more reliable with {enough} or more.",
+                pointer="/values",
+                hint="Send a longer history.",
+            )
+        )
+    if horizon > spec.horizon:
+        found.append(
+            Finding(
+                "HORIZON_EXTENDED",
+                f"Steps {spec.horizon + 1} to {horizon} are beyond the trained horizon of {spec.horizon}: "
+                "they are forecast from forecasts, with wider intervals.",
+                pointer="/horizon",
+                hint=f"Train a model with a horizon of {horizon}.",
+            )
+        )
+    if spec.covariates:
+        known = (series.past_covariates, series.future_covariates)
+        found += spec.covariates.warnings(*known, horizon, dated=series.start is not None)
+    return found
+
+
+def warn_of_levels(spec: ModelSpec, levels: Sequence[float], quantiles: Sequence[float]) -> tuple[Finding, ...]:
+    """Return a warning if a level or quantile lies far outside the trained quantiles."""
+    trained = (min(spec.quantile_levels), max(spec.quantile_levels))
+    least = FAR_OUTSIDE * min(trained[0], 1 - trained[1])
+    far = [f"level {level:.12g}" for level in levels if interval_sides(level)[0] < least]
+    far += [f"quantile {quantile:.12g}" for quantile in quantiles if min(quantile, 1 - quantile) < least]
+    if not far:
+        return ()
+    return (
+        Finding(
+            "LEVEL_EXTRAPOLATED",
+            f"{', '.join(far[:3])}{', …' if len(far) > 3 else ''}: far outside the trained quantiles "  # noqa: PLR2004 - some
+            f"{trained[0]:g} to {trained[1]:g}, so the bounds are extrapolated and may be wrong by much.",
+            "/levels" if far[0].startswith("level") else "/quantiles",
+            f"Use levels up to {100 - 200 * least:g}.",
+        ),
+    )

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from models.accuracy import seasonal_scale
+from models.irregular.implausible import find_implausible
+from models.values import Values
+
+RNG = np.random.default_rng(0)
+USUAL = 100 + 10 * np.sin(np.arange(400) / 7 * 2 * np.pi) + RNG.normal(0, 3, 400)
+
+
+def changed(at: int | list[int], to: float, values: Values = USUAL) -> Values:
+    """Return values with some changed."""
+    values = values.copy()
+    values[at] = to
+    return values
+
+
+@pytest.mark.parametrize("sentinel", [-99, -999, -9999, -999.9, 9999, 32767, 65535, 1e30, 3.4028235e38])
+@pytest.mark.parametrize("at", [[200], [0], [399], [3, 50, 51, 52, 300], list(range(100, 180))])
+def test_sentinels_are_found(sentinel: float, at: list[int]) -> None:
+    """Once or often, alone or in a row, at the end or amid."""
+    assert find_implausible(changed(at, sentinel)).tolist() == at
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (changed(7, 10_000.0), [7]),
+        (changed([7, 100], -1e6), [7, 100]),
+        (changed(4, -999.0, changed(100, 65535.0)), [4, 100]),
+        (changed(20, 65535.0, np.full(50, 5.0)), [20]),
+        (changed(20, 32767.0, np.zeros(50)), [20]),
+        (np.array([35, 40, 38, 29, 19, 33, 65535, 22, 30.0]), [6]),
+        (changed([0, 5], np.nan, changed(9, -9999.0)), [9]),
+    ],
+)
+def test_single_impossible_points_are_found(values: Values, expected: list[int]) -> None:
+    """They lie a hundred times as far from the median as any other value."""
+    assert find_implausible(values).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        USUAL,
+        np.append(USUAL, USUAL * 1000),
+        np.append(USUAL, [3000.0, 3100.0]),
+        np.exp(np.arange(200) / 8),
+        RNG.pareto(1, 500),
+        RNG.lognormal(0, 2, 500),
+        RNG.standard_cauchy(500),
+        np.where(RNG.random(500) < 0.1, RNG.poisson(5, 500), 0).astype(float),
+        changed(100, 300.0, np.where(RNG.random(500) < 0.1, RNG.poisson(5, 500), 0).astype(float)),
+        changed([50, 200, 350], 2500.0),
+        changed(50, 999.0, USUAL * 10),
+        changed(20, 1.0, np.zeros(50)),
+        changed(20, 6.0, np.full(50, 5.0)),
+        np.array([1.0, 2.0, -9999.0]),
+        np.full(20, np.nan),
+    ],
+)
+def test_what_is_rare_is_not_implausible(values: Values) -> None:
+    """Level shifts, growth, heavy tails, intermittent demand and peaks are what series do."""
+    assert not find_implausible(values).size
+
+
+def test_a_glitch_does_not_make_mase_flattering() -> None:
+    """The scale is that of the other values."""
+    assert seasonal_scale(changed(200, 65535.0), 7) == pytest.approx(seasonal_scale(USUAL, 7), rel=0.02)

@@ -1,0 +1,116 @@
+"""Series findings: what was noticed while the rows of a file became series, with rows and values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.covariates import CovariateNames
+from models.errors import Finding
+from models.irregular.implausible import find_implausible
+from models.safeguards.plausible import CODE
+from models.series import Series
+from training.data.long_frame import Rows, shown
+
+NAMED = 3
+"""Findings of one kind that are listed; the others are counted."""
+
+
+def count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
+    """Yield how many timestamps are missing and how many values are empty, where any are."""
+    said = {
+        "GAP_INSERTED": ("timestamps are missing", "they are treated as gaps"),
+        "GAP_ZERO": ("timestamps are missing", "they are read as 0"),
+        "GAP_MASKED": ("values are empty", "they are treated as gaps"),
+    }
+    for code, (what, use) in said.items():
+        counts = [sum(repair.count for repair in one.repairs if repair.code == code) for one in series]
+        if any(counts):
+            touched = sum(count > 0 for count in counts)
+            yield Finding(code, f"{sum(counts)} {what}, in {touched} of {len(series)} series; {use}.")
+
+
+def name_irregular(series: Sequence[Series], rows: Mapping[str, Rows]) -> Iterator[Finding]:
+    """Yield the date outliers with their rows, the jitter, and the question whether missing steps are zeros."""
+    for code in ("DATE_OUTLIER", "MISSING_OR_ZERO"):
+        found = [(one, finding) for one in series for finding in one.findings if finding.code == code]
+        for one, finding in found[:NAMED]:
+            yield Finding(code, f"{_place(rows[one.id], finding.pointer)}{finding.detail}", hint=_hint(finding))
+        if len(found) > NAMED:
+            yield Finding(code, f"{len(found) - NAMED} more like these.")
+    snapped = [(one, repair) for one in series for repair in one.repairs if repair.code == "TIMESTAMPS_SNAPPED"]
+    for one, repair in snapped[:NAMED]:
+        yield Finding(repair.code, f"Series {one.id!r}: {repair.detail}")
+    if len(snapped) > NAMED:
+        yield Finding("TIMESTAMPS_SNAPPED", f"{len(snapped) - NAMED} more series like these.")
+
+
+def name_implausible(series: Sequence[Series], rows: Mapping[str, Rows], *, masked: bool) -> Iterator[Finding]:
+    """Yield the values that cannot be what a series measures, with their rows."""
+    places = dict.fromkeys(
+        (one.id, float(value)) for one in series for value in one.values[find_implausible(one.values)]
+    )
+    if not places:
+        return
+    named = [f"{value:.10g} (series {name!r}, {_rows_of(rows[name], value)})" for name, value in places]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    use = (
+        "they are treated as gaps."
+        if masked
+        else "the model reads the nearest plausible value instead. Leave such cells empty if nothing was measured."
+    )
+    yield Finding(CODE, f"{', '.join(named[:NAMED])}{more}: far from all other values; {use}")
+
+
+def count_unknown(series: Sequence[Series], names: CovariateNames) -> Iterator[Finding]:
+    """Yield how many values of each covariate are unknown up to the last value, where any are."""
+    for name in names.read:
+        counts = [int(np.isnan(one.past_covariates[name]).sum()) for one in series]
+        if any(counts):
+            yield Finding("COVARIATE_GAPS", f"{sum(counts)} values of {name!r} are unknown; they are masked.")
+
+
+def find_late(
+    path: Path, series: Sequence[Series], names: CovariateNames, later: Mapping[str, Rows]
+) -> Iterator[Finding]:
+    """Yield, for the first series of which a second file does not know the first step ahead, what it begins with."""
+    ahead = [name for name in names.read if name in names.future]
+    for one in series:
+        expected, rows = one.future(1), later.get(one.id)
+        unknown = all(np.isnan(one.future_covariates[name][:1]).all() for name in ahead)
+        if unknown and expected is not None and rows is not None and len(rows.ds):
+            yield Finding(
+                "FUTURE_LATE",
+                f"{path}: the first step after the last value of {one.id!r} is {shown(expected[0])}; its rows begin with "
+                f"{shown(rows.ds.min())}.",
+            )
+            return
+
+
+def name_dropped(groups: Sequence[Rows], made: Sequence[Any]) -> Iterator[Finding]:
+    """Yield the series without values."""
+    for group, one in zip(groups, made, strict=True):
+        if one is None:
+            yield Finding("SERIES_ALL_MISSING", f"Series {group.id!r} has no values and is left out.")
+
+
+def _place(group: Rows, pointer: str) -> str:
+    index = pointer.rpartition("/")[2]
+    row = f"Row {group.row[int(index)]}, series" if index.isdigit() else "Series"
+    return f"{row} {group.id!r}: "
+
+
+def _rows_of(group: Rows, value: float) -> str:
+    """Return the rows of a value as text."""
+    rows = group.row[group.y == value].tolist()
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    return f"rows {', '.join(map(str, rows[:NAMED]))}{more}"
+
+
+def _hint(finding: Finding) -> str:
+    if finding.code == "MISSING_OR_ZERO":
+        return "If nothing happened at these steps, give --missing zero."
+    return "Correct the date if this is wrong."
