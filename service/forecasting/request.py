@@ -103,7 +103,9 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     common = {name: request[name] for name in ("bounds", "missing") if request.get(name) is not None}
     _check_choice("missing", common.get("missing", MISSING[0]), MISSING)
     read_bounds(common.get("bounds"))
-    return ForecastQuery((), horizon, levels, quantiles, model, record=record is not False, common=common, outliers=outliers)
+    return ForecastQuery(
+        (), horizon, levels, quantiles, model, record=record is not False, common=common, outliers=outliers
+    )
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -62,7 +62,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         require_file(file)
     from training.cli import forecast_file
     from training.cli.tables import forecast_table
-    from training.data.series_set import Reading
+    from training.data.reading import Reading
     from training.progress import Progress, plain_console
 
     for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):

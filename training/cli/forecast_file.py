@@ -17,7 +17,8 @@ from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
 from training.config.training import Columns
-from training.data.series_set import KEEP, Reading, SeriesSet, read_series
+from training.data.reading import KEEP, Reading
+from training.data.series_set import SeriesSet, read_series
 from training.progress import Progress
 from training.registry.location import Version
 

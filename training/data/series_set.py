@@ -22,6 +22,7 @@ from training.data.date_outliers import MOST_GAPS, name_gap, refuse_strays
 from training.data.ended import name_ended
 from training.data.long_frame import Rows, end_with_zero, group_rows, join_rows, part_rows, read_future
 from training.data.reader import Table, read_table
+from training.data.reading import KEEP, Reading, frequency_of_season
 from training.data.series_findings import (
     count_gaps,
     count_unknown,
@@ -39,28 +40,6 @@ FEW_POINTS = 4
 """Below this many points a series' usual step says little about its frequency."""
 
 STRAY = "Correct the date if one is wrong, or give the frequency with --frequency."
-
-
-SEASON_FREQUENCIES = {1: "Y", 4: "Q", 5: "B", 7: "D", 12: "M", 24: "h", 52: "W"}
-"""Frequency of periods without dates, by steps in a season."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How the values of a file become series.
-
-    Attributes:
-        missing: `gap` or `zero`: what a missing timestamp means.
-        outliers: `keep`, or `mask` for implausible values as gaps.
-        season_length: Steps in a season of periods without dates; None reads the dates.
-    """
-
-    missing: str = "gap"
-    outliers: str = "keep"
-    season_length: int | None = None
-
-
-KEEP = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +144,12 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
 def _settle_frequency(table: Table, groups: Sequence[Rows], frequency: str | None, reading: Reading) -> Frequency:
     """Return the frequency that is stated, that of the season, or that of the dates; raises as `read_series`."""
     if reading.season_length is not None:
-        return _of_season(reading.season_length)
+        return frequency_of_season(reading.season_length)
     known = parse_frequency(frequency) if frequency else _infer(table, groups)
     if frequency is None:
         _refuse_mixed(table, groups, known)
     refuse_strays(table.path, groups, known)
     return known
-
-
-def _of_season(season_length: int) -> Frequency:
-    if season_length not in SEASON_FREQUENCIES:
-        raise DataInvalid(
-            f"There is no frequency with {season_length} steps in a season.",
-            hint=f"Give one of {', '.join(map(str, SEASON_FREQUENCIES))}.",
-        )
-    return Frequency(parse_frequency(SEASON_FREQUENCIES[season_length]).name)
 
 
 def digest(series: Sequence[Series]) -> str:

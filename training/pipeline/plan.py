@@ -8,7 +8,8 @@ from models.errors import TrainingError
 from training.config.training import ARCHITECTURES, WARM_START, TrainConfig
 from training.data.eligibility import refuse_short
 from training.data.holdout import Split
-from training.data.series_set import Reading, SeriesSet, read_series
+from training.data.reading import Reading
+from training.data.series_set import SeriesSet, read_series
 from training.evaluation.leakage import unseen_by
 from training.evaluation.rolling_origins import Origins, roll_origins
 from training.pipeline.candidates import candidate_names

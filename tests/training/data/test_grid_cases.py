@@ -8,7 +8,8 @@ import pytest
 from models import starters
 from models.calendar.inference import FiscalPeriods
 from models.calendar.on_calendar import Frequency
-from training.data.series_set import Reading, read_series
+from training.data.reading import Reading
+from training.data.series_set import read_series
 
 CASES = Path(__file__).parent / "cases"
 
