@@ -108,14 +108,14 @@ def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
             return content.decode("utf-16"), (Finding("ENCODING", "The text is read as UTF-16."),)
         except UnicodeDecodeError as error:
             raise TableInvalid(f"is not in UTF-16, as it begins ({error.reason}).", hint="Save it again.") from error
-    if b"\0" in content[:4096]:
+    if b"\0" in content:
         raise TableInvalid("is no text: it has zero bytes.", hint="Give CSV, Parquet, .xlsx or JSON lines.")
     try:
         return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
         convert = "Convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW."
         wrong = TableInvalid("is not in UTF-8.", hint=f"Save it as UTF-8. {convert}")
-        if not guess or b"\0" in content:
+        if not guess:
             raise wrong from error
         try:
             text = content.decode("cp1252")

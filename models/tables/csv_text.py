@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from models.columns import find_separator
+from models.columns import SEPARATORS, find_separator
 from models.errors import Finding
 from models.tables.faults import FILE, CellFault, TableInvalid
 from models.tables.sheet import Sheet, make_sheet
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
 """The first line by which Excel is told what separates the cells."""
+
+SAMPLE_ROWS, SAMPLE_LETTERS = 20, 20_000
+LEAST_ALIKE = 0.8
+"""Share of the first rows that have as many cells as the header if the separator is right."""
 
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
@@ -28,10 +32,24 @@ def read_csv(text: str, findings: tuple[Finding, ...] = (), *, raw: bytes | None
     """
     line = SEPARATOR_LINE.match(text)
     body = text[line.end() :] if line else text
-    separator = line[1] if line else find_separator(body.lstrip("\r\n").partition("\n")[0])
+    separator = line[1] if line else _guess_separator(body)
     first = 2 + bool(line)
     data = raw if raw is not None and not line else None
     return _read_plain(body, data, separator, first, findings) or _read_rows(body, separator, first, findings)
+
+
+def _guess_separator(text: str) -> str:
+    """Return what separates the cells: what gives most of the first rows the header's width, before what is most frequent.
+
+    A comma comes last, since it separates decimals where semicolons separate cells.
+    """
+    lines = text.lstrip("\r\n")[:SAMPLE_LETTERS].splitlines()[:SAMPLE_ROWS]
+    header, rows = (lines or [""])[0], [line for line in lines[1:] if line.strip()]
+    for sign in sorted(SEPARATORS, key=",".__eq__):
+        widths = [len(row) for row in csv.reader([header, *rows], delimiter=sign)]
+        if widths and widths[0] > 1 and sum(width == widths[0] for width in widths[1:]) > LEAST_ALIKE * len(rows):
+            return sign
+    return find_separator(header)
 
 
 def _read_plain(
@@ -44,8 +62,11 @@ def _read_plain(
     parse = arrow.ParseOptions(
         delimiter=separator, newlines_in_values='"' in text, ignore_empty_lines=False, double_quote=True
     )
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
-    if not header or "\0" in text or any("\n" in name for name in header) or not text.partition("\n")[2]:
+    try:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    except csv.Error:
+        return None
+    if not header or any("\n" in name for name in header) or not text.partition("\n")[2]:
         return None
     names = [str(at) for at in range(len(header))]
     kinds = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)

@@ -99,7 +99,10 @@ def find_layout(
         )
     if not others:
         raise TableInvalid(
-            f"has one column, {time!r}.", hint="Give a time column and a value column.", about=VALUE, missing=True
+            f"has one column, {time!r}.",
+            hint="Give a time column and a value column, named in row 1.",
+            about=VALUE,
+            missing=True,
         )
     return Layout(time, others, (), clock, (), wide=True)
 

@@ -86,7 +86,9 @@ def _refuse_names(names: Sequence[str]) -> None:
     places: dict[str, int] = {}
     for at, name in enumerate(names, start=1):
         if not name:
-            raise TableInvalid(f"has no name for column {at}.", hint="Name it in the header, or take it out.")
+            raise TableInvalid(
+                f"has no name for column {at}.", hint="Name it in the header, which is the first row, or take it out."
+            )
         if places.setdefault(name, at) != at:
             raise TableInvalid(
                 f"has the name {name!r} twice, for columns {places[name]} and {at}.",

@@ -119,6 +119,8 @@ def test_every_format_says_the_same(name: str) -> None:
         (b'{"ds": "2024", "y": [1]}', "d.jsonl", "Line 1"),
         (b"2024-01-01,5\n2024-01-02,6\n", "d.csv", "has no header: its first row is '2024-01-01', '5'"),
         (b"item,2024-01,2024-02,2024-03\na,1,2,3\n", "d.csv", "has dates as columns"),
+        (b"ds,y\n2024,1\0\n", "d.csv", "is no text"),
+        (b"x" * 200_000 + b",y\n2024,1\n", "d.csv", "cannot be read: field larger"),
         (b"ds,y\n2024,\x81\n", "d.csv", "iconv -f WINDOWS-1252"),
         (workbook({"A": ROWS, "B": ROWS}), "d.xlsx", "2 sheets with rows: A, B.*--sheet"),
     ],
@@ -245,3 +247,18 @@ def test_a_date_index_without_a_name_is_the_time() -> None:
 
     assert found.layout.values == ("a", "b")
     assert found.times.walls[0] == np.datetime64("2024-01-01")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Datum;Umsatz (in Tsd., netto)\n01.01.2024;12,5\n02.01.2024;13,5\n",
+        'Datum,"Umsatz; netto"\n01.01.2024,12.5\n02.01.2024,13.5\n',
+        "Datum\tUmsatz, netto\n01.01.2024\t12,5\n02.01.2024\t13,5\n",
+    ],
+)
+def test_the_separator_is_what_separates_the_rows(text: str) -> None:
+    """Not the most frequent sign of the header."""
+    found = read(text.encode())
+
+    assert next(iter(found.values.values())).values.tolist() == [12.5, 13.5]
