@@ -26,7 +26,7 @@ from training.fit.loop import Clock, Pace, Trial
 from training.fit.selection import SelectionContext
 from training.fit.starter import train_starter, tune_starter
 
-CONFIG = FitConfig(batch_size=8, max_steps=9, steps_per_epoch=2)
+CONFIG = FitConfig(max_seconds=86_400, batch_size=8, max_steps=9, steps_per_epoch=2)
 """Three steps of tuning at the most."""
 
 OPTIONS = NetworkOptions("lstm", HORIZON, 12, CONTEXT, 12)

@@ -31,6 +31,7 @@ ARCHITECTURE_OF = {
 """Each sequence shape is trained, and each architecture."""
 
 CONFIG = FitConfig(
+    max_seconds=86_400,  # never cut by the clock of a busy machine
     units=8,
     layers=1,
     dilations=(1, 2, 4, 8),

@@ -22,6 +22,7 @@ from training.fit.network import train_candidate
 from training.fit.warm_start import FLATTERED, tune_champion
 
 CONFIG = FitConfig(
+    max_seconds=86_400,
     units=4,
     layers=1,
     context_length=25,

@@ -25,6 +25,7 @@ from training.registry.provenance import CHOICES, FILE, RunEnvironment
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 TINY = FitConfig(
+    max_seconds=86_400,
     units=4,
     layers=1,
     context_length=36,
