@@ -25,12 +25,13 @@ from service.api.state import Service
 from service.errors import FieldInvalid
 from service.forecasting.answer import ForecastHandler, make_lanes
 from service.jobs.client import JobsClient
+from service.jobs.counts import JobCounter
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
 from service.monitoring.drift import RecentInputs
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.forecast_recorder import ForecastRecorder
-from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
+from service.monitoring.metrics import DatabaseMetrics, JobMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import Scorer
 from service.problems import CODE_HEADER, problem, problem_response
 from service.serving.artifact_cache import ArtifactCache
@@ -109,10 +110,12 @@ def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Bac
     metrics.registry.register(DatabaseMetrics(database))
     metrics.registry.register(AccuracyMetrics(scorer, backtests))
     jobs = JobsClient(settings.jobs, settings.max_queue)
+    counter = JobCounter(jobs)
+    metrics.registry.register(JobMetrics(lambda: counter.newest))
     service = Service(
         settings, catalog, forecasting, metrics, recent_inputs, database, forecast_log, scorer, backtests, jobs
     )
-    background = [catalog.watch, database.watch, scorer.run]
+    background = [catalog.watch, database.watch, scorer.run, counter.watch]
     background += [forecast_log.run] if forecast_log else []
     background += [supervisor.run] if supervise else []
     return service, background

@@ -1,7 +1,7 @@
 """Metrics: counters and gauges for Prometheus; every label has few values, none comes from the body of a request."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from models.names import CHAMPION
+from service.jobs.counts import JobCounts
 from service.monitoring.drift import RecentInputs
 from service.serving.catalog import Catalog
 from service.store.async_database import AsyncDatabase
@@ -19,8 +20,26 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 UNMATCHED = "unmatched"
 """Route of all unknown paths, so that a scanner cannot fill the memory with labels."""
 
-LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds: a small forecast takes about a millisecond, a batch of thousands some seconds."""
+LATENCY_BUCKETS = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+)
+"""Seconds: a small forecast takes about a millisecond, a batch of thousands some seconds, a large export minutes."""
 
 
 class Metrics:
@@ -105,6 +124,30 @@ class DatabaseMetrics(Collector):
         up = GaugeMetricFamily("almanac_database_up", "Whether the database answered the last check.")
         up.add_metric([], float(self._database.error is None))
         return [up]
+
+
+class JobMetrics(Collector):
+    """Jobs that wait or run, and the workers that run them, as the service has read them last."""
+
+    def __init__(self, counts: Callable[[], JobCounts | None]) -> None:
+        """Read from `counts`, which returns None while there is no queue or it does not answer."""
+        self._counts = counts
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return three gauges, without samples if nothing is known."""
+        jobs = GaugeMetricFamily("almanac_jobs", "Jobs that wait or run.", labels=["state"])
+        workers = GaugeMetricFamily("almanac_workers_busy", "Workers that run a job.", labels=[])
+        oldest = GaugeMetricFamily(
+            "almanac_jobs_oldest_queued_timestamp_seconds",
+            "When the job that waits longest was requested; 0 if none waits.",
+            labels=[],
+        )
+        if (counts := self._counts()) is not None:
+            jobs.add_metric(["QUEUED"], counts.queued)
+            jobs.add_metric(["RUNNING"], counts.running)
+            workers.add_metric([], counts.workers)
+            oldest.add_metric([], counts.oldest_queued)
+        return [jobs, workers, oldest]
 
 
 class ModelMetrics(Collector):

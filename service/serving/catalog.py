@@ -39,6 +39,7 @@ class Catalog:
         self._limit = limit
         self._cache_state = 0
         self._warning = ""
+        self._first: str | None = None
         self._champions: dict[str, LoadedModel] = {}
         self.loader = ModelLoader(cache, limit=limit, pinned=self._champions.values, fetch=fetch, on_load=on_load)
         self.starter = Starter(on_load)
@@ -51,11 +52,18 @@ class Catalog:
 
     @property
     def default(self) -> str | None:
-        """Return the name that answers a request without `model`, or None if no single name does."""
+        """Return the name that answers a request without `model`, or None if it is not known which one does.
+
+        It is the only name or the one that was registered first, and stays the same when others are registered.
+        """
         if self._starter_is_default():
             return starters.NAME
         names = self.names()
-        return names[0] if len(names) == 1 else None
+        if self._first not in names:
+            created = {name: self.index.models.get(name, RegisteredModel()).created for name in names}
+            is_known = len(names) == 1 or (names and all(created.values()))
+            self._first = min(names, key=lambda name: (created[name], name)) if is_known else None
+        return self._first
 
     def names(self) -> list[str]:
         """Return the names with a champion, in the registry or still in memory."""
@@ -93,7 +101,7 @@ class Catalog:
             frequencies: Returns the frequencies of the request's series; called for the starter only.
 
         Raises:
-            ModelRequired: If the request names no model and several are registered.
+            ModelRequired: If the request names no model, and it is not known which of several was registered first.
             ModelUnknown: If there is no such name, alias or version.
             DefaultUnknown: If the request names no model and ALMANAC_MODEL is not registered.
             ModelLoading: If the version is still being fetched.
@@ -194,12 +202,12 @@ class Catalog:
             return Selector.parse(text)
         if self._default is not None:
             return self._default
-        names = self.names()
-        if len(names) > 1:
+        names, first = self.names(), self.default
+        if first is None and names:
             raise unavailable.several_models(names)
         if not names and (error := self._no_champion()) is not None:
             raise error
-        return Selector(names[0]) if names else Selector.parse(starters.NAME)
+        return Selector(first) if names and first is not None else Selector.parse(starters.NAME)
 
     def _find(self, selector: Selector) -> SelectedModel | str:
         """Return the selected version if it is in memory, else the number to load; raises ModelUnknown or NoModel."""

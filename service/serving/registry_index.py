@@ -28,10 +28,17 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """One registered name: its versions by number and its aliases by name."""
+    """One registered name: its versions by number and its aliases by name.
+
+    Attributes:
+        versions: The versions, by number.
+        aliases: The number of each alias.
+        created: When the name was registered, in milliseconds since 1970; 0 if it is not known.
+    """
 
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    created: int = 0
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -79,7 +86,9 @@ class RegistryIndex:
             raise KeyError(FORMAT)
         models = {
             name: RegisteredModel(
-                {number: ModelVersion(**version) for number, version in model["versions"].items()}, model["aliases"]
+                {number: ModelVersion(**version) for number, version in model["versions"].items()},
+                model["aliases"],
+                model.get("created", 0),
             )
             for name, model in data["models"].items()
         }
@@ -102,7 +111,9 @@ def keep_lost_champions(before: RegistryIndex, now: RegistryIndex) -> RegistryIn
         if model.champion is not None or lost is None or lost.digest is None:
             continue
         number = old.aliases[CHAMPION]
-        models[name] = RegisteredModel({**model.versions, number: lost}, {**model.aliases, CHAMPION: number})
+        models[name] = RegisteredModel(
+            {**model.versions, number: lost}, {**model.aliases, CHAMPION: number}, model.created or old.created
+        )
         gone.append(name)
     if not gone:
         return now

@@ -183,6 +183,7 @@ class RegistryPoller:
             model.name: RegisteredModel(
                 dict(sorted(versions.get(model.name, {}).items(), key=lambda item: int(item[0]))),
                 {alias: str(number) for alias, number in sorted(model.aliases.items())},
+                int(model.creation_timestamp or 0),
             )
             for model in _pages(client.search_registered_models)
         }

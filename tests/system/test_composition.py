@@ -100,6 +100,16 @@ def test_nginx_passes_a_large_body(composition: Composition) -> None:
     assert len(answer.json()["forecasts"]) == 3000
 
 
+@pytest.mark.parametrize(("path", "size", "status"), [("/forecast", 17_000_000, 413), (f"/{'a' * 40_000}", 0, 414)])
+def test_nginx_refuses_with_problem_documents(composition: Composition, path: str, size: int, status: int) -> None:
+    """As the service does."""
+    answer = httpx.post(f"{composition.proxy.address}{path}", content=b" " * size)
+
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-almanac-code"] == answer.json()["code"]
+
+
 def test_prometheus_scrapes_the_service(composition: Composition) -> None:
     """With the configuration in deploy/ and a key; requests are counted."""
     expression = 'almanac_requests_total{route="/forecast",status="200"}'

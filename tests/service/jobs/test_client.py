@@ -1,6 +1,7 @@
 """The jobs client: databases that are missing, lost, replaced or unreachable."""
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -9,6 +10,8 @@ from urllib.parse import unquote
 import pytest
 from starlette.testclient import TestClient
 
+from service.jobs.counts import count_jobs
+from service.monitoring.metrics import JobMetrics
 from tests.service.home import ServiceHome
 
 CONFIG = {"horizon": 12, "data": "/data/sales.csv"}
@@ -126,3 +129,17 @@ def test_a_repeated_key_logs_no_warning_of_dbos(
 
     assert again["id"] == "a-1"
     assert "already exists in queue" not in caplog.text
+
+
+def test_waiting_jobs_and_busy_workers_are_metrics(queue_client: TestClient) -> None:
+    """Nothing before the queue has been read; then how many wait, since when, and who runs any."""
+    post(queue_client, key="a-1")
+    jobs = queue_client.app.state.service.jobs  # type: ignore[attr-defined]
+    assert queue_client.portal is not None
+
+    counts = queue_client.portal.call(jobs.run, count_jobs)
+
+    assert (counts.queued, counts.running, counts.workers) == (1, 0, 0)
+    assert 0 <= time.time() - counts.oldest_queued < 600
+    assert [len(family.samples) for family in JobMetrics(lambda: counts).collect()] == [2, 1, 1]
+    assert [len(family.samples) for family in JobMetrics(lambda: None).collect()] == [0, 0, 0]

@@ -15,7 +15,9 @@ class FakeMlflow:
 
     def __init__(self, versions: dict[str, list[str]], aliases: dict[str, dict[str, str]]) -> None:
         """Contain these."""
-        self.models = [SimpleNamespace(name=name, aliases=aliases.get(name, {})) for name in versions]
+        self.models = [
+            SimpleNamespace(name=name, aliases=aliases.get(name, {}), creation_timestamp=1) for name in versions
+        ]
         self.versions = [
             SimpleNamespace(name=name, version=number, run_id=f"run-{number}")
             for name, numbers in versions.items()

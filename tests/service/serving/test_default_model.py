@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,26 @@ def test_the_error_about_several_models_lists_the_starter(home: ServiceHome) -> 
 
     with pytest.raises(ModelRequired, match=r'temperatures, rain.*"starter"'):
         selected(home)
+
+
+@pytest.mark.parametrize("created", [{"a": 2, "z": 1, "b": 3}, {"a": 0, "z": 1, "b": 0}])
+def test_the_default_stays_when_other_names_are_registered(home: ServiceHome, created: dict[str, int]) -> None:
+    """The first name that was registered, also after a restart; a running service keeps its default in any case."""
+    home.publish("z", "1")
+    catalog = Catalog(home.cache)
+    asyncio.run(catalog.refresh())
+    before = catalog.default
+    for name in ("a", "b"):
+        home.publish(name, "1", shift=1.0)
+    models = home.cache.read().models
+    home.set_models({name: replace(models[name], created=moment) for name, moment in created.items()})
+    restarted = Catalog(home.cache)
+
+    asyncio.run(catalog.refresh())
+    asyncio.run(restarted.refresh())
+
+    assert (before, catalog.default) == ("z", "z")
+    assert restarted.default == ("z" if all(created.values()) else None)
 
 
 def test_a_broken_champion_is_not_replaced_by_the_starter(home: ServiceHome, start: Callable[..., TestClient]) -> None:

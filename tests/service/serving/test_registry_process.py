@@ -45,7 +45,7 @@ def test_a_poll_writes_the_index_and_fetches_versions_with_an_alias(
     assert list(index.models["rain"].versions) == ["2", "9", "10"]
     assert index.models["rain"].aliases == {"champion": "9", "previous": "2"}
     assert {number for number, version in index.models["rain"].versions.items() if version.digest} == {"2", "9"}
-    assert index.models["wind"] == RegisteredModel({"1": ModelVersion("run-1")}, {})
+    assert index.models["wind"] == RegisteredModel({"1": ModelVersion("run-1")}, {}, created=1)
 
 
 def test_a_wanted_version_is_fetched_without_an_alias(make_poller: Callable[..., RegistryPoller]) -> None:
