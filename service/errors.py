@@ -25,7 +25,8 @@ RequestError (models.errors)        the request is wrong
 ├── RequestUnreadable               400, not HTTP
 ├── HeadersTooLarge                 431
 └── HeadersTooSlow                  408
-ModelUnknown (models.errors)        422 in a request, 404 in a path
+ModelUnknown (models.errors)        422 in a body, 404 in a path
+└── ModelNotFound                   404, in a query
 ConfigInvalid (models.errors)       422, an invalid threshold
 JobError (models.jobs.errors)       jobs and schedules
 ├── JobUnknown, ScheduleUnknown     404
@@ -46,7 +47,7 @@ ServiceError                        the request is valid, but the service cannot
 └── SettingInvalid                  an environment variable that is wrong
 """
 
-from models.errors import AlmanacError, RequestError
+from models.errors import AlmanacError, ModelUnknown, RequestError
 
 
 class BodyTooLarge(RequestError):
@@ -89,6 +90,10 @@ class ForecastUnknown(RequestError):
     """A forecast that is not stored: it never existed, is too old, or is not written yet."""
 
     code = "FORECAST_UNKNOWN"
+
+
+class ModelNotFound(ModelUnknown):
+    """A model in a query that is neither registered nor served."""
 
 
 class FieldMissing(RequestError):

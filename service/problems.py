@@ -42,6 +42,7 @@ STATUS: Mapping[type[AlmanacError], int] = {
     SeriesError: 422,
     FrequencyError: 422,
     ModelUnknown: 422,
+    errors.ModelNotFound: 404,
     errors.ForecastNotFinite: 422,
     errors.QueueFull: 429,
     errors.ModelLoading: 503,

@@ -7,12 +7,16 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from models.calendar.timestamps import parse_timestamp
+from models.names import STARTER
 from service.api.examples.accuracy import ACCURACY_RESPONSES
 from service.api.http import json_response
+from service.api.routes.series import unknown_series
 from service.api.schemas.accuracy import AccuracyParameters, AccuracyResponse
-from service.api.state import service_of
-from service.errors import FieldInvalid
+from service.api.state import Service, service_of
+from service.errors import FieldInvalid, ModelNotFound
+from service.json_input import describe_value
 from service.monitoring.accuracy_query import AccuracyQuery, query_accuracy
+from service.store.observations import find_series
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import GroupKey
 
@@ -26,12 +30,20 @@ _KEYS: tuple[GroupKey, ...] = tuple(key for key in get_args(GroupKey) if key != 
 async def accuracy(request: Request, parameters: Annotated[AccuracyParameters, Query()]) -> Response:
     """Return the accuracy of served forecasts: each step is scored once its actual value has been observed."""
     service = service_of(request)
-    champions = list(service.catalog.champions.values())
-    return json_response(
-        await service.database.run(
-            query_accuracy, _query(parameters), service.backtests.find, service.recent_inputs, champions
-        )
-    )
+    champions, query = list(service.catalog.champions.values()), _query(parameters)
+    found = await service.database.run(query_accuracy, query, service.backtests.find, service.recent_inputs, champions)
+    if not found["rows"]:
+        await _check_known(service, query.where)
+    return json_response(found)
+
+
+async def _check_known(service: Service, where: ScoreFilter) -> None:
+    """Raise ModelUnknown or SeriesUnknown if a query without scores names what does not exist."""
+    known = {STARTER, *service.catalog.index.models, *service.catalog.champions}
+    if where.model is not None and where.model not in known:
+        raise ModelNotFound(f"There is no model {describe_value(where.model)}.", hint="GET /models lists the models.")
+    if where.series is not None and await service.database.run(find_series, where.series) is None:
+        raise unknown_series(where.series)
 
 
 def _query(parameters: AccuracyParameters) -> AccuracyQuery:

@@ -14,6 +14,7 @@ from models.errors import AlmanacError
 from models.tables.options import ReadOptions
 from service.api.examples.observations import COUNT_RESPONSES, EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES
 from service.api.http import json_response, only_known_parameters, read_body
+from service.api.routes.series import unknown_series
 from service.api.schemas.observations import CountResponse, ObservationsResponse
 from service.api.state import service_of
 from service.observations.parquet_export import Page, parquet_of
@@ -22,7 +23,7 @@ from service.problems import problem_response
 from service.store.database import Database
 from service.store.known_series import find_known_series
 from service.store.newest_observations import count_newer
-from service.store.observations import iterate_pages, upsert
+from service.store.observations import find_series, iterate_pages, upsert
 
 router = APIRouter(tags=["observations"], dependencies=[Depends(only_known_parameters)])
 
@@ -124,6 +125,8 @@ def _store(database: Database, body: bytes, options: BodyOptions, limit: int) ->
 
 def _start_export(database: Database, series_id: str | None) -> Iterator[bytes]:
     """Return the parts of the file; the first page is read here, so that a database that is down gives a 503."""
+    if series_id is not None and find_series(database, series_id) is None:
+        raise unknown_series(series_id)
     found = iterate_pages(database, series_id=series_id)
     first: list[Page] = [page for page in [next(found, None)] if page is not None]
     return parquet_of(chain(first, found))

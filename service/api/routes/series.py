@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from models.calendar.timestamps import Timestamps
-from models.errors import LevelInvalid
+from models.errors import LevelInvalid, ModelUnknown
 from models.json_values import to_json_value
+from models.series import Series
 from service.api.examples.observations import ERASE_RESPONSES, SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
@@ -22,6 +23,7 @@ from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import describe_value
 from service.observations.series_view import has_hours, make_series, write_timestamps
+from service.problems import problem
 from service.store.blobs import Floats
 from service.store.database import Database
 from service.store.erasure import erase_series
@@ -43,9 +45,7 @@ Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 @router.get("", summary="List the series", response_model=SeriesListResponse)
 async def series(request: Request, after: After = "", limit: Limit = 100) -> Response:
     """Return the stored series by id; `next` is the `after` of the next page, null on the last."""
-    found = await service_of(request).database.run(list_series, after=after, limit=limit + 1)
-    following = found[limit - 1].id if len(found) > limit else None
-    return json_response({"series": [_summary(known) for known in found[:limit]], "next": following})
+    return await service_of(request).database.run(_list, after, limit)
 
 
 @router.get(
@@ -69,21 +69,17 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     service = service_of(request)
     options = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
     query = parse_options({**options, "model": model}, service.settings.max_horizon)
-    known, stamps, values = await service.database.run(_history, series_id, service.settings.max_points)
-    one = make_series(known, stamps, values)
-    return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True))
+    one = await service.database.run(_stored_series, series_id, service.settings.max_points)
+    try:
+        return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True))
+    except ModelUnknown as error:
+        return problem(error, status=HTTPStatus.NOT_FOUND)
 
 
 @router.get("/{series_id:path}", summary="Show a series", response_model=SeriesResponse, responses=SERIES_RESPONSES)
 async def one_series(request: Request, series_id: str, limit: Newest = 100) -> Response:
     """Return a series with its newest observations, the oldest of them first."""
-    known, stamps, values = await service_of(request).database.run(_history, series_id, limit)
-    zone = known.calendar.timezone
-    members = {
-        "timestamps": write_timestamps(stamps, zone, hours=has_hours(known)),
-        "values": to_json_value(values.tolist()),
-    }
-    return json_response({**_summary(known), **members})
+    return await service_of(request).database.run(_show, series_id, limit)
 
 
 @router.delete(
@@ -100,7 +96,7 @@ async def erase(request: Request, series_id: str) -> Response:
         await service.forecast_log.flush()
     erased = await service.database.run(erase_series, series_id, time.time_ns() // 1_000)
     if erased is None:
-        raise _unknown(series_id)
+        raise unknown_series(series_id)
     logger.info(
         "erasure: a series was erased, the SHA-256 of its id is %s: %d observations, %d forecasts, %d scores",
         *(erased.series_sha256, erased.observations, erased.forecasts, erased.scores),
@@ -108,14 +104,35 @@ async def erase(request: Request, series_id: str) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
+def _list(database: Database, after: str, limit: int) -> Response:
+    found = list_series(database, after=after, limit=limit + 1)
+    following = found[limit - 1].id if len(found) > limit else None
+    return json_response({"series": [_summary(known) for known in found[:limit]], "next": following})
+
+
+def _show(database: Database, series_id: str, limit: int) -> Response:
+    """Return the response about a series; made in a thread, because a long one takes many milliseconds."""
+    known, stamps, values = _history(database, series_id, limit)
+    members = {
+        "timestamps": write_timestamps(stamps, known.calendar.timezone, hours=has_hours(known)),
+        "values": to_json_value(values.tolist()),
+    }
+    return json_response({**_summary(known), **members})
+
+
+def _stored_series(database: Database, series_id: str, limit: int) -> Series:
+    return make_series(*_history(database, series_id, limit))
+
+
 def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo, Timestamps, Floats]:
     known = find_series(database, series_id)
     if known is None:
-        raise _unknown(series_id)
+        raise unknown_series(series_id)
     return known, *newest_observations(database, series_id, limit)
 
 
-def _unknown(series_id: str) -> SeriesUnknown:
+def unknown_series(series_id: str) -> SeriesUnknown:
+    """Return the error for a series that is not stored."""
     return SeriesUnknown(
         f"There is no series {describe_value(series_id)}.",
         hint="GET /series lists the series; POST /observations creates one.",

@@ -181,3 +181,26 @@ def test_gaps_at_the_ends_of_a_series_are_left_out(stored_client: TestClient) ->
     (given,) = stored_client.get("/series/a/forecast?horizon=1").json()["forecasts"]
 
     assert (given["timestamps"], given["context_used"]) == (["2023-12-01"], 23)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/series/nobody", "SERIES_UNKNOWN"),
+        ("/series/nobody/forecast?horizon=1", "SERIES_UNKNOWN"),
+        ("/series/a/forecast?horizon=1&model=nobody", "MODEL_UNKNOWN"),
+        ("/series/a/forecast?horizon=1&model=temperatures/99", "MODEL_UNKNOWN"),
+        ("/observations/export?series=nobody", "SERIES_UNKNOWN"),
+        ("/accuracy?series=nobody", "SERIES_UNKNOWN"),
+        ("/accuracy?model=nobody", "MODEL_UNKNOWN"),
+        ("/models/nobody", "MODEL_UNKNOWN"),
+    ],
+)
+def test_what_a_url_names_and_does_not_exist_is_404(client: TestClient, path: str, code: str) -> None:
+    """In the path as in the query."""
+    rows = [{"id": "a", "timestamp": f"2024-{month:02d}", "value": month} for month in range(1, 13)]
+    client.post("/observations", json={"observations": rows}).raise_for_status()
+
+    response = client.get(path)
+
+    assert (response.status_code, response.json()["code"]) == (404, code)
