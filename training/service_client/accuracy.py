@@ -160,9 +160,26 @@ def _check_known(address: Address, name: str) -> None:
         return
 
 
+NO_SCORES: Row = {
+    "rows": [],
+    "truncated": False,
+    "drift": {"inputs": [], "errors": []},
+    "forecasts": [],
+    "since": None,
+    "observations": 0,
+    "due": 0,
+    "disputed": 0,
+}
+
+
 def _get_accuracy(address: Address, **parameters: object) -> Row:
-    """Return the response of GET /accuracy; raises ServiceUnreachable."""
-    return _get(address, "/accuracy", "rows", {**parameters, "limit": MOST_ROWS})
+    """Return the response of GET /accuracy, without rows for an unknown model or series; raises ServiceUnreachable."""
+    try:
+        return _get(address, "/accuracy", "rows", {**parameters, "limit": MOST_ROWS})
+    except ServiceRefused as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return NO_SCORES
 
 
 def _get(address: Address, path: str, member: str, parameters: Mapping[str, object]) -> Row:
