@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.calendar.timestamps import format_timestamps
 from models.errors import DataInvalid
 from training.config.training import Columns
 from training.data.reader import read_table
+from training.data.series_set import read_series
 
 CASES = Path(__file__).parent / "cases"
 GERMAN = Columns("Artikel", "Datum", "Umsatz")
@@ -70,3 +72,20 @@ def test_thousands_are_read_as_they_are_given() -> None:
     decimals = read_table(CASES / "tausender_int.csv", Columns("Artikel", "Datum", "Umsatz", decimal="."))
 
     assert (thousands.frame["y"].iloc[2], decimals.frame["y"].iloc[2]) == (1028, 1.028)
+
+
+@pytest.mark.parametrize("columns", [Columns(), BERLIN])
+@pytest.mark.parametrize(
+    ("name", "following"),
+    [("autumn_offsets", "2024-11-04T00:00:00+01:00"), ("daily_offsets", "2024-12-01T00:00:00+01:00")],
+)
+def test_changing_offsets_are_local_times_and_written_as_they_came_in(
+    name: str, following: str, columns: Columns
+) -> None:
+    """Hours and days after the clocks went back, with their offset."""
+    series = read_series(CASES / f"{name}.csv", columns=columns).series[0]
+    future = series.future(1)
+
+    assert future is not None
+    assert format_timestamps(future, series.style, series.timezone) == [following]
+    assert not np.isnan(series.values).any()
