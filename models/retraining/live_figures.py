@@ -32,7 +32,7 @@ class LiveFigures:
         error_ratio: Live error / backtest error; None if it is not known.
         naive_ratio: The same of seasonal naive.
         drift: The feature that drifted most; None if there are too few inputs.
-        observations: Observations that the scores rest on, counted up to 1,000; None if it is not known.
+        observations: Observations that the scores rest on, counted up to 100; None if it is not known.
     """
 
     scores: int = 0

@@ -21,7 +21,7 @@ Key = tuple[str | int, ...]
 Rows = list[tuple[Key, "ScoreSums"]]
 
 DAY_SECONDS = 86_400
-MOST_DISPUTED, MOST_TRUTHS = 1_000, 1_000
+MOST_DISPUTED, MOST_TRUTHS = 1_000, 100
 """What is counted up to this number."""
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}

@@ -125,7 +125,7 @@ class AccuracyResponse(BaseModel):
     forecasts: list[ScoredForecastEntry]
     since: str | None = Field(description="Start of `window`; null without one, or without scores.")
     observations: int | None = Field(
-        description="Distinct observations behind the scores in `window`, counted up to 1,000; null without one."
+        description="Distinct observations behind the scores in `window`, counted up to 100; null without one."
     )
     due: int = Field(description="Forecasts that wait to be scored.")
     disputed: int = Field(
