@@ -211,9 +211,12 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
 
 
 def _by_series(conditions: Sequence[ColumnElement[bool]]) -> Subquery:
-    """Return the sums of all days of each series, in the order of the primary key: a third of the time of another."""
+    """Return the sums of all days of each series, in the order of the primary key: a third of the time of another.
+
+    Each is of its column's type, since PostgreSQL's sums of sums would be decimals.
+    """
     names = [sums_by_series.c.model, sums_by_series.c.version, sums_by_series.c.series_id]
-    sums = [func.sum(sums_by_series.c[name]).label(name) for name in SUMS]
+    sums = [cast(func.sum(sums_by_series.c[name]), sums_by_series.c[name].type).label(name) for name in SUMS]
     return select(*names, *sums).where(*conditions).group_by(*names).subquery()
 
 
