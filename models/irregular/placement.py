@@ -69,7 +69,7 @@ def place(
     found = align(clock, step)
     length = int(found.steps.max()) + 1
     _check_length(length, numbers, found.frequency)
-    at, kept = found.steps, found.steps != LEFT_OUT
+    at, kept = found.steps, found.steps != LEFT_OUT if found.outliers else slice(None)
     values = _spread(numbers, at, kept, length)
     absent = np.ones(length, dtype=np.bool_)
     absent[at[kept]] = False
@@ -118,7 +118,7 @@ def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:
         )
 
 
-def _spread(numbers: Values, at: NDArray[np.int64], kept: NDArray[np.bool_], length: int) -> Values:
+def _spread(numbers: Values, at: NDArray[np.int64], kept: NDArray[np.bool_] | slice, length: int) -> Values:
     """Return numbers at their steps on a grid, NaN between them, shape (length,)."""
     grid = np.full(length, np.nan)
     grid[at[kept]] = numbers[kept]
@@ -148,7 +148,7 @@ def _outlier(found: Alignment, clock: Timestamps, at: int) -> Finding:
 
 def _ask_zero(numbers: Values, absent: NDArray[np.bool_]) -> tuple[Finding, ...]:
     """Return a question if a series of counts without a zero misses many steps, as a list of sales does."""
-    if absent.mean() < MANY_MISSING:
+    if np.count_nonzero(absent) < MANY_MISSING * len(absent):
         return ()
     known = numbers[~np.isnan(numbers)]
     if not known.size or known.min() <= 0 or not np.array_equal(known, np.floor(known)):

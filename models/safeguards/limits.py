@@ -23,6 +23,9 @@ def within_bounds(series: Sequence[Series], numbers: NDArray[np.float64]) -> NDA
 
 def zeros_stay(series: Sequence[Series], table: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return forecasts of shape (series, horizon, levels), 0 for series of zeros: the network's scale has a tiny floor."""
+    last = [one.values[-1] for one in series]
+    if not any(value == 0 or np.isnan(value) for value in last):
+        return table
     tiny = np.abs(table).max(axis=(1, 2)) < TINY
     if not tiny.any():
         return table

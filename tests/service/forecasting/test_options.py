@@ -1,0 +1,88 @@
+"""Bounds, missing steps, outliers and irregular timestamps of a request."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from models import starters
+from models.calendar.on_calendar import parse_frequency
+from models.errors import AlmanacError
+from service.forecasting.predict import predict
+from service.forecasting.request import parse_request
+from service.forecasting.response import make_result
+from service.selector import LoadedModel, SelectedModel
+from service.settings import Settings
+
+HOURS = [f"2024-01-{day:02d}T{hour:02d}:00" for day in range(1, 9) for hour in range(24)]
+VALUES = [float(step % 24) for step in range(len(HOURS))]
+SALES = {
+    "timestamps": ["2024-01-01", "2024-01-04", "2024-01-06", "2024-01-07"],
+    "values": [1, 2, 3, 1],
+    "frequency": "D",
+}
+
+
+def answer(series: dict[str, Any], **options: object) -> dict[str, Any]:
+    """Return the response to one series, forecast by the starter."""
+    query = parse_request(orjson.dumps({"series": [series], "horizon": 3, **options}), Settings())
+    model = LoadedModel("starter", "1", None, starters.load_starter(parse_frequency("M")), datetime.now(UTC))
+    chosen = SelectedModel(model, None, {one.name: starters.load_starter(one) for one in query.frequencies()})
+    return make_result(chosen, *predict(query, chosen)).body
+
+
+def test_the_answer_says_which_frequency_was_inferred() -> None:
+    """One stamp at half past is named and moved, and jitter is a repair; neither makes half hours."""
+    stamps = [*HOURS[:50], "2024-01-03T02:30", *HOURS[51:60], "2024-01-03T12:00:02", *HOURS[61:]]
+
+    (found,) = answer({"timestamps": stamps, "values": VALUES})["forecasts"]
+
+    assert (found["frequency"], found["timestamps"][0][:16]) == ("h", "2024-01-09T00:00")
+    assert [(one["code"], one["pointer"]) for one in found["warnings"]] == [("DATE_OUTLIER", "/series/0/timestamps/50")]
+    assert [one["code"] for one in found["repairs"]] == ["TIMESTAMPS_SNAPPED"]
+
+
+@pytest.mark.parametrize("outliers", ["clip", "mask"])
+def test_an_implausible_value_is_named_by_its_index(outliers: str) -> None:
+    """The forecast is that of the other values."""
+    values = [*VALUES[:185], 65535, *VALUES[186:]]
+
+    (found,) = answer({"timestamps": HOURS, "values": values}, outliers=outliers)["forecasts"]
+
+    assert max(found["median"]) < 100
+    assert ("VALUES_IMPLAUSIBLE", "/series/0/values/185") in {
+        (one["code"], one["pointer"]) for one in found["warnings"]
+    }
+
+
+def test_missing_steps_and_bounds_hold_for_all_series_or_one() -> None:
+    """The series' own option wins."""
+    asked, zeros, own = (
+        answer(SALES | series, **options)["forecasts"][0]
+        for series, options in (
+            ({}, {}),
+            ({}, {"missing": "zero"}),
+            ({"bounds": {"minimum": 7}}, {"bounds": {"maximum": 1}}),
+        )
+    )
+
+    assert "MISSING_OR_ZERO" in {one["code"] for one in asked["warnings"]}
+    assert {one["code"] for one in zeros["repairs"]} == {"GAP_ZERO"}
+    assert min(own["median"]) >= 7
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer"),
+    [
+        ({"bounds": {"minimum": 2, "maximum": 1}}, "/bounds"),
+        ({"missing": "none"}, "/missing"),
+        ({"outliers": 5}, "/outliers"),
+    ],
+)
+def test_a_wrong_option_is_refused(options: dict[str, Any], pointer: str) -> None:
+    """The whole request is wrong."""
+    with pytest.raises(AlmanacError) as caught:
+        answer(SALES, **options)
+
+    assert caught.value.pointer == pointer
