@@ -179,13 +179,13 @@ class _RowChecker:
         return self._snap(members, clock, fit, zone)
 
     def _snap(self, members: NDArray[np.int64], clock: Timestamps, fit: GridFit, zone: str | None) -> Repair | None:
-        """Move timestamps near to their step to it; of two on one step refuse the second, unless both are written alike."""
+        """Move timestamps near to their step to it; of two on one step one is refused, never an exact one."""
         moved = np.flatnonzero(fit.on_grid & (fit.points != clock) & self._kept[members])
         if not moved.size:
             return None
         for place in moved.tolist():
             twins = np.flatnonzero((fit.points == fit.points[place]) & (clock != clock[place]) & self._kept[members])
-            if twins.size and twins[0] < place:
+            if twins.size and (twins[0] < place or (clock[twins] == fit.points[twins]).any()):
                 self._refuse(int(members[place]), _doubled(clock[twins[0]], clock[place], fit))
         moved = moved[self._kept[members[moved]]]
         if not moved.size:

@@ -46,3 +46,19 @@ def test_a_long_history_may_come_after_the_newest_values() -> None:
     part = timestamps_from(np.datetime64("2019-01-01", "us"), parse_frequency("min"), 1_000)
 
     assert not fit_to(parse_frequency("min"), None, stored, part).too_far.any()
+
+
+def test_jitter_is_stored_at_its_step() -> None:
+    """Exact stamps afterwards fit the same grid; half an hour off does not."""
+    hours = np.datetime64("2024-01-01", "us") + np.arange(60).astype("m8[h]")
+    late = hours + (np.arange(60) % 4).astype("m8[s]")
+
+    new = fit_to(parse_frequency("h"), None, hours[:0], late)
+    later = fit_to(
+        parse_frequency("h"), None, hours[:3], np.array([hours[50], late[51], hours[52] + np.timedelta64(30, "m")])
+    )
+
+    assert new.on_grid.all()
+    np.testing.assert_array_equal(new.points, hours)
+    assert later.on_grid.tolist() == [True, True, False]
+    np.testing.assert_array_equal(later.points[:2], hours[50:52])
