@@ -1,7 +1,7 @@
 """Date forms: the ways in which people and programs write a date, each a pattern with named parts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -36,7 +36,7 @@ _TIME = (
 _ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
 _NAME = r"(?P<name>[^\W\d_]{3,9})\.?"
 
-DAY_FIRST, MONTH_FIRST = "day first", "month first"
+DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day first", "month first", "year first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Form:
     Attributes:
         name: How it looks.
         pattern: With the groups year, month, day, name (of a month), quarter, week, hour, minute, second, half and zone.
-        order: `day first` or `month first` for dates that may be read in both ways; "" for all others.
+        order: `day first`, `month first` or `year first` for dates that may be read in several ways; "" for all others.
         usual: Whether it needs no remark.
     """
 
@@ -91,6 +91,7 @@ def all_forms() -> tuple[Form, ...]:
         _form("DD.MM.YYYY", rf"{_DAY}\.{_MONTH}\.{_SHORT}"),
         _form("DD/MM/YYYY", rf"{_DAY}([-/]){_MONTH}\2{_SHORT}", order=DAY_FIRST),
         _form("MM/DD/YYYY", rf"{_MONTH}([-/]){_DAY}\2{_SHORT}", order=MONTH_FIRST),
+        _form("YY-MM-DD", r"(?P<year>\d{2})([-/])(?P<month>\d{2})\2(?P<day>\d{2})", order=YEAR_FIRST),
         _form("Mon YYYY", rf"{_NAME}[-/ .']*{_SHORT}", time=False),
         _form("YYYY Mon", rf"{_YEAR}[-/ ]?{_NAME}", time=False),
         _form("DD Mon YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_DAY}\.?[-/ ]?{_NAME}[-/ ,]*{_SHORT}"),
@@ -180,12 +181,15 @@ def is_dated(text: str) -> bool:
     return any(parse_date(text, form) is not None for form in all_forms())
 
 
-def order_hint(text: str) -> str:
-    """Return the two `--date-format` that a date with slashes or dashes may have."""
+_PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}
+
+
+def order_hint(text: str, orders: Sequence[str]) -> str:
+    """Return the `--date-format` for each order that a date with slashes or dashes may have."""
     sign = "-" if "-" in text[:4] else "/"
     year = "%Y" if re.search(rf"{sign}\d{{4}}", text) else "%y"
     rest = re.sub(r"^\S+", "", text)
     clock = "" if not rest else " %I:%M %p" if rest.rstrip(".").lower().endswith("m") else " %H:%M"
     clock = clock.replace("%M", "%M:%S") if rest.count(":") > 1 else clock
-    day, month = (f"--date-format '{sign.join((*order, year))}{clock}'" for order in (("%d", "%m"), ("%m", "%d")))
-    return f"Give {day} or {month}."
+    dates = (sign.join(_PARTS[order]).replace("year", year) for order in orders)
+    return f"Give {' or '.join(f'--date-format {chr(39)}{one}{clock}{chr(39)}' for one in dates)}."

@@ -13,6 +13,7 @@ from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_times
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
 from models.tables.date_forms import Form, all_forms, is_dated, order_hint, parse_date
+from models.tables.date_order import first_doubt, settle_order
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
 
@@ -243,9 +244,12 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
         faults = {at: place.fault(at, text, "is no date", _hint(text)) for at, text in enumerate(texts)}
         return Times(np.full(len(texts), "NaT", dtype="M8[us]"), np.full(len(texts), NO_OFFSET), faults)
     readings = [_parse(texts, form) for form in forms]
-    if len(forms) > 1 and forms[0].order and forms[1].order:
-        _refuse_order(texts, readings, place)
-    form, found = forms[0], readings[0]
+    chosen = settle_order(forms, readings)
+    if chosen is None:
+        at, orders = first_doubt(readings), [form.order for form in forms if form.order]
+        firsts = " or ".join(order.removesuffix(" first") for order in orders)
+        raise place.refuse(at, f"{texts[at]!r} may be {firsts} first.", order_hint(texts[at], orders))
+    form, found = forms[chosen], readings[chosen]
     example = next(at for at, one in enumerate(found) if one is not None)
     faults = {}
     for at, one in enumerate(found):
@@ -291,10 +295,3 @@ def _fitting(texts: Sequence[str]) -> list[Form]:
 
 def _parse(texts: Sequence[str], form: Form) -> list[tuple[datetime, int | None] | None]:
     return [parse_date(text, form) for text in texts]
-
-
-def _refuse_order(texts: Sequence[str], readings: Sequence[Sequence[object]], place: _Place) -> None:
-    """Raise TableInvalid if the first two readings differ: day first and month first."""
-    at = next((at for at, (one, other) in enumerate(zip(*readings[:2], strict=True)) if one != other), None)
-    if at is not None:
-        raise place.refuse(at, f"{texts[at]!r} may be day or month first.", order_hint(texts[at]))

@@ -27,13 +27,14 @@ def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like 
 
 def sheet_of(table: Any) -> Sheet:  # noqa: ANN401 - pyarrow's
     """Return a table of pyarrow as a sheet, without columns of lists and objects."""
-    columns = {at: _plain(table.column(at)) for at in range(table.num_columns)}
-    kept = [at for at, column in columns.items() if column is not None]
-    left = [name for at, name in enumerate(table.column_names) if columns[at] is None]
+    columns = [_plain(column) for column in table.columns]
+    kept = [(name, column) for name, column in zip(table.column_names, columns, strict=True) if column is not None]
+    left = [name for name, column in zip(table.column_names, columns, strict=True) if column is None]
     findings = (Finding("COLUMNS_IGNORED", f"Not read, since they have no numbers or text: {', '.join(left)}."),)
     rows = np.arange(2, 2 + table.num_rows, dtype=np.int64)
-    names = [table.column_names[at] for at in kept]
-    return make_sheet(names, [columns[at] for at in kept], rows, findings=findings if left else ())
+    return make_sheet(
+        [name for name, _ in kept], [column for _, column in kept], rows, findings=findings if left else ()
+    )
 
 
 def _plain(chunks: Any) -> Any:  # noqa: ANN401 - pyarrow's

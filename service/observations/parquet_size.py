@@ -18,6 +18,8 @@ MAX_EXPANSION = 64
 """How many times larger than the body its compressed pages may be."""
 WIDTHS = {"BOOLEAN": 1, "INT32": 8, "INT64": 8, "INT96": 12, "FLOAT": 8, "DOUBLE": 8}
 """Bytes of a value in memory; text has no fixed width."""
+MAX_COLUMNS, MAX_GROUPS = 2_000, 1_000
+"""Most columns and row groups."""
 TEXT, FIXED = "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"
 
 
@@ -26,13 +28,18 @@ def read_table(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
 
     Raises:
         BodyTooLarge: If they unpack to more than MAX_BYTES.
-        FileInvalid: If the pages unpack to more than MAX_EXPANSION times the body.
+        FileInvalid: If it has more than MAX_COLUMNS or MAX_GROUPS, or the pages unpack to more than MAX_EXPANSION times
+            the body.
         BatchTooLarge: If there are more than `limit` rows.
         pyarrow.ArrowException, OSError: If the file cannot be read.
     """
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(io.BytesIO(body))
+    _check_parts(
+        metadata.num_columns, MAX_COLUMNS, "columns", "Send a long file: a column each for id, time and value."
+    )
+    _check_parts(metadata.num_row_groups, MAX_GROUPS, "row groups", "Write it with larger row groups.")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     check_count(max(metadata.num_rows, sum(group.num_rows for group in groups)), limit)
     if sum(group.total_byte_size for group in groups) > MAX_EXPANSION * len(body):
@@ -65,6 +72,11 @@ def _text_bytes(column: Any) -> int:  # noqa: ANN401 (a column of pyarrow)
         places = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
         total += int(lengths[places].sum(dtype=np.int64)) if len(lengths) else 0
     return total
+
+
+def _check_parts(count: int, most: int, what: str, hint: str) -> None:
+    if count > most:
+        raise FileInvalid(f"The Parquet file has {count:,} {what}; at most {most:,} are read.", hint=hint)
 
 
 def _check_bytes(size: int) -> None:

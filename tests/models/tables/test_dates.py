@@ -1,6 +1,7 @@
 """Dates are read wherever they stand, in the one way of writing that fits the whole column."""
 
 import datetime as dt
+import re
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,33 @@ def test_the_whole_column_tells_day_from_month() -> None:
     assert read(["03/02/2024", "13/02/2024"]).walls[0] == np.datetime64("2024-02-03")
     assert read(["03/02/2024", "03/13/2024"]).walls[0] == np.datetime64("2024-03-02")
     assert read(["02/02/2024"]).walls[0] == np.datetime64("2024-02-02")
-    with pytest.raises(TableInvalid, match=r"Row 3, column 'ds'.*--date-format '%d/%m/%y' or --date-format '%m/%d/%y'"):
-        read(["02/02/24", "03/02/24"])
+    with pytest.raises(TableInvalid, match=r"Row 3, column 'ds'.*--date-format '%d/%m/%Y' or --date-format '%m/%d/%Y'"):
+        read(["02/02/2024", "03/02/2024"])
     assert read(["03/02/24"], "%m/%d/%y").walls[0] == np.datetime64("2024-03-02")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["24-01-01", "24-01-02", "24-01-03"], "2024-01-01"),
+        (["24/01/01", "24/02/01", "24/03/01"], "2024-01-01"),
+        (["24-01-30 06:00", "24-02-02 06:00", "24-02-03 06:00"], "2024-01-30T06:00"),
+        (["99-01-01"], "1999-01-01"),
+        (["20/02/24", "22/02/24", "21/02/24"], "2024-02-20"),
+        (["30/01/24", "02/02/24", "03/02/24"], "2024-01-30"),
+        (["01/15/24"], "2024-01-15"),
+        (["24-01-01"], "--date-format '%d-%m-%y' or --date-format '%y-%m-%d'"),
+        (["01/01/20", "01/01/21", "01/01/22"], "'%d/%m/%y' or --date-format '%m/%d/%y' or --date-format '%y/%m/%d'"),
+        (["01/02/24", "02/02/24", "03/02/24"], "day or month or year first"),
+    ],
+)
+def test_dates_tell_years_of_two_digits_from_days(cells: list[str], expected: str) -> None:
+    """By their steps, or else the column is refused."""
+    if expected[:2].isdigit():
+        assert read(cells).walls[0] == np.datetime64(expected)
+        return
+    with pytest.raises(TableInvalid, match=re.escape(expected)):
+        read(cells)
 
 
 @pytest.mark.parametrize(

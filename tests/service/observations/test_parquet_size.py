@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.tables.options import ReadOptions
-from service.errors import BatchTooLarge, BodyTooLarge
+from service.errors import BatchTooLarge, BodyTooLarge, FileInvalid
 from service.observations.files import read_parquet
-from service.observations.parquet_size import MAX_BYTES
+from service.observations.parquet_size import MAX_BYTES, MAX_COLUMNS, MAX_GROUPS
 
 ROWS = 1_000_000
 
@@ -58,6 +58,17 @@ def test_rows_are_counted_before_they_are_read() -> None:
     """From the metadata."""
     with pytest.raises(BatchTooLarge, match="1000000 observations"):
         read_parquet(body(ds=repeated("2024", pa.string()), y=pa.nulls(ROWS)), ROWS - 1, ReadOptions())
+
+
+def test_columns_and_row_groups_are_counted_before_they_are_read() -> None:
+    """Each of them costs time, however little it holds."""
+    wide = body(**{f"s{place}": [1.0] for place in range(MAX_COLUMNS + 1)})
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"ds": range(MAX_GROUPS + 1)}), buffer, row_group_size=1)
+
+    for content, words in ((wide, "2,001 columns"), (buffer.getvalue(), "1,001 row groups")):
+        with pytest.raises(FileInvalid, match=words):
+            read_parquet(content, ROWS, ReadOptions())
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()])

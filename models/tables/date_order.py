@@ -1,0 +1,62 @@
+"""Date order: whether day, month or year comes first in dates that may be read in several ways."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.tables.date_forms import YEAR_FIRST, Form
+
+Readings = Sequence[tuple[datetime, int | None] | None]
+
+FEWEST = 3
+"""Below this many dates their steps say nothing."""
+
+MOST_DAYS = 28
+"""Longest step in days that makes equal steps a rhythm; longer ones are months, on their first or last day."""
+
+
+def settle_order(forms: Sequence[Form], readings: Sequence[Readings]) -> int | None:
+    """Return which form of those that fit is meant; None if the dates do not tell.
+
+    Where years have two digits, year first is told from the others by the dates: in one order alone they have equal steps,
+    or rise. Day first and month first are told apart by no steps, since both are usual.
+
+    Args:
+        forms: That fit, shape (forms,).
+        readings: The dates by form, shape (forms, dates).
+    """
+    ordered = [at for at, form in enumerate(forms) if form.order]
+    if not forms[0].order or all(readings[at] == readings[0] for at in ordered):
+        return 0
+    if not any(forms[at].order == YEAR_FIRST for at in ordered):
+        return None
+    walls = [np.array([one[0] for one in readings[at] if one is not None], dtype="M8[us]") for at in ordered]
+    for fits in (_is_regular, _is_rising):
+        found = [at for at, dates in zip(ordered, walls, strict=True) if len(dates) >= FEWEST and fits(dates)]
+        if len(found) == 1:
+            decided = forms[found[0]].order == YEAR_FIRST or len(ordered) == 2  # noqa: PLR2004 - year first and another
+            return found[0] if decided else None
+    return None
+
+
+def first_doubt(readings: Sequence[Readings]) -> int:
+    """Return the index of the first date that is not the same in every reading."""
+    return next(at for at, dates in enumerate(zip(*readings, strict=True)) if any(one != dates[0] for one in dates))
+
+
+def _is_regular(walls: NDArray[np.datetime64]) -> bool:
+    """Return whether dates, in order of time, have equal steps of days, or of months on the first or last day of each."""
+    walls = np.unique(walls)
+    steps = np.diff(walls)
+    if len(steps) and steps[0] <= np.timedelta64(MOST_DAYS, "D"):
+        return bool((steps == steps[0]).all())
+    days, months = walls.astype("M8[D]"), walls.astype("M8[M]")
+    first, last = days == months.astype("M8[D]"), (days + 1) == (months + 1).astype("M8[D]")
+    return bool((first.all() or last.all()) and len(set(np.diff(months).tolist())) == 1)
+
+
+def _is_rising(walls: NDArray[np.datetime64]) -> bool:
+    steps = np.diff(walls).astype(np.int64)
+    return bool((steps > 0).all() or (steps < 0).all())
