@@ -10,7 +10,7 @@ Indices = NDArray[np.int64]
 _WRITTEN = (
     *(-99, -999, -9999, -99999, -999999, -9999999, -99999999, -999999999, -99.9, -999.9, -9999.9, -888, -7777, -8888),
     *(9999, 99999, 999999, 9999999, 99999999, 999999999, 9999.9, 7777, 8888),
-    *(32767, -32768, -32767, 65535, 65534, 2147483647, -2147483648, 4294967295),
+    *(-127, -999.25, 32767, -32768, -32767, 65535, 65534, 2147483647, -2147483648, 4294967295),
     *(1e20, -1e20, 1e30, -1e30, 1e34, -1e34, 1e36, 1e37, 9.96921e36, 3.4028235e38, -3.4028235e38),
     *(3.402823466e38, -3.402823466e38, 1.7976931348623157e308, -1.7976931348623157e308),
 )
@@ -28,20 +28,28 @@ SENTINEL_DISTANCE, SENTINEL_RATIO, MOST_SENTINELS = 3.0, 3.0, 0.5
 POINT_DISTANCE, POINT_RATIO, MOST_POINTS = 60.0, 100.0, 2
 """The same of any other value, which must stand alone; and how many there may be."""
 
+REPEATED_DISTANCE, REPEATED_RATIO, FEWEST_REPEATED, MOST_REPEATED = 20.0, 50.0, 3, 0.1
+"""The same of a number that stands exactly so several times; how often, and the largest share."""
+
 COUNT_RATIO = 300.0
 """The ratio of any other value in a series that is often zero: one order can be a hundred times as large as the others."""
 
 LEAST_DEVIATION = 0.2
 """Every series may deviate by this share of its median: without it nothing would be too far from a constant."""
 
-_TAIL = 0.05
+OFTEN_ZERO = 0.25
+"""Share of zeros from which on a series is one of intermittent demand."""
+
+_TAIL, _LOOK_TAIL = 0.05, 0.12
+_EVEN = 0.02
 
 
 def find_implausible(values: Values) -> Indices:
     """Return the positions of the values that cannot be what the series measures, rising; mostly none.
 
-    A known sentinel is found however often it stands (up to half of the values). Any other value is found if it stands alone between
-    plausible ones, at most two of a series: heavy tails, intermittent demand, level shifts, growth and peaks that return
+    A known sentinel is found however often it stands (up to half of the values), and so is any number far away that stands
+    exactly so three times or more (up to a tenth), unless at even steps or as the end. Any other value is found if it stands
+    alone between plausible ones, at most two of a series: heavy tails, intermittent demand, level shifts, growth and peaks that return
     every year are none of that.
 
     Args:
@@ -53,7 +61,7 @@ def find_implausible(values: Values) -> Indices:
         count = int(np.searchsorted(ordered, np.nan))
     if count < FEWEST:
         return _NONE
-    tail = max(int(_TAIL * count), 1)
+    tail = max(int(_LOOK_TAIL * count), 2)
     least, low, middle, high, most = ordered[[0, tail, count // 2, count - 1 - tail, count - 1]].tolist()
     far = max(most - middle, middle - least) > SENTINEL_DISTANCE * (high - low)
     if not (far or least in SENTINELS or most in SENTINELS):
@@ -68,17 +76,40 @@ def _look_closer(values: Values, ordered: Values) -> Indices:
     """Return the implausible values of a series with far ones."""
     sentinel = np.isin(values, list(SENTINELS))
     with np.errstate(invalid="ignore", over="ignore"):
-        far_sentinels = _far(values, sentinel, SENTINEL_DISTANCE, SENTINEL_RATIO)
-        if far_sentinels.any() and far_sentinels.sum() <= MOST_SENTINELS * len(ordered):
-            found = np.flatnonzero(far_sentinels)
-            rest = np.where(far_sentinels, np.nan, values)
-            return np.union1d(found, find_implausible(rest)) if np.isfinite(rest).sum() >= FEWEST else found
-        return _far_points(values)
+        found = _far(values, sentinel, SENTINEL_DISTANCE, SENTINEL_RATIO)
+        if not found.any() or found.sum() > MOST_SENTINELS * len(ordered):
+            found = _repeated(values, ordered)
+        if not found.any():
+            return _far_points(values)
+    rest = np.where(found, np.nan, values)
+    return np.union1d(np.flatnonzero(found), find_implausible(rest))
+
+
+def _repeated(values: Values, ordered: Values) -> NDArray[np.bool_]:
+    """Return which values are numbers that nothing measures, but that stand there exactly so several times."""
+    nothing = np.zeros(len(values), dtype=np.bool_)
+    numbers, counts = np.unique(ordered, return_counts=True)
+    often = numbers[(counts >= FEWEST_REPEATED) & (counts <= MOST_REPEATED * len(ordered))]
+    if not often.size or np.mean(ordered == 0) > OFTEN_ZERO:
+        return nothing
+    low, middle, high = np.quantile(ordered, (_LOOK_TAIL, 0.5, 1 - _LOOK_TAIL))
+    far = often[np.abs(often - middle) > REPEATED_DISTANCE * (high - low)]
+    candidates = np.isin(values, [number for number in far.tolist() if not _returns(values == number, values)])
+    found = _far(values, candidates, REPEATED_DISTANCE, REPEATED_RATIO)
+    return found if high > low and found.sum() <= MOST_REPEATED * len(ordered) else nothing
+
+
+def _returns(places: NDArray[np.bool_], values: Values) -> bool:
+    """Return whether a number stands at even steps, as a yearly peak does, or is the level that a series has reached."""
+    known = places[np.isfinite(values)]
+    steps = np.diff(np.flatnonzero(known))
+    even = steps.min() > 1 and np.ptp(steps) <= _EVEN * steps.mean()
+    return bool(even or (known[-1] and steps.max() == 1))
 
 
 def _far_points(values: Values) -> Indices:
     known = np.isfinite(values)
-    often_zero = bool(np.mean(values[known] == 0) > 0.25)  # noqa: PLR2004 - a quarter
+    often_zero = bool(np.mean(values[known] == 0) > OFTEN_ZERO)
     ratio = COUNT_RATIO if often_zero else POINT_RATIO
     if np.count_nonzero(values[known]) <= MOST_POINTS:  # all other values are zero: nothing shows what is too far
         return _NONE

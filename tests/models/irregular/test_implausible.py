@@ -16,6 +16,15 @@ def changed(at: int | list[int], to: float, values: Values = USUAL) -> Values:
     return values
 
 
+@pytest.mark.parametrize("sentinel", [-127, -999.25, 999.99, 850, 6999, -9999.8, 1e308, -1e308])
+@pytest.mark.parametrize("at", [[3, 50, 300], [100, 101, 102], [*range(20, 50), 7]])
+def test_far_numbers_that_repeat_are_found(sentinel: float, at: list[int]) -> None:
+    """No list has them all; up to a tenth of the values."""
+    hours = 15 + 8 * np.sin(np.arange(400) / 24 * 2 * np.pi).round(1)
+
+    assert find_implausible(changed(at, sentinel, hours)).tolist() == sorted(at)
+
+
 @pytest.mark.parametrize("sentinel", [-99, -999, -9999, -999.9, 9999, 32767, 65535, 1e30, 3.4028235e38])
 @pytest.mark.parametrize("at", [[200], [0], [399], [3, 50, 51, 52, 300], list(range(100, 180))])
 def test_sentinels_are_found(sentinel: float, at: list[int]) -> None:
@@ -28,6 +37,7 @@ def test_sentinels_are_found(sentinel: float, at: list[int]) -> None:
     [
         (changed(7, 10_000.0), [7]),
         (changed([7, 100], -1e6), [7, 100]),
+        (changed([5, 9], 1e308, USUAL[:12]), [5, 9]),
         (changed(4, -999.0, changed(100, 65535.0)), [4, 100]),
         (changed(20, 65535.0, np.full(50, 5.0)), [20]),
         (changed(20, 32767.0, np.zeros(50)), [20]),
@@ -53,6 +63,9 @@ def test_single_impossible_points_are_found(values: Values, expected: list[int])
         np.where(RNG.random(500) < 0.1, RNG.poisson(5, 500), 0).astype(float),
         changed(100, 300.0, np.where(RNG.random(500) < 0.1, RNG.poisson(5, 500), 0).astype(float)),
         changed([50, 200, 350], 2500.0),
+        changed(list(range(730, 738)), 3500.0, np.resize(USUAL, 738)),
+        changed([9, 50, 130], 900.0, np.where(np.arange(200) % 3, 0.0, 1.0)),
+        changed([9, 50, 130], 60.0, RNG.poisson(3, 200).astype(float)),
         changed(50, 999.0, USUAL * 10),
         changed(20, 1.0, np.zeros(50)),
         changed(20, 6.0, np.full(50, 5.0)),
