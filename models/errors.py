@@ -16,6 +16,7 @@ AlmanacError
 │   ├── TimestampInvalid            text that is not a date, or a date out of range
 │   ├── SeriesDuplicated            one id twice in a batch
 │   ├── BoundsInvalid               bounds of forecasts that cannot be kept: models/irregular/bounds.py
+│   ├── ForecastNotFinite           values so large that the forecast overflows
 │   ├── CovariateUnknown            a covariate that the model does not read
 │   ├── CovariateMissing            a covariate that the model reads and that is not given
 │   ├── CovariateLength             another number of values than of steps
@@ -169,6 +170,18 @@ class SeriesDuplicated(SeriesError):
     """One id twice in a batch."""
 
     code = "SERIES_DUPLICATED"
+
+
+class ForecastNotFinite(SeriesError):
+    """Values so large that the forecast overflows."""
+
+    code = "FORECAST_NOT_FINITE"
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The forecast overflows: the values are too large.", pointer="/values", hint="Send them in a larger unit."
+        )
 
 
 class CovariateUnknown(SeriesError):

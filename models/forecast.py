@@ -62,6 +62,12 @@ class Forecast:
     closed: NDArray[np.bool_] | None = None
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all numbers are finite; values that are too large make a forecast overflow."""
+        sides = (side for one in self.intervals for side in (one.lower, one.upper))
+        return all(np.isfinite(numbers).all() for numbers in (self.quantiles, self.median, *sides))
+
+    @property
     def shown(self) -> "Forecast":
         """The forecast without the steps in closed hours."""
         if self.closed is None or not self.closed.any():

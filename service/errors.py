@@ -39,7 +39,6 @@ ServiceError                        the request is valid, but the service cannot
 ├── ModelRefused                    503, the model cannot be loaded
 ├── DefaultUnknown                  503, ALMANAC_MODEL is not registered
 ├── QueueFull                       429, Retry-After
-├── ForecastNotFinite               422, values so large that the forecast overflows
 ├── KeysInvalid                     the API key file cannot be read
 ├── DatabaseUnreachable             503, Retry-After; forecasts do not need it
 ├── DatabaseUnusable                503, the tables of a newer Almanac, or a damaged file
@@ -241,12 +240,6 @@ class QueueFull(ServiceError):
         """Keep when to try again."""
         super().__init__(detail, hint=hint)
         self.retry_after = retry_after
-
-
-class ForecastNotFinite(ServiceError):
-    """Values so large that the forecast overflows."""
-
-    code = "FORECAST_NOT_FINITE"
 
 
 class KeysInvalid(ServiceError):

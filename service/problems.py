@@ -43,7 +43,6 @@ STATUS: Mapping[type[AlmanacError], int] = {
     FrequencyError: 422,
     ModelUnknown: 422,
     errors.ModelNotFound: 404,
-    errors.ForecastNotFinite: 422,
     errors.QueueFull: 429,
     errors.ModelLoading: 503,
     errors.NoModel: 503,

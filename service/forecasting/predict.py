@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
-from models.errors import AlmanacError, FrequencyError, SeriesError
+from models.errors import AlmanacError, ForecastNotFinite, FrequencyError, SeriesError
 from models.forecast import Forecast
 from models.forecaster import Forecaster
 from models.series import Series
-from service.errors import BatchTooLarge, ForecastNotFinite
+from service.errors import BatchTooLarge
 from service.forecasting.request import ForecastQuery
 from service.json_input import SeriesFault, fault_of
 from service.selector import SelectedModel
@@ -22,9 +20,6 @@ LARGE_PASSES = 32
 """Series times blocks of the trained horizon: a network takes about 0.1 ms for each."""
 LARGE_STEPS = 2_000
 """Forecast steps in the response: JSON takes about 1 µs for each."""
-OVERFLOW = ForecastNotFinite(
-    "The forecast overflows: the values are too large.", pointer="/values", hint="Send them in a larger unit."
-)
 
 
 def predict(query: ForecastQuery, selected: SelectedModel) -> tuple[list[ForecastRow], list[SeriesFault]]:
@@ -118,11 +113,10 @@ def _split_finite(rows: Iterable[ForecastRow]) -> tuple[list[ForecastRow], list[
     finite, faults = [], []
     for row in rows:
         index, series, forecast = row
-        bounds = [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
-        if all(np.isfinite(numbers).all() for numbers in (forecast.quantiles, forecast.median, *bounds)):
+        if forecast.is_finite:
             finite.append(row)
         else:
-            faults.append(fault_of(index, series.id, OVERFLOW))
+            faults.append(fault_of(index, series.id, ForecastNotFinite()))
     return finite, faults
 
 

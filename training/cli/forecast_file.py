@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models import artifact, starters
 from models.calendar.inference import FiscalPeriods
 from models.calendar.on_calendar import format_timestamps
-from models.errors import AlmanacError, ConfigInvalid, FrequencyNotInferred
+from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
 from models.forecast import Forecast
 from models.forecaster import Forecaster
 from models.irregular.bounds import UNBOUNDED, Bounds
@@ -119,9 +119,8 @@ def forecast_file(
     progress.report_findings(data.findings)
     series = [replace(one, bounds=request.bounds) for one in _usable(forecaster, data.series, progress)]
     horizon = request.horizon or forecaster.spec.horizon
-    forecasts = tuple(
-        one.shown for one in forecaster.forecast(series, horizon, levels=request.levels, outliers=request.outliers)
-    )
+    made = forecaster.forecast(series, horizon, levels=request.levels, outliers=request.outliers)
+    series, forecasts = _finite(series, made, progress)
     season_warning = starters.season_warning(data.frequency) if registry is None else None
     if season_warning is not None:
         forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
@@ -255,6 +254,19 @@ def _usable(forecaster: Forecaster, series: Sequence[Series], progress: Progress
     if errors and not usable:
         raise errors[0]
     return usable
+
+
+def _finite(
+    series: Sequence[Series], forecasts: Sequence[Forecast], progress: Progress
+) -> tuple[list[Series], tuple[Forecast, ...]]:
+    """Return the series whose forecasts are finite, and these; report the others, or raise if there is none."""
+    pairs = [(one, forecast.shown) for one, forecast in zip(series, forecasts, strict=True) if forecast.is_finite]
+    if not pairs:
+        raise ForecastNotFinite
+    for one, forecast in zip(series, forecasts, strict=True):
+        if not forecast.is_finite:
+            progress.report(f"  {one.id} is left out: {ForecastNotFinite()}", "yellow")
+    return [one for one, _ in pairs], tuple(forecast for _, forecast in pairs)
 
 
 def _stamps(forecast: Forecast) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.errors import ConfigInvalid, FrequencyMismatch
+from models.errors import ConfigInvalid, ForecastNotFinite, FrequencyMismatch
 from models.series import Series
 from tests.training.fakes import make_series, write_csv
 from tests.training.registry.publishing import publish
@@ -76,6 +76,21 @@ def test_series_that_cannot_be_forecast_are_named_and_left_out(
 
     assert [one.id for one in found.series] == ["a"]
     assert "silent is left out" in progress.console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("others", [[], [make_series("a")]])
+def test_a_forecast_that_overflows_is_an_error(progress: Progress, tmp_path: Path, others: list[Series]) -> None:
+    """As in the service: no file has NaN; the series is left out, or the command ends with an error."""
+    large = Series.make([1.7e308, -1.7e308, 1.6e308] * 20, id="large", start="2000-01-01", frequency="M")
+    path = write_csv(tmp_path / "d.csv", [large, *others])
+    request = ForecastRequest("starter", path, 6, None, Columns(), (80.0,))
+    if not others:
+        with pytest.raises(ForecastNotFinite):
+            forecast_file(None, request, progress=progress, scratch=tmp_path)
+        return
+
+    assert [one.id for one in forecast_file(None, request, progress=progress, scratch=tmp_path).series] == ["a"]
+    assert "large is left out: The forecast overflows" in progress.console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_data_of_another_frequency_is_refused(registry: Registry, progress: Progress, tmp_path: Path) -> None:
