@@ -18,8 +18,9 @@ from service.forecasting.request import MAX_ID_LENGTH
 from service.json_input import SeriesFault, describe_value, fault_at, invalid_field, parse_object, reject_unknown_fields
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count
+from service.observations.duplicates import refuse_contradictions
 from service.observations.layout import find_name
-from service.observations.validate import FindKnownSeries, ParsedRows, validate_rows
+from service.observations.validate import FindKnownSeries, ParsedRows, ValidatedRows, validate_rows
 from service.store.known_series import KnownSeries
 from service.store.observations import Calendar, Observations
 
@@ -34,7 +35,7 @@ class ParsedObservations:
     """The rows of a body.
 
     Attributes:
-        observations: The valid rows; of rows with the same series and timestamp the last.
+        observations: The valid rows, without repeats.
         calendars: What to store of the steps of each series in `observations`.
         accepted: Count of valid rows.
         refused: Count of the others.
@@ -184,11 +185,19 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
     rows = ParsedRows(np.flatnonzero(kept), valid_ids, walls[kept], offsets[kept], values[kept])
     valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults)
-    names = [one for one, keep in zip(valid_ids, valid.kept.tolist(), strict=True) if keep]
-    observations = Observations.from_rows(names, valid.stamps[valid.kept], rows.values[valid.kept])
+    names, observations = _kept(rows, valid)
+    if len(observations) < len(names):
+        refuse_contradictions(rows, valid, columns, faults)
+        names, observations = _kept(rows, valid)
     calendars = tuple(valid.calendars[name] for name in observations.names)
     listed = tuple(_fault(row, faults[row], columns) for row in sorted(faults)[:LISTED_FAULTS])
     return ParsedObservations(observations, calendars, len(names), len(faults), listed, valid.repairs)
+
+
+def _kept(rows: ParsedRows, valid: ValidatedRows) -> tuple[list[str], Observations]:
+    """Return the series of each valid row, and the valid rows without repeats."""
+    names = [one for one, keep in zip(rows.ids, valid.kept.tolist(), strict=True) if keep]
+    return names, Observations.from_rows(names, valid.stamps[valid.kept], rows.values[valid.kept])
 
 
 def _fault(row: int, error: AlmanacError, columns: RawColumns) -> SeriesFault:

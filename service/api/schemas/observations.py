@@ -10,7 +10,7 @@ class ObservationRow(StrictModel):
     """One observation; `unique_id`, `ds` and `y` are accepted as names, too."""
 
     id: str = Field(min_length=1, max_length=256, description="The series.")
-    timestamp: str = Field(description="ISO 8601, with or without an offset; the last of two equal ones is kept.")
+    timestamp: str = Field(description="ISO 8601, with or without an offset; two equal ones need equal values.")
     value: float | None = Field(description="null if nothing was observed.")
 
 

@@ -91,12 +91,14 @@ def test_every_format_has_the_same_rows(body: bytes, options: BodyOptions) -> No
     assert rows_of(parse_observations(body, options, LIMIT)) == expected
 
 
-def test_the_last_of_equal_rows_counts() -> None:
-    """As if they had been posted one after the other."""
-    parsed = post([row(value=1), row(id="b"), row(value=2), row(value=3, timestamp="2024-01-30")])
+def test_equal_rows_are_one_and_contradictory_ones_are_refused() -> None:
+    """Neither of two values is stored silently; the error has both."""
+    parsed = post([row(value=1), row(id="b"), row(value=7), row(id="b"), row(value=3, timestamp="2024-01-30")])
 
-    assert rows_of(parsed)[:2] == [("a", "2024-01-30T00:00:00", 3.0), ("a", "2024-01-31T00:00:00", 2.0)]
-    assert parsed.accepted == 4
+    assert rows_of(parsed) == [("a", "2024-01-30T00:00:00", 3.0), ("b", "2024-01-31T00:00:00", 1.5)]
+    assert faults_of(parsed) == [(f"/observations/{at}/timestamp", "TIMESTAMPS_DUPLICATED") for at in (0, 2)]
+    assert "1 (/observations/0/value) and 7 (/observations/2/value)" in parsed.faults[0].finding.detail
+    assert (parsed.accepted, parsed.refused) == (3, 2)
 
 
 @pytest.mark.parametrize(

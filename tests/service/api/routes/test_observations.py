@@ -40,7 +40,7 @@ def test_observations_are_upserted(stored_client: TestClient) -> None:
     first, second = observe(stored_client, rows), observe(stored_client, rows)
     observe(stored_client, [("a", "2024-01-31", 1.5), ("a", "2024-02-29", None)])
 
-    assert first == second == {"accepted": 3, "refused": 0, "series": 2, "errors": []}
+    assert first == second == {"accepted": 3, "refused": 0, "series": 2, "errors": [], "repairs": []}
     assert exported(stored_client) == [
         ("a", "2024-01-31T00:00:00", 1.5),
         ("a", "2024-02-29T00:00:00", None),
