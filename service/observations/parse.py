@@ -48,7 +48,7 @@ class ParsedObservations:
     accepted: int
     refused: int
     faults: tuple[SeriesFault, ...]
-    repairs: Mapping[str, Repair] = field(default_factory=dict)
+    repairs: Mapping[str, Sequence[Repair]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import calendar_clock, parse_frequency
 from models.calendar.timestamps import Timestamps, to_instants, to_local_times, write_exactly
+from models.calendar.zones import recognize_zone
 from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsDuplicated, TimestampsOffCalendar
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import MAX_DISTANCE, GridFit, Mask, fit_to, neighbours, written
@@ -58,7 +59,7 @@ class ValidatedRows:
     stamps: Timestamps
     kept: Mask
     calendars: Mapping[str, Calendar]
-    repairs: Mapping[str, Repair] = field(default_factory=dict)
+    repairs: Mapping[str, Sequence[Repair]] = field(default_factory=dict)
 
 
 def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
@@ -75,9 +76,12 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
     """
     groups = _group(rows.ids)
     zones = {name: given.timezone or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
+    found = _recognized(rows, groups, zones)
+    zones |= found
     stamps, kept = _instants(rows, groups, zones), np.ones(len(rows.ids), dtype=np.bool_)
     checker = _RowChecker(rows, stamps, kept, faults)
-    calendars, repairs = {}, {}
+    calendars: dict[str, Calendar] = {}
+    repairs: dict[str, list[Repair]] = {name: [_zone_repair(zone, len(groups[name]))] for name, zone in found.items()}
     for name, members in groups.items():
         stored = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
@@ -85,7 +89,7 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
         checker.check_clock(members, zone, frequency)
         repair = checker.check_calendar(members, zone, frequency, stored)
         if repair is not None:
-            repairs[name] = repair
+            repairs.setdefault(name, []).append(repair)
         if kept[members].any():
             has_value = bool((kept[members] & ~np.isnan(rows.values[members])).any())
             new = Calendar(given.frequency, given.timezone or (None if stored.calendar.timezone else zone))
@@ -107,6 +111,26 @@ def _group(ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     order = np.argsort(code_of_row, kind="stable")
     edges = np.searchsorted(code_of_row[order], np.arange(1, len(codes)))
     return dict(zip(codes, np.split(order, edges), strict=True))
+
+
+def _recognized(
+    rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Return the timezone of each series without one whose offsets change as in a usual timezone, as files are read."""
+    found: dict[str, str] = {}
+    if len(np.unique(rows.offsets)) > 1:
+        for name, members in groups.items():
+            with_offset = members[rows.offsets[members] != NO_OFFSET]
+            offsets = rows.offsets[with_offset]
+            if zones[name] is None and len(np.unique(offsets)) > 1:
+                zone = recognize_zone(rows.walls[with_offset] - offsets.astype("m8[us]"), offsets // 1_000_000)
+                found |= {} if zone is None else {name: zone}
+    return found
+
+
+def _zone_repair(zone: str, count: int) -> Repair:
+    detail = f"Offsets change as in {zone}; the timestamps are read as local times there. `timezone` settles it."
+    return Repair("TIMEZONE_FOUND", None, count, detail)
 
 
 def _instants(rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]) -> Timestamps:

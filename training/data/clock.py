@@ -1,30 +1,18 @@
 """Clock: on which clock the times of a file are read, where they have offsets or a timezone is given."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import Timestamps, load_timezone, to_instants, to_local_times
+from models.calendar.zones import recognize_zone
 from models.errors import Finding
 from models.tables.dates import NO_OFFSET, Times
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
 
-USUAL_ZONES = (
-    "Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Lisbon", "America/New_York", "America/Chicago",
-    "America/Denver", "America/Los_Angeles", "America/Halifax", "America/St_Johns", "America/Anchorage",
-    "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Sao_Paulo", "America/Santiago",
-    "Asia/Jerusalem", "Africa/Cairo", "Europe/Istanbul", "Europe/Moscow",
-)  # fmt: skip
-"""Timezones that changing offsets may be of, the likeliest first; each stands for its neighbours with the same clock."""
-
 UTC = ("UTC", "Etc/UTC", "GMT")
-
-MOST_CHECKED = 2_000
-"""Stamps by which a timezone is recognized."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +73,7 @@ def _of_offsets(times: Times, instants: Timestamps) -> Clock:
     if len(offsets) == 1:
         found = Finding("TIMEZONE_DROPPED", f"Times are read as local times at offset {_shown(offsets[0])}.")
         return Clock(times.walls, None, times.style, (found,))
-    zone = _recognize(instants, times.offsets)
+    zone = recognize_zone(instants, times.offsets)
     shown = " and ".join(map(_shown, offsets)) if len(offsets) < 4 else f"{len(offsets)} different ones"  # noqa: PLR2004
     if zone is not None:
         detail = f"Offsets change between {shown}, as in {zone}; times are read as local times there."
@@ -115,20 +103,6 @@ def _one_time_of_day(walls: Timestamps) -> bool:
 def _shown(seconds: int) -> str:
     minutes = abs(int(seconds)) // 60
     return f"{'-' if seconds < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _recognize(instants: Timestamps, offsets: NDArray[np.int64]) -> str | None:
-    """Return the first usual timezone that had these offsets at these instants, or None."""
-    at = np.unique(np.linspace(0, len(instants) - 1, MOST_CHECKED).astype(np.int64))
-    pairs = set(zip(instants[at].tolist(), offsets[at].tolist(), strict=True))
-    for zone in USUAL_ZONES:
-        clock = ZoneInfo(zone)
-        locals_ = (clock.fromutc(instant.replace(tzinfo=clock)) for instant, _ in pairs)
-        if all(
-            local.utcoffset() == timedelta(seconds=offset) for local, (_, offset) in zip(locals_, pairs, strict=True)
-        ):
-            return zone
-    return None
 
 
 def _local_instants(walls: Timestamps, series: NDArray[np.int64], rows: Rows, zone: str) -> Timestamps:

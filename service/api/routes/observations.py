@@ -83,7 +83,11 @@ async def observe(  # noqa: PLR0913, PLR0917 (the parameters of the URL)
         "refused": posted.refused,
         "series": len(posted.observations.names),
         "errors": [fault.to_dict() for fault in posted.faults],
-        "repairs": [{"id": name, "code": one.code, "detail": one.detail} for name, one in posted.repairs.items()],
+        "repairs": [
+            {"id": name, "code": one.code, "detail": one.detail}
+            for name, made in posted.repairs.items()
+            for one in made
+        ],
     }
     return json_response(members) if posted.accepted else _none_accepted(posted, members)
 

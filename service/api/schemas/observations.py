@@ -39,7 +39,10 @@ class ObservationRepair(BaseModel):
     """A change to the accepted rows of one series."""
 
     id: str
-    code: str = Field(description="`TIMESTAMPS_SNAPPED`: timestamps a little off their step are stored at it.")
+    code: str = Field(
+        description="`TIMESTAMPS_SNAPPED`: timestamps a little off their step are stored at it. `TIMEZONE_FOUND`: the offsets "
+        "change as in a timezone, which the series has from now on."
+    )
     detail: str
 
 
@@ -51,7 +54,7 @@ class ObservationsResponse(BaseModel):
     series: int = Field(description="Number of series in the accepted rows.")
     errors: list[SeriesErrorEntry] = Field(description="One for each refused row, at most 1,000.")
     repairs: list[ObservationRepair] = Field(
-        default_factory=list, description="Changes to accepted rows, at most one for each series."
+        default_factory=list, description="Changes to accepted rows, at most one of each code for a series."
     )
 
 

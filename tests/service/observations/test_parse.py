@@ -227,13 +227,25 @@ def test_years_of_a_parquet_file_may_be_numbers() -> None:
 
 def test_timestamps_with_offsets_are_instants() -> None:
     """They are stored in UTC, and the series has the timezone UTC if none is given."""
-    parsed = post([row(timestamp="2024-01-31T12:00:00+02:00"), row(timestamp="2024-01-31T11:00:00Z")])
+    parsed = post([row(timestamp="2024-01-31T12:00:00+02:00"), row(timestamp="2024-01-31T13:00:00+02:00")])
     stamps = pa.array([datetime(2024, 1, 31, 10, tzinfo=UTC)], pa.timestamp("us", "UTC"))
     again = parse_observations(parquet(id=["a"], ds=stamps, y=[1.0]), NONE, LIMIT)
 
     assert [one[1] for one in rows_of(parsed)] == ["2024-01-31T10:00:00", "2024-01-31T11:00:00"]
     assert [one[1] for one in rows_of(again)] == ["2024-01-31T10:00:00"]
     assert (parsed.calendars[0].timezone, again.calendars[0].timezone) == ("UTC", "UTC")
+
+
+def test_changing_offsets_are_those_of_a_timezone() -> None:
+    """Berlin's midnights are days of Berlin, not evenings of UTC, and the response has a repair."""
+    stamps = ["2024-03-30T00:00:00+01:00", "2024-03-31T00:00:00+01:00", "2024-04-01T00:00:00+02:00"]
+
+    parsed = post([row(timestamp=one) for one in stamps])
+
+    assert parsed.calendars[0].timezone == "Europe/Berlin"
+    assert [one.code for one in parsed.repairs["a"]] == ["TIMEZONE_FOUND"]
+    unknown = post([row(timestamp=one.replace(":00+02:00", ":00+13:00")) for one in stamps])
+    assert unknown.calendars[0].timezone == "UTC"
 
 
 def test_a_timezone_makes_instants_of_wall_clocks() -> None:

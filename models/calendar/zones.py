@@ -1,0 +1,34 @@
+"""Zones: the timezone that changing offsets are of."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import Timestamps
+
+USUAL_ZONES = (
+    "Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Lisbon", "America/New_York", "America/Chicago",
+    "America/Denver", "America/Los_Angeles", "America/Halifax", "America/St_Johns", "America/Anchorage",
+    "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Sao_Paulo", "America/Santiago",
+    "Asia/Jerusalem", "Africa/Cairo", "Europe/Istanbul", "Europe/Moscow",
+)  # fmt: skip
+"""Timezones that changing offsets may be of, the likeliest first; each stands for its neighbours with the same clock."""
+
+MOST_CHECKED = 2_000
+"""Stamps by which a timezone is recognized."""
+
+
+def recognize_zone(instants: Timestamps, offsets: NDArray[np.int64]) -> str | None:
+    """Return the first usual timezone that had these offsets at these instants, or None; offsets are seconds, (rows,)."""
+    at = np.unique(np.linspace(0, len(instants) - 1, MOST_CHECKED).astype(np.int64))
+    pairs = set(zip(instants[at].tolist(), offsets[at].tolist(), strict=True))
+    for zone in USUAL_ZONES:
+        clock = ZoneInfo(zone)
+        locals_ = (clock.fromutc(instant.replace(tzinfo=clock)) for instant, _ in pairs)
+        if all(
+            local.utcoffset() == timedelta(seconds=offset) for local, (_, offset) in zip(locals_, pairs, strict=True)
+        ):
+            return zone
+    return None
