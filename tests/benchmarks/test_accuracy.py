@@ -52,6 +52,7 @@ def made_up(mase: float = 1.4, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -
     return {"models": models, "dropped": 0, "sample": {}, "provenance": told, **more}
 
 
+@pytest.mark.prove
 def test_the_page_is_made_by_the_command_that_a_user_runs(measure: Record, tmp_path: Path) -> None:
     """Real trainings, as short as can be: each seed, their ensemble and the baselines, published rows beside."""
     tiny = [

@@ -143,6 +143,7 @@ def error_of(medians: Floats) -> float:
     return float(np.abs(medians - np.array([shop.values[LENGTH:] for shop in SHOPS])).mean())
 
 
+@pytest.mark.prove
 def test_a_covariate_that_carries_the_answer_is_read(street: Street, service: TestClient, tmp_path: Path) -> None:
     """With the promotions to come the error is far below that without; service and command line say the same."""
     informed = np.array([one.median for one in foretell(street, "informed", tmp_path / "informed").forecasts])
@@ -153,6 +154,7 @@ def test_a_covariate_that_carries_the_answer_is_read(street: Street, service: Te
     assert error_of(informed) < 0.4 * error_of(plain)
 
 
+@pytest.mark.prove
 def test_the_backtest_knows_the_covariates_of_the_held_out_months(street: Street) -> None:
     """They were known ahead, and are not held out."""
     figures = [outcome.to_dict()["models"]["lstm"]["backtest.mase"] for outcome in (street.informed, street.plain)]
@@ -160,6 +162,7 @@ def test_the_backtest_knows_the_covariates_of_the_held_out_months(street: Street
     assert figures[0] < 0.4 * figures[1]
 
 
+@pytest.mark.prove
 def test_each_series_has_its_own_effect(street: Street, service: TestClient) -> None:
     """The same promotion raises the sales of one shop and lowers those of the next, as their own histories tell."""
     none, one = (ask(service, [np.full(HORIZON, height)] * SERIES) for height in (0.0, 1.0))

@@ -135,7 +135,7 @@ def test_a_recipe_is_made_once() -> None:
     assert learner_for(Recipe(OPTIONS, 2.0, 0.0)) is not first
 
 
-@pytest.mark.parametrize("architecture", ["lstm", "gru", "simple_rnn"])
+@pytest.mark.parametrize("architecture", ["lstm", "gru"])
 def test_a_step_is_compiled_once_for_sets_of_like_shape(architecture: str) -> None:
     """Other values, another seed and another number of series call for no second trace."""
     tf.config.run_functions_eagerly(run_eagerly=False)

@@ -85,8 +85,8 @@ def test_a_name_given_by_number_fills_the_gap(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("key", "add", "--scope", "everything"), "forecast, record, read, observe, admin"),
-        (("key", "add", "--scope", ","), "forecast, record, read, observe, admin"),
+        (("key", "add", "--scope", "everything"), "forecast, record, read, observe, erase, admin"),
+        (("key", "add", "--scope", ","), "forecast, record, read, observe, erase, admin"),
         (("key", "add"), "--scope"),
         (("key", "remove", "nobody"), "nobody"),
         (("serve", "--port", "70000"), "--port"),

@@ -99,6 +99,7 @@ def test_tuned_it_moves_and_its_choices_train_it_again(champion: Path, tmp_path:
         assert_allclose(one, two, atol=1e-6)
 
 
+@pytest.mark.prove
 def test_a_warm_start_of_a_warm_start_knows_its_encoder(champion: Path, tmp_path: Path) -> None:
     """Generation after generation it is the same network; without kept weights its validation is said to be flattered."""
     first = warmed(make_set(start=champion), tmp_path / "first", steps=1)

@@ -169,7 +169,7 @@ def test_several_seeds_add_their_rows_and_an_ensemble(data: SeriesSet, make_runt
     assert {"lstm", "lstm/5", "lstm/6", "gru", "gru/5", "gru/6", "ensemble"} <= set(printed["models"])
     assert printed["models"]["ensemble"]["mase"] == pytest.approx(printed["models"]["seasonal_naive"]["mase"])
     assert printed["models"]["ensemble"]["train_seconds"] >= 4 * 1.5
-    assert printed["models"]["ensemble"]["network_mb"] > 3 * printed["models"]["lstm"]["network_mb"]
+    assert printed["models"]["ensemble"]["network_mb"] > printed["models"]["lstm"]["network_mb"]
     assert printed["ensemble"] == printed["models"]["ensemble"]
 
 

@@ -25,7 +25,7 @@ from training.registry.provenance import CHOICES, FILE, RunEnvironment
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 TINY = FitConfig(
-    max_seconds=86_400,
+    max_seconds=7_200,
     units=4,
     layers=1,
     context_length=36,
@@ -63,6 +63,7 @@ def test_a_network_trained_again_from_its_record_is_the_same(
     assert {"backtest.mase", "backtest.coverage_95", "validation.mase"} <= set(found.figures)
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("eager")
 def test_what_the_clock_allowed_of_each_training_is_done_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
@@ -81,6 +82,7 @@ def test_what_the_clock_allowed_of_each_training_is_done_again(
     assert found.same_weights
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("eager")
 def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
@@ -96,6 +98,7 @@ def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeR
     assert not found.same_figures
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("eager")
 def test_an_ensemble_trained_again_from_its_record_is_the_same(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
@@ -131,6 +134,7 @@ def test_one_seed_of_several_is_trained_alone(registry: Registry, make_runtime: 
     assert found.same_weights
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("eager")
 def test_choices_are_taken_from_the_record_and_not_made_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path

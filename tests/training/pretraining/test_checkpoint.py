@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
 from models.networks.build import NetworkOptions
@@ -27,6 +28,7 @@ def take(learner: Learner, seed: int) -> None:
     learner.step(contexts, generator.normal(20.0, 3.0, (6, 1, 3)), rate=0.01, total=10)
 
 
+@pytest.mark.prove
 def test_a_restored_learner_takes_the_same_next_step(tmp_path: Path) -> None:
     """Weights, their averages and the optimizer's memory are all there, bit for bit, in another learner too."""
     learner = make_learner()
