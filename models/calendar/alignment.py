@@ -17,6 +17,9 @@ MOST_JITTER, LONGEST_JITTER = 0.05, np.timedelta64(1, "h")
 MOST_OUTLIERS, FEWEST_WITH_OUTLIER = 0.05, 12
 """Share of timestamps that may lie elsewhere, and the fewest timestamps of which one may."""
 
+MOSTLY = 0.8
+"""Share of timestamps on a grid, from which on the others are wrong and not the frequency."""
+
 LEFT_OUT = -1
 """In place of the step of a timestamp that has none."""
 
@@ -167,7 +170,9 @@ class Grid:
             f"{len(outliers)} of {len(self.timestamps)} timestamps lie off the steps of {self.frequency.name} from "
             f"{write_exactly(self.points[self.near][0])}: {texts}{', …' if len(outliers) > SHOWN else ''}.",
             pointer=f"/timestamps/{outliers[0]}",
-            hint=error.hint,
+            hint=error.hint
+            if self.near.mean() < MOSTLY
+            else "Correct these timestamps, or send a frequency on whose steps they lie.",
         )
 
 

@@ -108,8 +108,16 @@ def _refuse_nth_weekday(days: Timestamps, gaps: NDArray[np.int64]) -> None:
         )
 
 
+def refuse_fiscal(timestamps: Timestamps) -> None:
+    """Raise FiscalPeriods for rising timestamps a month of 4 or 5 weeks apart, a quarter of 13 or 14, a year of 52 or 53."""
+    gaps = np.diff(timestamps).astype(np.int64)
+    days, rest = np.divmod(gaps, _MICROSECONDS_A_DAY)
+    if len(gaps) and gaps.min() > 0 and not rest.any() and not (days % 7).any():
+        _refuse_fiscal(days)
+
+
 def _refuse_fiscal(gaps: NDArray[np.int64]) -> None:
-    """Raise FiscalPeriods for months of 4 and 5 weeks, quarters of 13 and 14, and years of 52 and 53."""
+    """Raise FiscalPeriods for differences in days, whole weeks."""
     weeks = set((gaps // 7).tolist())
     for season_length, (kinds, name) in FISCAL.items():
         if len(gaps) >= FEWEST_FISCAL and len(weeks) > 1 and weeks <= kinds:

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.calendar.alignment import SHOWN, Grid, best_grid
+from models.calendar.alignment import FEWEST_WITH_OUTLIER, SHOWN, Grid, best_grid
 from models.calendar.frequency import NANOSECONDS_IN, WEEKDAY_NAMES, Frequency, fixed_frequency
 from models.calendar.inference import FEWEST, FiscalPeriods, common_frequency
 from models.calendar.timestamps import Timestamps, write_exactly
 from models.errors import AlmanacError, FrequencyNotInferred
 
 USUAL = 0.8
-"""Share of the differences that are multiples of the usual one, from which on it is the step that is meant."""
+"""Share of the differences that are multiples of the usual one, from which on it is the step that is meant; or of the
+timestamps on its grid."""
+
+USUAL_WEEKDAY = 0.5
+"""Share of timestamps a week or more apart that lie on one weekday, from which on weeks are meant, not business days."""
 
 LEAST_WEEKEND = 0.05
 """Share of days on a weekend below which a series is one of business days."""
@@ -50,12 +54,11 @@ def infer_frequency(timestamps: Timestamps) -> Frequency:
     except FiscalPeriods:
         raise
     except FrequencyNotInferred:
-        usual = (
-            _usual(timestamps)
-            if len(timestamps) >= FEWEST and (np.diff(timestamps).astype(np.int64) > 0).all()
-            else None
-        )
+        if len(timestamps) < FEWEST or (np.diff(timestamps).astype(np.int64) <= 0).any():
+            raise
+        usual = _usual(timestamps)
         if usual is None:
+            _refuse_unusual(timestamps)
             raise
         return usual
     if 2 * np.count_nonzero(steps == 1) >= len(steps) and not _has_rare_weekends(timestamps, common):
@@ -103,18 +106,22 @@ def _refuse_unusual(timestamps: Timestamps) -> None:
     """Raise FrequencyNotInferred if one step is usual, but too many timestamps lie off its grid."""
     gaps = np.diff(timestamps).astype(np.int64)
     middle = int(np.sort(gaps)[len(gaps) // 2])
-    if np.mean(gaps % middle == 0) < USUAL or len(gaps) < FEWEST:
+    if len(gaps) < FEWEST:
         return
     frequency = next(iter(_candidates(timestamps)), None)
     grid: Grid | None = None if frequency is None else best_grid(timestamps, frequency)
     if frequency is None or grid is None or grid.near.all():
+        return
+    least = USUAL_WEEKDAY if frequency.unit == "W" else USUAL
+    mostly = len(timestamps) >= FEWEST_WITH_OUTLIER and grid.near.mean() >= least
+    if np.mean(gaps % middle == 0) < USUAL and not mostly:
         return
     off = np.flatnonzero(~grid.near)
     texts = ", ".join(write_exactly(timestamps[at]) for at in off[:SHOWN])
     raise FrequencyNotInferred(
         f"The usual step is {frequency.name}, but {len(off)} of {len(timestamps)} timestamps lie off it, such as {texts}.",
         pointer=f"/timestamps/{off[0]}",
-        hint="Correct these timestamps, or send the frequency that is meant, such as 'M', 'D' or 'h'.",
+        hint=f"Correct these timestamps; with the frequency {frequency.name!r} they are refused too.",
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models.calendar.alignment import LEFT_OUT, Alignment, align
 from models.calendar.dates import Dates
 from models.calendar.grid import fewest_steps
+from models.calendar.inference import refuse_fiscal
 from models.calendar.on_calendar import Frequency, calendar_clock, infer_frequency
 from models.calendar.timestamps import Timestamps, to_instants, write_exactly
 from models.covariates import Covariates
@@ -61,10 +62,13 @@ def place(
     Raises:
         FrequencyNotInferred: If the frequency cannot be inferred.
         TimestampsOffCalendar, TimestampsDuplicated: As `models.calendar.alignment.align`.
+        FiscalPeriods: If the frequency is of days or weeks, and the dates are fiscal periods of weeks.
         SeriesTooLong: If few values would fill the memory.
     """
     step = frequency or infer_for(dates)
     clock = calendar_clock(dates.stamps, step, dates.timezone)
+    if frequency is not None:
+        check_weeks(clock, frequency)
     _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
     found = align(clock, step)
     length = int(found.steps.max()) + 1
@@ -80,6 +84,12 @@ def place(
     findings = (*_outliers(found, clock), *(() if missing == "zero" else _ask_zero(numbers, absent)))
     placed = {name: _spread(one, at, kept, length) for name, one in covariates.items()}
     return Placed(values, _start(found, clock, dates), found.frequency, repairs, findings, placed)
+
+
+def check_weeks(clock: Timestamps, frequency: Frequency) -> None:
+    """Raise FiscalPeriods if a frequency of days or weeks is stated for fiscal periods: most steps would be missing."""
+    if frequency.unit in {"W", "D"}:
+        refuse_fiscal(clock)
 
 
 def infer_for(dates: Dates) -> Frequency:

@@ -24,7 +24,7 @@ class ClosedHours:
     """Which of the forecast's steps lie in closed hours.
 
     Attributes:
-        steps: True for a closed step, shape (horizon,); some are open.
+        steps: True for a closed step, shape (horizon,); perhaps all.
         warning: Names the opening hours.
     """
 
@@ -51,7 +51,16 @@ def find_closed(series: Series, future: Timestamps | None) -> ClosedHours | None
     closed = ~open_[(later_days + 3) % 7, later_slots]
     if not closed.any():
         return None
-    return ClosedHours(closed if not closed.all() else np.zeros_like(closed), _warning(open_, closed, step))
+    return ClosedHours(closed, _warning(open_, closed, step))
+
+
+def has_hours(series: Series) -> bool:
+    """Return whether a series has opening hours, so that a missing step is no step without events."""
+    step = _step_of(series)
+    past = None if step is None else series.timestamps
+    if step is None or past is None:
+        return False
+    return _open_cells(*_places(past, series.timezone, step), ~np.isnan(series.values), _DAY // step) is not None
 
 
 def _step_of(series: Series) -> int | None:
@@ -89,15 +98,24 @@ def _open_cells(
 
 
 def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> Finding:
-    slots, weekdays = np.flatnonzero(open_.any(axis=0)), np.flatnonzero(open_.any(axis=1))
-    hours = f"from {_clock(int(slots[0]) * step)} to {_clock((int(slots[-1]) + 1) * step)}"
+    weekdays = np.flatnonzero(open_.any(axis=1))
+    first, last = _hours(open_.any(axis=0))
+    hours = f"from {_clock(first * step)} to {_clock((last + 1) * step)}"
     count = int(closed.sum())
     what = (
-        f"all {count} steps lie outside; ask for a longer horizon."
+        f"all {count} steps lie outside and are left out; ask for a longer horizon."
         if closed.all()
         else f"{count} of {len(closed)} steps lie outside and are left out."
     )
     return Finding("HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {what}", "/horizon")
+
+
+def _hours(slots: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the first and the last open slot of the day: the longest closed time lies after the last, perhaps at midnight."""
+    found = np.flatnonzero(slots)
+    closed = np.diff(found, append=found[0] + len(slots))
+    at = len(found) - 1 - int(np.argmax(closed[::-1]))
+    return int(found[(at + 1) % len(found)]), int(found[at])
 
 
 def _days(weekdays: NDArray[np.int64]) -> str:

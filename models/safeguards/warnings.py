@@ -6,6 +6,7 @@ import numpy as np
 
 from models.errors import Finding
 from models.intervals import interval_sides
+from models.safeguards.closed_hours import has_hours
 from models.series import Series
 from models.spec import ModelSpec
 
@@ -22,6 +23,8 @@ NO_DATES = Finding(
 def warn(series: Series, spec: ModelSpec, horizon: int) -> list[Finding]:
     """Return the warnings about a series and a horizon."""
     found = list(series.findings)
+    if any(one.code == "MISSING_OR_ZERO" for one in found) and has_hours(series):
+        found = [one for one in found if one.code != "MISSING_OR_ZERO"]
     if spec.season_length > 1 and series.start is None:
         found.append(NO_DATES)
     enough = min(2 * spec.season_length if spec.season_length > 1 else 10, spec.context_length)

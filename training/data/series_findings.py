@@ -9,6 +9,7 @@ import numpy as np
 from models.covariates import CovariateNames
 from models.errors import Finding
 from models.irregular.implausible import find_implausible
+from models.safeguards.closed_hours import has_hours
 from models.safeguards.plausible import CODE
 from models.series import Series
 from training.data.long_frame import Rows, shown
@@ -35,6 +36,8 @@ def name_irregular(series: Sequence[Series], rows: Mapping[str, Rows]) -> Iterat
     """Yield the date outliers with their rows, the jitter, and the question whether missing steps are zeros."""
     for code in ("DATE_OUTLIER", "MISSING_OR_ZERO"):
         found = [(one, finding) for one in series for finding in one.findings if finding.code == code]
+        if code == "MISSING_OR_ZERO":
+            found = [(one, finding) for one, finding in found if not has_hours(one)]
         for one, finding in found[:NAMED]:
             yield Finding(code, f"{_place(rows[one.id], finding.pointer)}{finding.detail}", hint=_hint(finding))
         if len(found) > NAMED:

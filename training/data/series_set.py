@@ -176,17 +176,23 @@ def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
     try:
         return infer_for(_dates(table, longest))
     except FiscalPeriods as error:
-        detail = f"{table.path}: {error.detail}"
-        raise FiscalPeriods(
-            detail,
-            hint=f"Give the first day of each calendar {error.period} instead.",
-            season_length=error.season_length,
-        ) from error
+        raise _fiscal(table.path, error) from error
     except FrequencyNotInferred as error:
         place = _place(table.path, longest, error.pointer) if error.pointer.count("/") > 1 else str(table.path)
         raise FrequencyNotInferred(
-            f"{place}: {error.detail}", hint="Give it with --frequency, such as M, D or 30min, or correct the dates."
+            f"{place}: {error.detail}",
+            hint="Correct these dates; --frequency does not change them."
+            if place != str(table.path)
+            else "Give it with --frequency, such as M, D or 30min, or correct the dates.",
         ) from error
+
+
+def _fiscal(path: Path, error: FiscalPeriods) -> FiscalPeriods:
+    return FiscalPeriods(
+        f"{path}: {error.detail}",
+        hint=f"Give the first day of each calendar {error.period} instead.",
+        season_length=error.season_length,
+    )
 
 
 def _dates(table: Table, group: Rows) -> Dates:
@@ -236,6 +242,8 @@ class _Maker:
         except SeriesTooLong as error:
             rows = group if later is None else join_rows(group, later)
             raise DataInvalid(f"{path}, series {group.id!r}: {error.detail}{name_gap(rows)}", hint=STRAY) from error
+        except FiscalPeriods as error:
+            raise _fiscal(path, error) from error
         except AlmanacError as error:
             raise DataInvalid(f"{_place(path, group, error.pointer)}: {error.detail}", hint=error.hint) from error
         if len(series) > MOST_GAPS * len(group.y):

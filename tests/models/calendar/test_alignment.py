@@ -95,6 +95,22 @@ def test_too_many_outliers_are_refused_by_name(alias: str) -> None:
         assert str(stamps[32])[:16] in caught.value.detail
 
 
+@pytest.mark.parametrize(("count", "every"), [(120, 10), (104, 17), (120, 4)])
+def test_weeks_with_strays_are_no_business_days(count: int, every: int) -> None:
+    """Mondays of which many are Tuesdays: the strays are named, and no advice leads back here."""
+    stamps = made("W-MON", count)
+    stamps[5::every] += np.timedelta64(1, "D")
+    off = len(stamps[5::every])
+
+    for call in (infer_frequency, lambda all_: align(all_, parse_frequency("W-MON"))):
+        with pytest.raises(
+            (FrequencyNotInferred, TimestampsOffCalendar), match=f"{off} of {count} timestamps"
+        ) as caught:
+            call(stamps)
+        assert str(stamps[5])[:10] in caught.value.detail
+        assert every == 4 or "Correct these timestamps" in caught.value.hint  # noqa: PLR2004 - a quarter
+
+
 def test_a_rare_saturday_does_not_make_business_days_days() -> None:
     """Its value has no step and is left out."""
     stamps = np.sort(np.append(made("B"), np.datetime64("2019-03-09", "us")))

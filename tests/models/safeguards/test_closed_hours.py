@@ -1,16 +1,25 @@
+from collections.abc import Container
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from models.calendar.frequency import Frequency
 from models.safeguards.closed_hours import find_closed
 from models.series import Series
+from models.starters import load_starter
 
 
-def office(hours: range, weekdays: range, days: int = 28, timezone: str | None = None, step: str = "h") -> Series:
+def office(
+    hours: Container[int], weekdays: range, days: int = 28, timezone: str | None = None, step: str = "h"
+) -> Series:
     """Return a series with values at some hours of some weekdays only."""
     stamps = pd.date_range("2024-01-01", periods=days * 24, freq=step)
     stamps = stamps[[one.hour in hours and one.weekday() in weekdays for one in stamps]]
     return Series.make(np.arange(len(stamps)) % 8 + 1.0, timestamps=stamps.to_numpy(), timezone=timezone)
+
+
+NIGHTS = office({*range(18, 24), 0, 1}, range(7))
 
 
 @pytest.mark.parametrize(
@@ -18,6 +27,7 @@ def office(hours: range, weekdays: range, days: int = 28, timezone: str | None =
     [
         (office(range(9, 17), range(5)), set(range(9, 17)), "from 09:00 to 17:00, Monday to Friday: 16 of 24 steps"),
         (office(range(8, 20), range(7)), set(range(8, 20)), "from 08:00 to 20:00, every day: 12 of 24 steps"),
+        (NIGHTS, {*range(18, 24), 0, 1}, "from 18:00 to 02:00, every day: 16 of 24 steps"),
         (office(range(9, 17), range(6), timezone="Europe/Berlin"), set(range(9, 17)), "Monday to Saturday"),
     ],
 )
@@ -48,3 +58,16 @@ def test_hours_that_never_have_a_value_are_closed(series: Series, open_hours: se
 def test_other_gaps_are_no_closed_hours(series: Series) -> None:
     """A few days, random gaps, days and series without dates have none."""
     assert find_closed(series, series.future(24)) is None
+
+
+def test_a_horizon_within_closed_hours_has_no_numbers() -> None:
+    """The warning says to ask for more, and no other asks whether a missing night means zero."""
+    series = office(range(9, 17), range(5), days=26)
+
+    (found,) = load_starter(series.frequency or Frequency("h")).forecast([series], 8)
+
+    assert (len(found.shown.median), found.shown.quantiles.shape[0]) == (0, 0)
+    assert "all 8 steps lie outside and are left out" in next(
+        one.detail for one in found.warnings if one.code == "HOURS_CLOSED"
+    )
+    assert "MISSING_OR_ZERO" in {one.code for one in series.findings} - {one.code for one in found.warnings}

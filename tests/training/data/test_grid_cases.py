@@ -35,8 +35,9 @@ def test_a_file_has_its_usual_step(name: str, frequency: str, length: int, codes
 
 def test_fiscal_months_are_refused_or_read_as_periods() -> None:
     """With a season they are months without dates, never weeks with gaps."""
-    with pytest.raises(FiscalPeriods, match=r"4 or 5 weeks apart.*first day of each calendar month"):
-        read_series(CASES / "fiscal_445.csv")
+    for frequency in (None, "W-SAT", "W", "D"):
+        with pytest.raises(FiscalPeriods, match=r"4 or 5 weeks apart.*first day of each calendar month"):
+            read_series(CASES / "fiscal_445.csv", frequency=frequency)
 
     data = read_series(CASES / "fiscal_445.csv", reading=Reading(season_length=12))
 
