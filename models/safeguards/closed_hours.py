@@ -99,7 +99,7 @@ def _open_cells(
 
 def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> Finding:
     weekdays = np.flatnonzero(open_.any(axis=1))
-    first, last = _hours(open_.any(axis=0))
+    first, last = _hours(np.asarray(open_.any(axis=0)))
     hours = f"from {_clock(first * step)} to {_clock((last + 1) * step)}"
     count = int(closed.sum())
     what = (

@@ -108,7 +108,7 @@ def test_weeks_with_strays_are_no_business_days(count: int, every: int) -> None:
         ) as caught:
             call(stamps)
         assert str(stamps[5])[:10] in caught.value.detail
-        assert every == 4 or "Correct these timestamps" in caught.value.hint  # noqa: PLR2004 - a quarter
+        assert every == 4 or "Correct these timestamps" in caught.value.hint
 
 
 def test_a_rare_saturday_does_not_make_business_days_days() -> None:
