@@ -44,6 +44,18 @@ def read_bounds(bounds: object, pointer: str = "/bounds") -> Bounds:
     return low, high
 
 
+def tighter(one: Bounds, other: Bounds, pointer: str = "/bounds") -> Bounds:
+    """Return the bounds that keep both; raises BoundsInvalid if nothing does."""
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    if low > high:
+        raise BoundsInvalid(
+            f"The series' bounds and those of the request leave nothing: minimum {low:g}, maximum {high:g}.",
+            pointer=pointer,
+            hint="Both hold: correct one of them.",
+        )
+    return low, high
+
+
 def _number(value: object, default: float, pointer: str) -> float:
     if value is None:
         return default

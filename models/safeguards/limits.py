@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.irregular.bounds import UNBOUNDED
+from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 
 TINY = 1e-9
 """Forecasts of a series of zeros are smaller than this."""
+
+SMALLEST = 1e-28
+"""Values that are all smaller than this are small beside the floor of the network's scale."""
 
 
 def within_bounds(series: Sequence[Series], numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -22,12 +25,20 @@ def within_bounds(series: Sequence[Series], numbers: NDArray[np.float64]) -> NDA
 
 
 def zeros_stay(series: Sequence[Series], table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return forecasts of shape (series, horizon, levels), 0 for series of zeros: the network's scale has a tiny floor."""
-    last = [one.values[-1] for one in series]
-    if not any(value == 0 or np.isnan(value) for value in last):
+    """Return forecasts of shape (series, horizon, levels), within the history of series of zeros or of the smallest numbers.
+
+    The network's scale has a tiny floor, which would show.
+    """
+    if not any(abs(one.values[-1]) < SMALLEST or np.isnan(one.values[-1]) for one in series):
         return table
     tiny = np.abs(table).max(axis=(1, 2)) < TINY
     if not tiny.any():
         return table
-    zeros = np.array([small and not np.nan_to_num(one.values).any() for small, one in zip(tiny, series, strict=True)])
-    return np.where(zeros[:, None, None], 0.0, table)
+    limits = np.array([_limits(one) if small else UNBOUNDED for small, one in zip(tiny, series, strict=True)])
+    clipped: NDArray[np.float64] = np.clip(table, limits[:, 0, None, None], limits[:, 1, None, None])
+    return clipped
+
+
+def _limits(series: Series) -> Bounds:
+    low, high = float(np.nanmin(series.values)), float(np.nanmax(series.values))
+    return (low, high) if max(-low, high) < SMALLEST else UNBOUNDED

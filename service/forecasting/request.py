@@ -11,7 +11,7 @@ from typing import Any
 
 from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
-from models.irregular.bounds import read_bounds
+from models.irregular.bounds import read_bounds, tighter
 from models.irregular.placement import MISSING
 from models.safeguards.plausible import OUTLIERS
 from models.series import Series
@@ -42,7 +42,7 @@ class ForecastQuery:
         unnamed: Indices of the series without an id: no observation belongs to them.
         record: Whether the forecasts are stored and scored.
         from_store: Whether the series are stored observations, not values of the request.
-        common: `bounds` and `missing` of the request, for series that have none of their own.
+        common: `bounds` of the request, and `missing` for series that have none of their own.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
     """
 
@@ -233,7 +233,7 @@ def _series(entry: object, series_id: str, max_points: int, query: ForecastQuery
         )
     missing = entry.get("missing") or query.common.get("missing", MISSING[0])
     _check_choice("missing", missing, MISSING)
-    return Series.make(
+    series = Series.make(
         _values(entry, max_points),
         id=series_id,
         start=entry.get("start"),
@@ -244,8 +244,10 @@ def _series(entry: object, series_id: str, max_points: int, query: ForecastQuery
         future_covariates=_covariates(entry, "future_covariates"),
         horizon=query.horizon,
         missing=missing,
-        bounds=entry.get("bounds") or query.common.get("bounds"),
+        bounds=entry.get("bounds"),
     )
+    common = query.common.get("bounds")
+    return series if common is None else replace(series, bounds=tighter(series.bounds, read_bounds(common)))
 
 
 def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:

@@ -47,7 +47,7 @@ class SeriesRequest(StrictModel):
         "together.",
     )
     missing: Missing | None = Field(None, description="Instead of that of the request.")
-    bounds: Bounds | None = Field(None, description="Instead of those of the request.")
+    bounds: Bounds | None = Field(None, description="Beside those of the request: the tighter hold.")
 
 
 class ForecastRequest(StrictModel):

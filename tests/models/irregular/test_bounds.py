@@ -3,7 +3,7 @@ import pytest
 
 from models import starters
 from models.calendar.on_calendar import Frequency
-from models.irregular.bounds import BoundsInvalid, read_bounds
+from models.irregular.bounds import UNBOUNDED, Bounds, BoundsInvalid, read_bounds, tighter
 from models.series import Series
 from models.values import Values
 
@@ -24,6 +24,19 @@ def test_bounds_that_cannot_be_kept_are_refused(bounds: object, pointer: str) ->
         read_bounds(bounds)
 
     assert caught.value.pointer == pointer
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [((0, 9), (-1, 5), (0, 5)), (UNBOUNDED, (0, 5), (0, 5)), ((0, 5), UNBOUNDED, (0, 5)), ((7, 9), (0, 1), None)],
+)
+def test_the_tighter_bounds_hold(one: Bounds, other: Bounds, both: Bounds | None) -> None:
+    """Bounds of a series and of its request; an error if nothing is left."""
+    if both is None:
+        with pytest.raises(BoundsInvalid, match="minimum 7, maximum 1"):
+            tighter(one, other)
+    else:
+        assert tighter(one, other) == both
 
 
 def test_bounds_are_kept_by_every_number_and_by_what_is_fed_back() -> None:
@@ -47,6 +60,17 @@ def test_zeros_are_forecast_as_zero(values: Values) -> None:
     for kind in ("M", "D", "Y"):
         (found,) = starters.load_starter(Frequency(kind if kind != "Y" else "Y-DEC")).forecast([Series.make(values)], 5)
         assert not found.quantiles.any()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_smallest_numbers_keep_their_sign(sign: int) -> None:
+    """The floor of the scale is larger than they are."""
+    values = sign * 1e-40 * (2 + np.sin(np.arange(60)))
+
+    (found,) = starters.load_starter(Frequency("M")).forecast([Series.make(values)], 5)
+
+    assert (sign * found.quantiles).min() > 0
+    assert np.abs(found.quantiles).max() <= 3e-40
 
 
 def test_levels_far_outside_the_trained_quantiles_have_a_warning() -> None:
