@@ -11,9 +11,11 @@ from starlette.responses import Response
 from service.errors import BodyTooLarge, BodyTooSlow, EncodingUnsupported
 from service.json_input import reject_unknown_fields
 
+FEWER_SERIES = "Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
-    """Return the body.
+
+async def read_body(request: Request, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:
+    """Return the body; `too_large` is the hint if it is.
 
     Raises:
         EncodingUnsupported: If it is compressed.
@@ -24,14 +26,14 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     if encoding.lower() not in ("", "identity"):
         raise EncodingUnsupported(f"The body is encoded as {encoding[:40]!r}.", hint="Send it uncompressed.")
     if announced_bytes(request) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, too_large)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
-                    raise _too_large(limit)
+                    raise _too_large(limit, too_large)
     except TimeoutError as error:
         raise BodyTooSlow(
             f"The body was not complete after {seconds:g} seconds.",
@@ -46,10 +48,8 @@ def announced_bytes(request: Request) -> int:
     return int(announced) if announced.isdecimal() and announced.isascii() else 0
 
 
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"The body has more than {limit} bytes.", hint="Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
-    )
+def _too_large(limit: int, hint: str) -> BodyTooLarge:
+    return BodyTooLarge(f"The body has more than {limit} bytes.", hint=hint)
 
 
 async def only_known_parameters(request: Request) -> None:

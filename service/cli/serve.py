@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -19,6 +21,12 @@ logger = logging.getLogger("almanac")
 
 SWITCH_SECONDS = 0.001
 """How long a thread keeps the interpreter while the event loop waits for it; Python's 5 ms delay health checks."""
+
+CLOSING_SECONDS = 25.0
+"""How long writing the waiting forecasts and closing may take after the drain time."""
+
+THREADS_SECONDS = 1.0
+"""How long threads have to end once everything is closed."""
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than nginx keeps an idle connection (60), so that nginx never sends into a closed one."""
@@ -87,9 +95,15 @@ def run(settings: Settings, host: str, port: int) -> None:
             logger.info(
                 "%s: waiting up to %d s for requests in progress", signal.Signals(sig).name, settings.drain_seconds
             )
+            watchdog = threading.Timer(settings.drain_seconds + CLOSING_SECONDS, _exit_now, ["the shutdown"])
+            watchdog.daemon = True
+            watchdog.start()
             super().handle_exit(sig, frame)
 
-    Server(config).run(sockets=[listener])
+    try:
+        Server(config).run(sockets=[listener])
+    finally:
+        _leave()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -102,6 +116,22 @@ def _listen(host: str, port: int) -> socket.socket:
         raise click.ClickException(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
         ) from error
+
+
+def _leave() -> None:
+    """End the process if a thread still computes: Python would wait for it. The forecasts are logged by now."""
+    deadline = time.monotonic() + THREADS_SECONDS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                _exit_now(f"the thread {thread.name}")
+
+
+def _exit_now(what: str) -> None:
+    logger.warning("%s did not end in time: the process exits", what)
+    logging.shutdown()
+    os._exit(0)
 
 
 def _exit(_number: int, _frame: object) -> None:

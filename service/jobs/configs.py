@@ -10,7 +10,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
+from models.calendar.on_calendar import parse_frequency
+from models.errors import AlmanacError, ConfigInvalid
 from models.jobs.bounds import check_bounds
+from models.jobs.tables import TABLES
 from models.names import RULE, is_name
 from models.retraining.thresholds import Thresholds
 from service.errors import FieldInvalid, FieldMissing
@@ -18,6 +21,10 @@ from service.json_input import StrictModel, describe_value, reject_unknown_field
 
 SERVICE = "service"
 """As `data`: the observations in this service's database."""
+MOST_CANDIDATES, DEFAULT_ARCHITECTURES = 50, 4
+"""Networks that one job trains at most, architectures times seeds; architectures of a job that names none."""
+SYSTEM_FOLDERS = ("dev", "proc", "sys")
+"""Folders of devices and of the kernel, whose files are no data."""
 MAX_KEY = 100
 MAX_TEXT = 4_096
 MAX_DEPTH = 5
@@ -34,7 +41,9 @@ def _check_name(name: str) -> str:
 
 def _check_data(data: str) -> str:
     path = PurePosixPath(data)
-    if data != SERVICE and not (path.is_absolute() and ".." not in path.parts):
+    if data != SERVICE and not (
+        path.is_absolute() and ".." not in path.parts and not {*path.parts[1:2]} & {*SYSTEM_FOLDERS}
+    ):
         hint = f"Send {SERVICE!r} for the observations of this service, or the absolute path of a file on the worker's disk."
         raise PydanticCustomError("data", "neither the service nor a path", {"hint": hint})
     return data
@@ -86,14 +95,51 @@ def _check_plain(config: object) -> object:
     if isinstance(config, dict):
         _count_entries(config, 0)
         reject_unknown_fields(config, tuple(JobConfig.model_fields), "/config")
+        for table, known in TABLES.items():
+            if isinstance(config.get(table), dict):
+                reject_unknown_fields(config[table], known, f"/config/{table}")
     return config
 
 
 def _check_numbers(config: JobConfig) -> JobConfig:
-    """Return a configuration unchanged; raises ConfigInvalid if a number is out of range."""
-    check_bounds(config.to_dict())
-    Thresholds.of(config.retrain)
+    """Return a configuration unchanged; raises ConfigInvalid or FrequencyUnknown if a setting is out of range."""
+    try:
+        check_bounds(config.to_dict())
+        Thresholds.of(config.retrain)
+        _check_candidates(config)
+    except ConfigInvalid as error:
+        raise ConfigInvalid(error.detail, pointer=error.pointer, hint=error.hint or "Correct the setting.") from error
+    if config.frequency is not None:
+        _check_frequency(config.frequency)
     return config
+
+
+def _check_frequency(frequency: object) -> None:
+    hint = "Send a pandas alias such as `MS` or `W`, or a word such as `monthly`."
+    if not isinstance(frequency, str):
+        raise FieldInvalid(f"`frequency` is {describe_value(frequency)}.", pointer="/config/frequency", hint=hint)
+    try:
+        parse_frequency(frequency)
+    except AlmanacError as error:
+        raise FieldInvalid(error.detail, pointer="/config/frequency", hint=error.hint or hint) from error
+
+
+def _check_candidates(config: JobConfig) -> None:
+    """Raise ConfigInvalid if an architecture is repeated, or a job would train too many networks."""
+    names = config.architecture
+    if isinstance(names, list) and len({*map(str, names)}) < len(names):
+        raise ConfigInvalid(
+            f"`architecture` has {describe_value(max(names, key=names.count))} more than once.",
+            pointer="/config/architecture",
+            hint="Send each architecture once; `seeds` trains several networks of each.",
+        )
+    count = (len(names) if isinstance(names, list) else DEFAULT_ARCHITECTURES) * (config.seeds or 1)
+    if count > MOST_CANDIDATES:
+        raise ConfigInvalid(
+            f"The job would train {count} networks; at most {MOST_CANDIDATES} are accepted.",
+            pointer="/config/seeds",
+            hint="Lower `seeds`, or send fewer architectures.",
+        )
 
 
 Config = Annotated[JobConfig, BeforeValidator(_check_plain), AfterValidator(_check_numbers)]

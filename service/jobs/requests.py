@@ -16,6 +16,7 @@ from service.jobs.schedules import NewSchedule
 from service.json_input import StrictModel, describe_value, parse_body
 
 MAX_BODY_BYTES = 65_536
+TOO_LARGE = f"Send a shorter configuration: at most {MAX_BODY_BYTES} bytes."
 FIRST_YEAR, LAST_YEAR = 1900, 9998
 """Years of a backfill: closer to the limits of `datetime`, a change of time zone overflows."""
 

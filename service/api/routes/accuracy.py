@@ -42,8 +42,25 @@ async def _check_known(service: Service, where: ScoreFilter) -> None:
     known = {STARTER, *service.catalog.index.models, *service.catalog.champions}
     if where.model is not None and where.model not in known:
         raise ModelNotFound(f"There is no model {describe_value(where.model)}.", hint="GET /models lists the models.")
+    if where.version is not None and not await _has_version(service, where):
+        raise ModelNotFound(
+            f"There is no version {describe_value(where.version)}.", hint="GET /models lists the models and versions."
+        )
     if where.series is not None and await service.database.run(find_series, where.series) is None:
         raise unknown_series(where.series)
+
+
+async def _has_version(service: Service, where: ScoreFilter) -> bool:
+    """Return whether a version is registered or may be: a registry that has not answered may have it."""
+    catalog = service.catalog
+    if not catalog.index.checked or catalog.index.state == "unreachable":
+        return True
+    starter = await catalog.starter.warm()
+    versions = {STARTER: {starter.version} if starter else {where.version}}
+    versions |= {name: {*model.versions} for name, model in catalog.index.models.items()}
+    versions |= {name: versions.get(name, set()) | {one.version} for name, one in catalog.champions.items()}
+    wanted = versions if where.model is None else {where.model: versions.get(where.model, set())}
+    return any(where.version in one for one in wanted.values())
 
 
 def _query(parameters: AccuracyParameters) -> AccuracyQuery:

@@ -16,7 +16,7 @@ from service.api.schemas.jobs import JobResponse, JobsQuery, JobsResponse
 from service.api.state import Service, service_of
 from service.errors import ConfigRequired
 from service.jobs import jobs as queue
-from service.jobs.requests import MAX_BODY_BYTES, JobRequest, check_key, parse_job
+from service.jobs.requests import MAX_BODY_BYTES, TOO_LARGE, JobRequest, check_key, parse_job
 from service.jobs.responses import job_response, job_summary, read_job
 from service.jobs.schedules import config_of, no_config
 from service.monitoring.retrain_reasons import RetrainQuery, assess_retraining
@@ -51,7 +51,8 @@ async def create(request: Request, idempotency_key: IdempotencyKey = None, *, dr
     A dry run enqueues nothing. It returns which reasons to retrain apply, from the forecasts and observations of this service.
     """
     service, now = service_of(request), datetime.now(UTC)
-    new = parse_job(await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds))
+    seconds = service.settings.body_timeout_seconds
+    new = parse_job(await read_body(request, MAX_BODY_BYTES, seconds, too_large=TOO_LARGE))
     if dry_run:
         return json_response(await _assess(service, new, now))
     job_id = f"{new.name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"

@@ -13,6 +13,8 @@ from service.api.examples.forecast import MODEL_RESPONSES
 from service.api.http import json_response
 from service.api.schemas.models import ModelCard, ModelsResponse
 from service.api.state import service_of
+from service.errors import NoModel
+from service.json_input import describe_value
 from service.problems import problem
 from service.selector import LoadedModel, SelectedModel
 from service.serving.catalog import Catalog
@@ -48,6 +50,10 @@ async def model(request: Request, model: str, frequency: StarterFrequency = star
         selected = await catalog.select(model, lambda: [step])
     except ModelUnknown as error:
         return problem(ModelUnknown(error.detail, hint=error.hint), status=404)
+    except NoModel as error:
+        if not catalog.index.checked:
+            raise
+        return problem(ModelUnknown(f"There is no model {describe_value(model)}.", hint=error.hint), status=404)
     if selected.starters is not None:
         return json_response(_starter_card(selected, selected.starters[step.name]))
     registered = catalog.index.models.get(selected.model.name, RegisteredModel())

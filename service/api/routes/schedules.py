@@ -20,7 +20,7 @@ from service.api.http import json_response, read_body
 from service.api.schemas.jobs import BackfillResponse, JobResponse, ScheduleResponse, SchedulesResponse
 from service.api.state import service_of
 from service.jobs import schedules as records
-from service.jobs.requests import MAX_BODY_BYTES, parse_backfill, parse_schedule
+from service.jobs.requests import MAX_BODY_BYTES, TOO_LARGE, parse_backfill, parse_schedule
 from service.jobs.responses import job_response, read_job, schedule_response
 
 router = APIRouter(prefix="/schedules", tags=["jobs"])
@@ -44,7 +44,7 @@ async def schedules(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """Create a schedule that retrains a model; its configuration is stored as sent."""
     service = service_of(request)
-    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds)
+    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds, too_large=TOO_LARGE)
     new = parse_schedule(body, service.settings.min_schedule_seconds)
     found = await service.jobs.run(records.add_schedule, new)
     return json_response(
@@ -108,7 +108,7 @@ async def trigger(request: Request, name: str) -> Response:
 async def backfill(request: Request, name: str) -> Response:
     """Enqueue a job for each run of the schedule between two moments; jobs that exist already do not run again."""
     service = service_of(request)
-    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds)
+    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds, too_large=TOO_LARGE)
     start, end = parse_backfill(body)
     found = await service.jobs.run_or_raise(records.unknown_schedule(name), records.backfill, name, start, end, _now())
     return json_response({"jobs": found}, status=202)

@@ -1,11 +1,14 @@
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from models.errors import ConfigInvalid
+from models.jobs.tables import TABLES
 from training.config.fit import FitConfig
+from training.config.retrain import RetrainConfig
 from training.config.toml import read_config
-from training.config.training import BASELINES, TrainConfig, train_config
+from training.config.training import BASELINES, Columns, TrainConfig, train_config
 
 
 def test_a_configuration_is_read_once_and_typed(tmp_path: Path) -> None:
@@ -130,3 +133,12 @@ def test_covariates_that_cannot_be_are_refused(settings: dict[str, object], word
     """Before anything is read."""
     with pytest.raises(ConfigInvalid, match=words):
         train_config({"data": "d.csv", "horizon": 3, **settings})
+
+
+def test_the_service_knows_every_setting() -> None:
+    """POST /jobs refuses the names that the typed tables do not have, and no others."""
+    typed = {"columns": Columns, "fit": FitConfig, "retrain": RetrainConfig}
+
+    assert {name: {item.name for item in fields(table)} for name, table in typed.items()} == {
+        name: {*names} for name, names in TABLES.items()
+    }
