@@ -41,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _in_head = False
     _in_body = False
     _is_refused = False
+    _is_misdirected = False
     _deadline: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as in uvicorn
@@ -82,7 +83,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the time; a body's time is limited where it is read."""
+        """Stop the time; a body's time is limited where it is read. A target with another host than Host is refused."""
+        if not self.url.startswith((b"/", b"*")):
+            hosts = {value.strip().lower() for name, value in self.headers if name == b"host"}
+            self._is_misdirected = not hosts <= {self.url.partition(b"://")[2].partition(b"/")[0].lower()}
+            if self._is_misdirected:
+                raise ValueError(self.url)  # as in _count
         self._pending_bytes = 0
         self._in_head, self._in_body = False, True
         self._stop_deadline()
@@ -112,6 +118,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, or too long, with a problem document."""
+        if self._is_misdirected:
+            msg = "The request line names another host than the Host header."
         is_long = self._header_bytes > MAX_HEADER_BYTES
         self._refuse(TOO_LARGE if is_long else RequestUnreadable(msg, hint="Send HTTP/1.1."))
 

@@ -9,16 +9,19 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
+from models.names import STARTER
 from models.retraining.thresholds import DEFAULT, Thresholds
 from service.api.examples.jobs import CANCEL_RESPONSES, JOB_BODY, JOB_RESPONSES, JOBS_RESPONSES, POST_RESPONSES
 from service.api.http import json_response, read_body
 from service.api.schemas.jobs import JobResponse, JobsQuery, JobsResponse
 from service.api.state import Service, service_of
-from service.errors import ConfigRequired
+from service.errors import ConfigRequired, ModelNotFound
 from service.jobs import jobs as queue
+from service.jobs.client import Schedule
 from service.jobs.requests import MAX_BODY_BYTES, TOO_LARGE, JobRequest, check_key, parse_job
 from service.jobs.responses import job_response, job_summary, read_job
-from service.jobs.schedules import config_of, no_config
+from service.jobs.schedules import config_of, find_schedule, list_schedules, model_of, no_config, unknown_schedule
+from service.json_input import describe_value
 from service.monitoring.retrain_reasons import RetrainQuery, assess_retraining
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -34,6 +37,8 @@ async def jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> Respon
     """Return jobs, the newest first."""
     wanted = queue.JobFilter(query.state, query.name, query.schedule, query.after, query.limit)
     found, following = await service_of(request).jobs.run_or(([], None), queue.list_jobs, wanted)
+    if not found and not query.after:
+        await _check_known(service_of(request), query)
     return json_response({"jobs": [job_summary(one) for one in found], "next": following})
 
 
@@ -76,6 +81,19 @@ async def cancel(request: Request, job_id: str) -> Response:
     service = service_of(request)
     await service.jobs.run_or_raise(queue.unknown_job(job_id), queue.cancel, job_id)
     return json_response(job_response(await service.jobs.run(read_job, job_id), service.settings.tracking_uri))
+
+
+async def _check_known(service: Service, query: JobsQuery) -> None:
+    """Raise ScheduleUnknown or ModelNotFound if a query without jobs names what does not exist."""
+    if query.schedule is not None:
+        await service.jobs.run_or_raise(unknown_schedule(query.schedule), find_schedule, query.schedule)
+    index = service.catalog.index
+    if query.name is None or not index.checked or index.state == "unreachable":
+        return
+    schedules = await service.jobs.run_or(list[Schedule](), list_schedules)
+    known = {STARTER, *index.models, *service.catalog.champions, *map(model_of, schedules)}
+    if query.name not in known:
+        raise ModelNotFound(f"There is no model {describe_value(query.name)}.", hint="GET /models lists the models.")
 
 
 async def _config(service: Service, new: JobRequest) -> Mapping[str, Any]:

@@ -127,6 +127,16 @@ def test_headers_of_the_limit_and_long_bodies_are_accepted() -> None:
         assert exchange([request], until=answered).written.startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize(("target", "is_refused"), [(b"http://b/", True), (b"http://A/", False), (b"/", False)])
+def test_a_target_with_another_host_is_refused(target: bytes, is_refused: bool) -> None:  # noqa: FBT001 (parametrized)
+    """Of two names the service would check only one."""
+    sent = HEAD.replace(b" / ", b" " + target + b" ") + b"\r\n"
+
+    answer = exchange([sent], until=lambda connection: connection.written).written
+
+    assert answer.startswith(b"HTTP/1.1 400" if is_refused else b"HTTP/1.1 200")
+
+
 def test_what_is_not_http_is_refused_with_a_problem_document() -> None:
     """As every other error."""
     connection = exchange([b"\x16\x03\x01 TLS\r\n\r\n"], until=answered)

@@ -1,6 +1,7 @@
 """The commands: `almanac serve` at the door, and `almanac key`."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,3 +111,21 @@ def test_a_key_is_added_to_the_file_that_the_setting_names(
     run("key", "add", "--scope", "admin")
 
     assert len(read_keys(named)) == 1
+
+
+def test_the_process_does_not_wait_for_a_thread_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It exits once everything is closed; a thread that ends is waited for."""
+    exits, end = list[int](), threading.Event()
+    monkeypatch.setattr("os._exit", exits.append)
+    monkeypatch.setattr(module, "THREADS_SECONDS", 0.01)
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+    busy = threading.Thread(target=end.wait, name="forecast_0")
+    monkeypatch.setattr("threading.enumerate", lambda: [busy])
+    busy.start()
+
+    module._leave()
+    end.set()
+    busy.join()
+    module._leave()
+
+    assert exits == [0]
