@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+EXCEL_YEAR = 1900
+"""A date up to this year beside times of day is one too, which Excel counts from there."""
+
 
 def column_of(cells: Sequence[object]) -> Any:  # noqa: ANN401 - pyarrow's
     """Return cells as a pyarrow array of numbers, booleans or timestamps if all are of one type, else of text."""
@@ -16,6 +19,8 @@ def column_of(cells: Sequence[object]) -> Any:  # noqa: ANN401 - pyarrow's
         return pa.array(cells, pa.bool_())
     if kinds and kinds <= {date, datetime}:
         return pa.array([_moment(cell) for cell in cells], pa.timestamp("us"))
+    if time in kinds:
+        cells = [cell.time() if isinstance(cell, datetime) and cell.year <= EXCEL_YEAR else cell for cell in cells]
     return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
 
 

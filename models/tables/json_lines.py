@@ -23,7 +23,10 @@ def read_json_lines(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = json.loads(line, object_pairs_hook=_distinct)
+        except _KeyTwiceError as error:
+            detail = f"has the key {error.args[0]!r} twice."
+            raise TableInvalid(detail, hint="Write each key once.", place=f", line {number}") from error
         except ValueError as error:
             raise TableInvalid(f"is no JSON ({error}).", hint=JSON_HINT, place=f", line {number}") from error
         if not isinstance(entry, dict) or any(isinstance(cell, list | dict) for cell in entry.values()):
@@ -34,3 +37,17 @@ def read_json_lines(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
     names = list(dict.fromkeys(name for entry in objects for name in entry))
     columns = [column_of([entry.get(name) for entry in objects]) for name in names]
     return make_sheet(names, columns, np.array(places, dtype=np.int64), findings=findings)
+
+
+class _KeyTwiceError(Exception):
+    """A key that stands twice in an object."""
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of distinct keys; raise _KeyTwiceError for another one."""
+    found: dict[str, object] = {}
+    for key, cell in pairs:
+        if key in found:
+            raise _KeyTwiceError(key)
+        found[key] = cell
+    return found

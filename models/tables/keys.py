@@ -1,7 +1,7 @@
 """Keys: which columns tell the series of a long file apart, where nobody named them."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.tables.cells import as_text
 from models.tables.layout import VALUE_WORDS, Layout, guess_value, quote
 from models.tables.sheet import Sheet
+from models.tables.time_parts import is_time_part
 
 MOST_KEYS, MOST_TRIED = 3, 12
 BESIDE_WORDS = (
@@ -51,15 +52,40 @@ def explain_repeats(sheet: Sheet, layout: Layout, series: Codes, times: NDArray[
     base = _pairs(series, np.unique(times, return_inverse=True)[1].astype(np.int64))
     measured = (*VALUE_WORDS, *BESIDE_WORDS)
     keys_first = [name for name in names if not any(word in name.lower() for word in measured)]
+    parts = [name for name in keys_first if is_time_part(name, sheet.columns[name])]
+    keys_first = [name for name in keys_first if name not in parts]
     codes = {name: found for name in keys_first if (found := _key_codes(sheet.columns[name])) is not None}
+    whole = base
+    for name in parts:
+        whole = _pairs(whole, _codes_of(sheet.columns[name]))
+    if parts and _are_distinct(whole):
+        return _join_advice(layout, parts)
+    if keys := _find_keys(base, series, codes):
+        return _advise(sheet, layout, keys, [name for name in names if name not in (*keys, *parts)])
+    return _join_advice(layout, parts) if parts and _find_keys(whole, series, codes) else None
+
+
+def _find_keys(base: Codes, series: Codes, codes: Mapping[str, Codes]) -> tuple[str, ...]:
+    """Return the fewest columns that, added to series and times, make each row distinct; none if there are no such."""
     for count in range(1, MOST_KEYS + 1):
         for keys in itertools.combinations(list(codes)[:MOST_TRIED], count):
             joined, ids = base, series
             for name in keys:
                 joined, ids = _pairs(joined, codes[name]), _pairs(ids, codes[name])
-            if len(np.unique(joined)) == len(joined) and LEAST_REPEATED * len(np.unique(ids)) <= len(ids):
-                return _advise(sheet, layout, keys, [name for name in names if name not in keys])
-    return None
+            if _are_distinct(joined) and LEAST_REPEATED * len(np.unique(ids)) <= len(ids):
+                return keys
+    return ()
+
+
+def _are_distinct(codes: Codes) -> bool:
+    return len(np.unique(codes)) == len(codes)
+
+
+def _join_advice(layout: Layout, parts: Sequence[str]) -> tuple[str, str]:
+    """Return that columns hold parts of the time, and what to do."""
+    holds = "holds a part" if len(parts) == 1 else "hold parts"
+    joined = f"Write {', '.join(map(repr, (layout.time, *parts)))} as one column, such as 2024-01-31T06:00."
+    return f"{_listed(parts)} {holds} of the time.", joined
 
 
 def _advise(sheet: Sheet, layout: Layout, keys: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
@@ -82,6 +108,13 @@ def _pairs(left: Codes, right: Codes) -> Codes:
     """Return a number for each pair of numbers, counted from 0."""
     found: Codes = np.unique(left * (int(right.max(initial=0)) + 1) + right, return_inverse=True)[1]
     return found.astype(np.int64)
+
+
+def _codes_of(column: Any) -> Codes:  # noqa: ANN401 - pyarrow's
+    """Return the cells of a column as numbers."""
+    indices = as_text(column).fill_null("").dictionary_encode().indices
+    found: Codes = indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
 
 
 def _key_codes(column: Any) -> Codes | None:  # noqa: ANN401 - pyarrow's

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.columns import find_column, find_columns
 from models.tables.cells import as_text
-from models.tables.date_forms import is_dated
+from models.tables.date_forms import MONTHS, is_dated
 from models.tables.dates import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
@@ -24,6 +24,9 @@ _TIME_OF_DAY = re.compile(
 )
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
 _SAMPLE = 50
+
+MANY_MONTHS = 6
+"""Names of months in a header from which on it is a table with a column for each month."""
 
 VALUE_WORDS = (
     "sales", "sold", "qty", "quantity", "demand", "units", "revenue", "amount", "volume", "count", "orders",
@@ -73,13 +76,15 @@ def find_layout(
     """
     names = sheet.names
     ids = split_ids(options.ids, names) or _found(names, "id", strict=strict)
+    row_id = ids if valued and not strict and not options.ids and _differs(sheet, ids) else ()
+    ids = () if row_id else ids
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
     _refuse_dates(names)
-    time = _given(names, options.time, "time") or _find_time(sheet, {*ids, value}, strict=strict)
+    time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     clock = _find_clock(sheet, time, {value, *ids, *covariates})
-    taken = {time, value, clock, *ids, *covariates}
+    taken = {time, value, clock, *ids, *row_id, *covariates}
     others = tuple(name for name in names if name not in taken)
     if not valued:
         return Layout(time, (), ids, clock, others)
@@ -90,7 +95,7 @@ def find_layout(
     if value is not None:
         if strict and not ids and others:  # one of them may be a misspelt id
             raise _missing("id", ID, names)
-        return Layout(time, (value,), ids, clock, others)
+        return Layout(time, (value,), ids, clock, (*row_id, *others))
     if ids:
         raise _missing("value", VALUE, names, guess_value(sheet, others))
     if covariates:
@@ -104,11 +109,30 @@ def find_layout(
             about=VALUE,
             missing=True,
         )
-    return Layout(time, others, (), clock, (), wide=True)
+    return Layout(time, others, (), clock, row_id, wide=True)
+
+
+def _differs(sheet: Sheet, ids: Sequence[str]) -> bool:
+    """Return whether a column `id` numbers the rows of a file with keys: it differs in each, and other columns are left."""
+    import pyarrow.compute as pc
+
+    if [name.lower() for name in ids] != ["id"] or len(sheet.names) < 5:  # noqa: PLR2004 - id, time, value, key, one more
+        return False
+    texts = as_text(sheet.columns[ids[0]])
+    numbers = pc.all(pc.match_substring_regex(texts.drop_null(), r"^\d+$")).as_py()
+    return bool(len(texts) > 1 and numbers and pc.count_distinct(texts).as_py() == len(texts))
 
 
 def _refuse_dates(names: Sequence[str]) -> None:
     """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
+    months = {MONTHS[name.lower().rstrip(".")]: name for name in names if name.lower().rstrip(".") in MONTHS}
+    if len(months) >= MANY_MONTHS or {str(month) for month in range(1, 13)} <= set(names):
+        raise TableInvalid(
+            f"has months as columns, such as {next(iter(months.values()), '1')!r}.",
+            hint="Write one row for each month: a column of months, such as 2024-01, and one of values.",
+            about=TIME,
+            missing=True,
+        )
     dates = [name for name in names if is_dated(name)]
     if len(dates) > 1 and 2 * len(dates) > len(names):
         raise TableInvalid(
@@ -192,7 +216,7 @@ def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
     for name in sheet.names:
         if name.lower() in CLOCKS and name != time and name not in taken:
             cells = sample(sheet.columns[name])
-            dates = sample(sheet.columns[time])
+            dates = (one.removesuffix(" 00:00:00") for one in sample(sheet.columns[time]))
             if cells and all(_TIME_OF_DAY.fullmatch(cell) for cell in cells) and not any(":" in one for one in dates):
                 return name
     return None

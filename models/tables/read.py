@@ -1,6 +1,6 @@
 """Reading: the bytes of a file as ids, timestamps and values, the same for every format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from models.tables.numbers import Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
+from models.tables.time_parts import join_date
 from models.tables.workbook import read_workbook
 
 
@@ -108,6 +109,10 @@ def read_columns(
     Raises:
         TableInvalid: If a column is missing or can be read in two ways.
     """
+    used = {part.strip() for one in options.ids for part in (one, *one.split(","))} | {options.time, options.value}
+    _refuse_options(sheet, options, used, valued=valued)
+    if options.time not in sheet.names:
+        sheet = join_date(sheet, {*used, *covariates})
     layout = find_layout(sheet, options, covariates, valued=valued, strict=strict)
     style = NumberStyle(options.decimal, options.thousands, sheet.separator)
     findings = sheet.findings
@@ -130,6 +135,17 @@ def read_columns(
     if layout.wide:
         _refuse_long(reading)
     return reading
+
+
+def _refuse_options(sheet: Sheet, options: ReadOptions, used: Set[str | None], *, valued: bool) -> None:
+    """Raise TableInvalid for a sheet of what is no workbook, and for a column of row numbers as one with a use."""
+    if options.sheet and sheet.separator and valued:
+        raise TableInvalid("is CSV, which has no sheets.", hint="Leave --sheet out.")
+    if sheet.counter and sheet.counter in used:
+        raise TableInvalid(
+            f"has no column {sheet.counter!r} to use: it only counts the rows, and is left out.",
+            hint="Name another column, or give it another name in the header if it is more than the row number.",
+        )
 
 
 def _join_clock(dates: Any, clock: Any) -> Any:  # noqa: ANN401 - pyarrow's

@@ -14,8 +14,14 @@ from models.tables.faults import CellFault, TableInvalid
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-COUNTERS = frozenset({"", "index", "level_0", "__index_level_0__"})
-"""Names that pandas gives to the column of row numbers; `Unnamed: 0` is another one."""
+PANDAS_INDEXES = frozenset({"level_0", "__index_level_0__"})
+"""Names that only pandas gives to the numbers of rows, which have gaps where rows were filtered."""
+
+COUNTERS = PANDAS_INDEXES | {
+    "", "index", "#", "no", "no.", "nr", "nr.", "n°", "row", "rownum", "row_num", "rowid", "row_id", "row number", "row_number",
+    "lfd. nr.", "lfd.nr.", "lfd nr", "lfd. nr", "lfdnr",
+}  # fmt: skip
+"""Names of a column of row numbers, in lower case; `Unnamed: 0` of pandas is another one."""
 
 _SPACES = "\ufeff\u00a0\u2007\u202f\u200b \t\r\n"
 
@@ -30,6 +36,7 @@ class Sheet:
         separator: What separates the cells of a CSV file; "" in other formats.
         faults: Rows with another number of cells than the header, by their index; their cells are empty.
         findings: What was noticed on the way.
+        counter: Name of the column that numbered the rows and is left out; "" if there is none.
     """
 
     columns: Mapping[str, Any]
@@ -37,6 +44,7 @@ class Sheet:
     separator: str = ""
     faults: Mapping[int, CellFault] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    counter: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,6 +55,10 @@ class Sheet:
         """Return the sheet without some columns, and with findings."""
         left = {name: column for name, column in self.columns.items() if name not in names}
         return replace(self, columns=left, findings=self.findings + findings)
+
+    def with_first(self, name: str, column: Any) -> "Sheet":  # noqa: ANN401 - pyarrow ships no types
+        """Return the sheet with one more column, before all others."""
+        return replace(self, columns={name: column, **self.columns})
 
 
 def make_sheet(  # noqa: PLR0913 - the parts of a sheet
@@ -70,15 +82,16 @@ def make_sheet(  # noqa: PLR0913 - the parts of a sheet
             Finding("COLUMNS_EMPTY", f"{len(clean) - len(kept)} columns without name and cells are left out."),
         )
     clean, columns = [clean[at] for at in kept], [columns[at] for at in kept]
-    counter = _find_counter(clean, columns)
+    dropped, counter = "", _find_counter(clean, columns)
     if counter is not None:
-        shown = clean[counter] or "without a name"
+        dropped = clean[counter]
+        shown = dropped or "without a name"
         findings += (Finding("ROW_NUMBERS_DROPPED", f"Column {shown} counts the rows; it is left out."),)
         clean, columns = clean[:counter] + clean[counter + 1 :], [*columns[:counter], *columns[counter + 1 :]]
-    if clean and not clean[0]:
+    if clean and not clean[0] and find_column(clean[1:], "timestamp") is None:
         clean[0] = "time" if "time" not in clean else "column 1"
     _refuse_names(clean)
-    sheet = Sheet(dict(zip(clean, columns, strict=True)), rows, separator, faults or {}, findings)
+    sheet = Sheet(dict(zip(clean, columns, strict=True)), rows, separator, faults or {}, findings, dropped)
     return _drop_empty_rows(sheet)
 
 
@@ -108,7 +121,7 @@ def _find_counter(names: Sequence[str], columns: Sequence[Any]) -> int | None:
         if (numbers := _whole_numbers(columns[at])) is None:
             continue
         counts = len(numbers) > 0 and numbers[0] in {0, 1} and bool((np.diff(numbers) == 1).all())
-        if counts or (name.lower() != "index" and at == 0):
+        if counts or (name.lower() in PANDAS_INDEXES and at == 0):
             return at
     return None
 

@@ -41,6 +41,9 @@ def refuse_type(body: bytes, media_type: str) -> None:
     for magic, what, hint in UNSUPPORTED:
         if body.startswith(magic):
             raise TypeUnsupported(f"The body is {what}.", hint=hint)
+    if "csv" in media_type and body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        hint = "Send JSON as application/json, a file of JSON lines with `almanac observe`."
+        raise TypeUnsupported("The body is JSON or JSON lines, not CSV.", hint=hint)
     if any(word in media_type for word in JSON_LINES):
         hint = 'Send {"observations": […]}, CSV or Parquet, or the file with `almanac observe`.'
         raise TypeUnsupported("The body is JSON lines.", hint=hint)

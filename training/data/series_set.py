@@ -209,6 +209,8 @@ def _refuse_mixed(table: Table, groups: Sequence[Rows], frequency: Frequency) ->
                 own = infer_for(_dates(table, group)).name
             except FrequencyNotInferred:
                 own = "another one"
+            if own == frequency.name:
+                continue
             raise DataInvalid(
                 f"{table.path}, row {group.row[0]}: series {group.id!r} has frequency {own}, others have {frequency.name}.",
                 hint="Give one file for each frequency, or say with --frequency which one is meant.",

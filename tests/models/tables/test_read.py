@@ -1,5 +1,6 @@
 """A file of any format is read as the same ids, timestamps and values, or refused by name."""
 
+import datetime as dt
 import gzip
 import io
 import json
@@ -12,9 +13,11 @@ import pandas as pd
 import pytest
 
 from models.tables import content
+from models.tables.cells import column_of
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.read import Reading, read_columns, read_sheet
+from models.tables.sheet import make_sheet
 
 FRAME = pd.DataFrame({"unique_id": ["007", "NA"], "ds": ["2024-01-31", "2024-02-29"], "y": [1.5, 1028.0]})
 USUAL = ReadOptions()
@@ -117,6 +120,7 @@ def test_every_format_says_the_same(name: str) -> None:
         (b"ds,y\n2024,1\n", "d.parquet", "is no Parquet file"),
         (b'{"ds": "2024", "y": 1}\n{"ds"', "d.jsonl", "Line 2: is no JSON"),
         (b'{"ds": "2024", "y": [1]}', "d.jsonl", "Line 1"),
+        (b'{"ds": "2024", "y": 1, "y": 2}', "d.jsonl", "Line 1: has the key 'y' twice"),
         (b"2024-01-01,5\n2024-01-02,6\n", "d.csv", "has no header: its first row is '2024-01-01', '5'"),
         (b"item,2024-01,2024-02,2024-03\na,1,2,3\n", "d.csv", "has dates as columns"),
         (b"ds,y\n2024,1\0\n", "d.csv", "is no text"),
@@ -225,20 +229,97 @@ def test_a_time_beside_a_date_is_joined_to_it(header: str, row: str, stamp: str)
     assert "CLOCK_JOINED" in [finding.code for finding in found.findings]
 
 
+def test_typed_days_are_joined_to_typed_times() -> None:
+    """As of a workbook, where midnight may be a day of 1899."""
+    days = column_of([dt.date(2024, 1, 31)] * 2)
+    clock = column_of([dt.datetime(1899, 12, 31), dt.time(6, 30)])  # noqa: DTZ001 - a wall clock
+    sheet = make_sheet(["Date", "Time", "y"], [days, clock, column_of([1.0, 2.0])], np.array([2, 3]))
+
+    found = read_columns(sheet, USUAL)
+
+    assert found.times.walls.astype(str).tolist() == ["2024-01-31T00:00:00.000000", "2024-01-31T06:30:00.000000"]
+
+
 def test_dates_are_found_where_no_name_tells() -> None:
     """By their cells; the ids and the value by what the error names."""
     with pytest.raises(TableInvalid, match="--id-column Artikel --time-column Datum --value-column Umsatz"):
         read(b"Artikel;Datum;Umsatz\nKaese;01.01.2024;985\nKaese;02.01.2024;990\n")
 
 
-@pytest.mark.parametrize("header", ["index,date,a", ",date,a", "Unnamed: 0,date,a"])
-def test_row_numbers_are_no_series(header: str) -> None:
+@pytest.mark.parametrize("name", ["index", "", "Unnamed: 0", "#", "No.", "Nr", "Nr.", "row", "rownum", "Lfd. Nr."])
+def test_row_numbers_are_no_series(name: str) -> None:
     """Whether they begin at 0 or at 1."""
     for first in (0, 1):
-        found = read(f"{header}\n{first},2024-01-01,5\n{first + 1},2024-01-02,6\n".encode())
+        found = read(f"{name},date,a\n{first},2024-01-01,5\n{first + 1},2024-01-02,6\n".encode())
 
         assert found.layout.values == ("a",)
         assert found.findings[0].code == "ROW_NUMBERS_DROPPED"
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1"),
+        ("index,date,y\n1,2024-01-01,5\n2,2024-01-02,6\n", ReadOptions(("index",)), "'index' to use: it only counts"),
+        ("date,y\n2024-01-01,5\n", ReadOptions(sheet="A"), "is CSV, which has no sheets"),
+        ("year,Jan,Feb,Mar,Apr,May,Jun\n2023,1,2,3,4,5,6\n", USUAL, "has months as columns.*one row for each month"),
+        (
+            "Day,From,To,kWh\n"
+            + "".join(f"2024-01-0{1 + at % 2},0{at}:00,0{at + 1}:00,{at // 2}\n" for at in range(8)),
+            USUAL,
+            "hold parts of the time",
+        ),
+        (
+            "Date,HE,kWh,cost\n" + "2024-01-01,1,1,1\n2024-01-01,2,1,1\n2024-01-02,1,1,1\n2024-01-02,2,1,1\n",
+            USUAL,
+            "'HE' holds a part of the time.*Write 'Date', 'HE' as one column",
+        ),
+        (
+            "id,date,store_nbr,family,sales,onpromotion\n"
+            + "".join(
+                f"{4 * day + 2 * store + item},2024-01-0{day + 1},{store},F{item},{day},0\n"
+                for day in range(4)
+                for store in (0, 1)
+                for item in (0, 1)
+            ),
+            USUAL,
+            "Give --id-column store_nbr,family --time-column date --value-column sales",
+        ),
+    ],
+)
+def test_a_column_of_another_use_is_named(data: str, options: ReadOptions, words: str) -> None:
+    """And never taken for a series or its key."""
+    with pytest.raises(TableInvalid, match=words):
+        read(data.encode(), options=options)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "day"),
+    [
+        ("year,month,store,y", "2019,2,1,5", "2019-02-01"),
+        ("Year,Month,Day,y", "2019,2,3,5", "2019-02-03"),
+        ("year,week,y", "2022,1,5", "2022-01-03"),
+        ("quarter,year,y", "2,2022,5", "2022-04-01"),
+    ],
+)
+def test_a_date_in_several_columns_is_one(header: str, row: str, day: str) -> None:
+    """And said."""
+    found = read(f"{header}\n{row}\n".encode())
+
+    assert found.times.walls[0] == np.datetime64(day)
+    assert found.layout.values == ("y",)
+    assert "DATE_JOINED" in [finding.code for finding in found.findings]
+
+
+def test_the_date_of_several_columns_is_named_as_the_error_says() -> None:
+    """Its command reads the file."""
+    data = "year,month,store,y\n" + "".join(f"2019,{at // 2 + 1},{at % 2},5\n" for at in range(8))
+
+    assert "--id-column store --time-column date --value-column y" in str(read(data.encode()).explain_repeats())
+    found = read(data.encode(), options=ReadOptions(("store",), "date", "y"))
+
+    assert found.ids.to_pylist()[:2] == ["0", "1"]
+    assert found.times.walls[2] == np.datetime64("2019-02-01")
 
 
 def test_a_date_index_without_a_name_is_the_time() -> None:

@@ -337,6 +337,7 @@ def test_files_are_read_as_for_a_training(
         (b"PK\x03\x04", TypeUnsupported, "", "almanac observe"),
         (b"\x1f\x8b", TypeUnsupported, "", "uncompressed"),
         (b"ARROW1", TypeUnsupported, "", "Parquet"),
+        (b'{"id": "a", "ds": "2024", "y": 1}\n', TypeUnsupported, "", "a file of JSON lines with `almanac observe`"),
     ],
 )
 def test_a_file_that_can_be_read_in_two_ways_is_refused(

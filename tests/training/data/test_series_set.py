@@ -79,6 +79,19 @@ def test_mixed_frequencies_are_named(tmp_path: Path) -> None:
         read_series(tmp_path / "d.parquet")
 
 
+def test_sparse_series_of_one_frequency_are_no_mix(tmp_path: Path) -> None:
+    """Their usual steps differ, their frequencies do not."""
+    rows = [
+        f"{key},{day:%Y-%m-%d},{day.day}"
+        for key, gaps in (("a", [1, 2, 1, 4]), ("b", [4, 1, 5, 7]))
+        for day in pd.Timestamp("2024-01-01") + pd.to_timedelta(np.cumsum([0, *gaps * 6]), "D")
+    ]
+    path = tmp_path / "d.csv"
+    path.write_text("\n".join(["unique_id,ds,y", *rows]) + "\n")
+
+    assert read_series(path).frequency.name == "D"
+
+
 def test_a_timestamp_off_the_calendar_is_named_by_its_row(tmp_path: Path) -> None:
     """A date that does not lie on the frequency is found in the file."""
     path = tmp_path / "d.csv"

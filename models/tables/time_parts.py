@@ -1,0 +1,113 @@
+"""Time parts: columns that hold a part of a time, such as year, month or hour, and dates in several columns."""
+
+import re
+from collections.abc import Sequence, Set
+from typing import Any
+
+from models.columns import NAMES
+from models.errors import Finding
+from models.tables.cells import as_text
+from models.tables.dates import looks_dated
+from models.tables.sheet import Sheet
+
+YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")
+DAYS, WEEKS, QUARTERS = ("day", "tag", "dd"), ("week", "woche", "kw", "isoweek"), ("quarter", "quartal")
+NAMES_OF_PARTS = frozenset(
+    (
+        *YEARS,
+        *MONTHS_OF,
+        *DAYS,
+        *WEEKS,
+        *QUARTERS,
+        "time",
+        "clock",
+        "hour",
+        "hours",
+        "hr",
+        "he",
+        "hour ending",
+        "hourending",
+        "minute",
+        "second",
+        "from",
+        "to",
+        "uhrzeit",
+        "zeit",
+        "stunde",
+        "von",
+        "bis",
+        "time of day",
+        "heure",
+        "weekday",
+        "day of week",
+        "dayofweek",
+        "wochentag",
+        "start time",
+        "end time",
+        "starttime",
+        "endtime",
+        "week of year",
+    )
+)
+"""Names of columns with a part of a time, in lower case, with spaces for underscores."""
+
+_CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?\s*$"
+_RANGES = {
+    MONTHS_OF: r"^0?[1-9]$|^1[0-2]$",
+    DAYS: r"^0?[1-9]$|^[12]\d$|^3[01]$",
+    WEEKS: r"^0?[1-9]$|^[1-4]\d$|^5[0-3]$",
+    QUARTERS: r"^[1-4]$",
+}
+
+
+def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column holds a part of a time, by its name or its cells."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_time(column.type) or re.sub(r"[_\s]+", " ", name.lower()) in NAMES_OF_PARTS:
+        return True
+    clocks = pc.match_substring_regex(as_text(column).drop_null(), _CLOCK)
+    return bool(len(clocks) and pc.all(clocks).as_py())
+
+
+def join_date(sheet: Sheet, used: Set[str | None]) -> Sheet:
+    """Return the sheet with the columns year, month and day, year and week, or year and quarter as one date.
+
+    Args:
+        sheet: The file; it stays as it is if it has a column for the whole date, or cells that are no parts of one.
+        used: Columns that were named for another use.
+    """
+    lower = {name.lower(): name for name in sheet.names if name not in used}
+    whole = {name for name in NAMES["timestamp"] if name not in {"time", "month", "day", "year"}}
+    years = _part(sheet, lower, YEARS, r"^\d{4}$")
+    if years is None or whole & {name.lower() for name in sheet.names} or any(map(looks_dated, sheet.columns.values())):
+        return sheet
+    for parts, sign in (((MONTHS_OF, DAYS), "-"), ((MONTHS_OF,), "-"), ((WEEKS,), "-W"), ((QUARTERS,), "-Q")):
+        found = [_part(sheet, lower, names, _RANGES[names]) for names in parts]
+        names = [years, *(name for name in found if name is not None)]
+        if len(names) == len(found) + 1:
+            return _joined(sheet, names, sign)
+    return sheet
+
+
+def _part(sheet: Sheet, lower: dict[str, str], names: Sequence[str], cells: str) -> str | None:
+    """Return the column of a part, if all its cells are of its range."""
+    import pyarrow.compute as pc
+
+    name = next((lower[one] for one in names if one in lower), None)
+    if name is None:
+        return None
+    fits = pc.match_substring_regex(pc.utf8_trim_whitespace(as_text(sheet.columns[name])), cells)
+    return name if not fits.null_count and pc.all(fits).as_py() else None
+
+
+def _joined(sheet: Sheet, names: Sequence[str], sign: str) -> Sheet:
+    import pyarrow.compute as pc
+
+    texts = [pc.utf8_trim_whitespace(as_text(sheet.columns[name])) for name in names]
+    width = 1 if sign == "-Q" else 2
+    padded = [texts[0], *(pc.utf8_lpad(text, width, "0") for text in texts[1:])]
+    dates = pc.binary_join_element_wise(*padded, sign)
+    left = sheet.without(names, Finding("DATE_JOINED", f"Columns {', '.join(names)} are read as one date."))
+    return left.with_first("date", dates)
