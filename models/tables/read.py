@@ -1,6 +1,6 @@
 """Reading: the bytes of a file as ids, timestamps and values, the same for every format."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +137,7 @@ def read_columns(
     return reading
 
 
-def _refuse_options(sheet: Sheet, options: ReadOptions, used: Set[str | None], *, valued: bool) -> None:
+def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | None], *, valued: bool) -> None:
     """Raise TableInvalid for a sheet of what is no workbook, and for a column of row numbers as one with a use."""
     if options.sheet and sheet.separator and valued:
         raise TableInvalid("is CSV, which has no sheets.", hint="Leave --sheet out.")

@@ -1,7 +1,7 @@
 """Time parts: columns that hold a part of a time, such as year, month or hour, and dates in several columns."""
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from models.columns import NAMES
@@ -71,7 +71,7 @@ def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     return bool(len(clocks) and pc.all(clocks).as_py())
 
 
-def join_date(sheet: Sheet, used: Set[str | None]) -> Sheet:
+def join_date(sheet: Sheet, used: Collection[str | None]) -> Sheet:
     """Return the sheet with the columns year, month and day, year and week, or year and quarter as one date.
 
     Args:
