@@ -41,7 +41,7 @@ OFTEN_ZERO = 0.25
 """Share of zeros from which on a series is one of intermittent demand."""
 
 _TAIL, _LOOK_TAIL = 0.05, 0.12
-_EVEN = 0.02
+_EVEN = 0.004
 
 
 def find_implausible(values: Values) -> Indices:
@@ -117,7 +117,7 @@ def _far_points(values: Values) -> Indices:
     for count in range(1, MOST_POINTS + 1):
         found = np.zeros(len(values), dtype=np.bool_)
         found[order[:count]] = True
-        if _far(values, found, POINT_DISTANCE, ratio).sum() == count and _stand_alone(found, known):
+        if _far(values, found, POINT_DISTANCE, ratio).sum() == count and _stand_alone(found, values):
             return np.flatnonzero(found)
     return _NONE
 
@@ -133,9 +133,12 @@ def _far(values: Values, candidates: NDArray[np.bool_], distance: float, ratio: 
     return np.asarray(candidates & (away > max(distance * float(high - low), ratio * farthest)))
 
 
-def _stand_alone(found: NDArray[np.bool_], known: NDArray[np.bool_]) -> bool:
-    """Return whether no two found values are neighbours among the observed ones."""
-    return not bool((found[known][1:] & found[known][:-1]).any())
+def _stand_alone(found: NDArray[np.bool_], values: Values) -> bool:
+    """Return whether no two found values are neighbours among the observed ones, but for one number twice before others."""
+    known = np.isfinite(values)
+    marked, numbers = found[known], values[known]
+    pairs = marked[1:] & marked[:-1]
+    return not bool(pairs[-1] or (pairs & (numbers[1:] != numbers[:-1])).any())
 
 
 def clip_implausible(values: Values, found: Indices) -> Values:

@@ -17,7 +17,7 @@ def changed(at: int | list[int], to: float, values: Values = USUAL) -> Values:
 
 
 @pytest.mark.parametrize("sentinel", [-127, -999.25, 999.99, 850, 6999, -9999.8, 1e308, -1e308])
-@pytest.mark.parametrize("at", [[3, 50, 300], [100, 101, 102], [*range(20, 50), 7]])
+@pytest.mark.parametrize("at", [[3, 50, 300], [100, 250, 399], [100, 101, 102], [*range(20, 50), 7]])
 def test_far_numbers_that_repeat_are_found(sentinel: float, at: list[int]) -> None:
     """No list has them all; up to a tenth of the values."""
     hours = 15 + 8 * np.sin(np.arange(400) / 24 * 2 * np.pi).round(1)
@@ -38,6 +38,7 @@ def test_sentinels_are_found(sentinel: float, at: list[int]) -> None:
         (changed(7, 10_000.0), [7]),
         (changed([7, 100], -1e6), [7, 100]),
         (changed([5, 9], 1e308, USUAL[:12]), [5, 9]),
+        (changed([10, 11], 1e308, USUAL[:40]), [10, 11]),
         (changed(4, -999.0, changed(100, 65535.0)), [4, 100]),
         (changed(20, 65535.0, np.full(50, 5.0)), [20]),
         (changed(20, 32767.0, np.zeros(50)), [20]),
