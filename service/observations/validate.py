@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.alignment import FEWEST_WITH_OUTLIER
 from models.calendar.frequency import Frequency
-from models.calendar.on_calendar import calendar_clock, parse_frequency
+from models.calendar.on_calendar import calendar_clock, infer_frequency, parse_frequency
 from models.calendar.timestamps import Timestamps, to_instants, to_local_times, write_exactly
 from models.calendar.zones import recognize_zone
 from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsDuplicated, TimestampsOffCalendar
@@ -185,7 +186,7 @@ class _RowChecker:
         """
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         if frequency is None or not members.size:
-            return None
+            return self._snap_inferred(members, zone, stored) if members.size else None
         known = stored.calendar.frequency
         if known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
             self._refuse_all(members, _mismatch(str(known), frequency))
@@ -201,6 +202,20 @@ class _RowChecker:
             error = _too_far(clock[place]) if fit.too_far[place] else _off_grid(fit, clock[place])
             self._refuse(int(members[place]), error)
         return self._snap(members, clock, fit, zone)
+
+    def _snap_inferred(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:
+        """Move the timestamps of a series without a frequency to the steps that most of them are near to, if it is long."""
+        stamps = np.unique(self._stamps[members])
+        if len(stamps) < FEWEST_WITH_OUTLIER or len(np.unique(np.diff(stamps))) == 1:
+            return None
+        try:
+            step = infer_frequency(stamps)
+        except AlmanacError:  # then a forecast says so
+            return None
+        if step.nanoseconds is None:
+            return None
+        fit = self._fit(step, zone, stored.stamps, self._stamps[members])
+        return self._snap(members, calendar_clock(self._stamps[members], step, zone), fit, zone)
 
     def _snap(self, members: NDArray[np.int64], clock: Timestamps, fit: GridFit, zone: str | None) -> Repair | None:
         """Move timestamps near to their step to it; of two on one step one is refused, never an exact one."""

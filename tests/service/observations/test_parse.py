@@ -355,3 +355,15 @@ def test_parameters_of_files_are_not_for_json() -> None:
     """They would be ignored silently."""
     with pytest.raises(FieldInvalid, match="`id_column` is for CSV and Parquet"):
         parse_observations(orjson.dumps({"observations": [row()]}), BodyOptions(columns=ReadOptions(("id",))), LIMIT)
+
+
+def test_jitter_is_removed_with_and_without_a_frequency() -> None:
+    """So that a series posted both ways has one value for each step."""
+    stamps = [f"2024-03-01T{at // 6:02d}:{at % 6}0:00.{at * at * 377 % 900:03d}" for at in range(24)]
+    sent = [row(timestamp=one, value=at) for at, one in enumerate(stamps)]
+
+    bare, given_one = post(sent), post(sent, frequency="10min")
+
+    assert bare.observations.timestamps.tolist() == given_one.observations.timestamps.tolist()
+    assert bare.observations.timestamps[1] == np.datetime64("2024-03-01T00:10:00")
+    assert [one.code for one in bare.repairs["a"]] == ["TIMESTAMPS_SNAPPED"]
