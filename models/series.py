@@ -126,31 +126,34 @@ class Series:
         limits = read_bounds(bounds)
         past, future = read_covariates(past_covariates, future_covariates, len(numbers), horizon)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
-        if start is None and timestamps is None:
-            masked = list_repairs("GAP_MASKED", np.isnan(numbers))
-            return cls(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits)
         if timestamps is not None:
             dates = _read_matching(timestamps, timezone, numbers, start)
-            placed = place(numbers, dates, step, past, missing=missing)
-            return cls(
-                placed.values,
-                id,
-                placed.start,
-                placed.frequency,
-                dates.timezone,
-                _style_on_grid(dates.style, placed),
-                placed.repairs,
-                placed.covariates,
-                future,
-                limits,
-                placed.findings,
-            )
+            return cls._on_grid(id, dates, place(numbers, dates, step, past, missing=missing), future, limits)
+        masked = list_repairs("GAP_MASKED", np.isnan(numbers))
+        if start is None:
+            return cls(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits)
         if step is None:
             raise _frequency_missing()
         dates = read_start(start, timezone)
         style = refine_style(dates.style, _coarsest_style(step))
-        masked = list_repairs("GAP_MASKED", np.isnan(numbers))
         return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked, past, future, limits)
+
+    @classmethod
+    def _on_grid(cls, name: str, dates: Dates, placed: Placed, future: Covariates, limits: Bounds) -> Self:
+        """Return the series of values that are placed on the grid of their dates."""
+        return cls(
+            placed.values,
+            name,
+            placed.start,
+            placed.frequency,
+            dates.timezone,
+            _style_on_grid(dates.style, placed),
+            placed.repairs,
+            placed.covariates,
+            future,
+            limits,
+            placed.findings,
+        )
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return how to pickle it: read-only mappings cannot be pickled."""

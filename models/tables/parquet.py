@@ -1,9 +1,11 @@
 """Parquet: a table of pyarrow as a sheet."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from models.columns import EXPORT_METADATA, TIMEZONE
 from models.errors import Finding
 from models.tables.faults import TableInvalid
 from models.tables.sheet import Sheet, make_sheet
@@ -32,9 +34,11 @@ def sheet_of(table: Any) -> Sheet:  # noqa: ANN401 - pyarrow's
     left = [name for name, column in zip(table.column_names, columns, strict=True) if column is None]
     findings = (Finding("COLUMNS_IGNORED", f"Not read, since they have no numbers or text: {', '.join(left)}."),)
     rows = np.arange(2, 2 + table.num_rows, dtype=np.int64)
-    return make_sheet(
+    sheet = make_sheet(
         [name for name, _ in kept], [column for _, column in kept], rows, findings=findings if left else ()
     )
+    is_export = {key.encode() for key in EXPORT_METADATA} <= (table.schema.metadata or {}).keys()
+    return replace(sheet, is_export=is_export and TIMEZONE in sheet.columns)
 
 
 def _plain(chunks: Any) -> Any:  # noqa: ANN401 - pyarrow's

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.columns import TIMEZONE
 from models.errors import Finding
 from models.tables import content as formats
 from models.tables.cells import as_text
@@ -58,6 +59,15 @@ class Reading:
             for at, fault in faults.items():
                 found.setdefault(at, fault)
         return found
+
+    def zones(self) -> dict[str, str]:
+        """Return the timezone of each series of an export that has one, by id; empty for any other file."""
+        if not self.sheet.is_export or self.ids is None:
+            return {}
+        import pyarrow as pa
+
+        both = pa.table({"id": self.ids, "zone": self.sheet.columns[TIMEZONE]}).group_by(["id", "zone"]).aggregate([])
+        return {row["id"]: row["zone"] for row in both.to_pylist() if row["zone"] is not None}
 
     def explain_repeats(self) -> tuple[str, str] | None:
         """Return why one series has times twice, as text and remedy; None if no columns explain it."""
@@ -129,8 +139,9 @@ def read_columns(
     findings += times.findings
     for numbers in (*values.values(), *beside.values()):
         findings += numbers.findings
-    if layout.ignored:
-        findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(layout.ignored)}."),)
+    ignored = [name for name in layout.ignored if not (sheet.is_export and name == TIMEZONE)]
+    if ignored:
+        findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(ignored)}."),)
     reading = Reading(sheet, layout, times, values, ids, id_faults, beside, findings)
     if layout.wide:
         _refuse_long(reading)

@@ -37,6 +37,7 @@ class Sheet:
         faults: Rows with another number of cells than the header, by their index; their cells are empty.
         findings: What was noticed on the way.
         counter: Name of the column that numbered the rows and is left out; "" if there is none.
+        is_export: Whether the service exported it, so that its timestamps are UTC where the column `timezone` has a name.
     """
 
     columns: Mapping[str, Any]
@@ -45,6 +46,7 @@ class Sheet:
     faults: Mapping[int, CellFault] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     counter: str = ""
+    is_export: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,14 +12,13 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from models.errors import AlmanacError
 from models.json_values import json_pointer
-from service.api.security import KeyRing, is_loopback
+from service.api.security import Guard, KeyRing, is_loopback
 from service.errors import FieldInvalid, HostMissing, HostUnknown, OriginForeign, TypeUnsupported
 from service.json_input import describe_value
-from service.problems import problem
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods that change something, or cost something."""
@@ -66,21 +65,14 @@ class AllowedHosts:
         return is_loopback(host) if self._bound not in ANY_ADDRESS else _is_address(host)
 
 
-class RequestChecks:
+class RequestChecks(Guard):
     """ASGI middleware: refuses wrong hosts, foreign pages, types of body that no route reads, and repeated parameters."""
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts, keys: KeyRing) -> None:
         """Protect `app`. Pages are checked while there are no `keys`: a page cannot send a key that it does not know."""
-        self._app = app
+        super().__init__(app)
         self._hosts = hosts
         self._keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and (error := self._check(scope)) is not None:
-            await problem(error)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> AlmanacError | None:
         headers = Headers(scope=scope)

@@ -196,20 +196,32 @@ class KeyRing:
         self.is_required = self.is_required or bool(self._keys)
 
 
-class AuthMiddleware:
-    """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
+class Guard:
+    """ASGI middleware: responds with the error that `_check` returns, before the body is read."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
-        """Protect `app` with `keys`."""
+    def __init__(self, app: ASGIApp) -> None:
+        """Protect `app`."""
         self._app = app
-        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or reject it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "http" and (error := self._check(scope)) is not None:
             await problem(error)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> AlmanacError | None:
+        """Return what is wrong with a request, or None."""
+        raise NotImplementedError
+
+
+class AuthMiddleware(Guard):
+    """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+        """Protect `app` with `keys`."""
+        super().__init__(app)
+        self._keys = keys
 
     def _check(self, scope: Scope) -> AlmanacError | None:
         self._keys.refresh()

@@ -48,7 +48,6 @@ def post_many(connection: http.client.HTTPConnection, count: int) -> list[float]
     return took
 
 
-@pytest.mark.prove
 def test_memory_settles(service: ChildProcess) -> None:
     """Memory and open files stop growing within some rounds: a leak would be in every round.
 

@@ -30,6 +30,7 @@ class Table:
         covariates: By name, a number for each row of the frame, NaN where unknown.
         timezone: IANA name; `ds` has UTC instants then, else wall clocks.
         style: How the times were written, for `format_timestamps`.
+        zones: IANA name of each series of an export of the service that has one, by id; its `ds` are UTC instants then.
         explain_repeats: Returns which columns may tell apart rows of one series and time, as text and remedy, or None.
     """
 
@@ -40,6 +41,7 @@ class Table:
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     timezone: str | None = None
     style: str = "YYYY-MM-DD"
+    zones: Mapping[str, str] = field(default_factory=dict)
     explain_repeats: Explain = lambda: None
 
 
@@ -123,5 +125,13 @@ def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
     covariates: Mapping[str, NDArray[np.float64]],
 ) -> Table:
     return Table(
-        path, layout, frame, findings + clock.findings, covariates, clock.timezone, clock.style, reading.explain_repeats
+        path,
+        layout,
+        frame,
+        findings + clock.findings,
+        covariates,
+        clock.timezone,
+        clock.style,
+        reading.zones(),
+        reading.explain_repeats,
     )

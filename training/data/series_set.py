@@ -31,7 +31,7 @@ from training.data.series_findings import (
     name_implausible,
     name_irregular,
 )
-from training.data.zones import are_days, read_zones, to_local_days
+from training.data.zones import are_days, to_local_days
 
 SAME_STEP = (0.6, 1.6)
 """How far a series' usual step may be from the set's, as a ratio: months differ by 28 to 31 days, quarters by more."""
@@ -104,9 +104,8 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     names = covariates or CovariateNames()
     table = read_table(path, columns or Columns(), names.read)
     groups, findings = group_rows(table)
-    zones = read_zones(path)
-    days = parse_frequency(frequency).nanoseconds is None if frequency else are_days(groups)
-    if days:
+    zones = table.zones
+    if zones and (parse_frequency(frequency).nanoseconds is None if frequency else are_days(groups)):
         groups = [to_local_days(group, zones[group.id]) if group.id in zones else group for group in groups]
     groups, later, trimmed = part_rows(groups, known_ahead=bool(names.future))
     if future is not None:

@@ -42,7 +42,7 @@ class GraphWriter:
         return self.split(operator, *inputs, outputs=1, **attributes)[0]
 
     def split(self, operator: str, *inputs: str | Array, outputs: int, **attributes: Any) -> tuple[str, ...]:
-        """Add a node with several outputs and return their names; an operator's unused first output is left out by the runtime."""
+        """Add a node with several outputs and return their names."""
         names = tuple(one if isinstance(one, str) else self.constant(one) for one in inputs)
         key = (operator, names, outputs, tuple(sorted((name, str(value)) for name, value in attributes.items())))
         if key not in self._made:
@@ -62,19 +62,16 @@ class GraphWriter:
 
         Args:
             inputs: Element type and shape without the batch of each input.
-            output: The tensor that becomes `quantiles`, float64.
+            output: What the last node returns, which no other reads: it becomes `quantiles`, float64.
             shape: Its shape without the batch.
         """
         described = [
             helper.make_tensor_value_info(name, kind, [BATCH, *sizes]) for name, (kind, sizes) in inputs.items()
         ]
         result = helper.make_tensor_value_info("quantiles", TensorProto.DOUBLE, [BATCH, *shape])
-        nodes = [*self._nodes, helper.make_node("Identity", [output], ["quantiles"])]
-        owner = next(node for node in self._nodes if output in node.output)
-        if not any(output in node.input for node in self._nodes):  # the last node may write the output itself
-            nodes.pop()
-            owner.output[list(owner.output).index(output)] = "quantiles"
-        graph = helper.make_graph(nodes, "network", described, [result], list(self._constants.values()))
+        last = next(node for node in self._nodes if output in node.output)
+        last.output[:] = ["quantiles"]
+        graph = helper.make_graph(self._nodes, "network", described, [result], list(self._constants.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         onnx.checker.check_model(model)
         return model

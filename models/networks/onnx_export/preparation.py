@@ -14,8 +14,6 @@ from models.networks.decoder import FEWEST_CHANGES, season_reaches
 from models.networks.normalization import FEWEST_DIFFERENCES, LARGEST
 from models.networks.onnx_export.graph import GraphWriter
 
-Doubles = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
