@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.on_calendar import Frequency, parse_frequency
-from models.errors import Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.errors import AlmanacError, Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
 from models.forecast import Forecast, Interval
+from models.forecasting.request import ForecastRequest, Outcome
 from models.holidays import check_countries
 from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
 from models.names import STARTER
@@ -119,6 +120,29 @@ class Forecaster:
             self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels, noted)
             for one, rows in zip(series, table, strict=True)
         ]
+
+    def forecast_many(self, requests: Sequence[ForecastRequest]) -> list[list[Outcome]]:
+        """Return the outcomes of each request, in order: for each of its series a forecast, or the error that refuses it.
+
+        The series of all requests share the passes of the network. An error concerns its own series alone; an invalid
+        horizon or level is the outcome of each series of its request. Numbers are those of `forecast` to float32.
+
+        Args:
+            requests: They may differ in horizon, levels, quantiles and outliers.
+
+        Returns:
+            One list for each request, of the length of its series. Nothing is raised for a series or a request: an
+            outcome that is an `AlmanacError` has what `forecast` raises.
+        """
+        return [[self._outcome(one, request) for one in request.series] for request in requests]
+
+    def _outcome(self, series: Series, request: ForecastRequest) -> Outcome:
+        try:
+            return self.forecast(
+                [series], request.horizon, levels=request.levels, quantiles=request.quantiles, outliers=request.outliers
+            )[0]
+        except AlmanacError as error:
+            return error
 
     def quantiles(self, contexts: Contexts) -> Floats:
         """Return the uncalibrated output of the graph, shape (batch, horizon, levels), in the series' units."""

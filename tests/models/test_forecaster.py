@@ -24,6 +24,7 @@ from models.errors import (
 )
 from models.forecast import Forecast
 from models.forecaster import BATCH, Forecaster
+from models.forecasting.request import ForecastRequest
 from models.intervals import CALIBRATED_LEVELS
 from models.series import Series
 from models.spec import TRAINED_QUANTILES, ModelOptions
@@ -373,3 +374,31 @@ def test_covariates_do_not_mix_series_of_a_batch(informed: Forecaster) -> None:
 
     for one, forecast in zip(batch, together, strict=True):
         same(forecast, informed.forecast([one], 15)[0])
+
+
+def test_requests_that_share_a_pass_are_forecast_as_if_alone(forecaster: Forecaster) -> None:
+    """Horizons, levels and quantiles are each request's own; an error concerns its own series, or its own request."""
+    daily = Series.make([1.0, 2.0], start="2024-01-01", frequency="D")
+    requests = [
+        ForecastRequest([series(seed=1), daily, series(30, seed=2, start=None)], 3),
+        ForecastRequest([series(seed=3)], 30, levels=(50, 99), quantiles=(0.05,)),
+        ForecastRequest([series(seed=4), series(seed=5)], 0),
+        ForecastRequest([], 3),
+        ForecastRequest([series(seed=6)], 12, levels=(100,)),
+    ]
+
+    outcomes = forecaster.forecast_many(requests)
+
+    kinds = [[type(one).__name__ for one in found] for found in outcomes]
+    assert kinds == [
+        ["Forecast", "FrequencyMismatch", "Forecast"], ["Forecast"], ["HorizonInvalid"] * 2, [], ["LevelInvalid"],
+    ]  # fmt: skip
+    for request, found in zip(requests, outcomes, strict=True):
+        for one, outcome in zip(request.series, found, strict=True):
+            if isinstance(outcome, Forecast):
+                (alone,) = forecaster.forecast(
+                    [one], request.horizon, levels=request.levels, quantiles=request.quantiles
+                )
+                same(outcome, alone)
+                assert codes(outcome) == codes(alone)
+                assert_array_equal(outcome.intervals[-1].upper, alone.intervals[-1].upper)
