@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.calendar.on_calendar import Frequency, Timestamps
 from models.errors import Finding
 from models.irregular.repairs import Repair
-from models.values import Values
+from models.values import Values, all_finite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +45,7 @@ class Forecast:
         frequency: The series' frequency, or None if it has none.
         closed: True for each step at hours at which the series never has a value, shape (horizon,); None without such
             hours. `shown` has the others.
+        known_finite: Whether it is known that all numbers are finite, so that `is_finite` need not look.
     """
 
     id: str
@@ -60,12 +61,15 @@ class Forecast:
     warnings: tuple[Finding, ...] = ()
     frequency: Frequency | None = None
     closed: NDArray[np.bool_] | None = None
+    known_finite: bool = False
 
     @property
     def is_finite(self) -> bool:
         """Whether all numbers are finite; values that are too large make a forecast overflow."""
+        if self.known_finite:
+            return True
         sides = (side for one in self.intervals for side in (one.lower, one.upper))
-        return all(np.isfinite(numbers).all() for numbers in (self.quantiles, self.median, *sides))
+        return all(all_finite(numbers) for numbers in (self.quantiles, self.median, *sides))
 
     @property
     def shown(self) -> "Forecast":

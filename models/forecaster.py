@@ -1,33 +1,39 @@
 """Forecaster: the forecasts of a loaded model, the same in backtests and in the service."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.on_calendar import Frequency, parse_frequency
-from models.errors import AlmanacError, Finding, FrequencyMismatch, HorizonInvalid, LevelInvalid, SeriesAllMissing
+from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
+from models.forecasting.blocks import run_blocks
+from models.forecasting.plan import Plan, check_horizon, make_plan
 from models.forecasting.request import ForecastRequest, Outcome
+from models.forecasting.rows import Row, read_contexts, stays_nonnegative
 from models.holidays import check_countries
-from models.intervals import Conformal, interval_sides, read_quantiles, spread_of, uncross
+from models.intervals import Conformal
 from models.names import STARTER
 from models.safeguards.closed_hours import find_closed
 from models.safeguards.limits import within_bounds, zeros_stay
-from models.safeguards.plausible import make_plausible
-from models.safeguards.warnings import warn, warn_of_levels
+from models.safeguards.warnings import warn
 from models.series import Series
 from models.spec import ModelSpec
-from models.windows import Contexts, advance, last_contexts
+from models.values import all_finite
+from models.windows import Contexts, covariate_columns
 
 Floats = NDArray[np.float64]
 
 BATCH = 256
 """Series in one pass: larger batches are no faster on one core and take more memory."""
 
-MEDIAN = 0.5
+LARGEST_PLAN = 10_000
+"""Steps times levels of a plan that stays in memory."""
 
 
 class Forecaster:
@@ -50,6 +56,8 @@ class Forecaster:
         self._session = session
         self._conformal = Conformal.from_dict(spec.conformal)
         self._frequency = parse_frequency(spec.frequency)
+        self._has_hours = self._frequency.nanoseconds is not None
+        self._plans = lru_cache(maxsize=32, typed=True)(partial(make_plan, spec, self._conformal))
 
     def for_frequency(self, name: str) -> Self:
         """Return the same network for series of another frequency with the same seasons; the session is shared."""
@@ -69,7 +77,8 @@ class Forecaster:
                 pointer="/frequency",
                 hint=f"Send a series of frequency {self.spec.frequency}, or use a model for {series.frequency.name}.",
             )
-        if not np.isfinite(series.values[-self.spec.context_length :]).any():
+        values = series.values
+        if math.isnan(values.item(-1)) and np.isnan(values[-self.spec.context_length :]).all():
             raise SeriesAllMissing(
                 f"The newest {self.spec.context_length} values are missing; the model reads no others.",
                 pointer="/values",
@@ -104,22 +113,19 @@ class Forecaster:
             LevelInvalid: If a level or quantile is out of range.
             FrequencyMismatch: If a series has another frequency.
             SeriesAllMissing: If a series has no value within the model's context.
+            TimestampInvalid: If the forecast leaves the years 1 to 9999.
             CovariateUnknown, CovariateMissing: If a series' covariates are not those that the model reads.
         """
-        wanted = _wanted_levels(horizon, levels, (*quantiles, *self.spec.quantile_levels))
-        for one in series:
-            self.check(one)
+        request = ForecastRequest(series, horizon, levels, quantiles, outliers)
         if not series:
-            return []
-        series = [make_plausible(one, self.spec.context_length, outliers) for one in series]
-        noted = warn_of_levels(self.spec, levels, quantiles)
-        with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
-            table = self._bounded(series, self._calibrate(self._roll(series, horizon), wanted))
-        reported = sorted({*self.spec.quantile_levels, *map(float, quantiles)})
-        return [
-            self._describe(one, dict(zip(wanted, rows.T, strict=True)), reported, levels, noted)
-            for one, rows in zip(series, table, strict=True)
-        ]
+            self.plan(request)
+        (outcomes,) = self.forecast_many([request])
+        forecasts = []
+        for one in outcomes:
+            if isinstance(one, AlmanacError):
+                raise one
+            forecasts.append(one)
+        return forecasts
 
     def forecast_many(self, requests: Sequence[ForecastRequest]) -> list[list[Outcome]]:
         """Return the outcomes of each request, in order: for each of its series a forecast, or the error that refuses it.
@@ -134,15 +140,62 @@ class Forecaster:
             One list for each request, of the length of its series. Nothing is raised for a series or a request: an
             outcome that is an `AlmanacError` has what `forecast` raises.
         """
-        return [[self._outcome(one, request) for one in request.series] for request in requests]
+        found = [self._accept(request) for request in requests]
+        forecasts = iter(self._forecast_rows([one for part in found for one in part if isinstance(one, Row)]))
+        return [[next(forecasts) if isinstance(one, Row) else one for one in part] for part in found]
 
-    def _outcome(self, series: Series, request: ForecastRequest) -> Outcome:
+    def plan(self, request: ForecastRequest) -> Plan:
+        """Return what the forecasts of a request have in common; plans that are small stay in memory.
+
+        Raises:
+            HorizonInvalid, LevelInvalid: As `forecast`.
+        """
+        check_horizon(request.horizon)
+        levels, quantiles = tuple(request.levels), tuple(request.quantiles)
+        small = request.horizon * (len(levels) + len(quantiles) + 1) <= LARGEST_PLAN
+        make = self._plans if small else self._plans.__wrapped__
+        return make(request.horizon, levels, quantiles)
+
+    def _accept(self, request: ForecastRequest) -> list[Row | AlmanacError]:
+        """Return the row of each series of a request, or the error that refuses it."""
         try:
-            return self.forecast(
-                [series], request.horizon, levels=request.levels, quantiles=request.quantiles, outliers=request.outliers
-            )[0]
+            plan = self.plan(request)
+        except AlmanacError as error:
+            return [error] * len(request.series)
+        return [self._row(one, plan, request.outliers) for one in request.series]
+
+    def _row(self, series: Series, plan: Plan, outliers: str) -> Row | AlmanacError:
+        spec = self.spec
+        try:
+            self.check(series)
+            row = Row(series, plan, outliers, series.future(plan.horizon), series.future_phase(spec.season_length))
+            if self.names:
+                steps = plan.blocks * spec.horizon
+                row.covariates = covariate_columns(series, self.names, spec.context_length, steps)
         except AlmanacError as error:
             return error
+        return row
+
+    def _forecast_rows(self, rows: Sequence[Row]) -> list[Forecast]:
+        """Return the forecast of each row, calibrated and described together with the others of its plan."""
+        if not rows:
+            return []
+        with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
+            contexts = read_contexts(rows, self.spec.context_length)
+            raw = run_blocks(self, rows, contexts)
+            plan = rows[0].plan
+            if all(row.plan is plan for row in rows):
+                return self._forecast_alike(rows, raw)
+            forecasts: dict[int, Forecast] = {}
+            for places in _places_by_plan(rows):
+                forecasts |= zip(places, self._forecast_alike([rows[at] for at in places], raw[places]), strict=True)
+        return [forecasts[at] for at in range(len(rows))]
+
+    def _forecast_alike(self, rows: Sequence[Row], raw: Floats) -> list[Forecast]:
+        """Return the forecasts of rows of one plan from their raw quantiles, shape (rows, horizon or more, levels)."""
+        table = self._bounded(rows, rows[0].plan.calibrate(raw))
+        finite = all_finite(table)
+        return [self._describe(row, numbers, finite=finite) for row, numbers in zip(rows, table, strict=True)]
 
     def quantiles(self, contexts: Contexts) -> Floats:
         """Return the uncalibrated output of the graph, shape (batch, horizon, levels), in the series' units."""
@@ -150,21 +203,7 @@ class Forecaster:
         parts = [contexts.part(slice(at, at + BATCH)) for at in range(0, count, BATCH)] if count > BATCH else [contexts]
         return np.concatenate([self._session.run(None, part.inputs())[0] for part in parts])
 
-    def _roll(self, series: Sequence[Series], horizon: int) -> Floats:
-        """Return raw quantiles for the whole horizon, block after block, shape (batch, horizon, levels)."""
-        spec = self.spec
-        middle = spec.quantile_levels.index(MEDIAN)
-        rounds = -(-horizon // spec.horizon)
-        contexts = last_contexts(
-            series, spec.context_length, spec.season_length, names=self.names, horizon=rounds * spec.horizon
-        )
-        blocks = [self.quantiles(contexts.within(spec.horizon))]
-        for _ in range(1, rounds):
-            contexts = advance(contexts, within_bounds(series, blocks[-1][..., middle]), spec.season_length)
-            blocks.append(_widen(self.quantiles(contexts.within(spec.horizon)), blocks[-1], middle))
-        return np.concatenate(blocks, axis=1)[:, :horizon]
-
-    def _bounded(self, series: Sequence[Series], table: Floats) -> Floats:
+    def _bounded(self, rows: Sequence[Row], table: Floats) -> Floats:
         """Return the quantiles, cut at 0 for series without negative values if the training data had none.
 
         The starter was trained on synthetic series; it cuts at 0 if all values are whole numbers, which are counts. A series
@@ -172,82 +211,45 @@ class Forecaster:
         """
         learned = bool(self.spec.options.nonnegative)
         if learned or self.spec.name == STARTER:
-            floored = np.array([bool(np.nanmin(one.values) >= 0) and (learned or one.is_whole) for one in series])
-            table = np.maximum(table, np.where(floored, 0.0, -np.inf)[:, None, None])
+            floored = [stays_nonnegative(row, learned=learned) for row in rows]
+            if any(floored):
+                table = np.maximum(table, np.where(floored, 0.0, -np.inf)[:, None, None])
+        series = [row.series for row in rows]
         return within_bounds(series, zeros_stay(series, table))
 
-    def _calibrate(self, raw: Floats, wanted: Sequence[float]) -> Floats:
-        """Return the quantiles at the wanted levels with conformal offsets, without crossings."""
-        trained = self.spec.quantile_levels
-        table = read_quantiles(raw, trained, wanted)
-        if self._conformal is not None:
-            table = table + self._conformal.at(wanted, raw.shape[1]) * spread_of(raw, trained)
-        return uncross(table, wanted)
-
-    def _describe(
-        self,
-        series: Series,
-        columns: Mapping[float, Floats],
-        reported: list[float],
-        levels: Sequence[float],
-        noted: Sequence[Finding],
-    ) -> Forecast:
-        """Return the forecast of one series from its columns by quantile level."""
-        median = columns[MEDIAN]
-        horizon = len(median)
-        future = series.future(horizon)
-        closed = find_closed(series, future)
-        intervals = []
-        for level in levels:
-            lower, upper = interval_sides(level)
-            intervals.append(Interval(float(level), columns[lower], columns[upper]))
+    def _describe(self, row: Row, numbers: Floats, *, finite: bool) -> Forecast:
+        """Return the forecast of one row from its quantiles, shape (levels, horizon)."""
+        series, plan, spec = row.series, row.plan, self.spec
+        closed = find_closed(series, row.future) if self._has_hours else None
+        warnings = (*warn(series, spec, plan.horizon, row.observed), *plan.noted)
         return Forecast(
-            id=series.id,
-            timestamps=future,
-            style=series.style,
-            timezone=series.timezone,
-            quantile_levels=tuple(reported),
-            quantiles=np.stack([columns[level] for level in reported], axis=1),
-            median=median,
-            intervals=tuple(intervals),
-            context_used=min(len(series), self.spec.context_length),
-            repairs=series.repairs,
-            warnings=(*warn(series, self.spec, horizon), *noted, *([closed.warning] if closed else [])),
-            frequency=series.frequency,
-            closed=closed.steps if closed else None,
+            series.id,
+            row.future,
+            series.style,
+            series.timezone,
+            plan.quantile_levels,
+            numbers[plan.reported].T,
+            numbers[plan.median],
+            tuple([Interval(level, numbers[lower], numbers[upper]) for level, lower, upper in plan.sides]),
+            min(len(series), spec.context_length),
+            series.repairs,
+            (*warnings, closed.warning) if closed else warnings,
+            series.frequency,
+            closed.steps if closed else None,
+            finite,
         )
 
 
 def _same_step(one: Frequency, other: Frequency) -> bool:
     """Return whether two frequencies have the same step; weeks may end on other days, years in other months."""
-    free = one.unit == other.unit and one.unit in {"W", "Y"} and one.multiple == other.multiple
-    return free or one == other
+    if one.name == other.name:
+        return True
+    return one.unit == other.unit and one.unit in {"W", "Y"} and one.multiple == other.multiple
 
 
-def _wanted_levels(horizon: int, levels: Sequence[float], quantiles: Sequence[float]) -> list[float]:
-    """Return every quantile level to compute, rising, with 0.5; raises HorizonInvalid, LevelInvalid."""
-    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
-        raise HorizonInvalid(f"The horizon is {horizon!r}; it must be a whole number of 1 or more.", pointer="/horizon")
-    for place, level in enumerate(levels):
-        if not 0 < level < 100:  # noqa: PLR2004
-            raise LevelInvalid(f"Level {level!r} is not between 0 and 100.", pointer=f"/levels/{place}")
-    for place, quantile in enumerate(quantiles):
-        if not 0 < quantile < 1:
-            raise LevelInvalid(f"Quantile {quantile!r} is not between 0 and 1.", pointer=f"/quantiles/{place}")
-    sides = (side for level in levels for side in interval_sides(level))
-    return sorted({MEDIAN, *map(float, quantiles), *sides})
-
-
-def _widen(block: Floats, before: Floats, middle: int) -> Floats:
-    """Return a block with its distances to the median added in quadrature to the widest of the block before it.
-
-    Args:
-        block: Shape (batch, horizon, levels).
-        before: The block before, of the same shape.
-        middle: Index of the median.
-    """
-    median = block[..., middle : middle + 1]
-    widest = np.abs(before - before[..., middle : middle + 1]).max(axis=1, keepdims=True)
-    distance = np.hypot(block - median, widest)
-    widened: Floats = median + np.sign(np.arange(block.shape[-1]) - middle) * distance
-    return widened
+def _places_by_plan(rows: Sequence[Row]) -> list[list[int]]:
+    """Return the places of the rows of each plan."""
+    found: dict[int, list[int]] = {}
+    for at, row in enumerate(rows):
+        found.setdefault(id(row.plan), []).append(at)
+    return list(found.values())

@@ -75,14 +75,14 @@ def read_quantiles(quantiles: Floats, trained: Sequence[float], wanted: Sequence
     Returns:
         Shape (..., len(wanted)).
     """
-    left, right, weight = _reading(tuple(trained), tuple(wanted))
+    left, right, weight = interpolation(tuple(trained), tuple(wanted))
     with np.errstate(invalid="ignore"):  # the caller refuses a forecast that overflowed
         read: Floats = quantiles[..., left] + weight * (quantiles[..., right] - quantiles[..., left])
     return read
 
 
 @lru_cache(maxsize=256)
-def _reading(trained: tuple[float, ...], wanted: tuple[float, ...]) -> tuple[Indices, Indices, Floats]:
+def interpolation(trained: tuple[float, ...], wanted: tuple[float, ...]) -> tuple[Indices, Indices, Floats]:
     """Return for each wanted level the indices of the two trained ones to interpolate between, and the weight of the second."""
     levels, middle = np.asarray(trained), trained.index(0.5)
     found = []

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 
-from models.calendar.dates import Dates, read_start, read_timestamps
-from models.calendar.on_calendar import Frequency, Timestamps, parse_frequency, season_position, timestamps_from
+from models.calendar.dates import Dates, read_first, read_start, read_timestamps
+from models.calendar.on_calendar import Frequency, Timestamps, parse_frequency, phase_after, timestamps_from
 from models.calendar.timestamps import load_timezone, refine_style
 from models.covariates import (
     NO_COVARIATES,
@@ -22,7 +23,7 @@ from models.errors import Finding, FrequencyNotInferred, SeriesError, TimestampI
 from models.irregular.bounds import UNBOUNDED, Bounds, read_bounds
 from models.irregular.placement import Placed, place
 from models.irregular.repairs import Repair, list_repairs
-from models.values import Values, check_values, describe, read_values
+from models.values import Values, all_finite, check_values, describe, read_values
 
 DEFAULT_STYLE = "YYYY-MM-DD"
 
@@ -118,7 +119,9 @@ class Series:
             FrequencyNotInferred: If it cannot be inferred, or there is a start without a frequency.
         """
         numbers = read_values(values)
-        check_values(numbers)
+        complete = all_finite(numbers)
+        if not (complete and numbers.size):
+            check_values(numbers)
         _check_text(id, "/id", SeriesError)
         if timezone is not None:
             _check_text(timezone, "/timezone", TimestampInvalid)
@@ -129,14 +132,30 @@ class Series:
         if timestamps is not None:
             dates = _read_matching(timestamps, timezone, numbers, start)
             return cls._on_grid(id, dates, place(numbers, dates, step, past, missing=missing), future, limits)
-        masked = list_repairs("GAP_MASKED", np.isnan(numbers))
+        masked = () if complete else list_repairs("GAP_MASKED", np.isnan(numbers))
         if start is None:
-            return cls(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits)
+            return cls._sound(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits)
         if step is None:
             raise _frequency_missing()
-        dates = read_start(start, timezone)
-        style = refine_style(dates.style, _coarsest_style(step))
-        return cls(numbers, id, dates.stamps[0], step, dates.timezone, style, masked, past, future, limits)
+        stamp, written, zone = read_first(start, timezone)
+        timestamps_from(stamp, step, 1, zone, skip=len(numbers) - 1)
+        style = _style_for(written, step.unit)
+        return cls._sound(numbers, id, stamp, step, zone, style, masked, past, future, limits)
+
+    @classmethod
+    def _sound(cls, values: Values, name: str, *others: Any) -> Self:  # noqa: ANN401 - the fields in order
+        """Return a series of fields that `make` has read and checked, without a second look and without copies.
+
+        Covariates, which are mostly absent, are checked and copied as ever.
+        """
+        *dates, past, future, limits = others
+        if past or future:
+            return cls(values, name, *others)
+        values.setflags(write=False)
+        made = object.__new__(cls)
+        for put, value in zip(_PUTS, (values, name, *dates, NO_COVARIATES, NO_COVARIATES, limits, ()), strict=True):
+            put(made, value)
+        return made
 
     @classmethod
     def _on_grid(cls, name: str, dates: Dates, placed: Placed, future: Covariates, limits: Bounds) -> Self:
@@ -217,10 +236,13 @@ class Series:
 
     def future_phase(self, season_length: int) -> int:
         """Return the season position of the next step, in [0, season_length); -1 without dates or without this season."""
-        future = self.future(1)
-        if future is None or self.frequency is None:
+        if self.start is None or self.frequency is None:
             return -1
-        return season_position(future[0], self.frequency, self.timezone, season_length=season_length)
+        return phase_after(self.start, self.frequency, len(self.values), self.timezone, season_length=season_length)
+
+
+_PUTS = tuple(getattr(Series, one.name).__set__ for one in fields(Series))
+"""Setters of the fields in order, for a series that is frozen."""
 
 
 def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
@@ -252,12 +274,22 @@ def _style_on_grid(style: str, placed: Placed) -> str:
         "M8[s]"
     ):
         style = re.sub(r"\.f+", "", style)
-    return refine_style(style, _coarsest_style(placed.frequency))
+    return _style_for(style, placed.frequency.unit)
 
 
-def _coarsest_style(frequency: Frequency) -> str:
-    """Return the coarsest style that writes two steps of the frequency differently."""
-    styles = {"Y": "YYYY", "Q": "YYYY-Qq", "M": "YYYY-MM", "h": "YYYY-MM-DDThh:mm", "min": "YYYY-MM-DDThh:mm"}
-    styles |= {"bh": "YYYY-MM-DDThh:mm", "s": "YYYY-MM-DDThh:mm:ss", "ms": "YYYY-MM-DDThh:mm:ss.fff"}
-    styles |= {"us": "YYYY-MM-DDThh:mm:ss.ffffff", "ns": "YYYY-MM-DDThh:mm:ss.ffffff"}
-    return styles.get(frequency.unit, "YYYY-MM-DD")
+@lru_cache(maxsize=256)
+def _style_for(style: str, unit: str) -> str:
+    """Return a style that writes two steps of a unit differently."""
+    return refine_style(style, _COARSEST.get(unit, "YYYY-MM-DD"))
+
+
+_COARSEST = {
+    "Y": "YYYY",
+    "Q": "YYYY-Qq",
+    "M": "YYYY-MM",
+    **dict.fromkeys(("h", "min", "bh"), "YYYY-MM-DDThh:mm"),
+    "s": "YYYY-MM-DDThh:mm:ss",
+    "ms": "YYYY-MM-DDThh:mm:ss.fff",
+    **dict.fromkeys(("us", "ns"), "YYYY-MM-DDThh:mm:ss.ffffff"),
+}
+"""The coarsest style that writes two steps of a unit differently; of others it is the day."""

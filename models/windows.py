@@ -42,7 +42,7 @@ class Contexts:
         sent = zip(INPUTS, (self.context, self.phase, self.past_covariates, self.future_covariates), strict=True)
         return {name: value for name, value in sent if value is not None}
 
-    def part(self, rows: slice) -> "Contexts":
+    def part(self, rows: slice | NDArray[np.bool_]) -> "Contexts":
         """Return some rows of the batch."""
         return Contexts(**{name: value[rows] for name, value in self.inputs().items()})
 

@@ -51,6 +51,20 @@ def read_start(start: object, timezone: str | None) -> Dates:
     return _read([start], timezone, "/start")
 
 
+def read_first(start: object, timezone: str | None) -> tuple[np.datetime64, str, str | None]:
+    """Return the timestamp of one date with its style and timezone, as `read_start`; of a text it is remembered."""
+    if type(start) is str:
+        return _remembered(start, timezone)
+    dates = read_start(start, timezone)
+    return dates.stamps[0], dates.style, dates.timezone
+
+
+@lru_cache(maxsize=2048)
+def _remembered(start: str, timezone: str | None) -> tuple[np.datetime64, str, str | None]:
+    dates = read_start(start, timezone)
+    return dates.stamps[0], dates.style, dates.timezone
+
+
 def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None) -> Dates:
     """Return rising dates from a sequence of what `read_start` takes or an array of datetime64.
 

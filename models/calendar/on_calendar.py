@@ -1,5 +1,7 @@
 """On the calendar: the timestamps of a frequency with timezones, their distances and their positions in a season."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,8 @@ __all__ = [
 ]
 
 _HOUR = 3_600_000_000
+FEW = 128
+"""Timestamps that are remembered for the next series of the same dates."""
 _CYCLES = (60_000_000, _HOUR, 24 * _HOUR, 7 * 24 * _HOUR)
 """Microseconds in a minute, an hour, a day and a week, the cycles of frequencies below a day."""
 _MONDAY = np.datetime64("0001-01-01", "us")
@@ -50,7 +54,16 @@ def timestamps_from(
         TimestampInvalid: If a timestamp lies outside the years 1 to 9999, or the timezone is unknown.
         TimestampsOffCalendar: If the frequency is of business days or hours and the start is not one.
     """
+    if count <= FEW:
+        return _remembered(start, frequency, frequency.stamp, count, timezone, skip)
     return _timestamps_at(start, frequency, np.arange(skip, skip + count), timezone)
+
+
+def phase_after(
+    start: np.datetime64, frequency: Frequency, count: int, timezone: str | None = None, *, season_length: int
+) -> int:
+    """Return the season position of the step after the first `count` from `start`, as `season_position`."""
+    return _remembered_phase(start, frequency, frequency.stamp, count, timezone, season_length)
 
 
 def steps_between(start: np.datetime64, end: np.datetime64, frequency: Frequency, timezone: str | None = None) -> int:
@@ -102,6 +115,24 @@ def calendar_clock(timestamps: Timestamps, frequency: Frequency, timezone: str |
     if timezone is None or frequency.nanoseconds is not None:
         return timestamps
     return _with_midnights(timestamps, to_local_times(timestamps, timezone), timezone)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(
+    start: np.datetime64, frequency: Frequency, _stamp: StampPlace, count: int, timezone: str | None, skip: int
+) -> Timestamps:
+    """Return few timestamps, read-only, for all series of the same dates; equal frequencies may differ in their stamp."""
+    found = _timestamps_at(start, frequency, np.arange(skip, skip + count), timezone)
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=2048)
+def _remembered_phase(
+    start: np.datetime64, frequency: Frequency, _stamp: StampPlace, skip: int, timezone: str | None, season_length: int
+) -> int:
+    after = timestamps_from(start, frequency, 1, timezone, skip=skip)[0]
+    return season_position(after, frequency, timezone, season_length=season_length)
 
 
 def _timestamps_at(

@@ -59,14 +59,24 @@ def find_implausible(values: Values) -> Indices:
     count = len(ordered)
     if count and ordered[-1] != ordered[-1]:  # NaN
         count = int(np.searchsorted(ordered, np.nan))
+    return _look_closer(values, ordered[:count]) if is_suspicious(ordered, count) else _NONE
+
+
+def is_suspicious(ordered: Values, count: int) -> bool:
+    """Return whether `find_implausible` has to look closer; mostly false.
+
+    Args:
+        ordered: Values that rise, NaN last.
+        count: How many are no NaN.
+    """
     if count < FEWEST:
-        return _NONE
+        return False
     tail = max(int(_LOOK_TAIL * count), 2)
-    least, low, middle, high, most = ordered[[0, tail, count // 2, count - 1 - tail, count - 1]].tolist()
-    far = max(most - middle, middle - least) > SENTINEL_DISTANCE * (high - low)
-    if not (far or least in SENTINELS or most in SENTINELS):
-        return _NONE
-    return _look_closer(values, ordered[:count])
+    at = ordered.item
+    least, middle, most = at(0), at(count // 2), at(count - 1)
+    if max(most - middle, middle - least) > SENTINEL_DISTANCE * (at(count - 1 - tail) - at(tail)):
+        return True
+    return least in SENTINELS or most in SENTINELS
 
 
 _NONE: Indices = np.array([], dtype=np.int64)

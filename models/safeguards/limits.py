@@ -25,11 +25,11 @@ def within_bounds(series: Sequence[Series], numbers: NDArray[np.float64]) -> NDA
 
 
 def zeros_stay(series: Sequence[Series], table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return forecasts of shape (series, horizon, levels), within the history of series of zeros or of the smallest numbers.
+    """Return forecasts of shape (series, levels, horizon), within the history of series of zeros or of the smallest numbers.
 
     The network's scale has a tiny floor, which would show.
     """
-    if not any(abs(one.values[-1]) < SMALLEST or np.isnan(one.values[-1]) for one in series):
+    if all(abs(one.values.item(-1)) >= SMALLEST for one in series):  # NaN compares false
         return table
     tiny = np.abs(table).max(axis=(1, 2)) < TINY
     if not tiny.any():

@@ -1,6 +1,7 @@
 """Forecast warnings: what a person should know of a forecast and the series behind it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,15 +21,23 @@ NO_DATES = Finding(
 )
 
 
-def warn(series: Series, spec: ModelSpec, horizon: int) -> list[Finding]:
-    """Return the warnings about a series and a horizon."""
+def warn(series: Series, spec: ModelSpec, horizon: int, observed: int | None = None) -> list[Finding]:
+    """Return the warnings about a series and a horizon.
+
+    Args:
+        series: The history.
+        spec: Of the model.
+        horizon: Steps ahead.
+        observed: Observed values in the context, if they are already counted.
+    """
     found = list(series.findings)
-    if any(one.code == "MISSING_OR_ZERO" for one in found) and has_hours(series):
+    if found and any(one.code == "MISSING_OR_ZERO" for one in found) and has_hours(series):
         found = [one for one in found if one.code != "MISSING_OR_ZERO"]
     if spec.season_length > 1 and series.start is None:
         found.append(NO_DATES)
     enough = min(2 * spec.season_length if spec.season_length > 1 else 10, spec.context_length)
-    observed = int(np.count_nonzero(~np.isnan(series.values[-spec.context_length :])))
+    if observed is None:
+        observed = int(np.count_nonzero(~np.isnan(series.values[-spec.context_length :])))
     if observed < enough:
         found.append(
             Finding(
@@ -39,19 +48,22 @@ def warn(series: Series, spec: ModelSpec, horizon: int) -> list[Finding]:
             )
         )
     if horizon > spec.horizon:
-        found.append(
-            Finding(
-                "HORIZON_EXTENDED",
-                f"Steps {spec.horizon + 1} to {horizon} are beyond the trained horizon of {spec.horizon}: "
-                "they are forecast from forecasts, with wider intervals.",
-                pointer="/horizon",
-                hint=f"Train a model with a horizon of {horizon}.",
-            )
-        )
-    if spec.covariates:
+        found.append(_horizon_extended(spec.horizon, horizon))
+    if spec.past_covariates or spec.future_covariates:
         known = (series.past_covariates, series.future_covariates)
         found += spec.covariates.warnings(*known, horizon, dated=series.start is not None)
     return found
+
+
+@lru_cache(maxsize=256)
+def _horizon_extended(trained: int, horizon: int) -> Finding:
+    return Finding(
+        "HORIZON_EXTENDED",
+        f"Steps {trained + 1} to {horizon} are beyond the trained horizon of {trained}: "
+        "they are forecast from forecasts, with wider intervals.",
+        pointer="/horizon",
+        hint=f"Train a model with a horizon of {horizon}.",
+    )
 
 
 def warn_of_levels(spec: ModelSpec, levels: Sequence[float], quantiles: Sequence[float]) -> tuple[Finding, ...]:

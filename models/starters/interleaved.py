@@ -1,18 +1,20 @@
 """Interleaved forecaster: series of a part of an hour, forecast as hourly series that take turns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from models.calendar.frequency import NANOSECONDS_IN
-from models.calendar.on_calendar import Frequency, timestamps_from
-from models.errors import Finding
+from models.calendar.on_calendar import Frequency, Timestamps, timestamps_from
+from models.errors import AlmanacError, Finding
 from models.forecast import Forecast, Interval
 from models.forecaster import Floats, Forecaster
+from models.forecasting.plan import Plan
+from models.forecasting.request import ForecastRequest, Outcome
 from models.safeguards.closed_hours import find_closed
-from models.safeguards.plausible import make_plausible
-from models.safeguards.warnings import warn, warn_of_levels
+from models.safeguards.plausible import OUTLIERS, make_plausible
+from models.safeguards.warnings import warn
 from models.series import Series
 
 FEWEST_HOURS = 48
@@ -53,30 +55,32 @@ class InterleavedForecaster(Forecaster):
         sizes = {name: getattr(spec, name) * self._parts for name in ("season_length", "context_length", "horizon")}
         super().__init__(replace(spec, frequency=frequency.name, **sizes), hourly._session)  # noqa: SLF001 - the same class
 
-    def forecast(
-        self,
-        series: Sequence[Series],
-        horizon: int,
-        *,
-        levels: Sequence[float] = (80.0,),
-        quantiles: Sequence[float] = (),
-        outliers: str = "clip",
-    ) -> list[Forecast]:
-        """Return a forecast for each series, in order; arguments and errors as in `Forecaster.forecast`."""
-        found = []
-        for one in series:
-            self.check(one)
-            if len(one) < FEWEST_HOURS * self._parts:
-                short = self._short.forecast([one], horizon, levels=levels, quantiles=quantiles, outliers=outliers)
-                found += [replace(forecast, warnings=(NO_SEASON, *forecast.warnings)) for forecast in short]
-                continue
-            plausible = make_plausible(one, self.spec.context_length, outliers)
-            parts = self._hourly.forecast(
-                self._split(plausible), -(-horizon // self._parts), levels=levels, quantiles=quantiles
-            )
-            noted = warn_of_levels(self.spec, levels, quantiles)
-            found.append(self._join(plausible, parts, horizon, noted))
-        return found
+    def forecast_many(self, requests: Sequence[ForecastRequest]) -> list[list[Outcome]]:
+        """Return the outcomes of each request, in order; as `Forecaster.forecast_many`."""
+        hourly, short = _Queue(self._hourly), _Queue(self._short)
+        found = [[self._start(one, request, hourly, short) for one in request.series] for request in requests]
+        hourly.forecast()
+        short.forecast()
+        return [[finish() for finish in part] for part in found]
+
+    def _start(
+        self, series: Series, request: ForecastRequest, hourly: "_Queue", short: "_Queue"
+    ) -> Callable[[], Outcome]:
+        """Queue what the forecast of a series is made of, and return what makes it; an error is returned as it is."""
+        try:
+            plan = self.plan(request)
+            self.check(series)
+            future = series.future(request.horizon)
+        except AlmanacError as error:
+            refused = error
+            return lambda: refused
+        if len(series) < FEWEST_HOURS * self._parts:
+            alone = short.add(replace(request, series=[series]))
+            return lambda: _without_season(short.outcomes[alone][0])
+        plausible = make_plausible(series, self.spec.context_length, request.outliers)
+        steps = -(-request.horizon // self._parts)
+        parts = hourly.add(replace(request, series=self._split(plausible), horizon=steps, outliers=OUTLIERS[0]))
+        return lambda: self._join(plausible, hourly.outcomes[parts], future, plan)
 
     def _split(self, series: Series) -> list[Series]:
         """Return the hourly series whose next values are the first, second, … step of the forecast."""
@@ -92,9 +96,12 @@ class InterleavedForecaster(Forecaster):
             values = series.values[-len(values) :]
         return replace(series, values=values, start=start, frequency=HOUR, repairs=(), findings=())
 
-    def _join(self, series: Series, parts: Sequence[Forecast], horizon: int, noted: Sequence[Finding]) -> Forecast:
-        """Return the forecasts of the parts in turns as one."""
-        future = series.future(horizon)
+    def _join(self, series: Series, outcomes: Sequence[Outcome], future: Timestamps | None, plan: Plan) -> Outcome:
+        """Return the forecasts of the parts in turns as one, or the first error among them."""
+        parts = [one for one in outcomes if isinstance(one, Forecast)]
+        if len(parts) < len(outcomes):
+            return next(one for one in outcomes if not isinstance(one, Forecast))
+        horizon = plan.horizon
         closed = find_closed(series, future)
 
         def join(columns: Sequence[Floats]) -> Floats:
@@ -112,7 +119,36 @@ class InterleavedForecaster(Forecaster):
             ),
             context_used=min(len(series), self.spec.context_length),
             repairs=series.repairs,
-            warnings=(*warn(series, self.spec, horizon), *noted, *([closed.warning] if closed else [])),
+            warnings=(*warn(series, self.spec, horizon), *plan.noted, *([closed.warning] if closed else [])),
             frequency=series.frequency,
             closed=closed.steps if closed else None,
+            known_finite=all(one.known_finite for one in parts),
         )
+
+
+class _Queue:
+    """Requests to one forecaster that are forecast together.
+
+    Attributes:
+        outcomes: Those of each request, once `forecast` has run.
+    """
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        self._forecaster = forecaster
+        self._requests: list[ForecastRequest] = []
+        self.outcomes: list[list[Outcome]] = []
+
+    def add(self, request: ForecastRequest) -> int:
+        """Add a request, and return its place."""
+        self._requests.append(request)
+        return len(self._requests) - 1
+
+    def forecast(self) -> None:
+        self.outcomes = self._forecaster.forecast_many(self._requests)
+
+
+def _without_season(outcome: Outcome) -> Outcome:
+    """Return a forecast with the warning that it has no season; an error as it is."""
+    if isinstance(outcome, AlmanacError):
+        return outcome
+    return replace(outcome, warnings=(NO_SEASON, *outcome.warnings))

@@ -88,7 +88,11 @@ CASES: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "no dates": ("starter", {"values": wave(40, 1)}, {"horizon": 7, "levels": ()}),
     "gaps": ("calibrated", {"values": wave(90, 2, gaps=0.4), **M}, {"horizon": 9, "quantiles": (0.03, 0.97)}),
     "beyond": ("calibrated", {"values": wave(70, 3), **M}, {"horizon": 31, "levels": (80, 99.9)}),
-    "levels beyond": ("plain", {"values": wave(70, 3), **M}, {"horizon": 4, "levels": (99.9, 3), "quantiles": (0.0005,)}),
+    "levels beyond": (
+        "plain",
+        {"values": wave(70, 3), **M},
+        {"horizon": 4, "levels": (99.9, 3), "quantiles": (0.0005,)},
+    ),
     "counts": ("nonnegative", {"values": counts(64, 4), **M}, {"horizon": 14}),
     "starter counts": ("starter", {"values": counts(64, 5), **M}, {"horizon": 12}),
     "starter halves": ("starter", {"values": [0.5, *counts(63, 5)], **M}, {"horizon": 12}),

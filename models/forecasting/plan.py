@@ -1,0 +1,159 @@
+"""Plan: what all forecasts of one horizon, levels and quantiles have in common, computed once for a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import Finding, HorizonInvalid, LevelInvalid
+from models.intervals import Conformal, interpolation, interval_sides, uncross
+from models.safeguards.warnings import warn_of_levels
+from models.spec import ModelSpec
+
+Floats = NDArray[np.float64]
+
+MEDIAN = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """How levels are read from others, shape (..., levels read from, horizon) to (..., levels read, horizon).
+
+    Attributes:
+        left: Index of the level below, for each level to read.
+        right: Index of the level above.
+        weight: Share of the level above, shape (levels read, 1); None if all are 0.
+        is_same: Whether the levels read are all levels read from, in their order.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    weight: Floats | None
+    is_same: bool
+
+    @classmethod
+    def make(cls, trained: Sequence[float], wanted: Sequence[float]) -> "Reading":
+        """Return how wanted levels are read from the trained ones, as `models.intervals.read_quantiles` does."""
+        left, right, weight = interpolation(tuple(trained), tuple(wanted))
+        exact = not weight.any()
+        is_same = exact and np.array_equal(left, np.arange(len(trained)))
+        return cls(left, right, None if exact else weight[:, None], is_same)
+
+    def read(self, rows: Floats) -> Floats:
+        """Return the levels; the same array if they are all levels."""
+        if self.is_same:
+            return rows
+        found: Floats = rows[..., self.left, :]
+        if self.weight is not None:
+            found += self.weight * (rows[..., self.right, :] - found)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What all forecasts of one horizon, levels and quantiles have in common.
+
+    Attributes:
+        horizon: Steps ahead.
+        blocks: Passes of the network that they take.
+        levels: Every quantile level that is computed, rising.
+        reading: How they are read from the trained ones.
+        spread: How q0.1 and q0.9 are read.
+        offsets: Conformal offsets in units of the spread, shape (levels, horizon); None without calibration.
+        median: Place of the median in `levels`.
+        reported: Places of the quantiles of a forecast.
+        quantile_levels: Their levels.
+        sides: Level of each interval in per cent, and the places of its lower and its upper side.
+        noted: Warnings about the levels.
+    """
+
+    horizon: int
+    blocks: int
+    levels: tuple[float, ...]
+    reading: Reading
+    spread: Reading
+    offsets: Floats | None
+    median: int
+    reported: slice | list[int]
+    quantile_levels: tuple[float, ...]
+    sides: tuple[tuple[float, int, int], ...]
+    noted: tuple[Finding, ...]
+
+    def calibrate(self, raw: Floats) -> Floats:
+        """Return the quantiles at all levels with conformal offsets, without crossings.
+
+        Args:
+            raw: Output of the network, shape (batch, horizon or more, trained levels).
+
+        Returns:
+            A new array of shape (batch, levels, horizon).
+        """
+        rows = np.array(raw[:, : self.horizon].transpose(0, 2, 1), dtype=np.float64, order="C")
+        offsets = None if self.offsets is None else self.offsets * self._spread(rows)
+        table = self.reading.read(rows)
+        if offsets is not None:
+            table += offsets
+        if (table[:, 1:] >= table[:, :-1]).all():
+            table += 0.0  # turns -0.0 into 0.0
+            return table
+        return np.ascontiguousarray(uncross(table.transpose(0, 2, 1), self.levels).transpose(0, 2, 1))
+
+    def _spread(self, rows: Floats) -> Floats:
+        """Return q0.9 - q0.1 of each step, shape (batch, 1, horizon)."""
+        spread = self.spread
+        if spread.weight is None:
+            low, high = spread.left.tolist()
+            return rows[:, high : high + 1] - rows[:, low : low + 1]
+        outer = spread.read(rows)
+        return outer[:, 1:] - outer[:, :1]
+
+
+def make_plan(
+    spec: ModelSpec, conformal: Conformal | None, horizon: int, levels: Sequence[float], quantiles: Sequence[float]
+) -> Plan:
+    """Return the plan of a model's forecasts.
+
+    Raises:
+        HorizonInvalid: If the horizon is no whole number of 1 or more.
+        LevelInvalid: If a level or quantile is out of range.
+    """
+    trained = spec.quantile_levels
+    check_horizon(horizon)
+    wanted = _wanted_levels(levels, (*quantiles, *trained))
+    place = {level: index for index, level in enumerate(wanted)}
+    reported = sorted({*trained, *map(float, quantiles)})
+    places = [place[level] for level in reported]
+    is_range = places == list(range(places[0], places[-1] + 1))
+    sides = ((float(level), *interval_sides(level)) for level in levels)
+    return Plan(
+        horizon=int(horizon),
+        blocks=-(-int(horizon) // spec.horizon),
+        levels=tuple(wanted),
+        reading=Reading.make(trained, wanted),
+        spread=Reading.make(trained, (0.1, 0.9)),
+        offsets=None if conformal is None else np.ascontiguousarray(conformal.at(wanted, horizon).T),
+        median=place[MEDIAN],
+        reported=slice(places[0], places[-1] + 1) if is_range else places,
+        quantile_levels=tuple(reported),
+        sides=tuple((level, place[lower], place[upper]) for level, lower, upper in sides),
+        noted=warn_of_levels(spec, levels, quantiles),
+    )
+
+
+def check_horizon(horizon: object) -> None:
+    """Raise HorizonInvalid if a horizon is no whole number of 1 or more."""
+    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
+        raise HorizonInvalid(f"The horizon is {horizon!r}; it must be a whole number of 1 or more.", pointer="/horizon")
+
+
+def _wanted_levels(levels: Sequence[float], quantiles: Sequence[float]) -> list[float]:
+    """Return every quantile level to compute, rising, with 0.5; raises LevelInvalid."""
+    for place, level in enumerate(levels):
+        if not 0 < level < 100:  # noqa: PLR2004
+            raise LevelInvalid(f"Level {level!r} is not between 0 and 100.", pointer=f"/levels/{place}")
+    for place, quantile in enumerate(quantiles):
+        if not 0 < quantile < 1:
+            raise LevelInvalid(f"Quantile {quantile!r} is not between 0 and 1.", pointer=f"/quantiles/{place}")
+    sides = (side for level in levels for side in interval_sides(level))
+    return sorted({MEDIAN, *map(float, quantiles), *sides})
