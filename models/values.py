@@ -1,6 +1,5 @@
 """Values: numbers from any source, read into float64."""
 
-import math
 import reprlib
 from collections.abc import Sequence
 
@@ -36,17 +35,9 @@ def read_values(values: object) -> Values:
     raise _not_numeric(describe(values), "/values")
 
 
-FEW = 4096
-"""Numbers whose sum of squares is faster than a look at each."""
-
-
 def all_finite(numbers: Values) -> bool:
     """Return whether no number is NaN or infinite; any shape."""
-    if numbers.size <= FEW and numbers.flags.c_contiguous:
-        flat = numbers.reshape(-1)
-        if math.isfinite(flat.dot(flat)):
-            return True
-    return bool(np.isfinite(numbers).all())
+    return bool(np.count_nonzero(np.isfinite(numbers)) == numbers.size)  # all() takes thrice as long
 
 
 def check_values(values: Values) -> None:

@@ -94,7 +94,8 @@ class Plan:
         table = self.reading.read(rows)
         if offsets is not None:
             table += offsets
-        if (table[:, 1:] >= table[:, :-1]).all():
+        rising = table[:, 1:] >= table[:, :-1]
+        if np.count_nonzero(rising) == rising.size:
             table += 0.0  # turns -0.0 into 0.0
             return table
         return np.ascontiguousarray(uncross(table.transpose(0, 2, 1), self.levels).transpose(0, 2, 1))
