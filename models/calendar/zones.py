@@ -16,6 +16,18 @@ USUAL_ZONES = (
 )  # fmt: skip
 """Timezones that changing offsets may be of, the likeliest first; each stands for its neighbours with the same clock."""
 
+FIXED = "Etc/GMT"
+"""The first letters of the timezones of one offset, which follows with the other sign: Etc/GMT-2 is two hours east."""
+
+_HALF_HOURS = {
+    16_200: "Asia/Kabul", 19_800: "Asia/Kolkata", 20_700: "Asia/Kathmandu", 23_400: "Asia/Yangon", 31_500: "Australia/Eucla",
+    34_200: "Australia/Darwin", -34_200: "Pacific/Marquesas",
+}  # fmt: skip
+"""Timezones without changes of clocks whose offset is no whole hour, by seconds east of UTC."""
+
+_WEST, _EAST = -12, 14
+"""Hours that a timezone of one offset can have."""
+
 MOST_CHECKED = 2_000
 """Stamps by which a timezone is recognized."""
 
@@ -32,3 +44,11 @@ def recognize_zone(instants: Timestamps, offsets: NDArray[np.int64]) -> str | No
         ):
             return zone
     return None
+
+
+def name_fixed_zone(seconds: int) -> str | None:
+    """Return a timezone that always has an offset, in seconds east of UTC; None if there is none."""
+    hours, rest = divmod(seconds, 3600)
+    if rest or not _WEST <= hours <= _EAST:
+        return _HALF_HOURS.get(seconds)
+    return f"{FIXED}{-hours:+d}" if hours else "UTC"

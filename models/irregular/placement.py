@@ -14,6 +14,7 @@ from models.calendar.timestamps import Timestamps, to_instants, write_exactly
 from models.covariates import Covariates
 from models.errors import Finding, FrequencyNotInferred, SeriesTooLong
 from models.irregular.repairs import Repair, list_repairs, snapped_repair
+from models.irregular.strays import find_strays, may_stray
 from models.values import Values
 
 MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
@@ -81,7 +82,11 @@ def place(
     if missing == "zero":
         values[absent] = 0.0
     repairs += list_repairs("GAP_ZERO" if missing == "zero" else "GAP_INSERTED", absent) + _snapped(found)
-    findings = (*_outliers(found, clock), *(() if missing == "zero" else _ask_zero(numbers, absent)))
+    findings = (
+        *_outliers(found, clock),
+        *_strays(numbers, clock, found.frequency),
+        *(() if missing == "zero" else _ask_zero(numbers, absent)),
+    )
     placed = {name: _spread(one, at, kept, length) for name, one in covariates.items()}
     return Placed(values, _start(found, clock, dates), found.frequency, repairs, findings, placed)
 
@@ -154,6 +159,23 @@ def _outlier(found: Alignment, clock: Timestamps, at: int) -> Finding:
     else:
         detail += f"; it is read as {write_exactly(found.point(step))}, the nearest step without a value."
     return Finding("DATE_OUTLIER", detail, f"/timestamps/{at}", "Correct the timestamp if this is wrong.")
+
+
+def _strays(numbers: Values, clock: Timestamps, frequency: Frequency) -> tuple[Finding, ...]:
+    """Return a finding for the newest or oldest date if it is so far from all others that it is likelier a mistake."""
+    if not may_stray(clock):
+        return ()
+    dates = clock[~np.isnan(numbers)]
+    found = [*find_strays(dates)] or [*find_strays(dates, frequency)]
+    return tuple(
+        Finding(
+            "DATE_STRAY",
+            f"{write_exactly(one.date)} lies {one.distance} of the series.",
+            f"/timestamps/{int(np.searchsorted(clock, one.date))}",
+            "Correct the date if this is wrong.",
+        )
+        for one in found
+    )
 
 
 def _ask_zero(numbers: Values, absent: NDArray[np.bool_]) -> tuple[Finding, ...]:

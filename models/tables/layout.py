@@ -11,13 +11,11 @@ from models.tables.cells import as_text
 from models.tables.date_forms import MONTHS, is_dated
 from models.tables.dates import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
+from models.tables.hours import CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
-
-CLOCKS = frozenset({"time", "clock", "hour", "uhrzeit", "zeit", "stunde", "time of day", "heure"})
-"""Names of a column with the time of day beside one with the date, in lower case."""
 
 _TIME_OF_DAY = re.compile(
     r"\d{1,2}(:\d{2}){1,2}([.,]\d+)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?|([01]?\d|2[0-3])( ?[AaPp]\.?[Mm]\.?)?"
@@ -214,10 +212,12 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
 def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
     """Return the column with the times of day beside one of dates, or None."""
     for name in sheet.names:
-        if name.lower() in CLOCKS and name != time and name not in taken:
-            cells = sample(sheet.columns[name])
+        if name == time or name in taken or plain_name(name) not in CLOCKS | ENDINGS | PERIODS:
+            continue
+        cells = sample(sheet.columns[name])
+        if cells and (read_clock(sheet.columns[name], name) or all(_TIME_OF_DAY.fullmatch(cell) for cell in cells)):
             dates = (one.removesuffix(" 00:00:00") for one in sample(sheet.columns[time]))
-            if cells and all(_TIME_OF_DAY.fullmatch(cell) for cell in cells) and not any(":" in one for one in dates):
+            if not any(":" in one for one in dates):
                 return name
     return None
 

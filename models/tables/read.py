@@ -14,6 +14,7 @@ from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
 from models.tables.dates import Times, read_times
 from models.tables.faults import CellFault, TableInvalid
+from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
 from models.tables.keys import explain_repeats
@@ -123,13 +124,14 @@ def read_columns(
     _refuse_options(sheet, options, used, valued=valued)
     if options.time not in sheet.names:
         sheet = join_date(sheet, {*used, *covariates})
+    sheet = unpivot_hours(sheet, {*used, *covariates})
     layout = find_layout(sheet, options, covariates, valued=valued, strict=strict)
     style = NumberStyle(options.decimal, options.thousands, sheet.separator)
     findings = sheet.findings
     column = sheet.columns[layout.time]
     if layout.clock is not None:
-        column = _join_clock(column, sheet.columns[layout.clock])
-        findings += (Finding("CLOCK_JOINED", f"Columns {layout.time} and {layout.clock} are read as one timestamp."),)
+        column, said = _join_clock(sheet, layout, layout.clock)
+        findings += said
     times = read_times(column, layout.time, sheet.rows, options.date_format)
     values = {name: read_numbers(sheet.columns[name], name, sheet.rows, style) for name in layout.values}
     ids, id_faults = (
@@ -159,18 +161,20 @@ def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | N
         )
 
 
-def _join_clock(dates: Any, clock: Any) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return dates and times of day as one column of text."""
-    import pyarrow as pa
+def _join_clock(sheet: Sheet, layout: Layout, clock: str) -> tuple[Any, tuple[Finding, ...]]:
+    """Return dates and times of day as one column of text, and how they are read."""
     import pyarrow.compute as pc
 
-    if pa.types.is_timestamp(dates.type):
-        dates = dates.cast(pa.date32())
-    times = pc.utf8_trim_whitespace(as_text(clock))
-    times = pc.if_else(
-        pc.match_substring_regex(times, r"^\d{1,2}$"), pc.binary_join_element_wise(times, "00", ":"), times
+    dates, times = sheet.columns[layout.time], read_clock(sheet.columns[clock], clock)
+    found = Finding("CLOCK_JOINED", f"Columns {layout.time} and {clock} are read as one timestamp.")
+    if times is not None:
+        said = (Finding("PERIOD_ENDING", times.remark, hint="Write times in the column if that is wrong."),)
+        return join_clock(dates, times), (found, *(said if times.remark else ()))
+    texts = pc.utf8_trim_whitespace(as_text(sheet.columns[clock]))
+    texts = pc.if_else(
+        pc.match_substring_regex(texts, r"^\d{1,2}$"), pc.binary_join_element_wise(texts, "00", ":"), texts
     )
-    return pc.binary_join_element_wise(pc.utf8_trim_whitespace(as_text(dates)), times, " ")
+    return join_texts(dates, texts), (found,)
 
 
 def _refuse_long(reading: Reading) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from models.columns import EXPORT_METADATA, TIMEZONE
 from models.errors import AlmanacError, Finding
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
@@ -171,19 +172,33 @@ def _error(at: int, error: AlmanacError, rows: RawColumns) -> dict[str, Any]:
 
 
 def _parts(rows: RawColumns, kept: NDArray[np.int64]) -> Iterator[Part]:
-    """Yield the valid rows as Parquet files of `unique_id`, `ds` and `y`."""
+    """Yield the valid rows as Parquet files of `unique_id`, `ds` and `y`, of rows with zones as the service exports them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     ids, stamps = pa.array(rows.ids, pa.string()), pa.array(_stamps(rows, kept), pa.string())
+    if rows.zones:
+        stamps = pa.array(_utc(rows)[kept], pa.timestamp("us"))
     for start in range(0, len(kept), PART_ROWS):
         at = kept[start : start + PART_ROWS]
-        part = pa.table(
-            {"unique_id": ids.take(pa.array(at)), "ds": stamps.slice(start, len(at)), "y": np.asarray(rows.values)[at]}
-        )
+        columns = {
+            "unique_id": ids.take(pa.array(at)),
+            "ds": stamps.slice(start, len(at)),
+            "y": np.asarray(rows.values)[at],
+        }
+        if rows.zones:
+            columns[TIMEZONE] = pa.array([rows.zones.get(rows.ids[one]) for one in at.tolist()], pa.string())
+        part = pa.table(columns).replace_schema_metadata(EXPORT_METADATA if rows.zones else None)
         body = io.BytesIO()
         pq.write_table(part, body, compression="zstd")
         yield Part(body.getvalue(), [rows.place(one) for one in at.tolist()])
+
+
+def _utc(rows: RawColumns) -> NDArray[np.datetime64]:
+    """Return instants of rows with an offset, wall clocks of the others, as an export has them."""
+    walls, offsets = np.asarray(rows.timestamps), np.asarray(rows.offsets)
+    utc: NDArray[np.datetime64] = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[us]")
+    return utc
 
 
 def _stamps(rows: RawColumns, kept: NDArray[np.int64]) -> list[str]:

@@ -32,6 +32,7 @@ class RawColumns:
         faults: Rows that are wrong as a whole.
         places: Row of the body of each row here; None if they are the same.
         offsets: Microseconds east of UTC or NO_OFFSET of timestamps that are datetime64; None if they have none.
+        zones: By series, the timezone that the file states.
     """
 
     ids: Sequence[Any]
@@ -41,6 +42,7 @@ class RawColumns:
     faults: Mapping[int, AlmanacError] = field(default_factory=dict)
     places: Sequence[int] | NDArray[np.int64] | None = None
     offsets: NDArray[np.int64] | None = None
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     def pointer_to(self, row: int, name: str) -> str:
         """Return the JSON pointer of a field of a row."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from models.columns import TIMEZONE
 from models.errors import AlmanacError, ConfigInvalid, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from models.tables.content import UNREAD, decode
 from models.tables.csv_text import read_csv as read_csv_text
@@ -33,6 +34,13 @@ UNSUPPORTED = (
 """First bytes of files that the service does not read: what they are, and what to do."""
 
 JSON_LINES = ("ndjson", "jsonl", "json-lines", "jsonlines")
+WESTERN, UTF = (
+    ("windows-1252", "cp1252", "iso-8859-1", "latin1", "latin-1"),
+    ("utf-8", "utf8", "utf-16", "us-ascii", "ascii"),
+)
+"""Charsets that are read as Windows-1252, and those that are told apart by the first bytes."""
+NOT_UTF8 = "Send UTF-8, or Windows-1252 with `Content-Type: text/csv; charset=windows-1252`."
+_CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
 _OPTION = re.compile(r"--([a-z-]+)(?: ('[^']*'|[^\s;]*[^\s;,.]))?")
 
 
@@ -49,20 +57,35 @@ def refuse_type(body: bytes, media_type: str) -> None:
         raise TypeUnsupported("The body is JSON lines.", hint=hint)
 
 
-def read_csv(body: bytes, limit: int, options: ReadOptions) -> RawColumns:
-    """Return the columns of a UTF-8 CSV file with a header; an empty cell is a gap.
+def read_csv(body: bytes, limit: int, options: ReadOptions, media_type: str = "") -> RawColumns:
+    """Return the columns of a CSV file with a header, in UTF-8 or the charset of the media type; an empty cell is a gap.
 
     Raises:
+        TypeUnsupported: If the charset is not read.
         FileInvalid: If the file cannot be read.
         FieldMissing, FieldInvalid: If a column is missing, ambiguous or can be read in two ways.
         BatchTooLarge: If it has more than `limit` rows.
     """
 
     def read() -> Sheet:
-        text, findings = decode(body, guess=False)
+        try:
+            text, findings = decode(body, guess=_is_western(media_type))
+        except TableInvalid as error:
+            if error.about == FILE and "UTF-8" in str(error):
+                raise TableInvalid("is not in UTF-8.", hint=NOT_UTF8) from error
+            raise
         return read_csv_text(text, findings)
 
     return _read(read, limit, options)
+
+
+def _is_western(media_type: str) -> bool:
+    """Return whether a media type names Windows-1252 or Latin-1, which is a part of it."""
+    match = _CHARSET.search(media_type)
+    charset = match[1].lower() if match else "utf-8"
+    if charset not in {*WESTERN, *UTF}:
+        raise TypeUnsupported(f"The charset {charset!r} is not read.", hint="Send UTF-8, UTF-16 or windows-1252.")
+    return charset in WESTERN
 
 
 def read_parquet(body: bytes, limit: int, options: ReadOptions) -> RawColumns:
@@ -124,9 +147,14 @@ def _from_long(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
     """Return the rows of a file with ids."""
     values = next(iter(reading.values.values())).values
     faults = {at: _fault_of(fault, hint_of) for at, fault in reading.faults().items()}
-    ids = reading.ids.to_pylist()
+    ids, offsets, zones = reading.ids.to_pylist(), _offsets(reading), reading.zones()
+    if zones:  # an export of the service: instants where the row has a timezone
+        has_zone = reading.sheet.columns[TIMEZONE].is_valid().to_numpy(zero_copy_only=False)
+        offsets = np.where(has_zone, 0, offsets)
+    elif reading.times.zone is not None:
+        zones = dict.fromkeys(ids, reading.times.zone)
     return RawColumns(
-        ids, reading.times.walls, values, faults=faults, places=_places(reading), offsets=_offsets(reading)
+        ids, reading.times.walls, values, faults=faults, places=_places(reading), offsets=offsets, zones=zones
     )
 
 
@@ -157,6 +185,7 @@ def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
         faults=faults,
         places=_places(reading)[rows],
         offsets=_offsets(reading)[rows],
+        zones=dict.fromkeys(reading.values, reading.times.zone) if reading.times.zone else {},
     )
 
 

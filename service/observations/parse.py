@@ -90,7 +90,7 @@ def parse_observations(
     if body.startswith(files.PARQUET):
         columns = files.read_parquet(body, limit, options.columns)
     elif "csv" in options.media_type:
-        columns = files.read_csv(body, limit, options.columns)
+        columns = files.read_csv(body, limit, options.columns, options.media_type)
     else:
         _refuse_options(options.columns)
         request = _read_json(body)
@@ -183,7 +183,7 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     kept = np.ones(len(ids), dtype=np.bool_)
     kept[list(faults)] = False
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
-    rows = ParsedRows(np.flatnonzero(kept), valid_ids, walls[kept], offsets[kept], values[kept])
+    rows = ParsedRows(np.flatnonzero(kept), valid_ids, walls[kept], offsets[kept], values[kept], columns.zones)
     valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults)
     names, observations = _kept(rows, valid)
     if len(observations) < len(names):

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from models.calendar.alignment import FEWEST_WITH_OUTLIER
 from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import calendar_clock, infer_frequency, parse_frequency
-from models.calendar.timestamps import Timestamps, to_instants, to_local_times, write_exactly
-from models.calendar.zones import recognize_zone
-from models.errors import AlmanacError, FrequencyMismatch, TimestampInvalid, TimestampsDuplicated, TimestampsOffCalendar
+from models.calendar.timestamps import Timestamps, to_instants, to_local_times
+from models.errors import AlmanacError
 from models.irregular.repairs import Repair, snapped_repair
-from service.observations.calendar_fit import MAX_DISTANCE, GridFit, Mask, fit_to, neighbours, written
+from service.observations.calendar_fit import GridFit, Mask, fit_to
 from service.observations.columns import NO_OFFSET, Faults
+from service.observations.row_errors import doubled, mismatch, off_grid, too_far, wrong_frequency
+from service.observations.row_errors import skipped as skipped_error
+from service.observations.stray_dates import find_stray_dates, stored_stray_repair, stray_error
+from service.observations.zones import FoundZone, find_zone
 from service.store.known_series import NEW_SERIES, KnownSeries
 from service.store.observations import Calendar
 
@@ -24,7 +27,6 @@ FindKnownSeries = Callable[[Sequence[str]], Mapping[str, KnownSeries]]
 UTC = "UTC"
 MIN_STORED = 2
 """Stored values that fix the frequency of a series; with fewer it may change."""
-YEARS = MAX_DISTANCE.astype("m8[D]").astype(np.int64) // 365
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,7 @@ class ParsedRows:
         walls: Wall clocks as they were written, datetime64[us], (rows,).
         offsets: Microseconds east of UTC, or NO_OFFSET, (rows,).
         values: NaN is a gap, (rows,).
+        zones: By series, the timezone that the file states.
     """
 
     places: NDArray[np.int64]
@@ -44,6 +47,7 @@ class ParsedRows:
     walls: Timestamps
     offsets: NDArray[np.int64]
     values: NDArray[np.float64]
+    zones: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,24 +80,29 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
         faults: Errors of the rows of the body; grows.
     """
     groups = _group(rows.ids)
-    zones = {name: given.timezone or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
-    found = _recognized(rows, groups, zones)
-    zones |= found
+    stated = {name: given.timezone or rows.zones.get(name) for name in groups}
+    zones = {name: stated[name] or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
+    found = {} if (rows.offsets == NO_OFFSET).all() else _find_zones(rows, groups, stated, known)
+    zones |= {name: one.name for name, one in found.items()}
     stamps, kept = _instants(rows, groups, zones), np.ones(len(rows.ids), dtype=np.bool_)
     checker = _RowChecker(rows, stamps, kept, faults)
     calendars: dict[str, Calendar] = {}
-    repairs: dict[str, list[Repair]] = {name: [_zone_repair(zone, len(groups[name]))] for name, zone in found.items()}
+    repairs: dict[str, list[Repair]] = {name: [one.repair] for name, one in found.items()}
     for name, members in groups.items():
         stored = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
         frequency = given.frequency or stored.calendar.frequency
         checker.check_clock(members, zone, frequency)
-        repair = checker.check_calendar(members, zone, frequency, stored)
-        if repair is not None:
+        made = (
+            checker.check_calendar(members, zone, frequency, stored),
+            *checker.check_strays(members, zone, frequency, stored),
+        )
+        for repair in (one for one in made if one is not None):
             repairs.setdefault(name, []).append(repair)
         if kept[members].any():
             has_value = bool((kept[members] & ~np.isnan(rows.values[members])).any())
-            new = Calendar(given.frequency, given.timezone or (None if stored.calendar.timezone else zone))
+            is_kept = stored.calendar.timezone and not stated[name] and name not in found
+            new = Calendar(given.frequency, None if is_kept else zone)
             calendars[name] = new if has_value else _only_unknown(new, stored.calendar)
     return ValidatedRows(stamps, kept, calendars, repairs)
 
@@ -114,24 +123,20 @@ def _group(ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     return dict(zip(codes, np.split(order, edges), strict=True))
 
 
-def _recognized(
-    rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]
-) -> dict[str, str]:
-    """Return the timezone of each series without one whose offsets change as in a usual timezone, as files are read."""
-    found: dict[str, str] = {}
-    if len(np.unique(rows.offsets)) > 1:
-        for name, members in groups.items():
-            with_offset = members[rows.offsets[members] != NO_OFFSET]
-            offsets = rows.offsets[with_offset]
-            if zones[name] is None and len(np.unique(offsets)) > 1:
-                zone = recognize_zone(rows.walls[with_offset] - offsets.astype("m8[us]"), offsets // 1_000_000)
-                found |= {} if zone is None else {name: zone}
+def _find_zones(
+    rows: ParsedRows,
+    groups: Mapping[str, NDArray[np.int64]],
+    stated: Mapping[str, str | None],
+    known: Mapping[str, KnownSeries],
+) -> dict[str, FoundZone]:
+    """Return the timezones that offsets show, of series of which none is stated."""
+    found: dict[str, FoundZone] = {}
+    for name, members in groups.items():
+        if stated[name] is None:
+            stored = known.get(name, NEW_SERIES)
+            one = find_zone(rows.walls[members], rows.offsets[members], stored)
+            found |= {} if one is None else {name: one}
     return found
-
-
-def _zone_repair(zone: str, count: int) -> Repair:
-    detail = f"Offsets change as in {zone}; the timestamps are read as local times there. `timezone` settles it."
-    return Repair("TIMEZONE_FOUND", None, count, detail)
 
 
 def _instants(rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: Mapping[str, str | None]) -> Timestamps:
@@ -175,7 +180,7 @@ class _RowChecker:
         if frequency is None or parse_frequency(frequency).nanoseconds is None:
             skipped &= walls != walls.astype("M8[D]")
         for row in bare[skipped].tolist():
-            self._refuse(row, _skipped(self._rows.walls[row : row + 1], zone))
+            self._refuse(row, skipped_error(self._rows.walls[row : row + 1], zone))
 
     def check_calendar(
         self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
@@ -189,19 +194,34 @@ class _RowChecker:
             return self._snap_inferred(members, zone, stored) if members.size else None
         known = stored.calendar.frequency
         if known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
-            self._refuse_all(members, _mismatch(str(known), frequency))
+            self._refuse_all(members, mismatch(str(known), frequency))
             return None
         step = parse_frequency(frequency)
         fit = self._fit(step, zone, stored.stamps, self._stamps[members])
         clock = calendar_clock(self._stamps[members], step, zone)
         fitting = int(fit.on_grid.sum())
         if not len(stored.stamps) and 2 * fitting < len(members):
-            self._refuse_all(members, _wrong_frequency(fitting, len(members), step))
+            self._refuse_all(members, wrong_frequency(fitting, len(members), step))
             return None
         for place in np.flatnonzero(~fit.on_grid | fit.too_far).tolist():
-            error = _too_far(clock[place]) if fit.too_far[place] else _off_grid(fit, clock[place])
+            error = too_far(clock[place]) if fit.too_far[place] else off_grid(fit, clock[place])
             self._refuse(int(members[place]), error)
         return self._snap(members, clock, fit, zone)
+
+    def check_strays(
+        self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
+    ) -> list[Repair]:
+        """Refuse values whose dates are far from all others, as in files; return what is said of stored ones."""
+        members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
+        stamps, said = self._stamps[members], []
+        for stray in find_stray_dates(stored.stamps, stamps, frequency, zone) if members.size else ():
+            after = stray.date > stray.nearest
+            far = members[stamps >= stray.date if after else stamps <= stray.date]
+            for row in far.tolist():
+                self._refuse(row, stray_error(stray))
+            if not far.size:
+                said.append(stored_stray_repair(stray))
+        return said
 
     def _snap_inferred(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:
         """Move the timestamps of a series without a frequency to the steps that most of them are near to, if it is long."""
@@ -225,7 +245,7 @@ class _RowChecker:
         for place in moved.tolist():
             twins = np.flatnonzero((fit.points == fit.points[place]) & (clock != clock[place]) & self._kept[members])
             if twins.size and (twins[0] < place or (clock[twins] == fit.points[twins]).any()):
-                self._refuse(int(members[place]), _doubled(clock[twins[0]], clock[place], fit))
+                self._refuse(int(members[place]), doubled(clock[twins[0]], clock[place], fit))
         moved = moved[self._kept[members[moved]]]
         if not moved.size:
             return None
@@ -248,53 +268,3 @@ class _RowChecker:
     def _refuse_all(self, members: NDArray[np.int64], error: AlmanacError) -> None:
         for row in members.tolist():
             self._refuse(row, error)
-
-
-def _skipped(wall: Timestamps, zone: str) -> TimestampInvalid:
-    return TimestampInvalid(
-        f"{written(wall)[0]} does not exist in {zone}: clocks went forward.",
-        pointer="timestamp",
-        hint="Send the time with its offset.",
-    )
-
-
-def _mismatch(known: str, frequency: str) -> FrequencyMismatch:
-    return FrequencyMismatch(
-        f"The series has the frequency {known}, not {frequency}.",
-        pointer="id",
-        hint=f"Leave the frequency out, use another id, or post null at its values: a series without values takes "
-        f"{frequency}.",
-    )
-
-
-def _wrong_frequency(fitting: int, rows: int, frequency: Frequency) -> TimestampsOffCalendar:
-    return TimestampsOffCalendar(
-        f"Only {fitting} of {rows} timestamps of the series lie on steps of {frequency.name}.",
-        pointer="timestamp",
-        hint="Send the frequency of the timestamps, or leave it out.",
-    )
-
-
-def _too_far(stamp: np.datetime64) -> TimestampInvalid:
-    return TimestampInvalid(
-        f"{written(np.array([stamp]))[0]} lies more than {YEARS} years from the rest of the series.",
-        pointer="timestamp",
-        hint="Correct the year; or post null at the stored values, if they are wrong.",
-    )
-
-
-def _doubled(one: np.datetime64, other: np.datetime64, fit: GridFit) -> TimestampsDuplicated:
-    return TimestampsDuplicated(
-        f"{write_exactly(one)} and {write_exactly(other)} both belong to one step of {fit.frequency.name}.",
-        pointer="timestamp",
-        hint="Send one value for each step.",
-    )
-
-
-def _off_grid(fit: GridFit, stamp: np.datetime64) -> TimestampsOffCalendar:
-    text, start = (written(np.array([one]))[0] for one in (stamp, fit.start))
-    return TimestampsOffCalendar(
-        f"{text} is not a step of {fit.frequency.name} from {start}, the grid of the series.",
-        pointer="timestamp",
-        hint=f"The steps beside it are {' and '.join(neighbours(fit, stamp)) or 'others'}.",
-    )

@@ -15,10 +15,11 @@ from models.calendar.timestamps import to_instants
 from models.covariates import CovariateNames
 from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred, SeriesTooLong
 from models.irregular.placement import infer_for
+from models.irregular.strays import MOST_GAPS
 from models.safeguards.plausible import make_plausible
 from models.series import Series
 from training.config.training import Columns
-from training.data.date_outliers import MOST_GAPS, name_gap, refuse_strays
+from training.data.date_outliers import name_gap, refuse_strays
 from training.data.ended import name_ended
 from training.data.long_frame import Rows, end_with_zero, group_rows, join_rows, part_rows, read_future
 from training.data.reader import Table, read_table

@@ -4,9 +4,9 @@ import numpy as np
 
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ConfigInvalid
+from models.irregular.history import LONGEST_CONTEXT, SEASONS_KEPT
 from models.series import Series
 from training.config.fit import FitConfig
-from training.data.limits import LONGEST_CONTEXT, SEASONS_KEPT
 from training.fit.candidate import TrainingSet
 
 SEASONS_READ = 5

@@ -22,6 +22,8 @@ from service.errors import (
     TypeUnsupported,
 )
 from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
+from service.store.known_series import NEW_SERIES, KnownSeries
+from service.store.observations import Calendar
 
 NONE = BodyOptions()
 CSV = BodyOptions("text/csv")
@@ -226,14 +228,65 @@ def test_years_of_a_parquet_file_may_be_numbers() -> None:
 
 
 def test_timestamps_with_offsets_are_instants() -> None:
-    """They are stored in UTC, and the series has the timezone UTC if none is given."""
+    """They are stored in UTC; without a timezone the series has that of the one offset, and the response says so."""
     parsed = post([row(timestamp="2024-01-31T12:00:00+02:00"), row(timestamp="2024-01-31T13:00:00+02:00")])
     stamps = pa.array([datetime(2024, 1, 31, 10, tzinfo=UTC)], pa.timestamp("us", "UTC"))
     again = parse_observations(parquet(id=["a"], ds=stamps, y=[1.0]), NONE, LIMIT)
 
     assert [one[1] for one in rows_of(parsed)] == ["2024-01-31T10:00:00", "2024-01-31T11:00:00"]
     assert [one[1] for one in rows_of(again)] == ["2024-01-31T10:00:00"]
-    assert (parsed.calendars[0].timezone, again.calendars[0].timezone) == ("UTC", "UTC")
+    assert (parsed.calendars[0].timezone, again.calendars[0].timezone) == ("Etc/GMT-2", "UTC")
+    assert [one.detail for one in parsed.repairs["a"]] == [
+        "All timestamps have the offset +02:00 and are read as local times of Etc/GMT-2; `timezone` names their timezone."
+    ]
+    assert not again.repairs
+
+
+def test_one_offset_becomes_a_timezone_when_it_changes() -> None:
+    """A series that was posted in summer alone is of Berlin in autumn; a half hour is India's; a stated zone stays."""
+    summer, autumn = "2024-10-26T00:00:00+02:00", "2024-10-28T00:00:00+01:00"
+    stored = np.array(["2024-10-24T22:00", "2024-10-25T22:00"], "M8[us]")
+    known = {"a": KnownSeries(Calendar("D", "Etc/GMT-2"), stored)}
+
+    one = orjson.dumps({"observations": [row(timestamp=summer), row(timestamp=autumn)]})
+    changed = parse_observations(one, NONE, LIMIT, lambda _: known)
+    stated = parse_observations(one, BodyOptions(timezone="Europe/Paris"), LIMIT, lambda _: known)
+
+    assert changed.calendars[0].timezone == "Europe/Berlin"
+    assert [one.code for one in changed.repairs["a"]] == ["TIMEZONE_FOUND"]
+    assert (stated.calendars[0].timezone, dict(stated.repairs)) == ("Europe/Paris", {})
+    assert post([row(timestamp="2024-01-31T12:00:00+05:30")]).calendars[0].timezone == "Asia/Kolkata"
+
+
+def test_a_named_timezone_of_a_file_is_that_of_its_series() -> None:
+    """A column of Parquet with a timezone is not of UTC, long or wide."""
+    stamps = pa.array([datetime(2024, 1, 31, 10, tzinfo=UTC)], pa.timestamp("us", "Europe/Berlin"))
+
+    for body in (parquet(id=["a"], ds=stamps, y=[1.0]), parquet(ds=stamps, a=[1.0])):
+        assert parse_observations(body, NONE, LIMIT).calendars[0].timezone == "Europe/Berlin"
+
+
+DAYS = [str(np.datetime64("2024-01-01") + at) for at in range(366)]
+
+
+@pytest.mark.parametrize("frequency", ["D", None])
+@pytest.mark.parametrize(("stray", "at"), [("2042-01-01", 366), ("2002-01-01", 366)])
+def test_a_date_far_from_all_others_is_refused_as_in_files(stray: str, at: int, frequency: str | None) -> None:
+    """In one body and after it, with and without a frequency; a stored one is named, and new rows are accepted."""
+    rows = [row(timestamp=one) for one in [*DAYS, stray]]
+    stored = KnownSeries(Calendar(frequency), np.array([*DAYS[:2], *DAYS[-2:]], "M8[us]"))
+    wrong = KnownSeries(Calendar(frequency), np.array([stray], "M8[us]"))
+
+    def send(sent: list[dict[str, Any]], known: KnownSeries) -> ParsedObservations:
+        body = orjson.dumps({"observations": sent, "frequency": frequency})
+        return parse_observations(body, NONE, LIMIT, lambda _: {"a": known})
+
+    whole, later, after = send(rows, NEW_SERIES), send(rows[-1:], stored), send(rows[:-1], wrong)
+
+    for parsed, place in ((whole, at), (later, 0)):
+        assert faults_of(parsed) == [(f"/observations/{place}/timestamp", "TIMESTAMP_INVALID")]
+        assert f"{stray} lies " in parsed.faults[0].finding.detail
+    assert (after.accepted, after.refused, [one.code for one in after.repairs["a"]]) == (366, 0, ["DATE_STRAY"])
 
 
 def test_changing_offsets_are_those_of_a_timezone() -> None:
@@ -284,6 +337,21 @@ def test_a_row_of_another_width_than_the_header_is_refused() -> None:
         ("/observations/2/value", "FIELD_INVALID"),
         ("/observations/3/value", "SERIES_NOT_NUMERIC"),
     ]
+
+
+@pytest.mark.parametrize("charset", ["windows-1252", "ISO-8859-1"])
+def test_a_csv_file_is_in_the_charset_of_its_media_type(charset: str) -> None:
+    """Without it, other text than UTF-8 is refused with the media type that reads it; an unknown one is named."""
+    body = "id,ds,y\nKöln,2024-01-31,1\n".encode("cp1252")
+
+    parsed = parse_observations(body, BodyOptions(f"text/csv; charset={charset}".lower()), LIMIT)
+
+    assert rows_of(parsed) == [("Köln", "2024-01-31T00:00:00", 1.0)]
+    with pytest.raises(FileInvalid) as caught:
+        parse_observations(body, CSV, LIMIT)
+    assert "charset=windows-1252" in caught.value.hint
+    with pytest.raises(TypeUnsupported, match="'koi8-r'"):
+        parse_observations(body, BodyOptions("text/csv; charset=koi8-r"), LIMIT)
 
 
 RETAIL = b"date,store,item,price,sales\n2024-01-01,01,a/b,1.5,3\n2024-01-01,01,c,1.5,4\n2024-01-01,02,c,2.5,5\n"

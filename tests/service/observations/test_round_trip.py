@@ -14,6 +14,8 @@ import pytest
 
 from models.calendar.timestamps import to_local_times
 from models.series import Series
+from models.tables.options import ReadOptions
+from service.cli.observe import _read as read_file
 from service.observations.parquet_export import parquet_of
 from service.observations.parse import BodyOptions, parse_observations
 from service.store.database import Database
@@ -106,3 +108,30 @@ def test_months_of_a_zone_keep_their_dates(database: Database, tmp_path: Path) -
     assert one.timestamps is not None
     assert to_local_times(one.timestamps, "Asia/Tokyo").astype("M8[D]").astype(str).tolist() == months
     assert one.future_phase(12) == 0
+
+
+@pytest.mark.parametrize("frequency", ["D", "h"])
+def test_an_export_that_is_posted_again_is_the_same(database: Database, tmp_path: Path, frequency: str) -> None:
+    """Its instants are not read as local times, in whatever timezone; neither by the service nor by `almanac observe`."""
+    stamps = [str(one) for one in np.arange("2024-10-20", "2024-11-05", dtype=f"M8[{frequency}]")]
+    for zone in (*ZONES, None):
+        instants = (
+            [f"{one}:00Z" for one in stamps]
+            if zone and frequency == "h"
+            else [f"{one}:00"[:16] if frequency == "h" else one for one in stamps]
+        )
+        post(database, instants, frequency, zone)
+    export = tmp_path / "export.parquet"
+    export.write_bytes(b"".join(parquet_of(iterate_pages(database))))
+
+    again = parse_observations(export.read_bytes(), BodyOptions(), 100_000)
+    ((part,), errors, _) = read_file(export, ReadOptions())
+    sent = parse_observations(part.body, BodyOptions(), 100_000)
+
+    before = {row[:2]: row[2:] for page in iterate_pages(database) for row in zip(*page, strict=True)}
+    assert not errors
+    for parsed in (again, sent):
+        rows, zones = parsed.observations, dict(zip(parsed.observations.names, parsed.calendars, strict=True))
+        found = zip(rows.ids(), rows.timestamps, rows.values.tolist(), strict=True)
+        assert not parsed.faults
+        assert {(name, at): (value, zones[name].timezone) for name, at, value in found} == before

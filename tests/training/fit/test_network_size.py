@@ -7,9 +7,9 @@ import pytest
 
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ConfigInvalid
+from models.irregular import history as limits
 from models.series import Series
 from training.config.fit import FitConfig
-from training.data import limits
 from training.fit import network_size
 from training.fit.candidate import TrainingSet
 
