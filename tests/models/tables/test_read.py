@@ -270,9 +270,9 @@ def test_row_numbers_are_no_series(name: str) -> None:
             "hold parts of the time",
         ),
         (
-            "Date,HE,kWh,cost\n" + "2024-01-01,1,1,1\n2024-01-01,2,1,1\n2024-01-02,1,1,1\n2024-01-02,2,1,1\n",
+            "Date,minute,kWh,cost\n" + "2024-01-01,1,1,1\n2024-01-01,2,1,1\n2024-01-02,1,1,1\n2024-01-02,2,1,1\n",
             USUAL,
-            "'HE' holds a part of the time.*Write 'Date', 'HE' as one column",
+            "'minute' holds a part of the time.*Write 'Date', 'minute' as one column",
         ),
         (
             "id,date,store_nbr,family,sales,onpromotion\n"
