@@ -2,11 +2,12 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench bench-accuracy lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy bench-serving lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+BENCH_SERVING := .venv-bench-serving
 # neuralforecast needs it; tests/benchmarks/overrides.txt explains why it is not in the lock.
 TORCH := 2.13.0
 ARGS ?=
@@ -52,7 +53,11 @@ bench: setup $(BENCH)/.installed ## Accuracy and speed against other packages; w
 bench-accuracy: setup ## Accuracy on public data sets; writes docs/accuracy.md (DATA=folder, ARGS="--only tourism")
 	$(BIN)/python -m tests.benchmarks.accuracy --data $(DATA) $(ARGS)
 
-lock: ## Update the five locks (needs uv)
+bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
+	@bash deploy/debian.sh
+	$(BIN)/python -m tests.benchmarks.serving.run --litserve $(BENCH_SERVING)/bin/python $(ARGS)
+
+lock: ## Update the six locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--extra train --extra dev pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -63,9 +68,11 @@ lock: ## Update the five locks (needs uv)
 		--constraint requirements.lock deploy/docker/build.in -o deploy/docker/build.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--override tests/benchmarks/overrides.txt tests/benchmarks/requirements.in -o tests/benchmarks/requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--constraint requirements.lock tests/benchmarks/serving/requirements.in -o tests/benchmarks/serving/requirements.lock
 
 clean: ## Remove environments, caches and data created here
-	rm -rf $(VENV) $(BENCH) almanac-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) $(BENCH_SERVING) almanac-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Install the locked packages, again only when the lock changes. The lock is complete, so nothing is resolved. Without
 # compilation this takes half the time; Python compiles modules when it imports them.
@@ -85,6 +92,12 @@ $(BENCH)/.installed: tests/benchmarks/requirements.lock
 	@echo "bench: installing the other packages into $(BENCH) …"
 	@$(BENCH)/bin/python -m pip install --quiet torch==$(TORCH)
 	@$(BENCH)/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/benchmarks/requirements.lock
+	@touch $@
+
+$(BENCH_SERVING)/.installed: tests/benchmarks/serving/requirements.lock
+	@$(call make_venv,$(BENCH_SERVING))
+	@echo "bench-serving: installing LitServe into $(BENCH_SERVING) …"
+	@$(BENCH_SERVING)/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/benchmarks/serving/requirements.lock
 	@touch $@
 
 define make_venv

@@ -1,0 +1,77 @@
+"""Rates: requests a second and latencies of every contestant, in a closed and in an open loop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tests.benchmarks.serving.bodies import make_sample, to_almanac, to_tensors, write_bodies
+from tests.benchmarks.serving.contestants import Arena, Contestant
+from tests.benchmarks.serving.load import Load, closed_loop, middle, open_loop, to_dict
+from tests.benchmarks.serving.plan import Plan
+
+Figures = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Bodies:
+    """Files of single-series requests in both formats; every run begins where the last one may have ended."""
+
+    series: Path
+    tensors: Path
+    first: int = 0
+
+    @classmethod
+    def write(cls, folder: Path, count: int) -> "Bodies":
+        """Write both files with the same series."""
+        singles = list(make_sample(count).parts(1))
+        return cls(
+            write_bodies(folder / "series.jsonl", [to_almanac(one) for one in singles]),
+            write_bodies(folder / "tensors.jsonl", [to_tensors(one) for one in singles]),
+        )
+
+    def of(self, contestant: Contestant) -> Path:
+        """Return the file that a contestant takes."""
+        return self.series if contestant.takes_series else self.tensors
+
+    def start(self) -> int:
+        """Return the line at which the next run begins."""
+        self.first += 7_919
+        return self.first
+
+
+def warm_up(arena: Arena, bodies: Bodies, plan: Plan) -> None:
+    """Send requests to every contestant before anything is measured."""
+    for one in arena.running.values():
+        closed_loop(one.url, bodies.of(one), 8, plan.warm_seconds, bodies.start())
+
+
+def measure_closed(arena: Arena, bodies: Bodies, plan: Plan) -> Figures:
+    """Return what each contestant reaches at each number of connections; contestants take turns in every round."""
+    runs: dict[tuple[str, int], list[Load]] = {}
+    for round_ in range(plan.rounds):
+        for connections in plan.connections:
+            for name, one in arena.running.items():
+                load = closed_loop(one.url, bodies.of(one), connections, plan.seconds, bodies.start())
+                runs.setdefault((name, connections), []).append(load)
+            click.echo(f"closed loop, round {round_ + 1}/{plan.rounds}, {connections} connections", err=True)
+    figures: Figures = {}
+    for (name, connections), loads in runs.items():
+        entry = {**to_dict(middle(loads)), "rates": [one.rate for one in loads]}
+        figures.setdefault(name, {})[str(connections)] = entry
+    return figures
+
+
+def measure_open(arena: Arena, bodies: Bodies, plan: Plan, closed: Mapping[str, Any]) -> Figures:
+    """Return latencies at fixed rates; a contestant is not asked for more than it reached in the closed loop."""
+    figures: Figures = {}
+    for rate in plan.open_rates:
+        for name, one in arena.running.items():
+            reached = max(entry["rate"] for entry in closed[name].values())
+            if rate < reached:
+                load = open_loop(one.url, bodies.of(one), rate, plan.open_seconds, bodies.start())
+                figures.setdefault(name, {})[f"{rate:g}"] = to_dict(load)
+        click.echo(f"open loop, {rate:g} requests a second", err=True)
+    return figures
