@@ -1,5 +1,6 @@
 """Contestants: the servers that are compared, all running at once and idle but for the one that is measured."""
 
+import os
 import random
 import subprocess
 import sys
@@ -158,7 +159,9 @@ def _server(
 ) -> Iterator[ChildProcess]:
     port = unused_port()
     log = scratch / f"{name}.log"
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)} if name != "litserve" else {}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow runs `uvicorn`
+    own = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT), "PATH": programs}
+    environment = own if name != "litserve" else {}
     address = f"http://{LOOPBACK}:{port}"
     with running(name, command(port), address=address, log=log, environment=environment) as child:
         child.wait_until_ready(health, READY_SECONDS)

@@ -41,6 +41,7 @@ class Client:
     idle: list["Connection"] = field(default_factory=list)
     waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
     connections: int = 0
+    open: set["Connection"] = field(default_factory=set)
     opening: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def note(self, latency: float | None) -> None:
@@ -74,6 +75,7 @@ class Client:
     def lost(self, connection: "Connection") -> None:
         """Forget a closed connection; its request is broken."""
         self.connections -= 1
+        self.open.discard(connection)
         if connection.due is not None:
             self.note(None)
         if connection in self.idle:
@@ -105,6 +107,7 @@ class Connection(asyncio.Protocol):
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.client.open.add(self)
 
     def send(self, due: float, request: bytes) -> None:
         """Send a request that was due at a time of the event loop."""
@@ -144,16 +147,19 @@ async def send_all(url: str, bodies: list[bytes], rate: float, seconds: float, f
         client.send(due, f"{head}{len(body)}\r\n\r\n".encode() + body)
     with suppress(TimeoutError):
         await asyncio.wait_for(client.finished.wait(), GRACE_SECONDS)
-    answered = 1000 * np.array(client.latencies or [np.nan])
+    latencies, refused = client.latencies[:], client.refused
+    for connection in client.open:
+        connection.transport.abort()
+    answered = 1000 * np.array(latencies or [np.nan])
     p50, p95, p99 = np.percentile(answered, [50, 95, 99])
     return {
-        "requests": len(client.latencies),
+        "requests": len(latencies),
         "seconds": max(seconds, loop.time() - began),
         "p50": p50,
         "p95": p95,
         "p99": p99,
-        "refused": client.refused,
-        "broken": count - len(client.latencies),
+        "refused": refused,
+        "broken": count - len(latencies),
     }
 
 

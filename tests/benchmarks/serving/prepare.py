@@ -5,6 +5,7 @@ They get few steps: what a forecast costs depends on the size of a network, not 
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from models.artifact import WEIGHTS
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "training" / "datasets" / "temperatures.csv"
 DEMO = ROOT / "training" / "configs" / "temperatures.toml"
-CODE = ("models", "training", "requirements.lock", "tests/benchmarks/serving/prepare.py")
+CODE = ("models", "training", "requirements.lock")
 COMMON = ("--no-refit", "--baselines", "seasonal_naive", "--set", "fit.calendar=false", "--set", "fit.transform=none")
 STEPS = ("--set", "fit.steps=30", "--set", "fit.last_steps=1", "--set", "fit.steps_per_epoch=30")
 ORIGINS = ("--set", "retrain.origins=1", "--set", "fit.validation_origins=2")
@@ -91,7 +92,8 @@ def _train(*arguments: str) -> list[str]:
 def _run(module: Sequence[str], home: Path) -> None:
     """Run a module with a home; raises CalledProcessError."""
     environment = {**os.environ, "ALMANAC_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    home.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
     with (home.parent / f"{home.name}.log").open("wb") as log:
         command = [sys.executable, "-m", *module]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=log, stderr=log)  # noqa: S603 - ours

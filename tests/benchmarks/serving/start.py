@@ -47,7 +47,7 @@ def measure_memory(prepared: Prepared, scratch: Path) -> dict[str, Any]:
         before = footprint(server)
         for name in FIVE:
             _ask(client, name, REQUESTS_EACH)
-        loaded = len(client.get("/models").json()["models"])
+        loaded = sum(one["name"] in FIVE for one in client.get("/models").json()["models"])
         registry = [footprint(one) for one in server.children(recursive=True)]
         found = {"models": loaded, "loaded": before, "after_requests": footprint(server), "children": registry}
     click.echo(f"memory with five models: {found}", err=True)
