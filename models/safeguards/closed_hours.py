@@ -54,6 +54,26 @@ def find_closed(series: Series, future: Timestamps | None) -> ClosedHours | None
     return ClosedHours(closed, _warning(open_, closed, step))
 
 
+def steps_to_reach(series: Series, horizon: int) -> int:
+    """Return how many steps ahead the last of `horizon` steps within opening hours lies; `horizon` without such hours.
+
+    A series with covariates that are known ahead reaches as far as these. At most eight times the horizon and two weeks are
+    returned: a series with few opening hours has fewer open steps then.
+    """
+    step = _step_of(series)
+    past = None if step is None or series.future_covariates else series.timestamps
+    if step is None or past is None:
+        return horizon
+    per_day = _DAY // step
+    open_ = _open_cells(*_places(past, series.timezone, step), ~np.isnan(series.values), per_day)
+    if open_ is None:
+        return horizon
+    future = series.future(8 * horizon + 14 * per_day)
+    days, slots = _places(future, series.timezone, step)
+    reached = np.flatnonzero(open_[(days + 3) % 7, slots])[:horizon]
+    return max(int(reached[-1]) + 1, horizon) if len(reached) else horizon
+
+
 def has_hours(series: Series) -> bool:
     """Return whether a series has opening hours, so that a missing step is no step without events."""
     step = _step_of(series)
@@ -105,7 +125,7 @@ def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> 
     what = (
         f"all {count} steps lie outside and are left out; ask for a longer horizon."
         if closed.all()
-        else f"{count} of {len(closed)} steps lie outside and are left out."
+        else f"these {len(closed) - count} steps are forecast, the {count} outside are left out."
     )
     return Finding("HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {what}", "/horizon")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from models.errors import AlmanacError, ForecastNotFinite, FrequencyError, SeriesError
 from models.forecast import Forecast
 from models.forecaster import Forecaster
+from models.forecasting.open_steps import forecast_open_steps
 from models.series import Series
 from service.errors import BatchTooLarge
 from service.forecasting.request import ForecastQuery
@@ -92,7 +93,8 @@ def _forecast(
 ) -> tuple[list[ForecastRow], list[SeriesFault]]:
     """Return the forecasts of one batch; if a series makes the batch fail, forecast one by one."""
     try:
-        forecasts = forecaster.forecast(
+        forecasts = forecast_open_steps(
+            forecaster,
             [one for _, one in series],
             query.horizon,
             levels=query.levels,

@@ -13,6 +13,7 @@ from models.calendar.on_calendar import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
 from models.forecast import Forecast
 from models.forecaster import Forecaster
+from models.forecasting.open_steps import forecast_open_steps
 from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
@@ -119,7 +120,7 @@ def forecast_file(
     progress.report_findings(data.findings)
     series = [replace(one, bounds=request.bounds) for one in _usable(forecaster, data.series, progress)]
     horizon = request.horizon or forecaster.spec.horizon
-    made = forecaster.forecast(series, horizon, levels=request.levels, outliers=request.outliers)
+    made = forecast_open_steps(forecaster, series, horizon, levels=request.levels, outliers=request.outliers)
     series, forecasts = _finite(series, made, progress)
     season_warning = starters.season_warning(data.frequency) if registry is None else None
     if season_warning is not None:

@@ -112,7 +112,7 @@ class SeriesForecast(BaseModel):
     )
     timestamps: list[str] | None = Field(
         description="In the format of the request; null for a series without dates. Steps in closed hours are left out, with "
-        "a warning `HOURS_CLOSED`."
+        "a warning `HOURS_CLOSED`, and the horizon counts the others."
     )
     median: list[float]
     quantiles: dict[str, list[float]] = Field(description="By level such as `0.1`; they never cross.")

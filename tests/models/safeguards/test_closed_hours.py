@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from models.calendar.frequency import Frequency
+from models.forecasting.open_steps import forecast_open_steps
 from models.safeguards.closed_hours import find_closed
 from models.series import Series
 from models.starters import load_starter
@@ -25,9 +26,13 @@ NIGHTS = office({*range(18, 24), 0, 1}, range(7))
 @pytest.mark.parametrize(
     ("series", "open_hours", "said"),
     [
-        (office(range(9, 17), range(5)), set(range(9, 17)), "from 09:00 to 17:00, Monday to Friday: 16 of 24 steps"),
-        (office(range(8, 20), range(7)), set(range(8, 20)), "from 08:00 to 20:00, every day: 12 of 24 steps"),
-        (NIGHTS, {*range(18, 24), 0, 1}, "from 18:00 to 02:00, every day: 16 of 24 steps"),
+        (
+            office(range(9, 17), range(5)),
+            set(range(9, 17)),
+            "from 09:00 to 17:00, Monday to Friday: these 8 steps are forecast, the 16 outside",
+        ),
+        (office(range(8, 20), range(7)), set(range(8, 20)), "from 08:00 to 20:00, every day: these 12 steps"),
+        (NIGHTS, {*range(18, 24), 0, 1}, "from 18:00 to 02:00, every day: these 8 steps"),
         (office(range(9, 17), range(6), timezone="Europe/Berlin"), set(range(9, 17)), "Monday to Saturday"),
     ],
 )
@@ -71,3 +76,24 @@ def test_a_horizon_within_closed_hours_has_no_numbers() -> None:
         one.detail for one in found.warnings if one.code == "HOURS_CLOSED"
     )
     assert "MISSING_OR_ZERO" in {one.code for one in series.findings} - {one.code for one in found.warnings}
+
+
+@pytest.mark.parametrize("days", [26, 28])
+@pytest.mark.parametrize("horizon", [1, 24])
+def test_a_horizon_counts_the_steps_within_opening_hours(days: int, horizon: int) -> None:
+    """Over nights and weekends; series without such hours, and those of days, are forecast as they were in one batch."""
+    series = [
+        office(range(9, 17), range(5), days=days),
+        office(range(24), range(7), days=days),
+        office(range(8, 20), range(7), days=days, timezone="Europe/Berlin"),
+    ]
+    starter = load_starter(Frequency("h"))
+
+    found = [one.shown for one in forecast_open_steps(starter, series, horizon)]
+
+    assert [len(one.median) for one in found] == [horizon] * 3
+    assert found[0].timestamps is not None
+    stamps = pd.DatetimeIndex(found[0].timestamps)
+    assert {*stamps.hour} <= {*range(9, 17)}
+    assert {*stamps.day_of_week} <= {*range(5)}
+    np.testing.assert_allclose(found[1].median, starter.forecast(series[1:2], horizon)[0].median, rtol=1e-5)
