@@ -69,6 +69,8 @@ def steps_to_reach(series: Series, horizon: int) -> int:
     if open_ is None:
         return horizon
     future = series.future(8 * horizon + 14 * per_day)
+    if future is None:
+        return horizon
     days, slots = _places(future, series.timezone, step)
     reached = np.flatnonzero(open_[(days + 3) % 7, slots])[:horizon]
     return max(int(reached[-1]) + 1, horizon) if len(reached) else horizon
@@ -125,7 +127,7 @@ def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> 
     what = (
         f"all {count} steps lie outside and are left out; ask for a longer horizon."
         if closed.all()
-        else f"these {len(closed) - count} steps are forecast, the {count} outside are left out."
+        else f"{count} of {len(closed)} steps lie outside and are left out."
     )
     return Finding("HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {what}", "/horizon")
 
