@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
+from typing import Any
+
+from models.tables.cells import as_text
 
 MONTHS: Mapping[str, int] = {
     name: month
@@ -35,6 +38,9 @@ _TIME = (
 )
 _ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
 _NAME = r"(?P<name>[^\W\d_]{3,9})\.?"
+
+SAMPLE = 20
+"""Cells by which a column of dates is recognized."""
 
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day first", "month first", "year first"
 
@@ -179,6 +185,17 @@ def is_dated(text: str) -> bool:
     if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text):
         return False
     return any(parse_date(text, form) is not None for form in all_forms())
+
+
+def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether the first cells of a column are dates that are not mere numbers, or eight digits of one."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return True
+    texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
+    return bool(texts) and all(map(is_dated, texts))
 
 
 _PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import Form, all_forms, is_dated, order_hint, parse_date
+from models.tables.date_forms import Form, all_forms, order_hint, parse_date
 from models.tables.date_order import first_doubt, settle_order
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
@@ -24,9 +24,6 @@ DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00, or desc
 READ_HINT = "If that is wrong, give --date-format."
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 DEFAULT_STYLE = "YYYY-MM-DD"
-
-SAMPLE = 20
-"""Cells by which a column of dates is recognized."""
 
 _ISO = r"^(?P<wall>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)(?P<offset>Z|[+-]\d\d:?\d\d)?$"
 _UNIX = {"seconds": (9, 10, 1_000_000), "milliseconds": (12, 13, 1_000), "microseconds": (15, 16, 1)}
@@ -118,17 +115,6 @@ class _Place:
     def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
         """Return the error of a column that cannot be read, with its first wrong cell."""
         return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)
-
-
-def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
-    """Return whether the first cells of a column are dates that are not mere numbers, or eight digits of one."""
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return True
-    texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
-    return bool(texts) and all(map(is_dated, texts))
 
 
 def _missing(name: str, row: int) -> CellFault:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.columns import find_column
 from models.errors import Finding
 from models.tables.cells import as_text
-from models.tables.dates import looks_dated
+from models.tables.date_forms import looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from models.columns import find_column, find_columns
 from models.tables.cells import as_text
-from models.tables.date_forms import MONTHS, is_dated
-from models.tables.dates import looks_dated
+from models.tables.date_forms import MONTHS, is_dated, looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.hours import CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions

@@ -1,5 +1,6 @@
 """Parquet: a table of pyarrow as a sheet."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,28 +11,81 @@ from models.errors import Finding
 from models.tables.faults import TableInvalid
 from models.tables.sheet import Sheet, make_sheet
 
+MOST_BYTES = 2 * 1024**3
+"""Most bytes of all columns after unpacking."""
+
+WIDTHS = {"BOOLEAN": 1, "INT32": 8, "INT64": 8, "INT96": 12, "FLOAT": 8, "DOUBLE": 8}
+"""Bytes of a value in memory; text has no fixed width."""
+
+TEXT, FIXED = "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"
+
 
 def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like object
     """Return a Parquet file as a sheet; its first row is row 2, as below a header.
 
     Raises:
-        TableInvalid: If it cannot be read.
+        TableInvalid: If it cannot be read, or unpacks to more than MOST_BYTES.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return sheet_of(pq.read_table(source))
+        file = pq.ParquetFile(source)
+        flat = flat_columns(file.metadata)
+        _check_bytes(unpacked_bytes(file.metadata, flat))
+        texts = [one.path for one in flat.values() if one.physical_type == TEXT]
+        table = pq.ParquetFile(source, read_dictionary=texts).read(columns=[one.path for one in flat.values()])
+        _check_bytes(sum(text_bytes(table.column(name)) for name in texts))
+        left = [name for name in file.schema_arrow.names if name not in table.column_names]
+        return sheet_of(table, left)
     except (pa.ArrowException, OSError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise TableInvalid(f"is no Parquet file ({reason}).", hint="Check the file.") from error
 
 
-def sheet_of(table: Any) -> Sheet:  # noqa: ANN401 - pyarrow's
-    """Return a table of pyarrow as a sheet, without columns of lists and objects."""
+def flat_columns(metadata: Any) -> dict[int, Any]:  # noqa: ANN401 - pyarrow's
+    """Return the columns that are no lists or objects, by their place."""
+    columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
+    return {place: one for place, one in enumerate(columns) if not one.max_repetition_level and "." not in one.path}
+
+
+def unpacked_bytes(metadata: Any, flat: Mapping[int, Any]) -> int:  # noqa: ANN401 - pyarrow's
+    """Return how many bytes columns have in memory by the metadata of their file, text without its repetitions."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return sum(_chunk_bytes(group, place, one) for group in groups for place, one in flat.items())
+
+
+def _chunk_bytes(group: Any, place: int, column: Any) -> int:  # noqa: ANN401 - pyarrow's
+    chunk = group.column(place)
+    rows = max(chunk.num_values, group.num_rows)
+    width = column.length if column.physical_type == FIXED else WIDTHS.get(column.physical_type, 4)
+    return int(rows * width + chunk.total_uncompressed_size)
+
+
+def text_bytes(column: Any) -> int:  # noqa: ANN401 - pyarrow's
+    """Return how many bytes a column of text, read as a dictionary, has with its repetitions."""
+    import pyarrow.compute as pc
+
+    total = 0
+    for chunk in column.chunks:
+        lengths = pc.binary_length(chunk.dictionary).to_numpy(zero_copy_only=False)
+        places = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
+        total += int(lengths[places].sum(dtype=np.int64)) if len(lengths) else 0
+    return total
+
+
+def _check_bytes(size: int) -> None:
+    if size > MOST_BYTES:
+        raise TableInvalid(
+            f"unpacks to {size:,} bytes; at most {MOST_BYTES:,} are read.", hint="Split it, or take out columns."
+        )
+
+
+def sheet_of(table: Any, left_out: Sequence[str] = ()) -> Sheet:  # noqa: ANN401 - pyarrow's
+    """Return a table of pyarrow as a sheet, without columns of lists and objects; `left_out` were not read."""
     columns = [_plain(column) for column in table.columns]
     kept = [(name, column) for name, column in zip(table.column_names, columns, strict=True) if column is not None]
-    left = [name for name, column in zip(table.column_names, columns, strict=True) if column is None]
+    left = [*left_out, *(name for name, column in zip(table.column_names, columns, strict=True) if column is None)]
     findings = (Finding("COLUMNS_IGNORED", f"Not read, since they have no numbers or text: {', '.join(left)}."),)
     rows = np.arange(2, 2 + table.num_rows, dtype=np.int64)
     sheet = make_sheet(

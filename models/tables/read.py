@@ -24,7 +24,7 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
 from models.tables.time_parts import join_date
-from models.tables.workbook import read_workbook
+from models.tables.workbook import SHEET_READ, read_workbook
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,8 +152,10 @@ def read_columns(
 
 def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | None], *, valued: bool) -> None:
     """Raise TableInvalid for a sheet of what is no workbook, and for a column of row numbers as one with a use."""
-    if options.sheet and sheet.separator and valued:
-        raise TableInvalid("is CSV, which has no sheets.", hint="Leave --sheet out.")
+    if options.sheet and valued and all(one.code != SHEET_READ for one in sheet.findings):
+        raise TableInvalid(
+            f"is {'CSV' if sheet.separator else 'no workbook'}, which has no sheets.", hint="Leave --sheet out."
+        )
     if sheet.counter and sheet.counter in used:
         raise TableInvalid(
             f"has no column {sheet.counter!r} to use: it only counts the rows, and is left out.",

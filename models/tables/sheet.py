@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.columns import find_column
 from models.errors import Finding
+from models.tables.date_forms import looks_dated
 from models.tables.faults import CellFault, TableInvalid
 
 Rows = NDArray[np.int64]
@@ -90,11 +91,22 @@ def make_sheet(  # noqa: PLR0913 - the parts of a sheet
         shown = dropped or "without a name"
         findings += (Finding("ROW_NUMBERS_DROPPED", f"Column {shown} counts the rows; it is left out."),)
         clean, columns = clean[:counter] + clean[counter + 1 :], [*columns[:counter], *columns[counter + 1 :]]
-    if clean and not clean[0] and find_column(clean[1:], "timestamp") is None:
-        clean[0] = "time" if "time" not in clean else "column 1"
+    if clean and _is_index(clean, columns):
+        clean[0] = next(name for name in ("time", "ds", "column 1") if name not in clean)
     _refuse_names(clean)
     sheet = Sheet(dict(zip(clean, columns, strict=True)), rows, separator, faults or {}, findings, dropped)
     return _drop_empty_rows(sheet)
+
+
+def _is_index(names: Sequence[str], columns: Sequence[Any]) -> bool:
+    """Return whether the first column is the unnamed index of pandas with the times: no other column has them."""
+    first, *others = names
+    if first and not first.startswith("Unnamed: "):
+        return False
+    named = find_column(others, "timestamp")
+    if named is None:
+        return not first or looks_dated(columns[0])
+    return looks_dated(columns[0]) and not looks_dated(columns[names.index(named)])
 
 
 def _refuse_names(names: Sequence[str]) -> None:

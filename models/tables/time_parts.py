@@ -7,7 +7,7 @@ from typing import Any
 from models.columns import NAMES
 from models.errors import Finding
 from models.tables.cells import as_text
-from models.tables.dates import looks_dated
+from models.tables.date_forms import looks_dated
 from models.tables.sheet import Sheet
 
 YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")

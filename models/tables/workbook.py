@@ -1,8 +1,10 @@
 """Workbooks: a sheet of an .xlsx, .xls or .ods file."""
 
 import io
+import re
+import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -11,7 +13,59 @@ from models.tables.cells import column_of
 from models.tables.faults import TableInvalid
 from models.tables.sheet import Sheet, make_sheet
 
+SPLIT = "Delete the empty rows and columns, or save the sheet as CSV or Parquet."
+
+SHEET_READ = "SHEET_READ"
+"""Code of the finding that names the sheet."""
+
 LIBRARY = "python-calamine"
+
+
+MOST_BYTES, MOST_CELLS = 1024**3, 20_000_000
+"""Most bytes that the parts of a workbook may become, and most cells of a sheet, empty ones among them."""
+
+_CELL = re.compile(rb'r="([A-Z]{0,3})([0-9]{1,7})"')
+_REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="([0-9]+)"[^>]*?office:value')
+
+
+def _check_size(content: bytes) -> None:
+    """Raise TableInvalid if a workbook becomes too large for memory: it is compressed, and one cell may be far away."""
+    import zipfile
+
+    if not content.startswith(b"PK"):
+        return  # .xls is not compressed, and its sheets are small
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as book:
+            size = sum(part.file_size for part in book.infolist())
+            if size > MOST_BYTES:
+                raise TableInvalid(f"unpacks to {size:,} bytes; at most {MOST_BYTES:,} are read.", hint=SPLIT)
+            for part in book.infolist():
+                if "worksheets/" in part.filename or part.filename == "content.xml":
+                    _check_cells(book.open(part))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise TableInvalid(f"is a workbook that cannot be read ({error}).", hint="Save it again as .xlsx.") from error
+
+
+def _check_cells(part: IO[bytes]) -> None:
+    """Raise TableInvalid if the farthest row and column of a sheet span more than MOST_CELLS, or a cell is repeated so often."""
+    most_row = most_column = 0
+    tail = b""
+    while chunk := part.read(1 << 20):
+        text = tail + chunk
+        for letters, digits in set(_CELL.findall(text)):
+            most_row, most_column = max(most_row, int(digits)), max(most_column, _column(letters))
+        repeated = max(map(int, _REPEATED.findall(text)), default=0)
+        if max(most_row * most_column, 100 * repeated) > MOST_CELLS:
+            raise TableInvalid(f"has a sheet of more than {MOST_CELLS:,} cells, most of them empty.", hint=SPLIT)
+        tail = text[-200:]
+
+
+def _column(letters: bytes) -> int:
+    """Return the number of a column, 1 for A."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - 64
+    return number
 
 
 def read_workbook(content: bytes, sheet: str | None = None) -> Sheet:
@@ -25,6 +79,7 @@ def read_workbook(content: bytes, sheet: str | None = None) -> Sheet:
     except ImportError as error:
         hint = f"Install Almanac with the extra `train`, or `pip install {LIBRARY}`; or save the sheet as CSV."
         raise TableInvalid("is a workbook, which needs a library to be read.", hint=hint) from error
+    _check_size(content)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
         name, rows = _choose(book, sheet)
@@ -35,7 +90,7 @@ def read_workbook(content: bytes, sheet: str | None = None) -> Sheet:
     columns = [column_of([None if row[at] == "" else row[at] for row in cells]) for at in range(len(header))]
     places = np.arange(first + 2, first + 2 + len(cells), dtype=np.int64)
     names = [str(one) if not isinstance(one, float) or not one.is_integer() else f"{one:.0f}" for one in header]
-    return make_sheet(names, columns, places, findings=(Finding("SHEET_READ", f"The sheet {name!r} is read."),))
+    return make_sheet(names, columns, places, findings=(Finding(SHEET_READ, f"The sheet {name!r} is read."),))
 
 
 def _choose(book: Any, sheet: str | None) -> tuple[str, Sequence[Sequence[object]]]:  # noqa: ANN401 - calamine's

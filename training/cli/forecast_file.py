@@ -234,7 +234,8 @@ def _read(request: ForecastRequest, spec: ModelSpec | None) -> SeriesSet:
         return read(frequency=request.frequency)
     except FiscalPeriods as error:
         option = f"give --season-length {error.season_length} to read the rows as {error.period}s without dates."
-        raise FrequencyNotInferred(error.detail, hint=f"{error.hint.removesuffix('.')}, or {option}") from error
+        first = f"Give the first day of each calendar {error.period} instead"
+        raise FrequencyNotInferred(error.detail, hint=f"{first}, or {option}") from error
     except FrequencyNotInferred:
         if spec is None:
             raise

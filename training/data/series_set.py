@@ -190,7 +190,8 @@ def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
 def _fiscal(path: Path, error: FiscalPeriods) -> FiscalPeriods:
     return FiscalPeriods(
         f"{path}: {error.detail}",
-        hint=f"Give the first day of each calendar {error.period} instead.",
+        hint=f"Give the first day of each calendar {error.period} instead; only `almanac forecast` reads rows without dates "
+        f"(--season-length {error.season_length}), since a training compares dates.",
         season_length=error.season_length,
     )
 

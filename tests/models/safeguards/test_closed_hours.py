@@ -26,11 +26,7 @@ NIGHTS = office({*range(18, 24), 0, 1}, range(7))
 @pytest.mark.parametrize(
     ("series", "open_hours", "said"),
     [
-        (
-            office(range(9, 17), range(5)),
-            set(range(9, 17)),
-            "from 09:00 to 17:00, Monday to Friday: 16 of 24 steps",
-        ),
+        (office(range(9, 17), range(5)), set(range(9, 17)), "from 09:00 to 17:00, Monday to Friday: 16 of 24 steps"),
         (office(range(8, 20), range(7)), set(range(8, 20)), "from 08:00 to 20:00, every day: 12 of 24 steps"),
         (NIGHTS, {*range(18, 24), 0, 1}, "from 18:00 to 02:00, every day: 16 of 24 steps"),
         (office(range(9, 17), range(6), timezone="Europe/Berlin"), set(range(9, 17)), "Monday to Saturday"),

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from models.tables import content
+from models.tables import content, parquet
+from models.tables import workbook as workbook_module
 from models.tables.cells import column_of
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
@@ -90,6 +93,71 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "d.jsonl": lambda: FRAME.to_json(orient="records", lines=True).encode(),
     "d.xlsx": lambda: workbook({"Notes": [], "Data": ROWS}),
 }
+
+
+def far_cell(place: str) -> bytes:
+    """Return a workbook with one more cell, at a place."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook({"A": ROWS}))) as book, zipfile.ZipFile(file, "w") as changed:
+        for part in book.infolist():
+            text = book.read(part).replace(b"</sheetData>", f'<row><c r="{place}"/></row></sheetData>'.encode())
+            changed.writestr(part.filename, text, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def repeated_text() -> bytes:
+    """Return a Parquet file that has one long text a thousand times."""
+    file = io.BytesIO()
+    text = pa.array(["x" * 10_000] * 1_000).dictionary_encode()
+    pq.write_table(pa.table({"id": text, "ds": ["2024-01-31"] * 1_000, "y": [1.0] * 1_000}), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "limits", "words"),
+    [
+        (lambda: far_cell("XFD1048576"), "d.xlsx", {}, "a sheet of more than 20,000,000 cells"),
+        (lambda: workbook({"A": ROWS * 50}), "d.xlsx", {"MOST_BYTES": 2_000}, "unpacks to .* at most 2,000 are read"),
+        (repeated_text, "d.parquet", {"MOST_BYTES": 1_000_000}, "unpacks to 10,0.0,000 bytes"),
+        (FRAME.to_parquet, "d.parquet", {"MOST_BYTES": 10}, "unpacks to .* at most 10 are read"),
+    ],
+)
+def test_a_small_file_that_would_fill_the_memory_is_refused(
+    make: Callable[[], bytes], name: str, limits: dict[str, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A far cell of a workbook, repeated text and compressed parts are counted before they are unpacked."""
+    for limit, value in limits.items():
+        monkeypatch.setattr(workbook_module, limit, value)
+        monkeypatch.setattr(parquet, limit, value)
+
+    assert len(make()) < 50_000
+    with pytest.raises(TableInvalid, match=words):
+        read(make(), name)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ",y\n2024-01-01,5\n2024-01-02,6\n",
+        ",id,y\n2024-01-01,a,5\n2024-01-02,a,6\n",
+        ",day,month,y\n2024-01-01,1,1,5\n2024-01-02,2,1,6\n",
+        "Unnamed: 0,day,y\n2024-01-01,1,5\n2024-01-02,2,6\n",
+        ",year,y\n01.01.2024,2024,5\n02.01.2024,2024,6\n",
+    ],
+)
+def test_the_unnamed_index_of_dates_is_the_time(data: str) -> None:
+    """As `to_csv()` writes it, also beside parts of the dates."""
+    found = read(data.encode(), options=ReadOptions(value="y"))
+
+    assert [str(one)[:10] for one in found.times.walls] == ["2024-01-01", "2024-01-02"]
+    assert found.values["y"].values.tolist() == [5.0, 6.0]
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.parquet", "d.jsonl", "d.csv.gz"])
+def test_only_a_workbook_has_sheets(name: str) -> None:
+    """The option is refused for any other format."""
+    with pytest.raises(TableInvalid, match="which has no sheets"):
+        read(FORMATS[name](), name, ReadOptions(sheet="A"))
 
 
 def read(data: bytes, name: str = "d.csv", options: ReadOptions = USUAL) -> Reading:
@@ -261,7 +329,6 @@ def test_row_numbers_are_no_series(name: str) -> None:
     [
         (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1"),
         ("index,date,y\n1,2024-01-01,5\n2,2024-01-02,6\n", ReadOptions(("index",)), "'index' to use: it only counts"),
-        ("date,y\n2024-01-01,5\n", ReadOptions(sheet="A"), "is CSV, which has no sheets"),
         ("year,Jan,Feb,Mar,Apr,May,Jun\n2023,1,2,3,4,5,6\n", USUAL, "has months as columns.*one row for each month"),
         (
             "Day,From,To,kWh\n"
