@@ -1,7 +1,9 @@
 """The command line: help, errors and exit codes."""
 
+import gc
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -39,6 +41,17 @@ def test_every_commands_help_shows_an_example(name: str) -> None:
         text += CliRunner().invoke(almanac.almanac, [name, "add", "--help"]).output
     assert found.exit_code == 0
     assert f"almanac {name}" in text.split("Example", 1)[-1]
+
+
+@pytest.mark.parametrize("name", ["key", "training.no_such:command"])
+def test_garbage_is_collected_again_after_an_import(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after one that fails: a server without a garbage collector grows."""
+    monkeypatch.setitem(almanac.COMMANDS, "training.no_such:command", ("training.no_such:command", ""))
+
+    with suppress(ModuleNotFoundError):
+        almanac.almanac.get_command(click.Context(almanac.almanac), name)
+
+    assert gc.isenabled()
 
 
 def test_the_version_is_shown() -> None:

@@ -1,5 +1,6 @@
 """Commands `almanac serve` and `almanac key`."""
 
+import gc
 import logging
 import os
 import signal
@@ -59,6 +60,7 @@ def serve(host: str, port: int, *, insecure: bool) -> None:
 
 def run(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; then requests in progress have `drain_seconds` to end."""
+    gc.disable()  # what is imported and built here stays: no search for garbage now, and none in it later
     import uvicorn
 
     from service.app import create_app
@@ -81,6 +83,8 @@ def run(settings: Settings, host: str, port: int) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+    gc.freeze()
+    gc.enable()
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     click.echo(f"Almanac listens on {address} (docs: {address}/docs)", err=True)

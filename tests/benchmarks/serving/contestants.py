@@ -108,7 +108,7 @@ def arena(prepared: Prepared, scratch: Path, litserve: Path | None) -> Iterator[
         tensors = partial(enter, path="/forecast", takes_series=False)
         tensors(KERAS, _peer("keras_api", artifact / WEIGHTS, scratch))
         if litserve is None:
-            missing[LITSERVE] = "it is not installed; `make bench-serving` does that"
+            missing[LITSERVE] = "it cannot be installed here"
         else:
             tensors(LITSERVE, _lit(litserve, artifact / NETWORK, scratch))
         for name, flavour in {MLFLOW_ONNX: "onnx", MLFLOW_KERAS: "keras"}.items():
@@ -120,6 +120,12 @@ def has_workers() -> bool:
     """Return whether `almanac serve` can use more than one process."""
     command = [sys.executable, "-m", "almanac", "serve", "--help"]
     return "--workers" in subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+
+
+def has_litserve(python: Path) -> bool:
+    """Return whether a Python has LitServe."""
+    command = [str(python.absolute()), "-c", "import litserve"]
+    return python.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - ours
 
 
 def unused_port() -> int:

@@ -19,7 +19,7 @@ import click
 
 from tests.benchmarks.serving.batches import measure_batches
 from tests.benchmarks.serving.bulk import measure_bulk
-from tests.benchmarks.serving.contestants import LSTM, arena
+from tests.benchmarks.serving.contestants import LSTM, arena, has_litserve
 from tests.benchmarks.serving.endurance import measure_endurance
 from tests.benchmarks.serving.page import make_page
 from tests.benchmarks.serving.plan import QUICK, Plan
@@ -46,7 +46,7 @@ def benchmark(litserve: Path | None, page: Path | None, prepared: Path | None, o
     if unknown := set(parts) - set(PARTS):
         raise click.UsageError(f"Unknown --only {', '.join(sorted(unknown))}. The parts are {', '.join(PARTS)}.")
     models = Prepared(prepared.absolute()) if prepared else prepare(CACHE)
-    python = litserve if litserve and litserve.exists() else None
+    python = litserve if litserve and has_litserve(litserve) else None
     busy, own, began = machine_seconds(), own_seconds(), time.monotonic()
     results = _earlier(page) if parts != list(PARTS) else {}
     with tempfile.TemporaryDirectory() as scratch:
