@@ -177,9 +177,12 @@ class Forecaster:
         return row
 
     def _forecast_rows(self, rows: Sequence[Row]) -> list[Forecast]:
-        """Return the forecast of each row, calibrated and described together with the others of its plan."""
-        if not rows:
-            return []
+        """Return the forecast of each row."""
+        parts = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
+        return [forecast for part in parts for forecast in self._forecast_batch(part)]
+
+    def _forecast_batch(self, rows: Sequence[Row]) -> list[Forecast]:
+        """Return the forecast of each row of a batch, calibrated and described together with the others of its plan."""
         with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
             contexts = read_contexts(rows, self.spec.context_length)
             raw = run_blocks(self, rows, contexts)

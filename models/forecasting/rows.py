@@ -64,12 +64,16 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
     """Replace the implausible values of each row, in its series and its context, and note what is observed."""
     length = context.shape[1]
     newest = context[:, length - longest :]
-    for place, (row, ordered) in enumerate(zip(rows, np.sort(newest, axis=1), strict=True)):
-        if is_suspicious(ordered, _count(ordered)):
+    sorted_rows = newest.copy()
+    sorted_rows.sort(axis=1)
+    for place, (row, ordered) in enumerate(zip(rows, sorted_rows, strict=True)):
+        count = _count(ordered)
+        if is_suspicious(ordered, count):
             row.series = make_plausible(row.series, length, row.outliers)
             newest[place, longest - min(len(row.series), length) :] = row.series.values[-length:]
             ordered = np.sort(newest[place])  # noqa: PLW2901 - of the replaced values
-        row.observed = count = _count(ordered)
+            count = _count(ordered)
+        row.observed = count
         row.least, row.middle = ordered.item(0), ordered.item(count // 2)
 
 
