@@ -134,13 +134,13 @@ class Series:
             return cls._on_grid(id, dates, place(numbers, dates, step, past, missing=missing), future, limits)
         masked = () if complete else list_repairs("GAP_MASKED", np.isnan(numbers))
         if start is None:
-            return cls._sound(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits)
+            return cls._sound(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits, ())
         if step is None:
             raise _frequency_missing()
         stamp, written, zone = read_first(start, timezone)
         timestamps_from(stamp, step, 1, zone, skip=len(numbers) - 1)
         style = _style_for(written, step.unit)
-        return cls._sound(numbers, id, stamp, step, zone, style, masked, past, future, limits)
+        return cls._sound(numbers, id, stamp, step, zone, style, masked, past, future, limits, ())
 
     @classmethod
     def _sound(cls, values: Values, name: str, *others: Any) -> Self:  # noqa: ANN401 - the fields in order
@@ -148,19 +148,22 @@ class Series:
 
         Covariates, which are mostly absent, are checked and copied as ever.
         """
-        *dates, past, future, limits = others
+        *dates, past, future, limits, findings = others
         if past or future:
             return cls(values, name, *others)
         values.setflags(write=False)
         made = object.__new__(cls)
-        for put, value in zip(_PUTS, (values, name, *dates, NO_COVARIATES, NO_COVARIATES, limits, ()), strict=True):
+        parts = (values, name, *dates, NO_COVARIATES, NO_COVARIATES, limits, findings)
+        for put, value in zip(_PUTS, parts, strict=True):
             put(made, value)
         return made
 
     @classmethod
     def _on_grid(cls, name: str, dates: Dates, placed: Placed, future: Covariates, limits: Bounds) -> Self:
         """Return the series of values that are placed on the grid of their dates."""
-        return cls(
+        check_values(placed.values)
+        timestamps_from(placed.start, placed.frequency, 1, dates.timezone, skip=len(placed.values) - 1)
+        return cls._sound(
             placed.values,
             name,
             placed.start,

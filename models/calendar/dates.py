@@ -24,6 +24,9 @@ from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMism
 
 _SHAPE = re.compile(r"(YYYY(?:-MM(?:-DD(?:[T ]hh:mm(?::ss(?:\.f+)?)?)?)?)?)(Z|[+-][0-9:]+)?")
 _DIGIT = re.compile("[YMDhmsf]")
+FEW = 512
+"""Texts that are remembered for the next series of the same dates."""
+
 _HINT = "Write ISO 8601 text such as '1939-01-31'."
 
 
@@ -95,6 +98,20 @@ def read_timestamps(timestamps: object, timezone: str | None, *, count: int | No
             pointer="/timestamps",
             hint="Send one timestamp for each value.",
         )
+    if isinstance(items, list) and len(items) <= FEW and set(map(type, items)) == {str}:
+        return _remembered_texts(tuple(items), timezone)
+    return _read_rising(items, timezone)
+
+
+@lru_cache(maxsize=128)
+def _remembered_texts(texts: tuple[str, ...], timezone: str | None) -> Dates:
+    """Return few dates, read-only, for all series of the same dates."""
+    dates = _read_rising(texts, timezone)
+    dates.stamps.setflags(write=False)
+    return dates
+
+
+def _read_rising(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates:
     dates = _read_plain(items, timezone) or _read(list(items), timezone, "/timestamps")
     _check_order(dates.stamps)
     return dates

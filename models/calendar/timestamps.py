@@ -31,6 +31,10 @@ STYLES = (
 )
 """How a timestamp may be written, coarse to fine. From the fifth on, `T` may be a space and an offset may follow."""
 
+FEW = 128
+"""Timestamps whose texts are remembered."""
+
+_MICROSECONDS = np.dtype("M8[us]")
 _NUMPY_UNITS = ("Y", "M", "M", "D", "m", "s", "ms", "us")
 _FIRST_WITH_TIME = 4
 _DIGITS_TO_STYLE = {0: 5, 3: 6, 6: 7}
@@ -94,6 +98,18 @@ def format_timestamps(timestamps: Timestamps, style: str, timezone: str | None =
     Raises:
         TimestampInvalid: If the timezone is unknown, or a local time lies outside the years 1 to 9999.
     """
+    if len(timestamps) <= FEW and timestamps.dtype == _MICROSECONDS:
+        return list(_remembered(timestamps.tobytes(), style, timezone))
+    return _format(timestamps, style, timezone)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(stamps: bytes, style: str, timezone: str | None) -> tuple[str, ...]:
+    """Return few timestamps as text, for all forecasts of the same dates."""
+    return tuple(_format(np.frombuffer(stamps, _MICROSECONDS), style, timezone))
+
+
+def _format(timestamps: Timestamps, style: str, timezone: str | None) -> list[str]:
     rank, separator, tail = _split_style(style)
     walls, tails = timestamps, [tail] * len(timestamps)
     if timezone is not None and tail != "Z":

@@ -1,6 +1,7 @@
 """Placement: values and covariates at irregular dates, put on the regular grid of their frequency."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,16 @@ from models.covariates import Covariates
 from models.errors import Finding, FrequencyNotInferred, SeriesTooLong
 from models.irregular.repairs import Repair, list_repairs, snapped_repair
 from models.irregular.strays import find_strays, may_stray
-from models.values import Values
+from models.values import Values, all_finite
 
 MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
 """Longest grid: so many steps, and so many more for each value. A year of hours may be missing, but not a century."""
 
 MANY_MISSING = 0.3
 """Share of missing steps from which on a series of counts without a zero is asked whether they mean zero."""
+
+FEW = 512
+"""Dates whose grid is remembered for the next series of the same dates."""
 
 MISSING = ("gap", "zero")
 """What a missing timestamp may mean: nothing is known, or nothing happened."""
@@ -66,29 +70,89 @@ def place(
         FiscalPeriods: If the frequency is of days or weeks, and the dates are fiscal periods of weeks.
         SeriesTooLong: If few values would fill the memory.
     """
-    step = frequency or infer_for(dates)
-    clock = calendar_clock(dates.stamps, step, dates.timezone)
-    if frequency is not None:
-        check_weeks(clock, frequency)
-    _check_length(fewest_steps(clock[0], clock[-1], step), numbers, step)
-    found = align(clock, step)
-    length = int(found.steps.max()) + 1
-    _check_length(length, numbers, found.frequency)
-    at, kept = found.steps, found.steps != LEFT_OUT if found.outliers else slice(None)
-    values = _spread(numbers, at, kept, length)
-    absent = np.ones(length, dtype=np.bool_)
-    absent[at[kept]] = False
+    grid = _lay(dates, frequency)
+    found = grid.found
+    if grid.is_full:
+        repairs = () if all_finite(numbers) else list_repairs("GAP_MASKED", np.isnan(numbers))
+        repairs += _snapped(found)
+        return Placed(numbers, grid.start, found.frequency, repairs, grid.findings(numbers), dict(covariates))
+    absent = grid.absent
+    values = grid.spread(numbers)
     repairs = list_repairs("GAP_MASKED", np.isnan(values) & ~absent)
     if missing == "zero":
         values[absent] = 0.0
     repairs += list_repairs("GAP_ZERO" if missing == "zero" else "GAP_INSERTED", absent) + _snapped(found)
-    findings = (
-        *_outliers(found, clock),
-        *_strays(numbers, clock, found.frequency),
-        *(() if missing == "zero" else _ask_zero(numbers, absent)),
+    findings = (*grid.findings(numbers), *(() if missing == "zero" else _ask_zero(numbers, absent)))
+    placed = {name: grid.spread(one) for name, one in covariates.items()}
+    return Placed(values, grid.start, found.frequency, repairs, findings, placed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """The grid of dates, whatever the values.
+
+    Attributes:
+        clock: The dates, on the clock that the frequency counts on.
+        found: The dates on the grid.
+        start: Its first step: an instant with a timezone, else a wall clock.
+        outliers: A finding for each date outlier.
+        absent: Whether a step has no timestamp, shape (length,).
+        is_full: Whether every step has one, and every timestamp a step.
+        may_stray: Whether a date may be so far from all others that it is a mistake.
+    """
+
+    clock: Timestamps
+    found: Alignment
+    start: np.datetime64
+    outliers: tuple[Finding, ...]
+    absent: NDArray[np.bool_]
+    is_full: bool
+    may_stray: bool
+
+    def findings(self, numbers: Values) -> tuple[Finding, ...]:
+        """Return a finding for each date outlier and date stray; dates without a value are no strays."""
+        if not self.may_stray:
+            return self.outliers
+        return (*self.outliers, *_strays(numbers, self.clock, self.found.frequency))
+
+    def spread(self, numbers: Values) -> Values:
+        """Return numbers, one for each date, at their steps, NaN between them, shape (length,)."""
+        steps = self.found.steps
+        kept = steps != LEFT_OUT if self.found.outliers else slice(None)
+        grid = np.full(len(self.absent), np.nan)
+        grid[steps[kept]] = numbers[kept]
+        return grid
+
+
+def _lay(dates: Dates, frequency: Frequency | None) -> _Grid:
+    """Return the grid of dates; raises as `place`."""
+    if len(dates.stamps) > FEW:
+        return _make_grid(dates, frequency)
+    stamp = None if frequency is None else frequency.stamp
+    return _remembered(dates.stamps.tobytes(), dates.timezone, frequency, stamp)
+
+
+@lru_cache(maxsize=128)
+def _remembered(stamps: bytes, timezone: str | None, frequency: Frequency | None, _stamp: str | None) -> _Grid:
+    """Return the grid of few dates, for all series of the same dates; equal frequencies may differ in their stamp."""
+    return _make_grid(Dates(np.frombuffer(stamps, "M8[us]"), "", timezone), frequency)
+
+
+def _make_grid(dates: Dates, frequency: Frequency | None) -> _Grid:
+    step = frequency or infer_for(dates)
+    clock = calendar_clock(dates.stamps, step, dates.timezone)
+    if frequency is not None:
+        check_weeks(clock, frequency)
+    _check_length(fewest_steps(clock[0], clock[-1], step), len(clock), step)
+    found = align(clock, step)
+    length = int(found.steps.max()) + 1
+    _check_length(length, len(clock), found.frequency)
+    absent = np.ones(length, dtype=np.bool_)
+    absent[found.steps[found.steps != LEFT_OUT]] = False
+    is_full = length == len(clock) and not absent.any()
+    return _Grid(
+        clock, found, _start(found, clock, dates), _outliers(found, clock), absent, is_full, may_stray(clock)
     )
-    placed = {name: _spread(one, at, kept, length) for name, one in covariates.items()}
-    return Placed(values, _start(found, clock, dates), found.frequency, repairs, findings, placed)
 
 
 def check_weeks(clock: Timestamps, frequency: Frequency) -> None:
@@ -123,21 +187,14 @@ def _start(found: Alignment, clock: Timestamps, dates: Dates) -> np.datetime64:
     return start
 
 
-def _check_length(length: int, numbers: Values, frequency: Frequency) -> None:
+def _check_length(length: int, count: int, frequency: Frequency) -> None:
     """Raise SeriesTooLong for a grid with so many gaps that few values could fill the memory."""
-    if length > MOST_STEPS + MOST_STEPS_A_VALUE * len(numbers):
+    if length > MOST_STEPS + MOST_STEPS_A_VALUE * count:
         raise SeriesTooLong(
-            f"{len(numbers)} values spread over {length} steps of {frequency.name} or more.",
+            f"{count} values spread over {length} steps of {frequency.name} or more.",
             pointer="/timestamps",
             hint="Send a coarser frequency, or the newest part of the series.",
         )
-
-
-def _spread(numbers: Values, at: NDArray[np.int64], kept: NDArray[np.bool_] | slice, length: int) -> Values:
-    """Return numbers at their steps on a grid, NaN between them, shape (length,)."""
-    grid = np.full(length, np.nan)
-    grid[at[kept]] = numbers[kept]
-    return grid
 
 
 def _snapped(found: Alignment) -> tuple[Repair, ...]:
@@ -163,8 +220,6 @@ def _outlier(found: Alignment, clock: Timestamps, at: int) -> Finding:
 
 def _strays(numbers: Values, clock: Timestamps, frequency: Frequency) -> tuple[Finding, ...]:
     """Return a finding for the newest or oldest date if it is so far from all others that it is likelier a mistake."""
-    if not may_stray(clock):
-        return ()
     dates = clock[~np.isnan(numbers)]
     found = [*find_strays(dates)] or [*find_strays(dates, frequency)]
     return tuple(
