@@ -150,9 +150,7 @@ def _make_grid(dates: Dates, frequency: Frequency | None) -> _Grid:
     absent = np.ones(length, dtype=np.bool_)
     absent[found.steps[found.steps != LEFT_OUT]] = False
     is_full = length == len(clock) and not absent.any()
-    return _Grid(
-        clock, found, _start(found, clock, dates), _outliers(found, clock), absent, is_full, may_stray(clock)
-    )
+    return _Grid(clock, found, _start(found, clock, dates), _outliers(found, clock), absent, is_full, may_stray(clock))
 
 
 def check_weeks(clock: Timestamps, frequency: Frequency) -> None:
