@@ -115,6 +115,20 @@ BARS = (
         figure=lambda found: growth(found, "files"),
     ),
     Bar(
+        "nodes of the single LSTM's graph, preparation included",
+        120,
+        "",
+        at_least=False,
+        figure=lambda found: found["graph"]["nodes"]["LSTM"],
+    ),
+    Bar(
+        "one series through the whole graph of the LSTM against its recurrent nodes alone",
+        1.5,
+        " times",
+        at_least=False,
+        figure=lambda found: found["graph"]["whole"] / found["graph"]["recurrent"],
+    ),
+    Bar(
         "start to ready with a cached model, median",
         2,
         " s",

@@ -4,9 +4,9 @@ import http.client
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,11 +39,11 @@ def measure_batches(contestant: Contestant, artifact: Path, plan: Plan) -> dict[
             seconds: dict[str, list[float]] = {}
             for place in range(count + 2):
                 sample = samples[place % len(samples)]
-                runs = {"served": _timed(_post(connection, sample))}
+                runs = {"served": _post(connection, sample)}
                 for chunk in [one for one in CHUNKS if one < 2 * size] or [1]:
-                    feeds = _feeds(sample, chunk)
-                    runs[f"alone/{chunk}"] = _timed(partial(_run_all, own, feeds))
-                    runs[f"cores/{chunk}"] = _timed(partial(_run_all, all_cores, feeds))
+                    feeds = feeds_of(sample, chunk)
+                    runs[f"alone/{chunk}"] = timed(own, feeds)
+                    runs[f"cores/{chunk}"] = timed(all_cores, feeds)
                 if place >= 2:  # the first two warm up
                     for name, took in runs.items():
                         seconds.setdefault(name, []).append(took)
@@ -61,38 +61,34 @@ def _rates(size: int, seconds: dict[str, list[float]]) -> dict[str, float]:
     return {"served": size / medians["served"], **fastest}
 
 
-def _post(connection: http.client.HTTPConnection, sample: Sample) -> Callable[[], None]:
+def _post(connection: http.client.HTTPConnection, sample: Sample) -> float:
+    """Return how many seconds a request takes; raises ClickException if not all series have a forecast."""
     body = json.dumps(to_almanac(sample), separators=(",", ":")).encode()
+    began = time.perf_counter()
+    connection.request("POST", "/forecast", body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    answer = response.read()
+    took = time.perf_counter() - began
+    if response.status != HTTPStatus.OK or answer.count(b'"forecast_id"') != len(sample.values):
+        raise click.ClickException(f"{response.status}: {answer[:300]!r}")
+    return took
 
-    def post() -> None:
-        connection.request("POST", "/forecast", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        answer = response.read()
-        if response.status != 200 or answer.count(b'"forecast_id"') != len(sample.values):
-            raise click.ClickException(f"{response.status}: {answer[:300]!r}")
 
-    return post
-
-
-def _feeds(sample: Sample, chunk: int) -> list[Feeds]:
+def feeds_of(sample: Sample, chunk: int) -> list[Feeds]:
     """Return the inputs of the network for runs of at most `chunk` series."""
     cuts = [sample.part(slice(at, at + chunk)) for at in range(0, len(sample.values), chunk)]
     return [{"context": np.ascontiguousarray(one.values), "phase": one.phases} for one in cuts]
 
 
-def _run_all(session: Any, feeds: Sequence[Feeds]) -> None:  # noqa: ANN401 - onnxruntime ships no types
+def timed(session: Any, feeds: Sequence[Feeds]) -> float:  # noqa: ANN401 - onnxruntime ships no types
+    """Return how many seconds a network takes for some inputs, one after another."""
+    began = time.perf_counter()
     for one in feeds:
         session.run(None, one)
+    return time.perf_counter() - began
 
 
 def _open_with_all_cores(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no types
     import onnxruntime
 
     return onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-
-
-def _timed(call: Callable[[], object]) -> float:
-    """Return how many seconds a call takes."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began

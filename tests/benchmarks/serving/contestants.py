@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 import httpx
+import psutil
 
 from models.artifact import NETWORK, WEIGHTS
 from tests.benchmarks.serving.prepare import ROOT, Prepared, registered_artifact
@@ -20,6 +22,10 @@ from training.processes import LOOPBACK, ChildProcess, free_port, running
 READY_SECONDS = 180.0
 POLL_SECONDS = "60"
 """The registry processes of the servers that are not measured shall rest."""
+
+SETTLE_SECONDS = 60.0
+REST_SECONDS, REST_SHARE = 0.2, 0.25
+"""A server that uses less than this share of a core for so long rests."""
 
 BARE, LSTM, TWO_WORKERS, STARTER, ENSEMBLE = (
     "bare FastAPI route",
@@ -53,6 +59,20 @@ class Contestant:
     url: str
     takes_series: bool
     child: ChildProcess
+
+    def settle(self) -> None:
+        """Return when its processes rest: requests whose clients are gone may still keep them busy."""
+        deadline, used = time.monotonic() + SETTLE_SECONDS, self._processor_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(REST_SECONDS)
+            before, used = used, self._processor_seconds()
+            if used - before < REST_SHARE * REST_SECONDS:
+                return
+
+    def _processor_seconds(self) -> float:
+        server = psutil.Process(self.child.process.pid)
+        times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
 
 
 @dataclass(frozen=True, slots=True)

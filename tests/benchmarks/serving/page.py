@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.benchmarks.serving.bars import BARS, Results
 from tests.benchmarks.serving.contestants import BARE
+from tests.benchmarks.serving.rates import SLOW
 
 BUSY = 0.1
 """Share of the machine that others may take before the figures say little."""
@@ -38,6 +39,7 @@ def make_page(results: Results) -> str:
         "start": _start,
         "memory": _memory,
         "profile": _profile,
+        "graph": _graph,
     }
     sections += [write(results) for name, write in parts.items() if name in results]
     return "\n".join(sections)
@@ -80,7 +82,7 @@ def _closed(results: Results) -> str:
     missing = "".join(f"\nNot measured: {name}, because {why}.\n" for name, why in results.get("missing", {}).items())
     return (
         "## Closed loop\n\nwrk with one thread; each connection sends the next request when it has its answer. Medians of "
-        f"{_count_rounds(closed)} rounds.\n\n{_table(head, rows)}{missing}"
+        f"{_count_rounds(closed)} rounds; of one for servers below {SLOW:g} a second.\n\n{_table(head, rows)}{missing}"
     )
 
 
@@ -182,6 +184,18 @@ def _profile(results: Results) -> str:
         + "\nBy function, own time:\n\n"
         + _table(("function", "µs", "calls"), [*functions, ("all others", f"{found['others']:.1f}", "")])
     )
+
+
+def _graph(results: Results) -> str:
+    graph = results["graph"]
+    nodes = ", ".join(f"{name} {count}" for name, count in graph["nodes"].items())
+    times = (
+        f" One series takes {graph['whole']:.0f} µs through the LSTM's graph and {graph['recurrent']:.0f} µs through its recurrent "
+        "nodes alone, on one thread."
+        if "whole" in graph
+        else " The LSTM's graph has no native recurrent nodes, so nothing is compared."
+    )
+    return f"## Graphs\n\nNodes, without constants: {nodes}.{times}\n"
 
 
 def _latencies(one: Mapping[str, float]) -> tuple[str, ...]:

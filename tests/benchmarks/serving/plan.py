@@ -18,6 +18,7 @@ class Plan:
         warm_requests, requests: Requests before memory is first read, and after.
         starts: Starts of a service.
         profiled: Requests that are profiled.
+        graph_chunks: Runs of 50 series, one at a time, through a network.
     """
 
     bodies: int = 40_000
@@ -34,6 +35,7 @@ class Plan:
     requests: int = 100_000
     starts: int = 5
     profiled: int = 3_000
+    graph_chunks: int = 60
 
 
 QUICK = Plan(
@@ -50,5 +52,6 @@ QUICK = Plan(
     requests=10_000,
     starts=2,
     profiled=500,
+    graph_chunks=10,
 )
 """All parts in about three minutes, without the preparation."""

@@ -21,6 +21,7 @@ from tests.benchmarks.serving.batches import measure_batches
 from tests.benchmarks.serving.bulk import measure_bulk
 from tests.benchmarks.serving.contestants import LSTM, arena, has_litserve
 from tests.benchmarks.serving.endurance import measure_endurance
+from tests.benchmarks.serving.graph import measure_graph
 from tests.benchmarks.serving.page import make_page
 from tests.benchmarks.serving.plan import QUICK, Plan
 from tests.benchmarks.serving.prepare import ROOT, Prepared, prepare, registered_artifact
@@ -30,7 +31,7 @@ from tests.benchmarks.serving.start import measure_memory, measure_start
 from tests.benchmarks.training_speed import machine_seconds, others_share, own_seconds
 
 CACHE = ROOT / "build" / "bench-serving"
-PARTS = ("rates", "batches", "bulk", "endurance", "start", "memory", "profile")
+PARTS = ("rates", "batches", "bulk", "endurance", "start", "memory", "profile", "graph")
 
 
 @click.command()
@@ -84,6 +85,8 @@ def measure(models: Prepared, scratch: Path, litserve: Path | None, plan: Plan, 
         results["memory"] = measure_memory(models, scratch)
     if "profile" in parts:
         results["profile"] = measure_profile(models, scratch, plan)
+    if "graph" in parts:
+        results["graph"] = measure_graph(models, scratch, plan)
     if "endurance" in parts:
         results["endurance"] = measure_endurance(models, bodies, scratch, plan)
     return results
