@@ -12,7 +12,8 @@ from models.networks.build import NetworkOptions
 from models.networks.covariates import RIDGE, SMALLEST
 from models.networks.normalization import LARGEST
 from models.networks.onnx_export.graph import GraphWriter
-from models.networks.onnx_export.preparation import Window, seasons_within
+from models.networks.onnx_export.layout import Layout
+from models.networks.onnx_export.preparation import Window
 
 TIME = np.array([1])
 
@@ -22,7 +23,7 @@ class CovariateNodes:
     """Tensors of a network's covariates; "" for those that it does not have.
 
     Attributes:
-        channels: For the encoder, (batch, 3 covariates, context_length) float32.
+        channels: For the encoder, (batch, context_length, 3 covariates) float32.
         features: For the decoder, (batch, horizon, width) float32.
         effects: Those among the features that move all quantiles, (batch, horizon, width) float32.
     """
@@ -54,18 +55,18 @@ def encode_covariates(
     general = _squash(graph, values, graph.constant(mean), graph.constant(deviation), mask)
     joined = graph.add("Concat", local, general, mask, axis=2)
     history = graph.slice(joined, 1, 0, length) if ahead else joined
-    channels = graph.add("Transpose", history, perm=[0, 2, 1])
     if not ahead:
-        return CovariateNodes(channels)
+        return CovariateNodes(history)
     targets = [graph.slice(graph.slice(one, 1, length), 2, count - ahead) for one in (local, general, mask)]
     x, there = (graph.add("Cast", graph.slice(one, 2, count - ahead), to=11) for one in (local, mask))
     y, seen = (
-        graph.add("Transpose", graph.add("Cast", one, to=11), perm=[0, 2, 1]) for one in (window.values, window.mask)
+        graph.add("Unsqueeze", graph.add("Cast", graph.slice(one, 1, 0, length), to=11), np.array([2]))
+        for one in (window.values, window.mask)
     )
     y = graph.add("Mul", y, np.float64(2.0))  # values are halves of z
-    parts = [_effect(graph, options, y, seen, x, there, lag) for lag in (0, *seasons_within(options))]
+    parts = [_effect(graph, options, y, seen, x, there, lag) for lag in (0, *Layout(options).within)]
     effects = graph.add("Cast", graph.add("Concat", *parts, axis=2) if len(parts) > 1 else parts[0], to=1)
-    return CovariateNodes(channels, graph.add("Concat", *targets, effects, axis=2), effects)
+    return CovariateNodes(history, graph.add("Concat", *targets, effects, axis=2), effects)
 
 
 def _moments(graph: GraphWriter, values: str, known: str) -> tuple[str, str]:

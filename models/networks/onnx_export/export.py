@@ -39,17 +39,11 @@ def export(network: keras.Model, options: NetworkOptions, path: Path) -> None:
 def to_onnx(network: keras.Model, options: NetworkOptions) -> onnx.ModelProto:
     """Return a network as an ONNX model."""
     graph = GraphWriter()
-    if options.context_length == 1:
-        level, scale = (one.item() for one in network.get_layer("normalize").get_weights())
-        window = normalize_globally(graph, level, scale)
-    else:
-        window = normalize(graph, options)
+    prepare = normalize_globally if options.context_length == 1 else normalize
+    window = prepare(graph, network, options)
     known = encode_covariates(graph, network, options, window)
     state = encode(graph, network, options, window, known.channels)
-    halves = decode(graph, network, options, state, anchors(graph, options, window), known.features)
-    if known.effects:
-        weights = 0.5 * network.get_layer("covariate_effects").get_weights()[0]
-        halves = graph.add("Add", halves, graph.add("MatMul", known.effects, weights))
+    halves = decode(graph, network, options, state, anchors(graph, options, window), known)
     return graph.model(
         _inputs_of(options), restore(graph, window, halves), (options.horizon, len(options.quantile_levels))
     )

@@ -9,14 +9,21 @@ import numpy as np
 from onnx import TensorProto
 
 from models.networks.build import NetworkOptions
-from models.networks.decoder import EMBEDDING, FIRST_GAP, season_reaches
-from models.networks.onnx_export.encoders import State
+from models.networks.decoder import EMBEDDING, FIRST_GAP
+from models.networks.onnx_export.covariates import CovariateNodes
 from models.networks.onnx_export.graph import GraphWriter
+from models.networks.onnx_export.layout import Layout
 from models.networks.onnx_export.preparation import Window
+
+CERTAIN = 8.0
+"""What the constant hidden unit reads; it returns 8 sigmoid(8)."""
+
+NEVER = -1e4
+"""A logit of weight 0."""
 
 
 def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
-    graph: GraphWriter, network: keras.Model, options: NetworkOptions, state: State, anchors: str, features: str = ""
+    graph: GraphWriter, network: keras.Model, options: NetworkOptions, state: str, anchors: str, known: CovariateNodes
 ) -> str:
     """Add the nodes of the decoder and return the quantiles as halves of z, (batch, horizon, levels) float32.
 
@@ -24,67 +31,70 @@ def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
         graph: Takes the nodes.
         network: Has the weights.
         options: How the network is built.
-        state: The encoder's.
-        anchors: (batch, horizon, anchors), as halves of z.
-        features: Those of covariates known ahead, (batch, horizon, width), or "".
+        state: The encoder's, (batch, units).
+        anchors: (batch, horizon, …): the anchors as halves of z, 1, and the embedded season position.
+        known: Covariates.
     """
-    units, horizon, season = options.units, options.horizon, options.season_length
+    units, horizon = options.units, options.horizon
     kernel, bias = network.get_layer("decoder").get_weights()
     (shared, shared_bias), (own, own_bias) = (
         network.get_layer(f"{name}_projection").get_weights() for name in ("state", "step")
     )
-    embedding = network.get_layer("target_season").get_weights()[0]
-    of_shared, of_own, of_season, of_rest = np.split(kernel, shared.shape[1] + EMBEDDING * np.arange(3))
-    of_anchors, of_features = np.split(of_rest, [_width(options)])
-    bias = bias + shared_bias @ of_shared
-    weights, parts = [of_own], []
+    width, count = shared.shape[1], Layout(options).anchors
+    of_shared, of_own, of_season, of_rest = np.split(kernel, width + EMBEDDING * np.arange(3))
+    weights = [of_own, of_shared, 2.0 * of_rest[:count]]
     if options.calendar:
-        positions = (np.arange(season)[:, None] + np.arange(horizon)) % season
-        positions = np.concatenate([positions, np.full((1, horizon), season)])  # phase -1 is the last row: unknown
-        parts.append(graph.add("Gather", embedding, graph.add("Gather", positions, "phase", axis=0), axis=0))
-        weights.append(of_season)
+        weights += [bias[None], of_season]
     else:
-        bias = bias + embedding[season] @ of_season
-    both = np.concatenate([shared @ of_shared, own], axis=1)
-    added = np.concatenate([bias, own_bias]) + state.bias @ both
-    found = graph.add("Gemm", state.values, both, added.astype(np.float32))
-    base, steps = graph.split("Split", found, np.array([units, horizon * EMBEDDING]), outputs=2, axis=1)
-    parts = [graph.add("Reshape", steps, np.array([0, horizon, EMBEDDING])), *parts, anchors]
-    weights.append(2.0 * of_anchors)
-    if features:
-        parts.append(features)
-        weights.append(of_features)
-    inner = graph.add("MatMul", graph.add("Concat", *parts, axis=2), np.concatenate(weights))
-    inner = graph.add("Add", inner, graph.add("Unsqueeze", base, np.array([1])))
-    return _quantiles(graph, network, graph.add("Mul", inner, graph.add("Sigmoid", inner)), anchors)
+        unknown = network.get_layer("target_season").get_weights()[0][options.season_length]
+        weights.append((bias + unknown @ of_season)[None])
+    both, added = np.concatenate([own, shared], axis=1), np.concatenate([own_bias, shared_bias])
+    found = graph.add("Gemm", state, both, added)
+    steps = EMBEDDING * np.arange(horizon)[:, None] + np.arange(EMBEDDING)
+    everywhere = np.broadcast_to(horizon * EMBEDDING + np.arange(width), (horizon, width))
+    parts = [graph.add("Gather", found, np.concatenate([steps, everywhere], axis=1), axis=1), anchors]
+    if known.features:
+        parts.append(known.features)
+        weights.append(of_rest[count:])
+    matrix = np.concatenate(weights)
+    ones = np.zeros((len(matrix), 1), np.float32)
+    ones[EMBEDDING + width + count] = CERTAIN
+    inner = graph.add("MatMul", graph.add("Concat", *parts, axis=2), np.concatenate([matrix, ones], axis=1))
+    return _quantiles(graph, network, options, graph.add("Mul", inner, graph.add("Sigmoid", inner)), anchors, known.effects)
 
 
-def _width(options: NetworkOptions) -> int:
-    """Return the number of anchors."""
-    seasons = options.seasons or (options.season_length,)
-    return 2 + len(seasons) + sum(len(season_reaches(options.context_length, one)) for one in seasons)
+def _quantiles(  # noqa: PLR0913, PLR0917 - all that the quantiles are a sum of
+    graph: GraphWriter, network: keras.Model, options: NetworkOptions, hidden: str, anchors: str, effects: str
+) -> str:
+    """Return the quantiles of `QuantileHead`, with the effects of covariates.
 
-
-def _quantiles(graph: GraphWriter, network: keras.Model, hidden: str, anchors: str) -> str:
-    """Return the quantiles of `QuantileHead`.
-
-    The median's correction x is softplus(x) - softplus(-x), so that one matrix adds it and the gaps to the weighted mean.
+    The median's correction x is softplus(x) - softplus(-x), so that one matrix adds it and the gaps to the weighted mean. The
+    last hidden unit is constant: its weights are the biases. What stands behind the anchors has the weight 0.
     """
     mix, mix_bias, correction, correction_bias = network.get_layer("quantile_head").get_weights()
     count, levels = mix.shape[1], correction.shape[1]
+    behind = 1 + (EMBEDDING if options.calendar else 0)
     half = levels // 2
     middle, gaps = slice(half, half + 1), [*range(half), *range(half + 1, levels)]
-    columns = [mix, correction[:, gaps], correction[:, middle], -correction[:, middle]]
-    biases = [mix_bias, correction_bias[gaps] + FIRST_GAP, correction_bias[middle], -correction_bias[middle]]
-    sums = np.zeros((levels + 1, levels), np.float32)
-    sums[:half, :half] = -np.tril(np.ones((half, half)))
-    sums[half : levels - 1, half + 1 :] = np.triu(np.ones((half, half)))
-    sums[-2:] = [[1.0], [-1.0]]
-    found = graph.add("Add", graph.add("MatMul", hidden, np.concatenate(columns, axis=1)), np.concatenate(biases))
-    logits, raised = graph.split("Split", found, np.array([count, levels + 1]), outputs=2, axis=2)
-    weighted = graph.add("Mul", graph.add("Softmax", logits, axis=2), anchors)
-    mean = graph.add("ReduceSum", weighted, np.array([2]))
-    return graph.add("Add", mean, graph.add("MatMul", graph.add("Softplus", raised), 0.5 * sums))
+    columns = [mix, np.zeros((len(mix), behind)), correction[:, gaps], correction[:, middle], -correction[:, middle]]
+    biases = [mix_bias, np.full(behind, NEVER), correction_bias[gaps] + FIRST_GAP]
+    biases += [correction_bias[middle], -correction_bias[middle]]
+    bias = np.concatenate(biases) * (1.0 + np.exp(-CERTAIN)) / CERTAIN
+    sums = np.zeros((count + behind + levels + 1, levels), np.float32)
+    sums[:count] = 1.0
+    raised_sums = sums[count + behind :]
+    raised_sums[:half, :half] = -0.5 * np.tril(np.ones((half, half)))
+    raised_sums[half : levels - 1, half + 1 :] = 0.5 * np.triu(np.ones((half, half)))
+    raised_sums[-2:] = [[0.5], [-0.5]]
+    matrix = np.concatenate([np.concatenate(columns, axis=1), bias[None]]).astype(np.float32)
+    found = graph.add("MatMul", hidden, matrix)
+    logits, raised = graph.split("Split", found, np.array([count + behind, levels + 1]), outputs=2, axis=2)
+    parts = [graph.add("Mul", graph.add("Softmax", logits, axis=2), anchors), graph.add("Softplus", raised)]
+    if effects:
+        parts.append(effects)
+        own = 0.5 * network.get_layer("covariate_effects").get_weights()[0]
+        sums = np.concatenate([sums, np.broadcast_to(own, (len(own), levels))])
+    return graph.add("MatMul", graph.add("Concat", *parts, axis=2), sums)
 
 
 def restore(graph: GraphWriter, window: Window, halves: str) -> str:

@@ -6,13 +6,32 @@ Values are kept as half of z, asinh(u / 3), which saves a multiplication on the 
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from models.networks.build import NetworkOptions
-from models.networks.decoder import FEWEST_CHANGES, season_reaches
+from models.networks.decoder import EMBEDDING
 from models.networks.normalization import FEWEST_DIFFERENCES, LARGEST
 from models.networks.onnx_export.graph import GraphWriter
+from models.networks.onnx_export.layout import Layout
+
+Pairs = NDArray[np.int64]
+
+SUBTRACT = np.array([1.0, -1.0])
+"""As a row before two rows: their difference. A product with it is exact but for the rounding of the difference."""
+
+LEAST_SCALE = 1e-30
+"""Least scale of a window, where all of its values are 0."""
+
+NEVER = 2.0**600
+"""A divisor that makes a candidate for the scale smaller than every other."""
+
+LARGEST_TABLE = 2**15
+"""Most numbers in a table of embedded seasons by phase; beyond it positions are looked up first, then embedded."""
+
+LONG = 600
+"""Columns from which on the differences are cut out before they are summed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,237 +39,223 @@ class Window:
     """A normalized window.
 
     Attributes:
-        values: (batch, 1, context_length) float32: z / 2, 0 where unknown.
+        columns: (batch, columns) float32, as in `Layout`.
+        values: (batch, width) float32: z / 2, 0 where unknown, then the other columns up to the differences.
         mask: The same shape, 1 where observed.
-        newest: The same shape: `values` at the last observed step, 0 elsewhere.
-        differences: (batch, 1, those read) float32: the newest seasonal differences of z / 2, season after season, 0 where
-            unknown; "" without a season in the context.
-        changes: (batch, 1, seasons) float64: the number of the newest differences that are known, at least 1.
         level: (batch, 1, 1) float64.
         scale3: (batch, 1, 1) float64: three times the scale.
         logged: (batch, 1, 1) bool, or "" if no window is log-transformed.
     """
 
+    columns: str
     values: str
     mask: str
-    newest: str
-    differences: str
-    changes: str
     level: str
     scale3: str
     logged: str = ""
 
 
-def seasons_within(options: NetworkOptions) -> list[int]:
-    """Return the seasons whose differences fit into the context."""
-    return [one for one in options.seasons or (options.season_length,) if one < options.context_length]
-
-
-def kept_differences(options: NetworkOptions) -> list[int]:
-    """Return how many of the newest differences of each such season are read, by the encoder or for the drift."""
-    length = options.context_length
-    return [min(length - one, max(options.encoder_length, one, FEWEST_CHANGES)) for one in seasons_within(options)]
-
-
-def normalize(graph: GraphWriter, options: NetworkOptions) -> Window:
-    """Add the nodes of `Normalize` over the input `context`."""
+def normalize(graph: GraphWriter, network: keras.Model, options: NetworkOptions) -> Window:
+    """Add the nodes of `Normalize` over the input `context`, and of the season positions of the input `phase`."""
+    layout = Layout(options)
     context = graph.add("Unsqueeze", "context", np.array([1]))
     missing = graph.add("IsNaN", context)
-    raw, logged = _transform(graph, options, context, missing)
+    row, raw, logged = _transform(graph, options, context, missing)
+    means = _means_of_newest(graph, options, raw, missing)
+    joined = graph.add("Concat", row, means, axis=1)
+    distances = graph.add("MatMul", SUBTRACT, graph.add("Gather", joined, _compared(layout), axis=1))
+    scale3 = _scale(graph, layout, distances)
+    scaled = graph.add("Div", graph.slice(distances, 1, 0, layout.length + 2), scale3)
+    halves = graph.add("Gather", _squash(graph, scaled), _read(layout), axis=1)
+    columns = graph.add("MatMul", SUBTRACT.astype(np.float32), halves)
+    nothing = graph.add("IsNaN", columns)
+    values = graph.add("Where", nothing, np.float32(0.0), columns)
+    mask = graph.add("Where", nothing, np.float32(0.0), np.float32(1.0))
+    parts = [values, mask, *_drifts(graph, layout, values, mask), *_positions(graph, network, layout)]
+    level = graph.add("Gather", means, np.array([[0]]), axis=1)
+    scale3 = graph.add("Unsqueeze", scale3, np.array([2]))
+    return Window(graph.add("Concat", *parts, axis=1), values, mask, level, scale3, logged)
+
+
+def normalize_globally(graph: GraphWriter, network: keras.Model, options: NetworkOptions) -> Window:
+    """Add the nodes of `NormalizeGlobally` over a context of one value, which is the last observed one too."""
+    level, scale = (one.item() for one in network.get_layer("normalize").get_weights())
+    missing = graph.add("IsNaN", "context")
+    scaled = graph.add("Div", graph.add("Sub", "context", np.array([[level]])), np.array([[3.0 * scale]]))
+    value = graph.add("Where", missing, np.float32(0.0), _squash(graph, scaled))
+    mask = graph.add("Where", missing, np.float32(0.0), np.float32(1.0))
+    zero = graph.add("Mul", mask, np.float32(0.0))
+    one = graph.add("Add", zero, np.float32(1.0))
+    positions = _positions(graph, network, Layout(options))
+    columns = graph.add("Concat", value, value, zero, mask, mask, one, *positions, axis=1)
+    constants = (graph.constant(np.full((1, 1, 1), number)) for number in (level, 3.0 * scale))
+    return Window(columns, value, mask, *constants)
+
+
+def _transform(graph: GraphWriter, options: NetworkOptions, context: str, missing: str) -> tuple[str, str, str]:
+    """Return the context, (batch, length) and (batch, 1, length), in logarithms where all values are positive; and where.
+
+    NaN stays NaN.
+    """
+    if options.transform != "log":
+        return "context", context, ""
+    positive = graph.add("Where", missing, np.float64(1.0), context)
+    logged = graph.add("Greater", graph.add("ReduceMin", positive, axes=[2]), np.float64(0.0))
+    raw = graph.add("Where", logged, graph.add("Log", context), context)
+    return graph.add("Gather", raw, np.array(0), axis=1), raw, logged
+
+
+def _means_of_newest(graph: GraphWriter, options: NetworkOptions, raw: str, missing: str) -> str:
+    """Return the mean of the last season, the last value, 0 and the least scale, (batch, 4)."""
+    axis, season = np.array([2]), options.season_length
+    counts = np.array([season, 1.0, 0.0, 0.0])
+    filling = np.array([0.0, 0.0, 0.0, LEAST_SCALE / options.context_length])
     filled = graph.add("Where", missing, np.float64(0.0), raw)
     known = graph.add("Where", missing, np.float64(0.0), np.float64(1.0))
     newer = graph.add("CumSum", known, np.array(2), exclusive=1, reverse=1)
-    recent = graph.add("Where", graph.add("Less", newer, np.float64(options.season_length)), filled, np.float64(0.0))
-    observed = graph.add("ReduceSum", known, np.array([2]))
-    used = graph.add("Clip", observed, np.float64(1.0), np.float64(options.season_length))
-    level = graph.add("Div", graph.add("ReduceSum", recent, np.array([2])), used)
-    centred = graph.add("Sub", raw, level)
-    scale3, unknown, changes = _measure(graph, options, raw, centred, level)
-    third = graph.add("Cast", graph.add("Div", centred, scale3), to=1)
-    limited = graph.add("Clip", third, np.float32(-LARGEST / 3), np.float32(LARGEST / 3))
-    values = graph.add("Where", missing, np.float32(0.0), graph.add("Asinh", limited))
-    mask = graph.add("Where", missing, np.float32(0.0), np.float32(1.0))
-    newest = graph.add("Where", graph.add("Less", newer, np.float64(1.0)), values, np.float32(0.0))
-    differences = _differences(graph, options, values, unknown)
-    return Window(values, mask, newest, differences, changes, level, scale3, logged)
+    newest = graph.add("Where", graph.add("Less", newer, counts[:, None]), filled, filling[:, None])
+    sums = graph.add("ReduceSum", newest, axis, keepdims=0)
+    if season == 1:
+        return sums
+    observed = graph.add("ReduceSum", known, axis, keepdims=0)
+    used = graph.add("Max", graph.add("Min", observed, np.maximum(counts, 1.0)), np.float64(1.0))
+    return graph.add("Div", sums, used)
 
 
-def normalize_globally(graph: GraphWriter, level: float, scale: float) -> Window:
-    """Add the nodes of `NormalizeGlobally` over a context of one value."""
-    context = graph.add("Unsqueeze", "context", np.array([1]))
-    missing = graph.add("IsNaN", context)
-    shift, scale3 = (np.full((1, 1, 1), one) for one in (level, 3.0 * scale))
-    third = graph.add("Cast", graph.add("Div", graph.add("Sub", context, shift), scale3), to=1)
-    limited = graph.add("Clip", third, np.float32(-LARGEST / 3), np.float32(LARGEST / 3))
-    values = graph.add("Where", missing, np.float32(0.0), graph.add("Asinh", limited))
-    mask = graph.add("Where", missing, np.float32(0.0), np.float32(1.0))
-    return Window(values, mask, values, "", "", graph.constant(shift), graph.constant(scale3))
+def _compared(layout: Layout) -> Pairs:
+    """Return the columns of both terms of each difference, (2, differences).
 
-
-def _transform(graph: GraphWriter, options: NetworkOptions, context: str, missing: str) -> tuple[str, str]:
-    """Return the context, in logarithms where all values are positive, and where it is; NaN stays NaN."""
-    if options.transform != "log":
-        return context, ""
-    positive = graph.add("Where", missing, np.float64(1.0), context)
-    logged = graph.add("Greater", graph.add("ReduceMin", positive, axes=[2]), np.float64(0.0))
-    return graph.add("Where", logged, graph.add("Log", context), context), logged
-
-
-def _measure(graph: GraphWriter, options: NetworkOptions, raw: str, centred: str, level: str) -> tuple[str, str, str]:
-    """Return three times the scale; where seasonal differences are unknown; and how many of the newest are known.
-
-    One vector holds the distances to the level and the differences of every lag, so that each step is one node: of these
-    columns one matrix takes all means, and one all counts.
+    From the level: values, the last one and the level itself; then the differences of one step and of one season, the level
+    and the least scale.
     """
-    length, first, seasons = options.context_length, options.season_length, seasons_within(options)
-    kept = kept_differences(options)
-    lags = {one: length - one for one in (1, first) if one < length}
-    lags |= {one: count for one, count in zip(seasons, kept, strict=True) if one not in lags}
-    earlier = np.concatenate([np.arange(length - lag - count, length - lag) for lag, count in lags.items()])
-    later = np.concatenate([np.arange(length - count, length) for count in lags.values()])
-    steps = graph.add("Sub", *(graph.add("Gather", raw, index, axis=2) for index in (later, earlier)))
-    distances = graph.add("Abs", graph.add("Concat", centred, steps, axis=2))
+    length, level, last, zero, least = layout.length, *(layout.length + np.arange(4))
+    pairs = [(one, level) for one in [*range(length), last]] + [(zero, zero)]
+    pairs += [(step, step - 1) for step in range(1, length)]
+    pairs += [(step, step - layout.season) for step in range(layout.season, length)]
+    return np.array([*pairs, (level, zero), (least, zero)]).T
+
+
+def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
+    """Return three times the scale, (batch, 1): the largest candidate of those of `Normalize.measure` that count.
+
+    The candidates are the mean distance to the level, the mean step, the mean seasonal difference, a tenth of the level, and
+    the least ones. One matrix takes all sums, and one all counts. A candidate that does not count has a huge divisor.
+    """
+    length, season = layout.length, layout.season
+    steps = slice(length + 2, 2 * length + 1)
+    seasonal = slice(steps.stop, steps.stop + max(length - season, 0))
+    level, least = seasonal.stop, seasonal.stop + 1
+    sums, counts, other, third = np.zeros((4, least + 1, 6))
+    sums[:length, 0], sums[steps, 1], sums[seasonal, 2] = 0.03, 3.0, 3.0
+    sums[level, [3, 4]], sums[least, 5] = [0.3, 3e-12], 3.0
+    counts[:length, 0], counts[steps, 1], counts[seasonal, 2] = 1.0, 1.0, 1.0
+    # The level is always known, so its row adds a constant.
+    few, none = FEWEST_DIFFERENCES, 1.0
+    other[seasonal, 1], other[level, 1] = 1.0, 1.0 - few  # a step counts where there are too few seasonal differences
+    other[seasonal, 2], other[level, 2] = -1.0, few
+    other[steps, 3] = 1.0  # a tenth of the level counts where there is no step at all
+    third[steps, 1:3], third[level, 1:3] = -1.0, none
+    measured = graph.add("Abs", distances)
     nothing = graph.add("IsNaN", distances)
-    distances = graph.add("Where", nothing, np.float64(0.0), distances)
+    measured = graph.add("Where", nothing, np.float64(0.0), measured)
     known = graph.add("Where", nothing, np.float64(0.0), np.float64(1.0))
-    ends = dict(zip(lags, length + np.cumsum([*lags.values()]), strict=True))
-    sums, counts = np.zeros((length + len(later), 3)), np.zeros((length + len(later), 3 + len(seasons)))
-    sums[:length, 0], counts[:length, 0] = 3.0 * 0.01, 1.0
-    for column, lag in ((1, 1), (2, first)):
-        if lag < length:
-            rows = slice(ends[lag] - lags[lag], ends[lag])
-            sums[rows, column], counts[rows, column] = 3.0, 1.0
-    for place, (season, count) in enumerate(zip(seasons, kept, strict=True)):
-        counts[ends[season] - min(max(season, FEWEST_CHANGES), count) : ends[season], 3 + place] = 1.0
-    scale3, changes = _scale(
-        graph, graph.add("MatMul", distances, sums), graph.add("MatMul", known, counts), level, len(seasons)
-    )
-    read = np.concatenate(
-        [np.arange(ends[one] - count, ends[one]) for one, count in zip(seasons, kept, strict=True)] or [later[:0]]
-    )
-    return scale3, _part(graph, nothing, read), changes
+    divisors = graph.add("MatMul", known, np.concatenate([counts, NEVER * other, NEVER * third], axis=1))
+    divisor = graph.add("Max", *graph.split("Split", divisors, outputs=3, axis=1), np.float64(1.0))
+    return graph.add("ReduceMax", graph.add("Div", graph.add("MatMul", measured, sums), divisor), axes=[1])
 
 
-def _scale(graph: GraphWriter, sums: str, counts: str, level: str, seasons: int) -> tuple[str, str]:
-    """Return three times the scale, from three times the sums and the counts of `Normalize.measure`; and the other counts."""
-    sizes, changes = np.array([1, 1, 1, seasons]), ""
-    divisors = graph.add("Max", counts, np.float64(1.0))
-    if seasons:
-        _, pairs, seasonal_pairs, _ = graph.split("Split", counts, sizes, outputs=4, axis=2)
-        divisors, changes = graph.split("Split", divisors, np.array([3, seasons]), outputs=2, axis=2)
-    else:
-        _, pairs, seasonal_pairs = graph.split("Split", counts, sizes[:3], outputs=3, axis=2)
-    typical, step, seasonal = graph.split("Split", graph.add("Div", sums, divisors), sizes[:3], outputs=3, axis=2)
-    enough = graph.add("GreaterOrEqual", seasonal_pairs, np.float64(FEWEST_DIFFERENCES))
-    scale, size = graph.add("Where", enough, seasonal, step), graph.add("Abs", level)
-    tenth, least = (graph.add("Mul", size, np.float64(3.0 * share)) for share in (0.1, 1e-12))
-    scale = graph.add("Where", graph.add("Greater", pairs, np.float64(0.0)), scale, tenth)
-    return graph.add("Max", scale, typical, least, np.float64(3e-30)), changes
+def _squash(graph: GraphWriter, scaled: str) -> str:
+    """Return half of z, float32, from a third of the scaled values."""
+    limited = graph.add("Clip", graph.add("Cast", scaled, to=1), np.float32(-LARGEST / 3), np.float32(LARGEST / 3))
+    return graph.add("Asinh", limited)
 
 
-def _part(graph: GraphWriter, columns: str, index: NDArray[np.int64]) -> str:
-    """Return some columns, "" if there are none."""
-    if not index.size:
-        return ""
-    if (np.diff(index) == 1).all():
-        return graph.slice(columns, 2, int(index[0]), int(index[-1]) + 1)
-    return graph.add("Gather", columns, index, axis=2)
+def _read(layout: Layout) -> Pairs:
+    """Return the columns of both terms of each column from values to differences, (2, width)."""
+    pairs = [(one, layout.zero) for one in range(layout.length + 2)]
+    for season, count in zip(layout.within, layout.kept, strict=True):
+        pairs += [(step, step - season) for step in range(layout.length - count, layout.length)]
+    return np.array(pairs).T
 
 
-def _differences(graph: GraphWriter, options: NetworkOptions, values: str, unknown: str) -> str:
-    """Return the newest seasonal differences of every season side by side."""
-    seasons, kept, length = seasons_within(options), kept_differences(options), options.context_length
-    if not seasons:
-        return ""
-    later = np.concatenate([np.arange(length - count, length) for count in kept])
-    earlier = later - np.repeat(seasons, kept)
-    found = graph.add("Sub", _part(graph, values, later), _part(graph, values, earlier))
-    return graph.add("Where", unknown, np.float32(0.0), found)
+def _drifts(graph: GraphWriter, layout: Layout, values: str, mask: str) -> list[str]:
+    """Return the sums of the last differences of each season, times 1, 2, …, and how many are known."""
+    if not layout.within:
+        return []
+    sums = np.zeros((layout.width, sum(layout.multiples)), np.float32)
+    counts, end, column = np.zeros((layout.width, len(layout.within)), np.float32), layout.length + 2, 0
+    for place, (kept, averaged, multiples) in enumerate(
+        zip(layout.kept, layout.averaged, layout.multiples, strict=True)
+    ):
+        end += kept
+        sums[end - averaged : end, column : column + multiples] = 1.0 + np.arange(multiples)
+        counts[end - averaged : end, place] = 1.0
+        column += multiples
+    first = layout.length + 2 if layout.width > LONG else 0
+    parts = [graph.slice(one, 1, first) if first else one for one in (values, mask)]
+    return [graph.add("MatMul", one, matrix[first:]) for one, matrix in zip(parts, (sums, counts), strict=True)]
+
+
+def _positions(graph: GraphWriter, network: keras.Model, layout: Layout) -> list[str]:
+    """Return the embedded season positions of the steps that the encoder reads and of those ahead, (batch, steps · 8)."""
+    if not layout.options.calendar:
+        return []
+    steps, season = np.arange(-layout.steps, layout.options.horizon), layout.season
+    table = np.concatenate([(np.arange(season)[:, None] + steps) % season, np.full((1, len(steps)), season)])
+    past, target = (network.get_layer(f"{name}_season").get_weights()[0] for name in ("past", "target"))
+    table = table + np.where(steps < 0, 0, season + 1)  # the last row, of phase -1, is an unknown position
+    both = np.concatenate([past, target])
+    if table.size * EMBEDDING <= LARGEST_TABLE:
+        return [graph.add("Gather", both[table].reshape(season + 1, -1), "phase", axis=0)]
+    found = graph.add("Gather", both, graph.add("Gather", table, "phase", axis=0), axis=0)
+    return [graph.add("Reshape", found, np.array([0, -1]))]
 
 
 def anchors(graph: GraphWriter, options: NetworkOptions, window: Window) -> str:
-    """Add the nodes of `Anchors` and return them, (batch, horizon, anchors) float32, as halves of z."""
-    seasons = options.seasons or (options.season_length,)
-    last = graph.add("ReduceSum", window.newest, np.array([2]))
-    last = graph.add("Mul", last, np.ones((1, 1, options.horizon), np.float32))
-    reaches = [len(season_reaches(options.context_length, one)) for one in seasons]
-    means = _means(graph, options, window, seasons)
-    drifts = _drifts(graph, options, window)
-    rows = graph.add("Concat", last, *drifts, means, axis=1)
-    steps = graph.add("Transpose", rows, perm=[0, 2, 1])
-    return graph.add("MatMul", steps, _combination(options, seasons, reaches))
+    """Add the nodes of `Anchors` and return them, (batch, horizon, anchors + …) float32, as halves of z.
 
+    Behind them stand 1 and, with a calendar, the embedded season position of each step.
 
-def _combination(options: NetworkOptions, seasons: tuple[int, ...], reaches: list[int]) -> NDArray[np.float32]:
-    """Return the matrix from last, drifts, means to last, 0, season plus drift, means."""
-    within = seasons_within(options)
-    first = 1 + len(within)
-    firsts = first + np.cumsum([0, *reaches[:-1]])
-    matrix = np.zeros((first + sum(reaches), 2 + len(seasons) + sum(reaches)), np.float32)
-    matrix[0, 0] = 1.0
-    for place, season in enumerate(seasons):
-        matrix[firsts[place], 2 + place] = 1.0
-        if season in within:
-            matrix[1 + within.index(season), 2 + place] = 1.0
-    matrix[first:, 2 + len(seasons) :] = np.eye(sum(reaches), dtype=np.float32)
-    return matrix
-
-
-def _means(graph: GraphWriter, options: NetworkOptions, window: Window, seasons: tuple[int, ...]) -> str:
-    """Return the seasonal means of every season and reach, (batch, means, horizon).
-
-    Reshaped to rows of a season each, the sums over the newest seasons are a product with a triangle of ones.
+    A mean over missing values only is that over the next longer reach. Hence the values beyond a reach count too, with a
+    weight that vanishes beside that of one within: all means are one product, divided by the counts.
     """
-    length, horizon = options.context_length, options.horizon
-    pair = graph.add("Concat", window.values, window.mask, axis=1)
-    parts, blocks = [], []
-    for season in seasons:
-        reaches = season_reaches(length, season)
-        rows, start = reaches[-1], length - reaches[-1] * season
-        newest = graph.slice(pair, 2, start) if start > 0 else pair
-        if start < 0:
-            newest = graph.add("Pad", pair, np.array([0, 0, -start, 0, 0, 0]), np.float32(0.0))
-        table = graph.add("Reshape", newest, np.array([0, 2, rows, season]))
-        over = np.array([[float(row >= rows - reach) for row in range(rows)] for reach in reaches], np.float32)
-        sums = graph.add("MatMul", over, table)
-        ahead = np.arange(horizon) % season
-        parts.append(sums if list(ahead) == list(range(season)) else graph.add("Gather", sums, ahead, axis=3))
-        blocks.append(len(reaches))
-    joined = graph.add("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
-    total, count = (graph.add("Gather", joined, np.array(row), axis=1) for row in (0, 1))
-    mean = graph.add("Div", total, graph.add("Max", count, np.float32(1.0)))
-    if max(blocks) == 1:
-        return mean
-    # A mean of missing values only is replaced by that of the first longer reach with an observed value.
-    first, same = _block_diagonals(blocks)
-    seen = graph.add("Min", count, np.float32(1.0))
-    substitute = graph.add("MatMul", same, graph.add("Mul", mean, graph.add("MatMul", first, seen)))
-    return graph.add("Where", graph.add("Greater", count, np.float32(0.0)), mean, substitute)
+    layout = Layout(options)
+    deep = max(len(layout.reaches(one)) for one in layout.seasons) > 5  # noqa: PLR2004 - powers of 1e-8 in float32
+    kind, share = (np.float64, 1e-14) if deep else (np.float32, 1e-8)
+    read = graph.add("Gather", window.columns, layout.read_by_decoder(), axis=1)
+    read = graph.add("Cast", read, to=11) if deep else read
+    sums, combined = _sums(layout, share)
+    totals = graph.add("MatMul", read, sums.astype(kind))
+    total, count = graph.split("Split", totals, outputs=2, axis=2)
+    mean = graph.add("Div", total, graph.add("Max", count, kind(1e-36 if not deep else 1e-200)))
+    found = graph.add("MatMul", mean, combined.astype(kind))
+    return graph.add("Cast", found, to=1) if deep else found
 
 
-def _block_diagonals(sizes: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return two matrices: the difference from the reach before, and the sum over the reaches of the same season."""
-    first, same = (np.zeros((sum(sizes), sum(sizes)), np.float32) for _ in range(2))
-    for start, size in zip(np.cumsum([0, *sizes[:-1]]), sizes, strict=True):
-        block = slice(start, start + size)
-        same[block, block] = 1.0
-        first[block, block] = np.eye(size) - np.eye(size, k=-1)
-    return first, same
-
-
-def _drifts(graph: GraphWriter, options: NetworkOptions, window: Window) -> list[str]:
-    """Return the drift of each season that fits, each (batch, 1, horizon) or one tensor with all, (batch, seasons, horizon)."""
-    seasons, kept, horizon = seasons_within(options), kept_differences(options), options.horizon
-    if not seasons:
-        return []
-    sums, end = np.zeros((sum(kept), len(seasons) * horizon), np.float32), 0
-    for place, (season, count) in enumerate(zip(seasons, kept, strict=True)):
-        end += count
-        ahead = 1 + np.arange(horizon) // season
-        sums[end - min(max(season, FEWEST_CHANGES), count) : end, place * horizon : (place + 1) * horizon] = ahead
-    found = graph.add("MatMul", window.differences, sums)
-    counts = graph.add("Cast", window.changes, to=1)
-    if len(seasons) == 1:
-        return [graph.add("Div", found, counts)]
-    table = graph.add("Reshape", found, np.array([0, len(seasons), horizon]))
-    return [graph.add("Div", table, graph.add("Transpose", counts, perm=[0, 2, 1]))]
+def _sums(layout: Layout, share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the matrix of sums and counts over the columns that the decoder reads, and that from means to anchors."""
+    reaches = [layout.reaches(one) for one in layout.seasons]
+    within = [layout.seasons.index(one) for one in layout.within]
+    extra = 1 + (EMBEDDING if layout.options.calendar else 0)
+    sources = 1 + sum(one[-1] for one in reaches) + len(within)
+    means = 1 + sum(map(len, reaches)) + len(within)
+    weights, row, column = np.zeros((sources, means)), 1, 1
+    weights[0, 0] = 1.0
+    combined = np.zeros((means + extra, layout.anchors + extra))
+    combined[0, 0] = 1.0
+    for place, ends in enumerate(reaches):
+        combined[column, 2 + place] = 1.0
+        beyond = np.searchsorted(ends, np.arange(ends[-1]), side="right")  # the shortest reach that holds a value
+        powers = np.maximum(beyond[:, None] - np.arange(len(ends)), 0)
+        weights[row : row + ends[-1], column : column + len(ends)] = share**powers
+        row, column = row + ends[-1], column + len(ends)
+    combined[1:column, 2 + len(reaches) : layout.anchors] = np.eye(column - 1)
+    for place, season in enumerate(within):
+        weights[row + place, column + place] = 1.0
+        combined[column + place, 2 + season] = 1.0
+    combined[means:, layout.anchors :] = np.eye(extra)
+    sums = np.zeros((2 * sources + extra, 2 * (means + extra)))
+    sums[:sources, :means] = sums[sources : 2 * sources, means + extra : 2 * means + extra] = weights
+    sums[2 * sources :, means : means + extra] = np.eye(extra)
+    sums[2 * sources, 2 * means + extra :] = 1.0
+    return sums, combined
