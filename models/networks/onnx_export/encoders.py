@@ -17,8 +17,11 @@ from models.networks.onnx_export.preparation import Window
 
 Floats = NDArray[np.float32]
 
-FEW = 16
-"""Most steps for which a convolution passes the steps of the residual path, which would be cut out otherwise."""
+PASSED = 16
+"""Most steps for which a convolution passes the residual path instead of its being cut out."""
+
+FEW = 8
+"""Most steps for which the residual path's kernel is multiplied into that of the next block."""
 
 OPERATORS: dict[str, tuple[str, dict[str, int]]] = {
     "lstm": ("LSTM", {}),
@@ -35,7 +38,7 @@ class Channels:
     """What the encoder reads.
 
     Attributes:
-        rows: (batch, time, channels) float32.
+        rows: (batch, time, channels) float32; for a WaveNet (batch, channels, time).
         weights: (channels, units): the input projection of these channels, one of which is 1 and has the bias.
     """
 
@@ -76,11 +79,14 @@ def _channels(
     else:
         bias = bias + embedding[options.season_length] @ of_season
     weights.append(bias[None])
-    rows = graph.add("Gather", window.columns, layout.read_by_encoder(), axis=1)
+    by_channel = options.architecture == "wavenet"
+    read = layout.read_by_encoder()
+    rows = graph.add("Gather", window.columns, read.T if by_channel else read, axis=1)
     if covariates:
         if layout.steps < layout.length:
             covariates = graph.slice(covariates, 1, layout.length - layout.steps)
-        rows = graph.add("Concat", rows, covariates, axis=2)
+        covariates = graph.add("Transpose", covariates, perm=[0, 2, 1]) if by_channel else covariates
+        rows = graph.add("Concat", rows, covariates, axis=1 if by_channel else 2)
         weights.append(kernel[plain + width :])
     return Channels(rows, np.concatenate(weights))
 
@@ -122,48 +128,111 @@ def _gates(operator: str, units: int, *weights: NDArray[np.float64]) -> list[Flo
     return [kernel.T[None], recurrent.T[None], bias.reshape(1, -1)]
 
 
+@dataclass(slots=True)
+class Residual:
+    """The residual path between two blocks of a WaveNet.
+
+    Attributes:
+        rows: (batch, rows, steps).
+        weights: (rows, units): what gives the path's channels of these rows; None if they are the same.
+        bias: (units,): a constant that has still to be added.
+    """
+
+    rows: str
+    weights: Floats | None
+    bias: Floats
+
+
 def _convolutional(graph: GraphWriter, network: keras.Model, options: NetworkOptions, channels: Channels) -> str:
     """Return the state of a WaveNet's tree of outputs; each pair of taps is a convolution with dilation and stride.
 
-    The first block reads the channels: its kernel is multiplied by the projection. A convolution may also pass the step that
-    the residual path needs.
+    The first block reads the channels: its kernel is multiplied by the projection.
     """
-    units, dilations, weights = options.units, options.used_dilations, channels.weights
-    rows = graph.add("Transpose", channels.rows, perm=[0, 2, 1])
+    dilations = options.used_dilations
+    residual = Residual(channels.rows, channels.weights, np.zeros(options.units, np.float32))
     if not dilations:
-        return _activated(graph, graph.add("Squeeze", graph.add("Conv", rows, weights.T[:, :, None]), np.array([2])))
-    lags = wavenet.lags_read(dilations, Layout(options).steps)
-    x, found, counts = rows, list[str](), list[int]()
-    for place, dilation in enumerate(dilations):
-        read, wanted, final = lags[place], lags[place + 1], place + 1 == len(dilations)
-        step, back = max(wanted.stride // read.stride, 1), dilation // read.stride
-        first = read.count - 1 - (wanted.count - 1) * step
-        kernel, bias = network.get_layer(f"dilation_{dilation}_{place}").get_weights()
-        passes = place == 0 or (not final and wanted.count <= FEW and (first, step) != (0, 1))
-        taps = [kernel[units:], kernel[:units]]
-        if passes:
-            taps = [np.pad(taps[0], ((0, 0), (0, units))), np.concatenate([taps[1], np.eye(units)], axis=1)]
-            bias = np.pad(bias, (0, units))
-        if place == 0:
-            taps = [weights @ one for one in taps]
-        gates = graph.add(
-            "Conv",
-            graph.slice(x, 2, first - back) if first > back else x,
-            np.stack([one.T for one in taps], axis=2).astype(np.float32),
-            bias,
-            dilations=[back],
-            strides=[step],
-            pads=[max(back - first, 0), 0],
-        )
-        left, right, *passed = graph.split("Split", gates, outputs=3 if passes else 2, axis=1)
-        gated = graph.add("Mul", graph.add("Tanh", left), graph.add("Sigmoid", right))
-        found += [*passed, gated] if place == 0 else [gated]
-        counts += [wanted.count] * (2 if place == 0 else 1)
-        if not final:
-            now = passed[0] if passed else x if (first, step) == (0, 1) else graph.slice(x, 2, first, step=step)
-            kernel, own = network.get_layer(f"residual_{place}").get_weights()
-            x = graph.add("Add", now, graph.add("Conv", gated, kernel.T[:, :, None], own))
+        projected = graph.add("Conv", channels.rows, channels.weights.T[:, :, None])
+        return _activated(graph, graph.add("Squeeze", projected, np.array([2])))
+    lags, found, counts = wavenet.lags_read(dilations, Layout(options).steps), list[str](), list[int]()
+    taps = [Tap(*pair, one) for *pair, one in zip(lags, lags[1:], dilations, strict=False)]
+    for place, tap in enumerate(taps):
+        final = place + 1 == len(taps)
+        gated, now = _block(graph, network, options, residual, tap, place)
+        found += [now, gated] if place == 0 else [gated]
+        counts += [tap.wanted.count] * (2 if place == 0 else 1)
+        if final:
+            break
+        kernel, bias = network.get_layer(f"residual_{place}").get_weights()
+        if tap.wanted.count <= FEW and not taps[place + 1].pad:
+            both = np.concatenate([kernel, np.eye(options.units, dtype=np.float32)])
+            residual = Residual(graph.add("Concat", gated, now, axis=1), both, bias)
+        else:
+            rows = graph.add("Add", now, graph.add("Conv", gated, kernel.T[:, :, None], bias))
+            residual = Residual(rows, None, np.zeros_like(bias))
     return _skip_sum(graph, network, options, found, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """Where the two taps of a block stand among the steps that it reads.
+
+    Attributes:
+        read: Lags that it reads.
+        wanted: Lags of its outputs.
+        dilation: Steps between the taps.
+    """
+
+    read: wavenet.Lags
+    wanted: wavenet.Lags
+    dilation: int
+
+    @property
+    def stride(self) -> int:
+        """Return the steps read between two outputs."""
+        return max(self.wanted.stride // self.read.stride, 1)
+
+    @property
+    def back(self) -> int:
+        """Return the steps read between both taps."""
+        return self.dilation // self.read.stride
+
+    @property
+    def first(self) -> int:
+        """Return the place of the newer tap of the first output."""
+        return self.read.count - 1 - (self.wanted.count - 1) * self.stride
+
+    @property
+    def pad(self) -> int:
+        """Return how many zeros stand before the first step."""
+        return max(self.back - self.first, 0)
+
+
+def _block(  # noqa: PLR0913, PLR0917 - what a block reads
+    graph: GraphWriter, network: keras.Model, options: NetworkOptions, residual: Residual, tap: Tap, place: int
+) -> tuple[str, str]:
+    """Return the gated output of a block and the residual path at its steps, both (batch, units, steps).
+
+    For few steps the convolution passes the residual path, which is one node less than to cut it out.
+    """
+    units, first = options.units, tap.first
+    kernel, bias = network.get_layer(f"dilation_{tap.dilation}_{place}").get_weights()
+    past, now = kernel[units:], kernel[:units]
+    same = residual.weights is None and (first, tap.stride) == (0, 1)
+    passes = place == 0 or residual.weights is not None or (tap.wanted.count <= PASSED and not same)
+    if passes:
+        past, now = np.pad(past, ((0, 0), (0, units))), np.concatenate([now, np.eye(units, dtype=np.float32)], axis=1)
+        bias = np.pad(bias, (0, units))
+    bias = bias + residual.bias @ (past + now)
+    if residual.weights is not None:
+        past, now = residual.weights @ past, residual.weights @ now
+    source = graph.slice(residual.rows, 2, first - tap.back) if first > tap.back else residual.rows
+    where = {"dilations": [tap.back], "strides": [tap.stride], "pads": [tap.pad, 0]}
+    gates = graph.add("Conv", source, np.stack([past.T, now.T], axis=2), bias, **where)
+    left, right, *passed = graph.split("Split", gates, outputs=3 if passes else 2, axis=1)
+    gated = graph.add("Mul", graph.add("Tanh", left), graph.add("Sigmoid", right))
+    if passed:
+        return gated, passed[0]
+    return gated, residual.rows if same else graph.slice(residual.rows, 2, first, step=tap.stride)
 
 
 def _skip_sum(

@@ -30,8 +30,14 @@ NEVER = 2.0**600
 LARGEST_TABLE = 2**15
 """Most numbers in a table of embedded seasons by phase; beyond it positions are looked up first, then embedded."""
 
-LONG = 600
+SHORT = 64
+"""Length up to which differences are scaled too, for the sake of one node less."""
+
+LONG = 1000
 """Columns from which on the differences are cut out before they are summed."""
+
+CERTAIN_LIMIT = LARGEST / 100
+"""Length up to which no scaled value can exceed `LARGEST`: the scale is at least a hundredth of the mean distance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,9 @@ def normalize(graph: GraphWriter, network: keras.Model, options: NetworkOptions)
     joined = graph.add("Concat", row, means, axis=1)
     distances = graph.add("MatMul", SUBTRACT, graph.add("Gather", joined, _compared(layout), axis=1))
     scale3 = _scale(graph, layout, distances)
-    scaled = graph.add("Div", graph.slice(distances, 1, 0, layout.length + 2), scale3)
-    halves = graph.add("Gather", _squash(graph, scaled), _read(layout), axis=1)
+    centred = distances if layout.length <= SHORT else graph.slice(distances, 1, 0, layout.length + 2)
+    scaled = graph.add("Div", centred, scale3)
+    halves = graph.add("Gather", _squash(graph, scaled, limit=layout.length > CERTAIN_LIMIT), _read(layout), axis=1)
     columns = graph.add("MatMul", SUBTRACT.astype(np.float32), halves)
     nothing = graph.add("IsNaN", columns)
     values = graph.add("Where", nothing, np.float32(0.0), columns)
@@ -82,7 +89,7 @@ def normalize_globally(graph: GraphWriter, network: keras.Model, options: Networ
     level, scale = (one.item() for one in network.get_layer("normalize").get_weights())
     missing = graph.add("IsNaN", "context")
     scaled = graph.add("Div", graph.add("Sub", "context", np.array([[level]])), np.array([[3.0 * scale]]))
-    value = graph.add("Where", missing, np.float32(0.0), _squash(graph, scaled))
+    value = graph.add("Where", missing, np.float32(0.0), _squash(graph, scaled, limit=True))
     mask = graph.add("Where", missing, np.float32(0.0), np.float32(1.0))
     zero = graph.add("Mul", mask, np.float32(0.0))
     one = graph.add("Add", zero, np.float32(1.0))
@@ -164,10 +171,12 @@ def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
     return graph.add("ReduceMax", graph.add("Div", graph.add("MatMul", measured, sums), divisor), axes=[1])
 
 
-def _squash(graph: GraphWriter, scaled: str) -> str:
+def _squash(graph: GraphWriter, scaled: str, *, limit: bool) -> str:
     """Return half of z, float32, from a third of the scaled values."""
-    limited = graph.add("Clip", graph.add("Cast", scaled, to=1), np.float32(-LARGEST / 3), np.float32(LARGEST / 3))
-    return graph.add("Asinh", limited)
+    third = graph.add("Cast", scaled, to=1)
+    return graph.add(
+        "Asinh", graph.add("Clip", third, np.float32(-LARGEST / 3), np.float32(LARGEST / 3)) if limit else third
+    )
 
 
 def _read(layout: Layout) -> Pairs:
@@ -220,20 +229,21 @@ def anchors(graph: GraphWriter, options: NetworkOptions, window: Window) -> str:
     weight that vanishes beside that of one within: all means are one product, divided by the counts.
     """
     layout = Layout(options)
-    deep = max(len(layout.reaches(one)) for one in layout.seasons) > 5  # noqa: PLR2004 - powers of 1e-8 in float32
-    kind, share = (np.float64, 1e-14) if deep else (np.float32, 1e-8)
+    deep = max(len(layout.reaches(one)) for one in layout.seasons) > 4  # noqa: PLR2004 - powers of 1e-8 in float32
+    kind, share, least = (np.float64, 1e-14, 1e-200) if deep else (np.float32, 1e-8, 1e-36)
     read = graph.add("Gather", window.columns, layout.read_by_decoder(), axis=1)
     read = graph.add("Cast", read, to=11) if deep else read
-    sums, combined = _sums(layout, share)
-    totals = graph.add("MatMul", read, sums.astype(kind))
-    total, count = graph.split("Split", totals, outputs=2, axis=2)
-    mean = graph.add("Div", total, graph.add("Max", count, kind(1e-36 if not deep else 1e-200)))
-    found = graph.add("MatMul", mean, combined.astype(kind))
+    sums, combined = _sums(layout, share, least)
+    total, count = graph.split("Split", graph.add("MatMul", read, sums.astype(kind)), outputs=2, axis=2)
+    found = graph.add("MatMul", graph.add("Div", total, count), combined.astype(kind))
     return graph.add("Cast", found, to=1) if deep else found
 
 
-def _sums(layout: Layout, share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the matrix of sums and counts over the columns that the decoder reads, and that from means to anchors."""
+def _sums(layout: Layout, share: float, least: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the matrix of sums and counts over the columns that the decoder reads, and that from means to anchors.
+
+    A value beyond a reach counts `share`, one beyond the next that squared, and so on; no count is below `least`.
+    """
     reaches = [layout.reaches(one) for one in layout.seasons]
     within = [layout.seasons.index(one) for one in layout.within]
     extra = 1 + (EMBEDDING if layout.options.calendar else 0)
@@ -257,5 +267,6 @@ def _sums(layout: Layout, share: float) -> tuple[NDArray[np.float64], NDArray[np
     sums = np.zeros((2 * sources + extra, 2 * (means + extra)))
     sums[:sources, :means] = sums[sources : 2 * sources, means + extra : 2 * means + extra] = weights
     sums[2 * sources :, means : means + extra] = np.eye(extra)
+    sums[2 * sources, means + extra : 2 * means + extra] = least
     sums[2 * sources, 2 * means + extra :] = 1.0
     return sums, combined
