@@ -80,7 +80,7 @@ def _channels(
         bias = bias + embedding[options.season_length] @ of_season
     weights.append(bias[None])
     by_channel = options.architecture == "wavenet"
-    read = layout.read_by_encoder()
+    read = layout.read_by_encoder().astype(np.int32)
     rows = graph.add("Gather", window.columns, read.T if by_channel else read, axis=1)
     if covariates:
         if layout.steps < layout.length:
@@ -154,7 +154,7 @@ def _convolutional(graph: GraphWriter, network: keras.Model, options: NetworkOpt
         projected = graph.add("Conv", channels.rows, channels.weights.T[:, :, None])
         return _activated(graph, graph.add("Squeeze", projected, np.array([2])))
     lags, found, counts = wavenet.lags_read(dilations, Layout(options).steps), list[str](), list[int]()
-    taps = [Tap(*pair, one) for *pair, one in zip(lags, lags[1:], dilations, strict=False)]
+    taps = [Tap(read, wanted, one) for read, wanted, one in zip(lags, lags[1:], dilations, strict=False)]
     for place, tap in enumerate(taps):
         final = place + 1 == len(taps)
         gated, now = _block(graph, network, options, residual, tap, place)

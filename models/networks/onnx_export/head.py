@@ -35,7 +35,7 @@ def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
         anchors: (batch, horizon, …): the anchors as halves of z, 1, and the embedded season position.
         known: Covariates.
     """
-    units, horizon = options.units, options.horizon
+    horizon = options.horizon
     kernel, bias = network.get_layer("decoder").get_weights()
     (shared, shared_bias), (own, own_bias) = (
         network.get_layer(f"{name}_projection").get_weights() for name in ("state", "step")
@@ -52,7 +52,7 @@ def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
     found = graph.add("Gemm", state, both, added)
     steps = EMBEDDING * np.arange(horizon)[:, None] + np.arange(EMBEDDING)
     everywhere = np.broadcast_to(horizon * EMBEDDING + np.arange(width), (horizon, width))
-    parts = [graph.add("Gather", found, np.concatenate([steps, everywhere], axis=1), axis=1), anchors]
+    parts = [graph.add("Gather", found, np.concatenate([steps, everywhere], axis=1).astype(np.int32), axis=1), anchors]
     if known.features:
         parts.append(known.features)
         weights.append(of_rest[count:])
@@ -60,7 +60,9 @@ def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
     ones = np.zeros((len(matrix), 1), np.float32)
     ones[EMBEDDING + width + count] = CERTAIN
     inner = graph.add("MatMul", graph.add("Concat", *parts, axis=2), np.concatenate([matrix, ones], axis=1))
-    return _quantiles(graph, network, options, graph.add("Mul", inner, graph.add("Sigmoid", inner)), anchors, known.effects)
+    return _quantiles(
+        graph, network, options, graph.add("Mul", inner, graph.add("Sigmoid", inner)), anchors, known.effects
+    )
 
 
 def _quantiles(  # noqa: PLR0913, PLR0917 - all that the quantiles are a sum of

@@ -33,6 +33,9 @@ LARGEST_TABLE = 2**15
 SHORT = 64
 """Length up to which differences are scaled too, for the sake of one node less."""
 
+FEW = 2048
+"""Most differences that one Gather takes; it copies number by number."""
+
 LONG = 1000
 """Columns from which on the differences are cut out before they are summed."""
 
@@ -69,12 +72,12 @@ def normalize(graph: GraphWriter, network: keras.Model, options: NetworkOptions)
     row, raw, logged = _transform(graph, options, context, missing)
     means = _means_of_newest(graph, options, raw, missing)
     joined = graph.add("Concat", row, means, axis=1)
-    distances = graph.add("MatMul", SUBTRACT, graph.add("Gather", joined, _compared(layout), axis=1))
+    distances = _subtract(graph, joined, _compared(layout), np.float64)
     scale3 = _scale(graph, layout, distances)
     centred = distances if layout.length <= SHORT else graph.slice(distances, 1, 0, layout.length + 2)
     scaled = graph.add("Div", centred, scale3)
-    halves = graph.add("Gather", _squash(graph, scaled, limit=layout.length > CERTAIN_LIMIT), _read(layout), axis=1)
-    columns = graph.add("MatMul", SUBTRACT.astype(np.float32), halves)
+    halves = _squash(graph, scaled, limit=layout.length > CERTAIN_LIMIT)
+    columns = _subtract(graph, halves, _read(layout), np.float32)
     nothing = graph.add("IsNaN", columns)
     values = graph.add("Where", nothing, np.float32(0.0), columns)
     mask = graph.add("Where", nothing, np.float32(0.0), np.float32(1.0))
@@ -129,13 +132,27 @@ def _means_of_newest(graph: GraphWriter, options: NetworkOptions, raw: str, miss
     return graph.add("Div", sums, used)
 
 
+def _subtract(graph: GraphWriter, columns: str, pairs: Pairs, kind: type[np.floating]) -> str:
+    """Return the differences of pairs of columns: of a few with one Gather, of many with a part for each run of columns."""
+    if pairs.shape[1] <= FEW:
+        return graph.add("MatMul", SUBTRACT.astype(kind), graph.add("Gather", columns, pairs.astype(np.int32), axis=1))
+    ends = np.flatnonzero((np.diff(pairs[0]) != 1) | ~np.isin(np.diff(pairs[1]), (0, 1))) + 1
+    runs = np.split(pairs, ends, axis=1)
+    parts = []
+    for later, earlier in runs:
+        terms = (graph.slice(columns, 1, int(one[0]), int(one[-1]) + 1) for one in (later, earlier))
+        parts.append(graph.add("Sub", *terms))
+    return graph.add("Concat", *parts, axis=1)
+
+
 def _compared(layout: Layout) -> Pairs:
     """Return the columns of both terms of each difference, (2, differences).
 
     From the level: values, the last one and the level itself; then the differences of one step and of one season, the level
     and the least scale.
     """
-    length, level, last, zero, least = layout.length, *(layout.length + np.arange(4))
+    length = layout.length
+    level, last, zero, least = (length + place for place in range(4))
     pairs = [(one, level) for one in [*range(length), last]] + [(zero, zero)]
     pairs += [(step, step - 1) for step in range(1, length)]
     pairs += [(step, step - layout.season) for step in range(layout.season, length)]
@@ -152,23 +169,24 @@ def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
     steps = slice(length + 2, 2 * length + 1)
     seasonal = slice(steps.stop, steps.stop + max(length - season, 0))
     level, least = seasonal.stop, seasonal.stop + 1
-    sums, counts, other, third = np.zeros((4, least + 1, 6))
-    sums[:length, 0], sums[steps, 1], sums[seasonal, 2] = 0.03, 3.0, 3.0
-    sums[level, [3, 4]], sums[least, 5] = [0.3, 3e-12], 3.0
-    counts[:length, 0], counts[steps, 1], counts[seasonal, 2] = 1.0, 1.0, 1.0
-    # The level is always known, so its row adds a constant.
-    few, none = FEWEST_DIFFERENCES, 1.0
-    other[seasonal, 1], other[level, 1] = 1.0, 1.0 - few  # a step counts where there are too few seasonal differences
-    other[seasonal, 2], other[level, 2] = -1.0, few
-    other[steps, 3] = 1.0  # a tenth of the level counts where there is no step at all
-    third[steps, 1:3], third[level, 1:3] = -1.0, none
-    measured = graph.add("Abs", distances)
+    parts = np.zeros((least + 1, 6))
+    parts[:length, 0], parts[steps, 1], parts[seasonal, 2] = 1.0, 1.0, 1.0
+    parts[level, [3, 4]], parts[least, 5] = 1.0, 1.0
+    # Of the counts: divisors, and others that are huge where a candidate does not count, else 0 or less.
+    weights, few = np.array([0.03, 3.0, 3.0, 0.3, 3e-12, 3.0]), FEWEST_DIFFERENCES
+    too_many, none = np.zeros((2, 7, 6))  # the last row is a constant
+    too_many[[2, -1], 1] = 1.0, 1.0 - few  # a step counts where there are few seasonal differences
+    too_many[[2, -1], 2] = -1.0, few  # these count where there are more
+    too_many[1, 3] = 1.0  # a tenth of the level counts where there is no step
+    none[[1, -1], 1:3] = [[-1.0], [1.0]]  # the others do not count there
+    divisors = np.pad(np.diag(1.0 / weights), ((0, 1), (0, 0)))
+    matrix = np.concatenate([divisors, NEVER * too_many, NEVER * none], axis=1)
     nothing = graph.add("IsNaN", distances)
-    measured = graph.add("Where", nothing, np.float64(0.0), measured)
+    measured = graph.add("Where", nothing, np.float64(0.0), graph.add("Abs", distances))
     known = graph.add("Where", nothing, np.float64(0.0), np.float64(1.0))
-    divisors = graph.add("MatMul", known, np.concatenate([counts, NEVER * other, NEVER * third], axis=1))
-    divisor = graph.add("Max", *graph.split("Split", divisors, outputs=3, axis=1), np.float64(1.0))
-    return graph.add("ReduceMax", graph.add("Div", graph.add("MatMul", measured, sums), divisor), axes=[1])
+    counts = graph.add("Gemm", graph.add("MatMul", known, parts), matrix[:-1], matrix[-1])
+    divisor = graph.add("Max", *graph.split("Split", counts, outputs=3, axis=1), 1.0 / weights)
+    return graph.add("ReduceMax", graph.add("Div", graph.add("MatMul", measured, parts), divisor), axes=[1])
 
 
 def _squash(graph: GraphWriter, scaled: str, *, limit: bool) -> str:
@@ -231,7 +249,7 @@ def anchors(graph: GraphWriter, options: NetworkOptions, window: Window) -> str:
     layout = Layout(options)
     deep = max(len(layout.reaches(one)) for one in layout.seasons) > 4  # noqa: PLR2004 - powers of 1e-8 in float32
     kind, share, least = (np.float64, 1e-14, 1e-200) if deep else (np.float32, 1e-8, 1e-36)
-    read = graph.add("Gather", window.columns, layout.read_by_decoder(), axis=1)
+    read = graph.add("Gather", window.columns, layout.read_by_decoder().astype(np.int32), axis=1)
     read = graph.add("Cast", read, to=11) if deep else read
     sums, combined = _sums(layout, share, least)
     total, count = graph.split("Split", graph.add("MatMul", read, sums.astype(kind)), outputs=2, axis=2)
