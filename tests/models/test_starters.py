@@ -1,10 +1,12 @@
 """Starters: which of them answers which frequency, and that a broken installation says so."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from models import starters
+from models import artifact, starters
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.series import Series
@@ -16,6 +18,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder of small starters that stands for the shipped one."""
     monkeypatch.setattr(starters, "FOLDER", make_starters(tmp_path))
     return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["Y", "Q", "M", "W", "D", "B", "h"])
+def test_a_shipped_starter_forecasts_what_it_did_when_it_was_trained(kind: str) -> None:
+    """golden.json is from the graph of that day, and the present one answers within 1e-5 of the context's range."""
+    directory = starters.FOLDER / kind
+    golden = json.loads((directory / artifact.GOLDEN).read_text())
+    context = np.array(golden["context"], dtype=np.float64)
+    inputs = {"context": context, "phase": np.array(golden["phase"], dtype=np.int32)}
+
+    (found,) = artifact.open_network(directory / artifact.NETWORK).run(None, inputs)
+
+    expected, span = np.array(golden["quantiles"]), np.nanmax(context, axis=1) - np.nanmin(context, axis=1)
+    assert np.max(np.abs(found - expected) / span[:, None, None]) <= 1e-5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from models import artifact
 from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.errors import ParityFailed
+from models.networks.onnx_export.ensemble import merge_graphs
 from models.networks.onnx_export.export import TOLERANCE, check_parity, export
 from models.windows import INPUTS
 from tests.models.networks.made import ARCHITECTURES, HORIZON, make_contexts, make_options, make_phases, random_weights
@@ -128,7 +129,9 @@ def test_covariates_are_inputs_of_the_graph(tmp_path: Path, architecture: str, p
     export(network, options, path)
 
     assert check_parity(network, path) <= TOLERANCE
-    inputs = [one.name for one in onnx.load(str(path)).graph.input]
+    graph = onnx.load(str(path)).graph
+    assert len(graph.node) <= (225 if ahead else 150)
+    inputs = [one.name for one in graph.input]
     assert sorted(inputs) == sorted(INPUTS if ahead else INPUTS[:3])
 
 
@@ -142,6 +145,7 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"architecture": "wavenet", "dilations": (3, 1, 5), "encoder_length": 9},
     {"architecture": "wavenet", "dilations": (2, 2, 2), "context_length": 130, "encoder_length": 128},
     {"architecture": "wavenet", "dilations": (1, 2, 4, 8, 16, 32, 64), "context_length": 40, "encoder_length": 40},
+    {"architecture": "lstm", "season_length": 3, "seasons": (3, 365), "context_length": 1100, "layers": 1},
 )
 BASE = {"horizon": 6, "season_length": 4, "context_length": 40, "encoder_length": 20, "units": 16}
 
@@ -155,14 +159,37 @@ def test_every_shape_of_network_is_written(tmp_path: Path, changes: dict[str, An
     export(network, options, tmp_path / "network.onnx")
 
     assert check_parity(network, tmp_path / "network.onnx") <= TOLERANCE
+    assert len(onnx.load(tmp_path / "network.onnx").graph.node) <= (130 if options.future_covariates else 120)
 
 
 @pytest.mark.parametrize(("architecture", "node"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple_rnn", "RNN")])
-def test_a_recurrent_network_is_one_node_a_layer_and_at_most_120_in_all(
+def test_a_recurrent_network_is_one_node_a_layer_and_at_most_85_in_all(
     exports: Exports, architecture: str, node: str
 ) -> None:
-    """Preparation included; a loop of small steps would be ten times slower."""
-    kinds = [one.op_type for one in onnx.load(exports.of(architecture).path).graph.node]
+    """Preparation and log transform included; a loop of small steps would be ten times slower."""
+    kinds = node_kinds(onnx.load(exports.of(architecture).path))
 
     assert kinds.count(node) == make_options(architecture).layers
-    assert len(kinds) <= 120
+    assert len(kinds) <= 85
+
+
+def node_kinds(model: onnx.ModelProto) -> list[str]:
+    """Return the operator of each node."""
+    return [one.op_type for one in model.graph.node]
+
+
+def test_an_ensemble_prepares_once(exports: Exports, tmp_path: Path) -> None:
+    """Members of the same context and transform share all nodes of normalization, anchors and inputs."""
+    members = [onnx.load(exports.of(one).path) for one in ("lstm", "simple_rnn")]
+
+    merged = merge_graphs(members, [0.5, 0.5])
+
+    kinds = node_kinds(merged)
+    for once in ("CumSum", "Asinh", "ReduceMax"):
+        assert kinds.count(once) == 1
+    assert len(kinds) <= len(members[0].graph.node) + 50
+    context, answers = {"context": make_contexts(5), "phase": make_phases(5)}, []
+    for place, model in enumerate([*members, merged]):
+        onnx.save(model, tmp_path / f"{place}.onnx")
+        answers.append(artifact.open_network(tmp_path / f"{place}.onnx").run(None, context)[0])
+    assert_allclose(answers[2], 0.5 * (answers[0] + answers[1]), rtol=1e-9)
