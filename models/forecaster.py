@@ -203,7 +203,10 @@ class Forecaster:
     def quantiles(self, contexts: Contexts) -> Floats:
         """Return the uncalibrated output of the graph, shape (batch, horizon, levels), in the series' units."""
         count = len(contexts.context)
-        parts = [contexts.part(slice(at, at + BATCH)) for at in range(0, count, BATCH)] if count > BATCH else [contexts]
+        if count <= BATCH:
+            found: Floats = self._session.run(None, contexts.inputs())[0]
+            return found
+        parts = (contexts.part(slice(at, at + BATCH)) for at in range(0, count, BATCH))
         return np.concatenate([self._session.run(None, part.inputs())[0] for part in parts])
 
     def _bounded(self, rows: Sequence[Row], table: Floats) -> Floats:

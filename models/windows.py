@@ -39,8 +39,12 @@ class Contexts:
 
     def inputs(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by the names of the graph's inputs, in their order."""
-        sent = zip(INPUTS, (self.context, self.phase, self.past_covariates, self.future_covariates), strict=True)
-        return {name: value for name, value in sent if value is not None}
+        found: dict[str, NDArray[Any]] = {"context": self.context, "phase": self.phase}
+        if self.past_covariates is not None:
+            found["past_covariates"] = self.past_covariates
+        if self.future_covariates is not None:
+            found["future_covariates"] = self.future_covariates
+        return found
 
     def part(self, rows: slice | NDArray[np.bool_]) -> "Contexts":
         """Return some rows of the batch."""
