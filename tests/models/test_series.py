@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
 from models.calendar.on_calendar import Frequency, format_timestamps
 from models.errors import (
@@ -327,3 +328,20 @@ def test_a_horizon_past_the_year_9999_is_refused() -> None:
 def test_whole_numbers_are_told_from_measurements(values: list[float], *, whole: bool) -> None:
     """Gaps say nothing either way."""
     assert Series.make(values).is_whole == whole
+
+
+def test_series_of_the_same_dates_are_read_alike() -> None:
+    """The grid of dates is remembered, their values are each series' own: gaps, covariates, what a missing step means."""
+    dates = ["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-05", "2024-01-06"]
+
+    first = Series.make([1, 2, 4, 5, 6], timestamps=dates, frequency="D")
+    second = Series.make([7, None, 9, 10, 11], timestamps=dates, frequency="D", missing="zero")
+
+    assert_array_equal(first.values, [1, 2, np.nan, 4, 5, 6])
+    assert_array_equal(second.values, [7, np.nan, 0, 9, 10, 11])
+    assert [[(one.code, one.index) for one in some.repairs] for some in (first, second)] == [
+        [("GAP_INSERTED", 2)],
+        [("GAP_MASKED", 1), ("GAP_ZERO", 2)],
+    ]
+    with pytest.raises(SeriesAllMissing):
+        Series.make([None] * 5, timestamps=dates, frequency="D")

@@ -306,3 +306,23 @@ def test_season_positions_are_local() -> None:
     """Midnight in Tokyo is hour 0, though it is 15:00 in Greenwich."""
     assert season_position(stamp("2024-01-01T15:00"), parse_frequency("h"), "Asia/Tokyo") == 0
     assert season_position(stamp("2024-01-31T15:00"), parse_frequency("M"), "Asia/Tokyo") == 1
+
+
+def test_equal_frequencies_with_other_stamps_have_other_timestamps() -> None:
+    """What is remembered of month ends from 29 February is not taken for the 29th of each month."""
+    start = np.datetime64("2024-02-29", "us")
+
+    found = [timestamps_from(start, Frequency("M", stamp), 2)[1] for stamp in ("end", "exact", "end")]
+
+    assert [str(one)[:10] for one in found] == ["2024-03-31", "2024-03-29", "2024-03-31"]
+
+
+def test_what_series_share_cannot_be_changed() -> None:
+    """Few timestamps are remembered: they are read-only, and another series has the same."""
+    start = np.datetime64("2024-01-01", "us")
+
+    first, second = (timestamps_from(start, Frequency("D"), 3) for _ in range(2))
+
+    assert first is second
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = start

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models import artifact
+from models.calendar.on_calendar import Frequency
 from models.covariates import CovariateNames
 from models.errors import AlmanacError
 from models.forecast import Forecast
@@ -19,6 +20,7 @@ from models.forecasting.request import ForecastRequest
 from models.intervals import CALIBRATED_LEVELS
 from models.series import Series
 from models.spec import ModelOptions
+from models.starters.interleaved import InterleavedForecaster
 from tests.artifacts import make_artifact
 
 STORED = Path(__file__).parent / "as_before.json"
@@ -49,6 +51,9 @@ def forecasters(folder: Path) -> dict[str, Forecaster]:
         "weekly": like(frequency="W-SUN", season_length=52),
         "business": like(frequency="B", season_length=5),
         "yearly": like(frequency="Y-DEC", season_length=1),
+        "in turns": InterleavedForecaster(
+            like(frequency="h", season_length=24, conformal=conformal), like(frequency="15min"), Frequency("15min")
+        ),
     }
 
 
@@ -76,6 +81,7 @@ def counts(length: int, seed: int) -> list[float | None]:
     return [float(one) for one in np.random.default_rng(seed).poisson(1.0, length)]
 
 
+QUARTERS = {"start": "2024-02-28T10:00", "frequency": "15min"}
 M = {"start": "1999-03", "frequency": "M"}
 COVARIATES = {
     "past_covariates": {"traffic": wave(72, 5), "price": wave(72, 6, gaps=0.1)},
@@ -132,11 +138,14 @@ CASES: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "years": ("yearly", {"values": wave(30, 1), "start": "1901", "frequency": "Y"}, {"horizon": 8}),
     "covariates": ("informed", {"values": wave(72, 4), **M, **COVARIATES}, {"horizon": 12}),
     "covariates beyond": ("informed", {"values": wave(72, 4), **M, **COVARIATES}, {"horizon": 40, "levels": (90,)}),
+    "quarter hours": ("in turns", {"values": wave(250, 2), **QUARTERS}, {"horizon": 13, "levels": (90,)}),
+    "few quarter hours": ("in turns", {"values": wave(50, 2, gaps=0.2), **QUARTERS}, {"horizon": 5}),
+    "no quarter hours": ("in turns", {"values": wave(250, 2), **M}, {"horizon": 5}),
+    "too far": ("in turns", {"values": wave(250, 2), **QUARTERS, "start": "9999-12-29T00:00"}, {"horizon": 50}),
     "the last year": ("plain", {"values": wave(60), "start": "9995-01", "frequency": "M"}, {"horizon": 1}),
     "another frequency": ("plain", {"values": wave(60), "start": "2024-01-01", "frequency": "D"}, {"horizon": 1}),
     "nothing new": ("plain", {"values": [*wave(60), *[None] * 60]}, {"horizon": 1}),
 }
-assert len(CASES) == 29
 
 
 def summary(outcome: Forecast | AlmanacError) -> dict[str, Any]:
