@@ -19,6 +19,7 @@ from service.monitoring.metrics import Metrics
 from service.selector import SelectedModel
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
+from service.store.erasure_marks import delete_marks
 from service.store.forecasts import MICROSECONDS, LogEntry, delete_forecasts, write_forecasts
 
 logger = logging.getLogger("almanac")
@@ -55,16 +56,25 @@ class ForecastLog:
         limit: Most forecasts that may wait.
         days: Age at which forecasts are deleted.
         delete_all: Whether all of these are deleted at once; otherwise DELETED_SHARE of the forecasts a day at most.
+        leads: Returns whether this process deletes them; one of several does.
     """
 
-    def __init__(
-        self, database: AsyncDatabase, metrics: Metrics, *, limit: int, days: int, delete_all: bool = False
+    def __init__(  # noqa: PLR0913 (its settings, by name)
+        self,
+        database: AsyncDatabase,
+        metrics: Metrics,
+        *,
+        limit: int,
+        days: int,
+        delete_all: bool = False,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """Start with an empty queue."""
         self._database = database
         self._metrics = metrics
         self._limit = limit
         self._days = days
+        self._leads = leads
         self._waiting: deque[LogEntry] = deque()
         self._batch: list[LogEntry] = []
         self._numbers = 0
@@ -73,7 +83,6 @@ class ForecastLog:
         self._lock = threading.Lock()
         self._flushing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="forecast-log")
-        metrics.forecasts_waiting.set_function(lambda: len(self._waiting) + len(self._batch))
 
     def append(self, selected: SelectedModel, forecasts: ServedForecasts, *, from_store: bool = False) -> None:
         """Add forecasts to the queue, from any thread; count those that do not fit as lost.
@@ -93,6 +102,7 @@ class ForecastLog:
                     self._waiting.append(entry)
             if full:
                 self._metrics.forecasts_lost.labels("full").inc()
+        self._show_waiting()
 
     def is_waiting(self, forecast_id: str) -> bool:
         """Return whether a forecast waits to be written."""
@@ -135,7 +145,7 @@ class ForecastLog:
     async def _write(self, entries: list[LogEntry]) -> None:
         """Write a batch; if that fails for another reason than the database, write each forecast alone."""
         try:
-            await self._run(write_forecasts, entries, time.time_ns() // 1_000)
+            erased = await self._run(write_forecasts, entries, time.time_ns() // 1_000)
         except AlmanacError:
             raise
         except Exception:
@@ -147,7 +157,8 @@ class ForecastLog:
             for entry in entries:
                 await self._write([entry])
         else:
-            self._metrics.forecasts_written.inc(len(entries))
+            self._metrics.forecasts_written.inc(len(entries) - erased)
+            self._metrics.forecasts_lost.labels("erased").inc(erased)
             self._remove(entries)
 
     def _remove(self, entries: list[LogEntry]) -> None:
@@ -156,15 +167,21 @@ class ForecastLog:
         with self._lock:
             self._numbers -= sum(entry.size for entry in entries)
         self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        self._metrics.forecasts_waiting.set(len(self._waiting) + len(self._batch))
 
     async def _delete_old(self) -> None:
         """Delete forecasts that are old, once an hour; if these are many, no more than a part, and no more for a day.
 
         By a wrong clock all forecasts may look old.
         """
-        if time.monotonic() < self._delete_next:
+        if time.monotonic() < self._delete_next or not self._leads():
             return
-        done = await self._run(delete_forecasts, time.time_ns() // 1_000 - self._days * DAY, self._share)
+        before = time.time_ns() // 1_000 - self._days * DAY
+        await self._run(delete_marks, before)
+        done = await self._run(delete_forecasts, before, self._share)
         left = done.old - done.deleted
         self._delete_next = time.monotonic() + (BOUNDED_SECONDS if left else DELETE_SECONDS)
         if done.deleted:

@@ -1,11 +1,11 @@
 """Erasure: removes a series with its observations, forecasts, scores and sums, and records that it was done."""
 
-import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from service.store.database import Database, storable
+from service.store.erasure_marks import id_hash, mark_erased
 from service.store.forecasts import DELETE_ROWS, remove_forecasts
 from service.store.rollups import drop_empty_sums, lock_scores
 from service.store.tables import erasures, forecasts, observations, scores, series, sums_by_series
@@ -34,25 +34,27 @@ class Erasure:
 def erase_series(database: Database, series_id: str, now: int) -> Erasure | None:
     """Remove all that is stored of a series, and return what that was; None if nothing is stored of it.
 
-    It is done in several transactions; if it breaks off, calling it again removes the rest. On SQLite the freed pages are
+    Forecasts of it that still wait in another process are not written afterwards (`erasure_marks`), also if nothing is
+    stored yet. It is done in several transactions; if it breaks off, calling it again removes the rest. On SQLite the freed pages are
     overwritten.
 
     Args:
         database: Where it is stored.
         series_id: Its id.
-        now: Microseconds since 1970, UTC, for the record.
+        now: Microseconds since 1970, UTC: forecasts made until then are erased.
 
     Raises:
         DatabaseUnreachable: If the database does not answer; a part may be removed.
     """
     name = storable(series_id)
+    mark_erased(database, name, now)
     forecast_count, score_count = 0, 0
     while removed := _remove_some_forecasts(database, name):
         forecast_count, score_count = forecast_count + removed[0], score_count + removed[1]
     observation_count = 0
     while count := _remove_observations(database, name):
         observation_count += count
-    found = Erasure(hashlib.sha256(name.encode()).hexdigest(), observation_count, forecast_count, score_count)
+    found = Erasure(id_hash(name), observation_count, forecast_count, score_count)
     with database.writing() as connection:
         lock_scores(connection)
         known = connection.execute(delete(series).where(series.c.id == name)).rowcount

@@ -19,6 +19,7 @@ from models.series import Series
 from service.selector import SelectedModel
 from service.store.blobs import Floats, encode_floats, encode_times, microseconds
 from service.store.database import Database, storable
+from service.store.erasure_marks import find_erased
 from service.store.evidence import sample_history
 from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
 from service.store.score import naive_baseline
@@ -88,8 +89,10 @@ class Deletion:
     deleted: int
 
 
-def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -> None:
-    """Write forecasts; those that are stored already stay, so that a batch can be written again.
+def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -> int:
+    """Write forecasts, and return how many were not written because their series was erased after they were made.
+
+    Those that are stored already stay, so that a batch can be written again.
 
     Raises:
         DatabaseUnreachable: If the database does not answer; the forecasts may be written or not.
@@ -98,7 +101,11 @@ def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -
     insert = make(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
     rows = [make_row(entry, now) for entry in entries]
     with database.writing() as connection:
-        connection.execute(insert, rows)
+        erased = find_erased(connection, {row["series_id"] for row in rows})
+        written = [row for row in rows if row["made_at"] > erased.get(row["series_id"], -1)]
+        if written:
+            connection.execute(insert, written)
+    return len(rows) - len(written)
 
 
 def make_row(entry: LogEntry, now: int) -> dict[str, Any]:

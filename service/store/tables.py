@@ -27,7 +27,7 @@ from sqlalchemy import (
 SCHEMA = "almanac"
 """PostgreSQL's schema; SQLite has none, and the engine leaves it out."""
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a database that has it starts without importing Alembic."""
 
 ID_LENGTH = 256
@@ -169,6 +169,13 @@ erasures = Table(
     Column("observations", Integer, nullable=False),
     Column("forecasts", Integer, nullable=False),
     Column("scores", Integer, nullable=False),
+)
+
+erasure_marks = Table(
+    "erasure_marks",
+    metadata,
+    Column("series_sha256", String(64), primary_key=True, comment="of the id, which is not stored"),
+    Column("erased_at", BigInteger, nullable=False),
 )
 
 write_checks = Table(

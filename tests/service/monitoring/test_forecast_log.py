@@ -1,6 +1,7 @@
 """The queue of served forecasts: all are written once, or counted as lost."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
+from service.store.erasure import erase_series
 from service.store.forecasts import LogEntry, write_forecasts
 from service.store.tables import forecasts
 from tests.service.home import ServiceHome, eventually
@@ -23,7 +25,7 @@ from tests.service.home import ServiceHome, eventually
 MONTHS = {"id": "a", "start": "2020-01", "frequency": "M", "values": [place % 12 + place // 12 for place in range(30)]}
 BARE = {"id": "b", "values": [3.0, 1.0, 2.0]}
 
-Write = Callable[[Database, list[LogEntry], int], None]
+Write = Callable[[Database, list[LogEntry], int], int]
 
 
 def ask(client: TestClient, *series: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (any JSON)
@@ -105,10 +107,11 @@ def test_forecasts_wait_while_the_database_is_down(
     """A write that failed after its commit is repeated, and stores nothing twice."""
     failures = iter([DatabaseUnreachable("down"), DatabaseUnreachable("down")])
 
-    def failing(database: Database, entries: list[LogEntry], now: int) -> None:
-        write_forecasts(database, entries, now)
+    def failing(database: Database, entries: list[LogEntry], now: int) -> int:
+        erased = write_forecasts(database, entries, now)
         for failure in failures:
             raise failure
+        return erased
 
     async def scenario(log: ForecastLog, _: Metrics) -> None:
         for _attempt in range(2):
@@ -125,17 +128,31 @@ def test_forecasts_wait_while_the_database_is_down(
     assert (sample(metrics, "written_total"), count(database_url)) == (4, 4)
 
 
+def test_a_forecast_that_waits_elsewhere_is_not_written_after_an_erasure(database_url: str, entry: LogEntry) -> None:
+    """Another process erases the series, of which nothing is stored yet; a later forecast of it is written."""
+
+    async def scenario(log: ForecastLog, _: Metrics) -> None:
+        with closing(Database(database_url)) as other:
+            assert erase_series(other, entry.series.id, time.time_ns() // 1_000) is None
+        log.append(entry.selected, [("later", entry.series, entry.forecast)])
+
+    metrics = run(database_url, entry, ["f0", "f1"], scenario)
+
+    assert count(database_url) == sample(metrics, "written_total") == 1
+    assert (sample(metrics, "lost_total", reason="erased"), sample(metrics, "waiting")) == (2, 0)
+
+
 def refuse(name: str, down: list[str]) -> Write:
     """Return a `write_forecasts` that refuses every batch with a forecast, and fails once for the batch `down`."""
 
-    def write(database: Database, entries: list[LogEntry], now: int) -> None:
+    def write(database: Database, entries: list[LogEntry], now: int) -> int:
         ids = [one.forecast_id for one in entries]
         if name in ids:
             raise ValueError("a defect")
         if ids == down:
             down.clear()
             raise DatabaseUnreachable("down")
-        write_forecasts(database, entries, now)
+        return write_forecasts(database, entries, now)
 
     return write
 

@@ -1,0 +1,58 @@
+"""Erasure marks: when a series was erased; a forecast of before that still waits in another process is not written."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, delete, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.store.database import Database
+from service.store.tables import erasure_marks
+
+MARKS_LOCK = 0x616C6D63
+"""PostgreSQL's advisory lock: a new mark waits for the forecasts that are being written, and later ones see it."""
+ID_BATCH = 500
+"""Ids in one query."""
+
+
+def id_hash(series_id: str) -> str:
+    """Return the hexadecimal SHA-256 of a storable id."""
+    return hashlib.sha256(series_id.encode()).hexdigest()
+
+
+def mark_erased(database: Database, series_id: str, now: int) -> None:
+    """Store that a series is erased at `now`; whatever is written afterwards was made after it.
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer.
+    """
+    make = postgresql.insert if database.is_postgresql else sqlite.insert
+    row = make(erasure_marks).values(series_sha256=id_hash(series_id), erased_at=now)
+    with database.writing() as connection:
+        if database.is_postgresql:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MARKS_LOCK})
+        connection.execute(
+            row.on_conflict_do_update(index_elements=["series_sha256"], set_={"erased_at": row.excluded.erased_at})
+        )
+
+
+def find_erased(connection: Connection, series_ids: Collection[str]) -> Mapping[str, int]:
+    """Return when each of some series was erased, by id; those that were not are left out.
+
+    Until the transaction ends no series is marked. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": MARKS_LOCK})
+    by_hash = {id_hash(one): one for one in series_ids}
+    found: dict[str, int] = {}
+    hashes = list(by_hash)
+    for at in range(0, len(hashes), ID_BATCH):
+        query = select(erasure_marks).where(erasure_marks.c.series_sha256.in_(hashes[at : at + ID_BATCH]))
+        found |= {by_hash[row.series_sha256]: row.erased_at for row in connection.execute(query)}
+    return found
+
+
+def delete_marks(database: Database, before: int) -> None:
+    """Delete the marks of before a moment: a forecast of before it would be deleted anyway."""
+    with database.writing() as connection:
+        connection.execute(delete(erasure_marks).where(erasure_marks.c.erased_at < before))
