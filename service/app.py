@@ -1,7 +1,7 @@
 """App: assembles the FastAPI application; two applications share no state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -21,54 +21,46 @@ from service.api.openapi import describe
 from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
-from service.api.state import Service
+from service.assembly import Environment, assemble, close, start_worker
 from service.errors import FieldInvalid
-from service.forecasting.answer import ForecastHandler, make_lanes
-from service.jobs.client import JobsClient
-from service.jobs.counts import JobCounter
-from service.monitoring.accuracy_metrics import AccuracyMetrics
-from service.monitoring.backtest_figures import BacktestCache
-from service.monitoring.drift import RecentInputs
-from service.monitoring.forecast_log import ForecastLog
-from service.monitoring.forecast_recorder import ForecastRecorder
-from service.monitoring.metrics import DatabaseMetrics, JobMetrics, Metrics, ModelMetrics
-from service.monitoring.scorer import Scorer
 from service.problems import CODE_HEADER, problem, problem_response
-from service.serving.artifact_cache import ArtifactCache
-from service.serving.catalog import Catalog
-from service.serving.supervisor import Supervisor
+from service.processes.link import ProcessLink
 from service.settings import Settings
-from service.store.async_database import AsyncDatabase
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that has disconnected; used for metrics and logs only."""
 
-Background = Callable[[], Coroutine[Any, Any, None]]
-"""A task that runs as long as the application."""
 
-
-def create_app(settings: Settings, *, supervise: bool = True, host: str = "127.0.0.1") -> FastAPI:
+def create_app(
+    settings: Settings, *, supervise: bool = True, host: str = "127.0.0.1", link: ProcessLink | None = None
+) -> FastAPI:
     """Return the application; nothing runs before its start.
 
     Args:
         settings: The settings.
         host: The address that the server is bound to; it answers to this name, too.
         supervise: Whether to run the registry process; without it only cached models are served.
+        link: If this is one of several processes, its connection to their parent, which runs the registry process.
 
     Raises:
         KeysInvalid: If the API key file cannot be read.
     """
-    service, background = _assemble(settings, supervise=supervise)
+    environment = Environment.shared(settings, link) if link else Environment.alone(settings, supervise=supervise)
+    service, background = assemble(settings, environment)
+    if link is not None:
+        background.append(partial(link.listen, service.scorer.wake))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(task()) for task in background]
         await service.database.open()
+        if link is not None:
+            await start_worker(service, link)
         yield
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await _close(service)
+        await close(service)
 
     app = FastAPI(title="Almanac", version=_version(), lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
@@ -83,51 +75,6 @@ def create_app(settings: Settings, *, supervise: bool = True, host: str = "127.0
     app.add_middleware(RequestChecks, hosts=AllowedHosts(host, settings.allowed_hosts), keys=keys)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics, access_log=settings.access_log)
     return app
-
-
-def _assemble(settings: Settings, *, supervise: bool) -> tuple[Service, list[Background]]:
-    """Return the service's parts, and the tasks that run in the background."""
-    cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
-    supervisor = Supervisor(settings, cache)
-    metrics, recent_inputs = Metrics(), RecentInputs()
-    catalog = Catalog(
-        cache, default=settings.model, limit=settings.max_models, fetch=supervisor.fetch, on_load=metrics.count_load
-    )
-    database = AsyncDatabase(settings.database, settings.max_queue)
-    scorer, backtests = Scorer(database, settings.accuracy_days), BacktestCache(catalog, cache)
-    forecast_log = None
-    if settings.ledger:
-        forecast_log = ForecastLog(
-            database,
-            metrics,
-            limit=settings.max_ledger,
-            days=settings.retention_days,
-            delete_all=settings.retention_all,
-        )
-    recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
-    forecasting = ForecastHandler(settings, *make_lanes(settings), catalog.select, recorder.record)
-    metrics.registry.register(ModelMetrics(catalog, recent_inputs))
-    metrics.registry.register(DatabaseMetrics(database))
-    metrics.registry.register(AccuracyMetrics(scorer, backtests))
-    jobs = JobsClient(settings.jobs, settings.max_queue)
-    counter = JobCounter(jobs)
-    metrics.registry.register(JobMetrics(lambda: counter.newest))
-    service = Service(
-        settings, catalog, forecasting, metrics, recent_inputs, database, forecast_log, scorer, backtests, jobs
-    )
-    background = [catalog.watch, database.watch, scorer.run, counter.watch]
-    background += [forecast_log.run] if forecast_log else []
-    background += [supervisor.run] if supervise else []
-    return service, background
-
-
-async def _close(service: Service) -> None:
-    """Write the waiting forecasts, and close threads and databases."""
-    if service.forecast_log is not None:
-        await service.forecast_log.close()
-    service.forecasting.close()
-    service.database.close()
-    service.jobs.close()
 
 
 async def _handle_error(_request: Request, error: Any) -> Response:  # noqa: ANN401 (an AlmanacError, see HANDLERS)

@@ -12,6 +12,7 @@ from models.jobs.database import POSTGRES, POSTGRES_ALIASES, SQLITE, jobs_url
 from service.errors import SettingInvalid
 
 MEBIBYTE = 1024 * 1024
+MOST_WORKERS = 64
 PREFIX = "ALMANAC_"
 DATABASES = (SQLITE, POSTGRES, *POSTGRES_ALIASES)
 ACCEPTED: dict[Any, str] = {
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
             `almanac.db` in the home.
         jobs_url: Where jobs and schedules are stored, as above; by default `jobs.db` in the home.
         model: What answers a request that names no model: `name`, `name@alias`, `name/version` or `starter`.
+        workers: Processes that answer requests; `almanac serve --workers` has precedence.
         max_body_bytes: Largest request body.
         max_horizon: Longest horizon, in steps.
         max_series: Most series in one request.
@@ -108,8 +110,9 @@ class Settings(BaseSettings):
         max_observations: Most observations in one request.
         max_models: Versions in memory; the least recently used is dropped first.
         max_wait_seconds: Expected wait beyond which a forecast is refused (429); large ones may wait ten times as long.
-        max_queue: Large requests that may wait for a thread, and as many for the database.
-        max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted.
+        max_queue: Large requests that may wait for a thread, and as many for the database; several workers share it.
+        max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted; several
+            workers share it.
         ledger: Whether forecasts are stored, to be scored.
         retention_days: Age at which forecasts and their scores are deleted; observations are kept.
         retention_all: Whether all of these are deleted at once; otherwise a tenth of the forecasts a day at most, since by a
@@ -136,6 +139,7 @@ class Settings(BaseSettings):
     database_url: Database = None
     jobs_url: Database = None
     model: str | None = None
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 1
     max_body_bytes: Count = 16 * MEBIBYTE
     max_horizon: Count = 1_000
     max_series: Count = 10_000

@@ -1,36 +1,17 @@
 """Commands `almanac serve` and `almanac key`."""
 
 import gc
-import logging
 import os
-import signal
-import socket
 import sys
-import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 import orjson
 
 from service.api.security import SCOPES, Key, is_loopback, make_key, read_keys, write_keys
-from service.settings import Settings
-
-logger = logging.getLogger("almanac")
-
-SWITCH_SECONDS = 0.001
-"""How long a thread keeps the interpreter while the event loop waits for it; Python's 5 ms delay health checks."""
-
-CLOSING_SECONDS = 25.0
-"""How long writing the waiting forecasts and closing may take after the drain time."""
-
-THREADS_SECONDS = 1.0
-"""How long threads have to end once everything is closed."""
-
-KEEP_ALIVE_SECONDS = 75
-"""Longer than nginx keeps an idle connection (60), so that nginx never sends into a closed one."""
+from service.cli.listening import announce, listen, reserve
+from service.settings import MOST_WORKERS, Settings
 
 
 @click.command(short_help="Serve forecasts over REST.")
@@ -38,8 +19,13 @@ KEEP_ALIVE_SECONDS = 75
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 selects a free one."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    help="Processes that answer requests, at most one a core. [default: ALMANAC_WORKERS, or 1]",
+)
 @click.option("--insecure", is_flag=True, help="Serve other machines without API keys.")
-def serve(host: str, port: int, *, insecure: bool) -> None:
+def serve(host: str, port: int, *, workers: int | None, insecure: bool) -> None:
     """Serve forecasts over REST, from the models registered in MLflow, or from the starter before there are any.
 
     Without API keys only this machine is served: another --host needs keys (`almanac key add`) or --insecure.
@@ -55,91 +41,27 @@ def serve(host: str, port: int, *, insecure: bool) -> None:
             f"--host {host} serves other machines, but no API keys are set. "
             "Create one with `almanac key add --scope forecast`, or use --insecure."
         )
-    run(settings, host, port)
+    run(settings.model_copy(update={"workers": workers or settings.workers}), host, port)
 
 
 def run(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; then requests in progress have `drain_seconds` to end."""
-    gc.disable()  # what is imported and built here stays: no search for garbage now, and none in it later
-    import uvicorn
-
-    from service.app import create_app
-    from service.cli.protocol import bounded_protocol
+    """Serve until SIGINT or SIGTERM, in this process or in several."""
     from service.logs import configure_logging
 
     configure_logging()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    config = uvicorn.Config(
-        create_app(settings, host=host),
-        loop="uvloop",
-        http=bounded_protocol(settings.header_timeout_seconds, settings.body_timeout_seconds),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
-        timeout_graceful_shutdown=settings.drain_seconds,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    )
-    gc.freeze()
-    gc.enable()
-    listener = _listen(host, port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    click.echo(f"Almanac listens on {address} (docs: {address}/docs)", err=True)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _exit)  # uvicorn raises the signal again when it has ended
+    if settings.workers > 1:
+        from service.cli.workers import run_workers
 
-    class Server(uvicorn.Server):
-        """A server that logs the signal that ends it."""
+        read_keys(settings.api_keys)  # a file that cannot be read is an error of this command, not of each worker
+        with reserve(host, port) as reserved:
+            sys.exit(run_workers(settings, host, reserved))
+    gc.disable()  # what is imported and built here stays: no search for garbage now, and none in it later
+    from service.app import create_app
+    from service.cli.server import serve_app
 
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            """Log the signal, and shut down."""
-            logger.info(
-                "%s: waiting up to %d s for requests in progress", signal.Signals(sig).name, settings.drain_seconds
-            )
-            watchdog = threading.Timer(settings.drain_seconds + CLOSING_SECONDS, _exit_now, ["the shutdown"])
-            watchdog.daemon = True
-            watchdog.start()
-            super().handle_exit(sig, frame)
-
-    try:
-        Server(config).run(sockets=[listener])
-    finally:
-        _leave()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address; raises ClickException."""
-    try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
-    except OSError as error:
-        raise click.ClickException(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
-        ) from error
-
-
-def _leave() -> None:
-    """End the process if a thread still computes: Python would wait for it. The forecasts are logged by now."""
-    deadline = time.monotonic() + THREADS_SECONDS
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                _exit_now(f"the thread {thread.name}")
-
-
-def _exit_now(what: str) -> None:
-    logger.warning("%s did not end in time: the process exits", what)
-    logging.shutdown()
-    os._exit(0)
-
-
-def _exit(_number: int, _frame: object) -> None:
-    sys.exit(0)
+    app, listener = create_app(settings, host=host), listen(host, port)
+    announce(host, listener)
+    serve_app(app, settings, listener)
 
 
 @click.group(short_help="Create, list and remove API keys.")

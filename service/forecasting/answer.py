@@ -1,6 +1,7 @@
 """Answer: the use case of POST /forecast and GET /series/{id}/forecast, from a request to its response."""
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -124,7 +125,7 @@ class ForecastHandler:
 def make_lanes(settings: Settings) -> tuple[Lane, Lane]:
     """Return the lanes of small and of large requests."""
     small = ThreadPool(MOST_SMALL, threads=1, name="small")
-    large = ThreadPool(settings.max_queue, name="large")
+    large = ThreadPool(settings.max_queue, threads=max(1, (os.cpu_count() or 1) // settings.workers), name="large")
     return (
         Lane(small, MOST_SMALL, settings.max_wait_seconds),
         Lane(large, settings.max_queue, LARGE_WAIT * settings.max_wait_seconds),

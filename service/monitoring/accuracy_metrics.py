@@ -1,38 +1,36 @@
 """Accuracy metrics: live errors for Prometheus, by version and step bucket, never by series."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.monitoring.accuracy import accuracy_figures, by_bucket, by_version, compare_with_backtest
 from service.monitoring.backtest_figures import BacktestCache
-from service.monitoring.scorer import LiveScores, Scorer
+from service.monitoring.scorer import LiveScores
 
 
 class AccuracyMetrics(Collector):
     """The figures that the scorer counted last; collecting them does not query the database."""
 
-    def __init__(self, scorer: Scorer, backtests: BacktestCache) -> None:
+    def __init__(self, live: Callable[[], LiveScores | None], backtests: BacktestCache) -> None:
         """Read from these two at each collection."""
-        self._scorer = scorer
+        self._live = live
         self._backtests = backtests
 
     def describe(self) -> Iterable[Metric]:
         """Return the families without samples, so that registering reads nothing."""
-        return [*_families().values(), _counter()]
+        return [*_families().values()]
 
     def collect(self) -> Iterable[Metric]:
         """Return MASE, skill and coverage by version and bucket, error ratios by version, and the state of scoring."""
         families = _families()
-        if live := self._scorer.live:
+        if live := self._live():
             _add_figures(families, live)
             self._add_ratios(families, live)
             families["due"].add_metric([], live.due)
             families["counted"].add_metric([], live.counted)
-        counter = _counter()
-        counter.add_metric([], self._scorer.scored)
-        return [*families.values(), counter]
+        return [*families.values()]
 
     def _add_ratios(self, families: Mapping[str, GaugeMetricFamily], live: LiveScores) -> None:
         for (model, version), steps in by_version(live.steps).items():
@@ -51,10 +49,6 @@ def _add_figures(families: Mapping[str, GaugeMetricFamily], live: LiveScores) ->
         for level, share in figures["coverage"].items():
             if share is not None:
                 families["coverage"].add_metric([*labels, level], share)
-
-
-def _counter() -> CounterMetricFamily:
-    return CounterMetricFamily("almanac_forecasts_scored", "Forecasts scored by this replica.")
 
 
 def _families() -> Mapping[str, GaugeMetricFamily]:

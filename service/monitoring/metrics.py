@@ -1,8 +1,9 @@
 """Metrics: counters and gauges for Prometheus; every label has few values, none comes from the body of a request."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
@@ -13,6 +14,8 @@ from prometheus_client.registry import Collector
 from models.names import CHAMPION
 from service.jobs.counts import JobCounts
 from service.monitoring.drift import RecentInputs
+from service.monitoring.facts import Facts
+from service.monitoring.shared_metrics import collect_shared
 from service.serving.catalog import Catalog
 from service.store.async_database import AsyncDatabase
 
@@ -45,13 +48,16 @@ LATENCY_BUCKETS = (
 class Metrics:
     """The counters of one application, in a registry of its own."""
 
-    def __init__(self) -> None:
-        """Register every counter at zero."""
+    def __init__(self, folder: Path | None = None) -> None:
+        """Register every counter at zero; `folder` has those of several processes, after `share_values`."""
         disable_created_metrics()  # type: ignore[no-untyped-call] # it would double the number of series
         self.registry = CollectorRegistry()
-        registry = self.registry
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
+        PlatformCollector(registry=self.registry)
+        registry = self.registry if folder is None else CollectorRegistry()
+        if folder is None:
+            ProcessCollector(registry=registry)
+        else:
+            collect_shared(self.registry, folder)
         self.requests = Counter(
             "almanac_requests", "Answered requests.", ["route", "method", "status"], registry=registry
         )
@@ -62,7 +68,9 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge("almanac_requests_in_flight", "Requests being answered.", registry=registry)
+        self.in_flight = Gauge(
+            "almanac_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )
         self.series = Counter("almanac_series", "Series forecast.", ["model"], registry=registry)
         self.points = Counter("almanac_points", "Forecast steps returned.", ["model"], registry=registry)
         self.errors = Counter(
@@ -81,11 +89,15 @@ class Metrics:
         self.forecasts_lost = Counter(
             "almanac_ledger_lost", "Forecasts that were served and not written.", ["reason"], registry=registry
         )
-        for reason in ("full", "refused", "closed"):
+        for reason in ("full", "refused", "closed", "erased"):
             self.forecasts_lost.labels(reason)
         self.forecasts_waiting = Gauge(
-            "almanac_ledger_waiting", "Forecasts that wait to be written.", registry=registry
+            "almanac_ledger_waiting",
+            "Forecasts that wait to be written.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
+        self.scored = Counter("almanac_forecasts_scored", "Forecasts scored by this replica.", registry=registry)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -115,14 +127,15 @@ class Metrics:
 class DatabaseMetrics(Collector):
     """Whether the database answers, read at each collection."""
 
-    def __init__(self, database: AsyncDatabase) -> None:
-        """Read from `database`."""
+    def __init__(self, database: AsyncDatabase, others: Callable[[], Sequence[Facts]] = tuple) -> None:
+        """Read from `database`; `others` returns the facts of the other server processes."""
         self._database = database
+        self._others = others
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return one gauge."""
         up = GaugeMetricFamily("almanac_database_up", "Whether the database answered the last check.")
-        up.add_metric([], float(self._database.error is None))
+        up.add_metric([], float(self._database.error is None and all(one.is_database_up for one in self._others())))
         return [up]
 
 
@@ -153,10 +166,11 @@ class JobMetrics(Collector):
 class ModelMetrics(Collector):
     """The champions of now, read at each collection, so that a replaced version leaves no series."""
 
-    def __init__(self, catalog: Catalog, inputs: RecentInputs) -> None:
-        """Read from these two at each collection."""
+    def __init__(self, catalog: Catalog, inputs: RecentInputs, others: Callable[[], Sequence[Facts]] = tuple) -> None:
+        """Read from these at each collection; `others` returns the facts of the other server processes."""
         self._catalog = catalog
         self._inputs = inputs
+        self._others = others
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Return the families without samples, so that registering reads nothing."""
@@ -165,7 +179,7 @@ class ModelMetrics(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return info and age of each champion, the drift of its inputs, and the state of the registry."""
         families = self._families()
-        now = time.time()
+        now, others = time.time(), self._others()
         champions = list(self._catalog.champions.values())
         for model in champions:
             spec = model.forecaster.spec
@@ -173,7 +187,8 @@ class ModelMetrics(Collector):
             families["info"].add_metric(labels, 1)
             if created := _seconds(spec.created):
                 families["age"].add_metric([model.name, model.version], now - created)
-            families["loaded"].add_metric([model.name, model.version], model.loaded_at.timestamp())
+            loaded = [one.loaded.get((model.name, model.version), 0.0) for one in others]
+            families["loaded"].add_metric([model.name, model.version], max([model.loaded_at.timestamp(), *loaded]))
         for model, drifts in self._inputs.drifts(champions):
             for feature, drift in drifts.items():
                 families["drift"].add_metric([model.name, feature], drift.index)

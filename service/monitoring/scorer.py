@@ -64,13 +64,27 @@ class Scorer:
         database: The database.
         days: Count scores of so many days, by the time of scoring.
         clock: Returns the seconds since 1970.
+        on_scored: Is called with the number of forecasts of each batch.
+        leads: Returns whether this process scores; one of several does.
+        wake_leader: Wakes the process that does.
     """
 
-    def __init__(self, database: AsyncDatabase, days: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 (its parts)
+        self,
+        database: AsyncDatabase,
+        days: int,
+        clock: Callable[[], float] = time.time,
+        on_scored: Callable[[int], None] = lambda _: None,
+        leads: Callable[[], bool] = lambda: True,
+        wake_leader: Callable[[], None] = lambda: None,
+    ) -> None:
         """Nothing is scored or counted yet."""
         self._database = database
         self._days = days
         self._clock = clock
+        self._on_scored = on_scored
+        self._leads = leads
+        self._wake_leader = wake_leader
         self._woken = asyncio.Event()
         self._looked = clock() - FIRST_LOOK_SECONDS
         self._changed = True
@@ -79,15 +93,19 @@ class Scorer:
         self.scored = 0
 
     def wake(self) -> None:
-        """Start the next round now: observations have arrived."""
-        self._woken.set()
+        """Start the next round now, in the process that scores: observations have arrived."""
+        if self._leads():
+            self._woken.set()
+        else:
+            self._wake_leader()
 
     async def run(self) -> None:
         """Score until cancelled; after an error try again in the next round."""
         while True:
             self._woken.clear()
             try:
-                await self.work()
+                if self._leads():
+                    await self.work()
             except AlmanacError as error:
                 logger.debug("scoring: %s", error)  # the database's watch logs it as an error
             except Exception:
@@ -107,6 +125,7 @@ class Scorer:
         while done := await self._run(score_due, int(self._clock() * MICROSECONDS)):
             total += done
             self.scored += done
+            self._on_scored(done)
         self._changed = self._changed or total > 0
         pause = MIN_REFRESH_SECONDS if self._changed else REFRESH_SECONDS
         if self.live is None or self._clock() - self.live.counted >= max(pause, MIN_PAUSE * self._took):

@@ -1,5 +1,6 @@
 """GET /forecasts/{forecast_id}: a stored forecast and its scores."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,9 @@ from service.forecasting.response import level_name
 from service.json_input import describe_value
 from service.store.blobs import decode_floats, decode_times
 from service.store.forecasts import MICROSECONDS, StoredForecast, find_forecast
+
+ELSEWHERE_TRIES, ELSEWHERE_SECONDS = 10, 0.1
+"""Another process writes what waits every half a second."""
 
 router = APIRouter(tags=["forecast"])
 
@@ -43,10 +47,21 @@ async def stored_forecast(request: Request, forecast_id: str) -> Response:
 
 async def _find_waiting(service: Service, forecast_id: str) -> StoredForecast | None:
     """Return a forecast that waits to be written, after writing it; None if it does not wait."""
-    if service.forecast_log is None or not service.forecast_log.is_waiting(forecast_id):
+    if service.forecast_log is None:
         return None
-    await service.forecast_log.flush()
-    return await service.database.run(find_forecast, forecast_id)
+    if service.forecast_log.is_waiting(forecast_id):
+        await service.forecast_log.flush()
+        return await service.database.run(find_forecast, forecast_id)
+    return await _find_elsewhere(service, forecast_id) if service.settings.workers > 1 else None
+
+
+async def _find_elsewhere(service: Service, forecast_id: str) -> StoredForecast | None:
+    """Return a forecast that waits in another process as soon as that has written it; None if it does not in time."""
+    for _ in range(ELSEWHERE_TRIES):
+        await asyncio.sleep(ELSEWHERE_SECONDS)
+        if found := await service.database.run(find_forecast, forecast_id):
+            return found
+    return None
 
 
 def _describe(found: StoredForecast) -> dict[str, Any]:

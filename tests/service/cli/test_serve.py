@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from service.api.security import KeyRing, read_keys
 from service.cli import serve as module
+from service.cli import server
 from service.cli.serve import key, serve
 
 Run = Callable[..., Result]
@@ -117,15 +118,15 @@ def test_the_process_does_not_wait_for_a_thread_that_computes(monkeypatch: pytes
     """It exits once everything is closed; a thread that ends is waited for."""
     exits, end = list[int](), threading.Event()
     monkeypatch.setattr("os._exit", exits.append)
-    monkeypatch.setattr(module, "THREADS_SECONDS", 0.01)
+    monkeypatch.setattr(server, "THREADS_SECONDS", 0.01)
     monkeypatch.setattr("logging.shutdown", lambda: None)
     busy = threading.Thread(target=end.wait, name="forecast_0")
     monkeypatch.setattr("threading.enumerate", lambda: [busy])
     busy.start()
 
-    module._leave()
+    server._leave()
     end.set()
     busy.join()
-    module._leave()
+    server._leave()
 
     assert exits == [0]

@@ -87,6 +87,22 @@ def test_an_input_that_is_sent_again_counts_once() -> None:
     assert found["level"].inputs == MIN_INPUTS + 1
 
 
+def test_several_processes_find_the_drift_of_all_inputs() -> None:
+    """As one process that received all of them; an input that several received counts once."""
+    served, contexts = make_served(), make_contexts(1, 300)
+    alone, other = RecentInputs(), RecentInputs()
+    record(alone, served, contexts)
+    record(other, served, contexts[50:])
+    own = RecentInputs(lambda: [other.publish([served]), RecentInputs().publish([served])])
+    record(own, served, contexts[:60])
+
+    ((_, expected),) = alone.drifts([served])
+    ((_, found),) = own.drifts([served])
+
+    assert found == expected
+    assert found["level"].inputs == 300
+
+
 def test_the_newest_inputs_of_the_champions_are_stored() -> None:
     """At most WINDOW of them; those of a version that is no longer champion are dropped."""
     served = make_served()

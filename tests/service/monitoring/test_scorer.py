@@ -114,6 +114,27 @@ def test_after_scoring_the_figures_are_counted_sooner(
     assert scorer.scored == 6
 
 
+def test_only_the_leader_scores(database: AsyncDatabase, calls: list[tuple[str, int]]) -> None:
+    """Observations of another process wake it; the other takes over once it leads."""
+    leads, woken = [False], list[int]()
+    scorer = Scorer(database, 30, Clock(), leads=lambda: leads[0], wake_leader=lambda: woken.append(1))
+
+    async def scenario() -> None:
+        running = asyncio.create_task(scorer.run())
+        await asyncio.sleep(0)
+        scorer.wake()
+        assert (calls, woken) == ([], [1])
+        leads[0] = True
+        scorer.wake()
+        while scorer.live is None:  # noqa: ASYNC110 (the scorer has no event for it)
+            await asyncio.sleep(0.001)
+        running.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+    assert "score_due" in names(calls)
+
+
 def test_errors_do_not_stop_the_scorer(
     database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,175 @@
+"""Assembly: creates the parts of the service, and connects them; also those of one of several server processes."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from service.api.state import Service
+from service.forecasting.answer import ForecastHandler, make_lanes
+from service.jobs.client import JobsClient
+from service.jobs.counts import JobCounter, JobCounts
+from service.monitoring.accuracy_metrics import AccuracyMetrics
+from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.drift import RecentInputs
+from service.monitoring.facts import Facts, SharedFacts
+from service.monitoring.forecast_log import ForecastLog
+from service.monitoring.forecast_recorder import ForecastRecorder
+from service.monitoring.metrics import DatabaseMetrics, JobMetrics, Metrics, ModelMetrics
+from service.monitoring.scorer import LiveScores, Scorer
+from service.monitoring.shared_metrics import ProcessSums
+from service.processes.board import Board
+from service.processes.link import ProcessLink
+from service.serving.artifact_cache import ArtifactCache
+from service.serving.catalog import Catalog
+from service.serving.model_loader import Fetch
+from service.serving.supervisor import Supervisor
+from service.settings import Settings
+from service.store.async_database import AsyncDatabase
+
+FIRST_READY_SECONDS = 3.0
+"""How long one of several new processes waits until it is ready before it accepts requests."""
+READY_SECONDS = 10.0
+"""The same for a process that replaces another; the others answer meanwhile."""
+READY_POLL_SECONDS = 0.02
+
+Background = Callable[[], Coroutine[Any, Any, None]]
+"""A task that runs as long as the application."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a server process has of its own, or shares with others.
+
+    Attributes:
+        cache: The artifact cache, with the index that a registry process writes.
+        fetch: Asks that process for a version.
+        leads: Returns whether this process does what only one may do.
+        wake_leader: Wakes the process that does.
+        folder: Folder of what several processes share, or None.
+        board: Where they publish facts, or None.
+        background: Tasks that keep the registry process running.
+    """
+
+    cache: ArtifactCache
+    fetch: Fetch
+    leads: Callable[[], bool] = lambda: True
+    wake_leader: Callable[[], None] = lambda: None
+    folder: Path | None = None
+    board: Board[Facts] | None = None
+    background: tuple[Background, ...] = ()
+
+    @classmethod
+    def alone(cls, settings: Settings, *, supervise: bool) -> Self:
+        """Return that of the only process."""
+        cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
+        supervisor = Supervisor(settings, cache)
+        return cls(cache, supervisor.fetch, background=(supervisor.run,) if supervise else ())
+
+    @classmethod
+    def shared(cls, settings: Settings, link: ProcessLink) -> Self:
+        """Return that of one of several processes."""
+        return cls(
+            ArtifactCache(settings.cache, link.options.index),
+            link.fetch,
+            lambda: link.leads,
+            link.wake_leader,
+            link.folder,
+            Board(link.folder, link.options.place),
+        )
+
+
+def assemble(settings: Settings, environment: Environment) -> tuple[Service, list[Background]]:
+    """Return the service's parts, and the tasks that run in the background."""
+    facts = SharedFacts(environment.board)
+    metrics, recent_inputs = Metrics(environment.folder), RecentInputs(facts.inputs)
+    catalog = Catalog(
+        environment.cache,
+        default=settings.model,
+        limit=settings.max_models,
+        fetch=environment.fetch,
+        on_load=metrics.count_load,
+    )
+    database = AsyncDatabase(settings.database, settings.max_queue)
+    scorer = Scorer(
+        database,
+        settings.accuracy_days,
+        on_scored=metrics.scored.inc,
+        leads=environment.leads,
+        wake_leader=environment.wake_leader,
+    )
+    forecast_log = None
+    if settings.ledger:
+        forecast_log = ForecastLog(
+            database,
+            metrics,
+            limit=settings.max_ledger,
+            days=settings.retention_days,
+            delete_all=settings.retention_all,
+            leads=environment.leads,
+        )
+    recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
+    forecasting = ForecastHandler(settings, *make_lanes(settings), catalog.select, recorder.record)
+    backtests = BacktestCache(catalog, environment.cache)
+    jobs = JobsClient(settings.jobs, settings.max_queue)
+    counter = JobCounter(jobs)
+    service = Service(
+        settings, catalog, forecasting, metrics, recent_inputs, database, forecast_log, scorer, backtests, jobs
+    )
+    _register_collectors(service, counter, facts, environment)
+    background = [catalog.watch, database.watch, scorer.run, counter.watch, facts.publish, *environment.background]
+    return service, background + ([forecast_log.run] if forecast_log else [])
+
+
+def _register_collectors(service: Service, counter: JobCounter, facts: SharedFacts, environment: Environment) -> None:
+    """Register the metrics that are read at each collection; those of several processes are read from their facts."""
+
+    def own_facts() -> Facts:
+        champions = list(service.catalog.champions.values())
+        return Facts(
+            pid=os.getpid(),
+            leads=environment.leads(),
+            is_database_up=service.database.error is None,
+            loaded={(one.name, one.version): one.loaded_at.timestamp() for one in champions},
+            inputs=service.recent_inputs.publish(champions),
+            live=service.scorer.live,
+            jobs=counter.newest,
+        )
+
+    def live() -> LiveScores | None:
+        leader = None if environment.leads() else facts.leader()
+        return leader.live if leader else service.scorer.live
+
+    def jobs() -> JobCounts | None:
+        leader = None if environment.leads() else facts.leader()
+        return leader.jobs if leader else counter.newest
+
+    facts.read_own = own_facts
+    registry = service.metrics.registry
+    registry.register(ModelMetrics(service.catalog, service.recent_inputs, facts.others))
+    registry.register(DatabaseMetrics(service.database, facts.others))
+    registry.register(AccuracyMetrics(live, service.backtests))
+    registry.register(JobMetrics(jobs))
+    if environment.folder is not None:
+        registry.register(ProcessSums(facts.pids))
+
+
+async def start_worker(service: Service, link: ProcessLink) -> None:
+    """Wait until one of several processes is ready, or for a time, and tell the parent that it accepts requests."""
+    seconds = READY_SECONDS if link.options.is_replacement else FIRST_READY_SECONDS
+    deadline = time.monotonic() + seconds
+    while service.catalog.readiness_error() is not None and time.monotonic() < deadline:  # noqa: ASYNC110 (as for a probe)
+        await asyncio.sleep(READY_POLL_SECONDS)
+    link.accept()
+
+
+async def close(service: Service) -> None:
+    """Write the waiting forecasts, and close threads and databases."""
+    if service.forecast_log is not None:
+        await service.forecast_log.close()
+    service.forecasting.close()
+    service.database.close()
+    service.jobs.close()
