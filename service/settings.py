@@ -12,7 +12,6 @@ from models.jobs.database import POSTGRES, POSTGRES_ALIASES, SQLITE, jobs_url
 from service.errors import SettingInvalid
 
 MEBIBYTE = 1024 * 1024
-MOST_WORKERS = 64
 PREFIX = "ALMANAC_"
 DATABASES = (SQLITE, POSTGRES, *POSTGRES_ALIASES)
 ACCEPTED: dict[Any, str] = {
@@ -139,7 +138,7 @@ class Settings(BaseSettings):
     database_url: Database = None
     jobs_url: Database = None
     model: str | None = None
-    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 1
+    workers: Count = 1
     max_body_bytes: Count = 16 * MEBIBYTE
     max_horizon: Count = 1_000
     max_series: Count = 10_000

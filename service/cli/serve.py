@@ -11,7 +11,7 @@ import orjson
 
 from service.api.security import SCOPES, Key, is_loopback, make_key, read_keys, write_keys
 from service.cli.listening import announce, listen, reserve
-from service.settings import MOST_WORKERS, Settings
+from service.settings import Settings
 
 
 @click.command(short_help="Serve forecasts over REST.")
@@ -21,7 +21,7 @@ from service.settings import MOST_WORKERS, Settings
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, MOST_WORKERS),
+    type=click.IntRange(min=1),
     help="Processes that answer requests, at most one a core. [default: ALMANAC_WORKERS, or 1]",
 )
 @click.option("--insecure", is_flag=True, help="Serve other machines without API keys.")

@@ -137,6 +137,8 @@ class Workers:
             self._elect()
 
     def _receive(self, place: int, line: bytes) -> None:
+        if not line.endswith(b"\n"):
+            return  # the worker ended while it wrote
         message = orjson.loads(line)
         if "started" in message:
             if not self._started:

@@ -28,7 +28,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         return Metrics(tmp_path)
 
     yield make
-    values.close_all_multiprocess_files()
+    values.close_all_multiprocess_files()  # type: ignore[no-untyped-call]
 
 
 def read(metrics: Metrics, name: str, **labels: str) -> float | None:
