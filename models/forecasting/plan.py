@@ -59,7 +59,7 @@ class Plan:
         blocks: Passes of the network that they take.
         levels: Every quantile level that is computed, rising.
         reading: How they are read from the trained ones.
-        spread: How q0.1 and q0.9 are read.
+        spread: Where q0.1 and q0.9 are, or how they are read if the network has not both.
         offsets: Conformal offsets in units of the spread, shape (levels, horizon); None without calibration.
         median: Place of the median in `levels`.
         reported: Places of the quantiles of a forecast.
@@ -72,7 +72,7 @@ class Plan:
     blocks: int
     levels: tuple[float, ...]
     reading: Reading
-    spread: Reading
+    spread: Reading | tuple[slice, slice]
     offsets: Floats | None
     median: int
     reported: slice | list[int]
@@ -102,12 +102,11 @@ class Plan:
 
     def _spread(self, rows: Floats) -> Floats:
         """Return q0.9 - q0.1 of each step, shape (batch, 1, horizon)."""
-        spread = self.spread
-        if spread.weight is None:
-            low, high = spread.left.tolist()
-            return rows[:, high : high + 1] - rows[:, low : low + 1]
-        outer = spread.read(rows)
-        return outer[:, 1:] - outer[:, :1]
+        if isinstance(self.spread, Reading):
+            outer = self.spread.read(rows)
+            return outer[:, 1:] - outer[:, :1]
+        low, high = self.spread
+        return rows[:, high] - rows[:, low]
 
 
 def make_plan(
@@ -132,7 +131,7 @@ def make_plan(
         blocks=-(-int(horizon) // spec.horizon),
         levels=tuple(wanted),
         reading=Reading.make(trained, wanted),
-        spread=Reading.make(trained, (0.1, 0.9)),
+        spread=_spread(trained),
         offsets=None if conformal is None else np.ascontiguousarray(conformal.at(wanted, horizon).T),
         median=place[MEDIAN],
         reported=slice(places[0], places[-1] + 1) if is_range else places,
@@ -140,6 +139,15 @@ def make_plan(
         sides=tuple((level, place[lower], place[upper]) for level, lower, upper in sides),
         noted=warn_of_levels(spec, levels, quantiles),
     )
+
+
+def _spread(trained: Sequence[float]) -> Reading | tuple[slice, slice]:
+    """Return the places of q0.1 and q0.9, or how they are read if one of them is not trained."""
+    reading = Reading.make(trained, (0.1, 0.9))
+    if reading.weight is not None:
+        return reading
+    low, high = (slice(at, at + 1) for at in reading.left.tolist())
+    return low, high
 
 
 def check_horizon(horizon: object) -> None:
