@@ -210,3 +210,20 @@ def test_a_clock_that_is_ahead_deletes_little_and_says_so(
     assert "deleted 2 forecasts older than 1 days" in texts[0]
     assert "20 of 20 forecasts" in texts[1]
     assert "ALMANAC_RETENTION_ALL=on deletes the other 18" in texts[1]
+
+
+def test_only_the_process_that_leads_deletes_old_forecasts(database_url: str, entry: LogEntry) -> None:
+    """Another one does so as soon as it leads."""
+    leads = [False]
+
+    async def scenario(log: ForecastLog, _: Metrics) -> None:
+        log._leads = lambda: leads[0]
+        write_forecasts(log._database.sync_database, [replace(entry, made_at=1)], 0)
+        await log._delete_old()
+        assert count(database_url) == 1
+        leads[0] = True
+        await log._delete_old()
+
+    run(database_url, entry, [], scenario)
+
+    assert count(database_url) == 0
