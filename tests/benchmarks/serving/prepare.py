@@ -21,7 +21,16 @@ DATA = ROOT / "training" / "datasets" / "temperatures.csv"
 DEMO = ROOT / "training" / "configs" / "temperatures.toml"
 CODE = ("models", "training", "requirements.lock")
 COMMON = ("--no-refit", "--baselines", "seasonal_naive", "--set", "fit.calendar=false", "--set", "fit.transform=none")
-STEPS = ("--set", "fit.steps=30", "--set", "fit.last_steps=1", "--set", "fit.steps_per_epoch=30")
+STEPS = (
+    "--set",
+    "fit.steps=30",
+    "--set",
+    "fit.last_steps=1",
+    "--set",
+    "fit.steps_per_epoch=30",
+    "--set",
+    "fit.synthetic_share=0.0",
+)
 ORIGINS = ("--set", "retrain.origins=1", "--set", "fit.validation_origins=2")
 CONTEXT = ("--set", "fit.context_length=60", "--set", "fit.encoder_length=60")
 SIZE = ("--set", "fit.units=64", "--set", "fit.layers=2")
