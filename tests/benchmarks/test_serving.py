@@ -1,11 +1,15 @@
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
+from onnxruntime import InferenceSession
 
 from tests.benchmarks.serving.bars import BARS
 from tests.benchmarks.serving.bodies import make_sample, to_almanac, to_tensors
 from tests.benchmarks.serving.contestants import BARE, LSTM
+from tests.benchmarks.serving.graph import count_nodes, recurrent_part
 from tests.benchmarks.serving.load import Load, middle
 from tests.benchmarks.serving.open_loop import send_all
 from tests.benchmarks.serving.page import make_page
@@ -115,3 +119,22 @@ def test_latency_begins_when_a_request_is_due() -> None:
 
     assert (found["requests"], found["refused"], found["broken"]) == (15, 0, 0)
     assert found["p50"] > 20
+
+
+def test_recurrent_part_is_the_recurrent_nodes_in_a_row() -> None:
+    """With their own weights; nodes around them are left out, and constants are no nodes."""
+    weights = [np.zeros((1, 6, width), np.float32) for width in (3, 2)] + [np.zeros((1, 12), np.float32)]
+    named = [numpy_helper.from_array(one, name) for one, name in zip(weights, "wrb", strict=True)]
+    constant = helper.make_node("Constant", [], ["w"], value=named[0])
+    gru = helper.make_node("GRU", ["x", "w", "r", "b", "", "state"], ["y"], hidden_size=2, linear_before_reset=1)
+    nodes = [constant, helper.make_node("Identity", ["context"], ["x"]), gru]
+    graph = helper.make_graph(nodes, "network", [], [], named[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+    part = recurrent_part(model)
+
+    assert part is not None
+    assert [one.op_type for one in part.graph.node] == ["GRU", "Squeeze"]
+    session = InferenceSession(part.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x0": np.zeros((60, 1, 3), np.float32)})[0].shape == (60, 1, 2)
+    assert count_nodes(graph) == 2
