@@ -8,7 +8,7 @@ from onnxruntime import InferenceSession
 
 from tests.benchmarks.serving.bars import BARS
 from tests.benchmarks.serving.bodies import make_sample, to_almanac, to_tensors
-from tests.benchmarks.serving.contestants import BARE, LSTM
+from tests.benchmarks.serving.contestants import BARE, LSTM, MLFLOW_KERAS
 from tests.benchmarks.serving.graph import count_nodes, recurrent_part
 from tests.benchmarks.serving.load import Load, middle
 from tests.benchmarks.serving.open_loop import send_all
@@ -30,7 +30,7 @@ RUN = {
 def closed(rate: float) -> dict[str, object]:
     """Return the figures of one contestant with 8 connections."""
     load = {"requests": 100, "seconds": 1.0, "p50": 1.0, "p95": 2.0, "p99": 3.0, "refused": 0, "broken": 0}
-    return {"8": {**load, "rate": rate, "rates": [rate]}}
+    return {"8": {**load, "rate": rate, "processor_ms": 1.0, "rates": [rate]}}
 
 
 def test_every_request_is_another_series() -> None:
@@ -64,8 +64,8 @@ def test_only_answers_with_200_count() -> None:
 
 @pytest.mark.parametrize(("rate", "verdict"), [(310.0, "met"), (290.0, "**missed**")])
 def test_page_judges_the_bars_by_the_results(rate: float, verdict: str) -> None:
-    """The share of the bare route is computed, not written down; what was not measured is said so."""
-    page = make_page({"run": RUN, "closed": {BARE: closed(1000.0), LSTM: closed(rate)}})
+    """The share of the bare route is computed, not written down; what gave no figures is not measured."""
+    page = make_page({"run": RUN, "closed": {BARE: closed(1000.0), LSTM: closed(rate), MLFLOW_KERAS: closed(0.0)}})
 
     first = next(line for line in page.splitlines() if line.startswith(f"| {BARS[0].text}"))
     assert first == f"| {BARS[0].text} | ≥ 30 % | {rate / 10:.3g} % | {verdict} |"

@@ -19,7 +19,7 @@ class Bar:
         wanted: The figure that is wanted, without its unit.
         unit: ` times`, ` %`, ` s` or ` MB`.
         at_least: Whether the figure must be at least this; otherwise at most.
-        figure: Returns the figure from the results; raises KeyError if it was not measured.
+        figure: Returns the figure from the results; raises KeyError or ZeroDivisionError if it was not measured.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Bar:
         wanted = f"{'≥' if self.at_least else '≤'} {self.wanted:g}{self.unit}"
         try:
             found = self.figure(results)
-        except (KeyError, StopIteration):
+        except (KeyError, ZeroDivisionError):  # no figures, or a server that answered nothing
             return wanted, "-", "not measured"
         is_met = found >= self.wanted if self.at_least else found <= self.wanted
         return wanted, f"{found:.3g}{self.unit}", "met" if is_met else "**missed**"

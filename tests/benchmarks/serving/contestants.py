@@ -62,14 +62,15 @@ class Contestant:
 
     def settle(self) -> None:
         """Return when its processes rest: requests whose clients are gone may still keep them busy."""
-        deadline, used = time.monotonic() + SETTLE_SECONDS, self._processor_seconds()
+        deadline, used = time.monotonic() + SETTLE_SECONDS, self.processor_seconds()
         while time.monotonic() < deadline:
             time.sleep(REST_SECONDS)
-            before, used = used, self._processor_seconds()
+            before, used = used, self.processor_seconds()
             if used - before < REST_SHARE * REST_SECONDS:
                 return
 
-    def _processor_seconds(self) -> float:
+    def processor_seconds(self) -> float:
+        """Return the processor time that its processes have used."""
         server = psutil.Process(self.child.process.pid)
         times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
         return sum(one.user + one.system for one in times)

@@ -64,9 +64,17 @@ def _closed(results: Results) -> str:
     closed, rows = results["closed"], []
     for name, entries in closed.items():
         for connections, one in entries.items():
-            share = one["rate"] / closed[BARE][connections]["rate"] if BARE in closed else float("nan")
+            bare = closed.get(BARE, {}).get(connections, {}).get("rate")
+            share = f"{one['rate'] / bare:.1%}" if bare else "-"
             faults = f"{one['refused']:.0f} / {one['broken']:.0f}"
-            row = (f"{one['rate']:,.0f}", f"{share:.1%}", *_latencies(one), f"{one['requests']:,.0f}", faults)
+            row = (
+                f"{one['rate']:,.0f}",
+                share,
+                *_latencies(one),
+                f"{one['processor_ms']:.2f}",
+                f"{one['requests']:,.0f}",
+                faults,
+            )
             rows.append((name, connections, *row))
     head = (
         "server",
@@ -81,7 +89,8 @@ def _closed(results: Results) -> str:
     )
     missing = "".join(f"\nNot measured: {name}, because {why}.\n" for name, why in results.get("missing", {}).items())
     return (
-        "## Closed loop\n\nwrk with one thread; each connection sends the next request when it has its answer. Medians of "
+        "## Closed loop\n\nwrk with one thread; each connection sends the next request when it has its answer. `processor ms` is "
+        "what the processes of the server use for each answer. Medians of "
         f"{_count_rounds(closed)} rounds; of one for servers below {SLOW:g} a second.\n\n{_table(head, rows)}{missing}"
     )
 

@@ -1,5 +1,6 @@
 """Rates: requests a second and latencies of every contestant, in a closed and in an open loop."""
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,18 +59,24 @@ def measure_closed(arena: Arena, bodies: Bodies, plan: Plan) -> Figures:
     After the first round those below `SLOW` are left out: what wrk leaves unanswered keeps them busy for half a minute.
     """
     runs: dict[tuple[str, int], list[Load]] = {}
+    costs: dict[tuple[str, int], list[float]] = {}
     for round_ in range(plan.rounds):
         for connections in plan.connections:
             for name, one in arena.running.items():
                 earlier = runs.setdefault((name, connections), [])
                 if earlier and earlier[0].rate < SLOW:
                     continue
-                earlier.append(closed_loop(one.url, bodies.of(one), connections, plan.seconds, bodies.start()))
+                used = one.processor_seconds()
+                load = closed_loop(one.url, bodies.of(one), connections, plan.seconds, bodies.start())
+                cost = 1000 * (one.processor_seconds() - used) / max(1, load.requests)
+                earlier.append(load)
+                costs.setdefault((name, connections), []).append(cost)
                 one.settle()
             click.echo(f"closed loop, round {round_ + 1}/{plan.rounds}, {connections} connections", err=True)
     figures: Figures = {}
     for (name, connections), loads in runs.items():
-        entry = {**to_dict(middle(loads)), "rates": [one.rate for one in loads]}
+        cost = statistics.median(costs[name, connections])
+        entry = {**to_dict(middle(loads)), "processor_ms": cost, "rates": [one.rate for one in loads]}
         figures.setdefault(name, {})[str(connections)] = entry
     return figures
 

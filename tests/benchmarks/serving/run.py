@@ -37,15 +37,23 @@ PARTS = ("rates", "batches", "bulk", "endurance", "start", "memory", "profile", 
 @click.command()
 @click.option("--litserve", type=click.Path(path_type=Path), help="Python with LitServe.")
 @click.option("--quick", is_flag=True, help="All parts in about three minutes, for a look; not into docs/.")
-@click.option("--only", default=",".join(PARTS), show_default=True, help="Parts, separated by commas; others stay.")
+@click.option(
+    "--only",
+    default=",".join(PARTS),
+    show_default=True,
+    help="Parts, separated by commas; others stay. Nothing: write the page again from its results.",
+)
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="Default: docs/serving.md.")
 @click.option("--prepared", type=click.Path(file_okay=False, path_type=Path), help="Models of an earlier run.")
 def benchmark(litserve: Path | None, page: Path | None, prepared: Path | None, only: str, *, quick: bool) -> None:
     """Measure, store the results beside the page, and write the page."""
     page = page or (CACHE if quick else ROOT / "docs") / "serving.md"
-    parts = [part.strip() for part in only.split(",")]
+    parts = [part.strip() for part in only.split(",") if part.strip()]
     if unknown := set(parts) - set(PARTS):
         raise click.UsageError(f"Unknown --only {', '.join(sorted(unknown))}. The parts are {', '.join(PARTS)}.")
+    if not parts:
+        page.write_text(make_page(_earlier(page)), encoding="utf-8")
+        return
     models = Prepared(prepared.absolute()) if prepared else prepare(CACHE)
     python = litserve if litserve and has_litserve(litserve) else None
     busy, own, began = machine_seconds(), own_seconds(), time.monotonic()
