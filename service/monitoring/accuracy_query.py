@@ -14,11 +14,12 @@ from models.retraining.live_figures import FeatureDrift, LiveFigures
 from service.monitoring.accuracy import BacktestFigures, ErrorDecay, accuracy_figures, by_version, compare_with_backtest
 from service.monitoring.drift import RecentInputs
 from service.selector import LoadedModel
+from service.store.counting import count_disputed, count_due, count_truths
 from service.store.database import Database
 from service.store.newest_observations import newest_window
 from service.store.rollups import DAY
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey, Period, ScoreSums, count_disputed, count_due, count_truths, sum_scores
+from service.store.score_sums import GroupKey, Period, ScoreSums, sum_scores
 from service.store.scored_forecasts import ScoredForecast, list_scored_forecasts
 
 SHOWN_LEVEL = 80.0

@@ -11,11 +11,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 from models.errors import AlmanacError
 from service.monitoring.accuracy import StepKey
 from service.store.async_database import AsyncDatabase
+from service.store.counting import count_due
 from service.store.database import Database
 from service.store.rollups import DAY
 from service.store.score_due import mark_missed, score_due
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import ScoreSums, count_due, sum_scores
+from service.store.score_sums import ScoreSums, sum_scores
 
 logger = logging.getLogger("almanac")
 

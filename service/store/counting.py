@@ -9,13 +9,18 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, se
 
 from service.store.blobs import decode_floats, decode_times
 from service.store.clock_alignment import Clock, align_clocks
+from service.store.database import Database
 from service.store.evidence import HistorySample, agrees
 from service.store.observations import Calendar
 from service.store.score import frequencies_match
-from service.store.tables import forecasts, observations, scores
+from service.store.score_filter import ScoreFilter
+from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, observations, scores
 from service.store.time_tolerance import lookup_range
 
 Observed = Mapping[np.datetime64, float]
+
+MOST_DISPUTED, MOST_TRUTHS = 1_000, 100
+"""What is counted up to this number."""
 
 
 def judge(connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[str, Calendar]) -> dict[str, bool]:
@@ -138,3 +143,31 @@ _TRUTH = ("model", "version", "series_id", "first_timestamp")
 
 def _truth(row: Row[Any]) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in _TRUTH)
+
+
+def count_due(database: Database) -> int:
+    """Return how many forecasts wait to be scored; raise DatabaseUnreachable if the database does not answer."""
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(forecasts).where(IS_DUE)) or 0
+
+
+def count_disputed(database: Database) -> int:
+    """Return how many observed forecasts do not count, up to MOST_DISPUTED; raises as `count_due`."""
+    some = select(forecasts.c.forecast_id).where(IS_DISPUTED).limit(MOST_DISPUTED).subquery()
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def count_truths(database: Database, where: ScoreFilter) -> int:
+    """Return how many observations the scores rest on, up to MOST_TRUTHS; raises as `count_due`."""
+    some = (
+        select(forecasts.c.series_id, scores.c.timestamp)
+        .select_from(scores)
+        .join(forecasts)
+        .where(*where.conditions())
+        .distinct()
+        .limit(MOST_TRUTHS)
+        .subquery()
+    )
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(some)) or 0

@@ -8,7 +8,7 @@ from service.store.database import Database, storable
 from service.store.erasure_marks import id_hash, mark_erased
 from service.store.forecasts import DELETE_ROWS, remove_forecasts
 from service.store.rollups import drop_empty_sums, lock_scores
-from service.store.tables import erasures, forecasts, observations, scores, series, sums_by_series
+from service.store.tables import erasures, forecasts, observations, scores, series, sums_by_series, sums_by_series_step
 
 OBSERVATION_ROWS = 50_000
 """Observations that one transaction deletes."""
@@ -60,7 +60,8 @@ def erase_series(database: Database, series_id: str, now: int) -> Erasure | None
         known = connection.execute(delete(series).where(series.c.id == name)).rowcount
         if not (known or forecast_count or observation_count):
             return None
-        connection.execute(delete(sums_by_series).where(sums_by_series.c.series_id == name))
+        for table in (sums_by_series, sums_by_series_step):
+            connection.execute(delete(table).where(table.c.series_id == name))
         drop_empty_sums(connection)
         row = {"series_sha256": found.series_sha256, "observations": found.observations}
         row |= {"forecasts": found.forecasts, "scores": found.scores, "erased_at": now}

@@ -1,4 +1,6 @@
-"""Rollups: the sums of the scores that count, by step and day and by series and day, kept beside the scores.
+"""Rollups: the sums of the scores that count, by step and day, series and day, and series, step and month.
+
+They are kept beside the scores.
 
 Whoever changes scores calls `remove_sums` before and `add_sums` after, in one transaction that holds `lock_scores`.
 """
@@ -6,13 +8,15 @@ Whoever changes scores calls `remove_sums` before and `add_sums` after, in one t
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Table, cast, delete, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, cast, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.store.tables import forecasts, scores, sums_by_series, sums_by_step
+from service.store.tables import forecasts, scores, sums_by_series, sums_by_series_step, sums_by_step
 
 DAY = 86_400_000_000
 """Microseconds."""
+DAY_SECONDS = 86_400
+ROLLUPS = (sums_by_step, sums_by_series, sums_by_series_step)
 SCORES_LOCK = 0x616C6D62
 """PostgreSQL's advisory lock of a transaction that changes scores: so no two wait for each other's sums."""
 SUMS = (
@@ -36,25 +40,25 @@ def lock_scores(connection: Connection) -> None:
 
 def remove_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
     """Subtract the scores of some forecasts from the sums; nothing if none of their scores counts."""
-    for table in (sums_by_step, sums_by_series):
+    for table in ROLLUPS:
         _add(connection, table, forecast_ids, -1)
 
 
 def add_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
     """Add the scores of some forecasts to the sums."""
-    for table in (sums_by_step, sums_by_series):
+    for table in ROLLUPS:
         _add(connection, table, forecast_ids, 1)
 
 
 def drop_empty_sums(connection: Connection) -> None:
     """Delete the sums of nothing; until then readers ignore them."""
-    for table in (sums_by_step, sums_by_series):
+    for table in ROLLUPS:
         connection.execute(delete(table).where(table.c.scores == 0))
 
 
 def rebuild_sums(connection: Connection) -> None:
     """Sum all scores anew."""
-    for table in (sums_by_step, sums_by_series):
+    for table in ROLLUPS:
         connection.execute(delete(table))
         _add(connection, table, None, 1)
 
@@ -83,6 +87,7 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | Non
         "step": scores.c.step,
         "scored_day": scores.c.scored_at // DAY,
         "series_id": forecasts.c.series_id,
+        "month": _month(scores.c.day, is_postgresql=is_postgresql),
     }
     wanted = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
     sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
@@ -93,3 +98,12 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | Non
     insert = make(table).from_select([column.name for column in table.columns], query)
     added = {name: table.c[name] + insert.excluded[name] for name in SUMS}
     connection.execute(insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=added))
+
+
+def _month(day: ColumnElement[int], *, is_postgresql: bool) -> ColumnElement[Any]:
+    """Return the first day of a day's month, both in days since 1970, in SQL."""
+    seconds = cast(day, BigInteger) * DAY_SECONDS
+    if not is_postgresql:
+        return cast(func.strftime("%s", seconds, "unixepoch", "start of month"), Integer) // DAY_SECONDS
+    moment = func.timezone("UTC", func.to_timestamp(seconds))
+    return cast(func.extract("epoch", func.date_trunc("month", moment)) / DAY_SECONDS, Integer)

@@ -4,6 +4,7 @@ import operator
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 from sqlalchemy import ColumnElement
 
 from service.store.database import storable
@@ -12,6 +13,9 @@ from service.store.tables import forecasts, scores
 
 CLOCKS = 1
 """Days that a local date and the UTC date of one moment may differ."""
+
+SLACK = 2 * DAY
+"""Before and after the days of a filter: forecasts that end or begin farther away have no scores in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class ScoreFilter:
         model: Name.
         version: Of the model.
         series: Id.
+        some_series: Ids; None is no condition.
         steps: First and last step ahead, both included.
         since: First timestamp of a scored step, microseconds since 1970, included.
         until: First timestamp that is left out.
@@ -33,6 +38,7 @@ class ScoreFilter:
     model: str | None = None
     version: str | None = None
     series: str | None = None
+    some_series: tuple[str, ...] | None = None
     steps: tuple[int, int] | None = None
     since: int | None = None
     until: int | None = None
@@ -47,20 +53,34 @@ class ScoreFilter:
             (forecasts.c.version, self.version),
             (forecasts.c.series_id, self.series),
         ]
-        return [column == storable(value) for column, value in limits if value is not None]
+        found = [column == storable(value) for column, value in limits if value is not None]
+        if self.some_series is None:
+            return found
+        first = [
+            one for one in (self.since, None if self.since_day is None else self.since_day * DAY) if one is not None
+        ]
+        last = [
+            one for one in (self.until, None if self.until_day is None else self.until_day * DAY) if one is not None
+        ]
+        found += [forecasts.c.last_timestamp >= max(first) - SLACK] if first else []
+        found += [forecasts.c.first_timestamp < min(last) + SLACK] if last else []
+        return [*found, forecasts.c.series_id.in_(self.some_series)]
 
     def of_scores(self) -> list[ColumnElement[bool]]:
         """Return the conditions on `scores` in SQL; days also as timestamps, which have an index."""
         first, last = self.steps or (None, None)
+        timestamp = (
+            scores.c.timestamp if self.some_series is None else scores.c.timestamp + 0
+        )  # by series, not by its index
         limits = [
             (operator.ge, scores.c.step, first),
             (operator.le, scores.c.step, last),
-            (operator.ge, scores.c.timestamp, self.since),
-            (operator.lt, scores.c.timestamp, self.until),
+            (operator.ge, timestamp, self.since),
+            (operator.lt, timestamp, self.until),
             (operator.ge, scores.c.day, self.since_day),
             (operator.lt, scores.c.day, self.until_day),
-            (operator.ge, scores.c.timestamp, None if self.since_day is None else (self.since_day - CLOCKS) * DAY),
-            (operator.lt, scores.c.timestamp, None if self.until_day is None else (self.until_day + CLOCKS) * DAY),
+            (operator.ge, timestamp, None if self.since_day is None else (self.since_day - CLOCKS) * DAY),
+            (operator.lt, timestamp, None if self.until_day is None else (self.until_day + CLOCKS) * DAY),
             (operator.ge, scores.c.scored_at, self.scored_since),
         ]
         return [compare(column, value) for compare, column, value in limits if value is not None]
@@ -110,3 +130,18 @@ class DayRange:
     def is_empty(self) -> bool:
         """Whether no day is allowed as a whole."""
         return self.whole is not None and self.whole_end is not None and self.whole >= self.whole_end
+
+    def in_months(self) -> Self:
+        """Return the same days, of which only whole months count as whole."""
+        first, end = self.whole, self.whole_end
+        if first is not None:
+            month = np.datetime64(first, "D").astype("M8[M]")
+            first = _day_of(month if _day_of(month) == first else month + 1)
+        return replace(
+            self, whole=first, whole_end=None if end is None else _day_of(np.datetime64(end, "D").astype("M8[M]"))
+        )
+
+
+def _day_of(month: np.datetime64) -> int:
+    """Return the first day of a month, in days since 1970."""
+    return int(month.astype("M8[D]").astype(np.int64))

@@ -1,28 +1,30 @@
 """Score sums: the scores that count, summed by version, step, series and period, from rollups where these suffice.
 
-The rollups have days, without series or without steps. Series with steps, and the days that a moment cuts in two, are summed
-from the scores themselves.
+The rollups have days, without series or without steps, and months with both. Days and weeks of series and steps, and what a date
+or a moment cuts in two, are summed from the scores themselves, of the first series alone if a limit is given.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, Table, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, Table, cast, distinct, func, select
 
 from service.store.database import Database, storable
-from service.store.rollups import DAY, SUMS, sums_of_scores
+from service.store.rollups import DAY, DAY_SECONDS, SUMS, sums_of_scores
 from service.store.score_filter import DayRange, ScoreFilter
-from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, scores, sums_by_series, sums_by_step
+from service.store.tables import forecasts, scores, sums_by_series, sums_by_series_step, sums_by_step
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
 Key = tuple[str | int, ...]
 Rows = list[tuple[Key, "ScoreSums"]]
 
-DAY_SECONDS = 86_400
-MOST_DISPUTED, MOST_TRUTHS = 1_000, 100
-"""What is counted up to this number."""
+LONGEST_MONTH = 31
+"""Days."""
+
+MOST_PARTS = 60
+"""Queries for the first rows at the most; if so many would be needed, one query sums all."""
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
 """strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
@@ -75,7 +77,75 @@ def sum_scores(
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
+    if limit is not None and "series" in by:
+        return _sum_first(database, where, by, period, limit)
     return _run(database, _plan(database, where, by, period), has_keys=bool(by), limit=limit)
+
+
+def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, limit: int) -> Rows:
+    """Return the first rows of `sum_scores`: the sums of the first series, and of more until there are enough."""
+    keys: list[GroupKey] = [key for key in by if key != "period"]
+    if not _reads_scores(where, by, period):
+        return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
+    known = _list_groups(database, where, keys, period if "period" in by else None)
+    parts = _parts_of(known, keys.index("series"), limit)
+    found: Rows = []
+    for part in parts[:MOST_PARTS] if len(parts) > 1 else []:
+        plan = _plan(database, _only(where, keys, part), by, period)
+        found += _run(database, plan, has_keys=True, limit=None)
+        if len(found) >= limit:
+            return found[:limit]
+    if 1 < len(parts) <= MOST_PARTS:
+        return found
+    return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
+
+
+def _parts_of(known: Sequence[tuple[Key, int]], place: int, limit: int) -> list[list[Key]]:
+    """Return groups in parts that differ in their series alone, at `place`, and have about `limit` rows at the most."""
+    parts: list[list[Key]] = []
+    rows, of = 0, None
+    for key, count in known:
+        others = key[:place] + key[place + 1 :]
+        if others != of or rows + count > limit:
+            parts.append([])
+            rows, of = 0, others
+        parts[-1].append(key)
+        rows += count
+    return parts
+
+
+def _list_groups(
+    database: Database, where: ScoreFilter, keys: Sequence[GroupKey], period: Period | None
+) -> list[tuple[Key, int]]:
+    """Return the values of keys that may have scores, in their order, and about how many periods each has."""
+    of = sums_by_series_step.c
+    named = {"model": of.model, "version": of.version, "step": of.step, "series": of.series_id}
+    columns: list[ColumnElement[Any]] = [named[key] for key in keys]
+    days = DayRange.of(where)
+    conditions = [of.scores > 0, *_names_and_steps(sums_by_series_step, where)]
+    conditions += [] if days.first is None else [of.month > days.first - LONGEST_MONTH]
+    conditions += [] if days.end is None else [of.month < days.end]
+    query = select(*columns, func.sum(of.scores), func.count(distinct(of.month))).where(*conditions)
+    with database.reading() as connection:
+        found = connection.execute(query.group_by(*columns).order_by(*columns)).all()
+    each = {"day": 28, "week": 4, "month": 1}.get(period or "")
+    return [(tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found]
+
+
+def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key]) -> ScoreFilter:
+    """Return a filter for groups that differ in their series alone."""
+    of = dict(zip(keys, groups[0], strict=True))
+    names = tuple(str(key[keys.index("series")]) for key in groups)
+    found = replace(where, some_series=names, model=str(of.get("model", "")) or where.model)
+    found = replace(found, version=str(of.get("version", "")) or where.version)
+    return replace(found, steps=(int(of["step"]), int(of["step"]))) if "step" in of else found
+
+
+def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> bool:
+    """Return whether sums by series are summed from days or scores, of which there are many."""
+    days = DayRange.of(where)
+    is_whole = days == days.in_months() and (days.first, days.end) == (days.whole, days.whole_end)
+    return ("period" in by and period in {"day", "week"}) or where.scored_since is not None or not is_whole
 
 
 def scan_scores(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month") -> Rows:
@@ -92,34 +162,6 @@ def newest_day(database: Database, where: ScoreFilter) -> int | None:
     with database.reading() as connection:
         found: int | None = connection.scalar(select(func.max(sums_by_step.c.day)).where(*conditions))
         return found
-
-
-def count_due(database: Database) -> int:
-    """Return how many forecasts wait to be scored; raise DatabaseUnreachable if the database does not answer."""
-    with database.reading() as connection:
-        return connection.scalar(select(func.count()).select_from(forecasts).where(IS_DUE)) or 0
-
-
-def count_disputed(database: Database) -> int:
-    """Return how many observed forecasts do not count, up to MOST_DISPUTED; raises as `count_due`."""
-    some = select(forecasts.c.forecast_id).where(IS_DISPUTED).limit(MOST_DISPUTED).subquery()
-    with database.reading() as connection:
-        return connection.scalar(select(func.count()).select_from(some)) or 0
-
-
-def count_truths(database: Database, where: ScoreFilter) -> int:
-    """Return how many observations the scores rest on, up to MOST_TRUTHS; raises as `count_due`."""
-    some = (
-        select(forecasts.c.series_id, scores.c.timestamp)
-        .select_from(scores)
-        .join(forecasts)
-        .where(*where.conditions())
-        .distinct()
-        .limit(MOST_TRUTHS)
-        .subquery()
-    )
-    with database.reading() as connection:
-        return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 def _run(database: Database, parts: Sequence[Select[*tuple[Any, ...]]], *, has_keys: bool, limit: int | None) -> Rows:
@@ -146,9 +188,13 @@ def _plan(
     if has_series and "step" not in by and where.steps is not None and _are_all_steps(database, where):
         where, has_steps = replace(where, steps=None), False
     days = DayRange.of(where)
-    if (has_series and has_steps) or days.is_empty:
+    is_short = "period" in by and period in {"day", "week"}
+    table = sums_by_series if has_series else sums_by_step
+    if has_series and (has_steps or ("period" in by and not is_short and days == days.in_months())):
+        table, days = sums_by_series_step, days.in_months()
+    if days.is_empty or (table is sums_by_series_step and is_short):
         return [_scan(database, where, by, period)]
-    parts = [_rollup(database, sums_by_series if has_series else sums_by_step, where, by, period, days)]
+    parts = [_rollup(database, table, where, by, period, days)]
     if days.first != days.whole:
         parts.append(_scan(database, where.within(days.first, days.whole), by, period))
     if days.end != days.whole_end:
@@ -190,10 +236,11 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     database: Database, table: Table, where: ScoreFilter, by: Sequence[GroupKey], period: Period, days: DayRange
 ) -> Select[*tuple[Any, ...]]:
     """Return a query over the whole days of a rollup."""
+    day = table.c.month if table is sums_by_series_step else table.c.day
     conditions = [
         *_names_and_steps(table, where),
-        *([] if days.whole is None else [table.c.day >= days.whole]),
-        *([] if days.whole_end is None else [table.c.day < days.whole_end]),
+        *([] if days.whole is None else [day >= days.whole]),
+        *([] if days.whole_end is None else [day < days.whole_end]),
     ]
     source = _by_series(conditions) if table is sums_by_series and "period" not in by else None
     of = (table if source is None else source).c
@@ -202,7 +249,7 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
         "version": of.version,
         "step": of.get("step"),
         "series": of.get("series_id"),
-        "period": _period(table.c.day, period, is_postgresql=database.is_postgresql),
+        "period": _period(day, period, is_postgresql=database.is_postgresql),
     }
     keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
     query = select(*keys, *(func.sum(of[name]) for name in SUMS)).having(func.sum(of.scores) > 0)
@@ -224,6 +271,8 @@ def _names_and_steps(table: Table, where: ScoreFilter) -> list[ColumnElement[boo
     """Return the conditions of a filter on model, version, series and steps, on a rollup."""
     names = (("model", where.model), ("version", where.version), ("series_id", where.series))
     found = [table.c[name] == storable(value) for name, value in names if value is not None]
+    if where.some_series is not None and "series_id" in table.c:
+        found.append(table.c.series_id.in_(where.some_series))
     return found if where.steps is None else [*found, table.c.step.between(*where.steps)]
 
 

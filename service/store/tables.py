@@ -160,6 +160,18 @@ sums_by_series = Table(
     sqlite_with_rowid=False,
 )
 
+sums_by_series_step = Table(
+    "sums_by_series_step",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("series_id", _ID, primary_key=True),
+    Column("month", Integer, primary_key=True, autoincrement=False, comment="its first day, days since 1970"),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
 erasures = Table(
     "erasures",
     metadata,

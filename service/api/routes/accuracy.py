@@ -71,7 +71,7 @@ def _query(parameters: AccuracyParameters) -> AccuracyQuery:
         version=parameters.version or version or None,
         series=parameters.series,
         steps=_steps(parameters.step) if parameters.step else None,
-        **_bounds(parameters),
+        **_bounds(parameters),  # type: ignore[arg-type]
     )
     return AccuracyQuery(
         where, _keys(parameters.by), parameters.period, parameters.limit, parameters.forecasts, parameters.window

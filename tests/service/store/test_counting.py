@@ -8,6 +8,7 @@ import pytest
 
 from models import artifact
 from models.series import Series
+from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
 from service.store.evidence import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
 from service.store.forecasts import LogEntry, find_forecast, write_forecasts
@@ -15,7 +16,7 @@ from service.store.observations import Calendar, Observations, upsert
 from service.store.score import MOST_ERROR
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import ScoreSums, count_disputed, count_truths, sum_scores
+from service.store.score_sums import ScoreSums, sum_scores
 from tests.service.home import Artifacts
 
 MONTHS = np.arange("2020-01", "2023-01", dtype="M8[M]").astype("M8[us]")

@@ -11,11 +11,11 @@ from sqlalchemy import select, text, update
 from service.store.database import Database
 from service.store.erasure import erase_series
 from service.store.forecasts import delete_forecasts
-from service.store.rollups import DAY, rebuild_sums
+from service.store.rollups import DAY, ROLLUPS, rebuild_sums
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import Period, Rows, scan_scores, sum_scores
-from service.store.tables import forecasts, metadata, series, sums_by_series, sums_by_step
+from service.store.tables import forecasts, metadata, series
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 
 MODELS, VERSIONS, SERIES = ["rain", "wind"], ["1", "2"], ["s0", "s1", "s2"]
@@ -32,7 +32,10 @@ QUERIES: list[tuple[list[Any], Period]] = [
     (["version", "step"], "month"),
     (["series"], "month"),
     (["series", "period"], "year"),
-    (["series", "step"], "day"),
+    (["step", "series"], "day"),
+    (["model", "version", "step", "series", "period"], "day"),
+    (["model", "step", "series", "period"], "month"),
+    (["model", "series", "period"], "week"),
     (["period"], "week"),
     (["series", "period"], "day"),
     ([], "month"),
@@ -142,7 +145,10 @@ def test_the_sums_equal_a_full_scan(
         change(database, number, what)
 
     for where, (by, period) in [(ScoreFilter(), QUERIES[0]), (ScoreFilter(), QUERIES[2]), *asked]:
-        check(sum_scores(database, where, by, period), scan_scores(database, where, by, period))
+        expected = scan_scores(database, where, by, period)
+        check(sum_scores(database, where, by, period), expected)
+        for limit in (1, 3, 1_000):
+            check(sum_scores(database, where, by, period, limit), expected[:limit])
 
 
 def test_a_migration_sums_the_scores_of_before(empty_url: str) -> None:
@@ -164,6 +170,8 @@ def test_a_migration_sums_the_scores_of_before(empty_url: str) -> None:
     found = scan_scores(database, ScoreFilter(), by, "day")
     check(found, expected)
     check(sum_scores(database, ScoreFilter(), ["series"]), scan_scores(database, ScoreFilter(), ["series"]))
+    by_step: list[Any] = ["step", "series"]
+    check(sum_scores(database, ScoreFilter(), by_step), scan_scores(database, ScoreFilter(), by_step))
     check(sum_scores(database, ScoreFilter(), ["step"]), scan_scores(database, ScoreFilter(), ["step"]))
     assert sum(one.scores for _, one in found) == 18
     database.close()
@@ -180,7 +188,7 @@ def downgrade(database: Database) -> None:
         for table, names in columns.items():
             for name in names:
                 connection.execute(text(f"ALTER TABLE {schema}{table} DROP COLUMN {name}"))
-        for table in ("sums_by_step", "sums_by_series", "erasures", "erasure_marks", "write_checks"):
+        for table in ("sums_by_step", "sums_by_series", "sums_by_series_step", "erasures", "erasure_marks", "write_checks"):
             connection.execute(text(f"DROP TABLE {schema}{table}"))
         connection.execute(text(f"UPDATE {schema}alembic_version SET version_num = '0001'"))  # noqa: S608
         raised = "UPDATE {}scores SET absolute_scaled_error = 999 WHERE absolute_scaled_error = 10"
@@ -192,9 +200,9 @@ def test_sums_can_be_built_anew(database: Database) -> None:
     change(database, 0, ("forecast", "s0", "rain", "1", 1, 5))
     change(database, 1, ("observe", "s0", 1, 5))
     with database.writing() as connection:
-        before = [sorted(connection.execute(select(one)).all()) for one in (sums_by_step, sums_by_series)]
+        before = [sorted(connection.execute(select(one)).all()) for one in ROLLUPS]
 
         rebuild_sums(connection)
 
         assert before[0]
-        assert before == [sorted(connection.execute(select(one)).all()) for one in (sums_by_step, sums_by_series)]
+        assert before == [sorted(connection.execute(select(one)).all()) for one in ROLLUPS]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, text
 
+from service.store.counting import count_due
 from service.store.database import Database
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score import score
 from service.store.score_due import mark_missed, score_due
-from service.store.score_sums import count_due
 from service.store.tables import forecasts, observations, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe, stored_scores
 from tests.service.home import eventually
