@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from service.jobs.client import JobsClient
 from service.jobs.counts import JobCounter, JobCounts
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.default_memory import keep_default
 from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts, SharedFacts
 from service.monitoring.forecast_log import ForecastLog
@@ -120,7 +122,16 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
         settings, catalog, forecasting, metrics, recent_inputs, database, forecast_log, scorer, backtests, jobs
     )
     _register_collectors(service, counter, facts, environment)
-    background = [catalog.watch, database.watch, scorer.run, counter.watch, facts.publish, *environment.background]
+    remember = partial(keep_default, catalog, database, environment.leads)
+    background = [
+        catalog.watch,
+        database.watch,
+        scorer.run,
+        counter.watch,
+        facts.publish,
+        remember,
+        *environment.background,
+    ]
     return service, background + ([forecast_log.run] if forecast_log else [])
 
 

@@ -179,9 +179,10 @@ class ForecastLog:
         """
         if time.monotonic() < self._delete_next or not self._leads():
             return
-        before = time.time_ns() // 1_000 - self._days * DAY
+        now = time.time_ns() // 1_000
+        before = now - self._days * DAY
         await self._run(delete_marks, before)
-        done = await self._run(delete_forecasts, before, self._share)
+        done = await self._run(delete_forecasts, before, self._share, now if self._share < 1 else None)
         left = done.old - done.deleted
         self._delete_next = time.monotonic() + (BOUNDED_SECONDS if left else DELETE_SECONDS)
         if done.deleted:

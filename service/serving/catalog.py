@@ -40,6 +40,7 @@ class Catalog:
         self._cache_state = 0
         self._warning = ""
         self._first: str | None = None
+        self.remembered: str | None = None
         self._champions: dict[str, LoadedModel] = {}
         self.loader = ModelLoader(cache, limit=limit, pinned=self._champions.values, fetch=fetch, on_load=on_load)
         self.starter = Starter(on_load)
@@ -54,16 +55,23 @@ class Catalog:
     def default(self) -> str | None:
         """Return the name that answers a request without `model`, or None if it is not known which one does.
 
-        It is the only name or the one that was registered first, and stays the same when others are registered.
+        It is the one that is remembered from an earlier start, else the only name or the one that was registered first, and
+        stays the same when others are registered.
         """
         if self._starter_is_default():
             return starters.NAME
         names = self.names()
+        if self._first not in names and self.remembered in names:
+            self._first = self.remembered
         if self._first not in names:
             created = {name: self.index.models.get(name, RegisteredModel()).created for name in names}
             is_known = len(names) == 1 or (names and all(created.values()))
             self._first = min(names, key=lambda name: (created[name], name)) if is_known else None
         return self._first
+
+    def remember(self, name: str | None) -> None:
+        """Take the default of an earlier start, if it has a champion."""
+        self.remembered, self._first = name, None
 
     def names(self) -> list[str]:
         """Return the names with a champion, in the registry or still in memory."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 from models.jobs.database import SQLITE
 from models.sqlite_file import SqliteFile
 from service.errors import DatabaseUnreachable, DatabaseUnusable
-from service.store.tables import HEAD, SCHEMA, write_checks
+from service.store.tables import HEAD, SCHEMA, service_state, write_checks
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 30
@@ -271,3 +271,15 @@ def _upgrade(connection: Connection, schema: str | None) -> None:
             f"The database's tables are of another version of Almanac: {error}",
             hint="Run the version that made them, or a newer one.",
         ) from error
+
+
+def read_state(database: Database, name: str) -> str | None:
+    """Return what the service remembers under a name, or None."""
+    with database.reading() as connection:
+        return connection.scalar(select(service_state.c.value).where(service_state.c.name == name))
+
+
+def write_state(connection: Connection, name: str, value: str, now: int) -> None:
+    """Remember a value under a name, in a transaction that writes; `now` is microseconds since 1970."""
+    connection.execute(delete(service_state).where(service_state.c.name == name))
+    connection.execute(insert(service_state).values(name=name, value=value, updated=now))

@@ -18,7 +18,7 @@ from models.json_values import finite_or_none
 from models.series import Series
 from service.selector import SelectedModel
 from service.store.blobs import Floats, encode_floats, encode_times, microseconds
-from service.store.database import Database, storable
+from service.store.database import Database, read_state, storable, write_state
 from service.store.erasure_marks import find_erased
 from service.store.evidence import sample_history
 from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
@@ -29,6 +29,9 @@ from service.store.tables import forecasts, scores
 MICROSECONDS = 1_000_000
 LATE = 10 * MICROSECONDS
 """A forecast that is written this long after it was made is due at once: its observations may have come before it."""
+DAY_MICROSECONDS = 86_400 * MICROSECONDS
+_DELETED = "deleted forecasts"
+"""Name of the state with the day of the newest deletion, and how many forecasts were deleted in it."""
 DELETE_ROWS = 5_000
 """Rows that one transaction deletes."""
 
@@ -166,13 +169,14 @@ def find_forecast(database: Database, forecast_id: str) -> StoredForecast | None
         return StoredForecast(row, connection.execute(by_step).mappings().all(), len(actuals))
 
 
-def delete_forecasts(database: Database, before: int, share: float = 1.0) -> Deletion:
+def delete_forecasts(database: Database, before: int, share: float = 1.0, now: int | None = None) -> Deletion:
     """Delete forecasts made before a moment, the oldest first, with their scores, in transactions of DELETE_ROWS.
 
     Args:
         database: Where they are.
         before: Microseconds since 1970.
         share: Largest share of all forecasts that may be deleted.
+        now: Microseconds since 1970; then the share is that of a day, whatever other processes or starts have deleted in it.
 
     Raises:
         DatabaseUnreachable: If the database does not answer; some of them may be deleted.
@@ -181,7 +185,8 @@ def delete_forecasts(database: Database, before: int, share: float = 1.0) -> Del
     with database.reading() as connection:
         total = connection.scalar(select(func.count()).select_from(forecasts)) or 0
         old = connection.scalar(select(func.count()).select_from(forecasts).where(is_old)) or 0
-    allowed = min(old, math.ceil(share * total))
+    counted = _read_deleted(database, now) if now is not None else 0
+    allowed = min(old, max(0, math.ceil(share * (total + counted)) - counted))
     oldest = select(forecasts.c.forecast_id).where(is_old).order_by(forecasts.c.made_at)
     deleted = 0
     while deleted < allowed:
@@ -189,6 +194,10 @@ def delete_forecasts(database: Database, before: int, share: float = 1.0) -> Del
             lock_scores(connection)
             batch = connection.scalars(oldest.limit(min(DELETE_ROWS, allowed - deleted))).all()
             remove_forecasts(connection, batch)
+            if now is not None:
+                write_state(
+                    connection, _DELETED, f"{now - now % DAY_MICROSECONDS} {counted + deleted + len(batch)}", now
+                )
         if not batch:
             break
         deleted += len(batch)
@@ -197,6 +206,12 @@ def delete_forecasts(database: Database, before: int, share: float = 1.0) -> Del
             lock_scores(connection)
             drop_empty_sums(connection)
     return Deletion(total, old, deleted)
+
+
+def _read_deleted(database: Database, now: int) -> int:
+    """Return how many forecasts were deleted on this day; a day ahead of the clock is this one, since a clock was wrong."""
+    day, _, count = (read_state(database, _DELETED) or "0 0").partition(" ")
+    return int(count) if int(day) >= now - now % DAY_MICROSECONDS else 0
 
 
 def remove_forecasts(connection: Connection, forecast_ids: Sequence[str]) -> None:

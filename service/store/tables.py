@@ -27,7 +27,7 @@ from sqlalchemy import (
 SCHEMA = "almanac"
 """PostgreSQL's schema; SQLite has none, and the engine leaves it out."""
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a database that has it starts without importing Alembic."""
 
 ID_LENGTH = 256
@@ -188,6 +188,14 @@ erasure_marks = Table(
     metadata,
     Column("series_sha256", String(64), primary_key=True, comment="of the id, which is not stored"),
     Column("erased_at", BigInteger, nullable=False),
+)
+
+service_state = Table(
+    "service_state",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated", BigInteger, nullable=False),
 )
 
 write_checks = Table(

@@ -101,6 +101,22 @@ def test_a_champion_in_memory_is_kept_if_the_index_loses_it(
     eventually(lambda: version_of(client) == "2", "the promotion was not noticed")
 
 
+def test_the_default_stays_after_a_restart(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+    """A name that was registered before it, and has a champion since then, does not become the default."""
+    home.publish("temperatures", "1")
+    first = start()
+    eventually(lambda: first.app.state.service.catalog.remembered == "temperatures", "the default was not stored")  # type: ignore[attr-defined]
+    home.publish("rain", "1")
+    index = home.cache.read()
+    created = {"rain": 1, "temperatures": 5}
+    home.set_models({name: replace(one, created=created[name]) for name, one in index.models.items()})
+
+    again = start().app.state.service.catalog  # type: ignore[attr-defined]
+
+    eventually(lambda: again.remembered == "temperatures" and len(again.names()) == 2, "the default was not read")
+    assert again.default == "temperatures"
+
+
 def test_champions_of_another_registry_leave_memory(home: ServiceHome) -> None:
     """A new server may start from the index of an old one."""
     home.publish("temperatures", "1")

@@ -104,3 +104,14 @@ def test_a_clock_that_is_ahead_deletes_a_share_of_the_forecasts(
     assert sums.scores == left * 12
     with database.reading() as connection:
         assert connection.scalar(select(func.min(forecasts.c.made_at))) == (20 - left if left else None)
+
+
+def test_each_start_on_a_day_deletes_from_one_share(database: Database) -> None:
+    """Also with a clock that goes back; the next day has a share of its own."""
+    for number in range(20):
+        log(database, f"f{number}", make_forecast(make_history(number)), series_id=f"s{number}", made_at=number)
+    day = 86_400_000_000
+
+    found = [delete_forecasts(database, 10**18, 0.1, now).deleted for now in (9 * day, 9 * day + 1, 2 * day, 10 * day)]
+
+    assert found == [2, 0, 0, 2]

@@ -188,7 +188,15 @@ def downgrade(database: Database) -> None:
         for table, names in columns.items():
             for name in names:
                 connection.execute(text(f"ALTER TABLE {schema}{table} DROP COLUMN {name}"))
-        for table in ("sums_by_step", "sums_by_series", "sums_by_series_step", "erasures", "erasure_marks", "write_checks"):
+        for table in (
+            "sums_by_step",
+            "sums_by_series",
+            "sums_by_series_step",
+            "service_state",
+            "erasure_marks",
+            "erasures",
+            "write_checks",
+        ):
             connection.execute(text(f"DROP TABLE {schema}{table}"))
         connection.execute(text(f"UPDATE {schema}alembic_version SET version_num = '0001'"))  # noqa: S608
         raised = "UPDATE {}scores SET absolute_scaled_error = 999 WHERE absolute_scaled_error = 10"

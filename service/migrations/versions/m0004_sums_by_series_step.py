@@ -1,13 +1,13 @@
-"""Sums of scores by series, step and month, so that GET /accuracy does not read each score for them.
+"""Sums of scores by series, step and month, and what the service remembers over restarts.
 
-Revision ID: 0003
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -38,7 +38,7 @@ MONTH_POSTGRESQL = (
 
 
 def upgrade() -> None:
-    """Add the table, and sum the scores that count."""
+    """Add the tables, and sum the scores that count."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     schema = "almanac" if postgresql else None
     key = sa.String(ID_LENGTH, collation="C") if postgresql else sa.String(ID_LENGTH)
@@ -52,6 +52,13 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Double if name in REALS else sa.Integer, nullable=False) for name in NAMES),
         schema=schema,
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "service_state",
+        sa.Column("name", sa.String(64), primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("updated", sa.BigInteger, nullable=False),
+        schema=schema,
     )
     prefix, month = ("almanac.", MONTH_POSTGRESQL) if postgresql else ("", MONTH_SQLITE)
     op.execute(
