@@ -123,7 +123,7 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     )
     _register_collectors(service, counter, facts, environment)
     remember = partial(keep_default, catalog, database, environment.leads)
-    background = [
+    background: list[Background] = [
         catalog.watch,
         database.watch,
         scorer.run,
