@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from models.errors import AlmanacError
 from service.api.admission import AdmissionMiddleware
+from service.api.compression import CompressionMiddleware
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
 from service.api.request_checks import AllowedHosts, RequestChecks
@@ -69,6 +70,7 @@ def create_app(
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(AdmissionMiddleware, forecasting=service.forecasting)
     keys = KeyRing(settings.api_keys)
     app.add_middleware(AuthMiddleware, keys=keys)

@@ -62,7 +62,7 @@ class BodyTooSlow(RequestError):
 
 
 class EncodingUnsupported(RequestError):
-    """A compressed body."""
+    """A body that is compressed in another way than with gzip or zstd."""
 
     code = "ENCODING_UNSUPPORTED"
 
@@ -177,6 +177,12 @@ class TypeUnsupported(RequestError):
     """A Content-Type that the route does not read."""
 
     code = "CONTENT_TYPE_UNSUPPORTED"
+
+
+class NotAcceptable(RequestError):
+    """An Accept header that names no type that the route makes."""
+
+    code = "NOT_ACCEPTABLE"
 
 
 class RequestUnreadable(RequestError):

@@ -30,6 +30,7 @@ STATUS: Mapping[type[AlmanacError], int] = {
     JobUnknown: 404,
     errors.JsonInvalid: 400,
     errors.KeyMissing: 401,
+    errors.NotAcceptable: 406,
     errors.OriginForeign: 403,
     errors.RequestUnreadable: 400,
     errors.ScopeMissing: 403,

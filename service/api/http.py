@@ -8,23 +8,23 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.errors import BodyTooLarge, BodyTooSlow, EncodingUnsupported
+from service.api.compression import find_encoding, unpack
+from service.errors import BodyTooLarge, BodyTooSlow
 from service.json_input import reject_unknown_fields
 
 FEWER_SERIES = "Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
 
 
 async def read_body(request: Request, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:
-    """Return the body; `too_large` is the hint if it is.
+    """Return the body, unpacked; `too_large` is the hint if it is.
 
     Raises:
-        EncodingUnsupported: If it is compressed.
-        BodyTooLarge: As soon as more than `limit` bytes are announced or received.
+        EncodingUnsupported: If it is compressed in another way than with gzip or zstd.
+        FileInvalid: If it cannot be unpacked.
+        BodyTooLarge: As soon as more than `limit` bytes are announced, received or unpacked.
         BodyTooSlow: If it is not complete after `seconds`.
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() not in ("", "identity"):
-        raise EncodingUnsupported(f"The body is encoded as {encoding[:40]!r}.", hint="Send it uncompressed.")
+    encoding = find_encoding(request.headers.get("content-encoding", ""))
     if announced_bytes(request) > limit:
         raise _too_large(limit, too_large)
     body = bytearray()
@@ -39,6 +39,8 @@ async def read_body(request: Request, limit: int, seconds: float, *, too_large: 
             f"The body was not complete after {seconds:g} seconds.",
             hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
         ) from error
+    if encoding is not None:
+        return await asyncio.to_thread(unpack, bytes(body), encoding, limit, too_large)
     return bytes(body)
 
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Scope
 
 from models.errors import AlmanacError
 from models.json_values import json_pointer
+from service.api.content import BULK_TYPES, FORMATS
 from service.api.security import Guard, KeyRing, is_loopback
 from service.errors import FieldInvalid, HostMissing, HostUnknown, OriginForeign, TypeUnsupported
 from service.json_input import describe_value
@@ -37,6 +38,10 @@ FILE_TYPES = frozenset(
     }
 )
 OBSERVATIONS, FORECAST = "/observations", "/forecast"
+READ_TYPES = {
+    OBSERVATIONS: "application/json, text/csv or application/vnd.apache.parquet",
+    FORECAST: f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
+}
 
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::[0-9]{0,5})?")
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -126,9 +131,7 @@ def _check_type(headers: Headers, path: str) -> AlmanacError | None:
         return None
     if not sent and (not has_body or path == FORECAST):
         return None
-    types = (
-        "application/json, text/csv or application/vnd.apache.parquet" if path == OBSERVATIONS else "application/json"
-    )
+    types = READ_TYPES.get(path, "application/json")
     return TypeUnsupported(
         f"The Content-Type is {describe_value(', '.join(sent))}." if sent else "The request has no Content-Type.",
         hint=f"Send {types}; with curl use --json instead of --data.",
@@ -139,7 +142,9 @@ def _is_read(media: str, path: str, *, is_page: bool) -> bool:
     """Return whether a route reads a media type; forecasts also accept that of `curl -d`, except from a page's form."""
     if JSON_TYPE.fullmatch(media):
         return True
-    return (path == OBSERVATIONS and media in FILE_TYPES) or (path == FORECAST and media == FORM and not is_page)
+    if path == FORECAST:
+        return media in BULK_TYPES or (media == FORM and not is_page)
+    return path == OBSERVATIONS and media in FILE_TYPES
 
 
 def _check_parameters(query: bytes) -> AlmanacError | None:

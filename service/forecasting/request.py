@@ -4,7 +4,7 @@ Parsed by hand, because one wrong series must not fail its batch. The OpenAPI sc
 service/api/schemas/forecast.py; a test compares the two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -161,6 +161,14 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
     entries = request["series"]
     if not isinstance(entries, list) or not entries:
         raise invalid_field("series", entries, 'Send a list such as [{"values": [1.5, 2, null]}].')
+    check_entries(entries, horizon, settings)
+    return entries
+
+
+def check_entries(entries: Sequence[Any], horizon: int, settings: Settings) -> None:
+    """Raise FieldMissing or BatchTooLarge if there are no series, or too many for this horizon."""
+    if not entries:
+        raise FieldMissing("The body has no series.", pointer="/series", hint="Send at least one.")
     if len(entries) > settings.max_series:
         raise BatchTooLarge(
             f"The request has {len(entries)} series.",
@@ -173,7 +181,6 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
             pointer="/series",
             hint=f"Ask for at most {settings.max_steps} steps at a time (ALMANAC_MAX_STEPS).",
         )
-    return entries
 
 
 def _batch(

@@ -146,7 +146,7 @@ def in_url(hint: str) -> str:
 def _from_long(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
     """Return the rows of a file with ids."""
     values = next(iter(reading.values.values())).values
-    faults = {at: _fault_of(fault, hint_of) for at, fault in reading.faults().items()}
+    faults = {at: fault_of(fault, hint_of) for at, fault in reading.faults().items()}
     ids, offsets, zones = reading.ids.to_pylist(), _offsets(reading), reading.zones()
     if zones:  # an export of the service: instants where the row has a timezone
         has_zone = reading.sheet.columns[TIMEZONE].is_valid().to_numpy(zero_copy_only=False)
@@ -160,8 +160,8 @@ def _from_long(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
 
 def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
     """Return the cells of a wide file as rows; its empty cells are not observations."""
-    wrong = {at: _fault_of(fault, hint_of) for at, fault in reading.sheet.faults.items()}
-    times = {at: _fault_of(fault, hint_of) for at, fault in reading.times.faults.items()}
+    wrong = {at: fault_of(fault, hint_of) for at, fault in reading.sheet.faults.items()}
+    times = {at: fault_of(fault, hint_of) for at, fault in reading.times.faults.items()}
     names, places, found = [""] * len(wrong), [np.array(sorted(wrong), dtype=np.int64)], [np.full(len(wrong), np.nan)]
     faults: Faults = dict(enumerate(wrong[at] for at in sorted(wrong)))
     for name, numbers in reading.values.items():
@@ -173,7 +173,7 @@ def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
             if place in times:
                 faults[index] = times[place]
             elif place in numbers.faults:
-                faults[index] = _fault_of(numbers.faults[place], hint_of)
+                faults[index] = fault_of(numbers.faults[place], hint_of)
         names += [name] * len(at)
         places.append(at)
         found.append(numbers.values[at])
@@ -200,7 +200,7 @@ def _offsets(reading: Reading) -> NDArray[np.int64]:
     return np.where(seconds == BARE, NO_OFFSET, np.where(seconds == BARE, 0, seconds) * 1_000_000)
 
 
-def _fault_of(fault: CellFault, hint_of: Callable[[str], str]) -> AlmanacError:
+def fault_of(fault: CellFault, hint_of: Callable[[str], str]) -> AlmanacError:
     """Return what is wrong with a cell as the error of its row."""
     hint = hint_of(fault.hint)
     shown: dict[str, Any] = {"pointer": "value" if fault.about == FILE else fault.about, "hint": hint}

@@ -31,7 +31,14 @@ TOO_LARGE = errors.BodyTooLarge(
 TOO_SLOW = errors.BodyTooSlow(
     "The body was not complete after 30 seconds.", hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS."
 )
-COMPRESSED = errors.EncodingUnsupported("The body is encoded as 'gzip'.", hint="Send it uncompressed.")
+COMPRESSED = errors.EncodingUnsupported(
+    "The body is encoded as 'br'.", hint="Send it with gzip or zstd, or uncompressed."
+)
+NOT_ACCEPTED = errors.NotAcceptable(
+    "The Accept header asks for 'text/html', which is not made here.",
+    hint="Accept application/json, application/x-ndjson, application/vnd.apache.parquet, "
+    "application/vnd.apache.arrow.stream or application/vnd.apache.arrow.file.",
+)
 BAD_HORIZON = HorizonInvalid(
     "`horizon` is 0.", pointer="/horizon", hint="Send a whole number from 1 to 1000 (ALMANAC_MAX_HORIZON)."
 )
@@ -64,9 +71,10 @@ FORECAST_RESPONSES: Responses = {
     200: success("Forecasts, and an error for each series without a forecast.", **EXAMPLES["responses"]),
     400: problems("The body is not JSON.", NO_JSON),
     **KEY_RESPONSES,
+    406: problems("Accept names no type that is made.", NOT_ACCEPTED),
     408: problems("The body is not received in time.", TOO_SLOW),
-    413: problems("The body is too large.", TOO_LARGE),
-    415: problems("The body is compressed.", COMPRESSED),
+    413: problems("The body is too large, packed or unpacked.", TOO_LARGE),
+    415: problems("The body is of a type or encoding that is not read.", COMPRESSED),
     422: problems(
         "The request is wrong, or none of its series can be forecast.",
         BAD_HORIZON,

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.admission import ADMITTED
+from service.api.content import JSON, choose_format, format_of
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.http import read_body
 from service.api.openapi import request_body
@@ -24,5 +25,11 @@ router = APIRouter()
 async def forecast(request: Request) -> Response:
     """Return a forecast or an error for each series: 200 if any series has a forecast, 422 if none has."""
     service = service_of(request)
+    sent = format_of(request.headers.get("content-type", ""))
+    wanted = choose_format(request.headers.get("accept"), sent)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
+    if (sent, wanted) != (JSON, JSON):
+        from service.api.bulk_forecast import forecast_bulk
+
+        return await forecast_bulk(service, request, body, sent, wanted)
     return await service.forecasting.answer_body(body, request.scope.get(ADMITTED))

@@ -1,0 +1,33 @@
+"""Bulk forecast: reads and writes the formats of POST /forecast beside JSON; imported when first needed."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.content import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
+from service.api.state import Service
+from service.forecasting.bulk import BulkFormat, answer_bulk
+from service.forecasting.frame_output import write_arrow_file, write_arrow_stream, write_parquet
+from service.forecasting.frames import parse_frame, parse_lines
+from service.forecasting.request import ForecastQuery, parse_request
+
+MADE = {
+    JSON: BulkFormat(JSON),
+    NDJSON: BulkFormat(NDJSON, lines=True),
+    PARQUET: BulkFormat(PARQUET, write_parquet),
+    ARROW_STREAM: BulkFormat(ARROW_STREAM, write_arrow_stream),
+    ARROW_FILE: BulkFormat(ARROW_FILE, write_arrow_file),
+}
+
+
+async def forecast_bulk(service: Service, request: Request, body: bytes, sent: str, wanted: str) -> Response:
+    """Return the response to a body in the format `sent`, in the format `wanted`."""
+    parameters, settings = dict(request.query_params), service.settings
+
+    def parse() -> ForecastQuery:
+        if sent == JSON:
+            return parse_request(body, settings)
+        if sent == NDJSON:
+            return parse_lines(body, parameters, settings)
+        return parse_frame(body, parameters, settings, parquet=sent == PARQUET)
+
+    return await answer_bulk(service.forecasting, parse, MADE[wanted])

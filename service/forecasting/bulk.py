@@ -1,0 +1,103 @@
+"""Bulk: answers forecast requests whose body or response is not JSON: Parquet, Arrow and NDJSON."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from models.errors import AlmanacError
+from service.forecasting.answer import ForecastHandler
+from service.forecasting.predict import check_size, predict
+from service.forecasting.request import ForecastQuery
+from service.forecasting.response import ForecastResult, make_result, to_response
+from service.json_input import SeriesFault
+from service.selector import SelectedModel
+
+BLOCK_SERIES = 64
+"""Series that are forecast together in an NDJSON response."""
+
+Writers = Mapping[str, Callable[[ForecastResult], bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkFormat:
+    """The format of a response.
+
+    Attributes:
+        media_type: Its media type.
+        write: Returns a result in it; None for NDJSON, which is written in blocks.
+        lines: Whether it is NDJSON.
+    """
+
+    media_type: str
+    write: Callable[[ForecastResult], bytes] | None = None
+    lines: bool = False
+
+
+async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuery], made: BulkFormat) -> Response:
+    """Return the response to a request; all of its work runs in threads, beside other large requests.
+
+    Raises:
+        AlmanacError: If the whole request is wrong, too large, or has to wait for too long.
+    """
+    threads = handler.large.threads
+    with handler.large.enter():
+        query = await threads.run(parse)
+        selected = await handler.select_model(query.model, query.frequencies)
+        if not made.lines:
+            check_size(query, selected, handler.settings.max_numbers)
+            return await threads.run(_whole, handler, query, selected, made)
+        blocks = _blocks(query)
+        first = await threads.run(_block, handler, next(blocks), selected)
+        while not first.rows and (block := next(blocks, None)) is not None:
+            found = await threads.run(_block, handler, block, selected)
+            first = replace(found, faults=[*first.faults, *found.faults])
+        if not first.rows:
+            return to_response(replace(first, body={**first.body, "errors": [one.to_dict() for one in first.faults]}))
+    return StreamingResponse(_lines(handler, selected, first, blocks), media_type=made.media_type)
+
+
+def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:
+    result = _block(handler, query, selected)
+    if not result.rows or made.write is None:
+        return to_response(result)
+    return Response(made.write(result), media_type=made.media_type)
+
+
+def _blocks(query: ForecastQuery) -> Iterator[ForecastQuery]:
+    """Yield the query in parts of few series; the first has the errors of the request."""
+    for start in range(0, max(len(query.series), 1), BLOCK_SERIES):
+        faults = query.faults if start == 0 else ()
+        yield replace(query, series=query.series[start : start + BLOCK_SERIES], faults=faults)
+
+
+def _block(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
+    check_size(query, selected, handler.settings.max_numbers)
+    result = make_result(selected, *predict(query, selected))
+    handler.record(query, selected, result)
+    return result
+
+
+async def _lines(
+    handler: ForecastHandler, selected: SelectedModel, first: ForecastResult, blocks: Iterator[ForecastQuery]
+) -> AsyncIterator[bytes]:
+    """Yield the model, then each forecast or error on its line, in the order in which they are ready."""
+    yield _line({"model": first.body["model"]})
+    yield _text(first)
+    for block in blocks:
+        try:
+            text = await handler.large.threads.run(lambda one=block: _text(_block(handler, one, selected)))
+        except AlmanacError as error:
+            faults = [SeriesFault(series.id, error.finding()) for _, series in block.series]
+            text = b"".join(_line({"error": fault.to_dict()}) for fault in faults)
+        yield text
+
+
+def _text(result: ForecastResult) -> bytes:
+    forecasts = (_line({"forecast": entry}) for entry in result.body["forecasts"])
+    return b"".join((*forecasts, *(_line({"error": fault.to_dict()}) for fault in result.faults)))
+
+
+def _line(data: Mapping[str, object]) -> bytes:
+    return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)

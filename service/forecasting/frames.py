@@ -1,0 +1,195 @@
+"""Frames: the rows of a Parquet or Arrow body as series, and the lines of an NDJSON body."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import from_json
+
+from models.errors import AlmanacError, ConfigInvalid, Finding
+from models.tables.dates import NO_OFFSET
+from models.tables.faults import FILE, TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.parquet import sheet_of
+from models.tables.read import Reading, read_columns
+from service.errors import FieldInvalid, FieldMissing, FileInvalid, JsonInvalid
+from service.forecasting.arrow_input import read_arrow
+from service.forecasting.request import OPTION_FIELDS, ForecastQuery, check_entries, parse_options, parse_series
+from service.json_input import SeriesFault, reject_repeated_names, reject_unknown_fields
+from service.observations.files import fault_of, in_url
+from service.observations.parquet_size import read_table
+from service.settings import Settings
+
+BOUNDS = ("minimum", "maximum")
+COLUMNS = ("id_column", "time_column", "value_column")
+SERIES_OPTIONS = ("frequency", "timezone")
+PARAMETERS = tuple(name for name in OPTION_FIELDS if name != "bounds") + BOUNDS + SERIES_OPTIONS
+"""Query parameters of a body that is not JSON."""
+ANONYMOUS = "series"
+"""The id of the only series in a frame without ids."""
+FLAGS: Mapping[str, bool] = {"true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
+
+
+def parse_parameters(sent: Mapping[str, str], *, columns: bool) -> dict[str, Any]:
+    """Return query parameters as the fields of a JSON request have them; what is no number stays text, and is refused there.
+
+    Raises:
+        FieldUnknown: If there is another parameter.
+        FieldMissing: If `horizon` is missing.
+    """
+    reject_unknown_fields(sent, (*PARAMETERS, *COLUMNS) if columns else PARAMETERS)
+    if not sent.get("horizon"):
+        raise FieldMissing("`horizon` is missing.", pointer="/horizon", hint="Add `?horizon=12` to the URL.")
+    fields: dict[str, Any] = {**sent, "horizon": _number(sent["horizon"])}
+    for name in ("levels", "quantiles"):
+        if name in sent:
+            fields[name] = [_number(part) for part in sent[name].split(",")] if sent[name] else []
+    bounds = {name: _number(fields.pop(name)) for name in BOUNDS if name in sent}
+    if bounds:
+        fields["bounds"] = bounds
+    if "record" in sent:
+        fields["record"] = FLAGS.get(sent["record"].lower(), sent["record"])
+    return fields
+
+
+def _number(text: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def parse_lines(body: bytes, sent: Mapping[str, str], settings: Settings) -> ForecastQuery:
+    """Return the query of an NDJSON body, one series a line as in `series` of a JSON request.
+
+    Raises:
+        JsonInvalid: If a line is not JSON.
+        AlmanacError: As `parse_request`.
+    """
+    fields = parse_parameters(sent, columns=False)
+    query = parse_options(fields, settings.max_horizon)
+    defaults = {name: fields[name] for name in SERIES_OPTIONS if name in fields}
+    lines = [(number, line) for number, line in enumerate(body.splitlines(), start=1) if line.strip()]
+    check_entries(lines, query.horizon, settings)
+    entries = [_entry(number, line, defaults) for number, line in lines]
+    return parse_series(query, entries, settings)
+
+
+def _entry(number: int, line: bytes, defaults: Mapping[str, str]) -> Any:  # noqa: ANN401 (any JSON)
+    try:
+        entry = from_json(line, allow_inf_nan=True)
+        reject_repeated_names(line, entry)
+    except (ValueError, JsonInvalid) as error:
+        detail = f"Line {number} is not valid JSON: {error}"
+        raise JsonInvalid(f"{detail.rstrip('.')}.", hint='Send {"values": [...]} on each line.') from error
+    return {**defaults, **entry} if isinstance(entry, dict) else entry
+
+
+def parse_frame(body: bytes, sent: Mapping[str, str], settings: Settings, *, parquet: bool) -> ForecastQuery:
+    """Return the query of a long Parquet or Arrow frame: one row for each series, timestamp and value, in any order.
+
+    A series with a wrong row becomes a fault that points to the row, counted from 0.
+
+    Raises:
+        FileInvalid: If the body cannot be read.
+        BodyTooLarge, BatchTooLarge: If it unpacks to too much.
+        FieldMissing, FieldInvalid, FieldUnknown: If a parameter or column is missing, unknown or wrong.
+    """
+    import pyarrow as pa
+
+    fields = parse_parameters(sent, columns=True)
+    query = parse_options(fields, settings.max_horizon)
+    try:
+        table = (read_table if parquet else read_arrow)(body, settings.max_observations)
+        columns = ReadOptions((sent["id_column"],) if sent.get("id_column") else (), *map(sent.get, COLUMNS[1:]))
+        reading = read_columns(sheet_of(table), columns, strict=True)
+    except TableInvalid as error:
+        raise _column_error(error) from error
+    except ConfigInvalid as error:
+        raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
+    except (pa.ArrowException, OSError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise FileInvalid(f"The body cannot be read: {reason}.", hint="Write it again.") from error
+    if reading.layout.wide and len(reading.values) > 1:
+        raise FieldInvalid(
+            f"The columns {', '.join(list(reading.values)[:5])} may all be values.",
+            hint="Send one row for each series and timestamp, in the columns `unique_id`, `ds` and `y`.",
+        )
+    return _query_of(reading, query, fields, settings)
+
+
+def _column_error(error: TableInvalid) -> AlmanacError:
+    hint = in_url(error.hint)
+    detail = str(error).removesuffix(error.hint).strip()
+    if error.about == FILE:
+        return FileInvalid(f"The table {detail}", hint=hint)
+    return (FieldMissing if error.missing else FieldInvalid)(
+        f"The table {detail}", pointer=f"/{error.about}", hint=hint
+    )
+
+
+def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any], settings: Settings) -> ForecastQuery:
+    """Return the query with one series for each id, in the order of their first rows."""
+    names, codes = _groups(reading)
+    check_entries(names, query.horizon, settings)
+    walls = reading.times.walls
+    order = np.lexsort((_instants(reading), codes))
+    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
+    texts, values = _texts(reading), next(iter(reading.values.values())).values
+    zone = fields.get("timezone") or reading.times.zone
+    wrong = _wrong(reading, names, codes)
+    entries = []
+    for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
+        cells = values[rows]
+        entry: dict[str, Any] = {"id": name, "values": cells.astype(object), "timestamps": texts[rows].tolist()}
+        entry["values"][np.isnan(cells)] = None
+        entry["values"] = entry["values"].tolist()
+        entry |= {"frequency": fields.get("frequency"), "timezone": zone}
+        entries.append({"id": name, "values": []} if name in wrong else entry)
+    assert len(walls) == len(order)  # noqa: S101 (each row belongs to one series)
+    found = parse_series(query, entries, settings)
+    return replace(found, faults=tuple(wrong.get(fault.id, fault) for fault in found.faults))
+
+
+def _groups(reading: Reading) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the ids in the order of their first rows, and the number of the id of each row."""
+    if reading.ids is None:
+        return [ANONYMOUS], np.zeros(len(reading.times.walls), dtype=np.int64)
+    encoded = reading.ids.fill_null("").dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _instants(reading: Reading) -> NDArray[np.datetime64]:
+    """Return what rows are sorted by: times in UTC where they have an offset."""
+    offsets = np.where(reading.times.offsets == NO_OFFSET, 0, reading.times.offsets)
+    return reading.times.walls - offsets.astype("m8[s]")
+
+
+def _texts(reading: Reading) -> NDArray[np.object_]:
+    """Return the timestamps as a JSON request has them."""
+    walls, offsets = reading.times.walls, reading.times.offsets
+    whole = walls[~np.isnat(walls)]
+    has_offset = offsets != NO_OFFSET
+    unit = "us"
+    if (whole == whole.astype("M8[s]")).all():
+        unit = "D" if not has_offset.any() and (whole == whole.astype("M8[D]")).all() else "s"
+    texts = np.datetime_as_string(walls, unit=unit).astype(object)
+    for offset in np.unique(offsets[has_offset]).tolist():
+        sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
+        at = offsets == offset
+        texts[at] += "Z" if offset == 0 else f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+    return texts
+
+
+def _wrong(reading: Reading, names: list[str], codes: NDArray[np.int64]) -> dict[str, SeriesFault]:
+    """Return the first wrong row of each series that has one, as its fault."""
+    wrong: dict[str, SeriesFault] = {}
+    for at, fault in sorted(reading.faults().items()):
+        error, name = fault_of(fault, in_url), names[codes[at]]
+        pointer = f"/rows/{int(reading.sheet.rows[at]) - 2}/{error.pointer.strip('/')}"
+        wrong.setdefault(name, SeriesFault(name, Finding(error.code, error.detail, pointer, error.hint)))
+    return wrong

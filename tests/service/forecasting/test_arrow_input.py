@@ -1,0 +1,82 @@
+"""Arrow input: bounds before unpacking, and damaged bytes."""
+
+import io
+import random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.errors import AlmanacError
+from service.errors import BatchTooLarge, BodyTooLarge, FileInvalid
+from service.forecasting.arrow_input import FILE_MAGIC, read_arrow
+
+
+def packed(table: Any, compression: str | None = None, *, file: bool = False) -> bytes:  # noqa: ANN401 (pyarrow)
+    """Return a table as an Arrow stream or file."""
+    sink = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with (pa.ipc.new_file if file else pa.ipc.new_stream)(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def views(count: int) -> Any:  # noqa: ANN401 (pyarrow)
+    """Return views that all show the same long text."""
+    text = pa.array(["x" * 100_000]).cast(pa.string_view())
+    one = text.buffers()
+    return pa.Array.from_buffers(
+        pa.string_view(), count, [None, pa.py_buffer(one[1].to_pybytes()[:16] * count), one[2]]
+    )
+
+
+BOMBS = {
+    "compressed": (lambda: packed(pa.table({"y": np.zeros(20_000_000)}), "zstd"), BatchTooLarge),
+    "text": (lambda: packed(pa.table({"id": ["x" * 150_000_000]}), "zstd"), BodyTooLarge),
+    "nulls": (lambda: packed(pa.table({"y": pa.nulls(10**9)})), BatchTooLarge),
+    "views": (lambda: packed(pa.table({"id": views(5_000)})), BodyTooLarge),
+    "dictionary": (
+        lambda: packed(
+            pa.table({"id": pa.DictionaryArray.from_arrays(pa.array(np.zeros(5_000, "i4")), pa.array(["x" * 100_000]))})
+        ),
+        BodyTooLarge,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused(name: str) -> None:
+    """Before anything is unpacked."""
+    make, error = BOMBS[name]
+
+    with pytest.raises(error):
+        read_arrow(make(), 1_000_000)
+
+
+@pytest.mark.parametrize("body", [b"", FILE_MAGIC, b"PAR1", b"\xff" * 100, b"{}"])
+def test_other_bodies_are_refused(body: bytes) -> None:
+    """As no Arrow."""
+    with pytest.raises(FileInvalid, match="Arrow"):
+        read_arrow(body, 100)
+
+
+@pytest.mark.parametrize("file", [False, True])
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_damaged_bytes_are_errors_or_tables(compression: str | None, file: bool) -> None:  # noqa: FBT001 (a parameter)
+    """They never crash the process."""
+    chance = random.Random(1)  # noqa: S311 (a test)
+    table = pa.table(
+        {"unique_id": pa.array(["a", "b"] * 20).dictionary_encode(), "ds": ["2024-01"] * 40, "y": range(40)}
+    )
+    sound = packed(table, compression, file=file)
+    assert read_arrow(sound, 100).num_rows == 40
+
+    for _ in range(300):
+        body = bytearray(sound)
+        for _ in range(chance.randint(1, 4)):
+            body[chance.randrange(len(body))] = chance.choice([0, 255, 127, 128, chance.randrange(256)])
+        try:
+            read_arrow(bytes(body[: chance.choice([len(body), chance.randrange(len(body))])]), 100)
+        except AlmanacError as error:
+            assert error.hint
