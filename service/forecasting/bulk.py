@@ -17,8 +17,6 @@ from service.selector import SelectedModel
 BLOCK_SERIES = 64
 """Series that are forecast together in an NDJSON response."""
 
-Writers = Mapping[str, Callable[[ForecastResult], bytes]]
-
 
 @dataclass(frozen=True, slots=True)
 class BulkFormat:
@@ -87,11 +85,15 @@ async def _lines(
     yield _text(first)
     for block in blocks:
         try:
-            text = await handler.large.threads.run(lambda one=block: _text(_block(handler, one, selected)))
+            text = await handler.large.threads.run(_block_text, handler, block, selected)
         except AlmanacError as error:
             faults = [SeriesFault(series.id, error.finding()) for _, series in block.series]
             text = b"".join(_line({"error": fault.to_dict()}) for fault in faults)
         yield text
+
+
+def _block_text(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> bytes:
+    return _text(_block(handler, query, selected))
 
 
 def _text(result: ForecastResult) -> bytes:

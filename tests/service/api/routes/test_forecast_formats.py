@@ -19,7 +19,10 @@ NDJSON, PARQUET, STREAM, FILE = (
 BINARY = [PARQUET, STREAM, FILE]
 MONTHS = np.arange("2019-01", "2024-01", dtype="M8[M]").astype("M8[us]")
 WAVE = [float(value) for value in 10 + np.sin(np.arange(60) * np.pi / 6) * 3 + np.arange(60) / 20]
-SERIES = {"a": WAVE, "b": [None if place == 20 else 2 * value for place, value in enumerate(WAVE)]}
+SERIES: dict[str, list[Any]] = {
+    "a": WAVE,
+    "b": [None if place == 20 else 2 * value for place, value in enumerate(WAVE)],
+}
 
 
 def frame(**changes: Any) -> pa.Table:  # noqa: ANN401 (a column)
@@ -27,7 +30,7 @@ def frame(**changes: Any) -> pa.Table:  # noqa: ANN401 (a column)
     ids, values = np.repeat(["a", "b"], 60), [*SERIES["a"], *SERIES["b"]]
     columns = {
         "unique_id": pa.array(ids).dictionary_encode(),
-        "ds": pa.array([*MONTHS, *MONTHS]),
+        "ds": pa.array(np.tile(MONTHS, 2)),
         "y": pa.array(values),
     }
     table = pa.table({**columns, **changes})
@@ -94,8 +97,8 @@ def test_a_frame_gives_the_numbers_of_json(shared_client: TestClient, kind: str)
 @pytest.mark.parametrize(
     "changes",
     [
-        {"ds": pa.array([str(month)[:10] for month in [*MONTHS, *MONTHS]])},
-        {"ds": pa.array([*MONTHS, *MONTHS]).cast(pa.date32())},
+        {"ds": pa.array([str(month)[:10] for month in np.tile(MONTHS, 2)])},
+        {"ds": pa.array(np.tile(MONTHS, 2)).cast(pa.date32())},
         {
             "unique_id": pa.array(np.repeat(["b", "a"], 60)).cast(pa.string_view()),
             "y": pa.array(SERIES["b"] + SERIES["a"]),

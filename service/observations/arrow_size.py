@@ -1,4 +1,4 @@
-"""Arrow input: reads a table in Arrow's IPC format whose size is bounded before anything of it is unpacked.
+"""Arrow size: reads a table in Arrow's IPC format whose size is bounded before anything of it is unpacked.
 
 Buffers may be compressed, dictionaries and views repeat a long text at the cost of a few bytes, and columns of nulls take no
 bytes at all. So messages are looked through first: rows, and the sizes that compressed buffers claim; pyarrow fails if a

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import Reading, read_columns
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, JsonInvalid
-from service.forecasting.arrow_input import read_arrow
 from service.forecasting.request import OPTION_FIELDS, ForecastQuery, check_entries, parse_options, parse_series
 from service.json_input import SeriesFault, reject_repeated_names, reject_unknown_fields
+from service.observations.arrow_size import read_arrow
 from service.observations.files import fault_of, in_url
 from service.observations.parquet_size import read_table
 from service.settings import Settings
@@ -136,7 +136,6 @@ def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any],
     """Return the query with one series for each id, in the order of their first rows."""
     names, codes = _groups(reading)
     check_entries(names, query.horizon, settings)
-    walls = reading.times.walls
     order = np.lexsort((_instants(reading), codes))
     ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
     texts, values = _texts(reading), next(iter(reading.values.values())).values
@@ -150,7 +149,6 @@ def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any],
         entry["values"] = entry["values"].tolist()
         entry |= {"frequency": fields.get("frequency"), "timezone": zone}
         entries.append({"id": name, "values": []} if name in wrong else entry)
-    assert len(walls) == len(order)  # noqa: S101 (each row belongs to one series)
     found = parse_series(query, entries, settings)
     return replace(found, faults=tuple(wrong.get(fault.id, fault) for fault in found.faults))
 
@@ -166,7 +164,8 @@ def _groups(reading: Reading) -> tuple[list[str], NDArray[np.int64]]:
 def _instants(reading: Reading) -> NDArray[np.datetime64]:
     """Return what rows are sorted by: times in UTC where they have an offset."""
     offsets = np.where(reading.times.offsets == NO_OFFSET, 0, reading.times.offsets)
-    return reading.times.walls - offsets.astype("m8[s]")
+    found: NDArray[np.datetime64] = reading.times.walls - offsets.astype("m8[s]")
+    return found
 
 
 def _texts(reading: Reading) -> NDArray[np.object_]:
@@ -174,10 +173,10 @@ def _texts(reading: Reading) -> NDArray[np.object_]:
     walls, offsets = reading.times.walls, reading.times.offsets
     whole = walls[~np.isnat(walls)]
     has_offset = offsets != NO_OFFSET
-    unit = "us"
+    unit: Literal["D", "s", "us"] = "us"
     if (whole == whole.astype("M8[s]")).all():
         unit = "D" if not has_offset.any() and (whole == whole.astype("M8[D]")).all() else "s"
-    texts = np.datetime_as_string(walls, unit=unit).astype(object)
+    texts: NDArray[np.object_] = np.datetime_as_string(walls, unit=unit).astype(object)  # type: ignore[call-overload]
     for offset in np.unique(offsets[has_offset]).tolist():
         sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
         at = offsets == offset
