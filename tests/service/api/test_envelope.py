@@ -121,7 +121,7 @@ def test_a_whole_float_is_a_valid_horizon(shared_client: TestClient) -> None:
 
 def test_errors_of_http_are_problem_documents(shared_client: TestClient) -> None:
     """An unknown path, a method that is not allowed, a compressed body."""
-    compressed = refusal(shared_client, "POST", "/forecast", content=b"x", headers={"content-encoding": "gzip"})
+    compressed = refusal(shared_client, "POST", "/forecast", content=b"x", headers={"content-encoding": "br"})
 
     assert refusal(shared_client, "GET", "/nothing/here") == (404, "NOT_FOUND", "")
     assert refusal(shared_client, "GET", "/forecast") == (405, "METHOD_NOT_ALLOWED", "")

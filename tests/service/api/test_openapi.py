@@ -73,7 +73,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/metrics",
     }
     statuses = set(document["paths"]["/forecast"]["post"]["responses"])
-    assert statuses == {"200", "400", "401", "403", "408", "413", "415", "421", "422", "429", "503"}
+    assert statuses == {"200", "400", "401", "403", "406", "408", "413", "415", "421", "422", "429", "503"}
 
 
 def test_operations_have_readable_ids_and_the_responses_of_the_middleware(document: dict[str, Any]) -> None:
