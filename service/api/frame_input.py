@@ -176,7 +176,7 @@ def _texts(reading: Reading) -> NDArray[np.object_]:
     unit: Literal["D", "s", "us"] = "us"
     if (whole == whole.astype("M8[s]")).all():
         unit = "D" if not has_offset.any() and (whole == whole.astype("M8[D]")).all() else "s"
-    texts: NDArray[np.object_] = np.datetime_as_string(walls, unit=unit).astype(object)  # type: ignore[call-overload]
+    texts: NDArray[np.object_] = np.datetime_as_string(walls, unit=unit).astype(object)
     for offset in np.unique(offsets[has_offset]).tolist():
         sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
         at = offsets == offset
