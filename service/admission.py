@@ -25,6 +25,10 @@ BYTE_SECONDS = 0.055e-6
 
 NEWEST_WEIGHT = 0.1
 """Weight of the newest measurement in a moving average."""
+KEPT = 0.99
+"""What each end leaves of the ends and the seconds before it: requests that ran together end together, up to some dozens."""
+FIRST_ENDS = 10.0
+"""Ends of no duration before the first, so that one slow request alone does not set the pace."""
 ALWAYS_ADMITTED = 8
 """So many requests are admitted whatever the expected wait: a single slow one does not close the lane."""
 MOST_MODELS = 256
@@ -50,7 +54,8 @@ class Lane:
         self._limit = limit
         self._most_seconds = most_seconds
         self._pending = 0
-        self._pace = 0.0
+        self._ends = FIRST_ENDS
+        self._seconds = 0.0
         self._ended = 0.0
 
     def check(self, waiting: int = 0) -> None:
@@ -60,7 +65,7 @@ class Lane:
             waiting: Requests that wait for their turn and are not in progress yet.
         """
         before = self._pending + waiting
-        expected = before * self._pace
+        expected = before * self._seconds / self._ends
         if before >= self._limit or (before >= ALWAYS_ADMITTED and expected > self._most_seconds):
             seconds = max(1, math.ceil(expected - self._most_seconds))
             raise QueueFull(
@@ -80,7 +85,8 @@ class Lane:
         finally:
             self._pending -= 1
             now = time.monotonic()
-            self._pace += NEWEST_WEIGHT * (now - max(entered, self._ended) - self._pace)
+            self._seconds = KEPT * self._seconds + now - max(entered, self._ended)
+            self._ends = KEPT * self._ends + 1
             self._ended = now
 
 
@@ -144,6 +150,11 @@ class Costs:
     def expect(self, model: Hashable, passes: int) -> float:
         """Return about how many CPU seconds a forecast of so many passes through the network takes; 0 if unknown."""
         return passes * self._seconds.get(model, 0.0)
+
+    def passes_within(self, model: Hashable, seconds: float, most: int) -> int:
+        """Return how many passes take so many CPU seconds, up to `most`; a model that is not known yet runs one."""
+        one = self._seconds.get(model)
+        return most if one == 0 else 1 if one is None else min(most, int(seconds / one))
 
     def learn(self, model: Hashable, passes: int, seconds: float) -> None:
         """Include the CPU seconds of a forecast in the average of its model."""

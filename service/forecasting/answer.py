@@ -4,15 +4,17 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
 from models.calendar.on_calendar import Frequency
+from models.errors import AlmanacError
 from service.admission import LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
 from service.errors import QueueFull
-from service.forecasting.predict import check_size, count_passes, is_large, predict
+from service.forecasting.batches import Batches, Outcome, Waiting
+from service.forecasting.predict import Prediction, check_size, count_passes, is_large, predict, predict_many
 from service.forecasting.request import ForecastQuery, parse_envelope, parse_series
 from service.forecasting.response import ForecastResult, make_result, to_response
 from service.selector import SelectedModel
@@ -51,6 +53,11 @@ class ForecastHandler:
     record: RecordResult
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
+    _batches: Batches = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let no request wait yet."""
+        object.__setattr__(self, "_batches", Batches(self._compute_batch, self._costs, self.small.threads))
 
     async def admit(self, announced: int) -> int:
         """Return the round of the event loop in which a request with a body of so many bytes can begin; 0 bytes if unknown.
@@ -81,11 +88,14 @@ class ForecastHandler:
             else:
                 if not self._turns.is_current(admitted):
                     await self._turns.take()
+                started = time.thread_time()
                 query, entries = parse_envelope(body, self.settings)
-            if parse_seconds(len(entries), len(body)) > LOOP_SECONDS:
+                if parse_seconds(len(entries), len(body)) <= LOOP_SECONDS:
+                    query = parse_series(query, entries, self.settings)
+                    entries = []
+                self._turns.learn(time.thread_time() - started)
+            if entries:
                 query = await lane.threads.run(parse_series, query, entries, self.settings)
-            else:
-                query = parse_series(query, entries, self.settings)
             return await self._answer(query, lane)
 
     async def answer(self, query: ForecastQuery) -> Response:
@@ -106,20 +116,37 @@ class ForecastHandler:
         selected = await self.select_model(query.model, query.frequencies)
         check_size(query, selected, self.settings.max_numbers)
         passes = count_passes(query, selected)
-        if is_large(query, passes) or self._costs.expect(_key(selected), passes) > LOOP_SECONDS:
+        if is_large(query, passes):
             return await lane.threads.run(self._compute, query, selected, passes)
-        started = time.thread_time()
-        response = self._compute(query, selected, passes)
-        self._turns.learn(time.thread_time() - started)
-        return response
+        return await self._batches.run(query, selected, passes)
 
     def _compute(self, query: ForecastQuery, selected: SelectedModel, passes: int) -> Response:
+        """Return the response to a request alone; raises its error."""
         started = time.thread_time()
-        result = make_result(selected, *predict(query, selected))
-        self.record(query, selected, result)
-        response = to_response(result)
+        response = self._respond(query, selected, predict(query, selected))
         self._costs.learn(_key(selected), passes, time.thread_time() - started)
         return response
+
+    def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
+        """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
+        started = time.thread_time()
+        try:
+            found = predict_many([(one.query, one.selected) for one in batch])
+            outcomes = [
+                one if isinstance(one, AlmanacError) else self._respond(waiting.query, waiting.selected, one)
+                for waiting, one in zip(batch, found, strict=True)
+            ]
+        except Exception as error:  # noqa: BLE001 (each request gets its own)
+            if len(batch) == 1:
+                return [error]
+            return [outcome for one in batch for outcome in self._compute_batch([one])]
+        self._costs.learn(batch[0].key, sum(one.passes for one in batch), time.thread_time() - started)
+        return outcomes
+
+    def _respond(self, query: ForecastQuery, selected: SelectedModel, found: Prediction) -> Response:
+        result = make_result(selected, *found)
+        self.record(query, selected, result)
+        return to_response(result)
 
 
 def make_lanes(settings: Settings) -> tuple[Lane, Lane]:

@@ -1,11 +1,12 @@
-"""Predict: the forecasts of a request's series, in one batch per forecaster."""
+"""Predict: the forecasts of the series of one or several requests, in one batch per forecaster."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from models.errors import AlmanacError, ForecastNotFinite, FrequencyError, SeriesError
+from models.errors import AlmanacError, ForecastNotFinite, HorizonInvalid, LevelInvalid
 from models.forecast import Forecast
 from models.forecaster import Forecaster
-from models.forecasting.open_steps import forecast_open_steps
+from models.forecasting.open_steps import reach_open_steps
+from models.forecasting.request import ForecastRequest, Outcome
 from models.series import Series
 from service.errors import BatchTooLarge
 from service.forecasting.request import ForecastQuery
@@ -16,6 +17,10 @@ IndexedSeries = tuple[int, Series]
 """A series and its index in the request."""
 ForecastRow = tuple[int, Series, Forecast]
 """A series' index in the request, the series, and its forecast."""
+Prediction = tuple[Sequence[ForecastRow], Sequence[SeriesFault]]
+"""The forecasts and the errors of the series without one, both in the order of the request."""
+Part = tuple[int, list[int], ForecastRequest]
+"""The number of a request, the indices of some of its series, and what a forecaster is asked for."""
 
 LARGE_PASSES = 32
 """Series times blocks of the trained horizon: a network takes about 0.1 ms for each."""
@@ -23,20 +28,36 @@ LARGE_STEPS = 2_000
 """Forecast steps in the response: JSON takes about 1 µs for each."""
 
 
-def predict(query: ForecastQuery, selected: SelectedModel) -> tuple[list[ForecastRow], list[SeriesFault]]:
-    """Return the forecasts and the errors of the series without one, both in the order of the request.
+def predict(query: ForecastQuery, selected: SelectedModel) -> Prediction:
+    """Return the forecasts of one request; raises as `predict_many` returns."""
+    (found,) = predict_many([(query, selected)])
+    if isinstance(found, AlmanacError):
+        raise found
+    return found
 
-    Raises:
-        HorizonInvalid, LevelInvalid: If the model supports no forecast of these steps or levels.
+
+def predict_many(requests: Sequence[tuple[ForecastQuery, SelectedModel]]) -> list[Prediction | AlmanacError]:
+    """Return the forecasts of each request, or the error that refuses it as a whole; a network runs once for all of them.
+
+    The error is HorizonInvalid or LevelInvalid, if the model supports no forecast of these steps or levels.
     """
-    rows, faults = [], list(query.faults)
-    for forecaster, series in _group_by_forecaster(query, selected):
-        valid, invalid = _check(forecaster, series)
-        forecasts, failed = _forecast(forecaster, valid, query)
-        rows += forecasts
-        faults += invalid + failed
-    finite, overflowed = _split_finite(sorted(rows, key=lambda row: row[0]))
-    return finite, sorted([*faults, *overflowed], key=_index_of)
+    outcomes: list[dict[int, Outcome] | AlmanacError] = [{} for _ in requests]
+    parts: dict[int, tuple[Forecaster, list[Part]]] = {}
+    for number, (query, selected) in enumerate(requests):
+        try:
+            for forecaster, part in _parts(query, selected):
+                parts.setdefault(id(forecaster), (forecaster, []))[1].append((number, *part))
+        except (HorizonInvalid, LevelInvalid) as error:
+            outcomes[number] = error
+    for forecaster, asked in parts.values():
+        answers = forecaster.forecast_many([request for _, _, request in asked])
+        for (number, indices, _), answer in zip(asked, answers, strict=True):
+            if isinstance(found := outcomes[number], dict):
+                found.update(zip(indices, answer, strict=True))
+    return [
+        found if isinstance(found, AlmanacError) else _sort(query, found)
+        for (query, _), found in zip(requests, outcomes, strict=True)
+    ]
 
 
 def check_size(query: ForecastQuery, selected: SelectedModel, limit: int) -> None:
@@ -76,50 +97,33 @@ def _group_by_forecaster(
     return groups.values()
 
 
-def _check(forecaster: Forecaster, series: Sequence[IndexedSeries]) -> tuple[list[IndexedSeries], list[SeriesFault]]:
-    """Return the series that the model accepts, and the errors of the others."""
-    valid, faults = [], []
-    for index, one in series:
-        try:
-            forecaster.check(one)
-            valid.append((index, one))
-        except AlmanacError as error:
-            faults.append(fault_of(index, one.id, error))
-    return valid, faults
+def _parts(
+    query: ForecastQuery, selected: SelectedModel
+) -> Iterator[tuple[Forecaster, tuple[list[int], ForecastRequest]]]:
+    """Yield what each forecaster is asked for: the indices of some series, and the request for their forecasts."""
+    for forecaster, series in _group_by_forecaster(query, selected):
+        forecaster.plan(_request(query, ()))
+        for request, places in reach_open_steps(_request(query, [one for _, one in series])):
+            yield forecaster, ([series[at][0] for at in places], request)
 
 
-def _forecast(
-    forecaster: Forecaster, series: Sequence[IndexedSeries], query: ForecastQuery
-) -> tuple[list[ForecastRow], list[SeriesFault]]:
-    """Return the forecasts of one batch; if a series makes the batch fail, forecast one by one."""
-    try:
-        forecasts = forecast_open_steps(
-            forecaster,
-            [one for _, one in series],
-            query.horizon,
-            levels=query.levels,
-            quantiles=query.quantiles,
-            outliers=query.outliers,
-        )
-    except (SeriesError, FrequencyError) as error:
-        if len(series) == 1:
-            index, one = series[0]
-            return [], [fault_of(index, one.id, error)]
-        parts = [_forecast(forecaster, [pair], query) for pair in series]
-        return [row for rows, _ in parts for row in rows], [fault for _, faults in parts for fault in faults]
-    return [(index, one, forecast) for (index, one), forecast in zip(series, forecasts, strict=True)], []
+def _request(query: ForecastQuery, series: Sequence[Series]) -> ForecastRequest:
+    return ForecastRequest(series, query.horizon, query.levels, query.quantiles, query.outliers)
 
 
-def _split_finite(rows: Iterable[ForecastRow]) -> tuple[list[ForecastRow], list[SeriesFault]]:
-    """Return the rows with finite numbers only, and the errors of the others."""
-    finite, faults = [], []
-    for row in rows:
-        index, series, forecast = row
-        if forecast.is_finite:
-            finite.append(row)
+def _sort(query: ForecastQuery, outcomes: Mapping[int, Outcome]) -> Prediction:
+    """Return the forecasts and the errors of a request's series, both in its order."""
+    rows: list[ForecastRow] = []
+    faults = list(query.faults)
+    for index, series in query.series:
+        outcome = outcomes[index]
+        if isinstance(outcome, AlmanacError):
+            faults.append(fault_of(index, series.id, outcome))
+        elif outcome.is_finite:
+            rows.append((index, series, outcome))
         else:
             faults.append(fault_of(index, series.id, ForecastNotFinite()))
-    return finite, faults
+    return rows, sorted(faults, key=_index_of) if faults else faults
 
 
 def _index_of(fault: SeriesFault) -> int:
