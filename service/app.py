@@ -24,12 +24,9 @@ from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
 from service.assembly import Environment, assemble, close, start_worker
 from service.errors import FieldInvalid
-from service.problems import CODE_HEADER, problem, problem_response
+from service.problems import CLIENT_CLOSED, CODE_HEADER, problem, problem_response
 from service.processes.link import ProcessLink
 from service.settings import Settings
-
-CLIENT_CLOSED = 499
-"""nginx's status for a client that has disconnected; used for metrics and logs only."""
 
 
 def create_app(

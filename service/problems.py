@@ -12,6 +12,8 @@ from models.jobs.errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, 
 from service import errors
 
 PROBLEM_TYPE = "application/problem+json"
+CLIENT_CLOSED = 499
+"""nginx's status for a client that has disconnected; used for metrics and logs only."""
 CODE_HEADER = "x-almanac-code"
 """Repeats the code of a problem in a header, for proxies, logs and the service's own metrics."""
 

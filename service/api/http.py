@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from service.api.compression import find_encoding, unpack
 from service.errors import BodyTooLarge, BodyTooSlow
@@ -26,22 +27,37 @@ async def read_body(request: Request, limit: int, seconds: float, *, too_large: 
     """
     encoding = find_encoding(request.headers.get("content-encoding", ""))
     if announced_bytes(request) > limit:
-        raise _too_large(limit, too_large)
-    body = bytearray()
+        raise too_many_bytes(limit, too_large)
+    body = await receive_body(request.receive, limit, seconds, too_large=too_large)
+    return body if encoding is None else await asyncio.to_thread(unpack, body, encoding, limit, too_large)
+
+
+async def receive_body(receive: Receive, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:
+    """Return the body of a request as it was sent; raises as `read_body`, and ClientDisconnect."""
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise _too_large(limit, too_large)
+            message = await receive()
+            body = message.get("body", b"")
+            while message.get("more_body") and len(body) <= limit and message["type"] != "http.disconnect":
+                message = await receive()
+                body = _append(body, message.get("body", b""))
     except TimeoutError as error:
         raise BodyTooSlow(
             f"The body was not complete after {seconds:g} seconds.",
             hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
         ) from error
-    if encoding is not None:
-        return await asyncio.to_thread(unpack, bytes(body), encoding, limit, too_large)
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    if len(body) > limit:
+        raise too_many_bytes(limit, too_large)
     return bytes(body)
+
+
+def _append(body: bytes | bytearray, part: bytes) -> bytearray:
+    """Return a body with another part, without a copy of what came before it."""
+    body = body if isinstance(body, bytearray) else bytearray(body)
+    body += part
+    return body
 
 
 def announced_bytes(request: Request) -> int:
@@ -50,7 +66,8 @@ def announced_bytes(request: Request) -> int:
     return int(announced) if announced.isdecimal() and announced.isascii() else 0
 
 
-def _too_large(limit: int, hint: str) -> BodyTooLarge:
+def too_many_bytes(limit: int, hint: str = FEWER_SERIES) -> BodyTooLarge:
+    """Return the error of a body that is too large."""
     return BodyTooLarge(f"The body has more than {limit} bytes.", hint=hint)
 
 

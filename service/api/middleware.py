@@ -3,13 +3,12 @@
 import logging
 import re
 import time
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.security import protected_route
 from service.errors import Unexpected
+from service.ids import new_id
 from service.monitoring.metrics import UNMATCHED, Metrics
 from service.problems import CODE_HEADER, problem
 
@@ -18,8 +17,9 @@ access = logging.getLogger("almanac.access")
 
 REFUSED = (400, 401, 403, 415, 421, 422, 429)
 """Statuses of requests that do not reach the router."""
-REQUEST_ID = "x-request-id"
-_VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+REQUEST_ID = b"x-request-id"
+_CODE = CODE_HEADER.encode()
+_VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 
 class MetricsMiddleware:
@@ -37,28 +37,30 @@ class MetricsMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _request_id(scope)
         status, code = 0, None
 
         async def recording_send(message: Message) -> None:
             nonlocal status, code
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                status, code = message["status"], headers.get(CODE_HEADER)
+                status, headers = message["status"], message["headers"]
+                code = next((value.decode() for name, value in headers if name == _CODE), None)
+                message["headers"] = [*headers, (REQUEST_ID, request_id.encode())]
             await send(message)
 
-        with self._metrics.in_flight.track_inprogress():
-            try:
-                await self._app(scope, receive, recording_send)
-            except Exception:
-                logger.exception("request failed", extra={"fields": {"request_id": request_id}})
-                if status:
-                    raise  # the response has begun: only closing the connection shows that it is incomplete
-                error = Unexpected(
-                    f"The service failed; its log contains the cause under {request_id}.", hint="Report it as a bug."
-                )
-                await problem(error)(scope, receive, recording_send)
+        self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, recording_send)
+        except Exception:
+            logger.exception("request failed", extra={"fields": {"request_id": request_id}})
+            if status:
+                raise  # the response has begun: only closing the connection shows that it is incomplete
+            error = Unexpected(
+                f"The service failed; its log contains the cause under {request_id}.", hint="Report it as a bug."
+            )
+            await problem(error)(scope, receive, recording_send)
+        finally:
+            self._metrics.in_flight.dec()
         self._record(scope, request_id, status, code, time.perf_counter() - started)
 
     def _record(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
@@ -80,7 +82,7 @@ class MetricsMiddleware:
             access.info("request", extra={"fields": fields})
 
 
-def _request_id(headers: Headers) -> str:
+def _request_id(scope: Scope) -> str:
     """Return the id in the request if it is short and harmless, else a new one."""
-    own = headers.get(REQUEST_ID, "")
-    return own if _VALID_ID.fullmatch(own) else uuid4().hex
+    own = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
+    return own.decode() if _VALID_ID.fullmatch(own) else new_id()

@@ -130,12 +130,14 @@ class ForecastHandler:
     def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
         started = time.thread_time()
+        outcomes: list[Outcome] = []
         try:
             found = predict_many([(one.query, one.selected) for one in batch])
-            outcomes = [
-                one if isinstance(one, AlmanacError) else self._respond(waiting.query, waiting.selected, one)
-                for waiting, one in zip(batch, found, strict=True)
-            ]
+            for waiting, one in zip(batch, found, strict=True):
+                if isinstance(one, AlmanacError):
+                    outcomes.append(one)
+                else:
+                    outcomes.append(self._respond(waiting.query, waiting.selected, one))
         except Exception as error:  # noqa: BLE001 (each request gets its own)
             if len(batch) == 1:
                 return [error]

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import orjson
@@ -17,6 +16,7 @@ from models.forecast import Forecast
 from models.irregular.repairs import Repair
 from models.series import Series
 from service.forecasting.predict import ForecastRow
+from service.ids import new_uuid
 from service.json_input import SeriesFault
 from service.problems import problem_response
 from service.selector import SelectedModel
@@ -92,7 +92,7 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
     dates = forecast.timestamps
     return {
         "id": forecast.id,
-        "forecast_id": str(uuid4()),
+        "forecast_id": new_uuid(),
         "frequency": None if forecast.frequency is None else forecast.frequency.name,
         "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
         "median": _plain(forecast.median),

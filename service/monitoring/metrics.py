@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -99,15 +100,27 @@ class Metrics:
         )
         self.scored = Counter("almanac_forecasts_scored", "Forecasts scored by this replica.", registry=registry)
 
+        self._request_children = lru_cache(maxsize=1024)(
+            lambda route, method, status: (
+                self.requests.labels(route, method, str(status)).inc,
+                self.latency.labels(route).observe,
+            )
+        )
+        self._forecast_children = lru_cache(maxsize=1024)(
+            lambda model: (self.series.labels(model).inc, self.points.labels(model).inc)
+        )
+
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests.labels(route, method if method in METHODS else "OTHER", str(status)).inc()
-        self.latency.labels(route).observe(seconds)
+        count, observe = self._request_children(route, method if method in METHODS else "OTHER", status)
+        count()
+        observe(seconds)
 
     def count_forecast(self, model: str, series: int, points: int) -> None:
         """Count the series and steps that one request received."""
-        self.series.labels(model).inc(series)
-        self.points.labels(model).inc(points)
+        count_series, count_points = self._forecast_children(model)
+        count_series(series)
+        count_points(points)
 
     def count_errors(self, codes: Iterable[str]) -> None:
         """Count each code as often as it occurs."""
