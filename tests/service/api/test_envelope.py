@@ -212,7 +212,7 @@ def test_a_bug_is_a_500_without_details(shared_client: TestClient, monkeypatch: 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("service.forecasting.answer.predict", fail)
+    monkeypatch.setattr("service.forecasting.answer.predict_many", fail)
 
     response = shared_client.post("/forecast", json={"series": SERIES, "horizon": 1}, headers={"x-request-id": "mine"})
 
