@@ -67,8 +67,8 @@ def create_app(
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.add_middleware(CompressionMiddleware)
     app.add_middleware(AdmissionMiddleware, forecasting=service.forecasting)
+    app.add_middleware(CompressionMiddleware)
     keys = KeyRing(settings.api_keys)
     app.add_middleware(AuthMiddleware, keys=keys)
     app.add_middleware(RequestChecks, hosts=AllowedHosts(host, settings.allowed_hosts), keys=keys)
