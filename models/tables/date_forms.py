@@ -83,6 +83,7 @@ def all_forms() -> tuple[Form, ...]:
         _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
         _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
         _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{2}})(?:-?(?P<day>[1-7]))?", time=False),
+        _form("KW ww/YYYY", rf"(?:KW|CW|W|Wk|Week|Woche)\.? ?(?P<week>\d{{1,2}})[-/ ]+{_YEAR}", time=False),
         _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
         _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
         _form(
@@ -196,6 +197,22 @@ def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
         return True
     texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
     return bool(texts) and all(map(is_dated, texts))
+
+
+def fitting_forms(texts: Sequence[str]) -> list[Form]:
+    """Return the forms that can read the most texts, at least one, the usual ones first."""
+    counts = {form.name: sum(parse_date(text, form) is not None for text in texts[:200]) for form in all_forms()}
+    best = max(counts.values())
+    left = [form for form in all_forms() if counts[form.name] == best] if best else []
+    if len(left) > 1:
+        totals = [sum(one is not None for one in parse_all(texts, form)) for form in left]
+        left = [form for form, total in zip(left, totals, strict=True) if total == max(totals)]
+    return left
+
+
+def parse_all(texts: Sequence[str], form: Form) -> list[tuple[datetime, int | None] | None]:
+    """Return each text in a form as `parse_date`."""
+    return [parse_date(text, form) for text in texts]
 
 
 _PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import Form, all_forms, order_hint, parse_date
+from models.tables.date_forms import fitting_forms, order_hint, parse_all
 from models.tables.date_order import first_doubt, settle_order
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
@@ -29,6 +29,10 @@ _ISO = r"^(?P<wall>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)(?P
 _UNIX = {"seconds": (9, 10, 1_000_000), "milliseconds": (12, 13, 1_000), "microseconds": (15, 16, 1)}
 """Digits of a Unix time, and the microseconds of its unit."""
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
+_SEASON = re.compile(r"(\d{4})[/-](\d{2}|\d{4})")
+_FEWEST_SEASONS = 3
+"""Years such as 2004/05 from which on they are no months: each ends in the year after it."""
+_RANGE = re.compile(" (?:-|\u2013|to|bis) ")
 _ZONE_NAME = re.compile(r"\d ?(?!UTC|GMT)[A-Z]{3,4}$")
 
 
@@ -143,7 +147,31 @@ def _read_distinct(texts: Sequence[str], place: _Place, date_format: str | None)
         return Times(np.array([], dtype="M8[us]"), np.array([], dtype=np.int64), {})
     if date_format is not None:
         return _read_format(texts, place, date_format)
-    return _read_iso(texts) or _read_unix(texts, place) or _read_form(texts, place)
+    plain = _read_iso(texts) or _read_unix(texts, place) or _read_seasons(texts)
+    return plain or _read_ranges(texts, place) or _read_form(texts, place)
+
+
+def _read_seasons(texts: Sequence[str]) -> Times | None:
+    """Return years that begin in one year and end in the next, such as 2023/24, which are no months; None if one is not so."""
+    found = [_SEASON.fullmatch(text) for text in texts]
+    years = [int(one[1]) for one in found if one and (int(one[1]) + 1) % 100 == int(one[2]) % 100]
+    if len(years) < max(len(texts), _FEWEST_SEASONS):
+        return None
+    walls = np.array([f"{year:04d}-01-01" for year in years], dtype="M8[us]")
+    detail = f"{texts[0]!r} is read as the year {years[0]}."
+    return Times(walls, np.full(len(years), NO_OFFSET), {}, (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),), "YYYY")
+
+
+def _read_ranges(texts: Sequence[str], place: _Place) -> Times | None:
+    """Return the starts of periods such as 01.01.2024 00:00 - 01.01.2024 01:00; None if a text is no period."""
+    parts = [_RANGE.split(text) for text in texts]
+    if any(len(one) != 2 for one in parts):  # noqa: PLR2004 - start and end
+        return None
+    starts, ends = (_read_distinct([one[side] for one in parts], place, None) for side in (0, 1))
+    if starts.faults or ends.faults or not (starts.walls <= ends.walls).all():
+        return None
+    detail = f"{texts[0]!r} is a period; it is read as its start."
+    return replace(starts, findings=(Finding("DATES_NOT_ISO", detail, hint=READ_HINT),))
 
 
 def _read_iso(texts: Sequence[str]) -> Times | None:
@@ -225,11 +253,11 @@ def _is_compact(text: str) -> bool:
 
 def _read_form(texts: Sequence[str], place: _Place) -> Times:
     """Return times in the form that fits the most texts."""
-    forms = _fitting(texts)
+    forms = fitting_forms(texts)
     if not forms:
         faults = {at: place.fault(at, text, "is no date", _hint(text)) for at, text in enumerate(texts)}
         return Times(np.full(len(texts), "NaT", dtype="M8[us]"), np.full(len(texts), NO_OFFSET), faults)
-    readings = [_parse(texts, form) for form in forms]
+    readings = [parse_all(texts, form) for form in forms]
     chosen = settle_order(forms, readings)
     if chosen is None:
         at, orders = first_doubt(readings), [form.order for form in forms if form.order]
@@ -266,18 +294,3 @@ def _style(text: str, style: str) -> str:
 
 def _hint(text: str) -> str:
     return ZONE_HINT if _ZONE_NAME.search(text) else DATE_HINT
-
-
-def _fitting(texts: Sequence[str]) -> list[Form]:
-    """Return the forms that can read the most texts, at least one, the usual ones first."""
-    counts = {form.name: sum(parse_date(text, form) is not None for text in texts[:200]) for form in all_forms()}
-    best = max(counts.values())
-    left = [form for form in all_forms() if counts[form.name] == best] if best else []
-    if len(left) > 1:
-        totals = [sum(one is not None for one in _parse(texts, form)) for form in left]
-        left = [form for form, total in zip(left, totals, strict=True) if total == max(totals)]
-    return left
-
-
-def _parse(texts: Sequence[str], form: Form) -> list[tuple[datetime, int | None] | None]:
-    return [parse_date(text, form) for text in texts]

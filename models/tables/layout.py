@@ -1,6 +1,7 @@
 """Layout: which columns of a file are ids, timestamps and values."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _SAMPLE = 50
 
 MANY_MONTHS = 6
 """Names of months in a header from which on it is a table with a column for each month."""
+
+MANY_YEARS = 3
+"""Years in a row in a header from which on it is a table with a column for each year."""
 
 VALUE_WORDS = (
     "sales", "sold", "qty", "quantity", "demand", "units", "revenue", "amount", "volume", "count", "orders",
@@ -78,6 +82,7 @@ def find_layout(
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
     _refuse_dates(names)
+    _refuse_years(sheet)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     clock = _find_clock(sheet, time, {value, *ids, *covariates})
@@ -142,6 +147,19 @@ def _refuse_dates(names: Sequence[str]) -> None:
         raise TableInvalid(
             f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
             hint="Add one, such as date,sales.",
+            about=TIME,
+            missing=True,
+        )
+
+
+def _refuse_years(sheet: Sheet) -> None:
+    """Raise TableInvalid if years stand in the header and no column has dates: it is a pivot table."""
+    years = [name for name in sheet.names if re.fullmatch(r"(?:19|20)\d\d", name)]
+    rises = len(years) >= MANY_YEARS and all(int(b) - int(a) == 1 for a, b in itertools.pairwise(years))
+    if rises and not any(looks_dated(sheet.columns[name]) for name in sheet.names if name not in years):
+        raise TableInvalid(
+            f"has years as columns, such as {years[0]!r}.",
+            hint="Write a row for each date, such as 2024 or 2024-01, and a column of values.",
             about=TIME,
             missing=True,
         )

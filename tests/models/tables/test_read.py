@@ -153,6 +153,27 @@ def test_the_unnamed_index_of_dates_is_the_time(data: str) -> None:
     assert found.values["y"].values.tolist() == [5.0, 6.0]
 
 
+@pytest.mark.parametrize(
+    ("cells", "starts"),
+    [
+        (["2004/05", "2005/06", "2006/07"], ["2004-01-01", "2005-01-01", "2006-01-01"]),
+        (["2023-2024", "2024-2025", "2025-2026"], ["2023-01-01", "2024-01-01", "2025-01-01"]),
+        (["2004/05", "2004/06", "2004/07"], ["2004-05-01", "2004-06-01", "2004-07-01"]),
+        (["KW 52/2020", "KW 53/2020", "KW 1/2021"], ["2020-12-21", "2020-12-28", "2021-01-04"]),
+        (["W01 2024", "W02 2024"], ["2024-01-01", "2024-01-08"]),
+        (["2024-01-01 - 2024-01-07", "2024-01-08 - 2024-01-14"], ["2024-01-01", "2024-01-08"]),
+        (["01.01.2024 23:00 - 02.01.2024 00:00", "02.01.2024 00:00 - 02.01.2024 01:00"], ["2024-01-01", "2024-01-02"]),
+    ],
+)
+def test_seasons_weeks_and_periods_are_their_starts(cells: list[str], starts: list[str]) -> None:
+    """A season such as 2004/05 is no month of May, and a period is its start."""
+    found = read(("date,y\n" + "".join(f"{cell},1\n" for cell in cells)).encode())
+
+    assert not found.faults()
+    assert [str(one)[:10] for one in found.times.walls] == starts
+    assert "DATES_NOT_ISO" in {one.code for one in found.findings}
+
+
 @pytest.mark.parametrize("name", ["d.csv", "d.parquet", "d.jsonl", "d.csv.gz"])
 def test_only_a_workbook_has_sheets(name: str) -> None:
     """The option is refused for any other format."""
@@ -329,6 +350,8 @@ def test_row_numbers_are_no_series(name: str) -> None:
     [
         (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1"),
         ("index,date,y\n1,2024-01-01,5\n2,2024-01-02,6\n", ReadOptions(("index",)), "'index' to use: it only counts"),
+        ("region,2019,2020,2021\nA,1,2,3\nB,1,2,3\n", USUAL, "has years as columns.*a row for each date"),
+        ("month,2019,2020,2021\n1,1,2,3\n2,1,2,3\n", USUAL, "has years as columns"),
         ("year,Jan,Feb,Mar,Apr,May,Jun\n2023,1,2,3,4,5,6\n", USUAL, "has months as columns.*one row for each month"),
         (
             "Day,From,To,kWh\n"
