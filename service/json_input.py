@@ -94,14 +94,21 @@ def parse_object(body: bytes, hint: str, *, allow_inf_nan: bool) -> dict[str, An
 def reject_repeated_names(body: bytes, sent: object) -> None:
     """Raise JsonInvalid if an object in a body has a name twice: only one of the values would count.
 
-    A decoder that can see this takes many times longer. It is used only if the number of `":` in the body is not that of the
-    names in the decoded value, or if something else than a quote is before a colon.
+    A decoder that can see this takes many times longer: it is used only for a body that may have one.
     """
-    names = body.count(b'":') - body.count(b'\\":')
-    if names == count_names(sent) and not any(body.count(space + b":") for space in (b" ", b"\t", b"\n", b"\r")):
+    if not is_repeating(body, count_names(sent)):
         return
     with suppress(ValueError):  # numbers of thousands of digits, which were decoded already
         json.loads(body, object_pairs_hook=_unique_names)
+
+
+def is_repeating(body: bytes, names: int) -> bool:
+    """Return whether an object in a body may have a name twice.
+
+    It has none if the number of `":` in the body is that of the names in the decoded value, and only quotes are before colons.
+    """
+    found = body.count(b'":') - body.count(b'\\":')
+    return found != names or any(body.count(space + b":") for space in (b" ", b"\t", b"\n", b"\r"))
 
 
 def count_names(value: object) -> int:

@@ -8,7 +8,8 @@ from service.api.frame_input import parse_frame, parse_lines
 from service.api.state import Service
 from service.forecasting.bulk import BulkFormat, answer_bulk
 from service.forecasting.frame_output import write_arrow_file, write_arrow_stream, write_parquet
-from service.forecasting.request import ForecastQuery, parse_request
+from service.forecasting.entries import parse_request
+from service.forecasting.request import ForecastQuery
 
 MADE = {
     JSON: BulkFormat(JSON),

@@ -15,7 +15,8 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import Reading, read_columns
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, JsonInvalid
-from service.forecasting.request import OPTION_FIELDS, ForecastQuery, check_entries, parse_options, parse_series
+from service.forecasting.entries import parse_series
+from service.forecasting.request import REQUEST_FIELDS, ForecastQuery, check_entries, parse_options
 from service.json_input import SeriesFault, reject_repeated_names, reject_unknown_fields
 from service.observations.arrow_size import read_arrow
 from service.observations.files import fault_of, in_url
@@ -25,7 +26,7 @@ from service.settings import Settings
 BOUNDS = ("minimum", "maximum")
 COLUMNS = ("id_column", "time_column", "value_column")
 SERIES_OPTIONS = ("frequency", "timezone")
-PARAMETERS = tuple(name for name in OPTION_FIELDS if name != "bounds") + BOUNDS + SERIES_OPTIONS
+PARAMETERS = tuple(name for name in REQUEST_FIELDS if name not in {"series", "bounds"}) + BOUNDS + SERIES_OPTIONS
 """Query parameters of a body that is not JSON."""
 ANONYMOUS = "series"
 """The id of the only series in a frame without ids."""

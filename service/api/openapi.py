@@ -13,9 +13,10 @@ from starlette.responses import HTMLResponse
 
 from models.errors import AlmanacError
 from service.api.operations import complete
-from service.api.schemas.forecast import ForecastProblem, ForecastRequest
+from service.api.schemas.forecast import ForecastProblem
 from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
 from service.api.schemas.problems import Problem
+from service.forecasting.schema import ForecastRequest
 from service.jobs.requests import BackfillRequest, JobRequest, ScheduleRequest
 from service.problems import PROBLEM_TYPE, document
 

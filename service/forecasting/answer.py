@@ -14,8 +14,9 @@ from models.errors import AlmanacError
 from service.admission import LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
 from service.errors import QueueFull
 from service.forecasting.batches import Batches, Outcome, Waiting
+from service.forecasting.entries import parse_series
 from service.forecasting.predict import Prediction, check_size, count_passes, is_large, predict, predict_many
-from service.forecasting.request import ForecastQuery, parse_envelope, parse_series
+from service.forecasting.request import ForecastQuery, parse_envelope
 from service.forecasting.response import ForecastResult, make_result, to_response
 from service.selector import SelectedModel
 from service.settings import Settings

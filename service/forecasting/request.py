@@ -1,31 +1,41 @@
-"""Request: parses the body of a forecast request into valid series and one error for each other series.
+"""Request: decodes the body of a forecast request, and parses its options; entries.py parses its series.
 
-Parsed by hand, because one wrong series must not fail its batch. The OpenAPI schemas are in
-service/api/schemas/forecast.py; a test compares the two.
+Nearly every body is what service/forecasting/schema.py describes, and is decoded into its types in one pass. Any other body
+is decoded without types and checked field by field, because one wrong series must not fail its batch: this takes longer, and
+finds the first error of each series.
 """
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from models.calendar.on_calendar import Frequency
-from models.errors import AlmanacError, HorizonInvalid, LevelInvalid, SeriesDuplicated, SeriesTooLong
-from models.irregular.bounds import read_bounds, tighter
+from models.errors import AlmanacError, HorizonInvalid, LevelInvalid
+from models.irregular.bounds import read_bounds
 from models.irregular.placement import MISSING
 from models.safeguards.plausible import OUTLIERS
 from models.series import Series
-from service.errors import BatchTooLarge, FieldInvalid, FieldMissing
-from service.json_input import SeriesFault, describe_value, fault_of, invalid_field, parse_object, reject_unknown_fields
+from service.errors import BatchTooLarge, FieldMissing
+from service.forecasting.schema import ForecastRequest, plain_bounds
+from service.json_input import (
+    SeriesFault,
+    describe_value,
+    invalid_field,
+    is_repeating,
+    parse_object,
+    reject_unknown_fields,
+)
 from service.settings import Settings
 
-OPTION_FIELDS = ("horizon", "levels", "quantiles", "model", "bounds", "missing", "outliers", "record")
-REQUEST_FIELDS = ("series", *OPTION_FIELDS)
-TEXT_FIELDS = ("id", "start", "frequency", "timezone", "missing")
-SERIES_FIELDS = (*TEXT_FIELDS, "values", "timestamps", "past_covariates", "future_covariates", "bounds")
+REQUEST_FIELDS = tuple(ForecastRequest.model_fields)
 DEFAULT_LEVELS = (80.0,)
 MAX_LEVELS = 99
-MAX_ID_LENGTH = 256
+
+Entries = Sequence[Any]
+"""The series of a request: all `SeriesRequest`, or JSON data of any kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +73,38 @@ class ForecastQuery:
         return {one.frequency for _, one in self.series if one.frequency is not None}
 
 
-def parse_request(body: bytes, settings: Settings) -> ForecastQuery:
-    """Return the query in a body; an error within one series becomes its fault.
-
-    Raises:
-        JsonInvalid: If the body is not JSON.
-        FieldMissing, FieldUnknown, FieldInvalid, HorizonInvalid, LevelInvalid, BatchTooLarge: If the request itself is wrong.
-    """
-    return parse_series(*parse_envelope(body, settings), settings)
-
-
-def parse_envelope(body: bytes, settings: Settings) -> tuple[ForecastQuery, list[Any]]:
+def parse_envelope(body: bytes, settings: Settings) -> tuple[ForecastQuery, Entries]:
     """Return the query without series, and the series as sent; raises as `parse_request`."""
+    sent = _decode(body)
+    if sent is not None:
+        with suppress(AlmanacError):  # found again below, with the values as they were sent
+            query = parse_options(sent.__dict__ | {"bounds": plain_bounds(sent.bounds)}, settings.max_horizon)
+            check_entries(sent.series, query.horizon, settings)
+            return query, sent.series
     request = _envelope(body)
     query = parse_options(request, settings.max_horizon)
     return query, _entries(request, query.horizon, settings)
 
 
-def parse_series(query: ForecastQuery, entries: list[Any], settings: Settings) -> ForecastQuery:
-    """Return the query with its series; most of the time of a request is spent here."""
-    series, faults = _batch(entries, settings.max_points, query)
-    unnamed = frozenset(index for index, entry in enumerate(entries) if isinstance(entry, dict) and not entry.get("id"))
-    return replace(query, series=series, faults=faults, unnamed=unnamed)
+def _decode(body: bytes) -> ForecastRequest | None:
+    """Return a body as typed data, or None if it must be checked field by field."""
+    try:
+        sent = ForecastRequest.model_validate_json(body, strict=True)
+    except ValidationError:
+        return None
+    return None if is_repeating(body, _count_names(sent)) else sent
+
+
+def _count_names(sent: ForecastRequest) -> int:
+    """Return how many names all objects of a request have."""
+    count = len(sent.model_fields_set) + len(plain_bounds(sent.bounds) or ())
+    for one in sent.series:
+        count += len(one.model_fields_set)
+        if one.bounds is not None or one.past_covariates is not None or one.future_covariates is not None:
+            count += sum(
+                len(part or ()) for part in (plain_bounds(one.bounds), one.past_covariates, one.future_covariates)
+            )
+    return count
 
 
 def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery:
@@ -99,16 +119,17 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     if not isinstance(record, bool | None):
         raise invalid_field("record", record, "Send true or false; false: the forecasts are neither stored nor scored.")
     outliers = request.get("outliers") or OUTLIERS[0]
-    _check_choice("outliers", outliers, OUTLIERS)
+    check_choice("outliers", outliers, OUTLIERS)
     common = {name: request[name] for name in ("bounds", "missing") if request.get(name) is not None}
-    _check_choice("missing", common.get("missing", MISSING[0]), MISSING)
+    check_choice("missing", common.get("missing", MISSING[0]), MISSING)
     read_bounds(common.get("bounds"))
     return ForecastQuery(
         (), horizon, levels, quantiles, model, record=record is not False, common=common, outliers=outliers
     )
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise FieldInvalid if a value is none of the choices."""
     if value not in choices:
         raise invalid_field(name, value, f"Send {' or '.join(f'`{choice}`' for choice in choices)}.")
 
@@ -156,7 +177,7 @@ def _levels(request: Mapping[str, Any], name: str, above: float, default: tuple[
     return tuple(dict.fromkeys(float(level) for level in levels))
 
 
-def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> list[Any]:
+def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> Entries:
     """Return the series as sent; raises FieldInvalid, BatchTooLarge."""
     entries = request["series"]
     if not isinstance(entries, list) or not entries:
@@ -165,7 +186,7 @@ def _entries(request: Mapping[str, Any], horizon: int, settings: Settings) -> li
     return entries
 
 
-def check_entries(entries: Sequence[Any], horizon: int, settings: Settings) -> None:
+def check_entries(entries: Entries, horizon: int, settings: Settings) -> None:
     """Raise FieldMissing or BatchTooLarge if there are no series, or too many for this horizon."""
     if not entries:
         raise FieldMissing("The body has no series.", pointer="/series", hint="Send at least one.")
@@ -181,116 +202,3 @@ def check_entries(entries: Sequence[Any], horizon: int, settings: Settings) -> N
             pointer="/series",
             hint=f"Ask for at most {settings.max_steps} steps at a time (ALMANAC_MAX_STEPS).",
         )
-
-
-def _batch(
-    entries: list[Any], max_points: int, query: ForecastQuery
-) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
-    """Return the valid series with their indices, and the faults of the others."""
-    series: list[tuple[int, Series]] = []
-    faults: list[SeriesFault] = []
-    given = {one for one in map(_given_id, entries) if one is not None}
-    taken: set[str] = set()
-    for index, entry in enumerate(entries):
-        series_id = _id(entry, index, given)
-        try:
-            if series_id in taken:
-                raise SeriesDuplicated(
-                    f"The id {describe_value(series_id)} occurs twice.",
-                    pointer="/id",
-                    hint="Give each series its own id.",
-                )
-            taken.add(series_id)
-            series.append((index, _series(entry, series_id, max_points, query)))
-        except AlmanacError as error:
-            faults.append(fault_of(index, series_id, error))
-    return tuple(series), tuple(faults)
-
-
-def _given_id(entry: object) -> str | None:
-    """Return the id that a series was sent with, None if it has no valid one."""
-    series_id = entry.get("id") if isinstance(entry, dict) else None
-    return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else None
-
-
-def _id(entry: object, index: int, given: AbstractSet[str]) -> str:
-    """Return a series' id; without a valid one its index, with as many `#` before it as no given id has."""
-    series_id = _given_id(entry)
-    if series_id is not None:
-        return series_id
-    name = str(index)
-    while name in given:
-        name = f"#{name}"
-    return name
-
-
-def _series(entry: object, series_id: str, max_points: int, query: ForecastQuery) -> Series:
-    """Return one series; raises an AlmanacError whose pointer is relative to the series."""
-    if not isinstance(entry, dict):
-        raise FieldInvalid(
-            f"A series is {describe_value(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
-        )
-    reject_unknown_fields(entry, SERIES_FIELDS)
-    for name in TEXT_FIELDS:
-        if not isinstance(entry.get(name), str | None):
-            raise invalid_field(name, entry[name], "Send text, or leave it out.")
-    if len(entry.get("id") or "") > MAX_ID_LENGTH:
-        raise FieldInvalid(
-            f"The id has {len(entry['id'])} characters.", pointer="/id", hint=f"Send at most {MAX_ID_LENGTH}."
-        )
-    missing = entry.get("missing") or query.common.get("missing", MISSING[0])
-    _check_choice("missing", missing, MISSING)
-    series = Series.make(
-        _values(entry, max_points),
-        id=series_id,
-        start=entry.get("start"),
-        frequency=entry.get("frequency"),
-        timestamps=_timestamps(entry),
-        timezone=entry.get("timezone"),
-        past_covariates=_covariates(entry, "past_covariates"),
-        future_covariates=_covariates(entry, "future_covariates"),
-        horizon=query.horizon,
-        missing=missing,
-        bounds=entry.get("bounds"),
-    )
-    common = query.common.get("bounds")
-    return series if common is None else replace(series, bounds=tighter(series.bounds, read_bounds(common)))
-
-
-def _values(entry: Mapping[str, Any], max_points: int) -> list[Any]:
-    values = entry.get("values")
-    if values is None:
-        raise FieldMissing("`values` is missing.", pointer="/values", hint="Send a list of numbers; null is a gap.")
-    if not isinstance(values, list):
-        raise invalid_field("values", values, "Send a list of numbers; null is a gap.")
-    if len(values) > max_points:
-        raise SeriesTooLong(
-            f"The series has {len(values)} values.",
-            pointer="/values",
-            hint=f"Send the newest {max_points} at most (ALMANAC_MAX_POINTS).",
-        )
-    return values
-
-
-def _covariates(entry: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
-    """Return the covariates as sent, by name, or None."""
-    columns = entry.get(kind)
-    if columns is None or isinstance(columns, dict):
-        return columns
-    raise invalid_field(kind, columns, 'Send an object such as {"price": [1.5, 2, null]}.')
-
-
-def _timestamps(entry: Mapping[str, Any]) -> list[str] | None:
-    timestamps = entry.get("timestamps")
-    if timestamps is None:
-        return None
-    if not isinstance(timestamps, list):
-        raise invalid_field("timestamps", timestamps, "Send a list of dates.")
-    for index, timestamp in enumerate(timestamps):
-        if not isinstance(timestamp, str):
-            raise FieldInvalid(
-                f"A timestamp is {describe_value(timestamp)}.",
-                pointer=f"/timestamps/{index}",
-                hint="Send text such as `1939-01`.",
-            )
-    return timestamps

@@ -12,7 +12,7 @@ from models.calendar.on_calendar import parse_timestamp
 from models.calendar.timestamps import Timestamps
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from service.errors import FieldInvalid, FieldMissing
-from service.forecasting.request import MAX_ID_LENGTH
+from service.forecasting.schema import MAX_ID_LENGTH
 from service.json_input import describe_value
 from service.observations.columns import NO_OFFSET, Faults
 

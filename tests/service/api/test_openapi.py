@@ -25,8 +25,6 @@ from service.api.examples.jobs import (
     TRIGGER_RESPONSES,
 )
 from service.api.examples.observations import OBSERVATION_REQUESTS, OBSERVATION_RESPONSES
-from service.api.schemas.forecast import ForecastRequest, SeriesRequest
-from service.forecasting.request import REQUEST_FIELDS, SERIES_FIELDS
 from tests.service.home import ServiceHome
 
 
@@ -271,12 +269,6 @@ def test_the_other_responses_are_valid(
 ) -> None:
     """Models, card, health."""
     check(document, schema, shared_client.get(path).json())
-
-
-def test_the_parser_and_the_schema_have_the_same_fields() -> None:
-    """Of a request and of a series."""
-    assert set(REQUEST_FIELDS) == set(ForecastRequest.model_fields)
-    assert set(SERIES_FIELDS) == set(SeriesRequest.model_fields)
 
 
 def test_the_page_needs_no_internet(home: ServiceHome, start: Callable[..., TestClient]) -> None:

@@ -9,8 +9,8 @@ import pytest
 from models import starters
 from models.calendar.on_calendar import parse_frequency
 from models.errors import AlmanacError
+from service.forecasting.entries import parse_request
 from service.forecasting.predict import predict
-from service.forecasting.request import parse_request
 from service.forecasting.response import make_result
 from service.selector import LoadedModel, SelectedModel
 from service.settings import Settings

@@ -1,0 +1,151 @@
+"""Entries: the series of a forecast request, each parsed into a series or the error that refuses it."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+
+from models.errors import AlmanacError, SeriesDuplicated, SeriesTooLong
+from models.irregular.bounds import read_bounds, tighter
+from models.irregular.placement import MISSING
+from models.series import Series
+from service.errors import FieldInvalid, FieldMissing
+from service.forecasting.request import Entries, ForecastQuery, check_choice, parse_envelope
+from service.forecasting.schema import MAX_ID_LENGTH, SeriesRequest, plain_bounds
+from service.json_input import SeriesFault, describe_value, fault_of, invalid_field, reject_unknown_fields
+from service.settings import Settings
+
+SERIES_FIELDS = tuple(SeriesRequest.model_fields)
+TEXT_FIELDS = ("id", "start", "frequency", "timezone", "missing")
+
+
+def parse_request(body: bytes, settings: Settings) -> ForecastQuery:
+    """Return the query in a body; an error within one series becomes its fault.
+
+    Raises:
+        JsonInvalid: If the body is not JSON.
+        FieldMissing, FieldUnknown, FieldInvalid, HorizonInvalid, LevelInvalid, BatchTooLarge: If the request itself is wrong.
+    """
+    return parse_series(*parse_envelope(body, settings), settings)
+
+
+def parse_series(query: ForecastQuery, entries: Entries, settings: Settings) -> ForecastQuery:
+    """Return the query with its series; most of the time of a request is spent here."""
+    typed = isinstance(entries[0], SeriesRequest)
+    fields = [one.__dict__ | {"bounds": plain_bounds(one.bounds)} for one in entries] if typed else entries
+    series, faults = _batch(fields, settings.max_points, query, typed=typed)
+    unnamed = frozenset(index for index, entry in enumerate(fields) if isinstance(entry, dict) and not entry.get("id"))
+    return replace(query, series=series, faults=faults, unnamed=unnamed)
+
+
+def _batch(
+    entries: Sequence[Any], max_points: int, query: ForecastQuery, *, typed: bool
+) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
+    """Return the valid series with their indices, and the faults of the others."""
+    series: list[tuple[int, Series]] = []
+    faults: list[SeriesFault] = []
+    given = {one for one in map(_given_id, entries) if one is not None}
+    taken: set[str] = set()
+    for index, entry in enumerate(entries):
+        series_id = _id(entry, index, given)
+        try:
+            if series_id in taken:
+                raise SeriesDuplicated(
+                    f"The id {describe_value(series_id)} occurs twice.",
+                    pointer="/id",
+                    hint="Give each series its own id.",
+                )
+            taken.add(series_id)
+            series.append((index, _series(entry, series_id, max_points, query, typed=typed)))
+        except AlmanacError as error:
+            faults.append(fault_of(index, series_id, error))
+    return tuple(series), tuple(faults)
+
+
+def _given_id(entry: object) -> str | None:
+    """Return the id that a series was sent with, None if it has no valid one."""
+    series_id = entry.get("id") if isinstance(entry, dict) else None
+    return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else None
+
+
+def _id(entry: object, index: int, given: AbstractSet[str]) -> str:
+    """Return a series' id; without a valid one its index, with as many `#` before it as no given id has."""
+    series_id = _given_id(entry)
+    if series_id is not None:
+        return series_id
+    name = str(index)
+    while name in given:
+        name = f"#{name}"
+    return name
+
+
+def _series(entry: Any, series_id: str, max_points: int, query: ForecastQuery, *, typed: bool) -> Series:  # noqa: ANN401
+    """Return one series; raises an AlmanacError whose pointer is relative to the series."""
+    if not typed:
+        _check_entry(entry)
+    missing = entry.get("missing") or query.common.get("missing", MISSING[0])
+    check_choice("missing", missing, MISSING)
+    series = Series.make(
+        _limited_values(entry["values"], max_points),
+        id=series_id,
+        start=entry.get("start"),
+        frequency=entry.get("frequency"),
+        timestamps=entry.get("timestamps"),
+        timezone=entry.get("timezone"),
+        past_covariates=entry.get("past_covariates"),
+        future_covariates=entry.get("future_covariates"),
+        horizon=query.horizon,
+        missing=missing,
+        bounds=entry.get("bounds"),
+    )
+    common = query.common.get("bounds")
+    return series if common is None else replace(series, bounds=tighter(series.bounds, read_bounds(common)))
+
+
+def _check_entry(entry: object) -> None:
+    """Raise FieldInvalid, FieldMissing or FieldUnknown if a series is not what its schema describes, up to its values."""
+    if not isinstance(entry, dict):
+        raise FieldInvalid(
+            f"A series is {describe_value(entry)}; it must be an object.", hint='Send {"values": [1.5, 2, null]}.'
+        )
+    reject_unknown_fields(entry, SERIES_FIELDS)
+    for name in TEXT_FIELDS:
+        if not isinstance(entry.get(name), str | None):
+            raise invalid_field(name, entry[name], "Send text, or leave it out.")
+    if len(entry.get("id") or "") > MAX_ID_LENGTH:
+        raise FieldInvalid(
+            f"The id has {len(entry['id'])} characters.", pointer="/id", hint=f"Send at most {MAX_ID_LENGTH}."
+        )
+    values = entry.get("values")
+    if values is None:
+        raise FieldMissing("`values` is missing.", pointer="/values", hint="Send a list of numbers; null is a gap.")
+    if not isinstance(values, list):
+        raise invalid_field("values", values, "Send a list of numbers; null is a gap.")
+    _check_timestamps(entry.get("timestamps"))
+    for kind in ("past_covariates", "future_covariates"):
+        if not isinstance(entry.get(kind), dict | None):
+            raise invalid_field(kind, entry[kind], 'Send an object such as {"price": [1.5, 2, null]}.')
+
+
+def _limited_values(values: list[Any], max_points: int) -> list[Any]:
+    if len(values) > max_points:
+        raise SeriesTooLong(
+            f"The series has {len(values)} values.",
+            pointer="/values",
+            hint=f"Send the newest {max_points} at most (ALMANAC_MAX_POINTS).",
+        )
+    return values
+
+
+def _check_timestamps(timestamps: object) -> None:
+    if timestamps is None:
+        return
+    if not isinstance(timestamps, list):
+        raise invalid_field("timestamps", timestamps, "Send a list of dates.")
+    for index, timestamp in enumerate(timestamps):
+        if not isinstance(timestamp, str):
+            raise FieldInvalid(
+                f"A timestamp is {describe_value(timestamp)}.",
+                pointer=f"/timestamps/{index}",
+                hint="Send text such as `1939-01`.",
+            )
