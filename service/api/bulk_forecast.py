@@ -7,8 +7,8 @@ from service.api.content import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
 from service.api.frame_input import parse_frame, parse_lines
 from service.api.state import Service
 from service.forecasting.bulk import BulkFormat, answer_bulk
-from service.forecasting.frame_output import write_arrow_file, write_arrow_stream, write_parquet
 from service.forecasting.entries import parse_request
+from service.forecasting.frame_output import write_arrow_file, write_arrow_stream, write_parquet
 from service.forecasting.request import ForecastQuery
 
 MADE = {
