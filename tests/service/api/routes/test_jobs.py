@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.jobs.responses import job_run
+from service.serving.registry_index import RegistryIndex
 from service.settings import Settings
 from tests.service.home import ServiceHome, eventually
 from tests.service.worker import run_jobs
@@ -169,6 +170,17 @@ def test_jobs_are_filtered_by_model_state_and_schedule(queue_client: TestClient)
     assert found(name="rain", state="CANCELLED") == {"job-3"}
     assert found(schedule="wind") == {"wind"}
     assert found(name="nobody") == set()
+
+
+@pytest.mark.parametrize(("query", "code"), [("name=nobody", "MODEL_UNKNOWN"), ("schedule=nobody", "SCHEDULE_UNKNOWN")])
+def test_a_query_that_names_what_does_not_exist_is_404(queue_client: TestClient, query: str, code: str) -> None:
+    """Once the registry has answered, which may have the model."""
+    before = queue_client.get("/jobs?name=nobody").status_code
+    queue_client.app.state.service.catalog.index = RegistryIndex(checked="now")  # type: ignore[attr-defined]
+
+    answer = queue_client.get(f"/jobs?{query}")
+
+    assert (before, answer.status_code, answer.json()["code"]) == (200, 404, code)
 
 
 def test_a_finished_job_shows_its_results(finished: TestClient) -> None:
