@@ -1,8 +1,11 @@
-"""What all tests share: how Hypothesis searches, compiled modules, and the Host of Starlette's test client."""
+"""What all tests share: how Hypothesis searches, compiled modules, the Host of Starlette's test client, training without XLA."""
 
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The gate must answer the same on a slow, busy machine as on a fast one: no deadline, the same examples every time.
@@ -16,3 +19,22 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 os.environ["ALMANAC_ALLOWED_HOSTS"] = "testserver"
+
+
+@pytest.fixture(scope="module")
+def graphs() -> Iterator[None]:
+    """Trace training steps as graphs and leave XLA out, which takes 10 to 20 s of compiling a network.
+
+    `tests/integration/test_circle.py` and `tests/models/networks/test_bptt.py` compile with XLA.
+    """
+    import tensorflow as tf
+
+    traced = tf.function
+
+    def function(func: Any = None, *, jit_compile: bool | None = None, **options: Any) -> Any:  # noqa: ANN401 - any function
+        del jit_compile
+        return traced(func, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf, "function", function)
+        yield

@@ -12,6 +12,11 @@ from tests.training.fakes import make_fit
 from training.pipeline import candidates
 
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+ONE = ("--baselines", "seasonal_naive")
+
+
 @pytest.fixture
 def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Return a function that runs a command at an empty home, its trainings made up."""
@@ -25,7 +30,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 def test_a_run_is_set_beside_itself(run: Callable[..., Result], data_file: Path) -> None:
     """Each figure twice, and whether the weights are the same; programs read it as JSON."""
-    ask: tuple[Any, ...] = ("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--json")
+    ask: tuple[Any, ...] = ("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm", *ONE, "--json")
     run_id = json.loads(run(*ask).stdout)["run_id"]
 
     said = run("reproduce", run_id)
@@ -42,7 +47,7 @@ def test_figures_that_differ_end_with_exit_code_1(
     run: Callable[..., Result], data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A script sees that a result did not come out again."""
-    ask: tuple[Any, ...] = ("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm", "--json")
+    ask: tuple[Any, ...] = ("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm", *ONE, "--json")
     run_id = json.loads(run(*ask).stdout)["run_id"]
     monkeypatch.setattr(candidates, "fit_with_keras", make_fit(shifts={"lstm": 0.5}))
 

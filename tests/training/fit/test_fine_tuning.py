@@ -109,7 +109,6 @@ def test_the_starter_is_judged_and_calibrated_on_the_data(tmp_path: Path) -> Non
     assert not spec.covariates
 
 
-@pytest.mark.usefixtures("eager")
 def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> None:
     """Of the same tuning a share of a half is the mean of the starter's weights and the tuned ones."""
     fixed = replace(CONFIG, steps=2, transform="none")
@@ -124,7 +123,6 @@ def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> No
         assert_allclose(mean, (one + two) / 2, atol=1e-6)
 
 
-@pytest.mark.usefixtures("eager")
 def test_a_tuned_starter_is_one_of_its_ways(tmp_path: Path) -> None:
     """The starter, the tuned one or their mean, logged or not; what was chosen trains the same weights again."""
     first = tuned(tmp_path / "first")
@@ -152,7 +150,6 @@ def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path
         assert_array_equal(one, two)
 
 
-@pytest.mark.usefixtures("eager")
 def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate that ruins the weights leaves the starter as it was."""
     monkeypatch.setattr(fine_tuning, "TUNING_RATE", 1e3)

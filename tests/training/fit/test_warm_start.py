@@ -1,13 +1,11 @@
 """A champion tuned on the data at hand: it goes on from what it knew, and keeps it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models import artifact
@@ -32,14 +30,6 @@ CONFIG = FitConfig(
     steps_per_epoch=2,
     transform="none",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eager() -> Iterator[None]:
-    """Run optimizer steps without compiling them, which for a handful takes longer than they do."""
-    tf.config.run_functions_eagerly(run_eagerly=True)
-    yield
-    tf.config.run_functions_eagerly(run_eagerly=False)
 
 
 def make_set(horizon: int = 3, **changes: Any) -> TrainingSet:  # noqa: ANN401 - any field

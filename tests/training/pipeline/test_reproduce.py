@@ -43,11 +43,11 @@ TINY = FitConfig(
 def make_comparison(data: Path, registry: Registry, runtime: Runtime, **changes: Any) -> Outcome:  # noqa: ANN401 - any field of a configuration
     """Train two architectures a year ahead."""
     return train(
-        TrainConfig(data, 12, **{"architecture": ("lstm", "wavenet"), "seed": 3, **changes}), registry, runtime
+        TrainConfig(data, 12, **{"architecture": ("lstm", "wavenet"), "baselines": ("seasonal_naive",), "seed": 3, **changes}), registry, runtime
     )
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("graphs")
 def test_a_network_trained_again_from_its_record_is_the_same(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_network_trained_again_from_its_record_is_the_same(
 
 
 @pytest.mark.prove
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("graphs")
 def test_what_the_clock_allowed_of_each_training_is_done_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
@@ -83,7 +83,7 @@ def test_what_the_clock_allowed_of_each_training_is_done_again(
 
 
 @pytest.mark.prove
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("graphs")
 def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
     """The comparison of weights can fail: a record that names another seed gives other weights and figures."""
     first = make_comparison(
@@ -99,7 +99,7 @@ def test_another_seed_is_another_network(registry: Registry, make_runtime: MakeR
 
 
 @pytest.mark.prove
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("graphs")
 def test_an_ensemble_trained_again_from_its_record_is_the_same(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
@@ -135,7 +135,7 @@ def test_one_seed_of_several_is_trained_alone(registry: Registry, make_runtime: 
 
 
 @pytest.mark.prove
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("graphs")
 def test_choices_are_taken_from_the_record_and_not_made_again(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:

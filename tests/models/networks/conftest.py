@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_xla(graphs: None) -> None:
+    """Compile no network with XLA."""
