@@ -62,7 +62,15 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
     folder = tmp_path_factory.mktemp("circle")
     data = write_csv(folder / "weather.csv", [make_series(name, seed=seed) for seed, name in enumerate("abc")])
     half = Circle(folder / "home", data, {})
-    small = ("fit.units=8", "fit.max_steps=20", "fit.steps_per_epoch=10", "fit.transform=none", "fit.context_length=48")
+    small = (
+        "fit.units=4",
+        "fit.steps=4",
+        "fit.steps_per_epoch=2",
+        "fit.layers=1",
+        "fit.synthetic_share=0",
+        "fit.transform=none",
+        "fit.context_length=48",
+    )
     command = [sys.executable, "-m", "almanac", "train", "--data", str(data), "--horizon", str(HORIZON), "--json"]
     command += ["--architecture", "lstm", "--no-refit", *(part for one in small for part in ("--set", one))]
     found = subprocess.run(command, env=half.environment, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603

@@ -10,6 +10,7 @@ from training.demo import demo
 from training.processes import LOOPBACK, is_up
 
 
+@pytest.mark.system
 def test_the_demo_forecasts_and_ends_its_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from training.demo.live import CONFIG, EVENTS, FIGURE, MODEL
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,7 +1,6 @@
 """A learner takes clipped steps, averages its weights, begins anew exactly, and is made once for like shapes."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import keras

@@ -11,7 +11,6 @@ import almanac
 from tests.training.fakes import make_fit
 from training.pipeline import candidates
 
-
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 ONE = ("--baselines", "seasonal_naive")

@@ -23,6 +23,8 @@ from training.registry.client import Registry
 if TYPE_CHECKING:
     from training.fit.candidate import TrainingSet
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 HORIZON = 6
 NAMES = CovariateNames.make(["traffic"], ["price"], ["DE"])
 HOLIDAYS = [1, 0, 0, 2, 2, 1]

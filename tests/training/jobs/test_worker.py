@@ -9,8 +9,6 @@ import pytest
 
 from models.jobs.errors import WorkerAlive
 from tests.training.fake_service import FakeService, serving
-from tests.training.jobs.endurance import endure
-from tests.training.jobs.killed_jobs import JobHome
 from tests.training.jobs.workers import RunningWorker, eventually, finished, stages_done, working
 from training.jobs.client import Jobs, open_jobs
 
@@ -187,25 +185,3 @@ def test_a_job_without_a_folder_fails_and_a_worker_without_a_database_ends(home:
         exit_code = worker.process.wait(30)
 
     assert (code, exit_code) == ("STAGE_FAILED", os.EX_TEMPFAIL)
-
-
-def test_each_tick_takes_effect_once_when_workers_are_killed(home: Path) -> None:
-    """The short form of tests/prove/test_jobs.py, with SQLite."""
-    result = endure(home, ticks=4, kills=1)
-
-    assert (result.ticks, result.succeeded, result.effects) == (4, 4, 4)
-    assert result.repeated == []
-    assert result.kills == 1
-
-
-def test_a_job_killed_while_it_registers_makes_one_version(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The short form of tests/prove/test_jobs.py, with real stages: every alias has a complete version at any time."""
-    job_home = JobHome.make(home, monkeypatch)
-
-    killed = job_home.run(["create_model_version"])
-
-    assert killed.died == 1
-    assert killed.row["status"] == "SUCCESS"
-    assert killed.repeated == []
-    assert job_home.versions_of(killed.row["id"]) == ["1"]
-    assert job_home.aliases() == {"champion": "1", "challenger": "1"}

@@ -43,7 +43,11 @@ TINY = FitConfig(
 def make_comparison(data: Path, registry: Registry, runtime: Runtime, **changes: Any) -> Outcome:  # noqa: ANN401 - any field of a configuration
     """Train two architectures a year ahead."""
     return train(
-        TrainConfig(data, 12, **{"architecture": ("lstm", "wavenet"), "baselines": ("seasonal_naive",), "seed": 3, **changes}), registry, runtime
+        TrainConfig(
+            data, 12, **{"architecture": ("lstm", "wavenet"), "baselines": ("seasonal_naive",), "seed": 3, **changes}
+        ),
+        registry,
+        runtime,
     )
 
 

@@ -95,8 +95,8 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, registry: Registry, progress: Progress
 ) -> None:
     """Cut off after an epoch and begun again, a training ends where one that was left alone ends."""
-    whole = pretrain(make_request(tmp_path / "whole"), registry, progress, RunEnvironment())
-    request = make_request(tmp_path / "cut")
+    whole = pretrain(make_request(tmp_path / "whole", kinds=("M",)), registry, progress, RunEnvironment())
+    request = make_request(tmp_path / "cut", kinds=("M",))
 
     with pytest.raises(KeyboardInterrupt):
         pretrain(request, registry, Interrupting(progress.console), RunEnvironment())
@@ -110,16 +110,6 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
         weights = (load_network(each.directory / artifact.WEIGHTS).get_weights() for each in (one, two))
         for first, second in zip(*weights, strict=True):
             assert_array_equal(first, second)
-
-
-def test_the_first_kind_is_made_for_the_others_but_only_what_was_asked_for_is_told(
-    tmp_path: Path, registry: Registry, progress: Progress
-) -> None:
-    """A quarterly starter begins with what a monthly one learned."""
-    made = pretrain(make_request(tmp_path, kinds=("Q",), steps=2), registry, progress, RunEnvironment())
-
-    assert [one.kind for one in made] == ["Q"]
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["Q"]
 
 
 def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
@@ -136,27 +126,28 @@ def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
 def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --output a starter lies in ALMANAC_HOME/starters, and is the one that answers from then on."""
+    """Without --output a starter is in ALMANAC_HOME/starters and used from then on; the monthly one that it needs is not kept."""
     home = registry.location.home
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    told = ["--steps", "2", "--units", "4", "--layers", "1", "--frequencies", "M", "--json"]
+    told = ["--steps", "2", "--units", "4", "--layers", "1", "--frequencies", "Q", "--json"]
 
     result = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
 
     found = json.loads(result.stdout)
     assert result.exit_code == 0
-    assert Path(found["M"]["directory"]) == home / "starters" / "M"
-    assert found["M"]["mase"] > 0
-    assert folder_for(parse_frequency("M")) == home / "starters" / "M"
+    assert [path.name for path in (home / "starters").iterdir()] == ["Q"]
+    assert Path(found["Q"]["directory"]) == home / "starters" / "Q"
+    assert found["Q"]["mase"] > 0
+    assert folder_for(parse_frequency("Q")) == home / "starters" / "Q"
 
-    before = (home / "starters" / "M" / artifact.WEIGHTS).stat()
+    before = (home / "starters" / "Q" / artifact.WEIGHTS).stat()
     again = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
 
     assert again.exit_code == 0
     assert "--fresh" in again.stderr
-    assert json.loads(again.stdout) == {"M": {"directory": found["M"]["directory"]}}
-    assert (home / "starters" / "M" / artifact.WEIGHTS).stat() == before
+    assert json.loads(again.stdout) == {"Q": {"directory": found["Q"]["directory"]}}
+    assert (home / "starters" / "Q" / artifact.WEIGHTS).stat() == before
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
