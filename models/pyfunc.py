@@ -100,7 +100,7 @@ def _numbers(rows: "pd.DataFrame", name: str) -> NDArray[np.float64]:
 
 def _is_no_number(value: object) -> bool:
     try:
-        float(value)  # type: ignore[arg-type]  # whatever is no number raises
+        float(value)  # type: ignore[arg-type]  # whatever is not a number raises
     except (TypeError, ValueError):
         return value is not None
     return False

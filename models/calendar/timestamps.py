@@ -19,6 +19,9 @@ EARLIEST = np.datetime64("0001-01-01", "us")
 LATEST = np.datetime64("9999-12-31T23:59:59.999999", "us")
 """The range of four-digit years and of Python's datetime."""
 
+NO_OFFSET = int(np.iinfo(np.int64).min)
+"""In an array of offsets: the timestamp is a wall clock."""
+
 STYLES = (
     "YYYY",
     "YYYY-Qq",

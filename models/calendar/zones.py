@@ -23,7 +23,7 @@ _HALF_HOURS = {
     16_200: "Asia/Kabul", 19_800: "Asia/Kolkata", 20_700: "Asia/Kathmandu", 23_400: "Asia/Yangon", 31_500: "Australia/Eucla",
     34_200: "Australia/Darwin", -34_200: "Pacific/Marquesas",
 }  # fmt: skip
-"""Timezones without changes of clocks whose offset is no whole hour, by seconds east of UTC."""
+"""Timezones without changes of clocks whose offset is not a whole hour, by seconds east of UTC."""
 
 _WEST, _EAST = -12, 14
 """Hours that a timezone of one offset can have."""

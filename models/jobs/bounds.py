@@ -95,7 +95,7 @@ BOUNDS: Mapping[str, Bounds] = {
     "retrain.timeout_seconds": _number(0, DAYS_30, above=True),
     "retrain.memory_mb": Bounds(1, 100_000_000),
 }
-"""By key as in TOML; what is missing here is no number."""
+"""By key as in TOML; what is missing here is not a number."""
 
 MOST_DILATIONS = 32
 

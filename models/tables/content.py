@@ -57,10 +57,10 @@ def _kind_of_text(content: bytes, name: str) -> str:
     """Return the format of what has no magic bytes; raise TableInvalid if its name or first character says otherwise."""
     suffixes = {suffix.lower() for suffix in PurePath(name).suffixes}
     if suffixes & {".parquet", ".pq"}:
-        raise TableInvalid("is no Parquet file: it does not begin with PAR1.", hint="Check the file.")
+        raise TableInvalid("is not a Parquet file: it does not begin with PAR1.", hint="Check the file.")
     if suffixes & {".xlsx", ".xls", ".xlsm", ".ods"}:
         raise TableInvalid(
-            "is no workbook, whatever its name says.", hint="Give the suffix that it is of, or save it again."
+            "is not a workbook, whatever its name says.", hint="Give the suffix that it is of, or save it again."
         )
     start = content[:2048].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] == b"<":
@@ -109,7 +109,7 @@ def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
         except UnicodeDecodeError as error:
             raise TableInvalid(f"is not in UTF-16, as it begins ({error.reason}).", hint="Save it again.") from error
     if b"\0" in content:
-        raise TableInvalid("is no text: it has zero bytes.", hint="Give CSV, Parquet, .xlsx or JSON lines.")
+        raise TableInvalid("is not text: it has zero bytes.", hint="Give CSV, Parquet, .xlsx or JSON lines.")
     try:
         return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:

@@ -135,7 +135,7 @@ def _year(text: str) -> int:
 def _month(name: str) -> int:
     month = MONTHS.get(name.lower())
     if month is None:
-        message = f"{name} is no month"
+        message = f"{name} is not a month"
         raise ValueError(message)
     return month
 
@@ -146,7 +146,7 @@ def _time_of_day(parts: Mapping[str, str | None]) -> timedelta:
     half = (parts.get("half") or "").lower()
     if half:
         if not 1 <= hour <= 12:  # noqa: PLR2004 - a clock's dial
-            message = f"{hour} is no hour of half a day"
+            message = f"{hour} is not an hour of half a day"
             raise ValueError(message)
         hour = hour % 12 + 12 * (half == "p")
     if hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 - the limits of a clock
@@ -165,13 +165,13 @@ def _offset(text: str | None) -> int | None:
     digits = text[1:].replace(":", "").ljust(6, "0")
     hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:])
     if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 - the limits of a clock
-        message = f"{text} is no offset"
+        message = f"{text} is not an offset"
         raise ValueError(message)
     return (hours * 3600 + minutes * 60 + seconds) * (-1 if text[0] == "-" else 1)
 
 
 def parse_date(text: str, form: Form) -> tuple[datetime, int | None] | None:
-    """Return the wall clock of a text in a form, and its offset as `read_match`; None if it is no date in this form."""
+    """Return the wall clock of a text in a form, and its offset as `read_match`; None if it is not a date in this form."""
     match = form.pattern.fullmatch(text)
     if match is None:
         return None

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import EARLIEST, LATEST, Timestamps, parse_timestamp
+from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
 from models.tables.date_forms import fitting_forms, order_hint, parse_all
 from models.tables.date_order import first_doubt, settle_order
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
-
-NO_OFFSET = int(np.iinfo(np.int64).min)
-"""In place of an offset: the cell is a wall clock."""
 
 DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00, or describe them with --date-format."
 READ_HINT = "If that is wrong, give --date-format."
@@ -207,7 +204,7 @@ def _read_format(texts: Sequence[str], place: _Place, date_format: str) -> Times
             stamp = datetime.strptime(text, date_format)  # noqa: DTZ007 - the format may have an offset
         except (ValueError, re.error):
             found.append(None)
-            faults[at] = place.fault(at, text, f"is no date in the form {date_format}", "See --date-format.")
+            faults[at] = place.fault(at, text, f"is not a date in the form {date_format}", "See --date-format.")
         else:
             offset = stamp.utcoffset()
             found.append((stamp.replace(tzinfo=None), None if offset is None else int(offset.total_seconds())))
@@ -232,7 +229,7 @@ def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:
         day = np.datetime64("1899-12-30") + int(float(texts[0]))
         raise place.refuse(
             0,
-            f"{texts[0]!r} is no date; it may be Excel's number of {day}.",
+            f"{texts[0]!r} is not a date; it may be Excel's number of {day}.",
             "Format the column as dates in the workbook, and save it again.",
         )
     if not all(text.isascii() and text.isdigit() for text in texts):
@@ -255,7 +252,7 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
     """Return times in the form that fits the most texts."""
     forms = fitting_forms(texts)
     if not forms:
-        faults = {at: place.fault(at, text, "is no date", _hint(text)) for at, text in enumerate(texts)}
+        faults = {at: place.fault(at, text, "is not a date", _hint(text)) for at, text in enumerate(texts)}
         return Times(np.full(len(texts), "NaT", dtype="M8[us]"), np.full(len(texts), NO_OFFSET), faults)
     readings = [parse_all(texts, form) for form in forms]
     chosen = settle_order(forms, readings)
@@ -273,7 +270,7 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
                 if form.usual and form.pattern.fullmatch(texts[at])
                 else f" like {texts[example]!r} (row {place.rows[example]})"
             )
-            faults[at] = place.fault(at, texts[at], f"is no date{like}", _hint(texts[at]))
+            faults[at] = place.fault(at, texts[at], f"is not a date{like}", _hint(texts[at]))
     stamp = found[example]
     detail = (
         f"{texts[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}."

@@ -41,7 +41,7 @@ class CellFault:
         column: Name of the column.
         about: `id`, `timestamp` or `value`; `file` for a row with another number of cells than the header.
         cell: As it was written; "" if it is empty.
-        what: What is wrong with it, such as `is no number`.
+        what: What is wrong with it, such as `is not a number`.
         hint: The remedy.
     """
 

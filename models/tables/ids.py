@@ -24,7 +24,7 @@ def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[
         rows: Row of the file of each cell.
 
     Raises:
-        TableInvalid: If a number is no name of a series, since it has decimals.
+        TableInvalid: If a number is not a name of a series, since it has decimals.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -53,7 +53,7 @@ def _refuse_decimals(name: str, column: Any, rows: Rows) -> None:  # noqa: ANN40
     wrong = np.flatnonzero(np.isfinite(numbers) & (numbers != np.floor(numbers)))
     if wrong.size:
         raise TableInvalid(
-            f"{numbers[wrong[0]]!r} is no id.",
+            f"{numbers[wrong[0]]!r} is not an id.",
             hint="Ids are text or whole numbers. Name another column with --id-column.",
             place=f", row {rows[wrong[0]]}, column {name!r}",
             about=ID,

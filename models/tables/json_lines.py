@@ -16,7 +16,7 @@ def read_json_lines(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
     """Return JSON lines as a sheet; a field that a line lacks is an empty cell.
 
     Raises:
-        TableInvalid: If a line is no JSON object, or has a list or an object as a field.
+        TableInvalid: If a line is not a JSON object, or has a list or an object as a field.
     """
     objects, places = list[dict[str, object]](), list[int]()
     for number, line in enumerate(text.split("\n"), start=1):
@@ -28,9 +28,9 @@ def read_json_lines(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
             detail = f"has the key {error.args[0]!r} twice."
             raise TableInvalid(detail, hint="Write each key once.", place=f", line {number}") from error
         except ValueError as error:
-            raise TableInvalid(f"is no JSON ({error}).", hint=JSON_HINT, place=f", line {number}") from error
+            raise TableInvalid(f"is not JSON ({error}).", hint=JSON_HINT, place=f", line {number}") from error
         if not isinstance(entry, dict) or any(isinstance(cell, list | dict) for cell in entry.values()):
-            detail = f"has {line.strip()[:60]!r}, which is no object of text and numbers."
+            detail = f"has {line.strip()[:60]!r}, which is not an object of text and numbers."
             raise TableInvalid(detail, hint=JSON_HINT, place=f", line {number}")
         objects.append(entry)
         places.append(number)

@@ -105,7 +105,7 @@ def read_numbers(column: Any, name: str, rows: Rows, style: NumberStyle, *, flag
     if pa.types.is_boolean(kind) and flags:
         return Numbers(column.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False), {})
     faults = {
-        int(at): CellFault(int(rows[at]), name, VALUE, str(column[int(at)]), "is no number", NUMBER_HINT)
+        int(at): CellFault(int(rows[at]), name, VALUE, str(column[int(at)]), "is not a number", NUMBER_HINT)
         for at in np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     }
     return Numbers(np.full(len(column), np.nan), faults)
@@ -136,7 +136,7 @@ def _read_texts(column: Any, name: str, rows: Rows, style: NumberStyle, *, flags
 
 
 def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Numbers | None:  # noqa: ANN401
-    """Return texts with decimal points; None if one is no such number, or the points may separate thousands."""
+    """Return texts with decimal points; None if one is not such a number, or the points may separate thousands."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -176,7 +176,9 @@ def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: Num
         elif flags and one.lower() in {"true", "false"}:
             values[at] = one.lower() == "true"
         else:
-            faults[at] = CellFault(int(rows[at]), name, VALUE, str(texts[at]), "is no number", _hint(one, sign, style))
+            faults[at] = CellFault(
+                int(rows[at]), name, VALUE, str(texts[at]), "is not a number", _hint(one, sign, style)
+            )
     return _checked(values, faults, name, rows, findings + found)
 
 

@@ -40,7 +40,7 @@ def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like 
         return sheet_of(table, left)
     except (pa.ArrowException, OSError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise TableInvalid(f"is no Parquet file ({reason}).", hint="Check the file.") from error
+        raise TableInvalid(f"is not a Parquet file ({reason}).", hint="Check the file.") from error
 
 
 def flat_columns(metadata: Any) -> dict[int, Any]:  # noqa: ANN401 - pyarrow's

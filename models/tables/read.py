@@ -151,7 +151,7 @@ def read_columns(
 
 
 def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | None], *, valued: bool) -> None:
-    """Raise TableInvalid for a sheet of what is no workbook, and for a column of row numbers as one with a use."""
+    """Raise TableInvalid for a sheet of what is not a workbook, and for a column of row numbers as one with a use."""
     if options.sheet and valued and all(one.code != SHEET_READ for one in sheet.findings):
         raise TableInvalid(
             f"is {'CSV' if sheet.separator else 'no workbook'}, which has no sheets.", hint="Leave --sheet out."

@@ -13,12 +13,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from models.calendar.timestamps import NO_OFFSET
 from models.columns import EXPORT_METADATA, TIMEZONE
 from models.errors import AlmanacError, Finding
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.read import read_columns, read_sheet
-from service.observations.columns import NO_OFFSET, RawColumns
+from service.observations.columns import RawColumns
 from service.observations.files import rows_of
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.on_calendar import parse_timestamp
-from models.calendar.timestamps import Timestamps
+from models.calendar.timestamps import NO_OFFSET, Timestamps
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.schema import MAX_ID_LENGTH
 from service.json_input import describe_value
-from service.observations.columns import NO_OFFSET, Faults
+from service.observations.columns import Faults
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 FORECAST = "/forecast"

@@ -14,9 +14,6 @@ from service.errors import BatchTooLarge
 Faults = dict[int, AlmanacError]
 """The first error of each row, by its index."""
 
-NO_OFFSET = int(np.iinfo(np.int64).min)
-"""In place of an offset: the timestamp is a wall clock."""
-
 ROW_POINTER = "/observations/{row}/{field}"
 
 

@@ -8,18 +8,18 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.timestamps import NO_OFFSET
 from models.columns import TIMEZONE
 from models.errors import AlmanacError, ConfigInvalid, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from models.tables.content import UNREAD, decode
 from models.tables.csv_text import read_csv as read_csv_text
-from models.tables.dates import NO_OFFSET as BARE
 from models.tables.faults import FILE, ID, TIME, CellFault, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import Reading, read_columns
 from models.tables.sheet import Sheet
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, TypeUnsupported
-from service.observations.columns import NO_OFFSET, Faults, RawColumns, check_count
+from service.observations.columns import Faults, RawColumns, check_count
 from service.observations.parquet_size import read_table
 
 PARQUET = b"PAR1"
@@ -197,7 +197,7 @@ def _places(reading: Reading) -> NDArray[np.int64]:
 def _offsets(reading: Reading) -> NDArray[np.int64]:
     """Return microseconds east of UTC, or NO_OFFSET."""
     seconds = reading.times.offsets
-    return np.where(seconds == BARE, NO_OFFSET, np.where(seconds == BARE, 0, seconds) * 1_000_000)
+    return np.where(seconds == NO_OFFSET, NO_OFFSET, np.where(seconds == NO_OFFSET, 0, seconds) * 1_000_000)
 
 
 def fault_of(fault: CellFault, hint_of: Callable[[str], str]) -> AlmanacError:

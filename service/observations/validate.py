@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from models.calendar.alignment import FEWEST_WITH_OUTLIER
 from models.calendar.frequency import Frequency
 from models.calendar.on_calendar import calendar_clock, infer_frequency, parse_frequency
-from models.calendar.timestamps import Timestamps, to_instants, to_local_times
+from models.calendar.timestamps import NO_OFFSET, Timestamps, to_instants, to_local_times
 from models.errors import AlmanacError
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import GridFit, Mask, fit_to
-from service.observations.columns import NO_OFFSET, Faults
+from service.observations.columns import Faults
 from service.observations.row_errors import doubled, mismatch, off_grid, too_far, wrong_frequency
 from service.observations.row_errors import skipped as skipped_error
 from service.observations.stray_dates import find_stray_dates, stored_stray_repair, stray_error

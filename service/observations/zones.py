@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import Timestamps
+from models.calendar.timestamps import NO_OFFSET, Timestamps
 from models.calendar.zones import FIXED, name_fixed_zone, recognize_zone
 from models.irregular.repairs import Repair
-from service.observations.columns import NO_OFFSET
 from service.store.known_series import KnownSeries
 
 MICROSECONDS = 1_000_000

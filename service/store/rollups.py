@@ -56,13 +56,6 @@ def drop_empty_sums(connection: Connection) -> None:
         connection.execute(delete(table).where(table.c.scores == 0))
 
 
-def rebuild_sums(connection: Connection) -> None:
-    """Sum all scores anew."""
-    for table in ROLLUPS:
-        connection.execute(delete(table))
-        _add(connection, table, None, 1)
-
-
 def sums_of_scores() -> list[ColumnElement[Any]]:
     """Return the fields of `SUMS` over scores, in SQL; a sum of nothing is null."""
     return [
@@ -78,7 +71,7 @@ def sums_of_scores() -> list[ColumnElement[Any]]:
     ]
 
 
-def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | None, sign: int) -> None:
+def _add(connection: Connection, table: Table, forecast_ids: Sequence[str], sign: int) -> None:
     is_postgresql = connection.dialect.name == "postgresql"
     keys = {
         "model": forecasts.c.model,
@@ -91,9 +84,8 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str] | Non
     }
     wanted = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
     sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
-    query = select(*wanted, *sums).select_from(scores).join(forecasts).where(scores.c.counts).group_by(*wanted)
-    if forecast_ids is not None:
-        query = query.where(scores.c.forecast_id.in_(forecast_ids))
+    counted = scores.c.counts & scores.c.forecast_id.in_(forecast_ids)
+    query = select(*wanted, *sums).select_from(scores).join(forecasts).where(counted).group_by(*wanted)
     make = postgresql.insert if is_postgresql else sqlite.insert
     insert = make(table).from_select([column.name for column in table.columns], query)
     added = {name: table.c[name] + insert.excluded[name] for name in SUMS}

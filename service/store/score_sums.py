@@ -148,11 +148,6 @@ def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) ->
     return ("period" in by and period in {"day", "week"}) or where.scored_since is not None or not is_whole
 
 
-def scan_scores(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month") -> Rows:
-    """Return what `sum_scores` returns, summed from the scores alone."""
-    return _run(database, [_scan(database, where, by, period)], has_keys=bool(by), limit=None)
-
-
 def newest_day(database: Database, where: ScoreFilter) -> int | None:
     """Return the newest day that may have scores of a filter without a series; None if there is none."""
     days = DayRange.of(where)

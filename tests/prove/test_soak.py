@@ -16,6 +16,9 @@ WARM_UP, HALF = 10_000, 100_000
 FILLED_MEBIBYTES, GROWTH_ALLOWED_MEBIBYTES = 32.0, 2.0
 """Growth allowed in the first half, for pools and caches, and in the second: a leak of 20 bytes a request."""
 
+ROUND, FEWEST_ROUNDS, ROUNDS = 500, 4, 12
+SETTLED_MEBIBYTES = 3.0  # within the last two rounds
+
 
 def make_bodies() -> list[bytes]:
     """Return the requests that take turns: with dates, without, a batch, a long horizon, and a wrong one."""
@@ -43,6 +46,26 @@ def post_many(connection: http.client.HTTPConnection, count: int) -> list[float]
         took.append(time.perf_counter() - began)
         assert response.status == (422 if i % len(requests) == len(requests) - 1 else 200)
     return took
+
+
+@pytest.mark.system
+def test_memory_settles(service: ChildProcess) -> None:
+    """Memory and open files stop growing within some rounds: a leak would be in every round.
+
+    The pools of the allocator fill by megabytes within the first thousands of requests, which takes some rounds. A leak of
+    4 KiB a request is found here, one of 20 bytes by the test below.
+    """
+    server = psutil.Process(service.process.pid)
+    memory: list[float] = []
+    files: list[int] = []
+    with closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=30)) as connection:
+        for done in range(1, ROUNDS + 1):
+            post_many(connection, ROUND)
+            memory.append(_mebibytes(server))
+            files.append(server.num_fds())
+            if done >= FEWEST_ROUNDS and memory[-1] - memory[-3] < SETTLED_MEBIBYTES and files[-1] - files[-3] <= 2:
+                return
+    pytest.fail(f"{ROUNDS} rounds of {ROUND:,} requests did not settle: MiB {memory}, open files {files}")
 
 
 @pytest.mark.prove

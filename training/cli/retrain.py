@@ -79,14 +79,14 @@ def _assess(name: str, given: Request | None, *, as_json: bool) -> None:
     from training.config.retrain import RetrainConfig
     from training.progress import plain_console
     from training.registry.location import RegistryLocation
-    from training.retraining.triggers import judge
+    from training.retraining.triggers import assess
     from training.service_client.client import SERVICE_URL, service_address
 
     request = given or _scheduled(name)
     config = RetrainConfig(**request["config"].get("retrain", {})) if request else RetrainConfig()
     environment = {**os.environ, "ALMANAC_SERVICE_URL": os.environ.get("ALMANAC_SERVICE_URL") or SERVICE_URL}
     registry = None if RegistryLocation.from_environment(os.environ).is_missing else open_registry()
-    found = judge(name, config, service_address(environment), registry, datetime.now(UTC)).to_dict()
+    found = assess(name, config, service_address(environment), registry, datetime.now(UTC)).to_dict()
     if as_json:
         _print_json(found)
     else:

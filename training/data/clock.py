@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import Timestamps, load_timezone, to_instants, to_local_times
+from models.calendar.timestamps import NO_OFFSET, Timestamps, load_timezone, to_instants, to_local_times
 from models.calendar.zones import recognize_zone
 from models.errors import Finding
-from models.tables.dates import NO_OFFSET, Times
+from models.tables.dates import Times
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
 

@@ -55,7 +55,7 @@ def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, 
         valued: Whether the file must have values; one without them holds covariates alone, and its `y` is NaN.
 
     Raises:
-        DataInvalid: If the file cannot be read, or a cell is no date or no number: with file, row and column.
+        DataInvalid: If the file cannot be read, or a cell is not a date or not a number: with file, row and column.
     """
     require_file(path)
     try:

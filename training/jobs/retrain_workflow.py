@@ -33,7 +33,7 @@ def retrain(step: Step, request: Request) -> StageResult:
     """
     assessment: StageResult = {}
     if request.get("if_needed"):
-        decision = step("judge", "judge", request)
+        decision = step("judge", "assess", request)  # the first is a name that databases hold
         if not decision["retrain"]:
             return {"decision": decision}
         assessment = {"judgement": decision}
@@ -90,7 +90,7 @@ def _fit(step: Step, request: Request, read: StageResult, candidate: str, fits: 
 
 def summarize(stage: str, result: StageResult) -> StageResult:
     """Return what a stage's result adds to the summary of its job."""
-    if stage == "judge":
+    if stage == "assess":
         return {"judgement": result, "reason": reason_codes(result)} if result["retrain"] else {"decision": result}
     keys = {
         "read": ("run_id", "run_url", "experiment_id"),

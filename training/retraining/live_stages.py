@@ -16,7 +16,7 @@ from training.retraining import stages
 from training.retraining.job_context import JobContext
 from training.retraining.protocol import OnEvent
 from training.retraining.rollback import Rollback
-from training.retraining.triggers import judge as judge_live
+from training.retraining.triggers import assess as assess_live
 from training.retraining.triggers import watch as watch_live
 from training.service_client.client import SERVICE_URL, service_address
 
@@ -48,14 +48,14 @@ def read(job: JobContext, request: Mapping[str, Any]) -> StageResult:
     return {**result, "experiment_id": run.experiment, "run_url": job.registry.location.run_url(run)}
 
 
-def judge(job: JobContext, request: Mapping[str, Any]) -> StageResult:
+def assess(job: JobContext, request: Mapping[str, Any]) -> StageResult:
     """Return whether a model should be trained again, and why; nothing changes.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.
     """
     config = RetrainConfig(**request["config"].get("retrain", {}))
-    return judge_live(request["name"], config, job.address, job.registry, datetime.now(UTC)).to_dict()
+    return assess_live(request["name"], config, job.address, job.registry, datetime.now(UTC)).to_dict()
 
 
 def watch(job: JobContext) -> StageResult:

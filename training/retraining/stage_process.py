@@ -31,7 +31,7 @@ ORPHAN_SECONDS = 60.0
 OUT_OF_MEMORY_SCORE = 500
 """The kernel, out of memory, kills this process before the worker or the service."""
 
-LIVE_STAGES = {"judge", "read", "watch"}
+LIVE_STAGES = {"assess", "read", "watch"}
 """Stages in training/retraining/live_stages.py; the others are in training/retraining/stages.py."""
 
 

@@ -20,7 +20,7 @@ from training.service_client.accuracy import count_steps, read_live, read_period
 from training.service_client.client import Address
 
 
-def judge(
+def assess(
     name: str, config: RetrainConfig, address: Address | None, registry: Registry | None, now: datetime
 ) -> RetrainAssessment:
     """Return whether a model should be retrained, and why, by the live figures of its champion.

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.tables.dates import NO_OFFSET, Times, read_times
+from models.calendar.timestamps import NO_OFFSET
+from models.tables.dates import Times, read_times
 from models.tables.faults import TableInvalid
 
 
@@ -105,13 +106,13 @@ def test_dates_tell_years_of_two_digits_from_days(cells: list[str], expected: st
 @pytest.mark.parametrize(
     ("cells", "wrong", "words"),
     [
-        (["2024-01-31", "2024-02-30"], 1, "is no date"),
+        (["2024-01-31", "2024-02-30"], 1, "is not a date"),
         (["31/01/2024", "01/31/2024", "31/03/2024"], 1, "like '31/01/2024' (row 2)"),
-        (["2024-01-01 00:00 CET"], 0, "is no date"),
-        (["240131"], 0, "is no date"),
-        (["10600101"], 0, "is no date"),
-        (["2024-01-31 25:00"], 0, "is no date"),
-        (["13:00 PM"], 0, "is no date"),
+        (["2024-01-01 00:00 CET"], 0, "is not a date"),
+        (["240131"], 0, "is not a date"),
+        (["10600101"], 0, "is not a date"),
+        (["2024-01-31 25:00"], 0, "is not a date"),
+        (["13:00 PM"], 0, "is not a date"),
     ],
 )
 def test_what_is_no_date_is_a_fault(cells: list[str], wrong: int, words: str) -> None:

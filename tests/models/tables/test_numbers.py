@@ -75,7 +75,7 @@ def test_what_is_given_settles_it(style: NumberStyle, cells: list[str], values: 
 
 @pytest.mark.parametrize(
     ("cell", "what"),
-    [("warm", "is no number"), ("1_000", "is no number"), ("12.5.3", "is no number"), ("inf", "infinite")],
+    [("warm", "is not a number"), ("1_000", "is not a number"), ("12.5.3", "is not a number"), ("inf", "infinite")],
 )
 def test_a_wrong_cell_is_a_fault_of_its_row(cell: str, what: str) -> None:
     """The other cells are numbers."""

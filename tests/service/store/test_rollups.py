@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text, update
+from sqlalchemy import text, update
 
 from service.store.database import Database
 from service.store.erasure import erase_series
 from service.store.forecasts import delete_forecasts
-from service.store.rollups import DAY, ROLLUPS, rebuild_sums
+from service.store.rollups import DAY
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import Period, Rows, scan_scores, sum_scores
+from service.store.score_sums import Period, Rows, sum_scores
 from service.store.tables import forecasts, metadata, series
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
+from tests.service.score_scans import scan_scores
 
 MODELS, VERSIONS, SERIES = ["rain", "wind"], ["1", "2"], ["s0", "s1", "s2"]
 FREQUENCIES = {
@@ -201,16 +202,3 @@ def downgrade(database: Database) -> None:
         connection.execute(text(f"UPDATE {schema}alembic_version SET version_num = '0001'"))  # noqa: S608
         raised = "UPDATE {}scores SET absolute_scaled_error = 999 WHERE absolute_scaled_error = 10"
         connection.execute(text(raised.format(schema)))
-
-
-def test_sums_can_be_built_anew(database: Database) -> None:
-    """They are the same."""
-    change(database, 0, ("forecast", "s0", "rain", "1", 1, 5))
-    change(database, 1, ("observe", "s0", 1, 5))
-    with database.writing() as connection:
-        before = [sorted(connection.execute(select(one)).all()) for one in ROLLUPS]
-
-        rebuild_sums(connection)
-
-        assert before[0]
-        assert before == [sorted(connection.execute(select(one)).all()) for one in ROLLUPS]

@@ -125,7 +125,7 @@ def test_a_dry_run_shows_the_reasons_and_queues_nothing(
         reason = Reason("INPUT_DRIFT", True, True, 0.41, config.drift, "The inputs differ.")  # noqa: FBT003
         return RetrainAssessment(name, "7", now.isoformat(), (reason,))
 
-    monkeypatch.setattr("training.retraining.triggers.judge", assess)
+    monkeypatch.setattr("training.retraining.triggers.assess", assess)
     monkeypatch.setattr("training.cli.options.open_registry", lambda: None)
 
     table = run("retrain", "sales", "--dry-run").stdout

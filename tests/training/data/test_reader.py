@@ -63,8 +63,8 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (("ds,y", "1939-01,1", "1939-13,2"), "row 3, column 'ds': '1939-13' is no date"),
-        (("ds,y", "1939-01,1", "1939-02,warm"), "row 3, column 'y': 'warm' is no number"),
+        (("ds,y", "1939-01,1", "1939-13,2"), "row 3, column 'ds': '1939-13' is not a date"),
+        (("ds,y", "1939-01,1", "1939-02,warm"), "row 3, column 'y': 'warm' is not a number"),
         (
             ("ds,y", "1939-01,1,5"),
             "row 2: The row has 3 cells, the header 2. A comma inside a number such as 1,5 needs quotes",
@@ -73,10 +73,10 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         (("ds,y", '"1939-01",1', '"1939\n-02",1', "1939-03,1,"), "row 4: The row has 3 cells"),
         (("ds,y,y", "1939-01,1,2"), "has the name 'y' twice, for columns 2 and 3"),
         (("ds,y,", "1939-01,1,2"), "has no name for column 3"),
-        (("sep=;", "ds;y", "1939-01;warm"), "row 3, column 'y': 'warm' is no number"),
+        (("sep=;", "ds;y", "1939-01;warm"), "row 3, column 'y': 'warm' is not a number"),
         (("ds,y", '"1939-01,1'), "cannot be read"),
         (("ds,y", "1939-01,inf"), "row 2, column 'y': 'inf' is infinite"),
-        (("ds,y", "1939-01,True"), "row 2, column 'y': 'True' is no number"),
+        (("ds,y", "1939-01,True"), "row 2, column 'y': 'True' is not a number"),
         (("ds,y", ",1"), "row 2, column 'ds': the date is missing"),
         (("unique_id,ds,y", ",1939-01,1"), "row 2, column 'unique_id': the id is missing"),
         (("station,month,temp", "ox,1939-01,1"), "--id-column"),

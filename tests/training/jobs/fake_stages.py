@@ -29,7 +29,7 @@ class Context:
         return [line.partition(" ")[2] for line in lines].count(stage)
 
 
-def judge(job: Context, request: StageResult) -> StageResult:
+def assess(job: Context, request: StageResult) -> StageResult:
     """Return `needed` of the request's configuration as the decision."""
     job.record("judge")
     return {"retrain": bool(request["config"].get("needed")), "reasons": []}
@@ -113,7 +113,7 @@ def watch(job: Context) -> StageResult:
     return {"lines": ["sales version 1 is champion again."]}
 
 
-STAGES = {stage.__name__: stage for stage in (judge, read, fit, compare, refit, register, promote, fail, watch)}
+STAGES = {stage.__name__: stage for stage in (assess, read, fit, compare, refit, register, promote, fail, watch)}
 
 if __name__ == "__main__":
     main(STAGES.__getitem__, Context)

@@ -8,7 +8,7 @@ from training.jobs import retrain_workflow
 from training.jobs.retrain_workflow import KILLED, StageResult
 
 RESULTS: dict[str, StageResult] = {
-    "judge": {"retrain": True, "reasons": []},
+    "assess": {"retrain": True, "reasons": []},
     "read": {"run_id": "r1", "candidates": ["warm_start", "lstm"]},
     "fit": {"cause": None},
     "compare": {"winner": "lstm", "decision": {"promote": True}},
@@ -70,7 +70,7 @@ def test_the_reasons_that_hold_are_passed_on() -> None:
 
     assert steps.arguments["read"][0]["reason"] == "INPUT_DRIFT"
     assert result["judgement"] == steps.arguments["read"][0]["judgement"] == assessment
-    assert retrain_workflow.summarize("judge", assessment)["reason"] == "INPUT_DRIFT"
+    assert retrain_workflow.summarize("assess", assessment)["reason"] == "INPUT_DRIFT"
 
 
 def test_a_candidate_over_a_limit_is_left_out() -> None:

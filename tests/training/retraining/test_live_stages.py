@@ -101,7 +101,7 @@ def test_a_job_is_made_of_the_environment(registry: Registry, tmp_path: Path, mo
 
 def test_a_job_judges_by_its_own_thresholds(job: JobContext) -> None:
     """What the configuration says under [retrain] is what counts; a name nobody trained needs it."""
-    told = live_stages.judge(job, {"name": "unknown", "config": {"retrain": {"skill_below": -1.0}}})
+    told = live_stages.assess(job, {"name": "unknown", "config": {"retrain": {"skill_below": -1.0}}})
 
     assert told["retrain"]
     assert {one["code"] for one in told["reasons"] if one["holds"]} == {"NO_CHAMPION"}

@@ -14,7 +14,7 @@ from training.config.retrain import RetrainConfig
 from training.registry.client import Registry
 from training.registry.location import Version
 from training.retraining import triggers
-from training.retraining.triggers import judge, watch
+from training.retraining.triggers import assess, watch
 from training.service_client.accuracy import read_periods, steps_in_period
 from training.service_client.client import Address
 
@@ -54,7 +54,7 @@ def test_live_evidence_is_a_reason(registered: Registry, served: tuple[Served, s
     """The champion's own figures, of two seasons, and what was observed since its training."""
     service, url = served
 
-    judgement = judge("sales", RetrainConfig(new_observations=41), Address(url, "alm_key"), registered, NOW)
+    judgement = assess("sales", RetrainConfig(new_observations=41), Address(url, "alm_key"), registered, NOW)
 
     assert judgement.retrain
     assert {one.code: one.value for one in judgement.reasons if one.holds} == {
@@ -75,7 +75,7 @@ def test_data_without_dates_is_not_counted(
     """Nobody can say what is newer."""
     monkeypatch.setattr(triggers, "_spec_of", lambda *_: replace(SPEC, trained_to=None))
 
-    judgement = judge("sales", RetrainConfig(), Address(served[1]), registered, NOW)
+    judgement = assess("sales", RetrainConfig(), Address(served[1]), registered, NOW)
 
     assert [one.known for one in judgement.reasons if one.code == "NEW_OBSERVATIONS"] == [False]
     assert len(served[0].requests) == 1
@@ -86,7 +86,7 @@ def test_a_service_that_is_down_kills_nothing(registered: Registry, served: tupl
     served[0].status = 500
 
     for address, why in ((Address(served[1]), "answers 500"), (None, "ALMANAC_SERVICE_URL")):
-        judgement = judge("sales", RetrainConfig(), address, registered, NOW)
+        judgement = assess("sales", RetrainConfig(), address, registered, NOW)
 
         assert not judgement.retrain
         assert [why in one.sentence for one in judgement.reasons if not one.known] == [True] * 5
@@ -97,7 +97,7 @@ def test_the_specification_is_the_registered_one(registry: Registry, tmp_path: P
     registry.models.promote("weather", publish(registry, tmp_path / "model"))
     service = Served()
     with serving(service) as url:
-        judgement = judge("weather", RetrainConfig(), Address(url), registry, NOW)
+        judgement = assess("weather", RetrainConfig(), Address(url), registry, NOW)
 
     assert (judgement.name, judgement.version) == ("weather", "1")
     assert service.requests[0]["window"] == "24"
@@ -106,7 +106,7 @@ def test_the_specification_is_the_registered_one(registry: Registry, tmp_path: P
 
 def test_a_name_that_nobody_trained_is_a_reason(registry: Registry) -> None:
     """The registry has no champion of it; no service is asked."""
-    judgement = judge("sales", RetrainConfig(), None, registry, NOW)
+    judgement = assess("sales", RetrainConfig(), None, registry, NOW)
 
     assert [one.code for one in judgement.reasons if one.holds] == ["NO_CHAMPION"]
 

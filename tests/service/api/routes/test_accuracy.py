@@ -18,7 +18,6 @@ from service.api.examples.accuracy import ACCURACY_RESPONSES, RESPONSE
 from service.monitoring.accuracy import bucket_of
 from service.monitoring.scorer import Scorer
 from service.store.database import Database
-from service.store.rollups import rebuild_sums
 from service.store.score_sums import ScoreSums
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
@@ -26,6 +25,7 @@ from tests.service.forecast_log import actuals_of, last_week, log, make_forecast
 from tests.service.home import ServiceHome, eventually
 from tests.service.live_accuracy import fill, get, post_actuals, scored, service_of
 from tests.service.monitoring.test_metrics import samples, value
+from tests.service.score_scans import rebuild_sums
 
 BACKTEST = {"model": {"mase_by_step": [0.5] * 12}, "seasonal_naive": {"mase_by_step": [1.0] * 12}}
 
