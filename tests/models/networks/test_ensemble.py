@@ -2,6 +2,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -20,6 +21,8 @@ from tests.models.networks.made import CONTEXT, HORIZON, make_contexts, make_opt
 
 WEIGHTS = (0.5, 0.3, 0.2)
 
+small = partial(make_options, layers=1, units=4)
+
 
 @dataclass(frozen=True, slots=True)
 class Combined:
@@ -33,11 +36,7 @@ class Combined:
 def combined(tmp_path_factory: pytest.TempPathFactory) -> Combined:
     """Return an LSTM, a GRU with a logarithm and a WaveNet of a shorter context, combined."""
     folder = tmp_path_factory.mktemp("combined")
-    options = [
-        make_options("lstm"),
-        make_options("gru", transform="log"),
-        make_options("wavenet", context_length=24, encoder_length=24),
-    ]
+    options = [small("lstm"), small("gru", transform="log"), small("wavenet", context_length=24, encoder_length=24)]
     members = tuple(make_member(folder / one.architecture, one, seed) for seed, one in enumerate(options))
     write_ensemble(members, WEIGHTS, folder / "whole", seed=3)
     return Combined(members, folder / "whole")
@@ -138,7 +137,7 @@ def test_files_that_differ_are_refused(combined: Combined, tmp_path: Path) -> No
 
 def test_members_with_a_context_of_one_are_measured_by_the_training_set() -> None:
     """They have no scale of their own to tell a difference by."""
-    options = make_options("lstm", shape="one_to_many", context_length=1, encoder_length=1)
+    options = small("lstm", shape="one_to_many", context_length=1, encoder_length=1)
     network = build(options)
     network.get_layer("normalize").adapt(make_contexts(3).ravel())
     serving = serving_network(network, options)
@@ -154,8 +153,8 @@ def test_members_share_their_covariates(tmp_path: Path) -> None:
     """What is past is cut to each member's context as its values are; what lies ahead goes to all."""
     known = {"past_covariates": 1, "future_covariates": 1}
     members = [
-        make_member(tmp_path / "long", make_options("wavenet", **known), 0),
-        make_member(tmp_path / "short", make_options("wavenet", context_length=24, encoder_length=24, **known), 1),
+        make_member(tmp_path / "long", small("wavenet", **known), 0),
+        make_member(tmp_path / "short", small("wavenet", context_length=24, encoder_length=24, **known), 1),
     ]
     generator = np.random.default_rng(2)
     past, ahead = generator.normal(size=(4, CONTEXT, 2)), generator.normal(size=(4, HORIZON, 1))
@@ -177,8 +176,8 @@ def test_a_member_that_reads_no_covariates_may_have_the_longest_context(tmp_path
     """The whole then takes past covariates of that length, and gives the other the newest part."""
     known = {"past_covariates": 1, "future_covariates": 1}
     members = [
-        make_member(tmp_path / "plain", make_options("wavenet"), 0),
-        make_member(tmp_path / "informed", make_options("wavenet", context_length=24, encoder_length=24, **known), 1),
+        make_member(tmp_path / "plain", small("wavenet"), 0),
+        make_member(tmp_path / "informed", small("wavenet", context_length=24, encoder_length=24, **known), 1),
     ]
     generator = np.random.default_rng(2)
     past, ahead = generator.normal(size=(4, CONTEXT, 2)), generator.normal(size=(4, HORIZON, 1))

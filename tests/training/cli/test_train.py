@@ -47,6 +47,7 @@ def here() -> Registry:
     return Registry(RegistryLocation.from_environment(os.environ))
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_train_prints_the_comparison_and_the_decision(run: Run, data_file: Path) -> None:
     """A table with baselines, who won, and what became of the champion alias; progress apart from it."""
     found = run("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm,gru")
@@ -58,6 +59,7 @@ def test_train_prints_the_comparison_and_the_decision(run: Run, data_file: Path)
     assert "epoch" not in found.stdout
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_train_takes_a_configuration_and_flags_go_before_it(run: Run, data_file: Path, tmp_path: Path) -> None:
     """The file says what a flag does not."""
     config = tmp_path / "c.toml"
@@ -180,6 +182,7 @@ def test_the_ui_of_a_server_is_its_address(run: Run, monkeypatch: pytest.MonkeyP
     assert "http://tracking.example:5000" in run("ui").output
 
 
+@pytest.mark.system
 def test_the_ui_serves_until_it_is_interrupted(run: Run, tmp_path: Path) -> None:
     """MLflow answers on loopback; Ctrl-C ends it and its workers, with exit code 0 and no traceback."""
     assert run("models").exit_code == 0
