@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from models.calendar.timestamps import NO_OFFSET
 from models.errors import AlmanacError, ConfigInvalid, Finding
-from models.tables.dates import NO_OFFSET
 from models.tables.faults import FILE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
