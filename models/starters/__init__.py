@@ -65,6 +65,11 @@ def folder_for(frequency: Frequency) -> Path:
 
 def season_warning(frequency: Frequency) -> Finding | None:
     """Return a warning if the frequency has a season and its starter has none, else None; raises ArtifactIncomplete."""
+    return _season_warning(frequency, os.environ.get("ALMANAC_HOME"), os.getcwd())  # noqa: PTH109 - once a request, and a Path is slow
+
+
+@lru_cache(maxsize=512)
+def _season_warning(frequency: Frequency, *_place: str | None) -> Finding | None:
     nanoseconds = frequency.nanoseconds
     has_seasons = frequency.season_length > 1 or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
     if not has_seasons or folder_for(frequency).name != SEASONLESS or _takes_turns(frequency):
@@ -115,7 +120,7 @@ def _roots() -> tuple[Path, ...]:
 
 def clear_cache() -> None:
     """Forget found and loaded starters, so that the process uses those that it has written."""
-    for cached in (_kinds, _seasons, _interleaved, _named, _load, _version):
+    for cached in (_kinds, _seasons, _season_warning, _interleaved, _named, _load, _version):
         cached.cache_clear()
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError
-from service.admission import LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
+from service.admission import LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
 from service.errors import QueueFull
 from service.forecasting.batches import Batches, Outcome, Waiting
 from service.forecasting.entries import parse_series
@@ -54,6 +54,7 @@ class ForecastHandler:
     record: RecordResult
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
+    _clock: CpuClock = field(default_factory=CpuClock)
     _batches: Batches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,12 +90,13 @@ class ForecastHandler:
             else:
                 if not self._turns.is_current(admitted):
                     await self._turns.take()
-                started = time.thread_time()
+                started = self._clock.start()
                 query, entries = parse_envelope(body, self.settings)
                 if parse_seconds(len(entries), len(body)) <= LOOP_SECONDS:
                     query = parse_series(query, entries, self.settings)
                     entries = []
-                self._turns.learn(time.thread_time() - started)
+                if started is not None:
+                    self._turns.learn(time.thread_time() - started)
             if entries:
                 query = await lane.threads.run(parse_series, query, entries, self.settings)
             return await self._answer(query, lane)
@@ -130,7 +132,7 @@ class ForecastHandler:
 
     def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
-        started = time.thread_time()
+        started = self._clock.start(always=not self._costs.knows(batch[0].key))
         outcomes: list[Outcome] = []
         try:
             found = predict_many([(one.query, one.selected) for one in batch])
@@ -143,7 +145,8 @@ class ForecastHandler:
             if len(batch) == 1:
                 return [error]
             return [outcome for one in batch for outcome in self._compute_batch([one])]
-        self._costs.learn(batch[0].key, sum(one.passes for one in batch), time.thread_time() - started)
+        if started is not None:
+            self._costs.learn(batch[0].key, sum(one.passes for one in batch), time.thread_time() - started)
         return outcomes
 
     def _respond(self, query: ForecastQuery, selected: SelectedModel, found: Prediction) -> Response:

@@ -20,7 +20,7 @@ def decode_floats(blob: bytes) -> Floats:
 
 def encode_times(times: Timestamps) -> bytes:
     """Return times as a blob."""
-    return microseconds(times).astype("<i8").tobytes()
+    return microseconds(times).astype("<i8", copy=False).tobytes()
 
 
 def decode_times(blob: bytes) -> Timestamps:
@@ -30,4 +30,4 @@ def decode_times(blob: bytes) -> Timestamps:
 
 def microseconds(times: Timestamps) -> NDArray[np.int64]:
     """Return times as microseconds since 1970, same shape."""
-    return times.astype("M8[us]").astype(np.int64)
+    return times.astype("M8[us]", copy=False).view(np.int64)

@@ -1,7 +1,7 @@
 """Erasure marks: when a series was erased; a forecast of before that still waits in another process is not written."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,8 +11,6 @@ from service.store.tables import erasure_marks
 
 MARKS_LOCK = 0x616C6D63
 """PostgreSQL's advisory lock: a new mark waits for the forecasts that are being written, and later ones see it."""
-ID_BATCH = 500
-"""Ids in one query."""
 
 
 def id_hash(series_id: str) -> str:
@@ -36,20 +34,15 @@ def mark_erased(database: Database, series_id: str, now: int) -> None:
         )
 
 
-def find_erased(connection: Connection, series_ids: Collection[str]) -> Mapping[str, int]:
-    """Return when each of some series was erased, by id; those that were not are left out.
+def find_erased(connection: Connection, since: int) -> Mapping[str, int]:
+    """Return when each series was erased that was erased since a moment, by the hash of its id.
 
     Until the transaction ends no series is marked. SQLite has one writer anyway.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": MARKS_LOCK})
-    by_hash = {id_hash(one): one for one in series_ids}
-    found: dict[str, int] = {}
-    hashes = list(by_hash)
-    for at in range(0, len(hashes), ID_BATCH):
-        query = select(erasure_marks).where(erasure_marks.c.series_sha256.in_(hashes[at : at + ID_BATCH]))
-        found |= {by_hash[row.series_sha256]: row.erased_at for row in connection.execute(query)}
-    return found
+    query = select(erasure_marks).where(erasure_marks.c.erased_at >= since)
+    return {row.series_sha256: row.erased_at for row in connection.execute(query)}
 
 
 def delete_marks(database: Database, before: int) -> None:

@@ -1,7 +1,7 @@
 """Evidence: whether the history that a forecast was made from agrees with the stored observations of its series."""
 
+import hashlib
 import math
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,13 +51,18 @@ def sample_history(series: Series, forecast_id: str) -> HistorySample | None:
     if series.start is None or series.frequency is None:
         return None
     count = len(series)
-    newest = range(max(0, count - NEWEST), count)
-    older = range(max(0, count - REACH), newest.start)
-    drawn = random.Random(forecast_id).sample(older, min(DRAWN, len(older)))  # noqa: S311 (a sample, not a secret)
-    places = np.array([*sorted(drawn), *newest])
-    start = max(0, count - REACH)
+    start, newest = max(0, count - REACH), max(0, count - NEWEST)
+    places = np.concatenate([_draw(forecast_id, start, newest), np.arange(newest, count)])
     times = _times(series.start, series.frequency, series.timezone, start, count - start)
     return HistorySample(times[places - start], series.values[places])
+
+
+def _draw(forecast_id: str, first: int, end: int) -> NDArray[np.int64]:
+    """Return DRAWN places from `first` to `end`, or all if there are fewer: one at random in each of as many equal parts."""
+    if end - first <= DRAWN:
+        return np.arange(first, end)
+    chance = np.frombuffer(hashlib.blake2b(forecast_id.encode(), digest_size=2 * DRAWN).digest(), dtype="<u2") / 65_536
+    return first + ((np.arange(DRAWN) + chance) * (end - first) / DRAWN).astype(np.int64)
 
 
 def agrees(sample: HistorySample, observed: Mapping[np.datetime64, float], frequency: str) -> bool:

@@ -19,7 +19,7 @@ from models.series import Series
 from service.selector import SelectedModel
 from service.store.blobs import Floats, encode_floats, encode_times, microseconds
 from service.store.database import Database, read_state, storable, write_state
-from service.store.erasure_marks import find_erased
+from service.store.erasure_marks import find_erased, id_hash
 from service.store.evidence import sample_history
 from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
 from service.store.score import naive_baseline
@@ -104,8 +104,8 @@ def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -
     insert = make(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
     rows = [make_row(entry, now) for entry in entries]
     with database.writing() as connection:
-        erased = find_erased(connection, {row["series_id"] for row in rows})
-        written = [row for row in rows if row["made_at"] > erased.get(row["series_id"], -1)]
+        erased = find_erased(connection, min((row["made_at"] for row in rows), default=now))
+        written = [row for row in rows if not erased or row["made_at"] > erased.get(id_hash(row["series_id"]), -1)]
         if written:
             connection.execute(insert, written)
     return len(rows) - len(written)
