@@ -133,21 +133,24 @@ class ForecastHandler:
     def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
         started = self._clock.start(always=not self._costs.knows(batch[0].key))
-        outcomes: list[Outcome] = []
         try:
             found = predict_many([(one.query, one.selected) for one in batch])
-            for waiting, one in zip(batch, found, strict=True):
-                if isinstance(one, AlmanacError):
-                    outcomes.append(one)
-                else:
-                    outcomes.append(self._respond(waiting.query, waiting.selected, one))
         except Exception as error:  # noqa: BLE001 (each request gets its own)
             if len(batch) == 1:
                 return [error]
             return [outcome for one in batch for outcome in self._compute_batch([one])]
+        outcomes = [self._outcome(waiting, one) for waiting, one in zip(batch, found, strict=True)]
         if started is not None:
             self._costs.learn(batch[0].key, sum(one.passes for one in batch), time.thread_time() - started)
         return outcomes
+
+    def _outcome(self, waiting: Waiting, found: Prediction | AlmanacError) -> Outcome:
+        if isinstance(found, AlmanacError):
+            return found
+        try:
+            return self._respond(waiting.query, waiting.selected, found)
+        except Exception as error:  # noqa: BLE001 (the others have their answers, and are recorded)
+            return error
 
     def _respond(self, query: ForecastQuery, selected: SelectedModel, found: Prediction) -> Response:
         result = make_result(selected, *found)

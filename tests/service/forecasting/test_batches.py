@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,9 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from models.errors import AlmanacError, LevelInvalid
-from service.admission import LOOP_SECONDS, Costs
+from service.admission import LOOP_SECONDS, Costs, Turns
 from service.forecasting.batches import MOST_PASSES, Batches, Outcome, Waiting
+from service.forecasting.request import ForecastQuery
 from service.thread_pool import ThreadPool
 
 
@@ -115,6 +117,32 @@ def test_requests_with_other_options_share_a_batch(shared_client: TestClient) ->
     together, alone = shared_client.portal.call(run)  # type: ignore[union-attr]
 
     assert [strip(response) for response in together] == [strip(response) for response in alone]
+
+
+def test_a_response_that_fails_fails_alone(shared_client: TestClient) -> None:
+    """The others of its batch are recorded once."""
+    recorded: list[int] = []
+
+    def record(query: ForecastQuery, *_: object) -> None:
+        recorded.append(query.horizon)
+        if query.horizon == 4:
+            raise RuntimeError("no")
+
+    costs, turns, shared = Costs(), Turns(), shared_client.app.state.service.forecasting  # type: ignore[attr-defined]
+    handler: Any = replace(shared, record=record, _costs=costs, _turns=turns)
+    bodies = [orjson.dumps({"series": [{"values": [1, 2, 3]}], "horizon": horizon}) for horizon in (3, 4, 5)]
+
+    async def run() -> list[Any]:
+        model = (await handler.select_model(None, tuple)).model
+        costs.learn((model.name, model.version), 1, 1e-9)  # so that all fit into a round, and into a batch
+        for _ in range(100):
+            turns.learn(0)
+        return await asyncio.gather(*map(handler.answer_body, bodies), return_exceptions=True)
+
+    found = shared_client.portal.call(run)  # type: ignore[union-attr]
+
+    assert [type(one) for one in found] == [Response, RuntimeError, Response]
+    assert recorded == [3, 4, 5]
 
 
 def strip(response: Response) -> Any:  # noqa: ANN401 (JSON)
