@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from models.errors import AlmanacError
 from models.names import STARTER
-from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.serving.catalog import WATCH_SECONDS, Catalog
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database, read_state, write_state
@@ -24,8 +24,8 @@ async def keep_default(catalog: Catalog, database: AsyncDatabase, leads: Callabl
             elif leads() and catalog.default not in {None, STARTER, catalog.remembered}:
                 await database.run(_write, str(catalog.default))
                 catalog.remembered = catalog.default
-        except (DatabaseUnreachable, DatabaseUnusable):
-            pass  # the database's own check logs it; the next round tries again
+        except AlmanacError:
+            pass  # the database's own check logs it, or too many requests wait for it; the next round tries again
         await asyncio.sleep(WATCH_SECONDS)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -281,5 +282,7 @@ def read_state(database: Database, name: str) -> str | None:
 
 def write_state(connection: Connection, name: str, value: str, now: int) -> None:
     """Remember a value under a name, in a transaction that writes; `now` is microseconds since 1970."""
-    connection.execute(delete(service_state).where(service_state.c.name == name))
-    connection.execute(insert(service_state).values(name=name, value=value, updated=now))
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = make(service_state).values(name=name, value=value, updated=now)
+    newest = {"value": row.excluded.value, "updated": row.excluded.updated}
+    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=newest))

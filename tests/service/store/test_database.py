@@ -1,7 +1,7 @@
 from pathlib import Path
 from threading import Event, Thread, Timer
 
-from service.store.database import Database
+from service.store.database import Database, read_state, write_state
 
 
 def test_closing_waits_for_a_connection_in_use(tmp_path: Path) -> None:
@@ -26,3 +26,16 @@ def test_closing_waits_for_a_connection_in_use(tmp_path: Path) -> None:
     reader.join(10)
 
     assert order == ["read", "closed"]
+
+
+def test_what_is_remembered_is_replaced(tmp_path: Path) -> None:
+    """A value that another process has written meanwhile is no error."""
+    database = Database(f"sqlite:///{tmp_path / 'almanac.db'}")
+    database.migrate()
+
+    for now, value in enumerate(("a", "b")):
+        with database.writing() as connection:
+            write_state(connection, "default model", value, now)
+
+    assert read_state(database, "default model") == "b"
+    database.close()
