@@ -22,6 +22,7 @@ RequestError (models.errors)        the request is wrong
 ├── HostMissing                     400
 ├── HostUnknown                     421, a Host that is not this service's
 ├── TypeUnsupported                 415, a Content-Type that the route does not read
+├── NotAcceptable                   406, an Accept that names no type that is made
 ├── RequestUnreadable               400, not HTTP
 ├── HeadersTooLarge                 431
 └── HeadersTooSlow                  408

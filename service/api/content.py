@@ -28,7 +28,7 @@ BULK_TYPES: Mapping[str, str] = {
     "application/x-apache-arrow-file": ARROW_FILE,
 }
 """Media types of forecasts beside JSON, with the format that each means."""
-_JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json")
+JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json")
 
 
 def format_of(content_type: str) -> str:
@@ -59,6 +59,6 @@ def _weight(one: str, weights: Mapping[str, float]) -> float:
     named = [
         weight
         for name, weight in weights.items()
-        if BULK_TYPES.get(name, JSON if _JSON_TYPE.fullmatch(name) else None) == one
+        if BULK_TYPES.get(name, JSON if JSON_TYPE.fullmatch(name) else None) == one
     ]
     return max(named) if named else weights.get("application/*", weights.get("*/*", 0.0))
