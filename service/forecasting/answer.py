@@ -126,7 +126,7 @@ class ForecastHandler:
     def _compute(self, query: ForecastQuery, selected: SelectedModel, passes: int) -> Response:
         """Return the response to a request alone; raises its error."""
         started = time.thread_time()
-        response = self._respond(query, selected, predict(query, selected))
+        response = self._respond(query, selected, predict(query, selected, self.settings.max_numbers))
         self._costs.learn(_key(selected), passes, time.thread_time() - started)
         return response
 
@@ -134,7 +134,7 @@ class ForecastHandler:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
         started = self._clock.start(always=not self._costs.knows(batch[0].key))
         try:
-            found = predict_many([(one.query, one.selected) for one in batch])
+            found = predict_many([(one.query, one.selected) for one in batch], self.settings.max_numbers)
         except Exception as error:  # noqa: BLE001 (each request gets its own)
             if len(batch) == 1:
                 return [error]

@@ -72,7 +72,7 @@ def _blocks(query: ForecastQuery) -> Iterator[ForecastQuery]:
 
 def _block(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
     check_size(query, selected, handler.settings.max_numbers)
-    result = make_result(selected, *predict(query, selected))
+    result = make_result(selected, *predict(query, selected, handler.settings.max_numbers))
     handler.record(query, selected, result)
     return result
 

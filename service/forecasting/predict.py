@@ -1,12 +1,13 @@
 """Predict: the forecasts of the series of one or several requests, in one batch per forecaster."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from models.errors import AlmanacError, ForecastNotFinite, HorizonInvalid, LevelInvalid
 from models.forecast import Forecast
 from models.forecaster import Forecaster
 from models.forecasting.open_steps import reach_open_steps
 from models.forecasting.request import ForecastRequest, Outcome
+from models.safeguards.closed_hours import steps_to_reach
 from models.series import Series
 from service.errors import BatchTooLarge
 from service.forecasting.request import ForecastQuery
@@ -28,26 +29,29 @@ LARGE_STEPS = 2_000
 """Forecast steps in the response: JSON takes about 1 µs for each."""
 
 
-def predict(query: ForecastQuery, selected: SelectedModel) -> Prediction:
+def predict(query: ForecastQuery, selected: SelectedModel, limit: int) -> Prediction:
     """Return the forecasts of one request; raises as `predict_many` returns."""
-    (found,) = predict_many([(query, selected)])
+    (found,) = predict_many([(query, selected)], limit)
     if isinstance(found, AlmanacError):
         raise found
     return found
 
 
-def predict_many(requests: Sequence[tuple[ForecastQuery, SelectedModel]]) -> list[Prediction | AlmanacError]:
+def predict_many(
+    requests: Sequence[tuple[ForecastQuery, SelectedModel]], limit: int
+) -> list[Prediction | AlmanacError]:
     """Return the forecasts of each request, or the error that refuses it as a whole; a network runs once for all of them.
 
-    The error is HorizonInvalid or LevelInvalid, if the model supports no forecast of these steps or levels.
+    The error is HorizonInvalid or LevelInvalid, if the model supports no forecast of these steps or levels, or BatchTooLarge,
+    if a request takes more than `limit` numbers, those of closed hours included.
     """
     outcomes: list[dict[int, Outcome] | AlmanacError] = [{} for _ in requests]
     parts: dict[int, tuple[Forecaster, list[Part]]] = {}
     for number, (query, selected) in enumerate(requests):
         try:
-            for forecaster, part in _parts(query, selected):
+            for forecaster, part in _parts(query, selected, limit):
                 parts.setdefault(id(forecaster), (forecaster, []))[1].append((number, *part))
-        except (HorizonInvalid, LevelInvalid) as error:
+        except (HorizonInvalid, LevelInvalid, BatchTooLarge) as error:
             outcomes[number] = error
     for forecaster, asked in parts.values():
         answers = forecaster.forecast_many([request for _, _, request in asked])
@@ -62,21 +66,31 @@ def predict_many(requests: Sequence[tuple[ForecastQuery, SelectedModel]]) -> lis
 
 def check_size(query: ForecastQuery, selected: SelectedModel, limit: int) -> None:
     """Raise BatchTooLarge if the response would contain more than `limit` numbers: a short request can ask for gigabytes."""
+    _check_steps(query, selected, len(query.series) * query.horizon, limit)
+
+
+def _check_steps(query: ForecastQuery, selected: SelectedModel, steps: int, limit: int) -> None:
     spec = selected.model.forecaster.spec
     columns = 1 + len({*spec.quantile_levels, *query.quantiles}) + 2 * len(query.levels)
-    numbers = len(query.series) * query.horizon * columns
+    numbers, asked = steps * columns, len(query.series) * query.horizon
     if numbers > limit:
+        closed = f" and {steps - asked} steps in closed hours" if steps > asked else ""
         raise BatchTooLarge(
-            f"{len(query.series)} series of {query.horizon} steps with {columns} columns are {numbers} numbers.",
+            f"{len(query.series)} series of {query.horizon} steps{closed} with {columns} columns are {numbers} numbers.",
             pointer="/series",
             hint=f"Ask for fewer series, steps, levels or quantiles: at most {limit} numbers (ALMANAC_MAX_NUMBERS).",
         )
 
 
 def count_passes(query: ForecastQuery, selected: SelectedModel) -> int:
-    """Return how many windows the networks compute: series times blocks of the trained horizon."""
+    """Return how many windows the networks compute: series times blocks of the trained horizon.
+
+    Steps in closed hours are counted as well, unless there are so many series that the request is large anyway.
+    """
     trained_horizon = min(forecaster.spec.horizon for forecaster in selected.forecasters())
-    return len(query.series) * -(-query.horizon // trained_horizon)
+    if len(query.series) > LARGE_PASSES:
+        return len(query.series) * -(-query.horizon // trained_horizon)
+    return sum(-(-steps_to_reach(series, query.horizon) // trained_horizon) for _, series in query.series)
 
 
 def is_large(query: ForecastQuery, passes: int) -> bool:
@@ -98,13 +112,16 @@ def _group_by_forecaster(
 
 
 def _parts(
-    query: ForecastQuery, selected: SelectedModel
-) -> Iterator[tuple[Forecaster, tuple[list[int], ForecastRequest]]]:
-    """Yield what each forecaster is asked for: the indices of some series, and the request for their forecasts."""
+    query: ForecastQuery, selected: SelectedModel, limit: int
+) -> Sequence[tuple[Forecaster, tuple[list[int], ForecastRequest]]]:
+    """Return what each forecaster is asked for: the indices of some series, and the request for their forecasts."""
+    found: list[tuple[Forecaster, tuple[list[int], ForecastRequest]]] = []
     for forecaster, series in _group_by_forecaster(query, selected):
         forecaster.plan(_request(query, ()))
         for request, places in reach_open_steps(_request(query, [one for _, one in series])):
-            yield forecaster, ([series[at][0] for at in places], request)
+            found.append((forecaster, ([series[at][0] for at in places], request)))
+    _check_steps(query, selected, sum(len(request.series) * request.horizon for _, (_, request) in found), limit)
+    return found
 
 
 def _request(query: ForecastQuery, series: Sequence[Series]) -> ForecastRequest:

@@ -9,8 +9,10 @@ import pytest
 from models import starters
 from models.calendar.on_calendar import parse_frequency
 from models.errors import AlmanacError
+from service.errors import BatchTooLarge
 from service.forecasting.entries import parse_request
-from service.forecasting.predict import predict
+from service.forecasting.predict import count_passes, predict
+from service.forecasting.request import ForecastQuery
 from service.forecasting.response import make_result
 from service.selector import LoadedModel, SelectedModel
 from service.settings import Settings
@@ -26,10 +28,15 @@ SALES = {
 
 def answer(series: dict[str, Any], **options: object) -> dict[str, Any]:
     """Return the response to one series, forecast by the starter."""
+    query, chosen = ask(series, **options)
+    return make_result(chosen, *predict(query, chosen, Settings().max_numbers)).body
+
+
+def ask(series: dict[str, Any], **options: object) -> tuple[ForecastQuery, SelectedModel]:
+    """Return the query for one series, and the starter for it."""
     query = parse_request(orjson.dumps({"series": [series], "horizon": 3, **options}), Settings())
     model = LoadedModel("starter", "1", None, starters.load_starter(parse_frequency("M")), datetime.now(UTC))
-    chosen = SelectedModel(model, None, {one.name: starters.load_starter(one) for one in query.frequencies()})
-    return make_result(chosen, *predict(query, chosen)).body
+    return query, SelectedModel(model, None, {one.name: starters.load_starter(one) for one in query.frequencies()})
 
 
 def test_the_answer_says_which_frequency_was_inferred() -> None:
@@ -87,3 +94,14 @@ def test_a_wrong_option_is_refused(options: dict[str, Any], pointer: str) -> Non
         answer(SALES, **options)
 
     assert caught.value.pointer == pointer
+
+
+def test_steps_in_closed_hours_count_for_the_limits() -> None:
+    """An office that closes on Friday at 17: its next step is on Monday at 9, and those before it take time and memory."""
+    values = [1.0 + step % 7 if step // 24 % 7 < 5 and 9 <= step % 24 < 17 else None for step in range(25 * 24 + 17)]
+
+    query, chosen = ask({"start": "2024-01-01T00:00", "frequency": "h", "values": values}, horizon=1)
+
+    assert count_passes(query, chosen) > 1
+    with pytest.raises(BatchTooLarge, match="1 series of 1 steps and 64 steps in closed hours"):
+        predict(query, chosen, limit=100)
