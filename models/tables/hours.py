@@ -35,7 +35,7 @@ OF_CLOCKS_BACK = 25
 _COUNTS = {48: 30, 96: 15, 144: 10, 288: 5}
 """Periods of a day that are no hours, by their number, and the minutes of one."""
 
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::00)?")
 _HEADER = re.compile(r"(?:h|he|hr|hour|stunde)?[ _-]?(\d{1,2})|(\d{4})|(\d{1,2}:\d{2})", re.IGNORECASE)
 
 Minutes = NDArray[np.int64]

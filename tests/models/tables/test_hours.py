@@ -101,3 +101,10 @@ def test_numbered_stores_are_no_hours() -> None:
 
     assert reading.layout.wide
     assert len(reading.values) == 23
+
+
+def test_a_minute_beyond_59_is_an_error_of_its_row() -> None:
+    """It is not read as a quarter past the next hour."""
+    reading = read(["date,time,y", "2024-01-01,10:75,1", "2024-01-02,10:15,2"])
+
+    assert [fault.what for fault in reading.faults().values()] == ["is not a date"]
