@@ -72,25 +72,31 @@ class Workers:
         delay, ends = FIRST_DELAY_SECONDS, 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            worker = await self._start(place, is_replacement=ends > 0)
-            code = await self._watch(place, worker)
+            reason = await self._run_worker(place, is_replacement=ends > 0)
             if self._stopping.is_set():
                 return
             ends += 1
             if place not in self._started:
-                logger.error(
-                    "server process %d ended with code %d before it answered a request; the service stops", place, code
-                )
+                logger.error("server process %d %s before it answered a request; the service stops", place, reason)
                 self._has_failed = True
                 self._stop(signal.SIGTERM)
                 return
             if time.monotonic() - began > STABLE_SECONDS:
                 delay = FIRST_DELAY_SECONDS
-            reason = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-            logger.error("server process %d (pid %d) %s; starting another in %.1f s", place, worker.pid, reason, delay)
+            logger.error("server process %d %s; starting another in %.1f s", place, reason, delay)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+    async def _run_worker(self, place: int, *, is_replacement: bool) -> str:
+        """Run a worker to its end, and return how it ended."""
+        try:
+            worker = await self._start(place, is_replacement=is_replacement)
+        except OSError as error:  # such as no memory for another process
+            return f"cannot be started ({error.strerror})"
+        code = await self._watch(place, worker)
+        reason = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return f"(pid {worker.pid}) {reason}"
 
     async def _start(self, place: int, *, is_replacement: bool) -> Process:
         own = bind_worker(self._reserved, self._host)

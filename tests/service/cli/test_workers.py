@@ -1,5 +1,6 @@
 """The parent of the workers: who leads, what it passes on, and which sockets they get."""
 
+import asyncio
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,3 +91,22 @@ def test_workers_share_what_may_wait(tmp_path: Path) -> None:
     shared = share(Settings(home=tmp_path, max_queue=64, max_ledger=5), 2)
 
     assert (shared.workers, shared.max_queue, shared.max_ledger) == (2, 32, 3)
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(parent: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """The others go on; without the first workers there is no service."""
+    tried: list[bool] = []
+
+    async def start(_place: int, *, is_replacement: bool) -> None:
+        tried.append(is_replacement)
+        if len(tried) > 1:
+            parent._stopping.set()
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(parent, "_start", start)
+    monkeypatch.setattr("service.cli.workers.FIRST_DELAY_SECONDS", 0)
+    parent._started = {0}
+
+    asyncio.run(parent._keep(0))
+
+    assert (tried, parent._has_failed) == ([False, True], False)
