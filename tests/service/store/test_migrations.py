@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store import tables
 from service.store.database import MIGRATIONS, Database
+from service.store.score_due import score_due
+from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 
 
 def test_the_migrations_create_the_tables(database: Database) -> None:
@@ -51,6 +53,32 @@ def test_replicas_that_start_together_migrate_once(empty_url: str) -> None:
         assert connection.scalar(select(func.count()).select_from(tables.series)) == 0
     for replica in replicas:
         replica.close()
+
+
+def test_an_older_database_gets_the_sums_of_its_scores(database: Database) -> None:
+    """They are those that are kept when scores are written: of the first days of months and of a leap day, too."""
+    query = select(tables.sums_by_series_step).order_by(*tables.sums_by_series_step.primary_key.columns)
+    for number, start in enumerate(("1968-12-30", "2023-12-30", "2024-02-01")):
+        one = make_forecast(make_history(number, 28, "D", start), 9)
+        log(database, f"f{number}", one, series_id=f"s{number}", version=str(number % 2))
+        observe(database, f"s{number}", actuals_of(one))
+    score_due(database, 1)
+    with database.reading() as connection:
+        expected = connection.execute(query).all()
+    version = "almanac.alembic_version" if database.is_postgresql else "alembic_version"
+    with database.writing() as connection:
+        for table in (tables.erasure_marks, tables.sums_by_series_step, tables.service_state):
+            table.drop(connection)
+        connection.execute(text(f"UPDATE {version} SET version_num = '0002'"))  # noqa: S608
+
+    database.migrate()
+
+    with database.reading() as connection:
+        found = connection.execute(query).all()
+    assert len(found) == 27
+    assert [row[:7] for row in found] == [row[:7] for row in expected]
+    assert [row[7:10] for row in found] == [pytest.approx(row[7:10]) for row in expected]
+    assert [row[10:] for row in found] == [row[10:] for row in expected]
 
 
 def test_tables_of_a_newer_version_are_refused(database: Database) -> None:
