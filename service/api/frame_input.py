@@ -1,6 +1,6 @@
 """Frames: the rows of a Parquet or Arrow body as series, and the lines of an NDJSON body."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from models.calendar.timestamps import NO_OFFSET
+from models.columns import TIMEZONE
 from models.errors import AlmanacError, ConfigInvalid, Finding
 from models.tables.faults import FILE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import Reading, read_columns
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, JsonInvalid
-from service.forecasting.entries import parse_series
+from service.forecasting.entries import given_ids, parse_one_by_one
 from service.forecasting.request import REQUEST_FIELDS, ForecastQuery, check_entries, parse_options
 from service.json_input import SeriesFault, reject_repeated_names, reject_unknown_fields
 from service.observations.arrow_size import read_arrow
@@ -76,8 +77,9 @@ def parse_lines(body: bytes, sent: Mapping[str, str], settings: Settings) -> For
     defaults = {name: fields[name] for name in SERIES_OPTIONS if name in fields}
     lines = [(number, line) for number, line in enumerate(body.splitlines(), start=1) if line.strip()]
     check_entries(lines, query.horizon, settings)
-    entries = [_entry(number, line, defaults) for number, line in lines]
-    return parse_series(query, entries, settings)
+    given = given_ids(_entry(number, line, defaults) for number, line in lines)
+    entries = (_entry(number, line, defaults) for number, line in lines)  # again: decoded, all of them take much memory
+    return parse_one_by_one(query, entries, given, settings)
 
 
 def _entry(number: int, line: bytes, defaults: Mapping[str, str]) -> Any:  # noqa: ANN401 (any JSON)
@@ -137,21 +139,33 @@ def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any],
     """Return the query with one series for each id, in the order of their first rows."""
     names, codes = _groups(reading)
     check_entries(names, query.horizon, settings)
-    order = np.lexsort((_instants(reading), codes))
-    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
-    texts, values = _texts(reading), next(iter(reading.values.values())).values
-    zone = fields.get("timezone") or reading.times.zone
     wrong = _wrong(reading, names, codes)
-    entries = []
-    for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
-        cells = values[rows]
-        entry: dict[str, Any] = {"id": name, "values": cells.astype(object), "timestamps": texts[rows].tolist()}
-        entry["values"][np.isnan(cells)] = None
-        entry["values"] = entry["values"].tolist()
-        entry |= {"frequency": fields.get("frequency"), "timezone": zone}
-        entries.append({"id": name, "values": []} if name in wrong else entry)
-    found = parse_series(query, entries, settings)
+    entries = _entries(reading, names, codes, fields, wrong)
+    found = parse_one_by_one(query, entries, set(names), settings)
     return replace(found, faults=tuple(wrong.get(fault.id, fault) for fault in found.faults))
+
+
+def _entries(
+    reading: Reading, names: list[str], codes: NDArray[np.int64], fields: Mapping[str, Any], wrong: Container[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
+    walls, values = reading.times.walls, next(iter(reading.values.values())).values
+    offsets, zones = _offsets(reading), reading.zones()
+    order = np.lexsort((walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[s]"), codes))
+    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
+    for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
+        if name in wrong:
+            yield {"id": name, "values": []}
+            continue
+        cells = values[rows].astype(object)
+        cells[np.isnan(values[rows])] = None
+        zone = fields.get("timezone") or zones.get(name) or reading.times.zone
+        shown = {
+            "timestamps": _texts(walls[rows], offsets[rows]),
+            "frequency": fields.get("frequency"),
+            "timezone": zone,
+        }
+        yield {"id": name, "values": cells.tolist(), **shown}
 
 
 def _groups(reading: Reading) -> tuple[list[str], NDArray[np.int64]]:
@@ -162,16 +176,16 @@ def _groups(reading: Reading) -> tuple[list[str], NDArray[np.int64]]:
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _instants(reading: Reading) -> NDArray[np.datetime64]:
-    """Return what rows are sorted by: times in UTC where they have an offset."""
-    offsets = np.where(reading.times.offsets == NO_OFFSET, 0, reading.times.offsets)
-    found: NDArray[np.datetime64] = reading.times.walls - offsets.astype("m8[s]")
-    return found
+def _offsets(reading: Reading) -> NDArray[np.int64]:
+    """Return seconds east of UTC, or NO_OFFSET; rows of an export are in UTC if they have a timezone."""
+    if not reading.zones():
+        return reading.times.offsets
+    has_zone = reading.sheet.columns[TIMEZONE].is_valid().to_numpy(zero_copy_only=False)
+    return np.where(has_zone, 0, reading.times.offsets)
 
 
-def _texts(reading: Reading) -> NDArray[np.object_]:
-    """Return the timestamps as a JSON request has them."""
-    walls, offsets = reading.times.walls, reading.times.offsets
+def _texts(walls: NDArray[np.datetime64], offsets: NDArray[np.int64]) -> list[str]:
+    """Return timestamps as a JSON request has them."""
     whole = walls[~np.isnat(walls)]
     has_offset = offsets != NO_OFFSET
     unit: Literal["D", "s", "us"] = "us"
@@ -182,7 +196,8 @@ def _texts(reading: Reading) -> NDArray[np.object_]:
         sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
         at = offsets == offset
         texts[at] += "Z" if offset == 0 else f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    return texts
+    found: list[str] = texts.tolist()
+    return found
 
 
 def _wrong(reading: Reading, names: list[str], codes: NDArray[np.int64]) -> dict[str, SeriesFault]:

@@ -1,18 +1,25 @@
 """Bulk: answers forecast requests whose body or response is not JSON: Parquet, Arrow and NDJSON."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import orjson
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from models.errors import AlmanacError
+from service.errors import Unexpected
 from service.forecasting.answer import ForecastHandler
 from service.forecasting.predict import check_size, predict
 from service.forecasting.request import ForecastQuery
-from service.forecasting.response import ForecastResult, make_result, to_response
-from service.json_input import SeriesFault
+from service.forecasting.response import OPTIONS, ForecastResult, make_result, to_response
+from service.ids import new_id
+from service.json_input import fault_at
 from service.selector import SelectedModel
+
+logger = logging.getLogger("almanac")
 
 BLOCK_SERIES = 64
 """Series that are forecast together in an NDJSON response."""
@@ -40,7 +47,8 @@ async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuer
         AlmanacError: If the whole request is wrong, too large, or has to wait for too long.
     """
     threads = handler.large.threads
-    with handler.large.enter():
+    with ExitStack() as place:
+        place.enter_context(handler.large.enter())
         query = await threads.run(parse)
         selected = await handler.select_model(query.model, query.frequencies)
         if not made.lines:
@@ -53,7 +61,19 @@ async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuer
             first = replace(found, faults=[*first.faults, *found.faults])
         if not first.rows:
             return to_response(replace(first, body={**first.body, "errors": [one.to_dict() for one in first.faults]}))
-    return StreamingResponse(_lines(handler, selected, first, blocks), media_type=made.media_type)
+        return _Stream(_lines(handler, selected, first, blocks), made.media_type, place.pop_all())
+
+
+class _Stream(StreamingResponse):
+    """A stream that keeps its place among large requests until it ends, or its client is gone."""
+
+    def __init__(self, lines: AsyncIterator[bytes], media_type: str, place: ExitStack) -> None:
+        super().__init__(lines, media_type=media_type)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:
@@ -82,14 +102,31 @@ async def _lines(
 ) -> AsyncIterator[bytes]:
     """Yield the model, then each forecast or error on its line, in the order in which they are ready."""
     yield _line({"model": first.body["model"]})
-    yield _text(first)
+    text = _text(first)
+    del first
+    yield text
     for block in blocks:
         try:
             text = await handler.large.threads.run(_block_text, handler, block, selected)
         except AlmanacError as error:
-            faults = [SeriesFault(series.id, error.finding()) for _, series in block.series]
-            text = b"".join(_line({"error": fault.to_dict()}) for fault in faults)
+            text = _errors(block, error)
+        except Exception:
+            error_id = new_id()
+            logger.exception("lines of a forecast failed", extra={"fields": {"error_id": error_id}})
+            detail = f"The service failed; its log contains the cause under {error_id}."
+            text = _errors(block, Unexpected(detail, hint="Report it as a bug."))
         yield text
+
+
+def _errors(block: ForecastQuery, error: AlmanacError) -> bytes:
+    """Return an error as that of each series of a block; it points to an option of the request, or to the series."""
+    return b"".join(
+        _line({"error": fault_at(_pointer(index, error), series.id, error).to_dict()}) for index, series in block.series
+    )
+
+
+def _pointer(index: int, error: AlmanacError) -> str:
+    return error.pointer if error.pointer in OPTIONS else f"/series/{index}"
 
 
 def _block_text(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> bytes:

@@ -1,6 +1,6 @@
 """Entries: the series of a forecast request, each parsed into a series or the error that refuses it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -33,20 +33,26 @@ def parse_series(query: ForecastQuery, entries: Entries, settings: Settings) -> 
     """Return the query with its series; most of the time of a request is spent here."""
     typed = isinstance(entries[0], SeriesRequest)
     fields = [one.__dict__ | {"bounds": plain_bounds(one.bounds)} for one in entries] if typed else entries
-    series, faults = _batch(fields, settings.max_points, query, typed=typed)
-    unnamed = frozenset(index for index, entry in enumerate(fields) if isinstance(entry, dict) and not entry.get("id"))
-    return replace(query, series=series, faults=faults, unnamed=unnamed)
+    return _batch(fields, settings.max_points, query, given_ids(fields), typed=typed)
+
+
+def parse_one_by_one(
+    query: ForecastQuery, entries: Iterable[Any], given: AbstractSet[str], settings: Settings
+) -> ForecastQuery:
+    """Return the query with its series of JSON data, whose ids are `given`; none of the entries is kept."""
+    return _batch(entries, settings.max_points, query, given, typed=False)
 
 
 def _batch(
-    entries: Sequence[Any], max_points: int, query: ForecastQuery, *, typed: bool
-) -> tuple[tuple[tuple[int, Series], ...], tuple[SeriesFault, ...]]:
-    """Return the valid series with their indices, and the faults of the others."""
+    entries: Iterable[Any], max_points: int, query: ForecastQuery, given: AbstractSet[str], *, typed: bool
+) -> ForecastQuery:
     series: list[tuple[int, Series]] = []
     faults: list[SeriesFault] = []
-    given = {one for one in map(_given_id, entries) if one is not None}
+    unnamed: set[int] = set()
     taken: set[str] = set()
     for index, entry in enumerate(entries):
+        if isinstance(entry, dict) and not entry.get("id"):
+            unnamed.add(index)
         series_id = _id(entry, index, given)
         try:
             if series_id in taken:
@@ -59,7 +65,12 @@ def _batch(
             series.append((index, _series(entry, series_id, max_points, query, typed=typed)))
         except AlmanacError as error:
             faults.append(fault_of(index, series_id, error))
-    return tuple(series), tuple(faults)
+    return replace(query, series=tuple(series), faults=tuple(faults), unnamed=frozenset(unnamed))
+
+
+def given_ids(entries: Iterable[object]) -> set[str]:
+    """Return the valid ids that series were sent with."""
+    return {one for one in map(_given_id, entries) if one is not None}
 
 
 def _given_id(entry: object) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from service.forecasting.predict import ForecastRow
 from service.forecasting.response import ForecastResult
@@ -60,11 +61,11 @@ def _table_of(result: ForecastResult) -> Any:  # noqa: ANN401 (a table of pyarro
     columns = {"unique_id": ids, "ds": _dates(result.rows, entries), MODEL: _joined([e["median"] for e in entries])}
     for name in _names(entries, "intervals"):
         for short, side in (("lo", "lower"), ("hi", "upper")):
-            columns[f"{MODEL}-{short}-{name}"] = _joined([entry["intervals"][name][side] for entry in entries])
+            columns[f"{MODEL}-{short}-{name}"] = _joined(
+                [entry["intervals"].get(name, {}).get(side, _nothing(entry)) for entry in entries]
+            )
     for name in _names(entries, "quantiles"):
-        columns[f"{MODEL}-q-{name}"] = _joined(
-            [entry["quantiles"].get(name, np.full(len(entry["median"]), np.nan)) for entry in entries]
-        )
+        columns[f"{MODEL}-q-{name}"] = _joined([entry["quantiles"].get(name, _nothing(entry)) for entry in entries])
     return pa.table(columns).replace_schema_metadata({METADATA: orjson.dumps(_about(result))})
 
 
@@ -76,6 +77,11 @@ def _about(result: ForecastResult) -> dict[str, Any]:
 def _names(entries: Sequence[Mapping[str, Any]], kind: str) -> list[str]:
     """Return the levels of all forecasts, rising; starters of different frequencies may have different ones."""
     return sorted({name for entry in entries for name in entry[kind]}, key=float)
+
+
+def _nothing(entry: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return a column without values, of a level that a forecast does not have."""
+    return np.full(len(entry["median"]), np.nan)
 
 
 def _joined(columns: Sequence[Any]) -> Any:  # noqa: ANN401 (an array of pyarrow)
