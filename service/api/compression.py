@@ -3,10 +3,13 @@
 import asyncio
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.admission import Lane
+from service.api.zstd_frames import check_frames
 from service.errors import BodyTooLarge, EncodingUnsupported, FileInvalid
 
 GZIP, ZSTD = "gzip", "zstd"
@@ -39,6 +42,15 @@ def find_encoding(header: str) -> str | None:
             f"The body is encoded as {header[:40]!r}.", hint="Send it with gzip or zstd, or uncompressed."
         )
     return READ[name]
+
+
+async def unpack_body(body: bytes, encoding: str, limit: int, hint: str, large: Lane) -> bytes:
+    """Return a body, unpacked at once if it is small, else in the lane of large requests; raises as `unpack`, and QueueFull."""
+    if len(body) <= LOOP_BYTES:
+        with suppress(BodyTooLarge):
+            return unpack(body, encoding, min(limit, LOOP_BYTES), hint)
+    with large.enter():
+        return await large.threads.run(unpack, body, encoding, limit, hint)
 
 
 def unpack(body: bytes, encoding: str, limit: int, hint: str) -> bytes:
@@ -81,11 +93,10 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(body: bytes) -> Iterator[bytes]:
-    """Yield the content of all frames; pyarrow's stream holds one piece and the window of a frame, at most 128 MiB."""
+    """Yield the content of all frames; pyarrow's stream holds one piece and the window of a frame, which is bounded."""
+    check_frames(body)
     import pyarrow as pa
 
-    if not body:
-        raise EOFError("it is empty")
     with pa.CompressedInputStream(pa.BufferReader(body), ZSTD) as stream:
         while piece := stream.read(CHUNK_BYTES):
             yield piece

@@ -9,7 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from service.api.compression import find_encoding, unpack
+from service.api.compression import find_encoding, unpack_body
+from service.api.state import service_of
 from service.errors import BodyTooLarge, BodyTooSlow
 from service.json_input import reject_unknown_fields
 
@@ -24,12 +25,15 @@ async def read_body(request: Request, limit: int, seconds: float, *, too_large: 
         FileInvalid: If it cannot be unpacked.
         BodyTooLarge: As soon as more than `limit` bytes are announced, received or unpacked.
         BodyTooSlow: If it is not complete after `seconds`.
+        QueueFull: If it would wait for too long to be unpacked.
     """
     encoding = find_encoding(request.headers.get("content-encoding", ""))
     if announced_bytes(request) > limit:
         raise too_many_bytes(limit, too_large)
     body = await receive_body(request.receive, limit, seconds, too_large=too_large)
-    return body if encoding is None else await asyncio.to_thread(unpack, body, encoding, limit, too_large)
+    if encoding is None:
+        return body
+    return await unpack_body(body, encoding, limit, too_large, service_of(request).forecasting.large)
 
 
 async def receive_body(receive: Receive, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:

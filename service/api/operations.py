@@ -68,7 +68,7 @@ def _refusals(method: str, path: str, *, has_body: bool) -> dict[str, str]:
             "403": "The key lacks the scope, or a page of another site sends the request.",
         }
     if has_body or method not in {"get", "head"}:
-        refusals["415"] = "The body is compressed, or of a type that the route does not read."
+        refusals["415"] = "The body is of a type or encoding that the route does not read."
     return refusals
 
 

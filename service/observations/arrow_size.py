@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.tables.parquet import text_bytes
-from service.errors import BodyTooLarge, FileInvalid
+from service.errors import BodyTooLarge, FieldInvalid, FileInvalid
 from service.observations.columns import check_count
 
 MAX_BYTES = 128 * 1024 * 1024
 """Largest size of all columns after unpacking."""
 MAX_COLUMNS, MAX_MESSAGES = 2_000, 10_000
+MAX_NAME = 60
+"""Most characters of a name or a type in an error."""
 FILE_MAGIC = b"ARROW1\0\0"
 """A file begins with this, then has the same messages as a stream."""
 _HEADER, _LENGTH, _BUFFERS, _COMPRESSION, _DICTIONARY_DATA = 2, 0, 2, 3, 1
@@ -28,6 +30,7 @@ def read_arrow(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
     Raises:
         BodyTooLarge: If it unpacks to more than MAX_BYTES.
         BatchTooLarge: If it has more than `limit` rows.
+        FieldInvalid: If a column is of a nested, run-end-encoded or other type than numbers, times and text.
         FileInvalid: If it is no Arrow stream or file, or is damaged.
     """
     import pyarrow as pa
@@ -40,6 +43,7 @@ def read_arrow(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
                 raise FileInvalid(
                     f"The table has {len(reader.schema)} columns.", hint="Send `unique_id`, `ds` and `y`."
                 )
+            _check_types(reader.schema)
             table = reader.read_all()
         table.validate(full=True)
         _check_bytes(sum(_bytes_of(column) for column in table.columns))
@@ -47,6 +51,33 @@ def read_arrow(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FileInvalid(f"The body is no sound Arrow stream or file: {reason}.", hint="Write it again.") from error
     return table
+
+
+def _check_types(schema: Any) -> None:  # noqa: ANN401 (pyarrow)
+    """Raise FieldInvalid for the first column that is neither numbers nor times nor text: pyarrow never unpacks it."""
+    for field in schema:
+        if not _is_flat(field.type):
+            raise FieldInvalid(
+                f"The column {field.name[:MAX_NAME]!r} is of the type {str(field.type)[:MAX_NAME]}, which is not read.",
+                hint="Leave it out, or send it as numbers, times or text.",
+            )
+
+
+def _is_flat(kind: Any) -> bool:  # noqa: ANN401 (a type of pyarrow)
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return bool(_is_text(kind.value_type) or pa.types.is_primitive(kind.value_type))
+    is_nested = pa.types.is_nested(kind) or pa.types.is_run_end_encoded(kind)
+    return not (is_nested or isinstance(kind, pa.BaseExtensionType) or pa.types.is_interval(kind))
+
+
+def _is_text(kind: Any) -> bool:  # noqa: ANN401 (a type of pyarrow)
+    """Return whether values have a length each."""
+    import pyarrow as pa
+
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests)
 
 
 def _check_messages(stream: Any, limit: int) -> None:  # noqa: ANN401 (a buffer of pyarrow)
@@ -117,8 +148,7 @@ def _bytes_of(column: Any) -> int:  # noqa: ANN401 (a chunked array of pyarrow)
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        is_text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
-        return text_bytes(column) if is_text else 8 * len(column)
+        return text_bytes(column) if _is_text(kind.value_type) else 8 * len(column)
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         total = 0
         for chunk in column.chunks:

@@ -5,6 +5,7 @@ from typing import Any
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
 from service import errors
 from service.api.examples import Responses, load
+from service.api.examples.formats import OTHER_FORMATS
 from service.api.openapi import problems, success
 from service.api.schemas.forecast import ForecastProblem
 from service.problems import document
@@ -67,8 +68,10 @@ KEY_RESPONSES: Responses = {
     401: problems("Keys are set, and the request has none of them.", NO_KEY),
     403: problems("The key lacks the scope.", NO_SCOPE),
 }
+ANSWER = success("Forecasts, and an error for each series without a forecast.", **EXAMPLES["responses"])
+ANSWER["content"] |= OTHER_FORMATS
 FORECAST_RESPONSES: Responses = {
-    200: success("Forecasts, and an error for each series without a forecast.", **EXAMPLES["responses"]),
+    200: ANSWER,
     400: problems("The body is not JSON.", NO_JSON),
     **KEY_RESPONSES,
     406: problems("Accept names no type that is made.", NOT_ACCEPTED),

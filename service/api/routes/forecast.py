@@ -6,12 +6,15 @@ from starlette.responses import Response
 from service.api.admission import ADMITTED
 from service.api.content import JSON, choose_format, format_of
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
+from service.api.examples.formats import OTHER_FORMATS, describe_parameters
 from service.api.http import read_body
 from service.api.openapi import request_body
 from service.api.schemas.forecast import ForecastResponse
 from service.api.state import service_of
 
 router = APIRouter()
+_BODY = request_body("ForecastRequest", FORECAST_REQUESTS)
+_BODY["content"] |= OTHER_FORMATS
 
 
 @router.post(
@@ -19,7 +22,7 @@ router = APIRouter()
     summary="Forecast a batch of series",
     response_model=ForecastResponse,
     responses=FORECAST_RESPONSES,
-    openapi_extra={"requestBody": request_body("ForecastRequest", FORECAST_REQUESTS)},
+    openapi_extra={"requestBody": _BODY, "parameters": describe_parameters()},
     tags=["forecast"],
 )
 async def forecast(request: Request) -> Response:
