@@ -14,6 +14,8 @@ from models.tables.sheet import Sheet, make_sheet
 MOST_BYTES = 2 * 1024**3
 """Most bytes of all columns after unpacking."""
 
+BATCH_ROWS = 1_000_000
+
 WIDTHS = {"BOOLEAN": 1, "INT32": 8, "INT64": 8, "INT96": 12, "FLOAT": 8, "DOUBLE": 8}
 """Bytes of a value in memory; text has no fixed width."""
 
@@ -34,11 +36,11 @@ def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like 
         flat = flat_columns(file.metadata)
         _check_bytes(unpacked_bytes(file.metadata, flat))
         texts = [one.path for one in flat.values() if one.physical_type == TEXT]
-        table = pq.ParquetFile(source, read_dictionary=texts).read(columns=[one.path for one in flat.values()])
+        table = read_flat(pq.ParquetFile(source, read_dictionary=texts), flat)
         _check_bytes(sum(text_bytes(table.column(name)) for name in texts))
         left = [name for name in file.schema_arrow.names if name not in table.column_names]
         return sheet_of(table, left)
-    except (pa.ArrowException, OSError, OverflowError) as error:
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise TableInvalid(f"is not a Parquet file ({reason}).", hint="Check the file.") from error
 
@@ -50,16 +52,33 @@ def flat_columns(metadata: Any) -> dict[int, Any]:  # noqa: ANN401 - pyarrow's
 
 
 def unpacked_bytes(metadata: Any, flat: Mapping[int, Any]) -> int:  # noqa: ANN401 - pyarrow's
-    """Return how many bytes columns have in memory by the metadata of their file, text without its repetitions."""
+    """Return how many bytes columns have in memory by the metadata of their file, text without its repetitions.
+
+    Row groups are asked, not their columns: pyarrow ends the process if the metadata of a column is damaged.
+    """
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    return sum(_chunk_bytes(group, place, one) for group in groups for place, one in flat.items())
+    width = sum(map(_width, flat.values()))
+    return sum(max(group.num_rows, 0) * width + max(group.total_byte_size, 0) for group in groups)
 
 
-def _chunk_bytes(group: Any, place: int, column: Any) -> int:  # noqa: ANN401 - pyarrow's
-    chunk = group.column(place)
-    rows = max(chunk.num_values, group.num_rows)
-    width = column.length if column.physical_type == FIXED else WIDTHS.get(column.physical_type, 4)
-    return int(rows * width + chunk.total_uncompressed_size)
+def _width(column: Any) -> int:  # noqa: ANN401 - pyarrow's
+    return int(column.length if column.physical_type == FIXED else WIDTHS.get(column.physical_type, 4))
+
+
+def read_flat(file: Any, flat: Mapping[int, Any]) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return the columns of a Parquet file, checked; it is read row by row: a column may claim more values than there are rows.
+
+    Raises:
+        pyarrow.ArrowException, OSError, UnicodeDecodeError: If the file is damaged.
+    """
+    import pyarrow as pa
+
+    names = [one.path for one in flat.values()]
+    batches = list(file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False))
+    schema = batches[0].schema if batches else pa.schema([file.schema_arrow.field(name) for name in names])
+    table = pa.Table.from_batches(batches, schema.with_metadata(file.schema_arrow.metadata))
+    table.validate(full=True)
+    return table
 
 
 def text_bytes(column: Any) -> int:  # noqa: ANN401 - pyarrow's

@@ -114,7 +114,7 @@ def parse_frame(body: bytes, sent: Mapping[str, str], settings: Settings, *, par
         raise _column_error(error) from error
     except ConfigInvalid as error:
         raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
-    except (pa.ArrowException, OSError, OverflowError) as error:
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FileInvalid(f"The body cannot be read: {reason}.", hint="Write it again.") from error
     if reading.layout.wide and len(reading.values) > 1:

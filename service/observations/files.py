@@ -28,7 +28,7 @@ PARQUET = b"PAR1"
 UNSUPPORTED = (
     (b"PK\x03\x04", "an Excel file or a ZIP archive", "Send it with `almanac observe`, or save it as CSV."),
     (b"\xd0\xcf\x11\xe0", "an Excel file", "Send it with `almanac observe`, or save it as CSV."),
-    (b"\x1f\x8b", "compressed with gzip", "Send it uncompressed, or with `almanac observe`."),
+    (b"\x1f\x8b", "compressed with gzip", "Send it with `Content-Encoding: gzip`, or with `almanac observe`."),
     *UNREAD,
 )
 """First bytes of files that the service does not read: what they are, and what to do."""
@@ -102,8 +102,8 @@ def read_parquet(body: bytes, limit: int, options: ReadOptions) -> RawColumns:
     try:
         table = read_table(body, limit)
         return _read(lambda: sheet_of(table), limit, options)
-    except (pa.ArrowException, OSError, OverflowError) as error:
-        reason = str(error).splitlines()[0][:200]
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FileInvalid(f"The Parquet file cannot be read: {reason}.", hint="Write it again.") from error
 
 

@@ -7,7 +7,7 @@ So the size is known only in steps: from the metadata, then from the dictionarie
 import io
 from typing import Any
 
-from models.tables.parquet import TEXT, flat_columns, text_bytes, unpacked_bytes
+from models.tables.parquet import TEXT, flat_columns, read_flat, text_bytes, unpacked_bytes
 from service.errors import BodyTooLarge, FileInvalid
 from service.observations.columns import check_count
 
@@ -27,7 +27,7 @@ def read_table(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
         FileInvalid: If it has more than MAX_COLUMNS or MAX_GROUPS, or the pages unpack to more than MAX_EXPANSION times
             the body.
         BatchTooLarge: If there are more than `limit` rows.
-        pyarrow.ArrowException, OSError: If the file cannot be read.
+        pyarrow.ArrowException, OSError, UnicodeDecodeError: If the file cannot be read.
     """
     import pyarrow.parquet as pq
 
@@ -44,7 +44,7 @@ def read_table(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
     texts = [one.path for one in flat.values() if one.physical_type == TEXT]
     _check_bytes(unpacked_bytes(metadata, flat))
     file = pq.ParquetFile(io.BytesIO(body), read_dictionary=texts)
-    table = file.read(columns=[one.path for one in flat.values()], use_threads=False)
+    table = read_flat(file, flat)
     _check_bytes(sum(text_bytes(table.column(name)) for name in texts))
     return table
 

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
+from service.api.content import FORMATS
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.jobs import (
     BACKFILL_REQUEST,
@@ -25,6 +26,7 @@ from service.api.examples.jobs import (
     TRIGGER_RESPONSES,
 )
 from service.api.examples.observations import OBSERVATION_REQUESTS, OBSERVATION_RESPONSES
+from service.api.frame_input import COLUMNS, PARAMETERS
 from tests.service.home import ServiceHome
 
 
@@ -95,6 +97,14 @@ def test_the_export_is_described_as_a_file(document: dict[str, Any]) -> None:
     content = document["paths"]["/observations/export"]["get"]["responses"]["200"]["content"]
 
     assert content == {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}}
+
+
+def test_every_format_of_a_forecast_is_described(document: dict[str, Any]) -> None:
+    """And each query parameter that is read."""
+    operation = document["paths"]["/forecast"]["post"]
+
+    assert set(operation["requestBody"]["content"]) == set(operation["responses"]["200"]["content"]) == set(FORMATS)
+    assert {one["name"] for one in operation["parameters"]} == {*PARAMETERS, *COLUMNS}
 
 
 def test_every_referenced_schema_exists(document: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from models.errors import AlmanacError
-from service.errors import BatchTooLarge, BodyTooLarge, FileInvalid
+from service.errors import BatchTooLarge, BodyTooLarge, FieldInvalid, FileInvalid
+from service.observations import arrow_size
 from service.observations.arrow_size import FILE_MAGIC, read_arrow
 
 
@@ -31,28 +32,50 @@ def views(count: int) -> Any:  # noqa: ANN401 (pyarrow)
     )
 
 
+def repeated(value: str | bytes) -> Any:  # noqa: ANN401 (pyarrow)
+    """Return a dictionary whose only value is in each row."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, "i4")), pa.array([value]))
+
+
 BOMBS = {
     "compressed": (lambda: packed(pa.table({"y": np.zeros(2_000_000)}), "zstd"), BatchTooLarge),
-    "text": (lambda: packed(pa.table({"id": ["x" * 135_000_000]}), "zstd"), BodyTooLarge),
+    "text": (lambda: packed(pa.table({"id": ["x" * 3_000_000]}), "zstd"), BodyTooLarge),
     "nulls": (lambda: packed(pa.table({"y": pa.nulls(10**9)})), BatchTooLarge),
-    "views": (lambda: packed(pa.table({"id": views(5_000)})), BodyTooLarge),
-    "dictionary": (
-        lambda: packed(
-            pa.table({"id": pa.DictionaryArray.from_arrays(pa.array(np.zeros(5_000, "i4")), pa.array(["x" * 100_000]))})
-        ),
-        BodyTooLarge,
-    ),
+    "views": (lambda: packed(pa.table({"id": views(500)})), BodyTooLarge),
+    "dictionary": (lambda: packed(pa.table({"id": repeated("x" * 100_000)})), BodyTooLarge),
+    "bytes": (lambda: packed(pa.table({"id": repeated(b"x" * 100_000)})), BodyTooLarge),
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs_are_refused(name: str) -> None:
+def test_bombs_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is unpacked."""
     make: Any
     make, error = BOMBS[name]
+    monkeypatch.setattr(arrow_size, "MAX_BYTES", 2_000_000)
 
     with pytest.raises(error):
         read_arrow(make(), 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[1]]),
+        pa.array([{"a": 1}]),
+        pa.array([[1.0, 2.0]], pa.list_(pa.float64(), 2)),
+        pa.RunEndEncodedArray.from_arrays(pa.array([1], "i4"), pa.array([1.0])),
+        pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([[1]])),
+        pa.UnionArray.from_dense(pa.array([0], "i1"), pa.array([0], "i4"), [pa.array([1])]),
+    ],
+    ids=lambda column: str(column.type)[:9],
+)
+def test_nested_types_are_refused_before_they_are_read(column: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401 (pyarrow)
+    """By the schema: lists, objects, runs and unions."""
+    monkeypatch.setattr(arrow_size, "_bytes_of", None)  # called after reading
+
+    with pytest.raises(FieldInvalid, match="'tags' is of the type"):
+        read_arrow(packed(pa.table({"tags": column})), 100)
 
 
 @pytest.mark.parametrize("body", [b"", FILE_MAGIC, b"PAR1", b"\xff" * 100, b"{}"])

@@ -1,6 +1,7 @@
 """Parquet bodies: small files that unpack to gigabytes are refused before they do."""
 
 import io
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.errors import AlmanacError
 from models.tables.options import ReadOptions
 from service.errors import BatchTooLarge, BodyTooLarge, FileInvalid
 from service.observations.files import read_parquet
-from service.observations.parquet_size import MAX_BYTES, MAX_COLUMNS, MAX_GROUPS
+from service.observations.parquet_size import MAX_BYTES, MAX_COLUMNS, MAX_GROUPS, read_table
 
 ROWS = 1_000_000
 
@@ -86,3 +88,25 @@ def test_lists_and_objects_are_not_read() -> None:
     columns = {"ds": ["2024-01"], "y": [1.0], "tags": pa.array([[1, 2]]), "more": pa.array([{"a": 1}])}
 
     assert len(read_parquet(body(**columns), 10, ReadOptions()).ids) == 1
+
+
+@pytest.mark.parametrize("change", [1, 255])
+def test_damaged_metadata_are_errors_or_tables(change: int) -> None:
+    """They never end the process, as pyarrow does when it is asked for a column of a group with wrong statistics."""
+    sound = body(unique_id=pa.array(["a", "b"] * 3), y=pa.array([1.0, None] * 3))
+    footer = len(sound) - 8 - int.from_bytes(sound[-8:-4], "little")
+    assert read_table(sound, 10).num_rows == 6
+
+    for place in range(footer, len(sound) - 8, 5):
+        damaged = bytearray(sound)
+        damaged[place] = (damaged[place] + change) % 256
+        with suppress(AlmanacError, pa.ArrowException, OSError, UnicodeDecodeError):
+            read_table(bytes(damaged), 10)
+
+
+def test_text_that_is_no_utf8_is_refused() -> None:
+    """Where pyarrow writes it without a look."""
+    wrong = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+
+    with pytest.raises(FileInvalid, match="UTF"):
+        read_parquet(body(ds=wrong, y=pa.array([1.0])), 10, ReadOptions())

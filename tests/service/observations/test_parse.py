@@ -403,7 +403,7 @@ def test_files_are_read_as_for_a_training(
         (b"id,ds,y\na,02/03/2024,1\n", FieldInvalid, "/timestamp", "`?date_format=%25d/%25m/%25Y`"),
         (b"id,ds,y\na,45292,1\n", FieldInvalid, "/timestamp", "Format the column as dates"),
         (b"PK\x03\x04", TypeUnsupported, "", "almanac observe"),
-        (b"\x1f\x8b", TypeUnsupported, "", "uncompressed"),
+        (b"\x1f\x8b", TypeUnsupported, "", "Content-Encoding: gzip"),
         (b"ARROW1", TypeUnsupported, "", "Parquet"),
         (b'{"id": "a", "ds": "2024", "y": 1}\n', TypeUnsupported, "", "a file of JSON lines with `almanac observe`"),
     ],

@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from service.observations.parquet_export import parquet_of
+
 NDJSON, PARQUET, STREAM, FILE = (
     "application/x-ndjson",
     "application/vnd.apache.parquet",
     "application/vnd.apache.arrow.stream",
     "application/vnd.apache.arrow.file",
 )
+BERLIN = "Europe/Berlin"
 BINARY = [PARQUET, STREAM, FILE]
 MONTHS = np.arange("2019-01", "2024-01", dtype="M8[M]").astype("M8[us]")
 WAVE = [float(value) for value in 10 + np.sin(np.arange(60) * np.pi / 6) * 3 + np.arange(60) / 20]
@@ -214,6 +217,50 @@ def test_wrong_parameters_are_named(shared_client: TestClient, query: str, point
     response = send(shared_client, packed(frame(), STREAM), STREAM, query)
 
     assert (response.status_code, response.json()["pointer"]) == (422, pointer)
+
+
+@pytest.mark.parametrize("accept", [*BINARY, NDJSON])
+def test_json_has_no_parameters(shared_client: TestClient, accept: str) -> None:
+    """Its options are fields, whatever the response is."""
+    request = {"series": [{"values": WAVE}], "horizon": 1}
+
+    response = shared_client.post("/forecast?levels=80", json=request, headers={"accept": accept})
+
+    assert (response.status_code, response.json()["code"], response.json()["pointer"]) == (
+        422,
+        "FIELD_UNKNOWN",
+        "/levels",
+    )
+
+
+def test_a_row_without_an_id_is_an_error(shared_client: TestClient) -> None:
+    """Of that row; the other series are forecast."""
+    ids = pa.array([*np.repeat("a", 60), None, *np.repeat("b", 59)], pa.string())
+
+    answer = send(
+        shared_client, packed(frame(unique_id=ids), STREAM), STREAM, "horizon=1", accept="application/json"
+    ).json()
+
+    assert [one["id"] for one in answer["forecasts"]] == ["b", "a"]
+    assert [(one["id"], one["pointer"]) for one in answer["errors"]] == [("", "/rows/0/id")]
+
+
+def test_an_export_of_observations_keeps_its_timezones(shared_client: TestClient) -> None:
+    """UTC in the file, for series with one; wall clocks for those without."""
+    hours = np.arange("2024-03-28", "2024-04-02", dtype="M8[h]").astype("M8[us]")
+    values = np.arange(len(hours)) % 24.0
+    pages: Any = [
+        ([name] * len(hours), hours, values, [zone] * len(hours)) for name, zone in (("a", BERLIN), ("b", None))
+    ]
+
+    response = send(
+        shared_client, b"".join(parquet_of(pages)), PARQUET, "horizon=1&model=starter", accept="application/json"
+    )
+
+    assert [one["timestamps"] for one in response.json()["forecasts"]] == [
+        ["2024-04-02T00:00:00Z"],
+        ["2024-04-02T00:00:00"],
+    ]
 
 
 @pytest.mark.parametrize(
