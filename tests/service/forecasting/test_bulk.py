@@ -75,10 +75,10 @@ def test_what_fails_in_a_stream_is_an_error_of_each_series(
 ) -> None:
     """With a pointer as in JSON; a bug is logged, and not shown."""
 
-    def predict(query: Any, selected: Any) -> Any:  # noqa: ANN401 (as `predict`)
+    def predict(query: Any, *others: Any) -> Any:  # noqa: ANN401 (as `predict`)
         if query.series[0][0] >= BLOCK_SERIES:
             raise error
-        return predict_series(query, selected)
+        return predict_series(query, *others)
 
     monkeypatch.setattr(bulk, "predict", predict)
     with caplog.at_level(logging.ERROR, logger="almanac"):
