@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import AlmanacError
 from service.api.http import receive_body, too_many_bytes
+from service.api.request_checks import FORECAST
 from service.errors import QueueFull
 from service.forecasting.answer import ForecastHandler
 from service.problems import CLIENT_CLOSED, problem
 
 ADMITTED = "almanac.admitted"
 """Where a request's scope has what `ForecastHandler.admit` returned."""
-FORECAST = "/forecast"
 _ROUTE = SimpleNamespace(path=FORECAST)
 """What a scope has as its route, for metrics."""
 _JSON = b"application/json"
