@@ -223,7 +223,7 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
             hint = f"Did you mean {near[0]!r}?" if near else "Covariates are columns of the file."
             raise TableInvalid(f"has no column {name!r}. It has {', '.join(names)}.", hint=hint)
         if name in taken:
-            raise TableInvalid(f"column {name!r} holds ids, times or values; it is no covariate.", hint=LONG_HINT)
+            raise TableInvalid(f"column {name!r} holds ids, times or values; it is not a covariate.", hint=LONG_HINT)
 
 
 def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:

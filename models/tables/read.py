@@ -154,7 +154,7 @@ def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | N
     """Raise TableInvalid for a sheet of what is not a workbook, and for a column of row numbers as one with a use."""
     if options.sheet and valued and all(one.code != SHEET_READ for one in sheet.findings):
         raise TableInvalid(
-            f"is {'CSV' if sheet.separator else 'no workbook'}, which has no sheets.", hint="Leave --sheet out."
+            f"is {'CSV' if sheet.separator else 'not a workbook'}, which has no sheets.", hint="Leave --sheet out."
         )
     if sheet.counter and sheet.counter in used:
         raise TableInvalid(
