@@ -43,7 +43,7 @@ class AdmissionMiddleware:
         except QueueFull as error:
             await problem(error)(scope, receive, send)
             return
-        if not _is_plain(fields):
+        if scope["query_string"] or not _is_plain(fields):
             await self._app(scope, receive, send)
             return
         scope["route"] = _ROUTE

@@ -31,7 +31,7 @@ async def forecast(request: Request) -> Response:
     sent = format_of(request.headers.get("content-type", ""))
     wanted = choose_format(request.headers.get("accept"), sent)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
-    if (sent, wanted) != (JSON, JSON):
+    if (sent, wanted) != (JSON, JSON) or request.scope["query_string"]:
         from service.api.bulk_forecast import forecast_bulk
 
         return await forecast_bulk(service, request, body, sent, wanted)

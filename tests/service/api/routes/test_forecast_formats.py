@@ -219,7 +219,7 @@ def test_wrong_parameters_are_named(shared_client: TestClient, query: str, point
     assert (response.status_code, response.json()["pointer"]) == (422, pointer)
 
 
-@pytest.mark.parametrize("accept", [*BINARY, NDJSON])
+@pytest.mark.parametrize("accept", [*BINARY, NDJSON, "application/json"])
 def test_json_has_no_parameters(shared_client: TestClient, accept: str) -> None:
     """Its options are fields, whatever the response is."""
     request = {"series": [{"values": WAVE}], "horizon": 1}
