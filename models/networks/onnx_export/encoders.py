@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.networks import wavenet
 from models.networks.build import NetworkOptions
 from models.networks.onnx_export.graph import GraphWriter
+from models.networks.onnx_export.halving import Tap, skip_sum, taps_of
 from models.networks.onnx_export.layout import Layout
 from models.networks.onnx_export.preparation import Window
 
@@ -38,7 +39,7 @@ class Channels:
     """What the encoder reads.
 
     Attributes:
-        rows: (batch, time, channels) float32; for a WaveNet (batch, channels, time).
+        rows: (batch, time, channels) float32.
         weights: (channels, units): the input projection of these channels, one of which is 1 and has the bias.
     """
 
@@ -65,7 +66,7 @@ def encode(graph: GraphWriter, network: keras.Model, options: NetworkOptions, wi
 def _channels(
     graph: GraphWriter, network: keras.Model, options: NetworkOptions, window: Window, covariates: str
 ) -> Channels:
-    """Return the newest steps of all channels: value, mask, differences, season position if known, 1, covariates."""
+    """Return the newest steps of all channels: value, mask, differences, 1, season position if known, covariates."""
     layout = Layout(options)
     kernel, bias = network.get_layer("input_projection").get_weights()
     embedding = network.get_layer("past_season").get_weights()[0]
@@ -75,19 +76,17 @@ def _channels(
     of_season = kernel[plain : plain + width]
     weights = [kernel[:plain]]
     if options.calendar:
-        weights.append(of_season)
+        weights += [bias[None], of_season]
     else:
-        bias = bias + embedding[options.season_length] @ of_season
-    weights.append(bias[None])
-    by_channel = options.architecture == "wavenet"
-    read = layout.read_by_encoder().astype(np.int32)
-    rows = graph.add("Gather", window.columns, read.T if by_channel else read, axis=1)
+        weights.append((bias + embedding[options.season_length] @ of_season)[None])
+    parts = [graph.add("Gather", window.columns, layout.read_by_encoder().astype(np.int32), axis=1)]
+    if window.past:
+        parts.append(window.past)
     if covariates:
-        if layout.steps < layout.length:
-            covariates = graph.slice(covariates, 1, layout.length - layout.steps)
-        covariates = graph.add("Transpose", covariates, perm=[0, 2, 1]) if by_channel else covariates
-        rows = graph.add("Concat", rows, covariates, axis=1 if by_channel else 2)
+        shorter = layout.steps < layout.length
+        parts.append(graph.slice(covariates, 1, layout.length - layout.steps) if shorter else covariates)
         weights.append(kernel[plain + width :])
+    rows = graph.add("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     return Channels(rows, np.concatenate(weights))
 
 
@@ -149,12 +148,15 @@ def _convolutional(graph: GraphWriter, network: keras.Model, options: NetworkOpt
     The first block reads the channels: its kernel is multiplied by the projection.
     """
     dilations = options.used_dilations
-    residual = Residual(channels.rows, channels.weights, np.zeros(options.units, np.float32))
+    taps = taps_of(dilations, Layout(options).steps)
+    if taps and all(one.halves for one in taps):
+        return _activated(graph, skip_sum(graph, network, channels.rows, channels.weights, taps))
+    rows = graph.add("Transpose", channels.rows, perm=[0, 2, 1])
+    residual = Residual(rows, channels.weights, np.zeros(options.units, np.float32))
     if not dilations:
-        projected = graph.add("Conv", channels.rows, channels.weights.T[:, :, None])
+        projected = graph.add("Conv", rows, channels.weights.T[:, :, None])
         return _activated(graph, graph.add("Squeeze", projected, np.array([2])))
-    lags, found, counts = wavenet.lags_read(dilations, Layout(options).steps), list[str](), list[int]()
-    taps = [Tap(read, wanted, one) for read, wanted, one in zip(lags, lags[1:], dilations, strict=False)]
+    found, counts = list[str](), list[int]()
     for place, tap in enumerate(taps):
         final = place + 1 == len(taps)
         gated, now = _block(graph, network, options, residual, tap, place)
@@ -170,41 +172,6 @@ def _convolutional(graph: GraphWriter, network: keras.Model, options: NetworkOpt
             rows = graph.add("Add", now, graph.add("Conv", gated, kernel.T[:, :, None], bias))
             residual = Residual(rows, None, np.zeros_like(bias))
     return _skip_sum(graph, network, options, found, counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """Where the two taps of a block stand among the steps that it reads.
-
-    Attributes:
-        read: Lags that it reads.
-        wanted: Lags of its outputs.
-        dilation: Steps between the taps.
-    """
-
-    read: wavenet.Lags
-    wanted: wavenet.Lags
-    dilation: int
-
-    @property
-    def stride(self) -> int:
-        """Return the steps read between two outputs."""
-        return max(self.wanted.stride // self.read.stride, 1)
-
-    @property
-    def back(self) -> int:
-        """Return the steps read between both taps."""
-        return self.dilation // self.read.stride
-
-    @property
-    def first(self) -> int:
-        """Return the place of the newer tap of the first output."""
-        return self.read.count - 1 - (self.wanted.count - 1) * self.stride
-
-    @property
-    def pad(self) -> int:
-        """Return how many zeros stand before the first step."""
-        return max(self.back - self.first, 0)
 
 
 def _block(  # noqa: PLR0913, PLR0917 - what a block reads

@@ -43,7 +43,7 @@ def to_onnx(network: keras.Model, options: NetworkOptions) -> onnx.ModelProto:
     window = prepare(graph, network, options)
     known = encode_covariates(graph, network, options, window)
     state = encode(graph, network, options, window, known.channels)
-    halves = decode(graph, network, options, state, anchors(graph, options, window), known)
+    halves = decode(graph, network, options, state, anchors(graph, options, window), window, known)
     return graph.model(
         _inputs_of(options), restore(graph, window, halves), (options.horizon, len(options.quantile_levels))
     )

@@ -15,15 +15,19 @@ from models.networks.onnx_export.graph import GraphWriter
 from models.networks.onnx_export.layout import Layout
 from models.networks.onnx_export.preparation import Window
 
+
 CERTAIN = 8.0
 """What the constant hidden unit reads; it returns 8 sigmoid(8)."""
 
-NEVER = -1e4
-"""A logit of weight 0."""
-
 
 def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
-    graph: GraphWriter, network: keras.Model, options: NetworkOptions, state: str, anchors: str, known: CovariateNodes
+    graph: GraphWriter,
+    network: keras.Model,
+    options: NetworkOptions,
+    state: str,
+    anchors: str,
+    window: Window,
+    known: CovariateNodes,
 ) -> str:
     """Add the nodes of the decoder and return the quantiles as halves of z, (batch, horizon, levels) float32.
 
@@ -32,7 +36,8 @@ def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
         network: Has the weights.
         options: How the network is built.
         state: The encoder's, (batch, units).
-        anchors: (batch, horizon, …): the anchors as halves of z, 1, and the embedded season position.
+        anchors: (batch, horizon, anchors), as halves of z.
+        window: Has the embedded season positions.
         known: Covariates.
     """
     horizon = options.horizon
@@ -42,55 +47,47 @@ def decode(  # noqa: PLR0913, PLR0917 - all inputs of the decoder
     )
     width, count = shared.shape[1], Layout(options).anchors
     of_shared, of_own, of_season, of_rest = np.split(kernel, width + EMBEDDING * np.arange(3))
-    weights = [of_own, of_shared, 2.0 * of_rest[:count]]
-    if options.calendar:
-        weights += [bias[None], of_season]
+    weights = [of_own, 2.0 * of_rest[:count]]
+    own_steps = graph.add("Reshape", graph.add("Gemm", state, own, own_bias), np.array([0, horizon, EMBEDDING]))
+    parts = [own_steps, anchors]
+    if window.target:
+        parts.append(window.target)
+        weights.append(of_season)
     else:
-        unknown = network.get_layer("target_season").get_weights()[0][options.season_length]
-        weights.append((bias + unknown @ of_season)[None])
-    both, added = np.concatenate([own, shared], axis=1), np.concatenate([own_bias, shared_bias])
-    found = graph.add("Gemm", state, both, added)
-    steps = EMBEDDING * np.arange(horizon)[:, None] + np.arange(EMBEDDING)
-    everywhere = np.broadcast_to(horizon * EMBEDDING + np.arange(width), (horizon, width))
-    parts = [graph.add("Gather", found, np.concatenate([steps, everywhere], axis=1).astype(np.int32), axis=1), anchors]
+        bias = bias + network.get_layer("target_season").get_weights()[0][options.season_length] @ of_season
     if known.features:
         parts.append(known.features)
         weights.append(of_rest[count:])
-    matrix = np.concatenate(weights)
-    ones = np.zeros((len(matrix), 1), np.float32)
-    ones[EMBEDDING + width + count] = CERTAIN
-    inner = graph.add("MatMul", graph.add("Concat", *parts, axis=2), np.concatenate([matrix, ones], axis=1))
-    return _quantiles(
-        graph, network, options, graph.add("Mul", inner, graph.add("Sigmoid", inner)), anchors, known.effects
-    )
+    wider, constant = ((0, 0), (0, 1)), np.append(shared_bias @ of_shared + bias, np.float32(CERTAIN))
+    everywhere = graph.add("Gemm", state, np.pad(shared @ of_shared, wider), constant)
+    by_step = graph.add("MatMul", graph.add("Concat", *parts, axis=2), np.pad(np.concatenate(weights), wider))
+    inner = graph.add("Add", by_step, graph.add("Unsqueeze", everywhere, np.array([1])))
+    hidden = graph.add("Mul", inner, graph.add("Sigmoid", inner))
+    return _quantiles(graph, network, hidden, anchors, known.effects)
 
 
-def _quantiles(  # noqa: PLR0913, PLR0917 - all that the quantiles are a sum of
-    graph: GraphWriter, network: keras.Model, options: NetworkOptions, hidden: str, anchors: str, effects: str
-) -> str:
+def _quantiles(graph: GraphWriter, network: keras.Model, hidden: str, anchors: str, effects: str) -> str:
     """Return the quantiles of `QuantileHead`, with the effects of covariates.
 
     The median's correction x is softplus(x) - softplus(-x), so that one matrix adds it and the gaps to the weighted mean. The
-    last hidden unit is constant: its weights are the biases. What stands behind the anchors has the weight 0.
+    last hidden unit is constant: its weights are the biases.
     """
     mix, mix_bias, correction, correction_bias = network.get_layer("quantile_head").get_weights()
     count, levels = mix.shape[1], correction.shape[1]
-    behind = 1 + (EMBEDDING if options.calendar else 0)
     half = levels // 2
     middle, gaps = slice(half, half + 1), [*range(half), *range(half + 1, levels)]
-    columns = [mix, np.zeros((len(mix), behind)), correction[:, gaps], correction[:, middle], -correction[:, middle]]
-    biases = [mix_bias, np.full(behind, NEVER), correction_bias[gaps] + FIRST_GAP]
-    biases += [correction_bias[middle], -correction_bias[middle]]
+    columns = [mix, correction[:, gaps], correction[:, middle], -correction[:, middle]]
+    biases = [mix_bias, correction_bias[gaps] + FIRST_GAP, correction_bias[middle], -correction_bias[middle]]
     bias = np.concatenate(biases) * (1.0 + np.exp(-CERTAIN)) / CERTAIN
-    sums = np.zeros((count + behind + levels + 1, levels), np.float32)
+    matrix = np.concatenate([np.concatenate(columns, axis=1), bias[None]]).astype(np.float32)
+    sums = np.zeros((count + levels + 1, levels), np.float32)
     sums[:count] = 1.0
-    raised_sums = sums[count + behind :]
+    raised_sums = sums[count:]
     raised_sums[:half, :half] = -0.5 * np.tril(np.ones((half, half)))
     raised_sums[half : levels - 1, half + 1 :] = 0.5 * np.triu(np.ones((half, half)))
     raised_sums[-2:] = [[0.5], [-0.5]]
-    matrix = np.concatenate([np.concatenate(columns, axis=1), bias[None]]).astype(np.float32)
     found = graph.add("MatMul", hidden, matrix)
-    logits, raised = graph.split("Split", found, np.array([count + behind, levels + 1]), outputs=2, axis=2)
+    logits, raised = graph.split("Split", found, np.array([count, levels + 1]), outputs=2, axis=2)
     parts = [graph.add("Mul", graph.add("Softmax", logits, axis=2), anchors), graph.add("Softplus", raised)]
     if effects:
         parts.append(effects)

@@ -2,9 +2,13 @@
 
 One row holds all that encoder and decoder read, so that each takes its part with one Gather:
 
-    values | last | zero | differences | the masks of these | drift sums | drift counts | past seasons | target seasons
+    values | last | zero | differences | the masks of these | drift sums | drift counts
+
+A Gather copies number by number, so it takes no more than it must: embedded season positions are rows of their own, and the
+decoder reads one period of the seasons, which is then repeated.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +16,12 @@ from numpy.typing import NDArray
 
 from models.networks import wavenet
 from models.networks.build import NetworkOptions
-from models.networks.decoder import EMBEDDING, FEWEST_CHANGES, season_reaches
+from models.networks.decoder import FEWEST_CHANGES, season_reaches
 
 Index = NDArray[np.int64]
+
+LEAST_SAVED = 200
+"""Numbers for which reading one period and repeating it is worth two nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,21 @@ class Layout:
         return [min(max(one, FEWEST_CHANGES), count) for one, count in zip(self.within, self.kept, strict=True)]
 
     @property
+    def period(self) -> int:
+        """Return after how many steps ahead the decoder's columns are repeated; the horizon if too few are saved."""
+        period, columns = math.lcm(*self.seasons), sum(self.reaches(one)[-1] for one in self.seasons)
+        saved = 2 * columns * (self.options.horizon - period)
+        return period if saved > LEAST_SAVED else self.options.horizon
+
+    @property
+    def repeats(self) -> bool:
+        """Return whether the horizon is longer than a period."""
+        return self.period < self.options.horizon
+
+    @property
     def multiples(self) -> list[int]:
-        """Return how many seasons the horizon reaches into, for each season that fits into the context."""
-        return [-(-self.options.horizon // one) for one in self.within]
+        """Return how many seasons a period reaches into, for each season that fits into the context."""
+        return [-(-self.period // one) for one in self.within]
 
     @property
     def steps(self) -> int:
@@ -98,19 +117,12 @@ class Layout:
         found = start + sum(multiples[:place]) + ahead // self.within[place]
         return found, start + sum(multiples) + place
 
-    @property
-    def calendar(self) -> int:
-        """Return the first column of the embedded season positions."""
-        return 2 * self.width + sum(self.multiples) + len(self.within)
-
     def read_by_encoder(self) -> Index:
-        """Return the columns of the encoder's channels, (steps, channels): value, mask, differences, season position, 1."""
+        """Return the columns of the encoder's channels, (steps, channels): value, mask, differences, 1."""
         rows = []
-        for place, step in enumerate(range(self.length - self.steps, self.length)):
+        for step in range(self.length - self.steps, self.length):
             differences = [self.difference(season, step) for season in range(len(self.within))]
-            start = self.calendar + place * EMBEDDING
-            season = range(start, start + EMBEDDING) if self.options.calendar else ()
-            rows.append([step, self.width + step, *differences, *season, self.one])
+            rows.append([step, self.width + step, *differences, self.one])
         return np.array(rows)
 
     def same_season(self, season: int, back: int, ahead: int) -> int:
@@ -119,13 +131,12 @@ class Layout:
         return step if step >= 0 else self.zero
 
     def read_by_decoder(self) -> Index:
-        """Return the columns of each step ahead, (horizon, …).
+        """Return the columns of each step ahead, (period, …).
 
-        Last value, for each season the values of its steps before, the drifts; the masks or counts of all these; 1; the
-        season position.
+        Last value, for each season the values of its steps before, the drifts; the masks or counts of all these; 1.
         """
         rows = []
-        for ahead in range(self.options.horizon):
+        for ahead in range(self.period):
             values, masks = [self.last], [self.width + self.last]
             for season in self.seasons:
                 found = [self.same_season(season, back, ahead) for back in range(1, self.reaches(season)[-1] + 1)]
@@ -134,9 +145,7 @@ class Layout:
             drifts = [self.drift(place, ahead) for place in range(len(self.within))]
             values += [one for one, _ in drifts]
             masks += [one for _, one in drifts]
-            start = self.calendar + (self.steps + ahead) * EMBEDDING
-            season_position = range(start, start + EMBEDDING) if self.options.calendar else ()
-            rows.append([*values, *masks, self.one, *season_position])
+            rows.append([*values, *masks, self.one])
         return np.array(rows)
 
     def reaches(self, season: int) -> tuple[int, ...]:

@@ -30,10 +30,7 @@ NEVER = 2.0**600
 LARGEST_TABLE = 2**15
 """Most numbers in a table of embedded seasons by phase; beyond it positions are looked up first, then embedded."""
 
-SHORT = 64
-"""Length up to which differences are scaled too, for the sake of one node less."""
-
-FEW = 2048
+FEW = 128
 """Most differences that one Gather takes; it copies number by number."""
 
 LONG = 1000
@@ -49,6 +46,8 @@ class Window:
 
     Attributes:
         columns: (batch, columns) float32, as in `Layout`.
+        past: (batch, steps, embedding) float32: the season positions of the steps that the encoder reads, "" if unknown.
+        target: (batch, horizon, embedding) float32: those of the steps ahead.
         values: (batch, width) float32: z / 2, 0 where unknown, then the other columns up to the differences.
         mask: The same shape, 1 where observed.
         level: (batch, 1, 1) float64.
@@ -57,6 +56,8 @@ class Window:
     """
 
     columns: str
+    past: str
+    target: str
     values: str
     mask: str
     level: str
@@ -70,21 +71,19 @@ def normalize(graph: GraphWriter, network: keras.Model, options: NetworkOptions)
     context = graph.add("Unsqueeze", "context", np.array([1]))
     missing = graph.add("IsNaN", context)
     row, raw, logged = _transform(graph, options, context, missing)
-    means = _means_of_newest(graph, options, raw, missing)
-    joined = graph.add("Concat", row, means, axis=1)
-    distances = _subtract(graph, joined, _compared(layout), np.float64)
+    last, level = _newest(graph, options, raw, missing)
+    centred = graph.add("Sub", graph.add("Concat", row, last, level, axis=1), level)
+    distances = graph.add("Concat", centred, *_subtract(graph, row, _compared(layout), np.float64), level, axis=1)
     scale3 = _scale(graph, layout, distances)
-    centred = distances if layout.length <= SHORT else graph.slice(distances, 1, 0, layout.length + 2)
-    scaled = graph.add("Div", centred, scale3)
-    halves = _squash(graph, scaled, limit=layout.length > CERTAIN_LIMIT)
-    columns = _subtract(graph, halves, _read(layout), np.float32)
+    halves = _squash(graph, graph.add("Div", centred, scale3), limit=layout.length > CERTAIN_LIMIT)
+    differences = _subtract(graph, halves, _read(layout), np.float32)
+    columns = graph.add("Concat", halves, *differences, axis=1) if differences else halves
     nothing = graph.add("IsNaN", columns)
     values = graph.add("Where", nothing, np.float32(0.0), columns)
     mask = graph.add("Where", nothing, np.float32(0.0), np.float32(1.0))
-    parts = [values, mask, *_drifts(graph, layout, values, mask), *_positions(graph, network, layout)]
-    level = graph.add("Gather", means, np.array([[0]]), axis=1)
-    scale3 = graph.add("Unsqueeze", scale3, np.array([2]))
-    return Window(graph.add("Concat", *parts, axis=1), values, mask, level, scale3, logged)
+    columns = graph.add("Concat", values, mask, *_drifts(graph, layout, values, mask), axis=1)
+    level, scale3 = (graph.add("Unsqueeze", one, np.array([2])) for one in (level, scale3))
+    return Window(columns, *_positions(graph, network, layout), values, mask, level, scale3, logged)
 
 
 def normalize_globally(graph: GraphWriter, network: keras.Model, options: NetworkOptions) -> Window:
@@ -97,9 +96,9 @@ def normalize_globally(graph: GraphWriter, network: keras.Model, options: Networ
     zero = graph.add("Mul", mask, np.float32(0.0))
     one = graph.add("Add", zero, np.float32(1.0))
     positions = _positions(graph, network, Layout(options))
-    columns = graph.add("Concat", value, value, zero, mask, mask, one, *positions, axis=1)
+    columns = graph.add("Concat", value, value, zero, mask, mask, one, axis=1)
     constants = (graph.constant(np.full((1, 1, 1), number)) for number in (level, 3.0 * scale))
-    return Window(columns, value, mask, *constants)
+    return Window(columns, *positions, value, mask, *constants)
 
 
 def _transform(graph: GraphWriter, options: NetworkOptions, context: str, missing: str) -> tuple[str, str, str]:
@@ -115,48 +114,42 @@ def _transform(graph: GraphWriter, options: NetworkOptions, context: str, missin
     return graph.add("Gather", raw, np.array(0), axis=1), raw, logged
 
 
-def _means_of_newest(graph: GraphWriter, options: NetworkOptions, raw: str, missing: str) -> str:
-    """Return the mean of the last season, the last value, 0 and the least scale, (batch, 4)."""
+def _newest(graph: GraphWriter, options: NetworkOptions, raw: str, missing: str) -> tuple[str, str]:
+    """Return the last value and the mean of the last season, (batch, 1) each."""
     axis, season = np.array([2]), options.season_length
-    counts = np.array([season, 1.0, 0.0, 0.0])
-    filling = np.array([0.0, 0.0, 0.0, LEAST_SCALE / options.context_length])
+    counts = np.array([1.0, season])
     filled = graph.add("Where", missing, np.float64(0.0), raw)
     known = graph.add("Where", missing, np.float64(0.0), np.float64(1.0))
     newer = graph.add("CumSum", known, np.array(2), exclusive=1, reverse=1)
-    newest = graph.add("Where", graph.add("Less", newer, counts[:, None]), filled, filling[:, None])
-    sums = graph.add("ReduceSum", newest, axis, keepdims=0)
+    newest = graph.add("Where", graph.add("Less", newer, counts[:, None]), filled, np.float64(0.0))
+    last, total = graph.split("Split", graph.add("ReduceSum", newest, axis, keepdims=0), outputs=2, axis=1)
     if season == 1:
-        return sums
+        return last, last
     observed = graph.add("ReduceSum", known, axis, keepdims=0)
-    used = graph.add("Max", graph.add("Min", observed, np.maximum(counts, 1.0)), np.float64(1.0))
-    return graph.add("Div", sums, used)
+    return last, graph.add("Div", total, graph.add("Clip", observed, np.float64(1.0), np.float64(season)))
 
 
-def _subtract(graph: GraphWriter, columns: str, pairs: Pairs, kind: type[np.floating]) -> str:
+def _subtract(graph: GraphWriter, columns: str, pairs: Pairs, kind: type[np.floating]) -> list[str]:
     """Return the differences of pairs of columns: of a few with one Gather, of many with a part for each run of columns."""
+    if not pairs.size:
+        return []
     if pairs.shape[1] <= FEW:
-        return graph.add("MatMul", SUBTRACT.astype(kind), graph.add("Gather", columns, pairs.astype(np.int32), axis=1))
-    ends = np.flatnonzero((np.diff(pairs[0]) != 1) | ~np.isin(np.diff(pairs[1]), (0, 1))) + 1
-    runs = np.split(pairs, ends, axis=1)
+        return [
+            graph.add("MatMul", SUBTRACT.astype(kind), graph.add("Gather", columns, pairs.astype(np.int32), axis=1))
+        ]
+    ends = np.flatnonzero(np.any(np.diff(pairs) != 1, axis=0)) + 1
     parts = []
-    for later, earlier in runs:
-        terms = (graph.slice(columns, 1, int(one[0]), int(one[-1]) + 1) for one in (later, earlier))
+    for run in np.split(pairs, ends, axis=1):
+        terms = (graph.slice(columns, 1, int(one[0]), int(one[-1]) + 1) for one in run)
         parts.append(graph.add("Sub", *terms))
-    return graph.add("Concat", *parts, axis=1)
+    return parts
 
 
 def _compared(layout: Layout) -> Pairs:
-    """Return the columns of both terms of each difference, (2, differences).
-
-    From the level: values, the last one and the level itself; then the differences of one step and of one season, the level
-    and the least scale.
-    """
-    length = layout.length
-    level, last, zero, least = (length + place for place in range(4))
-    pairs = [(one, level) for one in [*range(length), last]] + [(zero, zero)]
-    pairs += [(step, step - 1) for step in range(1, length)]
-    pairs += [(step, step - layout.season) for step in range(layout.season, length)]
-    return np.array([*pairs, (level, zero), (least, zero)]).T
+    """Return the columns of both terms of the differences of one step and of one season, (2, differences)."""
+    steps = [(step, step - 1) for step in range(1, layout.length)]
+    seasons = [(step, step - layout.season) for step in range(layout.season, layout.length)]
+    return np.array([*steps, *seasons], dtype=np.int64).reshape(-1, 2).T
 
 
 def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
@@ -168,10 +161,10 @@ def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
     length, season = layout.length, layout.season
     steps = slice(length + 2, 2 * length + 1)
     seasonal = slice(steps.stop, steps.stop + max(length - season, 0))
-    level, least = seasonal.stop, seasonal.stop + 1
-    parts = np.zeros((least + 1, 6))
+    level = seasonal.stop
+    parts, least = np.zeros((level + 1, 6)), np.array([0.0, 0.0, 0.0, 0.0, 0.0, LEAST_SCALE])
     parts[:length, 0], parts[steps, 1], parts[seasonal, 2] = 1.0, 1.0, 1.0
-    parts[level, [3, 4]], parts[least, 5] = 1.0, 1.0
+    parts[level, [3, 4]] = 1.0
     # Of the counts: divisors, and others that are huge where a candidate does not count, else 0 or less.
     weights, few = np.array([0.03, 3.0, 3.0, 0.3, 3e-12, 3.0]), FEWEST_DIFFERENCES
     too_many, none = np.zeros((2, 7, 6))  # the last row is a constant
@@ -186,7 +179,7 @@ def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
     known = graph.add("Where", nothing, np.float64(0.0), np.float64(1.0))
     counts = graph.add("Gemm", graph.add("MatMul", known, parts), matrix[:-1], matrix[-1])
     divisor = graph.add("Max", *graph.split("Split", counts, outputs=3, axis=1), 1.0 / weights)
-    return graph.add("ReduceMax", graph.add("Div", graph.add("MatMul", measured, parts), divisor), axes=[1])
+    return graph.add("ReduceMax", graph.add("Div", graph.add("Gemm", measured, parts, least), divisor), axes=[1])
 
 
 def _squash(graph: GraphWriter, scaled: str, *, limit: bool) -> str:
@@ -198,11 +191,11 @@ def _squash(graph: GraphWriter, scaled: str, *, limit: bool) -> str:
 
 
 def _read(layout: Layout) -> Pairs:
-    """Return the columns of both terms of each column from values to differences, (2, width)."""
-    pairs = [(one, layout.zero) for one in range(layout.length + 2)]
+    """Return the columns of both terms of each seasonal difference that is kept, (2, differences)."""
+    pairs = list[tuple[int, int]]()
     for season, count in zip(layout.within, layout.kept, strict=True):
         pairs += [(step, step - season) for step in range(layout.length - count, layout.length)]
-    return np.array(pairs).T
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2).T
 
 
 def _drifts(graph: GraphWriter, layout: Layout, values: str, mask: str) -> list[str]:
@@ -223,25 +216,25 @@ def _drifts(graph: GraphWriter, layout: Layout, values: str, mask: str) -> list[
     return [graph.add("MatMul", one, matrix[first:]) for one, matrix in zip(parts, (sums, counts), strict=True)]
 
 
-def _positions(graph: GraphWriter, network: keras.Model, layout: Layout) -> list[str]:
-    """Return the embedded season positions of the steps that the encoder reads and of those ahead, (batch, steps · 8)."""
+def _positions(graph: GraphWriter, network: keras.Model, layout: Layout) -> tuple[str, str]:
+    """Return the embedded season positions of the steps that the encoder reads and of those ahead, or "" twice."""
     if not layout.options.calendar:
-        return []
-    steps, season = np.arange(-layout.steps, layout.options.horizon), layout.season
-    table = np.concatenate([(np.arange(season)[:, None] + steps) % season, np.full((1, len(steps)), season)])
-    past, target = (network.get_layer(f"{name}_season").get_weights()[0] for name in ("past", "target"))
-    table = table + np.where(steps < 0, 0, season + 1)  # the last row, of phase -1, is an unknown position
-    both = np.concatenate([past, target])
-    if table.size * EMBEDDING <= LARGEST_TABLE:
-        return [graph.add("Gather", both[table].reshape(season + 1, -1), "phase", axis=0)]
-    found = graph.add("Gather", both, graph.add("Gather", table, "phase", axis=0), axis=0)
-    return [graph.add("Reshape", found, np.array([0, -1]))]
+        return "", ""
+    season = layout.season
+    found = []
+    for name, steps in (("past", np.arange(-layout.steps, 0)), ("target", np.arange(layout.options.horizon))):
+        weights = network.get_layer(f"{name}_season").get_weights()[0]
+        table = (np.arange(season)[:, None] + steps) % season
+        table = np.concatenate([table, np.full((1, len(steps)), season)])  # of phase -1: an unknown position
+        if table.size * EMBEDDING <= LARGEST_TABLE:
+            found.append(graph.add("Gather", weights[table], "phase", axis=0))
+        else:
+            found.append(graph.add("Gather", weights, graph.add("Gather", table, "phase", axis=0), axis=0))
+    return found[0], found[1]
 
 
 def anchors(graph: GraphWriter, options: NetworkOptions, window: Window) -> str:
-    """Add the nodes of `Anchors` and return them, (batch, horizon, anchors + …) float32, as halves of z.
-
-    Behind them stand 1 and, with a calendar, the embedded season position of each step.
+    """Add the nodes of `Anchors` and return them, (batch, horizon, anchors) float32, as halves of z.
 
     A mean over missing values only is that over the next longer reach. Hence the values beyond a reach count too, with a
     weight that vanishes beside that of one within: all means are one product, divided by the counts.
@@ -253,8 +246,16 @@ def anchors(graph: GraphWriter, options: NetworkOptions, window: Window) -> str:
     read = graph.add("Cast", read, to=11) if deep else read
     sums, combined = _sums(layout, share, least)
     total, count = graph.split("Split", graph.add("MatMul", read, sums.astype(kind)), outputs=2, axis=2)
-    found = graph.add("MatMul", graph.add("Div", total, count), combined.astype(kind))
-    return graph.add("Cast", found, to=1) if deep else found
+    found = graph.add("Div", total, count)
+    found = graph.add("Cast", found, to=1) if deep else found
+    if layout.repeats:
+        ahead = np.arange(options.horizon)
+        found = graph.add("Gather", found, (ahead % layout.period).astype(np.int32), axis=1)
+        times = np.ones((options.horizon, len(combined)), np.float32)
+        for place, season in enumerate(layout.within, len(combined) - len(layout.within)):
+            times[:, place] = (1 + ahead // season) / (1 + ahead % layout.period // season)
+        found = graph.add("Mul", found, times) if layout.within else found
+    return graph.add("MatMul", found, combined.astype(np.float32))
 
 
 def _sums(layout: Layout, share: float, least: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -264,12 +265,11 @@ def _sums(layout: Layout, share: float, least: float) -> tuple[NDArray[np.float6
     """
     reaches = [layout.reaches(one) for one in layout.seasons]
     within = [layout.seasons.index(one) for one in layout.within]
-    extra = 1 + (EMBEDDING if layout.options.calendar else 0)
     sources = 1 + sum(one[-1] for one in reaches) + len(within)
     means = 1 + sum(map(len, reaches)) + len(within)
     weights, row, column = np.zeros((sources, means)), 1, 1
     weights[0, 0] = 1.0
-    combined = np.zeros((means + extra, layout.anchors + extra))
+    combined = np.zeros((means, layout.anchors))
     combined[0, 0] = 1.0
     for place, ends in enumerate(reaches):
         combined[column, 2 + place] = 1.0
@@ -281,10 +281,7 @@ def _sums(layout: Layout, share: float, least: float) -> tuple[NDArray[np.float6
     for place, season in enumerate(within):
         weights[row + place, column + place] = 1.0
         combined[column + place, 2 + season] = 1.0
-    combined[means:, layout.anchors :] = np.eye(extra)
-    sums = np.zeros((2 * sources + extra, 2 * (means + extra)))
-    sums[:sources, :means] = sums[sources : 2 * sources, means + extra : 2 * means + extra] = weights
-    sums[2 * sources :, means : means + extra] = np.eye(extra)
-    sums[2 * sources, means + extra : 2 * means + extra] = least
-    sums[2 * sources, 2 * means + extra :] = 1.0
+    sums = np.zeros((2 * sources + 1, 2 * means))
+    sums[:sources, :means] = sums[sources : 2 * sources, means:] = weights
+    sums[2 * sources, means:] = least
     return sums, combined
