@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.networks import wavenet
 from models.networks.build import NetworkOptions
 from models.networks.onnx_export.graph import GraphWriter
 from models.networks.onnx_export.halving import Tap, skip_sum, taps_of

@@ -96,26 +96,31 @@ def skip_sum(graph: GraphWriter, network: keras.Model, rows: str, weights: Float
         bias = bias + offset @ (kernel[:units] + kernel[units:])
         product = np.concatenate([state @ kernel[units:], state @ kernel[:units]])
         kept = slice(units if place == final else 0, None)
-        pairs = _pairs(graph, rows, tap, len(state))
-        if place == 0 or tap.wanted.count < MANY:
-            paths = np.concatenate([np.zeros_like(passed), passed])[:, kept]
-            found = graph.add("Gemm", pairs, np.concatenate([product, paths], axis=1), np.append(bias, constant[kept]))
-            sizes = np.array([units, units, paths.shape[1]])
-            left, right, before = graph.split("Split", found, sizes, outputs=3, axis=1)
-        else:
-            left, right = graph.split("Split", graph.add("Gemm", pairs, product, bias), outputs=2, axis=1)
-            before = graph.slice(pairs, 1, 2 * units)
-        gated = graph.add("Mul", graph.add("Tanh", left), graph.add("Sigmoid", right))
+        paths = (passed[:, kept], constant[kept]) if place == 0 or tap.wanted.count < MANY else None
+        gated, before = _gated(graph, _pairs(graph, rows, tap, len(state)), product, bias, paths)
         if place == final:
-            return graph.add("Gemm", gated, skips[place][0], before)
+            break
         offset = offset + residuals[place][1] - (early if place == 0 else 0.0)
         rows = graph.add("Gemm", gated, np.concatenate([residuals[place][0], skips[place][0]], axis=1), before)
-        state, passed, constant = (
-            np.eye(2 * units, units, dtype=np.float32),
-            np.eye(2 * units, dtype=np.float32),
-            np.zeros_like(constant),
-        )
-    raise AssertionError("A WaveNet without taps has no skip sum.")
+        passed, constant = np.eye(2 * units, dtype=np.float32), np.zeros_like(constant)
+        state = passed[:, :units]
+    return graph.add("Gemm", gated, skips[final][0], before)
+
+
+def _gated(
+    graph: GraphWriter, pairs: str, product: Floats, bias: Floats, paths: tuple[Floats, Floats] | None
+) -> tuple[str, str]:
+    """Return the gated output of a block, and the paths of the newer step: passed by the product, or cut out if None."""
+    if paths is None:
+        left, right = graph.split("Split", graph.add("Gemm", pairs, product, bias), outputs=2, axis=1)
+        before = graph.slice(pairs, 1, len(product) // 2)
+    else:
+        passed, constant = paths
+        both = np.concatenate([product, np.concatenate([np.zeros_like(passed), passed])], axis=1)
+        found = graph.add("Gemm", pairs, both, np.append(bias, constant))
+        sizes = np.array([len(bias) // 2, len(bias) // 2, len(constant)])
+        left, right, before = graph.split("Split", found, sizes, outputs=3, axis=1)
+    return graph.add("Mul", graph.add("Tanh", left), graph.add("Sigmoid", right)), before
 
 
 def _pairs(graph: GraphWriter, rows: str, tap: Tap, width: int) -> str:

@@ -15,7 +15,6 @@ from models.networks.onnx_export.graph import GraphWriter
 from models.networks.onnx_export.layout import Layout
 from models.networks.onnx_export.preparation import Window
 
-
 CERTAIN = 8.0
 """What the constant hidden unit reads; it returns 8 sigmoid(8)."""
 
