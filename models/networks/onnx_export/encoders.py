@@ -148,7 +148,7 @@ def _convolutional(graph: GraphWriter, network: keras.Model, options: NetworkOpt
     """
     dilations = options.used_dilations
     taps = taps_of(dilations, Layout(options).steps)
-    if taps and all(one.halves for one in taps):
+    if taps and all(one.halves for one in taps) and sum(one.pad > 0 for one in taps) <= 1:
         return _activated(graph, skip_sum(graph, network, channels.rows, channels.weights, taps))
     rows = graph.add("Transpose", channels.rows, perm=[0, 2, 1])
     residual = Residual(rows, channels.weights, np.zeros(options.units, np.float32))

@@ -68,7 +68,7 @@ def taps_of(dilations: Sequence[int], steps: int) -> list[Tap]:
 
 
 def skip_sum(graph: GraphWriter, network: keras.Model, rows: str, weights: Floats, taps: Sequence[Tap]) -> str:
-    """Return the sum of the skip paths at the newest step, (batch, units), if every tap halves the steps.
+    """Return the sum of the skip paths at the newest step, (batch, units), if every tap halves the steps and one at most is padded.
 
     The steps of all windows stand in rows below one another: the residual path, then the skip sum. The first block reads the
     channels: its kernel is multiplied by the projection. The first block also adds the biases of the paths, as many of the
@@ -90,8 +90,6 @@ def skip_sum(graph: GraphWriter, network: keras.Model, rows: str, weights: Float
     state, passed, offset = weights, np.concatenate([weights, weights], axis=1), np.zeros_like(early)
     for place, tap in enumerate(taps):
         kernel, bias = network.get_layer(f"dilation_{tap.dilation}_{place}").get_weights()
-        if tap.pad and place > padded:
-            rows = graph.add("Add", rows, np.pad(offset, (0, units)))
         offset = np.zeros_like(offset) if tap.pad else offset
         bias = bias + offset @ (kernel[:units] + kernel[units:])
         product = np.concatenate([state @ kernel[units:], state @ kernel[:units]])

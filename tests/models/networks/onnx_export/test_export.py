@@ -130,7 +130,7 @@ def test_covariates_are_inputs_of_the_graph(tmp_path: Path, architecture: str, p
 
     assert check_parity(network, path) <= TOLERANCE
     graph = onnx.load(str(path)).graph
-    assert len(graph.node) <= (225 if ahead else 150)
+    assert len(graph.node) <= (230 if ahead else 150)
     inputs = [one.name for one in graph.input]
     assert sorted(inputs) == sorted(INPUTS if ahead else INPUTS[:3])
 
@@ -159,18 +159,18 @@ def test_every_shape_of_network_is_written(tmp_path: Path, changes: dict[str, An
     export(network, options, tmp_path / "network.onnx")
 
     assert check_parity(network, tmp_path / "network.onnx") <= TOLERANCE
-    assert len(onnx.load(tmp_path / "network.onnx").graph.node) <= (130 if options.future_covariates else 120)
+    assert len(onnx.load(tmp_path / "network.onnx").graph.node) <= (135 if options.future_covariates else 120)
 
 
 @pytest.mark.parametrize(("architecture", "node"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple_rnn", "RNN")])
-def test_a_recurrent_network_is_one_node_a_layer_and_at_most_85_in_all(
+def test_a_recurrent_network_is_one_node_a_layer_and_at_most_90_in_all(
     exports: Exports, architecture: str, node: str
 ) -> None:
     """Preparation and log transform included; a loop of small steps would be ten times slower."""
     kinds = node_kinds(onnx.load(exports.of(architecture).path))
 
     assert kinds.count(node) == make_options(architecture).layers
-    assert len(kinds) <= 85
+    assert len(kinds) <= 90
 
 
 def node_kinds(model: onnx.ModelProto) -> list[str]:
