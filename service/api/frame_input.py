@@ -89,7 +89,9 @@ def _entry(number: int, line: bytes, defaults: Mapping[str, str]) -> Any:  # noq
     except (ValueError, JsonInvalid) as error:
         detail = f"Line {number} is not valid JSON: {error}"
         raise JsonInvalid(f"{detail.rstrip('.')}.", hint='Send {"values": [...]} on each line.') from error
-    return {**defaults, **entry} if isinstance(entry, dict) else entry
+    if not isinstance(entry, dict):
+        return entry
+    return entry | {name: one for name, one in defaults.items() if entry.get(name) is None}
 
 
 def parse_frame(body: bytes, sent: Mapping[str, str], settings: Settings, *, parquet: bool) -> ForecastQuery:

@@ -139,9 +139,9 @@ def test_a_timezone_of_a_column_stays(shared_client: TestClient) -> None:
 
 def test_lines_in_give_lines_out(shared_client: TestClient) -> None:
     """First the model, then forecasts and errors."""
-    lines = [{"id": name, "values": values, "start": "2019-01"} for name, values in SERIES.items()] + [
-        {"id": "c", "values": []}
-    ]
+    lines: list[dict[str, Any]] = [{"id": "c", "values": []}]
+    for name, values in SERIES.items():
+        lines.append({"id": name, "values": values, "start": "2019-01", "frequency": None})
     body = "\n".join(map(json.dumps, lines)).encode()
 
     response = send(shared_client, body, "application/jsonl", "horizon=6&frequency=M")
