@@ -79,7 +79,9 @@ class RequestChecks(Guard):
         super().__init__(app)
         self._hosts = hosts
         self._keys = keys
-        self._is_ours = lru_cache(maxsize=64)(lambda host: _without_port(host.decode("latin-1")) in hosts)
+        self._is_ours = lru_cache(maxsize=64)(
+            lambda host: bool(host.strip()) and _without_port(host.decode("latin-1")) in hosts
+        )
 
     def _check(self, scope: Scope) -> AlmanacError | None:
         return None if self._is_plain(scope) else self._find(scope)

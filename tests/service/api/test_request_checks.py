@@ -1,12 +1,16 @@
 """Request checks: no page of another site reaches the service, whatever it sends."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from service.api.request_checks import AllowedHosts
+from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.security import make_key, write_keys
+from service.errors import HostMissing
 from tests.service.home import ServiceHome
 
 FORECAST = {"series": [{"values": [1, 2, 3]}], "horizon": 1}
@@ -60,6 +64,17 @@ def test_a_host_that_is_not_this_service_is_421(shared_client: TestClient, host:
     response = shared_client.get("/health/live", headers={"host": host})
 
     assert response.status_code == expected
+
+
+@pytest.mark.parametrize("headers", [[], [(b"host", b" ")], [(b"host", b"a"), (b"host", b"a")]])
+def test_a_service_that_answers_to_any_name_needs_one(headers: list[tuple[bytes, bytes]]) -> None:
+    """One Host header that is not empty."""
+    keys: Any = SimpleNamespace(is_required=False)
+    checks = RequestChecks(PlainTextResponse(""), AllowedHosts("127.0.0.1", "*"), keys)
+
+    error = checks._check({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
+
+    assert isinstance(error, HostMissing)
 
 
 @pytest.mark.parametrize(
