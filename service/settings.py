@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         poll_seconds: How often the registry is polled.
         drain_seconds: How long requests in progress may take at shutdown.
         header_timeout_seconds: How long the transfer of a request's headers may take.
-        body_timeout_seconds: How long the transfer of a request body may take.
+        body_timeout_seconds: How long the transfer of a request body may take, and of a part of a stream.
         allowed_hosts: Names, besides this machine's own, that the Host header of a request may have, separated by commas;
             `*.example.org` allows all below it, `*` any.
         forwarded_allow_ips: Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.

@@ -1,5 +1,6 @@
 """Bulk: answers forecast requests whose body or response is not JSON: Parquet, Arrow and NDJSON."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from models.errors import AlmanacError
 from service.errors import Unexpected
@@ -61,19 +62,25 @@ async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuer
             first = replace(found, faults=[*first.faults, *found.faults])
         if not first.rows:
             return to_response(replace(first, body={**first.body, "errors": [one.to_dict() for one in first.faults]}))
-        return _Stream(_lines(handler, selected, first, blocks), made.media_type, place.pop_all())
+        lines = _lines(handler, selected, first, blocks)
+        return _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
 
 
 class _Stream(StreamingResponse):
-    """A stream that keeps its place among large requests until it ends, or its client is gone."""
+    """A stream that keeps its place among large requests until it ends, or its client is gone or takes no lines for long."""
 
-    def __init__(self, lines: AsyncIterator[bytes], media_type: str, place: ExitStack) -> None:
+    def __init__(self, lines: AsyncIterator[bytes], media_type: str, place: ExitStack, seconds: float) -> None:
         super().__init__(lines, media_type=media_type)
         self._place = place
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_soon(message: Message) -> None:
+            async with asyncio.timeout(self._seconds):
+                await send(message)
+
         with self._place:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_soon)
 
 
 def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:

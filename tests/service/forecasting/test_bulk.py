@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,22 @@ COUNT = BLOCK_SERIES + 2
 REQUEST = {"series": [{"values": [1, 2, 3, 4] * 6}] * COUNT, "horizon": 1}
 
 
-@pytest.mark.parametrize("leaves", [False, True])
-def test_a_stream_keeps_its_place_until_it_ends(shared_client: TestClient, leaves: bool) -> None:  # noqa: FBT001 (a parameter)
-    """Or until its client is gone."""
+@pytest.mark.parametrize(
+    ("client", "error", "sent"), [("reads", None, 5), ("leaves", ClientDisconnect, 2), ("sleeps", ClientDisconnect, 2)]
+)
+def test_a_stream_keeps_its_place_until_it_ends(
+    shared_client: TestClient, client: str, error: type[Exception] | None, sent: int
+) -> None:
+    """Or until its client is gone, or takes no lines for too long."""
     handler: Any = shared_client.app.state.service.forecasting  # type: ignore[attr-defined] # Starlette's application
     pending = []
 
     async def send(message: Message) -> None:
         pending.append(handler.large._pending)
-        if leaves and message.get("body"):
+        if client == "leaves" and message.get("body"):
             raise OSError
+        if client == "sleeps" and message.get("body"):
+            await asyncio.sleep(60)
 
     async def receive() -> Message:
         await asyncio.sleep(60)
@@ -43,17 +50,14 @@ def test_a_stream_keeps_its_place_until_it_ends(shared_client: TestClient, leave
     async def stream() -> None:
         parse = lambda: parse_request(json.dumps(REQUEST).encode(), handler.settings)  # noqa: E731 (short)
         response = await answer_bulk(handler, parse, BulkFormat(NDJSON, lines=True))
+        response._seconds = 0.05  # type: ignore[attr-defined] # of a stream
         scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "extensions": {}}
         await response(scope, receive, send)
 
-    if leaves:
-        with pytest.raises(ClientDisconnect):
-            asyncio.run(stream())
-    else:
+    with nullcontext() if error is None else pytest.raises(error):
         asyncio.run(stream())
 
-    assert set(pending) == {1}
-    assert len(pending) == (2 if leaves else 5)
+    assert pending == [1] * sent
     assert handler.large._pending == 0
 
 
