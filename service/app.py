@@ -1,6 +1,7 @@
 """App: assembles the FastAPI application; two applications share no state."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +29,8 @@ from service.problems import CLIENT_CLOSED, CODE_HEADER, problem, problem_respon
 from service.processes.link import ProcessLink
 from service.settings import Settings
 
+logger = logging.getLogger("almanac")
+
 
 def create_app(
     settings: Settings, *, supervise: bool = True, host: str = "127.0.0.1", link: ProcessLink | None = None
@@ -51,6 +54,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(task()) for task in background]
+        for task in running:
+            task.add_done_callback(log_failure)
         await service.database.open()
         if link is not None:
             await start_worker(service, link)
@@ -74,6 +79,12 @@ def create_app(
     app.add_middleware(RequestChecks, hosts=AllowedHosts(host, settings.allowed_hosts), keys=keys)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics, access_log=settings.access_log)
     return app
+
+
+def log_failure(task: asyncio.Task[None]) -> None:
+    """Log the exception that has ended a background task: the service goes on without it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a background task has failed; restart the service", exc_info=error)
 
 
 async def _handle_error(_request: Request, error: Any) -> Response:  # noqa: ANN401 (an AlmanacError, see HANDLERS)
