@@ -85,10 +85,15 @@ class Batches:
         if self._costs.expect(key, queue[0].passes) > LOOP_SECONDS:
             batch = _take(queue, MOST_PASSES)
             task = asyncio.ensure_future(self._threads.run(self._compute, batch))
-            task.add_done_callback(lambda done: self._end(key, batch, done.exception() or done.result()))
+            task.add_done_callback(lambda done: self._end_thread(key, batch, done))
         else:
             batch = _take(queue, self._costs.passes_within(key, LOOP_SECONDS, MOST_PASSES))
             self._end(key, batch, self._compute(batch))
+
+    def _end_thread(self, key: Hashable, batch: Sequence[Waiting], done: asyncio.Future[Sequence[Outcome]]) -> None:
+        """Give each request its answer, except at a shutdown, which cancels them."""
+        if not done.cancelled():
+            self._end(key, batch, done.exception() or done.result())
 
     def _end(self, key: Hashable, batch: Sequence[Waiting], outcomes: Sequence[Outcome] | BaseException) -> None:
         """Give each request its answer, and let the next batch run in the next round of the event loop."""

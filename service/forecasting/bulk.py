@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import orjson
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -70,17 +71,29 @@ class _Stream(StreamingResponse):
     """A stream that keeps its place among large requests until it ends, or its client is gone or takes no lines for long."""
 
     def __init__(self, lines: AsyncIterator[bytes], media_type: str, place: ExitStack, seconds: float) -> None:
-        super().__init__(lines, media_type=media_type)
+        super().__init__(lines, media_type=media_type, headers={"X-Accel-Buffering": "no"})
         self._place = place
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_slow = False
+
         async def send_soon(message: Message) -> None:
-            async with asyncio.timeout(self._seconds):
-                await send(message)
+            nonlocal is_slow
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await send(message)
+            except TimeoutError:
+                is_slow = True
+                raise
 
         with self._place:
-            await super().__call__(scope, receive, send_soon)
+            try:
+                await super().__call__(scope, receive, send_soon)
+            except (OSError, ClientDisconnect):
+                if not is_slow:
+                    raise
+                logger.info("a stream was ended: its client took no line for %.0f s", self._seconds)
 
 
 def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:

@@ -199,7 +199,7 @@ def test_a_full_queue_is_429(home: ServiceHome, start: Callable[..., TestClient]
     client = start(max_queue=1)
     client.app.state.service.forecasting.large._pending = 1  # type: ignore[attr-defined]
 
-    large = {"series": [{"values": [1, 2, 3]} for _ in range(100)], "horizon": 1}
+    large = {"series": [{"values": [1, 2, 3]} for _ in range(300)], "horizon": 1}
 
     assert refusal(client, "POST", "/forecast", json=large) == (429, "QUEUE_FULL", "")
     assert client.post("/forecast", json=large).headers["retry-after"] == "1"

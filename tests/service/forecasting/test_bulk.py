@@ -27,7 +27,7 @@ REQUEST = {"series": [{"values": [1, 2, 3, 4] * 6}] * COUNT, "horizon": 1}
 
 
 @pytest.mark.parametrize(
-    ("client", "error", "sent"), [("reads", None, 5), ("leaves", ClientDisconnect, 2), ("sleeps", ClientDisconnect, 2)]
+    ("client", "error", "sent"), [("reads", None, 5), ("leaves", ClientDisconnect, 2), ("sleeps", None, 2)]
 )
 def test_a_stream_keeps_its_place_until_it_ends(
     shared_client: TestClient, client: str, error: type[Exception] | None, sent: int
