@@ -29,6 +29,7 @@ class ModelOptions:
         synthetic_share: Share of synthetic windows in its training.
         steps: Optimizer steps of the chosen schedule.
         last_steps: Steps of the last training, on all data, where it is not the whole schedule.
+        jit_compile: Whether XLA compiled the training steps.
         nonnegative: Whether no value that it was trained on is below 0.
         combination: How the ensemble weights were chosen: `equal`, `inverse_pinball` or `greedy`.
         members: Of an ensemble.
@@ -48,6 +49,7 @@ class ModelOptions:
     combination: str | None = None
     members: "tuple[EnsembleMember, ...]" = ()
     nonnegative: bool | None = None
+    jit_compile: bool | None = None
     others: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:

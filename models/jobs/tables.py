@@ -7,7 +7,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "fit": (
         "shape", "units", "layers", "dilations", "context_length", "encoder_length", "transform", "calendar",
         "synthetic_share", "batch_size", "learning_rate", "weight_decay", "clip_norm", "max_steps", "steps", "last_steps",
-        "tuned_share", "steps_per_epoch", "max_seconds", "validation_origins",
+        "tuned_share", "steps_per_epoch", "max_seconds", "jit_compile", "validation_origins",
     ),
     "retrain": (
         "skill_below", "coverage_off", "drift", "decay", "new_observations", "window", "min_scores", "origins",

@@ -22,6 +22,9 @@ MOST_SYNTHETIC = 0.9
 WORTHWHILE = 1.5
 """A schedule is not tried where it would have less than so many times the last one's steps."""
 
+WORTH_COMPILING = 60.0
+"""Seconds of a candidate from which XLA is used: compiling takes about ten seconds more, and a step a third of the time."""
+
 
 def _one_of(name: str, choices: tuple[str, ...]) -> AfterValidator:
     def check(value: str) -> str:
@@ -58,7 +61,8 @@ class FitConfig:
         steps_per_epoch: Steps between two looks at the validation origins.
         tuned_share: Share of the tuned weights in a tuned starter, the rest being the starter's own; None chooses among 0, a
             half and 1.
-        max_seconds: Wall time of one candidate, from its windows to its export; at least ten steps are taken.
+        max_seconds: Wall time of one candidate, from its windows to its export; at least one step is taken.
+        jit_compile: Whether XLA compiles the steps; None does so if `max_seconds` is 60 or more.
         validation_origins: Rolling origins of each series, a step apart, that choices are made on; None spreads them over
             up to three horizons, about 200 or more in all.
 
@@ -85,6 +89,7 @@ class FitConfig:
     tuned_share: Annotated[Number, Field(ge=0, le=1)] | None = None
     steps_per_epoch: Count = 50
     max_seconds: Annotated[Number, Field(gt=0)] = 240.0
+    jit_compile: StrictBool | None = None
     validation_origins: Count | None = None
 
     _errors = config_errors("fit")
@@ -97,6 +102,11 @@ class FitConfig:
                 f"fit.context_length {self.context_length}.",
                 hint="Set fit.synthetic_share = 0, or leave shape and context as they are.",
             )
+
+    @property
+    def compiled(self) -> bool:
+        """Whether XLA compiles the steps: it takes longer than it saves if there is little time."""
+        return self.max_seconds >= WORTH_COMPILING if self.jit_compile is None else self.jit_compile
 
     @property
     def schedules(self) -> list[int]:
@@ -120,4 +130,5 @@ def with_choices(fit: FitConfig, spec: ModelSpec) -> FitConfig:
         steps=spec.options.steps,
         tuned_share=spec.options.tuned_share,
         synthetic_share=spec.options.synthetic_share or 0.0,
+        jit_compile=fit.jit_compile if spec.options.jit_compile is None else spec.options.jit_compile,
     )

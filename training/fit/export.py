@@ -74,7 +74,8 @@ def export_network(learner: Learner, contexts: Contexts, request: FitRequest, su
     export(network, learner.recipe.options, request.directory / artifact.NETWORK)
     check_parity(network, request.directory / artifact.NETWORK, request.seed)
     spec = _describe(request, learner, contexts)
-    options = _options(summary.options, learner.recipe.options, request.training_set)
+    chosen = replace(summary.options, jit_compile=learner.recipe.jit_compile)
+    options = _options(chosen, learner.recipe.options, request.training_set)
     described = replace(spec, options=options, validation=summary.validation, conformal=summary.conformal)
     return artifact.save(request.directory, described)
 

@@ -27,7 +27,7 @@ from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, 
 from training.fit.network import make_windows
 from training.fit.request import FitRequest
 from training.fit.selection import (
-    FINISH_SHARE,
+    FINISH_SHARES,
     LEAST_GAIN,
     SelectedFit,
     SelectionContext,
@@ -153,7 +153,7 @@ def select_schedule(transformed: Sequence[NetworkOptions], context: SelectionCon
     history: list[EpochRecord] = []
     first, *longer = context.config.schedules[:RUNGS]
     pace = pace_of(Variant(transformed[0], 0.0), context)
-    finish = FINISH_SHARE * pace.compile_seconds
+    finish = FINISH_SHARES[context.config.compiled] * pace.compile_seconds
     context = context.ending_earlier(finish)
     steps = first_steps(first, pace, context.clock)
     plain = kept = _try(transformed[0], steps, context, history)

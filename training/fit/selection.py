@@ -23,11 +23,11 @@ PRUNE_MARGIN = 1.02
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """Without time for a whole last schedule, the trial goes on for this share of its steps, at this share of the peak rate."""
 
-FEWEST_STEPS = 10
+FEWEST_STEPS = 1
 """Steps of a trial for which there is no time: a network begins as a seasonal forecast, so that it is usable."""
 
-FINISH_SHARE = 0.7
-"""Time for calibration and export, as a share of the time that compiling a network takes."""
+FINISH_SHARES = {True: 0.35, False: 0.8}
+"""Time for calibration and export, as a share of the time that compiling a network takes, with XLA and without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def select_fit(transformed: Sequence[NetworkOptions], context: SelectionContext)
     """
     share = context.config.synthetic_share or 0.0
     pace = pace_of(Variant(transformed[0], share), context)
-    finish = FINISH_SHARE * pace.compile_seconds
+    finish = FINISH_SHARES[context.config.compiled] * pace.compile_seconds
     selected = _select([Variant(one, share) for one in transformed], context.ending_earlier(finish), pace)
     return replace(selected, finish_seconds=finish)
 
@@ -233,7 +233,7 @@ def _try(variant: Variant, steps: int, context: SelectionContext, history: list[
 
 def recipe(options: NetworkOptions, config: FitConfig) -> Recipe:
     """Return what a network of these options is compiled from."""
-    return Recipe(options, config.clip_norm, config.weight_decay)
+    return Recipe(options, config.clip_norm, config.weight_decay, config.compiled)
 
 
 def _leader(rung: Sequence[Trial]) -> Trial:

@@ -94,7 +94,7 @@ def choices(spec: ModelSpec) -> dict[str, Any]:
     """
     fixed = with_choices(FitConfig(), spec)
     names = ("transform", "context_length", "encoder_length", "calendar", "steps", "tuned_share", "synthetic_share")
-    return {name: getattr(fixed, name) for name in names} | {"last_steps": spec.options.last_steps}
+    return {name: getattr(fixed, name) for name in (*names, "jit_compile")} | {"last_steps": spec.options.last_steps}
 
 
 def weights_digest(network: Path) -> str:

@@ -81,7 +81,7 @@ def check_parity(
     session = open_network(path)
     generator = np.random.default_rng(seed)
     measure = measure or network.get_layer("normalize")
-    differences = []
+    drawn = []
     for batch in BATCHES:
         inputs = _inputs(network, generator, batch, getattr(measure, "season_length", 1))
         context = inputs["context"]
@@ -89,11 +89,12 @@ def check_parity(
             known = {key: np.asarray(value) for key, value in measure(context).items()}
             context = known["level"] + known["scale"] * generator.normal(0.0, 1.0, context.shape)
             inputs["context"] = context
-        expected = np.asarray(network(list(inputs.values()), training=False))
-        found = session.run(None, inputs)[0]
-        window = {key: np.asarray(value)[..., None] for key, value in measure(context).items()}
-        differences.append(np.max(_scaled_difference(found, expected, window)))
-    worst = float(np.max(differences))  # NaN if any is NaN
+        drawn.append(inputs)
+    every = {name: np.concatenate([one[name] for one in drawn]) for name in drawn[0]}
+    expected = np.asarray(network(list(every.values()), training=False))  # once: a pass takes as long for 72 as for 1
+    found = np.concatenate([session.run(None, one)[0] for one in drawn])
+    window = {key: np.asarray(value)[..., None] for key, value in measure(every["context"]).items()}
+    worst = float(np.max(_scaled_difference(found, expected, window)))  # NaN if any is NaN
     if not worst <= TOLERANCE:
         raise ParityFailed(
             f"ONNX differs from Keras by {worst:.2g} scaled units; {TOLERANCE:g} is allowed.",

@@ -33,3 +33,18 @@ def test_a_second_training_keeps_the_choices_of_the_first() -> None:
 
     sized = FitConfig(units=8, context_length=60, encoder_length=36)
     assert fit == replace(sized, transform="log", calendar=False, steps=300, synthetic_share=0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "compiled"),
+    [({}, True), ({"max_seconds": 20}, False), ({"max_seconds": 20, "jit_compile": True}, True)],
+)
+def test_xla_is_used_where_there_is_time_to_compile(changes: dict[str, float], *, compiled: bool) -> None:
+    """What was used then is used again, however much time there is now."""
+    fit = FitConfig(**changes)  # type: ignore[arg-type]
+    options = ModelOptions(jit_compile=fit.compiled)
+    spec = ModelSpec("n", "gru", "many_to_many", "M", 12, 60, 36, 6, options=options)
+
+    again = with_choices(replace(fit, max_seconds=86_400), spec)
+
+    assert fit.compiled is again.compiled is compiled
