@@ -71,9 +71,9 @@ class Learner:
 
     def restart(self, seed: int) -> None:
         """Reset weights, averages and optimizer to their initial values from the seed."""
-        keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
         if self._initial[0] != seed:  # a schedule begins many times, and building takes a second
+            keras.utils.set_random_seed(seed)  # only here: TensorFlow then prepares every compiled function again
             self._initial = seed, build(self.recipe.options).get_weights()
         self.network.set_weights(self._initial[1])
         for one in self.optimizer.variables:
