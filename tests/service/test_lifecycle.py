@@ -130,8 +130,8 @@ def test_a_foreign_model_is_refused(server: ServerProcess, registrar: Registrar,
     assert ask(server.client)
 
 
-def test_a_killed_registry_process_is_restarted(home: ServiceHome) -> None:
-    """Meanwhile the cache answers; a killed server leaves no such process."""
+def test_a_killed_registry_process_is_restarted_and_sigterm_waits_for_requests_in_progress(home: ServiceHome) -> None:
+    """The cache answers meanwhile; a request whose body is incomplete at the signal is answered, then both processes end."""
     home.publish("temperatures", "1")
     with ServerProcess(home.path) as server:
         server.ready()
@@ -142,13 +142,34 @@ def test_a_killed_registry_process_is_restarted(home: ServiceHome) -> None:
 
         answer = ask(server.client)
 
-        assert answer == ("1", MONTHS[-12])
         eventually(lambda: server.child() not in {None, child}, "the child was not restarted")
         successor = server.child()
-        assert successor is not None
-        server.process.kill()
-        server.process.wait()
-        eventually(lambda: command_of(successor) == "", "the child still runs")
+        last = answer_after_sigterm(server)
+        code = server.process.wait(20)
+
+    assert answer == ("1", MONTHS[-12])
+    assert last.startswith(b"HTTP/1.1 200")
+    assert code == 0
+    assert server.log().count("SIGTERM: ") == 1
+    assert successor is not None
+    eventually(lambda: command_of(successor) == "", "the child still runs")
+
+
+def answer_after_sigterm(server: ServerProcess) -> bytes:
+    """Return the answer to a request, half of whose body is sent after the server was told to end."""
+    body = httpx.Request("POST", "http://x", json=REQUEST).content
+    head = (
+        "POST /forecast HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    ).encode()
+    with socket.create_connection((server.client.base_url.host, server.client.base_url.port or 0)) as connection:
+        connection.sendall(head + body[:10])
+        eventually(
+            lambda: "almanac_requests_in_flight 2.0" in server.client.get("/metrics").text, "the request did not begin"
+        )
+        server.process.terminate()
+        connection.sendall(body[10:])
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def test_a_server_with_a_cache_needs_no_registry(home: ServiceHome) -> None:
@@ -168,35 +189,6 @@ def test_a_server_with_a_cache_needs_no_registry(home: ServiceHome) -> None:
 
     assert answer == ("1", MONTHS[-12])
     assert starter.status_code == 200
-
-
-def test_sigterm_waits_for_requests_in_progress(home: ServiceHome) -> None:
-    """A request whose body is incomplete at the signal is answered; then the server and its child end."""
-    home.publish("temperatures", "1")
-    body = httpx.Request("POST", "http://x", json=REQUEST).content
-    head = (
-        "POST /forecast HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
-    ).encode()
-    with ServerProcess(home.path) as server:
-        server.ready()
-        child = server.child()
-        with socket.create_connection((server.client.base_url.host, server.client.base_url.port or 0)) as connection:
-            connection.sendall(head + body[:10])
-            eventually(
-                lambda: "almanac_requests_in_flight 2.0" in server.client.get("/metrics").text,
-                "the request did not begin",
-            )
-            server.process.terminate()
-            connection.sendall(body[10:])
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        code = server.process.wait(20)
-
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert code == 0
-    assert server.log().count("SIGTERM: ") == 1
-    assert child is not None
-    eventually(lambda: command_of(child) == "", "the child still runs")
 
 
 def test_a_used_port_is_an_error(tmp_path: Path) -> None:
@@ -231,7 +223,7 @@ def test_a_replaced_registry_file_restarts_the_child(home: ServiceHome, registra
 
 
 def test_two_servers_in_one_home_are_independent(server: ServerProcess) -> None:
-    """Each polls its own registry and writes its own index."""
+    """Each polls its own registry and writes its own index; one that is killed leaves no child."""
     with ServerProcess(server.cache.root.parent) as second:
         eventually(lambda: second.cache.changed() and second.cache.read().state == "absent", second.log())
 
@@ -240,3 +232,8 @@ def test_two_servers_in_one_home_are_independent(server: ServerProcess) -> None:
         assert server.cache.read().state == "ok"
         assert second.cache.index != server.cache.index
         assert len(answers) == 1
+        child = second.child()
+        assert child is not None
+        second.process.kill()
+        second.process.wait()
+        eventually(lambda: command_of(child) == "", "a killed server leaves a child")

@@ -19,6 +19,7 @@ from training.pipeline.task import Runtime
 from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
+from training.registry.home import relocate
 from training.registry.location import RegistryLocation
 
 MakeRuntime = Callable[[Fit], Runtime]
@@ -61,10 +62,19 @@ def wait_for_no_disk(connection: Any, _record: object) -> None:  # noqa: ANN401 
 @pytest.fixture
 def registry(empty_store: Path, tmp_path: Path) -> Registry:
     """Return a registry of its own, empty."""
-    home = tmp_path / "home"
+    return copy_registry(empty_store, tmp_path / "home")
+
+
+def copy_registry(database: Path, home: Path) -> Registry:
+    """Return a registry that begins with the runs, versions and artifacts of the home of a database."""
     home.mkdir()
-    shutil.copy(empty_store, home / "mlflow.db")
-    return Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)}))
+    shutil.copy(database, home / "mlflow.db")
+    location = RegistryLocation.from_environment({"ALMANAC_HOME": str(home)})
+    artifacts = database.parent / "artifacts"
+    if artifacts.exists():
+        shutil.copytree(artifacts, home / "artifacts")
+        relocate(location)
+    return Registry(location)
 
 
 @pytest.fixture
@@ -80,11 +90,13 @@ def make_runtime(progress: Progress, tmp_path: Path) -> MakeRuntime:
     return lambda fit: Runtime(progress, fit, tmp_path / f"scratch-{next(count)}", combine=combine_graphs)
 
 
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no figures, which takes longer than all else that these tests do."""
-    monkeypatch.setattr(figures, "save_figures", lambda _figures, folder: (folder / "figures.txt").write_text("none"))
-    monkeypatch.setattr(runs, "_draw", lambda *_: {})
+@pytest.fixture(scope="module")
+def no_figures() -> Iterator[None]:
+    """Draw no figures in a module, which takes longer than all else that its tests do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "save_figures", lambda _figures, folder: (folder / "figures.txt").write_text("none"))
+        patch.setattr(runs, "_draw", lambda *_: {})
+        yield
 
 
 @pytest.fixture

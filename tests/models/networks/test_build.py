@@ -22,6 +22,9 @@ from tests.models.networks.made import (
 )
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+some_logged = pytest.mark.parametrize(
+    ("architecture", "transform"), [*((one, "none") for one in ARCHITECTURES), ("gru", "log"), ("wavenet", "log")]
+)
 
 
 def windows_of(kind: str) -> Floats:
@@ -84,7 +87,7 @@ def test_the_forecast_follows_a_change_of_units(architecture: str, factor: float
     assert_allclose(fahrenheit, made.quantiles(celsius, phase) * factor + shift, rtol=1e-4)
 
 
-@every_architecture
+@pytest.mark.parametrize("architecture", ["gru", "wavenet"])
 def test_a_logged_forecast_follows_a_change_of_factor(architecture: str) -> None:
     """Under a logarithm f(aX) = a f(X), and what is positive stays positive."""
     made = make_network(make_options(architecture, transform="log"), seed=2, spread=0.2)
@@ -96,8 +99,7 @@ def test_a_logged_forecast_follows_a_change_of_factor(architecture: str) -> None
     assert (thousands > 0).all()
 
 
-@every_architecture
-@pytest.mark.parametrize("transform", ["none", "log"])
+@some_logged
 @pytest.mark.parametrize("spread", [0.3, 3.0, 30.0])
 def test_quantiles_never_cross(architecture: str, transform: str, spread: float) -> None:
     """Whatever the weights, finite and in order."""
@@ -109,8 +111,7 @@ def test_quantiles_never_cross(architecture: str, transform: str, spread: float)
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
-@every_architecture
-@pytest.mark.parametrize("transform", ["none", "log"])
+@some_logged
 @pytest.mark.parametrize("kind", KINDS)
 def test_hard_windows_are_forecast(architecture: str, transform: str, kind: str) -> None:
     """Gaps, constants, frost, a billion, one value: finite, dates or none."""
@@ -145,7 +146,7 @@ def test_a_constant_goes_on(architecture: str) -> None:
 @every_architecture
 def test_batch_mates_do_not_matter(architecture: str) -> None:
     """A window among others, wild ones too, is forecast as if alone."""
-    made = make_network(make_options(architecture, transform="log"), seed=7)
+    made = make_network(make_options(architecture), seed=7)
     batch = np.concatenate([make_contexts(3), windows_of("a jump"), windows_of("sub-zero"), windows_of("nothing")])
     phase = make_phases(6)
 
@@ -153,7 +154,7 @@ def test_batch_mates_do_not_matter(architecture: str) -> None:
 
     for row in range(6):
         alone = made.quantiles(batch[row : row + 1], phase[row : row + 1])
-        assert_allclose(together[row : row + 1], alone, rtol=1e-5, atol=1e-9)
+        assert_allclose(together[row : row + 1], alone, rtol=1e-5, atol=1e-6 * np.abs(alone).max())
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
@@ -194,10 +195,12 @@ def test_an_untrained_network_is_a_sound_seasonal_forecast(architecture: str) ->
     assert (np.diff(quantiles, axis=-1) > 0).all()
 
 
-@every_architecture
-def test_a_network_survives_being_saved(architecture: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "transform"), [("lstm", "none"), ("gru", "log"), ("simple_rnn", "none"), ("wavenet", "log")]
+)
+def test_a_network_survives_being_saved(architecture: str, transform: str, tmp_path: Path) -> None:
     """What comes back from network.keras answers to the last bit as what was saved."""
-    options = make_options(architecture, transform="log")
+    options = make_options(architecture, transform=transform)
     network = serving_network(make_network(options, seed=10).network, options)
     inputs = [make_contexts(3), make_phases(3)]
 
@@ -207,7 +210,7 @@ def test_a_network_survives_being_saved(architecture: str, tmp_path: Path) -> No
     assert_array_equal(np.asarray(loaded(inputs)), np.asarray(network(inputs)))
 
 
-@every_architecture
+@pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
 def test_the_same_seed_makes_the_same_weights(architecture: str) -> None:
     """And another seed makes others."""
 

@@ -1,27 +1,28 @@
 import json
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
-from tests.training.conftest import MakeRuntime
+from tests.training.conftest import MakeRuntime, copy_registry
 from tests.training.fakes import make_fit, make_value, write_covariates
 from training.cli.forecast_file import FileForecasts, ForecastRequest, forecast_file
 from training.config.training import Columns, TrainConfig
 from training.data.series_set import read_series
+from training.fit.candidate import TrainingSet
 from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
 from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
 from training.progress import Progress
 from training.registry.client import Registry
-
-if TYPE_CHECKING:
-    from training.fit.candidate import TrainingSet
+from training.registry.location import RegistryLocation
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -52,15 +53,33 @@ def ask(registry: Registry, runtime: Runtime, data: Path, scratch: Path, future:
     return forecast_file(registry, request, progress=runtime.progress, scratch=scratch)
 
 
-def test_a_training_sees_covariates_up_to_the_cutoff_and_ahead(
-    registry: Registry, make_runtime: MakeRuntime, tmp_path: Path
-) -> None:
-    """Held-out rows are the future of what is known ahead, and nothing of the rest."""
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A home with version 1, what it was trained on, and its data."""
+
+    home: Path
+    data: Path
+    seen: list[TrainingSet]
+
+    def registry(self) -> Registry:
+        """Return the registry, opened anew: MLflow then means this one."""
+        return Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(self.home)}))
+
+
+@pytest.fixture(scope="module")
+def learned(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    """Return a training of all kinds of covariates, for all tests that only read."""
+    folder = tmp_path_factory.mktemp("learned")
     seen: list[TrainingSet] = []
+    data = write_covariates(folder / "d.csv")
+    runtime = Runtime(Progress(Console(file=StringIO())), make_fit(seen=seen), folder / "scratch")
+    learn(copy_registry(empty_store, folder / "home"), runtime, data)
+    return Learned(folder / "home", data, seen)
 
-    learn(registry, make_runtime(make_fit(seen=seen)), write_covariates(tmp_path / "d.csv"))
 
-    compared, refitted = seen
+def test_a_training_sees_covariates_up_to_the_cutoff_and_ahead(learned: Learned) -> None:
+    """Held-out rows are the future of what is known ahead, and nothing of the rest."""
+    compared, refitted = learned.seen
     assert compared.covariates == refitted.covariates == NAMES
     history = compared.series[0]
     assert len(history) == 36 - 2 * HORIZON
@@ -68,18 +87,15 @@ def test_a_training_sees_covariates_up_to_the_cutoff_and_ahead(
     assert set(history.future_covariates) == {"price"}
 
 
-def test_a_file_is_forecast_by_what_it_knows_ahead(
-    registry: Registry, make_runtime: MakeRuntime, tmp_path: Path
-) -> None:
+def test_a_file_is_forecast_by_what_it_knows_ahead(learned: Learned, make_runtime: MakeRuntime, tmp_path: Path) -> None:
     """From rows after the last value or from a second file alike; holidays are counted."""
     runtime = make_runtime(make_fit())
-    learn(registry, runtime, write_covariates(tmp_path / "d.csv"))
     bare = write_covariates(tmp_path / "bare.csv", ahead=0)
     later = tmp_path / "later.csv"
     later.write_text("ds,price\n" + "".join(f"2017-0{month},{350 + 10 * month}\n" for month in range(1, 7)))
 
-    inside = ask(registry, runtime, tmp_path / "d.csv", tmp_path / "one")
-    beside = ask(registry, runtime, bare, tmp_path / "two", later)
+    inside = ask(learned.registry(), runtime, learned.data, tmp_path / "one")
+    beside = ask(learned.registry(), runtime, bare, tmp_path / "two", later)
 
     expected = [make_value(24 + step) + 360 + 10 * step + HOLIDAYS[step] for step in range(HORIZON)]
     for found in (inside, beside):
@@ -88,53 +104,47 @@ def test_a_file_is_forecast_by_what_it_knows_ahead(
 
 
 def test_a_second_file_of_the_past_is_refused_with_both_dates(
-    registry: Registry, make_runtime: MakeRuntime, tmp_path: Path
+    learned: Learned, make_runtime: MakeRuntime, tmp_path: Path
 ) -> None:
     """Which dates were expected, and which were found."""
     runtime = make_runtime(make_fit())
-    learn(registry, runtime, write_covariates(tmp_path / "d.csv"))
     earlier = tmp_path / "earlier.csv"
     earlier.write_text("ds,price\n" + "".join(f"2016-0{month}-01,{month}\n" for month in range(1, 7)))
 
     with pytest.raises(DataInvalid, match=r"after the last value, 2016-12-01; the file has 2016-01-01 to 2016-06-01"):
-        ask(registry, runtime, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", earlier)
+        ask(learned.registry(), runtime, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", earlier)
 
 
 def test_a_second_file_that_begins_too_late_is_said(
-    registry: Registry, make_runtime: MakeRuntime, progress: Progress, tmp_path: Path
+    learned: Learned, make_runtime: MakeRuntime, progress: Progress, tmp_path: Path
 ) -> None:
     """With the step that it should begin with."""
     runtime = make_runtime(make_fit())
-    learn(registry, runtime, write_covariates(tmp_path / "d.csv"))
     later = tmp_path / "later.csv"
     later.write_text("ds,price\n2018-01-01,5\n2018-02-01,6\n")
 
-    ask(registry, runtime, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", later)
+    ask(learned.registry(), runtime, write_covariates(tmp_path / "bare.csv", ahead=0), tmp_path / "one", later)
 
     said = " ".join(progress.console.file.getvalue().split())  # type: ignore[attr-defined]
     assert "is 2017-01-01; its rows begin with 2018-01-01" in said
 
 
-def test_what_is_not_known_ahead_is_said(registry: Registry, make_runtime: MakeRuntime, tmp_path: Path) -> None:
+def test_what_is_not_known_ahead_is_said(learned: Learned, make_runtime: MakeRuntime, tmp_path: Path) -> None:
     """Without any future the forecast comes with a warning; without the column it does not come."""
     runtime = make_runtime(make_fit())
-    learn(registry, runtime, write_covariates(tmp_path / "d.csv"))
     bare = write_covariates(tmp_path / "bare.csv", ahead=0)
 
-    found = ask(registry, runtime, bare, tmp_path / "one")
+    found = ask(learned.registry(), runtime, bare, tmp_path / "one")
 
     assert [one.code for one in found.forecasts[0].warnings] == ["COVARIATE_FUTURE_UNKNOWN"]
     bare.write_text(bare.read_text().replace("price", "cost"))
     with pytest.raises(DataInvalid, match="no column 'price'"):
-        ask(registry, runtime, bare, tmp_path / "two")
+        ask(learned.registry(), runtime, bare, tmp_path / "two")
 
 
-def test_mlflow_has_the_covariates_in_signature_and_example(
-    registry: Registry, make_runtime: MakeRuntime, tmp_path: Path
-) -> None:
+def test_mlflow_has_the_covariates_in_signature_and_example(learned: Learned) -> None:
     """Any client can load the model and send what its example shows."""
-    runtime = make_runtime(make_fit())
-    learn(registry, runtime, write_covariates(tmp_path / "d.csv"))
+    learned.registry()
 
     model = mlflow.pyfunc.load_model("models:/sales@champion")
     example = model.input_example

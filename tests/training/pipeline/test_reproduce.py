@@ -1,15 +1,16 @@
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from models.errors import DataInvalid, ModelUnknown, RegistryError
 from models.series import Series
-from tests.training.conftest import MakeRuntime
-from tests.training.fakes import make_fit, make_request, recording, write_csv
+from tests.training.conftest import MakeRuntime, copy_registry
+from tests.training.fakes import combine_graphs, make_fit, make_request, make_series, recording, write_csv
 from training.config.fit import FitConfig
 from training.config.training import TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
@@ -19,6 +20,7 @@ from training.pipeline.candidates import fit_with_keras
 from training.pipeline.reproduce import fit_as_chosen, read_provenance, reproduce
 from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
+from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.provenance import CHOICES, FILE, RunEnvironment
 
@@ -49,6 +51,32 @@ def make_comparison(data: Path, registry: Registry, runtime: Runtime, **changes:
         registry,
         runtime,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison, and its data, which lie elsewhere by now."""
+
+    registry: Registry
+    outcome: Outcome
+    data: Path
+
+
+@pytest.fixture(scope="module")
+def compared_once(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    """Return a comparison that tests read, or do again: neither changes it."""
+    folder = tmp_path_factory.mktemp("compared")
+    data = write_csv(folder / "weather.csv", [make_series(name, seed=seed) for seed, name in enumerate("abc")])
+    registry = copy_registry(empty_store, folder / "home")
+    runtime = Runtime(Progress(Console(file=StringIO())), make_fit(), folder / "scratch", combine=combine_graphs)
+    outcome = make_comparison(data, registry, runtime)
+    return Compared(registry, outcome, data.rename(folder / "moved.csv"))
+
+
+@pytest.fixture
+def compared(compared_once: Compared) -> Compared:
+    """Return it with its registry opened anew: MLflow then means this one."""
+    return replace(compared_once, registry=Registry(compared_once.registry.location))
 
 
 @pytest.mark.usefixtures("graphs")
@@ -189,16 +217,13 @@ def test_each_member_of_an_ensemble_keeps_its_own_choices(
     assert asked == {3: 100, 4: 300}
 
 
-def test_a_candidate_is_trained_alone_and_nothing_is_registered(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path
-) -> None:
+def test_a_candidate_is_trained_alone_and_nothing_is_registered(compared: Compared, make_runtime: MakeRuntime) -> None:
     """One architecture with its own seed, on what lies before the cutoff; no version is added."""
     seen: list[TrainingSet] = []
-    runtime = make_runtime(make_fit(seen=seen))
-    first = make_comparison(data_file, registry, make_runtime(make_fit()))
-    loser = next(one for one in first.comparison.results if one is not first.comparison.winner)
+    registry, first = compared.registry, compared.outcome.comparison
+    loser = next(one for one in first.results if one is not first.winner)
 
-    found = reproduce(loser.run_id, registry, runtime)
+    found = reproduce(loser.run_id, registry, make_runtime(make_fit(seen=seen)), data=compared.data)
 
     assert [len(one.series[0]) for one in seen] == [96 - 24]
     assert len(registry.models.versions()) == 1
@@ -245,32 +270,20 @@ def test_every_candidate_carries_how_it_was_made(
 
 
 def test_changed_data_is_refused(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path, series: list[Series]
+    compared: Compared, make_runtime: MakeRuntime, series: list[Series], tmp_path: Path
 ) -> None:
     """Figures from other data say nothing; the error has both digests."""
-    first = make_comparison(data_file, registry, make_runtime(make_fit()))
-    write_csv(data_file, [series[0] * 2, *series[1:]])
+    changed = write_csv(tmp_path / "weather.csv", [series[0] * 2, *series[1:]])
 
     with pytest.raises(DataInvalid, match="the run was made with"):
-        reproduce(first.run_id, registry, make_runtime(make_fit()))
-
-
-def test_data_that_moved_is_found_where_it_is_now(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path
-) -> None:
-    """What counts is what the file says, not where it lies."""
-    first = make_comparison(data_file, registry, make_runtime(make_fit()))
-    moved = data_file.rename(data_file.with_name("moved.csv"))
-
-    assert reproduce(first.run_id, registry, make_runtime(make_fit()), data=moved).same_figures
+        reproduce(compared.outcome.run_id, compared.registry, make_runtime(make_fit()), data=changed)
 
 
 def test_runs_that_nobody_knows_and_runs_without_a_record_are_refused(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+    compared: Compared, make_runtime: MakeRuntime
 ) -> None:
     """A baseline's run has nothing to train."""
-    runtime = make_runtime(make_fit())
-    make_comparison(data_file, registry, runtime)
+    registry, runtime = compared.registry, make_runtime(make_fit())
     client = registry._client
     runs = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
     baseline = next(run for run in runs if run.data.tags["almanac.kind"] == "baseline")
@@ -281,18 +294,17 @@ def test_runs_that_nobody_knows_and_runs_without_a_record_are_refused(
         reproduce("0123456789abcdef0123456789abcdef", registry, runtime)
 
 
-def test_a_run_about_no_one_network_is_refused_before_anything_is_trained(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path
+def test_data_that_moved_are_read_where_they_are_and_what_is_about_no_one_network_is_refused(
+    compared: Compared, make_runtime: MakeRuntime
 ) -> None:
-    """A run that did a comparison again has no winner of its own."""
-    seen: list[TrainingSet] = []
-    again = reproduce(
-        make_comparison(data_file, registry, make_runtime(make_fit())).run_id, registry, make_runtime(make_fit())
-    )
+    """What counts is what the file says, not where it lies; a run that did a comparison again has no winner of its own."""
+    registry, seen = compared.registry, list[TrainingSet]()
 
+    again = reproduce(compared.outcome.run_id, registry, make_runtime(make_fit()), data=compared.data)
+
+    assert again.same_figures
     with pytest.raises(RegistryError, match="not about one network"):
-        reproduce(again.new_run_id, registry, make_runtime(make_fit(seen=seen)))
-
+        reproduce(again.new_run_id, registry, make_runtime(make_fit(seen=seen)), data=compared.data)
     assert not seen
 
 

@@ -1,18 +1,22 @@
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from models import artifact
 from models.errors import DataInvalid, TrainingError
-from tests.training.conftest import MakeRuntime
-from tests.training.fakes import VANISHED_LAYER, make_fit, make_series, write_csv
+from tests.training.conftest import MakeRuntime, copy_registry, in_this_process
+from tests.training.fakes import VANISHED_LAYER, combine_graphs, make_fit, make_series, write_csv
 from training.config.training import BASELINES, TrainConfig
+from training.evaluation import classical
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
 from training.pipeline.compare import AS_BACKTESTED
-from training.pipeline.train import train
+from training.pipeline.task import Runtime
+from training.pipeline.train import Outcome, train
 from training.progress import Progress
 from training.registry.client import Registry
 
@@ -46,13 +50,40 @@ def runs_of(registry: Registry) -> dict[str, Any]:
     return {run.data.tags.get("architecture", "comparison"): run for run in found}
 
 
-def test_no_candidate_sees_the_held_out_points(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One comparison with every baseline, and all that it left."""
+
+    registry: Registry
+    outcome: Outcome
+    seen: list[TrainingSet]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def trained_once(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Return the first comparison in a home, for all tests that only read."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = write_csv(folder / "weather.csv", [make_series(name, seed=seed) for seed, name in enumerate("abc")])
+    registry, terminal, seen = copy_registry(empty_store, folder / "home"), StringIO(), list[TrainingSet]()
+    fit = make_fit(seen=seen)
+    runtime = Runtime(Progress(Console(file=terminal, width=200)), fit, folder / "scratch", combine=combine_graphs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classical, "_worker_processes", in_this_process)
+        outcome = train(make_config(data, baselines=BASELINES, unit="mm"), registry, runtime)
+    return Trained(registry, outcome, seen, terminal.getvalue())
+
+
+@pytest.fixture
+def trained(trained_once: Trained) -> Trained:
+    """Return it with its registry opened anew: MLflow then means this one."""
+    return replace(trained_once, registry=Registry(trained_once.registry.location))
+
+
+def test_no_candidate_sees_the_held_out_points(trained: Trained) -> None:
     """Two origins of a year are held out of 96 months; only the winner, fitted again, sees their blocks."""
-    seen: list[TrainingSet] = []
+    lengths = [{len(one) for one in training_set.series} for training_set in trained.seen]
 
-    train(make_config(data_file), registry, make_runtime(make_fit(seen=seen)))
-
-    lengths = [{len(one) for one in training_set.series} for training_set in seen]
     assert lengths == [{96 - 24}, {96 - 24}, {96}]
 
 
@@ -68,19 +99,14 @@ def test_the_winner_on_validation_is_registered_whatever_the_backtest_says(
     assert outcome.version == "1"
 
 
-def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path
-) -> None:
+def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(trained: Trained) -> None:
     """A person can sort candidates and baselines in MLflow's table by names that do not change."""
-    runtime = make_runtime(make_fit())
+    runs = runs_of(trained.registry)
 
-    outcome = train(make_config(data_file, baselines=BASELINES), registry, runtime)
-
-    runs = runs_of(registry)
     assert set(runs) == {"comparison", "lstm", "wavenet", "ensemble", *BASELINES}
     for name in ("lstm", "wavenet"):
         assert {key for key in runs[name].data.metrics if "/" not in key} == METRICS
-        assert runs[name].data.tags["mlflow.parentRunId"] == outcome.run_id
+        assert runs[name].data.tags["mlflow.parentRunId"] == trained.outcome.run_id
         assert runs[name].info.status == "FINISHED"
     costs = {"validation.mase", "train_seconds", "network_mb"}
     assert set(runs["climatology"].data.metrics) == METRICS - costs
@@ -109,35 +135,26 @@ def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
     assert set(cards) == {"model", "seasonal_naive", "auto_theta"}
 
 
-def test_curves_and_gradient_norms_are_logged_by_step(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path
-) -> None:
+def test_curves_and_gradient_norms_are_logged_by_step(trained: Trained) -> None:
     """Each epoch leaves loss, validation error and the gradient norm of each layer at its optimizer step."""
-    runtime = make_runtime(make_fit())
+    run_id = runs_of(trained.registry)["lstm"].info.run_id
 
-    train(make_config(data_file, architecture=("lstm",)), registry, runtime)
-
-    run_id = runs_of(registry)["lstm"].info.run_id
     for key in ("epoch/loss", "epoch/validation_mase", "gradient_norm/encoder"):
-        assert [point.step for point in registry._client.get_metric_history(run_id, key)] == [10, 20]
+        assert [point.step for point in trained.registry._client.get_metric_history(run_id, key)] == [10, 20]
 
 
-def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path, tmp_path: Path
-) -> None:
+def test_the_card_keeps_the_figures_of_the_run_that_had_not_seen_the_block(trained: Trained, tmp_path: Path) -> None:
     """The specification has the backtest beside the baselines, and says that the network was trained again."""
-    runtime = make_runtime(make_fit())
+    models, comparison = trained.registry.models, trained.outcome.comparison
 
-    outcome = train(make_config(data_file, architecture=("lstm",)), registry, runtime)
+    spec = artifact.load(models.download(models.resolve("weather@champion"), tmp_path / "fetched")).spec
 
-    version = registry.models.resolve("weather@champion")
-    spec = artifact.load(registry.models.download(version, tmp_path / "fetched")).spec
-    assert set(spec.backtest) == {"model", "seasonal_naive"}
-    assert spec.backtest["model"]["mase"] == pytest.approx(outcome.comparison.winner.scores.summary()["mase"])
+    assert set(spec.backtest) == {"model", *BASELINES}
+    assert spec.backtest["model"]["mase"] == pytest.approx(comparison.winner.scores.summary()["mase"])
     assert len(spec.backtest["model"]["mase_by_step"]) == 12
     assert "trained again on all data" in spec.backtest["model"]["note"]
-    assert spec.run_id == outcome.comparison.winner.run_id
-    assert spec.beats_baselines is outcome.comparison.beats_baselines(outcome.comparison.winner)
+    assert spec.run_id == comparison.winner.run_id
+    assert spec.beats_baselines is comparison.beats_baselines(comparison.winner)
 
 
 def test_a_candidate_that_fails_is_recorded_and_the_others_go_on(
@@ -196,19 +213,12 @@ def test_without_refit_what_was_backtested_is_registered(
     assert len(seen) == 1
 
 
-def test_warnings_reach_the_person_and_the_run(
-    registry: Registry, make_runtime: MakeRuntime, data_file: Path, progress: Progress
-) -> None:
+def test_warnings_reach_the_person_and_the_run(trained: Trained) -> None:
     """A layer whose gradient vanished is named on the terminal and tagged."""
-    runtime = make_runtime(make_fit())
-
-    outcome = train(make_config(data_file, architecture=("lstm",)), registry, runtime)
-
-    assert runs_of(registry)["lstm"].data.tags["warnings"] == VANISHED_LAYER
-    assert outcome.to_dict()["warnings"] == [VANISHED_LAYER]
-    assert isinstance(progress.console.file, StringIO)
-    assert f"lstm: {VANISHED_LAYER}" in progress.console.file.getvalue()
-    assert f"lstm, all data: {VANISHED_LAYER}" in progress.console.file.getvalue()
+    assert runs_of(trained.registry)["lstm"].data.tags["warnings"] == VANISHED_LAYER
+    assert trained.outcome.to_dict()["warnings"] == [VANISHED_LAYER]
+    assert f"lstm: {VANISHED_LAYER}" in trained.said
+    assert f"lstm, all data: {VANISHED_LAYER}" in trained.said
 
 
 def test_the_first_model_is_champion_and_an_equal_one_stays_challenger(
@@ -244,13 +254,9 @@ def test_a_better_challenger_takes_the_alias(registry: Registry, make_runtime: M
     assert registry.models.resolve("weather@previous").version == "1"
 
 
-def test_a_registered_version_knows_its_unit(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
+def test_a_registered_version_knows_its_unit(trained: Trained) -> None:
     """Forecasts are drawn later, by who has only the version."""
-    runtime = make_runtime(make_fit())
-
-    train(make_config(data_file, architecture=("lstm",), unit="mm"), registry, runtime)
-
-    assert registry.models.versions()[0].unit == "mm"
+    assert trained.registry.models.versions()[0].unit == "mm"
 
 
 def test_force_is_recorded(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:

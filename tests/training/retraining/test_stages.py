@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from models import artifact
 from models.errors import AlmanacError, ArtifactIncomplete, DataInvalid, TrainingError
+from tests.training.conftest import copy_registry
 from tests.training.fakes import combine_graphs, make_fit, make_series, write_csv
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
@@ -29,11 +30,40 @@ MakeJob = Callable[..., JobContext]
 @pytest.fixture
 def make_job(registry: Registry, tmp_path: Path) -> MakeJob:
     """Return what makes the context of a job around a training."""
+    return job_maker(registry, tmp_path)
+
+
+def job_maker(registry: Registry, folder: Path) -> MakeJob:
+    """Return what makes the context of a job, whose files are in a folder."""
 
     def make(fit: Callable[..., Candidate] | None = None, *, name: str = "job-1", machine: str = "here") -> JobContext:
-        return JobContext(registry, name, tmp_path / machine / name, fit=fit or make_fit(), combine=combine_graphs)
+        return JobContext(registry, name, folder / machine / name, fit=fit or make_fit(), combine=combine_graphs)
 
     return make
+
+
+@dataclass(frozen=True, slots=True)
+class FirstJob:
+    """The database that a first job left, and what its stages answered."""
+
+    database: Path
+    told: Plain
+
+
+@pytest.fixture(scope="module")
+def first_job(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> FirstJob:
+    """Return a job that made a champion, 9 off the truth: version 1 of most tests, trained once."""
+    folder = tmp_path_factory.mktemp("first")
+    registry = copy_registry(empty_store, folder / "home")
+    job = job_maker(registry, folder)(make_fit(shifts={"lstm": 9.0}), name="one")
+    told = run_job(job, make_request(write_many(folder), retrain={}))
+    return FirstJob(folder / "home" / "mlflow.db", told)
+
+
+@pytest.fixture
+def make_later_job(first_job: FirstJob, tmp_path: Path) -> MakeJob:
+    """Return what makes the context of a job over a registry of its own, in which the first job has made version 1."""
+    return job_maker(copy_registry(first_job.database, tmp_path / "home"), tmp_path)
 
 
 def make_request(data: Path, **config: Any) -> Plain:  # noqa: ANN401 - any setting
@@ -102,16 +132,23 @@ def test_what_validation_is_on_is_found_by_a_job_too(make_job: MakeJob, tmp_path
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     """Return a file of eight series, enough for evidence."""
-    return write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(8)])
+    return write_many(tmp_path)
 
 
-def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(make_job: MakeJob, many: Path) -> None:
+def write_many(folder: Path) -> Path:
+    """Write eight series of eight years."""
+    return write_csv(folder / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(8)])
+
+
+def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(
+    make_later_job: MakeJob, first_job: FirstJob, many: Path
+) -> None:
     """The first version takes the alias, an equal one stays challenger, a better one takes it; previous is the one before."""
     request = make_request(many, retrain={})
-    first = run_job(make_job(make_fit(shifts={"lstm": 9.0}), name="one"), request)
+    first = first_job.told
     worse = make_fit(shifts={"lstm": 9.0, "warm_start": 9.0})
-    second = run_job(make_job(worse, name="two"), request)
-    job = make_job(make_fit(), name="three")
+    second = run_job(make_later_job(worse, name="two"), request)
+    job = make_later_job(make_fit(), name="three")
 
     third = run_job(job, request)
 
@@ -128,12 +165,13 @@ def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(make_job: M
     assert named == {"champion": "3", "previous": "1", "challenger": "3"}
 
 
-def test_candidates_see_nothing_of_any_origin_and_the_last_training_everything(make_job: MakeJob, many: Path) -> None:
+def test_candidates_see_nothing_of_any_origin_and_the_last_training_everything(
+    make_later_job: MakeJob, many: Path
+) -> None:
     """Three origins a year apart are held out of 96 months; the champion tuned is a candidate beside the new network."""
-    run_job(make_job(name="one"), make_request(many))
     seen: list[TrainingSet] = []
 
-    told = run_job(make_job(make_fit(seen=seen), name="two"), make_request(many, retrain={}))
+    told = run_job(make_later_job(make_fit(seen=seen), name="two"), make_request(many, retrain={}))
 
     lengths = [{len(one) for one in training_set.series} for training_set in seen]
     assert told["read"]["candidates"] == ["warm_start", "lstm", "ensemble"]
@@ -303,11 +341,10 @@ def test_a_model_uploaded_without_a_version_is_replaced(
     )
 
 
-def test_the_alias_moves_once_whoever_moves_it_afterwards(make_job: MakeJob, many: Path) -> None:
+def test_the_alias_moves_once_whoever_moves_it_afterwards(make_later_job: MakeJob, many: Path) -> None:
     """A promotion that is repeated after a rollback leaves the rollback alone, though its answer was never kept."""
     request = make_request(many)
-    run_job(make_job(make_fit(shifts={"lstm": 9.0}), name="one"), request)
-    job = make_job(name="two")
+    job = make_later_job(name="two")
     told = run_job(job, request)
     registry = job.registry
     registry.models.rollback("weather")
@@ -318,15 +355,14 @@ def test_the_alias_moves_once_whoever_moves_it_afterwards(make_job: MakeJob, man
     assert registry.models.resolve("weather@previous").version == "2"
 
 
-def test_a_champion_that_changed_meanwhile_is_not_replaced(make_job: MakeJob, many: Path) -> None:
+def test_a_champion_that_changed_meanwhile_is_not_replaced(make_later_job: MakeJob, many: Path) -> None:
     """What was compared with another champion than there is now says nothing of the one there is."""
     request = make_request(many)
-    run_job(make_job(make_fit(shifts={"lstm": 9.0}), name="one"), request)
-    job = make_job(name="late")
+    job = make_later_job(name="late")
     read = stages.read(job, request)
     fits = [stages.fit(job, request, read, name) for name in read["candidates"]]
     compared = stages.compare(job, request, read, fits)
-    run_job(make_job(name="quick"), request)
+    run_job(make_later_job(name="quick"), request)
 
     refitted = stages.refit(job, request, read, compared)
     registered = stages.register(job, request, read, compared, refitted)
@@ -340,18 +376,17 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(make_job: MakeJob, ma
 
 
 def test_a_decision_names_both_sides_and_one_to_keep_says_if_the_champion_changed_meanwhile(
-    make_job: MakeJob, many: Path
+    make_later_job: MakeJob, many: Path
 ) -> None:
     """The figures have champion and challenger; kept against version 1, while version 3 is champion by then."""
     request = make_request(many)
-    run_job(make_job(make_fit(shifts={"lstm": 9.0}), name="one"), request)
-    job = make_job(make_fit(shifts={"lstm": 9.0}), name="late")
+    job = make_later_job(make_fit(shifts={"lstm": 9.0}), name="late")
     read = stages.read(job, request)
     fits = [stages.fit(job, request, read, name) for name in read["candidates"]]
     compared = stages.compare(job, request, read, fits)
     refitted = stages.refit(job, request, read, compared)
     registered = stages.register(job, request, read, compared, refitted)
-    quick = run_job(make_job(name="quick"), request)
+    quick = run_job(make_later_job(name="quick"), request)
 
     told = stages.promote(job, request, read, compared, registered)
 
@@ -364,12 +399,11 @@ def test_a_decision_names_both_sides_and_one_to_keep_says_if_the_champion_change
 
 
 def test_a_version_that_does_not_answer_is_never_champion(
-    make_job: MakeJob, many: Path, monkeypatch: pytest.MonkeyPatch
+    make_later_job: MakeJob, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the files of the new version are damaged the job stops, and the alias stays where it is."""
     request = make_request(many)
-    run_job(make_job(make_fit(shifts={"lstm": 9.0}), name="one"), request)
-    job = make_job(name="two")
+    job = make_later_job(name="two")
     plain = ModelVersions.download
 
     def damaged(models: ModelVersions, version: Any, directory: Path) -> Path:  # noqa: ANN401 - handed on
@@ -386,27 +420,23 @@ def test_a_version_that_does_not_answer_is_never_champion(
     assert job.registry.models.resolve("weather@champion").version == "1"
 
 
-def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(
-    make_job: MakeJob, many: Path, tmp_path: Path
-) -> None:
+def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(make_later_job: MakeJob, tmp_path: Path) -> None:
     """A new month or year leaves origins that it saw, so the network that was backtested stands in; three years do not."""
-    run_job(make_job(name="one"), make_request(many))
     found = {}
     for months in (1, 12, 36):
         series = [make_series(str(seed), seed=seed, length=96 + months) for seed in range(8)]
         path = write_csv(tmp_path / f"{months}.csv", series)
-        found[months] = stages.read(make_job(name=f"after-{months}"), make_request(path))
+        found[months] = stages.read(make_later_job(name=f"after-{months}"), make_request(path))
 
     told = {months: (read["champion"]["as"], read["origins"]["count"]) for months, read in found.items()}
     assert told == {1: ("backtested", 2), 12: ("backtested", 3), 36: ("served", 3)}
 
 
-def test_a_jobs_run_is_done_again_over_its_origins_and_from_its_champion(make_job: MakeJob, many: Path) -> None:
+def test_a_jobs_run_is_done_again_over_its_origins_and_from_its_champion(make_later_job: MakeJob, many: Path) -> None:
     """Whoever is champion by then, the warm start goes on from the version that it went on from."""
-    request, errors = make_request(many, retrain={}), {"lstm": 9.0}
-    run_job(make_job(make_fit(shifts=errors), name="one"), request)
+    request = make_request(many, retrain={})
     better = make_fit(validation={"warm_start": 0.5})
-    job = make_job(better, name="two")
+    job = make_later_job(better, name="two")
     told = run_job(job, request)
     seen: list[TrainingSet] = []
     runtime = replace(job.runtime("again"), fit=make_fit(validation={"warm_start": 0.5}, seen=seen))
@@ -422,16 +452,15 @@ def test_a_jobs_run_is_done_again_over_its_origins_and_from_its_champion(make_jo
 
 
 def test_without_what_it_was_before_a_champion_is_compared_on_what_is_new_or_the_decision_says_so(
-    make_job: MakeJob, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_later_job: MakeJob, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A year since its training is one origin that it has not seen; without it, it has seen the whole block."""
     request = make_request(many)
-    run_job(make_job(name="one"), request)
     monkeypatch.setattr(Registry, "fetch", fetching_all_but_champions(Registry.fetch))
     year = write_csv(tmp_path / "year.csv", [make_series(str(seed), seed=seed, length=108) for seed in range(8)])
 
-    later = stages.read(make_job(name="year"), make_request(year))
-    again = run_job(make_job(name="again"), request)
+    later = stages.read(make_later_job(name="year"), make_request(year))
+    again = run_job(make_later_job(name="again"), request)
 
     assert (later["champion"]["as"], later["origins"]["count"]) == ("served", 1)
     assert "the champion was trained on the blocks of the others" in later["origins"]["notes"][-1]

@@ -118,8 +118,7 @@ def test_a_graph_that_differs_is_refused(exports: Exports, tmp_path: Path, chang
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(("past", "ahead"), [(2, 0), (0, 1), (1, 2)])
-@pytest.mark.parametrize("architecture", ["lstm", "wavenet"])
+@pytest.mark.parametrize(("architecture", "past", "ahead"), [("wavenet", 2, 0), ("wavenet", 0, 1), ("lstm", 1, 2)])
 def test_covariates_are_inputs_of_the_graph(tmp_path: Path, architecture: str, past: int, ahead: int) -> None:
     """Known ahead or not, flags, constants, unknown ones: Keras and ONNX answer alike."""
     options = make_options(architecture, past_covariates=past, future_covariates=ahead)
@@ -136,16 +135,14 @@ def test_covariates_are_inputs_of_the_graph(tmp_path: Path, architecture: str, p
 
 
 SHAPES: tuple[dict[str, Any], ...] = (
-    {"architecture": "lstm", "seasons": (4, 9), "layers": 3, "calendar": False, "transform": "log"},
+    {"architecture": "lstm", "seasons": (3, 365), "season_length": 3, "context_length": 1100, "layers": 1},
     {"architecture": "gru", "seasons": (4, 60), "encoder_length": 7, "layers": 1},
-    {"architecture": "simple_rnn", "season_length": 1, "horizon": 5},
-    {"architecture": "lstm", "season_length": 12, "context_length": 8, "encoder_length": 8},
+    {"architecture": "simple_rnn", "season_length": 1, "horizon": 5, "layers": 3, "calendar": False},
+    {"architecture": "lstm", "season_length": 12, "context_length": 8, "encoder_length": 8, "transform": "log"},
     {"architecture": "gru", "shape": "one_to_many", "context_length": 1, "encoder_length": 1, "future_covariates": 1},
     {"architecture": "wavenet", "shape": "one_to_one", "context_length": 1, "encoder_length": 1, "horizon": 1},
-    {"architecture": "wavenet", "dilations": (3, 1, 5), "encoder_length": 9},
-    {"architecture": "wavenet", "dilations": (2, 2, 2), "context_length": 130, "encoder_length": 128},
+    {"architecture": "wavenet", "dilations": (3, 1, 5), "context_length": 130, "encoder_length": 128},
     {"architecture": "wavenet", "dilations": (1, 2, 4, 8, 16, 32, 64), "context_length": 40, "encoder_length": 40},
-    {"architecture": "lstm", "season_length": 3, "seasons": (3, 365), "context_length": 1100, "layers": 1},
 )
 BASE = {"horizon": 6, "season_length": 4, "context_length": 40, "encoder_length": 20, "units": 16}
 
