@@ -36,7 +36,7 @@ test: setup ## Lint, format, types, architecture, tests (needs only Python)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: setup ## Tests with real PostgreSQL, MLflow, Prometheus, nginx and Chromium
 	@bash deploy/debian.sh
