@@ -28,6 +28,9 @@ TOLERANCE = 1e-3
 """Difference that counts as equal, as a share of the greatest compared value: some clients round."""
 
 
+_PARTS = np.arange(DRAWN)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HistorySample:
     """Some steps of a history.
@@ -62,7 +65,7 @@ def _draw(forecast_id: str, first: int, end: int) -> NDArray[np.int64]:
     if end - first <= DRAWN:
         return np.arange(first, end)
     chance = np.frombuffer(hashlib.blake2b(forecast_id.encode(), digest_size=2 * DRAWN).digest(), dtype="<u2") / 65_536
-    return first + ((np.arange(DRAWN) + chance) * (end - first) / DRAWN).astype(np.int64)
+    return first + ((_PARTS + chance) * ((end - first) / DRAWN)).astype(np.int64)
 
 
 def agrees(sample: HistorySample, observed: Mapping[np.datetime64, float], frequency: str) -> bool:

@@ -1,10 +1,11 @@
 """Forecast table: writes served forecasts in batches, returns one with its scores, and deletes old ones."""
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -26,12 +27,16 @@ from service.store.score import naive_baseline
 from service.store.score_due import compute_scores
 from service.store.tables import forecasts, scores
 
+T = TypeVar("T")
+
 MICROSECONDS = 1_000_000
 LATE = 10 * MICROSECONDS
 """A forecast that is written this long after it was made is due at once: its observations may have come before it."""
 DAY_MICROSECONDS = 86_400 * MICROSECONDS
 _DELETED = "deleted forecasts"
 """Name of the state with the day of the newest deletion, and how many forecasts were deleted in it."""
+AT_ONCE, PAUSE_SECONDS = 8, 50e-6
+"""Rows that are made in a millisecond. A thread that computes on and on delays a request by that long at each of its steps."""
 DELETE_ROWS = 5_000
 """Rows that one transaction deletes."""
 
@@ -102,13 +107,20 @@ def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -
     """
     make = postgresql.insert if database.is_postgresql else sqlite.insert
     insert = make(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
-    rows = [make_row(entry, now) for entry in entries]
+    rows = [row for some in _unhurried(entries) for row in [make_row(entry, now) for entry in some]]
     with database.writing() as connection:
         erased = find_erased(connection, min((row["made_at"] for row in rows), default=now))
         written = [row for row in rows if not erased or row["made_at"] > erased.get(id_hash(row["series_id"]), -1)]
-        if written:
-            connection.execute(insert, written)
+        for some in _unhurried(written):
+            connection.execute(insert, some)
     return len(rows) - len(written)
+
+
+def _unhurried(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield a few items at a time, with a pause after each: between them the event loop has the interpreter for itself."""
+    for at in range(0, len(items), AT_ONCE):
+        yield items[at : at + AT_ONCE]
+        time.sleep(PAUSE_SECONDS)
 
 
 def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
