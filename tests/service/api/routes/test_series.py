@@ -154,23 +154,22 @@ def test_one_timestamp_needs_a_frequency(stored_client: TestClient) -> None:
 
 
 def test_null_removes_a_wrong_row(stored_client: TestClient) -> None:
-    """The hint lists the wrong timestamps of a series whose frequency was unknown; without them it is forecast."""
+    """A date off the steps is named in a warning, and gone after a null; a date far away is refused at once."""
     observe(stored_client, [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)])
-    observe(stored_client, [("a", "2023-12-31", 9.0), ("a", "9023-01-01", 1.0)])
+    far = observe(stored_client, [("a", "2023-12-31", 9.0), ("a", "9023-01-01", 1.0)])
     path = "/series/a/forecast?horizon=1&model=starter"
     observe(stored_client, [("a", "2023-06-01", None)], frequency="M")
 
-    wrong = stored_client.get(path)
+    (wrong,) = stored_client.get(path).json()["forecasts"]
     observe(stored_client, [("a", "2023-12-31", None)])
-    still = stored_client.get(path)
-    observe(stored_client, [("a", "9023-01-01", None)])
-    right = stored_client.get(path)
+    (right,) = stored_client.get(path).json()["forecasts"]
 
-    assert (wrong.status_code, still.status_code, right.status_code) == (422, 422, 200)
-    assert "2023-12-31" in wrong.json()["hint"]
-    assert (still.json()["code"], "9023-01-01" in still.json()["hint"]) == ("SERIES_TOO_LONG", True)
-    (given,) = right.json()["forecasts"]
-    assert (given["timestamps"], given["repairs"]) == (["2024-01-01"], [{"code": "GAP_MASKED", "index": 5}])
+    assert [(error["code"], error["pointer"]) for error in far["errors"]] == [
+        ("TIMESTAMP_INVALID", "/observations/1/timestamp")
+    ]
+    assert "2023-12-31" in next(one["detail"] for one in wrong["warnings"] if one["code"] == "DATE_OUTLIER")
+    assert (wrong["timestamps"], right["timestamps"]) == (["2024-02-01"], ["2024-01-01"])
+    assert right["repairs"] == [{"code": "GAP_MASKED", "index": 5}]
 
 
 def test_gaps_at_the_ends_of_a_series_are_left_out(stored_client: TestClient) -> None:
