@@ -23,14 +23,14 @@ class Plan:
 
     bodies: int = 40_000
     warm_seconds: float = 2.0
-    rounds: int = 3
-    seconds: float = 4.0
+    rounds: int = 2
+    seconds: float = 3.0
     connections: tuple[int, ...] = (1, 8, 64, 256)
-    open_rates: tuple[float, ...] = (10, 100, 500, 1000, 2000)
-    open_seconds: float = 6.0
+    open_rates: tuple[float, ...] = (100, 500, 1000)
+    open_seconds: float = 3.0
     batches: tuple[tuple[int, int], ...] = ((1, 400), (10, 150), (100, 40), (1000, 12))
-    bulk_rounds: int = 3
-    bulk_seconds: float = 6.0
+    bulk_rounds: int = 2
+    bulk_seconds: float = 5.0
     warm_requests: int = 10_000
     requests: int = 100_000
     starts: int = 5

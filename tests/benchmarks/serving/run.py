@@ -1,6 +1,6 @@
 """Benchmark of serving: Almanac and its peers side by side in one run, into docs/serving.json and docs/serving.md.
 
-make bench-serving                    about 25 minutes
+make bench-serving                    about twelve minutes
 make bench-serving ARGS="--quick"     about three minutes, into build/bench-serving/
 """
 
