@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from dbos import DBOSClient
+from dbos import DBOSClient, WorkflowStatus
 
 from models.jobs import names
 from models.jobs.cron import next_fires
+from training.jobs.client import RUNNING
 from training.jobs.rows import Row, request_of
 
 
@@ -30,21 +31,33 @@ def queue_missed_ticks(client: DBOSClient, now: datetime) -> list[str]:
     return queued
 
 
-def close_cancelled_jobs(client: DBOSClient) -> list[str]:
+def close_cancelled_jobs(client: DBOSClient, worker: str) -> list[str]:
     """Close the MLflow runs of jobs that were cancelled while no worker had them, and return the ids of these jobs.
 
-    Runs that could not be closed before, because MLflow did not respond, are tried again.
+    A closing that failed, because MLflow did not respond, is tried again. So is one that this worker left unfinished: its step
+    may have failed already, and DBOS would repeat the recorded error.
+
+    Args:
+        client: The client.
+        worker: Name of this worker, before it takes jobs.
     """
     closed = []
     for job in client.list_workflows(name=names.WORKFLOW, status="CANCELLED"):
         closing = names.close_workflow_id(job.workflow_id)
         before = client.list_workflows(workflow_ids=[closing], load_input=False)
-        if any(one.status != "ERROR" for one in before) or client.get_event(job.workflow_id, names.PROGRESS, 0) is None:
-            continue  # they are closed already, or the job never began
+        if any(_is_done_or_elsewhere(one, worker) for one in before):
+            continue
+        if client.get_event(job.workflow_id, names.PROGRESS, 0) is None:
+            continue  # the job never began
         client.delete_workflows([closing])
         close_runs(client, job.workflow_id, request_of(job))
         closed.append(job.workflow_id)
     return closed
+
+
+def _is_done_or_elsewhere(closing: WorkflowStatus, worker: str) -> bool:
+    """Return whether a closing has succeeded or another worker runs it."""
+    return closing.status == "SUCCESS" or (closing.status == RUNNING and closing.executor_id != worker)
 
 
 def close_runs(client: DBOSClient, job: str, request: Row) -> None:

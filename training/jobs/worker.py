@@ -76,6 +76,8 @@ class Worker:
         """Start DBOS, which resumes this worker's unfinished jobs at their current step."""
         settings = self.settings
         _hide_log_lines()
+        for job in close_cancelled_jobs(client, settings.name):
+            self.log(f"{job}: was cancelled; its open MLflow runs are closed")
         DBOS(config=_configure(settings))
         Workflows(settings, client, self.log, self.stop).register()
         DBOS.launch()
@@ -85,8 +87,6 @@ class Worker:
             )
         for job in queue_missed_ticks(client, datetime.now(UTC)):
             self.log(f"{job}: queued, because its tick was missed while no worker ran")
-        for job in close_cancelled_jobs(client):
-            self.log(f"{job}: was cancelled; its open MLflow runs are closed")
         self._schedule_watch(client)
 
     def _schedule_watch(self, client: DBOSClient) -> None:

@@ -68,7 +68,7 @@ def start(
     return RunningWorker(process, log)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 40.0) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 90.0) -> None:
     """Return once `condition` is true; AssertionError if it is not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
