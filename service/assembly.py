@@ -20,6 +20,7 @@ from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts, SharedFacts
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.forecast_recorder import ForecastRecorder
+from service.monitoring.input_check import check_inputs
 from service.monitoring.metrics import DatabaseMetrics, JobMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import LiveScores, Scorer
 from service.monitoring.shared_metrics import ProcessSums
@@ -130,6 +131,7 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
         counter.watch,
         facts.publish,
         remember,
+        partial(check_inputs, recent_inputs, database, catalog.champions.values),
         *environment.background,
     ]
     return service, background + ([forecast_log.run] if forecast_log else [])

@@ -34,7 +34,7 @@ class ChampionEvidence:
         version: The champion.
         skill: Live, against seasonal naive.
         coverage: Live share of actual values in the 80 % interval.
-        drift: The greatest population stability index of its input features.
+        drift: The greatest population stability index of its input features, of inputs that observations confirm.
         decay: Live error / backtest error over the same of seasonal naive: how much the model itself has aged.
         new_observations: Observations newer than its training data.
     """
@@ -60,9 +60,9 @@ def evidence_of(figures: LiveFigures, version: str, *, min_scores: int, new_obse
         version,
         skill=_enough(figures, figures.scores, figures.skill, min_scores),
         coverage=_enough(figures, figures.scores, figures.coverage_80, min_scores),
-        drift=Figure(None, "the service has seen too few inputs of this version since it started.")
+        drift=Figure(None, "observations confirm too few of the inputs of this version since the service started.")
         if drift is None
-        else Figure(drift.index, f"{drift.feature} ({drift.inputs:,} inputs)"),
+        else Figure(drift.index, f"{drift.feature} ({drift.inputs:,} inputs that observations confirm)"),
         decay=_decay(figures, min_scores),
         new_observations=new_observations,
     )

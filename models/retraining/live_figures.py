@@ -12,7 +12,7 @@ class FeatureDrift:
     Attributes:
         feature: Name of the feature.
         index: Population stability index.
-        inputs: Inputs that were compared with those of the training.
+        inputs: Confirmed inputs that were compared with those of the training.
     """
 
     feature: str
@@ -31,7 +31,7 @@ class LiveFigures:
         compared_scores: Scored steps for which there is a backtest error.
         error_ratio: Live error / backtest error; None if it is not known.
         naive_ratio: The same of seasonal naive.
-        drift: The feature that drifted most; None if there are too few inputs.
+        drift: The feature of the confirmed inputs that drifted most; None if there are too few.
         observations: Observations that the scores rest on, counted up to 100; None if it is not known.
     """
 
@@ -49,7 +49,11 @@ class LiveFigures:
         """Return the figures of a version in a response of GET /accuracy that is grouped by version alone."""
         row, compared = (_row(rows, version) for rows in (response["rows"], response["drift"]["errors"]))
         inputs = [one for one in response["drift"]["inputs"] if one["version"] == version]
-        drifts = [FeatureDrift(one["feature"], one["index"], one["inputs"]) for one in inputs]
+        drifts = [
+            FeatureDrift(one["feature"], one["confirmed_index"], one["confirmed_inputs"])
+            for one in inputs
+            if one.get("confirmed_index") is not None
+        ]
         return cls(
             row.get("scores", 0),
             row.get("skill"),

@@ -116,10 +116,11 @@ def live_figures(
     found = accuracy_figures(rows[0][1]) if rows else {}
     compared = _compared(database, where, find_backtest).get((str(where.model), str(where.version)))
     drifts = [
-        FeatureDrift(feature, drift.index, drift.inputs)
+        FeatureDrift(feature, drift.confirmed_index, drift.confirmed_inputs)
         for champion, features in inputs.drifts(champions)
         if (champion.name, champion.version) == (where.model, where.version)
         for feature, drift in features.items()
+        if drift.confirmed_index is not None
     ]
     return LiveFigures(
         scores=found.get("scores", 0),
@@ -168,6 +169,8 @@ def _input_drift(inputs: RecentInputs, champions: Sequence[LoadedModel]) -> list
             "distance": drift.distance,
             "p_value": drift.p_value(),
             "inputs": drift.inputs,
+            "confirmed_index": drift.confirmed_index,
+            "confirmed_inputs": drift.confirmed_inputs,
         }
         for champion, drifts in inputs.drifts(champions)
         for feature, drift in drifts.items()

@@ -1,23 +1,28 @@
-"""Input drift: the newest inputs of each champion, compared with the inputs of its training."""
+"""Input drift: the newest inputs of each champion, compared with the inputs of its training.
+
+A confirmed input is one that was made from the stored observations, or that agrees with them. Only these are a reason to
+retrain: whatever else is posted is somebody's claim.
+"""
 
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import ArtifactIncomplete
 from models.profile import Profile, features
 from models.series import Series
 from models.windows import Floats, last_context
+from service.monitoring.recent_input import WINDOW, Dates, ModelKey, NewestInputs, RecentInput, Unconfirmed, keep_newest
 from service.selector import LoadedModel
 
-WINDOW = 512
-"""Newest inputs of a model that are compared with its training."""
 MIN_INPUTS = 100
 """With fewer inputs no drift is returned: with ten bins, chance alone gives an index of (10 - 1) / n."""
 
@@ -31,12 +36,16 @@ class FeatureDrift:
         distance: Kolmogorov-Smirnov distance, 0 to 1; NaN if no input has a value.
         inputs: Newest inputs that were compared.
         training_inputs: Training inputs that they were compared with.
+        confirmed_index: The index of the confirmed inputs alone; None if there are fewer than MIN_INPUTS.
+        confirmed_inputs: Newest confirmed inputs.
     """
 
     index: float
     distance: float
     inputs: int
     training_inputs: int
+    confirmed_index: float | None = None
+    confirmed_inputs: int = 0
 
     def p_value(self) -> float:
         """Return the p-value of the distance by the two-sample Kolmogorov-Smirnov test.
@@ -57,15 +66,17 @@ class PublishedInputs:
     Attributes:
         keys: A hash of each.
         times: When each was recorded, seconds since 1970, shape (inputs,).
+        confirmed: Whether each is confirmed, shape (inputs,).
         features: The features of each, shape (inputs,).
     """
 
     keys: tuple[bytes, ...]
     times: Floats
+    confirmed: NDArray[np.bool_]
     features: Mapping[str, Floats]
 
 
-Published = Mapping[tuple[str, str], PublishedInputs]
+Published = Mapping[ModelKey, PublishedInputs]
 """The inputs of one server process, by name and version."""
 
 
@@ -74,17 +85,50 @@ class RecentInputs:
 
     def __init__(self, others: Callable[[], Sequence[Published]] = tuple) -> None:
         """Nothing is recorded yet; `others` returns the inputs of the other server processes."""
-        self._newest: dict[tuple[str, str], dict[tuple[str, bytes], tuple[float, Floats]]] = {}
+        self._inputs: dict[ModelKey, NewestInputs] = {}
         self._others = others
 
-    def record(self, model: LoadedModel, series: Sequence[Series]) -> None:
-        """Store the part of each series that the model reads; one that is sent again counts once."""
-        newest, now = self._newest.setdefault((model.name, model.version), {}), time.time()
-        for one in islice(series, WINDOW):
+    def record(
+        self,
+        model: LoadedModel,
+        series: Sequence[Series],
+        unnamed: AbstractSet[int] = frozenset(),
+        *,
+        from_store: bool = False,
+    ) -> None:
+        """Store the part of each series that the model reads; one that is sent again counts once.
+
+        Args:
+            model: The version that read them.
+            series: The histories.
+            unnamed: Places of those without an id: no observation can confirm them.
+            from_store: Whether they are stored observations, and confirmed by that.
+        """
+        kept, now = self._inputs.setdefault((model.name, model.version), NewestInputs()), time.time()
+        for place, one in enumerate(islice(series, WINDOW)):
             context = last_context(one.values, model.forecaster.spec.context_length)
-            newest[one.id, context.tobytes()] = now, context
-        for oldest in list(islice(newest, max(0, len(newest) - WINDOW))):
-            newest.pop(oldest, None)
+            is_dated = one.start is not None and place not in unnamed and not from_store
+            dates = Dates(one.start, one.frequency, one.timezone, one.style, len(one.values)) if is_dated else None
+            kept.add((one.id, context.tobytes()), RecentInput(now, context, dates), from_store=from_store)
+        keep_newest(kept.newest)
+        if from_store:
+            keep_newest(kept.confirmed)
+
+    def unconfirmed(self, champions: Collection[LoadedModel], now: float) -> list[Unconfirmed]:
+        """Return the inputs that are to be checked now, the oldest check first."""
+        found = []
+        for one in champions:
+            name, horizon = (one.name, one.version), one.forecaster.spec.horizon
+            kept = self._inputs.get(name)
+            for key, recent in [] if kept is None else list(kept.newest.items()):
+                if recent.dates is not None and recent.check_at <= now:
+                    found.append(Unconfirmed(name, key, recent, horizon))
+        return sorted(found, key=lambda each: each.input.check_at)
+
+    def judge(self, one: Unconfirmed, stored: Floats | None, now: float) -> None:
+        """Count an input as confirmed by these stored values, shape (context_length,); without them check it later."""
+        if (kept := self._inputs.get(one.model)) is not None:
+            kept.postpone(one.key, now) if stored is None else kept.confirm(one.key, stored)
 
     def drifts(self, champions: Sequence[LoadedModel]) -> Iterator[tuple[LoadedModel, dict[str, FeatureDrift]]]:
         """Yield each champion with its drift by feature, and drop the inputs of other versions.
@@ -92,46 +136,58 @@ class RecentInputs:
         Champions with fewer than MIN_INPUTS inputs, or without a readable profile, are left out.
         """
         current = {(one.name, one.version) for one in champions}
-        for key in self._newest.keys() - current:
-            self._newest.pop(key, None)
+        for key in self._inputs.keys() - current:
+            self._inputs.pop(key, None)
         others = self._others()
         for one in champions:
-            parts = [inputs for part in others if (inputs := part.get((one.name, one.version))) is not None]
-            own = self._newest.get((one.name, one.version), {})
-            if one.forecaster.spec.profile and len(own) + sum(len(part.keys) for part in parts) >= MIN_INPUTS:
-                seen = _merge([_describe(one, own), *parts]) if parts else _features(one, own)
-                with suppress(ArtifactIncomplete):
-                    yield one, _compare(one, seen)
+            if one.forecaster.spec.profile:
+                parts = [inputs for part in others if (inputs := part.get((one.name, one.version))) is not None]
+                seen = _merge([self._describe(one), *parts])
+                if len(seen.keys) >= MIN_INPUTS:
+                    with suppress(ArtifactIncomplete):
+                        yield one, _compare(one, seen)
 
     def publish(self, champions: Sequence[LoadedModel]) -> Published:
         """Return the inputs of the champions for the other server processes."""
-        newest = {(one.name, one.version): self._newest.get((one.name, one.version), {}) for one in champions}
-        return {(one.name, one.version): _describe(one, newest[one.name, one.version]) for one in champions}
+        return {(one.name, one.version): self._describe(one) for one in champions}
+
+    def _describe(self, model: LoadedModel) -> PublishedInputs:
+        kept = self._inputs.get((model.name, model.version), NewestInputs())
+        confirmed, inputs = set(kept.confirmed), kept.all()
+        keys = tuple(hashlib.blake2b(name.encode() + values, digest_size=16).digest() for name, values in inputs)
+        times = np.array([one.at for one in inputs.values()], dtype=np.float64)
+        is_confirmed = np.array([key in confirmed for key in inputs], dtype=bool)
+        seen = {}
+        if inputs:
+            contexts = np.stack([one.context for one in inputs.values()])
+            seen = features(contexts, model.forecaster.spec.season_length)
+        return PublishedInputs(keys, times, is_confirmed, seen)
 
 
-def _describe(model: LoadedModel, newest: Mapping[tuple[str, bytes], tuple[float, Floats]]) -> PublishedInputs:
-    newest = dict(newest)
-    keys = tuple(hashlib.blake2b(name.encode() + values, digest_size=16).digest() for name, values in newest)
-    times = np.array([at for at, _ in newest.values()], dtype=np.float64)
-    return PublishedInputs(keys, times, _features(model, newest) if newest else {})
-
-
-def _merge(parts: Sequence[PublishedInputs]) -> dict[str, Floats]:
-    """Return the features of the newest inputs of all server processes; one that several have counts once."""
-    parts = [part for part in parts if part.keys]
+def _merge(parts: Sequence[PublishedInputs]) -> PublishedInputs:
+    """Return the inputs of all server processes; one that several have counts once, and is confirmed if it is in one."""
+    parts = [part for part in parts if part.keys] or list(parts[:1])
     times, keys = np.concatenate([part.times for part in parts]), [key for part in parts for key in part.keys]
+    is_confirmed = np.concatenate([part.confirmed for part in parts])
+    confirmed = {keys[at] for at in np.flatnonzero(is_confirmed)}
     newest = {keys[at]: at for at in np.argsort(times, kind="stable")}
-    chosen = sorted(newest.values(), key=lambda at: times[at])[-WINDOW:]
-    return {name: np.concatenate([part.features[name] for part in parts])[chosen] for name in parts[0].features}
+    chosen = sorted(newest.values(), key=lambda at: times[at])
+    return PublishedInputs(
+        tuple(keys[at] for at in chosen),
+        times[chosen],
+        np.array([keys[at] in confirmed for at in chosen], dtype=bool),
+        {name: np.concatenate([part.features[name] for part in parts])[chosen] for name in parts[0].features},
+    )
 
 
-def _features(model: LoadedModel, newest: Mapping[tuple[str, bytes], tuple[float, Floats]]) -> dict[str, Floats]:
-    contexts = [context for _, context in list(newest.values())]
-    return features(np.stack(contexts), model.forecaster.spec.season_length)
-
-
-def _compare(model: LoadedModel, seen: Mapping[str, Floats]) -> dict[str, FeatureDrift]:
+def _compare(model: LoadedModel, seen: PublishedInputs) -> dict[str, FeatureDrift]:
     profile = Profile.from_dict(model.forecaster.spec.profile)
-    index, distance = profile.drift(seen), profile.distance(seen)
-    inputs = len(seen["level"])
-    return {name: FeatureDrift(index[name], distance[name], inputs, profile.inputs) for name in index}
+    newest = {name: values[-WINDOW:] for name, values in seen.features.items()}
+    confirmed = {name: values[seen.confirmed][-WINDOW:] for name, values in seen.features.items()}
+    index, distance = profile.drift(newest), profile.distance(newest)
+    inputs, known = len(newest["level"]), len(confirmed["level"])
+    known_index = profile.drift(confirmed) if known >= MIN_INPUTS else {}
+    return {
+        name: FeatureDrift(index[name], distance[name], inputs, profile.inputs, known_index.get(name), known)
+        for name in index
+    }

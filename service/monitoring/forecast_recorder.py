@@ -22,7 +22,11 @@ class ForecastRecorder:
     def record(self, query: ForecastQuery, selected: SelectedModel, result: ForecastResult) -> None:
         """Record one result; the inputs count as recent only for the champion. Can be called from any thread."""
         if query.record and selected.alias == CHAMPION:
-            self.recent_inputs.record(selected.model, [series for _, series in query.series])
+            unnamed = query.unnamed and {
+                place for place, (index, _) in enumerate(query.series) if index in query.unnamed
+            }
+            histories = [series for _, series in query.series]
+            self.recent_inputs.record(selected.model, histories, unnamed, from_store=query.from_store)
         if query.record and self.forecast_log is not None:
             self.forecast_log.append(selected, result.by_forecast_id(query.unnamed), from_store=query.from_store)
         self.metrics.count_forecast(selected.model.name, len(result.rows), result.steps)

@@ -206,6 +206,8 @@ class ModelMetrics(Collector):
             for feature, drift in drifts.items():
                 families["drift"].add_metric([model.name, feature], drift.index)
                 families["distance"].add_metric([model.name, feature], drift.distance)
+                if drift.confirmed_index is not None:
+                    families["confirmed"].add_metric([model.name, feature], drift.confirmed_index)
         index = self._catalog.index
         families["gone"].add_metric([], len(index.gone))
         families["registry"].add_metric([], float(index.state in {"ok", "emptied"} and bool(index.checked)))
@@ -236,6 +238,11 @@ class ModelMetrics(Collector):
             "distance": GaugeMetricFamily(
                 "almanac_input_drift_distance",
                 "Kolmogorov-Smirnov distance of the newest inputs from the training inputs, by feature.",
+                labels=["model", "feature"],
+            ),
+            "confirmed": GaugeMetricFamily(
+                "almanac_input_drift_confirmed_score",
+                "As almanac_input_drift_score, of the inputs that stored observations confirm; a reason to retrain.",
                 labels=["model", "feature"],
             ),
             "gone": GaugeMetricFamily(

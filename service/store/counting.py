@@ -1,26 +1,35 @@
 """Counting: which scores count as evidence: of forecasts whose history is confirmed, each truth once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, desc, func, select, update
 
-from service.store.blobs import decode_floats, decode_times
+from models.calendar.on_calendar import parse_frequency
+from models.calendar.timestamps import Timestamps
+from models.errors import AlmanacError
+from models.series import Series
+from models.values import Values
+from service.store.blobs import decode_floats, decode_times, microseconds
 from service.store.clock_alignment import Clock, align_clocks
 from service.store.database import Database
-from service.store.evidence import HistorySample, agrees
+from service.store.evidence import SHARE, TOLERANCE, HistorySample, agrees, match_steps
+from service.store.known_series import KnownSeries, find_known_series
 from service.store.observations import Calendar
 from service.store.score import frequencies_match
 from service.store.score_filter import ScoreFilter
 from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, observations, scores
-from service.store.time_tolerance import lookup_range
+from service.store.time_tolerance import CLOCK_TOLERANCE, lookup_range, tolerance_of
 
 Observed = Mapping[np.datetime64, float]
 
 MOST_DISPUTED, MOST_TRUTHS = 1_000, 100
 """What is counted up to this number."""
+MOST_READ = 4
+"""Observations that are read to compare an input with them, as a multiple of its steps."""
 
 
 def judge(connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[str, Calendar]) -> dict[str, bool]:
@@ -38,6 +47,96 @@ def judge(connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[s
         and _agrees(row, observed.get(row.forecast_id, {}), calendars.get(row.series_id, Calendar()))
         for row in rows
     }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PostedInput:
+    """What a model read of a history that a request had.
+
+    Attributes:
+        series: The newest values of the history, as many as the model reads, NaN before its first.
+        horizon: Steps that the model forecasts.
+    """
+
+    series: Series
+    horizon: int
+
+
+def confirm_inputs(
+    database: Database, names: Sequence[str], read: Callable[[int], PostedInput | None], limit: int
+) -> dict[int, Values | None]:
+    """Return by place the stored values of the inputs that they confirm; None of the others.
+
+    An input is confirmed if it equals the observations at SHARE of the steps at which either has a value, and no observation
+    is newer than the steps of its forecast.
+
+    Args:
+        database: The database.
+        names: The series' ids.
+        read: Returns an input by its place; is called for those of known series.
+        limit: Most inputs whose observations are read; further ones of known series are left out.
+
+    Returns:
+        The observations at the input's steps, NaN where there is none, shape (context_length,).
+
+    Raises:
+        DatabaseUnreachable: If the database does not answer.
+    """
+    found = find_known_series(database, list(set(names)))
+    unknown: dict[int, Values | None] = {place: None for place, name in enumerate(names) if name not in found}
+    known = [place for place in range(len(names)) if place not in unknown][:limit]
+    with database.reading() as connection:
+        return unknown | {place: _confirm(connection, read(place), found[names[place]]) for place in known}
+
+
+def _confirm(connection: Connection, posted: PostedInput | None, known: KnownSeries) -> Values | None:
+    if posted is None or posted.series.frequency is None or not len(known.stamps):
+        return None
+    series, zone, frequency = posted.series, known.calendar.timezone, posted.series.frequency.name
+    if not frequencies_match(frequency, known.calendar.frequency):
+        return None
+    try:
+        steps, end = series.timestamps, series.future(posted.horizon + 1)
+    except AlmanacError:  # dates outside the calendar
+        return None
+    if steps is None or end is None:
+        return None
+    clock = Clock(series.timezone, series.style, frequency)
+    after, newest = align_clocks(end[-1:], clock, known.stamps[-1:], zone)
+    if newest[0] >= after[0]:
+        return None
+    stamps, values = _read_around(connection, series, steps)
+    steps, stamps = align_clocks(steps, clock, stamps, zone)
+    stored = match_steps(steps, dict(zip(stamps, values, strict=True)), parse_frequency(frequency))
+    between = int(np.count_nonzero((stamps >= steps[0]) & (stamps <= steps[-1])))
+    return stored if _are_equal(series.values, stored, between) else None
+
+
+def _are_equal(posted: Values, stored: Values, between: int) -> bool:
+    """Return whether SHARE of the steps with a value are equal; `between` is the observations of these and other steps."""
+    observed = stored[~np.isnan(stored)]
+    allowed = TOLERANCE * float(np.abs(observed).max(initial=0))
+    equal = int(np.count_nonzero(np.abs(posted - stored) <= allowed))  # NaN is not
+    valued = int(np.count_nonzero(~(np.isnan(posted) & np.isnan(stored))))
+    return bool(len(observed)) and equal >= SHARE * max(valued, between)
+
+
+def _read_around(connection: Connection, series: Series, steps: Timestamps) -> tuple[Timestamps, list[float]]:
+    """Return the observations from the first step to the last, and around, newest first."""
+    first, last = (int(one) for one in microseconds(steps[[0, -1]]))
+    around = CLOCK_TOLERANCE + (tolerance_of(series.frequency.name) if series.frequency else 0)
+    query = (
+        select(observations.c.timestamp, observations.c.value)
+        .where(
+            observations.c.series_id == series.id,
+            observations.c.timestamp.between(first - around, last + around),
+            observations.c.value.is_not(None),
+        )
+        .order_by(desc(observations.c.timestamp))
+        .limit(MOST_READ * len(steps))
+    )
+    rows = connection.execute(query).all()
+    return np.array([stamp for stamp, _ in rows], dtype=np.int64).view("M8[us]"), [value for _, value in rows]
 
 
 def record_verdicts(connection: Connection, verdicts: Mapping[str, bool]) -> None:

@@ -78,7 +78,7 @@ def agrees(sample: HistorySample, observed: Mapping[np.datetime64, float], frequ
         observed: Observations of the series by timestamp, without gaps.
         frequency: Of the forecast; months, quarters and years are matched by any date of the period.
     """
-    known = _match(sample.timestamps, observed, parse_frequency(frequency))
+    known = match_steps(sample.timestamps, observed, parse_frequency(frequency))
     compared = ~np.isnan(known)
     if not compared.any():
         return False
@@ -87,7 +87,7 @@ def agrees(sample: HistorySample, observed: Mapping[np.datetime64, float], frequ
     return int(equal.sum()) >= math.ceil(SHARE * len(equal))
 
 
-def _match(stamps: Timestamps, observed: Mapping[np.datetime64, float], step: Frequency) -> NDArray[np.float64]:
+def match_steps(stamps: Timestamps, observed: Mapping[np.datetime64, float], step: Frequency) -> NDArray[np.float64]:
     """Return the observation at each step, NaN where there is none, shape (points,)."""
     if step.unit not in MONTHS_IN:
         return np.array([observed.get(stamp, math.nan) for stamp in stamps])

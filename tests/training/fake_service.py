@@ -70,6 +70,8 @@ class FakeService:
                     "distance": None,
                     "p_value": 0.002,
                     "inputs": 512,
+                    "confirmed_index": 0.31,
+                    "confirmed_inputs": 480,
                 }
             ],
             "errors": [

@@ -74,6 +74,10 @@ class InputDrift(BaseModel):
     distance: float | None = Field(description="Kolmogorov-Smirnov distance, 0 to 1.")
     p_value: float | None = Field(description="Probability of such a distance if nothing has changed.")
     inputs: int
+    confirmed_index: float | None = Field(
+        description="The index of the confirmed inputs alone, which is a reason to retrain; null for fewer than 100."
+    )
+    confirmed_inputs: int = Field(description="Newest inputs that are stored observations, or agree with them.")
 
 
 class ErrorDrift(BaseModel):

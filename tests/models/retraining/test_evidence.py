@@ -14,9 +14,10 @@ def make_answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any figure 
     row = {"version": "7", "scores": 240, "skill": 0.25, "coverage": {"80": 0.78, "95": None}}
     decay = {"version": "7", "scores": 240, "ratio": 1.5, "naive_ratio": 1.2}
     inputs = [
-        {"version": "7", "feature": "level", "index": 0.1, "inputs": 512},
-        {"version": "7", "feature": "scale", "index": 0.4, "inputs": 512},
-        {"version": "6", "feature": "level", "index": 9.0, "inputs": 512},
+        {"version": "7", "feature": "level", "confirmed_index": 0.1, "confirmed_inputs": 512},
+        {"version": "7", "feature": "scale", "confirmed_index": 0.4, "confirmed_inputs": 512},
+        {"version": "7", "feature": "gap_share", "index": 5.0, "confirmed_index": None, "confirmed_inputs": 99},
+        {"version": "6", "feature": "level", "confirmed_index": 9.0, "confirmed_inputs": 512},
     ]
     return {
         "rows": [{**row, "version": "6", "skill": -1.0}, {**row, **changes}],
@@ -31,12 +32,12 @@ def evidence(version: str = "7", min_scores: int = 1, **changes: Any) -> Champio
 
 
 def test_figures_are_those_of_the_version() -> None:
-    """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out."""
+    """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out; unconfirmed inputs are nobody's evidence."""
     seen = evidence(min_scores=240)
 
     assert seen.skill == Figure(0.25, "over 240 scores")
     assert seen.coverage.value == 0.78
-    assert seen.drift == Figure(0.4, "scale (512 inputs)")
+    assert seen.drift == Figure(0.4, "scale (512 inputs that observations confirm)")
     assert seen.decay.value == pytest.approx(1.5 / 1.2)
     assert seen.new_observations is NEW
 

@@ -11,7 +11,8 @@ from scipy.stats import ks_2samp
 
 from models.profile import Profile, features
 from models.series import Series
-from service.monitoring.drift import MIN_INPUTS, WINDOW, FeatureDrift, RecentInputs
+from service.monitoring.drift import MIN_INPUTS, FeatureDrift, RecentInputs
+from service.monitoring.recent_input import WINDOW
 from service.selector import LoadedModel
 
 
@@ -23,7 +24,9 @@ def make_contexts(seed: int, batch: int, level: float = 10.0) -> Any:  # noqa: A
 def make_served(version: str = "1", profile: Any = None) -> LoadedModel:  # noqa: ANN401 (a profile as data)
     """Return a version with what drift reads of its spec."""
     trained = Profile.fit(features(make_contexts(0, 256), 12)).to_dict()
-    spec = SimpleNamespace(context_length=60, season_length=12, profile=trained if profile is None else profile)
+    spec = SimpleNamespace(
+        context_length=60, season_length=12, horizon=12, profile=trained if profile is None else profile
+    )
     forecaster = cast("Any", SimpleNamespace(spec=spec))
     return LoadedModel("temperatures", version, None, forecaster, datetime(2026, 1, 1, tzinfo=UTC))
 

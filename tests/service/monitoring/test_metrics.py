@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from models.profile import Profile, features
 from service.api.security import make_key, write_keys
-from service.monitoring.drift import MIN_INPUTS, WINDOW
+from service.monitoring.drift import MIN_INPUTS
+from service.monitoring.recent_input import WINDOW
 from service.serving.registry_index import RegistryIndex, keep_lost_champions
 from tests.service.home import ServiceHome, eventually
 
