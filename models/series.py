@@ -19,10 +19,18 @@ from models.covariates import (
     cut_covariates,
     read_covariates,
 )
-from models.errors import Finding, FrequencyNotInferred, SeriesError, TimestampInvalid, TimestampsMismatched
+from models.errors import (
+    Finding,
+    FrequencyNotInferred,
+    SeriesError,
+    TimestampInvalid,
+    TimestampsDuplicated,
+    TimestampsMismatched,
+)
 from models.irregular.bounds import UNBOUNDED, Bounds, read_bounds
 from models.irregular.placement import Placed, place
 from models.irregular.repairs import Repair, list_repairs
+from models.irregular.repeats import drop_repeats
 from models.values import Values, all_finite, check_values, describe, read_values
 
 DEFAULT_STYLE = "YYYY-MM-DD"
@@ -130,8 +138,14 @@ class Series:
         past, future = read_covariates(past_covariates, future_covariates, len(numbers), horizon)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
         if timestamps is not None:
-            dates = _read_matching(timestamps, timezone, numbers, start)
-            return cls._on_grid(id, dates, place(numbers, dates, step, past, missing=missing), future, limits)
+            repeated: tuple[Repair, ...] = ()
+            try:
+                dates = _read_matching(timestamps, timezone, numbers, start)
+            except TimestampsDuplicated:
+                timestamps, numbers, past, repeated = drop_repeats(timestamps, numbers, past)
+                dates = _read_matching(timestamps, timezone, numbers, start)
+            placed = place(numbers, dates, step, past, missing=missing)
+            return cls._on_grid(id, dates, placed, future, limits, repeated)
         masked = () if complete else list_repairs("GAP_MASKED", np.isnan(numbers))
         if start is None:
             return cls._sound(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits, ())
@@ -159,7 +173,9 @@ class Series:
         return made
 
     @classmethod
-    def _on_grid(cls, name: str, dates: Dates, placed: Placed, future: Covariates, limits: Bounds) -> Self:
+    def _on_grid(  # noqa: PLR0913, PLR0917 - the parts of a series
+        cls, name: str, dates: Dates, placed: Placed, future: Covariates, limits: Bounds, repeated: tuple[Repair, ...]
+    ) -> Self:
         """Return the series of values that are placed on the grid of their dates."""
         check_values(placed.values)
         timestamps_from(placed.start, placed.frequency, 1, dates.timezone, skip=len(placed.values) - 1)
@@ -170,7 +186,7 @@ class Series:
             placed.frequency,
             dates.timezone,
             _style_on_grid(dates.style, placed),
-            placed.repairs,
+            placed.repairs + repeated,
             placed.covariates,
             future,
             limits,

@@ -17,7 +17,8 @@ class Repair:
 
     Attributes:
         code: `GAP_MASKED` for a null or NaN among the values, `GAP_INSERTED` for a missing timestamp, `GAP_ZERO` for one
-            that stands for zero, `TIMESTAMPS_SNAPPED` for timestamps a little off their step.
+            that stands for zero, `TIMESTAMPS_SNAPPED` for timestamps a little off their step, `ROWS_REPEATED` for those that
+            occur again with an equal value.
         index: Position in `Series.values`; None if there are too many to list, and for timestamps.
         count: Number of gaps or timestamps: 1, or all of them without an index.
         detail: What a person should know of it; "" for gaps.

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from models.ids import plain_id
 from models.tables.cells import as_text
 from models.tables.faults import ID, CellFault, TableInvalid
 from models.tables.sheet import Rows
@@ -33,7 +34,7 @@ def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[
     parts = []
     for name, column in columns:
         _refuse_decimals(name, column, rows)
-        texts = pc.utf8_trim_whitespace(as_text(column))
+        texts = _plain(as_text(column))
         for at in np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False)).tolist():
             faults.setdefault(at, CellFault(int(rows[at]), name, ID, "", "the id is missing", "Give each row an id."))
         parts.append(texts.fill_null(""))
@@ -42,6 +43,15 @@ def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[
     for sign, escape in ESCAPES:
         parts = [pc.replace_substring(part, sign, escape) for part in parts]
     return pc.binary_join_element_wise(*parts, pa.scalar(SEPARATOR, pa.string())), faults
+
+
+def _plain(texts: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return texts as ids, null for those that are nothing but blanks."""
+    import pyarrow as pa
+
+    encoded = texts.dictionary_encode()
+    names = [None if one is None else plain_id(one) or None for one in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(encoded.indices)
 
 
 def _refuse_decimals(name: str, column: Any, rows: Rows) -> None:  # noqa: ANN401 - pyarrow's

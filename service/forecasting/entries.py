@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.errors import AlmanacError, SeriesDuplicated, SeriesTooLong
+from models.ids import plain_id
 from models.irregular.bounds import read_bounds, tighter
 from models.irregular.placement import MISSING
 from models.series import Series
@@ -51,7 +52,7 @@ def _batch(
     unnamed: set[int] = set()
     taken: set[str] = set()
     for index, entry in enumerate(entries):
-        if isinstance(entry, dict) and not entry.get("id"):
+        if isinstance(entry, dict) and _is_unnamed(entry.get("id")):
             unnamed.add(index)
         series_id = _id(entry, index, given)
         try:
@@ -76,7 +77,12 @@ def given_ids(entries: Iterable[object]) -> set[str]:
 def _given_id(entry: object) -> str | None:
     """Return the id that a series was sent with, None if it has no valid one."""
     series_id = entry.get("id") if isinstance(entry, dict) else None
-    return series_id if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else None
+    return plain_id(series_id) or None if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else None
+
+
+def _is_unnamed(series_id: object) -> bool:
+    """Return whether a series was sent without an id, or with one of blanks."""
+    return not series_id or (isinstance(series_id, str) and not plain_id(series_id))
 
 
 def _id(entry: object, index: int, given: AbstractSet[str]) -> str:

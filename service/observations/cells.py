@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.calendar.on_calendar import parse_timestamp
 from models.calendar.timestamps import NO_OFFSET, Timestamps
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
+from models.ids import plain_id
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.schema import MAX_ID_LENGTH
 from service.json_input import describe_value
@@ -34,14 +35,15 @@ MISSING = _Missing()
 
 def parse_ids(sent: Sequence[object], faults: Faults) -> list[str]:
     """Return the ids, "" for a wrong one."""
-    valid: dict[object, bool] = {}
+    read: dict[str, str] = {}
     ids = []
     for row, one in enumerate(sent):
-        if isinstance(one, str) and valid.setdefault(one, _is_valid_id(one)):
-            ids.append(one)
-        else:
+        name = read.get(one) if isinstance(one, str) else ""
+        if name is None:
+            name = read[str(one)] = _read_id(str(one))
+        if not name:
             faults.setdefault(row, _id_error(one))
-            ids.append("")
+        ids.append(name)
     return ids
 
 
@@ -82,20 +84,22 @@ def parse_stamps(
     return walls.view("M8[us]"), offsets
 
 
-def _is_valid_id(text: str) -> bool:
-    """Return whether a text can be stored as an id."""
+def _read_id(text: str) -> str:
+    """Return an id as it is stored, "" if it cannot be."""
+    name = plain_id(text)
     try:
-        text.encode()
+        name.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return 0 < len(text) <= MAX_ID_LENGTH and not CONTROL.search(text) and not text.endswith(FORECAST)
+        return ""
+    return "" if len(name) > MAX_ID_LENGTH or CONTROL.search(name) or name.endswith(FORECAST) else name
 
 
 def _id_error(sent: object) -> AlmanacError:
     if sent is MISSING or sent is None:
         return FieldMissing("`id` is missing.", pointer="id", hint="Name the series.")
     hint = (
-        f"Send text of 1 to {MAX_ID_LENGTH} characters, without control characters and without {FORECAST} at the end."
+        f"Send text of 1 to {MAX_ID_LENGTH} characters, not only blanks, without control characters and without {FORECAST} "
+        "at the end."
     )
     return FieldInvalid(f"`id` is {_shown(sent)}.", pointer="id", hint=hint)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import NO_OFFSET
 from models.columns import TIMEZONE
 from models.errors import AlmanacError, ConfigInvalid, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
+from models.ids import plain_id
 from models.tables.content import UNREAD, decode
 from models.tables.csv_text import read_csv as read_csv_text
 from models.tables.faults import FILE, ID, TIME, CellFault, TableInvalid
@@ -174,7 +175,7 @@ def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
                 faults[index] = times[place]
             elif place in numbers.faults:
                 faults[index] = fault_of(numbers.faults[place], hint_of)
-        names += [name] * len(at)
+        names += [plain_id(name)] * len(at)
         places.append(at)
         found.append(numbers.values[at])
     rows = np.concatenate(places)
@@ -185,7 +186,7 @@ def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
         faults=faults,
         places=_places(reading)[rows],
         offsets=_offsets(reading)[rows],
-        zones=dict.fromkeys(reading.values, reading.times.zone) if reading.times.zone else {},
+        zones=dict.fromkeys(map(plain_id, reading.values), reading.times.zone) if reading.times.zone else {},
     )
 
 

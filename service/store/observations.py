@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, fun
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.calendar.timestamps import Timestamps
+from models.ids import plain_id
 from service.store.blobs import Floats, microseconds
 from service.store.database import Database, storable
 from service.store.tables import SCHEMA, forecasts, observations, series
@@ -124,10 +125,13 @@ def list_series(database: Database, *, after: str = "", limit: int = 100) -> lis
 
 
 def find_series(database: Database, series_id: str) -> SeriesInfo | None:
-    """Return a series, or None if it is unknown."""
+    """Return a series, or None if it is unknown; an older Almanac may have stored ids that are not `plain_id`."""
     with database.reading() as connection:
-        row = connection.execute(_known().where(series.c.id == storable(series_id))).one_or_none()
-        return None if row is None else _read_known(row)
+        for name in dict.fromkeys((storable(series_id), storable(plain_id(series_id)))):
+            row = connection.execute(_known().where(series.c.id == name)).one_or_none()
+            if row is not None:
+                return _read_known(row)
+    return None
 
 
 def newest_observations(database: Database, series_id: str, limit: int) -> tuple[Timestamps, Floats]:

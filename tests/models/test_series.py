@@ -345,3 +345,18 @@ def test_series_of_the_same_dates_are_read_alike() -> None:
     ]
     with pytest.raises(SeriesAllMissing):
         Series.make([None] * 5, timestamps=dates, frequency="D")
+
+
+def test_a_timestamp_that_repeats_with_an_equal_value_counts_once() -> None:
+    """With another value, or another covariate, it is an error; NaN equals NaN."""
+    dates = ["2024-01", "2024-02", "2024-02", "2024-03", "2024-03", "2024-04"]
+    price = [1, 2, 2, 3, 3, 4]
+
+    one = Series.make([1, 2, 2, None, None, 4], timestamps=dates, frequency="M", past_covariates={"price": price})
+
+    np.testing.assert_array_equal(one.values, [1, 2, np.nan, 4])
+    np.testing.assert_array_equal(one.past_covariates["price"], [1, 2, 3, 4])
+    assert [(repair.code, repair.count) for repair in one.repairs] == [("GAP_MASKED", 1), ("ROWS_REPEATED", 2)]
+    for values, others in (([1, 2, 5, 3, 3, 4], price), ([1, 2, 2, 3, 3, 4], [1, 2, 7, 3, 3, 4])):
+        with pytest.raises(TimestampsDuplicated):
+            Series.make(values, timestamps=dates, frequency="M", past_covariates={"price": others})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import write_exactly
 from models.covariates import CovariateNames
 from models.errors import DataInvalid, Finding
+from models.irregular.repeats import find_repeats
 from training.config.training import Columns
 from training.data.reader import Table, read_table
 
@@ -56,6 +57,12 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
     same = codes[1:] == codes[:-1]
     if ((np.diff(order) < 0) & same).any():
         findings += (Finding("ROWS_SORTED", "Rows were not in order of time; they were sorted."),)
+    repeats = find_repeats(same & (ds[1:] == ds[:-1]), [y, *columns.values()])
+    if repeats.any() and table.explain_repeats() is None:
+        findings += (_say_repeats(row, repeats),)
+        codes, ds, y, row = codes[~repeats], ds[~repeats], y[~repeats], row[~repeats]
+        columns = {name: column[~repeats] for name, column in columns.items()}
+        same = codes[1:] == codes[:-1]
     twice = np.flatnonzero(same & (ds[1:] == ds[:-1]))
     if twice.size:
         at = int(twice[0])
@@ -72,6 +79,13 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
         Rows(str(ids[codes[at.start]]), ds[at], y[at], row[at], {name: one[at] for name, one in columns.items()})
         for at in slices
     ], findings
+
+
+def _say_repeats(row: NDArray[np.int64], repeats: NDArray[np.bool_]) -> Finding:
+    at, count = int(np.argmax(repeats)), int(repeats.sum())
+    example = f"rows {row[at - 1]} and {row[at]} are equal"
+    detail = f"{count} rows repeat another one: " if count > 1 else "One row repeats another one: "
+    return Finding("ROWS_REPEATED", f"{detail}{example}. Each counts once.")
 
 
 def _is_midnight(stamp: np.datetime64) -> bool:

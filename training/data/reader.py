@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.errors import DataInvalid, Finding, TimestampInvalid
+from models.ids import plain_id
 from models.tables.faults import CellFault, TableInvalid
 from models.tables.read import Reading, read_columns, read_sheet
 from training.config.training import Columns, require_file
@@ -108,7 +109,9 @@ def _wide(path: Path, reading: Reading, columns: Columns) -> Table:
             continue
         part = slice(int(there[0]), int(there[-1]) + 1)
         frames.append(
-            pd.DataFrame({"unique_id": name, "ds": clock.stamps[part], "y": numbers.values[part], "row": rows[part]})
+            pd.DataFrame(
+                {"unique_id": plain_id(name), "ds": clock.stamps[part], "y": numbers.values[part], "row": rows[part]}
+            )
         )
     if not frames:
         raise TableInvalid("has only empty columns.", hint="Give a file with values.")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from models.calendar.timestamps import parse_timestamp
+from models.ids import plain_id
 from models.names import STARTER
 from service.api.examples.accuracy import ACCURACY_RESPONSES
 from service.api.http import json_response
@@ -69,7 +70,7 @@ def _query(parameters: AccuracyParameters) -> AccuracyQuery:
     where = ScoreFilter(
         model=name or None,
         version=parameters.version or version or None,
-        series=parameters.series,
+        series=None if parameters.series is None else plain_id(parameters.series),
         steps=_steps(parameters.step) if parameters.step else None,
         **_bounds(parameters),  # type: ignore[arg-type]
     )

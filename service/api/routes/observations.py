@@ -129,8 +129,11 @@ def _store(database: Database, body: bytes, options: BodyOptions, limit: int) ->
 
 def _start_export(database: Database, series_id: str | None) -> Iterator[bytes]:
     """Return the parts of the file; the first page is read here, so that a database that is down gives a 503."""
-    if series_id is not None and find_series(database, series_id) is None:
-        raise unknown_series(series_id)
+    if series_id is not None:
+        known = find_series(database, series_id)
+        if known is None:
+            raise unknown_series(series_id)
+        series_id = known.id
     found = iterate_pages(database, series_id=series_id)
     first: list[Page] = [page for page in [next(found, None)] if page is not None]
     return parquet_of(chain(first, found))

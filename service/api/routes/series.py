@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from models.calendar.timestamps import Timestamps
 from models.errors import LevelInvalid, ModelUnknown
+from models.ids import plain_id
 from models.json_values import to_json_value
 from models.series import Series
 from service.api.examples.observations import ERASE_RESPONSES, SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
@@ -94,7 +95,10 @@ async def erase(request: Request, series_id: str) -> Response:
     service = service_of(request)
     if service.forecast_log is not None:
         await service.forecast_log.flush()
-    erased = await service.database.run(erase_series, series_id, time.time_ns() // 1_000)
+    now = time.time_ns() // 1_000
+    erased = await service.database.run(erase_series, series_id, now)
+    if erased is None and (name := plain_id(series_id)) != series_id:
+        erased = await service.database.run(erase_series, name, now)
     if erased is None:
         raise unknown_series(series_id)
     logger.info(
@@ -128,7 +132,7 @@ def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo
     known = find_series(database, series_id)
     if known is None:
         raise unknown_series(series_id)
-    return known, *newest_observations(database, series_id, limit)
+    return known, *newest_observations(database, known.id, limit)
 
 
 def unknown_series(series_id: str) -> SeriesUnknown:

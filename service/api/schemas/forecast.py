@@ -18,7 +18,7 @@ class Repair(BaseModel):
 
     code: str = Field(
         description="`GAP_MASKED`: a null among the values; `GAP_INSERTED`: a missing timestamp; `GAP_ZERO`: one that means "
-        "zero; `TIMESTAMPS_SNAPPED`: timestamps a little off their step."
+        "zero; `TIMESTAMPS_SNAPPED`: timestamps a little off their step; `ROWS_REPEATED`: timestamps again, with equal values."
     )
     index: int | None
     detail: str = ""

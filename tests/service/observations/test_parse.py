@@ -109,6 +109,7 @@ def test_equal_rows_are_one_and_contradictory_ones_are_refused() -> None:
         ({"id": None}, "FIELD_MISSING", "id"),
         ({"id": 7}, "FIELD_INVALID", "id"),
         ({"id": ""}, "FIELD_INVALID", "id"),
+        ({"id": " \xa0"}, "FIELD_INVALID", "id"),
         ({"id": "a\0"}, "FIELD_INVALID", "id"),
         ({"id": "a" * 257}, "FIELD_INVALID", "id"),
         ({"id": "a\nb"}, "FIELD_INVALID", "id"),

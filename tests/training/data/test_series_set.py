@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from models.covariates import CovariateNames
 from models.errors import DataInvalid, FrequencyNotInferred
 from models.series import Series
 from tests.training.fakes import make_series, write_csv
@@ -67,6 +69,29 @@ def test_one_timestamp_twice_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DataInvalid, match=r"d\.csv, rows 3 and 4: series 'a' has 1939-02-01.* twice"):
         read_series(path)
+
+
+@pytest.mark.parametrize(
+    ("extra", "rows"),
+    [
+        ("a,1939-02,2,5\n", "rows 3 and 5 are equal"),
+        ("a,1939-03,,6\na,1939-03,,6\n", "2 rows .* rows 4 and 5 are equal"),
+    ],
+)
+def test_a_row_that_repeats_another_counts_once(tmp_path: Path, extra: str, rows: str) -> None:
+    """It says nothing new; the finding names it. With another covariate it is a contradiction."""
+    path = tmp_path / "d.csv"
+    start = "unique_id,ds,y,price\na,1939-01,1,4\na,1939-02,2,5\na,1939-03,,6\n"
+    path.write_text(start + extra + "a,1939-04,4,7\n")
+
+    data = read_series(path, covariates=CovariateNames(("price",)))
+
+    np.testing.assert_array_equal(data.series[0].values, [1, 2, np.nan, 4])
+    (said,) = [one.detail for one in data.findings if one.code == "ROWS_REPEATED"]
+    assert re.search(rows, said)
+    path.write_text(start + "a,1939-02,2,6\n")
+    with pytest.raises(DataInvalid, match="rows 3 and 5: series 'a' has 1939-02-01 twice"):
+        read_series(path, covariates=CovariateNames(("price",)))
 
 
 def test_mixed_frequencies_are_named(tmp_path: Path) -> None:
@@ -162,7 +187,7 @@ def test_rows_after_the_last_value_are_trimmed_and_told(tmp_path: Path) -> None:
 def test_an_hour_that_stands_twice_is_shown_as_it_was_written_and_explained(tmp_path: Path) -> None:
     """Local hours repeat when clocks go back; who has them learns to write offsets."""
     path = tmp_path / "d.csv"
-    path.write_text("ds,y\n2020-10-25T01:00,1\n2020-10-25T02:00,1\n2020-10-25T02:00,1\n2020-10-25T03:00,1\n")
+    path.write_text("ds,y\n2020-10-25T01:00,1\n2020-10-25T02:00,1\n2020-10-25T02:00,2\n2020-10-25T03:00,1\n")
 
     with pytest.raises(DataInvalid, match=r"has 2020-10-25T02:00 twice\..*write hours with offsets"):
         read_series(path)

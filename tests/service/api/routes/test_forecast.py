@@ -89,6 +89,7 @@ def test_one_wrong_series_does_not_fail_its_batch(shared_client: TestClient) -> 
         ({"values": [1], "a/b~c": 1}, "FIELD_UNKNOWN", "/a~1b~0c"),
         ({"values": [1], "id": 5}, "FIELD_INVALID", "/id"),
         ({"values": [1], "id": "x" * 257}, "FIELD_INVALID", "/id"),
+        ({"values": [], "id": " \t"}, "SERIES_EMPTY", "/values"),
         ({"values": [1], "start": 1939, "frequency": "M"}, "FIELD_INVALID", "/start"),
         ({"values": [1], "start": "1939-01"}, "FREQUENCY_NOT_INFERRED", "/frequency"),
         ({"values": [1], "start": "yesterday", "frequency": "M"}, "TIMESTAMP_INVALID", "/start"),
@@ -127,7 +128,7 @@ def test_each_error_of_a_series_has_its_code_and_pointer(
     [
         ([{"id": "a", "values": [1]}, {"id": "b", "values": [1]}, {"id": "a", "values": [2]}], 2),
         ([{"id": "a", "values": []}, {"id": "a", "values": [2]}], 1),
-        ([{"id": "", "values": [1]}, {"id": "", "values": [2]}], 1),
+        ([{"id": "e\u0301", "values": [1]}, {"id": " \xe9", "values": [2]}], 1),
     ],
 )
 def test_the_second_of_two_equal_ids_is_an_error(

@@ -42,6 +42,22 @@ def test_a_series_shows_its_newest_observations(stored_client: TestClient) -> No
     assert (answer["timestamps"], answer["values"]) == (["2023-11-01", "2023-12-01"], [10.0, 11.0])
 
 
+def test_an_address_names_a_series_however_its_id_is_written(stored_client: TestClient) -> None:
+    """With blanks at its ends, and with decomposed letters; in queries too."""
+    rows = [{"id": "Cafe\u0301 ", "timestamp": f"2024-{month:02d}", "value": month} for month in range(1, 13)]
+    stored_client.post("/observations", json={"observations": rows, "frequency": "M"})
+    names = ("Caf%C3%A9", "Cafe%CC%81", "%20Caf%C3%A9%20")
+
+    found = [stored_client.get(f"/series/{name}").json()["id"] for name in names]
+    forecasts = [stored_client.get(f"/series/{name}/forecast?horizon=1").json()["forecasts"][0]["id"] for name in names]
+
+    assert set(found + forecasts) == {"Caf\xe9"}
+    assert {stored_client.get(f"/observations/export?series={name}").status_code for name in names} == {200}
+    assert {stored_client.get(f"/accuracy?series={name}").status_code for name in names} == {200}
+    assert stored_client.delete(f"/series/{names[1]}").status_code == 204
+    assert stored_client.get("/series").json()["series"] == []
+
+
 def test_without_observations_there_is_no_series(stored_client: TestClient) -> None:
     """404 for any id, and the export is a Parquet file without rows."""
     for path in ("/series/nobody", "/series/nobody/forecast?horizon=1", "/series/%00", "/series/%ED%A0%80"):

@@ -1,0 +1,18 @@
+"""Ids: how the id of a series is read, the same in files, requests and addresses."""
+
+import unicodedata
+
+BLANKS = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029"
+    "\u202f\u205f\u3000\u200b\ufeff"
+)
+"""What `str.isspace` is true of, the space without a width and the byte order mark."""
+
+
+def plain_id(text: str) -> str:
+    """Return an id without blanks at its ends, in Unicode's composed form (NFC); "" if it is nothing but blanks.
+
+    So an id is the same series whichever keyboard, file or program wrote it.
+    """
+    trimmed = text.strip(BLANKS)
+    return trimmed if trimmed.isascii() else unicodedata.normalize("NFC", trimmed)

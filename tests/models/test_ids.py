@@ -1,0 +1,46 @@
+"""Ids are read alike, whoever wrote them."""
+
+import sys
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.ids import plain_id
+from models.tables.ids import read_ids
+from service.forecasting.entries import given_ids
+from service.observations.cells import parse_ids
+
+COMPOSED, DECOMPOSED = "Café", unicodedata.normalize("NFD", "Café")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("a ", "a"), ("\u3000a b\t", "a b"), (DECOMPOSED, COMPOSED), (f"\xa0{DECOMPOSED}", COMPOSED), ("00123", "00123")],
+)
+def test_files_requests_and_observations_read_one_id(written: str, read: str) -> None:
+    """Without blanks at its ends, and with composed letters."""
+    column, _ = read_ids([("id", pa.array([written, read]))], np.arange(2))
+
+    assert plain_id(written) == plain_id(read) == read
+    assert column.to_pylist() == [read, read]
+    assert given_ids([{"id": written}]) == {read}
+    faults: dict[int, Any] = {}
+    assert parse_ids([written, read], faults) == [read, read]
+    assert not faults
+
+
+def test_an_id_of_blanks_is_none() -> None:
+    """Of whichever blanks."""
+    blanks = [letter for letter in map(chr, range(sys.maxunicode)) if letter.isspace()] + ["\u200b", "\ufeff"]
+
+    column, missing = read_ids([("id", pa.array(blanks))], np.arange(len(blanks)))
+
+    assert column.to_pylist() == [""] * len(blanks)
+    assert [*missing] == [*range(len(blanks))]
+    assert given_ids([{"id": blank} for blank in blanks]) == set()
+    faults: dict[int, Any] = {}
+    parse_ids(blanks, faults)
+    assert [*faults] == [*range(len(blanks))]
