@@ -19,6 +19,7 @@ from models.calendar.timestamps import (
     load_timezone,
     parse_timestamp,
     to_instants,
+    to_local_times,
 )
 from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
 
@@ -49,7 +50,8 @@ def read_start(start: object, timezone: str | None) -> Dates:
     """Return one date from text, date, datetime, datetime64 or a pandas Timestamp.
 
     Raises:
-        TimestampInvalid: If it is none of these, lies outside the years 1 to 9999, or the timezone is unknown.
+        TimestampInvalid: If it is none of these, lies outside the years 1 to 9999, does not exist in the timezone, or that
+            is unknown.
     """
     return _read([start], timezone, "/start")
 
@@ -140,7 +142,7 @@ def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | N
         return None
     if timezone is not None and offset is not None:
         return Dates(cast("Timestamps", instants), style, timezone)
-    return _in_timezone(walls, style, timezone)
+    return _in_timezone(walls, style, timezone, "/timestamps")
 
 
 @lru_cache(maxsize=128)
@@ -172,11 +174,23 @@ def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:
     if timezone is not None and all(known):
         load_timezone(timezone)
         return Dates(np.array([stamp.instant for stamp in stamps], "M8[us]"), style, timezone)
-    return _in_timezone(_common_clock(stamps), style, timezone)
+    return _in_timezone(_common_clock(stamps), style, timezone, pointer)
 
 
-def _in_timezone(walls: Timestamps, style: str, timezone: str | None) -> Dates:
-    return Dates(walls if timezone is None else to_instants(walls, timezone), style, timezone)
+def _in_timezone(walls: Timestamps, style: str, timezone: str | None, pointer: str) -> Dates:
+    """Return wall clocks as dates; a midnight that a change of clocks skips is the day's first moment."""
+    if timezone is None:
+        return Dates(walls, style, timezone)
+    instants = to_instants(walls, timezone)
+    skipped = (to_local_times(instants, timezone) != walls) & (walls != walls.astype("M8[D]"))
+    if skipped.any():
+        index = int(np.argmax(skipped))
+        raise TimestampInvalid(
+            f"{np.datetime_as_string(walls[index], 's')} does not exist in {timezone}: clocks went forward.",
+            pointer=pointer if pointer == "/start" else f"{pointer}/{index}",
+            hint="Send the time with its offset, or the timezone of the times.",
+        )
+    return Dates(instants, style, timezone)
 
 
 def _common_clock(stamps: Sequence[Stamp]) -> Timestamps:

@@ -29,8 +29,10 @@ def read_bounds(bounds: object, pointer: str = "/bounds") -> Bounds:
     if bounds is None:
         return UNBOUNDED
     if not isinstance(bounds, Mapping) or not set(bounds) <= set(_NAMES):
+        wrong = [name for name in bounds if name not in _NAMES] if isinstance(bounds, Mapping) else []
+        received = f"the field {describe(wrong[0])}" if wrong else describe(bounds)
         raise BoundsInvalid(
-            f"Expected an object with `minimum`, `maximum` or both; received {describe(bounds)}.",
+            f"Expected an object with `minimum`, `maximum` or both; received {received}.",
             pointer=pointer,
             hint='Send {"minimum": 0}.',
         )

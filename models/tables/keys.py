@@ -1,6 +1,7 @@
 """Keys: which columns tell the series of a long file apart, where nobody named them."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,13 @@ BESIDE_WORDS = (
     "cost",
 )
 """Words in the name of a column that stands beside the values and is no key; in lower case."""
+
+KEY_WORDS = frozenset({
+    "id", "ids", "key", "sku", "item", "items", "product", "article", "store", "shop", "station", "sensor", "site", "device", "meter",
+    "customer", "region", "warehouse", "plant", "branch", "code", "nbr", "nr", "nummer", "artikel", "artikelnr", "artikelnummer",
+    "filiale", "markt", "produkt", "kunde", "lager", "standort", "zähler", "material", "materialnr", "ean", "gtin", "upc", "asin",
+})  # fmt: skip
+"""Words in the name of a column of whole numbers that names series; in lower case."""
 
 LEAST_REPEATED = 2
 """Rows for each distinct cell of a key, on average."""
@@ -63,6 +71,21 @@ def explain_repeats(sheet: Sheet, layout: Layout, series: Codes, times: NDArray[
     if keys := _find_keys(base, series, codes):
         return _advise(sheet, layout, keys, [name for name in names if name not in (*keys, *parts)])
     return _join_advice(layout, parts) if parts and _find_keys(whole, series, codes) else None
+
+
+def is_one_key(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column names the only series of a file: one whole number throughout, written or named as a key."""
+    import pyarrow.compute as pc
+
+    texts = pc.utf8_trim_whitespace(as_text(column).drop_null())
+    if (
+        len(texts) < LEAST_REPEATED
+        or pc.count_distinct(texts).as_py() > 1
+        or not re.fullmatch(r"\d+", cell := texts[0].as_py())
+    ):
+        return False
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return cell.lstrip("0") != "" and (cell.startswith("0") or any(word in KEY_WORDS for word in words))
 
 
 def _find_keys(base: Codes, series: Codes, codes: Mapping[str, Codes]) -> tuple[str, ...]:

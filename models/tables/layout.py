@@ -107,7 +107,7 @@ def find_layout(
     if not others:
         raise TableInvalid(
             f"has one column, {time!r}.",
-            hint="Give a time column and a value column, named in row 1.",
+            hint="Give a time column and a value column, named in row 1; take out what stands above the header.",
             about=VALUE,
             missing=True,
         )

@@ -25,7 +25,16 @@ THREE_DIGITS_BARE = 100
 
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
-_UNIT = re.compile(rf"^([{CURRENCIES}%]) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|EUR|USD|GBP|CHF)$")
+UNITS = (
+    "EUR", "USD", "GBP", "CHF", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
+    "MWh", "GWh", "kW", "MW", "GW", "°C", "°F", "hPa", "mbar", "bar", "min", "km/h", "m/s", "pcs", "units", "Stk", "Stk.", "Stück",
+)  # fmt: skip
+"""Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
+_UNIT = re.compile(
+    rf"^([{CURRENCIES}%]) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|{'|'.join(map(re.escape, UNITS))})$"
+)
+_PARENTHESES = re.compile(r"\(([\d.,]+)\)")
+_WITH_UNIT = re.compile(r"([-+]?[\d.,]*\d) ?[^\W\d_]{1,12}\.?")
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 READINGS = {
     ".": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+){_EXPONENT}"),
@@ -185,6 +194,12 @@ def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: Num
 def _hint(cell: str, sign: str, style: NumberStyle) -> str:
     if READINGS[_OTHER[sign]].fullmatch(cell) and style.given:
         return f"--decimal {sign} says otherwise."
+    if match := _PARENTHESES.fullmatch(cell):
+        return f"Write a negative number with a minus: -{match[1]}."
+    if cell.lower() in {"true", "false"}:
+        return "Write 1 and 0 for true and false."
+    if match := _WITH_UNIT.fullmatch(cell):
+        return f"Write the number alone: {match[1]}."
     return NUMBER_HINT
 
 

@@ -17,9 +17,9 @@ from models.tables.faults import CellFault, TableInvalid
 from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
-from models.tables.keys import explain_repeats
+from models.tables.keys import explain_repeats, is_one_key
 from models.tables.layout import LONG_HINT, Layout, find_layout, guess_value, quote
-from models.tables.numbers import Numbers, NumberStyle, read_numbers
+from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
@@ -200,14 +200,24 @@ def _refuse_long(reading: Reading) -> None:
             fault = numbers.faults[at]
             raise TableInvalid(
                 f"has no id column, and column {name!r} has no numbers: {fault.cell!r} (row {fault.row}).",
+                hint=_advise(reading, name, fault.hint),
+                about="id",
+                missing=True,
+            )
+        if len(reading.layout.values) > 1 and is_one_key(name, reading.sheet.columns[name]):
+            cell = as_text(reading.sheet.columns[name]).drop_null()[0].as_py()
+            raise TableInvalid(
+                f"has no id column, and column {name!r} looks like one: it is {cell.strip()!r} in each row.",
                 hint=_advise(reading, name),
                 about="id",
                 missing=True,
             )
 
 
-def _advise(reading: Reading, text: str) -> str:
-    """Return the options that make a column of text the ids of a long file."""
+def _advise(reading: Reading, text: str, hint: str = NUMBER_HINT) -> str:
+    """Return the options that make a column of text the ids of a long file, or the hint of a number that it should be."""
+    if hint != NUMBER_HINT:
+        return hint
     layout = reading.layout
     value = guess_value(reading.sheet, [name for name in layout.values if name != text])
     if value is None or len(reading.times.faults):

@@ -114,7 +114,8 @@ def _refuse_names(names: Sequence[str]) -> None:
     for at, name in enumerate(names, start=1):
         if not name:
             raise TableInvalid(
-                f"has no name for column {at}.", hint="Name it in the header, which is the first row, or take it out."
+                f"has no name for column {at}.",
+                hint="The header is the first row. Name the column there, or take it out, or what stands above the header.",
             )
         if places.setdefault(name, at) != at:
             raise TableInvalid(

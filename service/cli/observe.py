@@ -32,6 +32,8 @@ TIMEOUT_SECONDS = 120.0
 SHOWN_ERRORS = 20
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """A part is sent again after these; sending rows that are stored already changes nothing."""
+BELOW_HEADER = 2
+"""Row of the file that is place 0."""
 MEDIA_TYPE = "application/vnd.apache.parquet"
 
 
@@ -137,9 +139,9 @@ def _report(accepted: int, refused: int, errors: list[dict[str, Any]], url: str)
 
 
 def _row(pointer: str, part: Part) -> int | None:
-    """Return the row of the file that an error is about: the line after the header is row 1."""
+    """Return the row of the file that an error is about: the header is row 1, as for `almanac train`."""
     index = pointer.split("/")[2:3]
-    return part.places[int(index[0])] + 1 if index and index[0].isdigit() else None
+    return part.places[int(index[0])] + BELOW_HEADER if index and index[0].isdigit() else None
 
 
 def _read(file: Path, columns: ReadOptions) -> tuple[list[Part], list[dict[str, Any]], tuple[Finding, ...]]:
@@ -167,7 +169,7 @@ def _read(file: Path, columns: ReadOptions) -> tuple[list[Part], list[dict[str, 
 def _error(at: int, error: AlmanacError, rows: RawColumns) -> dict[str, Any]:
     """Return a wrong row as the service does."""
     pointer = rows.pointer_to(at, error.pointer)
-    row = int(pointer.split("/")[2]) + 1
+    row = int(pointer.split("/")[2]) + BELOW_HEADER
     found = {"code": error.code, "detail": error.detail, "pointer": pointer, "hint": error.hint}
     return {"id": str(rows.ids[at]), **found, "row": row}
 
@@ -242,7 +244,7 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
         if response.status_code not in RETRIED_STATUSES:
             break
     raise SendingFailed(
-        f"The service did not accept row {part.places[0] + 1} and the rows after it: {failure}",
+        f"The service did not accept row {part.places[0] + BELOW_HEADER} and the rows after it: {failure}",
         hint="Send the file again later: rows that are stored already stay as they are.",
     )
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
+from models.calendar.inference import FiscalPeriods
 from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps, to_instants, to_local_times
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
@@ -15,6 +16,10 @@ from service.store.blobs import Floats
 from service.store.observations import SeriesInfo
 
 TIME_STYLE = STYLES[5]
+FISCAL_HINT = (
+    "Post null at its values and these at the first day of each calendar month; or send them to POST /forecast without "
+    "timestamps, with the frequency 'M'."
+)
 SHOWN = 5
 """Timestamps that a hint lists."""
 
@@ -78,6 +83,8 @@ def _make(known: SeriesInfo, timestamps: Timestamps, values: Floats, frequency: 
     stamps = timestamps if zone is None else [f"{one}Z" for one in np.datetime_as_string(timestamps).tolist()]
     try:
         return Series.make(values, id=known.id, timestamps=stamps, frequency=frequency, timezone=zone)
+    except FiscalPeriods as error:
+        raise type(error)(error.detail, hint=FISCAL_HINT) from error
     except FrequencyNotInferred as error:
         raise FrequencyNotInferred(
             error.detail, hint="Post observations of this series with a `frequency`, which is stored."

@@ -160,6 +160,16 @@ def test_with_a_timezone_all_are_instants(items: list[str]) -> None:
     np.testing.assert_array_equal(dates.stamps, np.arange("2024-10-27T00", "2024-10-27T03", dtype="M8[h]"))
 
 
+@pytest.mark.parametrize("start", ["2024-03-31T02:30", "2024-03-31 02:30:00"])
+def test_a_local_time_that_clocks_skip_is_refused(start: str) -> None:
+    """As in files and observations; a midnight that they skip is the day's first moment."""
+    for read, pointer in ((read_start, "/start"), (lambda one, zone: read_timestamps([one], zone), "/timestamps/0")):
+        with pytest.raises(TimestampInvalid, match="2024-03-31T02:30:00 does not exist in Europe/Berlin") as caught:
+            read(start, BERLIN)
+        assert caught.value.pointer == pointer
+    assert read_start("2024-04-26", "Africa/Cairo").stamps[0] == np.datetime64("2024-04-25T22:00")
+
+
 def test_aware_datetimes_bring_their_timezone() -> None:
     """A zone that all share need not be said twice; a fixed offset is no zone."""
     days = [datetime(2024, 3, day, tzinfo=ZoneInfo(BERLIN)) for day in (30, 31)]

@@ -32,6 +32,8 @@ def read(cells: list[str], style: NumberStyle = PLAIN) -> Numbers:
         (["1'028", "12"], [1028, 12]),
         (["€ 1,234.50", "€ 12"], [1234.5, 12]),
         (["12 %", "13.5 %"], [12, 13.5]),
+        (["10 kg", "1,011.5 kg"], [10, 1011.5]),
+        (["-3,5°C", "12,0 °C"], [-3.5, 12]),
         (["", "NA", "null", " 5 "], [np.nan, np.nan, np.nan, 5]),
     ],
 )
@@ -97,3 +99,19 @@ def test_signs_that_cannot_be_are_refused(decimal: str | None, thousands: str | 
     """By the name of the option."""
     with pytest.raises(ConfigInvalid, match="--"):
         NumberStyle(decimal, thousands)
+
+
+@pytest.mark.parametrize(
+    ("cells", "hint"),
+    [
+        (["(1,000)", "5"], "with a minus: -1,000"),
+        (["True", "False"], "1 and 0"),
+        (["10 kg", "1 t"], "the number alone: 10"),
+        (["10k", "12k"], "the number alone: 10"),
+        (["12A", "13A"], "the number alone: 12"),
+        (["warm", "5"], "Leave gaps empty"),
+    ],
+)
+def test_a_wrong_cell_has_the_advice_that_mends_it(cells: list[str], hint: str) -> None:
+    """What multiplies is no unit, and neither is the end of a name."""
+    assert hint in read(cells).faults[0].hint

@@ -345,10 +345,26 @@ def test_row_numbers_are_no_series(name: str) -> None:
         assert found.findings[0].code == "ROW_NUMBERS_DROPPED"
 
 
+@pytest.mark.parametrize("row", ["2024-01-01,0,5", "2024-01-01,1.5,5", "2024-01-01,20,5"])
+def test_a_column_that_never_changes_is_a_series_unless_it_is_named_as_a_key(row: str) -> None:
+    """A closed shop sells nothing, and a tariff stays for years."""
+    later = row.replace("01-01", "01-02")
+
+    assert read(f"date,tariff,b\n{row}\n{later}\n".encode()).layout.values == ("tariff", "b")
+
+
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
-        (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1"),
+        (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1.*what stands above the header"),
+        ("# made by x\ndate,a\n2024-01-01,5\n2024-01-02,6\n", USUAL, "take out what stands above the header"),
+        (
+            "Date,SKU,Units\n2024-01-01,0042,5\n2024-01-02,0042,6\n",
+            USUAL,
+            "'SKU' looks like one: it is '0042' in each row. Give --id-column SKU --time-column Date --value-column Units",
+        ),
+        ("date,storeNbr,qty\n2024-01-01,7,5\n2024-01-02,7,6\n", USUAL, "Give --id-column storeNbr"),
+        ("date,weight\n2024-01-01,10 kg\n2024-01-02,1 t\n", USUAL, "Write the number alone: 10"),
         ("index,date,y\n1,2024-01-01,5\n2,2024-01-02,6\n", ReadOptions(("index",)), "'index' to use: it only counts"),
         ("region,2019,2020,2021\nA,1,2,3\nB,1,2,3\n", USUAL, "has years as columns.*a row for each date"),
         ("month,2019,2020,2021\n1,1,2,3\n2,1,2,3\n", USUAL, "has years as columns"),

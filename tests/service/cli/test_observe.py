@@ -53,7 +53,7 @@ def test_a_file_is_sent_in_parts(serving: ServerProcess, tmp_path: Path, monkeyp
 def test_refused_rows_are_reported_by_their_row_in_the_file(
     serving: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row numbers count through all parts; the exit code is 1, and the other rows are stored."""
+    """Row numbers count through all parts, the header being row 1; the exit code is 1, and the other rows are stored."""
     monkeypatch.setattr(module, "PART_ROWS", 2)
     file = tmp_path / "a.csv"
     file.write_text("id,ds,y\nr,2024-01-01,1\nr,2024-01-02,1\nr,2024-01-03,1\nr,2024-01-04,warm\nr,soon,1\n")
@@ -61,10 +61,10 @@ def test_refused_rows_are_reported_by_their_row_in_the_file(
     plain, machine = (run(serving.client.base_url, file, *options) for options in ([], ["--json"]))
 
     assert plain.return_value == 1
-    assert "row 4 (r):" in plain.stderr
+    assert "row 5 (r):" in plain.stderr
     report = json.loads(machine.stdout)
     assert (report["accepted"], report["refused"]) == (3, 2)
-    assert [one["row"] for one in report["errors"]] == [4, 5]
+    assert [one["row"] for one in report["errors"]] == [5, 6]
 
 
 def test_a_file_that_the_service_refuses_whole_is_not_sent_again(serving: ServerProcess, tmp_path: Path) -> None:

@@ -169,6 +169,20 @@ def test_one_timestamp_needs_a_frequency(stored_client: TestClient) -> None:
     assert stored_client.get("/series/a/forecast?horizon=1").json()["forecasts"][0]["timestamps"] == ["2024-02-29"]
 
 
+def test_fiscal_months_are_told_what_helps(stored_client: TestClient) -> None:
+    """A frequency that is stored would not; the first days of calendar months do."""
+    ends = np.datetime64("2022-01-29") + np.cumsum([0, *[28, 35, 28] * 5])
+    observe(stored_client, [("a", str(end), 1.0 + at) for at, end in enumerate(ends)])
+    path = "/series/a/forecast?horizon=1&model=starter"
+
+    hint = stored_client.get(path).json()["hint"]
+    observe(stored_client, [("a", str(end), None) for end in ends])
+    observe(stored_client, [("a", str(np.datetime64("2022-01") + at), 1.0 + at) for at in range(len(ends))])
+
+    assert "first day of each calendar month" in hint
+    assert stored_client.get(path).json()["forecasts"][0]["timestamps"] == ["2023-05-01"]
+
+
 def test_null_removes_a_wrong_row(stored_client: TestClient) -> None:
     """A date off the steps is named in a warning, and gone after a null; a date far away is refused at once."""
     observe(stored_client, [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)])
