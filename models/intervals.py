@@ -55,6 +55,7 @@ def tidy_level(level: float) -> float:
     return tidy if abs(tidy - level) < ROUNDING and 0.0 < tidy < 1.0 else exact
 
 
+@lru_cache(maxsize=256)
 def interval_sides(level: float) -> tuple[float, float]:
     """Return the two quantile levels that bound a central interval: 80 gives 0.1 and 0.9."""
     tail = (100.0 - level) / 200.0

@@ -15,12 +15,14 @@ from models.errors import AlmanacError
 from models.forecast import Forecast
 from models.series import Series
 from service.errors import DatabaseUnreachable, DatabaseUnusable
+from service.monitoring.forecast_writer import ForecastWriter
 from service.monitoring.metrics import Metrics
 from service.selector import SelectedModel
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.erasure_marks import delete_marks
-from service.store.forecasts import MICROSECONDS, LogEntry, delete_forecasts, write_forecasts
+from service.store.forecasts import delete_forecasts
+from service.store.log_entry import MICROSECONDS, LogEntry, make_entry
 
 logger = logging.getLogger("almanac")
 
@@ -31,8 +33,8 @@ WRITE_SECONDS = 0.5
 """How often the queue is written."""
 BATCH = 500
 """Forecasts in one transaction."""
-MAX_NUMBERS = 20_000_000
-"""Numbers in the waiting forecasts and their histories: 160 MB."""
+MAX_BYTES = 160_000_000
+"""Size of the waiting forecasts and their histories."""
 DELETE_SECONDS = 3_600.0
 """How often old forecasts are deleted."""
 BOUNDED_SECONDS = 86_400.0
@@ -77,12 +79,13 @@ class ForecastLog:
         self._leads = leads
         self._waiting: deque[LogEntry] = deque()
         self._batch: list[LogEntry] = []
-        self._numbers = 0
+        self._bytes = 0
         self._share = 1.0 if delete_all else DELETED_SHARE
         self._delete_next = 0.0
         self._lock = threading.Lock()
         self._flushing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="forecast-log")
+        self._writer = ForecastWriter()
 
     def append(self, selected: SelectedModel, forecasts: ServedForecasts, *, from_store: bool = False) -> None:
         """Add forecasts to the queue, from any thread; count those that do not fit as lost.
@@ -94,11 +97,11 @@ class ForecastLog:
         """
         made_at = time.time_ns() // 1_000
         for forecast_id, series, forecast in forecasts:
-            entry = LogEntry(forecast_id, made_at, selected, series, forecast, from_store)
+            entry = make_entry(forecast_id, made_at, selected, series, forecast, from_store=from_store)
             with self._lock:
-                full = len(self._waiting) >= self._limit or self._numbers + entry.size > MAX_NUMBERS
+                full = len(self._waiting) >= self._limit or self._bytes + entry.size > MAX_BYTES
                 if not full:
-                    self._numbers += entry.size
+                    self._bytes += entry.size
                     self._waiting.append(entry)
             if full:
                 self._metrics.forecasts_lost.labels("full").inc()
@@ -140,12 +143,13 @@ class ForecastLog:
         if lost:
             self._metrics.forecasts_lost.labels("closed").inc(lost)
             logger.error("forecast log: %d forecasts were not written before the shutdown", lost)
+        self._thread.submit(self._writer.close)
         self._thread.shutdown(wait=False)
 
     async def _write(self, entries: list[LogEntry]) -> None:
         """Write a batch; if that fails for another reason than the database, write each forecast alone."""
         try:
-            erased = await self._run(write_forecasts, entries, time.time_ns() // 1_000)
+            erased = await self._run(self._writer.write, entries, time.time_ns() // 1_000)
         except AlmanacError:
             raise
         except Exception:
@@ -165,7 +169,7 @@ class ForecastLog:
         """Take entries out of the batch, so that each is counted once whatever happens to the others."""
         removed = {entry.forecast_id for entry in entries}
         with self._lock:
-            self._numbers -= sum(entry.size for entry in entries)
+            self._bytes -= sum(entry.size for entry in entries)
         self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
         self._show_waiting()
 

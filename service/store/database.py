@@ -67,6 +67,7 @@ class Database:
         Args:
             url: SQLite (`sqlite:///file`) or PostgreSQL (`postgresql://…`, with psycopg 3).
         """
+        self.url = url
         address = _address(url)
         self.is_postgresql = address.get_backend_name() == "postgresql"
         self.file = None if self.is_postgresql or not address.database else DatabaseFile(Path(address.database))

@@ -4,34 +4,21 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
-import numpy as np
-import orjson
-from sqlalchemy import Connection, Row, RowMapping, delete, func, select
+from sqlalchemy import Connection, Executable, Row, RowMapping, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.calendar.on_calendar import Frequency, timestamps_from
-from models.forecast import Forecast
-from models.intervals import interval_sides
-from models.json_values import finite_or_none
-from models.series import Series
-from service.selector import SelectedModel
-from service.store.blobs import Floats, encode_floats, encode_times, microseconds
 from service.store.database import Database, read_state, storable, write_state
 from service.store.erasure_marks import find_erased, id_hash
-from service.store.evidence import sample_history
+from service.store.log_entry import MICROSECONDS, LogEntry, make_row
 from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
-from service.store.score import naive_baseline
 from service.store.score_due import compute_scores
 from service.store.tables import forecasts, scores
 
 T = TypeVar("T")
 
-MICROSECONDS = 1_000_000
-LATE = 10 * MICROSECONDS
-"""A forecast that is written this long after it was made is due at once: its observations may have come before it."""
 DAY_MICROSECONDS = 86_400 * MICROSECONDS
 _DELETED = "deleted forecasts"
 """Name of the state with the day of the newest deletion, and how many forecasts were deleted in it."""
@@ -39,32 +26,6 @@ AT_ONCE, PAUSE_SECONDS = 8, 50e-6
 """Rows that are made in a millisecond. A thread that computes on and on delays a request by that long at each of its steps."""
 DELETE_ROWS = 5_000
 """Rows that one transaction deletes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LogEntry:
-    """A served forecast that is to be written.
-
-    Attributes:
-        forecast_id: Its id in the response.
-        made_at: Microseconds since 1970, UTC.
-        selected: The version that made it.
-        series: The history that it was made from.
-        forecast: The forecast.
-        from_store: Whether the history is that of the stored observations; otherwise it is compared with them.
-    """
-
-    forecast_id: str
-    made_at: int
-    selected: SelectedModel
-    series: Series
-    forecast: Forecast
-    from_store: bool = False
-
-    @property
-    def size(self) -> int:
-        """Return how many numbers it holds in memory."""
-        return self.series.values.size + self.forecast.quantiles.size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,76 +58,43 @@ class Deletion:
     deleted: int
 
 
-def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int) -> int:
+def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int, pause: float = PAUSE_SECONDS) -> int:
     """Write forecasts, and return how many were not written because their series was erased after they were made.
 
     Those that are stored already stay, so that a batch can be written again.
 
+    Args:
+        database: Where to.
+        entries: The forecasts.
+        now: Microseconds since 1970.
+        pause: Seconds between AT_ONCE rows.
+
     Raises:
         DatabaseUnreachable: If the database does not answer; the forecasts may be written or not.
     """
-    make = postgresql.insert if database.is_postgresql else sqlite.insert
-    insert = make(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
-    rows = [row for some in _unhurried(entries) for row in [make_row(entry, now) for entry in some]]
+    rows = [row for some in _unhurried(entries, pause) for row in [make_row(entry, now) for entry in some]]
     with database.writing() as connection:
         erased = find_erased(connection, min((row["made_at"] for row in rows), default=now))
         written = [row for row in rows if not erased or row["made_at"] > erased.get(id_hash(row["series_id"]), -1)]
-        for some in _unhurried(written):
-            connection.execute(insert, some)
+        for some in _unhurried(written, pause):
+            connection.execute(_insert(is_postgresql=database.is_postgresql), some)
     return len(rows) - len(written)
 
 
-def _unhurried(items: Sequence[T]) -> Iterator[Sequence[T]]:
+@cache
+def _insert(*, is_postgresql: bool) -> Executable:
+    make = postgresql.insert if is_postgresql else sqlite.insert
+    return make(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
+
+
+def _unhurried(items: Sequence[T], pause: float) -> Iterator[Sequence[T]]:
     """Yield a few items at a time, with a pause after each: between them the event loop has the interpreter for itself."""
+    if not pause:
+        yield items
+        return
     for at in range(0, len(items), AT_ONCE):
         yield items[at : at + AT_ONCE]
-        time.sleep(PAUSE_SECONDS)
-
-
-def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
-    """Return a forecast as a row of the table, with its seasonal naive baseline."""
-    series, forecast, served = entry.series, entry.forecast, entry.selected.model
-    horizon = len(forecast.median)
-    levels, quantiles = _columns(forecast)
-    baseline = naive_baseline(series, horizon, entry.selected.forecaster_for(series).spec.season_length)
-    times = forecast.timestamps
-    ends = (None, None) if times is None else microseconds(times[[0, -1]]).tolist()
-    return {
-        "forecast_id": entry.forecast_id,
-        "made_at": entry.made_at,
-        "model": served.name,
-        "version": served.version,
-        "alias": entry.selected.alias,
-        "run_id": served.run_id,
-        "series_id": storable(series.id),
-        "frequency": series.frequency.name if series.frequency else None,
-        "timezone": series.timezone,
-        "style": series.style,
-        "cutoff": _cutoff(series),
-        "first_timestamp": ends[0],
-        "last_timestamp": ends[1],
-        "horizon": horizon,
-        "timestamps": None if times is None else encode_times(times),
-        "levels": _levels_text(levels),
-        "quantiles": encode_floats(quantiles),
-        "median": encode_floats(forecast.median),
-        "naive": encode_floats(baseline.naive),
-        "scale": finite_or_none(baseline.scale),
-        "context_used": forecast.context_used,
-        "due": times is not None and now - entry.made_at > LATE,
-        **_history(entry),
-    }
-
-
-def _history(entry: LogEntry) -> dict[str, Any]:
-    """Return the columns that tell whether a forecast is evidence."""
-    sample = None if entry.from_store or not entry.series.id else sample_history(entry.series, entry.forecast_id)
-    return {
-        "is_evidence": True if entry.from_store else None,
-        "history_from": None if sample is None else int(microseconds(sample.timestamps[:1])[0]),
-        "history_timestamps": None if sample is None else encode_times(sample.timestamps),
-        "history_values": None if sample is None else encode_floats(sample.values),
-    }
+        time.sleep(pause)
 
 
 def find_forecast(database: Database, forecast_id: str) -> StoredForecast | None:
@@ -231,33 +159,3 @@ def remove_forecasts(connection: Connection, forecast_ids: Sequence[str]) -> Non
     if forecast_ids:
         remove_sums(connection, forecast_ids)
         connection.execute(delete(forecasts).where(forecasts.c.forecast_id.in_(forecast_ids)))
-
-
-def _columns(forecast: Forecast) -> tuple[tuple[float, ...], Floats]:
-    """Return the levels of quantiles and interval bounds, rising, each once, and their columns, (horizon, levels)."""
-    columns = dict(zip(forecast.quantile_levels, forecast.quantiles.T, strict=True))
-    for interval in forecast.intervals:
-        lower, upper = interval_sides(interval.level)
-        columns.setdefault(lower, interval.lower)
-        columns.setdefault(upper, interval.upper)
-    levels = tuple(sorted(columns))
-    if levels == forecast.quantile_levels:
-        return levels, forecast.quantiles
-    return levels, np.stack([columns[level] for level in levels], axis=1)
-
-
-def _cutoff(series: Series) -> int | None:
-    if series.start is None or series.frequency is None:
-        return None
-    return _timestamp(series.start, series.frequency, series.timezone, len(series) - 1)
-
-
-@lru_cache(maxsize=4096)
-def _timestamp(start: np.datetime64, frequency: Frequency, timezone: str | None, steps: int) -> int:
-    """Return the time of a step; cached, since the series of one request often end at the same time."""
-    return int(microseconds(timestamps_from(start, frequency, 1, timezone, skip=steps))[0])
-
-
-@lru_cache(maxsize=256)
-def _levels_text(levels: tuple[float, ...]) -> str:
-    return orjson.dumps(levels).decode()

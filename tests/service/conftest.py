@@ -24,10 +24,10 @@ from service.jobs.schedules import list_schedules
 from service.selector import LoadedModel, SelectedModel
 from service.settings import Settings
 from service.store.database import Database
-from service.store.forecasts import LogEntry
 from tests.service.databases import emptied
 from tests.service.home import Artifacts, ServiceHome, ready
 from tests.service.registrar import Registrar
+from tests.service.served import ServedForecast
 from tests.starters import make_starters
 from tests.system.programs import postgres
 
@@ -175,9 +175,9 @@ def stored_client(home: ServiceHome, start: Callable[..., TestClient], database_
 
 
 @pytest.fixture
-def entry(artifacts: Artifacts) -> LogEntry:
+def entry(artifacts: Artifacts) -> ServedForecast:
     """Return a served forecast that is to be written."""
     forecaster = artifact.load(artifacts.get())
     selected = SelectedModel(LoadedModel("temperatures", "7", "run", forecaster, datetime.now(UTC)), "champion")
     series = Series.make([place % 12 + place // 12 for place in range(30)], id="a", start="2020-01", frequency="M")
-    return LogEntry(str(uuid4()), time.time_ns() // 1_000, selected, series, forecaster.forecast([series], 6)[0])
+    return ServedForecast(str(uuid4()), time.time_ns() // 1_000, selected, series, forecaster.forecast([series], 6)[0])

@@ -18,7 +18,8 @@ from service.errors import ForecastUnknown
 from service.forecasting.response import level_name
 from service.json_input import describe_value
 from service.store.blobs import decode_floats, decode_times
-from service.store.forecasts import MICROSECONDS, StoredForecast, find_forecast
+from service.store.forecasts import StoredForecast, find_forecast
+from service.store.log_entry import MICROSECONDS
 
 ELSEWHERE_TRIES, ELSEWHERE_SECONDS = 10, 0.1
 """Another process writes what waits every half a second."""

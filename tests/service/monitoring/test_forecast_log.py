@@ -13,14 +13,17 @@ from starlette.testclient import TestClient
 
 from service.errors import DatabaseUnreachable
 from service.monitoring import forecast_log as module
+from service.monitoring import forecast_writer
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.erasure import erase_series
-from service.store.forecasts import LogEntry, write_forecasts
+from service.store.forecasts import write_forecasts
+from service.store.log_entry import LogEntry
 from service.store.tables import forecasts
 from tests.service.home import ServiceHome, eventually
+from tests.service.served import ServedForecast, write
 
 MONTHS = {"id": "a", "start": "2020-01", "frequency": "M", "values": [place % 12 + place // 12 for place in range(30)]}
 BARE = {"id": "b", "values": [3.0, 1.0, 2.0]}
@@ -48,7 +51,7 @@ def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def run(
-    url: str, entry: LogEntry, ids: Sequence[str], scenario: Callable[[ForecastLog, Metrics], Awaitable[None]]
+    url: str, entry: ServedForecast, ids: Sequence[str], scenario: Callable[[ForecastLog, Metrics], Awaitable[None]]
 ) -> Metrics:
     """Append a forecast under several ids to a log, await a scenario, and return the metrics after the shutdown."""
     metrics = Metrics()
@@ -102,7 +105,7 @@ def test_without_a_database_losses_are_counted(home: ServiceHome, start: Callabl
 
 
 def test_forecasts_wait_while_the_database_is_down(
-    database_url: str, entry: LogEntry, monkeypatch: pytest.MonkeyPatch
+    database_url: str, entry: ServedForecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write that failed after its commit is repeated, and stores nothing twice."""
     failures = iter([DatabaseUnreachable("down"), DatabaseUnreachable("down")])
@@ -121,14 +124,16 @@ def test_forecasts_wait_while_the_database_is_down(
         await log.flush()
         assert not log.is_waiting("f3")
 
-    monkeypatch.setattr(module, "write_forecasts", failing)
+    monkeypatch.setattr(forecast_writer, "write_forecasts", failing)
 
     metrics = run(database_url, entry, ["f0", "f1", "f2", "f3"], scenario)
 
     assert (sample(metrics, "written_total"), count(database_url)) == (4, 4)
 
 
-def test_a_forecast_that_waits_elsewhere_is_not_written_after_an_erasure(database_url: str, entry: LogEntry) -> None:
+def test_a_forecast_that_waits_elsewhere_is_not_written_after_an_erasure(
+    database_url: str, entry: ServedForecast
+) -> None:
     """Another process erases the series, of which nothing is stored yet; a later forecast of it is written."""
 
     async def scenario(log: ForecastLog, _: Metrics) -> None:
@@ -159,7 +164,7 @@ def refuse(name: str, down: list[str]) -> Write:
 
 @pytest.mark.parametrize("down", [[], ["two"]], ids=["", "the database goes down meanwhile"])
 def test_a_refused_forecast_is_counted_and_the_others_are_written(
-    database_url: str, entry: LogEntry, monkeypatch: pytest.MonkeyPatch, down: list[str]
+    database_url: str, entry: ServedForecast, monkeypatch: pytest.MonkeyPatch, down: list[str]
 ) -> None:
     """Each is written and counted once."""
 
@@ -170,7 +175,7 @@ def test_a_refused_forecast_is_counted_and_the_others_are_written(
             assert sample(metrics, "waiting") == 1
         await log.flush()
 
-    monkeypatch.setattr(module, "write_forecasts", refuse("bad", [*down]))
+    monkeypatch.setattr(forecast_writer, "write_forecasts", refuse("bad", [*down]))
 
     metrics = run(database_url, entry, ["one", "bad", "two"], scenario)
 
@@ -178,9 +183,9 @@ def test_a_refused_forecast_is_counted_and_the_others_are_written(
     assert sample(metrics, "lost_total", reason="refused") == 1
 
 
-def test_the_memory_of_the_queue_is_limited(entry: LogEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_the_queue_is_limited(entry: ServedForecast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long histories fill it before the limit of forecasts."""
-    monkeypatch.setattr(module, "MAX_NUMBERS", 2 * entry.size)
+    monkeypatch.setattr(module, "MAX_BYTES", 2 * entry.log_entry.size)
     database, metrics = AsyncDatabase("sqlite:///nowhere.db", 4), Metrics()
     log = ForecastLog(database, metrics, limit=10, days=1)
 
@@ -191,7 +196,7 @@ def test_the_memory_of_the_queue_is_limited(entry: LogEntry, monkeypatch: pytest
 
 
 def test_a_clock_that_is_ahead_deletes_little_and_says_so(
-    database_url: str, entry: LogEntry, caplog: pytest.LogCaptureFixture
+    database_url: str, entry: ServedForecast, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A tenth at a start, and none for a day; the log has the setting that deletes all."""
     caplog.set_level("INFO", "almanac")
@@ -199,7 +204,7 @@ def test_a_clock_that_is_ahead_deletes_little_and_says_so(
 
     async def scenario(log: ForecastLog, _: Metrics) -> None:
         database = log._database.sync_database
-        write_forecasts(database, old, 0)
+        write(database, old, 0)
         await log._delete_old()
         await log._delete_old()
 
@@ -212,13 +217,13 @@ def test_a_clock_that_is_ahead_deletes_little_and_says_so(
     assert "ALMANAC_RETENTION_ALL=on deletes the other 18" in texts[1]
 
 
-def test_only_the_process_that_leads_deletes_old_forecasts(database_url: str, entry: LogEntry) -> None:
+def test_only_the_process_that_leads_deletes_old_forecasts(database_url: str, entry: ServedForecast) -> None:
     """Another one does so as soon as it leads."""
     leads = [False]
 
     async def scenario(log: ForecastLog, _: Metrics) -> None:
         log._leads = lambda: leads[0]
-        write_forecasts(log._database.sync_database, [replace(entry, made_at=1)], 0)
+        write(log._database.sync_database, [replace(entry, made_at=1)], 0)
         await log._delete_old()
         assert count(database_url) == 1
         leads[0] = True

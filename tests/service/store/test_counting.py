@@ -11,13 +11,14 @@ from models.series import Series
 from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
 from service.store.evidence import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
-from service.store.forecasts import LogEntry, find_forecast, write_forecasts
+from service.store.forecasts import find_forecast
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score import MOST_ERROR
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import ScoreSums, sum_scores
 from tests.service.home import Artifacts
+from tests.service.served import ServedForecast, write
 
 MONTHS = np.arange("2020-01", "2023-01", dtype="M8[M]").astype("M8[us]")
 TRUE = np.array([place % 12 + place // 12 for place in range(len(MONTHS))], dtype=float)
@@ -31,9 +32,9 @@ def observe(database: Database, first: int, end: int, values: np.ndarray[Any, An
     upsert(database, rows, Calendar("M"), 0)
 
 
-def post(database: Database, entry: LogEntry, name: str, **changes: Any) -> None:  # noqa: ANN401 (fields of an entry)
+def post(database: Database, entry: ServedForecast, name: str, **changes: Any) -> None:  # noqa: ANN401 (fields of an entry)
     """Store a forecast that was served, under an id, and score what is due."""
-    write_forecasts(database, [replace(entry, forecast_id=name, **changes)], entry.made_at)
+    write(database, [replace(entry, forecast_id=name, **changes)], entry.made_at)
     score(database)
 
 
@@ -44,17 +45,17 @@ def score(database: Database) -> ScoreSums:
     return sum_scores(database, ScoreFilter(), [])[0][1]
 
 
-def made_up(entry: LogEntry, values: Any) -> Series:  # noqa: ANN401 (numbers)
+def made_up(entry: ServedForecast, values: Any) -> Series:  # noqa: ANN401 (numbers)
     """Return a history of the dates of `entry` with other values."""
     return replace(entry.series, values=np.asarray(values, dtype=float))
 
 
-def test_a_polled_forecast_counts_once(database: Database, entry: LogEntry) -> None:
+def test_a_polled_forecast_counts_once(database: Database, entry: ServedForecast) -> None:
     """120 forecasts of one version, series and cutoff; a longer one adds its further steps, another version all."""
     observe(database, 0, HISTORY)
     forecaster = entry.selected.model.forecaster
     for number in range(120):
-        write_forecasts(database, [replace(entry, forecast_id=f"f{number}")], entry.made_at)
+        write(database, [replace(entry, forecast_id=f"f{number}")], entry.made_at)
     post(database, entry, "longer", forecast=forecaster.forecast([entry.series], 5)[0])
     other = replace(entry.selected, model=replace(entry.selected.model, version="8"))
     post(database, entry, "other", selected=other)
@@ -69,7 +70,7 @@ def test_a_polled_forecast_counts_once(database: Database, entry: LogEntry) -> N
     assert score(database).scores == 12
 
 
-def test_made_up_values_do_not_count(database: Database, entry: LogEntry) -> None:
+def test_made_up_values_do_not_count(database: Database, entry: ServedForecast) -> None:
     """Whether they come before the true forecast or after it, the figures are those of the true one."""
     observe(database, 0, HISTORY)
     post(database, entry, "first", series=made_up(entry, np.full(HISTORY, 1e6)))
@@ -89,7 +90,7 @@ def test_made_up_values_do_not_count(database: Database, entry: LogEntry) -> Non
     assert all(row["counts"] for row in stored.scores)
 
 
-def test_an_unobserved_history_counts_once_it_is_observed(database: Database, entry: LogEntry) -> None:
+def test_an_unobserved_history_counts_once_it_is_observed(database: Database, entry: ServedForecast) -> None:
     """The last value is enough; other values than those sent do not confirm it."""
     post(database, entry, "f")
     observe(database, HISTORY, HISTORY + 6)
@@ -102,7 +103,7 @@ def test_an_unobserved_history_counts_once_it_is_observed(database: Database, en
     assert (before, wrong, score(database).scores) == (0, 0, 6)
 
 
-def test_a_forecast_from_the_store_counts(database: Database, entry: LogEntry) -> None:
+def test_a_forecast_from_the_store_counts(database: Database, entry: ServedForecast) -> None:
     """Its history needs no comparison, so a later revision does not matter."""
     post(database, entry, "f", from_store=True)
     observe(database, 0, HISTORY, TRUE + 5)
@@ -111,7 +112,7 @@ def test_a_forecast_from_the_store_counts(database: Database, entry: LogEntry) -
     assert score(database).scores == 6
 
 
-def test_one_wrong_value_does_not_decide_a_mean(database: Database, entry: LogEntry) -> None:
+def test_one_wrong_value_does_not_decide_a_mean(database: Database, entry: ServedForecast) -> None:
     """A scaled error is at most MOST_ERROR."""
     observe(database, 0, HISTORY)
     post(database, entry, "f")
@@ -123,7 +124,7 @@ def test_one_wrong_value_does_not_decide_a_mean(database: Database, entry: LogEn
 
 
 def test_days_of_a_timezone_are_compared_and_counted_by_their_dates(
-    database: Database, entry: LogEntry, artifacts: Artifacts
+    database: Database, entry: ServedForecast, artifacts: Artifacts
 ) -> None:
     """A history of Tokyo, sent as dates, agrees with observations of Tokyo; periods are local too."""
     forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))

@@ -10,7 +10,8 @@ from models import artifact
 from models.series import Series
 from service.store import forecasts as store
 from service.store.database import Database
-from service.store.forecasts import LATE, LogEntry, delete_forecasts, find_forecast, make_row, write_forecasts
+from service.store.forecasts import delete_forecasts, find_forecast
+from service.store.log_entry import LATE, make_row
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
@@ -19,6 +20,7 @@ from service.store.tables import forecasts, observations, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history
 from tests.service.forecast_log import observe as observe_steps
 from tests.service.home import Artifacts
+from tests.service.served import ServedForecast, write
 
 
 def observe(database: Database, month: str) -> None:
@@ -27,10 +29,10 @@ def observe(database: Database, month: str) -> None:
     upsert(database, Observations.from_rows(["a"], stamps, np.array([1.0])), Calendar(), 0)
 
 
-def test_old_forecasts_are_deleted_with_their_scores(database: Database, entry: LogEntry) -> None:
+def test_old_forecasts_are_deleted_with_their_scores(database: Database, entry: ServedForecast) -> None:
     """By the age of the forecast; observations and newer forecasts stay."""
     old = [replace(entry, forecast_id=f"old{place}", made_at=10) for place in range(3)]
-    write_forecasts(database, [*old, replace(entry, forecast_id="new", made_at=20)], 20)
+    write(database, [*old, replace(entry, forecast_id="new", made_at=20)], 20)
     observe(database, "2022-07")
     row = {"step": 1, "timestamp": 0, "observed": 1.0, "pinball": 1.0, "scored_at": 1}
     with database.writing() as connection:
@@ -45,11 +47,11 @@ def test_old_forecasts_are_deleted_with_their_scores(database: Database, entry: 
     assert (deleted, left, scored, observed) == (3, ["new"], ["new"], 1)
 
 
-def test_observations_mark_the_forecasts_of_their_steps_as_due(database: Database, entry: LogEntry) -> None:
+def test_observations_mark_the_forecasts_of_their_steps_as_due(database: Database, entry: ServedForecast) -> None:
     """Those of their series; a forecast that is written late is due at once."""
     other = replace(entry, forecast_id="b", series=replace(entry.series, id="b"))
-    write_forecasts(database, [replace(entry, forecast_id="a"), other], entry.made_at)
-    write_forecasts(database, [replace(entry, forecast_id="late")], entry.made_at + 2 * LATE)
+    write(database, [replace(entry, forecast_id="a"), other], entry.made_at)
+    write(database, [replace(entry, forecast_id="late")], entry.made_at + 2 * LATE)
 
     def due() -> set[str]:
         with database.reading() as connection:
@@ -62,10 +64,10 @@ def test_observations_mark_the_forecasts_of_their_steps_as_due(database: Databas
     assert due() == {"a", "late"}
 
 
-def test_a_forecast_that_is_written_twice_is_stored_once(database: Database, entry: LogEntry) -> None:
+def test_a_forecast_that_is_written_twice_is_stored_once(database: Database, entry: ServedForecast) -> None:
     """A batch is written again if its commit is uncertain."""
-    write_forecasts(database, [entry], 0)
-    write_forecasts(database, [entry, replace(entry, forecast_id="other")], 0)
+    write(database, [entry], 0)
+    write(database, [entry, replace(entry, forecast_id="other")], 0)
 
     found = find_forecast(database, entry.forecast_id)
 
@@ -73,13 +75,15 @@ def test_a_forecast_that_is_written_twice_is_stored_once(database: Database, ent
     assert found.row.cutoff == np.datetime64("2022-06", "us").astype(np.int64)
 
 
-def test_days_of_a_timezone_are_stored_as_instants(artifacts: Artifacts, entry: LogEntry) -> None:
+def test_days_of_a_timezone_are_stored_as_instants(artifacts: Artifacts, entry: ServedForecast) -> None:
     """Midnight in Berlin is 23:00 UTC of the day before."""
     forecaster = artifact.load(artifacts.get(name="shop", frequency="D", season_length=7))
     series = Series.make([1.0] * 14, start="2024-01-01", frequency="D", timezone="Europe/Berlin")
     selected = replace(entry.selected, model=replace(entry.selected.model, forecaster=forecaster))
 
-    row = make_row(replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0]), 0)
+    row = make_row(
+        replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0]).log_entry, 0
+    )
 
     times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
     assert times == [np.datetime64(one) for one in ("2024-01-13T23", "2024-01-14T23", "2024-01-15T23")]
