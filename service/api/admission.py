@@ -1,7 +1,7 @@
-"""Admission: the middleware that makes forecast requests wait, or refuses them, before anything of them is parsed.
+"""Admission: makes forecast requests wait, or refuses them, before anything of them is parsed.
 
-It answers the usual ones, JSON in and out, itself: routing and solving dependencies take longer than all else that Python
-does for such a request. All others reach the route, which documents them, too.
+`JsonForecasts` answers the usual ones, JSON in and out: routing and solving dependencies take longer than all else that Python
+does for such a request. All others reach the route, which documents them, too, through `AdmissionMiddleware`.
 """
 
 from types import SimpleNamespace
@@ -18,10 +18,22 @@ from service.forecasting.answer import ForecastHandler
 from service.problems import CLIENT_CLOSED, problem
 
 ADMITTED = "almanac.admitted"
-"""Where a request's scope has what `ForecastHandler.admit` returned."""
+"""Where a request's scope has what `ForecastHandler.admit` returned, for the route."""
 _ROUTE = SimpleNamespace(path=FORECAST)
 """What a scope has as its route, for metrics."""
 _JSON = b"application/json"
+
+
+def is_plain_forecast(scope: Scope) -> bool:
+    """Return whether `JsonForecasts` answers a request."""
+    if scope["type"] != "http" or scope["path"] != FORECAST or scope["method"] != "POST" or scope["query_string"]:
+        return False
+    fields = dict(scope["headers"])
+    return (
+        fields.get(b"content-type") == _JSON
+        and fields.get(b"accept", b"*/*") in {b"*/*", _JSON}
+        and fields.get(b"content-encoding", b"identity") == b"identity"
+    )
 
 
 class AdmissionMiddleware:
@@ -33,46 +45,44 @@ class AdmissionMiddleware:
         self._forecasting = forecasting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or pass it on, when it is its turn; or refuse it."""
-        if scope["type"] != "http" or scope["path"] != FORECAST or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        fields = dict(scope["headers"])
-        try:
-            scope[ADMITTED] = await self._forecasting.admit(_announced(fields))
-        except QueueFull as error:
-            await problem(error)(scope, receive, send)
-            return
-        if scope["query_string"] or not _is_plain(fields):
-            await self._app(scope, receive, send)
-            return
+        """Pass the request on when it is its turn; or refuse it."""
+        if scope["type"] == "http" and scope["path"] == FORECAST and scope["method"] == "POST":
+            try:
+                scope[ADMITTED] = await self._forecasting.admit(_announced(scope))
+            except QueueFull as error:
+                await problem(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class JsonForecasts:
+    """ASGI application: the response to a plain forecast request."""
+
+    def __init__(self, forecasting: ForecastHandler) -> None:
+        """Answer with `forecasting`."""
+        self._forecasting = forecasting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request when it is its turn; or refuse it."""
         scope["route"] = _ROUTE
-        response = await self._answer(scope, receive, _announced(fields))
+        response = await self._answer(receive, _announced(scope))
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, announced: int) -> Response:
+    async def _answer(self, receive: Receive, announced: int) -> Response:
         settings = self._forecasting.settings
         try:
+            admitted = await self._forecasting.admit(announced)
             if announced > settings.max_body_bytes:
                 raise too_many_bytes(settings.max_body_bytes)
             body = await receive_body(receive, settings.max_body_bytes, settings.body_timeout_seconds)
-            return await self._forecasting.answer_body(body, scope[ADMITTED])
+            return await self._forecasting.answer_body(body, admitted)
         except AlmanacError as error:
             return problem(error)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED)
 
 
-def _is_plain(fields: dict[bytes, bytes]) -> bool:
-    """Return whether a request sends and accepts JSON as it is."""
-    return (
-        fields.get(b"content-type") == _JSON
-        and fields.get(b"accept", b"*/*") in {b"*/*", _JSON}
-        and fields.get(b"content-encoding", b"identity") == b"identity"
-    )
-
-
-def _announced(fields: dict[bytes, bytes]) -> int:
+def _announced(scope: Scope) -> int:
     """Return the size of the body that a request announces, 0 if it announces none."""
-    announced = fields.get(b"content-length", b"")
+    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     return int(announced) if announced.isdigit() else 0

@@ -210,6 +210,8 @@ class Catalog:
             return Selector.parse(text)
         if self._default is not None:
             return self._default
+        if self._first in self._champions:
+            return Selector(self._first)
         names, first = self.names(), self.default
         if first is None and names:
             raise unavailable.several_models(names)

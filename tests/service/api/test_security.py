@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -174,8 +175,10 @@ def test_keys_are_read_again_when_their_file_changes(start: Callable[..., TestCl
     assert client.post("/forecast", json=REQUEST).status_code == 401
     assert client.post("/forecast", json=REQUEST, headers={"x-api-key": secret}).status_code == 200
     write_keys(path, ())
+    time.sleep(LOOK_SECONDS)
     assert client.post("/forecast", json=REQUEST, headers={"x-api-key": secret}).status_code == 401
     path.unlink()
+    time.sleep(LOOK_SECONDS)
     assert client.post("/forecast", json=REQUEST).status_code == 401
 
 
