@@ -17,9 +17,15 @@ class ThreadPool:
 
     def __init__(self, limit: int, *, threads: int | None = None, name: str = "forecast") -> None:
         """Start no thread yet; at most `limit` calls may run or wait, by default on a thread for each core."""
-        self._threads = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix=name)
+        self._count = threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix=name)
         self._limit = limit
         self._busy = 0
+
+    @property
+    def free(self) -> int:
+        """Return how many threads would begin a call at once."""
+        return max(0, self._count - self._busy)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of `work`, called in a thread; raises QueueFull if `limit` calls run or wait already."""

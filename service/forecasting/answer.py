@@ -6,6 +6,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from starlette.responses import Response
 
@@ -14,10 +16,19 @@ from models.errors import AlmanacError
 from service.admission import LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
 from service.errors import QueueFull
 from service.forecasting.batches import Batches, Outcome, Waiting
+from service.forecasting.blocks import map_blocks
 from service.forecasting.entries import parse_series
-from service.forecasting.predict import Prediction, check_size, count_passes, is_large, predict, predict_many
+from service.forecasting.predict import (
+    Prediction,
+    check_parts,
+    check_size,
+    count_passes,
+    is_large,
+    predict,
+    predict_many,
+)
 from service.forecasting.request import ForecastQuery, parse_envelope
-from service.forecasting.response import ForecastResult, make_result, to_response
+from service.forecasting.response import ForecastResult, join_response, make_result, to_response, write_entries
 from service.selector import SelectedModel
 from service.settings import Settings
 from service.thread_pool import ThreadPool
@@ -33,6 +44,7 @@ LARGE_WAIT = 10
 MOST_SMALL = 1024
 REFUSAL_SECONDS = 1.0
 
+T = TypeVar("T")
 SelectModel = Callable[[str | None, Callable[[], Iterable[Frequency]]], Awaitable[SelectedModel]]
 RecordResult = Callable[[ForecastQuery, SelectedModel, ForecastResult], None]
 
@@ -123,15 +135,35 @@ class ForecastHandler:
         check_size(query, selected, self.settings.max_numbers)
         passes = count_passes(query, selected)
         if is_large(query, passes):
-            return await lane.threads.run(self._compute, query, selected, passes)
+            parts = await self.forecast_large(query, selected, lane.threads, write_entries)
+            return await lane.threads.run(join_response, parts)
         return await self._batches.run(query, selected, passes)
 
-    def _compute(self, query: ForecastQuery, selected: SelectedModel, passes: int) -> Response:
-        """Return the response to a request alone; raises its error."""
+    async def forecast_large(
+        self, query: ForecastQuery, selected: SelectedModel, threads: ThreadPool, write: Callable[[ForecastResult], T]
+    ) -> list[tuple[ForecastResult, T]]:
+        """Return the results of a query, block by block, each with what `write` makes of it; records them.
+
+        Raises:
+            HorizonInvalid, LevelInvalid: If the model supports no forecast of these steps or levels.
+            BatchTooLarge: If the forecasts take too many numbers, those of closed hours included.
+        """
+        await threads.run(check_parts, query, selected, self.settings.max_numbers)
+        return await map_blocks(threads, partial(self._forecast_block, selected, write), query)
+
+    def forecast_block(self, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
+        """Return the result of a query, computed and recorded in this thread; raises as `forecast_large`."""
         started = time.thread_time()
-        response = self._respond(query, selected, predict(query, selected, self.settings.max_numbers))
-        self._costs.learn(_key(selected), passes, time.thread_time() - started)
-        return response
+        result = make_result(selected, *predict(query, selected, self.settings.max_numbers))
+        self._costs.learn(_key(selected), count_passes(query, selected), time.thread_time() - started)
+        self.record(query, selected, result)
+        return result
+
+    def _forecast_block(
+        self, selected: SelectedModel, write: Callable[[ForecastResult], T], query: ForecastQuery
+    ) -> tuple[ForecastResult, T]:
+        result = self.forecast_block(query, selected)
+        return result, write(result)
 
     def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""

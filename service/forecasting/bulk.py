@@ -14,17 +14,22 @@ from starlette.types import Message, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.errors import Unexpected
 from service.forecasting.answer import ForecastHandler
-from service.forecasting.predict import check_size, predict
+from service.forecasting.blocks import split
+from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
-from service.forecasting.response import OPTIONS, ForecastResult, make_result, to_response
+from service.forecasting.response import (
+    OPTIONS,
+    ForecastResult,
+    join_response,
+    merge_results,
+    to_response,
+    write_entries,
+)
 from service.ids import new_id
 from service.json_input import fault_at
 from service.selector import SelectedModel
 
 logger = logging.getLogger("almanac")
-
-BLOCK_SERIES = 64
-"""Series that are forecast together in an NDJSON response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,8 @@ async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuer
         selected = await handler.select_model(query.model, query.frequencies)
         if not made.lines:
             check_size(query, selected, handler.settings.max_numbers)
-            return await threads.run(_whole, handler, query, selected, made)
-        blocks = _blocks(query)
+            return await _whole(handler, query, selected, made)
+        blocks = split(query)
         first = await threads.run(_block, handler, next(blocks), selected)
         while not first.rows and (block := next(blocks, None)) is not None:
             found = await threads.run(_block, handler, block, selected)
@@ -96,25 +101,18 @@ class _Stream(StreamingResponse):
                 logger.info("a stream was ended: its client took no line for %.0f s", self._seconds)
 
 
-def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:
-    result = _block(handler, query, selected)
-    if not result.rows or made.write is None:
+async def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:
+    threads = handler.large.threads
+    if made.write is None:
+        return await threads.run(join_response, await handler.forecast_large(query, selected, threads, write_entries))
+    result = merge_results([one for one, _ in await handler.forecast_large(query, selected, threads, _nothing)])
+    if not result.rows:
         return to_response(result)
-    return Response(made.write(result), media_type=made.media_type)
+    return Response(await threads.run(made.write, result), media_type=made.media_type)
 
 
-def _blocks(query: ForecastQuery) -> Iterator[ForecastQuery]:
-    """Yield the query in parts of few series; the first has the errors of the request."""
-    for start in range(0, max(len(query.series), 1), BLOCK_SERIES):
-        faults = query.faults if start == 0 else ()
-        yield replace(query, series=query.series[start : start + BLOCK_SERIES], faults=faults)
-
-
-def _block(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
-    check_size(query, selected, handler.settings.max_numbers)
-    result = make_result(selected, *predict(query, selected, handler.settings.max_numbers))
-    handler.record(query, selected, result)
-    return result
+def _nothing(_result: ForecastResult) -> None:
+    """Return None: the file is written once, of all forecasts."""
 
 
 async def _lines(
@@ -147,6 +145,11 @@ def _errors(block: ForecastQuery, error: AlmanacError) -> bytes:
 
 def _pointer(index: int, error: AlmanacError) -> str:
     return error.pointer if error.pointer in OPTIONS else f"/series/{index}"
+
+
+def _block(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
+    check_size(query, selected, handler.settings.max_numbers)
+    return handler.forecast_block(query, selected)
 
 
 def _block_text(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel) -> bytes:

@@ -69,6 +69,11 @@ def check_size(query: ForecastQuery, selected: SelectedModel, limit: int) -> Non
     _check_steps(query, selected, len(query.series) * query.horizon, limit)
 
 
+def check_parts(query: ForecastQuery, selected: SelectedModel, limit: int) -> None:
+    """Raise as `predict` does for a whole request, before it is forecast in blocks."""
+    _parts(query, selected, limit)
+
+
 def _check_steps(query: ForecastQuery, selected: SelectedModel, steps: int, limit: int) -> None:
     spec = selected.model.forecaster.spec
     columns = 1 + len({*spec.quantile_levels, *query.quantiles}) + 2 * len(query.levels)
@@ -140,9 +145,9 @@ def _sort(query: ForecastQuery, outcomes: Mapping[int, Outcome]) -> Prediction:
             rows.append((index, series, outcome))
         else:
             faults.append(fault_of(index, series.id, ForecastNotFinite()))
-    return rows, sorted(faults, key=_index_of) if faults else faults
+    return rows, sorted(faults, key=index_of) if faults else faults
 
 
-def _index_of(fault: SeriesFault) -> int:
+def index_of(fault: SeriesFault) -> int:
     """Return the index of a fault's series in the request."""
     return int(fault.finding.pointer.split("/")[2])

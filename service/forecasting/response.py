@@ -1,8 +1,9 @@
 """Response: forecasts and errors as the JSON of a response."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from models.errors import Finding
 from models.forecast import Forecast
 from models.irregular.repairs import Repair
 from models.series import Series
-from service.forecasting.predict import ForecastRow
+from service.forecasting.predict import ForecastRow, index_of
 from service.ids import new_uuid
 from service.json_input import SeriesFault
 from service.problems import problem_response
@@ -60,23 +61,41 @@ def make_result(selected: SelectedModel, rows: Sequence[ForecastRow], faults: Se
     return ForecastResult(body, rows, faults)
 
 
+def merge_results(results: Sequence[ForecastResult]) -> ForecastResult:
+    """Return the results of a request's blocks as one."""
+    faults = sorted((fault for one in results for fault in one.faults), key=index_of)
+    forecasts = [entry for one in results for entry in one.body["forecasts"]]
+    body = {**results[0].body, "forecasts": forecasts, "errors": [fault.to_dict() for fault in faults]}
+    return ForecastResult(body, [row for one in results for row in one.rows], faults)
+
+
 def to_response(result: ForecastResult) -> Response:
     """Return 200 with the body, or 422 if no series has a forecast."""
-    if result.rows:
-        return Response(_write(result.body), media_type="application/json")
-    return problem_response(422, {**_problem_of_all(result.faults), **result.body})
+    return join_response([(result, write_entries(result))])
 
 
-def _write(body: Mapping[str, Any]) -> bytes:
-    """Return a body as JSON, forecast by forecast: orjson lets no other thread run until it has written all it was given."""
-    forecasts = b",".join([_dump(one) for one in body["forecasts"]])
-    return b'{"model":%b,"forecasts":[%b],"errors":%b}' % (_dump(body["model"]), forecasts, _dump(body["errors"]))
+def join_response(parts: Sequence[tuple[ForecastResult, bytes]]) -> Response:
+    """Return the response of a request that was forecast in parts, each with its entries as JSON."""
+    faults = sorted((fault for result, _ in parts for fault in result.faults), key=index_of)
+    body = {**parts[0][0].body, "errors": [fault.to_dict() for fault in faults]}
+    forecasts = [text for _, text in parts if text]
+    if not forecasts:
+        return problem_response(422, {**_problem_of_all(faults), **body})
+    model, errors = _dump(body["model"]), _dump(body["errors"])
+    content = b'{"model":%b,"forecasts":[%b],"errors":%b}' % (model, b",".join(forecasts), errors)
+    return Response(content, media_type="application/json")
+
+
+def write_entries(result: ForecastResult) -> bytes:
+    """Return the forecasts as JSON, one by one: orjson lets no other thread run until it has written all it was given."""
+    return b",".join([_dump(one) for one in result.body["forecasts"]])
 
 
 def _dump(part: object) -> bytes:
     return orjson.dumps(part, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+@lru_cache(maxsize=1024)
 def level_name(level: float) -> str:
     """Return a level as a key of the response: 80.0 is `80`, 97.5 is `97.5`, 0.1 is `0.1`."""
     return str(int(level)) if level == int(level) else repr(float(level))

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import re
-import time
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.security import (
+    LOOK_SECONDS,
     SCOPES,
     AuthMiddleware,
     KeyRing,

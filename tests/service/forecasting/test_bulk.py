@@ -14,8 +14,9 @@ from starlette.types import Message
 
 from models.errors import AlmanacError, HorizonInvalid
 from service.errors import BatchTooLarge
-from service.forecasting import bulk
-from service.forecasting.bulk import BLOCK_SERIES, BulkFormat, answer_bulk
+from service.forecasting import answer
+from service.forecasting.blocks import BLOCK_SERIES
+from service.forecasting.bulk import BulkFormat, answer_bulk
 from service.forecasting.entries import parse_request
 from service.forecasting.frame_output import write_parquet
 from service.forecasting.predict import predict as predict_series
@@ -84,7 +85,7 @@ def test_what_fails_in_a_stream_is_an_error_of_each_series(
             raise error
         return predict_series(query, *others)
 
-    monkeypatch.setattr(bulk, "predict", predict)
+    monkeypatch.setattr(answer, "predict", predict)
     with caplog.at_level(logging.ERROR, logger="almanac"):
         response = shared_client.post("/forecast", json=REQUEST, headers={"accept": NDJSON})
 
