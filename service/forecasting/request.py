@@ -8,6 +8,7 @@ finds the first error of each series.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,6 +35,7 @@ REQUEST_FIELDS = tuple(ForecastRequest.model_fields)
 DEFAULT_LEVELS = (80.0,)
 MAX_LEVELS = 99
 
+Levels = tuple[float, ...] | None
 Entries = Sequence[Any]
 """The series of a request: all `SeriesRequest`, or JSON data of any kind."""
 
@@ -78,7 +80,7 @@ def parse_envelope(body: bytes, settings: Settings) -> tuple[ForecastQuery, Entr
     sent = _decode(body)
     if sent is not None:
         with suppress(AlmanacError):  # found again below, with the values as they were sent
-            query = parse_options(sent.__dict__ | {"bounds": plain_bounds(sent.bounds)}, settings.max_horizon)
+            query = _typed_options(sent, settings.max_horizon)
             check_entries(sent.series, query.horizon, settings)
             return query, sent.series
     request = _envelope(body)
@@ -93,6 +95,31 @@ def _decode(body: bytes) -> ForecastRequest | None:
     except ValidationError:
         return None
     return None if is_repeating(body, _count_names(sent)) else sent
+
+
+def _typed_options(sent: ForecastRequest, max_horizon: int) -> ForecastQuery:
+    """Return `parse_options` of typed data; most clients send the same options again and again."""
+    if sent.bounds is not None:
+        return parse_options(sent.__dict__ | {"bounds": plain_bounds(sent.bounds)}, max_horizon)
+    return _known_options(
+        max_horizon,
+        sent.horizon,
+        None if sent.levels is None else tuple(sent.levels),
+        None if sent.quantiles is None else tuple(sent.quantiles),
+        sent.model,
+        sent.record,
+        sent.missing,
+        sent.outliers,
+    )
+
+
+@lru_cache(maxsize=256, typed=True)
+def _known_options(
+    max_horizon: int, horizon: int, levels: Levels, quantiles: Levels, *options: str | bool | None
+) -> ForecastQuery:
+    names = ("model", "record", "missing", "outliers")
+    lists = {name: None if one is None else list(one) for name, one in (("levels", levels), ("quantiles", quantiles))}
+    return parse_options({"horizon": horizon, **lists, **dict(zip(names, options, strict=True))}, max_horizon)
 
 
 def _count_names(sent: ForecastRequest) -> int:
