@@ -22,7 +22,7 @@ from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.erasure_marks import delete_marks
 from service.store.forecasts import delete_forecasts
-from service.store.log_entry import MICROSECONDS, LogEntry, make_entry
+from service.store.log_entry import MICROSECONDS, ServedForecast
 
 logger = logging.getLogger("almanac")
 
@@ -33,8 +33,8 @@ WRITE_SECONDS = 0.5
 """How often the queue is written."""
 BATCH = 500
 """Forecasts in one transaction."""
-MAX_BYTES = 160_000_000
-"""Size of the waiting forecasts and their histories."""
+MAX_NUMBERS = 20_000_000
+"""Numbers in the waiting forecasts and their histories: 160 MB."""
 DELETE_SECONDS = 3_600.0
 """How often old forecasts are deleted."""
 BOUNDED_SECONDS = 86_400.0
@@ -77,9 +77,9 @@ class ForecastLog:
         self._limit = limit
         self._days = days
         self._leads = leads
-        self._waiting: deque[LogEntry] = deque()
-        self._batch: list[LogEntry] = []
-        self._bytes = 0
+        self._waiting: deque[ServedForecast] = deque()
+        self._batch: list[ServedForecast] = []
+        self._numbers = 0
         self._share = 1.0 if delete_all else DELETED_SHARE
         self._delete_next = 0.0
         self._lock = threading.Lock()
@@ -97,11 +97,11 @@ class ForecastLog:
         """
         made_at = time.time_ns() // 1_000
         for forecast_id, series, forecast in forecasts:
-            entry = make_entry(forecast_id, made_at, selected, series, forecast, from_store=from_store)
+            entry = ServedForecast(forecast_id, made_at, selected, series, forecast, from_store)
             with self._lock:
-                full = len(self._waiting) >= self._limit or self._bytes + entry.size > MAX_BYTES
+                full = len(self._waiting) >= self._limit or self._numbers + entry.size > MAX_NUMBERS
                 if not full:
-                    self._bytes += entry.size
+                    self._numbers += entry.size
                     self._waiting.append(entry)
             if full:
                 self._metrics.forecasts_lost.labels("full").inc()
@@ -146,7 +146,7 @@ class ForecastLog:
         self._thread.submit(self._writer.close)
         self._thread.shutdown(wait=False)
 
-    async def _write(self, entries: list[LogEntry]) -> None:
+    async def _write(self, entries: list[ServedForecast]) -> None:
         """Write a batch; if that fails for another reason than the database, write each forecast alone."""
         try:
             erased = await self._run(self._writer.write, entries, time.time_ns() // 1_000)
@@ -165,11 +165,11 @@ class ForecastLog:
             self._metrics.forecasts_lost.labels("erased").inc(erased)
             self._remove(entries)
 
-    def _remove(self, entries: list[LogEntry]) -> None:
+    def _remove(self, entries: list[ServedForecast]) -> None:
         """Take entries out of the batch, so that each is counted once whatever happens to the others."""
         removed = {entry.forecast_id for entry in entries}
         with self._lock:
-            self._bytes -= sum(entry.size for entry in entries)
+            self._numbers -= sum(entry.size for entry in entries)
         self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
         self._show_waiting()
 

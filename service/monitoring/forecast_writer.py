@@ -19,7 +19,7 @@ from models.errors import AlmanacError
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.database import Database
 from service.store.forecasts import write_forecasts
-from service.store.log_entry import LogEntry
+from service.store.log_entry import LogEntry, ServedForecast, make_entry
 
 logger = logging.getLogger("almanac")
 
@@ -42,13 +42,14 @@ class ForecastWriter:
         self._used = 0.0
         self._retry_at = 0.0
 
-    def write(self, database: Database, entries: Sequence[LogEntry], now: int) -> int:
+    def write(self, database: Database, served: Sequence[ServedForecast], now: int) -> int:
         """Write forecasts as `write_forecasts` does, and return what it returns.
 
         Raises:
             DatabaseUnreachable, DatabaseUnusable: As `write_forecasts` does.
             RuntimeError: If the process refused the batch for another reason.
         """
+        entries = [make_entry(one) for one in served]
         if len(entries) >= MANY and time.monotonic() >= self._retry_at:
             with suppress(OSError, EOFError, pickle.UnpicklingError):  # it cannot run, or was killed
                 return self._write_elsewhere(database, entries, now)

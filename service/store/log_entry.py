@@ -1,5 +1,6 @@
-"""Log entry: a served forecast as plain data, which is small, reaches another process quickly, and becomes a row of the table."""
+"""Log entry: a served forecast as plain data, which reaches another process quickly, and as a row of the table."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -22,8 +23,34 @@ LATE = 10 * MICROSECONDS
 """A forecast that is written this long after it was made is due at once: its observations may have come before it."""
 
 
-class LogEntry(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedForecast:
     """A served forecast that is to be written.
+
+    Attributes:
+        forecast_id: Its id in the response.
+        made_at: Microseconds since 1970, UTC.
+        selected: The version that made it.
+        series: The history that it was made from.
+        forecast: The forecast.
+        from_store: Whether the history is that of the stored observations; otherwise it is compared with them.
+    """
+
+    forecast_id: str
+    made_at: int
+    selected: SelectedModel
+    series: Series
+    forecast: Forecast
+    from_store: bool = False
+
+    @property
+    def size(self) -> int:
+        """Return how many numbers it holds in memory."""
+        return self.series.values.size + self.forecast.quantiles.size
+
+
+class LogEntry(NamedTuple):
+    """A served forecast as plain data.
 
     Attributes:
         forecast_id: Its id in the response.
@@ -70,39 +97,18 @@ class LogEntry(NamedTuple):
     from_store: bool
 
     @property
-    def size(self) -> int:
-        """Return how many bytes its numbers have."""
-        return len(self.values) + len(self.quantiles)
-
-    @property
     def history(self) -> Series:
         """Return the history as a series."""
         return Series(decode_floats(self.values), self.series_id, self.start, self.frequency, self.timezone, self.style)
 
 
-def make_entry(  # noqa: PLR0913 (what was served, and how)
-    forecast_id: str,
-    made_at: int,
-    selected: SelectedModel,
-    series: Series,
-    forecast: Forecast,
-    *,
-    from_store: bool = False,
-) -> LogEntry:
-    """Return a served forecast as plain data.
-
-    Args:
-        forecast_id: Its id in the response.
-        made_at: Microseconds since 1970, UTC.
-        selected: The version that made it.
-        series: The history that it was made from.
-        forecast: The forecast.
-        from_store: Whether the history is that of the stored observations.
-    """
+def make_entry(served: ServedForecast) -> LogEntry:
+    """Return a served forecast as plain data."""
+    selected, series, forecast = served.selected, served.series, served.forecast
     model = selected.model
     return LogEntry(
-        forecast_id,
-        made_at,
+        served.forecast_id,
+        served.made_at,
         model.name,
         model.version,
         selected.alias,
@@ -120,7 +126,7 @@ def make_entry(  # noqa: PLR0913 (what was served, and how)
         tuple([(one.level, one.lower.tobytes(), one.upper.tobytes()) for one in forecast.intervals]),
         None if forecast.timestamps is None else encode_times(forecast.timestamps),
         forecast.context_used,
-        from_store,
+        served.from_store,
     )
 
 

@@ -24,10 +24,10 @@ from service.jobs.schedules import list_schedules
 from service.selector import LoadedModel, SelectedModel
 from service.settings import Settings
 from service.store.database import Database
+from service.store.log_entry import ServedForecast
 from tests.service.databases import emptied
 from tests.service.home import Artifacts, ServiceHome, ready
 from tests.service.registrar import Registrar
-from tests.service.served import ServedForecast
 from tests.starters import make_starters
 from tests.system.programs import postgres
 

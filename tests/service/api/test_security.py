@@ -173,6 +173,7 @@ def test_keys_are_read_again_when_their_file_changes(start: Callable[..., TestCl
     secret = add_keys(home, caller=("forecast",))["caller"]
     path = home.path / "keys.json"
 
+    time.sleep(LOOK_SECONDS)
     assert client.post("/forecast", json=REQUEST).status_code == 401
     assert client.post("/forecast", json=REQUEST, headers={"x-api-key": secret}).status_code == 200
     write_keys(path, ())

@@ -20,10 +20,10 @@ from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.erasure import erase_series
 from service.store.forecasts import write_forecasts
-from service.store.log_entry import LogEntry
+from service.store.log_entry import LogEntry, ServedForecast
 from service.store.tables import forecasts
 from tests.service.home import ServiceHome, eventually
-from tests.service.served import ServedForecast, write
+from tests.service.served import write
 
 MONTHS = {"id": "a", "start": "2020-01", "frequency": "M", "values": [place % 12 + place // 12 for place in range(30)]}
 BARE = {"id": "b", "values": [3.0, 1.0, 2.0]}
@@ -185,7 +185,7 @@ def test_a_refused_forecast_is_counted_and_the_others_are_written(
 
 def test_the_memory_of_the_queue_is_limited(entry: ServedForecast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long histories fill it before the limit of forecasts."""
-    monkeypatch.setattr(module, "MAX_BYTES", 2 * entry.log_entry.size)
+    monkeypatch.setattr(module, "MAX_NUMBERS", 2 * entry.size)
     database, metrics = AsyncDatabase("sqlite:///nowhere.db", 4), Metrics()
     log = ForecastLog(database, metrics, limit=10, days=1)
 

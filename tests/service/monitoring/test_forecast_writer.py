@@ -14,10 +14,9 @@ from service.errors import DatabaseUnreachable
 from service.monitoring import forecast_writer
 from service.monitoring.forecast_writer import ForecastWriter
 from service.store.database import Database
-from service.store.forecasts import write_forecasts
-from service.store.log_entry import LogEntry
+from service.store.log_entry import ServedForecast
 from service.store.tables import forecasts
-from tests.service.served import ServedForecast
+from tests.service.served import write
 
 MOMENT = 1_700_000_000_000_000
 
@@ -38,9 +37,9 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForecastWriter]:
         yield opened
 
 
-def batch(entry: ServedForecast, name: str, *, size: int = 3) -> list[LogEntry]:
+def batch(entry: ServedForecast, name: str, *, size: int = 3) -> list[ServedForecast]:
     """Return forecasts with ids such as `a0`."""
-    return [replace(entry, forecast_id=f"{name}{place}").log_entry for place in range(size)]
+    return [replace(entry, forecast_id=f"{name}{place}") for place in range(size)]
 
 
 def rows(database: Database, name: str) -> list[tuple[object, ...]]:
@@ -58,7 +57,7 @@ def test_many_are_written_by_another_process_as_by_the_server(
     database: Database, entry: ServedForecast, writer: ForecastWriter
 ) -> None:
     """A batch that is written again is stored once; few are written by the server itself."""
-    write_forecasts(database, batch(entry, "server"), MOMENT)
+    write(database, batch(entry, "server"), MOMENT)
 
     assert writer.write(database, batch(entry, "few", size=2), MOMENT) == 0
     assert writer._child is None
@@ -89,8 +88,8 @@ def test_an_error_of_the_other_process_is_the_servers(
     database: Database, entry: ServedForecast, writer: ForecastWriter, tmp_path: Path
 ) -> None:
     """A batch that no database takes is refused; one for a database that does not answer waits."""
-    bad = [one._replace(median=None) for one in batch(entry, "a")]  # type: ignore[arg-type]
-    with pytest.raises(RuntimeError, match="NoneType"):
+    bad = [replace(one, forecast_id=None) for one in batch(entry, "a")]  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match=r"NOT NULL|null value"):
         writer.write(database, bad, MOMENT)
     writer.close()
 

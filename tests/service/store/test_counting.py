@@ -12,13 +12,14 @@ from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
 from service.store.evidence import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
 from service.store.forecasts import find_forecast
+from service.store.log_entry import ServedForecast
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score import MOST_ERROR
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import ScoreSums, sum_scores
 from tests.service.home import Artifacts
-from tests.service.served import ServedForecast, write
+from tests.service.served import write
 
 MONTHS = np.arange("2020-01", "2023-01", dtype="M8[M]").astype("M8[us]")
 TRUE = np.array([place % 12 + place // 12 for place in range(len(MONTHS))], dtype=float)

@@ -11,7 +11,7 @@ from models.series import Series
 from service.store import forecasts as store
 from service.store.database import Database
 from service.store.forecasts import delete_forecasts, find_forecast
-from service.store.log_entry import LATE, make_row
+from service.store.log_entry import LATE, ServedForecast, make_entry, make_row
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
@@ -20,7 +20,7 @@ from service.store.tables import forecasts, observations, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history
 from tests.service.forecast_log import observe as observe_steps
 from tests.service.home import Artifacts
-from tests.service.served import ServedForecast, write
+from tests.service.served import write
 
 
 def observe(database: Database, month: str) -> None:
@@ -81,9 +81,8 @@ def test_days_of_a_timezone_are_stored_as_instants(artifacts: Artifacts, entry: 
     series = Series.make([1.0] * 14, start="2024-01-01", frequency="D", timezone="Europe/Berlin")
     selected = replace(entry.selected, model=replace(entry.selected.model, forecaster=forecaster))
 
-    row = make_row(
-        replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0]).log_entry, 0
-    )
+    served = replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0])
+    row = make_row(make_entry(served), 0)
 
     times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
     assert times == [np.datetime64(one) for one in ("2024-01-13T23", "2024-01-14T23", "2024-01-15T23")]
