@@ -14,7 +14,6 @@ from models.errors import AlmanacError
 from models.series import Series
 from models.values import Values
 from service.store.blobs import decode_floats, decode_times, microseconds
-from service.store.clock_alignment import Clock, align_clocks
 from service.store.database import Database
 from service.store.evidence import SHARE, TOLERANCE, HistorySample, agrees, match_steps
 from service.store.known_series import KnownSeries, find_known_series
@@ -22,7 +21,7 @@ from service.store.observations import Calendar
 from service.store.score import frequencies_match
 from service.store.score_filter import ScoreFilter
 from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, observations, scores
-from service.store.time_tolerance import CLOCK_TOLERANCE, lookup_range, tolerance_of
+from service.store.time_matching import CLOCK_TOLERANCE, Clock, align_clocks, lookup_range, tolerance_of
 
 Observed = Mapping[np.datetime64, float]
 

@@ -13,7 +13,7 @@ from models.ids import plain_id
 from service.store.blobs import Floats, microseconds
 from service.store.database import Database, storable
 from service.store.tables import SCHEMA, forecasts, observations, series
-from service.store.time_tolerance import PERIOD_TOLERANCE, tolerance
+from service.store.time_matching import PERIOD_TOLERANCE, tolerance
 
 Codes = NDArray[np.int64]
 

@@ -13,14 +13,13 @@ from models.calendar.timestamps import to_local_times
 from models.errors import AlmanacError
 from models.json_values import nan_if_none
 from service.store.blobs import decode_floats, decode_times
-from service.store.clock_alignment import Clock, align_clocks
 from service.store.counting import count_scores, judge, read_observations, record_verdicts
 from service.store.database import Database
 from service.store.observations import Calendar
 from service.store.rollups import add_sums, lock_scores, remove_sums
 from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
 from service.store.tables import IS_DUE, forecasts, observations, scores, series
-from service.store.time_tolerance import tolerance
+from service.store.time_matching import Clock, align_clocks, tolerance
 
 logger = logging.getLogger("almanac")
 

@@ -13,7 +13,7 @@ from service.store.score import LoggedForecast
 from service.store.score_due import read_forecast
 from service.store.score_filter import ScoreFilter
 from service.store.tables import forecasts, observations, scores
-from service.store.time_tolerance import tolerance_of
+from service.store.time_matching import tolerance_of
 
 HORIZONS_SHOWN, MIN_SHOWN = 3, 12
 """Observations beside a forecast: those of its steps, two horizons before them, and MIN_SHOWN more."""
