@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 from models.errors import ArtifactIncomplete
 from models.profile import Profile, features
 from models.series import Series
-from models.windows import Floats, last_context
-from service.monitoring.recent_input import WINDOW, Dates, ModelKey, NewestInputs, RecentInput, Unconfirmed, keep_newest
+from models.windows import Floats
+from service.monitoring.recent_input import WINDOW, ModelKey, NewestInputs, Posted, Unconfirmed
 from service.selector import LoadedModel
 
 MIN_INPUTS = 100
@@ -104,23 +103,15 @@ class RecentInputs:
             unnamed: Places of those without an id: no observation can confirm them.
             from_store: Whether they are stored observations, and confirmed by that.
         """
-        kept, now = self._inputs.setdefault((model.name, model.version), NewestInputs()), time.time()
-        for place, one in enumerate(islice(series, WINDOW)):
-            context = last_context(one.values, model.forecaster.spec.context_length)
-            is_dated = one.start is not None and place not in unnamed and not from_store
-            dates = Dates(one.start, one.frequency, one.timezone, one.style, len(one.values)) if is_dated else None
-            kept.add((one.id, context.tobytes()), RecentInput(now, context, dates), from_store=from_store)
-        keep_newest(kept.newest)
-        if from_store:
-            keep_newest(kept.confirmed)
+        kept = self._inputs.setdefault((model.name, model.version), NewestInputs(model.forecaster.spec.context_length))
+        kept.post(Posted(time.time(), series, unnamed, from_store))
 
     def unconfirmed(self, champions: Collection[LoadedModel], now: float) -> list[Unconfirmed]:
         """Return the inputs that are to be checked now, the oldest check first."""
         found = []
         for one in champions:
             name, horizon = (one.name, one.version), one.forecaster.spec.horizon
-            kept = self._inputs.get(name)
-            for key, recent in [] if kept is None else list(kept.newest.items()):
+            for key, recent in list(self._kept(one).newest.items()):
                 if recent.dates is not None and recent.check_at <= now:
                     found.append(Unconfirmed(name, key, recent, horizon))
         return sorted(found, key=lambda each: each.input.check_at)
@@ -151,8 +142,14 @@ class RecentInputs:
         """Return the inputs of the champions for the other server processes."""
         return {(one.name, one.version): self._describe(one) for one in champions}
 
+    def _kept(self, model: LoadedModel) -> NewestInputs:
+        """Return the inputs of a version, all that were posted among them."""
+        kept = self._inputs.get((model.name, model.version), NewestInputs(0))
+        kept.settle()
+        return kept
+
     def _describe(self, model: LoadedModel) -> PublishedInputs:
-        kept = self._inputs.get((model.name, model.version), NewestInputs())
+        kept = self._kept(model)
         confirmed, inputs = set(kept.confirmed), kept.all()
         keys = tuple(hashlib.blake2b(name.encode() + values, digest_size=16).digest() for name, values in inputs)
         times = np.array([one.at for one in inputs.values()], dtype=np.float64)
