@@ -17,6 +17,7 @@ from models.tables.parquet import sheet_of
 from models.tables.read import Reading, read_columns
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, JsonInvalid
 from service.forecasting.entries import given_ids, parse_one_by_one
+from service.forecasting.predict import index_of
 from service.forecasting.request import REQUEST_FIELDS, ForecastQuery, check_entries, parse_options
 from service.json_input import SeriesFault, reject_repeated_names, reject_unknown_fields
 from service.observations.arrow_size import read_arrow
@@ -144,7 +145,7 @@ def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any],
     wrong = _wrong(reading, names, codes)
     entries = _entries(reading, names, codes, fields, wrong)
     found = parse_one_by_one(query, entries, set(names), settings)
-    return replace(found, faults=tuple(wrong.get(fault.id, fault) for fault in found.faults))
+    return replace(found, faults=tuple(wrong.get(names[index_of(fault)], fault) for fault in found.faults))
 
 
 def _entries(
