@@ -1,5 +1,6 @@
 """What all tests share: how Hypothesis searches, compiled modules, the Host of Starlette's test client, training without XLA."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 os.environ["ALMANAC_ALLOWED_HOSTS"] = "testserver"
+
+gc.disable()  # while the tests are imported
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that is imported out of garbage collection, which would go through a million objects again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module")

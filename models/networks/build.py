@@ -10,6 +10,7 @@ from models.networks import gru, lstm, simple_rnn, wavenet
 from models.networks.covariates import CovariateFeatures, encode_covariates
 from models.networks.decoder import EMBEDDING, Anchors, SeasonalDifference, SeasonPosition, decode
 from models.networks.errors import ArchitectureUnknown, OptionInvalid
+from models.networks.layer import Layer
 from models.networks.normalization import Normalize, NormalizeGlobally, Restore, unsquash
 from models.spec import TRAINED_QUANTILES
 
@@ -178,7 +179,7 @@ def with_shape(options: NetworkOptions, shape: str) -> NetworkOptions:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Unsquash(keras.layers.Layer):
+class Unsquash(Layer):
     """From z to scaled units, any shape."""
 
     def call(self, z: Any) -> Any:

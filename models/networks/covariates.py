@@ -25,6 +25,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.networks.layer import Layer
 from models.networks.normalization import squash
 
 RIDGE = 3.0
@@ -83,7 +84,7 @@ def encode_covariates(  # noqa: PLR0913 - the lengths of a network
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class NormalizeCovariates(keras.layers.Layer):
+class NormalizeCovariates(Layer):
     """Scale covariates by their window and by the training set.
 
     Input: past (batch, length, covariates), future (batch, horizon, known ahead) float64, NaN where unknown; those
@@ -145,7 +146,7 @@ class NormalizeCovariates(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class AtTargets(keras.layers.Layer):
+class AtTargets(Layer):
     """Columns known ahead at each target: (batch, length + horizon, columns) to (batch, steps, horizon, ahead).
 
     Args:
@@ -171,7 +172,7 @@ class AtTargets(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Effects(keras.layers.Layer):
+class Effects(Layer):
     """The effect of each covariate known ahead on the targets, by ridge regression over the history of the window.
 
     Input: values, mask (batch, length): z of the values; columns, known (batch, length + horizon, covariates): z of the

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from models.networks.covariates import CovariateFeatures
+from models.networks.layer import Layer
 
 REACHES = (1, 2, 3, 5, 10, 20, 30)
 """Numbers of seasons that a seasonal mean may be taken over."""
@@ -28,7 +29,7 @@ def season_reaches(context_length: int, season_length: int) -> tuple[int, ...]:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class SeasonPosition(keras.layers.Layer):
+class SeasonPosition(Layer):
     """Season position of steps around the cutoff.
 
     Input: phase (batch,) int32, the position of the first forecast step, -1 where unknown.
@@ -65,7 +66,7 @@ class SeasonPosition(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class SeasonalDifference(keras.layers.Layer):
+class SeasonalDifference(Layer):
     """The difference of each value and the one a season before, 0 where either is unknown.
 
     Input: values, mask (batch, context_length). Output: (batch, context_length).
@@ -88,7 +89,7 @@ class SeasonalDifference(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Anchors(keras.layers.Layer):
+class Anchors(Layer):
     """Simple forecasts that the network weights: last value, level, same-season values with drift, same-season means.
 
     Input: values, mask (batch, context_length): z and where it is observed.
@@ -176,7 +177,7 @@ class Anchors(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class QuantileHead(keras.layers.Layer):
+class QuantileHead(Layer):
     """A weighted mean of the anchors plus a correction that starts at zero, with gaps that cannot be negative.
 
     Input: features (batch, steps, horizon, width), anchors (batch, steps, horizon, anchors).
@@ -223,7 +224,7 @@ class QuantileHead(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class RepeatAhead(keras.layers.Layer):
+class RepeatAhead(Layer):
     """One state for every step ahead: (batch, steps, width) to (batch, steps, horizon, width)."""
 
     def __init__(self, horizon: int, **options: Any) -> None:

@@ -10,6 +10,7 @@ import onnx
 from keras import ops
 
 from models.artifact import NETWORK, WEIGHTS
+from models.networks.layer import Layer
 from models.networks.normalization import Normalize
 from models.networks.onnx_export.ensemble import LEAST, OUTPUT, PAST, check_weights, merge_graphs
 from models.networks.onnx_export.export import check_parity
@@ -68,7 +69,7 @@ def window_measure(network: keras.Model) -> keras.layers.Layer:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class WeightedMean(keras.layers.Layer):
+class WeightedMean(Layer):
     """Weighted mean of the members' quantiles, in float64.
 
     Input: each member's quantiles (batch, horizon, levels) and context (batch, its own length), both float64. A member

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.networks.layer import Layer
+
 FEWEST_DIFFERENCES = 6
 """Fewest seasonal differences for the scale; with fewer it is the mean |step|."""
 
@@ -35,7 +37,7 @@ def unsquash(values: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Normalize(keras.layers.Layer):
+class Normalize(Layer):
     """Scale each window by its own level and scale.
 
     Input: context (batch, context_length) float64, NaN where unknown.
@@ -116,7 +118,7 @@ class Normalize(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class NormalizeGlobally(keras.layers.Layer):
+class NormalizeGlobally(Layer):
     """Scale each window by the training set, for contexts of one value, which have no scale.
 
     Input and output as `Normalize`; level and scale are weights that `adapt` sets.
@@ -158,7 +160,7 @@ class NormalizeGlobally(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Restore(keras.layers.Layer):
+class Restore(Layer):
     """Transform scaled quantiles to raw units: the inverse of `Normalize`.
 
     Input: scaled (batch, steps, horizon, levels) float32; level, scale (batch, 1) float64; logged (batch, 1) bool.

@@ -30,6 +30,7 @@ import keras
 from keras import ops
 
 from models.networks.errors import OptionInvalid, ReceptiveFieldTooShort
+from models.networks.layer import Layer
 
 DILATIONS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -57,7 +58,7 @@ def check_receptive_field(dilations: Sequence[int], season_length: int) -> None:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Delay(keras.layers.Layer):
+class Delay(Layer):
     """x_{t-d}: (batch, time, channels) delayed by d steps, with zeros before the first."""
 
     def __init__(self, steps: int, **options: Any) -> None:
@@ -75,7 +76,7 @@ class Delay(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Gate(keras.layers.Layer):
+class Gate(Layer):
     """tanh of one half of the channels times the sigmoid of the other: (…, 2n) to (…, n)."""
 
     def call(self, x: Any) -> Any:
@@ -112,7 +113,7 @@ def lags_read(dilations: Sequence[int], length: int) -> list[Lags]:
 
 
 @keras.saving.register_keras_serializable(package="almanac")
-class Taps(keras.layers.Layer):
+class Taps(Layer):
     """Both taps of a layer at some lags only: x_t beside x_{t-d}, zeros before the first step.
 
     Input: (batch, read, channels), at the lags that the layer reads. Output: (batch, wanted, 2 channels).

@@ -20,7 +20,7 @@ from training.fit.candidate import Candidate, EpochRecord, TrainingSet
 from training.fit.loop import ALL_DATA
 from training.fit.network import train_candidate
 
-HORIZON, CONTEXT = 6, 36
+HORIZON, CONTEXT = 3, 25
 
 ARCHITECTURE_OF = {
     "one_to_one": "simple_rnn",
@@ -32,11 +32,11 @@ ARCHITECTURE_OF = {
 
 CONFIG = FitConfig(
     max_seconds=86_400,  # never cut by the clock of a busy machine
-    units=8,
+    units=4,
     layers=1,
     dilations=(1, 2, 4, 8),
     context_length=CONTEXT,
-    encoder_length=24,
+    encoder_length=13,
     transform="none",
     calendar=True,
     synthetic_share=0.0,
@@ -58,6 +58,24 @@ def make_set(horizon: int = HORIZON) -> TrainingSet:
     return TrainingSet([make_series(0), make_series(1), make_series(2, 9)], "M", horizon, "digest")
 
 
+def make_informed(seed: int, ahead: int = HORIZON) -> Series:
+    """Return months beside a covariate known up to the last of them, and one known some months further."""
+    steps = np.arange(60 + ahead, dtype=np.float64)
+    return replace(
+        make_series(seed), past_covariates={"a": steps[:60], "b": steps[:60]}, future_covariates={"b": steps[60:]}
+    )
+
+
+INFORMED = TrainingSet(
+    [make_informed(0), make_informed(1)],
+    "M",
+    HORIZON,
+    "digest",
+    CovariateNames(("a",), ("b", "holidays_DE"), ("DE",)),
+)
+"""What the network with a single value of history is trained on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A candidate and the epochs that were seen while it was trained."""
@@ -76,10 +94,11 @@ class Trainings:
 
     def _train(self, shape: str, attempt: int = 0) -> Trained:
         watched: list[EpochRecord] = []
+        training_set = INFORMED if shape == "one_to_many" else make_set(1 if shape == "one_to_one" else HORIZON)
         candidate = train_candidate(
             make_request(
                 self.directory / f"{shape}-{attempt}",
-                make_set(1 if shape == "one_to_one" else HORIZON),
+                training_set,
                 architecture=ARCHITECTURE_OF[shape],
                 config=replace(CONFIG, shape=shape),
                 on_epoch=watched.append,
@@ -102,7 +121,7 @@ def weights_of(candidate: Candidate) -> list[NDArray[Any]]:
 
 def test_a_network_for_which_there_is_no_time_is_usable(tmp_path: Path) -> None:
     """It takes one step and one on all data, forecasts about as well as the season before, and the cut is told."""
-    hurried = replace(CONFIG, transform="auto", calendar=None, max_steps=900, steps_per_epoch=50, max_seconds=1e-3)
+    hurried = replace(CONFIG, max_steps=900, steps_per_epoch=50, max_seconds=1e-3)
 
     candidate = train_candidate(make_request(tmp_path / "lstm", make_set(), config=hurried))
 
@@ -117,7 +136,8 @@ def test_every_sequence_shape_is_trained(trainings: Trainings, shape: str) -> No
     candidate = trainings.of(shape).candidate
 
     forecaster = artifact.load(candidate.directory)
-    (forecast,) = forecaster.forecast([make_series(7)], 8, levels=(80, 95))
+    served = make_informed(7, ahead=8) if shape == "one_to_many" else make_series(7)
+    (forecast,) = forecaster.forecast([served], 8, levels=(80, 95))
 
     one_in, horizon = shape.startswith("one_to"), 1 if shape == "one_to_one" else HORIZON
     spec = forecaster.spec
@@ -137,7 +157,7 @@ def test_the_served_network_is_the_trained_one(trainings: Trainings, shape: str)
 
     network = keras.models.load_model(candidate.directory / artifact.WEIGHTS)
 
-    expected = np.asarray(network([contexts.context, contexts.phase]))
+    expected = np.asarray(network(list(contexts.inputs().values())))
     assert_allclose(candidate.forecaster.quantiles(contexts), expected, rtol=1e-4, atol=1e-3)
 
 
@@ -213,19 +233,15 @@ def test_the_same_seed_and_data_train_the_same_weights(trainings: Trainings) -> 
 def test_a_share_of_synthetic_windows_changes_the_weights_and_is_in_the_spec(
     trainings: Trainings, tmp_path: Path
 ) -> None:
-    """In all schedules, the last one too; the stage of a trial names the share."""
+    """In all schedules, the last one too; the stage of a trial names the share. tests/training/fit/test_selection.py tries both."""
+    half = replace(CONFIG, synthetic_share=0.5)
 
-    def train(share: float | None, name: str) -> Candidate:
-        return train_candidate(make_request(tmp_path / name, make_set(), config=replace(CONFIG, synthetic_share=share)))
+    mixed = train_candidate(make_request(tmp_path, make_set(), config=half))
 
-    plain, mixed, free = trainings.of("many_to_many").candidate, train(0.5, "mixed"), train(None, "free")
-
+    plain = trainings.of("many_to_many").candidate
     assert [one.forecaster.spec.options.synthetic_share for one in (plain, mixed)] == [0.0, 0.5]
     assert any((one != two).any() for one, two in zip(weights_of(mixed), weights_of(plain), strict=True))
     assert "none, 50% synthetic, 4 steps" in {one.stage for one in mixed.history}
-    stages = {one.stage for one in free.history}
-    assert {"none, 4 steps", "none, 50% synthetic, 4 steps"} <= stages
-    assert free.forecaster.spec.options.synthetic_share in {0.0, 0.5}
 
 
 def transforms(training_set: TrainingSet, asked: str) -> tuple[str, ...]:
@@ -279,25 +295,11 @@ def test_one_value_is_context_enough_for_its_shapes(architecture: str, shape: st
     assert (options.shape, options.context_length, options.encoder_length) == (shape, 1, 1)
 
 
-def make_informed(seed: int) -> Series:
-    """Return months beside a covariate known up to the last of them, and one known six months further."""
-    steps = np.arange(60 + HORIZON, dtype=np.float64)
-    return replace(
-        make_series(seed), past_covariates={"a": steps[:60], "b": steps[:60]}, future_covariates={"b": steps[60:]}
-    )
-
-
-def test_covariates_go_with_a_single_value_of_history(tmp_path: Path) -> None:
+def test_covariates_go_with_a_single_value_of_history(trainings: Trainings) -> None:
     """Compiled, exported and served; tests/models/networks/test_covariates.py has the other shapes."""
-    names = CovariateNames(("a",), ("b", "holidays_DE"), ("DE",))
-    training_set = TrainingSet([make_informed(0), make_informed(1)], "M", HORIZON, "digest", names)
+    candidate = trainings.of("one_to_many").candidate
 
-    config = replace(CONFIG, shape="one_to_many", max_steps=2, steps_per_epoch=1)
-    candidate = train_candidate(make_request(tmp_path, training_set, architecture="gru", config=config))
-
-    (forecast,) = artifact.load(tmp_path).forecast([make_informed(7)], HORIZON)
-    assert np.isfinite(forecast.quantiles).all()
-    assert candidate.forecaster.spec.covariates == names
+    assert candidate.forecaster.spec.covariates == INFORMED.covariates
     assert "covariate_effects" in candidate.history[0].gradient_norms
     scales = dict(zip(("mean", "deviation"), _covariate_scales(candidate), strict=True))
     assert_allclose(scales["mean"][:2], np.arange(60).mean(), rtol=0.2)
