@@ -1,5 +1,6 @@
 """Learner: a network with its optimizer and its compiled training step."""
 
+import random
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -73,7 +74,9 @@ class Learner:
         """Reset weights, averages and optimizer to their initial values from the seed."""
         tf.config.experimental.enable_op_determinism()
         if self._initial[0] != seed:  # a schedule begins many times, and building takes a second
-            keras.utils.set_random_seed(seed)  # only here: TensorFlow then prepares every compiled function again
+            random.seed(
+                seed
+            )  # Keras's initializers draw their seeds from it; TensorFlow's seed would cost it its kernels
             self._initial = seed, build(self.recipe.options).get_weights()
         self.network.set_weights(self._initial[1])
         for one in self.optimizer.variables:

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
-SEASON, CONTEXT, ENCODER, HORIZON = 12, 36, 24, 6
+SEASON, CONTEXT, ENCODER, HORIZON = 12, 36, 16, 6
 
 
 def make_options(architecture: str, **changes: Any) -> NetworkOptions:  # noqa: ANN401 - any field of NetworkOptions

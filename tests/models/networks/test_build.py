@@ -314,5 +314,5 @@ def test_an_option_that_cannot_be_built_is_refused(change: dict[str, Any]) -> No
 def test_a_recurrent_network_sees_all_that_its_encoder_reads() -> None:
     """WaveNet sees what its dilations reach."""
     assert make_options("lstm").receptive_field() == ENCODER
-    assert make_options("wavenet", dilations=(1, 2, 4, 8)).receptive_field() == 16
+    assert make_options("wavenet", encoder_length=24, dilations=(1, 2, 4, 8)).receptive_field() == 16
     assert make_options("wavenet").receptive_field() == ENCODER

@@ -155,7 +155,7 @@ def test_no_supervised_step_sees_what_it_cannot_know(architecture: str) -> None:
 
 def test_unknown_covariates_leave_a_finite_forecast() -> None:
     """All of them null: as if there were none."""
-    made = make_network(make_informed("gru"), seed=0)
+    made = make_network(make_informed("lstm"), seed=0)
     past, ahead = make_columns(3)
 
     found = made.answer(make_contexts(3), None, past * np.nan, ahead * np.nan)["quantiles"]

@@ -92,6 +92,7 @@ def test_keras_and_onnx_answer_alike(combined: Combined) -> None:
     assert check_parity(network, path, seed=1, measure=window_measure(network)) <= TOLERANCE
 
 
+@pytest.mark.prove
 def test_files_are_read_where_no_network_was_built_before(combined: Combined) -> None:
     """A process that only combines knows every layer of the members, and of the whole."""
     read = "from models.networks.ensemble import load_network; import pathlib, sys; load_network(pathlib.Path(sys.argv[1]))"
@@ -153,8 +154,8 @@ def test_members_share_their_covariates(tmp_path: Path) -> None:
     """What is past is cut to each member's context as its values are; what lies ahead goes to all."""
     known = {"past_covariates": 1, "future_covariates": 1}
     members = [
-        make_member(tmp_path / "long", small("wavenet", **known), 0),
-        make_member(tmp_path / "short", small("wavenet", context_length=24, encoder_length=24, **known), 1),
+        make_member(tmp_path / "long", small("simple_rnn", **known), 0),
+        make_member(tmp_path / "short", small("simple_rnn", context_length=24, encoder_length=24, **known), 1),
     ]
     generator = np.random.default_rng(2)
     past, ahead = generator.normal(size=(4, CONTEXT, 2)), generator.normal(size=(4, HORIZON, 1))
@@ -176,8 +177,8 @@ def test_a_member_that_reads_no_covariates_may_have_the_longest_context(tmp_path
     """The whole then takes past covariates of that length, and gives the other the newest part."""
     known = {"past_covariates": 1, "future_covariates": 1}
     members = [
-        make_member(tmp_path / "plain", small("wavenet"), 0),
-        make_member(tmp_path / "informed", small("wavenet", context_length=24, encoder_length=24, **known), 1),
+        make_member(tmp_path / "plain", small("simple_rnn"), 0),
+        make_member(tmp_path / "informed", small("simple_rnn", context_length=24, encoder_length=24, **known), 1),
     ]
     generator = np.random.default_rng(2)
     past, ahead = generator.normal(size=(4, CONTEXT, 2)), generator.normal(size=(4, HORIZON, 1))

@@ -67,11 +67,7 @@ def make_informed(seed: int, ahead: int = HORIZON) -> Series:
 
 
 INFORMED = TrainingSet(
-    [make_informed(0), make_informed(1)],
-    "M",
-    HORIZON,
-    "digest",
-    CovariateNames(("a",), ("b", "holidays_DE"), ("DE",)),
+    [make_informed(0), make_informed(1)], "M", HORIZON, "digest", CovariateNames(("a",), ("b", "holidays_DE"), ("DE",))
 )
 """What the network with a single value of history is trained on."""
 

@@ -357,6 +357,8 @@ def test_a_tiny_search_trains_real_networks(
         "context_length": 24,
         "encoder_length": 13,
         "transform": "none",
+        "calendar": True,
+        "synthetic_share": 0.0,
         "batch_size": 8,
         "layers": 1,
     }
