@@ -23,7 +23,7 @@ AlmanacError
 │   └── CovariateNotNumeric         a value that is not a number
 ├── FrequencyError
 │   ├── FrequencyUnknown            an unknown alias, or one that is not supported
-│   ├── FrequencyNotInferred        too few or too irregular timestamps; FiscalPeriods: models/calendar/inference.py
+│   ├── FrequencyNotInferred        too few or too irregular timestamps; FiscalPeriods: models/calendar/exact_frequency.py
 │   └── FrequencyMismatch           another frequency than the model's
 ├── RequestError                    a request that is wrong as a whole
 │   ├── HorizonInvalid              not a whole number in [1, limit]

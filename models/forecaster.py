@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
-from models.forecasting.blocks import run_blocks
+from models.forecasting.long_horizon import run_blocks
 from models.forecasting.plan import Plan, check_horizon, make_plan
 from models.forecasting.request import ForecastRequest, Outcome
 from models.forecasting.rows import Row, read_contexts, stays_nonnegative

@@ -28,7 +28,7 @@ from models.errors import (
     TimestampsMismatched,
 )
 from models.irregular.bounds import UNBOUNDED, Bounds, read_bounds
-from models.irregular.placement import Placed, place
+from models.irregular.grid_placement import Placed, place
 from models.irregular.repairs import Repair, list_repairs
 from models.irregular.repeats import drop_repeats
 from models.values import Values, all_finite, check_values, describe, read_values

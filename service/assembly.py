@@ -15,7 +15,7 @@ from service.jobs.client import JobsClient
 from service.jobs.counts import JobCounter, JobCounts
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
-from service.monitoring.default_memory import keep_default
+from service.monitoring.default_model import keep_default
 from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts, SharedFacts
 from service.monitoring.forecast_log import ForecastLog

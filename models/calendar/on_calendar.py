@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.frequency import BUSINESS_HOUR, MONTH_NAMES, Frequency, StampPlace, parse_frequency
+from models.calendar.frequency_inference import infer_frequency
 from models.calendar.grid import positions, timestamps_at
 from models.calendar.timestamps import (
     Stamp,
@@ -15,7 +16,6 @@ from models.calendar.timestamps import (
     to_instants,
     to_local_times,
 )
-from models.calendar.usual_step import infer_frequency
 
 __all__ = [
     "Frequency",

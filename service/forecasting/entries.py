@@ -8,7 +8,7 @@ from typing import Any
 from models.errors import AlmanacError, SeriesDuplicated, SeriesTooLong
 from models.ids import plain_id
 from models.irregular.bounds import read_bounds, tighter
-from models.irregular.placement import MISSING
+from models.irregular.grid_placement import MISSING
 from models.series import Series
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.request import Entries, ForecastQuery, check_choice, parse_envelope

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from models.calendar.on_calendar import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid
 from models.irregular.bounds import read_bounds
-from models.irregular.placement import MISSING
+from models.irregular.grid_placement import MISSING
 from models.safeguards.plausible import OUTLIERS
 from models.series import Series
 from service.errors import BatchTooLarge, FieldMissing

@@ -12,8 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from models.calendar.on_calendar import parse_frequency
 from models.errors import AlmanacError, ConfigInvalid
-from models.jobs.bounds import check_bounds
-from models.jobs.tables import TABLES
+from models.jobs.config_tables import TABLES
+from models.jobs.setting_bounds import check_bounds
 from models.names import RULE, is_name
 from models.retraining.thresholds import Thresholds
 from service.errors import FieldInvalid, FieldMissing

@@ -12,7 +12,7 @@ from models.calendar.grid import Steps, locate, nearest, stamp_variants, timesta
 from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps
 from models.errors import TimestampInvalid, TimestampsOffCalendar
-from models.irregular.placement import MOST_STEPS, MOST_STEPS_A_VALUE
+from models.irregular.grid_placement import MOST_STEPS, MOST_STEPS_A_VALUE
 from models.series import DEFAULT_STYLE
 
 MAX_DISTANCE = np.timedelta64(36_525, "D")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.frequency import Frequency
-from models.calendar.inference import FiscalPeriods
 from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps, to_instants, to_local_times
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar

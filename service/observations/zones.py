@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import NO_OFFSET, Timestamps
-from models.calendar.zones import FIXED, name_fixed_zone, recognize_zone
+from models.calendar.zone_inference import FIXED, name_fixed_zone, recognize_zone
 from models.irregular.repairs import Repair
 from service.store.known_series import KnownSeries
 

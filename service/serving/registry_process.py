@@ -28,6 +28,7 @@ from models.names import CHAMPION
 from service.install import install_command
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
+from service.serving.empty_registry import is_empty
 from service.serving.registry_index import (
     ModelVersion,
     RegisteredModel,
@@ -35,7 +36,6 @@ from service.serving.registry_index import (
     keep_lost_champions,
     replace_version,
 )
-from service.serving.registry_probe import is_empty
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

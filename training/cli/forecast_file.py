@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import artifact, starters
-from models.calendar.inference import FiscalPeriods
+from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.on_calendar import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
 from models.forecast import Forecast

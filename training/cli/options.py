@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import ConfigInvalid
-from models.irregular.placement import MISSING
+from models.irregular.grid_placement import MISSING
 from models.starters import NAME as STARTER
 from training.config.training import BASELINES, Columns
 

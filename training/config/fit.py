@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StrictBool
 from pydantic.dataclasses import dataclass
 
 from models.errors import ConfigInvalid
-from models.jobs.bounds import check_bounds
+from models.jobs.setting_bounds import check_bounds
 from models.spec import ModelSpec
 from training.config.validation import STRICT, Count, Number, check_choice, config_errors
 

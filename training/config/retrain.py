@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool
 from pydantic.dataclasses import dataclass
 
-from models.jobs.bounds import check_bounds
+from models.jobs.setting_bounds import check_bounds
 from models.retraining.thresholds import DEFAULT, Thresholds
 from training.config.validation import STRICT, Count, Number, config_errors
 

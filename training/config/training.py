@@ -13,7 +13,7 @@ from models.calendar.timestamps import load_timezone
 from models.covariates import CovariateNames
 from models.errors import AlmanacError, ConfigInvalid, DataInvalid
 from models.holidays import check_countries, country_codes
-from models.jobs.bounds import check_bounds
+from models.jobs.setting_bounds import check_bounds
 from models.names import RULE, is_name
 from models.names import STARTER as SHIPPED
 from models.tables.numbers import NumberStyle

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.networks.build import NetworkOptions
 from models.windows import Contexts
 from training.data.synthetic import hide, synthesize
-from training.data.windows import Batch, Dataset, Windows
+from training.data.window_sampling import Batch, Dataset, Windows
 
 Floats = NDArray[np.float64]
 

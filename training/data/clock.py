@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import NO_OFFSET, Timestamps, load_timezone, to_instants, to_local_times
-from models.calendar.zones import recognize_zone
+from models.calendar.zone_inference import recognize_zone
 from models.errors import Finding
 from models.tables.dates import Times
 from models.tables.faults import TIME, TableInvalid

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.dates import Dates, style_of
-from models.calendar.inference import FiscalPeriods
+from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.on_calendar import Frequency, parse_frequency
 from models.calendar.timestamps import to_instants
 from models.covariates import CovariateNames
 from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred, SeriesTooLong
-from models.irregular.placement import infer_for
+from models.irregular.grid_placement import infer_for
 from models.irregular.strays import MOST_GAPS
 from models.safeguards.plausible import make_plausible
 from models.series import Series

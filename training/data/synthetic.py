@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from models.windows import Contexts
 from training.data import synthetic_components
 from training.data.synthetic_components import Floats, chance, draw_kinds, log_uniform
-from training.data.windows import Batch
+from training.data.window_sampling import Batch
 
 SOURCES = (Path(__file__), Path(synthetic_components.__file__))
 """The program that makes the series."""

@@ -19,7 +19,7 @@ from models.networks.onnx_export.export import check_parity, export
 from models.profile import Profile, features
 from models.spec import ModelOptions, ModelSpec
 from models.windows import Contexts
-from training.data.windows import Dataset
+from training.data.window_sampling import Dataset
 from training.fit.candidate import TrainingSet
 from training.fit.request import FitRequest
 from training.fit.validation import Validation

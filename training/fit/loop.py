@@ -13,7 +13,7 @@ from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights
 from training.config.fit import FitConfig
 from training.data.augmentation import mixed
-from training.data.windows import Batch, Dataset, Windows
+from training.data.window_sampling import Batch, Dataset, Windows
 from training.fit.candidate import EpochRecord
 from training.fit.request import OnEpoch
 

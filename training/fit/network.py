@@ -14,7 +14,7 @@ from models.networks.build import NetworkOptions, with_shape
 from models.networks.learner import learner_for
 from models.spec import ModelOptions
 from training.config.fit import FitConfig
-from training.data.windows import Dataset, make_dataset
+from training.data.window_sampling import Dataset, make_dataset
 from training.fit import network_size
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.export import FitSummary, export_candidate, validate

@@ -9,7 +9,7 @@ from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Recipe, Weights, learner_for
 from training.config.fit import WORTHWHILE, FitConfig
 from training.data.augmentation import HALF, can_mix, is_small
-from training.data.windows import Dataset
+from training.data.window_sampling import Dataset
 from training.fit.candidate import EpochRecord
 from training.fit.loop import Clock, Pace, TrainingSchedule, Trial, measure_pace, run_trial, train_on_all
 from training.fit.request import OnEpoch

@@ -16,7 +16,7 @@ from models.sqlite_file import SqliteFile
 from training.jobs import worker_lock
 from training.jobs.client import requeue
 from training.jobs.connection import connect
-from training.jobs.recovery import close_cancelled_jobs, queue_missed_ticks
+from training.jobs.missed_work import close_cancelled_jobs, queue_missed_ticks
 from training.jobs.settings import Settings
 from training.jobs.worker_lock import WorkerLock
 from training.jobs.workflows import Workflows

@@ -12,7 +12,7 @@ from dbos import error as dbos_error
 from models.jobs import names
 from models.jobs.errors import StageFailed
 from training.jobs import retrain_workflow
-from training.jobs.recovery import close_runs
+from training.jobs.missed_work import close_runs
 from training.jobs.settings import Settings
 from training.jobs.stage_runner import Limits, StageProcess, StageResult
 from training.jobs.steps import StageRun, WorkerRuntime, limits_of, run_stage

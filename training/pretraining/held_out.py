@@ -13,7 +13,7 @@ from models.series import Series
 from models.windows import Contexts
 from training.data.synthetic import SyntheticWindows
 from training.data.synthetic_components import Floats
-from training.data.windows import Batch
+from training.data.window_sampling import Batch
 from training.fit.loop import mean_scaled_error
 from training.fit.validation import Validation
 from training.pretraining.starter_specs import StarterSpec

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import artifact
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
-from models.jobs.bounds import DAYS_30, Bounds
+from models.jobs.setting_bounds import DAYS_30, Bounds
 from training.config.toml import merge
 from training.config.training import TrainConfig, train_config
 from training.fit.candidate import Candidate, EpochRecord

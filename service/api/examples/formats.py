@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.irregular.placement import MISSING
+from models.irregular.grid_placement import MISSING
 from models.safeguards.plausible import OUTLIERS
 from service.api.content import FORMATS, JSON, NDJSON
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from models.calendar.alignment import LEFT_OUT, align
-from models.calendar.inference import FiscalPeriods
+from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.on_calendar import Timestamps, infer_frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyNotInferred, TimestampsDuplicated, TimestampsOffCalendar
 

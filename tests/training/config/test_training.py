@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigInvalid
-from models.jobs.tables import TABLES
+from models.jobs.config_tables import TABLES
 from training.config.fit import FitConfig
 from training.config.retrain import RetrainConfig
 from training.config.toml import read_config

@@ -9,7 +9,7 @@ from models.networks.build import NetworkOptions
 from models.series import Series
 from training.data import augmentation
 from training.data.augmentation import Mixed, can_mix, is_small, mixed, synthetic_series
-from training.data.windows import Dataset, make_dataset
+from training.data.window_sampling import Dataset, make_dataset
 
 OPTIONS = NetworkOptions("lstm", 6, 12, 36, 24, units=4, layers=1)
 

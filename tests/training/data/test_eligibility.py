@@ -4,7 +4,7 @@ import pytest
 from models.errors import DataInvalid
 from models.series import Series
 from training.data.eligibility import describe_validated
-from training.data.windows import make_dataset
+from training.data.window_sampling import make_dataset
 
 SEASON = 12
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models import starters
-from models.calendar.inference import FiscalPeriods
+from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.on_calendar import Frequency
 from training.data.reading import Reading
 from training.data.series_set import read_series

@@ -18,7 +18,7 @@ from models.networks.ensemble import load_network
 from tests.training.fakes import make_request, make_series
 from tests.training.starters import CONTEXT, HORIZON, make_starter
 from training.config.fit import FitConfig, with_choices
-from training.data.windows import make_dataset
+from training.data.window_sampling import make_dataset
 from training.fit import fine_tuning
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
 from training.fit.fine_tuning import Blend, choose_blend

@@ -13,7 +13,7 @@ from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Recipe
 from models.series import Series
 from training.config.fit import FitConfig
-from training.data.windows import Dataset, make_dataset
+from training.data.window_sampling import Dataset, make_dataset
 from training.fit.candidate import EpochRecord
 from training.fit.loop import (
     Clock,

@@ -12,7 +12,7 @@ from models.networks.learner import Recipe, learner_for
 from models.series import Series
 from training.config.fit import FitConfig
 from training.data import augmentation
-from training.data.windows import Dataset, make_dataset
+from training.data.window_sampling import Dataset, make_dataset
 from training.fit import selection
 from training.fit.candidate import EpochRecord
 from training.fit.loop import Clock, Pace, Trial

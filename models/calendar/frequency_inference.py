@@ -1,12 +1,12 @@
-"""Usual step: the frequency of timestamps of which nearly all lie on one grid."""
+"""Frequency inference: the frequency of timestamps of which nearly all lie on one grid."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from models.calendar.alignment import FEWEST_WITH_OUTLIER, SHOWN, Grid, best_grid
+from models.calendar.exact_frequency import FEWEST, FiscalPeriods, common_frequency
 from models.calendar.frequency import NANOSECONDS_IN, WEEKDAY_NAMES, Frequency, fixed_frequency
-from models.calendar.inference import FEWEST, FiscalPeriods, common_frequency
 from models.calendar.timestamps import Timestamps, write_exactly
 from models.errors import AlmanacError, FrequencyNotInferred
 

@@ -1,4 +1,4 @@
-"""What a worker makes up for when it starts: missed ticks and the MLflow runs of cancelled jobs."""
+"""Missed work: what a worker makes up for when it starts: missed ticks and the MLflow runs of cancelled jobs."""
 
 from datetime import datetime, timedelta
 

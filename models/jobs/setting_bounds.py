@@ -1,4 +1,4 @@
-"""Bounds: the range of every number in a training's configuration, the same for files, the command line and REST."""
+"""Setting bounds: the range of every number in a training's configuration, the same for files, the command line and REST."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Blocks: the passes of the network that a horizon takes, each from the medians of the one before."""
+"""Long horizon: the passes of the network that a horizon takes, each from the medians of the one before."""
 
 from collections.abc import Sequence
 from typing import Protocol

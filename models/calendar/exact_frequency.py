@@ -1,4 +1,4 @@
-"""Inference: the frequency on which all timestamps lie, with or without gaps."""
+"""Exact frequency: the frequency on which all timestamps lie, with or without gaps."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series
 from training.data.eligibility import describe_validated, start_steps
-from training.data.windows import (
+from training.data.window_sampling import (
     HELD_OUT_HORIZONS,
     HELD_OUT_SHARE,
     MOST_ORIGINS,

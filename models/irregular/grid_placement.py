@@ -1,4 +1,4 @@
-"""Placement: values and covariates at irregular dates, put on the regular grid of their frequency."""
+"""Grid placement: values and covariates at irregular dates, put on the regular grid of their frequency."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from models.calendar.alignment import LEFT_OUT, Alignment, align
 from models.calendar.dates import Dates
+from models.calendar.exact_frequency import refuse_fiscal
 from models.calendar.grid import fewest_steps
-from models.calendar.inference import refuse_fiscal
 from models.calendar.on_calendar import Frequency, calendar_clock, infer_frequency
 from models.calendar.timestamps import Timestamps, to_instants, write_exactly
 from models.covariates import Covariates

@@ -1,4 +1,4 @@
-"""Tables: the settings in each table of a training's configuration, for files, the command line and REST."""
+"""Configuration tables: the settings in each table of a training's configuration, for files, the command line and REST."""
 
 from collections.abc import Mapping
 

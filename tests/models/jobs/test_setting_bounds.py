@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from models.errors import AlmanacError, ConfigInvalid
-from models.jobs.bounds import BOUNDS, MOST_SEED, check_bounds
+from models.jobs.setting_bounds import BOUNDS, MOST_SEED, check_bounds
 from service.jobs.requests import parse_job
 from training.config.fit import FitConfig
 from training.config.retrain import RetrainConfig

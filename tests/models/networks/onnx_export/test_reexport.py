@@ -7,7 +7,7 @@ import onnx
 
 from models import starters
 from models.artifact import GOLDEN, NETWORK
-from models.networks.onnx_export.again import export_again
+from models.networks.onnx_export.reexport import export_again
 
 
 def test_the_shipped_starters_are_what_the_exporter_writes(tmp_path: Path) -> None:

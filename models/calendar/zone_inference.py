@@ -1,4 +1,4 @@
-"""Zones: the timezone that changing offsets are of."""
+"""Zone inference: the timezone that changing offsets are of."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo

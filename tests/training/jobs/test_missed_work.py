@@ -6,7 +6,7 @@ import pytest
 from dbos import DBOSClient, WorkflowStatus
 
 from models.jobs import names
-from training.jobs.recovery import close_cancelled_jobs, newest_tick
+from training.jobs.missed_work import close_cancelled_jobs, newest_tick
 
 
 @pytest.mark.parametrize(

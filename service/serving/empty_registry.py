@@ -1,4 +1,4 @@
-"""Registry probe: whether a registry is certainly empty, checked without mlflow, whose import takes seconds."""
+"""Empty registry: whether a registry is certainly empty, checked without mlflow, whose import takes seconds."""
 
 import sqlite3
 from contextlib import closing

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from service.serving.empty_registry import SEARCH, is_empty
 from service.serving.registry_index import RegistryIndex
-from service.serving.registry_probe import SEARCH, is_empty
 from service.serving.registry_process import RegistryPoller
 from tests.service.home import ServiceHome
 from tests.service.registrar import Registrar

@@ -1,6 +1,6 @@
 """Again: the graph of an artifact is written anew from its network.keras, after a change of the exporter.
 
-python -m models.networks.onnx_export.again models/starters/?/
+python -m models.networks.onnx_export.reexport models/starters/?/
 """
 
 import sys
