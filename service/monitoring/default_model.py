@@ -1,4 +1,4 @@
-"""Default memory: keeps in the database which model answers requests that name none, so that a restart changes nothing."""
+"""Default model: keeps in the database which model answers requests that name none, so that a restart changes nothing."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Dataset: windows drawn at random over series and cutoffs, and the validation origins that choices are made on."""
+"""Window sampling: windows drawn at random over series and cutoffs, and the validation origins that choices are made on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Again: the graph of an artifact is written anew from its network.keras, after a change of the exporter.
+"""Re-export: the graph of an artifact is written anew from its network.keras, after a change of the exporter.
 
 python -m models.networks.onnx_export.reexport models/starters/?/
 """
