@@ -76,7 +76,7 @@ class Learner:
         if self._initial[0] != seed:  # a schedule begins many times, and building takes a second
             random.seed(
                 seed
-            )  # Keras's initializers draw their seeds from it; TensorFlow's seed would cost it its kernels
+            )  # Keras draws the seeds of its initializers from it; TensorFlow's would cost it its kernels
             self._initial = seed, build(self.recipe.options).get_weights()
         self.network.set_weights(self._initial[1])
         for one in self.optimizer.variables:

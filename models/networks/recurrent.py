@@ -50,7 +50,7 @@ def stack(cell: Callable[..., Any], channels: Any, *, units: int, layers: int, e
     which is faster.
 
     Args:
-        cell: Returns a layer such as `models.networks.lstm_layer.LSTM` from units, `return_sequences` and `name`.
+        cell: Returns a layer such as `models.networks.lstm.LSTM` from units, `return_sequences` and `name`.
         channels: (batch, time, channels).
         units: Width of each layer.
         layers: Number of layers.

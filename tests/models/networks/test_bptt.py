@@ -10,10 +10,10 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.networks.bptt import Projection
-from models.networks.gru_layer import GRU
-from models.networks.lstm_layer import LSTM
+from models.networks.gru import GRU
+from models.networks.lstm import LSTM
 from models.networks.recurrent import stack
-from models.networks.simple_rnn_layer import SimpleRNN
+from models.networks.simple_rnn import SimpleRNN
 
 Layer = type[keras.layers.Layer]
 
