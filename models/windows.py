@@ -15,10 +15,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 
 
-INPUTS = ("context", "phase", "past_covariates", "future_covariates")
-"""Inputs of a graph, in order; the last two only if the model reads covariates."""
-
-
 @dataclass(frozen=True, slots=True)
 class Contexts:
     """A batch of inputs of a graph.

@@ -24,6 +24,7 @@ from service.api.openapi import describe
 from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
+from service.api.state import Service
 from service.assembly import Environment, assemble, close, start_worker
 from service.errors import FieldInvalid
 from service.problems import CLIENT_CLOSED, CODE_HEADER, problem, problem_response
@@ -84,6 +85,12 @@ def create_app(
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    _add_layers(app, service, settings, host)
+    return app
+
+
+def _add_layers(app: Application, service: Service, settings: Settings, host: str) -> None:
+    """Put the layers that every request passes around the application, and around its forecasts."""
     keys = KeyRing(settings.api_keys)
     layers: list[tuple[Any, dict[str, Any]]] = [
         (CompressionMiddleware, {}),
@@ -96,7 +103,6 @@ def create_app(
     for layer, options in layers:
         app.forecasts = layer(app.forecasts, **options)
         app.add_middleware(layer, **options)
-    return app
 
 
 def log_failure(task: asyncio.Task[None]) -> None:

@@ -9,7 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 from models import artifact
 from models.covariates import CovariateNames
 from models.spec import TRAINED_QUANTILES, ModelSpec
-from models.windows import INPUTS
+
+INPUTS = ("context", "phase", "past_covariates", "future_covariates")
+"""Inputs of a graph, in order; the last two only if the model reads covariates."""
 
 
 def make_artifact(  # noqa: PLR0913 - each argument is a field of the spec

@@ -262,13 +262,10 @@ def _is_settled(model: RegisteredModel) -> bool:
 
 def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)
     """Yield every entity of a paged search."""
-    token = None
-    while True:
-        page = search(max_results=PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    token = ""
+    while token is not None:
+        yield from (page := search(max_results=PAGE, page_token=token or None))
+        token = page.token or None
 
 
 def _listen(wanted: "SimpleQueue[tuple[str, str]]", wake: threading.Event) -> None:
@@ -283,11 +280,9 @@ def _listen(wanted: "SimpleQueue[tuple[str, str]]", wake: threading.Event) -> No
 def main() -> None:
     """Poll until the server has ended."""
     configure_logging()
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    cache = ArtifactCache(Path(sys.argv[1]), sys.argv[2])
+    os.environ.update({**ENVIRONMENT, **os.environ})
+    cache, poll_seconds = ArtifactCache(Path(sys.argv[1]), sys.argv[2]), float(sys.argv[3])
     poller = RegistryPoller(cache, os.environ["MLFLOW_TRACKING_URI"])
-    poll_seconds = float(sys.argv[3])
     wanted: SimpleQueue[tuple[str, str]] = SimpleQueue()
     wake = threading.Event()
     threading.Thread(target=_listen, args=(wanted, wake), daemon=True).start()

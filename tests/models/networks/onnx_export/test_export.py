@@ -15,7 +15,7 @@ from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.errors import ParityFailed
 from models.networks.onnx_export.ensemble import merge_graphs
 from models.networks.onnx_export.export import TOLERANCE, check_parity, export
-from models.windows import INPUTS
+from tests.artifacts import INPUTS
 from tests.models.networks.made import ARCHITECTURES, HORIZON, make_contexts, make_options, make_phases, random_weights
 
 TRANSFORMS = {"lstm": "none", "gru": "log", "simple_rnn": "none", "wavenet": "log"}
