@@ -50,8 +50,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """With mlflow's defaults a dead server costs minutes, and usage is reported to its makers."""
 
-PAGE = 1000
-DETAIL_LENGTH = 300
+PAGE, DETAIL_LENGTH = 1000, 300
 
 
 class RegistryPoller:
@@ -262,7 +261,7 @@ def _is_settled(model: RegisteredModel) -> bool:
 
 def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)
     """Yield every entity of a paged search."""
-    token = ""
+    token: str | None = ""
     while token is not None:
         yield from (page := search(max_results=PAGE, page_token=token or None))
         token = page.token or None
