@@ -196,7 +196,7 @@ class Forecaster:
 
     def _forecast_alike(self, rows: Sequence[Row], raw: Floats) -> list[Forecast]:
         """Return the forecasts of rows of one plan from their raw quantiles, shape (rows, horizon or more, levels)."""
-        table = self._bounded(rows, rows[0].plan.calibrate(raw))
+        table = self._bounded(rows, rows[0].plan.calibrate(raw)) + 0.0  # turns -0.0 into 0.0
         finite = all_finite(table)
         return [self._describe(row, numbers, finite=finite) for row, numbers in zip(rows, table, strict=True)]
 

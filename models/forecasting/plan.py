@@ -96,7 +96,6 @@ class Plan:
             table += offsets
         rising = table[:, 1:] >= table[:, :-1]
         if np.count_nonzero(rising) == rising.size:  # all() takes thrice as long
-            table += 0.0  # turns -0.0 into 0.0
             return table
         return np.ascontiguousarray(uncross(table.transpose(0, 2, 1), self.levels).transpose(0, 2, 1))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 from starlette.responses import Response
 
 from models.calendar.on_calendar import format_timestamps
@@ -116,19 +115,19 @@ def _problem_of_all(faults: Sequence[SeriesFault]) -> dict[str, str]:
 def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[str, Any]:
     """Return one forecast as an entry of `forecasts`, with `warnings` before its own."""
     forecast = forecast.shown
-    columns = _plain(forecast.quantiles.T)
+    columns = np.ascontiguousarray(forecast.quantiles.T)  # as orjson needs them
     dates = forecast.timestamps
     return {
         "id": forecast.id,
         "forecast_id": new_uuid(),
         "frequency": None if forecast.frequency is None else forecast.frequency.name,
         "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
-        "median": _plain(forecast.median),
+        "median": forecast.median,
         "quantiles": {
             level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
         },
         "intervals": {
-            level_name(interval.level): {"lower": _plain(interval.lower), "upper": _plain(interval.upper)}
+            level_name(interval.level): {"lower": interval.lower, "upper": interval.upper}
             for interval in forecast.intervals
         },
         "context_used": forecast.context_used,
@@ -141,11 +140,6 @@ def _repair(repair: Repair) -> dict[str, Any]:
     """Return a repair, with its detail if it has one."""
     entry: dict[str, Any] = {"code": repair.code, "index": repair.index}
     return {**entry, "detail": repair.detail} if repair.detail else entry
-
-
-def _plain(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return numbers contiguous, as orjson needs them, with 0.0 for -0.0."""
-    return np.ascontiguousarray(numbers + 0.0)
 
 
 def _warning(index: int, found: Finding) -> dict[str, str]:
