@@ -40,7 +40,7 @@ test: setup ## Lint, format, types, architecture, tests (needs only Python)
 
 test-system: setup ## Tests with real PostgreSQL, MLflow, Prometheus, nginx and Chromium
 	@bash deploy/debian.sh
-	$(BIN)/pytest -q -m system $(ARGS)
+	$(BIN)/pytest -q -m system -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: setup ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
 	@bash deploy/debian.sh

@@ -2,11 +2,15 @@
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 # The gate must answer the same on a slow, busy machine as on a fast one: no deadline, the same examples every time.
@@ -28,6 +32,22 @@ def pytest_collection_finish() -> None:
     """Leave all that is imported out of garbage collection, which would go through a million objects again and again."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an MLflow database with its tables and no model; making them takes seconds, once for a version of MLflow."""
+    from training.registry.client import Registry
+    from training.registry.location import RegistryLocation
+
+    kept = pytestconfig.cache.mkdir("mlflow") / f"{version('mlflow')}.db"
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            home = tmp_path_factory.mktemp("mlflow")
+            Registry(RegistryLocation.from_environment({"ALMANAC_HOME": str(home)})).models.names()
+            shutil.copy(home / "mlflow.db", kept.with_suffix(".new"))
+            kept.with_suffix(".new").replace(kept)
+    return kept
 
 
 @pytest.fixture(scope="module")

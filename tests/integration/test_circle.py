@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,9 +58,14 @@ class Circle:
 
 
 @pytest.fixture(scope="module")
-def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
-    """Return the first half of the circle, as a person goes it: data, and one command that trains a tiny network."""
+def circle(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Circle:
+    """Return the first half of the circle, as a person goes it: data, and one command that trains a tiny network.
+
+    At one origin, since for each of them the classical models start processes of their own.
+    """
     folder = tmp_path_factory.mktemp("circle")
+    (folder / "home").mkdir()
+    shutil.copy(empty_mlflow, folder / "home" / "mlflow.db")
     data = write_csv(folder / "weather.csv", [make_series(name, seed=seed) for seed, name in enumerate("abc")])
     half = Circle(folder / "home", data, {})
     small = (
@@ -69,7 +75,10 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
         "fit.layers=1",
         "fit.synthetic_share=0",
         "fit.transform=none",
-        "fit.context_length=48",
+        "fit.calendar=true",
+        "fit.context_length=25",
+        "fit.encoder_length=13",
+        "retrain.origins=1",
     )
     command = [sys.executable, "-m", "almanac", "train", "--data", str(data), "--horizon", str(HORIZON), "--json"]
     command += ["--architecture", "lstm", "--no-refit", *(part for one in small for part in ("--set", one))]

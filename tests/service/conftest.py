@@ -53,9 +53,13 @@ def small_starters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def registrar(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> Iterator[Registrar]:
+def registrar(
+    tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts, empty_mlflow: Path
+) -> Iterator[Registrar]:
     """Return a real MLflow whose model `temperatures` has a champion; importing mlflow takes seconds."""
-    with Registrar(tmp_path_factory.mktemp("registry")) as registrar:
+    home = tmp_path_factory.mktemp("registry")
+    shutil.copy(empty_mlflow, home / "mlflow.db")
+    with Registrar(home) as registrar:
         registrar.register("temperatures", artifacts.get(name="temperatures"), "champion")
         yield registrar
 

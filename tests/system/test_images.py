@@ -1,5 +1,6 @@
 """The service's image, built without Docker from its lock and files."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -34,7 +35,10 @@ def copy(sources: list[str], target: Path) -> None:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the first stage of the Dockerfile, and return its virtual environment."""
+    """Run the first stage of the Dockerfile, and return its virtual environment.
+
+    Wheels come from pip's cache if they are there, and only what is imported is compiled: that takes a third of the time.
+    """
     folder = tmp_path_factory.mktemp("image")
     for _, words in [step for step in instructions(DOCKERFILE) if step[0] == "COPY" and "--from" not in step[1]]:
         *sources, target = words.split()
@@ -42,9 +46,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps = [words for name, words in instructions(DOCKERFILE) if name == "RUN" and "/opt/venv" in words]
     for words in steps:
         script = words.replace("python -m venv", f"{sys.executable} -m venv").replace("/opt/venv", f"{folder}/venv")
-        script = re.sub(r"(?<=\s)/src\b", f"{folder}/src", script)
+        script = re.sub(r"(?<=\s)/src\b", f"{folder}/src", script).replace("--no-cache-dir", "")
         command = ["/bin/sh", "-euc", script]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 commands of the Dockerfile
+        quicker = {**os.environ, "PIP_NO_COMPILE": "1"}
+        subprocess.run(command, check=True, capture_output=True, env=quicker)  # noqa: S603 commands of the Dockerfile
     return folder / "venv"
 
 

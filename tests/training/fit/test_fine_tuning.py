@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,12 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True)
-def here(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def here(shipped: Path) -> Iterator[None]:
     """Take the starters of these tests for the shipped ones."""
-    monkeypatch.setattr(starters, "FOLDER", shipped)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starters, "FOLDER", shipped)
+        yield
 
 
 def make_set(horizon: int = HORIZON, frequency: str = "M", **changes: Any) -> TrainingSet:  # noqa: ANN401 - any field
@@ -70,42 +73,54 @@ def weights_of(folder: Path) -> list[NDArray[Any]]:
     return weights
 
 
-@pytest.mark.parametrize(("horizon", "frequency", "kind"), [(3, "Q-DEC", "Y"), (14, "M", "M")])
-def test_the_starter_forecasts_as_shipped(
-    shipped: Path, tmp_path: Path, horizon: int, frequency: str, kind: str
-) -> None:
-    """Whatever the horizon, the steps that it was trained for are those of its own file; the season is the data's."""
-    candidate = take(tmp_path / "made", make_set(horizon, frequency))
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
+    """Return the monthly starter for a longer horizon than its own, of data with a covariate."""
+    return take(tmp_path_factory.mktemp("taken"), make_set(14, covariates=CovariateNames(("traffic",))))
 
-    spec = artifact.load(tmp_path / "made").spec
-    contexts = artifact.golden_contexts(spec)
-    shared = min(horizon, HORIZON)
-    assert (spec.name, spec.architecture, spec.horizon, spec.transform) == ("sales", "starter", horizon, "none")
-    assert (spec.frequency, spec.season_length, spec.options.seasons) == {
-        "Y": ("Q-DEC", 4, (1,)),
-        "M": ("M", 12, (12,)),
-    }[kind]
+
+def assert_as_shipped(candidate: Candidate, shipped: Path) -> None:
+    """Check that the steps that a starter was trained for are those of its own file."""
+    contexts, shared = (
+        artifact.golden_contexts(candidate.forecaster.spec),
+        min(candidate.forecaster.spec.horizon, HORIZON),
+    )
     assert_allclose(
         candidate.forecaster.quantiles(contexts)[:, :shared],
-        artifact.load(shipped / kind).quantiles(contexts)[:, :shared],
+        artifact.load(shipped).quantiles(contexts)[:, :shared],
         rtol=1e-5,
         atol=1e-4,
     )
 
 
-def test_the_starter_is_judged_and_calibrated_on_the_data(tmp_path: Path) -> None:
-    """On the validation origins of every other network, without epochs, and without the covariates, which it never saw."""
-    candidate = take(tmp_path, make_set(covariates=CovariateNames(("traffic",))))
+def test_the_starter_of_a_season_forecasts_as_shipped(taken: Candidate, shipped: Path) -> None:
+    """Whatever the horizon; the season is the data's."""
+    spec = artifact.load(taken.directory).spec
+    assert (spec.name, spec.architecture, spec.horizon, spec.transform) == ("sales", "starter", 14, "none")
+    assert (spec.frequency, spec.season_length, spec.options.seasons) == ("M", 12, (12,))
+    assert_as_shipped(taken, shipped / "M")
 
-    spec, forecasts = candidate.forecaster.spec, candidate.forecasts
-    others = make_dataset(make_set().series, context_length=40, season_length=12, horizon=HORIZON)
+
+def test_the_seasonless_starter_serves_a_frequency_without_its_own(shipped: Path, tmp_path: Path) -> None:
+    """Quarters that end in December have the yearly one."""
+    candidate = take(tmp_path, make_set(3, "Q-DEC"))
+
+    spec = candidate.forecaster.spec
+    assert (spec.horizon, spec.frequency, spec.season_length, spec.options.seasons) == (3, "Q-DEC", 4, (1,))
+    assert_as_shipped(candidate, shipped / "Y")
+
+
+def test_the_starter_is_judged_and_calibrated_on_the_data(taken: Candidate) -> None:
+    """On the validation origins of every other network, without epochs, and without the covariates, which it never saw."""
+    spec, forecasts = taken.forecaster.spec, taken.forecasts
+    others = make_dataset(make_set().series, context_length=40, season_length=12, horizon=14)
     assert forecasts is not None
     assert_array_equal(forecasts.rows, others.rows)
     assert_array_equal(forecasts.cutoffs, others.cutoffs)
-    assert candidate.validation == spec.validation
-    assert len(spec.conformal["offsets"]) == HORIZON
+    assert taken.validation == spec.validation
+    assert len(spec.conformal["offsets"]) == 14
     assert spec.options.nonnegative
-    assert list(candidate.history) == []
+    assert list(taken.history) == []
     assert not spec.covariates
 
 

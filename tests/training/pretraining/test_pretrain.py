@@ -28,6 +28,8 @@ from training.progress import Progress
 from training.registry.client import Registry
 from training.registry.provenance import RunEnvironment
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 SPECS = {"M": StarterSpec("M", 4, 30, 12, 1.0), "Q": StarterSpec("Q", 3, 12, 8, 0.5)}
 
 
