@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tests.service.home import eventually
-from tests.service.server_process import ServerProcess
+from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
 from tests.system.programs import postgres, revived
 
 START = np.datetime64("2000-01-01", "us")
@@ -130,4 +130,4 @@ def load_with_kills(folder: Path, parts: int, rows: int) -> tuple[Poster, float]
 
 def serve(home: Path, url: str = "") -> ServerProcess:
     """Run a service without a registry."""
-    return ServerProcess(home, MLFLOW_TRACKING_URI="http://127.0.0.1:1", ALMANAC_DATABASE_URL=url)
+    return ServerProcess(home, program=NO_REGISTRY + PROGRAM, ALMANAC_DATABASE_URL=url)

@@ -17,6 +17,13 @@ from tests.service.home import eventually
 ROOT = Path(__file__).parents[2]
 PROGRAM = "from service.cli.serve import serve; serve()"
 
+NO_REGISTRY = """
+import asyncio
+from service.serving.supervisor import Supervisor
+Supervisor.run = lambda self: asyncio.Event().wait()
+"""
+"""Begins the program of a server without a registry process, which takes seconds to import mlflow."""
+
 
 class ServerProcess:
     """A running server with a client."""

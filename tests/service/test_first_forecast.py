@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.service.home import eventually
-from tests.service.server_process import ServerProcess
+from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
 
 if TYPE_CHECKING:
     import httpx
@@ -56,7 +56,7 @@ def test_every_frequency_is_forecast_without_training_libraries(tmp_path: Path) 
     program = (
         "import atexit, sys\n"
         f"atexit.register(lambda: print('LOADED', [name for name in {FORBIDDEN} if name in sys.modules]))\n"
-        "from service.cli.serve import serve; serve()"
+        f"{NO_REGISTRY}{PROGRAM}"
     )
     with ServerProcess(tmp_path, program=program) as server:
         answer = server.client.post("/forecast", json={"series": SERIES, "horizon": 3, "model": "starter"}).json()

@@ -201,6 +201,7 @@ def test_a_used_port_is_an_error(tmp_path: Path) -> None:
     assert "Cannot listen" in result.output
 
 
+@pytest.mark.prove
 def test_a_replaced_registry_file_restarts_the_child(home: ServiceHome, registrar: Registrar) -> None:
     """It ends cleanly, and the model in memory answers meanwhile."""
     home.path.mkdir()

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from service.cli import observe as module
 from service.cli.observe import FileUnusable, SendingFailed, observe
-from tests.service.server_process import ServerProcess
+from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
 from training.config.training import Columns
 from training.data.reader import read_table
 
@@ -22,7 +22,7 @@ NOWHERE = "http://127.0.0.1:1"
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Run a service."""
-    with ServerProcess(tmp_path_factory.mktemp("home"), MLFLOW_TRACKING_URI=NOWHERE) as serving:
+    with ServerProcess(tmp_path_factory.mktemp("home"), program=NO_REGISTRY + PROGRAM) as serving:
         yield serving
 
 
