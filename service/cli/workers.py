@@ -85,7 +85,8 @@ class Workers:
                 delay = FIRST_DELAY_SECONDS
             logger.error("server process %d %s; starting another in %.1f s", place, reason, delay)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
     async def _run_worker(self, place: int, *, is_replacement: bool) -> str:

@@ -138,7 +138,8 @@ class ForecastLog:
     async def close(self) -> None:
         """Write what waits, for CLOSE_SECONDS at most; count and log what is lost."""
         with suppress(TimeoutError, AlmanacError):
-            await asyncio.wait_for(self.flush(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.flush()
         lost = len(self._batch) + len(self._waiting)
         if lost:
             self._metrics.forecasts_lost.labels("closed").inc(lost)

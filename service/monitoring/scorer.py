@@ -111,8 +111,10 @@ class Scorer:
                 logger.debug("scoring: %s", error)  # the database's watch logs it as an error
             except Exception:
                 logger.exception("scoring failed; it is tried again")
+            # Python 3.11's wait_for loses a cancellation that meets the wake: the service would never end.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._woken.wait()
 
     async def work(self) -> int:
         """Score all due forecasts, count the figures if it is time, and return how many forecasts were scored.
@@ -148,7 +150,8 @@ class Scorer:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             with suppress(TimeoutError, AlmanacError):
-                await asyncio.wait_for(running, CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await running
             raise
 
     async def _mark_missed(self) -> None:

@@ -93,7 +93,8 @@ class Supervisor:
         while True:
             before = self._cache.changed()
             try:
-                return await asyncio.wait_for(child.wait(), max(HUNG_SECONDS, 10 * self._settings.poll_seconds))
+                async with asyncio.timeout(max(HUNG_SECONDS, 10 * self._settings.poll_seconds)):
+                    return await child.wait()
             except TimeoutError:
                 if self._cache.changed() == before:
                     child.kill()
@@ -106,7 +107,8 @@ class Supervisor:
         if child.stdin is not None:
             child.stdin.close()
         try:
-            await asyncio.wait_for(child.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await child.wait()
         except TimeoutError:
             child.kill()
             await child.wait()

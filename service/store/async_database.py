@@ -63,7 +63,8 @@ class AsyncDatabase:
     async def open(self) -> None:
         """Migrate the database; after OPEN_SECONDS leave it to `watch`."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._check(), OPEN_SECONDS)
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self._check()
 
     async def watch(self) -> None:
         """Open the database once it answers, and check it every CHECK_SECONDS, until cancelled."""

@@ -164,3 +164,26 @@ def test_errors_do_not_stop_the_scorer(
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
         "scoring failed; it is tried again"
     ]
+
+
+@pytest.mark.parametrize("later", range(5))
+def test_a_scorer_that_is_woken_and_cancelled_at_once_ends(
+    database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch, later: int
+) -> None:
+    """However few turns of the loop lie between observations that arrive and a shutdown."""
+    scorer = Scorer(database, 30, Clock())
+    monkeypatch.setattr(scorer, "work", lambda: asyncio.sleep(0))
+
+    async def scenario() -> bool:
+        running = asyncio.create_task(scorer.run())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        scorer.wake()
+        for _ in range(later):
+            await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=0.2)
+        running.cancel()
+        return running in done
+
+    assert asyncio.run(scenario())
