@@ -13,10 +13,10 @@ from service.monitoring.accuracy import StepKey
 from service.store.async_database import AsyncDatabase
 from service.store.counting import count_due
 from service.store.database import Database
-from service.store.rollups import DAY
+from service.store.rollups import DAY, ScoreSums
 from service.store.score_due import mark_missed, score_due
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import ScoreSums, sum_scores
+from service.store.score_sums import sum_scores
 
 logger = logging.getLogger("almanac")
 

@@ -6,7 +6,8 @@ Whoever changes scores calls `remove_sums` before and `add_sums` after, in one t
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, cast, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,6 +31,36 @@ SUMS = (
     "covered_95",
     "intervals_95",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSums:
+    """Counts and sums of scores; they can be added.
+
+    Attributes:
+        scores: Scored steps.
+        scaled: Scored steps with a scale.
+        error: Sum of their absolute scaled errors.
+        naive_error: The same of seasonal naive.
+        pinball: Sum of their scaled pinball losses.
+        covered_80: Actual values in the 80 % interval, out of `intervals_80`.
+        intervals_80: Scored steps with an 80 % interval.
+        covered_95: Actual values in the 95 % interval, out of `intervals_95`.
+        intervals_95: Scored steps with a 95 % interval.
+    """
+
+    scores: int = 0
+    scaled: int = 0
+    error: float = 0.0
+    naive_error: float = 0.0
+    pinball: float = 0.0
+    covered_80: int = 0
+    intervals_80: int = 0
+    covered_95: int = 0
+    intervals_95: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
 
 
 def lock_scores(connection: Connection) -> None:

@@ -18,6 +18,16 @@ SLACK = 2 * DAY
 """Before and after the days of a filter: forecasts that end or begin farther away have no scores in it."""
 
 
+LONGEST_MONTH = 31
+"""Days."""
+
+LONG = 40
+"""Days from which on the scores of some series are read series by series."""
+
+Days = tuple[int | None, int | None]
+"""The first day, and the day after the last."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreFilter:
     """Conditions on scores; None is no condition. Only scores that count are summed, whatever the filter.
@@ -26,7 +36,8 @@ class ScoreFilter:
         model: Name.
         version: Of the model.
         series: Id.
-        some_series: Ids; None is no condition.
+        some_series: Ids of which the scores are wanted; others may be found too. None is no condition.
+        are_few: Whether these are so few of all series that their scores are found through their forecasts, not by time.
         steps: First and last step ahead, both included.
         since: First timestamp of a scored step, microseconds since 1970, included.
         until: First timestamp that is left out.
@@ -39,12 +50,20 @@ class ScoreFilter:
     version: str | None = None
     series: str | None = None
     some_series: tuple[str, ...] | None = None
+    are_few: bool = False
     steps: tuple[int, int] | None = None
     since: int | None = None
     until: int | None = None
     since_day: int | None = None
     until_day: int | None = None
     scored_since: int | None = None
+
+    @property
+    def reads_series(self) -> bool:
+        """Whether scores are found through the forecasts of some series: if these are few, or the days are many."""
+        days = DayRange.of(self)
+        is_long = days.first is None or days.end is None or days.end - days.first > LONG
+        return self.some_series is not None and (self.are_few or is_long)
 
     def of_forecasts(self) -> list[ColumnElement[bool]]:
         """Return the conditions on `forecasts` in SQL."""
@@ -54,7 +73,7 @@ class ScoreFilter:
             (forecasts.c.series_id, self.series),
         ]
         found = [column == storable(value) for column, value in limits if value is not None]
-        if self.some_series is None:
+        if self.some_series is None or not self.reads_series:
             return found
         first = [
             one for one in (self.since, None if self.since_day is None else self.since_day * DAY) if one is not None
@@ -69,9 +88,7 @@ class ScoreFilter:
     def of_scores(self) -> list[ColumnElement[bool]]:
         """Return the conditions on `scores` in SQL; days also as timestamps, which have an index."""
         first, last = self.steps or (None, None)
-        timestamp = (
-            scores.c.timestamp if self.some_series is None else scores.c.timestamp + 0
-        )  # by series, not by its index
+        timestamp = scores.c.timestamp + 0 if self.reads_series else scores.c.timestamp  # by series, not by its index
         limits = [
             (operator.ge, scores.c.step, first),
             (operator.le, scores.c.step, last),
@@ -135,13 +152,35 @@ class DayRange:
         """Return the same days, of which only whole months count as whole."""
         first, end = self.whole, self.whole_end
         if first is not None:
-            month = np.datetime64(first, "D").astype("M8[M]")
-            first = _day_of(month if _day_of(month) == first else month + 1)
-        return replace(
-            self, whole=first, whole_end=None if end is None else _day_of(np.datetime64(end, "D").astype("M8[M]"))
-        )
+            first = first if first == first_of_month(first) else _next_month(first)
+        return replace(self, whole=first, whole_end=None if end is None else first_of_month(end))
+
+    def nearest_months(self) -> tuple[Self, list[Days], list[Days]]:
+        """Return months whose sums are those of the same days if some days are added and others taken away.
+
+        Of a month that a date cuts in two these are the fewer days. With an empty range neither counts.
+        """
+        months, added, taken = self.in_months(), list[Days](), list[Days]()
+        if self.first is not None and self.whole is not None and months.whole is not None:
+            start = first_of_month(self.whole)
+            if self.first == self.whole and self.whole - start < months.whole - self.whole:
+                months, taken = replace(months, whole=start), [(start, self.whole)]
+            else:
+                added.append((self.first, months.whole))
+        if self.end is not None and self.whole_end is not None and months.whole_end is not None:
+            following = _next_month(self.whole_end)
+            if self.end == self.whole_end and following - self.whole_end < self.whole_end - months.whole_end:
+                months, taken = replace(months, whole_end=following), [*taken, (self.whole_end, following)]
+            else:
+                added.append((months.whole_end, self.end))
+        return months, added, [days for days in taken if days[0] != days[1]]
 
 
-def _day_of(month: np.datetime64) -> int:
-    """Return the first day of a month, in days since 1970."""
-    return int(month.astype("M8[D]").astype(np.int64))
+def _next_month(day: int) -> int:
+    """Return the first day of the month after a day's."""
+    return first_of_month(first_of_month(day) + LONGEST_MONTH)
+
+
+def first_of_month(day: int) -> int:
+    """Return the first day of a day's month, both in days since 1970."""
+    return int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))

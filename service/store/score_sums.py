@@ -1,64 +1,39 @@
 """Score sums: the scores that count, summed by version, step, series and period, from rollups where these suffice.
 
 The rollups have days, without series or without steps, and months with both. Days and weeks of series and steps, and what a date
-or a moment cuts in two, are summed from the scores themselves, of the first series alone if a limit is given.
+or a moment cuts in two, are summed from the scores themselves, of the first rows alone if a limit is given.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, Table, cast, distinct, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Subquery, Table, cast, func, select, text
 
 from service.store.database import Database, storable
-from service.store.rollups import DAY, DAY_SECONDS, SUMS, sums_of_scores
-from service.store.score_filter import DayRange, ScoreFilter
+from service.store.rollups import DAY, DAY_SECONDS, SUMS, ScoreSums, sums_of_scores
+from service.store.score_filter import LONGEST_MONTH, DayRange, Days, ScoreFilter
 from service.store.tables import forecasts, scores, sums_by_series, sums_by_series_step, sums_by_step
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
 Key = tuple[str | int, ...]
-Rows = list[tuple[Key, "ScoreSums"]]
+Rows = list[tuple[Key, ScoreSums]]
+Plan = list[tuple[Select[*tuple[Any, ...]], int]]
+"""Queries, and 1 or -1 by whether their sums are added or subtracted."""
 
-LONGEST_MONTH = 31
-"""Days."""
+MOST_NAMES = 5_000
+"""Series that a query names at the most."""
 
-MOST_PARTS = 60
-"""Queries for the first rows at the most; if so many would be needed, one query sums all."""
+FEW_SERIES = 4
+"""The scores of up to a fourth of the series are read series by series, others by their time if the days are few."""
+
+SPARE = 4
+"""A fourth more rows than wanted are asked for, since some groups have fewer than they may have."""
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
 """strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
 _POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreSums:
-    """Counts and sums of scores; they can be added.
-
-    Attributes:
-        scores: Scored steps.
-        scaled: Scored steps with a scale.
-        error: Sum of their absolute scaled errors.
-        naive_error: The same of seasonal naive.
-        pinball: Sum of their scaled pinball losses.
-        covered_80: Actual values in the 80 % interval, out of `intervals_80`.
-        intervals_80: Scored steps with an 80 % interval.
-        covered_95: Actual values in the 95 % interval, out of `intervals_95`.
-        intervals_95: Scored steps with a 95 % interval.
-    """
-
-    scores: int = 0
-    scaled: int = 0
-    error: float = 0.0
-    naive_error: float = 0.0
-    pinball: float = 0.0
-    covered_80: int = 0
-    intervals_80: int = 0
-    covered_95: int = 0
-    intervals_95: int = 0
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
 
 
 def sum_scores(
@@ -88,30 +63,34 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
     if not _reads_scores(where, by, period):
         return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
     known = _list_groups(database, where, keys, period if "period" in by else None)
-    parts = _parts_of(known, keys.index("series"), limit)
+    number = len({key[keys.index("series")] for key, _ in known})
     found: Rows = []
-    for part in parts[:MOST_PARTS] if len(parts) > 1 else []:
-        plan = _plan(database, _only(where, keys, part), by, period)
-        found += _run(database, plan, has_keys=True, limit=None)
+    for part in _parts_of(known, keys, limit):
+        plan, wanted = _plan(database, _only(where, keys, part, number), by, period), set(part)
+        rows, places = _run(database, plan, has_keys=True, limit=None), [by.index(key) for key in keys]
+        found += [row for row in rows if tuple(row[0][place] for place in places) in wanted]
         if len(found) >= limit:
-            return found[:limit]
-    if 1 < len(parts) <= MOST_PARTS:
-        return found
-    return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
+            break
+    return found[:limit]
 
 
-def _parts_of(known: Sequence[tuple[Key, int]], place: int, limit: int) -> list[list[Key]]:
-    """Return groups in parts that differ in their series alone, at `place`, and have about `limit` rows at the most."""
-    parts: list[list[Key]] = []
-    rows, of = 0, None
+def _parts_of(known: Sequence[tuple[Key, int]], keys: Sequence[GroupKey], limit: int) -> Iterator[list[Key]]:
+    """Yield groups in parts that have about `limit` rows, and twice as many as the part before; a version is not cut if it is large.
+
+    The scores of a part are found in one scan, which takes as long for a few groups as for most of them.
+    """
+    version = [place for place, key in enumerate(keys) if key in {"model", "version"}]
+    part: list[Key] = []
+    rows, most = 0, limit + limit // SPARE
     for key, count in known:
-        others = key[:place] + key[place + 1 :]
-        if others != of or rows + count > limit:
-            parts.append([])
-            rows, of = 0, others
-        parts[-1].append(key)
+        is_other = bool(part) and any(key[place] != part[-1][place] for place in version)
+        if part and (rows + count > most or (is_other and 2 * rows >= limit)):
+            yield part
+            part, rows, most = [], 0, 2 * most
+        part.append(key)
         rows += count
-    return parts
+    if part:
+        yield part
 
 
 def _list_groups(
@@ -125,20 +104,39 @@ def _list_groups(
     conditions = [of.scores > 0, *_names_and_steps(sums_by_series_step, where)]
     conditions += [] if days.first is None else [of.month > days.first - LONGEST_MONTH]
     conditions += [] if days.end is None else [of.month < days.end]
-    query = select(*columns, func.sum(of.scores), func.count(distinct(of.month))).where(*conditions)
+    query = select(*columns, func.sum(of.scores), func.count()).where(*conditions)
     with database.reading() as connection:
         found = connection.execute(query.group_by(*columns).order_by(*columns)).all()
+        there = _versions_and_steps(connection, where, keys)
     each = {"day": 28, "week": 4, "month": 1}.get(period or "")
+    places = [keys.index(key) for key in keys if key != "series"]
+    found = [row for row in found if tuple(row[place] for place in places) in there]
     return [(tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found]
 
 
-def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key]) -> ScoreFilter:
-    """Return a filter for groups that differ in their series alone."""
-    of = dict(zip(keys, groups[0], strict=True))
-    names = tuple(str(key[keys.index("series")]) for key in groups)
-    found = replace(where, some_series=names, model=str(of.get("model", "")) or where.model)
-    found = replace(found, version=str(of.get("version", "")) or where.version)
-    return replace(found, steps=(int(of["step"]), int(of["step"]))) if "step" in of else found
+def _versions_and_steps(connection: Connection, where: ScoreFilter, keys: Sequence[GroupKey]) -> set[Key]:
+    """Return the values of the keys but the series that have scores on the days of a filter."""
+    of, days = sums_by_step.c, DayRange.of(where)
+    columns: list[ColumnElement[Any]] = [of[key] for key in keys if key != "series"]
+    query = select(text("1"), *columns).where(
+        of.scores > 0, *_names_and_steps(sums_by_step, replace(where, series=None))
+    )
+    query = query if days.first is None else query.where(of.day >= days.first)
+    query = query if days.end is None else query.where(of.day < days.end)
+    return {tuple(row[1:]) for row in connection.execute(query.distinct())}
+
+
+def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], number: int) -> ScoreFilter:
+    """Return a filter for groups out of `number` series; others of their versions, steps and series may pass too."""
+    of = {key: sorted({group[place] for group in groups}) for place, key in enumerate(keys)}
+    found, names = where, [str(name) for name in of["series"]]
+    if len(names) <= MOST_NAMES:
+        found = replace(found, some_series=tuple(names), are_few=FEW_SERIES * len(names) <= number)
+    if len(of["model"]) == 1:
+        found = replace(found, model=str(of["model"][0]))
+    if len(of.get("version", ())) == 1:
+        found = replace(found, version=str(of["version"][0]))
+    return replace(found, steps=(int(of["step"][0]), int(of["step"][-1]))) if "step" in of else found
 
 
 def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> bool:
@@ -159,23 +157,21 @@ def newest_day(database: Database, where: ScoreFilter) -> int | None:
         return found
 
 
-def _run(database: Database, parts: Sequence[Select[*tuple[Any, ...]]], *, has_keys: bool, limit: int | None) -> Rows:
-    """Return the rows of queries, those of equal keys added, in the order of the keys."""
+def _run(database: Database, parts: Plan, *, has_keys: bool, limit: int | None) -> Rows:
+    """Return the rows of queries, those of equal keys added or subtracted, in the order of the keys."""
     found: dict[Key, ScoreSums] = {}
     with database.reading() as connection:
-        for part in parts:
+        for part, sign in parts:
             for row in connection.execute(part if len(parts) > 1 else part.limit(limit)):
-                *key, sums = *row[: -len(SUMS)], ScoreSums(*(number or 0 for number in row[-len(SUMS) :]))
+                *key, sums = *row[: -len(SUMS)], ScoreSums(*(sign * (number or 0) for number in row[-len(SUMS) :]))
                 found[tuple(key)] = found.get(tuple(key), ScoreSums()) + sums
     if not has_keys:
         return [((), found.get((), ScoreSums()))]
-    return sorted(found.items())[:limit]
+    return sorted((key, sums) for key, sums in found.items() if sums.scores)[:limit]
 
 
-def _plan(
-    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period
-) -> list[Select[*tuple[Any, ...]]]:
-    """Return queries of which the sums together are the sums that are asked for."""
+def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> Plan:
+    """Return queries of which the sums, added or subtracted by their sign, are the sums that are asked for."""
     has_series = "series" in by or where.series is not None
     has_steps = "step" in by or where.steps is not None
     if where.scored_since is not None:
@@ -185,31 +181,30 @@ def _plan(
     days = DayRange.of(where)
     is_short = "period" in by and period in {"day", "week"}
     table = sums_by_series if has_series else sums_by_step
+    added, taken = [(days.first, days.whole), (days.whole_end, days.end)], list[Days]()
     if has_series and (has_steps or ("period" in by and not is_short and days == days.in_months())):
-        table, days = sums_by_series_step, days.in_months()
+        table, (days, added, taken) = sums_by_series_step, days.nearest_months()
     if days.is_empty or (table is sums_by_series_step and is_short):
-        return [_scan(database, where, by, period)]
-    parts = [_rollup(database, table, where, by, period, days)]
-    if days.first != days.whole:
-        parts.append(_scan(database, where.within(days.first, days.whole), by, period))
-    if days.end != days.whole_end:
-        parts.append(_scan(database, where.within(days.whole_end, days.end), by, period))
-    return parts
+        return [(_scan(database, where, by, period), 1)]
+    parts = [(_rollup(database, table, where, by, period, days), 1)]
+    parts += [(_scan(database, where.within(*ends), by, period), 1) for ends in added if ends[0] != ends[1]]
+    whole = replace(where, since=None, until=None, since_day=None, until_day=None)
+    return parts + [(_scan(database, whole.within(*ends), by, period), -1) for ends in taken]
 
 
 def _plan_scored(
     database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, *, has_series: bool
-) -> list[Select[*tuple[Any, ...]]]:
+) -> Plan:
     """Return the queries of a filter on the time of scoring: its first day from the scores, later ones from the rollup."""
     since = where.scored_since or 0
     is_bounded = any(one is not None for one in (where.since, where.until, where.since_day, where.until_day))
     if has_series or is_bounded:
-        return [_scan(database, where, by, period)]
+        return [(_scan(database, where, by, period), 1)]
     midnight = -(-since // DAY)
     rollup = _rollup(database, sums_by_step, where, by, period, DayRange(None, None, None, None))
-    parts = [rollup.where(sums_by_step.c.scored_day >= midnight)]
+    parts = [(rollup.where(sums_by_step.c.scored_day >= midnight), 1)]
     if midnight * DAY > since:
-        parts.append(_scan(database, where, by, period).where(scores.c.scored_at < midnight * DAY))
+        parts.append((_scan(database, where, by, period).where(scores.c.scored_at < midnight * DAY), 1))
     return parts
 
 

@@ -13,7 +13,7 @@ from service.store.tables import forecasts
 
 def scan_scores(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month") -> Rows:
     """Return what `sum_scores` returns, summed from the scores alone."""
-    return _run(database, [_scan(database, where, by, period)], has_keys=bool(by), limit=None)
+    return _run(database, [(_scan(database, where, by, period), 1)], has_keys=bool(by), limit=None)
 
 
 def rebuild_sums(connection: Connection) -> None:

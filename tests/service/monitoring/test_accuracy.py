@@ -13,7 +13,7 @@ from service.monitoring.accuracy import (
     by_version,
     compare_with_backtest,
 )
-from service.store.score_sums import ScoreSums
+from service.store.rollups import ScoreSums
 
 BACKTEST = {
     "model": {"mase": 0.8, "mase_by_step": [0.6, 0.8, None]},

@@ -14,10 +14,11 @@ from service.store.evidence import DRAWN, NEWEST, REACH, HistorySample, agrees, 
 from service.store.forecasts import find_forecast
 from service.store.log_entry import ServedForecast
 from service.store.observations import Calendar, Observations, upsert
+from service.store.rollups import ScoreSums
 from service.store.score import MOST_ERROR
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import ScoreSums, sum_scores
+from service.store.score_sums import sum_scores
 from tests.service.home import Artifacts
 from tests.service.served import write
 

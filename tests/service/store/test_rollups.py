@@ -27,7 +27,7 @@ FREQUENCIES = {
 }
 """Calendar of each series: daylight of another date, ends of months, and a leap day."""
 MOMENTS = [None, *(int(np.datetime64(one, "us").astype(int)) for one in ("2024-01-31T15:00", "2024-02-29T05:30"))]
-DAYS = [None, *(int(np.datetime64(one, "D").astype(int)) for one in ("2024-01-31", "2024-03-01"))]
+DAYS = [None, *(int(np.datetime64(one, "D").astype(int)) for one in ("2024-01-31", "2024-02-03", "2024-03-01"))]
 QUERIES: list[tuple[list[Any], Period]] = [
     (["model", "version"], "month"),
     (["version", "step"], "month"),

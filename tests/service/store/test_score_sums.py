@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from service.store.database import Database
+from service.store.rollups import ScoreSums
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import Period, ScoreSums, sum_scores
+from service.store.score_sums import Period, sum_scores
 from service.store.scored_forecasts import list_scored_forecasts
 from service.store.tables import forecasts, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe

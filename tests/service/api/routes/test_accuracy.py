@@ -18,7 +18,7 @@ from service.api.examples.accuracy import ACCURACY_RESPONSES, RESPONSE
 from service.monitoring.accuracy import bucket_of
 from service.monitoring.scorer import Scorer
 from service.store.database import Database
-from service.store.score_sums import ScoreSums
+from service.store.rollups import ScoreSums
 from service.store.tables import forecasts, scores
 from tests.service.api.test_openapi import check
 from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
