@@ -14,6 +14,7 @@ from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
 from models.tables.date_forms import fitting_forms, order_hint, parse_all
 from models.tables.date_order import first_doubt, settle_order
+from models.tables.eras import refuse_buddhist
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
 
@@ -64,7 +65,8 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
         date_format: How the dates are written, as for `strptime`; None finds it out.
 
     Raises:
-        TableInvalid: If days and months can be told apart by no cell, or the numbers count days as Excel does.
+        TableInvalid: If days and months can be told apart by no cell, the numbers count days as Excel does, or the years look
+            like those of another era.
     """
     import pyarrow as pa
 
@@ -84,6 +86,8 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     for at in np.flatnonzero(codes == len(distinct)).tolist():
         wrong[at] = _missing(name, int(rows[at]))
     walls = np.append(found.walls, np.datetime64("NaT"))[codes]
+    if date_format is None:
+        refuse_buddhist(walls, column, name, rows)
     times = replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
     return _in_range(times, column, name, rows)
 

@@ -131,11 +131,11 @@ def parse_frame(body: bytes, sent: Mapping[str, str], settings: Settings, *, par
 def _column_error(error: TableInvalid) -> AlmanacError:
     hint = in_url(error.hint)
     detail = str(error).removesuffix(error.hint).strip()
+    if detail.startswith("The file "):
+        detail = f"The table {detail.removeprefix('The file ')}"
     if error.about == FILE:
-        return FileInvalid(f"The table {detail}", hint=hint)
-    return (FieldMissing if error.missing else FieldInvalid)(
-        f"The table {detail}", pointer=f"/{error.about}", hint=hint
-    )
+        return FileInvalid(detail, hint=hint)
+    return (FieldMissing if error.missing else FieldInvalid)(detail, pointer=f"/{error.about}", hint=hint)
 
 
 def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any], settings: Settings) -> ForecastQuery:

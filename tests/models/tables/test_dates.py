@@ -148,3 +148,12 @@ def test_typed_timestamps_keep_their_zone() -> None:
 
     assert (str(named.walls[0])[:13], named.offsets[0], named.zone) == ("2024-01-31T05", 0, "Asia/Tokyo")
     assert (str(offset.walls[0])[:13], offset.offsets[0], offset.zone) == ("2024-01-31T06", 3600, None)
+
+
+@pytest.mark.parametrize("cells", [["29/01/2567", "30/01/2567"], ["2567-01-29", "2567-01-30"], ["2567", "2568"]])
+def test_years_of_the_buddhist_era_are_refused(cells: list[str]) -> None:
+    """Their weekdays and leap days are those of another year; a form of dates settles it, and one usual year does too."""
+    with pytest.raises(TableInvalid, match=r"in the year 2567, .* 543 less: 2024"):
+        read(cells)
+    assert read(["2567-01-29"], "%Y-%m-%d").walls[0] == np.datetime64("2567-01-29")
+    assert not read(["2024-01-29", "2567-01-30"]).faults

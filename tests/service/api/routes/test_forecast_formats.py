@@ -233,6 +233,16 @@ def test_json_has_no_parameters(shared_client: TestClient, accept: str) -> None:
     )
 
 
+def test_a_table_that_cannot_be_read_is_called_a_table(shared_client: TestClient) -> None:
+    """With parameters of the URL as the remedy."""
+    keys = pa.table({"date": ["2024-01-01", "2024-01-02"], "SKU": ["0042"] * 2, "qty": [1.0, 2.0]})
+
+    answer = send(shared_client, packed(keys, PARQUET), PARQUET, "horizon=1").json()
+
+    assert answer["detail"] == "The table has no id column, and column 'SKU' looks like one: it is '0042' in each row."
+    assert "`?id_column=SKU`" in answer["hint"]
+
+
 def test_a_row_without_an_id_is_an_error(shared_client: TestClient) -> None:
     """Of that row; the other series are forecast."""
     ids = pa.array([*np.repeat("a", 60), None, *np.repeat("b", 59)], pa.string())
