@@ -47,6 +47,8 @@ _TEXT = re.compile(
     r"(?:(?P<separator>[Tt ])(?P<minute>[0-9]{2}:[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
     r" ?(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-9]{2}(?::[0-9]{2})?)?)?)?)?)?"
 )
+_HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2})(Z|z|[+-][0-9]{2}:[0-9]{2})?")
+"""An hour without minutes, as numpy writes it."""
 _HINT = "Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'."
 
 
@@ -77,6 +79,8 @@ def parse_timestamp(text: str, *, pointer: str = "") -> Stamp:
         TimestampInvalid: If `text` is not a date, or lies outside the years 1 to 9999.
     """
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    if match is None and isinstance(text, str) and (hour := _HOUR.fullmatch(text)):
+        match = _TEXT.fullmatch(f"{hour[1]}:00{hour[2] or ''}")
     if match is None:
         raise TimestampInvalid(f"{describe(text)} is not a timestamp.", pointer=pointer, hint=_HINT)
     try:

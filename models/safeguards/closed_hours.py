@@ -127,7 +127,7 @@ def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> 
     what = (
         f"all {count} steps lie outside and are left out; ask for a longer horizon."
         if closed.all()
-        else f"{count} of {len(closed)} steps lie outside and are left out."
+        else f"{count} of {len(closed)} steps lie outside and are left out; {len(closed) - count} are forecast."
     )
     return Finding("HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {what}", "/horizon")
 

@@ -197,3 +197,11 @@ def test_local_times_out_of_range_are_refused() -> None:
 def test_a_style_too_coarse_for_its_steps_is_refined(style: str, coarsest: str, refined: str) -> None:
     """Two steps never read the same."""
     assert refine_style(style, coarsest) == refined
+
+
+@pytest.mark.parametrize("tail", ["", "Z", "+01:00"])
+def test_an_hour_may_lack_its_minutes(tail: str) -> None:
+    """As numpy writes hours, and as files are read."""
+    found = parse_timestamp(f"1939-05-31T07{tail}")
+
+    assert (found.value, found.style) == (np.datetime64("1939-05-31T07:00"), f"YYYY-MM-DDThh:mm{tail}")
