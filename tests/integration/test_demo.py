@@ -1,5 +1,6 @@
 """The demo after its training: a real service and MLflow's real UI start, forecast and end."""
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from training.processes import LOOPBACK, is_up
 
 @pytest.mark.system
 def test_the_demo_forecasts_and_ends_its_programs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """24 months are forecast, a port in use is skipped, and the addresses are shown."""
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
 
     def registered_already(_environment: object) -> None:
         with registry_at(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path) as registry:

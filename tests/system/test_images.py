@@ -54,9 +54,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
+def service(image: Path, empty_mlflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
     """Serve a model from an MLflow server, in the environment of the image."""
     home = tmp_path_factory.mktemp("home")
+    shutil.copy(empty_mlflow, home / "mlflow.db")
     with mlflow_server(f"sqlite:///{home / 'mlflow.db'}", home) as tracking:
         with registry_at(tracking.address, home) as registry:
             registry.models.promote("temperatures", register(registry, home))

@@ -27,8 +27,8 @@ def make_options(architecture: str, **changes: Any) -> NetworkOptions:  # noqa: 
         season_length=SEASON,
         context_length=CONTEXT,
         encoder_length=ENCODER,
-        units=16,
-        layers=2,
+        units=8,
+        layers=1,
     )
     return replace(small, **changes)
 

@@ -59,13 +59,13 @@ def answers(layer: Any, x: Any, *, compiled: bool) -> tuple[Any, list[Any]]:  # 
     return made.numpy(), [one.numpy() for one in gradients]
 
 
-@pytest.mark.parametrize(("sequences", "compiled"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("sequences", [False, True])
 @every_layer
-def test_it_agrees_with_the_layer_of_keras(kind: Layer, *, sequences: bool, compiled: bool) -> None:
+def test_it_agrees_with_the_layer_of_keras(kind: Layer, *, sequences: bool) -> None:
     """States and gradients differ by the rounding of float32, every step supervised or the last alone."""
     ours, theirs = make_pair(kind, return_sequences=sequences)
 
-    made, gradients = answers(ours, make_windows(), compiled=compiled)
+    made, gradients = answers(ours, make_windows(), compiled=False)
 
     expected, wanted = answers(theirs, make_windows(), compiled=False)
     assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
@@ -128,7 +128,7 @@ def make_network(kind: Layer, *, folded: bool, sequences: bool) -> keras.Model:
     return network
 
 
-@pytest.mark.parametrize(("sequences", "compiled"), [(False, True), (True, False)])
+@pytest.mark.parametrize(("sequences", "compiled"), [(False, False), (True, True)])
 @every_layer
 def test_a_projection_and_the_layer_behind_it_may_be_taken_as_one(
     kind: Layer, *, sequences: bool, compiled: bool

@@ -24,7 +24,7 @@ def draw(generator: np.random.Generator, size: int) -> tuple[Any, Any, Any]:
     return context, np.full(size, -1, np.int32), pulse[:, None, None]
 
 
-def learn(architecture: str, steps: int = 240) -> keras.Model:
+def learn(architecture: str, steps: int = 160) -> keras.Model:
     """Return a small network trained to repeat what it saw 33 steps ago."""
     keras.utils.set_random_seed(0)
     options = NetworkOptions(architecture, 1, 1, LAG, LAG, units=16, layers=1)

@@ -29,6 +29,8 @@ CONFIG = FitConfig(
     max_steps=9,
     steps_per_epoch=2,
     transform="none",
+    calendar=True,
+    synthetic_share=0.0,
 )
 
 
