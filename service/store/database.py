@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,13 @@ class Database:
                 _upgrade(connection, self.schema)
         if self.file is not None:
             self.file.learn()
+            self._open_connections()
+
+    def _open_connections(self) -> None:
+        """Open the connections that the pool keeps, so that the number of open files does not grow later."""
+        with translate_errors(self.file), ExitStack() as stack:
+            for _ in range(POOL_SIZE):
+                stack.enter_context(self.engine.connect())
 
     def ping(self, *, writes: bool = False) -> None:
         """Raise DatabaseUnreachable if the database does not answer, or SQLite cannot be written to.
