@@ -31,8 +31,10 @@ T = TypeVar("T")
 
 WRITE_SECONDS = 0.5
 """How often the queue is written."""
-BATCH = 500
+BATCH = 2_000
 """Forecasts in one transaction."""
+WARN_SECONDS = 60.0
+"""How often the log says that forecasts are lost."""
 MAX_NUMBERS = 20_000_000
 """Numbers in the waiting forecasts and their histories: 160 MB."""
 DELETE_SECONDS = 3_600.0
@@ -82,6 +84,7 @@ class ForecastLog:
         self._numbers = 0
         self._share = 1.0 if delete_all else DELETED_SHARE
         self._delete_next = 0.0
+        self._warn_next = 0.0
         self._lock = threading.Lock()
         self._flushing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="forecast-log")
@@ -105,7 +108,18 @@ class ForecastLog:
                     self._waiting.append(entry)
             if full:
                 self._metrics.forecasts_lost.labels("full").inc()
+                self._warn()
         self._show_waiting()
+
+    def _warn(self) -> None:
+        """Say that forecasts are lost, now and then."""
+        if time.monotonic() >= self._warn_next:
+            self._warn_next = time.monotonic() + WARN_SECONDS
+            logger.warning(
+                "forecast log: more forecasts are served than the database takes; %d wait (ALMANAC_MAX_LEDGER), and further "
+                "ones are not stored. almanac_ledger_lost_total counts them.",
+                len(self._waiting),
+            )
 
     def is_waiting(self, forecast_id: str) -> bool:
         """Return whether a forecast waits to be written."""
@@ -120,6 +134,7 @@ class ForecastLog:
             with suppress(AlmanacError):  # the database's watch logs it; the entries go on waiting
                 await self.flush()
                 await self._delete_old()
+            self._thread.submit(self._writer.end_if_idle)
 
     async def flush(self) -> None:
         """Write all that waits when this is called.

@@ -10,6 +10,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,7 +28,9 @@ MANY = 100
 """Entries that are worth a process of their own: it takes 60 MB, and half a second to start."""
 IDLE_SECONDS = 60.0
 """The process ends after this long without so many."""
-CLOSE_SECONDS = 5.0
+HUNG_SECONDS = 60.0
+"""The process is killed if a batch takes longer; a database that is locked is waited for half as long."""
+CLOSE_SECONDS = 0.5
 UNUSABLE = "forecast log: the process that writes it ended; the server writes the forecasts itself for a minute"
 
 ERRORS = {one.__name__: one for one in (DatabaseUnreachable, DatabaseUnusable)}
@@ -56,9 +59,13 @@ class ForecastWriter:
             logger.warning(UNUSABLE)
             self._retry_at = time.monotonic() + IDLE_SECONDS
             self.close()
-        elif time.monotonic() - self._used > IDLE_SECONDS:
-            self.close()
+        self.end_if_idle()
         return write_forecasts(database, entries, now)
+
+    def end_if_idle(self) -> None:
+        """End the process if it has not been used for IDLE_SECONDS."""
+        if self._child is not None and time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -76,33 +83,41 @@ class ForecastWriter:
     def _write_elsewhere(self, database: Database, entries: Sequence[LogEntry], now: int) -> int:
         if database.file is not None:
             database.file.check()  # the process may have opened the file before it was replaced, or would create it
-        if self._child is None:
-            self._child = _start()
-            self._send(database.url)
+        child = self._child = self._child or _start(database.url)
         self._used = time.monotonic()
-        self._send((entries, now))
-        found = pickle.load(self._child.stdout)  # type: ignore[arg-type] # noqa: S301 (our own process)
+        watch = threading.Timer(HUNG_SECONDS, child.kill)
+        watch.daemon = True
+        watch.start()
+        try:
+            _send(child, (entries, now))
+            found = pickle.load(child.stdout)  # type: ignore[arg-type] # noqa: S301 (our own process)
+        finally:
+            watch.cancel()
         if isinstance(found, int):
             return found
         name, detail, hint = found
         raise ERRORS[name](detail, hint=hint) if name in ERRORS else RuntimeError(detail)
 
-    def _send(self, message: object) -> None:
-        assert self._child is not None and self._child.stdin is not None  # noqa: S101, PT018 (it was started with a pipe)
-        pickle.dump(message, self._child.stdin, pickle.HIGHEST_PROTOCOL)
-        self._child.stdin.flush()
+
+def _send(child: "subprocess.Popen[bytes]", message: object) -> None:
+    """Write a message at once: each further system call would wait for the interpreter again."""
+    assert child.stdin is not None  # noqa: S101 (it was started with a pipe)
+    child.stdin.write(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+    child.stdin.flush()
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _start(url: str) -> "subprocess.Popen[bytes]":
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-P", "-m", "service.monitoring.forecast_writer"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
         start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then closes the child's input
     )
+    _send(child, url)
+    return child
 
 
 def main() -> None:

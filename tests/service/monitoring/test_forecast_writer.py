@@ -114,3 +114,16 @@ def test_it_ends_after_a_while_without_many(
     writer.write(database, batch(entry, "c", size=1), MOMENT)
 
     assert child.poll() == 0
+
+
+def test_a_process_that_hangs_is_replaced_by_the_server(
+    database: Database, entry: ServedForecast, writer: ForecastWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost, also if it hangs before it has read the batch."""
+    writer.write(database, batch(entry, "a"), MOMENT)
+    monkeypatch.setattr(forecast_writer, "HUNG_SECONDS", 0.2)
+    os.kill(writer._child.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+
+    writer.write(database, batch(entry, "b", size=300), MOMENT)
+
+    assert len(rows(database, "b")) == 300
