@@ -60,8 +60,11 @@ class ArtifactCache:
         """Replace the index."""
         self.root.mkdir(parents=True, exist_ok=True)
         draft = self.root / f"{self.index}.{uuid.uuid4().hex}"
-        draft.write_bytes(orjson.dumps(index.to_dict(), option=orjson.OPT_INDENT_2))
-        draft.replace(self.root / self.index)
+        try:
+            draft.write_bytes(orjson.dumps(index.to_dict(), option=orjson.OPT_INDENT_2))
+            draft.replace(self.root / self.index)
+        finally:
+            draft.unlink(missing_ok=True)  # what a full disk left of it
 
     def changed(self) -> int:
         """Return a number that changes with every `write`, 0 before the first."""

@@ -66,6 +66,7 @@ class RegistryPoller:
         self._source = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
         self._opened: int | None = None
         self._index: RegistryIndex | None = None
+        self._is_unwritable = False
 
     def want(self, name: str, version: str) -> None:
         """Fetch a version at the next poll, even without an alias; a damaged copy is replaced."""
@@ -139,7 +140,13 @@ class RegistryPoller:
             level = logging.WARNING if index.detail else logging.INFO
             logger.log(level, "registry %s: %s", index.state, index.detail or "no problem")
         self._index = index
-        self._cache.write(index)
+        try:
+            self._cache.write(index)
+            self._is_unwritable = False
+        except OSError as error:  # the disk is full, or read-only: the next poll tries again
+            if not self._is_unwritable:
+                logger.warning("the cache cannot be written: %s. Free space, or make ALMANAC_HOME writable.", error)
+            self._is_unwritable = True
         return index
 
     def _is_absent(self) -> bool:

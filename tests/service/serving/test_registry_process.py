@@ -1,5 +1,6 @@
 """The registry process: the index and the cache after a poll of MLflow."""
 
+import errno
 import shutil
 import threading
 from collections.abc import Callable
@@ -225,3 +226,30 @@ def test_the_process_ends_when_its_input_closes(monkeypatch: pytest.MonkeyPatch)
     assert asked.get() == ("rain", "3")
     assert wake.is_set()
     assert codes == [0]
+
+
+def test_a_cache_that_cannot_be_written_is_said_once_and_tried_again(
+    home: ServiceHome,
+    make_poller: Callable[..., RegistryPoller],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The process goes on, and nothing of a draft is left."""
+    poller = make_poller(FakeMlflow({"rain": ["1"]}, {"rain": {"champion": "1"}}))
+    with monkeypatch.context() as full:
+        full.setattr("pathlib.Path.replace", raise_no_space)
+        for _ in range(2):
+            assert list(poller.poll(NOW).models) == ["rain"]
+    left = [path.name for path in home.cache.root.iterdir() if path.is_file()]
+
+    poller.poll(NOW)
+
+    assert (left, list(home.cache.read().models)) == ([], ["rain"])
+    assert [record.getMessage().partition(":")[0] for record in caplog.records].count(
+        "the cache cannot be written"
+    ) == 1
+
+
+def raise_no_space(*_: object) -> None:
+    """Raise the error of a full disk."""
+    raise OSError(errno.ENOSPC, "No space left on device")
