@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
 
-MOST_REPAIRS = 100
+MOST_REPAIRS = 1000
 """Repairs of one kind that are listed one by one; more of them are one entry without an index."""
 
 
@@ -21,7 +21,7 @@ class Repair:
             occur again with an equal value.
         index: Position in `Series.values`; None if there are too many to list, and for timestamps.
         count: Number of gaps or timestamps: 1, or all of them without an index.
-        detail: What a person should know of it; "" for a single gap.
+        detail: What a person should know of it; "" for gaps.
     """
 
     code: str
@@ -36,7 +36,7 @@ def list_repairs(code: str, at: NDArray[np.bool_]) -> tuple[Repair, ...]:
         return ()
     indices = np.flatnonzero(at).tolist()
     if len(indices) > MOST_REPAIRS:
-        return (Repair(code, None, len(indices), f"{len(indices)} steps."),)
+        return (Repair(code, None, len(indices)),)
     return tuple(Repair(code, index) for index in indices)
 
 

@@ -8,20 +8,32 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from service.errors import BatchTooLarge
 from service.forecasting.predict import ForecastRow
 from service.forecasting.response import ForecastResult
 
 MODEL = "Almanac"
 METADATA = b"almanac"
 """Key of the schema's metadata whose value is JSON: `model`, `forecasts` without their numbers, and `errors`."""
+MOST_METADATA = 48_000_000
+"""Bytes of that JSON in a Parquet file, which holds it twice; Arrow reads at most 100 MB of one text in it."""
 ARRAYS = frozenset({"timestamps", "median", "quantiles", "intervals"})
 
 
 def write_parquet(result: ForecastResult) -> bytes:
-    """Return a result as a Parquet file."""
+    """Return a result as a Parquet file; raises BatchTooLarge if nobody could read its metadata."""
     import pyarrow.parquet as pq
 
-    return _written(result, lambda table, sink: pq.write_table(table, sink, compression="zstd"))
+    def write(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401 (pyarrow)
+        if (size := len(table.schema.metadata[METADATA])) > MOST_METADATA:
+            raise BatchTooLarge(
+                f"The repairs and warnings of these series are {size / 1e6:.0f} MB, more than readers of Parquet accept.",
+                pointer="/series",
+                hint="Send fewer series at a time, or ask for NDJSON or Arrow (Accept).",
+            )
+        pq.write_table(table, sink, compression="zstd")
+
+    return _written(result, write)
 
 
 def write_arrow_stream(result: ForecastResult) -> bytes:

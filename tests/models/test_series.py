@@ -167,7 +167,7 @@ def test_many_repairs_of_a_kind_are_one_entry() -> None:
     """A broken sensor does not fill the answer."""
     series = Series.make([None] * (MOST_REPAIRS + 1) + [1.0])
 
-    assert series.repairs == (Repair("GAP_MASKED", None, MOST_REPAIRS + 1, "101 steps."),)
+    assert series.repairs == (Repair("GAP_MASKED", None, MOST_REPAIRS + 1),)
 
 
 @pytest.mark.parametrize(

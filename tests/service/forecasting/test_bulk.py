@@ -14,7 +14,7 @@ from starlette.types import Message
 
 from models.errors import AlmanacError, HorizonInvalid
 from service.errors import BatchTooLarge
-from service.forecasting import answer
+from service.forecasting import answer, frame_output
 from service.forecasting.blocks import BLOCK_SERIES
 from service.forecasting.bulk import BulkFormat, answer_bulk
 from service.forecasting.entries import parse_request
@@ -121,3 +121,17 @@ def test_levels_that_a_forecast_lacks_are_empty() -> None:
     table = pq.read_table(io.BytesIO(content))
     assert table["Almanac-lo-80"].to_pylist() == table["Almanac-q-80"].to_pylist() == [1, 1, None, None]
     assert table["Almanac-hi-95"].to_pylist() == [None, None, 1, 1]
+
+
+def test_a_parquet_file_that_nobody_could_read_is_refused(
+    shared_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its metadata has all repairs; Arrow and NDJSON have no such limit."""
+    monkeypatch.setattr(frame_output, "MOST_METADATA", 100)
+    accept = {"accept": "application/vnd.apache.parquet"}
+
+    response = shared_client.post("/forecast", json=REQUEST, headers=accept)
+    other = shared_client.post("/forecast", json=REQUEST, headers={"accept": NDJSON})
+
+    assert (response.status_code, response.json()["code"], other.status_code) == (422, "BATCH_TOO_LARGE", 200)
+    assert "NDJSON" in response.json()["hint"]
