@@ -33,6 +33,8 @@ WRITE_SECONDS = 0.5
 """How often the queue is written."""
 BATCH = 2_000
 """Forecasts in one transaction."""
+ROOM_SECONDS, ROOM_CHECK_SECONDS = 0.25, 0.01
+"""How long a thread of large requests waits at most for room in the queue, and how often it looks."""
 WARN_SECONDS = 60.0
 """How often the log says that forecasts are lost."""
 MAX_NUMBERS = 20_000_000
@@ -110,6 +112,18 @@ class ForecastLog:
                 self._metrics.forecasts_lost.labels("full").inc()
                 self._warn()
         self._show_waiting()
+
+    def wait_for_room(self) -> None:
+        """Wait for some time while the queue is half full: large requests are faster than a database.
+
+        On the event loop, and while the database does not answer, nothing waits.
+        """
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            return
+        deadline = time.monotonic() + ROOM_SECONDS
+        while len(self._waiting) > self._limit // 2 and self._database.error is None and time.monotonic() < deadline:
+            time.sleep(ROOM_CHECK_SECONDS)
 
     def _warn(self) -> None:
         """Say that forecasts are lost, now and then."""

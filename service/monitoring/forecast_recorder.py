@@ -28,6 +28,7 @@ class ForecastRecorder:
             histories = [series for _, series in query.series]
             self.recent_inputs.record(selected.model, histories, unnamed, from_store=query.from_store)
         if query.record and self.forecast_log is not None:
+            self.forecast_log.wait_for_room()
             self.forecast_log.append(selected, result.by_forecast_id(query.unnamed), from_store=query.from_store)
         self.metrics.count_forecast(selected.model.name, len(result.rows), result.steps)
         self.metrics.count_errors(fault.finding.code for fault in result.faults)

@@ -31,6 +31,8 @@ IDLE_SECONDS = 60.0
 HUNG_SECONDS = 60.0
 """The process is killed if a batch takes longer; a database that is locked is waited for half as long."""
 CLOSE_SECONDS = 0.5
+NICENESS = 5
+"""The process gives way to the server and to its clients on this machine."""
 UNUSABLE = "forecast log: the process that writes it ended; the server writes the forecasts itself for a minute"
 
 ERRORS = {one.__name__: one for one in (DatabaseUnreachable, DatabaseUnusable)}
@@ -123,6 +125,7 @@ def _start(url: str) -> "subprocess.Popen[bytes]":
 def main() -> None:
     """Write batches until standard input closes."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server ends it, after its last batch
+    os.nice(NICENESS)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     with suppress(EOFError, BrokenPipeError):
         database = Database(pickle.load(source))  # noqa: S301 (our own server)

@@ -232,3 +232,21 @@ def test_only_the_process_that_leads_deletes_old_forecasts(database_url: str, en
     run(database_url, entry, [], scenario)
 
     assert count(database_url) == 0
+
+
+def test_a_thread_waits_for_room_and_the_event_loop_does_not(database_url: str, entry: ServedForecast) -> None:
+    """Large requests are as fast as the database, for some time; without one they do not wait."""
+
+    async def scenario(log: ForecastLog, _: Metrics) -> None:
+        started = time.monotonic()
+        log.wait_for_room()
+        on_loop = time.monotonic() - started
+        await asyncio.to_thread(log.wait_for_room)
+        in_thread = time.monotonic() - started - on_loop
+        await log.flush()
+        started = time.monotonic()
+        await asyncio.to_thread(log.wait_for_room)
+        assert on_loop < module.ROOM_SECONDS <= in_thread
+        assert time.monotonic() - started < module.ROOM_SECONDS
+
+    run(database_url, entry, [f"f{place}" for place in range(6)], scenario)
