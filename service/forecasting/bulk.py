@@ -67,7 +67,7 @@ async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuer
             found = await threads.run(_block, handler, block, selected)
             first = replace(found, faults=[*first.faults, *found.faults])
         if not first.rows:
-            return to_response(replace(first, body={**first.body, "errors": [one.to_dict() for one in first.faults]}))
+            return to_response(first)
         lines = _lines(handler, selected, first, blocks)
         return _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
 

@@ -25,7 +25,7 @@ from service.store.log_entry import LogEntry, ServedForecast, make_entry
 logger = logging.getLogger("almanac")
 
 MANY = 100
-"""Entries that are worth a process of their own: it takes 60 MB, and half a second to start."""
+"""Entries that are worth a process of their own: it takes about 70 MB."""
 IDLE_SECONDS = 60.0
 """The process ends after this long without so many."""
 HUNG_SECONDS = 60.0

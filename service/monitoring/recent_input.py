@@ -105,7 +105,7 @@ class NewestInputs:
         self.confirmed: dict[Key, RecentInput] = {}
 
     def post(self, histories: Posted) -> None:
-        """Record the histories of a request, AT_ONCE requests at a time: that takes a third of the time."""
+        """Record the histories of a request, AT_ONCE requests at a time."""
         self._posted.append(histories)
         if len(self._posted) >= AT_ONCE or len(histories.series) > AT_ONCE:
             self.settle()
