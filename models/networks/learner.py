@@ -74,9 +74,7 @@ class Learner:
         """Reset weights, averages and optimizer to their initial values from the seed."""
         tf.config.experimental.enable_op_determinism()
         if self._initial[0] != seed:  # a schedule begins many times, and building takes a second
-            random.seed(
-                seed
-            )  # Keras draws the seeds of its initializers from it; TensorFlow's would cost it its kernels
+            random.seed(seed)  # of Keras's initializers; TensorFlow prepares its functions anew for a seed of its own
             self._initial = seed, build(self.recipe.options).get_weights()
         self.network.set_weights(self._initial[1])
         for one in self.optimizer.variables:
