@@ -7,8 +7,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 from service.store.database import Database, storable
 from service.store.erasure_marks import id_hash, mark_erased
 from service.store.forecasts import DELETE_ROWS, remove_forecasts
-from service.store.rollups import drop_empty_sums, lock_scores
-from service.store.tables import erasures, forecasts, observations, scores, series, sums_by_series, sums_by_series_step
+from service.store.rollups import ROLLUPS, drop_empty_sums, lock_scores
+from service.store.tables import erasures, forecasts, observations, scores, series
 
 OBSERVATION_ROWS = 50_000
 """Observations that one transaction deletes."""
@@ -60,7 +60,7 @@ def erase_series(database: Database, series_id: str, now: int) -> Erasure | None
         known = connection.execute(delete(series).where(series.c.id == name)).rowcount
         if not (known or forecast_count or observation_count):
             return None
-        for table in (sums_by_series, sums_by_series_step):
+        for table in (one for one in ROLLUPS if "series_id" in one.c):
             connection.execute(delete(table).where(table.c.series_id == name))
         drop_empty_sums(connection)
         row = {"series_sha256": found.series_sha256, "observations": found.observations}

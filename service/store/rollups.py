@@ -1,6 +1,6 @@
-"""Rollups: the sums of the scores that count, by step and day, series and day, and series, step and month.
+"""Rollups: the sums of the scores that count, by step and day, by series and day, and by series and step with month or week.
 
-They are kept beside the scores.
+They are kept beside the scores. A week that two months share has two parts, so that both weeks and months consist of parts.
 
 Whoever changes scores calls `remove_sums` before and `add_sums` after, in one transaction that holds `lock_scores`.
 """
@@ -9,15 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, cast, delete, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, case, cast, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.store.tables import forecasts, scores, sums_by_series, sums_by_series_step, sums_by_step
+from service.store.tables import (
+    forecasts,
+    scores,
+    sums_by_series,
+    sums_by_series_step,
+    sums_by_series_step_week,
+    sums_by_step,
+)
 
 DAY = 86_400_000_000
 """Microseconds."""
 DAY_SECONDS = 86_400
-ROLLUPS = (sums_by_step, sums_by_series, sums_by_series_step)
+ROLLUPS = (sums_by_step, sums_by_series, sums_by_series_step, sums_by_series_step_week)
 SCORES_LOCK = 0x616C6D62
 """PostgreSQL's advisory lock of a transaction that changes scores: so no two wait for each other's sums."""
 SUMS = (
@@ -104,6 +111,7 @@ def sums_of_scores() -> list[ColumnElement[Any]]:
 
 def _add(connection: Connection, table: Table, forecast_ids: Sequence[str], sign: int) -> None:
     is_postgresql = connection.dialect.name == "postgresql"
+    month = _month(scores.c.day, is_postgresql=is_postgresql)
     keys = {
         "model": forecasts.c.model,
         "version": forecasts.c.version,
@@ -111,7 +119,8 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str], sign
         "step": scores.c.step,
         "scored_day": scores.c.scored_at // DAY,
         "series_id": forecasts.c.series_id,
-        "month": _month(scores.c.day, is_postgresql=is_postgresql),
+        "month": month,
+        "week": _later(_monday(scores.c.day), month),
     }
     wanted = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
     sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
@@ -130,3 +139,12 @@ def _month(day: ColumnElement[int], *, is_postgresql: bool) -> ColumnElement[Any
         return cast(func.strftime("%s", seconds, "unixepoch", "start of month"), Integer) // DAY_SECONDS
     moment = func.timezone("UTC", func.to_timestamp(seconds))
     return cast(func.extract("epoch", func.date_trunc("month", moment)) / DAY_SECONDS, Integer)
+
+
+def _monday(day: ColumnElement[int]) -> ColumnElement[Any]:
+    """Return the Monday of a day's week, both in days since 1970 (a Thursday), in SQL; % of a negative number is negative there."""
+    return day - ((day + 3) % 7 + 7) % 7
+
+
+def _later(day: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((day > other, day), else_=other)

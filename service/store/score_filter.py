@@ -2,7 +2,7 @@
 
 import operator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from sqlalchemy import ColumnElement
@@ -23,6 +23,9 @@ LONGEST_MONTH = 31
 
 LONG = 40
 """Days from which on the scores of some series are read series by series."""
+
+Unit = Literal["month", "week"]
+"""What a rollup by series and step sums: a month, or the part of a week that lies in one month."""
 
 Days = tuple[int | None, int | None]
 """The first day, and the day after the last."""
@@ -148,39 +151,46 @@ class DayRange:
         """Whether no day is allowed as a whole."""
         return self.whole is not None and self.whole_end is not None and self.whole >= self.whole_end
 
-    def in_months(self) -> Self:
-        """Return the same days, of which only whole months count as whole."""
+    def in_units(self, unit: Unit) -> Self:
+        """Return the same days, of which only whole units count as whole."""
         first, end = self.whole, self.whole_end
         if first is not None:
-            first = first if first == first_of_month(first) else _next_month(first)
-        return replace(self, whole=first, whole_end=None if end is None else first_of_month(end))
+            first = first if first == start_of(first, unit) else end_of(first, unit)
+        return replace(self, whole=first, whole_end=None if end is None else start_of(end, unit))
 
-    def nearest_months(self) -> tuple[Self, list[Days], list[Days]]:
-        """Return months whose sums are those of the same days if some days are added and others taken away.
+    def nearest(self, unit: Unit) -> tuple[Self, list[Days], list[Days]]:
+        """Return units whose sums are those of the same days if some days are added and others taken away.
 
-        Of a month that a date cuts in two these are the fewer days. With an empty range neither counts.
+        Of a unit that a date cuts in two these are the fewer days. With an empty range neither counts.
         """
-        months, added, taken = self.in_months(), list[Days](), list[Days]()
-        if self.first is not None and self.whole is not None and months.whole is not None:
-            start = first_of_month(self.whole)
-            if self.first == self.whole and self.whole - start < months.whole - self.whole:
-                months, taken = replace(months, whole=start), [(start, self.whole)]
+        units, added, taken = self.in_units(unit), list[Days](), list[Days]()
+        if self.first is not None and self.whole is not None and units.whole is not None:
+            start = start_of(self.whole, unit)
+            if self.first == self.whole and self.whole - start < units.whole - self.whole:
+                units, taken = replace(units, whole=start), [(start, self.whole)]
             else:
-                added.append((self.first, months.whole))
-        if self.end is not None and self.whole_end is not None and months.whole_end is not None:
-            following = _next_month(self.whole_end)
-            if self.end == self.whole_end and following - self.whole_end < self.whole_end - months.whole_end:
-                months, taken = replace(months, whole_end=following), [*taken, (self.whole_end, following)]
+                added.append((self.first, units.whole))
+        if self.end is not None and self.whole_end is not None and units.whole_end is not None:
+            following = end_of(self.whole_end, unit)
+            if self.end == self.whole_end and following - self.whole_end < self.whole_end - units.whole_end:
+                units, taken = replace(units, whole_end=following), [*taken, (self.whole_end, following)]
             else:
-                added.append((months.whole_end, self.end))
-        return months, added, [days for days in taken if days[0] != days[1]]
+                added.append((units.whole_end, self.end))
+        return units, *([days for days in some if days[0] != days[1]] for some in (added, taken))
 
 
-def _next_month(day: int) -> int:
-    """Return the first day of the month after a day's."""
-    return first_of_month(first_of_month(day) + LONGEST_MONTH)
+def start_of(day: int, unit: Unit) -> int:
+    """Return the first day of a day's month, or of the part of its week in that month, both in days since 1970."""
+    month = int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))
+    return month if unit == "month" else max(month, _monday(day))
 
 
-def first_of_month(day: int) -> int:
-    """Return the first day of a day's month, both in days since 1970."""
-    return int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))
+def end_of(day: int, unit: Unit) -> int:
+    """Return the day after the last of a day's month, or of the part of its week in that month."""
+    month = start_of(start_of(day, "month") + LONGEST_MONTH, "month")
+    return month if unit == "month" else min(month, _monday(day) + 7)
+
+
+def _monday(day: int) -> int:
+    """Return the Monday of a day's week; day 0 is a Thursday."""
+    return day - (day + 3) % 7

@@ -1,7 +1,7 @@
 """Score sums: the scores that count, summed by version, step, series and period, from rollups where these suffice.
 
-The rollups have days, without series or without steps, and months with both. Days and weeks of series and steps, and what a date
-or a moment cuts in two, are summed from the scores themselves, of the first rows alone if a limit is given.
+The rollups have days, without series or without steps, and months and weeks with both. Days of series and steps, and what a date
+or a moment cuts off a week, are summed from the scores themselves, of the first rows alone if a limit is given.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,15 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Subquery, 
 
 from service.store.database import Database, storable
 from service.store.rollups import DAY, DAY_SECONDS, SUMS, ScoreSums, sums_of_scores
-from service.store.score_filter import LONGEST_MONTH, DayRange, Days, ScoreFilter
-from service.store.tables import forecasts, scores, sums_by_series, sums_by_series_step, sums_by_step
+from service.store.score_filter import LONGEST_MONTH, DayRange, ScoreFilter, Unit
+from service.store.tables import (
+    forecasts,
+    scores,
+    sums_by_series,
+    sums_by_series_step,
+    sums_by_series_step_week,
+    sums_by_step,
+)
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
@@ -142,7 +149,7 @@ def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], n
 def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> bool:
     """Return whether sums by series are summed from days or scores, of which there are many."""
     days = DayRange.of(where)
-    is_whole = days == days.in_months() and (days.first, days.end) == (days.whole, days.whole_end)
+    is_whole = days == days.in_units("month") and (days.first, days.end) == (days.whole, days.whole_end)
     return ("period" in by and period in {"day", "week"}) or where.scored_since is not None or not is_whole
 
 
@@ -180,16 +187,38 @@ def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period
         where, has_steps = replace(where, steps=None), False
     days = DayRange.of(where)
     is_short = "period" in by and period in {"day", "week"}
-    table = sums_by_series if has_series else sums_by_step
-    added, taken = [(days.first, days.whole), (days.whole_end, days.end)], list[Days]()
-    if has_series and (has_steps or ("period" in by and not is_short and days == days.in_months())):
-        table, (days, added, taken) = sums_by_series_step, days.nearest_months()
-    if days.is_empty or (table is sums_by_series_step and is_short):
+    if has_series and (has_steps or ("period" in by and not is_short and days == days.in_units("month"))):
+        return _plan_units(database, where, by, period, _units(by, period))
+    if days.is_empty:
         return [(_scan(database, where, by, period), 1)]
-    parts = [(_rollup(database, table, where, by, period, days), 1)]
-    parts += [(_scan(database, where.within(*ends), by, period), 1) for ends in added if ends[0] != ends[1]]
-    whole = replace(where, since=None, until=None, since_day=None, until_day=None)
-    return parts + [(_scan(database, whole.within(*ends), by, period), -1) for ends in taken]
+    parts = [(_rollup(database, sums_by_series if has_series else sums_by_step, where, by, period, days), 1)]
+    ends = [one for one in ((days.first, days.whole), (days.whole_end, days.end)) if one[0] != one[1]]
+    return parts + [(_scan(database, where.within(*one), by, period), 1) for one in ends]
+
+
+def _units(by: Sequence[GroupKey], period: Period) -> tuple[Unit, ...]:
+    """Return the units that rows may be summed from, the longest first."""
+    if "period" in by and period in {"day", "week"}:
+        return () if period == "day" else ("week",)
+    return ("month", "week")
+
+
+def _plan_units(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, units: Sequence[Unit], sign: int = 1
+) -> Plan:
+    """Return queries over the nearest units, and over the days that these have too few or too many, from shorter units."""
+    if not units:
+        return [(_scan(database, where, by, period), sign)]
+    days, added, taken = DayRange.of(where).nearest(units[0])
+    if days.is_empty:
+        return _plan_units(database, where, by, period, units[1:], sign)
+    unbounded = replace(where, since=None, until=None, since_day=None, until_day=None)
+    rests = [(where.within(*ends), sign) for ends in added] + [(unbounded.within(*ends), -sign) for ends in taken]
+    table = sums_by_series_step if units[0] == "month" else sums_by_series_step_week
+    parts = [(_rollup(database, table, where, by, period, days), sign)]
+    return parts + [
+        part for rest, of in rests for part in _plan_units(database, rest, by, period, units[1:], of)
+    ]
 
 
 def _plan_scored(
@@ -226,7 +255,7 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     database: Database, table: Table, where: ScoreFilter, by: Sequence[GroupKey], period: Period, days: DayRange
 ) -> Select[*tuple[Any, ...]]:
     """Return a query over the whole days of a rollup."""
-    day = table.c.month if table is sums_by_series_step else table.c.day
+    day = next(table.c[name] for name in ("day", "month", "week") if name in table.c)
     conditions = [
         *_names_and_steps(table, where),
         *([] if days.whole is None else [day >= days.whole]),

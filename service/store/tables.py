@@ -27,7 +27,7 @@ from sqlalchemy import (
 SCHEMA = "almanac"
 """PostgreSQL's schema; SQLite has none, and the engine leaves it out."""
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a database that has it starts without importing Alembic."""
 
 ID_LENGTH = 256
@@ -168,6 +168,18 @@ sums_by_series_step = Table(
     Column("step", Integer, primary_key=True, autoincrement=False),
     Column("series_id", _ID, primary_key=True),
     Column("month", Integer, primary_key=True, autoincrement=False, comment="its first day, days since 1970"),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
+sums_by_series_step_week = Table(
+    "sums_by_series_step_week",
+    metadata,
+    Column("week", Integer, primary_key=True, autoincrement=False, comment="its Monday, or the 1st of a month within it"),
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("series_id", _ID, primary_key=True),
     *_sums(),
     sqlite_with_rowid=False,
 )

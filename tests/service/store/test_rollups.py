@@ -193,6 +193,7 @@ def downgrade(database: Database) -> None:
             "sums_by_step",
             "sums_by_series",
             "sums_by_series_step",
+            "sums_by_series_step_week",
             "service_state",
             "erasure_marks",
             "erasures",
