@@ -71,7 +71,9 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return _in_range(_read_typed(column, name, rows), column, name, rows)
+        typed = _read_typed(column, name, rows)
+        refuse_buddhist(typed.walls, column, name, rows, is_text=False)
+        return _in_range(typed, column, name, rows)
     encoded = as_text(column).dictionary_encode()
     distinct = [one.strip() for one in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
@@ -87,7 +89,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
         wrong[at] = _missing(name, int(rows[at]))
     walls = np.append(found.walls, np.datetime64("NaT"))[codes]
     if date_format is None:
-        refuse_buddhist(walls, column, name, rows)
+        refuse_buddhist(walls, column, name, rows, is_text=True)
     times = replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
     return _in_range(times, column, name, rows)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.calendar.eras import refuse_buddhist
 from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import load_timezone
 from models.columns import NAMES, find_column
@@ -182,6 +183,8 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     walls, offsets = parse_stamps(columns.timestamps, faults, columns.offsets)
     kept = np.ones(len(ids), dtype=np.bool_)
     kept[list(faults)] = False
+    if kept.any() and not isinstance(columns.timestamps, np.ndarray):
+        refuse_buddhist(walls[kept], columns.pointer_to(int(np.argmax(kept)), "timestamp"))
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
     rows = ParsedRows(np.flatnonzero(kept), valid_ids, walls[kept], offsets[kept], values[kept], columns.zones)
     valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults)

@@ -176,7 +176,7 @@ class DayRange:
                 units, taken = replace(units, whole_end=following), [*taken, (self.whole_end, following)]
             else:
                 added.append((units.whole_end, self.end))
-        return units, *([days for days in some if days[0] != days[1]] for some in (added, taken))
+        return units, [days for days in added if days[0] != days[1]], [days for days in taken if days[0] != days[1]]
 
 
 def start_of(day: int, unit: Unit) -> int:

@@ -4,6 +4,7 @@ The rollups have days, without series or without steps, and months and weeks wit
 or a moment cuts off a week, are summed from the scores themselves, of the first rows alone if a limit is given.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -37,6 +38,8 @@ FEW_SERIES = 4
 
 SPARE = 4
 """A fourth more rows than wanted are asked for, since some groups have fewer than they may have."""
+
+_NOTHING: list[Any] = [0] * len(SUMS)
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
 """strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
@@ -166,15 +169,17 @@ def newest_day(database: Database, where: ScoreFilter) -> int | None:
 
 def _run(database: Database, parts: Plan, *, has_keys: bool, limit: int | None) -> Rows:
     """Return the rows of queries, those of equal keys added or subtracted, in the order of the keys."""
-    found: dict[Key, ScoreSums] = {}
+    found: dict[Key, list[Any]] = {}
+    places = len(SUMS)
     with database.reading() as connection:
         for part, sign in parts:
-            for row in connection.execute(part if len(parts) > 1 else part.limit(limit)):
-                *key, sums = *row[: -len(SUMS)], ScoreSums(*(sign * (number or 0) for number in row[-len(SUMS) :]))
-                found[tuple(key)] = found.get(tuple(key), ScoreSums()) + sums
+            combine = operator.add if sign > 0 else operator.sub
+            for row in connection.execute(part if len(parts) > 1 else part.limit(limit)).all():
+                key = tuple(row[:-places])
+                found[key] = [*map(combine, found.get(key, _NOTHING), [number or 0 for number in row[-places:]])]
     if not has_keys:
-        return [((), found.get((), ScoreSums()))]
-    return sorted((key, sums) for key, sums in found.items() if sums.scores)[:limit]
+        return [((), ScoreSums(*found.get((), _NOTHING)))]
+    return [(key, ScoreSums(*found[key])) for key in sorted(key for key, sums in found.items() if sums[0])[:limit]]
 
 
 def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> Plan:
@@ -216,9 +221,7 @@ def _plan_units(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     rests = [(where.within(*ends), sign) for ends in added] + [(unbounded.within(*ends), -sign) for ends in taken]
     table = sums_by_series_step if units[0] == "month" else sums_by_series_step_week
     parts = [(_rollup(database, table, where, by, period, days), sign)]
-    return parts + [
-        part for rest, of in rests for part in _plan_units(database, rest, by, period, units[1:], of)
-    ]
+    return parts + [part for rest, of in rests for part in _plan_units(database, rest, by, period, units[1:], of)]
 
 
 def _plan_scored(

@@ -175,7 +175,9 @@ sums_by_series_step = Table(
 sums_by_series_step_week = Table(
     "sums_by_series_step_week",
     metadata,
-    Column("week", Integer, primary_key=True, autoincrement=False, comment="its Monday, or the 1st of a month within it"),
+    Column(
+        "week", Integer, primary_key=True, autoincrement=False, comment="its Monday, or the 1st of a month within it"
+    ),
     Column("model", Text, primary_key=True),
     Column("version", Text, primary_key=True),
     Column("step", Integer, primary_key=True, autoincrement=False),

@@ -178,3 +178,15 @@ def test_aware_datetimes_bring_their_timezone() -> None:
     assert read_timestamps(pd.date_range("2024-03-30", periods=3, tz=BERLIN), None).timezone == BERLIN
     assert read_timestamps([day.astimezone(UTC) for day in days], None).timezone is None
     assert read_start(datetime(2024, 3, 30, tzinfo=timezone(timedelta(hours=2))), None).timezone is None
+
+
+@pytest.mark.parametrize("day", ["2567-01-29", date(2567, 1, 29), np.datetime64("2567-01-29")])
+def test_years_of_the_buddhist_era_are_refused(day: object) -> None:
+    """A start, and timestamps that are all of such years: weekdays and leap days would be wrong."""
+    with pytest.raises(TimestampInvalid, match="in the year 2567") as start:
+        read_start(day, None)
+    with pytest.raises(TimestampInvalid, match="in the year 2567") as several:
+        read_timestamps([day], None)
+
+    assert (start.value.pointer, several.value.pointer) == ("/start", "/timestamps/0")
+    assert len(read_timestamps(["2024-01-29", day], None).stamps) == 2

@@ -157,3 +157,11 @@ def test_years_of_the_buddhist_era_are_refused(cells: list[str]) -> None:
         read(cells)
     assert read(["2567-01-29"], "%Y-%m-%d").walls[0] == np.datetime64("2567-01-29")
     assert not read(["2024-01-29", "2567-01-30"]).faults
+
+
+def test_typed_years_of_the_buddhist_era_are_refused() -> None:
+    """As text is; a form of dates cannot explain them, so that the advice names none."""
+    with pytest.raises(TableInvalid, match="543 less: 2024") as caught:
+        read_times(pa.array([dt.date(2567, 1, 29)]), "ds", np.array([2]))
+
+    assert caught.value.hint == "Write Gregorian years, 543 less: 2024."

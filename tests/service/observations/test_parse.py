@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import AlmanacError
+from models.errors import AlmanacError, TimestampInvalid
 from models.tables.options import ReadOptions
 from service.errors import (
     BatchTooLarge,
@@ -436,3 +436,11 @@ def test_jitter_is_removed_with_and_without_a_frequency() -> None:
     assert bare.observations.timestamps.tolist() == given_one.observations.timestamps.tolist()
     assert bare.observations.timestamps[1] == np.datetime64("2024-03-01T00:10:00")
     assert [one.code for one in bare.repairs["a"]] == ["TIMESTAMPS_SNAPPED"]
+
+
+def test_years_of_the_buddhist_era_are_refused() -> None:
+    """As in files: weekdays would be wrong."""
+    with pytest.raises(TimestampInvalid, match="in the year 2567") as caught:
+        post([row(timestamp=None), row(timestamp="2567-01-31")])
+
+    assert caught.value.pointer == "/observations/1/timestamp"

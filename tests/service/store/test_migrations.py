@@ -1,12 +1,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy import Row, Table, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from service.errors import DatabaseUnreachable, DatabaseUnusable
@@ -57,28 +58,32 @@ def test_replicas_that_start_together_migrate_once(empty_url: str) -> None:
 
 def test_an_older_database_gets_the_sums_of_its_scores(database: Database) -> None:
     """They are those that are kept when scores are written: of the first days of months and of a leap day, too."""
-    query = select(tables.sums_by_series_step).order_by(*tables.sums_by_series_step.primary_key.columns)
-    for number, start in enumerate(("1968-12-30", "2023-12-30", "2024-02-01")):
+    rollups = (tables.sums_by_series_step, tables.sums_by_series_step_week)
+    for number, start in enumerate(("1968-12-28", "2023-12-30", "2024-02-01")):
         one = make_forecast(make_history(number, 28, "D", start), 9)
         log(database, f"f{number}", one, series_id=f"s{number}", version=str(number % 2))
         observe(database, f"s{number}", actuals_of(one))
     score_due(database, 1)
-    with database.reading() as connection:
-        expected = connection.execute(query).all()
+    expected = [read_table(database, table) for table in rollups]
     version = "almanac.alembic_version" if database.is_postgresql else "alembic_version"
     with database.writing() as connection:
-        for table in (tables.erasure_marks, tables.sums_by_series_step, tables.service_state):
+        for table in (tables.erasure_marks, *rollups, tables.service_state):
             table.drop(connection)
         connection.execute(text(f"UPDATE {version} SET version_num = '0002'"))  # noqa: S608
 
     database.migrate()
 
+    assert [len(one) for one in expected] == [27, 27]
+    for table, rows in zip(rollups, expected, strict=True):
+        for row, old in zip(read_table(database, table), rows, strict=True):
+            assert (row[:7], row[10:]) == (old[:7], old[10:])
+            assert row[7:10] == pytest.approx(old[7:10])
+
+
+def read_table(database: Database, table: Table) -> list[Row[Any]]:
+    """Return the rows of a table in the order of its primary key."""
     with database.reading() as connection:
-        found = connection.execute(query).all()
-    assert len(found) == 27
-    assert [row[:7] for row in found] == [row[:7] for row in expected]
-    assert [row[7:10] for row in found] == [pytest.approx(row[7:10]) for row in expected]
-    assert [row[10:] for row in found] == [row[10:] for row in expected]
+        return [*connection.execute(select(table).order_by(*table.primary_key.columns))]
 
 
 def test_tables_of_a_newer_version_are_refused(database: Database) -> None:
