@@ -10,7 +10,8 @@ ALMANAC_HOME/starters replace the package's own of the same frequency.
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -113,9 +114,34 @@ def version() -> str:
     return _version(_roots())
 
 
+@contextmanager
+def used(folder: Path) -> Iterator[None]:
+    """Use the starters of a folder in place of those of ALMANAC_HOME, in the whole process.
+
+    Raises:
+        ArtifactIncomplete: If there is no starter in it.
+    """
+    if not any(folder.glob(f"*/{artifact.SPEC}")):
+        raise ArtifactIncomplete(
+            f"There is no starter in {folder}: no folder in it has a {artifact.SPEC}.",
+            hint="Give the folder that `almanac pretrain --output` has written.",
+        )
+    _chosen.append(folder.absolute())
+    clear_cache()
+    try:
+        yield
+    finally:
+        _chosen.pop()
+        clear_cache()
+
+
+_chosen: list[Path] = []
+"""Folders that `used` has set; the last one counts."""
+
+
 def _roots() -> tuple[Path, ...]:
     """Return the folders with starters; later ones replace earlier ones."""
-    return (FOLDER, almanac_home(os.environ) / LOCAL_FOLDER)
+    return (FOLDER, _chosen[-1] if _chosen else almanac_home(os.environ) / LOCAL_FOLDER)
 
 
 def clear_cache() -> None:

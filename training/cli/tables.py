@@ -149,6 +149,43 @@ def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def zero_shot_table(sets: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return the starter's figures on each set, by the names that the JSON of `almanac evaluate-starter` has."""
+    table = Table(title="Zero-shot, by set: errors relative to the seasonal naive, MASE of all", title_justify="left")
+    headings = ("frequency", "series", "relative MASE", "relative WQL", "in 50 %", "in 80 %", "in 95 %")
+    models = list(dict.fromkeys(name for row in sets.values() for name in row["models"]))
+    for heading in ("set", *headings, *models, "seconds"):
+        table.add_column(heading, justify="left" if heading in {"set", "frequency"} else "right")
+    for name, row in sets.items():
+        own, relative = row["models"]["starter"], row["relative"]["starter"]
+        figures = [relative["mase"], relative["wql"], *(own[f"coverage_{level}"] for level in (50, 80, 95))]
+        figures += [row["models"][model]["mase"] for model in models]
+        table.add_row(
+            name, row["frequency"], str(row["series"]), *map(_three_decimals, figures), f"{row['seconds']:.2f}"
+        )
+    return table
+
+
+def zero_shot_means_table(means: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return the geometric means of relative errors and the mean coverage by frequency, and over all sets."""
+    table = Table(title="Geometric means of relative errors, mean coverage", title_justify="left")
+    models = list(means["all"]["relative"])
+    errors = [(model, measure) for model in models for measure in ("mase", "wql", "sql")]
+    for heading in ("frequency", "sets", *(f"{model} {measure}" for model, measure in errors)):
+        table.add_column(heading, justify="left" if heading == "frequency" else "right")
+    for level in (50, 80, 95):
+        table.add_column(f"in {level} %", justify="right")
+    for name, row in means.items():
+        figures = [row["relative"][model][measure] for model, measure in errors]
+        figures += [row[f"coverage_{level}"] for level in (50, 80, 95)]
+        table.add_row(name, str(row["sets"]), *map(_three_decimals, figures))
+    return table
+
+
+def _three_decimals(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.3f}"
+
+
 _COLUMNS = {
     "backtest.mase": ("MASE", 3),
     "backtest.smape": ("sMAPE", 2),

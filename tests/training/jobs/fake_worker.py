@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from training.cli.worker import log
+from training.cli.jobs import log
 from training.jobs.settings import Settings
 from training.jobs.worker import Worker
 

@@ -1,0 +1,126 @@
+"""Evaluate-starter command: `almanac evaluate-starter` measures the starter on a folder of benchmark sets."""
+
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from training.evaluation.benchmark_sets import BenchmarkSet
+    from training.evaluation.zero_shot import Comparison, SetScores
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+CACHE = "zero-shot"
+"""Folder in ALMANAC_HOME with AutoETS' forecasts."""
+
+
+@click.command(short_help="Measure the starter on benchmark sets.")
+@click.argument("folder", type=FOLDER)
+@click.option("--only", metavar="NAMES", help="Comma-separated names of sets. Default: all of INDEX.csv.")
+@click.option(
+    "--starters",
+    "starters_folder",
+    type=FOLDER,
+    help="Folder of starters, such as one of `almanac pretrain --output`; the package's serve the frequencies that it lacks. "
+    "Default: ALMANAC_HOME/starters.",
+)
+@click.option(
+    "--baselines/--no-baselines",
+    default=True,
+    show_default=True,
+    help="Fit AutoETS too. The seasonal naive is always computed, since errors are relative to it.",
+)
+@click.option("--cache", type=FOLDER, help="Folder that keeps AutoETS' forecasts. Default: ALMANAC_HOME/zero-shot.")
+@click.option("--max-series", type=click.IntRange(1), metavar="N", help="At most N series of a set, evenly spaced.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+def evaluate_starter(  # noqa: PLR0913 - click's options
+    *,
+    folder: Path,
+    only: str | None,
+    starters_folder: Path | None,
+    baselines: bool,
+    cache: Path | None,
+    max_series: int | None,
+    as_json: bool,
+) -> int:
+    """Forecast every set of FOLDER with the starter, without training, and print its errors beside those of baselines.
+
+    FOLDER has an INDEX.csv with the columns file, frequency, horizon and season, and a FILE.parquet with the columns
+    unique_id, ds and y for each row. The last `horizon` rows of each series are the test. A set that cannot be evaluated
+    is reported; the exit code is then 1.
+
+    \b
+    Example:
+        almanac evaluate-starter sets
+        almanac evaluate-starter sets --only tourism_yearly,fred_md --no-baselines --json
+    """  # noqa: D301 - click's \b keeps the example's lines
+    from models import starters
+    from models.jobs.database import almanac_home
+    from training.cli.options import print_json
+    from training.cli.tables import zero_shot_means_table, zero_shot_table
+    from training.evaluation.benchmark_sets import read_index
+    from training.evaluation.zero_shot import Comparison
+    from training.progress import plain_console
+
+    wanted = tuple(part.strip() for part in only.split(",")) if only else ()
+    kept = cache or almanac_home(os.environ) / CACHE
+    with starters.used(starters_folder) if starters_folder else nullcontext():
+        sets = read_index(folder, wanted)
+        result = evaluate_all(sets, Comparison(max_series, kept if baselines else None))
+        result |= {"starters": starters.version()}
+    if as_json:
+        print_json({"provenance": provenance(), **result})
+    elif result["sets"]:
+        plain_console(stderr=False).print(zero_shot_table(result["sets"]), zero_shot_means_table(result["means"]))
+    return 1 if result["failures"] else 0
+
+
+def evaluate_all(sets: "Sequence[BenchmarkSet]", how: "Comparison") -> dict[str, Any]:
+    """Return the figures of the sets and their means as plain data, and by name why sets could not be evaluated."""
+    from models.errors import AlmanacError
+    from training.evaluation.zero_shot import evaluate_set, summarize
+
+    found, failures = [], {}
+    for number, one in enumerate(sets, start=1):
+        place = f"[{number}/{len(sets)}] {one.name}"
+        try:
+            scores = evaluate_set(one, how)
+        except AlmanacError as error:
+            failures[one.name] = str(error)
+            how.progress.report(f"{place} failed: {error}", "red")
+        else:
+            found.append(scores)
+            how.progress.report(f"{place}: {describe(scores)}")
+            for name, reason in scores.refused.items():
+                how.progress.report(
+                    f"  {name} has the seasonal naive in place of the starter's forecast: {reason}", "yellow"
+                )
+    return {
+        "sets": {scores.one.name: scores.to_dict() for scores in found},
+        "means": summarize(found),
+        "failures": failures,
+    }
+
+
+def describe(scores: "SetScores") -> str:
+    """Return the starter's figures on one set in a line."""
+    from training.evaluation.zero_shot import STARTER
+
+    own = scores.models[STARTER]
+    relative = f"relative MASE {scores.relative(STARTER, 'mase'):.3f}, WQL {scores.relative(STARTER, 'wql'):.3f}"
+    return f"{scores.series} series in {scores.seconds:.1f} s, {relative}, {own.coverage[80.0]:.1%} within 80 %"
+
+
+def provenance() -> dict[str, Any]:
+    """Return the command, the commit, the machine and the versions of packages as plain data."""
+    from dataclasses import asdict
+
+    from training.registry.provenance import RunEnvironment
+
+    return asdict(RunEnvironment.gather(sys.argv[1:]))
