@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench bench-accuracy bench-serving lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-serving lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +13,8 @@ TORCH := 2.13.0
 ARGS ?=
 # Parquet files with unique_id, ds, y; published_monash.csv is next to the folder.
 DATA ?= ../shared/data
+# Parquet files of the same columns and an INDEX.csv: file, frequency, horizon, season.
+SETS ?= $(DATA)/development
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUTF8 := 1
@@ -24,7 +26,7 @@ FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$python; exit; fi; done
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Create .venv from requirements.lock and install Almanac into it
 
@@ -52,6 +54,9 @@ bench: setup $(BENCH)/.installed ## Accuracy and speed against other packages; w
 
 bench-accuracy: setup ## Accuracy on public data sets; writes docs/accuracy.md (DATA=folder, ARGS="--only tourism")
 	$(BIN)/python -m tests.benchmarks.accuracy --data $(DATA) $(ARGS)
+
+bench-zero-shot: setup ## The starter on benchmark sets it never saw; writes docs/starter.md (SETS=folder, ARGS="--only fred_md")
+	$(BIN)/python -m tests.benchmarks.zero_shot --data $(SETS) $(ARGS)
 
 bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
 	@bash deploy/debian.sh

@@ -18,11 +18,16 @@ ZERO_SHOT = ", zero-shot"
 
 def put(page: str, record: Mapping[str, Any]) -> str:
     """Return the page with the table of a record in its place; raises ValueError where the page has no place for it."""
-    before, begin, rest = page.partition(BEGIN)
+    return put_between(page, BEGIN, table(record))
+
+
+def put_between(page: str, begin: str, text: str) -> str:
+    """Return the page with a text between a line `begin` and the next `END`; raises ValueError without these lines."""
+    before, found, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The page has no lines {BEGIN} and {END}.")
-    return f"{before}{BEGIN}\n\n{table(record)}\n{END}{after}"
+    if not found or not end:
+        raise ValueError(f"The page has no lines {begin} and {END}.")
+    return f"{before}{begin}\n\n{text}\n{END}{after}"
 
 
 def table(record: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def in_this_process(_count: int) -> Iterator[Executor]:
 @pytest.fixture(autouse=True)
 def classical_models_fitted_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fit AutoETS and AutoTheta in this process: real fits, at a hundredth of the price."""
-    monkeypatch.setattr(classical, "_worker_processes", in_this_process)
+    monkeypatch.setattr(classical, "worker_processes", in_this_process)
 
 
 @pytest.fixture(scope="session")

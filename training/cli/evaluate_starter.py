@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.evaluation.benchmark_sets import BenchmarkSet
-    from training.evaluation.zero_shot import Comparison, SetScores
+    from training.evaluation.cached_ets import Fitting
+    from training.evaluation.zero_shot import SetScores
+    from training.progress import Progress
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -48,7 +50,7 @@ def evaluate_starter(  # noqa: PLR0913 - click's options
     cache: Path | None,
     max_series: int | None,
     as_json: bool,
-) -> int:
+) -> None:
     """Forecast every set of FOLDER with the starter, without training, and print its errors beside those of baselines.
 
     FOLDER has an INDEX.csv with the columns file, frequency, horizon and season, and a FILE.parquet with the columns
@@ -65,23 +67,27 @@ def evaluate_starter(  # noqa: PLR0913 - click's options
     from training.cli.options import print_json
     from training.cli.tables import zero_shot_means_table, zero_shot_table
     from training.evaluation.benchmark_sets import read_index
-    from training.evaluation.zero_shot import Comparison
-    from training.progress import plain_console
+    from training.evaluation.cached_ets import Fitting
+    from training.evaluation.classical import worker_processes
+    from training.progress import Progress, plain_console
 
-    wanted = tuple(part.strip() for part in only.split(",")) if only else ()
-    kept = cache or almanac_home(os.environ) / CACHE
-    with starters.used(starters_folder) if starters_folder else nullcontext():
-        sets = read_index(folder, wanted)
-        result = evaluate_all(sets, Comparison(max_series, kept if baselines else None))
+    sets = read_index(folder, tuple(part.strip() for part in only.split(",")) if only else ())
+    progress, kept = Progress(), cache or almanac_home(os.environ) / CACHE
+    chosen = starters.used(starters_folder) if starters_folder else nullcontext()
+    with chosen, worker_processes(os.cpu_count() or 1) as pool:
+        result = evaluate_all(sets, max_series, Fitting(kept, pool, progress) if baselines else None, progress)
         result |= {"starters": starters.version()}
     if as_json:
         print_json({"provenance": provenance(), **result})
     elif result["sets"]:
         plain_console(stderr=False).print(zero_shot_table(result["sets"]), zero_shot_means_table(result["means"]))
-    return 1 if result["failures"] else 0
+    if result["failures"]:
+        click.get_current_context().exit(1)
 
 
-def evaluate_all(sets: "Sequence[BenchmarkSet]", how: "Comparison") -> dict[str, Any]:
+def evaluate_all(
+    sets: "Sequence[BenchmarkSet]", max_series: int | None, fitting: "Fitting | None", progress: "Progress"
+) -> dict[str, Any]:
     """Return the figures of the sets and their means as plain data, and by name why sets could not be evaluated."""
     from models.errors import AlmanacError
     from training.evaluation.zero_shot import evaluate_set, summarize
@@ -90,15 +96,15 @@ def evaluate_all(sets: "Sequence[BenchmarkSet]", how: "Comparison") -> dict[str,
     for number, one in enumerate(sets, start=1):
         place = f"[{number}/{len(sets)}] {one.name}"
         try:
-            scores = evaluate_set(one, how)
+            scores = evaluate_set(one, max_series, fitting)
         except AlmanacError as error:
             failures[one.name] = str(error)
-            how.progress.report(f"{place} failed: {error}", "red")
+            progress.report(f"{place} failed: {error}", "red")
         else:
             found.append(scores)
-            how.progress.report(f"{place}: {describe(scores)}")
+            progress.report(f"{place}: {describe(scores)}")
             for name, reason in scores.refused.items():
-                how.progress.report(
+                progress.report(
                     f"  {name} has the seasonal naive in place of the starter's forecast: {reason}", "yellow"
                 )
     return {

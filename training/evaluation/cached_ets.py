@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,7 +29,22 @@ FITTED = tuple(sorted({*INTERVALS, *(100 - 200 * level for level in DECILES if l
 """Levels of the central intervals whose sides are `LEVELS`, in per cent."""
 
 
-def auto_ets(histories: Sequence[Series], horizon: int, season: int, cache: Path, progress: Progress) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What the fits of every set share.
+
+    Attributes:
+        cache: Folder of earlier forecasts; made where it is missing. A file's name depends on all that is fitted.
+        pool: Processes of `classical.worker_processes`.
+        progress: Takes the number of fitted series.
+    """
+
+    cache: Path
+    pool: Executor
+    progress: Progress
+
+
+def auto_ets(histories: Sequence[Series], horizon: int, season: int, fitting: Fitting) -> Floats:
     """Return AutoETS' quantiles at `LEVELS`, shape (series, horizon, levels), NaN for a series that it does not forecast.
 
     It forecasts no series whose season is longer than `LONGEST_SEASON`, and none whose fit fails. Only the newest `NEWEST`
@@ -37,27 +54,26 @@ def auto_ets(histories: Sequence[Series], horizon: int, season: int, cache: Path
         histories: Series before the test.
         horizon: Steps to forecast.
         season: Steps in one season.
-        cache: Folder of earlier forecasts; made where it is missing. A file's name depends on all that is fitted.
-        progress: Takes the number of fitted series.
+        fitting: Where earlier forecasts are, and what makes new ones.
     """
     if season > LONGEST_SEASON:
         return np.full((len(histories), horizon, len(LEVELS)), np.nan)
     newest = [history.values[-NEWEST:] for history in histories]
-    file = cache / f"{NAME}-{_key(newest, horizon, season)}.npy"
+    file = fitting.cache / f"{NAME}-{_key(newest, horizon, season)}.npy"
     if file.is_file():
         return np.asarray(np.load(file))
-    found, complete = _fit(newest, horizon, season, progress)
+    found, complete = _fit(newest, horizon, season, fitting)
     if complete:
-        cache.mkdir(parents=True, exist_ok=True)
+        fitting.cache.mkdir(parents=True, exist_ok=True)
         np.save(file, found)
     return found
 
 
-def _fit(newest: Sequence[Floats], horizon: int, season: int, progress: Progress) -> tuple[Floats, bool]:
+def _fit(newest: Sequence[Floats], horizon: int, season: int, fitting: Fitting) -> tuple[Floats, bool]:
     """Return the quantiles, and whether every series was tried; processes that were killed leave some out."""
     tried = [at for at, values in enumerate(newest) if not np.isnan(values).all()]
     series = [Series(newest[at], str(at)) for at in tried]
-    with progress.counting(NAME, len(series)) as on_done:
+    with fitting.progress.counting(NAME, len(series)) as on_done:
         fits = classical.fit_all(
             series,
             range(len(series)),
@@ -67,6 +83,7 @@ def _fit(newest: Sequence[Floats], horizon: int, season: int, progress: Progress
             levels=FITTED,
             on_done=on_done,
             deadline=float("inf"),
+            pool=fitting.pool,
         )
     found = np.full((len(newest), horizon, len(LEVELS)), np.nan)
     for forecast in fits.forecasts[NAME]:

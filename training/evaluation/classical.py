@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -142,6 +142,7 @@ def fit_all(  # noqa: PLR0913 - what to forecast, and how the fits are watched
     levels: tuple[float, ...],
     on_done: Callable[[int], None],
     deadline: float = DEADLINE_SECONDS,
+    pool: Executor | None = None,
 ) -> Fits:
     """Return the forecasts of the sampled series; a series whose fit fails gets a seasonal naive.
 
@@ -154,9 +155,10 @@ def fit_all(  # noqa: PLR0913 - what to forecast, and how the fits are watched
         levels: Interval levels in per cent.
         on_done: Called with the number of finished series.
         deadline: Seconds after which no further series is started.
+        pool: Processes of `worker_processes` that fit other series too; None starts processes and ends them.
     """
     work = {at: Work(names, fill(histories[at].values), season_length, horizon, levels) for at in indices}
-    found = _run(work, on_done, deadline)
+    found = _run(work, on_done, deadline, pool)
     done = tuple(sorted(found))
     return Fits(
         done,
@@ -190,11 +192,13 @@ def _fit(model: Any, work: Work) -> Fitted:  # noqa: ANN401 - statsforecast ship
     return Fitted(found["mean"], bounds, time.perf_counter() - began, "" if finite else "the forecast is not finite")
 
 
-def _run(work: Mapping[int, Work], on_done: Callable[[int], None], deadline: float) -> dict[int, dict[str, Fitted]]:
+def _run(
+    work: Mapping[int, Work], on_done: Callable[[int], None], deadline: float, shared: Executor | None
+) -> dict[int, dict[str, Fitted]]:
     """Return the fits of the series that start before the deadline and before the processes are killed."""
     found: dict[int, dict[str, Fitted]] = {}
     began = time.monotonic()
-    with _worker_processes(min(os.cpu_count() or 1, len(work))) as pool:
+    with nullcontext(shared) if shared else worker_processes(min(os.cpu_count() or 1, len(work))) as pool:
         try:
             waiting = {pool.submit(fit_one, one): at for at, one in work.items()}
         except BrokenProcessPool:
@@ -210,8 +214,8 @@ def _run(work: Mapping[int, Work], on_done: Callable[[int], None], deadline: flo
 
 
 @contextmanager
-def _worker_processes(count: int) -> Iterator[Executor]:
-    """Yield spawned processes: a fork beside TensorFlow's threads can hang. Ctrl-C in the parent ends them."""
+def worker_processes(count: int) -> Iterator[Executor]:
+    """Yield at most `count` spawned processes: a fork beside TensorFlow's threads can hang. Ctrl-C in the parent ends them."""
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _ignore_interrupts)
     try:
         yield pool

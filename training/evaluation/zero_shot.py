@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,8 @@ from models.forecasting.request import ForecastRequest, Outcome
 from models.json_values import to_json_value
 from models.starters.interleaved import HOUR, InterleavedForecaster
 from training.evaluation.benchmark_sets import BenchmarkSet, HeldOut, hold_out_end
-from training.evaluation.cached_ets import auto_ets
+from training.evaluation.cached_ets import Fitting, auto_ets
 from training.evaluation.quantile_scores import INTERVALS, QuantileScores, read_levels, relative_error, score_quantiles
-from training.progress import Progress
 
 Floats = NDArray[np.float64]
 
@@ -34,21 +32,6 @@ MEASURES = ("mase", "wql", "sql")
 
 ALL = "all"
 """Key of the means over all sets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How sets are evaluated.
-
-    Attributes:
-        max_series: Largest number of series of a set; None for all.
-        cache: Folder that keeps AutoETS' forecasts; None does not fit AutoETS.
-        progress: Takes the number of series that AutoETS was fitted to.
-    """
-
-    max_series: int | None = None
-    cache: Path | None = None
-    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +76,18 @@ class SetScores:
         )
 
 
-def evaluate_set(one: BenchmarkSet, how: Comparison) -> SetScores:
+def evaluate_set(one: BenchmarkSet, max_series: int | None = None, fitting: Fitting | None = None) -> SetScores:
     """Return the figures of one set.
+
+    Args:
+        one: The set.
+        max_series: Largest number of series; None for all.
+        fitting: How AutoETS is fitted; None leaves it out.
 
     Raises:
         AlmanacError: If the set cannot be read, or there is no starter.
     """
-    held = hold_out_end(one, how.max_series)
+    held = hold_out_end(one, max_series)
     forecaster = starters.load_starter(parse_frequency(one.frequency))
     began = time.perf_counter()
     outcomes = forecast_starter(forecaster, held)
@@ -107,8 +95,8 @@ def evaluate_set(one: BenchmarkSet, how: Comparison) -> SetScores:
     naive = forecast_naive(held, one.season)
     tables = {STARTER: _read(outcomes, held, naive), NAIVE: naive}
     stand_ins = 0
-    if how.cache is not None:
-        ets = _at_steps(auto_ets(held.histories, held.reach, one.season, how.cache, how.progress), held)
+    if fitting is not None:
+        ets = _at_steps(auto_ets(held.histories, held.reach, one.season, fitting), held)
         tables[ETS] = np.where(np.isnan(ets), naive, ets)
         stand_ins = int(np.isnan(ets).any(axis=(1, 2)).sum())
     errors = {

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 import almanac
 from models import starters
 from tests.starters import make_starters
+from tests.training.evaluation.benchmark_folders import write_set
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +69,19 @@ def test_a_longer_horizon_rolls_on_and_says_so(tmp_path: Path) -> None:
 
 
 def test_neither_mlflow_nor_tensorflow_is_imported(folder: Path, tmp_path: Path) -> None:
-    """In a process of its own, so that nobody else has imported them."""
-    arguments = ["forecast", "--model", "starter", "--data", str(write_file(tmp_path / "d.csv", "D")), "--json"]
+    """In a process of its own, so that nobody else has imported them; `evaluate-starter` imports neither."""
+    write_set(tmp_path, "years", {"a": [1.0, 2.0, 3.0]}, frequency="Y", horizon=1)
+    commands = [
+        ["forecast", "--model", "starter", "--data", str(write_file(tmp_path / "d.csv", "D")), "--json"],
+        ["evaluate-starter", str(tmp_path), "--no-baselines"],
+    ]
     code = (
         "import sys, pathlib, almanac\n"
         "from models import starters\n"
         f"starters.FOLDER = pathlib.Path({str(folder)!r})\n"
-        f"try: almanac.main({arguments!r})\n"
-        "except SystemExit as done: assert done.code == 0, done.code\n"
+        f"for one in {commands!r}:\n"
+        "    try: almanac.main(one)\n"
+        "    except SystemExit as done: assert done.code == 0, done.code\n"
         "print([name for name in ('mlflow', 'tensorflow', 'keras') if name in sys.modules], file=sys.stderr)"
     )
 

@@ -149,7 +149,7 @@ class KilledPool(Executor):
 @pytest.mark.parametrize("at_once", [True, False])
 def test_killed_processes_do_not_end_the_comparison(monkeypatch: pytest.MonkeyPatch, *, at_once: bool) -> None:
     """What is not finished by then is missing."""
-    monkeypatch.setattr(classical, "_worker_processes", lambda _count: nullcontext(KilledPool(at_once=at_once)))
+    monkeypatch.setattr(classical, "worker_processes", lambda _count: nullcontext(KilledPool(at_once=at_once)))
 
     assert fit([make_series()]).indices == ()
 

@@ -69,7 +69,7 @@ def trained_once(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
     fit = make_fit(seen=seen)
     runtime = Runtime(Progress(Console(file=terminal, width=200)), fit, folder / "scratch", combine=combine_graphs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classical, "_worker_processes", in_this_process)
+        patch.setattr(classical, "worker_processes", in_this_process)
         outcome = train(make_config(data, baselines=BASELINES, unit="mm"), registry, runtime)
     return Trained(registry, outcome, seen, terminal.getvalue())
 

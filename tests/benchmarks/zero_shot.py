@@ -1,0 +1,138 @@
+"""The starter's zero-shot figures: `almanac evaluate-starter` on a folder of benchmark sets, into docs/starter.md.
+
+make bench-zero-shot
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tests.benchmarks.accuracy import ROOT, run, write
+from tests.benchmarks.starter_page import put_between
+from training.evaluation.cached_ets import LONGEST_SEASON, NEWEST
+
+BEGIN = "<!-- figures: written by make bench-zero-shot -->"
+
+LEVELS = (50, 80, 95)
+
+MEANS = {
+    "starter MASE": ("starter", "mase"),
+    "AutoETS MASE": ("auto_ets", "mase"),
+    "starter WQL": ("starter", "wql"),
+    "AutoETS WQL": ("auto_ets", "wql"),
+    "starter SQL": ("starter", "sql"),
+}
+"""Columns of the means: the model, and which of its errors relative to the seasonal naive."""
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--data", "folder", type=FOLDER, default=Path("../shared/data/development"), show_default=True)
+@click.option("--cache", type=FOLDER, default=ROOT / "build" / "zero-shot", help="Keeps AutoETS' forecasts.")
+@click.option("--page", type=FOLDER, default=ROOT / "docs" / "starter.md", show_default=True)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def zero_shot(folder: Path, cache: Path, page: Path, arguments: Sequence[str]) -> None:
+    """Evaluate the starter, and write the figures into the page; ARGUMENTS are those of `almanac evaluate-starter`."""
+    before = page.read_text(encoding="utf-8")
+    result = run(["evaluate-starter", str(folder.resolve()), "--cache", str(cache.resolve()), "--json", *arguments])
+    if result is None:
+        raise click.ClickException("The evaluation failed, as said above; the page is as it was.")
+    command = shlex.join(["almanac", "evaluate-starter", folder.name, *arguments])
+    write(page, put_between(before, BEGIN, render(result, command, datetime.now(UTC).strftime("%Y-%m-%d"))))
+    click.echo(f"{page} is written.", err=True)
+
+
+def render(result: Mapping[str, Any], command: str, day: str) -> str:
+    """Return the figures as Markdown: how they came about, the means, and every set.
+
+    Args:
+        result: What `almanac evaluate-starter --json` printed.
+        command: As a user writes it.
+        day: When it ran, such as 2026-11-29.
+    """
+    told = result["provenance"]
+    made = f"`{command}` on {day}, commit {(told['commit'] or 'unknown')[:12]}, starters {result['starters']}, {told['machine']}"
+    return "\n\n".join([f"{made}.{_aside(result)}", _means_table(result["means"]), _sets_table(result["sets"])]) + "\n"
+
+
+def _aside(result: Mapping[str, Any]) -> str:
+    """Return what does not count like the rest, as sentences that begin with a blank; empty without any."""
+    sets = result["sets"].values()
+    seconds = sum(one["seconds"] for one in sets)
+    counts = {name: sum(one[name] for one in sets) for name in ("series", "skipped", "unscaled", "stand_ins")}
+    refused = sum(len(one["refused"]) for one in sets)
+    parts = [
+        f"The starter's forecasts of {counts['series']:,} series took {seconds:.0f} s",
+        f"{counts['skipped']} series without a value before the test are left out",
+        f"{counts['unscaled']} without a scale do not count for MASE and SQL",
+    ]
+    if any("auto_ets" in one["models"] for one in sets):
+        parts.append(
+            f"AutoETS sees the newest {NEWEST} steps and no season longer than {LONGEST_SEASON}; for {counts['stand_ins']:,} "
+            "series of longer seasons or with a failed fit the seasonal naive stands in for it"
+        )
+    if refused:
+        parts.append(f"The seasonal naive stands in for {refused} series that the starter refuses")
+    return "".join(f" {part}." for part in parts)
+
+
+def _means_table(means: Mapping[str, Any]) -> str:
+    shown = {name: key for name, key in MEANS.items() if key[0] in means["all"]["relative"]}
+    rows = [
+        [
+            name,
+            str(row["sets"]),
+            *(_figure(row["relative"][model][measure]) for model, measure in shown.values()),
+            *(_share(row[f"coverage_{level}"]) for level in LEVELS),
+        ]
+        for name, row in means.items()
+    ]
+    return _table(["frequency", "sets", *shown, *(f"in {level} %" for level in LEVELS)], rows, texts=1)
+
+
+def _sets_table(sets: Mapping[str, Any]) -> str:
+    shown = ("MASE", "relative", "AutoETS", "WQL", "relative", "AutoETS")
+    rows = [
+        [
+            name,
+            one["frequency"],
+            one["starter"],
+            f"{one['series']}",
+            f"{one['horizon']}",
+            *(cell for measure in ("mase", "wql") for cell in _errors(one, measure)),
+            *(_share(one["models"]["starter"][f"coverage_{level}"]) for level in LEVELS),
+            f"{one['seconds']:.2f}",
+        ]
+        for name, one in sets.items()
+    ]
+    headings = ["set", "frequency", "starter", "series", "steps", *shown, *(f"in {level} %" for level in LEVELS), "s"]
+    return _table(headings, rows, texts=3)
+
+
+def _errors(one: Mapping[str, Any], measure: str) -> list[str]:
+    """Return the starter's error, the same relative to the seasonal naive, and AutoETS' relative one."""
+    relative = {name: row[measure] for name, row in one["relative"].items()}
+    return [_figure(one["models"]["starter"][measure]), _figure(relative["starter"]), _figure(relative.get("auto_ets"))]
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> str:
+    """Return a Markdown table whose first columns, `texts` of them, are text."""
+    rule = "|" + "---|" * texts + "---:|" * (len(headings) - texts)
+    return "\n".join([f"| {' | '.join(headings)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _figure(number: float | None) -> str:
+    return "" if number is None else f"{number:.3f}"
+
+
+def _share(number: float | None) -> str:
+    return "" if number is None else f"{number:.0%}"
+
+
+if __name__ == "__main__":
+    zero_shot()
