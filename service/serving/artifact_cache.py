@@ -29,6 +29,7 @@ INDEX = "index.json"
 INDEXES = "index*.json"
 STALE_SECONDS = 2 * 86_400
 """An index this old belongs to no running server: the longest poll interval is a day."""
+CHECK_BYTES = 4096
 SPEC = "spec.json"
 NETWORK = "network.onnx"
 CODE = "code"
@@ -65,6 +66,15 @@ class ArtifactCache:
             draft.replace(self.root / self.index)
         finally:
             draft.unlink(missing_ok=True)  # what a full disk left of it
+
+    def write_error(self) -> OSError | None:
+        """Return why the cache cannot be written, or None; a small file is written and deleted."""
+        try:
+            with self.download() as folder:
+                (folder / INDEX).write_bytes(bytes(CHECK_BYTES))
+        except OSError as error:
+            return error
+        return None
 
     def changed(self) -> int:
         """Return a number that changes with every `write`, 0 before the first."""

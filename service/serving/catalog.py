@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from models import starters
 from models.calendar.on_calendar import Frequency
@@ -19,6 +20,11 @@ from service.serving.starter import Starter
 logger = logging.getLogger("almanac")
 
 WATCH_SECONDS = 0.2
+REASONS = {
+    "unreachable": "The registry cannot be reached",
+    "unwritable": f"The cache cannot be written ({unavailable.WRITABLE_HINT[:-1]})",
+}
+"""Why the starter answers although models may be registered, by the state of the registry."""
 
 
 class Catalog:
@@ -83,7 +89,7 @@ class Catalog:
             return ModelLoading(f"The champion of {name} is being loaded.", hint="Try again soon.")
         if not self.index.checked:
             return unavailable.pending("Try again in a few seconds.")
-        if self.index.state == "unreachable":
+        if not self.index.is_current:
             return unavailable.unreachable(self.index, "Check MLFLOW_TRACKING_URI and that server.")
         return None
 
@@ -145,6 +151,8 @@ class Catalog:
 
     async def _follow_index(self) -> None:
         cache_state = self._cache.changed()
+        if not cache_state and not self.index.checked:
+            await self._check_writing()
         if cache_state == self._cache_state:
             return
         self._cache_state = cache_state
@@ -159,12 +167,20 @@ class Catalog:
         for name in self._preloaded():
             await self._promote(name)
 
+    async def _check_writing(self) -> None:
+        """Know that nothing is served from the registry if the cache cannot be written: the starter answers meanwhile."""
+        error = await asyncio.to_thread(self._cache.write_error)
+        if error is not None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            detail = f"the cache cannot be written ({error.strerror or error})."
+            self.index = RegistryIndex(state="unwritable", detail=detail, checked=now)
+
     def _warn(self) -> None:
         """Log once that the default is not registered, or that the starter answers because nothing is."""
         error = self.readiness_error()
         warning = f"{error.detail} {error.hint}" if isinstance(error, DefaultUnknown) else ""
         if self._default is None and error is None and self._starter_is_default():
-            reason = "The registry cannot be reached" if self.index.state == "unreachable" else "No model is registered"
+            reason = REASONS.get(self.index.state, "No model is registered")
             warning = f"{reason}: the starter answers requests that name no model."
         if warning and warning != self._warning:
             logger.warning(warning)

@@ -8,7 +8,7 @@ from models.names import CHAMPION
 
 FORMAT = 1
 
-RegistryState = Literal["ok", "emptied", "absent", "unreachable"]
+RegistryState = Literal["ok", "emptied", "absent", "unreachable", "unwritable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class RegistryIndex:
     Attributes:
         models: The registered models, by name.
         state: `ok`, `emptied` (it had champions and has no model now), `absent` (there is no registry yet) or
-            `unreachable` (`models` is then the last known content).
+            `unreachable` (`models` is then the last known content), or `unwritable` (the cache never had an index, and none
+            can be written).
         detail: What is wrong with the registry, or "".
         checked: ISO 8601 time of the last poll, "" before the first.
         gone: Names whose champion the registry has lost; the service keeps the last one until there is another.
@@ -74,6 +75,11 @@ class RegistryIndex:
     checked: str = ""
     gone: tuple[str, ...] = ()
     source: str = ""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the registry answered the last poll: names that it does not have are unknown."""
+        return self.checked != "" and self.state not in {"unreachable", "unwritable"}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the index as plain data."""

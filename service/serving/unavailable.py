@@ -9,6 +9,7 @@ from service.selector import Selector
 from service.serving.registry_index import RegisteredModel, RegistryIndex
 
 STARTER_HINT = f'"model": "{starters.NAME}" is always available.'
+WRITABLE_HINT = "Free space, or make ALMANAC_HOME writable."
 LISTED_VERSIONS = 10
 MAX_NAME_LENGTH = 100
 
@@ -24,13 +25,17 @@ def pending(hint: str) -> ModelLoading:
 
 
 def unreachable(index: RegistryIndex, hint: str) -> ModelLoading:
-    """Return the error for a registry that does not answer."""
+    """Return the error for a registry that does not answer, or whose content cannot be stored."""
+    if index.state == "unwritable":
+        return ModelLoading(
+            f"Registered models cannot be served: {index.detail}", hint=f"{WRITABLE_HINT} {STARTER_HINT}"
+        )
     return ModelLoading(f"The registry cannot be reached: {index.detail}", hint=hint)
 
 
 def nothing_registered(index: RegistryIndex) -> AlmanacError:
     """Return the error for a request that names a model while the index contains none."""
-    if index.state == "unreachable":
+    if not index.is_current:
         return unreachable(index, f"Check MLFLOW_TRACKING_URI and that server. {STARTER_HINT}")
     return NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
 

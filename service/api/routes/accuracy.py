@@ -54,7 +54,7 @@ async def _check_known(service: Service, where: ScoreFilter) -> None:
 async def _has_version(service: Service, where: ScoreFilter) -> bool:
     """Return whether a version is registered or may be: a registry that has not answered may have it."""
     catalog = service.catalog
-    if not catalog.index.checked or catalog.index.state == "unreachable":
+    if not catalog.index.is_current:
         return True
     starter = await catalog.starter.warm()
     versions = {STARTER: {starter.version} if starter else {where.version}}

@@ -38,4 +38,5 @@ async def ready(request: Request) -> Response:
         available.append(SelectedModel(catalog.starter.model, None))
     database = "ok" if service.database.error is None else service.database.error.code
     models = [selected.identity() for selected in available]
-    return json_response({"status": "ready", "models": models, "database": database})
+    registry = catalog.index.state
+    return json_response({"status": "ready", "models": models, "database": database, "registry": registry})

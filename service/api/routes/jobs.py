@@ -88,7 +88,7 @@ async def _check_known(service: Service, query: JobsQuery) -> None:
     if query.schedule is not None:
         await service.jobs.run_or_raise(unknown_schedule(query.schedule), find_schedule, query.schedule)
     index = service.catalog.index
-    if query.name is None or not index.checked or index.state == "unreachable":
+    if query.name is None or not index.is_current:
         return
     schedules = await service.jobs.run_or(list[Schedule](), list_schedules)
     known = {STARTER, *index.models, *service.catalog.champions, *map(model_of, schedules)}

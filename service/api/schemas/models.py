@@ -76,3 +76,7 @@ class ReadyResponse(BaseModel):
     status: str
     models: list[ModelIdentity]
     database: str = Field(description="`ok`, or the code of its error; forecasts do not need it.")
+    registry: str = Field(
+        description="State of the registry: `ok`, `absent`, `emptied`, `unreachable`, or `unwritable` if its models cannot be "
+        "stored in ALMANAC_HOME. The last known models answer, or else the starter."
+    )

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.errors import ModelLoading, ModelRequired, NoModel
+from service.serving.artifact_cache import ArtifactCache
 from service.serving.catalog import Catalog
-from service.serving.registry_index import ModelVersion, RegisteredModel
+from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from tests.service.home import ServiceHome, eventually
 from tests.starters import make_starters
 
@@ -40,6 +42,22 @@ def test_before_the_first_poll_the_starter_answers_only_by_name(home: ServiceHom
     assert selected(home, "starter") == "starter@None"
     with pytest.raises(ModelLoading, match="starter"):
         selected(home)
+
+
+def test_the_starter_answers_while_the_cache_cannot_be_written(tmp_path: Path) -> None:
+    """As with an empty registry: nothing else can be served. Afterwards the registry counts again."""
+    (tmp_path / "file").touch()
+    catalog = Catalog(ArtifactCache(tmp_path / "file" / "cache"))
+
+    asyncio.run(catalog.refresh())
+
+    assert (catalog.default, catalog.readiness_error(), catalog.index.state) == ("starter", None, "unwritable")
+    with pytest.raises(ModelLoading, match="cannot be written"):
+        asyncio.run(catalog.select("rain"))
+    (tmp_path / "file").unlink()
+    ArtifactCache(tmp_path / "file" / "cache").write(RegistryIndex(checked="2024"))
+    asyncio.run(catalog.refresh())
+    assert catalog.index.state == "ok"
 
 
 def test_the_starter_can_be_the_default(home: ServiceHome, start: Callable[..., TestClient]) -> None:

@@ -28,6 +28,7 @@ def test_a_ready_service_lists_its_champions(shared_client: TestClient) -> None:
         "status": "ready",
         "models": [{"name": "temperatures", "version": "1", "alias": "champion", "run_id": "run-1"}],
         "database": "ok",
+        "registry": "ok",
     }
 
 
