@@ -12,6 +12,7 @@ from models.calendar.dates import read_start
 from models.calendar.timestamps import parse_timestamp
 from models.errors import RequestError, SeriesEmpty, SeriesError, SeriesNotNumeric, TimestampInvalid
 from models.forecaster import Forecaster
+from models.ids import plain_id
 from models.intervals import interval_sides
 from models.series import Series
 from models.spec import ModelSpec
@@ -32,7 +33,7 @@ class PyfuncForecaster:
         """Return forecasts for a long frame.
 
         Args:
-            model_input: Columns `unique_id`, `ds` (dates or text), `y` (numbers) and the model's covariates; rows in any
+            model_input: Columns `unique_id` (read as in files: without blanks at the ends, in NFC), `ds` (dates or text), `y` (numbers) and the model's covariates; rows in any
                 order. Rows after the last value have the future of covariates that are known ahead.
             params: `horizon` (default: the trained one) and `levels` (default: [80]).
 
@@ -62,9 +63,10 @@ def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
             f"The frame has no column {missing[0]}. Received: {', '.join(map(str, frame.columns))[:200]}.",
             hint="Send the columns unique_id, ds and y, one row for each value.",
         )
-    if (nameless := frame["unique_id"].isna()).any():
+    ids = frame["unique_id"].map(lambda one: plain_id(str(one)), na_action="ignore")
+    if (nameless := ids.isna() | (ids == "")).any():
         raise RequestError(f"Row {int(np.argmax(nameless))} has no unique_id.", hint="Name the series of every row.")
-    return [_series_in(group, str(key), spec) for key, group in frame.groupby("unique_id", sort=False)]
+    return [_series_in(group, str(key), spec) for key, group in frame.groupby(ids, sort=False)]
 
 
 def _series_in(rows: "pd.DataFrame", key: str, spec: ModelSpec) -> Series:

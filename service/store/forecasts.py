@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.database import Database, read_state, storable, write_state
 from service.store.erasure_marks import find_erased, id_hash
-from service.store.log_entry import MICROSECONDS, LogEntry, make_row
+from service.store.log_entry import MICROSECONDS, LogEntry, is_late, make_row
 from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
 from service.store.score_due import compute_scores
 from service.store.tables import forecasts, scores
@@ -66,15 +66,18 @@ def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int, p
     Args:
         database: Where to.
         entries: The forecasts.
-        now: Microseconds since 1970.
+        now: Microseconds since 1970, at the call; other writers are waited for, and a forecast that is late then is due.
         pause: Seconds between AT_ONCE rows.
 
     Raises:
         DatabaseUnreachable: If the database does not answer; the forecasts may be written or not.
     """
+    started = time.monotonic()
     rows = [row for some in _unhurried(entries, pause) for row in [make_row(entry, now) for entry in some]]
     with database.writing() as connection:
         erased = find_erased(connection, min((row["made_at"] for row in rows), default=now))
+        locked = now + int((time.monotonic() - started) * MICROSECONDS)
+        rows = [row | {"due": is_late(row["made_at"], row["first_timestamp"], locked)} for row in rows]
         written = [row for row in rows if not erased or row["made_at"] > erased.get(id_hash(row["series_id"]), -1)]
         for some in _unhurried(written, pause):
             connection.execute(_insert(is_postgresql=database.is_postgresql), some)

@@ -159,9 +159,14 @@ def make_row(entry: LogEntry, now: int) -> dict[str, Any]:
         "naive": encode_floats(baseline.naive),
         "scale": finite_or_none(baseline.scale),
         "context_used": entry.context_used,
-        "due": times is not None and now - entry.made_at > LATE,
+        "due": is_late(entry.made_at, None if times is None else int(times[0]), now),
         **_evidence(entry, history),
     }
+
+
+def is_late(made_at: int, first_timestamp: int | None, now: int) -> bool:
+    """Return whether a forecast with dates is written so late that observations may have come before it."""
+    return first_timestamp is not None and now - made_at > LATE
 
 
 def _evidence(entry: LogEntry, history: Series) -> dict[str, Any]:

@@ -244,6 +244,7 @@ def test_pyfunc_reads_what_people_have(
         ({"ds": "soon"}, TimestampInvalid, "Series 'nottingham'"),
         ({"ds": "1939-01-01"}, TimestampsDuplicated, "Series 'nottingham'"),
         ({"unique_id": None}, RequestError, "Row 0 has no unique_id"),
+        ({"unique_id": " \u200b"}, RequestError, "Row 0 has no unique_id"),
     ],
 )
 def test_pyfunc_says_what_is_wrong(
@@ -254,6 +255,15 @@ def test_pyfunc_says_what_is_wrong(
         artifact._load_pyfunc(str(directory)).predict(frame().astype(object).assign(**changes))
     with pytest.raises(RequestError, match="no column y"):
         artifact._load_pyfunc(str(directory)).predict(frame().drop(columns="y"))
+
+
+def test_pyfunc_reads_ids_as_files_do(directory: Path) -> None:
+    """Blanks at the ends and the form of an accent make no other series."""
+    rows = frame().head(24).assign(unique_id=[" caf\u00e9", "cafe\u0301 "] * 12)
+
+    answer = artifact._load_pyfunc(str(directory)).predict(rows, {"horizon": 1})
+
+    assert answer["unique_id"].tolist() == ["caf\u00e9"]
 
 
 def test_pyfunc_refuses_a_frame_without_rows_and_a_horizon_of_zero(tmp_path: Path) -> None:

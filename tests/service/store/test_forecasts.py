@@ -1,6 +1,7 @@
 """The table of forecasts: what a row has, that it is written once, and when it is deleted or due."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from models.series import Series
 from service.store import forecasts as store
 from service.store.database import Database
 from service.store.forecasts import delete_forecasts, find_forecast
-from service.store.log_entry import LATE, ServedForecast, make_entry, make_row
+from service.store.log_entry import LATE, MICROSECONDS, ServedForecast, make_entry, make_row
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
@@ -62,6 +63,19 @@ def test_observations_mark_the_forecasts_of_their_steps_as_due(database: Databas
     assert due() == {"late"}
     observe(database, "2022-07")
     assert due() == {"a", "late"}
+
+
+def test_a_forecast_that_waits_for_another_writer_is_late(
+    database: Database, entry: ServedForecast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile its observations may have come: nothing would mark it as due later."""
+    moments = iter([0.0, 2 * LATE / MICROSECONDS])
+    monkeypatch.setattr(store, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=lambda _: None))
+
+    write(database, [entry], entry.made_at)
+
+    with database.reading() as connection:
+        assert connection.scalar(select(forecasts.c.due))
 
 
 def test_a_forecast_that_is_written_twice_is_stored_once(database: Database, entry: ServedForecast) -> None:
