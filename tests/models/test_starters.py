@@ -125,6 +125,20 @@ def test_a_starter_that_was_made_here_goes_before_the_shipped_one(
     assert starters.folder_for(parse_frequency("D")) == shipped / "D"
 
 
+def test_the_starters_of_a_folder_are_used_for_a_while(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """They answer for their frequencies, the package's own for all others; afterwards all is as before."""
+    other = make_starters(tmp_path_factory.mktemp("other"), only=("M",))
+    before = starters.version()
+
+    with starters.used(other):
+        assert starters.folder_for(parse_frequency("M")) == other / "M"
+        assert starters.folder_for(parse_frequency("D")) == folder / "D"
+
+    assert starters.version() == before
+    with pytest.raises(ArtifactIncomplete, match="no folder in it has a"), starters.used(other / "M"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("alias", "warned"),
     [

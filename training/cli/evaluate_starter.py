@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from training.evaluation.benchmark_sets import BenchmarkSet
     from training.evaluation.cached_ets import Fitting
@@ -20,6 +20,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 CACHE = "zero-shot"
 """Folder in ALMANAC_HOME with AutoETS' forecasts."""
+
+REFUSED_NAMED = 3
+"""Series of a set that are named where the starter refuses them."""
 
 
 @click.command(short_help="Measure the starter on benchmark sets.")
@@ -97,16 +100,16 @@ def evaluate_all(
         place = f"[{number}/{len(sets)}] {one.name}"
         try:
             scores = evaluate_set(one, max_series, fitting)
-        except AlmanacError as error:
-            failures[one.name] = str(error)
-            progress.report(f"{place} failed: {error}", "red")
+        except ModuleNotFoundError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one set, the others are evaluated
+            failures[one.name] = str(error) if isinstance(error, AlmanacError) else f"{type(error).__name__}: {error}"
+            progress.report(f"{place} failed: {failures[one.name]}", "red")
         else:
             found.append(scores)
             progress.report(f"{place}: {describe(scores)}")
-            for name, reason in scores.refused.items():
-                progress.report(
-                    f"  {name} has the seasonal naive in place of the starter's forecast: {reason}", "yellow"
-                )
+            for line in describe_refused(scores.refused):
+                progress.report(f"  {line}", "yellow")
     return {
         "sets": {scores.one.name: scores.to_dict() for scores in found},
         "means": summarize(found),
@@ -121,6 +124,16 @@ def describe(scores: "SetScores") -> str:
     own = scores.models[STARTER]
     relative = f"relative MASE {scores.relative(STARTER, 'mase'):.3f}, WQL {scores.relative(STARTER, 'wql'):.3f}"
     return f"{scores.series} series in {scores.seconds:.1f} s, {relative}, {own.coverage[80.0]:.1%} within 80 %"
+
+
+def describe_refused(refused: "Mapping[str, str]") -> list[str]:
+    """Return a line for each of the first series that the starter refuses, and one that counts the others."""
+    lines = [
+        f"{name} has the seasonal naive in place of the starter's forecast: {reason}"
+        for name, reason in refused.items()
+    ]
+    more = len(lines) - REFUSED_NAMED
+    return [*lines[:REFUSED_NAMED], *([f"So have {more} more series."] if more > 0 else [])]
 
 
 def provenance() -> dict[str, Any]:

@@ -14,7 +14,8 @@ from tests.artifacts import make_artifact
 from tests.starters import make_starters
 from tests.training.cli.command_line import Run
 from tests.training.evaluation.benchmark_folders import write_set
-from training.evaluation import classical
+from training.evaluation import classical, zero_shot
+from training.evaluation.benchmark_sets import HeldOut
 from training.evaluation.classical import Fitted, Work
 
 YEARS = [1.0, 3.0, 2.0, 6.0, 8.0, 4.0]
@@ -124,6 +125,21 @@ def test_a_series_that_the_starter_refuses_gets_the_seasonal_naive(run: Run, set
         "a has the seasonal naive in place of the starter's forecast: The newest 36 values are missing" in found.stderr
     )
     assert json.loads(found.stdout)["sets"]["gaps"]["models"]["starter"]["mase"] == pytest.approx(1.0)
+
+
+def test_an_unexpected_error_ends_its_own_set_only(run: Run, sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every set is tried, and its error is in the result."""
+
+    def fail(held: HeldOut, season: int) -> None:
+        raise RuntimeError(f"{len(held.histories)} series of season {season}")
+
+    monkeypatch.setattr(zero_shot, "forecast_naive", fail)
+
+    assert evaluate(run, sets, "--no-baselines", code=1)["failures"] == {
+        "years": "RuntimeError: 1 series of season 1",
+        "months": "RuntimeError: 2 series of season 12",
+        "halves": "RuntimeError: 1 series of season 48",
+    }
 
 
 def test_tables_have_a_row_for_each_set_and_frequency(run: Run, sets: Path) -> None:
