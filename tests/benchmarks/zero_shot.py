@@ -61,7 +61,7 @@ def render(result: Mapping[str, Any], command: str, day: str) -> str:
 
 
 def _aside(result: Mapping[str, Any]) -> str:
-    """Return what does not count like the rest, as sentences that begin with a blank; empty without any."""
+    """Return what does not count like the rest, a line for each sentence."""
     sets = result["sets"].values()
     seconds = sum(one["seconds"] for one in sets)
     counts = {name: sum(one[name] for one in sets) for name in ("series", "skipped", "unscaled", "stand_ins")}
@@ -78,7 +78,7 @@ def _aside(result: Mapping[str, Any]) -> str:
         )
     if refused:
         parts.append(f"The seasonal naive stands in for {refused} series that the starter refuses")
-    return "".join(f" {part}." for part in parts)
+    return "".join(f"\n{part}." for part in parts)
 
 
 def _means_table(means: Mapping[str, Any]) -> str:
@@ -96,7 +96,7 @@ def _means_table(means: Mapping[str, Any]) -> str:
 
 
 def _sets_table(sets: Mapping[str, Any]) -> str:
-    shown = ("MASE", "relative", "AutoETS", "WQL", "relative", "AutoETS")
+    models = ["starter", *(["auto_ets"] if any("auto_ets" in one["models"] for one in sets.values()) else [])]
     rows = [
         [
             name,
@@ -104,20 +104,21 @@ def _sets_table(sets: Mapping[str, Any]) -> str:
             one["starter"],
             f"{one['series']}",
             f"{one['horizon']}",
-            *(cell for measure in ("mase", "wql") for cell in _errors(one, measure)),
+            *(cell for measure in ("mase", "wql") for cell in _errors(one, measure, models)),
             *(_share(one["models"]["starter"][f"coverage_{level}"]) for level in LEVELS),
             f"{one['seconds']:.2f}",
         ]
         for name, one in sets.items()
     ]
-    headings = ["set", "frequency", "starter", "series", "steps", *shown, *(f"in {level} %" for level in LEVELS), "s"]
+    errors = [heading for name in ("MASE", "WQL") for heading in (name, "relative", "AutoETS")[: 1 + len(models)]]
+    headings = ["set", "frequency", "starter", "series", "steps", *errors, *(f"in {level} %" for level in LEVELS), "s"]
     return _table(headings, rows, texts=3)
 
 
-def _errors(one: Mapping[str, Any], measure: str) -> list[str]:
-    """Return the starter's error, the same relative to the seasonal naive, and AutoETS' relative one."""
-    relative = {name: row[measure] for name, row in one["relative"].items()}
-    return [_figure(one["models"]["starter"][measure]), _figure(relative["starter"]), _figure(relative.get("auto_ets"))]
+def _errors(one: Mapping[str, Any], measure: str, models: Sequence[str]) -> list[str]:
+    """Return the starter's error, and the error of each model relative to the seasonal naive."""
+    relative = [one["relative"][model][measure] for model in models]
+    return [_figure(number) for number in (one["models"]["starter"][measure], *relative)]
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> str:
