@@ -30,7 +30,7 @@ from models.windows import Contexts, covariate_columns
 Floats = NDArray[np.float64]
 
 BATCH = 32
-"""Series in one pass: larger batches are no faster on one core and take more memory."""
+"""Series in one pass: larger batches are not faster on one core and take more memory."""
 
 LARGEST_PLAN = 10_000
 """Steps times levels of a plan that stays in memory."""

@@ -103,7 +103,7 @@ class Turns:
     """Lets requests run on the event loop in the order of their arrival, as many in each of its rounds as fit in ROUND_SECONDS."""
 
     def __init__(self) -> None:
-        """Let nobody wait."""
+        """Start with an empty queue."""
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._left: int | None = None
         self._seconds = ROUND_SECONDS

@@ -47,7 +47,7 @@ def _database(url: str | None, field: ValidationInfo) -> str | None:
 
 
 def _proxies(text: str) -> str:
-    """Return the addresses of trusted proxies; raises SettingInvalid: a typo must not trust nobody, or somebody else."""
+    """Return the addresses of trusted proxies; raises SettingInvalid: a typo must not change who is trusted."""
     try:
         for part in text.split(","):
             if part.strip() != "*":

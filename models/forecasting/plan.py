@@ -114,7 +114,7 @@ def make_plan(
     """Return the plan of a model's forecasts.
 
     Raises:
-        HorizonInvalid: If the horizon is no whole number of 1 or more.
+        HorizonInvalid: If the horizon is not a whole number of 1 or more.
         LevelInvalid: If a level or quantile is out of range.
     """
     trained = spec.quantile_levels
@@ -150,7 +150,7 @@ def _spread(trained: Sequence[float]) -> Reading | tuple[slice, slice]:
 
 
 def check_horizon(horizon: object) -> None:
-    """Raise HorizonInvalid if a horizon is no whole number of 1 or more."""
+    """Raise HorizonInvalid if a horizon is not a whole number of 1 or more."""
     if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
         raise HorizonInvalid(f"The horizon is {horizon!r}; it must be a whole number of 1 or more.", pointer="/horizon")
 

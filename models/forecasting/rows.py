@@ -78,7 +78,7 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
 
 
 def _count(ordered: Floats) -> int:
-    """Return how many of the rising values are no NaN."""
+    """Return how many of the rising values are not NaN."""
     last = ordered.item(-1)
     return len(ordered) if last == last else int(np.searchsorted(ordered, np.nan))  # noqa: PLR0124 - NaN
 

@@ -15,7 +15,7 @@ _NAMES = ("minimum", "maximum")
 
 
 class BoundsInvalid(SeriesError):
-    """Bounds that are no numbers, or a minimum above the maximum."""
+    """Bounds that are not numbers, or a minimum above the maximum."""
 
     code = "BOUNDS_INVALID"
 
@@ -24,7 +24,7 @@ def read_bounds(bounds: object, pointer: str = "/bounds") -> Bounds:
     """Return the bounds of a mapping with `minimum`, `maximum` or both; None is unbounded.
 
     Raises:
-        BoundsInvalid: If it is no such mapping, a bound is not a finite number, or the minimum exceeds the maximum.
+        BoundsInvalid: If it is not such a mapping, a bound is not a finite number, or the minimum exceeds the maximum.
     """
     if bounds is None:
         return UNBOUNDED

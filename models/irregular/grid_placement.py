@@ -110,7 +110,7 @@ class _Grid:
     may_stray: bool
 
     def findings(self, numbers: Values) -> tuple[Finding, ...]:
-        """Return a finding for each date outlier and date stray; dates without a value are no strays."""
+        """Return a finding for each date outlier and date stray; dates without a value are not strays."""
         if not self.may_stray:
             return self.outliers
         return (*self.outliers, *_strays(numbers, self.clock, self.found.frequency))

@@ -67,7 +67,7 @@ def is_suspicious(ordered: Values, count: int) -> bool:
 
     Args:
         ordered: Values that rise, NaN last.
-        count: How many are no NaN.
+        count: How many are not NaN.
     """
     if count < FEWEST:
         return False

@@ -16,7 +16,7 @@ MOST_PARAMETERS = 50_000_000
 """Weights of one network; the default LSTM has about 70,000."""
 
 MOST_MEGABYTES = 64_000
-"""Estimated memory of one training step, in 10⁶ bytes, wherever it runs; a worker allows what its machine has."""
+"""Estimated memory of one training step, in 10⁶ bytes, on any machine; a worker allows what its own has."""
 
 QUANTILES, EMBEDDING = 9, 8
 """Outputs of each forecast step, and numbers by which a network knows the step."""

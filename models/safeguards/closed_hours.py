@@ -77,7 +77,7 @@ def steps_to_reach(series: Series, horizon: int) -> int:
 
 
 def has_hours(series: Series) -> bool:
-    """Return whether a series has opening hours, so that a missing step is no step without events."""
+    """Return whether a series has opening hours, so that a missing step is not one without events."""
     step = _step_of(series)
     past = None if step is None else series.timestamps
     if step is None or past is None:
@@ -86,7 +86,7 @@ def has_hours(series: Series) -> bool:
 
 
 def _step_of(series: Series) -> int | None:
-    """Return the step in microseconds, or None if it is no part of a day or too few values are missing."""
+    """Return the step in microseconds, or None if it does not divide a day or too few values are missing."""
     frequency = series.frequency
     if frequency is None or frequency.nanoseconds is None:
         return None

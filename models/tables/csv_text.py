@@ -14,7 +14,7 @@ from models.tables.faults import FILE, CellFault, TableInvalid
 from models.tables.sheet import Sheet, make_sheet
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
-"""The first line by which Excel is told what separates the cells."""
+"""The first line that says to Excel what separates the cells."""
 
 SAMPLE_ROWS, SAMPLE_LETTERS = 20, 20_000
 LEAST_ALIKE = 0.8

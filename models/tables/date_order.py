@@ -20,8 +20,8 @@ MOST_DAYS = 28
 def settle_order(forms: Sequence[Form], readings: Sequence[Readings]) -> int | None:
     """Return which form of those that fit is meant; None if the dates do not tell.
 
-    Where years have two digits, year first is told from the others by the dates: in one order alone they have equal steps,
-    or rise. Day first and month first are told apart by no steps, since both are usual.
+    Where years have two digits, year first is recognized by the dates: in one order alone they have equal steps,
+    or rise. Steps do not distinguish day first from month first, since both are usual.
 
     Args:
         forms: That fit, shape (forms,).

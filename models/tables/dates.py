@@ -29,7 +29,7 @@ _UNIX = {"seconds": (9, 10, 1_000_000), "milliseconds": (12, 13, 1_000), "micros
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _SEASON = re.compile(r"(\d{4})[/-](\d{2}|\d{4})")
 _FEWEST_SEASONS = 3
-"""Years such as 2004/05 from which on they are no months: each ends in the year after it."""
+"""Years such as 2004/05 from which on they are not months: each ends in the year after it."""
 _RANGE = re.compile(" (?:-|\u2013|to|bis) ")
 _ZONE_NAME = re.compile(r"\d ?(?!UTC|GMT)[A-Z]{3,4}$")
 
@@ -65,7 +65,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
         date_format: How the dates are written, as for `strptime`; None finds it out.
 
     Raises:
-        TableInvalid: If days and months can be told apart by no cell, the numbers count days as Excel does, or the years look
+        TableInvalid: If no cell distinguishes days from months, the numbers count days as Excel does, or the years look
             like those of another era.
     """
     import pyarrow as pa
@@ -155,7 +155,7 @@ def _read_distinct(texts: Sequence[str], place: _Place, date_format: str | None)
 
 
 def _read_seasons(texts: Sequence[str]) -> Times | None:
-    """Return years that begin in one year and end in the next, such as 2023/24, which are no months; None if one is not so."""
+    """Return years that begin in one year and end in the next, such as 2023/24, which are not months; None if a text is not so."""
     found = [_SEASON.fullmatch(text) for text in texts]
     years = [int(one[1]) for one in found if one and (int(one[1]) + 1) % 100 == int(one[2]) % 100]
     if len(years) < max(len(texts), _FEWEST_SEASONS):
@@ -166,7 +166,7 @@ def _read_seasons(texts: Sequence[str]) -> Times | None:
 
 
 def _read_ranges(texts: Sequence[str], place: _Place) -> Times | None:
-    """Return the starts of periods such as 01.01.2024 00:00 - 01.01.2024 01:00; None if a text is no period."""
+    """Return the starts of periods such as 01.01.2024 00:00 - 01.01.2024 01:00; None if a text is not a period."""
     parts = [_RANGE.split(text) for text in texts]
     if any(len(one) != 2 for one in parts):  # noqa: PLR2004 - start and end
         return None

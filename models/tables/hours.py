@@ -33,7 +33,7 @@ OF_CLOCKS_BACK = 25
 """Hours of a day on which clocks go back."""
 
 _COUNTS = {48: 30, 96: 15, 144: 10, 288: 5}
-"""Periods of a day that are no hours, by their number, and the minutes of one."""
+"""Periods of a day that are not hours, by their number, and the minutes of one."""
 
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::00)?")
 _HEADER = re.compile(r"(?:h|he|hr|hour|stunde)?[ _-]?(\d{1,2})|(\d{4})|(\d{1,2}:\d{2})", re.IGNORECASE)

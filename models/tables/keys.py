@@ -1,4 +1,4 @@
-"""Keys: which columns tell the series of a long file apart, where nobody named them."""
+"""Keys: which columns identify the series of a long file if none are named."""
 
 import itertools
 import re
@@ -27,7 +27,7 @@ BESIDE_WORDS = (
     "stock",
     "cost",
 )
-"""Words in the name of a column that stands beside the values and is no key; in lower case."""
+"""Words in the name of a column that stands beside the values and is not a key; in lower case."""
 
 KEY_WORDS = frozenset({
     "id", "ids", "key", "sku", "item", "items", "product", "article", "store", "shop", "station", "sensor", "site", "device", "meter",

@@ -216,7 +216,7 @@ def _missing(what: str, about: str, names: Sequence[str], guess: str | None = No
 
 
 def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: set[str | None]) -> None:
-    """Refuse covariates that are no columns, or that are columns of another use; with near matches."""
+    """Refuse covariates that are not columns, or that are columns of another use; with near matches."""
     for name in covariates:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)

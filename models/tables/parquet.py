@@ -46,7 +46,7 @@ def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like 
 
 
 def flat_columns(metadata: Any) -> dict[int, Any]:  # noqa: ANN401 - pyarrow's
-    """Return the columns that are no lists or objects, by their place."""
+    """Return the columns that are not lists or objects, by their place."""
     columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
     return {place: one for place, one in enumerate(columns) if not one.max_repetition_level and "." not in one.path}
 

@@ -75,7 +75,7 @@ def join_date(sheet: Sheet, used: Collection[str | None]) -> Sheet:
     """Return the sheet with the columns year, month and day, year and week, or year and quarter as one date.
 
     Args:
-        sheet: The file; it stays as it is if it has a column for the whole date, or cells that are no parts of one.
+        sheet: The file; it stays as it is if it has a column for the whole date, or cells that are not parts of one.
         used: Columns that were named for another use.
     """
     lower = {name.lower(): name for name in sheet.names if name not in used}

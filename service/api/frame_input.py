@@ -36,7 +36,7 @@ FLAGS: Mapping[str, bool] = {"true": True, "false": False, "on": True, "off": Fa
 
 
 def parse_parameters(sent: Mapping[str, str], *, columns: bool) -> dict[str, Any]:
-    """Return query parameters as the fields of a JSON request have them; what is no number stays text, and is refused there.
+    """Return query parameters as the fields of a JSON request have them; what is not a number stays text, and is refused there.
 
     Raises:
         FieldUnknown: If there is another parameter.

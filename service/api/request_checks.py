@@ -1,7 +1,7 @@
 """Request checks: the middleware that refuses requests of other sites, before a key is checked or a body is read.
 
 Without keys the service trusts every program on this machine, but not the pages in its browsers. A page of another site
-reaches it in three ways: with a form or a simple fetch (its Content-Type is no JSON, its Origin is not ours), and with a
+reaches it in three ways: with a form or a simple fetch (its Content-Type is not JSON, its Origin is not ours), and with a
 name of its own that resolves to this machine (DNS rebinding: its Host is not ours).
 """
 

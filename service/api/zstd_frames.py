@@ -15,7 +15,7 @@ _RLE = 1
 
 
 def check_frames(body: bytes) -> None:
-    """Raise EOFError if a body is no whole frames, has too many parts, or a frame needs a window above MAX_WINDOW."""
+    """Raise EOFError if a body is not whole frames, has too many parts, or a frame needs a window above MAX_WINDOW."""
     place = parts = 0
     try:
         while place < len(body):
@@ -35,7 +35,7 @@ def _skip_frame(body: bytes, place: int, most: int) -> tuple[int, int]:
     if magic & ~0xF == SKIPPABLE:
         return place + 8 + int(struct.unpack_from("<I", body, place + 4)[0]), 0
     if magic != MAGIC:
-        raise EOFError("it is no frame of zstd")
+        raise EOFError("it is not a frame of zstd")
     flags = body[place + 4]
     place = _skip_header(body, place + 5, flags)
     blocks, last = 0, False

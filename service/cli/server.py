@@ -1,4 +1,4 @@
-"""Server: one process that serves an application with uvicorn until it is told to end."""
+"""Server: one process that serves an application with uvicorn until it gets a signal to end."""
 
 import gc
 import logging

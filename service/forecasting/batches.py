@@ -51,7 +51,7 @@ class Batches:
     """The waiting requests of each model."""
 
     def __init__(self, compute: Compute, costs: Costs, threads: ThreadPool) -> None:
-        """Let nobody wait.
+        """Start with an empty queue.
 
         Args:
             compute: Answers a batch.

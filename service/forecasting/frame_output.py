@@ -21,7 +21,7 @@ ARRAYS = frozenset({"timestamps", "median", "quantiles", "intervals"})
 
 
 def write_parquet(result: ForecastResult) -> bytes:
-    """Return a result as a Parquet file; raises BatchTooLarge if nobody could read its metadata."""
+    """Return a result as a Parquet file; raises BatchTooLarge if its metadata would be too large to read."""
     import pyarrow.parquet as pq
 
     def write(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401 (pyarrow)

@@ -24,7 +24,7 @@ SERVICE = "service"
 MOST_CANDIDATES, DEFAULT_ARCHITECTURES = 50, 4
 """Networks that one job trains at most, architectures times seeds; architectures of a job that names none."""
 SYSTEM_FOLDERS = ("dev", "proc", "sys")
-"""Folders of devices and of the kernel, whose files are no data."""
+"""Folders of devices and of the kernel, whose files are not data."""
 MAX_KEY = 100
 MAX_TEXT = 4_096
 MAX_DEPTH = 5

@@ -31,7 +31,7 @@ def read_arrow(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
         BodyTooLarge: If it unpacks to more than MAX_BYTES.
         BatchTooLarge: If it has more than `limit` rows.
         FieldInvalid: If a column is of a nested, run-end-encoded or other type than numbers, times and text.
-        FileInvalid: If it is no Arrow stream or file, or is damaged.
+        FileInvalid: If it is not an Arrow stream or file, or is damaged.
     """
     import pyarrow as pa
 
@@ -49,7 +49,7 @@ def read_arrow(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
         _check_bytes(sum(_bytes_of(column) for column in table.columns))
     except (pa.ArrowException, OSError, OverflowError, ValueError, struct.error, IndexError, EOFError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise FileInvalid(f"The body is no sound Arrow stream or file: {reason}.", hint="Write it again.") from error
+        raise FileInvalid(f"The body is not a valid Arrow stream or file: {reason}.", hint="Write it again.") from error
     return table
 
 

@@ -39,7 +39,7 @@ WESTERN, UTF = (
     ("windows-1252", "cp1252", "iso-8859-1", "latin1", "latin-1"),
     ("utf-8", "utf8", "utf-16", "us-ascii", "ascii"),
 )
-"""Charsets that are read as Windows-1252, and those that are told apart by the first bytes."""
+"""Charsets that are read as Windows-1252, and those that the first bytes distinguish."""
 NOT_UTF8 = "Send UTF-8, or Windows-1252 with `Content-Type: text/csv; charset=windows-1252`."
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
 _OPTION = re.compile(r"--([a-z-]+)(?: ('[^']*'|[^\s;]*[^\s;,.]))?")

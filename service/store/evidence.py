@@ -19,7 +19,7 @@ from service.store.score import only_values, periods_of
 NEWEST = 16
 """Newest steps of a history that are kept until they have been compared."""
 DRAWN = 16
-"""Older steps that are kept, drawn at random, so that nobody knows which of them have to be right."""
+"""Older steps that are kept, drawn at random, so that a client does not know which of them are checked."""
 REACH = 256
 """Steps back from the cutoff within which they are drawn."""
 SHARE = 0.9

@@ -154,7 +154,7 @@ def iterate_pages(
 
     The timezone of its series comes with each: with one the timestamp is an instant, without one a wall clock.
 
-    Each page is a transaction of its own, so that a slow reader blocks nobody. Rows that are written meanwhile may be
+    Each page is a transaction of its own, so that a slow reader blocks no writer. Rows that are written meanwhile may be
     among the later pages.
     """
     key = tuple_(observations.c.series_id, observations.c.timestamp)

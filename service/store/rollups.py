@@ -2,7 +2,7 @@
 
 They are kept beside the scores. A week that two months share has two parts, so that both weeks and months consist of parts.
 
-Whoever changes scores calls `remove_sums` before and `add_sums` after, in one transaction that holds `lock_scores`.
+A change of scores has `remove_sums` before it and `add_sums` after it, in one transaction that holds `lock_scores`.
 """
 
 from collections.abc import Sequence

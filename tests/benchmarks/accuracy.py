@@ -236,7 +236,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def read_published(path: Path, name: str) -> dict[str, dict[str, dict[str, float]]]:
-    """Return a set's published figures by method and measure, or nothing where nobody published any."""
+    """Return a set's published figures by method and measure, or nothing if none are published."""
     if not name:
         return {}
     if not path.is_file():
@@ -251,7 +251,7 @@ def read_published(path: Path, name: str) -> dict[str, dict[str, dict[str, float
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole: whoever ends the program finds the old one or the new one."""
+    """Write a file whole: if the program is ended, there is the old one or the new one."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)

@@ -174,11 +174,11 @@ def _surroundings(answers: Sequence[Mapping[str, Any]]) -> str:
     lines = ["## How it was measured\n", "| command | measured | s | commit |", "|---|---|---:|---|"]
     machines: dict[str, None] = {}
     for answer in answers:
-        told = answer["result"]["provenance"]
-        commit = told["commit"] or "not in a repository"
-        lines.append(f"| `{told['command']}` | {answer['measured']} | {answer['seconds']:.0f} | {commit[:12]} |")
-        versions = ", ".join(f"{name} {version}" for name, version in told["packages"].items())
-        machines[f"{told['machine']}; Python {told['python']}; {versions}."] = None
+        outcome = answer["result"]["provenance"]
+        commit = outcome["commit"] or "not in a repository"
+        lines.append(f"| `{outcome['command']}` | {answer['measured']} | {answer['seconds']:.0f} | {commit[:12]} |")
+        versions = ", ".join(f"{name} {version}" for name, version in outcome["packages"].items())
+        machines[f"{outcome['machine']}; Python {outcome['python']}; {versions}."] = None
     return "\n".join([*lines, "", *machines, ""])
 
 

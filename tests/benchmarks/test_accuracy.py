@@ -47,9 +47,9 @@ def made_up(mase: float = 1.4, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -
     row = {"mase": mase, "coverage_80": 0.8, "coverage_95": 0.95, "crossings": 0.0, "series_scored": 3.0, "dropped": 0}
     models = {"lstm": row, "lstm/0": row, "lstm/1": {**row, "mase": mase + 0.2}, "seasonal_naive": {**row, "mase": 1.7}}
     models["ensemble"] = {**row, "mase": mase - 0.1}
-    told = {"config": {"data": "/somewhere/else.parquet"}, "commit": "abc", "packages": {"keras": "3"}}
-    told |= {"python": "3.11", "machine": "a machine", "command": "almanac backtest --data /somewhere/else.parquet"}
-    return {"models": models, "dropped": 0, "sample": {}, "provenance": told, **more}
+    outcome = {"config": {"data": "/somewhere/else.parquet"}, "commit": "abc", "packages": {"keras": "3"}}
+    outcome |= {"python": "3.11", "machine": "a machine", "command": "almanac backtest --data /somewhere/else.parquet"}
+    return {"models": models, "dropped": 0, "sample": {}, "provenance": outcome, **more}
 
 
 @pytest.mark.prove

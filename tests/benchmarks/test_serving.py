@@ -122,7 +122,7 @@ def test_latency_begins_when_a_request_is_due() -> None:
 
 
 def test_recurrent_part_is_the_recurrent_nodes_in_a_row() -> None:
-    """With their own weights; nodes around them are left out, and constants are no nodes."""
+    """With their own weights; nodes around them are left out, and constants are not nodes."""
     weights = [np.zeros((1, 6, width), np.float32) for width in (3, 2)] + [np.zeros((1, 12), np.float32)]
     named = [numpy_helper.from_array(one, name) for one, name in zip(weights, "wrb", strict=True)]
     constant = helper.make_node("Constant", [], ["w"], value=named[0])

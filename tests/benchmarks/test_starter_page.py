@@ -41,7 +41,7 @@ RECORD: dict[str, Any] = {
 
 
 def test_each_row_is_the_best_of_its_kind() -> None:
-    """Medians over seeds count; other cutoffs, older blocks and samples do not; published rows are told apart."""
+    """Medians over seeds count; other cutoffs, older blocks and samples do not; published rows are kept apart."""
     lines = starter_page.table(RECORD).splitlines()
 
     assert lines[0] == "| mean MASE | Tourism |"

@@ -9,7 +9,7 @@ from tests.benchmarks.training_speed import Speeds
 
 
 def test_both_take_turns_at_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What slows the machine for a while slows both; the peer is told our sizes."""
+    """What slows the machine for a while slows both; the peer gets our sizes."""
     asked: list[list[str]] = []
 
     def answer(command: list[str], _folder: str) -> float:

@@ -55,8 +55,8 @@ def render(result: Mapping[str, Any], command: str, day: str) -> str:
         command: As a user writes it.
         day: When it ran, such as 2026-11-29.
     """
-    told = result["provenance"]
-    made = f"`{command}` on {day}, commit {(told['commit'] or 'unknown')[:12]}, starters {result['starters']}, {told['machine']}"
+    outcome = result["provenance"]
+    made = f"`{command}` on {day}, commit {(outcome['commit'] or 'unknown')[:12]}, starters {result['starters']}, {outcome['machine']}"
     return "\n\n".join([f"{made}.{_aside(result)}", _means_table(result["means"]), _sets_table(result["sets"])]) + "\n"
 
 

@@ -41,7 +41,7 @@ def test_climatology_is_the_mean_of_the_last_30_of_the_same_season() -> None:
 
 
 def test_climatology_counts_observed_values_only() -> None:
-    """A gap is no zero, and thirty values are thirty however many gaps lie between."""
+    """A gap is not a zero, and thirty values are thirty however many gaps lie between."""
     values = np.where(np.arange(120) % 2, np.nan, np.arange(120.0))
 
     assert_array_equal(climatology(Series.make(values), 1, 1), [np.arange(60, 120, 2).mean()])
@@ -56,7 +56,7 @@ def make_days(years: float, seed: int = 0) -> Series:
 
 
 def test_climatology_of_days_is_of_their_time_of_the_year() -> None:
-    """The same weekday around the same date of every year before: June is no May, and Sunday no Monday."""
+    """The same weekday around the same date of every year before: June is not May, and Sunday is not Monday."""
     whole = make_days(9.6)
     cutoff = len(whole) - 90
 

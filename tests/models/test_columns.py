@@ -16,7 +16,7 @@ def test_each_usual_name_is_found_in_any_case(field: str, name: str) -> None:
 
 
 def test_the_preferred_name_wins() -> None:
-    """Two columns for one field are no obstacle to training; a request that must be exact sees both."""
+    """Two columns for one field do not prevent training; a request that must be exact sees both."""
     assert find_column(["timestamp", "month", "ds"], "timestamp") == "ds"
     assert find_columns(["timestamp", "month", "ds"], "timestamp") == ["timestamp", "ds"]
     assert find_columns(["id", "series"], "id") == ["id"]

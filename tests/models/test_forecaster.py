@@ -236,7 +236,7 @@ def test_no_series_no_forecasts(forecaster: Forecaster) -> None:
 
 
 def test_threads_share_a_forecaster(forecaster: Forecaster) -> None:
-    """What eight threads are told at once is what each would have been told alone."""
+    """Eight threads at once get what each gets alone."""
     batches = [[series(seed=k), series(30, seed=k + 100)] for k in range(40)]
     alone = [forecaster.forecast(batch, 20) for batch in batches]
 
@@ -278,7 +278,7 @@ def test_a_level_out_of_range_is_refused(
 
 
 def test_another_frequency_is_refused(forecaster: Forecaster) -> None:
-    """Both frequencies stand in the error; an alias of the model's own is no other."""
+    """Both frequencies stand in the error; an alias of the model's own is the same one."""
     daily = Series.make([1.0, 2.0], start="2024-01-01", frequency="D")
 
     with pytest.raises(FrequencyMismatch, match=r"D.*M") as caught:
@@ -316,7 +316,7 @@ def with_covariates(ahead: Sequence[float | None], *, length: int = 72, **more: 
 
 
 def test_covariates_reach_the_graph(informed: Forecaster) -> None:
-    """What was known up to the cutoff, what is known ahead, and the holidays, which nobody sent."""
+    """What was known up to the cutoff, what is known ahead, and the holidays, which are not sent."""
     past = with_covariates(np.arange(12.0).tolist(), past_covariates={"traffic": [100.0] * 72, "price": [5.0] * 72})
 
     (forecast,) = informed.forecast([past], HORIZON)

@@ -1,4 +1,4 @@
-"""Ids are read alike, whoever wrote them."""
+"""Ids are read alike from any source."""
 
 import sys
 import unicodedata

@@ -106,7 +106,7 @@ def test_gaps_drift() -> None:
 
 
 def test_one_input_raises_no_alarm() -> None:
-    """A single forecast is no distribution, even if training was narrow."""
+    """A single forecast is not a distribution, even if training was narrow."""
     profile = Profile.fit(features(make_contexts(0), 12))
 
     drift = profile.drift(features(make_contexts(1, batch=1), 12))

@@ -111,7 +111,7 @@ def test_another_format_is_refused(version: object) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"spec"', b"\xff\xfe"])
 def test_text_that_is_no_spec_is_refused(text: str | bytes) -> None:
-    """Broken JSON, JSON that is not an object and bytes that are no text are all the same: incomplete."""
+    """Broken JSON, JSON that is not an object and bytes that are not text are all the same: incomplete."""
     with pytest.raises(ArtifactIncomplete, match=r"spec\.json"):
         ModelSpec.from_json(text)
 

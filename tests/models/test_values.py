@@ -17,7 +17,7 @@ def test_whole_numbers_beyond_float64_are_infinite_and_nothing_else_is() -> None
 
 @pytest.mark.parametrize("values", [[True], ["1"], [1, [2]], "12", {1: 2}, {1, 2}, None, np.array(["1"]), np.array(5)])
 def test_what_numpy_would_take_for_numbers_is_refused(values: object) -> None:
-    """True is no 1 and "1" is not a number, though numpy thinks so."""
+    """True is not 1 and "1" is not a number, though numpy thinks so."""
     with pytest.raises(SeriesNotNumeric):
         read_values(values)
 

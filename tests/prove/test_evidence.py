@@ -84,7 +84,7 @@ TESTS = (ours, by_series, by_bootstrap)
 
 @pytest.mark.timeout(3600)
 def test_promotion_by_chance_and_by_skill() -> None:
-    """Of challengers that are no better about one in forty is promoted, at most one in twenty in any kind of noise."""
+    """Of challengers that are not better about one in forty is promoted, at most one in twenty in any kind of noise."""
     found = {}
     for name, noise in NOISES.items():
         chance, skill = (shares_promoted(noise, TESTS, DRAWS, better=better) for better in (0.0, 0.1))

@@ -156,7 +156,7 @@ def test_a_killed_registry_process_is_restarted_and_sigterm_waits_for_requests_i
 
 
 def answer_after_sigterm(server: ServerProcess) -> bytes:
-    """Return the answer to a request, half of whose body is sent after the server was told to end."""
+    """Return the answer to a request, half of whose body is sent after the server got a signal to end."""
     body = httpx.Request("POST", "http://x", json=REQUEST).content
     head = (
         "POST /forecast HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n"

@@ -79,7 +79,7 @@ def copy_registry(database: Path, home: Path) -> Registry:
 
 @pytest.fixture
 def progress() -> Progress:
-    """Return a terminal that keeps what it is told."""
+    """Return a terminal that keeps what is printed."""
     return Progress(Console(file=StringIO(), width=200))
 
 

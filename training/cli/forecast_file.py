@@ -125,8 +125,8 @@ def forecast_file(
     season_warning = starters.season_warning(data.frequency) if registry is None else None
     if season_warning is not None:
         forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
-    told = {one.code for one in data.findings}
-    found = {one.code: one.detail for forecast in forecasts for one in forecast.warnings if one.code not in told}
+    outcome = {one.code for one in data.findings}
+    found = {one.code: one.detail for forecast in forecasts for one in forecast.warnings if one.code not in outcome}
     for code, detail in sorted(found.items()):
         progress.report(f"  {code}: {detail}", "yellow")
     return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))

@@ -52,7 +52,7 @@ SERVED = "served"
 """Folder of the winner's run with the artifact that becomes the version."""
 
 PROMOTED = "almanac.promoted"
-"""Tag of a version that its job made champion: a job does so once, whoever moves the alias afterwards."""
+"""Tag of a version that its job made champion: a job does so once, even if the alias moves afterwards."""
 
 
 def read(job: JobContext, request: Given) -> Plain:

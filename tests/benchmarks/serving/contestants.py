@@ -21,7 +21,7 @@ from training.processes import LOOPBACK, ChildProcess, free_port, running
 
 READY_SECONDS = 180.0
 POLL_SECONDS = "60"
-"""The registry processes of the servers that are not measured shall rest."""
+"""The registry processes of the servers that are not measured should be idle."""
 
 SETTLE_SECONDS = 60.0
 REST_SECONDS, REST_SHARE = 0.2, 0.25

@@ -21,7 +21,7 @@ METHOD = """Every request is another series: 60 months, 24 steps ahead, nine qua
 A rate counts answers with status 200 only. The servers run at the same time, idle but for the one that is measured; they take
 turns in every round, so that noise hits all. Load generator and servers share the cores. uvicorn with uvloop and httptools
 serves the bare route, Keras and Almanac. Almanac has its default settings, the forecast log included; only its registry is
-polled every 60 s instead of 2, because idle servers shall rest. All peers serve the same LSTM (2 layers of 64, 60 steps of
+polled every 60 s instead of 2, because idle servers should be idle. All peers serve the same LSTM (2 layers of 64, 60 steps of
 context), take tensors and return quantiles alone; Almanac also reads dates, checks, repairs and calibrates, and stores what it
 forecasts.
 """

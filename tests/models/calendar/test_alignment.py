@@ -24,7 +24,7 @@ def part_of_step(stamps: Timestamps, share: float) -> np.timedelta64:
 @pytest.mark.parametrize("alias", ALIASES)
 @pytest.mark.parametrize("place", [0, 31, 59])
 def test_the_usual_step_wins_over_one_outlier(alias: str, place: int) -> None:
-    """Wherever it stands, it keeps neither the frequency nor the grid from being found, and takes its free step."""
+    """At any place it keeps neither the frequency nor the grid from being found, and takes its free step."""
     regular = made(alias)
     stamps = regular.copy()
     stamps[place] += part_of_step(stamps, 0.3)
@@ -50,7 +50,7 @@ def test_an_outlier_between_two_taken_steps_is_left_out(alias: str) -> None:
 
 @pytest.mark.parametrize("alias", ALIASES)
 def test_jitter_snaps_to_the_round_grid(alias: str) -> None:
-    """A twentieth of a step, at most an hour, is no other frequency; the grid has the round times."""
+    """A twentieth of a step, at most an hour, is not another frequency; the grid has the round times."""
     regular = made(alias)
     reach = min(int(part_of_step(regular, 0.04).astype(np.int64)), 3_000_000_000)
     late = np.random.default_rng(0).integers(0, reach, 60).astype("m8[us]")
@@ -82,7 +82,7 @@ def test_two_stamps_on_one_step_are_refused_by_name() -> None:
 
 @pytest.mark.parametrize("alias", ["B", "D", "6h", "15min", "s"])
 def test_too_many_outliers_are_refused_by_name(alias: str) -> None:
-    """A grid that moves by half a step is no finer frequency with gaps; the first timestamps off it are named."""
+    """A grid that moves by half a step is not a finer frequency with gaps; the first timestamps off it are named."""
     stamps = made(alias)
     stamps[32:] += part_of_step(stamps, 0.5)
 
@@ -134,7 +134,7 @@ def test_fiscal_periods_are_never_weeks(weeks: list[int], season_length: int) ->
 
 @pytest.mark.parametrize("alias", ["h", "D", "W-MON", "MS"])
 def test_few_timestamps_have_no_outliers(alias: str) -> None:
-    """Of eleven, nobody can say which one is wrong."""
+    """Of eleven dates, it is unclear which one is wrong."""
     stamps = made(alias, 11)
     stamps[5] += part_of_step(made(alias), 0.3)
 

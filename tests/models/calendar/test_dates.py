@@ -59,7 +59,7 @@ def test_a_start_that_is_no_date_is_refused(start: object) -> None:
     ],
 )
 def test_timestamps_keep_their_style(items: object, style: str) -> None:
-    """Of several styles the finest counts; dates that are no text are written as short as they can be."""
+    """Of several styles the finest counts; dates that are not text are written as short as they can be."""
     assert read_timestamps(items, None).style == style
 
 
@@ -171,7 +171,7 @@ def test_a_local_time_that_clocks_skip_is_refused(start: str) -> None:
 
 
 def test_aware_datetimes_bring_their_timezone() -> None:
-    """A zone that all share need not be said twice; a fixed offset is no zone."""
+    """A zone that all share need not be said twice; a fixed offset is not a zone."""
     days = [datetime(2024, 3, day, tzinfo=ZoneInfo(BERLIN)) for day in (30, 31)]
 
     assert read_timestamps(days, None).timezone == BERLIN

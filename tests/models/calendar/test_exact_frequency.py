@@ -8,8 +8,23 @@ from models.calendar.grid import positions
 from models.calendar.on_calendar import Timestamps, infer_frequency, parse_frequency, timestamps_from
 from models.errors import FrequencyNotInferred
 
-TOLD = ["ME", "MS", "BME", "BMS", "QE", "QE-JAN", "QE-FEB", "QS", "QS-OCT", "QS-FEB", "BQE", "BQS-FEB", "YE", "YE-MAR"]
-TOLD += [
+INFERRED = [
+    "ME",
+    "MS",
+    "BME",
+    "BMS",
+    "QE",
+    "QE-JAN",
+    "QE-FEB",
+    "QS",
+    "QS-OCT",
+    "QS-FEB",
+    "BQE",
+    "BQS-FEB",
+    "YE",
+    "YE-MAR",
+]
+INFERRED += [
     "YS",
     "YS-JUL",
     "BYE",
@@ -42,7 +57,7 @@ def made(alias: str, count: int, start: str = "2019-03-01") -> Timestamps:
     return pd.date_range(start, periods=count, freq=alias, unit="us").to_numpy()
 
 
-@pytest.mark.parametrize("alias", TOLD)
+@pytest.mark.parametrize("alias", INFERRED)
 @pytest.mark.parametrize("count", [5, 8, 40, 300])
 def test_regular_timestamps_tell_their_frequency(alias: str, count: int) -> None:
     """Five are enough, however the frequency is stamped; business days need a weekend among them."""
@@ -61,9 +76,9 @@ def test_an_inferred_frequency_walks_as_the_timestamps_do(alias: str) -> None:
     np.testing.assert_array_equal(timestamps_from(past[0], frequency, 10, skip=20), future)
 
 
-@given(st.sampled_from(TOLD), st.data())
+@given(st.sampled_from(INFERRED), st.data())
 def test_gaps_do_not_hide_the_frequency(alias: str, data: st.DataObject) -> None:
-    """With a third missing, first, last and one pair of neighbours kept, the frequency is still told."""
+    """With a third missing, first, last and one pair of neighbours kept, the frequency is still outcome."""
     timestamps = made(alias, 60)
     missing = data.draw(st.sets(st.integers(12, 58), max_size=20))
 
@@ -142,7 +157,7 @@ def test_too_few_or_too_irregular_timestamps_are_refused(texts: list[str]) -> No
 @pytest.mark.parametrize("alias", ["WOM-2TUE", "WOM-4FRI", "LWOM-FRI", "2WOM-1MON", "SME", "SMS", "SMS-20"])
 @pytest.mark.parametrize("count", [5, 40])
 def test_unsupported_frequencies_are_not_taken_for_others(alias: str, count: int) -> None:
-    """Nth weekdays are no weeks with gaps, half months no days with gaps; the hint says what to do."""
+    """Nth weekdays are not weeks with gaps, half months are not days with gaps; the hint says what to do."""
     with pytest.raises(FrequencyNotInferred, match=r"not a supported|irregular") as caught:
         infer_frequency(made(alias, count))
 

@@ -91,7 +91,7 @@ def test_every_current_pandas_alias_is_known(alias: str, multiple: str) -> None:
 
 @pytest.mark.parametrize("alias", UNKNOWN)
 def test_an_unknown_alias_is_refused(alias: str) -> None:
-    """Nobody's alias, no positive step, or two units that do not add up: FREQUENCY_UNKNOWN."""
+    """An unknown alias, no positive step, or two units that do not add up: FREQUENCY_UNKNOWN."""
     with pytest.raises(FrequencyUnknown) as caught:
         parse_frequency(alias)
 

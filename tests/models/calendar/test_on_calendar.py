@@ -170,7 +170,7 @@ def test_a_day_may_have_23_hours() -> None:
     st.integers(0, 5000),
 )
 def test_steps_are_the_inverse_of_timestamps(start: object, alias: str, steps: int) -> None:
-    """Wherever a series starts, the k-th timestamp lies k steps away, forwards and backwards."""
+    """From any start the k-th timestamp lies k steps away, forwards and backwards."""
     first, frequency = np.datetime64(start, "us"), parse_frequency(alias)  # type: ignore[call-overload]
     assume(frequency.unit != "B" or np.is_busday(first.astype("M8[D]")))
 

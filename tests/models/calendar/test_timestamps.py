@@ -136,7 +136,7 @@ def test_local_times_agree_with_pandas(timezone: str) -> None:
 
 @pytest.mark.parametrize("timezone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 def test_instants_are_the_inverse_of_local_times(timezone: str) -> None:
-    """In order, even the hour that a clock change repeats is told apart."""
+    """In order, even the hour that a clock change repeats is distinct."""
     instants = np.arange("2024-01-01", "2025-01-01", 30, dtype="M8[m]").astype("M8[us]")
 
     np.testing.assert_array_equal(to_instants(to_local_times(instants, timezone), timezone), instants)
@@ -172,7 +172,7 @@ def test_local_times_carry_their_offset() -> None:
 
 
 def test_local_times_out_of_range_are_refused() -> None:
-    """A year 10000 in Auckland is no wall clock, and never a wrapped one."""
+    """A year 10000 in Auckland is refused, and never wraps around."""
     instants = np.array(["9999-12-31T23:00"], "M8[us]")
 
     with pytest.raises(TimestampInvalid):

@@ -132,7 +132,7 @@ def test_the_median_is_the_middle_of_the_newest_step() -> None:
 
 
 def test_every_weight_belongs_to_a_layer_with_a_name() -> None:
-    """Gradient norms are told apart by the names that the architecture gives."""
+    """Gradient norms have the names that the architecture gives."""
     network = build(make_options("gru", layers=2))
 
     layers = {layer_of(one) for one in network.trainable_variables}

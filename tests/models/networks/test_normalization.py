@@ -54,7 +54,7 @@ def test_level_and_scale_are_those_of_the_textbook() -> None:
 
 
 def test_gaps_are_left_out_of_level_and_scale() -> None:
-    """The last season is the last twelve values observed; a pair with a gap is no difference."""
+    """The last season is the last twelve values observed; a pair with a gap has no difference."""
     context = make_contexts(1)
     context[0, [3, 20, 30, 35]] = np.nan
 

@@ -6,7 +6,7 @@ from models.retraining.evidence import ChampionEvidence, Figure, count_new_obser
 from models.retraining.live_figures import LiveFigures
 from models.spec import ModelSpec
 
-NEW = Figure(None, "nobody counted.")
+NEW = Figure(None, "not counted.")
 
 
 def make_answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any figure of a row
@@ -32,7 +32,7 @@ def evidence(version: str = "7", min_scores: int = 1, **changes: Any) -> Champio
 
 
 def test_figures_are_those_of_the_version() -> None:
-    """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out; unconfirmed inputs are nobody's evidence."""
+    """Skill, coverage, the feature that moved most, and decay with the naive's own ratio divided out; unconfirmed inputs are no evidence."""
     seen = evidence(min_scores=240)
 
     assert seen.skill == Figure(0.25, "over 240 scores")
@@ -43,7 +43,7 @@ def test_figures_are_those_of_the_version() -> None:
 
 
 def test_too_few_scores_tell_nothing() -> None:
-    """A figure of chance is no figure; the inputs are counted by themselves."""
+    """A figure that may be chance does not count; the inputs are counted by themselves."""
     seen = evidence(scores=99, min_scores=100)
 
     assert [one.value for one in (seen.skill, seen.coverage, seen.decay)] == [None] * 3

@@ -1,4 +1,4 @@
-"""Dates are read wherever they stand, in the one way of writing that fits the whole column."""
+"""Dates are read in any column, in the one form that fits all its cells."""
 
 import datetime as dt
 import re

@@ -70,7 +70,7 @@ def test_periods_of_a_day_are_counted_from_one(count: int, step: int) -> None:
     ],
 )
 def test_hours_as_columns_become_rows(header: list[str]) -> None:
-    """They are no 24 daily series; ids beside the dates stay."""
+    """They are one hourly series, not 24 daily ones; ids beside the dates stay."""
     rows = [
         f"2024-01-0{day},{name}," + ",".join(str(100 * day + hour) for hour in HOURS)
         for name in ("a", "b")

@@ -113,5 +113,5 @@ def test_signs_that_cannot_be_are_refused(decimal: str | None, thousands: str | 
     ],
 )
 def test_a_wrong_cell_has_the_advice_that_mends_it(cells: list[str], hint: str) -> None:
-    """What multiplies is no unit, and neither is the end of a name."""
+    """What multiplies is not a unit, and neither is the end of a name."""
     assert hint in read(cells).faults[0].hint

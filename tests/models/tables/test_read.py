@@ -166,7 +166,7 @@ def test_the_unnamed_index_of_dates_is_the_time(data: str) -> None:
     ],
 )
 def test_seasons_weeks_and_periods_are_their_starts(cells: list[str], starts: list[str]) -> None:
-    """A season such as 2004/05 is no month of May, and a period is its start."""
+    """A season such as 2004/05 is not May of 2004, and a period is its start."""
     found = read(("date,y\n" + "".join(f"{cell},1\n" for cell in cells)).encode())
 
     assert not found.faults()

@@ -99,7 +99,7 @@ def test_a_service_that_answers_to_any_name_needs_one(headers: list[tuple[bytes,
 def test_pages_of_other_sites_can_post_nothing(
     shared_client: TestClient, headers: dict[str, str], *, truth: bool
 ) -> None:
-    """Without keys a page would otherwise act for whoever opened it."""
+    """Without keys a page would otherwise act for the person who opened it."""
     response = shared_client.post("/forecast", json=FORECAST, headers=headers)
 
     assert (response.status_code == 200) is truth

@@ -97,7 +97,7 @@ def test_series_points_and_errors_are_counted(client: TestClient) -> None:
 
 
 def test_a_scanner_adds_no_labels(client: TestClient) -> None:
-    """Unknown paths are one route, unknown methods one method, and ids of series are no labels."""
+    """Unknown paths are one route, unknown methods one method, and ids of series are not labels."""
     before = len(samples(client))
     for number in range(50):
         client.request(f"WEIRD{number}", f"/secret/{number}")

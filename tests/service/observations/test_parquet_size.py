@@ -84,7 +84,7 @@ def test_text_of_every_type_is_read(kind: Any) -> None:  # noqa: ANN401 (pyarrow
 
 
 def test_lists_and_objects_are_not_read() -> None:
-    """They may be large, and are no observations."""
+    """They may be large, and are not observations."""
     columns = {"ds": ["2024-01"], "y": [1.0], "tags": pa.array([[1, 2]]), "more": pa.array([{"a": 1}])}
 
     assert len(read_parquet(body(**columns), 10, ReadOptions()).ids) == 1

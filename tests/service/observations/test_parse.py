@@ -384,7 +384,7 @@ RETAIL = b"date,store,item,price,sales\n2024-01-01,01,a/b,1.5,3\n2024-01-01,01,c
 def test_files_are_read_as_for_a_training(
     body: bytes, columns: dict[str, Any], expected: list[tuple[str, str, float]]
 ) -> None:
-    """Ids are text, and dates and numbers are found wherever they stand."""
+    """Ids are text, and dates and numbers are found in any column."""
     parsed = parse_observations(body, BodyOptions("text/csv", columns=ReadOptions(**columns)), LIMIT)
 
     assert [(name, stamp[:10], value) for name, stamp, value in rows_of(parsed)] == expected

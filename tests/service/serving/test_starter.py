@@ -203,7 +203,7 @@ def test_a_broken_installation_is_logged_once(
 
 
 def test_forecasts_of_the_starter_are_counted(home: ServiceHome, start: Callable[..., TestClient]) -> None:
-    """But it is no champion, and its inputs have no drift."""
+    """But it is not a champion, and its inputs have no drift."""
     home.set_empty()
     client = start()
 

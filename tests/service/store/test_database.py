@@ -29,7 +29,7 @@ def test_closing_waits_for_a_connection_in_use(tmp_path: Path) -> None:
 
 
 def test_what_is_remembered_is_replaced(tmp_path: Path) -> None:
-    """A value that another process has written meanwhile is no error."""
+    """A value that another process has written meanwhile is not an error."""
     database = Database(f"sqlite:///{tmp_path / 'almanac.db'}")
     database.migrate()
 

@@ -50,12 +50,12 @@ def test_the_starter_of_the_files_frequency_answers(tmp_path: Path, frequency: s
     found = run("--model", "starter", "--data", write_file(tmp_path / "d.csv", frequency), "--json")
 
     assert found.exit_code == 0, found.output
-    told = json.loads(found.stdout)
-    assert told["model"] == {"name": "starter", "version": starters.version(), "run_id": None}
-    assert len(told["forecasts"][0]["median"]) == horizon
-    assert told["forecasts"][0]["median"][0] == 120 - season
-    assert "80" in told["forecasts"][0]["intervals"]
-    assert ("SEASON_UNKNOWN" in {one["code"] for one in told["forecasts"][0]["warnings"]}) is (season == 1)
+    outcome = json.loads(found.stdout)
+    assert outcome["model"] == {"name": "starter", "version": starters.version(), "run_id": None}
+    assert len(outcome["forecasts"][0]["median"]) == horizon
+    assert outcome["forecasts"][0]["median"][0] == 120 - season
+    assert "80" in outcome["forecasts"][0]["intervals"]
+    assert ("SEASON_UNKNOWN" in {one["code"] for one in outcome["forecasts"][0]["warnings"]}) is (season == 1)
     assert not (tmp_path / "home").exists()
 
 
@@ -63,13 +63,13 @@ def test_a_longer_horizon_rolls_on_and_says_so(tmp_path: Path) -> None:
     """Forecasts from forecasts, with a warning."""
     found = run("--model", "starter", "--data", write_file(tmp_path / "d.csv", "QS"), "--horizon", 20, "--json")
 
-    told = json.loads(found.stdout)["forecasts"][0]
-    assert len(told["median"]) == 20
-    assert [one["code"] for one in told["warnings"]] == ["HORIZON_EXTENDED"]
+    outcome = json.loads(found.stdout)["forecasts"][0]
+    assert len(outcome["median"]) == 20
+    assert [one["code"] for one in outcome["warnings"]] == ["HORIZON_EXTENDED"]
 
 
 def test_neither_mlflow_nor_tensorflow_is_imported(folder: Path, tmp_path: Path) -> None:
-    """In a process of its own, so that nobody else has imported them; `evaluate-starter` imports neither."""
+    """In a process of its own, so that no other test has imported them; `evaluate-starter` imports neither."""
     write_set(tmp_path, "years", {"a": [1.0, 2.0, 3.0]}, frequency="Y", horizon=1)
     commands = [
         ["forecast", "--model", "starter", "--data", str(write_file(tmp_path / "d.csv", "D")), "--json"],
@@ -101,7 +101,7 @@ def test_its_own_version_is_the_starter_and_another_is_asked_of_the_registry(tmp
 
 
 def test_without_a_model_the_starter_is_offered(tmp_path: Path) -> None:
-    """Whoever has trained nothing yet is told what works now."""
+    """Without a trained model the error says what works now."""
     data = write_file(tmp_path / "d.csv", "D")
 
     missing, unknown = run("--data", data), run("--model", "sales", "--data", data)
@@ -128,10 +128,10 @@ def test_dates_that_tell_no_frequency_are_refused(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("unique_id,ds,y\na,2020-01-01,1\n")
 
     found = run("--model", "starter", "--data", tmp_path / "d.csv")
-    told = run("--model", "starter", "--data", tmp_path / "d.csv", "--frequency", "D", "--json")
+    outcome = run("--model", "starter", "--data", tmp_path / "d.csv", "--frequency", "D", "--json")
 
     assert "Give it with --frequency" in str(found.exception)
-    assert told.exit_code == 0, told.output
+    assert outcome.exit_code == 0, outcome.output
 
 
 def test_the_name_is_reserved(tmp_path: Path) -> None:

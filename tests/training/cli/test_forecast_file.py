@@ -121,8 +121,8 @@ def test_the_plot_names_the_unit_that_the_training_was_told(
 ) -> None:
     """A version remembers its unit, and its axes show it."""
     found = ask(registry, progress, data_file, tmp_path)
-    told = replace(found, version=replace(found.version, unit="km/h"))
+    outcome = replace(found, version=replace(found.version, unit="km/h"))
 
-    plot(told, tmp_path / "f.svg")
+    plot(outcome, tmp_path / "f.svg")
 
     assert "<!-- km/h -->" in (tmp_path / "f.svg").read_text()

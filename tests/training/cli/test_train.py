@@ -155,7 +155,7 @@ def test_a_move_by_hand_is_written_down(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_empty_registry_says_what_to_do(run: Run) -> None:
-    """No models is no error."""
+    """A registry without models is not an error."""
     found = run("models")
 
     assert found.exit_code == 0

@@ -22,7 +22,7 @@ def test_an_override_is_toml_or_plain_text(text: str, setting: dict[str, object]
 
 @pytest.mark.parametrize("text", ["fit.units", "=3"])
 def test_an_override_without_key_or_value_is_refused(text: str) -> None:
-    """An override without its parts is told how one looks."""
+    """The error of an incomplete override shows a complete one."""
     with pytest.raises(ConfigInvalid, match="key=value"):
         parse_override(text)
 

@@ -63,7 +63,7 @@ def test_constant_series_are_not_told_to_be_longer() -> None:
 
 
 def test_series_left_out_are_counted_past_the_first_three(series: list[Series]) -> None:
-    """A file of many short series is told in one line."""
+    """Many short series of a file are one line."""
     short = [make_series(f"s{number}", length=9 + number) for number in range(5)]
 
     (finding,) = holdout.describe_left_out(holdout.hold_out([*series, *short], 12, season_length=12))

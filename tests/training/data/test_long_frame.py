@@ -71,7 +71,7 @@ def test_a_series_that_ends_earlier_has_its_future_at_the_same_time(tmp_path: Pa
 
 
 def test_a_second_file_may_say_what_is_known_ahead(tmp_path: Path) -> None:
-    """By series; its rows up to the last value do not count, and series that nobody knows are told."""
+    """By series; its rows up to the last value do not count, and unknown series are named."""
     data = write_covariates(tmp_path / "d.csv", ahead=0)
     later = write_covariates(tmp_path / "later.csv", ids=("a", "x"))
 

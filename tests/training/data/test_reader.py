@@ -39,7 +39,7 @@ def test_a_single_series_needs_no_id(tmp_path: Path) -> None:
 
 
 def test_a_wide_file_gives_each_column_its_own_beginning_and_end(tmp_path: Path) -> None:
-    """A wide file is a rectangle, its series are not: empty ends are no gaps, empty middles are."""
+    """A wide file is a rectangle, its series are not: empty ends are not gaps, empty middles are."""
     path = write(tmp_path / "d.csv", "Month,oxford,durham,empty", "1939-01,1,,", "1939-02,,5,", "1939-03,3,,")
 
     table = read_table(path, Columns())
@@ -205,7 +205,7 @@ def test_quarters_are_dates(tmp_path: Path, form: str) -> None:
 
 
 def test_covariates_are_columns_beside_the_values(tmp_path: Path) -> None:
-    """Numbers or true and false, empty where unknown; what is not asked for is ignored and told."""
+    """Numbers or true and false, empty where unknown; what is not asked for is ignored, with a warning."""
     path = write(tmp_path / "d.csv", "id,ds,y,price,open,other", "a,2020-01,1,2.5,True,x", "a,2020-02,2,,False,x")
 
     table = read_table(path, Columns(), ("price", "open"))

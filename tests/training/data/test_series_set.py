@@ -95,7 +95,7 @@ def test_a_row_that_repeats_another_counts_once(tmp_path: Path, extra: str, rows
 
 
 def test_mixed_frequencies_are_named(tmp_path: Path) -> None:
-    """A daily series among hourly ones is no hourly series with gaps."""
+    """A daily series among hourly ones is not an hourly series with gaps."""
     hours = pd.DataFrame({"unique_id": "hourly", "ds": pd.date_range("2020", periods=200, freq="h"), "y": 1.0})
     days = pd.DataFrame({"unique_id": "daily", "ds": pd.date_range("2020", periods=30, freq="D"), "y": 1.0})
     pd.concat([hours, days]).to_parquet(tmp_path / "d.parquet", index=False)

@@ -60,7 +60,7 @@ def test_a_season_repeats_and_none_does_not() -> None:
 
 
 def test_windows_hide_their_past_and_gaps_but_never_their_newest_value() -> None:
-    """Some windows are whole, some are short, some have gaps; what came after is known, and no dates are told."""
+    """Some windows are whole, some are short, some have gaps; what comes after is known, and there are no dates."""
     windows = SyntheticWindows((12,), 120, 24)
 
     batch = windows.draw(np.random.default_rng(0), 500)

@@ -208,7 +208,7 @@ def test_what_ends_together_is_said_to(frequency: str, starts: list[str], last: 
 
 
 def test_where_series_end_at_any_time_all_are_validated_on() -> None:
-    """Nobody knows then which of them will be forecast."""
+    """It is not known then which of them will be forecast."""
     series = [ended(10 * row, 90, row) for row in range(5)]
 
     dataset = make_dataset(series, context_length=24, season_length=SEASON, horizon=6)

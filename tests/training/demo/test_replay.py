@@ -65,7 +65,7 @@ def test_a_break_outside_the_replay_is_refused() -> None:
 
 
 def test_four_real_series_report_every_month_of_the_demo() -> None:
-    """The months that the break shifts included; the sea is no station."""
+    """The months that the break shifts included; the sea is not a station."""
     plan = Plan()
     world = read_world(TEMPERATURES, plan.broken)
 

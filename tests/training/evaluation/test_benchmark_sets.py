@@ -65,7 +65,7 @@ def test_a_scale_that_is_undefined_or_zero_is_none(history: list[float], season:
 
 
 @pytest.mark.parametrize(
-    ("index", "told"),
+    ("index", "outcome"),
     [
         (None, r"INDEX\.csv cannot be read: No such file"),
         ("file,frequency\na,M\n", r"has no column horizon, season; it has file, frequency"),
@@ -75,12 +75,12 @@ def test_a_scale_that_is_undefined_or_zero_is_none(history: list[float], season:
         ("file,frequency,horizon,season\n", r"lists no set"),
     ],
 )
-def test_an_index_that_cannot_be_used_is_refused(tmp_path: Path, index: str | None, told: str) -> None:
+def test_an_index_that_cannot_be_used_is_refused(tmp_path: Path, index: str | None, outcome: str) -> None:
     """The error names file, row and column."""
     if index is not None:
         (tmp_path / "INDEX.csv").write_text(index)
 
-    with pytest.raises(DataInvalid, match=told):
+    with pytest.raises(DataInvalid, match=outcome):
         read_index(tmp_path)
 
 

@@ -102,7 +102,7 @@ def test_a_member_that_fails_is_left_out(tmp_path: Path) -> None:
 
 
 def test_without_a_member_there_is_nothing(tmp_path: Path) -> None:
-    """The causes of all are told."""
+    """The error has the causes of all."""
     with pytest.raises(TrainingError, match=r"No member could be made.*lstm is left out.*starter is left out"):
         auto(tmp_path, make_fit(failing=MEMBERS))
 

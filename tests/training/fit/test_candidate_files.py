@@ -21,7 +21,7 @@ def make_candidate(directory: Path, architecture: str = "lstm") -> Candidate:
 
 
 def test_a_candidate_comes_back_as_it_was(tmp_path: Path) -> None:
-    """Epochs, figures that are no number, forecasts to the last bit, and the weights that a warm start begins with."""
+    """Epochs, figures that are not numbers, forecasts to the last bit, and the weights that a warm start begins with."""
     plain = make_candidate(tmp_path / "made")
     last = replace(plain.history[-1], validation_mase=math.nan)
     before = [np.arange(6.0).reshape(2, 3), np.array(2.5, dtype=np.float32)]

@@ -81,7 +81,7 @@ def test_its_intervals_are_calibrated_on_its_own_forecasts(candidates: dict[str,
 
 
 def test_its_time_is_that_of_all_candidates(candidates: dict[str, Candidate], tmp_path: Path) -> None:
-    """Whoever chooses an ensemble pays for every network that was trained for it."""
+    """The time of an ensemble is that of every network that was trained for it."""
     whole = make_ensemble(candidates, tmp_path / "whole", combine_graphs)
 
     assert 3.0 < whole.train_seconds < 60.0

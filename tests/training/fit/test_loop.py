@@ -48,7 +48,7 @@ def make_data() -> Dataset:
 
 
 def make_schedule(taken: tuple[int, int] = (0, 0), **changes: Any) -> TrainingSchedule:  # noqa: ANN401 - any field of FitConfig
-    """Return a schedule that nobody watches."""
+    """Return a schedule without a callback."""
     config = replace(CONFIG, **changes)
     return TrainingSchedule(config, np.random.default_rng(0), None, Clock(time.perf_counter(), 60.0), taken)
 

@@ -116,7 +116,7 @@ def weights_of(candidate: Candidate) -> list[NDArray[Any]]:
 
 
 def test_a_network_for_which_there_is_no_time_is_usable(tmp_path: Path) -> None:
-    """It takes one step and one on all data, forecasts about as well as the season before, and the cut is told."""
+    """It takes one step and one on all data, forecasts about as well as the season before, and a warning says that it was cut."""
     hurried = replace(CONFIG, max_steps=900, steps_per_epoch=50, max_seconds=1e-3)
 
     candidate = train_candidate(make_request(tmp_path / "lstm", make_set(), config=hurried))

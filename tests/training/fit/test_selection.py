@@ -1,4 +1,4 @@
-"""Every choice is made on the validation origins, and the clock's part in it is told."""
+"""Every choice is made on the validation origins, and what the clock decided is a warning."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -78,7 +78,7 @@ def choose(
 
 
 def test_schedules_grow_while_the_error_falls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threefold, up to the first that is no better; the best one's steps are kept."""
+    """Threefold, up to the first that is not better; the best one's steps are kept."""
     overfits = Script({("none", 10): 0.8, ("none", 30): 0.7, ("none", 90): 0.71})
 
     chosen = choose(monkeypatch, overfits, "none")
@@ -170,7 +170,7 @@ def test_a_trial_that_the_clock_drops_is_told(monkeypatch: pytest.MonkeyPatch) -
 def test_a_calendar_that_does_not_help_is_left_out(
     monkeypatch: pytest.MonkeyPatch, bare_error: float, *, calendar: bool
 ) -> None:
-    """A network that does better when it is not told the dates is tried without them, in the shortest schedule."""
+    """A network that does better without dates is tried without them, in the shortest schedule."""
     errors = {("none", 10): 0.9, ("log", 10): 0.8, ("bare", 10): bare_error}
     errors |= {("log", steps): 1.0 for steps in (30, 90)} | {("bare", steps): 1.0 for steps in (30, 90)}
     script = Script(errors, blind_gain=0.05)
@@ -239,7 +239,7 @@ def test_a_share_of_synthetic_windows_asked_for_is_the_only_one(monkeypatch: pyt
 
 
 def test_synthetic_windows_are_not_tried_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network alone takes its time first; that the clock decided is told."""
+    """A network alone takes its time first; that the clock decided is a warning."""
     script = Script({("none", 10): 0.9, ("none", 30): 0.8})
     single = Script({("none", 50): 0.9})
 
@@ -295,14 +295,14 @@ def test_a_schedule_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_choice_by_the_clock_is_told() -> None:
-    """Since then the seed alone no longer fixes the weights; what the configuration says is no choice of the clock."""
+    """Since then the seed alone no longer fixes the weights; what the configuration says is not the clock's choice."""
     trial = Trial(OPTIONS, 10, 1.0, 1.0, [], (), 0.0, 1.0)
     free, cut = selection.SelectedFit(trial, (), cut_short=False), selection.SelectedFit(trial, (), cut_short=True)
 
     assert selection.time_warnings(free, CONFIG, went_on=None) == []
     assert selection.time_warnings(free, replace(CONFIG, last_steps=4), went_on=4) == []
-    (told,) = selection.time_warnings(cut, CONFIG, went_on=None)
-    assert "left time for schedules of 10 steps, and not for every trial that was due;" in told
+    (outcome,) = selection.time_warnings(cut, CONFIG, went_on=None)
+    assert "left time for schedules of 10 steps, and not for every trial that was due;" in outcome
     assert "for 4 steps on all data" in selection.time_warnings(free, CONFIG, went_on=4)[0]
 
 

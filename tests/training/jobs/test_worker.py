@@ -173,7 +173,7 @@ def ticks_of(jobs: Jobs) -> list[datetime]:
 
 
 def test_a_job_without_a_folder_fails_and_a_worker_without_a_database_ends(home: Path, jobs: Jobs) -> None:
-    """The job has an error code; the worker would run jobs that nobody sees, and see no new ones."""
+    """The job has an error code; the worker would run jobs that are not in the table, and see no new ones."""
     job = enqueue(jobs)
     (home / "jobs").mkdir(parents=True)
     (home / "jobs" / job).touch()

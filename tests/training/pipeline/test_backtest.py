@@ -118,10 +118,10 @@ def test_a_network_that_fails_at_one_origin_has_no_row(data: SeriesSet, make_run
 
     def fail_second(request: FitRequest) -> Candidate:
         if next(count) == 1:
-            raise TrainingError("The second origin is no good.")
+            raise TrainingError("The second origin is bad.")
         return fit(request)
 
-    with pytest.raises(TrainingError, match=r"Every network failed\. .*The second origin is no good"):
+    with pytest.raises(TrainingError, match=r"Every network failed\. .*The second origin is bad"):
         run_backtest(data, make_request(("lstm",), origins=2), make_runtime(fail_second))
 
 
@@ -208,7 +208,7 @@ def test_a_network_that_fails_is_named_and_the_others_stay(data: SeriesSet, make
 
 
 def test_an_evaluation_in_which_all_fail_is_an_error(data: SeriesSet, make_runtime: MakeRuntime) -> None:
-    """Baselines alone are no answer to a question about networks."""
+    """Baselines alone do not answer a question about networks."""
     with pytest.raises(TrainingError, match="Every network failed"):
         run_backtest(data, make_request(("lstm",)), make_runtime(make_fit(failing=("lstm",))))
 

@@ -200,8 +200,8 @@ def test_each_member_of_an_ensemble_keeps_its_own_choices(
     runtime = make_runtime(make_fit())
     ours = [one for one in first.comparison.results if one.name != "ensemble"]
     for steps, one in zip((100, 300), ours, strict=True):
-        told = {**(registry.read_json(one.run_id, CHOICES) or {}), "steps": steps}
-        registry.log_json(one.run_id, told, CHOICES)
+        report = {**(registry.read_json(one.run_id, CHOICES) or {}), "steps": steps}
+        registry.log_json(one.run_id, report, CHOICES)
     asked: dict[int, int | None] = {}
 
     def watched(request: FitRequest) -> Candidate:
@@ -258,13 +258,13 @@ def test_every_candidate_carries_how_it_was_made(
     candidates = [run for run in runs if run.data.tags.get("almanac.kind") == "candidate"]
     assert {run.data.params["architecture"] for run in candidates} == {"lstm", "wavenet"}
     for run in candidates:
-        told = read_provenance(run.info.run_id, registry)
-        assert told["command"] == run.data.tags["command"] == "almanac train x"
-        assert run.data.params["fit.units"] == str(told["config"]["fit"]["units"])
-        assert run.data.params["packages.keras"] == told["packages"]["keras"]
+        report = read_provenance(run.info.run_id, registry)
+        assert report["command"] == run.data.tags["command"] == "almanac train x"
+        assert run.data.params["fit.units"] == str(report["config"]["fit"]["units"])
+        assert run.data.params["packages.keras"] == report["packages"]["keras"]
         assert run.data.params["seed"] == "3"
-        assert run.data.params["data_digest"] == told["data_digest"]
-        assert run.data.tags.get("mlflow.source.git.commit") == told["commit"]
+        assert run.data.params["data_digest"] == report["data_digest"]
+        assert run.data.tags.get("mlflow.source.git.commit") == report["commit"]
     printed = json.loads(json.dumps(outcome.to_dict()))["provenance"]
     assert printed["config"]["architecture"] == ["lstm", "wavenet"]
 

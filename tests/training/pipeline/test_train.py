@@ -303,7 +303,7 @@ def test_data_too_short_to_hold_out_is_refused_before_anything_is_logged(
 
 
 def test_ctrl_c_ends_runs_as_killed(registry: Registry, make_runtime: MakeRuntime, data_file: Path) -> None:
-    """An interrupted training is no failed one."""
+    """An interrupted training has not failed."""
 
     def interrupted(*_args: object, **_question: object) -> Candidate:
         raise KeyboardInterrupt

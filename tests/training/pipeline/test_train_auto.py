@@ -169,7 +169,7 @@ def test_a_backtest_has_a_row_for_each_seed_of_auto(data_file: Path, make_runtim
 def test_a_starter_that_could_not_be_validated_is_registered(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path
 ) -> None:
-    """Where there is no other; a figure that nobody knows is left out of what is printed."""
+    """Where there is no other; an unknown figure is left out of what is printed."""
     fit = fitting([])
 
     def unvalidated(request: FitRequest) -> Candidate:

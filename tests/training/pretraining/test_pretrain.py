@@ -45,8 +45,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_request(tmp_path: Path, **changes: Any) -> PretrainRequest:  # noqa: ANN401 - any field
     """Return a request for both starters."""
-    told: dict[str, Any] = {"kinds": ("M", "Q"), "steps": 4, "units": 4, "layers": 1, "batch_size": 8, **changes}
-    return PretrainRequest(tmp_path / "out", tmp_path / "home", **told)
+    outcome: dict[str, Any] = {"kinds": ("M", "Q"), "steps": 4, "units": 4, "layers": 1, "batch_size": 8, **changes}
+    return PretrainRequest(tmp_path / "out", tmp_path / "home", **outcome)
 
 
 class Interrupting(Progress):
@@ -115,7 +115,7 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
 
 
 def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
-    """Checkpoints are told apart by all that changes a weight, and by nothing else."""
+    """Whatever changes a weight makes another checkpoint, and nothing else does."""
     request = make_request(tmp_path)
 
     digests = {make_request(tmp_path, **change).digest for change in ({"seed": 2}, {"units": 8}, {"steps": 5})}
@@ -132,9 +132,9 @@ def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     home = registry.location.home
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    told = ["--steps", "2", "--units", "4", "--layers", "1", "--frequencies", "Q", "--json"]
+    outcome = ["--steps", "2", "--units", "4", "--layers", "1", "--frequencies", "Q", "--json"]
 
-    result = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
+    result = CliRunner().invoke(command.pretrain, outcome, catch_exceptions=False)
 
     found = json.loads(result.stdout)
     assert result.exit_code == 0
@@ -144,7 +144,7 @@ def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     assert folder_for(parse_frequency("Q")) == home / "starters" / "Q"
 
     before = (home / "starters" / "Q" / artifact.WEIGHTS).stat()
-    again = CliRunner().invoke(command.pretrain, told, catch_exceptions=False)
+    again = CliRunner().invoke(command.pretrain, outcome, catch_exceptions=False)
 
     assert again.exit_code == 0
     assert "--fresh" in again.stderr

@@ -1,4 +1,4 @@
-"""A home that was copied or moved is refused, and follows its folder when it is told to."""
+"""A home that was copied or moved is refused, and follows its folder after `almanac home relocate`."""
 
 import shutil
 from pathlib import Path
@@ -44,11 +44,11 @@ def test_a_copied_home_writes_into_itself_after_relocation(
 
     with pytest.raises(HomeMoved, match=rf"{copy} was copied or moved.*ALMANAC_HOME={copy} almanac home relocate"):
         Registry(at(copy))
-    told = [CliRunner().invoke(command, ["relocate"]).output for _ in range(2)]
+    outcome = [CliRunner().invoke(command, ["relocate"]).output for _ in range(2)]
     registry = Registry(at(copy))
     version = publish(registry, tmp_path / "model")
 
-    assert [str(published) in told[0], "nothing has changed" in told[1]] == [True, True]
+    assert [str(published) in outcome[0], "nothing has changed" in outcome[1]] == [True, True]
     assert files(published) == before
     assert len(files(copy)) > len(before)
     published.rename(published.with_name("away"))

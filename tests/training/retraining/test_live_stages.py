@@ -77,12 +77,12 @@ def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(job: JobContext,
     data = write_csv(tmp_path / "weather.csv", [make_series(str(seed), seed=seed) for seed in range(3)])
     config = {"data": str(data), "horizon": 12, "architecture": ["lstm"]}
 
-    told = live_stages.read(job, {"name": "weather", "config": config, "judgement": {"retrain": True}})
+    outcome = live_stages.read(job, {"name": "weather", "config": config, "judgement": {"retrain": True}})
 
-    assert job.registry.read_json(told["run_id"], "judgement.json") == {"retrain": True}
-    run = job.registry.run(told["run_id"])
+    assert job.registry.read_json(outcome["run_id"], "judgement.json") == {"retrain": True}
+    run = job.registry.run(outcome["run_id"])
     location = replace(job.registry.location, uri="http://mlflow:5000")
-    assert (told["experiment_id"], told["run_url"]) == (run.experiment, None)
+    assert (outcome["experiment_id"], outcome["run_url"]) == (run.experiment, None)
     assert location.run_url(Run("r", experiment="3")) == "http://mlflow:5000/#/experiments/3/runs/r"
 
 
@@ -100,8 +100,8 @@ def test_a_job_is_made_of_the_environment(registry: Registry, tmp_path: Path, mo
 
 
 def test_a_job_judges_by_its_own_thresholds(job: JobContext) -> None:
-    """What the configuration says under [retrain] is what counts; a name nobody trained needs it."""
-    told = live_stages.assess(job, {"name": "unknown", "config": {"retrain": {"skill_below": -1.0}}})
+    """What the configuration says under [retrain] is what counts; a name without a training needs it."""
+    outcome = live_stages.assess(job, {"name": "unknown", "config": {"retrain": {"skill_below": -1.0}}})
 
-    assert told["retrain"]
-    assert {one["code"] for one in told["reasons"] if one["holds"]} == {"NO_CHAMPION"}
+    assert outcome["retrain"]
+    assert {one["code"] for one in outcome["reasons"] if one["holds"]} == {"NO_CHAMPION"}

@@ -42,7 +42,7 @@ def test_a_champion_that_lost_its_predecessors_skill_goes_back() -> None:
 
 
 def test_a_champion_as_good_as_its_predecessor_stays() -> None:
-    """And one that is better; the sentence says that it is no more than chance."""
+    """And one that is better; the sentence says that it may be chance."""
     for skill in (0.3, 0.5):
         found = decide_rollback(make_evidence("2", skill, seed=1), make_evidence("1", 0.3))
 

@@ -47,7 +47,7 @@ class FirstJob:
     """The database that a first job left, and what its stages answered."""
 
     database: Path
-    told: Plain
+    outcome: Plain
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def first_job(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     folder = tmp_path_factory.mktemp("first")
     registry = copy_registry(empty_store, folder / "home")
     job = job_maker(registry, folder)(make_fit(shifts={"lstm": 9.0}), name="one")
-    told = run_job(job, make_request(write_many(folder), retrain={}))
-    return FirstJob(folder / "home" / "mlflow.db", told)
+    outcome = run_job(job, make_request(write_many(folder), retrain={}))
+    return FirstJob(folder / "home" / "mlflow.db", outcome)
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def make_request(data: Path, **config: Any) -> Plain:  # noqa: ANN401 - any sett
     return {"name": "weather", "config": settings, "reason": "manual"}
 
 
-def as_json(told: Plain) -> Plain:
+def as_json(outcome: Plain) -> Plain:
     """Return what another process would be handed."""
-    again: Plain = json.loads(json.dumps(told, allow_nan=False))
-    assert again == told
+    again: Plain = json.loads(json.dumps(outcome, allow_nan=False))
+    assert again == outcome
     return again
 
 
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_the_data_is_said_of_the_file_that_was_given(make_job
 
 
 def test_a_horizon_that_no_series_can_be_fitted_for_is_told_before_a_run_begins(make_job: MakeJob, many: Path) -> None:
-    """96 months hold 60 out; the 36 before them are no 84 to learn from and to validate on."""
+    """96 months hold 60 out; the 36 before them are less than the 84 to learn from and to validate on."""
     job = make_job()
 
     with pytest.raises(DataInvalid, match=r"longest of 8 series has 36 points .* horizon of 60 needs 84"):
@@ -145,7 +145,7 @@ def test_a_first_job_makes_a_champion_and_a_later_one_needs_evidence(
 ) -> None:
     """The first version takes the alias, an equal one stays challenger, a better one takes it; previous is the one before."""
     request = make_request(many, retrain={})
-    first = first_job.told
+    first = first_job.outcome
     worse = make_fit(shifts={"lstm": 9.0, "warm_start": 9.0})
     second = run_job(make_later_job(worse, name="two"), request)
     job = make_later_job(make_fit(), name="three")
@@ -171,15 +171,15 @@ def test_candidates_see_nothing_of_any_origin_and_the_last_training_everything(
     """Three origins a year apart are held out of 96 months; the champion tuned is a candidate beside the new network."""
     seen: list[TrainingSet] = []
 
-    told = run_job(make_later_job(make_fit(seen=seen), name="two"), make_request(many, retrain={}))
+    outcome = run_job(make_later_job(make_fit(seen=seen), name="two"), make_request(many, retrain={}))
 
     lengths = [{len(one) for one in training_set.series} for training_set in seen]
-    assert told["read"]["candidates"] == ["warm_start", "lstm", "ensemble"]
-    assert told["read"]["origins"]["count"] == 2
-    assert "over a third of 96 points" in told["read"]["origins"]["notes"][0]
+    assert outcome["read"]["candidates"] == ["warm_start", "lstm", "ensemble"]
+    assert outcome["read"]["origins"]["count"] == 2
+    assert "over a third of 96 points" in outcome["read"]["origins"]["notes"][0]
     assert lengths[:2] == [{72}, {72}]
     assert lengths[2] == {96}
-    assert told["compared"]["decision"]["figures"]["pairs"] == 8 * 2
+    assert outcome["compared"]["decision"]["figures"]["pairs"] == 8 * 2
 
 
 def test_stages_that_are_run_again_register_and_promote_once(make_job: MakeJob, many: Path) -> None:
@@ -232,11 +232,11 @@ def test_a_candidate_that_fails_is_told_and_a_job_in_which_all_fail_ends_with_th
     request = make_request(many)
     read = stages.read(job, request)
 
-    told = stages.fit(job, request, read, "lstm")
+    outcome = stages.fit(job, request, read, "lstm")
 
-    assert (told["code"], told["step"]) == ("LOSS_NOT_FINITE", 17)
+    assert (outcome["code"], outcome["step"]) == ("LOSS_NOT_FINITE", 17)
     with pytest.raises(TrainingError, match=r"Every candidate failed\. lstm: The loss became NaN"):
-        stages.compare(job, request, read, [told])
+        stages.compare(job, request, read, [outcome])
     run_id = stages.fail(job, request, "all failed")["run_id"]
     assert job.registry._client.get_run(run_id).info.status == "FAILED"
     assert job.registry.run(run_id).tags["failure.cause"] == "all failed"
@@ -253,13 +253,13 @@ def test_a_fit_that_was_killed_halfway_is_done_anew(make_job: MakeJob, many: Pat
     with pytest.raises(KeyboardInterrupt):
         stages.fit(make_job(killed), request, read, "lstm")
 
-    told = stages.fit(make_job(), request, read, "lstm")
+    outcome = stages.fit(make_job(), request, read, "lstm")
 
     registry = make_job().registry
     left = registry.runs("weather", {"almanac.part": "lstm (given up)"})
-    assert told["cause"] is None
+    assert outcome["cause"] is None
     assert len(left) == 1
-    assert left[0].run_id != told["run_id"]
+    assert left[0].run_id != outcome["run_id"]
 
 
 def states_of(job: JobContext) -> dict[str, str]:
@@ -284,12 +284,12 @@ def test_a_job_that_is_given_up_leaves_no_run_running(make_job: MakeJob, many: P
         stages.fit(make_job(fit_killed), request, read, "gru")
     job = make_job()
 
-    told = [stages.fail(job, request, "The job was cancelled.", status) for _ in "ab"]
+    outcome = [stages.fail(job, request, "The job was cancelled.", status) for _ in "ab"]
 
     assert states_of(job) == {"job": status, "lstm": "FINISHED", "gru": status}
     tags = {one.tags[PART]: one.tags.get("failure.cause") for one in job.registry.runs("weather", {JOB: job.job})}
     assert tags == {"job": "The job was cancelled.", "lstm": None, "gru": "The job was cancelled."}
-    assert [one["run_id"] for one in told] == [read["run_id"]] * 2
+    assert [one["run_id"] for one in outcome] == [read["run_id"]] * 2
 
 
 def test_a_candidate_whose_child_was_killed_has_its_run_closed_by_the_comparison(make_job: MakeJob, many: Path) -> None:
@@ -345,11 +345,11 @@ def test_the_alias_moves_once_whoever_moves_it_afterwards(make_later_job: MakeJo
     """A promotion that is repeated after a rollback leaves the rollback alone, though its answer was never kept."""
     request = make_request(many)
     job = make_later_job(name="two")
-    told = run_job(job, request)
+    outcome = run_job(job, request)
     registry = job.registry
     registry.models.rollback("weather")
 
-    again = stages.promote(job, request, told["read"], told["compared"], {"version": "2"})
+    again = stages.promote(job, request, outcome["read"], outcome["compared"], {"version": "2"})
 
     assert again["champion"] == "1"
     assert registry.models.resolve("weather@previous").version == "2"
@@ -366,13 +366,13 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(make_later_job: MakeJ
 
     refitted = stages.refit(job, request, read, compared)
     registered = stages.register(job, request, read, compared, refitted)
-    told = stages.promote(job, request, read, compared, registered)
+    outcome = stages.promote(job, request, read, compared, registered)
 
     assert compared["decision"]["promote"]
-    assert not told["promoted"]
-    assert told["champion"] == "2"
-    assert "now version 2, not version 1" in told["reason"]
-    assert told["decision"]["notes"][-1] == told["reason"]
+    assert not outcome["promoted"]
+    assert outcome["champion"] == "2"
+    assert "now version 2, not version 1" in outcome["reason"]
+    assert outcome["decision"]["notes"][-1] == outcome["reason"]
 
 
 def test_a_decision_names_both_sides_and_one_to_keep_says_if_the_champion_changed_meanwhile(
@@ -388,14 +388,14 @@ def test_a_decision_names_both_sides_and_one_to_keep_says_if_the_champion_change
     registered = stages.register(job, request, read, compared, refitted)
     quick = run_job(make_later_job(name="quick"), request)
 
-    told = stages.promote(job, request, read, compared, registered)
+    outcome = stages.promote(job, request, read, compared, registered)
 
-    figures = told["decision"]["figures"]
+    figures = outcome["decision"]["figures"]
     sides = {key: figures[key] for key in ("champion_version", "challenger_version", "challenger_run_id")}
     assert sides == {"champion_version": "1", "challenger_version": "2", "challenger_run_id": compared["winner_run_id"]}
-    assert job.registry.read_json(read["run_id"], "decision.json") == told["decision"]
-    assert (told["promoted"], told["champion"], quick["promoted"]["champion"]) == (False, "3", "3")
-    assert told["decision"]["notes"][-1].startswith("The champion is now version 3, not version 1")
+    assert job.registry.read_json(read["run_id"], "decision.json") == outcome["decision"]
+    assert (outcome["promoted"], outcome["champion"], quick["promoted"]["champion"]) == (False, "3", "3")
+    assert outcome["decision"]["notes"][-1].startswith("The champion is now version 3, not version 1")
 
 
 def test_a_version_that_does_not_answer_is_never_champion(
@@ -428,27 +428,27 @@ def test_a_champion_that_saw_the_block_is_compared_as_it_was_before(make_later_j
         path = write_csv(tmp_path / f"{months}.csv", series)
         found[months] = stages.read(make_later_job(name=f"after-{months}"), make_request(path))
 
-    told = {months: (read["champion"]["as"], read["origins"]["count"]) for months, read in found.items()}
-    assert told == {1: ("backtested", 2), 12: ("backtested", 3), 36: ("served", 3)}
+    outcome = {months: (read["champion"]["as"], read["origins"]["count"]) for months, read in found.items()}
+    assert outcome == {1: ("backtested", 2), 12: ("backtested", 3), 36: ("served", 3)}
 
 
 def test_a_jobs_run_is_done_again_over_its_origins_and_from_its_champion(make_later_job: MakeJob, many: Path) -> None:
-    """Whoever is champion by then, the warm start goes on from the version that it went on from."""
+    """Even if the champion changes, the warm start goes on from the version that it went on from."""
     request = make_request(many, retrain={})
     better = make_fit(validation={"warm_start": 0.5})
     job = make_later_job(better, name="two")
-    told = run_job(job, request)
+    outcome = run_job(job, request)
     seen: list[TrainingSet] = []
     runtime = replace(job.runtime("again"), fit=make_fit(validation={"warm_start": 0.5}, seen=seen))
 
-    found = reproduce(told["read"]["run_id"], job.registry, runtime, data=many)
+    found = reproduce(outcome["read"]["run_id"], job.registry, runtime, data=many)
 
-    assert told["promoted"]["champion"] == "2"
-    assert found.figures["backtest.mase"][0] == told["compared"]["models"]["warm_start"]["backtest.mase"]
+    assert outcome["promoted"]["champion"] == "2"
+    assert found.figures["backtest.mase"][0] == outcome["compared"]["models"]["warm_start"]["backtest.mase"]
     assert found.same_figures
     assert any(one.start for one in seen)
     fetched = next((runtime.scratch / "champion" / "served").rglob("spec.json"))
-    assert spec_in(fetched.parent).run_id == told["read"]["champion"]["run_id"]
+    assert spec_in(fetched.parent).run_id == outcome["read"]["champion"]["run_id"]
 
 
 def test_without_what_it_was_before_a_champion_is_compared_on_what_is_new_or_the_decision_says_so(

@@ -72,7 +72,7 @@ def test_live_evidence_is_a_reason(registered: Registry, served: tuple[Served, s
 def test_data_without_dates_is_not_counted(
     registered: Registry, served: tuple[Served, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody can say what is newer."""
+    """It is unknown what is newer."""
     monkeypatch.setattr(triggers, "_spec_of", lambda *_: replace(SPEC, trained_to=None))
 
     judgement = assess("sales", RetrainConfig(), Address(served[1]), registered, NOW)
@@ -82,7 +82,7 @@ def test_data_without_dates_is_not_counted(
 
 
 def test_a_service_that_is_down_kills_nothing(registered: Registry, served: tuple[Served, str]) -> None:
-    """It answers an error, or nobody says where it is: five reasons are unknown, none holds."""
+    """It answers an error, or its address is not configured: five reasons are unknown, none holds."""
     served[0].status = 500
 
     for address, why in ((Address(served[1]), "answers 500"), (None, "ALMANAC_SERVICE_URL")):
@@ -188,7 +188,7 @@ def test_a_champion_that_stood_two_seasons_is_fresh_no_more(promoted: Registry) 
 def test_no_service_and_a_champion_taken_back_are_not_looked_at(
     promoted: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing can be told, or the champion is older than the version before it: there is no to and fro."""
+    """Nothing is known, or the champion is older than the version before it: it does not go back and forth."""
     down = Ledger()
     down.status = 500
     with serving(down) as url:

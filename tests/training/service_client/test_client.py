@@ -49,6 +49,6 @@ def test_no_service_is_reported_with_a_remedy(scheme: str) -> None:
 
 
 def test_the_address_comes_from_the_environment() -> None:
-    """Without a URL there is none, and an empty key is no key."""
+    """Without a URL there is none, and an empty key is not a key."""
     assert service_address({}) is None
     assert service_address({"ALMANAC_SERVICE_URL": "http://s", "ALMANAC_API_KEY": ""}) == Address("http://s")

@@ -88,7 +88,7 @@ def runs_of(registry: Registry) -> list[Any]:
 
 
 def said(progress: Progress) -> str:
-    """Return what a terminal was told."""
+    """Return what was printed."""
     return str(progress.console.file.getvalue())  # type: ignore[attr-defined]
 
 
@@ -174,7 +174,7 @@ def test_hopeless_trials_are_pruned_by_their_epochs(
 def test_a_last_training_with_nothing_held_out_prunes_nothing(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
-    """Its epochs have no validation error, so none is told to the study."""
+    """Its epochs have no validation error, so the study gets none."""
     search = make_search(trials=6)
 
     tune(search, registry, make_runtime(FakeFit()))
@@ -207,7 +207,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
 def test_a_search_whose_process_was_killed_goes_on(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
-    """A trial that nobody ended is begun again, and counts once."""
+    """An unfinished trial is begun again, and counts once."""
     search = make_search(trials=3)
     tune(replace(search, budget=Budget(1)), registry, make_runtime(FakeFit()))
     with open_study(search.folder, search.study, seed=0) as study:
@@ -267,7 +267,7 @@ def test_a_study_is_not_taken_up_for_another_question(
 def test_two_processes_do_not_share_a_study(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
-    """The second is told so, and trains nothing."""
+    """The second says so, and trains nothing."""
     search = make_search()
 
     with (
