@@ -46,7 +46,7 @@ class RetrainAssessment:
 
     @property
     def retrain(self) -> bool:
-        """Whether any reason holds."""
+        """Whether any reason is met."""
         return any(one.holds for one in self.reasons)
 
     def to_dict(self) -> dict[str, Any]:

@@ -56,14 +56,14 @@ def jobs_table(rows: Sequence[Row]) -> Table:
 
 
 def reasons_table(assessment: Row) -> Table:
-    """Return a table of the reasons to retrain: whether each holds, its value and its threshold."""
+    """Return a table of the reasons to retrain: whether each is met, its value and its threshold."""
     version = f" version {assessment['version']}" if assessment.get("version") else ""
     outcome = "would be retrained" if assessment["retrain"] else "would not be retrained"
     table = Table(title=f"{assessment.get('name', '')}{version} {outcome}".strip(), title_justify="left")
     for heading in ("reason", "", "value", "threshold", "explanation"):
         table.add_column(heading, justify="right" if heading in {"value", "threshold"} else "left")
     for one in assessment["reasons"]:
-        word, style = ("holds", "bold red") if one["holds"] else ("does not hold", "")
+        word, style = ("met", "bold red") if one["holds"] else ("not met", "")
         if not one["known"]:
             word, style = "unknown", "yellow"
         table.add_row(
@@ -91,7 +91,7 @@ def describe_end(row: Row) -> Iterator[str]:
         yield f"Failed. {code}{row['error']['message']}"
     decision = result.get("decision") or {}
     if decision.get("retrain") is False:
-        yield "Not retrained: no reason holds."
+        yield "Not retrained: no reason is met."
     elif "promote" in decision:
         yield f"{'Promoted' if decision['promote'] else 'Not promoted'}. {decision.get('reason', '')}"
         yield from (f"  {key} {_number(value)}" for key, value in (decision.get("figures") or {}).items())

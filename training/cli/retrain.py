@@ -18,16 +18,16 @@ from training.cli.requests import Request, missing_data, read_request, request_o
     type=click.Path(dir_okay=False, path_type=Path),
     help="TOML file. Default: the schedule's configuration.",
 )
-@click.option("--if-needed", is_flag=True, help="Train only if a reason holds.")
-@click.option("--dry-run", is_flag=True, help="Show which reasons hold, and queue nothing.")
+@click.option("--if-needed", is_flag=True, help="Train only if a reason to retrain is met.")
+@click.option("--dry-run", is_flag=True, help="Show which reasons to retrain are met, and queue nothing.")
 @click.option("--wait", is_flag=True, help="Follow the job until it has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object on standard output.")
 def retrain(name: str, config: Path | None, *, if_needed: bool, dry_run: bool, wait: bool, as_json: bool) -> None:  # noqa: PLR0913
     """Queue a job that trains the model NAME again.
 
-    Without --config the job uses the configuration of the model's schedule. With --dry-run nothing is queued: the reasons to
-    retrain are shown, each with its value and its threshold ([retrain] in the configuration). Live scores come from the
-    service at ALMANAC_SERVICE_URL.
+    Without --config the job uses the configuration of the model's schedule. With --dry-run nothing is queued: the
+    reasons to retrain are shown, each as met, not met or unknown, with its value and its threshold ([retrain] in the
+    configuration). Live scores come from the service at ALMANAC_SERVICE_URL.
 
     \b
     Example:

@@ -41,7 +41,7 @@ def schedule() -> None:
     "--config", required=True, type=click.Path(dir_okay=False, path_type=Path), help="TOML file of the training."
 )
 @click.option("--timezone", default="UTC", show_default=True, help="IANA time zone of the cron expression.")
-@click.option("--if-needed", is_flag=True, help="Train only at ticks at which a reason holds.")
+@click.option("--if-needed", is_flag=True, help="Train only at ticks at which a reason is met.")
 def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -> None:
     """Add a schedule that retrains a model at every tick of a cron expression.
 

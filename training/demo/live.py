@@ -123,7 +123,7 @@ def prepare(demo: LiveDemo, replay: Replay) -> None:
     cron = f"0 3 1 {plan.tick_month} *"
     replay.request("/schedules", {"name": SCHEDULE, "cron": cron, "config": config, "if_needed": True})
     replay.request(f"/schedules/{SCHEDULE}/pause", {})
-    demo.print(f"Schedule {SCHEDULE} ({cron}) retrains if a reason holds; the replay triggers it once a year.")
+    demo.print(f"Schedule {SCHEDULE} ({cron}) retrains if a reason is met; the replay triggers it once a year.")
 
 
 def print_events(demo: LiveDemo, plan: Plan) -> Callable[[Event], None]:

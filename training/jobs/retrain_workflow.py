@@ -104,6 +104,6 @@ def summarize(stage: str, result: StageResult) -> StageResult:
 def describe_result(name: str, result: StageResult) -> str:
     """Return the outcome of a job as one line."""
     if "version" not in result:
-        return f"{name} is not retrained: no reason holds."
+        return f"{name} is not retrained: no reason is met."
     outcome = "is champion" if result.get("promoted") else "stays challenger"
     return f"{name} version {result['version']} {outcome}. {result.get('reason', '')}".rstrip()

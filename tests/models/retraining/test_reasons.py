@@ -65,7 +65,7 @@ def evidence_with(field: str, value: float) -> ChampionEvidence:
     ],
 )
 def test_each_reason_holds_from_its_threshold_on(field: str, holding: float, not_holding: float, code: str) -> None:
-    """No other reason holds with it."""
+    """No other reason is met with it."""
     thresholds = Thresholds(new_observations=500)
 
     held, left = (

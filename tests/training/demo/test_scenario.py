@@ -93,7 +93,7 @@ def kinds(replay: Replay) -> list[str]:
 
 
 def test_a_replay_goes_from_forecast_to_swap() -> None:
-    """A reason holds after the break, the next job promotes, and the service uses the new version."""
+    """A reason is met after the break, the next job promotes, and the service uses the new version."""
     service = FakeService(["NOT_NEEDED", "PROMOTED"])
 
     replay = replayed(service)

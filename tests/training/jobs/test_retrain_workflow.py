@@ -50,7 +50,7 @@ def test_a_job_goes_from_data_to_decision() -> None:
 
 @pytest.mark.parametrize(("needed", "steps_done"), [(True, 8), (False, 1)])
 def test_a_job_that_checks_first_trains_only_for_a_reason(needed: bool, steps_done: int) -> None:  # noqa: FBT001 (a parameter of a test)
-    """If no reason holds, the result has the decision only."""
+    """If no reason is met, the result has the decision only."""
     steps = Steps(judge={"retrain": needed, "reasons": []})
 
     result = retrain_workflow.retrain(steps, {"name": "m", "if_needed": True})
