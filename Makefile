@@ -30,7 +30,7 @@ help: ## Show this list
 
 setup: $(VENV)/.installed ## Create .venv from requirements.lock and install Almanac into it
 
-demo: setup ## Train on real temperatures, serve, forecast (ARGS=--once: then stop; ARGS=--live: the live demo)
+demo: setup ## Train on real temperatures, serve, forecast, in up to 20 minutes (ARGS=--once: then stop; ARGS=--live: the live demo)
 	@$(BIN)/almanac demo $(ARGS)
 
 test: setup ## Lint, format, types, architecture, tests (needs only Python)

@@ -16,6 +16,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from training.config.toml import read_config
 from training.demo.forecast_table import forecast_table
 from training.processes import LOOPBACK, ChildFailed, ChildProcess, free_port, running
 from training.service_client.client import Address, ServiceRefused, post_json
@@ -121,6 +122,10 @@ def train_and_serve(home: Path, *, port: int, ui_port: int, once: bool) -> None:
 
 def train(environment: Mapping[str, str]) -> None:
     """Train, compare and register, with progress on the terminal; raises ChildFailed if the training failed."""
+    from training.config.fit import FitConfig
+
+    minutes = read_config(CONFIG).get("fit", {}).get("max_seconds", FitConfig().max_seconds) / 60
+    console.print(f"Each network takes up to {minutes:.0f} minutes, and the winner as long again on all data.")
     command = [sys.executable, "-m", "almanac", "train", str(CONFIG)]
     code = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode  # noqa: S603 our own command
     if code:
