@@ -14,7 +14,7 @@ from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
 from models.forecasting.long_horizon import run_blocks
 from models.forecasting.plan import Plan, check_horizon, make_plan
-from models.forecasting.request import ForecastRequest, Outcome
+from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.rows import Row, read_contexts, stays_nonnegative
 from models.holidays import check_countries
 from models.intervals import Conformal
@@ -116,7 +116,7 @@ class Forecaster:
             TimestampInvalid: If the forecast leaves the years 1 to 9999.
             CovariateUnknown, CovariateMissing: If a series' covariates are not those that the model reads.
         """
-        request = ForecastRequest(series, horizon, levels, quantiles, outliers)
+        request = ForecasterRequest(series, horizon, levels, quantiles, outliers)
         if not series:
             self.plan(request)
         (outcomes,) = self.forecast_many([request])
@@ -127,7 +127,7 @@ class Forecaster:
             forecasts.append(one)
         return forecasts
 
-    def forecast_many(self, requests: Sequence[ForecastRequest]) -> list[list[Outcome]]:
+    def forecast_many(self, requests: Sequence[ForecasterRequest]) -> list[list[Outcome]]:
         """Return the outcomes of each request, in order: for each of its series a forecast, or the error that refuses it.
 
         The series of all requests share the passes of the network. An error concerns its own series alone; an invalid
@@ -144,7 +144,7 @@ class Forecaster:
         forecasts = iter(self._forecast_rows([one for part in found for one in part if isinstance(one, Row)]))
         return [[next(forecasts) if isinstance(one, Row) else one for one in part] for part in found]
 
-    def plan(self, request: ForecastRequest) -> Plan:
+    def plan(self, request: ForecasterRequest) -> Plan:
         """Return what the forecasts of a request have in common; plans that are small stay in memory.
 
         Raises:
@@ -156,7 +156,7 @@ class Forecaster:
         make = self._plans if small else self._plans.__wrapped__
         return make(request.horizon, levels, quantiles)
 
-    def _accept(self, request: ForecastRequest) -> list[Row | AlmanacError]:
+    def _accept(self, request: ForecasterRequest) -> list[Row | AlmanacError]:
         """Return the row of each series of a request, or the error that refuses it."""
         try:
             plan = self.plan(request)

@@ -6,12 +6,12 @@ from typing import Any
 
 from models.forecast import Forecast
 from models.forecaster import Forecaster
-from models.forecasting.request import ForecastRequest
+from models.forecasting.request import ForecasterRequest
 from models.safeguards.closed_hours import steps_to_reach
 from models.series import Series
 
 
-def reach_open_steps(request: ForecastRequest) -> list[tuple[ForecastRequest, list[int]]]:
+def reach_open_steps(request: ForecasterRequest) -> list[tuple[ForecasterRequest, list[int]]]:
     """Return a request as one for each horizon that its series need, and the places of their series in it.
 
     `Forecast.shown` has the steps within opening hours then: as many as were asked for.
@@ -35,6 +35,6 @@ def forecast_open_steps(
 ) -> list[Forecast]:
     """Return what `Forecaster.forecast` returns, each so long that `horizon` steps lie within opening hours."""
     found: dict[int, Forecast] = {}
-    for part, places in reach_open_steps(ForecastRequest(series, horizon)):
+    for part, places in reach_open_steps(ForecasterRequest(series, horizon)):
         found |= zip(places, forecaster.forecast(part.series, part.horizon, **options), strict=True)
     return [found[at] for at in range(len(series))]

@@ -17,7 +17,7 @@ MEDIAN = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class LevelInterpolation:
     """How levels are read from others, shape (..., levels read from, horizon) to (..., levels read, horizon).
 
     Attributes:
@@ -33,7 +33,7 @@ class Reading:
     is_same: bool
 
     @classmethod
-    def make(cls, trained: Sequence[float], wanted: Sequence[float]) -> "Reading":
+    def make(cls, trained: Sequence[float], wanted: Sequence[float]) -> "LevelInterpolation":
         """Return how wanted levels are read from the trained ones, as `models.intervals.read_quantiles` does."""
         left, right, weight = interpolation(tuple(trained), tuple(wanted))
         exact = not weight.any()
@@ -71,8 +71,8 @@ class Plan:
     horizon: int
     blocks: int
     levels: tuple[float, ...]
-    reading: Reading
-    spread: Reading | tuple[slice, slice]
+    reading: LevelInterpolation
+    spread: LevelInterpolation | tuple[slice, slice]
     offsets: Floats | None
     median: int
     reported: slice | list[int]
@@ -101,7 +101,7 @@ class Plan:
 
     def _spread(self, rows: Floats) -> Floats:
         """Return q0.9 - q0.1 of each step, shape (batch, 1, horizon)."""
-        if isinstance(self.spread, Reading):
+        if isinstance(self.spread, LevelInterpolation):
             outer = self.spread.read(rows)
             return outer[:, 1:] - outer[:, :1]
         low, high = self.spread
@@ -129,7 +129,7 @@ def make_plan(
         horizon=int(horizon),
         blocks=-(-int(horizon) // spec.horizon),
         levels=tuple(wanted),
-        reading=Reading.make(trained, wanted),
+        reading=LevelInterpolation.make(trained, wanted),
         spread=_spread(trained),
         offsets=None if conformal is None else np.ascontiguousarray(conformal.at(wanted, horizon).T),
         median=place[MEDIAN],
@@ -140,9 +140,9 @@ def make_plan(
     )
 
 
-def _spread(trained: Sequence[float]) -> Reading | tuple[slice, slice]:
+def _spread(trained: Sequence[float]) -> LevelInterpolation | tuple[slice, slice]:
     """Return the places of q0.1 and q0.9, or how they are read if one of them is not trained."""
-    reading = Reading.make(trained, (0.1, 0.9))
+    reading = LevelInterpolation.make(trained, (0.1, 0.9))
     if reading.weight is not None:
         return reading
     low, high = (slice(at, at + 1) for at in reading.left.tolist())

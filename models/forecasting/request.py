@@ -12,7 +12,7 @@ Outcome = Forecast | AlmanacError
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastRequest:
+class ForecasterRequest:
     """The series of one request, and what is asked of their forecasts; `Forecaster.forecast_many` takes several.
 
     Attributes:

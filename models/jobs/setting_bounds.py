@@ -29,7 +29,7 @@ NUMBERS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SettingBounds:
     """The range of a number.
 
     Attributes:
@@ -55,45 +55,45 @@ class Bounds:
         return f"at most {self.most:.10g}" if value > self.most else ""
 
 
-def _number(least: float, most: float, *, above: bool = False) -> Bounds:
-    return Bounds(least, most, whole=False, above=above)
+def _number(least: float, most: float, *, above: bool = False) -> SettingBounds:
+    return SettingBounds(least, most, whole=False, above=above)
 
 
-BOUNDS: Mapping[str, Bounds] = {
-    "horizon": Bounds(1, 10_000),
-    "seed": Bounds(0, MOST_SEED),
-    "seeds": Bounds(1, 100),
-    "baseline_series": Bounds(1, 1_000_000),
-    "fit.units": Bounds(1, 2_048),
-    "fit.layers": Bounds(1, 32),
-    "fit.dilations": Bounds(1, 65_536),
-    "fit.context_length": Bounds(1, 65_536),
-    "fit.encoder_length": Bounds(1, 65_536),
+BOUNDS: Mapping[str, SettingBounds] = {
+    "horizon": SettingBounds(1, 10_000),
+    "seed": SettingBounds(0, MOST_SEED),
+    "seeds": SettingBounds(1, 100),
+    "baseline_series": SettingBounds(1, 1_000_000),
+    "fit.units": SettingBounds(1, 2_048),
+    "fit.layers": SettingBounds(1, 32),
+    "fit.dilations": SettingBounds(1, 65_536),
+    "fit.context_length": SettingBounds(1, 65_536),
+    "fit.encoder_length": SettingBounds(1, 65_536),
     "fit.synthetic_share": _number(0, 0.9),
-    "fit.batch_size": Bounds(1, 65_536),
+    "fit.batch_size": SettingBounds(1, 65_536),
     "fit.learning_rate": _number(0, 10, above=True),
     "fit.weight_decay": _number(0, 10),
     "fit.clip_norm": _number(0, 1e6),
-    "fit.max_steps": Bounds(1, 1_000_000),
-    "fit.steps": Bounds(1, 1_000_000),
-    "fit.last_steps": Bounds(1, 1_000_000),
-    "fit.steps_per_epoch": Bounds(1, 1_000_000),
+    "fit.max_steps": SettingBounds(1, 1_000_000),
+    "fit.steps": SettingBounds(1, 1_000_000),
+    "fit.last_steps": SettingBounds(1, 1_000_000),
+    "fit.steps_per_epoch": SettingBounds(1, 1_000_000),
     "fit.tuned_share": _number(0, 1),
     "fit.max_seconds": _number(0, DAYS_30, above=True),
-    "fit.validation_origins": Bounds(1, 10_000),
+    "fit.validation_origins": SettingBounds(1, 10_000),
     "retrain.skill_below": _number(-1_000, 1),
     "retrain.coverage_off": _number(0, 0.8, above=True),
     "retrain.drift": _number(0, 1e6, above=True),
     "retrain.decay": _number(0, 1e6, above=True),
-    "retrain.new_observations": Bounds(1, 10**12),
-    "retrain.window": Bounds(1, 1_000_000),
-    "retrain.min_scores": Bounds(1, 10**9),
-    "retrain.origins": Bounds(1, 1_000),
+    "retrain.new_observations": SettingBounds(1, 10**12),
+    "retrain.window": SettingBounds(1, 1_000_000),
+    "retrain.min_scores": SettingBounds(1, 10**9),
+    "retrain.origins": SettingBounds(1, 1_000),
     "retrain.latency_margin": _number(0, 1_000),
     "retrain.latency_margin_ms": _number(0, 1e6),
-    "retrain.latency_repeats": Bounds(1, 1_000),
+    "retrain.latency_repeats": SettingBounds(1, 1_000),
     "retrain.timeout_seconds": _number(0, DAYS_30, above=True),
-    "retrain.memory_mb": Bounds(1, 100_000_000),
+    "retrain.memory_mb": SettingBounds(1, 100_000_000),
 }
 """By key as in TOML; what is missing here is not a number."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.retraining.evidence import ChampionEvidence, Figure
+from models.retraining.champion_figures import ChampionEvidence, Figure
 from models.retraining.thresholds import Thresholds
 
 COVERAGE_NOMINAL = 0.80

@@ -11,7 +11,7 @@ from models.errors import AlmanacError, Finding
 from models.forecast import Forecast, Interval
 from models.forecaster import Floats, Forecaster
 from models.forecasting.plan import Plan
-from models.forecasting.request import ForecastRequest, Outcome
+from models.forecasting.request import ForecasterRequest, Outcome
 from models.safeguards.closed_hours import find_closed
 from models.safeguards.plausible import OUTLIERS, make_plausible
 from models.safeguards.warnings import warn
@@ -55,7 +55,7 @@ class InterleavedForecaster(Forecaster):
         sizes = {name: getattr(spec, name) * self._parts for name in ("season_length", "context_length", "horizon")}
         super().__init__(replace(spec, frequency=frequency.name, **sizes), hourly._session)  # noqa: SLF001 - the same class
 
-    def forecast_many(self, requests: Sequence[ForecastRequest]) -> list[list[Outcome]]:
+    def forecast_many(self, requests: Sequence[ForecasterRequest]) -> list[list[Outcome]]:
         """Return the outcomes of each request, in order; as `Forecaster.forecast_many`."""
         hourly, short = _Queue(self._hourly), _Queue(self._short)
         found = [[self._start(one, request, hourly, short) for one in request.series] for request in requests]
@@ -64,7 +64,7 @@ class InterleavedForecaster(Forecaster):
         return [[finish() for finish in part] for part in found]
 
     def _start(
-        self, series: Series, request: ForecastRequest, hourly: "_Queue", short: "_Queue"
+        self, series: Series, request: ForecasterRequest, hourly: "_Queue", short: "_Queue"
     ) -> Callable[[], Outcome]:
         """Queue what the forecast of a series is made of, and return what makes it; an error is returned as it is."""
         try:
@@ -135,10 +135,10 @@ class _Queue:
 
     def __init__(self, forecaster: Forecaster) -> None:
         self._forecaster = forecaster
-        self._requests: list[ForecastRequest] = []
+        self._requests: list[ForecasterRequest] = []
         self.outcomes: list[list[Outcome]] = []
 
-    def add(self, request: ForecastRequest) -> int:
+    def add(self, request: ForecasterRequest) -> int:
         """Add a request, and return its place."""
         self._requests.append(request)
         return len(self._requests) - 1

@@ -1,4 +1,4 @@
-"""Reading: the bytes of a file as ids, timestamps and values, the same for every format."""
+"""ParsedTable: the bytes of a file as ids, timestamps and values, the same for every format."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from models.tables.workbook import SHEET_READ, read_workbook
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class ParsedTable:
     """A file, read.
 
     Attributes:
@@ -107,7 +107,7 @@ def read_sheet(content: bytes, name: str = "", options: ReadOptions | None = Non
 
 def read_columns(
     sheet: Sheet, options: ReadOptions, covariates: Sequence[str] = (), *, valued: bool = True, strict: bool = False
-) -> Reading:
+) -> ParsedTable:
     """Return the ids, timestamps and values of a sheet.
 
     Args:
@@ -144,7 +144,7 @@ def read_columns(
     ignored = [name for name in layout.ignored if not (sheet.is_export and name == TIMEZONE)]
     if ignored:
         findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(ignored)}."),)
-    reading = Reading(sheet, layout, times, values, ids, id_faults, beside, findings)
+    reading = ParsedTable(sheet, layout, times, values, ids, id_faults, beside, findings)
     if layout.wide:
         _refuse_long(reading)
     return reading
@@ -179,7 +179,7 @@ def _join_clock(sheet: Sheet, layout: Layout, clock: str) -> tuple[Any, tuple[Fi
     return join_texts(dates, texts), (found,)
 
 
-def _refuse_long(reading: Reading) -> None:
+def _refuse_long(reading: ParsedTable) -> None:
     """Raise TableInvalid for a file without ids that cannot be wide: times repeat, or a column has no numbers."""
     walls = reading.times.walls
     known = np.sort(walls[~np.isnat(walls)])
@@ -214,7 +214,7 @@ def _refuse_long(reading: Reading) -> None:
             )
 
 
-def _advise(reading: Reading, text: str, hint: str = NUMBER_HINT) -> str:
+def _advise(reading: ParsedTable, text: str, hint: str = NUMBER_HINT) -> str:
     """Return the options that make a column of text the ids of a long file, or the hint of a number that it should be."""
     if hint != NUMBER_HINT:
         return hint

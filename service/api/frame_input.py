@@ -14,7 +14,7 @@ from models.errors import AlmanacError, ConfigInvalid, Finding
 from models.tables.faults import FILE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
-from models.tables.read import Reading, read_columns
+from models.tables.read import ParsedTable, read_columns
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, JsonInvalid
 from service.forecasting.entries import given_ids, parse_one_by_one
 from service.forecasting.predict import index_of
@@ -138,7 +138,9 @@ def _column_error(error: TableInvalid) -> AlmanacError:
     return (FieldMissing if error.missing else FieldInvalid)(detail, pointer=f"/{error.about}", hint=hint)
 
 
-def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any], settings: Settings) -> ForecastQuery:
+def _query_of(
+    reading: ParsedTable, query: ForecastQuery, fields: Mapping[str, Any], settings: Settings
+) -> ForecastQuery:
     """Return the query with one series for each id, in the order of their first rows."""
     names, codes = _groups(reading)
     check_entries(names, query.horizon, settings)
@@ -149,7 +151,7 @@ def _query_of(reading: Reading, query: ForecastQuery, fields: Mapping[str, Any],
 
 
 def _entries(
-    reading: Reading, names: list[str], codes: NDArray[np.int64], fields: Mapping[str, Any], wrong: Container[str]
+    reading: ParsedTable, names: list[str], codes: NDArray[np.int64], fields: Mapping[str, Any], wrong: Container[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
     walls, values = reading.times.walls, next(iter(reading.values.values())).values
@@ -171,7 +173,7 @@ def _entries(
         yield {"id": name, "values": cells.tolist(), **shown}
 
 
-def _groups(reading: Reading) -> tuple[list[str], NDArray[np.int64]]:
+def _groups(reading: ParsedTable) -> tuple[list[str], NDArray[np.int64]]:
     """Return the ids in the order of their first rows, and the number of the id of each row."""
     if reading.ids is None:
         return [ANONYMOUS], np.zeros(len(reading.times.walls), dtype=np.int64)
@@ -179,7 +181,7 @@ def _groups(reading: Reading) -> tuple[list[str], NDArray[np.int64]]:
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _offsets(reading: Reading) -> NDArray[np.int64]:
+def _offsets(reading: ParsedTable) -> NDArray[np.int64]:
     """Return seconds east of UTC, or NO_OFFSET; rows of an export are in UTC if they have a timezone."""
     if not reading.zones():
         return reading.times.offsets
@@ -203,7 +205,7 @@ def _texts(walls: NDArray[np.datetime64], offsets: NDArray[np.int64]) -> list[st
     return found
 
 
-def _wrong(reading: Reading, names: list[str], codes: NDArray[np.int64]) -> dict[str, SeriesFault]:
+def _wrong(reading: ParsedTable, names: list[str], codes: NDArray[np.int64]) -> dict[str, SeriesFault]:
     """Return the first wrong row of each series that has one, as its fault."""
     wrong: dict[str, SeriesFault] = {}
     for at, fault in sorted(reading.faults().items()):

@@ -6,7 +6,7 @@ from models.errors import AlmanacError, ForecastNotFinite, HorizonInvalid, Level
 from models.forecast import Forecast
 from models.forecaster import Forecaster
 from models.forecasting.open_steps import reach_open_steps
-from models.forecasting.request import ForecastRequest, Outcome
+from models.forecasting.request import ForecasterRequest, Outcome
 from models.safeguards.closed_hours import steps_to_reach
 from models.series import Series
 from service.errors import BatchTooLarge
@@ -20,7 +20,7 @@ ForecastRow = tuple[int, Series, Forecast]
 """A series' index in the request, the series, and its forecast."""
 Prediction = tuple[Sequence[ForecastRow], Sequence[SeriesFault]]
 """The forecasts and the errors of the series without one, both in the order of the request."""
-Part = tuple[int, list[int], ForecastRequest]
+Part = tuple[int, list[int], ForecasterRequest]
 """The number of a request, the indices of some of its series, and what a forecaster is asked for."""
 
 LARGE_PASSES = 32
@@ -118,9 +118,9 @@ def _group_by_forecaster(
 
 def _parts(
     query: ForecastQuery, selected: SelectedModel, limit: int
-) -> Sequence[tuple[Forecaster, tuple[list[int], ForecastRequest]]]:
+) -> Sequence[tuple[Forecaster, tuple[list[int], ForecasterRequest]]]:
     """Return what each forecaster is asked for: the indices of some series, and the request for their forecasts."""
-    found: list[tuple[Forecaster, tuple[list[int], ForecastRequest]]] = []
+    found: list[tuple[Forecaster, tuple[list[int], ForecasterRequest]]] = []
     for forecaster, series in _group_by_forecaster(query, selected):
         forecaster.plan(_request(query, ()))
         for request, places in reach_open_steps(_request(query, [one for _, one in series])):
@@ -129,8 +129,8 @@ def _parts(
     return found
 
 
-def _request(query: ForecastQuery, series: Sequence[Series]) -> ForecastRequest:
-    return ForecastRequest(series, query.horizon, query.levels, query.quantiles, query.outliers)
+def _request(query: ForecastQuery, series: Sequence[Series]) -> ForecasterRequest:
+    return ForecasterRequest(series, query.horizon, query.levels, query.quantiles, query.outliers)
 
 
 def _sort(query: ForecastQuery, outcomes: Mapping[int, Outcome]) -> Prediction:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.monitoring.accuracy import accuracy_figures, by_bucket, by_version, compare_with_backtest
 from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.score_figures import accuracy_figures, by_bucket, by_version, compare_with_backtest
 from service.monitoring.scorer import LiveScores
 
 

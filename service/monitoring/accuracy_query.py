@@ -11,8 +11,14 @@ from models.calendar.timestamps import format_timestamps
 from models.intervals import SAME, interval_sides
 from models.json_values import finite_or_none
 from models.retraining.live_figures import FeatureDrift, LiveFigures
-from service.monitoring.accuracy import BacktestFigures, ErrorDecay, accuracy_figures, by_version, compare_with_backtest
 from service.monitoring.drift import RecentInputs
+from service.monitoring.score_figures import (
+    BacktestFigures,
+    ErrorDecay,
+    accuracy_figures,
+    by_version,
+    compare_with_backtest,
+)
 from service.selector import LoadedModel
 from service.store.counting import count_disputed, count_due, count_truths
 from service.store.database import Database

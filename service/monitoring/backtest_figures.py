@@ -3,7 +3,7 @@
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 from models.spec import ModelSpec
 from models.starters import NAME
-from service.monitoring.accuracy import BacktestFigures
+from service.monitoring.score_figures import BacktestFigures
 from service.serving.artifact_cache import SPEC, ArtifactCache
 from service.serving.catalog import Catalog
 

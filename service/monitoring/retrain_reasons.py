@@ -6,7 +6,7 @@ from datetime import datetime
 
 from models.calendar.on_calendar import parse_timestamp
 from models.retraining import reasons
-from models.retraining.evidence import ChampionEvidence, count_new_observations, evidence_of
+from models.retraining.champion_figures import ChampionEvidence, count_new_observations, evidence_of
 from models.retraining.reasons import RetrainAssessment
 from models.retraining.thresholds import Thresholds
 from service.monitoring.accuracy_query import AccuracyQuery, FindBacktest, live_figures

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from models.errors import AlmanacError
-from service.monitoring.accuracy import StepKey
+from service.monitoring.score_figures import StepKey
 from service.store.async_database import AsyncDatabase
 from service.store.counting import count_due
 from service.store.database import Database

@@ -17,7 +17,7 @@ from models.tables.csv_text import read_csv as read_csv_text
 from models.tables.faults import FILE, ID, TIME, CellFault, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
-from models.tables.read import Reading, read_columns
+from models.tables.read import ParsedTable, read_columns
 from models.tables.sheet import Sheet
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, TypeUnsupported
 from service.observations.columns import Faults, RawColumns, check_count
@@ -120,7 +120,7 @@ def _read(read: Callable[[], Sheet], limit: int, options: ReadOptions) -> RawCol
     return rows_of(reading, in_url)
 
 
-def rows_of(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
+def rows_of(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumns:
     """Return the rows of a file, with an error for each that is wrong; `hint_of` rewrites hints, which have options."""
     return _from_wide(reading, hint_of) if reading.ids is None else _from_long(reading, hint_of)
 
@@ -144,7 +144,7 @@ def in_url(hint: str) -> str:
     return _OPTION.sub(replace, hint)
 
 
-def _from_long(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
+def _from_long(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumns:
     """Return the rows of a file with ids."""
     values = next(iter(reading.values.values())).values
     faults = {at: fault_of(fault, hint_of) for at, fault in reading.faults().items()}
@@ -159,7 +159,7 @@ def _from_long(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
     )
 
 
-def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
+def _from_wide(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumns:
     """Return the cells of a wide file as rows; its empty cells are not observations."""
     wrong = {at: fault_of(fault, hint_of) for at, fault in reading.sheet.faults.items()}
     times = {at: fault_of(fault, hint_of) for at, fault in reading.times.faults.items()}
@@ -190,12 +190,12 @@ def _from_wide(reading: Reading, hint_of: Callable[[str], str]) -> RawColumns:
     )
 
 
-def _places(reading: Reading) -> NDArray[np.int64]:
+def _places(reading: ParsedTable) -> NDArray[np.int64]:
     """Return the row of each row, the first one after the header being 0."""
     return reading.sheet.rows - 2
 
 
-def _offsets(reading: Reading) -> NDArray[np.int64]:
+def _offsets(reading: ParsedTable) -> NDArray[np.int64]:
     """Return microseconds east of UTC, or NO_OFFSET."""
     seconds = reading.times.offsets
     return np.where(seconds == NO_OFFSET, NO_OFFSET, np.where(seconds == NO_OFFSET, 0, seconds) * 1_000_000)

@@ -15,7 +15,7 @@ from models.series import Series
 from models.values import Values
 from service.store.blobs import decode_floats, decode_times, microseconds
 from service.store.database import Database
-from service.store.evidence import SHARE, TOLERANCE, HistorySample, agrees, match_steps
+from service.store.history_check import SHARE, TOLERANCE, HistorySample, agrees, match_steps
 from service.store.known_series import KnownSeries, find_known_series
 from service.store.observations import Calendar
 from service.store.score import frequencies_match

@@ -15,7 +15,7 @@ from models.series import Series
 from service.selector import SelectedModel
 from service.store.blobs import Floats, decode_floats, encode_floats, encode_times, microseconds
 from service.store.database import storable
-from service.store.evidence import sample_history
+from service.store.history_check import sample_history
 from service.store.score import naive_baseline
 
 MICROSECONDS = 1_000_000

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.home import ready
-from training.cli.forecast_file import FileForecasts, ForecastRequest, forecast_file
+from training.cli.forecast_file import FileForecastRequest, FileForecasts, forecast_file
 from training.config.fit import FitConfig
 from training.config.training import Columns, TrainConfig
 from training.pipeline.candidates import fit_with_keras
@@ -134,7 +134,7 @@ def ask(service: TestClient, promotions: list[Floats]) -> Floats:
 
 def foretell(street: Street, model: str, scratch: Path) -> FileForecasts:
     """Return what `almanac forecast` says of the file."""
-    request = ForecastRequest(model, street.data, None, None, Columns(), (80.0,))
+    request = FileForecastRequest(model, street.data, None, None, Columns(), (80.0,))
     return forecast_file(street.registry, request, progress=Progress(Console(file=StringIO())), scratch=scratch)
 
 

@@ -24,7 +24,7 @@ from models.errors import (
 )
 from models.forecast import Forecast
 from models.forecaster import BATCH, Forecaster
-from models.forecasting.request import ForecastRequest
+from models.forecasting.request import ForecasterRequest
 from models.intervals import CALIBRATED_LEVELS
 from models.series import Series
 from models.spec import TRAINED_QUANTILES, ModelOptions
@@ -380,11 +380,11 @@ def test_requests_that_share_a_pass_are_forecast_as_if_alone(forecaster: Forecas
     """Horizons, levels and quantiles are each request's own; an error concerns its own series, or its own request."""
     daily = Series.make([1.0, 2.0], start="2024-01-01", frequency="D")
     requests = [
-        ForecastRequest([series(seed=1), daily, series(30, seed=2, start=None)], 3),
-        ForecastRequest([series(seed=3)], 30, levels=(50, 99), quantiles=(0.05,)),
-        ForecastRequest([series(seed=4), series(seed=5)], 0),
-        ForecastRequest([], 3),
-        ForecastRequest([series(seed=6)], 12, levels=(100,)),
+        ForecasterRequest([series(seed=1), daily, series(30, seed=2, start=None)], 3),
+        ForecasterRequest([series(seed=3)], 30, levels=(50, 99), quantiles=(0.05,)),
+        ForecasterRequest([series(seed=4), series(seed=5)], 0),
+        ForecasterRequest([], 3),
+        ForecasterRequest([series(seed=6)], 12, levels=(100,)),
     ]
 
     outcomes = forecaster.forecast_many(requests)

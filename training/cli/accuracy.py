@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from training.service_client.accuracy import LiveAccuracy, read_accuracy
 from training.service_client.client import SERVICE_URL, Address, Row
+from training.service_client.live_accuracy import LiveAccuracy, read_accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import parse_timestamp
 from models.json_values import nan_if_none
 from training.evaluation.figures import FORECAST, MUTED, TRUTH
-from training.service_client.accuracy import LiveAccuracy
 from training.service_client.client import Row
+from training.service_client.live_accuracy import LiveAccuracy
 
 NAIVE = "#d1812c"
 OUTER = "#5a9e54"

@@ -62,7 +62,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         require_file(file)
     from training.cli import forecast_file
     from training.cli.tables import forecast_table
-    from training.data.reading import Reading
+    from training.data.series_options import SeriesOptions
     from training.progress import Progress, plain_console
 
     for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
@@ -71,7 +71,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = forecast_file.forecast_file(
             None if forecast_file.means_starter(model) else _open(),
-            forecast_file.ForecastRequest(
+            forecast_file.FileForecastRequest(
                 model,
                 data,
                 flags["horizon"],
@@ -79,7 +79,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
                 columns_of(flags),
                 numbers,
                 flags["future"],
-                Reading(flags["missing"] or "gap", "keep", flags["season_length"]),
+                SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
                 read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
                 "mask" if flags["mask_outliers"] else "clip",
             ),

@@ -18,7 +18,7 @@ from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
 from training.config.training import Columns
-from training.data.reading import KEEP, Reading
+from training.data.series_options import KEEP, SeriesOptions
 from training.data.series_set import SeriesSet, read_series
 from training.progress import Progress
 from training.registry.location import Version
@@ -33,7 +33,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastRequest:
+class FileForecastRequest:
     """What to forecast.
 
     Attributes:
@@ -56,7 +56,7 @@ class ForecastRequest:
     columns: Columns
     levels: tuple[float, ...]
     future: Path | None = None
-    reading: Reading = KEEP
+    reading: SeriesOptions = KEEP
     bounds: Bounds = UNBOUNDED
     outliers: str = "clip"
 
@@ -88,7 +88,7 @@ def means_starter(model: str) -> bool:
 
 
 def forecast_file(
-    registry: "Registry | None", request: ForecastRequest, *, progress: Progress, scratch: Path
+    registry: "Registry | None", request: FileForecastRequest, *, progress: Progress, scratch: Path
 ) -> FileForecasts:
     """Return the forecasts of every series that the model can forecast; a warning names each of the others.
 
@@ -220,7 +220,7 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _read(request: ForecastRequest, spec: ModelSpec | None) -> SeriesSet:
+def _read(request: FileForecastRequest, spec: ModelSpec | None) -> SeriesSet:
     """Return the file's series with the model's covariates, at the model's frequency if none can be inferred."""
     read = partial(
         read_series,

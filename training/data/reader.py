@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.errors import DataInvalid, Finding, TimestampInvalid
 from models.ids import plain_id
 from models.tables.faults import CellFault, TableInvalid
-from models.tables.read import Reading, read_columns, read_sheet
+from models.tables.read import ParsedTable, read_columns, read_sheet
 from training.config.training import Columns, require_file
 from training.data.clock import Clock, settle_clock
 
@@ -72,7 +72,7 @@ def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, 
         raise DataInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Check the file.") from error
 
 
-def _refuse_faults(reading: Reading) -> None:
+def _refuse_faults(reading: ParsedTable) -> None:
     """Raise TableInvalid for the first wrong cell, ids and times before values, and count those like it."""
     covariates = [one.faults for one in reading.covariates.values()]
     values = [one.faults for one in reading.values.values()]
@@ -82,7 +82,7 @@ def _refuse_faults(reading: Reading) -> None:
             raise faults[min(faults)].error(len(faults) - 1)
 
 
-def _long(path: Path, reading: Reading, columns: Columns) -> Table:
+def _long(path: Path, reading: ParsedTable, columns: Columns) -> Table:
     sheet, layout = reading.sheet, reading.layout
     name = layout.values[0] if layout.values else ""
     ids = reading.ids
@@ -98,7 +98,7 @@ def _long(path: Path, reading: Reading, columns: Columns) -> Table:
     return _table(path, "long", frame, reading, clock, reading.findings, covariates)
 
 
-def _wide(path: Path, reading: Reading, columns: Columns) -> Table:
+def _wide(path: Path, reading: ParsedTable, columns: Columns) -> Table:
     rows, findings = reading.sheet.rows, reading.findings
     clock = settle_clock(reading.times, np.zeros(len(rows), dtype=np.int64), rows, columns.timezone)
     frames = []
@@ -122,7 +122,7 @@ def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
     path: Path,
     layout: str,
     frame: pd.DataFrame,
-    reading: Reading,
+    reading: ParsedTable,
     clock: Clock,
     findings: tuple[Finding, ...],
     covariates: Mapping[str, NDArray[np.float64]],

@@ -23,7 +23,6 @@ from training.data.date_outliers import name_gap, refuse_strays
 from training.data.ended import name_ended
 from training.data.long_frame import Rows, end_with_zero, group_rows, join_rows, part_rows, read_future
 from training.data.reader import Table, read_table
-from training.data.reading import KEEP, Reading, frequency_of_season
 from training.data.series_findings import (
     count_gaps,
     count_unknown,
@@ -32,6 +31,7 @@ from training.data.series_findings import (
     name_implausible,
     name_irregular,
 )
+from training.data.series_options import KEEP, SeriesOptions, frequency_of_season
 from training.data.zones import are_days, to_local_days
 
 SAME_STEP = (0.6, 1.6)
@@ -80,7 +80,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     columns: Columns | None = None,
     covariates: CovariateNames | None = None,
     future: Path | None = None,
-    reading: Reading = KEEP,
+    reading: SeriesOptions = KEEP,
 ) -> SeriesSet:
     """Return the series of a CSV or Parquet file.
 
@@ -141,7 +141,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     )
 
 
-def _settle_frequency(table: Table, groups: Sequence[Rows], frequency: str | None, reading: Reading) -> Frequency:
+def _settle_frequency(table: Table, groups: Sequence[Rows], frequency: str | None, reading: SeriesOptions) -> Frequency:
     """Return the frequency that is stated, that of the season, or that of the dates; raises as `read_series`."""
     if reading.season_length is not None:
         return frequency_of_season(reading.season_length)
@@ -229,7 +229,7 @@ class _Maker:
     table: Table
     frequency: Frequency
     names: CovariateNames
-    reading: Reading
+    reading: SeriesOptions
     zones: Mapping[str, str]
 
     def make(self, group: Rows, later: Rows | None) -> Series | None:

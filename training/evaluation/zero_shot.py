@@ -15,7 +15,7 @@ from models.calendar.on_calendar import parse_frequency
 from models.errors import AlmanacError, ForecastNotFinite
 from models.forecast import Forecast
 from models.forecaster import Forecaster
-from models.forecasting.request import ForecastRequest, Outcome
+from models.forecasting.request import ForecasterRequest, Outcome
 from models.json_values import to_json_value
 from models.starters.interleaved import HOUR, InterleavedForecaster
 from training.evaluation.benchmark_sets import BenchmarkSet, HeldOut, hold_out_end
@@ -124,7 +124,7 @@ def forecast_starter(forecaster: Forecaster, held: HeldOut) -> list[Outcome]:
         places.setdefault(last + 1, []).append(place)
     found: dict[int, Outcome] = {}
     for horizon, some in places.items():
-        request = ForecastRequest([held.histories[at] for at in some], horizon, INTERVALS)
+        request = ForecasterRequest([held.histories[at] for at in some], horizon, INTERVALS)
         found |= zip(some, forecaster.forecast_many([request])[0], strict=True)
     ordered = [found[at] for at in range(len(held.histories))]
     return [one if isinstance(one, AlmanacError) or one.is_finite else ForecastNotFinite() for one in ordered]

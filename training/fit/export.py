@@ -13,8 +13,8 @@ from models.calendar.on_calendar import parse_frequency
 from models.covariates import CovariateNames
 from models.forecaster import Forecaster
 from models.networks.build import NetworkOptions, serving_network
+from models.networks.lag_gradients import lag_gradients
 from models.networks.learner import Learner
-from models.networks.memory import lag_gradients
 from models.networks.onnx_export.export import check_parity, export
 from models.profile import Profile, features
 from models.spec import ModelOptions, ModelSpec

@@ -9,7 +9,7 @@ from typing import Any, Self
 from models.errors import ConfigInvalid
 from models.jobs.cron import check_cron
 from models.jobs.database import almanac_home, jobs_url
-from training.jobs.memory import memory_limit
+from training.jobs.memory_limit import memory_limit
 from training.jobs.stage_runner import COMMAND
 from training.jobs.steps import FIRST_WAIT_SECONDS
 from training.service_client.client import SERVICE_URL

@@ -8,7 +8,7 @@ from models.errors import TrainingError
 from training.config.training import ARCHITECTURES, WARM_START, TrainConfig
 from training.data.eligibility import refuse_short
 from training.data.holdout import Split
-from training.data.reading import Reading
+from training.data.series_options import SeriesOptions
 from training.data.series_set import SeriesSet, read_series
 from training.evaluation.leakage import unseen_by
 from training.evaluation.rolling_origins import Origins, roll_origins
@@ -44,7 +44,7 @@ def read_data(config: TrainConfig, progress: Progress) -> SeriesSet:
         frequency=config.frequency,
         columns=config.columns,
         covariates=config.covariates,
-        reading=Reading(config.missing, "mask"),
+        reading=SeriesOptions(config.missing, "mask"),
     )
     progress.report(
         f"{data.path}: {len(data.series)} series, {data.observed} observations, frequency {data.frequency.name}, "

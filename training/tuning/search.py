@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import artifact
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
-from models.jobs.setting_bounds import DAYS_30, Bounds
+from models.jobs.setting_bounds import DAYS_30, SettingBounds
 from training.config.toml import merge
 from training.config.training import TrainConfig, train_config
 from training.fit.candidate import Candidate, EpochRecord
@@ -29,7 +29,7 @@ WARM_UP = 2
 """Times the steps of the shortest schedule in which a trial is not pruned: these, with and without a logarithm, say little
 about the long ones."""
 
-BUDGET = {"trials": Bounds(1, 100_000), "max_seconds": Bounds(0, DAYS_30, whole=False, above=True)}
+BUDGET = {"trials": SettingBounds(1, 100_000), "max_seconds": SettingBounds(0, DAYS_30, whole=False, above=True)}
 """Bounds of a search's limits."""
 
 

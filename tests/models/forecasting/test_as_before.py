@@ -16,7 +16,7 @@ from models.covariates import CovariateNames
 from models.errors import AlmanacError
 from models.forecast import Forecast
 from models.forecaster import Forecaster
-from models.forecasting.request import ForecastRequest
+from models.forecasting.request import ForecasterRequest
 from models.intervals import CALIBRATED_LEVELS
 from models.series import Series
 from models.spec import ModelOptions
@@ -216,7 +216,7 @@ def test_requests_together_are_as_before(model: str, known: dict[str, Forecaster
     """Requests of all kinds that share the passes of the network have the outcomes that they have alone."""
     cases = {name: case for name, case in CASES.items() if case[0] == model}
     requests = [
-        ForecastRequest([Series.make(id=name, **fields)], **options) for name, (_, fields, options) in cases.items()
+        ForecasterRequest([Series.make(id=name, **fields)], **options) for name, (_, fields, options) in cases.items()
     ]
 
     outcomes = known[model].forecast_many(requests)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.errors import ConfigInvalid
-from models.retraining.evidence import ChampionEvidence, Figure, unknown_evidence
+from models.retraining.champion_figures import ChampionEvidence, Figure, unknown_evidence
 from models.retraining.reasons import Reason, RetrainAssessment, assess_retraining
 from models.retraining.thresholds import Thresholds
 

@@ -5,18 +5,18 @@ import pytest
 
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
-from models.tables.read import Reading, read_columns, read_sheet
+from models.tables.read import ParsedTable, read_columns, read_sheet
 
 HOURS = range(24)
 STARTS = [f"2024-01-0{day}T{hour:02d}:00" for day in (1, 2) for hour in HOURS]
 
 
-def read(lines: list[str], **options: object) -> Reading:
+def read(lines: list[str], **options: object) -> ParsedTable:
     """Return CSV lines, read."""
     return read_columns(read_sheet("\n".join(lines).encode()), ReadOptions(**options))  # type: ignore[arg-type]
 
 
-def stamps(reading: Reading) -> list[str]:
+def stamps(reading: ParsedTable) -> list[str]:
     """Return the times as text, to the minute."""
     assert not reading.faults()
     return [str(one)[:16] for one in reading.times.walls]

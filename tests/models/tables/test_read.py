@@ -19,7 +19,7 @@ from models.tables import workbook as workbook_module
 from models.tables.cells import column_of
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
-from models.tables.read import Reading, read_columns, read_sheet
+from models.tables.read import ParsedTable, read_columns, read_sheet
 from models.tables.sheet import make_sheet
 
 FRAME = pd.DataFrame({"unique_id": ["007", "NA"], "ds": ["2024-01-31", "2024-02-29"], "y": [1.5, 1028.0]})
@@ -181,7 +181,7 @@ def test_only_a_workbook_has_sheets(name: str) -> None:
         read(FORMATS[name](), name, ReadOptions(sheet="A"))
 
 
-def read(data: bytes, name: str = "d.csv", options: ReadOptions = USUAL) -> Reading:
+def read(data: bytes, name: str = "d.csv", options: ReadOptions = USUAL) -> ParsedTable:
     """Return a file, read."""
     return read_columns(read_sheet(data, name, options), options)
 

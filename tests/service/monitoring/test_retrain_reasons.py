@@ -19,7 +19,7 @@ from tests.service.api.routes.test_accuracy import BACKTEST
 from tests.service.home import ServiceHome
 from tests.service.live_accuracy import fill, get, scored, service_of
 from training.registry.location import Version
-from training.service_client import accuracy
+from training.service_client import live_accuracy
 from training.service_client.client import Address
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,12 +70,12 @@ def test_training_comes_to_the_same_assessment(assessed: TestClient, monkeypatch
         response: dict[str, Any] = assessed.get(path, params=parameters).raise_for_status().json()
         return response
 
-    monkeypatch.setattr(accuracy, "get_json", get_json)
+    monkeypatch.setattr(live_accuracy, "get_json", get_json)
     champion = Version("temperatures", "1", ("champion",), "run", "lstm", 0, {}, "")
     spec = service_of(assessed).catalog.champions["temperatures"].forecaster.spec
     thresholds = Thresholds(window=30, min_scores=5, new_observations=1)
 
-    seen = accuracy.read_live(Address("http://almanac"), champion, spec, thresholds)
+    seen = live_accuracy.read_live(Address("http://almanac"), champion, spec, thresholds)
 
     here = ask(assessed, window=30, min_scores=5, new_observations=1)
     assert reasons.assess_retraining("temperatures", seen, thresholds, here.at).to_dict() == here.to_dict()

@@ -10,8 +10,8 @@ from models import artifact
 from models.series import Series
 from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
-from service.store.evidence import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
 from service.store.forecasts import find_forecast
+from service.store.history_check import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
 from service.store.log_entry import ServedForecast
 from service.store.observations import Calendar, Observations, upsert
 from service.store.rollups import ScoreSums

@@ -5,7 +5,7 @@ from numpy.testing import assert_array_equal
 
 from tests.training.fake_service import make_forecast, make_row
 from training.cli.accuracy_figures import draw_accuracy
-from training.service_client.accuracy import LiveAccuracy
+from training.service_client.live_accuracy import LiveAccuracy
 
 
 def make_live(**changes: Any) -> LiveAccuracy:  # noqa: ANN401 (any field)

@@ -11,8 +11,8 @@ from tests.training.fakes import make_series, write_csv
 from tests.training.registry.publishing import publish
 from training.cli.forecast_file import (
     OUTPUTS,
+    FileForecastRequest,
     FileForecasts,
-    ForecastRequest,
     check_output,
     forecast_file,
     plot,
@@ -27,7 +27,7 @@ from training.registry.client import Registry
 def ask(registry: Registry, progress: Progress, data: Path, scratch: Path, horizon: int | None = 6) -> FileForecasts:
     """Return forecasts of a file by the newest version of `weather`, registered first."""
     publish(registry, scratch / "model")
-    request = ForecastRequest("weather@challenger", data, horizon, None, Columns(), (80.0, 95.0))
+    request = FileForecastRequest("weather@challenger", data, horizon, None, Columns(), (80.0, 95.0))
     return forecast_file(registry, request, progress=progress, scratch=scratch / "fetched")
 
 
@@ -83,7 +83,7 @@ def test_a_forecast_that_overflows_is_an_error(progress: Progress, tmp_path: Pat
     """As in the service: no file has NaN; the series is left out, or the command ends with an error."""
     large = Series.make([1.7e308, -1.7e308, 1.6e308] * 20, id="large", start="2000-01-01", frequency="M")
     path = write_csv(tmp_path / "d.csv", [large, *others])
-    request = ForecastRequest("starter", path, 6, None, Columns(), (80.0,))
+    request = FileForecastRequest("starter", path, 6, None, Columns(), (80.0,))
     if not others:
         with pytest.raises(ForecastNotFinite):
             forecast_file(None, request, progress=progress, scratch=tmp_path)

@@ -13,7 +13,7 @@ from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from tests.training.conftest import MakeRuntime, copy_registry
 from tests.training.fakes import make_fit, make_value, write_covariates
-from training.cli.forecast_file import FileForecasts, ForecastRequest, forecast_file
+from training.cli.forecast_file import FileForecastRequest, FileForecasts, forecast_file
 from training.config.training import Columns, TrainConfig
 from training.data.series_set import read_series
 from training.fit.candidate import TrainingSet
@@ -49,7 +49,7 @@ def learn(registry: Registry, runtime: Runtime, data: Path) -> Outcome:
 
 def ask(registry: Registry, runtime: Runtime, data: Path, scratch: Path, future: Path | None = None) -> FileForecasts:
     """Forecast a file with the registered model."""
-    request = ForecastRequest("sales", data, None, None, Columns(), (80.0,), future)
+    request = FileForecastRequest("sales", data, None, None, Columns(), (80.0,), future)
     return forecast_file(registry, request, progress=runtime.progress, scratch=scratch)
 
 

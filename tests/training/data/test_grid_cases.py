@@ -8,7 +8,7 @@ import pytest
 from models import starters
 from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.on_calendar import Frequency
-from training.data.reading import Reading
+from training.data.series_options import SeriesOptions
 from training.data.series_set import read_series
 
 CASES = Path(__file__).parent / "cases"
@@ -39,7 +39,7 @@ def test_fiscal_months_are_refused_or_read_as_periods() -> None:
         with pytest.raises(FiscalPeriods, match=r"4 or 5 weeks apart.*first day of each calendar month"):
             read_series(CASES / "fiscal_445.csv", frequency=frequency)
 
-    data = read_series(CASES / "fiscal_445.csv", reading=Reading(season_length=12))
+    data = read_series(CASES / "fiscal_445.csv", reading=SeriesOptions(season_length=12))
 
     assert (data.frequency.name, len(data.series[0]), data.series[0].start) == ("M", 36, None)
 
@@ -60,7 +60,7 @@ def test_a_glitch_does_not_lead_the_network(outliers: str) -> None:
 
 def test_implausible_values_are_gaps_for_training() -> None:
     """Neither contexts nor targets have them."""
-    data = read_series(CASES / "glitch.csv", reading=Reading(outliers="mask"))
+    data = read_series(CASES / "glitch.csv", reading=SeriesOptions(outliers="mask"))
 
     assert [int(np.isnan(one.values).sum()) for one in data.series] == [1, 6, 0]
     assert "treated as gaps" in data.findings[0].detail
@@ -73,7 +73,10 @@ def test_missing_days_may_be_days_without_sales(tmp_path: Path) -> None:
         "unique_id,ds,y\na,2024-01-01,3\na,2024-01-04,1\na,2024-01-05,2\na,2024-01-09,2\nb,2024-01-01,4\nb,2024-01-02,4\n"
     )
 
-    asked, filled = read_series(path, frequency="D"), read_series(path, frequency="D", reading=Reading(missing="zero"))
+    asked, filled = (
+        read_series(path, frequency="D"),
+        read_series(path, frequency="D", reading=SeriesOptions(missing="zero")),
+    )
 
     assert "--missing zero" in next(one.hint for one in asked.findings if one.code == "MISSING_OR_ZERO")
     assert [one.values.tolist() for one in filled.series] == [[3, 0, 0, 1, 2, 0, 0, 0, 2], [4, 4, 0, 0, 0, 0, 0, 0, 0]]

@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import ConfigInvalid
 from models.jobs.errors import ScheduleInvalid
-from training.jobs.memory import cgroup_limits, memory_limit
+from training.jobs.memory_limit import cgroup_limits, memory_limit
 from training.jobs.settings import LONGEST_NAME, Settings
 
 

@@ -15,8 +15,8 @@ from training.registry.client import Registry
 from training.registry.location import Version
 from training.retraining import triggers
 from training.retraining.triggers import assess, watch
-from training.service_client.accuracy import read_periods, steps_in_period
 from training.service_client.client import Address
+from training.service_client.live_accuracy import read_periods, steps_in_period
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12, trained_to="2024-05-31")

@@ -15,7 +15,7 @@ from models.intervals import interval_sides
 from models.profile import Profile, features
 from models.series import Series
 from service.api.examples.accuracy import ACCURACY_RESPONSES, RESPONSE
-from service.monitoring.accuracy import bucket_of
+from service.monitoring.score_figures import bucket_of
 from service.monitoring.scorer import Scorer
 from service.store.database import Database
 from service.store.rollups import ScoreSums

@@ -6,8 +6,8 @@ import pytest
 
 from models.errors import ServiceUnreachable
 from tests.training.fake_service import FakeService, serving
-from training.service_client.accuracy import read_accuracy
 from training.service_client.client import Address
+from training.service_client.live_accuracy import read_accuracy
 
 
 def test_the_newest_version_is_shown_step_by_step() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ModelUnknown, ServiceUnreachable
-from models.retraining.evidence import ChampionEvidence, count_new_observations, evidence_of
+from models.retraining.champion_figures import ChampionEvidence, count_new_observations, evidence_of
 from models.retraining.live_figures import LiveFigures
 from models.retraining.thresholds import Thresholds
 from models.spec import ModelSpec

@@ -1,4 +1,4 @@
-"""Reading: what missing timestamps and implausible values of a file mean, and whether its dates are read."""
+"""SeriesOptions: what missing timestamps and implausible values of a file mean, and whether its dates are read."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ SEASON_FREQUENCIES = {1: "Y", 4: "Q", 5: "B", 7: "D", 12: "M", 24: "h", 52: "W"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SeriesOptions:
     """How the values of a file become series.
 
     Attributes:
@@ -24,7 +24,7 @@ class Reading:
     season_length: int | None = None
 
 
-KEEP = Reading()
+KEEP = SeriesOptions()
 
 
 def frequency_of_season(season_length: int) -> Frequency:

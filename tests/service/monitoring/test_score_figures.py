@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from service.monitoring.accuracy import (
+from service.monitoring.score_figures import (
     BacktestFigures,
     accuracy_figures,
     bucket_of,

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from models.retraining.evidence import ChampionEvidence, Figure, count_new_observations, evidence_of
+from models.retraining.champion_figures import ChampionEvidence, Figure, count_new_observations, evidence_of
 from models.retraining.live_figures import LiveFigures
 from models.spec import ModelSpec
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from models.networks.build import NetworkOptions, build
+from models.networks.lag_gradients import lag_gradients
 from models.networks.loss import scaled_pinball
-from models.networks.memory import lag_gradients
 
 LAG = 33
 HEIGHT = 4.0
