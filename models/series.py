@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 
 from models.calendar.dates import Dates, read_first, read_start, read_timestamps
 from models.calendar.on_calendar import Frequency, Timestamps, parse_frequency, phase_after, timestamps_from
-from models.calendar.timestamps import load_timezone, refine_style
+from models.calendar.styles import style_for
+from models.calendar.timestamps import load_timezone
 from models.covariates import (
     NO_COVARIATES,
     CovariateNames,
@@ -153,7 +153,7 @@ class Series:
             raise _frequency_missing()
         stamp, written, zone = read_first(start, timezone)
         timestamps_from(stamp, step, 1, zone, skip=len(numbers) - 1)
-        style = _style_for(written, step.unit)
+        style = style_for(written, step.unit)
         return cls._sound(numbers, id, stamp, step, zone, style, masked, past, future, limits, ())
 
     @classmethod
@@ -293,22 +293,4 @@ def _style_on_grid(style: str, placed: Placed) -> str:
         "M8[s]"
     ):
         style = re.sub(r"\.f+", "", style)
-    return _style_for(style, placed.frequency.unit)
-
-
-@lru_cache(maxsize=256)
-def _style_for(style: str, unit: str) -> str:
-    """Return a style that writes two steps of a unit differently."""
-    return refine_style(style, _COARSEST.get(unit, "YYYY-MM-DD"))
-
-
-_COARSEST = {
-    "Y": "YYYY",
-    "Q": "YYYY-Qq",
-    "M": "YYYY-MM",
-    **dict.fromkeys(("h", "min", "bh"), "YYYY-MM-DDThh:mm"),
-    "s": "YYYY-MM-DDThh:mm:ss",
-    "ms": "YYYY-MM-DDThh:mm:ss.fff",
-    **dict.fromkeys(("us", "ns"), "YYYY-MM-DDThh:mm:ss.ffffff"),
-}
-"""The coarsest style that writes two steps of a unit differently; of others it is the day."""
+    return style_for(style, placed.frequency.unit)

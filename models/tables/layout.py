@@ -100,18 +100,22 @@ def find_layout(
         return Layout(time, (value,), ids, clock, (*row_id, *others))
     if ids:
         raise _missing("value", VALUE, names, guess_value(sheet, others))
-    if covariates:
-        raise TableInvalid(
-            f"has no value column, and covariates need a long file. It has {', '.join(names)}.", hint=LONG_HINT
-        )
-    if not others:
-        raise TableInvalid(
-            f"has one column, {time!r}.",
-            hint="Give a time column and a value column, named in row 1; take out what stands above the header.",
-            about=VALUE,
-            missing=True,
-        )
+    if covariates or not others:
+        raise _not_wide(names, time, has_covariates=bool(covariates))
     return Layout(time, others, (), clock, row_id, wide=True)
+
+
+def _not_wide(names: Sequence[str], time: str, *, has_covariates: bool) -> TableInvalid:
+    """Return the error of a file without a value column that cannot be wide either."""
+    if has_covariates:
+        detail = f"has no value column, and covariates need a long file. It has {', '.join(names)}."
+        return TableInvalid(detail, hint=LONG_HINT)
+    return TableInvalid(
+        f"has one column, {time!r}.",
+        hint="Give a time column and a value column, named in row 1; take out what stands above the header.",
+        about=VALUE,
+        missing=True,
+    )
 
 
 def _differs(sheet: Sheet, ids: Sequence[str]) -> bool:

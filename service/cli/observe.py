@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,8 +102,6 @@ def observe(  # noqa: PLR0913 (click's way)
     Example:
         almanac observe sales.csv --frequency D
     """  # noqa: D301 (click's mark for text that is not to be wrapped)
-    import httpx
-
     query = urlencode({name: text for name, text in (("frequency", frequency), ("timezone", timezone)) if text})
     address = f"{url.rstrip('/')}/observations{f'?{query}' if query else ''}"
     if urlsplit(address).scheme not in {"http", "https"}:
@@ -114,13 +112,9 @@ def observe(  # noqa: PLR0913 (click's way)
     parts, errors, findings = _read(file, columns)
     for finding in findings:
         click.echo(f"{finding.detail} {finding.hint}".strip(), err=True)
-    accepted, refused = 0, len(errors)
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS) as client:
-        for part in parts:
-            answer = _send(client, address, part)
-            accepted, refused = accepted + answer["accepted"], refused + answer["refused"]
-            errors += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
+    unreadable = len(errors)
+    accepted, refused = _send_all(parts, address, key, errors)
+    refused += unreadable
     if as_json:
         click.echo(
             orjson.dumps({"accepted": accepted, "refused": refused, "errors": errors}, option=orjson.OPT_INDENT_2)
@@ -128,6 +122,20 @@ def observe(  # noqa: PLR0913 (click's way)
     else:
         _report(accepted, refused, errors, url)
     return 1 if refused else 0
+
+
+def _send_all(parts: Iterable[Part], address: str, key: str | None, errors: list[dict[str, Any]]) -> tuple[int, int]:
+    """Send the parts of a file, add the errors of their rows to `errors`, and return how many rows are accepted and refused."""
+    import httpx
+
+    accepted, refused = 0, 0
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS) as client:
+        for part in parts:
+            answer = _send(client, address, part)
+            accepted, refused = accepted + answer["accepted"], refused + answer["refused"]
+            errors += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
+    return accepted, refused
 
 
 def _report(accepted: int, refused: int, errors: list[dict[str, Any]], url: str) -> None:

@@ -59,6 +59,11 @@ class Metrics:
             ProcessCollector(registry=registry)
         else:
             collect_shared(self.registry, folder)
+        self._register_requests(registry)
+        self._register_database(registry)
+
+    def _register_requests(self, registry: CollectorRegistry) -> None:
+        """Register what is counted of requests, forecasts and models."""
         self.requests = Counter(
             "almanac_requests", "Answered requests.", ["route", "method", "status"], registry=registry
         )
@@ -80,7 +85,18 @@ class Metrics:
         self.reloads = Counter(
             "almanac_model_reloads", "Attempts to load a version.", ["model", "outcome"], registry=registry
         )
+        self._request_children = lru_cache(maxsize=1024)(
+            lambda route, method, status: (
+                self.requests.labels(route, method, str(status)).inc,
+                self.latency.labels(route).observe,
+            )
+        )
+        self._forecast_children = lru_cache(maxsize=1024)(
+            lambda model: (self.series.labels(model).inc, self.points.labels(model).inc)
+        )
 
+    def _register_database(self, registry: CollectorRegistry) -> None:
+        """Register what is counted of observations, and of forecasts in the database."""
         self.observations = Counter(
             "almanac_observations", "Observations posted, accepted or refused.", ["outcome"], registry=registry
         )
@@ -99,16 +115,6 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self.scored = Counter("almanac_forecasts_scored", "Forecasts scored by this replica.", registry=registry)
-
-        self._request_children = lru_cache(maxsize=1024)(
-            lambda route, method, status: (
-                self.requests.labels(route, method, str(status)).inc,
-                self.latency.labels(route).observe,
-            )
-        )
-        self._forecast_children = lru_cache(maxsize=1024)(
-            lambda model: (self.series.labels(model).inc, self.points.labels(model).inc)
-        )
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""

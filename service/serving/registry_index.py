@@ -49,6 +49,12 @@ class RegisteredModel:
         """Return the number of the version with an alias, or of a version that is registered, else None."""
         return self.aliases.get(alias) if alias is not None else version if version in self.versions else None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the champion is cached or cannot be used, or there is none."""
+        champion = self.champion
+        return champion is None or champion.digest is not None or champion.error != ""
+
     def has_champion(self) -> bool:
         """Return whether there is a champion that is an Almanac model."""
         return self.champion is not None and not self.champion.error
@@ -125,6 +131,18 @@ def keep_lost_champions(before: RegistryIndex, now: RegistryIndex) -> RegistryIn
         return now
     detail = f"The registry no longer has a champion of {', '.join(gone)}: the last known champion stays in service."
     return replace(now, models=models, state="ok" if now.models else "emptied", detail=detail, gone=tuple(gone))
+
+
+def keep_artifacts(model: RegisteredModel, before: RegisteredModel | None) -> RegisteredModel:
+    """Return a registered model with the known digests and errors of the versions that have the same run as before."""
+    known = before.versions if before else {}
+    versions = {
+        number: replace(version, digest=known[number].digest, error=known[number].error)
+        if number in known and known[number].run_id == version.run_id
+        else version
+        for number, version in model.versions.items()
+    }
+    return replace(model, versions=versions)
 
 
 def replace_version(index: RegistryIndex, name: str, number: str, version: ModelVersion) -> RegistryIndex:

@@ -33,6 +33,7 @@ from service.serving.registry_index import (
     ModelVersion,
     RegisteredModel,
     RegistryIndex,
+    keep_artifacts,
     keep_lost_champions,
     replace_version,
 )
@@ -95,12 +96,12 @@ class RegistryPoller:
             return self._write(replace(index, state="unreachable", detail=describe(error), checked=now))
         if self.was_replaced():
             return index
-        known = {name: _with_artifacts(model, index.models.get(name)) for name, model in registered.items()}
+        known = {name: keep_artifacts(model, index.models.get(name)) for name, model in registered.items()}
         index = self._write(keep_lost_champions(index, RegistryIndex(known, checked=now, source=self._source)))
         for name, number in self._missing(index):
             version = self._fetch(name, number, index.models[name].versions[number])
             index = self._write(replace_version(index, name, number, version))
-        if all(_is_settled(model) for model in index.models.values()):
+        if all(model.is_settled for model in index.models.values()):
             self._cache.prune(index)
         return index
 
@@ -246,24 +247,6 @@ def describe(error: BaseException) -> str:
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
-
-
-def _with_artifacts(model: RegisteredModel, before: RegisteredModel | None) -> RegisteredModel:
-    """Return a registered model with the known digests and errors of the versions that have the same run as before."""
-    known = before.versions if before else {}
-    versions = {
-        number: replace(version, digest=known[number].digest, error=known[number].error)
-        if number in known and known[number].run_id == version.run_id
-        else version
-        for number, version in model.versions.items()
-    }
-    return replace(model, versions=versions)
-
-
-def _is_settled(model: RegisteredModel) -> bool:
-    """Return whether the champion is cached or cannot be used, or there is none."""
-    champion = model.champion
-    return champion is None or champion.digest is not None or champion.error != ""
 
 
 def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)

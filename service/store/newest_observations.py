@@ -9,9 +9,8 @@ from models.calendar.frequency import MONTHS_IN
 from models.calendar.on_calendar import parse_frequency
 from service.store.database import Database
 from service.store.rollups import DAY
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import newest_day
-from service.store.tables import forecasts, observations, scores, series
+from service.store.score_filter import DayRange, ScoreFilter
+from service.store.tables import forecasts, observations, scores, series, sums_by_step
 
 MEAN_DAYS = {"D": 1.0, "W": 7.0, "B": 7 / 5}
 """Mean length of the units that are whole days, but not whole months."""
@@ -82,3 +81,14 @@ def _newest(database: Database, where: ScoreFilter) -> Row[int, int, str | None]
     with database.reading() as connection:
         found = (connection.execute(query.where(*one.conditions())).one_or_none() for one in filters)
         return next((row for row in found if row is not None), None)
+
+
+def newest_day(database: Database, where: ScoreFilter) -> int | None:
+    """Return the newest day that may have scores of a filter without a series; None if there is none."""
+    days = DayRange.of(where)
+    conditions = [*where.of_rollup(sums_by_step), sums_by_step.c.scores > 0]
+    if days.end is not None:
+        conditions.append(sums_by_step.c.day < days.end)
+    with database.reading() as connection:
+        found: int | None = connection.scalar(select(func.max(sums_by_step.c.day)).where(*conditions))
+        return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Table
 
 from service.store.database import storable
 from service.store.rollups import DAY
@@ -104,6 +104,14 @@ class ScoreFilter:
             (operator.ge, scores.c.scored_at, self.scored_since),
         ]
         return [compare(column, value) for compare, column, value in limits if value is not None]
+
+    def of_rollup(self, table: Table) -> list[ColumnElement[bool]]:
+        """Return the conditions on model, version, series and steps in SQL, on a rollup."""
+        names = (("model", self.model), ("version", self.version), ("series_id", self.series))
+        found = [table.c[name] == storable(value) for name, value in names if value is not None]
+        if self.some_series is not None and "series_id" in table.c:
+            found.append(table.c.series_id.in_(self.some_series))
+        return found if self.steps is None else [*found, table.c.step.between(*self.steps)]
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions in SQL, on `scores` joined with `forecasts`."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Subquery, Table, cast, func, select, text
 
-from service.store.database import Database, storable
+from service.store.database import Database
 from service.store.rollups import DAY, DAY_SECONDS, SUMS, ScoreSums, sums_of_scores
 from service.store.score_filter import LONGEST_MONTH, DayRange, ScoreFilter, Unit
 from service.store.tables import (
@@ -111,7 +111,7 @@ def _list_groups(
     named = {"model": of.model, "version": of.version, "step": of.step, "series": of.series_id}
     columns: list[ColumnElement[Any]] = [named[key] for key in keys]
     days = DayRange.of(where)
-    conditions = [of.scores > 0, *_names_and_steps(sums_by_series_step, where)]
+    conditions = [of.scores > 0, *where.of_rollup(sums_by_series_step)]
     conditions += [] if days.first is None else [of.month > days.first - LONGEST_MONTH]
     conditions += [] if days.end is None else [of.month < days.end]
     query = select(*columns, func.sum(of.scores), func.count()).where(*conditions)
@@ -128,9 +128,7 @@ def _versions_and_steps(connection: Connection, where: ScoreFilter, keys: Sequen
     """Return the values of the keys but the series that have scores on the days of a filter."""
     of, days = sums_by_step.c, DayRange.of(where)
     columns: list[ColumnElement[Any]] = [of[key] for key in keys if key != "series"]
-    query = select(text("1"), *columns).where(
-        of.scores > 0, *_names_and_steps(sums_by_step, replace(where, series=None))
-    )
+    query = select(text("1"), *columns).where(of.scores > 0, *replace(where, series=None).of_rollup(sums_by_step))
     query = query if days.first is None else query.where(of.day >= days.first)
     query = query if days.end is None else query.where(of.day < days.end)
     return {tuple(row[1:]) for row in connection.execute(query.distinct())}
@@ -154,17 +152,6 @@ def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) ->
     days = DayRange.of(where)
     is_whole = days == days.in_units("month") and (days.first, days.end) == (days.whole, days.whole_end)
     return ("period" in by and period in {"day", "week"}) or where.scored_since is not None or not is_whole
-
-
-def newest_day(database: Database, where: ScoreFilter) -> int | None:
-    """Return the newest day that may have scores of a filter without a series; None if there is none."""
-    days = DayRange.of(where)
-    conditions = [*_names_and_steps(sums_by_step, where), sums_by_step.c.scores > 0]
-    if days.end is not None:
-        conditions.append(sums_by_step.c.day < days.end)
-    with database.reading() as connection:
-        found: int | None = connection.scalar(select(func.max(sums_by_step.c.day)).where(*conditions))
-        return found
 
 
 def _run(database: Database, parts: Plan, *, has_keys: bool, limit: int | None) -> Rows:
@@ -260,7 +247,7 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     """Return a query over the whole days of a rollup."""
     day = next(table.c[name] for name in ("day", "month", "week") if name in table.c)
     conditions = [
-        *_names_and_steps(table, where),
+        *where.of_rollup(table),
         *([] if days.whole is None else [day >= days.whole]),
         *([] if days.whole_end is None else [day < days.whole_end]),
     ]
@@ -289,19 +276,10 @@ def _by_series(conditions: Sequence[ColumnElement[bool]]) -> Subquery:
     return select(*names, *sums).where(*conditions).group_by(*names).subquery()
 
 
-def _names_and_steps(table: Table, where: ScoreFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions of a filter on model, version, series and steps, on a rollup."""
-    names = (("model", where.model), ("version", where.version), ("series_id", where.series))
-    found = [table.c[name] == storable(value) for name, value in names if value is not None]
-    if where.some_series is not None and "series_id" in table.c:
-        found.append(table.c.series_id.in_(where.some_series))
-    return found if where.steps is None else [*found, table.c.step.between(*where.steps)]
-
-
 def _are_all_steps(database: Database, where: ScoreFilter) -> bool:
     """Return whether the filter on steps lets all pass that its model and version have."""
     first, last = where.steps or (1, 0)
-    names = _names_and_steps(sums_by_step, replace(where, series=None, steps=None))
+    names = replace(where, series=None, steps=None).of_rollup(sums_by_step)
     with database.reading() as connection:
         most = connection.scalar(select(func.max(sums_by_step.c.step)).where(*names)) or 0
     return first == 1 and last >= most

@@ -14,6 +14,7 @@ from training.cli.options import FILE, FILE_HELP, column_options, columns_of, mi
 from training.config.training import require_file
 
 if TYPE_CHECKING:
+    from training.cli.forecast_file import FileForecastRequest
     from training.registry.client import Registry
 
 
@@ -62,7 +63,6 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         require_file(file)
     from training.cli import forecast_file
     from training.cli.tables import forecast_table
-    from training.data.series_options import SeriesOptions
     from training.progress import Progress, plain_console
 
     for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
@@ -71,18 +71,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = forecast_file.forecast_file(
             None if forecast_file.means_starter(model) else _open(),
-            forecast_file.FileForecastRequest(
-                model,
-                data,
-                flags["horizon"],
-                flags["frequency"],
-                columns_of(flags),
-                numbers,
-                flags["future"],
-                SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
-                read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
-                "mask" if flags["mask_outliers"] else "clip",
-            ),
+            _request(model, data, numbers, flags),
             progress=Progress(),
             scratch=Path(scratch),
         )
@@ -94,6 +83,24 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         print_json(forecast_file.to_dict(found))
     elif flags["output"] is None:
         plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
+
+
+def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str, Any]) -> "FileForecastRequest":
+    from training.cli.forecast_file import FileForecastRequest
+    from training.data.series_options import SeriesOptions
+
+    return FileForecastRequest(
+        model,
+        data,
+        flags["horizon"],
+        flags["frequency"],
+        columns_of(flags),
+        levels,
+        flags["future"],
+        SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
+        read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
+        "mask" if flags["mask_outliers"] else "clip",
+    )
 
 
 def _refuse_no_model() -> NoReturn:

@@ -105,9 +105,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     names = covariates or CovariateNames()
     table = read_table(path, columns or Columns(), names.read)
     groups, findings = group_rows(table)
-    zones = table.zones
-    if zones and (parse_frequency(frequency).nanoseconds is None if frequency else are_days(groups)):
-        groups = [to_local_days(group, zones[group.id]) if group.id in zones else group for group in groups]
+    groups = _in_local_days(groups, table.zones, frequency)
     groups, later, trimmed = part_rows(groups, known_ahead=bool(names.future))
     if future is not None:
         later, found = read_future(future, columns or Columns(), names, groups)
@@ -117,28 +115,21 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     known = _settle_frequency(table, groups, frequency, reading)
     if reading.missing == "zero":
         groups = end_with_zero(groups)
-    maker = _Maker(table, known, names, reading, zones)
-    made = [maker.make(group, later.get(group.id)) for group in groups]
-    series = tuple(one for one in made if one is not None)
-    if not series:
-        raise DataInvalid(f"{path}: every value is missing.", hint="Give a file with values.")
-    rows = {group.id: group for group in groups}
-    findings += (*name_irregular(series, rows), *count_gaps(series), *count_unknown(series, names))
-    findings += (*name_dropped(groups, made), *name_implausible(series, rows, masked=reading.outliers == "mask"))
+    series, found = _Maker(table, known, names, reading, table.zones).make_all(groups, later)
+    findings += found
     if future is not None:
         findings += tuple(find_late(future, series, names, later))
     if reading.outliers == "mask":
         series = tuple(replace(make_plausible(one, len(one), "mask"), findings=()) for one in series)
-    return SeriesSet(
-        path,
-        table.layout,
-        series,
-        known,
-        digest(series),
-        findings,
-        names,
-        frequency is None and reading.season_length is None,
-    )
+    inferred = frequency is None and reading.season_length is None
+    return SeriesSet(path, table.layout, series, known, digest(series), findings, names, inferred)
+
+
+def _in_local_days(groups: list[Rows], zones: Mapping[str, str], frequency: str | None) -> list[Rows]:
+    """Return rows whose dates are days of their timezone, if the steps are days or longer."""
+    if not zones or not (parse_frequency(frequency).nanoseconds is None if frequency else are_days(groups)):
+        return groups
+    return [to_local_days(group, zones[group.id]) if group.id in zones else group for group in groups]
 
 
 def _settle_frequency(table: Table, groups: Sequence[Rows], frequency: str | None, reading: SeriesOptions) -> Frequency:
@@ -231,6 +222,19 @@ class _Maker:
     names: CovariateNames
     reading: SeriesOptions
     zones: Mapping[str, str]
+
+    def make_all(
+        self, groups: Sequence[Rows], later: Mapping[str, Rows]
+    ) -> tuple[tuple[Series, ...], tuple[Finding, ...]]:
+        """Return the series that have values, and what was noticed; raises as `read_series`."""
+        made = [self.make(group, later.get(group.id)) for group in groups]
+        series = tuple(one for one in made if one is not None)
+        if not series:
+            raise DataInvalid(f"{self.table.path}: every value is missing.", hint="Give a file with values.")
+        rows = {group.id: group for group in groups}
+        masked = self.reading.outliers == "mask"
+        findings = (*name_irregular(series, rows), *count_gaps(series), *count_unknown(series, self.names))
+        return series, (*findings, *name_dropped(groups, made), *name_implausible(series, rows, masked=masked))
 
     def make(self, group: Rows, later: Rows | None) -> Series | None:
         """Return the series on its grid, with what is known later, or None where every value is missing."""
