@@ -13,31 +13,34 @@ MONTHS: Mapping[str, int] = {
     name: month
     for month, names in enumerate(
         (
-            "jan january januar jän jänner",
-            "feb february februar feber",
-            "mar march mär märz mrz maerz",
-            "apr april",
-            "may mai",
-            "jun june juni",
-            "jul july juli",
-            "aug august",
-            "sep sept september",
-            "oct october okt oktober",
-            "nov november",
-            "dec december dez dezember",
+            "jan january januar jän jänner janv janvier ene enero gennaio januari janeiro",
+            "feb february februar feber févr février fevr fevrier febrero febbraio februari fev fevereiro",
+            "mar march mär märz mrz maerz mars marzo mrt maart março marco",
+            "apr april avr avril abr abril aprile",
+            "may mai mayo maggio mei maio",
+            "jun june juni juin junio giu giugno junho",
+            "jul july juli juil juillet julio lug luglio julho",
+            "aug august août aout ago agosto augustus",
+            "sep sept september septembre septiembre settembre setembro",
+            "oct october okt oktober octobre octubre ott ottobre outubro",
+            "nov november novembre noviembre novembro",
+            "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro",
         ),
         start=1,
     )
     for name in names.split()
 }
-"""English and German names of months, in lower case, without points."""
+"""Names of months in English, German, French, Spanish, Italian, Dutch and Portuguese, in lower case, without points.
+
+Abbreviations that are English words (set, out, gen, mag) are left out: `Set 10` is more often a name than September 2010.
+"""
 
 _TIME = (
     r"(?:[T ,]+(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?)?"
 )
 _ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
-_NAME = r"(?P<name>[^\W\d_]{3,9})\.?"
+_NAME = r"(?P<name>[^\W\d_]{3,10})\.?"
 
 SAMPLE = 20
 """Cells by which a column of dates is recognized."""
@@ -141,7 +144,7 @@ def _month(name: str) -> int:
 
 
 def _time_of_day(parts: Mapping[str, str | None]) -> timedelta:
-    """Return the time of day; 12 AM is midnight."""
+    """Return the time of day; 12 AM is midnight, and 24:00 that of the next day."""
     hour, minute, second = (int(parts.get(unit) or 0) for unit in ("hour", "minute", "second"))
     half = (parts.get("half") or "").lower()
     if half:
@@ -149,7 +152,8 @@ def _time_of_day(parts: Mapping[str, str | None]) -> timedelta:
             message = f"{hour} is not an hour of half a day"
             raise ValueError(message)
         hour = hour % 12 + 12 * (half == "p")
-    if hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 - the limits of a clock
+    is_end = hour == 24 and not (minute or second or half or parts.get("fraction"))  # noqa: PLR2004 - ISO 8601's end of a day
+    if (hour > 23 and not is_end) or minute > 59 or second > 59:  # noqa: PLR2004 - the limits of a clock
         message = "no such time of day"
         raise ValueError(message)
     return timedelta(

@@ -165,3 +165,23 @@ def test_typed_years_of_the_buddhist_era_are_refused() -> None:
         read_times(pa.array([dt.date(2567, 1, 29)]), "ds", np.array([2]))
 
     assert caught.value.hint == "Write Gregorian years, 543 less: 2024."
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["janv. 2018", "févr. 2018", "août 2018"],
+        ["enero 2018", "feb 2018", "agosto 2018"],
+        ["jan 18", "fev/18", "ago. 2018"],
+    ],
+)
+def test_months_may_have_names_of_other_languages(cells: list[str]) -> None:
+    """As spreadsheets of these countries write them."""
+    assert read(cells).walls.astype("M8[M]").astype(str).tolist() == ["2018-01", "2018-02", "2018-08"]
+
+
+def test_the_end_of_a_day_is_the_next_midnight() -> None:
+    """As meters of energy write it; later times there are none."""
+    found = read(["2024-01-31 23:30", "2024-01-31 24:00", "2024-01-31 24:30"])
+
+    assert found.walls.astype("M8[m]").astype(str).tolist() == ["2024-01-31T23:30", "2024-02-01T00:00", "NaT"]
