@@ -110,6 +110,7 @@ def test_it_ends_after_a_while_without_many(
     writer.write(database, batch(entry, "b", size=1), MOMENT)
     assert child.poll() is None
     monkeypatch.setattr(forecast_writer, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(forecast_writer, "CLOSE_SECONDS", 60.0)
 
     writer.write(database, batch(entry, "c", size=1), MOMENT)
 
