@@ -21,6 +21,7 @@ from models.calendar.timestamps import (
     parse_timestamp,
     to_instants,
     to_local_times,
+    write_exactly,
 )
 from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
 
@@ -237,12 +238,12 @@ def _check_order(values: Timestamps) -> None:
     index = int(np.argmax(gaps <= 0)) + 1
     if gaps[index - 1] == 0:
         raise TimestampsDuplicated(
-            f"The timestamp {values[index]} occurs twice.",
+            f"The timestamp {write_exactly(values[index])} occurs twice.",
             pointer=f"/timestamps/{index}",
             hint="Send one value for each timestamp. If a clock change repeats an hour, send offsets or a timezone.",
         )
     raise TimestampsOutOfOrder(
-        f"The timestamp {values[index]} comes after {values[index - 1]}.",
+        f"The timestamp {write_exactly(values[index])} comes after {write_exactly(values[index - 1])}.",
         pointer=f"/timestamps/{index}",
         hint="Send the oldest first.",
     )

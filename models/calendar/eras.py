@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.calendar.timestamps import Timestamps
+from models.calendar.timestamps import Timestamps, write_exactly
 from models.errors import TimestampInvalid
 
 BUDDHIST = 543
@@ -21,7 +21,7 @@ def refuse_buddhist(stamps: Timestamps, pointer: str) -> None:
     """Raise TimestampInvalid, with a pointer to the first, for timestamps that look Buddhist: weekdays would be wrong."""
     if look_buddhist(stamps):
         raise TimestampInvalid(
-            buddhist_detail(stamps[0], str(stamps[0])), pointer=pointer, hint=buddhist_hint(stamps[0])
+            buddhist_detail(stamps[0], write_exactly(stamps[0])), pointer=pointer, hint=buddhist_hint(stamps[0])
         )
 
 

@@ -49,6 +49,8 @@ _TEXT = re.compile(
 )
 _HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2})(Z|z|[+-][0-9]{2}:[0-9]{2})?")
 """An hour without minutes, as numpy writes it."""
+_END_OF_DAY = re.compile(r"^[^Tt ]+[Tt ](24):00(?::00(?:[.,]0+)?)?(?![:.,0-9])")
+"""The end of a day, which is the next midnight."""
 _HINT = "Write ISO 8601 such as '1939-01', '1939-01-31' or '1939-01-31T12:00:00+01:00'."
 
 
@@ -73,7 +75,7 @@ class Stamp:
 
 
 def parse_timestamp(text: str, *, pointer: str = "") -> Stamp:
-    """Return a timestamp from text: a year, quarter, month, day or ISO 8601 time with or without offset.
+    """Return a timestamp from text: a year, quarter, month, day or ISO 8601 time (24:00 too) with or without offset.
 
     Raises:
         TimestampInvalid: If `text` is not a date, or lies outside the years 1 to 9999.
@@ -83,8 +85,11 @@ def parse_timestamp(text: str, *, pointer: str = "") -> Stamp:
         match = _TEXT.fullmatch(f"{hour[1]}:00{hour[2] or ''}")
     if match is None:
         raise TimestampInvalid(f"{describe(text)} is not a timestamp.", pointer=pointer, hint=_HINT)
+    end = _END_OF_DAY.search(text)
+    if end is not None:
+        match = _TEXT.fullmatch(f"{text[: end.start(1)]}00{text[end.end(1) :]}") or match
     try:
-        value = np.datetime64(_numpy_text(match), "us")
+        value = np.datetime64(_numpy_text(match), "us") + np.timedelta64(int(end is not None), "D")
         offset = _offset_seconds(match["offset"])
     except ValueError as error:
         raise TimestampInvalid(f"{text!r} is not a timestamp: {error}.", pointer=pointer, hint=_HINT) from error

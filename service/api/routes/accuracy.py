@@ -3,6 +3,7 @@
 import re
 from typing import Annotated, get_args
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -102,13 +103,20 @@ def _steps(text: str) -> tuple[int, int]:
 def _bounds(parameters: AccuracyParameters) -> dict[str, int]:
     """Return `since` and `until` as fields of the filter: a date is one of each forecast's clock, a time a moment.
 
-    Raises TimestampInvalid for any other text.
+    Raises TimestampInvalid for any other text, and FieldInvalid if nothing lies between the two.
     """
-    found: dict[str, int] = {}
+    found, instants = dict[str, int](), list[np.datetime64]()
     for name, text in (("since", parameters.since), ("until", parameters.until)):
         if text is not None:
             stamp = parse_timestamp(text, pointer=f"/{name}")
             is_date = "hh" not in stamp.style
             moment = stamp.instant.astype("M8[D]" if is_date else "M8[us]")
             found[f"{name}_day" if is_date else name] = int(moment.astype("i8"))
+            instants.append(stamp.instant)
+    if len(instants) > 1 and instants[0] >= instants[1]:
+        raise FieldInvalid(
+            f"`until` is {parameters.until!r}, not after `since`, {parameters.since!r}.",
+            pointer="/until",
+            hint="`since` is the first that counts, `until` the first that does not.",
+        )
     return found

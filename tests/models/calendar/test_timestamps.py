@@ -37,7 +37,23 @@ READ = {
     "0001-01-01": ("0001-01-01", "YYYY-MM-DD"),
     "9999-12-31T23:59:59.999999": ("9999-12-31T23:59:59.999999", "YYYY-MM-DDThh:mm:ss.ffffff"),
 }
-REFUSED = ["", "x", "NaT", "today", "now", "39", "1939-13", "1939-00", "1939-02-29", "1939-1-1", "31.05.1939"]
+REFUSED = [
+    "1939-05-31T24:01",
+    "1939-05-31T24:00:01",
+    "9999-12-31T24:00",
+    "1939-05T24:00",
+    "",
+    "x",
+    "NaT",
+    "today",
+    "now",
+    "39",
+    "1939-13",
+    "1939-00",
+    "1939-02-29",
+    "1939-1-1",
+    "31.05.1939",
+]
 REFUSED += ["1939-05-31T25:00", "1939-05-31T07:60", "1939-05-31T07:30:61", "1939-05-31T07:30+24:00", "1939-Q5", "1939Q"]
 REFUSED += ["0000", "0000-12-31", "10000-01-01", "-1939-01-01", "99999", "1939-05-31T07:30:00.1234567", "1939-05T07:30"]
 REFUSED += ["0001-01-01T00:00+01:00", "9999-12-31T23:59-00:01", "\u0661939", "1939-05-31\n", "1939" * 1000]
@@ -50,6 +66,12 @@ def test_a_timestamp_is_read_as_written(text: str, expected: tuple[str, str]) ->
 
     assert (stamp.value, stamp.style) == (np.datetime64(expected[0], "us"), expected[1])
     assert stamp.value.dtype == "M8[us]"
+
+
+@pytest.mark.parametrize("text", ["1939-12-31T24:00", "1939-12-31 24:00:00Z", "1939-12-31T24:00:00.000+01:00"])
+def test_the_end_of_a_day_is_the_next_midnight(text: str) -> None:
+    """As ISO 8601 has it, on the clock of the text."""
+    assert parse_timestamp(text).value == np.datetime64("1940-01-01", "us")
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -297,6 +297,8 @@ def test_a_wrong_parameter_is_refused(client: TestClient) -> None:
         response = client.get("/accuracy", params={name: text})
         assert response.status_code == 422
         assert (response.json()["code"], response.json()["pointer"]) == (code, f"/{name}")
+    inverted = client.get("/accuracy", params={"since": "2024-05", "until": "2024-05-01T00:00Z"})
+    assert (inverted.json()["code"], inverted.json()["pointer"]) == ("FIELD_INVALID", "/until")
 
 
 def test_without_scores_there_are_no_figures(client: TestClient) -> None:
