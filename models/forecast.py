@@ -46,6 +46,7 @@ class Forecast:
         closed: True for each step at hours at which the series never has a value, shape (horizon,); None without such
             hours. `shown` has the others.
         known_finite: Whether it is known that all numbers are finite, so that `is_finite` need not look.
+        mean: Shape (horizon,), the series' units; None if it was not asked for.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Forecast:
     frequency: Frequency | None = None
     closed: NDArray[np.bool_] | None = None
     known_finite: bool = False
+    mean: Values | None = None
 
     @property
     def is_finite(self) -> bool:
@@ -69,7 +71,8 @@ class Forecast:
         if self.known_finite:
             return True
         sides = (side for one in self.intervals for side in (one.lower, one.upper))
-        return all(all_finite(numbers) for numbers in (self.quantiles, self.median, *sides))
+        mean = () if self.mean is None else (self.mean,)
+        return all(all_finite(numbers) for numbers in (self.quantiles, self.median, *mean, *sides))
 
     @property
     def shown(self) -> "Forecast":
@@ -82,6 +85,7 @@ class Forecast:
             timestamps=None if self.timestamps is None else self.timestamps[kept],
             quantiles=self.quantiles[kept],
             median=self.median[kept],
+            mean=None if self.mean is None else self.mean[kept],
             intervals=tuple(Interval(one.level, one.lower[kept], one.upper[kept]) for one in self.intervals),
             closed=None,
         )

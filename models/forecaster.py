@@ -13,6 +13,7 @@ from models.calendar.on_calendar import Frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
 from models.forecasting.long_horizon import run_blocks
+from models.forecasting.mean import MEAN_LEVELS, mean_of
 from models.forecasting.plan import Plan, check_horizon, make_plan
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.rows import Row, read_contexts, stays_nonnegative
@@ -87,7 +88,7 @@ class Forecaster:
         if self.names or series.past_covariates or series.future_covariates:
             self.names.check(series.past_covariates, series.future_covariates)
 
-    def forecast(
+    def forecast(  # noqa: PLR0913 - what is asked of the forecasts
         self,
         series: Sequence[Series],
         horizon: int,
@@ -95,6 +96,7 @@ class Forecaster:
         levels: Sequence[float] = (80.0,),
         quantiles: Sequence[float] = (),
         outliers: str = "clip",
+        mean: bool = False,
     ) -> list[Forecast]:
         """Return a forecast for each series, in order.
 
@@ -107,6 +109,7 @@ class Forecaster:
             levels: Levels of central intervals in per cent, in (0, 100).
             quantiles: Quantile levels in (0, 1) beside the trained ones.
             outliers: `clip` or `mask`: what the model reads in place of implausible values.
+            mean: Whether the forecasts have a mean, as `models.forecasting.mean` computes it.
 
         Raises:
             HorizonInvalid: If `horizon` is below 1.
@@ -116,7 +119,7 @@ class Forecaster:
             TimestampInvalid: If the forecast leaves the years 1 to 9999.
             CovariateUnknown, CovariateMissing: If a series' covariates are not those that the model reads.
         """
-        request = ForecasterRequest(series, horizon, levels, quantiles, outliers)
+        request = ForecasterRequest(series, horizon, levels, quantiles, outliers, mean)
         if not series:
             self.plan(request)
         (outcomes,) = self.forecast_many([request])
@@ -134,7 +137,7 @@ class Forecaster:
         horizon or level is the outcome of each series of its request. Numbers are those of `forecast` to float32.
 
         Args:
-            requests: They may differ in horizon, levels, quantiles and outliers.
+            requests: They may differ in horizon, levels, quantiles, outliers and mean.
 
         Returns:
             One list for each request, of the length of its series. Nothing is raised for a series or a request: an
@@ -152,9 +155,10 @@ class Forecaster:
         """
         check_horizon(request.horizon)
         levels, quantiles = tuple(request.levels), tuple(request.quantiles)
-        small = request.horizon * (len(levels) + len(quantiles) + 1) <= LARGEST_PLAN
+        count = len(levels) + len(quantiles) + (len(MEAN_LEVELS) if request.mean else 1)
+        small = request.horizon * count <= LARGEST_PLAN
         make = self._plans if small else self._plans.__wrapped__
-        return make(request.horizon, levels, quantiles)
+        return make(request.horizon, levels, quantiles, request.mean)
 
     def _accept(self, request: ForecasterRequest) -> list[Row | AlmanacError]:
         """Return the row of each series of a request, or the error that refuses it."""
@@ -243,6 +247,7 @@ class Forecaster:
             series.frequency,
             closed.steps if closed else None,
             finite,
+            None if plan.averaged is None else mean_of(numbers[plan.averaged]),
         )
 
 

@@ -35,10 +35,10 @@ class PyfuncForecaster:
         Args:
             model_input: Columns `unique_id` (read as in files: without blanks at the ends, in NFC), `ds` (dates or text), `y` (numbers) and the model's covariates; rows in any
                 order. Rows after the last value have the future of covariates that are known ahead.
-            params: `horizon` (default: the trained one) and `levels` (default: [80]).
+            params: `horizon` (default: the trained one), `levels` (default: [80]) and `mean` (default: False).
 
         Returns:
-            Columns `unique_id`, `ds`, `median`, then `q0.1` … by level; `horizon` rows for each series.
+            Columns `unique_id`, `ds`, `median`, `mean` if asked for, then `q0.1` … by level; `horizon` rows for each series.
 
         Raises:
             SeriesEmpty: If the frame has no rows.
@@ -53,7 +53,8 @@ class PyfuncForecaster:
         asked = params or {}
         horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
         levels = [float(level) for level in asked.get("levels", (80.0,))]
-        return _frame_of(self.forecaster, _series_of(model_input, self.forecaster.spec), horizon, levels)
+        series = _series_of(model_input, self.forecaster.spec)
+        return _frame_of(self.forecaster, series, horizon, levels, mean=bool(asked.get("mean", False)))
 
 
 def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
@@ -131,15 +132,16 @@ def _instant(item: Hashable) -> Any:  # noqa: ANN401 - datetime or datetime64
 
 
 def _frame_of(
-    forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float]
+    forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float], *, mean: bool
 ) -> "pd.DataFrame":
     """Return the forecasts as a long frame, every computed quantile a column."""
     import pandas as pd
 
     asked = [side for level in levels for side in interval_sides(level)]
     frames = []
-    for forecast in forecaster.forecast(series, horizon, levels=levels, quantiles=asked):
-        columns = {f"q{level:g}": forecast.quantiles[:, k] for k, level in enumerate(forecast.quantile_levels)}
+    for forecast in forecaster.forecast(series, horizon, levels=levels, quantiles=asked, mean=mean):
+        columns = {} if forecast.mean is None else {"mean": forecast.mean}
+        columns |= {f"q{level:g}": forecast.quantiles[:, k] for k, level in enumerate(forecast.quantile_levels)}
         frames.append(
             pd.DataFrame({"unique_id": forecast.id, "ds": forecast.timestamps, "median": forecast.median, **columns})
         )

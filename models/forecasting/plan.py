@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import Finding, HorizonInvalid, LevelInvalid
+from models.forecasting.mean import MEAN_LEVELS
 from models.intervals import Conformal, interpolation, interval_sides, uncross
 from models.safeguards.warnings import warn_of_levels
 from models.spec import ModelSpec
@@ -62,6 +63,7 @@ class Plan:
         spread: Where q0.1 and q0.9 are, or how they are read if the network has not both.
         offsets: Conformal offsets in units of the spread, shape (levels, horizon); None without calibration.
         median: Place of the median in `levels`.
+        averaged: Places of the quantiles whose average is the mean; None if no mean is asked for.
         reported: Places of the quantiles of a forecast.
         quantile_levels: Their levels.
         sides: Level of each interval in per cent, and the places of its lower and its upper side.
@@ -75,6 +77,7 @@ class Plan:
     spread: LevelInterpolation | tuple[slice, slice]
     offsets: Floats | None
     median: int
+    averaged: list[int] | None
     reported: slice | list[int]
     quantile_levels: tuple[float, ...]
     sides: tuple[tuple[float, int, int], ...]
@@ -108,10 +111,15 @@ class Plan:
         return rows[:, high] - rows[:, low]
 
 
-def make_plan(
-    spec: ModelSpec, conformal: Conformal | None, horizon: int, levels: Sequence[float], quantiles: Sequence[float]
+def make_plan(  # noqa: PLR0913, PLR0917 - the arguments of a cache
+    spec: ModelSpec,
+    conformal: Conformal | None,
+    horizon: int,
+    levels: Sequence[float],
+    quantiles: Sequence[float],
+    mean: bool = False,  # noqa: FBT001, FBT002 - as above
 ) -> Plan:
-    """Return the plan of a model's forecasts.
+    """Return the plan of a model's forecasts; the levels of `models.forecasting.mean` are among its own if a mean is asked for.
 
     Raises:
         HorizonInvalid: If the horizon is not a whole number of 1 or more.
@@ -119,7 +127,7 @@ def make_plan(
     """
     trained = spec.quantile_levels
     check_horizon(horizon)
-    wanted = _wanted_levels(levels, (*quantiles, *trained))
+    wanted = _wanted_levels(levels, (*quantiles, *trained, *(MEAN_LEVELS if mean else ())))
     place = {level: index for index, level in enumerate(wanted)}
     reported = sorted({*trained, *map(float, quantiles)})
     places = [place[level] for level in reported]
@@ -133,6 +141,7 @@ def make_plan(
         spread=_spread(trained),
         offsets=None if conformal is None else np.ascontiguousarray(conformal.at(wanted, horizon).T),
         median=place[MEDIAN],
+        averaged=[place[level] for level in MEAN_LEVELS] if mean else None,
         reported=slice(places[0], places[-1] + 1) if is_range else places,
         quantile_levels=tuple(reported),
         sides=tuple((level, place[lower], place[upper]) for level, lower, upper in sides),

@@ -21,6 +21,7 @@ class ForecasterRequest:
         levels: Levels of central intervals in per cent, in (0, 100).
         quantiles: Quantile levels in (0, 1) beside the trained ones.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
+        mean: Whether the forecasts have a mean.
     """
 
     series: Sequence[Series]
@@ -28,3 +29,4 @@ class ForecasterRequest:
     levels: Sequence[float] = (80.0,)
     quantiles: Sequence[float] = ()
     outliers: str = "clip"
+    mean: bool = False

@@ -104,6 +104,8 @@ class InterleavedForecaster(Forecaster):
         horizon = plan.horizon
         closed = find_closed(series, future)
 
+        means = [one.mean for one in parts if one.mean is not None]
+
         def join(columns: Sequence[Floats]) -> Floats:
             return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])[:horizon]
 
@@ -113,6 +115,7 @@ class InterleavedForecaster(Forecaster):
             style=series.style,
             quantiles=join([one.quantiles for one in parts]),
             median=join([one.median for one in parts]),
+            mean=join(means) if means else None,
             intervals=tuple(
                 Interval(same[0].level, join([one.lower for one in same]), join([one.upper for one in same]))
                 for same in zip(*(one.intervals for one in parts), strict=True)

@@ -52,8 +52,9 @@ def parse_parameters(sent: Mapping[str, str], *, columns: bool) -> dict[str, Any
     bounds = {name: _number(fields.pop(name)) for name in BOUNDS if name in sent}
     if bounds:
         fields["bounds"] = bounds
-    if "record" in sent:
-        fields["record"] = FLAGS.get(sent["record"].lower(), sent["record"])
+    for name in ("record", "mean"):
+        if name in sent:
+            fields[name] = FLAGS.get(sent[name].lower(), sent[name])
     return fields
 
 

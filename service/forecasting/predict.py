@@ -76,7 +76,7 @@ def check_parts(query: ForecastQuery, selected: SelectedModel, limit: int) -> No
 
 def _check_steps(query: ForecastQuery, selected: SelectedModel, steps: int, limit: int) -> None:
     spec = selected.model.forecaster.spec
-    columns = 1 + len({*spec.quantile_levels, *query.quantiles}) + 2 * len(query.levels)
+    columns = 1 + query.mean + len({*spec.quantile_levels, *query.quantiles}) + 2 * len(query.levels)
     numbers, asked = steps * columns, len(query.series) * query.horizon
     if numbers > limit:
         closed = f" and {steps - asked} steps in closed hours" if steps > asked else ""
@@ -130,7 +130,7 @@ def _parts(
 
 
 def _request(query: ForecastQuery, series: Sequence[Series]) -> ForecasterRequest:
-    return ForecasterRequest(series, query.horizon, query.levels, query.quantiles, query.outliers)
+    return ForecasterRequest(series, query.horizon, query.levels, query.quantiles, query.outliers, query.mean)
 
 
 def _sort(query: ForecastQuery, outcomes: Mapping[int, Outcome]) -> Prediction:

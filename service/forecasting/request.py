@@ -56,6 +56,7 @@ class ForecastQuery:
         from_store: Whether the series are stored observations, not values of the request.
         common: `bounds` of the request, and `missing` for series that have none of their own.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
+        mean: Whether the forecasts have a mean.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -69,6 +70,7 @@ class ForecastQuery:
     from_store: bool = False
     common: Mapping[str, Any] = field(default_factory=dict)
     outliers: str = OUTLIERS[0]
+    mean: bool = False
 
     def frequencies(self) -> set[Frequency]:
         """Return the frequencies of the series that have one."""
@@ -110,6 +112,7 @@ def _typed_options(sent: ForecastRequest, max_horizon: int) -> ForecastQuery:
         sent.record,
         sent.missing,
         sent.outliers,
+        sent.mean,
     )
 
 
@@ -117,7 +120,7 @@ def _typed_options(sent: ForecastRequest, max_horizon: int) -> ForecastQuery:
 def _known_options(
     max_horizon: int, horizon: int, levels: Levels, quantiles: Levels, *options: str | bool | None
 ) -> ForecastQuery:
-    names = ("model", "record", "missing", "outliers")
+    names = ("model", "record", "missing", "outliers", "mean")
     lists = {name: None if one is None else list(one) for name, one in (("levels", levels), ("quantiles", quantiles))}
     return parse_options({"horizon": horizon, **lists, **dict(zip(names, options, strict=True))}, max_horizon)
 
@@ -145,13 +148,24 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
     record = request.get("record")
     if not isinstance(record, bool | None):
         raise invalid_field("record", record, "Send true or false; false: the forecasts are neither stored nor scored.")
+    mean = request.get("mean")
+    if not isinstance(mean, bool | None):
+        raise invalid_field("mean", mean, "Send true or false; true: each forecast has a `mean` beside the median.")
     outliers = request.get("outliers") or OUTLIERS[0]
     check_choice("outliers", outliers, OUTLIERS)
     common = {name: request[name] for name in ("bounds", "missing") if request.get(name) is not None}
     check_choice("missing", common.get("missing", MISSING[0]), MISSING)
     read_bounds(common.get("bounds"))
     return ForecastQuery(
-        (), horizon, levels, quantiles, model, record=record is not False, common=common, outliers=outliers
+        (),
+        horizon,
+        levels,
+        quantiles,
+        model,
+        record=record is not False,
+        common=common,
+        outliers=outliers,
+        mean=mean is True,
     )
 
 

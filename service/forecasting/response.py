@@ -123,6 +123,7 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
         "frequency": None if forecast.frequency is None else forecast.frequency.name,
         "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
         "median": forecast.median,
+        **({} if forecast.mean is None else {"mean": forecast.mean}),
         "quantiles": {
             level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
         },

@@ -61,6 +61,12 @@ class ForecastRequest(StrictModel):
     quantiles: list[float] | None = Field(
         None, description="Quantile levels in (0, 1), in addition to the trained ones."
     )
+    mean: bool | None = Field(
+        None,
+        description="true: each forecast has a `mean` beside the median, the average of its quantiles at 0.005, 0.015 … 0.995. For "
+        "counts that are mostly 0 it depends on the tails, which are extrapolated beyond the outermost trained level. Default "
+        "false.",
+    )
     model: str | None = Field(
         None,
         description="`name`, `name@alias`, `name/version` or `starter`. Default: ALMANAC_MODEL, else the only registered name, "

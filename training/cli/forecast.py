@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 @click.option("--mask-outliers", is_flag=True, help="Treat implausible values, such as -9999, as gaps.")
 @click.option("--future", type=FILE, help="Long file with covariates over the horizon, if --data does not have them.")
 @click.option("--levels", default="80", show_default=True, help="Intervals in per cent, comma-separated.")
+@click.option(
+    "--mean",
+    is_flag=True,
+    help="Add the mean beside the median: the average of the quantiles at 0.005, 0.015 … 0.995. For counts that are mostly 0 "
+    "it depends on the tails, which are extrapolated beyond the outermost trained level.",
+)
 @click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
 @click.option(
     "--plot",
@@ -100,6 +106,7 @@ def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str,
         SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
         read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
         "mask" if flags["mask_outliers"] else "clip",
+        flags["mean"],
     )
 
 

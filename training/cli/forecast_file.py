@@ -47,6 +47,7 @@ class FileForecastRequest:
         reading: What missing timestamps mean, and whether dates are read.
         bounds: Lowest and highest value that a forecast may have.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
+        mean: Whether the forecasts have a mean.
     """
 
     model: str
@@ -59,6 +60,7 @@ class FileForecastRequest:
     reading: SeriesOptions = KEEP
     bounds: Bounds = UNBOUNDED
     outliers: str = "clip"
+    mean: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ def forecast_file(
     progress.report_findings(data.findings)
     series = [replace(one, bounds=request.bounds) for one in _usable(forecaster, data.series, progress)]
     horizon = request.horizon or forecaster.spec.horizon
-    made = forecast_open_steps(forecaster, series, horizon, levels=request.levels, outliers=request.outliers)
+    made = forecast_open_steps(
+        forecaster, series, horizon, levels=request.levels, outliers=request.outliers, mean=request.mean
+    )
     series, forecasts = _finite(series, made, progress)
     season_warning = starters.season_warning(data.frequency) if registry is None else None
     if season_warning is not None:
@@ -183,12 +187,13 @@ def plot(found: FileForecasts, path: Path) -> None:
 
 
 def to_frame(found: FileForecasts) -> "pd.DataFrame":
-    """Return a long frame: `unique_id, ds, median`, a column for each quantile, `lower_80` and `upper_80`."""
+    """Return a long frame: `unique_id, ds, median`, `mean` if asked for, a column for each quantile, `lower_80` and `upper_80`."""
     import pandas as pd
 
     frames = []
     for forecast, stamps in zip(found.forecasts, found.stamps, strict=True):
-        columns = {f"q{level:g}": forecast.quantiles[:, at] for at, level in enumerate(forecast.quantile_levels)}
+        columns = {} if forecast.mean is None else {"mean": forecast.mean}
+        columns |= {f"q{level:g}": forecast.quantiles[:, at] for at, level in enumerate(forecast.quantile_levels)}
         for one in forecast.intervals:
             columns |= {f"lower_{one.level:g}": one.lower, f"upper_{one.level:g}": one.upper}
         frames.append(pd.DataFrame({"unique_id": forecast.id, "ds": stamps, "median": forecast.median, **columns}))
@@ -211,6 +216,7 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
         "id": forecast.id,
         "timestamps": list(stamps),
         "median": forecast.median.tolist(),
+        **({} if forecast.mean is None else {"mean": forecast.mean.tolist()}),
         "quantiles": {f"{level:g}": forecast.quantiles[:, at].tolist() for at, level in levels},
         "intervals": {
             f"{one.level:g}": {"lower": one.lower.tolist(), "upper": one.upper.tolist()} for one in forecast.intervals

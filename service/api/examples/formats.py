@@ -21,6 +21,7 @@ QUERY_PARAMETERS: Mapping[str, tuple[dict[str, Any], str]] = {
     "horizon": ({"type": "integer", "minimum": 1}, "Steps to forecast; required."),
     "levels": (_NUMBERS, "Central intervals, in per cent."),
     "quantiles": (_NUMBERS, "Quantile levels in addition to the trained ones."),
+    "mean": ({"type": "boolean"}, "Whether each forecast has a mean beside the median."),
     "model": (_TEXT, "`name`, `name@alias`, `name/version` or `starter`."),
     "frequency": (_TEXT, "Of every series that names none."),
     "timezone": (_TEXT, "Of every series that names none."),

@@ -37,6 +37,9 @@ class SeriesForecast(BaseModel):
         "a warning `HOURS_CLOSED`, and the horizon counts the others."
     )
     median: list[float]
+    mean: list[float] | None = Field(
+        None, description="Only if the request has `mean`: the average of the quantiles at 0.005, 0.015 … 0.995."
+    )
     quantiles: dict[str, list[float]] = Field(description="By level such as `0.1`; they never cross.")
     intervals: dict[str, Interval] = Field(description="By level in per cent such as `80`.")
     context_used: int = Field(description="Number of newest values that the model has read.")
