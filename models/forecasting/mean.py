@@ -28,4 +28,7 @@ def mean_of(quantiles: Floats) -> Floats:
         Shape (horizon,), in the units of the quantiles.
     """
     total = (quantiles / len(quantiles)).sum(axis=0)  # divided first: a sum of large values overflows
-    return np.clip(total, quantiles[0], quantiles[-1])  # by rounding, a constant is not its own mean
+    mean: Floats = np.clip(
+        total, quantiles[0], quantiles[-1]
+    )  # by rounding, the mean of a constant may be another number
+    return mean

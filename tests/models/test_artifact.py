@@ -192,13 +192,14 @@ def test_mlflow_is_answered_in_a_long_frame(directory: Path) -> None:
     assert_allclose(answer["q0.1"][:12], expected.quantiles[:, 0])
 
 
-def test_mlflows_params_are_horizon_and_levels(directory: Path) -> None:
-    """Another horizon, and the sides of a level as columns of their own."""
+def test_mlflows_params_are_horizon_levels_and_mean(directory: Path) -> None:
+    """Another horizon, and the mean and the sides of a level as columns of their own."""
     model = artifact._load_pyfunc(str(directory))
 
-    answer = model.predict(frame(), {"horizon": 2, "levels": [95]})
+    answer = model.predict(frame(), {"horizon": 2, "levels": [95], "mean": True})
 
     assert len(answer) == 4
+    assert_allclose(answer["mean"], answer["median"])  # errors are normal
     assert (answer["q0.025"] < answer["q0.1"]).all()
     assert (answer["q0.975"] > answer["q0.9"]).all()
 

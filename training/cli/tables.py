@@ -124,12 +124,14 @@ def forecast_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]
     """Return the first forecasts, a row for each step."""
     table = Table(title=f"{len(forecasts)} series forecast", title_justify="left")
     levels = [interval.level for interval in forecasts[0].intervals]
-    for heading in ("series", "step", "median", *(f"{level:g} % interval" for level in levels)):
+    means = [] if forecasts[0].mean is None else ["mean"]
+    for heading in ("series", "step", "median", *means, *(f"{level:g} % interval" for level in levels)):
         table.add_column(heading, justify="left" if heading in {"series", "step"} else "right")
     for forecast, times in list(zip(forecasts, stamps, strict=True))[:FORECASTS_SHOWN]:
         for step, time in enumerate(times):
             sides = [f"{one.lower[step]:.4g} … {one.upper[step]:.4g}" for one in forecast.intervals]
-            table.add_row(forecast.id if step == 0 else "", time, f"{forecast.median[step]:.4g}", *sides)
+            points = [f"{one[step]:.4g}" for one in (forecast.median, forecast.mean) if one is not None]
+            table.add_row(forecast.id if step == 0 else "", time, *points, *sides)
         table.add_section()
     if len(forecasts) > FORECASTS_SHOWN:
         table.caption = f"The first {FORECASTS_SHOWN}; --output writes all."

@@ -234,7 +234,7 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
             [
                 ParameterSpec("horizon", DataType.long, spec.horizon),
                 ParameterSpec("levels", DataType.double, [80.0], (-1,)),
-                ParameterSpec("mean", DataType.boolean, False),
+                ParameterSpec("mean", DataType.boolean, default=False),
             ]
         ),
     )

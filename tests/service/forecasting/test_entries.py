@@ -27,7 +27,9 @@ TYPED = [
     body(
         ONE | {"frequency": "never"}, {"values": [1, 2], "timestamps": ["2024-01-01", "2024-01-02"], "timezone": "UTC"}
     ),
-    body(ONE, levels=[80, 95.5], quantiles=[0.25], model="a@b", record=False, missing="zero", outliers="mask"),
+    body(
+        ONE, levels=[80, 95.5], quantiles=[0.25], model="a@b", record=False, missing="zero", outliers="mask", mean=True
+    ),
     body(ONE | {"bounds": {"minimum": 2}}, bounds={"minimum": 1, "maximum": 9}, missing=None),
     body({"values": [1.0], "past_covariates": {"x": [1, None]}, "future_covariates": {"y": [1, 2, 3]}}),
     body({"values": [None]}),
@@ -43,6 +45,7 @@ REFUSED = [
     body(ONE, levels=[101]),
     body(ONE, horizon=0),
     body(ONE, model=""),
+    body(ONE, mean=1),
     body(ONE).replace(b'"horizon":3', b'"horizon":3,"horizon":4'),
     body(ONE).replace(b'"start"', b'"values":[2],"start"'),
     body(ONE) + b"}",
@@ -66,6 +69,7 @@ def describe(query: ForecastQuery) -> Any:  # noqa: ANN401
         query.record,
         dict(query.common),
         query.outliers,
+        query.mean,
     )
     return series, query.faults, query.unnamed, options
 

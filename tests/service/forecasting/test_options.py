@@ -86,6 +86,7 @@ def test_missing_steps_and_bounds_hold_for_all_series_or_one() -> None:
         ({"bounds": {"minimum": 2, "maximum": 1}}, "/bounds"),
         ({"missing": "none"}, "/missing"),
         ({"outliers": 5}, "/outliers"),
+        ({"mean": "yes"}, "/mean"),
     ],
 )
 def test_a_wrong_option_is_refused(options: dict[str, Any], pointer: str) -> None:
@@ -94,6 +95,21 @@ def test_a_wrong_option_is_refused(options: dict[str, Any], pointer: str) -> Non
         answer(SALES, **options)
 
     assert caught.value.pointer == pointer
+
+
+@pytest.mark.parametrize("asked", [None, False])
+def test_a_mean_is_answered_beside_the_median_if_asked_for(*, asked: bool | None) -> None:
+    """With bounds kept, and counted as a column; without, the response is as it was."""
+    series = SALES | {"bounds": {"minimum": 0}}
+
+    with_mean, usual = (answer(series, mean=mean)["forecasts"][0] for mean in (True, asked))
+
+    assert min(with_mean["mean"]) > 0
+    assert len(with_mean["mean"]) == 3
+    assert [*usual] == [name for name in with_mean if name != "mean"]
+    query, chosen = ask(series, mean=True)
+    with pytest.raises(BatchTooLarge, match="with 13 columns are 39 numbers"):
+        predict(query, chosen, limit=38)
 
 
 def test_steps_in_closed_hours_count_for_the_limits() -> None:

@@ -68,6 +68,20 @@ def test_a_longer_horizon_rolls_on_and_says_so(tmp_path: Path) -> None:
     assert [one["code"] for one in outcome["warnings"]] == ["HORIZON_EXTENDED"]
 
 
+def test_a_mean_is_a_column_if_asked_for(tmp_path: Path) -> None:
+    """In JSON, in a file and on the screen."""
+    data, file = write_file(tmp_path / "d.csv", "MS"), tmp_path / "f.csv"
+    command = ("--model", "starter", "--data", data, "--horizon", 3)
+
+    printed, usual = (json.loads(run(*command, *more, "--json").stdout)["forecasts"][0] for more in (["--mean"], []))
+    shown = run(*command, "--mean").stdout
+    run(*command, "--mean", "--output", file)
+
+    assert pd.read_csv(file)["mean"].tolist() == pytest.approx(printed.pop("mean"))
+    assert printed == usual
+    assert " mean " in shown
+
+
 def test_neither_mlflow_nor_tensorflow_is_imported(folder: Path, tmp_path: Path) -> None:
     """In a process of its own, so that no other test has imported them; `evaluate-starter` imports neither."""
     write_set(tmp_path, "years", {"a": [1.0, 2.0, 3.0]}, frequency="Y", horizon=1)

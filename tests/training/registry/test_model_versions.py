@@ -67,9 +67,10 @@ def test_any_mlflow_client_can_load_a_model(weather: Registry) -> None:
     frame = frame.assign(ds=frame["ds"].dt.strftime("%Y-%m-%d")).sample(frac=1, random_state=1)
 
     model = mlflow.pyfunc.load_model("models:/weather@challenger")
-    forecast = model.predict(frame, params={"horizon": 3, "levels": [90.0]})
+    forecast = model.predict(frame, params={"horizon": 3, "levels": [90.0], "mean": True})
 
     assert forecast["median"].tolist() == [24.0, 25.0, 26.0]
+    assert forecast["mean"].tolist() == pytest.approx([24.0, 25.0, 26.0])
     assert {"q0.1", "q0.9", "q0.05", "q0.95"} <= set(forecast.columns)
     assert [column.name for column in model.metadata.signature.inputs] == ["unique_id", "ds", "y"]
     assert model.metadata.signature.params.to_dict()[0]["name"] == "horizon"

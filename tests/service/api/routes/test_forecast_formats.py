@@ -97,6 +97,19 @@ def test_a_frame_gives_the_numbers_of_json(shared_client: TestClient, kind: str)
     assert {one["id"]: one["repairs"] for one in about["forecasts"]}["b"]
 
 
+@pytest.mark.parametrize("kind", [PARQUET, STREAM])
+def test_a_frame_has_means_if_asked_for(shared_client: TestClient, kind: str) -> None:
+    """In a column of their own, not in the metadata too."""
+    with_mean, usual = (
+        unpacked(send(shared_client, packed(frame(), kind), kind, f"horizon=6{more}").content, kind)
+        for more in ("&mean=true", "")
+    )
+
+    assert set(with_mean.column_names) - set(usual.column_names) == {"Almanac-mean"}
+    np.testing.assert_allclose(with_mean["Almanac-mean"], with_mean["Almanac"], rtol=1e-6)  # normal errors
+    assert all("mean" not in one for one in json.loads(with_mean.schema.metadata[b"almanac"])["forecasts"])
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -205,6 +218,7 @@ def test_nothing_to_forecast_is_a_problem(shared_client: TestClient, accept: str
         ("horizon=1&levels=80,200", "/levels/1"),
         ("horizon=1&quantiles=a", "/quantiles/0"),
         ("horizon=1&record=maybe", "/record"),
+        ("horizon=1&mean=maybe", "/mean"),
         ("horizon=1&outliers=x", "/outliers"),
         ("horizon=1&missing=x", "/missing"),
         ("horizon=1&minimum=x", "/bounds/minimum"),

@@ -121,14 +121,17 @@ def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient
     observe(stored_client, [("a", "2022-05", None)])
     values = [None if place == 4 else value for place, value in enumerate(VALUES)]
     series = {"id": "a", "start": "2022-01-01", "frequency": "M", "values": values}
-    sent = {"series": [series], "horizon": 3, "levels": [50, 90], "quantiles": [0.05]}
+    sent = {"series": [series], "horizon": 3, "levels": [50, 90], "quantiles": [0.05], "mean": True}
 
-    answer = stored_client.get("/series/a/forecast?horizon=3&levels=50,90&quantiles=0.05&model=temperatures").json()
+    answer = stored_client.get(
+        "/series/a/forecast?horizon=3&levels=50,90&quantiles=0.05&mean=true&model=temperatures"
+    ).json()
     expected = stored_client.post("/forecast", json=sent).json()
 
     for one in (answer, expected):
         one["forecasts"][0].pop("forecast_id")
     assert answer == expected
+    assert len(answer["forecasts"][0]["mean"]) == 3
     assert answer["forecasts"][0]["timestamps"] == ["2024-01-01", "2024-02-01", "2024-03-01"]
 
 
