@@ -28,7 +28,5 @@ def mean_of(quantiles: Floats) -> Floats:
         Shape (horizon,), in the units of the quantiles.
     """
     total = (quantiles / len(quantiles)).sum(axis=0)  # divided first: a sum of large values overflows
-    mean: Floats = np.clip(
-        total, quantiles[0], quantiles[-1]
-    )  # by rounding, the mean of a constant may be another number
+    mean: Floats = np.clip(total, quantiles[0], quantiles[-1])  # rounding moves the mean of a constant
     return mean
