@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from models.forecast import Forecast
 from models.forecaster import Forecaster
 from models.forecasting.mean import MEAN_LEVELS, mean_of
-from models.forecasting.request import ForecastRequest
+from models.forecasting.request import ForecasterRequest
 from models.intervals import read_quantiles
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
@@ -95,7 +95,11 @@ def test_a_request_without_a_mean_does_not_see_one_beside_it(known: dict[str, Fo
     one = Series.make(np.arange(40.0))
 
     outcomes = known["calibrated"].forecast_many(
-        [ForecastRequest([one], 20, mean=True), ForecastRequest([one, one], 20), ForecastRequest([one], 3, mean=True)]
+        [
+            ForecasterRequest([one], 20, mean=True),
+            ForecasterRequest([one, one], 20),
+            ForecasterRequest([one], 3, mean=True),
+        ]
     )
 
     has_mean = [[found.mean is not None for found in part if isinstance(found, Forecast)] for part in outcomes]
