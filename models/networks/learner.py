@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from models.networks.allocator import keep_freed_memory
 from models.networks.build import NetworkOptions, build
 from models.networks.loss import layer_of, scaled_pinball
 from models.windows import Contexts
@@ -56,6 +57,7 @@ class Learner:
 
     def __init__(self, recipe: Recipe) -> None:
         """Build the network and its optimizer; the step is compiled at the first call."""
+        keep_freed_memory()
         self.recipe = recipe
         self.network = build(recipe.options, supervised_steps=recipe.options.supervised_steps)
         self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay)

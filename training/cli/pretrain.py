@@ -23,6 +23,11 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     type=FOLDER,
     help="Folder of the starters. Default: ALMANAC_HOME/starters, which takes precedence over the package's.",
 )
+@click.option(
+    "--first",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of a monthly starter that the others begin with, such as models/starters/M. Default: it is trained first.",
+)
 @click.option("--fresh", is_flag=True, help="Train them again even if they exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 def pretrain(  # noqa: PLR0913 - click's options
@@ -33,6 +38,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     units: int,
     layers: int,
     output: Path | None,
+    first: Path | None,
     fresh: bool,
     as_json: bool,
 ) -> None:
@@ -44,6 +50,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     \b
     Example:
         almanac pretrain
+        almanac pretrain --frequencies h,D --first models/starters/M
         almanac pretrain --steps 300 --seed 1 --frequencies M --output /tmp/starters
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.cli.options import open_registry, print_json
@@ -60,7 +67,7 @@ def pretrain(  # noqa: PLR0913 - click's options
 
     kinds = check_kinds(frequencies)
     target = output or location.home / LOCAL_FOLDER
-    request = PretrainRequest(target.absolute(), location.home, kinds, steps, seed, units, layers)
+    request = PretrainRequest(target.absolute(), location.home, kinds, steps, seed, units, layers, first=first)
     if is_made(request) and not fresh and not request.unfinished.exists():
         click.echo(
             f"{target} already has the starters of these settings. --fresh trains them again; "

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.windows import Contexts
-from training.data import synthetic_components
+from training.data import synthetic_calendar, synthetic_components, synthetic_processes
 from training.data.synthetic_components import Floats, chance, draw_kinds, log_uniform
 from training.data.window_sampling import Batch
 
-SOURCES = (Path(__file__), Path(synthetic_components.__file__))
+_MODULES = (synthetic_components, synthetic_calendar, synthetic_processes)
+SOURCES = (Path(__file__), *(Path(str(one.__file__)) for one in _MODULES))
 """The program that makes the series."""
 
 BROAD = {"structural": 0.2, "state_space": 0.64, "climate": 0.13, "intermittent": 0.03}
@@ -32,8 +33,35 @@ BROAD = {"structural": 0.2, "state_space": 0.64, "climate": 0.13, "intermittent"
 NARROW = {"structural": 0.03, "state_space": 0.84, "climate": 0.1, "intermittent": 0.03}
 """The same for one that has: nearer to what is counted and measured month by month, whose level seldom comes back."""
 
+SEASONS = {
+    "calendar": 0.45,
+    "state_space": 0.23,
+    "spectral": 0.11,
+    "structural": 0.06,
+    "machines": 0.05,
+    "growth": 0.03,
+    "climate": 0.03,
+    "intermittent": 0.04,
+}
+"""The same for hours, days and weeks, whose seasons interact."""
+
+TRENDS = {
+    "growth": 0.25,
+    "state_space": 0.5,
+    "structural": 0.1,
+    "spectral": 0.05,
+    "climate": 0.05,
+    "intermittent": 0.05,
+}
+"""The same for quarters and years, which have grown for long and go on."""
+
+MIXTURES = {"broad": BROAD, "narrow": NARROW, "seasons": SEASONS, "trends": TRENDS}
+
 MULTIPLIED = 0.55
 """Share of series whose parts multiply."""
+
+COUNTED, FLOORED, CAPPED = 0.08, 0.08, 0.04
+"""Shares of calendar and spectral series that are counts, are 0 where they are low, never exceed a bound."""
 
 ROUNDED, BOUNDED = 0.15, 0.1
 """Shares of series rounded to whole numbers, and cut at 0."""
@@ -59,6 +87,8 @@ def synthesize(
             made[rows] = make(generator, len(rows), length, seasons)
     smooth = np.flatnonzero(kinds != "intermittent")
     made[smooth] = _scaled(generator, made[smooth], may_multiply=kinds[smooth] != "climate")
+    cut = np.flatnonzero(np.isin(kinds, ("calendar", "spectral")))
+    made[cut] = _cut(generator, made[cut])
     return made
 
 
@@ -105,7 +135,26 @@ def _intermittent(generator: np.random.Generator, count: int, length: int, seaso
     return generator.poisson(rate).astype(np.float64) * asked
 
 
+def _cut(generator: np.random.Generator, made: Floats) -> Floats:
+    """Return series of which some are counts, are 0 where they are low, or never exceed a bound."""
+    column = (len(made), 1)
+    low, high = np.quantile(made, [0.02, 0.98], axis=1)[:, :, None]
+    place = generator.random(column)
+    width = np.maximum(high - low, 1e-30)
+    floor = low + width * generator.uniform(0.05, 0.6, column)
+    ceiling = high - width * generator.uniform(0.0, 0.3, column)
+    counted = np.clip((made - low) / width, 0.0, 10.0) * log_uniform(generator, 0.5, 100.0, column)
+    counts = generator.poisson(counted).astype(np.float64)
+    ways = [place < COUNTED, place < COUNTED + FLOORED, place < COUNTED + FLOORED + CAPPED]
+    found: Floats = np.select(ways, [counts, np.maximum(made - floor, 0.0), np.minimum(made, ceiling)], made)
+    return found
+
+
 _MAKERS = {
+    "calendar": synthetic_calendar.calendar_series,
+    "spectral": synthetic_processes.spectral,
+    "growth": synthetic_processes.growth,
+    "machines": synthetic_processes.machines,
     "structural": _structural,
     "state_space": synthetic_components.state_space,
     "climate": _climate,
@@ -143,6 +192,9 @@ SHORTEST_VISIBLE = 3
 WHOLE = 0.35
 """Share of windows whose whole context is visible; of the others the length is log-uniform."""
 
+SPARE = 0.17
+"""Steps that a series has beyond one window, as a share of it, if several are cut from it."""
+
 GAPPED = 0.1
 """Share of windows with single gaps, and share with one long one."""
 
@@ -156,19 +208,35 @@ class SyntheticWindows:
         context_length: Steps of a context.
         horizon: Steps ahead.
         shares: Of each kind of series.
+        windows_of_series: Windows that are cut from each series, at random places: a long series takes longer to make than
+            a network takes to learn from it.
     """
 
     seasons: tuple[int, ...]
     context_length: int
     horizon: int
     shares: Mapping[str, float] = field(default_factory=lambda: BROAD)
+    windows_of_series: int = 1
 
     def draw(self, generator: np.random.Generator, size: int) -> Batch:
         """Return windows without dates, NaN where they hide a value, and what came after them."""
-        whole = synthesize(generator, size, self.context_length + self.horizon, self.seasons, self.shares)
+        whole = self._cut_windows(generator, size)
         context, targets = whole[:, : self.context_length].copy(), whole[:, self.context_length :]
         hide(generator, context, self.seasons)
         return Batch(Contexts(context, np.full(size, -1, dtype=np.int32)), targets[:, None])
+
+    def _cut_windows(self, generator: np.random.Generator, size: int) -> Floats:
+        """Return whole windows, (size, context_length + horizon), without gaps."""
+        length = self.context_length + self.horizon
+        if self.windows_of_series == 1:
+            return synthesize(generator, size, length, self.seasons, self.shares)
+        spare = round(SPARE * length)
+        count = -(-size // self.windows_of_series)
+        series = synthesize(generator, count, length + spare, self.seasons, self.shares)
+        rows = np.arange(size)[:, None] // self.windows_of_series
+        begun = generator.integers(0, spare + 1, (size, 1))
+        windows: Floats = series[rows, begun + np.arange(length)[None, :]]
+        return windows
 
 
 def hide(generator: np.random.Generator, context: Floats, seasons: Sequence[int]) -> None:

@@ -152,8 +152,8 @@ def profiles(generator: np.random.Generator, count: int, season: int) -> Floats:
     spikes = np.where(
         chance(generator, 1.5, (count, season)) / season, generator.normal(0.0, 3.0, (count, season)), 0.0
     )
-    choices = [waves, rough, smooth, spikes, _unit(waves) + 0.7 * spikes]
-    return _unit(np.select([kinds == kind for kind in PROFILES], choices))
+    choices = [waves, rough, smooth, spikes, unit(waves) + 0.7 * spikes]
+    return unit(np.select([kinds == kind for kind in PROFILES], choices))
 
 
 def _harmonics(
@@ -170,10 +170,10 @@ def _harmonics(
 
 def waves(generator: np.random.Generator, count: int, season: int) -> Floats:
     """Return smooth profiles, hardly more than one wave, of mean 0 and standard deviation 1, shape (count, season)."""
-    return _unit(_harmonics(generator, count, season, (2.0, 4.0)))
+    return unit(_harmonics(generator, count, season, (2.0, 4.0)))
 
 
-def _unit(rows: Floats) -> Floats:
+def unit(rows: Floats) -> Floats:
     """Return rows of mean 0 and standard deviation 1; rows that do not vary become 0."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)

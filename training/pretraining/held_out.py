@@ -27,7 +27,8 @@ HELD_OUT_SEED = 1_000_000
 
 def synthetic_windows(spec: StarterSpec) -> SyntheticWindows:
     """Return what draws the windows of a starter."""
-    return SyntheticWindows(parse_frequency(spec.frequency).seasons, spec.context_length, spec.horizon)
+    seasons = parse_frequency(spec.frequency).seasons
+    return SyntheticWindows(seasons, spec.context_length, spec.horizon, spec.shares, spec.windows_of_series)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,14 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import keras
+
 from models import artifact
 from models.calendar.on_calendar import parse_frequency
-from models.networks.learner import Learner
+from models.errors import ArtifactIncomplete
+from models.networks.build import build
+from models.networks.errors import OptionInvalid
+from models.networks.learner import Learner, Weights
 from models.networks.onnx_export.half_precision import deflate, to_half_precision
 from models.spec import ModelOptions
 from models.starters import NAME, clear_cache
@@ -17,7 +22,7 @@ from training.fit.request import FitRequest
 from training.fit.validation import evaluate
 from training.pretraining.held_out import HeldOut
 from training.pretraining.starter_card import CARD, PretrainedStarter, card, describe
-from training.pretraining.starter_specs import STARTER_SPECS
+from training.pretraining.starter_specs import FIRST, STARTER_SPECS, StarterSpec
 from training.pretraining.starter_training import Cost, PretrainRequest, StarterTraining
 from training.progress import Progress
 from training.registry import runs
@@ -59,9 +64,8 @@ def is_made(request: PretrainRequest) -> bool:
 def _make_all(
     request: PretrainRequest, registry: Registry, progress: Progress, environment: RunEnvironment
 ) -> list[PretrainedStarter]:
-    name_of_first = next(iter(STARTER_SPECS))
-    names = [name_of_first, *(name for name in STARTER_SPECS if name in request.kinds and name != name_of_first)]
-    made, first = list[PretrainedStarter](), None
+    names, first = _order(request), _given(request)
+    made = list[PretrainedStarter]()
     with runs.tracked_run(registry, NAME, "pretrain") as parent:
         _log_request(registry, parent, request, environment)
         for name in names:
@@ -76,6 +80,36 @@ def _make_all(
                     progress.report(describe(starter))
                     made.append(starter)
     return made
+
+
+def _order(request: PretrainRequest) -> list[str]:
+    """Return the starters to make, the first one first: it is made in any case, unless its weights are given."""
+    requested = [name for name in STARTER_SPECS if name in request.kinds]
+    if request.first is not None or FIRST in requested:
+        return requested
+    return [FIRST, *requested]
+
+
+def _given(request: PretrainRequest) -> tuple[Weights, StarterSpec] | None:
+    """Return the weights of a first starter that exists, and its spec; raises ArtifactIncomplete, OptionInvalid."""
+    if request.first is None:
+        return None
+    path = request.first / artifact.WEIGHTS
+    if not path.is_file():
+        raise ArtifactIncomplete(
+            f"{path} does not exist.",
+            hint=f"--first names the folder of a starter {FIRST}, which `almanac pretrain` has made.",
+        )
+    network = keras.saving.load_model(path, compile=False)
+    spec = STARTER_SPECS[FIRST]
+    weights: Weights = network.get_weights()
+    expected = build(spec.options(request.units, request.layers)).get_weights()
+    if [one.shape for one in weights] != [one.shape for one in expected]:
+        raise OptionInvalid(
+            f"{path} is another network than a starter {FIRST} of {request.layers} layers of {request.units} units.",
+            hint="Give --units and --layers of the starter that --first names.",
+        )
+    return weights, spec
 
 
 def _export(

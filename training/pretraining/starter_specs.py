@@ -1,9 +1,14 @@
 """Starter specs: the starters that ship, one for each combination of seasons, and how each is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.calendar.on_calendar import parse_frequency
 from models.networks.build import NetworkOptions
+from training.data import synthetic
+
+YEAR_OF_WEEKS = 364
+"""A year of whole weeks: at this lag a Sunday meets a Sunday, which is nearer than the same date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +21,24 @@ class StarterSpec:
         context_length: Steps that the graph takes: as far back as seasonal means reach.
         encoder_length: Newest of them that the recurrent layers read.
         share: Steps of its training, as a share of those of the first starter, whose weights it begins with.
+        mixture: A key of `synthetic.MIXTURES`: what its series are.
+        lags: Seasons that the network compares with, if they are not those of the frequency.
+        windows_of_series: Windows that are cut from each series.
     """
 
     frequency: str
     horizon: int
     context_length: int
     encoder_length: int
-    share: float = 0.075
+    share: float = 0.3
+    mixture: str = "seasons"
+    lags: tuple[int, ...] = ()
+    windows_of_series: int = 2
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Return the share of each kind of series."""
+        return synthetic.MIXTURES[self.mixture]
 
     def options(self, units: int, layers: int) -> NetworkOptions:
         """Return the options of the network."""
@@ -33,7 +49,7 @@ class StarterSpec:
             frequency.season_length,
             self.context_length,
             self.encoder_length,
-            seasons=frequency.seasons,
+            seasons=self.lags or frequency.seasons,
             units=units,
             layers=layers,
             calendar=False,
@@ -43,13 +59,16 @@ class StarterSpec:
 STARTER_SPECS = {
     one.frequency: one
     for one in (
-        StarterSpec("M", 24, 360, 60, 1.0),
-        StarterSpec("Q", 12, 120, 48),
-        StarterSpec("Y", 8, 60, 48, 0.05),
-        StarterSpec("W", 26, 1040, 104),
-        StarterSpec("D", 28, 1461, 63),
-        StarterSpec("B", 30, 1300, 60, 0.04),
-        StarterSpec("h", 48, 1344, 120),
+        StarterSpec("M", 24, 360, 60, 1.0, "broad", windows_of_series=1),
+        StarterSpec("Q", 12, 120, 48, 0.15, "trends"),
+        StarterSpec("Y", 8, 60, 48, 0.15, "trends"),
+        StarterSpec("W", 26, 1040, 52),
+        StarterSpec("D", 28, 1461, 63, lags=(7, YEAR_OF_WEEKS)),
+        StarterSpec("B", 30, 1300, 60, 0.2),
+        StarterSpec("h", 48, 1344, 48),
     )
 }
 """By frequency, in the order they are made: the first with new weights, the others with what the first has learned."""
+
+FIRST = next(iter(STARTER_SPECS))
+"""The starter whose weights the others begin with."""

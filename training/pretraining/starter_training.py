@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import artifact
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights, learner_for
 from models.networks.onnx_export.half_precision import round_to_half
@@ -26,7 +27,7 @@ from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
 
-LEARNING_RATE, SOUP_RATE, TRANSFER_RATE = 3e-3, 1.5e-3, 1e-3
+LEARNING_RATE, SOUP_RATE, TRANSFER_RATE = 3e-3, 1.5e-3, 2e-3
 """Peak learning rate of the first starter, of each of its soup's members, and of the starters that begin with its weights."""
 
 SOUP_MEMBERS, SOUP_SHARE = 3, 0.15
@@ -49,6 +50,7 @@ class PretrainRequest:
         units: Width of each layer.
         layers: Stacked recurrent layers.
         batch_size: Windows in a step.
+        first: Folder of a first starter that exists, which the others begin with in place of one that is trained now.
     """
 
     output: Path
@@ -59,11 +61,15 @@ class PretrainRequest:
     units: int = 96
     layers: int = 2
     batch_size: int = 256
+    first: Path | None = None
 
     @property
     def digest(self) -> str:
         """Shortened SHA-256 of all that changes a weight: settings and the program that makes the series."""
-        settings = {key: value for key, value in asdict(self).items() if key not in {"output", "home", "kinds"}}
+        settings = {
+            key: value for key, value in asdict(self).items() if key not in {"output", "home", "kinds", "first"}
+        }
+        settings["first"] = _digest_of(self.first)
         settings["kinds"] = [asdict(spec) for spec in STARTER_SPECS.values()]
         program = "".join(path.read_text(encoding="utf-8") for path in synthetic.SOURCES)
         return hashlib.sha256((json.dumps(settings, sort_keys=True) + program).encode()).hexdigest()[:12]
@@ -71,12 +77,20 @@ class PretrainRequest:
     @property
     def command(self) -> str:
         """The command line of this request."""
-        return f"almanac pretrain --steps {self.steps} --seed {self.seed} --units {self.units} --layers {self.layers}"
+        settings = f"--steps {self.steps} --seed {self.seed} --units {self.units} --layers {self.layers}"
+        first = f" --first {self.first}" if self.first else ""
+        return f"almanac pretrain {settings}{first}"
 
     @property
     def unfinished(self) -> Path:
         """Folder of the checkpoints, until all starters are made."""
         return self.home / "pretrain" / self.digest
+
+
+def _digest_of(first: Path | None) -> str | None:
+    """Return the SHA-256 of the weights that the starters begin with, None if they are trained."""
+    weights = None if first is None else first / artifact.WEIGHTS
+    return hashlib.sha256(weights.read_bytes()).hexdigest() if weights is not None and weights.is_file() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +169,7 @@ class StarterTraining:
         """Return the weights and the cost of a starter that begins with the weights of the first one."""
         name = self.spec.frequency
         begun = transfer_weights(weights, self._options(first), self._options(self.spec))
-        stage = Stage(name, list(STARTER_SPECS).index(name), synthetic.NARROW, TRANSFER_RATE, self._steps)
+        stage = Stage(name, list(STARTER_SPECS).index(name), self.spec.shares, TRANSFER_RATE, self._steps)
         return self._run(stage, learner, held_out, begun, Cost())
 
     def _options(self, spec: StarterSpec) -> NetworkOptions:
