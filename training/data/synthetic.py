@@ -189,6 +189,9 @@ LEAST_ROUNDED = 5.0
 SHORTEST_VISIBLE = 3
 """Steps of a window that are visible at the least."""
 
+SHORT = 0.05
+"""Share of windows that show less than one season."""
+
 WHOLE = 0.35
 """Share of windows whose whole context is visible; of the others the length is log-uniform."""
 
@@ -210,6 +213,7 @@ class SyntheticWindows:
         shares: Of each kind of series.
         windows_of_series: Windows that are cut from each series, at random places: a long series takes longer to make than
             a network takes to learn from it.
+        short: Share of windows that show less than one season.
     """
 
     seasons: tuple[int, ...]
@@ -217,12 +221,13 @@ class SyntheticWindows:
     horizon: int
     shares: Mapping[str, float] = field(default_factory=lambda: BROAD)
     windows_of_series: int = 1
+    short: float = SHORT
 
     def draw(self, generator: np.random.Generator, size: int) -> Batch:
         """Return windows without dates, NaN where they hide a value, and what came after them."""
         whole = self._cut_windows(generator, size)
         context, targets = whole[:, : self.context_length].copy(), whole[:, self.context_length :]
-        hide(generator, context, self.seasons)
+        hide(generator, context, self.seasons, self.short)
         return Batch(Contexts(context, np.full(size, -1, dtype=np.int32)), targets[:, None])
 
     def _cut_windows(self, generator: np.random.Generator, size: int) -> Floats:
@@ -239,14 +244,14 @@ class SyntheticWindows:
         return windows
 
 
-def hide(generator: np.random.Generator, context: Floats, seasons: Sequence[int]) -> None:
+def hide(generator: np.random.Generator, context: Floats, seasons: Sequence[int], short: float = SHORT) -> None:
     """Set to NaN what a window does not show: all before a random age, and gaps; the newest value stays."""
     size, length = context.shape
     shortest = min(max(SHORTEST_VISIBLE, seasons[0]), length)
     drawn = log_uniform(generator, shortest, length, size)
-    short = chance(generator, 0.05, size)
-    drawn = np.where(short, generator.integers(min(SHORTEST_VISIBLE, length), shortest + 1, size), drawn)
-    visible = np.where(chance(generator, WHOLE, size), length, drawn.astype(np.int64))
+    below = chance(generator, short, size)
+    drawn = np.where(below, generator.integers(min(SHORTEST_VISIBLE, length), shortest + 1, size), drawn)
+    visible = np.where(chance(generator, WHOLE, size) & ~(below & (short > SHORT)), length, drawn.astype(np.int64))
     place = np.arange(length)[None, :]
     hidden = place < (length - visible)[:, None]
     single = (chance(generator, GAPPED, (size, 1))) & (

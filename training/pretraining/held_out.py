@@ -28,7 +28,7 @@ HELD_OUT_SEED = 1_000_000
 def synthetic_windows(spec: StarterSpec) -> SyntheticWindows:
     """Return what draws the windows of a starter."""
     seasons = parse_frequency(spec.frequency).seasons
-    return SyntheticWindows(seasons, spec.context_length, spec.horizon, spec.shares, spec.windows_of_series)
+    return SyntheticWindows(seasons, spec.context_length, spec.horizon, spec.shares, spec.windows_of_series, spec.short)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,18 @@ class StarterSpec:
         mixture: A key of `synthetic.MIXTURES`: what its series are.
         lags: Seasons that the network compares with, if they are not those of the frequency.
         windows_of_series: Windows that are cut from each series.
+        short: Share of windows that show less than one season.
     """
 
     frequency: str
     horizon: int
     context_length: int
     encoder_length: int
-    share: float = 0.3
+    share: float = 0.375
     mixture: str = "seasons"
     lags: tuple[int, ...] = ()
     windows_of_series: int = 2
+    short: float = synthetic.SHORT
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -62,9 +64,9 @@ STARTER_SPECS = {
         StarterSpec("M", 24, 360, 60, 1.0, "broad", windows_of_series=1),
         StarterSpec("Q", 12, 120, 48, 0.15, "trends"),
         StarterSpec("Y", 8, 60, 48, 0.15, "trends"),
-        StarterSpec("W", 26, 1040, 52),
-        StarterSpec("D", 28, 1461, 63, lags=(7, YEAR_OF_WEEKS)),
-        StarterSpec("B", 30, 1300, 60, 0.2),
+        StarterSpec("W", 26, 1040, 52, 0.3, short=0.25),
+        StarterSpec("D", 56, 1461, 42, lags=(7, YEAR_OF_WEEKS)),
+        StarterSpec("B", 30, 1300, 40, 0.2),
         StarterSpec("h", 48, 1344, 48),
     )
 }
