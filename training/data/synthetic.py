@@ -33,6 +33,16 @@ BROAD = {"structural": 0.2, "state_space": 0.64, "climate": 0.13, "intermittent"
 NARROW = {"structural": 0.03, "state_space": 0.84, "climate": 0.1, "intermittent": 0.03}
 """The same for one that has: nearer to what is counted and measured month by month, whose level seldom comes back."""
 
+GROWING = {
+    "state_space": 0.66,
+    "growth": 0.15,
+    "climate": 0.09,
+    "calendar": 0.04,
+    "structural": 0.03,
+    "intermittent": 0.03,
+}
+"""`NARROW` with more series that have grown for long and go on."""
+
 SEASONS = {
     "calendar": 0.45,
     "state_space": 0.23,
@@ -55,7 +65,7 @@ TRENDS = {
 }
 """The same for quarters and years, which have grown for long and go on."""
 
-MIXTURES = {"broad": BROAD, "narrow": NARROW, "seasons": SEASONS, "trends": TRENDS}
+MIXTURES = {"broad": BROAD, "narrow": NARROW, "growing": GROWING, "seasons": SEASONS, "trends": TRENDS}
 
 MULTIPLIED = 0.55
 """Share of series whose parts multiply."""

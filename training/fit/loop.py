@@ -1,7 +1,8 @@
 """Training loop: one network goes through a schedule of optimizer steps, epoch after epoch."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -218,8 +219,7 @@ def take_steps(  # noqa: PLR0913 - the position of an epoch in its schedule
         LossNotFinite: If a loss or a gradient is not finite.
     """
     config, losses, norms = schedule.config, [], []
-    for step in range(first, first + count):
-        batch = windows.draw(schedule.generator, config.batch_size)
+    for step, batch in enumerate(_drawn_ahead(windows, schedule, count), first):
         rate = learning_rate(step, total, config.learning_rate)
         loss, norm = learner.step(batch.contexts, batch.targets, rate=rate, total=total)
         losses.append(loss)
@@ -228,6 +228,17 @@ def take_steps(  # noqa: PLR0913 - the position of an epoch in its schedule
             raise _not_finite(config, step + 1, loss, dict(zip(learner.layers, norm, strict=True)))
     means = np.stack(norms).mean(axis=0, dtype=np.float64)
     return float(np.mean(losses)), dict(zip(learner.layers, means.tolist(), strict=True))
+
+
+def _drawn_ahead(windows: Windows, schedule: TrainingSchedule, count: int) -> Iterator[Batch]:
+    """Yield so many batches, each of which is drawn while the step before it is taken."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(windows.draw, schedule.generator, schedule.config.batch_size)
+        for left in range(count - 1, -1, -1):
+            batch = following.result()
+            if left:
+                following = thread.submit(windows.draw, schedule.generator, schedule.config.batch_size)
+            yield batch
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:

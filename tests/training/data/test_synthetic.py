@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from training.data import synthetic, synthetic_components
+from training.data import synthetic, synthetic_calendar, synthetic_components, synthetic_processes
 from training.data.synthetic import SyntheticWindows, hide, synthesize
 
 SEASONS = [(1,), (4,), (12,), (52,), (7, 365), (24, 168)]
 
 
+@pytest.mark.parametrize("mixture", synthetic.MIXTURES)
 @pytest.mark.parametrize("seasons", SEASONS)
-def test_every_series_is_finite_and_most_vary(seasons: tuple[int, ...]) -> None:
+def test_every_series_is_finite_and_most_vary(seasons: tuple[int, ...], mixture: str) -> None:
     """Whatever the seasons, a series has as many finite values as were asked for, and few are constant."""
-    made = synthesize(np.random.default_rng(0), 200, 400, seasons)
+    made = synthesize(np.random.default_rng(0), 200, 400, seasons, synthetic.MIXTURES[mixture])
 
     assert made.shape == (200, 400)
     assert np.isfinite(made).all()
@@ -82,6 +83,50 @@ def test_hiding_leaves_a_context_of_one_value_alone() -> None:
     hide(np.random.default_rng(0), context, (1,))
 
     assert_array_equal(context, np.ones((5, 1)))
+
+
+def test_windows_of_one_series_show_other_parts_of_it() -> None:
+    """Several windows of a series have the values of one series, and seldom begin at the same place."""
+    windows = SyntheticWindows((7,), 60, 10, windows_of_series=3)
+
+    whole = windows._cut_windows(np.random.default_rng(0), 9)
+
+    assert whole.shape == (9, 70)
+    shared = [len(np.intersect1d(whole[0], whole[at])) for at in (1, 2, 3)]
+    assert shared[0] >= 58
+    assert shared[1] >= 58
+    assert shared[2] < 10
+    assert not np.array_equal(whole[0], whole[1])
+
+
+def test_weekends_have_days_of_their_own() -> None:
+    """Hours of some weeks are told apart by their day: what an hour is in the mean of all days leaves much of a week unexplained."""
+    made = synthetic_calendar.calendar_series(np.random.default_rng(0), 300, 24 * 7 * 8, (24, 168))
+
+    days = made.reshape(300, 8, 7, 24)
+    week, hours = days.mean(axis=1), days.mean(axis=(1, 2))
+    left = (week - hours[:, None, :]).std(axis=(1, 2)) / week.std(axis=(1, 2))
+    assert (left > 0.3).mean() > 0.5
+    assert (left < 0.3).mean() > 0.05
+
+
+def test_growth_goes_on() -> None:
+    """A straight line through what is seen is near what comes, far nearer than the last value, in most series."""
+    made = synthetic_processes.growth(np.random.default_rng(0), 300, 60, (1,))
+
+    time = np.arange(60)
+    lines = np.array([np.polyval(np.polyfit(time[:52], one[:52], 1), time[52:]) for one in made])
+    line, last = np.abs(lines - made[:, 52:]).mean(axis=1), np.abs(made[:, 51:52] - made[:, 52:]).mean(axis=1)
+    assert (line < last).mean() > 0.6
+
+
+def test_a_year_of_days_is_not_a_whole_number_of_them() -> None:
+    """The same day of the fifth year is a day away from that of the first: a year has 365 days and about a quarter."""
+    yearly = synthetic_calendar.years(np.random.default_rng(3), 200, 365 * 5, np.full((200, 1), 365.25))
+
+    first, fifth = yearly[:, :200], yearly[:, 4 * 365 : 4 * 365 + 200]
+    alike = [np.abs(first[:, 5:-5] - fifth[:, 5 + by : 195 + by]).mean() for by in (-4, 1)]
+    assert alike[1] < alike[0]
 
 
 def test_the_generator_reads_no_data_set() -> None:
