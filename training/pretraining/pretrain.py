@@ -4,12 +4,11 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import keras
-
 from models import artifact
 from models.calendar.on_calendar import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.networks.build import build
+from models.networks.ensemble import load_network
 from models.networks.errors import OptionInvalid
 from models.networks.learner import Learner, Weights
 from models.networks.onnx_export.half_precision import deflate, to_half_precision
@@ -100,9 +99,8 @@ def _given(request: PretrainRequest) -> tuple[Weights, StarterSpec] | None:
             f"{path} does not exist.",
             hint=f"--first names the folder of a starter {FIRST}, which `almanac pretrain` has made.",
         )
-    network = keras.saving.load_model(path, compile=False)
     spec = STARTER_SPECS[FIRST]
-    weights: Weights = network.get_weights()
+    weights: Weights = load_network(path).get_weights()
     expected = build(spec.options(request.units, request.layers)).get_weights()
     if [one.shape for one in weights] != [one.shape for one in expected]:
         raise OptionInvalid(

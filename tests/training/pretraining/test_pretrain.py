@@ -14,9 +14,11 @@ from numpy.testing import assert_array_equal
 
 from models import artifact
 from models.calendar.on_calendar import parse_frequency
+from models.errors import ArtifactIncomplete
 from models.networks.ensemble import load_network
+from models.networks.errors import OptionInvalid
 from models.series import Series
-from models.starters import folder_for
+from models.starters import FOLDER, folder_for
 from training.cli import pretrain as command
 from training.fit.candidate import EpochRecord
 from training.pretraining import held_out, starter_card, starter_training
@@ -91,6 +93,23 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     parent = registry.run(found.tags["mlflow.parentRunId"])
     assert parent.tags["mlflow.source.git.commit"] == "abc"
     assert len(registry.children(parent.run_id)) == 2
+    again = pretrain(
+        make_request(tmp_path / "again", kinds=("Q",), first=made[0].directory), registry, progress, environment
+    )
+    assert [one.kind for one in again] == ["Q"]
+    assert again[0].figures["mase"] == pytest.approx(made[1].figures["mase"], rel=0.05)  # weights rounded to 16 bits
+    assert f"--first {made[0].directory}" in (again[0].directory / "README.md").read_text()
+
+
+def test_the_first_starter_must_exist_and_fit(tmp_path: Path, registry: Registry, progress: Progress) -> None:
+    """A folder without weights, and a network of another size, are named with the option that mends it."""
+    with pytest.raises(ArtifactIncomplete, match=r"network\.keras does not exist") as missing:
+        pretrain(make_request(tmp_path, first=tmp_path), registry, progress, RunEnvironment())
+    with pytest.raises(OptionInvalid, match="1 layers of 4 units") as other:
+        pretrain(make_request(tmp_path, first=FOLDER / "M"), registry, progress, RunEnvironment())
+
+    assert "--first" in str(missing.value.hint)
+    assert "--units" in str(other.value.hint)
 
 
 def test_what_was_interrupted_goes_on_to_the_same_weights(
