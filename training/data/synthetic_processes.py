@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.data.synthetic_calendar import years
-from training.data.synthetic_components import Floats, autoregress, chance, log_uniform
+from training.data.synthetic_components import GROWING, Floats, autoregress, chance, log_uniform
 
 JUMPS = 64
 """Levels of a machine's series before the first one returns."""
@@ -45,11 +45,14 @@ def spectral(generator: np.random.Generator, count: int, length: int, lengths: S
 
 
 def growth(generator: np.random.Generator, count: int, length: int, lengths: Sequence[int]) -> Floats:
-    """Return trends that go on: straight lines, whose logarithms may be what is seen, with little noise, in part with a season."""
+    """Return trends that go on: straight lines, whose logarithms may be what is seen, in part with a season.
+
+    A step of a line is a hundredth to thirty times the noise, so that a line shows in a few values or only in many.
+    """
     column = (count, 1)
-    direction = np.where(chance(generator, 0.75, column), 1.0, -1.0)
-    line = direction * np.linspace(-1.0, 0.0, length)[None, :] * log_uniform(generator, 3.0, 300.0, column)
-    season = log_uniform(generator, 0.3, 30.0, column) * chance(generator, 0.6, column)
+    slope = log_uniform(generator, 0.01, 30.0, column) * np.where(chance(generator, GROWING, column), 1.0, -1.0)
+    line = slope * np.arange(1 - length, 1)[None, :]
+    season = log_uniform(generator, 0.3, 30.0, column) * np.maximum(slope, 0.3) * chance(generator, 0.6, column)
     wave = years(generator, count, length, np.full(column, float(lengths[0]))) if lengths[0] > 1 else 0.0
     kept = np.where(chance(generator, 0.5, count), 1 - log_uniform(generator, 0.02, 1.0, count), 0.0)
     return line + season * wave + autoregress(generator.standard_normal((count, length)), kept)
