@@ -74,7 +74,7 @@ def evaluate_starter(  # noqa: PLR0913 - click's options
     from training.evaluation.classical import worker_processes
     from training.progress import Progress, plain_console
 
-    sets = read_index(folder, tuple(part.strip() for part in only.split(",")) if only else ())
+    sets = read_index(folder, tuple(part.strip() for part in only.split(",") if part.strip()) if only else ())
     progress, kept = Progress(), cache or almanac_home(os.environ) / CACHE
     chosen = starters.used(starters_folder) if starters_folder else nullcontext()
     with chosen, worker_processes(os.cpu_count() or 1) as pool:
@@ -123,7 +123,10 @@ def describe(scores: "SetScores") -> str:
 
     own = scores.models[STARTER]
     relative = f"relative MASE {scores.relative(STARTER, 'mase'):.3f}, WQL {scores.relative(STARTER, 'wql'):.3f}"
-    return f"{scores.series} series in {scores.seconds:.1f} s, {relative}, {own.coverage[80.0]:.1%} within 80 %"
+    skipped = f" ({scores.skipped} more are too short)" if scores.skipped else ""
+    return (
+        f"{scores.series} series{skipped} in {scores.seconds:.1f} s, {relative}, {own.coverage[80.0]:.1%} within 80 %"
+    )
 
 
 def describe_refused(refused: "Mapping[str, str]") -> list[str]:

@@ -26,7 +26,8 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--first",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of a monthly starter that the others begin with, such as models/starters/M. Default: it is trained first.",
+    help="Folder of a monthly starter that the others begin with, such as models/starters/M; it is itself refined only if "
+    "--frequencies names M. Default: it is trained first.",
 )
 @click.option("--fresh", is_flag=True, help="Train them again even if they exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
@@ -66,6 +67,8 @@ def pretrain(  # noqa: PLR0913 - click's options
     from training.registry.provenance import RunEnvironment
 
     kinds = check_kinds(frequencies)
+    if first is not None and frequencies is None:
+        kinds = kinds[1:]
     target = output or location.home / LOCAL_FOLDER
     request = PretrainRequest(target.absolute(), location.home, kinds, steps, seed, units, layers, first=first)
     if is_made(request) and not fresh and not request.unfinished.exists():

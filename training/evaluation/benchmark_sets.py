@@ -23,6 +23,12 @@ INDEX = "INDEX.csv"
 COLUMNS = ("file", "frequency", "horizon", "season")
 """Columns of INDEX.csv that are read; others are ignored."""
 
+LARGEST = 100_000
+"""Largest horizon and season."""
+
+SHOWN = 40
+"""Characters of a wrong cell that an error shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSet:
@@ -81,7 +87,9 @@ def read_index(folder: Path, only: Sequence[str] = ()) -> list[BenchmarkSet]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
-            names, rows = reader.fieldnames or [], list(reader)
+            names = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = names
+            rows = [{name: (row[name] or "").strip() for name in names} for row in reader]
     except (OSError, UnicodeDecodeError) as error:
         raise DataInvalid(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.",
@@ -93,7 +101,15 @@ def read_index(folder: Path, only: Sequence[str] = ()) -> list[BenchmarkSet]:
             f"{path} has no column {', '.join(missing)}; it has {', '.join(names) or 'none'}.",
             hint=f"Give it the columns {', '.join(COLUMNS)}.",
         )
-    sets = {row["file"]: _read_row(path, number, row) for number, row in enumerate(rows, start=2)}
+    sets: dict[str, BenchmarkSet] = {}
+    for number, row in enumerate(rows, start=2):
+        one = _read_row(path, number, row)
+        if one.name in sets:
+            raise DataInvalid(
+                f"{path}, row {number}, column 'file': {one.name!r} is in a row above, too.",
+                hint="Keep one row for each file; a second horizon needs a file of its own.",
+            )
+        sets[one.name] = one
     unknown = [name for name in only if name not in sets]
     if unknown or not sets:
         detail = f"{path} has no set {', '.join(map(repr, unknown))}." if unknown else f"{path} lists no set."
@@ -104,17 +120,21 @@ def read_index(folder: Path, only: Sequence[str] = ()) -> list[BenchmarkSet]:
 def _read_row(path: Path, number: int, row: dict[str, str]) -> BenchmarkSet:
     """Return one row of INDEX.csv; raises DataInvalid with file, row and column."""
     try:
-        parse_frequency(row["frequency"] or "")
+        parse_frequency(row["frequency"])
     except FrequencyUnknown as error:
         raise DataInvalid(f"{path}, row {number}, column 'frequency': {error.detail}", hint=error.hint) from error
     for name in ("horizon", "season"):
-        if not (row[name] or "").isdecimal() or int(row[name]) < 1:
+        text = row[name]
+        if not text.isdecimal() or len(text) > len(str(LARGEST)) or not 1 <= int(text) <= LARGEST:
+            shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…") if text else "empty"
             raise DataInvalid(
-                f"{path}, row {number}, column {name!r}: {row[name]!r} is no whole number of at least 1.",
+                f"{path}, row {number}, column {name!r}: the cell is {shown}, not a whole number from 1 to {LARGEST}.",
                 hint="Correct the cell.",
             )
-    file = path.with_name(f"{row['file']}.parquet")
-    return BenchmarkSet(row["file"], file, row["frequency"], int(row["horizon"]), int(row["season"]))
+    name = row["file"].removesuffix(".parquet")
+    return BenchmarkSet(
+        name, path.with_name(f"{name}.parquet"), row["frequency"], int(row["horizon"]), int(row["season"])
+    )
 
 
 def hold_out_end(one: BenchmarkSet, max_series: int | None = None) -> HeldOut:
@@ -137,6 +157,11 @@ def hold_out_end(one: BenchmarkSet, max_series: int | None = None) -> HeldOut:
             hint=f"Give longer series, or a shorter horizon in {INDEX}.",
         )
     histories, steps, targets, scales = zip(*known, strict=True)
+    if np.isnan(targets).all():
+        raise DataInvalid(
+            f"{one.path}: no value of the last {one.horizon} rows is observed, so nothing can be compared.",
+            hint="Cut the empty rows at the end.",
+        )
     return HeldOut(histories, np.stack(steps), np.stack(targets), np.array(scales), len(splits) - len(known))
 
 

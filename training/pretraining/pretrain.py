@@ -105,7 +105,7 @@ def _given(request: PretrainRequest) -> tuple[Weights, StarterSpec] | None:
     if [one.shape for one in weights] != [one.shape for one in expected]:
         raise OptionInvalid(
             f"{path} is another network than a starter {FIRST} of {request.layers} layers of {request.units} units.",
-            hint="Give --units and --layers of the starter that --first names.",
+            hint=f"--first names the folder of a starter {FIRST}, such as models/starters/{FIRST}; --units and --layers are its own.",
         )
     return weights, spec
 

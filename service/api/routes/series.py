@@ -4,7 +4,7 @@ import logging
 import time
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
@@ -40,7 +40,9 @@ Newest = Annotated[int, Query(ge=1, le=100_000, description="How many of the new
 Horizon = Annotated[int, Query(description="Steps ahead.")]
 Levels = Annotated[str | None, Query(description="Intervals in per cent, separated by commas. Default 80.")]
 Quantiles = Annotated[str | None, Query(description="Quantile levels in (0, 1), separated by commas.")]
-Mean = Annotated[bool, Query(description="Whether the forecast has a mean beside the median. Default false.")]
+Mean = Annotated[
+    Literal["true", "false"], Query(description="Whether the forecast has a mean beside the median. Default false.")
+]
 Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 
 
@@ -62,7 +64,7 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     horizon: Horizon,
     levels: Levels = None,
     quantiles: Quantiles = None,
-    mean: Mean = False,  # noqa: FBT002 (FastAPI: a query parameter)
+    mean: Mean = "false",
     model: Model = None,
 ) -> Response:
     """Return the forecast that POST /forecast returns for the observations of this series.
@@ -71,7 +73,7 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     """
     service = service_of(request)
     options = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
-    query = parse_options({**options, "mean": mean, "model": model}, service.settings.max_horizon)
+    query = parse_options({**options, "mean": mean == "true", "model": model}, service.settings.max_horizon)
     one = await service.database.run(_stored_series, series_id, service.settings.max_points)
     try:
         return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True))

@@ -70,8 +70,13 @@ def test_a_scale_that_is_undefined_or_zero_is_none(history: list[float], season:
         (None, r"INDEX\.csv cannot be read: No such file"),
         ("file,frequency\na,M\n", r"has no column horizon, season; it has file, frequency"),
         ("file,frequency,horizon,season\na,X,1,1\n", r"row 2, column 'frequency'.*X"),
-        ("file,frequency,horizon,season\na,M,0,1\n", r"row 2, column 'horizon': '0'"),
-        ("file,frequency,horizon,season\na,M,1\n", r"row 2, column 'season': None"),
+        (
+            "file,frequency,horizon,season\na,M,0,1\n",
+            r"row 2, column 'horizon': the cell is '0', not a whole number from 1 to",
+        ),
+        ("file,frequency,horizon,season\na,M,1\n", r"row 2, column 'season': the cell is empty"),
+        (f"file,frequency,horizon,season\na,M,1,{'9' * 5000}\n", r"row 2, column 'season': the cell is '9{40}…'"),
+        ("file,frequency,horizon,season\na,M,1,1\na,M,2,1\n", r"row 3, column 'file': 'a' is in a row above"),
         ("file,frequency,horizon,season\n", r"lists no set"),
     ],
 )
@@ -82,6 +87,23 @@ def test_an_index_that_cannot_be_used_is_refused(tmp_path: Path, index: str | No
 
     with pytest.raises(DataInvalid, match=outcome):
         read_index(tmp_path)
+
+
+def test_blanks_and_the_suffix_of_a_file_do_not_count(tmp_path: Path) -> None:
+    """People write INDEX.csv by hand."""
+    (tmp_path / "INDEX.csv").write_text("file , frequency, horizon, season\n x.parquet, M , 3, 12\n")
+
+    (one,) = read_index(tmp_path)
+
+    assert (one.name, one.path.name, one.frequency, one.horizon, one.season) == ("x", "x.parquet", "M", 3, 12)
+
+
+def test_a_test_without_values_is_an_error(tmp_path: Path) -> None:
+    """Nothing can be compared."""
+    write_set(tmp_path, "a", {"x": [1, 2, 3, math.nan]}, frequency="Y", horizon=1)
+
+    with pytest.raises(DataInvalid, match="no value of the last 1 rows is observed"):
+        hold_out_end(read_index(tmp_path)[0])
 
 
 def test_only_known_sets_can_be_chosen(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_wrong_parameters_are_refused(stored_client: TestClient) -> None:
     forecast = "/series/a/forecast"
     unknown = ["/series?lmit=2", "/series/a?since=xx", f"{forecast}?horizon=1&level=80", "/observations/export?id=a"]
 
-    for query in ("horizon=0", "horizon=2000", "horizon=3&levels=0", "horizon=3&levels=x", ""):
+    for query in ("horizon=0", "horizon=2000", "horizon=3&levels=0", "horizon=3&levels=x", "horizon=3&mean=yes", ""):
         assert stored_client.get(f"{forecast}?{query}").status_code == 422
     for path in unknown:
         answer = stored_client.get(path)
