@@ -72,9 +72,11 @@ def test_a_refusal_is_reported() -> None:
         demo.show_forecast(address)
 
 
-def test_a_failed_training_ends_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_training_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is served."""
-    monkeypatch.setattr(demo, "CONFIG", demo.HERE / "no-such.toml")
+    config = tmp_path / "no-data.toml"
+    config.write_text('name = "x"\ndata = "no-such.csv"\nhorizon = 3\n')
+    monkeypatch.setattr(demo, "CONFIG", config)
 
     with pytest.raises(ChildFailed):
         demo.train({})
