@@ -20,6 +20,9 @@ from training.data.synthetic_components import (
     unit,
 )
 
+SHIFTED = 0.2
+"""Share of series whose level changes at once."""
+
 LONGEST_NESTED = 14
 """Inner seasons in an outer one, up to which the outer one is made of days of several types."""
 
@@ -55,11 +58,24 @@ def calendar_series(generator: np.random.Generator, count: int, length: int, len
         season = _weeks_in_years(generator, count, length, inner, outer)
     else:
         season = years(generator, count, length, inner * log_uniform(generator, 1.0, 1.01, column))
-    strength = log_uniform(generator, 0.5, 20.0, column)
+    strength = log_uniform(generator, 0.5, 50.0, column)
     trend = log_uniform(generator, 0.1, 10.0, column) * chance(generator, 0.7, column)
     made = strength * season + trend * trends(generator, count, length)
+    made += (
+        log_uniform(generator, 1.0, 50.0, column)
+        * chance(generator, SHIFTED, column)
+        * late_shifts(generator, count, length)
+    )
     louder = np.exp(np.clip(generator.uniform(0.0, 0.6, column) * chance(generator, 0.4, column) * season, -2.0, 2.0))
     return made + louder * _slow_noise(generator, count, length, inner)
+
+
+def late_shifts(generator: np.random.Generator, count: int, length: int) -> Floats:
+    """Return one or two steps from one level to another, most of them near the end, where it matters which of them counts."""
+    when = (length * (1.0 - log_uniform(generator, 0.005, 1.0, (count, 2, 1)))).astype(np.int64)
+    size = generator.standard_normal((count, 2, 1)) * np.array([1.0, 0.5])[None, :, None]
+    made: Floats = (size * (np.arange(length)[None, None, :] >= when)).sum(axis=1)
+    return made
 
 
 def _weeks_of_days(generator: np.random.Generator, count: int, length: int, inner: int, days: int) -> Floats:

@@ -110,6 +110,15 @@ def test_weekends_have_days_of_their_own() -> None:
     assert (left < 0.3).mean() > 0.05
 
 
+def test_levels_change_near_the_end_more_often_than_elsewhere() -> None:
+    """A change of a few steps ago is what a network must learn to believe."""
+    made = synthetic_calendar.late_shifts(np.random.default_rng(0), 1000, 1000)
+
+    changes = (np.diff(made, axis=1) != 0).mean(axis=0)
+    assert changes[-100:].mean() > 5 * changes[:500].mean()
+    assert (changes[:500] > 0).mean() > 0.2
+
+
 def test_growth_goes_on() -> None:
     """A straight line through what is seen is near what comes, far nearer than the last value, in most series."""
     made = synthetic_processes.growth(np.random.default_rng(0), 300, 60, (1,))
