@@ -1,7 +1,7 @@
 """Allocator: freed memory stays in the process, so that each training step does not ask the system for all of it again.
 
 glibc maps every large array anew and unmaps it when it is freed; the system then fills each page with zeros at its first use.
-A training step makes and frees the same arrays each time: page faults took a quarter of its time.
+A training step makes and frees the same arrays each time.
 
 Source: mallopt(3), Linux man-pages.
 """

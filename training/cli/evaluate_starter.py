@@ -123,7 +123,7 @@ def describe(scores: "SetScores") -> str:
 
     own = scores.models[STARTER]
     relative = f"relative MASE {scores.relative(STARTER, 'mase'):.3f}, WQL {scores.relative(STARTER, 'wql'):.3f}"
-    skipped = f" ({scores.skipped} more are too short)" if scores.skipped else ""
+    skipped = f" ({scores.skipped} more have no history)" if scores.skipped else ""
     return (
         f"{scores.series} series{skipped} in {scores.seconds:.1f} s, {relative}, {own.coverage[80.0]:.1%} within 80 %"
     )

@@ -33,16 +33,6 @@ BROAD = {"structural": 0.2, "state_space": 0.64, "climate": 0.13, "intermittent"
 NARROW = {"structural": 0.03, "state_space": 0.84, "climate": 0.1, "intermittent": 0.03}
 """The same for one that has: nearer to what is counted and measured month by month, whose level seldom comes back."""
 
-GROWING = {
-    "state_space": 0.66,
-    "growth": 0.15,
-    "climate": 0.09,
-    "calendar": 0.04,
-    "structural": 0.03,
-    "intermittent": 0.03,
-}
-"""`NARROW` with more series that have grown for long and go on."""
-
 SEASONS = {
     "calendar": 0.45,
     "state_space": 0.23,
@@ -65,7 +55,7 @@ TRENDS = {
 }
 """The same for quarters and years, which have grown for long and go on."""
 
-MIXTURES = {"broad": BROAD, "narrow": NARROW, "growing": GROWING, "seasons": SEASONS, "trends": TRENDS}
+MIXTURES = {"broad": BROAD, "narrow": NARROW, "seasons": SEASONS, "trends": TRENDS}
 
 MULTIPLIED = 0.55
 """Share of series whose parts multiply."""
@@ -261,6 +251,7 @@ def hide(generator: np.random.Generator, context: Floats, seasons: Sequence[int]
     drawn = log_uniform(generator, shortest, length, size)
     below = chance(generator, short, size)
     drawn = np.where(below, generator.integers(min(SHORTEST_VISIBLE, length), shortest + 1, size), drawn)
+    # With the usual share a short window may be shown whole all the same: the monthly starter was trained so.
     visible = np.where(chance(generator, WHOLE, size) & ~(below & (short > SHORT)), length, drawn.astype(np.int64))
     place = np.arange(length)[None, :]
     hidden = place < (length - visible)[:, None]

@@ -82,11 +82,9 @@ def _make_all(
 
 
 def _order(request: PretrainRequest) -> list[str]:
-    """Return the starters to make, the first one first: it is made in any case, unless its weights are given."""
-    requested = [name for name in STARTER_SPECS if name in request.kinds]
-    if request.first is not None or FIRST in requested:
-        return requested
-    return [FIRST, *requested]
+    """Return the starters to make, the first one first: it is made in any case, unless its weights are given, then never."""
+    others = [name for name in STARTER_SPECS if name in request.kinds and name != FIRST]
+    return others if request.first is not None else [FIRST, *others]
 
 
 def _given(request: PretrainRequest) -> tuple[Weights, StarterSpec] | None:

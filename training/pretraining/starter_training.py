@@ -138,33 +138,24 @@ class StarterTraining:
         """Return the trained network, the windows that its figures come from, and its cost.
 
         Args:
-            first: Weights of the first starter and its spec, to begin with; None to train the first starter from new ones.
+            first: Weights of the first starter and its spec, to begin with; None for the first starter itself.
         """
         held_out = HeldOut.draw(self.spec, self.request.seed)
         learner = learner_for(recipe(self._options(self.spec), FitConfig()))
-        if first is None:
-            weights, cost = self._cook_soup(learner, held_out, *self._train_first(learner, held_out))
-        elif self.spec == first[1]:
-            weights, cost = self._cook_soup(learner, held_out, first[0], Cost())
-        else:
-            weights, cost = self._tune(learner, held_out, *first)
+        weights, cost = self._train_first(learner, held_out) if first is None else self._tune(learner, held_out, *first)
         learner.network.set_weights(round_to_half(weights))
         return learner, held_out, cost
 
     def _train_first(self, learner: Learner, held_out: HeldOut) -> tuple[Weights, Cost]:
-        """Return the weights and the cost of the first starter before its soup."""
-        name = self.spec.frequency
-        broad = Stage(name, list(STARTER_SPECS).index(name), synthetic.BROAD, LEARNING_RATE, self._steps)
-        return self._run(broad, learner, held_out, None, Cost())
-
-    def _cook_soup(self, learner: Learner, held_out: HeldOut, begun: Weights, cost: Cost) -> tuple[Weights, Cost]:
-        """Return the mean weights of networks that went on from the same weights, and the cost.
+        """Return the mean weights of networks that went on from the same schedule, and the cost.
 
         The mean errs less than any of them.
 
         Source: Wortsman et al. (2022), Model soups: averaging weights of multiple fine-tuned models, ICML.
         """
         name, steps = self.spec.frequency, self._steps
+        broad = Stage(name, list(STARTER_SPECS).index(name), synthetic.BROAD, LEARNING_RATE, steps)
+        begun, cost = self._run(broad, learner, held_out, None, Cost())
         members = []
         for number in range(1, SOUP_MEMBERS + 1):
             length = max(1, round(SOUP_SHARE * steps))

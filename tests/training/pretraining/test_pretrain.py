@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -99,6 +100,13 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     assert [one.kind for one in again] == ["Q"]
     assert again[0].figures["mase"] == pytest.approx(made[1].figures["mase"], rel=0.05)  # weights rounded to 16 bits
     assert f"--first {made[0].directory}" in (again[0].directory / "README.md").read_text()
+
+
+def test_the_first_starter_is_not_made_where_it_is_given() -> None:
+    """All are all others then; asked for by name it is an error."""
+    assert command.without_first(("M", "Q"), None) == ("Q",)
+    with pytest.raises(click.BadParameter, match="Leave out M"):
+        command.without_first(("M", "Q"), "M,Q")
 
 
 def test_the_first_starter_must_exist_and_fit(tmp_path: Path, registry: Registry, progress: Progress) -> None:
