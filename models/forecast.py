@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import Frequency, Timestamps
+from models.calendar.zoned_grid import Frequency, Timestamps
 from models.errors import Finding
 from models.irregular.repairs import Repair
 from models.values import Values, all_finite

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
 from models.forecasting.long_horizon import run_blocks

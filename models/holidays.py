@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.grid import month_place
-from models.calendar.on_calendar import Frequency, Timestamps, timestamps_from
 from models.calendar.timestamps import to_local_times
+from models.calendar.zoned_grid import Frequency, Timestamps, timestamps_from
 from models.errors import ConfigInvalid
 from models.series import Series
 from models.values import Values

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from models.calendar.dates import Dates, read_first, read_start, read_timestamps
-from models.calendar.on_calendar import Frequency, Timestamps, parse_frequency, phase_after, timestamps_from
 from models.calendar.styles import style_for
 from models.calendar.timestamps import load_timezone
+from models.calendar.zoned_grid import Frequency, Timestamps, parse_frequency, phase_after, timestamps_from
 from models.covariates import (
     NO_COVARIATES,
     CovariateNames,

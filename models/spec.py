@@ -110,7 +110,7 @@ class ModelSpec:
         architecture: `lstm`, `gru`, `simple_rnn` or `wavenet`; `starter` or `starter_tuned` for a pretrained LSTM as it is
             or fine-tuned; `warm_start` for a fine-tuned champion (`options.encoder` says which network); or `ensemble`.
         shape: Sequence shape: `one_to_one`, `one_to_many`, `many_to_many` or `many_to_many_equal`.
-        frequency: Canonical name of `models.calendar.on_calendar.Frequency`, such as `M`.
+        frequency: Canonical name of `models.calendar.zoned_grid.Frequency`, such as `M`.
         season_length: Steps in one season.
         context_length: Steps that the graph takes (left-padded with NaN).
         encoder_length: Newest steps that the recurrent or convolutional encoder reads.

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import AlmanacError
-from service.api.admission import AdmissionMiddleware, JsonForecasts, is_plain_forecast
+from service.api.admission_middleware import AdmissionMiddleware, JsonForecasts, is_plain_forecast
 from service.api.compression import CompressionMiddleware
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import Timestamps
+from models.calendar.zoned_grid import Timestamps
 from models.forecasting.plan import Plan
 from models.irregular.implausible import is_suspicious
 from models.safeguards.plausible import make_plausible

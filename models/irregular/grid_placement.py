@@ -10,12 +10,12 @@ from models.calendar.alignment import LEFT_OUT, Alignment, align
 from models.calendar.dates import Dates
 from models.calendar.exact_frequency import refuse_fiscal
 from models.calendar.grid import fewest_steps
-from models.calendar.on_calendar import Frequency, calendar_clock, infer_frequency
 from models.calendar.timestamps import Timestamps, to_instants, write_exactly
+from models.calendar.zoned_grid import Frequency, calendar_clock, infer_frequency
 from models.covariates import Covariates
 from models.errors import Finding, FrequencyNotInferred, SeriesTooLong
+from models.irregular.far_dates import find_far_dates, may_have_far_dates
 from models.irregular.repairs import Repair, list_repairs, snapped_repair
-from models.irregular.strays import find_strays, may_stray
 from models.values import Values, all_finite
 
 MOST_STEPS, MOST_STEPS_A_VALUE = 10_000, 10
@@ -98,7 +98,7 @@ class _Grid:
         outliers: A finding for each date outlier.
         absent: Whether a step has no timestamp, shape (length,).
         is_full: Whether every step has one, and every timestamp a step.
-        may_stray: Whether a date may be so far from all others that it is a mistake.
+        may_have_far_dates: Whether a date may be so far from all others that it is a mistake.
     """
 
     clock: Timestamps
@@ -107,11 +107,11 @@ class _Grid:
     outliers: tuple[Finding, ...]
     absent: NDArray[np.bool_]
     is_full: bool
-    may_stray: bool
+    may_have_far_dates: bool
 
     def findings(self, numbers: Values) -> tuple[Finding, ...]:
-        """Return a finding for each date outlier and date stray; dates without a value are not strays."""
-        if not self.may_stray:
+        """Return a finding for each date outlier and far date; dates without a value are not far dates."""
+        if not self.may_have_far_dates:
             return self.outliers
         return (*self.outliers, *_strays(numbers, self.clock, self.found.frequency))
 
@@ -150,7 +150,9 @@ def _make_grid(dates: Dates, frequency: Frequency | None) -> _Grid:
     absent = np.ones(length, dtype=np.bool_)
     absent[found.steps[found.steps != LEFT_OUT]] = False
     is_full = length == len(clock) and not absent.any()
-    return _Grid(clock, found, _start(found, clock, dates), _outliers(found, clock), absent, is_full, may_stray(clock))
+    return _Grid(
+        clock, found, _start(found, clock, dates), _outliers(found, clock), absent, is_full, may_have_far_dates(clock)
+    )
 
 
 def check_weeks(clock: Timestamps, frequency: Frequency) -> None:
@@ -219,7 +221,7 @@ def _outlier(found: Alignment, clock: Timestamps, at: int) -> Finding:
 def _strays(numbers: Values, clock: Timestamps, frequency: Frequency) -> tuple[Finding, ...]:
     """Return a finding for the newest or oldest date if it is so far from all others that it is likelier a mistake."""
     dates = clock[~np.isnan(numbers)]
-    found = [*find_strays(dates)] or [*find_strays(dates, frequency)]
+    found = [*find_far_dates(dates)] or [*find_far_dates(dates, frequency)]
     return tuple(
         Finding(
             "DATE_STRAY",

@@ -1,4 +1,4 @@
-"""Evidence: what is known about a champion, and what each figure is based on."""
+"""Champion figures: what is known about a champion, and what each figure is based on."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from models import artifact
 from models.calendar.frequency import NANOSECONDS_IN
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
 from models.jobs.database import almanac_home

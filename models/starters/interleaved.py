@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.calendar.frequency import NANOSECONDS_IN
-from models.calendar.on_calendar import Frequency, Timestamps, timestamps_from
+from models.calendar.zoned_grid import Frequency, Timestamps, timestamps_from
 from models.errors import AlmanacError, Finding
 from models.forecast import Forecast, Interval
 from models.forecaster import Floats, Forecaster

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.tables.cells import as_text
-from models.tables.layout import VALUE_WORDS, Layout, guess_value, quote
+from models.tables.layout import VALUE_WORDS, TableLayout, guess_value, quote
 from models.tables.sheet import Sheet
 from models.tables.time_parts import is_time_part
 
@@ -42,7 +42,9 @@ LEAST_REPEATED = 2
 Codes = NDArray[np.int64]
 
 
-def explain_repeats(sheet: Sheet, layout: Layout, series: Codes, times: NDArray[np.generic]) -> tuple[str, str] | None:
+def explain_repeats(
+    sheet: Sheet, layout: TableLayout, series: Codes, times: NDArray[np.generic]
+) -> tuple[str, str] | None:
     """Return why times repeat, as text and remedy: the columns which, added to the ids, make each row distinct.
 
     Args:
@@ -104,14 +106,14 @@ def _are_distinct(codes: Codes) -> bool:
     return len(np.unique(codes)) == len(codes)
 
 
-def _join_advice(layout: Layout, parts: Sequence[str]) -> tuple[str, str]:
+def _join_advice(layout: TableLayout, parts: Sequence[str]) -> tuple[str, str]:
     """Return that columns hold parts of the time, and what to do."""
     holds = "holds a part" if len(parts) == 1 else "hold parts"
     joined = f"Write {', '.join(map(repr, (layout.time, *parts)))} as one column, such as 2024-01-31T06:00."
     return f"{_listed(parts)} {holds} of the time.", joined
 
 
-def _advise(sheet: Sheet, layout: Layout, keys: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
+def _advise(sheet: Sheet, layout: TableLayout, keys: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
     names = [*layout.ids, *keys]
     value = layout.values[0] if layout.values and not layout.wide else guess_value(sheet, others)
     are = "looks like a key" if len(keys) == 1 else "look like keys"

@@ -1,4 +1,4 @@
-"""Layout: which columns of a file are ids, timestamps and values."""
+"""TableLayout: which columns of a file are ids, timestamps and values."""
 
 import difflib
 import itertools
@@ -37,7 +37,7 @@ VALUE_WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TableLayout:
     """The columns of a file.
 
     Attributes:
@@ -59,7 +59,7 @@ class Layout:
 
 def find_layout(
     sheet: Sheet, options: ReadOptions, covariates: Sequence[str] = (), *, valued: bool = True, strict: bool = False
-) -> Layout:
+) -> TableLayout:
     """Return the layout of a sheet.
 
     A long file has columns for id, time and value. The value may have any name if no other column is left; so may the time
@@ -89,7 +89,7 @@ def find_layout(
     taken = {time, value, clock, *ids, *row_id, *covariates}
     others = tuple(name for name in names if name not in taken)
     if not valued:
-        return Layout(time, (), ids, clock, others)
+        return TableLayout(time, (), ids, clock, others)
     if value is None and ids and len(others) == 1:
         value, others = others[0], ()
     if value == time:
@@ -97,12 +97,12 @@ def find_layout(
     if value is not None:
         if strict and not ids and others:  # one of them may be a misspelt id
             raise _missing("id", ID, names)
-        return Layout(time, (value,), ids, clock, (*row_id, *others))
+        return TableLayout(time, (value,), ids, clock, (*row_id, *others))
     if ids:
         raise _missing("value", VALUE, names, guess_value(sheet, others))
     if covariates or not others:
         raise _not_wide(names, time, has_covariates=bool(covariates))
-    return Layout(time, others, (), clock, row_id, wide=True)
+    return TableLayout(time, others, (), clock, row_id, wide=True)
 
 
 def _not_wide(names: Sequence[str], time: str, *, has_covariates: bool) -> TableInvalid:

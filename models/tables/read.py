@@ -18,7 +18,7 @@ from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hour
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
 from models.tables.keys import explain_repeats, is_one_key
-from models.tables.layout import LONG_HINT, Layout, find_layout, guess_value, quote
+from models.tables.layout import LONG_HINT, TableLayout, find_layout, guess_value, quote
 from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
@@ -43,7 +43,7 @@ class ParsedTable:
     """
 
     sheet: Sheet
-    layout: Layout
+    layout: TableLayout
     times: Times
     values: Mapping[str, Numbers]
     ids: Any = None
@@ -163,7 +163,7 @@ def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | N
         )
 
 
-def _join_clock(sheet: Sheet, layout: Layout, clock: str) -> tuple[Any, tuple[Finding, ...]]:
+def _join_clock(sheet: Sheet, layout: TableLayout, clock: str) -> tuple[Any, tuple[Finding, ...]]:
     """Return dates and times of day as one column of text, and how they are read."""
     import pyarrow.compute as pc
 

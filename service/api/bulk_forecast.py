@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.json_values import json_pointer
-from service.api.content import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
+from service.api.content_types import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
 from service.api.frame_input import parse_frame, parse_lines
 from service.api.state import Service
 from service.errors import FieldUnknown

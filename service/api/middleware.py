@@ -8,9 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.security import protected_route
 from service.errors import Unexpected
-from service.ids import new_id
 from service.monitoring.metrics import UNMATCHED, Metrics
 from service.problems import CODE_HEADER, problem
+from service.random_ids import new_id
 
 logger = logging.getLogger("almanac")
 access = logging.getLogger("almanac.access")

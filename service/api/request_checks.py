@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Scope
 
 from models.errors import AlmanacError
 from models.json_values import json_pointer
-from service.api.content import BULK_TYPES, FORMATS, JSON_TYPE
+from service.api.content_types import BULK_TYPES, FORMATS, JSON_TYPE
 from service.api.security import Guard, KeyRing, is_loopback
 from service.errors import FieldInvalid, HostMissing, HostUnknown, OriginForeign, TypeUnsupported
 from service.json_input import describe_value

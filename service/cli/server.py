@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from service.cli.protocol import bounded_protocol
+from service.cli.http_protocol import bounded_protocol
 from service.cli.timing import CLOSING_SECONDS
 from service.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from starlette.responses import Response
 
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError
 from service.admission import LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
 from service.errors import QueueFull

@@ -25,8 +25,8 @@ from service.forecasting.response import (
     to_response,
     write_entries,
 )
-from service.ids import new_id
 from service.json_input import fault_at
+from service.random_ids import new_id
 from service.selector import SelectedModel
 
 logger = logging.getLogger("almanac")

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid
 from models.irregular.bounds import read_bounds
 from models.irregular.grid_placement import MISSING

@@ -10,15 +10,15 @@ import numpy as np
 import orjson
 from starlette.responses import Response
 
-from models.calendar.on_calendar import format_timestamps
+from models.calendar.zoned_grid import format_timestamps
 from models.errors import Finding
 from models.forecast import Forecast
 from models.irregular.repairs import Repair
 from models.series import Series
 from service.forecasting.predict import ForecastRow, index_of
-from service.ids import new_uuid
 from service.json_input import SeriesFault
 from service.problems import problem_response
+from service.random_ids import new_uuid
 from service.selector import SelectedModel
 
 OPTIONS = frozenset({"/horizon", "/levels", "/quantiles"})

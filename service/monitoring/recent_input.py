@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.calendar.on_calendar import Frequency, timestamps_from
+from models.calendar.zoned_grid import Frequency, timestamps_from
 from models.errors import AlmanacError
 from models.series import Series
 from models.windows import Floats, last_context
@@ -24,7 +24,7 @@ FIRST_CHECK_SECONDS, LAST_CHECK_SECONDS = 5.0, 600.0
 """Time between two checks of an input that is not confirmed; each is twice as long as the one before."""
 
 
-class Dates(NamedTuple):
+class HistoryDates(NamedTuple):
     """The dates of a history, as in `Series`."""
 
     start: np.datetime64 | None
@@ -47,7 +47,7 @@ class RecentInput(NamedTuple):
 
     at: float
     context: Floats
-    dates: Dates | None
+    dates: HistoryDates | None
     check_at: float = 0.0
     pause: float = FIRST_CHECK_SECONDS
 
@@ -122,7 +122,9 @@ class NewestInputs:
         for place, one in enumerate(islice(posted.series, WINDOW)):
             context = last_context(one.values, self._context_length)
             is_dated = one.start is not None and place not in posted.unnamed and not posted.from_store
-            dates = Dates(one.start, one.frequency, one.timezone, one.style, len(one.values)) if is_dated else None
+            dates = (
+                HistoryDates(one.start, one.frequency, one.timezone, one.style, len(one.values)) if is_dated else None
+            )
             self.add((one.id, context.tobytes()), RecentInput(posted.at, context, dates), from_store=posted.from_store)
 
     def add(self, key: Key, one: RecentInput, *, from_store: bool) -> None:

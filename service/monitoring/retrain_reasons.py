@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.calendar.on_calendar import parse_timestamp
+from models.calendar.zoned_grid import parse_timestamp
 from models.retraining import reasons
 from models.retraining.champion_figures import ChampionEvidence, count_new_observations, evidence_of
 from models.retraining.reasons import RetrainAssessment

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from models.calendar.alignment import best_grid, tolerance_of
 from models.calendar.frequency import BUSINESS_HOUR, Frequency
 from models.calendar.grid import Steps, locate, nearest, stamp_variants, timestamps_at
-from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps
+from models.calendar.zoned_grid import calendar_clock, format_timestamps
 from models.errors import TimestampInvalid, TimestampsOffCalendar
 from models.irregular.grid_placement import MOST_STEPS, MOST_STEPS_A_VALUE
 from models.series import DEFAULT_STYLE

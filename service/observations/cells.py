@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import parse_timestamp
 from models.calendar.timestamps import NO_OFFSET, Timestamps
+from models.calendar.zoned_grid import parse_timestamp
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from models.ids import plain_id
 from service.errors import FieldInvalid, FieldMissing

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.calendar.on_calendar import format_timestamps
 from models.calendar.timestamps import STYLES
+from models.calendar.zoned_grid import format_timestamps
 from models.errors import TimestampsDuplicated
 from service.observations.columns import Faults, RawColumns
 from service.observations.validate import ParsedRows, ValidatedRows

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from models.calendar.eras import refuse_buddhist
-from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import load_timezone
+from models.calendar.zoned_grid import parse_frequency
 from models.columns import NAMES, find_column
 from models.errors import AlmanacError
 from models.irregular.repairs import Repair
@@ -20,7 +20,7 @@ from service.json_input import SeriesFault, describe_value, fault_at, invalid_fi
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count
 from service.observations.duplicates import refuse_contradictions
-from service.observations.layout import find_name
+from service.observations.row_fields import find_name
 from service.observations.validate import FindKnownSeries, ParsedRows, ValidatedRows, validate_rows
 from service.store.known_series import KnownSeries
 from service.store.observations import Calendar, Observations

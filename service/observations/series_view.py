@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.frequency import Frequency
-from models.calendar.on_calendar import calendar_clock, format_timestamps
 from models.calendar.timestamps import STYLES, Timestamps, to_instants, to_local_times
+from models.calendar.zoned_grid import calendar_clock, format_timestamps
 from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, Series
 from service.observations.calendar_fit import fit_to

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from models.calendar.alignment import FEWEST_WITH_OUTLIER
 from models.calendar.frequency import Frequency
-from models.calendar.on_calendar import calendar_clock, infer_frequency, parse_frequency
 from models.calendar.timestamps import NO_OFFSET, Timestamps, to_instants, to_local_times
+from models.calendar.zoned_grid import calendar_clock, infer_frequency, parse_frequency
 from models.errors import AlmanacError
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import GridFit, Mask, fit_to
 from service.observations.columns import Faults
+from service.observations.far_dates import far_date_error, far_dates_of_series, stored_far_date_repair
 from service.observations.row_errors import doubled, mismatch, off_grid, too_far, wrong_frequency
 from service.observations.row_errors import skipped as skipped_error
-from service.observations.stray_dates import find_stray_dates, stored_stray_repair, stray_error
 from service.observations.zones import FoundZone, find_zone
 from service.store.known_series import NEW_SERIES, KnownSeries
 from service.store.observations import Calendar
@@ -214,13 +214,13 @@ class _RowChecker:
         """Refuse values whose dates are far from all others, as in files; return what is said of stored ones."""
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         stamps, said = self._stamps[members], []
-        for stray in find_stray_dates(stored.stamps, stamps, frequency, zone) if members.size else ():
-            after = stray.date > stray.nearest
-            far = members[stamps >= stray.date if after else stamps <= stray.date]
+        for found in far_dates_of_series(stored.stamps, stamps, frequency, zone) if members.size else ():
+            after = found.date > found.nearest
+            far = members[stamps >= found.date if after else stamps <= found.date]
             for row in far.tolist():
-                self._refuse(row, stray_error(stray))
+                self._refuse(row, far_date_error(found))
             if not far.size:
-                said.append(stored_stray_repair(stray))
+                said.append(stored_far_date_repair(found))
         return said
 
     def _snap_inferred(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:

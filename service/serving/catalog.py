@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from models import starters
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError, ModelUnknown
 from models.names import CHAMPION
 from service.errors import DefaultUnknown, ModelLoading
@@ -15,7 +15,7 @@ from service.serving import unavailable
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.model_loader import Fetch, ModelLoader, OnLoad
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
-from service.serving.starter import Starter
+from service.serving.starter import StarterLoader
 
 logger = logging.getLogger("almanac")
 
@@ -49,7 +49,7 @@ class Catalog:
         self.remembered: str | None = None
         self._champions: dict[str, LoadedModel] = {}
         self.loader = ModelLoader(cache, limit=limit, pinned=self._champions.values, fetch=fetch, on_load=on_load)
-        self.starter = Starter(on_load)
+        self.starter = StarterLoader(on_load)
         self.index = RegistryIndex()
 
     @property

@@ -1,4 +1,4 @@
-"""Starter: serves the pretrained models of the package, which forecast any frequency before anything is registered."""
+"""Starter loader: serves the pretrained models of the package, which forecast any frequency before anything is registered."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from models import starters
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import AlmanacError, ModelUnknown
 from models.forecaster import Forecaster
 from service.errors import ModelLoading, ModelRefused
@@ -21,7 +21,7 @@ MAX_FORECASTERS = 1024
 """Frequencies whose forecasters stay in memory; all share a few networks."""
 
 
-class Starter:
+class StarterLoader:
     """Loads a starter in a thread when a frequency is first requested, and keeps it.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, desc, func, select, update
 
-from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import Timestamps
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError
 from models.series import Series
 from models.values import Values
@@ -21,7 +21,7 @@ from service.store.observations import Calendar
 from service.store.score import frequencies_match
 from service.store.score_filter import ScoreFilter
 from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, observations, scores
-from service.store.time_matching import CLOCK_TOLERANCE, Clock, align_clocks, lookup_range, tolerance_of
+from service.store.time_matching import CLOCK_TOLERANCE, ForecastClock, align_clocks, lookup_range, tolerance_of
 
 Observed = Mapping[np.datetime64, float]
 
@@ -100,7 +100,7 @@ def _confirm(connection: Connection, posted: PostedInput | None, known: KnownSer
         return None
     if steps is None or end is None:
         return None
-    clock = Clock(series.timezone, series.style, frequency)
+    clock = ForecastClock(series.timezone, series.style, frequency)
     after, newest = align_clocks(end[-1:], clock, known.stamps[-1:], zone)
     if newest[0] >= after[0]:
         return None
@@ -211,7 +211,7 @@ def read_observations(
 def _agrees(row: Row[Any], observed: Observed, calendar: Calendar) -> bool:
     if not observed or not frequencies_match(row.frequency, calendar.frequency):
         return False
-    clock = Clock(row.timezone, row.style, row.frequency)
+    clock = ForecastClock(row.timezone, row.style, row.frequency)
     stamps = np.array(list(observed), dtype="M8[us]")
     steps, stamps = align_clocks(decode_times(row.history_timestamps), clock, stamps, calendar.timezone)
     sample = HistorySample(steps, decode_floats(row.history_values))

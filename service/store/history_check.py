@@ -1,4 +1,4 @@
-"""Evidence: whether the history that a forecast was made from agrees with the stored observations of its series."""
+"""History check: whether the history that a forecast was made from agrees with the stored observations of its series."""
 
 import hashlib
 import math
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.frequency import MONTHS_IN, Frequency
-from models.calendar.on_calendar import parse_frequency, timestamps_from
 from models.calendar.timestamps import Timestamps
+from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.series import Series
 from service.store.blobs import Floats
 from service.store.score import only_values, periods_of

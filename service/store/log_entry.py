@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from models.calendar.on_calendar import Frequency, timestamps_from
+from models.calendar.zoned_grid import Frequency, timestamps_from
 from models.forecast import Forecast
 from models.intervals import interval_sides
 from models.json_values import finite_or_none

@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import Row, distinct, func, or_, select
 
 from models.calendar.frequency import MONTHS_IN
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from service.store.database import Database
 from service.store.rollups import DAY
 from service.store.score_filter import DayRange, ScoreFilter

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from models.accuracy import covered, pinball_losses, scale_or_nan, scaled_errors
 from models.baselines import seasonal_naive
 from models.calendar.frequency import MONTH_NAMES, MONTHS_IN, Frequency
-from models.calendar.on_calendar import parse_frequency, timestamps_from
 from models.calendar.timestamps import Timestamps
+from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.intervals import SAME, interval_sides
 from models.json_values import finite_or_none
 from models.series import Series

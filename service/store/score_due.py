@@ -19,7 +19,7 @@ from service.store.observations import Calendar
 from service.store.rollups import add_sums, lock_scores, remove_sums
 from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
 from service.store.tables import IS_DUE, forecasts, observations, scores, series
-from service.store.time_matching import Clock, align_clocks, tolerance
+from service.store.time_matching import ForecastClock, align_clocks, tolerance
 
 logger = logging.getLogger("almanac")
 
@@ -163,7 +163,7 @@ def _compute(row: Row[Any], observed: Mapping[np.datetime64, float], calendar: C
     try:
         forecast = read_forecast(row)
         stamps = np.array(list(observed), dtype="M8[us]")
-        clock = Clock(row.timezone, row.style, row.frequency)
+        clock = ForecastClock(row.timezone, row.style, row.frequency)
         steps, stamps = align_clocks(forecast.timestamps, clock, stamps, calendar.timezone)
         aligned = dict(zip(stamps, observed.values(), strict=True))
         return {one.step: one for one in score(forecast, aligned, steps)}

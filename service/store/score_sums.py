@@ -27,7 +27,7 @@ GroupKey = Literal["model", "version", "step", "series", "period"]
 Period = Literal["day", "week", "month", "year"]
 Key = tuple[str | int, ...]
 Rows = list[tuple[Key, ScoreSums]]
-Plan = list[tuple[Select[*tuple[Any, ...]], int]]
+Selects = list[tuple[Select[*tuple[Any, ...]], int]]
 """Queries, and 1 or -1 by whether their sums are added or subtracted."""
 
 MOST_NAMES = 5_000
@@ -154,7 +154,7 @@ def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) ->
     return ("period" in by and period in {"day", "week"}) or where.scored_since is not None or not is_whole
 
 
-def _run(database: Database, parts: Plan, *, has_keys: bool, limit: int | None) -> Rows:
+def _run(database: Database, parts: Selects, *, has_keys: bool, limit: int | None) -> Rows:
     """Return the rows of queries, those of equal keys added or subtracted, in the order of the keys."""
     found: dict[Key, list[Any]] = {}
     places = len(SUMS)
@@ -169,7 +169,7 @@ def _run(database: Database, parts: Plan, *, has_keys: bool, limit: int | None) 
     return [(key, ScoreSums(*found[key])) for key in sorted(key for key, sums in found.items() if sums[0])[:limit]]
 
 
-def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> Plan:
+def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> Selects:
     """Return queries of which the sums, added or subtracted by their sign, are the sums that are asked for."""
     has_series = "series" in by or where.series is not None
     has_steps = "step" in by or where.steps is not None
@@ -197,7 +197,7 @@ def _units(by: Sequence[GroupKey], period: Period) -> tuple[Unit, ...]:
 
 def _plan_units(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, units: Sequence[Unit], sign: int = 1
-) -> Plan:
+) -> Selects:
     """Return queries over the nearest units, and over the days that these have too few or too many, from shorter units."""
     if not units:
         return [(_scan(database, where, by, period), sign)]
@@ -213,7 +213,7 @@ def _plan_units(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
 
 def _plan_scored(
     database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, *, has_series: bool
-) -> Plan:
+) -> Selects:
     """Return the queries of a filter on the time of scoring: its first day from the scores, later ones from the rollup."""
     since = where.scored_since or 0
     is_bounded = any(one is not None for one in (where.since, where.until, where.since_day, where.until_day))

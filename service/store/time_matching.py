@@ -7,8 +7,8 @@ import numpy as np
 from sqlalchemy import ColumnElement, case, or_, select
 
 from models.calendar.frequency import MONTHS_IN
-from models.calendar.on_calendar import parse_frequency
 from models.calendar.timestamps import Timestamps, offset_of, to_instants, to_local_times
+from models.calendar.zoned_grid import parse_frequency
 from service.store.score import LONGEST_PERIOD
 from service.store.tables import forecasts, series
 
@@ -22,7 +22,7 @@ CLOCK_TOLERANCE = 15 * DAY // 24
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ForecastClock:
     """How to read the timestamps of a forecast.
 
     Attributes:
@@ -37,7 +37,7 @@ class Clock:
 
 
 def align_clocks(
-    steps: Timestamps, clock: Clock, observed: Timestamps, zone: str | None
+    steps: Timestamps, clock: ForecastClock, observed: Timestamps, zone: str | None
 ) -> tuple[Timestamps, Timestamps]:
     """Return steps and observations as times of one clock, same shapes.
 

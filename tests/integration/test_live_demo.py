@@ -24,10 +24,10 @@ import sys
 from pathlib import Path
 from training.demo.demo import sigterm_as_interrupt
 from training.demo.live import LiveDemo, run_live
-from training.demo.replay import Plan
+from training.demo.replay import ReplayPlan
 from training.progress import plain_console
 
-plan = Plan(first="1985-12", broken="1986-01", end="1988-12", settling=6, ticks_from="1988-01")
+plan = ReplayPlan(first="1985-12", broken="1986-01", end="1988-12", settling=6, ticks_from="1988-01")
 home, config = map(Path, sys.argv[1:])
 with sigterm_as_interrupt():
     demo = LiveDemo(home, plain_console(stderr=True), port=18800, config=config, as_json=True)

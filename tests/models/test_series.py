@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from models.calendar.on_calendar import Frequency, format_timestamps
+from models.calendar.zoned_grid import Frequency, format_timestamps
 from models.errors import (
     AlmanacError,
     FrequencyNotInferred,

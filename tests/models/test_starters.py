@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models import artifact, starters
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.series import Series
 from tests.starters import make_starters

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from models import artifact
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import LossNotFinite
 from models.networks.onnx_export.ensemble import merge_graphs
 from models.series import Series

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from models import artifact
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.networks.build import NetworkOptions, build, serving_network
 from models.networks.onnx_export.export import export
 from models.spec import ModelOptions, ModelSpec

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import artifact, starters
 from models.calendar.exact_frequency import FiscalPeriods
-from models.calendar.on_calendar import format_timestamps
+from models.calendar.zoned_grid import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
 from models.forecast import Forecast
 from models.forecaster import Forecaster

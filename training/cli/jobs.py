@@ -206,10 +206,10 @@ def worker(jobs: int) -> None:
         almanac worker
         ALMANAC_JOBS_URL=postgresql://almanac@db/almanac almanac worker --jobs 2
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.jobs.settings import Settings
     from training.jobs.worker import Worker
+    from training.jobs.worker_settings import WorkerSettings
 
-    code = Worker(Settings.from_environment(os.environ, jobs=jobs), log).run()
+    code = Worker(WorkerSettings.from_environment(os.environ, jobs=jobs), log).run()
     # DBOS's threads may wait for the database for minutes; everything is stored already.
     sys.stdout.flush()
     os._exit(code)

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from models.errors import ConfigInvalid
 from models.jobs.setting_bounds import check_bounds
 from models.spec import ModelSpec
-from training.config.validation import STRICT, Count, Number, check_choice, config_errors
+from training.config.config_errors import STRICT, Count, Number, check_choice, config_errors
 
 SHAPES = ("one_to_one", "one_to_many", "many_to_many", "many_to_many_equal")
 TRANSFORMS = ("auto", "none", "log")

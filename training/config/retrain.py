@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from models.jobs.setting_bounds import check_bounds
 from models.retraining.thresholds import DEFAULT, Thresholds
-from training.config.validation import STRICT, Count, Number, config_errors
+from training.config.config_errors import STRICT, Count, Number, config_errors
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

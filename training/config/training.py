@@ -18,10 +18,10 @@ from models.names import RULE, is_name
 from models.names import STARTER as SHIPPED
 from models.tables.numbers import NumberStyle
 from models.tables.options import ReadOptions
+from training.config.config_errors import STRICT, Count, check_choice, check_names, config_errors
 from training.config.fit import FitConfig
 from training.config.retrain import RetrainConfig
 from training.config.toml import SERVICE
-from training.config.validation import STRICT, Count, check_choice, check_names, config_errors
 
 ARCHITECTURES = ("lstm", "gru", "simple_rnn", "wavenet")
 STARTER, STARTER_TUNED, AUTO, WARM_START = SHIPPED, "starter_tuned", "auto", "warm_start"
@@ -106,7 +106,7 @@ class TrainConfig:
         data: CSV or Parquet file, or `service` for the observations that a running service holds.
         horizon: Steps to forecast.
         name: Registered name of the winner; the file's stem where none is given.
-        frequency: Any alias or word of `models.calendar.on_calendar`, or None to infer it from the data.
+        frequency: Any alias or word of `models.calendar.zoned_grid`, or None to infer it from the data.
         architecture: Candidates, in the order they are trained.
         seed: Seed of every random choice; the first one where there are several.
         seeds: Networks of each architecture, their seeds counted up from the first.

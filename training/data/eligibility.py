@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.accuracy import scale_or_nan
 from models.calendar.grid import locate
-from models.calendar.on_calendar import calendar_clock
+from models.calendar.zoned_grid import calendar_clock
 from models.errors import DataInvalid, Finding
 from models.series import Series
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import scale_or_nan
-from models.calendar.on_calendar import calendar_clock, timestamps_from
+from models.calendar.zoned_grid import calendar_clock, timestamps_from
 from models.errors import ConfigInvalid, DataInvalid, Finding
 from models.series import Series
 from training.data.eligibility import describe_validated

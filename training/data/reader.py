@@ -13,7 +13,7 @@ from models.ids import plain_id
 from models.tables.faults import CellFault, TableInvalid
 from models.tables.read import ParsedTable, read_columns, read_sheet
 from training.config.training import Columns, require_file
-from training.data.clock import Clock, settle_clock
+from training.data.file_clock import FileClock, settle_clock
 
 Explain = Callable[[], tuple[str, str] | None]
 
@@ -123,7 +123,7 @@ def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
     layout: str,
     frame: pd.DataFrame,
     reading: ParsedTable,
-    clock: Clock,
+    clock: FileClock,
     findings: tuple[Finding, ...],
     covariates: Mapping[str, NDArray[np.float64]],
 ) -> Table:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import DataInvalid
 
 SEASON_FREQUENCIES = {1: "Y", 4: "Q", 5: "B", 7: "D", 12: "M", 24: "h", 52: "W"}

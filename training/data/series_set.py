@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from models.calendar.dates import Dates, style_of
 from models.calendar.exact_frequency import FiscalPeriods
-from models.calendar.on_calendar import Frequency, parse_frequency
 from models.calendar.timestamps import to_instants
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.covariates import CovariateNames
 from models.errors import AlmanacError, DataInvalid, Finding, FrequencyNotInferred, SeriesTooLong
+from models.irregular.far_dates import MOST_GAPS
 from models.irregular.grid_placement import infer_for
-from models.irregular.strays import MOST_GAPS
 from models.safeguards.plausible import make_plausible
 from models.series import Series
 from training.config.training import Columns
-from training.data.date_outliers import name_gap, refuse_strays
 from training.data.ended import name_ended
+from training.data.far_dates import name_gap, refuse_far_dates
 from training.data.long_frame import Rows, end_with_zero, group_rows, join_rows, part_rows, read_future
 from training.data.reader import Table, read_table
 from training.data.series_findings import (
@@ -111,7 +111,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
         later, found = read_future(future, columns or Columns(), names, groups)
         findings += found
     findings += (*trimmed, *name_ended(groups))
-    refuse_strays(path, groups)
+    refuse_far_dates(path, groups)
     known = _settle_frequency(table, groups, frequency, reading)
     if reading.missing == "zero":
         groups = end_with_zero(groups)
@@ -139,7 +139,7 @@ def _settle_frequency(table: Table, groups: Sequence[Rows], frequency: str | Non
     known = parse_frequency(frequency) if frequency else _infer(table, groups)
     if frequency is None:
         _refuse_mixed(table, groups, known)
-    refuse_strays(table.path, groups, known)
+    refuse_far_dates(table.path, groups, known)
     return known
 
 

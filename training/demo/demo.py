@@ -80,11 +80,11 @@ def demo(  # noqa: PLR0913 (click's way)
 def replay(home: Path, *, port: int, seed: int, as_json: bool) -> int:
     """Run the live demo in a new folder below `home`, and return 0 if accuracy recovered, else 1."""
     from training.demo.live import LiveDemo, make_home, run_live
-    from training.demo.replay import Plan
+    from training.demo.replay import ReplayPlan
     from training.progress import plain_console
 
     folder = make_home(home, datetime.now())  # noqa: DTZ005 (local time, for the user)
-    recovery = run_live(LiveDemo(folder, plain_console(stderr=as_json), port, as_json=as_json), Plan(seed=seed))
+    recovery = run_live(LiveDemo(folder, plain_console(stderr=as_json), port, as_json=as_json), ReplayPlan(seed=seed))
     return 0 if recovery.recovered else 1
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from models.errors import ServiceUnreachable
 from training.config.toml import merge, read_config
 from training.demo.events import Event, Recovery, assess_recovery
-from training.demo.replay import Plan, World, read_world, write_measured
+from training.demo.replay import ReplayPlan, World, read_world, write_measured
 from training.demo.scenario import SCHEDULE, Replay, requests_to
 from training.processes import LOOPBACK, ChildFailed, ChildProcess, free_port, running
 from training.service_client.client import Row
@@ -71,7 +71,7 @@ def make_home(home: Path, now: datetime) -> Path:
     return folder
 
 
-def run_live(demo: LiveDemo, plan: Plan) -> Recovery:
+def run_live(demo: LiveDemo, plan: ReplayPlan) -> Recovery:
     """Train, serve, replay month by month, and return whether live accuracy recovered from the break.
 
     Raises:
@@ -102,7 +102,7 @@ def run_live(demo: LiveDemo, plan: Plan) -> Recovery:
     return finish(demo, replay, time.monotonic() - began)
 
 
-def train_first(demo: LiveDemo, world: World, stations: Sequence[str], plan: Plan) -> None:
+def train_first(demo: LiveDemo, world: World, stations: Sequence[str], plan: ReplayPlan) -> None:
     """Train and register the first model on the months before the replay; raises ChildFailed."""
     data, log = demo.home / "early.csv", demo.home / "logs" / "train.log"
     values = write_measured(world, stations, plan.first, data)
@@ -126,7 +126,7 @@ def prepare(demo: LiveDemo, replay: Replay) -> None:
     demo.print(f"Schedule {SCHEDULE} ({cron}) retrains if a reason is met; the replay triggers it once a year.")
 
 
-def print_events(demo: LiveDemo, plan: Plan) -> Callable[[Event], None]:
+def print_events(demo: LiveDemo, plan: ReplayPlan) -> Callable[[Event], None]:
     """Return a function that prints events: as lines of text, and as JSON on standard output if requested."""
 
     def on_event(event: Event) -> None:

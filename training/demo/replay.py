@@ -91,7 +91,7 @@ def months_between(first: Month, end: Month) -> list[Month]:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """The months of a replay.
 
     Attributes:

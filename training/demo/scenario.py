@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from training.demo.events import Event, Kind, Score, Swap
-from training.demo.replay import Month, Plan, World, months_after
+from training.demo.replay import Month, ReplayPlan, World, months_after
 from training.processes import ChildFailed
 from training.service_client.client import Address, Row, ServiceRefused, get_json, post_json
 
@@ -48,7 +48,7 @@ def requests_to(url: str) -> Request:
 class Replay:
     """A replay so far: its events, the scores of every month and version, and by version the months of its forecasts."""
 
-    plan: Plan
+    plan: ReplayPlan
     model: str
     world: World
     stations: Sequence[str]

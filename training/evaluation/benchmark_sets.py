@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.dates import Dates
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import AlmanacError, DataInvalid, FrequencyUnknown, SeriesAllMissing, SeriesEmpty
 from models.series import Series
 from training.config.training import Columns

@@ -41,7 +41,7 @@ DEADLINE_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class ClassicalForecast:
     """The forecast of one model for one series, as a worker process returns it.
 
     Attributes:
@@ -171,14 +171,14 @@ def fit_all(  # noqa: PLR0913 - what to forecast, and how the fits are watched
     )
 
 
-def fit_one(work: Work) -> dict[str, Fitted]:
+def fit_one(work: Work) -> dict[str, ClassicalForecast]:
     """Return each model's forecast of one series; a worker process calls it and imports statsforecast."""
     from statsforecast import models
 
     return {name: _fit(getattr(models, CLASSICAL[name])(season_length=work.season_length), work) for name in work.names}
 
 
-def _fit(model: Any, work: Work) -> Fitted:  # noqa: ANN401 - statsforecast ships no types
+def _fit(model: Any, work: Work) -> ClassicalForecast:  # noqa: ANN401 - statsforecast ships no types
     """Return one model's forecast, or the text of what it raised: one series must not end a comparison."""
     began = time.perf_counter()
     try:
@@ -186,17 +186,19 @@ def _fit(model: Any, work: Work) -> Fitted:  # noqa: ANN401 - statsforecast ship
             warnings.simplefilter("ignore")
             found = model.forecast(work.values, work.horizon, level=list(work.levels))
     except Exception as error:  # noqa: BLE001 - statsforecast raises bare Exception and whatever numpy does
-        return Fitted(np.empty(0), {}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
+        return ClassicalForecast(np.empty(0), {}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
     bounds = {level: (found[f"lo-{level}"], found[f"hi-{level}"]) for level in work.levels}
     finite = np.isfinite([found["mean"], *(bound for pair in bounds.values() for bound in pair)]).all()
-    return Fitted(found["mean"], bounds, time.perf_counter() - began, "" if finite else "the forecast is not finite")
+    return ClassicalForecast(
+        found["mean"], bounds, time.perf_counter() - began, "" if finite else "the forecast is not finite"
+    )
 
 
 def _run(
     work: Mapping[int, Work], on_done: Callable[[int], None], deadline: float, shared: Executor | None
-) -> dict[int, dict[str, Fitted]]:
+) -> dict[int, dict[str, ClassicalForecast]]:
     """Return the fits of the series that start before the deadline and before the processes are killed."""
-    found: dict[int, dict[str, Fitted]] = {}
+    found: dict[int, dict[str, ClassicalForecast]] = {}
     began = time.monotonic()
     with nullcontext(shared) if shared else worker_processes(min(os.cpu_count() or 1, len(work))) as pool:
         try:
@@ -232,7 +234,7 @@ def _cancel(waiting: Mapping[Future[Any], int]) -> None:
         future.cancel()
 
 
-def _forecast(history: Series, fitted: Fitted, horizon: int, levels: tuple[float, ...]) -> Forecast:
+def _forecast(history: Series, fitted: ClassicalForecast, horizon: int, levels: tuple[float, ...]) -> Forecast:
     """Return a fit as a forecast whose median is the model's mean, or a seasonal naive if the fit failed."""
     bounds = fitted.bounds
     if fitted.failure:

@@ -20,7 +20,7 @@ from training.data.holdout import Split
 from training.data.long_frame import shown
 
 Floats = NDArray[np.float64]
-Clock = Callable[[], float]
+Timer = Callable[[], float]
 
 LEVELS = (80.0, 95.0)
 """Levels of the central intervals whose coverage is reported, in per cent."""
@@ -204,7 +204,7 @@ def measure_latency(forecaster: Forecaster, split: Split) -> float:
 
 
 def measure_latencies(
-    forecasters: Sequence[Forecaster], split: Split, repeats: int = LATENCY_REPEATS, clock: Clock = time.perf_counter
+    forecasters: Sequence[Forecaster], split: Split, repeats: int = LATENCY_REPEATS, clock: Timer = time.perf_counter
 ) -> list[float]:
     """Return the median time of a forecast of one series by each network, in milliseconds, comparable with each other.
 
@@ -226,7 +226,7 @@ def measure_latencies(
     return [1000 * float(np.median(one)) for one in turns]
 
 
-def _median_seconds(forecaster: Forecaster, history: list[Series], horizon: int, clock: Clock) -> float:
+def _median_seconds(forecaster: Forecaster, history: list[Series], horizon: int, clock: Timer) -> float:
     seconds = []
     for _ in range(LATENCY_CALLS):
         started = clock()

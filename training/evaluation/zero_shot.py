@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models import starters
 from models.accuracy import known_mean
 from models.baselines import baseline_forecast
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError, ForecastNotFinite
 from models.forecast import Forecast
 from models.forecaster import Forecaster

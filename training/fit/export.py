@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models import artifact
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.covariates import CovariateNames
 from models.forecaster import Forecaster
 from models.networks.build import NetworkOptions, serving_network

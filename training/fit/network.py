@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.accuracy import mean_mase
 from models.baselines import seasonal_naive
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions, with_shape
 from models.networks.learner import learner_for

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ConfigInvalid
 from models.irregular.history import LONGEST_CONTEXT, SEASONS_KEPT
 from models.series import Series

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import artifact
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import DataInvalid
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights, learner_for

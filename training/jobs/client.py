@@ -15,7 +15,7 @@ from models.jobs.errors import JobUnknown, ScheduleDuplicated, ScheduleInvalid, 
 from training.config.training import check_name
 from training.jobs import worker_lock
 from training.jobs.connection import connect, translated_errors
-from training.jobs.rows import Row, job_row, schedule_row, step_row
+from training.jobs.job_data import Row, job_row, schedule_row, step_row
 
 RUNNING = "PENDING"
 """DBOS's status of a job that a worker has started."""

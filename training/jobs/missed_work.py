@@ -7,7 +7,7 @@ from dbos import DBOSClient, WorkflowStatus
 from models.jobs import names
 from models.jobs.cron import next_fires
 from training.jobs.client import RUNNING
-from training.jobs.rows import Row, request_of
+from training.jobs.job_data import Row, request_of
 
 
 def queue_missed_ticks(client: DBOSClient, now: datetime) -> list[str]:

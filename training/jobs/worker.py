@@ -17,8 +17,8 @@ from training.jobs import worker_lock
 from training.jobs.client import requeue
 from training.jobs.connection import connect
 from training.jobs.missed_work import close_cancelled_jobs, queue_missed_ticks
-from training.jobs.settings import Settings
 from training.jobs.worker_lock import WorkerLock
+from training.jobs.worker_settings import WorkerSettings
 from training.jobs.workflows import Workflows
 
 SCHEDULE_POLL_SECONDS, CHECK_SECONDS = 2.0, 5.0
@@ -38,7 +38,7 @@ REQUEUE_SECONDS = 5.0
 class Worker:
     """A worker, which runs until `stop` is set."""
 
-    settings: Settings
+    settings: WorkerSettings
     log: Callable[[str], None]
     stop: Event = field(default_factory=Event)
 
@@ -130,7 +130,7 @@ def _known_file(url: str) -> SqliteFile | None:
     return file
 
 
-def _configure(settings: Settings) -> DBOSConfig:
+def _configure(settings: WorkerSettings) -> DBOSConfig:
     return {
         "name": names.APPLICATION,
         "system_database_url": settings.url,

@@ -13,9 +13,9 @@ from models.jobs import names
 from models.jobs.errors import StageFailed
 from training.jobs import retrain_workflow
 from training.jobs.missed_work import close_runs
-from training.jobs.settings import Settings
 from training.jobs.stage_runner import Limits, StageProcess, StageResult
 from training.jobs.steps import StageRun, WorkerRuntime, limits_of, run_stage
+from training.jobs.worker_settings import WorkerSettings
 from training.processes import is_up
 
 WATCH_FOLDER = "watch"
@@ -34,7 +34,7 @@ WATCHES_KEPT = timedelta(days=1)
 class Workflows:
     """The workflows of a worker, which run until `stop` is set."""
 
-    settings: Settings
+    settings: WorkerSettings
     client: DBOSClient
     log: Callable[[str], None]
     stop: Event

@@ -32,7 +32,7 @@ class TooFewNetworks(TrainingError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedCandidate:
     """What came of fitting one candidate in its run: the candidate, or why it failed."""
 
     name: str
@@ -65,12 +65,14 @@ def candidate_names(config: TrainConfig, left_out: Mapping[str, str]) -> list[st
     return [*(one.name for one in kept), *([ENSEMBLE] if len(joining) >= SMALLEST_ENSEMBLE else [])]
 
 
-def fit_candidates(names: Sequence[str], task: TrainingTask, runtime: Runtime, open_run: OpenRun) -> list[Fitted]:
+def fit_candidates(
+    names: Sequence[str], task: TrainingTask, runtime: Runtime, open_run: OpenRun
+) -> list[FittedCandidate]:
     """Fit every candidate; one that fails is recorded, and the others are fitted all the same.
 
     An ensemble for which fewer than two networks are left is not needed, and is not among the results.
     """
-    fitted: list[Fitted] = []
+    fitted: list[FittedCandidate] = []
     for name in names:
         networks = networks_of(fitted)
         if name != ENSEMBLE or len(networks) >= SMALLEST_ENSEMBLE:
@@ -78,7 +80,7 @@ def fit_candidates(names: Sequence[str], task: TrainingTask, runtime: Runtime, o
     return fitted
 
 
-def networks_of(fitted: Sequence[Fitted]) -> dict[str, Candidate]:
+def networks_of(fitted: Sequence[FittedCandidate]) -> dict[str, Candidate]:
     """Return the networks that an ensemble is made of: every fitted candidate that is not an ensemble itself."""
     made = {one.name: one.candidate for one in fitted}
     return {name: one for name, one in made.items() if one is not None and one.ensemble_weights is None}
@@ -86,7 +88,7 @@ def networks_of(fitted: Sequence[Fitted]) -> dict[str, Candidate]:
 
 def fit_candidate(
     name: str, task: TrainingTask, runtime: Runtime, open_run: OpenRun, networks: Mapping[str, Candidate]
-) -> Fitted:
+) -> FittedCandidate:
     """Fit one candidate in a run of its own; raises RegistryError if MLflow does not answer."""
     log: RunLog | None = None
     epochs: list[EpochRecord] = []
@@ -102,13 +104,13 @@ def fit_candidate(
         if not isinstance(error, TooFewNetworks):
             runtime.progress.report(f"{name} failed at step {failure.step}: {error.detail}", "red")
         log.failure(failure)
-        return Fitted(name, log.run_id, failure=failure)
+        return FittedCandidate(name, log.run_id, failure=failure)
     for warning in candidate.warnings:
         runtime.progress.report(f"  {name}: {warning}", "yellow")
-    return Fitted(name, log.run_id, candidate)
+    return FittedCandidate(name, log.run_id, candidate)
 
 
-def score_candidates(task: TrainingTask, fitted: Sequence[Fitted], runtime: Runtime) -> Comparison:
+def score_candidates(task: TrainingTask, fitted: Sequence[FittedCandidate], runtime: Runtime) -> Comparison:
     """Score candidates and baselines at every origin.
 
     Raises:
@@ -125,7 +127,7 @@ def score_candidates(task: TrainingTask, fitted: Sequence[Fitted], runtime: Runt
     return Comparison(results, baselines, failures, config.pick)
 
 
-def score(one: Fitted, splits: Sequence[Split]) -> Result | Failure:
+def score(one: FittedCandidate, splits: Sequence[Split]) -> Result | Failure:
     """Return a candidate's errors at every origin and what serving it costs, or why it has none."""
     if one.candidate is None:
         assert one.failure is not None  # noqa: S101 - one of the two is always set

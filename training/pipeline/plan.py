@@ -1,4 +1,4 @@
-"""Plan: the data of a comparison, its origins and its candidates."""
+"""ComparisonPlan: the data of a comparison, its origins and its candidates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from training.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ComparisonPlan:
     """What is fitted and where it is compared.
 
     Attributes:
@@ -54,7 +54,7 @@ def read_data(config: TrainConfig, progress: Progress) -> SeriesSet:
     return data
 
 
-def make_plan(config: TrainConfig, data: SeriesSet, found: ChampionLookup, folder: Path) -> Plan:
+def plan_comparison(config: TrainConfig, data: SeriesSet, found: ChampionLookup, folder: Path) -> ComparisonPlan:
     """Return the origins and candidates of a comparison.
 
     Raises:
@@ -72,7 +72,7 @@ def make_plan(config: TrainConfig, data: SeriesSet, found: ChampionLookup, folde
             task = replace(task, warm_start=choose_warm_start(found, task, folder))
         except TrainingError as error:
             left_out[WARM_START] = str(error)
-    return Plan(task, tuple(candidate_names(config, left_out)), left_out, state, notes)
+    return ComparisonPlan(task, tuple(candidate_names(config, left_out)), left_out, state, notes)
 
 
 def _unseen_origins(rolled: Origins, found: ChampionLookup) -> tuple[tuple[Split, ...], str, tuple[str, ...]]:

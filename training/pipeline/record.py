@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from training.evaluation.comparison import Comparison, describe_failures
-from training.pipeline.candidates import Fitted
+from training.pipeline.candidates import FittedCandidate
 from training.pipeline.task import Runtime, TrainingTask
 from training.pipeline.tracking import OpenRun
 from training.registry import runs
@@ -18,7 +18,7 @@ def log_start(registry: Registry, run_id: str, task: TrainingTask, runtime: Runt
 
 def log_comparison(  # noqa: PLR0913, PLR0917 - what is logged, and where
     registry: Registry,
-    fitted: Sequence[Fitted],
+    fitted: Sequence[FittedCandidate],
     comparison: Comparison,
     task: TrainingTask,
     runtime: Runtime,

@@ -12,7 +12,7 @@ from training.evaluation.promotion import PromotionDecision
 from training.pipeline.candidates import fit_candidates, score_candidates
 from training.pipeline.champion import find_champion
 from training.pipeline.compare import ComparisonOutcome, decide
-from training.pipeline.plan import Plan, make_plan, read_data
+from training.pipeline.plan import ComparisonPlan, plan_comparison, read_data
 from training.pipeline.record import log_comparison, log_start
 from training.pipeline.refit import refit
 from training.pipeline.register import describe_served, keep_candidate, promote, upload
@@ -83,7 +83,7 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime) -> Outcome:
     """
     data = read_data(config, runtime.progress)
     found = find_champion(registry, config.name, runtime.scratch / "champion")
-    plan = make_plan(config, data, found, runtime.scratch / "start")
+    plan = plan_comparison(config, data, found, runtime.scratch / "start")
     _report(plan, runtime)
     with runs.tracked_run(registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
         task, open_run = plan.task, children_of(registry, config.name, run_id)
@@ -107,7 +107,7 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime) -> Outcome:
     return Outcome(compared, config.name, version, decision, run_id, described, plan.left_out, tuple(served.warnings))
 
 
-def _report(plan: Plan, runtime: Runtime) -> None:
+def _report(plan: ComparisonPlan, runtime: Runtime) -> None:
     """Report what is held out, and which architectures are not candidates."""
     runtime.progress.report_findings(describe_split(plan.task.cutoff))
     for note in plan.notes:

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.accuracy import mean_mase, scale_or_nan
 from models.baselines import seasonal_naive
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.networks.learner import Learner
 from models.series import Series
 from models.windows import Contexts

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from models import artifact
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.networks.build import build
 from models.networks.ensemble import load_network

@@ -14,8 +14,8 @@ from training.registry.model_versions import CHAMPION
 from training.registry.provenance import RunEnvironment
 from training.retraining import stages
 from training.retraining.job_context import JobContext
-from training.retraining.protocol import OnEvent
 from training.retraining.rollback import Rollback
+from training.retraining.stage_messages import OnEvent
 from training.retraining.triggers import assess as assess_live
 from training.retraining.triggers import watch as watch_live
 from training.service_client.client import SERVICE_URL, service_address

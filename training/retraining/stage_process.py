@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from models.errors import AlmanacError, RegistryUnreachable, ServiceUnreachable
 from models.jobs.errors import StageFailed
 from models.json_values import to_json_value
-from training.retraining.protocol import OnEvent, Stage, WriteLine
+from training.retraining.stage_messages import OnEvent, Stage, WriteLine
 
 ORPHAN_SECONDS = 60.0
 """How long the process of a worker that was killed may take to end."""

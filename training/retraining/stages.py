@@ -20,10 +20,10 @@ from training.data.holdout import describe_split
 from training.evaluation.comparison import Failure
 from training.evaluation.promotion import PromotionDecision
 from training.fit.candidate import Candidate
-from training.pipeline.candidates import Fitted, TooFewNetworks, fit_candidate, networks_of, score_candidates
+from training.pipeline.candidates import FittedCandidate, TooFewNetworks, fit_candidate, networks_of, score_candidates
 from training.pipeline.champion import ChampionLookup, choose_warm_start, find_champion
 from training.pipeline.compare import decide
-from training.pipeline.plan import make_plan, read_data
+from training.pipeline.plan import plan_comparison, read_data
 from training.pipeline.record import log_comparison, log_start
 from training.pipeline.refit import refit as fit_again
 from training.pipeline.register import champion_version, describe_served, keep_candidate, upload
@@ -73,7 +73,7 @@ def read(job: JobContext, request: Given) -> Plain:
     with errors_name(given, path):
         data = job.data["data"] = read_data(config, runtime.progress)
     found = find_champion(job.registry, config.name, job.folder / "champion")
-    plan = make_plan(config, data, found, job.emptied("start"))
+    plan = plan_comparison(config, data, found, job.emptied("start"))
     held_out = describe_split(plan.task.cutoff)
     runtime.progress.report_findings(held_out)
     run_id = job.begin(config.name, PARENT, f"retrain {', '.join(config.architecture)}")
@@ -262,14 +262,16 @@ def _describe_champion(found: ChampionLookup, state: str) -> Plain | None:
     return {"version": found.version, "run_id": found.run_id, "as": state, **cause}
 
 
-def _fitted(job: JobContext, fit: Given) -> Fitted:
+def _fitted(job: JobContext, fit: Given) -> FittedCandidate:
     """Return a candidate as its stage left it."""
     if fit["cause"] is None:
-        return Fitted(fit["name"], fit["run_id"], job.candidate(fit["run_id"]))
-    return Fitted(fit["name"], fit["run_id"], failure=Failure(fit["name"], fit["cause"], fit["code"], fit["step"]))
+        return FittedCandidate(fit["name"], fit["run_id"], job.candidate(fit["run_id"]))
+    return FittedCandidate(
+        fit["name"], fit["run_id"], failure=Failure(fit["name"], fit["cause"], fit["code"], fit["step"])
+    )
 
 
-def _close_killed(job: JobContext, name: str, fitted: Sequence[Fitted]) -> None:
+def _close_killed(job: JobContext, name: str, fitted: Sequence[FittedCandidate]) -> None:
     """End the runs of candidates whose process was killed before it could end them."""
     failures = {one.name: one.failure for one in fitted}
     for run in job.registry.runs(name, {JOB: job.job}, status=RUNNING):

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from models.calendar.frequency import MONTHS_IN
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ModelUnknown, ServiceUnreachable
 from models.retraining.champion_figures import ChampionEvidence, count_new_observations, evidence_of
 from models.retraining.live_figures import LiveFigures

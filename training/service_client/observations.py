@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.calendar.on_calendar import parse_frequency, timestamps_from
+from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.errors import DataInvalid, Finding, ServiceUnreachable
 from training.config.toml import SERVICE
 from training.config.training import TrainConfig, require_file

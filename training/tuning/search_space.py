@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from models.errors import ConfigInvalid
+from training.config.config_errors import check_choice
 from training.config.fit import FitConfig
 from training.config.toml import merge, read_config
 from training.config.training import ARCHITECTURES, train_config
-from training.config.validation import check_choice
 
 DEFAULT = Path(__file__).parents[1] / "configs" / "space.toml"
 """The default space."""
@@ -19,7 +19,7 @@ DEFAULT = Path(__file__).parents[1] / "configs" / "space.toml"
 RANGE_KEYS = {"low", "high", "log"}
 
 
-class Trial(Protocol):
+class OptunaTrial(Protocol):
     """The part of `optuna.Trial` that draws values."""
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:  # noqa: ANN401 - any choice
@@ -38,7 +38,7 @@ class Categorical:
 
     values: tuple[Any, ...]
 
-    def draw(self, name: str, trial: Trial) -> object:
+    def draw(self, name: str, trial: OptunaTrial) -> object:
         """Return one of the values; lists become JSON, since a study stores plain values only."""
         drawn = trial.suggest_categorical(name, [_plain(value) for value in self.values])
         return next(value for value in self.values if _plain(value) == drawn)
@@ -69,7 +69,7 @@ class Range:
     high: float
     log: bool = False
 
-    def draw(self, name: str, trial: Trial) -> object:
+    def draw(self, name: str, trial: OptunaTrial) -> object:
         """Return a value between the bounds."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(name, self.low, self.high, log=self.log)
@@ -118,7 +118,7 @@ def read_space(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     return space
 
 
-def draw(space: Space, trial: Trial) -> dict[str, Any]:
+def draw(space: Space, trial: OptunaTrial) -> dict[str, Any]:
     """Return one value for each setting of the space."""
     return {key: dimension.draw(key, trial) for key, dimension in space.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from models.irregular.grid_placement import MISSING
 from models.safeguards.plausible import OUTLIERS
-from service.api.content import FORMATS, JSON, NDJSON
+from service.api.content_types import FORMATS, JSON, NDJSON
 
 _LINES = {"type": "string", "description": "A JSON object on each line."}
 _FRAME = {"type": "string", "format": "binary"}

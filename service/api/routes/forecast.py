@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.api.admission import ADMITTED
-from service.api.content import JSON, choose_format, format_of
+from service.api.admission_middleware import ADMITTED
+from service.api.content_types import JSON, choose_format, format_of
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.formats import OTHER_FORMATS, describe_parameters
 from service.api.http import read_body

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from models.calendar.on_calendar import format_timestamps
+from models.calendar.zoned_grid import format_timestamps
 from service.api.examples.observations import STORED_RESPONSES
 from service.api.http import json_response
 from service.api.schemas.forecast_records import ForecastRecord, StepScore

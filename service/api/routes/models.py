@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from models import starters
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ModelUnknown
 from models.forecaster import Forecaster
 from service.api.examples.forecast import MODEL_RESPONSES

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from models.calendar.on_calendar import parse_frequency, parse_timestamp
+from models.calendar.zoned_grid import parse_frequency, parse_timestamp
 from models.errors import AlmanacError
 from models.tables.options import ReadOptions
 from service.api.examples.observations import COUNT_RESPONSES, EXPORT_RESPONSES, OBSERVATION_BODY, OBSERVATION_RESPONSES

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from models.artifact import NETWORK, open_network
 from tests.benchmarks.serving.bodies import Sample, make_sample, to_almanac
 from tests.benchmarks.serving.contestants import Contestant
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 
 MOST_SAMPLES = 20
 """Different requests of one size; they take turns."""
@@ -29,7 +29,7 @@ CHUNKS = (64, 256, 1000)
 Feeds = dict[str, NDArray[Any]]
 
 
-def measure_batches(contestant: Contestant, artifact: Path, plan: Plan) -> dict[str, Any]:
+def measure_batches(contestant: Contestant, artifact: Path, plan: MeasurePlan) -> dict[str, Any]:
     """Return series a second by the series in a request, of a server and of onnxruntime in this process, in turns."""
     own, all_cores = open_network(artifact / NETWORK), _open_with_all_cores(artifact / NETWORK)
     figures: dict[str, Any] = {}

@@ -20,14 +20,14 @@ import click
 from tests.benchmarks.serving.bodies import make_sample, to_almanac, write_bodies
 from tests.benchmarks.serving.contestants import Contestant
 from tests.benchmarks.serving.load import Load, closed_loop, middle, to_dict
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 from tests.benchmarks.serving.rates import Bodies
 
 SERIES, REQUESTS = 1_000, 5
 CONNECTIONS = (1, 8)
 
 
-def measure_bulk(contestant: Contestant, bodies: Bodies, scratch: Path, plan: Plan) -> dict[str, Any]:
+def measure_bulk(contestant: Contestant, bodies: Bodies, scratch: Path, plan: MeasurePlan) -> dict[str, Any]:
     """Return the latencies of single requests by connections, without and with bulk requests, in turns."""
     samples = make_sample(SERIES * REQUESTS, seed=1).parts(SERIES)
     large = write_bodies(scratch / "bulk.jsonl", [to_almanac(one) for one in samples])

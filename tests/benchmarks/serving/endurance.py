@@ -8,7 +8,7 @@ import psutil
 
 from tests.benchmarks.serving.contestants import almanac
 from tests.benchmarks.serving.load import closed_loop
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 from tests.benchmarks.serving.prepare import Prepared
 from tests.benchmarks.serving.rates import Bodies
 
@@ -18,7 +18,7 @@ RUN_SECONDS = 4.0
 MEBIBYTE = 2**20
 
 
-def measure_endurance(prepared: Prepared, bodies: Bodies, scratch: Path, plan: Plan) -> dict[str, Any]:
+def measure_endurance(prepared: Prepared, bodies: Bodies, scratch: Path, plan: MeasurePlan) -> dict[str, Any]:
     """Return memory (MiB) and open files after the first requests, and after every tenth of the others."""
     with almanac(scratch / "endurance", prepared.lstm) as child:
         server = psutil.Process(child.process.pid)

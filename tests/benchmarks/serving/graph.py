@@ -15,7 +15,7 @@ from models import starters
 from models.artifact import NETWORK, open_network
 from tests.benchmarks.serving.batches import feeds_of, timed
 from tests.benchmarks.serving.bodies import MONTHS, make_sample
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 from tests.benchmarks.serving.prepare import Prepared, registered_artifact
 
 RECURRENT = ("LSTM", "GRU", "RNN")
@@ -26,7 +26,7 @@ CHUNK = 50
 WARM_CHUNKS = 2
 
 
-def measure_graph(prepared: Prepared, scratch: Path, plan: Plan) -> dict[str, Any]:
+def measure_graph(prepared: Prepared, scratch: Path, plan: MeasurePlan) -> dict[str, Any]:
     """Return the number of nodes of each network, and microseconds of one series through the LSTM and its recurrent nodes."""
     lstm = registered_artifact(prepared.lstm) / NETWORK
     files = {"LSTM": lstm, "starter M": starters.FOLDER / "M" / NETWORK}

@@ -1,10 +1,10 @@
-"""Plan: how long each part of the benchmark takes."""
+"""MeasurePlan: how long each part of the benchmark takes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MeasurePlan:
     """Numbers and lengths of the runs; the defaults are those of the record.
 
     Attributes:
@@ -38,7 +38,7 @@ class Plan:
     graph_chunks: int = 60
 
 
-QUICK = Plan(
+QUICK = MeasurePlan(
     bodies=10_000,
     warm_seconds=1.0,
     rounds=1,

@@ -16,7 +16,7 @@ import psutil
 
 from tests.benchmarks.serving.bodies import make_sample, to_almanac
 from tests.benchmarks.serving.contestants import almanac
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 from tests.benchmarks.serving.prepare import ROOT, Prepared
 
 WARM_REQUESTS = 300
@@ -28,7 +28,7 @@ Function = tuple[str, int, str]
 """File, line and name, as pstats has them."""
 
 
-def measure_profile(prepared: Prepared, scratch: Path, plan: Plan) -> dict[str, Any]:
+def measure_profile(prepared: Prepared, scratch: Path, plan: MeasurePlan) -> dict[str, Any]:
     """Return the microseconds of one request by function and by package, and the processor time of one in all.
 
     The same requests are sent on one connection without and with cProfile. What the main

@@ -11,7 +11,7 @@ import click
 from tests.benchmarks.serving.bodies import make_sample, to_almanac, to_tensors, write_bodies
 from tests.benchmarks.serving.contestants import Arena, Contestant
 from tests.benchmarks.serving.load import Load, closed_loop, middle, open_loop, to_dict
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 
 Figures = dict[str, Any]
 
@@ -46,14 +46,14 @@ class Bodies:
         return self.first
 
 
-def warm_up(arena: Arena, bodies: Bodies, plan: Plan) -> None:
+def warm_up(arena: Arena, bodies: Bodies, plan: MeasurePlan) -> None:
     """Send requests to every contestant before anything is measured."""
     for one in arena.running.values():
         closed_loop(one.url, bodies.of(one), 8, plan.warm_seconds, bodies.start())
         one.settle()
 
 
-def measure_closed(arena: Arena, bodies: Bodies, plan: Plan) -> Figures:
+def measure_closed(arena: Arena, bodies: Bodies, plan: MeasurePlan) -> Figures:
     """Return what each contestant reaches at each number of connections; contestants take turns in every round.
 
     After the first round those below `SLOW` are left out: what wrk leaves unanswered keeps them busy for half a minute.
@@ -81,7 +81,7 @@ def measure_closed(arena: Arena, bodies: Bodies, plan: Plan) -> Figures:
     return figures
 
 
-def measure_open(arena: Arena, bodies: Bodies, plan: Plan, closed: Mapping[str, Any]) -> Figures:
+def measure_open(arena: Arena, bodies: Bodies, plan: MeasurePlan, closed: Mapping[str, Any]) -> Figures:
     """Return latencies at fixed rates; a contestant is not asked for more than it reached in the closed loop."""
     figures: Figures = {}
     for rate in plan.open_rates:

@@ -23,7 +23,7 @@ from tests.benchmarks.serving.contestants import LSTM, arena, has_litserve
 from tests.benchmarks.serving.endurance import measure_endurance
 from tests.benchmarks.serving.graph import measure_graph
 from tests.benchmarks.serving.page import make_page
-from tests.benchmarks.serving.plan import QUICK, Plan
+from tests.benchmarks.serving.plan import QUICK, MeasurePlan
 from tests.benchmarks.serving.prepare import ROOT, Prepared, prepare, registered_artifact
 from tests.benchmarks.serving.profile import measure_profile
 from tests.benchmarks.serving.rates import Bodies, measure_closed, measure_open, warm_up
@@ -59,7 +59,7 @@ def benchmark(litserve: Path | None, page: Path | None, prepared: Path | None, o
     busy, own, began = machine_seconds(), own_seconds(), time.monotonic()
     results = _earlier(page) if parts != list(PARTS) else {}
     with tempfile.TemporaryDirectory() as scratch:
-        results |= measure(models, Path(scratch), python, QUICK if quick else Plan(), parts)
+        results |= measure(models, Path(scratch), python, QUICK if quick else MeasurePlan(), parts)
     wall = time.monotonic() - began
     results["run"] = {
         **describe_run(quick=quick),
@@ -71,7 +71,9 @@ def benchmark(litserve: Path | None, page: Path | None, prepared: Path | None, o
     click.echo(page.read_text(encoding="utf-8"))
 
 
-def measure(models: Prepared, scratch: Path, litserve: Path | None, plan: Plan, parts: list[str]) -> dict[str, Any]:
+def measure(
+    models: Prepared, scratch: Path, litserve: Path | None, plan: MeasurePlan, parts: list[str]
+) -> dict[str, Any]:
     """Return the figures of the parts, by their names."""
     bodies = Bodies.write(scratch, plan.bodies)
     results: dict[str, Any] = {}

@@ -17,7 +17,7 @@ import psutil
 from tests.benchmarks.serving.bodies import make_sample, to_almanac
 from tests.benchmarks.serving.contestants import POLL_SECONDS, almanac, unused_port
 from tests.benchmarks.serving.endurance import footprint
-from tests.benchmarks.serving.plan import Plan
+from tests.benchmarks.serving.plan import MeasurePlan
 from tests.benchmarks.serving.prepare import ROOT, Prepared
 from training.processes import LOOPBACK
 
@@ -27,7 +27,7 @@ FIVE = ("lstm-1", "lstm-2", "lstm-3", "lstm-4", "ensemble")
 REQUESTS_EACH = 200
 
 
-def measure_start(prepared: Prepared, scratch: Path, plan: Plan) -> dict[str, Any]:
+def measure_start(prepared: Prepared, scratch: Path, plan: MeasurePlan) -> dict[str, Any]:
     """Return seconds to ready and of processor time for each start; the model is cached by a start before them."""
     home = scratch / "start"
     with almanac(home, prepared.lstm):

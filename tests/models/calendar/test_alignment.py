@@ -4,7 +4,7 @@ import pytest
 
 from models.calendar.alignment import LEFT_OUT, align
 from models.calendar.exact_frequency import FiscalPeriods
-from models.calendar.on_calendar import Timestamps, infer_frequency, parse_frequency
+from models.calendar.zoned_grid import Timestamps, infer_frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyNotInferred, TimestampsDuplicated, TimestampsOffCalendar
 
 ALIASES = ["MS", "ME", "BME", "QS", "YS", "B", "D", "2W-WED", "6h", "h", "15min", "s", "250ms"]

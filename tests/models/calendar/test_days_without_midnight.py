@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.calendar.on_calendar import format_timestamps
+from models.calendar.zoned_grid import format_timestamps
 from models.series import Series
 
 ZONES = {

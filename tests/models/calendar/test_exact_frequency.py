@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar.grid import positions
-from models.calendar.on_calendar import Timestamps, infer_frequency, parse_frequency, timestamps_from
+from models.calendar.zoned_grid import Timestamps, infer_frequency, parse_frequency, timestamps_from
 from models.errors import FrequencyNotInferred
 
 INFERRED = [

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pandas.tseries.frequencies import to_offset
 
 from models.calendar.frequency import _ALIASES, _WORDS, MONTH_NAMES, WEEKDAY_NAMES
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import FrequencyUnknown
 
 PERIOD_NAMES = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar.grid import fewest_steps, fit_frequency, positions, timestamps_at
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import TimestampInvalid, TimestampsOffCalendar
 
 ALIASES = ["M", "MS", "BM", "2QS", "Y", "W", "D", "B", "3B", "h", "15min", "us", "bh", "2bh"]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar.frequency import Frequency
-from models.calendar.on_calendar import format_timestamps, parse_timestamp, timestamps_from
 from models.calendar.timestamps import (
     EARLIEST,
     LATEST,
@@ -17,6 +16,7 @@ from models.calendar.timestamps import (
     to_instants,
     to_local_times,
 )
+from models.calendar.zoned_grid import format_timestamps, parse_timestamp, timestamps_from
 from models.errors import TimestampInvalid
 
 READ = {

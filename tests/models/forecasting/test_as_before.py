@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models import artifact
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from models.covariates import CovariateNames
 from models.errors import AlmanacError
 from models.forecast import Forecast

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models import starters
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from models.irregular.bounds import UNBOUNDED, Bounds, BoundsInvalid, read_bounds, tighter
 from models.series import Series
 from models.values import Values

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from service.api.content import FORMATS
+from service.api.content_types import FORMATS
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.jobs import (
     BACKFILL_REQUEST,

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from models import starters
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError
 from service.errors import BatchTooLarge
 from service.forecasting.entries import parse_request

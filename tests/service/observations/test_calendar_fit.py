@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calendar.on_calendar import parse_frequency, timestamps_from
+from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from service.observations.calendar_fit import fit_to
 
 NO_STAMPS = np.array([], dtype="M8[us]")

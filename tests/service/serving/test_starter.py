@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models import starters
-from models.calendar.on_calendar import Frequency, parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.forecaster import Forecaster
 from service.app import create_app
 from service.errors import ModelRefused

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from models import accuracy
 from models.baselines import seasonal_naive
-from models.calendar.on_calendar import parse_frequency, timestamps_from
+from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.errors import SeriesTooShort
 from models.series import Series
 from models.spec import TRAINED_QUANTILES

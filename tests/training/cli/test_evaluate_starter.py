@@ -16,7 +16,7 @@ from tests.training.cli.command_line import Run
 from tests.training.evaluation.benchmark_folders import write_set
 from training.evaluation import classical, zero_shot
 from training.evaluation.benchmark_sets import HeldOut
-from training.evaluation.classical import Fitted, Work
+from training.evaluation.classical import ClassicalForecast, Work
 
 YEARS = [1.0, 3.0, 2.0, 6.0, 8.0, 4.0]
 MONTHS = [*range(24), 30.0, 1.0]
@@ -40,11 +40,11 @@ def sets(tmp_path: Path) -> Path:
     return folder
 
 
-def fit_one(work: Work) -> dict[str, Fitted]:
+def fit_one(work: Work) -> dict[str, ClassicalForecast]:
     """Return a forecast of 5 with intervals of the width of their level; series that end in 9 fail."""
     ones = np.ones(work.horizon)
     bounds = {level: (5 * ones - level, 5 * ones + level) for level in work.levels}
-    return dict.fromkeys(work.names, Fitted(5 * ones, bounds, 0.1, "no" if work.values[-1] == 9 else ""))
+    return dict.fromkeys(work.names, ClassicalForecast(5 * ones, bounds, 0.1, "no" if work.values[-1] == 9 else ""))
 
 
 def evaluate(run: Run, *arguments: object, code: int = 0) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from models import starters
 from models.calendar.exact_frequency import FiscalPeriods
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from training.data.series_options import SeriesOptions
 from training.data.series_set import read_series
 

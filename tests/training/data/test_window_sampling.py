@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from models.calendar.on_calendar import parse_frequency, steps_between
+from models.calendar.zoned_grid import parse_frequency, steps_between
 from models.covariates import CovariateNames
 from models.errors import DataInvalid
 from models.series import Series

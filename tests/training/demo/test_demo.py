@@ -13,7 +13,7 @@ from training.demo import demo
 from training.demo import live as live_module
 from training.demo.events import Recovery
 from training.demo.live import LiveDemo
-from training.demo.replay import Plan
+from training.demo.replay import ReplayPlan
 from training.processes import ChildFailed
 
 RESPONSE = {
@@ -98,9 +98,9 @@ def test_the_exit_code_of_the_live_demo_says_whether_it_recovered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, code: int
 ) -> None:
     """Seed, port and home are passed on."""
-    calls: list[tuple[LiveDemo, Plan]] = []
+    calls: list[tuple[LiveDemo, ReplayPlan]] = []
 
-    def run_live(live: LiveDemo, plan: Plan) -> Recovery:
+    def run_live(live: LiveDemo, plan: ReplayPlan) -> Recovery:
         calls.append((live, plan))
         return Recovery({}, why)
 

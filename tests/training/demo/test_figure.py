@@ -1,9 +1,9 @@
 from training.demo.events import Score, Swap
 from training.demo.figure import draw_replay
-from training.demo.replay import Plan, World, months_between
+from training.demo.replay import ReplayPlan, World, months_between
 from training.demo.scenario import Replay
 
-PLAN = Plan(first="2000-01", broken="2000-07", end="2002-01")
+PLAN = ReplayPlan(first="2000-01", broken="2000-07", end="2002-01")
 MONTHS = months_between("2000-01", "2001-12")
 WORLD = World({"a": {month: float(month[5:]) for month in months_between("1998-01", "2002-01")}}, PLAN.broken)
 

@@ -12,7 +12,7 @@ from training.config.toml import merge, read_config
 from training.config.training import train_config
 from training.demo.events import Event
 from training.demo.live import CONFIG, LiveDemo, make_home, print_events, print_jobs, train_first
-from training.demo.replay import Plan, World
+from training.demo.replay import ReplayPlan, World
 from training.processes import ChildFailed, ChildProcess
 
 NOW = datetime(2026, 3, 1, 12, 30, 15)  # noqa: DTZ001 (a name for a folder)
@@ -64,9 +64,9 @@ def test_events_are_lines_and_json_on_request(
 ) -> None:
     """Standard output has JSON only; the console says that the break is artificial."""
     demo = make_demo(tmp_path, as_json=as_json)
-    on_event = print_events(demo, Plan())
+    on_event = print_events(demo, ReplayPlan())
 
-    on_event(Event("observed", Plan().broken, {"observations": 5}))
+    on_event(Event("observed", ReplayPlan().broken, {"observations": 5}))
     on_event(Event("not_needed", "1987-01", {"job": "j", "version": "1", "seconds": 1.0}))
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -103,4 +103,4 @@ def test_a_failed_first_training_shows_the_end_of_its_log(tmp_path: Path) -> Non
     demo = LiveDemo(tmp_path, make_demo(tmp_path).console, config=tmp_path / "none.toml")
 
     with pytest.raises(ChildFailed, match=r"(?s)exit code.*none\.toml.*train\.log"):
-        train_first(demo, World({"a": {"1984-12": 1.0}}), ["a"], Plan())
+        train_first(demo, World({"a": {"1984-12": 1.0}}), ["a"], ReplayPlan())

@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import ConfigInvalid
 from training.demo.live import TEMPERATURES
-from training.demo.replay import Plan, World, months_after, months_between, read_world, write_measured
+from training.demo.replay import ReplayPlan, World, months_after, months_between, read_world, write_measured
 
 MEASURED = {"a": {"1986-06": 20.0, "1986-07": 22.0, "1986-12": 1.0, "1987-01": -1.0}, "b": {"1986-12": 3.0}}
 
@@ -51,7 +51,7 @@ def test_months_cross_years_both_ways() -> None:
 
 def test_the_schedule_ticks_once_a_year() -> None:
     """Not before there are forecasts; the history ends before the replay."""
-    plan = Plan(first="1985-01", broken="1986-01", end="1987-01", known=3, tick_month=1)
+    plan = ReplayPlan(first="1985-01", broken="1986-01", end="1987-01", known=3, tick_month=1)
 
     assert plan.history == ["1984-10", "1984-11", "1984-12"]
     assert [month for month in plan.months if plan.ticks(month)] == ["1986-01"]
@@ -61,12 +61,12 @@ def test_the_schedule_ticks_once_a_year() -> None:
 def test_a_break_outside_the_replay_is_refused() -> None:
     """The demo needs one."""
     with pytest.raises(ConfigInvalid, match="break"):
-        Plan(first="1985-01", broken="1991-01", end="1991-01")
+        ReplayPlan(first="1985-01", broken="1991-01", end="1991-01")
 
 
 def test_four_real_series_report_every_month_of_the_demo() -> None:
     """The months that the break shifts included; the sea is not a station."""
-    plan = Plan()
+    plan = ReplayPlan()
     world = read_world(TEMPERATURES, plan.broken)
 
     stations = world.reporting([*plan.history[-plan.horizon :], *plan.months])

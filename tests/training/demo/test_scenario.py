@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from training.demo.events import Event
-from training.demo.replay import Plan, World, months_between
+from training.demo.replay import ReplayPlan, World, months_between
 from training.demo.scenario import Replay
 from training.processes import ChildFailed
 
 STATIONS = ("a", "b")
-PLAN = Plan(first="2000-01", broken="2001-01", end="2004-01", horizon=2, known=12, settling=4)
+PLAN = ReplayPlan(first="2000-01", broken="2001-01", end="2004-01", horizon=2, known=12, settling=4)
 WORLD = World({name: dict.fromkeys(months_between("1998-01", "2004-01"), 1.0) for name in STATIONS}, PLAN.broken)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ConfigInvalid
 from models.irregular import history as limits
 from models.series import Series

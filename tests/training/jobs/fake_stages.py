@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataInvalid, RegistryUnreachable
-from training.retraining.protocol import OnEvent
+from training.retraining.stage_messages import OnEvent
 from training.retraining.stage_process import main
 
 StageResult = dict[str, Any]

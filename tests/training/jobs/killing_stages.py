@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 from tests.training.fakes import combine_graphs, make_fit
 from training.retraining import stage_process
 from training.retraining.job_context import JobContext
-from training.retraining.protocol import OnEvent, Stage
+from training.retraining.stage_messages import OnEvent, Stage
 from training.retraining.stage_process import find_stage
 
 WRITES = (

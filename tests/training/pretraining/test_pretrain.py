@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from numpy.testing import assert_array_equal
 
 from models import artifact
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.networks.ensemble import load_network
 from models.networks.errors import OptionInvalid

@@ -1,6 +1,6 @@
 """Every starter can be built, and its context holds what its network reads."""
 
-from models.calendar.on_calendar import parse_frequency
+from models.calendar.zoned_grid import parse_frequency
 from models.starters import DEFAULT, SEASONLESS
 from training.pretraining.starter_specs import STARTER_SPECS
 

@@ -1,4 +1,4 @@
-"""On the calendar: the timestamps of a frequency with timezones, their distances and their positions in a season."""
+"""Zoned grid: the timestamps of a frequency with timezones, their distances and their positions in a season."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""Layout: which fields of a JSON row are id, timestamp and value."""
+"""Row fields: which fields of a JSON row are id, timestamp and value."""
 
 from collections.abc import Iterable
 

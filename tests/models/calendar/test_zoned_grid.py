@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.calendar.on_calendar import (
+from models.calendar.zoned_grid import (
     Frequency,
     Timestamps,
     format_timestamps,

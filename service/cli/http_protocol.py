@@ -1,4 +1,4 @@
-"""Protocol: uvicorn's HTTP protocol with limits on the bytes and the time of a request's headers.
+"""HTTP protocol: uvicorn's HTTP protocol with limits on the bytes and the time of a request's headers.
 
 httptools keeps every byte of a header until it ends, and uvicorn sets no limit and no time: one connection could fill the
 memory before a key is checked.

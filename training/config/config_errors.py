@@ -1,4 +1,4 @@
-"""Validation: a wrong setting as one ConfigInvalid that has its key, the value received and what is accepted."""
+"""Configuration errors: a wrong setting as one ConfigInvalid that has its key, the value received and what is accepted."""
 
 import difflib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Ids: random ids in the form of a UUID of version 4, from random bytes that are read for many of them at once."""
+"""Random ids: random ids in the form of a UUID of version 4, from random bytes that are read for many of them at once."""
 
 import os
 from collections import deque

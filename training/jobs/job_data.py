@@ -1,4 +1,4 @@
-"""Schedules and jobs of DBOS as plain data."""
+"""Job data: schedules and jobs of DBOS as plain data."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

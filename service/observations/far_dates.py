@@ -1,16 +1,18 @@
-"""Stray dates: rows of a body so far from the rest of their series that their date is likelier a mistake, as in files."""
+"""Far dates: rows of a body so far from the rest of their series that their date is likelier a mistake, as in files."""
 
 import numpy as np
 
 from models.calendar.frequency import Frequency, fixed_frequency
-from models.calendar.on_calendar import infer_frequency, parse_frequency
 from models.calendar.timestamps import Timestamps, to_local_times, write_exactly
+from models.calendar.zoned_grid import infer_frequency, parse_frequency
 from models.errors import AlmanacError, TimestampInvalid
+from models.irregular.far_dates import FarDate, find_far_dates, may_have_far_dates
 from models.irregular.repairs import Repair
-from models.irregular.strays import Stray, find_strays, may_stray
 
 
-def find_stray_dates(stored: Timestamps, stamps: Timestamps, frequency: str | None, zone: str | None) -> list[Stray]:
+def far_dates_of_series(
+    stored: Timestamps, stamps: Timestamps, frequency: str | None, zone: str | None
+) -> list[FarDate]:
     """Return the dates at the ends of a series that are far from all others.
 
     Args:
@@ -22,26 +24,26 @@ def find_stray_dates(stored: Timestamps, stamps: Timestamps, frequency: str | No
     if len(stored) + len(stamps) < 3:  # noqa: PLR2004 - two others, and one that is far from them
         return []
     dates = np.unique(np.concatenate([stored, stamps]))
-    if not may_stray(dates):
+    if not may_have_far_dates(dates):
         return []
     local = dates if zone is None else to_local_times(dates, zone)
     step = parse_frequency(frequency) if frequency else _usual_frequency(local)
-    return [*find_strays(dates)] or [*find_strays(dates, step)]
+    return [*find_far_dates(dates)] or [*find_far_dates(dates, step)]
 
 
-def stray_error(stray: Stray) -> TimestampInvalid:
-    """Return the error of a row with a stray date."""
+def far_date_error(far: FarDate) -> TimestampInvalid:
+    """Return the error of a row with a far date."""
     return TimestampInvalid(
-        f"{write_exactly(stray.date)} lies {stray.distance} of the series.",
+        f"{write_exactly(far.date)} lies {far.distance} of the series.",
         pointer="timestamp",
         hint="Correct the date. If it is right, send it together with a later value; if a stored date is wrong, post null there.",
     )
 
 
-def stored_stray_repair(stray: Stray) -> Repair:
-    """Return what is said of a stored value with a stray date."""
-    shown = write_exactly(stray.date)
-    detail = f"A stored value at {shown} lies {stray.distance} of the series. If it is wrong, post null at {shown}."
+def stored_far_date_repair(far: FarDate) -> Repair:
+    """Return what is said of a stored value with a far date."""
+    shown = write_exactly(far.date)
+    detail = f"A stored value at {shown} lies {far.distance} of the series. If it is wrong, post null at {shown}."
     return Repair("DATE_STRAY", None, 1, detail)
 
 

@@ -1,17 +1,17 @@
-"""Strays: refusal of a file with dates so far from all others that they are likelier mistakes than observations."""
+"""Far dates: refusal of a file with dates so far from all others that they are likelier mistakes than observations."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from models.calendar.on_calendar import Frequency
+from models.calendar.zoned_grid import Frequency
 from models.errors import DataInvalid
-from models.irregular.strays import MOST_STRAYS, find_strays
+from models.irregular.far_dates import MOST_FAR_DATES, find_far_dates
 from training.data.long_frame import Rows, shown
 
 
-def refuse_strays(path: Path, groups: Sequence[Rows], frequency: Frequency | None = None) -> None:
+def refuse_far_dates(path: Path, groups: Sequence[Rows], frequency: Frequency | None = None) -> None:
     """Refuse a file whose newest or oldest dates are farther from all others than these are from each other.
 
     One mistaken year makes a series end centuries after what a network can read, and the other series end too early.
@@ -20,12 +20,12 @@ def refuse_strays(path: Path, groups: Sequence[Rows], frequency: Frequency | Non
         DataInvalid: With row, series and date.
     """
     valued = [group for group in groups if np.isfinite(group.y).any()]
-    ends = [group.ds[at] for group in valued for at in (slice(MOST_STRAYS + 1), slice(-MOST_STRAYS - 1, None))]
+    ends = [group.ds[at] for group in valued for at in (slice(MOST_FAR_DATES + 1), slice(-MOST_FAR_DATES - 1, None))]
     dates = np.unique(np.concatenate(ends)) if ends else np.array([], "M8[us]")
-    for stray in find_strays(dates, frequency):
-        group, row = next((one, one.row[one.ds == stray.date][0]) for one in valued if (one.ds == stray.date).any())
+    for far in find_far_dates(dates, frequency):
+        group, row = next((one, one.row[one.ds == far.date][0]) for one in valued if (one.ds == far.date).any())
         raise DataInvalid(
-            f"{path}, row {row}: series {group.id!r} has the date {shown(stray.date)}, {stray.distance} of the file.",
+            f"{path}, row {row}: series {group.id!r} has the date {shown(far.date)}, {far.distance} of the file.",
             hint="Correct the date, or take out the row.",
         )
 

@@ -1,4 +1,4 @@
-"""The types of a stage, and the JSON lines that its process writes to the worker."""
+"""Stage messages: the types of a stage, and the JSON lines that its process writes to the worker."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

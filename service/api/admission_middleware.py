@@ -1,4 +1,4 @@
-"""Admission: makes forecast requests wait, or refuses them, before anything of them is parsed.
+"""Admission middleware: makes forecast requests wait, or refuses them, before anything of them is parsed.
 
 `JsonForecasts` answers the usual ones, JSON in and out: routing and solving dependencies take longer than all else that Python
 does for such a request. All others reach the route, which documents them, too, through `AdmissionMiddleware`.

@@ -1,4 +1,4 @@
-"""Strays: newest and oldest dates so far from all others that they are likelier mistakes than observations."""
+"""Far dates: newest and oldest dates so far from all others that they are likelier mistakes than observations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from models.calendar.timestamps import Timestamps
 from models.irregular.history import LONGEST_CONTEXT, SEASONS_KEPT
 
 MOST_GAPS = 100
-"""Grid steps for each observed value above which a stray date is likelier than a gap; and the fewest that make one."""
+"""Grid steps for each observed value above which a far date is likelier than a gap; and the fewest that make one."""
 
 CENTURY = np.timedelta64(36525, "D")
 DAYS_OF_YEAR = 365
 
-MOST_STRAYS = 3
+MOST_FAR_DATES = 3
 """Dates a century away that are likely mistakes, at the most; more are a time of their own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class FarDate:
     """The newest or oldest date, and how far it lies from the others.
 
     Attributes:
-        date: The stray date.
+        date: The far date.
         nearest: The nearest date that is none.
         count: How many dates lie on its side of the gap.
     """
@@ -44,10 +44,10 @@ class Stray:
         return f"{span} {side} {'every' if self.count == 1 else 'nearly every'} other date"
 
 
-def find_strays(dates: Timestamps, frequency: Frequency | None = None) -> Iterator[Stray]:
+def find_far_dates(dates: Timestamps, frequency: Frequency | None = None) -> Iterator[FarDate]:
     """Yield the newest and oldest dates that are farther from all others than these are from each other.
 
-    Before the frequency is known, up to three dates are strays where they are a century away; once it is known, a single
+    Before the frequency is known, up to three dates are far dates where they are a century away; once it is known, a single
     date that is farther away than any network reads.
 
     Args:
@@ -55,13 +55,13 @@ def find_strays(dates: Timestamps, frequency: Frequency | None = None) -> Iterat
         frequency: Of the series, or None.
     """
     for ordered in (dates, dates[::-1]):
-        for count in range(1, min(1 if frequency else MOST_STRAYS, len(dates) - 2) + 1):
-            stray, nearest = ordered[-count], ordered[-count - 1]
-            if abs(stray - nearest) > abs(nearest - ordered[0]) and _is_far(stray, nearest, frequency):
-                yield Stray(stray, nearest, count)
+        for count in range(1, min(1 if frequency else MOST_FAR_DATES, len(dates) - 2) + 1):
+            far, nearest = ordered[-count], ordered[-count - 1]
+            if abs(far - nearest) > abs(nearest - ordered[0]) and _is_far(far, nearest, frequency):
+                yield FarDate(far, nearest, count)
 
 
-def may_stray(dates: Timestamps) -> bool:
+def may_have_far_dates(dates: Timestamps) -> bool:
     """Return whether the newest or the oldest date is farther from the others than these are from each other."""
     if len(dates) < 3:  # noqa: PLR2004 - two others, and one that is far from them
         return False
@@ -69,9 +69,9 @@ def may_stray(dates: Timestamps) -> bool:
     return bool(dates[-1] - dates[-2] > first or dates[1] - dates[0] > last)
 
 
-def _is_far(stray: np.datetime64, nearest: np.datetime64, frequency: Frequency | None) -> bool:
+def _is_far(far: np.datetime64, nearest: np.datetime64, frequency: Frequency | None) -> bool:
     """Return whether a date is a century from another, or, where the frequency is known, farther than networks read."""
     if frequency is None:
-        return bool(abs(stray - nearest) > CENTURY)
-    steps = fewest_steps(min(stray, nearest), max(stray, nearest), frequency)
+        return bool(abs(far - nearest) > CENTURY)
+    steps = fewest_steps(min(far, nearest), max(far, nearest), frequency)
     return steps > max(MOST_GAPS, min(SEASONS_KEPT * max(frequency.seasons), LONGEST_CONTEXT))

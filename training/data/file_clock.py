@@ -1,4 +1,4 @@
-"""Clock: on which clock the times of a file are read, where they have offsets or a timezone is given."""
+"""FileClock: on which clock the times of a file are read, where they have offsets or a timezone is given."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ UTC = ("UTC", "Etc/UTC", "GMT")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clock:
+class FileClock:
     """The times of a file on one clock.
 
     Attributes:
@@ -32,7 +32,7 @@ class Clock:
     findings: tuple[Finding, ...] = ()
 
 
-def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: str | None) -> Clock:
+def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: str | None) -> FileClock:
     """Return the times of a file on one clock.
 
     With a timezone, times with an offset are instants and all others are local. Without one, times of one offset stay on
@@ -53,9 +53,9 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
     if timezone is not None:
         load_timezone(timezone)
         instants[bare] = _local_instants(times.walls[bare], series[bare], rows[bare], timezone)
-        return Clock(instants, timezone, times.style)
+        return FileClock(instants, timezone, times.style)
     if bare.all():
-        return Clock(times.walls, None, times.style)
+        return FileClock(times.walls, None, times.style)
     if bare.any():
         with_offset, without = rows[~bare][0], rows[bare][0]
         raise TableInvalid(
@@ -66,34 +66,36 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
     return _of_offsets(times, instants)
 
 
-def _of_offsets(times: Times, instants: Timestamps) -> Clock:
+def _of_offsets(times: Times, instants: Timestamps) -> FileClock:
     if times.zone is not None:
         return _of_zone(times, times.zone)
     offsets = np.unique(times.offsets)
     if len(offsets) == 1:
         found = Finding("TIMEZONE_DROPPED", f"Times are read as local times at offset {_shown(offsets[0])}.")
-        return Clock(times.walls, None, times.style, (found,))
+        return FileClock(times.walls, None, times.style, (found,))
     zone = recognize_zone(instants, times.offsets)
     shown = " and ".join(map(_shown, offsets)) if len(offsets) < 4 else f"{len(offsets)} different ones"  # noqa: PLR2004
     if zone is not None:
         detail = f"Offsets change between {shown}, as in {zone}; times are read as local times there."
         hint = f"--timezone {zone}, or another zone, settles it."
-        return Clock(instants, zone, times.style, (Finding("TIMEZONE_FOUND", detail, hint=hint),))
+        return FileClock(instants, zone, times.style, (Finding("TIMEZONE_FOUND", detail, hint=hint),))
     days = _one_time_of_day(times.walls)
     read = "local days" if days else "UTC"
     detail = f"Offsets change between {shown}; times are read as {read}."
     found = Finding("TIMEZONE_DROPPED", detail, hint="Give --timezone, such as --timezone Europe/Berlin.")
-    return Clock(times.walls if days else instants, None, "YYYY-MM-DD" if days else "YYYY-MM-DDThh:mm:ssZ", (found,))
+    return FileClock(
+        times.walls if days else instants, None, "YYYY-MM-DD" if days else "YYYY-MM-DDThh:mm:ssZ", (found,)
+    )
 
 
-def _of_zone(times: Times, zone: str) -> Clock:
+def _of_zone(times: Times, zone: str) -> FileClock:
     """Days stay days of their own clock; hours are instants, of which none is doubled when clocks change."""
     distinct, codes = np.unique(times.walls, return_inverse=True)
     local = to_local_times(distinct, zone)
     if _one_time_of_day(local):
         found = Finding("TIMEZONE_DROPPED", f"Times are of {zone}; they are read as local days.")
-        return Clock(local[codes], None, "YYYY-MM-DD", (found,))
-    return Clock(times.walls, None if zone in UTC else zone, times.style)
+        return FileClock(local[codes], None, "YYYY-MM-DD", (found,))
+    return FileClock(times.walls, None if zone in UTC else zone, times.style)
 
 
 def _one_time_of_day(walls: Timestamps) -> bool:

@@ -9,24 +9,24 @@ import pytest
 from models.errors import ConfigInvalid
 from models.jobs.errors import ScheduleInvalid
 from training.jobs.memory_limit import cgroup_limits, memory_limit
-from training.jobs.settings import LONGEST_NAME, Settings
+from training.jobs.worker_settings import LONGEST_NAME, WorkerSettings
 
 
 def test_a_worker_has_its_hosts_name_by_default() -> None:
     """A name that stays the same lets a restarted worker find its jobs."""
-    given = Settings.from_environment({"ALMANAC_WORKER_ID": "left", "ALMANAC_WATCH_CRON": "off"})
-    default = Settings.from_environment({})
+    given = WorkerSettings.from_environment({"ALMANAC_WORKER_ID": "left", "ALMANAC_WATCH_CRON": "off"})
+    default = WorkerSettings.from_environment({})
 
     assert (given.name, given.watch, default.watch) == ("left", None, "*/5 * * * *")
-    assert default.name == Settings.from_environment({}).name
+    assert default.name == WorkerSettings.from_environment({}).name
 
 
 def test_invalid_settings_are_refused() -> None:
     """A name that is too long, and an invalid cron expression."""
     with pytest.raises(ConfigInvalid, match="ALMANAC_WORKER_ID"):
-        Settings.from_environment({"ALMANAC_WORKER_ID": "x" * (LONGEST_NAME + 1)})
+        WorkerSettings.from_environment({"ALMANAC_WORKER_ID": "x" * (LONGEST_NAME + 1)})
     with pytest.raises(ScheduleInvalid):
-        Settings.from_environment({"ALMANAC_WATCH_CRON": "now and then"})
+        WorkerSettings.from_environment({"ALMANAC_WATCH_CRON": "now and then"})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
 
-from service.cli.protocol import MAX_HEADER_BYTES, bounded_protocol
+from service.cli.http_protocol import MAX_HEADER_BYTES, bounded_protocol
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
 

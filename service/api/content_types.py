@@ -1,4 +1,4 @@
-"""Content: which format a forecast request is in, and which one its response has."""
+"""Content types: which format a forecast request is in, and which one its response has."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The settings of a worker, read from the environment when it starts."""
+"""Worker settings: the settings of a worker, read from the environment when it starts."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Settings of a worker.
+class WorkerSettings:
+    """WorkerSettings of a worker.
 
     Attributes:
         url: Address of the jobs' database.

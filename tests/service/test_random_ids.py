@@ -3,7 +3,7 @@
 import os
 from uuid import UUID, uuid4
 
-from service.ids import AT_ONCE, new_id, new_uuid
+from service.random_ids import AT_ONCE, new_id, new_uuid
 
 
 def test_an_id_is_a_random_uuid() -> None:
