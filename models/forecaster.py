@@ -21,7 +21,7 @@ from models.holidays import check_countries
 from models.intervals import Conformal
 from models.names import STARTER
 from models.safeguards.closed_hours import find_closed
-from models.safeguards.limits import within_bounds, zeros_stay
+from models.safeguards.limits import constants_stay, within_bounds, zeros_stay
 from models.safeguards.warnings import warn
 from models.series import Series
 from models.spec import ModelSpec
@@ -217,7 +217,7 @@ class Forecaster:
         """Return the quantiles, cut at 0 for series without negative values if the training data had none.
 
         The starter was trained on synthetic series; it cuts at 0 if all values are whole numbers, which are counts. A series
-        of zeros is forecast as zero, and bounds of the series are kept.
+        of zeros is forecast as zero, a constant as itself, and bounds of the series are kept.
         """
         learned = bool(self.spec.options.nonnegative)
         if learned or self.spec.name == STARTER:
@@ -225,7 +225,8 @@ class Forecaster:
             if any(floored):
                 table = np.maximum(table, np.where(floored, 0.0, -np.inf)[:, None, None])
         series = [row.series for row in rows]
-        return within_bounds(series, zeros_stay(series, table))
+        table = constants_stay([row.constant for row in rows], zeros_stay(series, table))
+        return within_bounds(series, table)
 
     def _describe(self, row: Row, numbers: Floats, *, finite: bool) -> Forecast:
         """Return the forecast of one row from its quantiles, shape (levels, horizon)."""

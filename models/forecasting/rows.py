@@ -1,5 +1,6 @@
 """Rows: the series of a batch, with implausible values replaced, and the contexts that the network reads."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ class Row:
         observed: Observed values in the context.
         least: Lowest value in the context.
         middle: A value in the middle of the context.
+        largest: Highest value in the context.
     """
 
     series: Series
@@ -41,6 +43,12 @@ class Row:
     observed: int = 0
     least: float = 0.0
     middle: float = 0.0
+    largest: float = 0.0
+
+    @property
+    def constant(self) -> float:
+        """The only value of the context; NaN if there are several."""
+        return self.least if self.least == self.largest else math.nan
 
 
 def read_contexts(rows: Sequence[Row], length: int) -> Contexts:
@@ -74,7 +82,7 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
             ordered = np.sort(newest[place])  # noqa: PLW2901 - of the replaced values
             count = _count(ordered)
         row.observed = count
-        row.least, row.middle = ordered.item(0), ordered.item(count // 2)
+        row.least, row.middle, row.largest = ordered.item(0), ordered.item(count // 2), ordered.item(count - 1)
 
 
 def _count(ordered: Floats) -> int:

@@ -1,4 +1,4 @@
-"""Limits: forecasts within the bounds of their series, and zeros that stay zeros."""
+"""Limits: forecasts within the bounds of their series, zeros that stay zeros, and constants that stay as they are."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,10 @@ TINY = 1e-9
 
 SMALLEST = 1e-28
 """Values that are all smaller than this are small beside the floor of the network's scale."""
+
+
+ROUNDING = 1e-6
+"""Share of a constant by which the network's float32 numbers differ from it, at the most."""
 
 
 def within_bounds(series: Sequence[Series], numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,6 +41,20 @@ def zeros_stay(series: Sequence[Series], table: NDArray[np.float64]) -> NDArray[
     limits = np.array([_limits(one) if small else UNBOUNDED for small, one in zip(tiny, series, strict=True)])
     clipped: NDArray[np.float64] = np.clip(table, limits[:, 0, None, None], limits[:, 1, None, None])
     return clipped
+
+
+def constants_stay(constants: Sequence[float], table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return forecasts that differ from a constant history only by rounding as that constant: 5, not 4.9999999999997.
+
+    Args:
+        constants: The only value of each history, NaN for one with several, shape (series,).
+        table: Shape (series, levels, horizon), in the units of the constants.
+    """
+    values = np.array(constants)[:, None, None]
+    if np.isnan(values).all():
+        return table
+    near = (np.abs(table - values) <= ROUNDING * np.abs(values)).all(axis=(1, 2), keepdims=True)
+    return np.where(near, values, table)
 
 
 def _limits(series: Series) -> Bounds:

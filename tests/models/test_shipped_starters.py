@@ -36,8 +36,6 @@ COURSES: dict[str, tuple[str, int, int, float, Course]] = {
     "growth of three per cent a year": ("YS", 40, 6, 0.02, lambda t: 1.03**t),
     "a day of quarter hours": ("15min", 960, 96, 1.0, lambda t: day(t, 96)),
     "a day of half hours": ("30min", 480, 48, 1.0, lambda t: day(t, 48)),
-    "a constant": ("MS", 40, 6, 1e-9, lambda t: 7 + 0 * t),
-    "zeros": ("D", 200, 14, 1e-9, lambda t: 0 * t),
     "closed Sundays": ("D", 200, 14, 0.5, lambda t: np.where(t % 7 == 6, 0.0, 10 + t % 7)),
     "quiet weekends": ("h", 1000, 48, 2.0, lambda t: 100 + (day(t, 24) - 100) * np.where((t // 24) % 7 < 5, 1, 0.5)),
 }
@@ -53,6 +51,19 @@ def test_a_plain_course_goes_on(name: str) -> None:
     found = forecast(whole[:length], frequency, horizon)
 
     assert np.abs(found.median - whole[length:]).mean() <= most
+
+
+@pytest.mark.parametrize("constant", [5.0, 0.1, -3.3, 7e-5, 123456789.0, 1e300, 0.0])
+@pytest.mark.parametrize(("frequency", "length"), [("MS", 40), ("D", 9), ("h", 2)])
+def test_a_constant_history_gives_the_constant(constant: float, frequency: str, length: int) -> None:
+    """To the last bit, at every level, in the mean and in blocks beyond the horizon that was trained."""
+    series = Series.make([constant] * length, start="2019-01-01", frequency=frequency)
+
+    (found,) = load_starter(parse_frequency(frequency)).forecast([series], 100, mean=True)
+
+    assert found.mean is not None
+    for numbers in (found.median, found.quantiles, found.mean):
+        assert (numbers == constant).all()
 
 
 @pytest.mark.parametrize("first", range(7))
