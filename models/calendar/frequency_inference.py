@@ -114,15 +114,23 @@ def _refuse_unusual(timestamps: Timestamps) -> None:
         return
     least = USUAL_WEEKDAY if frequency.unit == "W" else USUAL
     mostly = len(timestamps) >= FEWEST_WITH_OUTLIER and grid.near.mean() >= least
-    if np.mean(gaps % middle == 0) < USUAL and not mostly:
+    if np.mean(gaps % middle == 0) < USUAL and not mostly and not _has_one_for_each_step(grid):
         return
     off = np.flatnonzero(~grid.near)
     texts = ", ".join(write_exactly(timestamps[at]) for at in off[:SHOWN])
     raise FrequencyNotInferred(
         f"The usual step is {frequency.name}, but {len(off)} of {len(timestamps)} timestamps lie off it, such as {texts}.",
         pointer=f"/timestamps/{off[0]}",
-        hint=f"Correct these timestamps; with the frequency {frequency.name!r} they are refused too.",
+        hint=f"Correct these timestamps, or round them to their step; with the frequency {frequency.name!r} they are refused too.",
     )
+
+
+def _has_one_for_each_step(grid: Grid) -> bool:
+    """Return whether nearly every step has one timestamp, as of a sensor that is early or late by more than the tolerance."""
+    if grid.frequency.nanoseconds is None or len(grid.steps) < FEWEST_WITH_OUTLIER:
+        return False
+    steps = np.unique(grid.steps)
+    return len(steps) >= USUAL * max(len(grid.steps), int(steps[-1] - steps[0]) + 1)
 
 
 def _has_rare_weekends(timestamps: Timestamps, common: Frequency) -> bool:

@@ -127,9 +127,7 @@ def _format(timestamps: Timestamps, style: str, timezone: str | None) -> list[st
     if timezone is not None and tail != "Z":
         walls = to_local_times(timestamps, timezone)
         if rank >= _FIRST_WITH_TIME:
-            tails = [
-                _offset_text(seconds) for seconds in (walls - timestamps).astype("m8[s]").astype(np.int64).tolist()
-            ]
+            tails = [offset_text(seconds) for seconds in (walls - timestamps).astype("m8[s]").astype(np.int64).tolist()]
     texts = np.datetime_as_string(walls.astype(f"M8[{_NUMPY_UNITS[rank]}]")).tolist()
     if rank == STYLES.index("YYYY-Qq"):
         return [f"{text[:4]}{separator}Q{(int(text[5:7]) + 2) // 3}" for text in texts]
@@ -235,7 +233,7 @@ def _style(match: re.Match[str]) -> str:
     digits = min((len(match["fraction"] or "") + 2) // 3 * 3, 6)
     style = STYLES[_DIGITS_TO_STYLE[digits] if match["second"] else _FIRST_WITH_TIME]
     offset = match["offset"]
-    tail = "" if offset is None else "Z" if offset in "Zz" else _offset_text(_offset_seconds(offset) or 0)
+    tail = "" if offset is None else "Z" if offset in "Zz" else offset_text(_offset_seconds(offset) or 0)
     return (style.replace("T", " ") if match["separator"] == " " else style) + tail
 
 
@@ -262,7 +260,8 @@ def _offset_seconds(offset: str | None) -> int | None:
     return (hours * 3600 + minutes * 60 + seconds) * (-1 if offset[0] == "-" else 1)
 
 
-def _offset_text(seconds: int) -> str:
+def offset_text(seconds: int) -> str:
+    """Return an offset in seconds east of UTC as a timestamp ends with it, such as "+02:00"."""
     hours, rest = divmod(abs(seconds), 3600)
     text = f"{'-' if seconds < 0 else '+'}{hours:02d}:{rest // 60:02d}"
     return f"{text}:{rest % 60:02d}" if rest % 60 else text

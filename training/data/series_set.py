@@ -172,7 +172,7 @@ def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
         place = _place(table.path, longest, error.pointer) if error.pointer.count("/") > 1 else str(table.path)
         raise FrequencyNotInferred(
             f"{place}: {error.detail}",
-            hint="Correct these dates; --frequency does not change them."
+            hint="Correct these dates, or round them to their step; --frequency does not change them."
             if place != str(table.path)
             else "Give it with --frequency, such as M, D or 30min, or correct the dates.",
         ) from error

@@ -95,6 +95,20 @@ def test_too_many_outliers_are_refused_by_name(alias: str) -> None:
         assert str(stamps[32])[:16] in caught.value.detail
 
 
+@pytest.mark.parametrize("alias", ["h", "5min", "s"])
+@pytest.mark.parametrize("share", [0.08, 0.2, 0.3])
+def test_jitter_beyond_the_tolerance_is_refused_with_the_step_that_is_meant(alias: str, share: float) -> None:
+    """Stating the frequency would not help, and no finer frequency is made up: the times have to be rounded."""
+    stamps = made(alias)
+    reach = int(part_of_step(stamps, share).astype(np.int64))
+    stamps = stamps + np.random.default_rng(0).integers(-reach, reach, 60).astype("m8[us]")
+
+    with pytest.raises(FrequencyNotInferred, match=f"The usual step is {parse_frequency(alias).name}, but ") as caught:
+        infer_frequency(stamps)
+
+    assert "round them to their step" in caught.value.hint
+
+
 @pytest.mark.parametrize(("count", "every"), [(120, 10), (104, 17), (120, 4)])
 def test_weeks_with_strays_are_no_business_days(count: int, every: int) -> None:
     """Mondays of which many are Tuesdays: the strays are named, and no advice leads back here."""

@@ -69,6 +69,21 @@ def test_a_date_is_read(cell: object, expected: str) -> None:
     assert [fault.what for fault in found.faults.values()] == ["the date is missing"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "style"),
+    [
+        (["2024-01-31 06:30 UTC", "2024-01-31 07:30 UTC"], "YYYY-MM-DDThh:mm:ssZ"),
+        (["31.01.2024 06:30 +02:00"], "YYYY-MM-DDThh:mm:ss+02:00"),
+        (["31.01.2024 06:30 +02:00", "31.01.2024 06:30 +01:00"], "YYYY-MM-DDThh:mm:ss"),
+        (["31.01.2024 06:30"], "YYYY-MM-DDThh:mm:ss"),
+        (["2024-01-31 06:30:00Z"], "YYYY-MM-DD hh:mm:ssZ"),
+    ],
+)
+def test_an_offset_that_all_times_have_is_written_again(cells: list[str], style: str) -> None:
+    """As Z where it is none; where offsets change, the timezone decides."""
+    assert read(cells).style == style
+
+
 def test_the_whole_column_tells_day_from_month() -> None:
     """A day above twelve anywhere settles it; where none is, the options are named."""
     assert read(["03/02/2024", "13/02/2024"]).walls[0] == np.datetime64("2024-02-03")
