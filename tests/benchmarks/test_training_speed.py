@@ -56,6 +56,7 @@ def test_the_work_of_a_program_that_we_wait_for_is_ours() -> None:
     assert training_speed.machine_seconds() - machine >= 0.4
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("graphs")
 def test_our_speed_is_that_of_the_training_a_user_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A real training, as small as can be, gives a rate."""

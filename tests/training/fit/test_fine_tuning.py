@@ -124,6 +124,7 @@ def test_the_starter_is_judged_and_calibrated_on_the_data(taken: Candidate) -> N
     assert not spec.covariates
 
 
+@pytest.mark.prove
 def test_half_the_tuned_weights_lie_between(shipped: Path, tmp_path: Path) -> None:
     """Of the same tuning a share of a half is the mean of the starter's weights and the tuned ones."""
     fixed = replace(CONFIG, steps=2, transform="none")
@@ -165,6 +166,7 @@ def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path
         assert_array_equal(one, two)
 
 
+@pytest.mark.prove
 def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate that ruins the weights leaves the starter as it was."""
     monkeypatch.setattr(fine_tuning, "TUNING_RATE", 1e3)

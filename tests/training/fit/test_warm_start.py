@@ -76,6 +76,7 @@ def test_left_as_it_is_it_forecasts_as_before_it_saw_its_validation_origins(cham
     assert made.warnings == ()
 
 
+@pytest.mark.prove
 def test_tuned_it_moves_and_its_choices_train_it_again(champion: Path, tmp_path: Path) -> None:
     """A half or the whole of the tuned weights; never the champion unchanged, which would be no challenger."""
     training_set = make_set(start=champion)

@@ -79,6 +79,7 @@ def compared(compared_once: Compared) -> Compared:
     return replace(compared_once, registry=Registry(compared_once.registry.location))
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("graphs")
 def test_a_network_trained_again_from_its_record_is_the_same(
     registry: Registry, make_runtime: MakeRuntime, data_file: Path

@@ -152,6 +152,7 @@ def test_another_seed_or_size_is_other_work(tmp_path: Path) -> None:
     assert make_request(tmp_path / "elsewhere", kinds=("Q",)).digest == request.digest
 
 
+@pytest.mark.prove
 def test_the_command_writes_into_the_home_where_it_goes_before_the_packages_own(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,6 +346,7 @@ def test_a_study_needs_a_name_that_can_name_a_file(data_file: Path) -> None:
     assert isinstance(found.exception, ConfigInvalid)
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("graphs")
 def test_a_tiny_search_trains_real_networks(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
