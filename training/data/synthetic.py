@@ -55,7 +55,17 @@ TRENDS = {
 }
 """The same for quarters and years, which have grown for long and go on."""
 
-MIXTURES = {"broad": BROAD, "narrow": NARROW, "seasons": SEASONS, "trends": TRENDS}
+MONTHS = {
+    "state_space": 0.5,
+    "structural": 0.12,
+    "growth": 0.08,
+    "exponential": 0.08,
+    "climate": 0.12,
+    "spectral": 0.05,
+    "intermittent": 0.05,
+}
+
+MIXTURES = {"months": MONTHS, "broad": BROAD, "narrow": NARROW, "seasons": SEASONS, "trends": TRENDS}
 
 MULTIPLIED = 0.55
 """Share of series whose parts multiply."""
@@ -85,7 +95,7 @@ def synthesize(
         rows = np.flatnonzero(kinds == kind)
         if len(rows):
             made[rows] = make(generator, len(rows), length, seasons)
-    smooth = np.flatnonzero(kinds != "intermittent")
+    smooth = np.flatnonzero(~np.isin(kinds, ("intermittent", "exponential")))
     made[smooth] = _scaled(generator, made[smooth], may_multiply=kinds[smooth] != "climate")
     cut = np.flatnonzero(np.isin(kinds, ("calendar", "spectral")))
     made[cut] = _cut(generator, made[cut])
@@ -154,6 +164,7 @@ _MAKERS = {
     "calendar": synthetic_calendar.calendar_series,
     "spectral": synthetic_processes.spectral,
     "growth": synthetic_processes.growth,
+    "exponential": synthetic_processes.exponential,
     "machines": synthetic_processes.machines,
     "structural": _structural,
     "state_space": synthetic_components.state_space,

@@ -10,6 +10,9 @@ import numpy as np
 from training.data.synthetic_calendar import years
 from training.data.synthetic_components import GROWING, Floats, autoregress, chance, log_uniform
 
+MOST_GROWTH = 0.2
+"""Largest rate of growth of one step."""
+
 JUMPS = 64
 """Levels of a machine's series before the first one returns."""
 
@@ -56,6 +59,23 @@ def growth(generator: np.random.Generator, count: int, length: int, lengths: Seq
     wave = years(generator, count, length, np.full(column, float(lengths[0]))) if lengths[0] > 1 else 0.0
     kept = np.where(chance(generator, 0.5, count), 1 - log_uniform(generator, 0.02, 1.0, count), 0.0)
     return line + season * wave + autoregress(generator.standard_normal((count, length)), kept)
+
+
+def exponential(generator: np.random.Generator, count: int, length: int, lengths: Sequence[int]) -> Floats:
+    """Return growth and decline by a rate that holds, in part with a season of the same share: positive, in units of their own.
+
+    A season grows by 2 to 300 %, a step by at most 20 %; shocks move the level, the value or both.
+    """
+    column = (count, 1)
+    rate = np.minimum(log_uniform(generator, 0.02, 1.5, column) / lengths[0], MOST_GROWTH)
+    rate = rate * np.where(chance(generator, GROWING, column), 1.0, -1.0)
+    season = log_uniform(generator, 0.02, 0.5, column) * chance(generator, 0.7, column)
+    wave = years(generator, count, length, np.full(column, float(lengths[0]))) if lengths[0] > 1 else 0.0
+    shocks = log_uniform(generator, 0.002, 0.2, column) * generator.standard_normal((count, length))
+    kept = np.where(chance(generator, 0.6, count), 1 - log_uniform(generator, 0.01, 1.0, count), 0.0)
+    exponent = rate * np.arange(1 - length, 1)[None, :] + season * wave + autoregress(shocks, kept)
+    made: Floats = np.exp(np.clip(exponent, -50.0, 50.0)) * 10 ** generator.uniform(-2.0, 6.0, column)
+    return made
 
 
 def machines(generator: np.random.Generator, count: int, length: int, lengths: Sequence[int]) -> Floats:
