@@ -13,7 +13,7 @@ Gisler (2005), A course in credibility theory and its applications, chapter 3, f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Self
@@ -164,6 +164,15 @@ class Conformal:
         rows: Floats = self.offsets[np.minimum(np.arange(horizon), len(self.offsets) - 1)]
         between: Floats = (1 - share) * rows[:, right - 1] + share * rows[:, right]
         return between
+
+    def widened(self, factor: float) -> Self:
+        """Return the offsets with which every quantile is about `factor` times as far from the median.
+
+        The distance that is added to a quantile at level p is that of a normal distribution with the forecast's spread.
+        """
+        normal = np.array([NormalDist().inv_cdf(level) for level in self.levels.tolist()])
+        outer = NormalDist().inv_cdf(0.9)
+        return replace(self, offsets=self.offsets + (factor - 1.0) * normal / (2.0 * outer))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the offsets as plain data."""

@@ -26,7 +26,8 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--first",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of a monthly starter that the others begin with, such as models/starters/M. Default: it is trained first.",
+    help="Folder of a monthly starter that the others begin with, such as models/starters/M; with --frequencies M it is "
+    "trained further, on growth. Default: it is trained first.",
 )
 @click.option("--fresh", is_flag=True, help="Train them again even if they exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
@@ -66,8 +67,8 @@ def pretrain(  # noqa: PLR0913 - click's options
     from training.registry.provenance import RunEnvironment
 
     kinds = check_kinds(frequencies)
-    if first is not None:
-        kinds = without_first(kinds, frequencies)
+    if first is not None and frequencies is None:
+        kinds = kinds[1:]
     target = output or location.home / LOCAL_FOLDER
     request = PretrainRequest(target.absolute(), location.home, kinds, steps, seed, units, layers, first=first)
     if is_made(request) and not fresh and not request.unfinished.exists():
@@ -84,15 +85,6 @@ def pretrain(  # noqa: PLR0913 - click's options
         print_json({one.kind: {"directory": str(one.directory), **one.figures} for one in made})
         return
     click.echo(f"{len(made)} starters in {target}. almanac ui shows their training.")
-
-
-def without_first(kinds: tuple[str, ...], text: str | None) -> tuple[str, ...]:
-    """Return all starters but the first one, whose weights are given; raises click.BadParameter if it is asked for."""
-    from training.pretraining.starter_specs import FIRST
-
-    if text is not None and FIRST in kinds:
-        raise click.BadParameter(f"Leave out {FIRST}: it exists in the folder of --first.", param_hint="--frequencies")
-    return tuple(name for name in kinds if name != FIRST)
 
 
 def check_kinds(text: str | None) -> tuple[str, ...]:

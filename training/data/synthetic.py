@@ -56,16 +56,17 @@ TRENDS = {
 """The same for quarters and years, which have grown for long and go on."""
 
 MONTHS = {
-    "state_space": 0.5,
+    "state_space": 0.48,
     "structural": 0.12,
-    "growth": 0.08,
+    "growth": 0.1,
     "exponential": 0.08,
     "climate": 0.12,
     "spectral": 0.05,
     "intermittent": 0.05,
 }
+"""The same for months, of which more grow by the same number or share, some for as long as they are known."""
 
-MIXTURES = {"months": MONTHS, "broad": BROAD, "narrow": NARROW, "seasons": SEASONS, "trends": TRENDS}
+MIXTURES = {"broad": BROAD, "narrow": NARROW, "months": MONTHS, "seasons": SEASONS, "trends": TRENDS}
 
 MULTIPLIED = 0.55
 """Share of series whose parts multiply."""

@@ -58,7 +58,7 @@ def calendar_series(generator: np.random.Generator, count: int, length: int, len
         season = _weeks_in_years(generator, count, length, inner, outer)
     else:
         season = years(generator, count, length, inner * log_uniform(generator, 1.0, 1.01, column))
-    strength = log_uniform(generator, 0.5, 50.0, column)
+    strength = log_uniform(generator, 0.5, 150.0, column)
     trend = log_uniform(generator, 0.1, 10.0, column) * chance(generator, 0.7, column)
     made = strength * season + trend * trends(generator, count, length)
     made += (

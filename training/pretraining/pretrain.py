@@ -71,7 +71,7 @@ def _make_all(
             with runs.tracked_run(registry, NAME, name, parent=parent) as run_id:
                 training = StarterTraining(request, STARTER_SPECS[name], registry, progress, run_id)
                 learner, held_out, cost = training.train(first)
-                first = first or (learner.network.get_weights(), STARTER_SPECS[name])
+                first = (learner.network.get_weights(), STARTER_SPECS[name]) if name == FIRST else first
                 if name in request.kinds:
                     starter = _export(training, learner, held_out, cost, environment.commit)
                     registry.log(run_id, metrics=dict(starter.figures), tags={"almanac.kind": NAME})
@@ -82,9 +82,8 @@ def _make_all(
 
 
 def _order(request: PretrainRequest) -> list[str]:
-    """Return the starters to make, the first one first: it is made in any case, unless its weights are given, then never."""
-    others = [name for name in STARTER_SPECS if name in request.kinds and name != FIRST]
-    return others if request.first is not None else [FIRST, *others]
+    """Return the starters to make, the first one first: it is made in any case, unless its weights are given."""
+    return [name for name in STARTER_SPECS if name in request.kinds or (name == FIRST and request.first is None)]
 
 
 def _given(request: PretrainRequest) -> tuple[Weights, StarterSpec] | None:
@@ -123,7 +122,7 @@ def _export(
         config=FitConfig(),
         directory=directory,
     )
-    summary = FitSummary(ModelOptions(calendar=False), figures, conformal.to_dict())
+    summary = FitSummary(ModelOptions(calendar=False), figures, conformal.widened(spec.widening).to_dict())
     export_network(learner, held_out.batch.contexts.part(slice(DESCRIBED_WINDOWS)), fit_request, summary)
     to_half_precision(directory / artifact.NETWORK)
     deflate(directory / artifact.WEIGHTS)

@@ -48,6 +48,7 @@ An LSTM trained on synthetic series alone, seasons of {seasons} steps; it foreca
 | seconds | {figures["train_seconds"]:.0f} |
 | MASE on held-out synthetic windows | {figures["mase"]:.3f} (seasonal naive {figures["mase_seasonal_naive"]:.3f}) |
 | in its 80 % intervals there | {figures["coverage_80"]:.3f} |
+| quantiles widened after that by | {spec.widening:g} |
 
 How it does on real series, and where it is weak: docs/starter.md.
 """

@@ -22,7 +22,7 @@ from training.fit.loop import Clock, TrainingSchedule, take_steps
 from training.fit.selection import recipe
 from training.pretraining.checkpoint import restore, save, seconds_of
 from training.pretraining.held_out import HeldOut, synthetic_windows
-from training.pretraining.starter_specs import STARTER_SPECS, StarterSpec
+from training.pretraining.starter_specs import FIRST, STARTER_SPECS, StarterSpec
 from training.progress import Progress
 from training.registry import runs
 from training.registry.client import Registry
@@ -33,6 +33,10 @@ LEARNING_RATE, SOUP_RATE, TRANSFER_RATE = 3e-3, 1.5e-3, 2e-3
 SOUP_MEMBERS, SOUP_SHARE = 3, 0.15
 """Networks that go on from the end of the first starter's schedule, each with series of its own, and the share of its steps
 that each takes; the starter is the mean of their weights."""
+
+REFINED_SHARE, REFINED_SHORT, REFINED_WEIGHT = 0.1875, 0.15, 0.7
+"""Of the last stage of the first starter, which learns growth: its share of the steps, the share of its windows that show less
+than one season, and the weight of what it learns in the mean with what was known before."""
 
 STEPS_PER_EPOCH = 100
 
@@ -103,6 +107,7 @@ class Stage:
         shares: Of each kind of synthetic series.
         rate: Peak learning rate.
         steps: Optimizer steps.
+        short: Share of windows that show less than one season.
     """
 
     name: str
@@ -110,6 +115,7 @@ class Stage:
     shares: Mapping[str, float]
     rate: float
     steps: int
+    short: float
 
     def generator(self, seed: int, step: int) -> np.random.Generator:
         """Return the generator of an epoch's windows, which depends on no earlier epoch."""
@@ -138,11 +144,18 @@ class StarterTraining:
         """Return the trained network, the windows that its figures come from, and its cost.
 
         Args:
-            first: Weights of the first starter and its spec, to begin with; None for the first starter itself.
+            first: Weights of the first starter and its spec, to begin with: the first starter itself learns growth in
+                addition. None for a first starter from new weights.
         """
         held_out = HeldOut.draw(self.spec, self.request.seed)
         learner = learner_for(recipe(self._options(self.spec), FitConfig()))
-        weights, cost = self._train_first(learner, held_out) if first is None else self._tune(learner, held_out, *first)
+        if self.spec.frequency == FIRST:
+            weights, cost = (first[0], Cost()) if first is not None else self._train_first(learner, held_out)
+            weights, cost = self._refine(learner, held_out, weights, cost)
+        else:
+            if first is None:
+                raise ValueError(f"{self.spec.frequency} begins with the weights of {FIRST}.")
+            weights, cost = self._tune(learner, held_out, *first)
         learner.network.set_weights(round_to_half(weights))
         return learner, held_out, cost
 
@@ -154,22 +167,36 @@ class StarterTraining:
         Source: Wortsman et al. (2022), Model soups: averaging weights of multiple fine-tuned models, ICML.
         """
         name, steps = self.spec.frequency, self._steps
-        broad = Stage(name, list(STARTER_SPECS).index(name), synthetic.BROAD, LEARNING_RATE, steps)
+        broad = Stage(name, list(STARTER_SPECS).index(name), synthetic.BROAD, LEARNING_RATE, steps, self.spec.short)
         begun, cost = self._run(broad, learner, held_out, None, Cost())
         members = []
         for number in range(1, SOUP_MEMBERS + 1):
             length = max(1, round(SOUP_SHARE * steps))
             place = len(STARTER_SPECS) + number
-            member = Stage(f"{name}, soup {number}", place, synthetic.NARROW, SOUP_RATE, length)
+            member = Stage(f"{name}, soup {number}", place, synthetic.NARROW, SOUP_RATE, length, self.spec.short)
             weights, cost = self._run(member, learner, held_out, begun, cost)
             members.append(weights)
         return [np.mean(parts, axis=0, dtype=parts[0].dtype) for parts in zip(*members, strict=True)], cost
+
+    def _refine(self, learner: Learner, held_out: HeldOut, known: Weights, before: Cost) -> tuple[Weights, Cost]:
+        """Return the mean of weights and what they become on months that grow, and the cost.
+
+        Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR, for the mean of before and after.
+        """
+        place, length = len(STARTER_SPECS) + SOUP_MEMBERS + 1, max(1, round(REFINED_SHARE * self.request.steps))
+        name = f"{self.spec.frequency}, growth"
+        stage = Stage(name, place, synthetic.MONTHS, TRANSFER_RATE, length, REFINED_SHORT)
+        learned, cost = self._run(stage, learner, held_out, known, before)
+        pairs = zip(known, learned, strict=True)
+        return [((1 - REFINED_WEIGHT) * old + REFINED_WEIGHT * new).astype(old.dtype) for old, new in pairs], cost
 
     def _tune(self, learner: Learner, held_out: HeldOut, weights: Weights, first: StarterSpec) -> tuple[Weights, Cost]:
         """Return the weights and the cost of a starter that begins with the weights of the first one."""
         name = self.spec.frequency
         begun = transfer_weights(weights, self._options(first), self._options(self.spec))
-        stage = Stage(name, list(STARTER_SPECS).index(name), self.spec.shares, TRANSFER_RATE, self._steps)
+        stage = Stage(
+            name, list(STARTER_SPECS).index(name), self.spec.shares, TRANSFER_RATE, self._steps, self.spec.short
+        )
         return self._run(stage, learner, held_out, begun, Cost())
 
     def _options(self, spec: StarterSpec) -> NetworkOptions:
@@ -203,7 +230,7 @@ class StarterTraining:
         """Take the steps of one epoch and return its record, with the error on the held-out windows."""
         count = min(STEPS_PER_EPOCH, stage.steps - first)
         config = FitConfig(learning_rate=stage.rate, batch_size=self.request.batch_size)
-        windows = replace(synthetic_windows(self.spec), shares=stage.shares)
+        windows = replace(synthetic_windows(self.spec), shares=stage.shares, short=stage.short)
         schedule = TrainingSchedule(config, stage.generator(self.request.seed, first), None, clock)
         loss, norms = take_steps(learner, windows, schedule, first=first, count=count, total=stage.steps)
         with learner.averaged():

@@ -7,7 +7,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -73,7 +72,7 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     made = pretrain(make_request(tmp_path), registry, progress, environment)
 
     assert [one.kind for one in made] == ["M", "Q"]
-    assert [one.figures["steps"] for one in made] == [4 + 3, 2]
+    assert [one.figures["steps"] for one in made] == [4 + 3 + 1, 2]
     for one in made:
         forecaster = artifact.load(one.directory)
         spec = forecaster.spec
@@ -102,11 +101,15 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     assert f"--first {made[0].directory}" in (again[0].directory / "README.md").read_text()
 
 
-def test_the_first_starter_is_not_made_where_it_is_given() -> None:
-    """All are all others then; asked for by name it is an error."""
-    assert command.without_first(("M", "Q"), None) == ("Q",)
-    with pytest.raises(click.BadParameter, match="Leave out M"):
-        command.without_first(("M", "Q"), "M,Q")
+@pytest.mark.parametrize(
+    ("kinds", "first", "order"),
+    [(("Q",), None, ["M", "Q"]), (("Q",), FOLDER / "M", ["Q"]), (("M", "Q"), FOLDER / "M", ["M", "Q"])],
+)
+def test_a_given_first_starter_is_made_where_it_is_asked_for(
+    kinds: tuple[str, ...], first: Path | None, order: list[str], tmp_path: Path
+) -> None:
+    """Without its weights it is made in any case, since the others begin with it."""
+    assert pretraining._order(make_request(tmp_path, kinds=kinds, first=first)) == order
 
 
 def test_the_first_starter_must_exist_and_fit(tmp_path: Path, registry: Registry, progress: Progress) -> None:
