@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-serving lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-serving lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,9 @@ bench-accuracy: setup ## Accuracy on public data sets; writes docs/accuracy.md (
 
 bench-zero-shot: setup ## The starter on benchmark sets it never saw; writes docs/starter.md (SETS=folder, ARGS="--only fred_md")
 	$(BIN)/python -m tests.benchmarks.zero_shot --data $(SETS) $(ARGS)
+
+bench-generator: setup ## What each kind of synthetic series gains; writes docs/starter.md (SETS=folder, ARGS="--starter D")
+	$(BIN)/python -m tests.benchmarks.generator_parts --data $(SETS) $(ARGS)
 
 bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
 	@bash deploy/debian.sh

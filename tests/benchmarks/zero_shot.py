@@ -28,6 +28,9 @@ MEANS = {
 }
 """Columns of the means: the model, and which of its errors relative to the seasonal naive."""
 
+ORIGINS = ("--origins", "8", "--max-series", "60", "--no-baselines")
+"""Of the second table: many sets have a few series alike, of which one test each says little."""
+
 FOLDER = click.Path(path_type=Path)
 
 
@@ -42,8 +45,12 @@ def zero_shot(folder: Path, cache: Path, page: Path, arguments: Sequence[str]) -
     result = run(["evaluate-starter", str(folder.resolve()), "--cache", str(cache.resolve()), "--json", *arguments])
     if result is None:
         raise click.ClickException("The evaluation failed, as said above; the page is as it was.")
-    command = shlex.join(["almanac", "evaluate-starter", folder.name, *arguments])
-    write(page, put_between(before, BEGIN, render(result, command, datetime.now(UTC).strftime("%Y-%m-%d"))))
+    more = run(["evaluate-starter", str(folder.resolve()), "--json", *arguments, *ORIGINS])
+    if more is None:
+        raise click.ClickException("The evaluation of several origins failed, as said above; the page is as it was.")
+    commands = [shlex.join(["almanac", "evaluate-starter", folder.name, *arguments, *extra]) for extra in ((), ORIGINS)]
+    text = render(result, commands[0], datetime.now(UTC).strftime("%Y-%m-%d"))
+    write(page, put_between(before, BEGIN, text + render_origins(more, commands[1])))
     click.echo(f"{page} is written.", err=True)
 
 
@@ -58,6 +65,12 @@ def render(result: Mapping[str, Any], command: str, day: str) -> str:
     outcome = result["provenance"]
     made = f"`{command}` on {day}, commit {(outcome['commit'] or 'unknown')[:12]}, starters {result['starters']}, {outcome['machine']}"
     return "\n\n".join([f"{made}.{_aside(result)}", _means_table(result["means"]), _sets_table(result["sets"])]) + "\n"
+
+
+def render_origins(result: Mapping[str, Any], command: str) -> str:
+    """Return the means over several origins of each series as Markdown."""
+    tests = sum(one["series"] for one in result["sets"].values())
+    return f"\n`{command}`: {tests:,} tests, several of each series.\n\n{_means_table(result['means'])}\n"
 
 
 def _aside(result: Mapping[str, Any]) -> str:

@@ -29,6 +29,14 @@ def day(t: Values, steps: int) -> Values:
 
 COURSES: dict[str, tuple[str, int, int, float, Course]] = {
     "one to thirty-six": ("MS", 36, 12, 0.6, lambda t: t + 1),
+    "growth of ten per cent a month": ("MS", 36, 12, 7.5, lambda t: 1.1**t),
+    "a season that grows with its level": (
+        "MS",
+        60,
+        12,
+        25.0,
+        lambda t: (100 + 5 * t) * (1 + 0.5 * np.sin(2 * np.pi * t / 12)),
+    ),
     "a line of quarters": ("QS", 40, 8, 1.5, lambda t: 3 * t + 5),
     "a line of years": ("YS", 30, 6, 0.5, lambda t: 3 * t + 5),
     "a line of days": ("D", 100, 14, 2.0, lambda t: 2 * t + 5),

@@ -43,6 +43,13 @@ REFUSED_NAMED = 3
 )
 @click.option("--cache", type=FOLDER, help="Folder that keeps AutoETS' forecasts. Default: ALMANAC_HOME/zero-shot.")
 @click.option("--max-series", type=click.IntRange(1), metavar="N", help="At most N series of a set, evenly spaced.")
+@click.option(
+    "--origins",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Tests of each series, one horizon apart, the newest at its end: a set of few series says more with several.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 def evaluate_starter(  # noqa: PLR0913 - click's options
     *,
@@ -52,6 +59,7 @@ def evaluate_starter(  # noqa: PLR0913 - click's options
     baselines: bool,
     cache: Path | None,
     max_series: int | None,
+    origins: int,
     as_json: bool,
 ) -> None:
     """Forecast every set of FOLDER with the starter, without training, and print its errors beside those of baselines.
@@ -78,7 +86,7 @@ def evaluate_starter(  # noqa: PLR0913 - click's options
     progress, kept = Progress(), cache or almanac_home(os.environ) / CACHE
     chosen = starters.used(starters_folder) if starters_folder else nullcontext()
     with chosen, worker_processes(os.cpu_count() or 1) as pool:
-        result = evaluate_all(sets, max_series, Fitting(kept, pool, progress) if baselines else None, progress)
+        result = evaluate_all(sets, progress, max_series, Fitting(kept, pool, progress) if baselines else None, origins)
         result |= {"starters": starters.version()}
     if as_json:
         print_json({"provenance": provenance(), **result})
@@ -89,7 +97,11 @@ def evaluate_starter(  # noqa: PLR0913 - click's options
 
 
 def evaluate_all(
-    sets: "Sequence[BenchmarkSet]", max_series: int | None, fitting: "Fitting | None", progress: "Progress"
+    sets: "Sequence[BenchmarkSet]",
+    progress: "Progress",
+    max_series: int | None = None,
+    fitting: "Fitting | None" = None,
+    origins: int = 1,
 ) -> dict[str, Any]:
     """Return the figures of the sets and their means as plain data, and by name why sets could not be evaluated."""
     from models.errors import AlmanacError
@@ -99,7 +111,7 @@ def evaluate_all(
     for number, one in enumerate(sets, start=1):
         place = f"[{number}/{len(sets)}] {one.name}"
         try:
-            scores = evaluate_set(one, max_series, fitting)
+            scores = evaluate_set(one, max_series, fitting, origins)
         except ModuleNotFoundError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one set, the others are evaluated

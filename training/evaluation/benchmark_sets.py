@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -137,19 +137,21 @@ def _read_row(path: Path, number: int, row: dict[str, str]) -> BenchmarkSet:
     )
 
 
-def hold_out_end(one: BenchmarkSet, max_series: int | None = None) -> HeldOut:
+def hold_out_end(one: BenchmarkSet, max_series: int | None = None, origins: int = 1) -> HeldOut:
     """Return the histories and tests of a set, read as `almanac forecast` reads a file.
 
     Args:
         one: The set.
         max_series: Largest number of series, spaced evenly over the file; None for all.
+        origins: Tests of each series, one horizon apart, the newest at its end; where the history before a test is shorter
+            than the horizon, only the newest counts.
 
     Raises:
         DataInvalid: If the file is missing or cannot be read, or no series has a history.
     """
     table = read_table(one.path, Columns())
     groups = evenly_spaced(group_rows(table)[0], max_series)
-    splits = [_split(table, group, one) for group in groups]
+    splits = [_split(table, part, one) for group in groups for part in _cut_back(group, one.horizon, origins)]
     known = [part for part in splits if part is not None]
     if not known:
         raise DataInvalid(
@@ -163,6 +165,13 @@ def hold_out_end(one: BenchmarkSet, max_series: int | None = None) -> HeldOut:
             hint="Cut the empty rows at the end.",
         )
     return HeldOut(histories, np.stack(steps), np.stack(targets), np.array(scales), len(splits) - len(known))
+
+
+def _cut_back(group: Rows, horizon: int, origins: int) -> list[Rows]:
+    """Return the rows as they were at the origins of a series, the newest first."""
+    lengths = [len(group.y) - back * horizon for back in range(origins)]
+    kept = [length for back, length in enumerate(lengths) if not back or length >= 2 * horizon]
+    return [replace(group, ds=group.ds[:length], y=group.y[:length]) for length in kept]
 
 
 def evenly_spaced(groups: Sequence[Rows], count: int | None) -> Sequence[Rows]:

@@ -40,7 +40,7 @@ class SetScores:
 
     Attributes:
         one: The set.
-        series: Number of forecast series.
+        series: Number of forecasts: of series, times origins.
         skipped: Number of series without an observed value before the test.
         unscaled: Number of series without a scale, which do not count for MASE and SQL.
         starter: Folder of the starter that was used; `h, interleaved` for parts of an hour.
@@ -76,18 +76,21 @@ class SetScores:
         )
 
 
-def evaluate_set(one: BenchmarkSet, max_series: int | None = None, fitting: Fitting | None = None) -> SetScores:
+def evaluate_set(
+    one: BenchmarkSet, max_series: int | None = None, fitting: Fitting | None = None, origins: int = 1
+) -> SetScores:
     """Return the figures of one set.
 
     Args:
         one: The set.
         max_series: Largest number of series; None for all.
         fitting: How AutoETS is fitted; None leaves it out.
+        origins: Tests of each series, one horizon apart, the newest at its end.
 
     Raises:
         AlmanacError: If the set cannot be read, or there is no starter.
     """
-    held = hold_out_end(one, max_series)
+    held = hold_out_end(one, max_series, origins)
     forecaster = starters.load_starter(parse_frequency(one.frequency))
     began = time.perf_counter()
     outcomes = forecast_starter(forecaster, held)

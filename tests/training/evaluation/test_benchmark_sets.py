@@ -55,6 +55,16 @@ def test_a_sample_is_spaced_evenly(tmp_path: Path) -> None:
     assert [one.id for one in hold_out_end(read_index(tmp_path)[0], 3).histories] == ["0", "4", "8"]
 
 
+def test_origins_are_a_horizon_apart_as_far_as_there_is_a_history(tmp_path: Path) -> None:
+    """The newest counts in any case, the others with a history of a horizon at the least."""
+    write_set(tmp_path, "a", {"x": [1, 2, 3, 4, 5, 6, 7], "y": [1, 2, 3]}, frequency="Y", horizon=2)
+
+    held = hold_out_end(read_index(tmp_path)[0], origins=9)
+
+    assert_array_equal(held.targets, [[6, 7], [4, 5], [2, 3]])
+    assert [one.values.tolist() for one in held.histories] == [[1, 2, 3, 4, 5], [1, 2, 3], [1]]
+
+
 @pytest.mark.parametrize(
     ("history", "season", "scale"),
     [([1, 2, 4], 1, 1.5), ([1, math.nan, 4, 9], 1, 5.0), ([1, 2], 2, math.nan), ([5, 5, 5], 1, math.nan)],
