@@ -10,9 +10,9 @@ from pathlib import Path
 from unittest import mock
 
 import click
-from models.calendar.zoned_grid import parse_frequency
 
 from models import starters
+from models.calendar.zoned_grid import parse_frequency
 from tests.benchmarks.accuracy import ROOT, write
 from tests.benchmarks.starter_page import put_between
 from training.data import synthetic
