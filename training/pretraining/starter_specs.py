@@ -68,8 +68,8 @@ STARTER_SPECS = {
         StarterSpec("Q", 12, 120, 48, 0.15, "trends", widening=1.15),
         StarterSpec("Y", 8, 60, 48, 0.15, "trends", widening=1.1),
         StarterSpec("W", 26, 1040, 52, 0.3, short=0.25, widening=1.25),
-        StarterSpec("D", 56, 1461, 42, lags=(7, YEAR_OF_WEEKS), widening=1.15),
-        StarterSpec("B", 30, 1300, 40, 0.2, widening=1.15),
+        StarterSpec("D", 56, 1461, 42, lags=(7, YEAR_OF_WEEKS), widening=1.1),
+        StarterSpec("B", 30, 1300, 40, 0.2, widening=1.1),
         StarterSpec("h", 48, 1344, 48, widening=1.15),
     )
 }
