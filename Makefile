@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-serving lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-serving lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,6 +60,9 @@ bench-zero-shot: setup ## The starter on benchmark sets it never saw; writes doc
 
 bench-generator: setup ## What each kind of synthetic series gains; writes docs/starter.md (SETS=folder, ARGS="--starter D")
 	$(BIN)/python -m tests.benchmarks.generator_parts --data $(SETS) $(ARGS)
+
+bench-sums: setup ## Sums over the horizon on benchmark sets; writes docs/sums.md (SETS=folder, ARGS="--only fred_md")
+	$(BIN)/python -m tests.benchmarks.sums --data $(SETS) $(ARGS)
 
 bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
 	@bash deploy/debian.sh

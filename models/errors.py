@@ -250,6 +250,12 @@ class LevelInvalid(RequestError):
     code = "LEVEL_INVALID"
 
 
+class SamplingInvalid(RequestError):
+    """A number of sample paths, a seed or a window of sums out of range."""
+
+    code = "SAMPLING_INVALID"
+
+
 class TrainingError(AlmanacError):
     """A training that cannot continue."""
 

@@ -1,5 +1,6 @@
 """Forecast: the predicted quantiles of one series."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,31 @@ class Interval:
     upper: Values
 
 
+@dataclass(frozen=True, slots=True)
+class WindowSum:
+    """The distribution of the sum of some steps of a forecast, in the series' units.
+
+    Attributes:
+        name: The window, such as `1-12`, or `horizon`.
+        median: The median of the sum.
+        quantiles: At the `quantile_levels` of the forecast.
+        intervals: Level in per cent, lower and upper side of each interval, in the order of the request.
+        mean: None if it was not asked for.
+    """
+
+    name: str
+    median: float
+    quantiles: tuple[float, ...]
+    intervals: tuple[tuple[float, float, float], ...] = ()
+    mean: float | None = None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all numbers are finite."""
+        sides = (side for _, *sides in self.intervals for side in sides)
+        return all(map(math.isfinite, (self.median, *self.quantiles, *sides, self.mean or 0.0)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
     """The forecast of one series.
@@ -47,6 +73,8 @@ class Forecast:
             hours. `shown` has the others.
         known_finite: Whether it is known that all numbers are finite, so that `is_finite` need not look.
         mean: Shape (horizon,), the series' units; None if it was not asked for.
+        paths: Sample paths, shape (paths, horizon), the series' units; None if none were asked for.
+        sums: The sums that were asked for; closed steps do not count.
     """
 
     id: str
@@ -64,6 +92,8 @@ class Forecast:
     closed: NDArray[np.bool_] | None = None
     known_finite: bool = False
     mean: Values | None = None
+    paths: NDArray[np.float64] | None = None
+    sums: tuple[WindowSum, ...] = ()
 
     @property
     def is_finite(self) -> bool:
@@ -71,8 +101,9 @@ class Forecast:
         if self.known_finite:
             return True
         sides = (side for one in self.intervals for side in (one.lower, one.upper))
-        mean = () if self.mean is None else (self.mean,)
-        return all(all_finite(numbers) for numbers in (self.quantiles, self.median, *mean, *sides))
+        others = (numbers for numbers in (self.mean, self.paths) if numbers is not None)
+        arrays = (self.quantiles, self.median, *others, *sides)
+        return all(map(all_finite, arrays)) and all(one.is_finite for one in self.sums)
 
     @property
     def shown(self) -> "Forecast":
@@ -86,6 +117,7 @@ class Forecast:
             quantiles=self.quantiles[kept],
             median=self.median[kept],
             mean=None if self.mean is None else self.mean[kept],
+            paths=None if self.paths is None else np.ascontiguousarray(self.paths[:, kept]),
             intervals=tuple(Interval(one.level, one.lower[kept], one.upper[kept]) for one in self.intervals),
             closed=None,
         )

@@ -13,10 +13,12 @@ from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
 from models.forecasting.long_horizon import run_blocks
-from models.forecasting.mean import MEAN_LEVELS, mean_of
-from models.forecasting.plan import Plan, check_horizon, make_plan
+from models.forecasting.mean import MEAN_LEVELS
+from models.forecasting.paths import PATH_LEVELS
+from models.forecasting.plan import NOTHING, Plan, check_horizon, make_plan
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.rows import Row, read_contexts, stays_nonnegative
+from models.forecasting.sampling import Sampling
 from models.holidays import check_countries
 from models.intervals import Conformal
 from models.names import STARTER
@@ -97,6 +99,7 @@ class Forecaster:
         quantiles: Sequence[float] = (),
         outliers: str = "clip",
         mean: bool = False,
+        sampling: Sampling | None = None,
     ) -> list[Forecast]:
         """Return a forecast for each series, in order.
 
@@ -110,6 +113,7 @@ class Forecaster:
             quantiles: Quantile levels in (0, 1) beside the trained ones.
             outliers: `clip` or `mask`: what the model reads in place of implausible values.
             mean: Whether the forecasts have a mean, as `models.forecasting.mean` computes it.
+            sampling: Sample paths and sums, as `models.forecasting.paths` draws them.
 
         Raises:
             HorizonInvalid: If `horizon` is below 1.
@@ -119,7 +123,7 @@ class Forecaster:
             TimestampInvalid: If the forecast leaves the years 1 to 9999.
             CovariateUnknown, CovariateMissing: If a series' covariates are not those that the model reads.
         """
-        request = ForecasterRequest(series, horizon, levels, quantiles, outliers, mean)
+        request = ForecasterRequest(series, horizon, levels, quantiles, outliers, mean, sampling)
         if not series:
             self.plan(request)
         (outcomes,) = self.forecast_many([request])
@@ -156,9 +160,10 @@ class Forecaster:
         check_horizon(request.horizon)
         levels, quantiles = tuple(request.levels), tuple(request.quantiles)
         count = len(levels) + len(quantiles) + (len(MEAN_LEVELS) if request.mean else 1)
+        count += len(PATH_LEVELS) if request.sampling else 0
         small = request.horizon * count <= LARGEST_PLAN
         make = self._plans if small else self._plans.__wrapped__
-        return make(request.horizon, levels, quantiles, request.mean)
+        return make(request.horizon, levels, quantiles, request.mean, request.sampling)
 
     def _accept(self, request: ForecasterRequest) -> list[Row | AlmanacError]:
         """Return the row of each series of a request, or the error that refuses it."""
@@ -233,6 +238,8 @@ class Forecaster:
         series, plan, spec = row.series, row.plan, self.spec
         closed = find_closed(series, row.future) if self._has_hours else None
         warnings = (*warn(series, spec, plan.horizon, row.observed), *plan.noted)
+        closed_steps = closed.steps if closed else None
+        samples = NOTHING if plan.sampling is None else plan.sample(numbers[plan.sampled], series, spec, closed_steps)
         return Forecast(
             series.id,
             row.future,
@@ -246,9 +253,11 @@ class Forecaster:
             series.repairs,
             (*warnings, closed.warning) if closed else warnings,
             series.frequency,
-            closed.steps if closed else None,
-            finite,
-            None if plan.averaged is None else mean_of(numbers[plan.averaged]),
+            closed_steps,
+            finite and not plan.sampling,
+            plan.mean(numbers, series, spec),
+            samples.paths,
+            samples.sums,
         )
 
 

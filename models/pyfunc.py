@@ -1,6 +1,6 @@
 """Pyfunc: a model as MLflow calls it, from a long frame `unique_id, ds, y` to a long frame of forecasts."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from models.calendar.dates import read_start
 from models.calendar.timestamps import parse_timestamp
-from models.errors import RequestError, SeriesEmpty, SeriesError, SeriesNotNumeric, TimestampInvalid
+from models.errors import RequestError, SamplingInvalid, SeriesEmpty, SeriesError, SeriesNotNumeric, TimestampInvalid
+from models.forecast import Forecast
 from models.forecaster import Forecaster
+from models.forecasting.sampling import Sampling, read_sampling
 from models.ids import plain_id
 from models.intervals import interval_sides
 from models.series import Series
@@ -35,16 +37,20 @@ class PyfuncForecaster:
         Args:
             model_input: Columns `unique_id` (read as in files: without blanks at the ends, in NFC), `ds` (dates or text), `y` (numbers) and the model's covariates; rows in any
                 order. Rows after the last value have the future of covariates that are known ahead.
-            params: `horizon` (default: the trained one), `levels` (default: [80]) and `mean` (default: False).
+            params: `horizon` (default: the trained one), `levels` (default: [80]), `mean` (default: False), `paths` (number of
+                sample paths, default: 0), `seed` (default: 0) and `sums` (windows such as "1-12" or "horizon", default: []).
 
         Returns:
-            Columns `unique_id`, `ds`, `median`, `mean` if asked for, then `q0.1` … by level; `horizon` rows for each series.
+            Columns `unique_id`, `ds`, `median`, `mean` if asked for, then `q0.1` … by level and `path1` …; `horizon` rows for each
+            series. With `sums` a row for each series and window in their place: `unique_id`, `window`, `median`, `mean` if
+            asked for, `q0.1` …
 
         Raises:
             SeriesEmpty: If the frame has no rows.
             RequestError: If it lacks a column, or a row an id.
             SeriesError: If a series cannot be used; the text names it.
             HorizonInvalid: If `horizon` is below 1.
+            SamplingInvalid: If `paths`, `seed` or `sums` is out of range, or there are both paths and sums.
         """
         if model_input.empty:
             raise SeriesEmpty(
@@ -54,7 +60,12 @@ class PyfuncForecaster:
         horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
         levels = [float(level) for level in asked.get("levels", (80.0,))]
         series = _series_of(model_input, self.forecaster.spec)
-        return _frame_of(self.forecaster, series, horizon, levels, mean=bool(asked.get("mean", False)))
+        sampling = _sampling(asked, horizon)
+        sides = [side for level in levels for side in interval_sides(level)]
+        forecasts = self.forecaster.forecast(
+            series, horizon, levels=levels, quantiles=sides, mean=bool(asked.get("mean", False)), sampling=sampling
+        )
+        return _sums_of(forecasts) if sampling is not None and sampling.windows else _frame_of(forecasts)
 
 
 def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
@@ -131,18 +142,42 @@ def _instant(item: Hashable) -> Any:  # noqa: ANN401 - datetime or datetime64
     return parse_timestamp(text).instant if isinstance(text, str) else read_start(text, None).stamps[0]
 
 
-def _frame_of(
-    forecaster: Forecaster, series: Sequence[Series], horizon: int, levels: Sequence[float], *, mean: bool
-) -> "pd.DataFrame":
-    """Return the forecasts as a long frame, every computed quantile a column."""
+def _sampling(asked: Mapping[str, Any], horizon: int) -> Sampling | None:
+    """Return the paths or sums that are asked for; MLflow passes them as numbers and arrays of numpy."""
+    paths, seed = (int(asked.get(name, 0)) for name in ("paths", "seed"))
+    sampling = read_sampling(paths, seed, [str(one) for one in asked.get("sums", ())], horizon)
+    if sampling is not None and sampling.paths and sampling.windows:
+        raise SamplingInvalid(
+            "The frame has either paths or sums.", pointer="/sums", hint="Ask for them in two calls of predict."
+        )
+    return sampling
+
+
+def _frame_of(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
+    """Return the forecasts as a long frame, every computed quantile and each path a column."""
     import pandas as pd
 
-    asked = [side for level in levels for side in interval_sides(level)]
     frames = []
-    for forecast in forecaster.forecast(series, horizon, levels=levels, quantiles=asked, mean=mean):
+    for forecast in forecasts:
         columns = {} if forecast.mean is None else {"mean": forecast.mean}
         columns |= {f"q{level:g}": forecast.quantiles[:, k] for k, level in enumerate(forecast.quantile_levels)}
+        if forecast.paths is not None:
+            columns |= {f"path{number}": path for number, path in enumerate(forecast.paths, start=1)}
         frames.append(
             pd.DataFrame({"unique_id": forecast.id, "ds": forecast.timestamps, "median": forecast.median, **columns})
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _sums_of(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
+    """Return the sums of the forecasts, a row for each series and window, every computed quantile a column."""
+    import pandas as pd
+
+    rows = []
+    for forecast in forecasts:
+        names = [f"q{level:g}" for level in forecast.quantile_levels]
+        for one in forecast.sums:
+            mean = {} if one.mean is None else {"mean": one.mean}
+            quantiles = dict(zip(names, one.quantiles, strict=True))
+            rows.append({"unique_id": forecast.id, "window": one.name, "median": one.median, **mean, **quantiles})
+    return pd.DataFrame(rows)

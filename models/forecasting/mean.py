@@ -18,8 +18,8 @@ def mean_of(quantiles: Floats) -> Floats:
 
     It is the integral of the quantile function that the forecast states: linear between the trained levels, normal tails beyond
     them, with conformal offsets and bounds. An exponential distribution of which only the quantiles 0.1 … 0.9 are known has 96 %
-    of its mean. For counts that are mostly 0 the mean depends on the tails, which are extrapolated: it is 0 if all trained
-    quantiles are 0, however many sales there are between the outermost level and 1.
+    of its mean. Of counts that are mostly 0 the caller replaces the tail (`models.forecasting.rare_values`): else the mean is 0
+    if all trained quantiles are 0, however many sales there are between the outermost level and 1.
 
     Args:
         quantiles: At `MEAN_LEVELS`, shape (len(MEAN_LEVELS), horizon), rising along the first axis.

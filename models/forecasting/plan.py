@@ -7,14 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import Finding, HorizonInvalid, LevelInvalid
-from models.forecasting.mean import MEAN_LEVELS
+from models.forecasting.mean import MEAN_LEVELS, mean_of
+from models.forecasting.paths import PATH_LEVELS, Marginals, Samples
+from models.forecasting.rare_values import with_rare_values
+from models.forecasting.sampling import Sampling
 from models.intervals import Conformal, interpolation, interval_sides, uncross
 from models.safeguards.warnings import warn_of_levels
+from models.series import Series
 from models.spec import ModelSpec
 
 Floats = NDArray[np.float64]
 
 MEDIAN = 0.5
+
+NOTHING = Samples(None, ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +70,8 @@ class Plan:
         offsets: Conformal offsets in units of the spread, shape (levels, horizon); None without calibration.
         median: Place of the median in `levels`.
         averaged: Places of the quantiles whose average is the mean; None if no mean is asked for.
+        sampling: Sample paths and sums; None if neither is asked for.
+        sampled: Places of the quantiles that these are read from.
         reported: Places of the quantiles of a forecast.
         quantile_levels: Their levels.
         sides: Level of each interval in per cent, and the places of its lower and its upper side.
@@ -78,6 +86,8 @@ class Plan:
     offsets: Floats | None
     median: int
     averaged: list[int] | None
+    sampling: Sampling | None
+    sampled: list[int]
     reported: slice | list[int]
     quantile_levels: tuple[float, ...]
     sides: tuple[tuple[float, int, int], ...]
@@ -102,6 +112,27 @@ class Plan:
             return table
         return np.ascontiguousarray(uncross(table.transpose(0, 2, 1), self.levels).transpose(0, 2, 1))
 
+    def mean(self, quantiles: Floats, series: Series, spec: ModelSpec) -> Floats | None:
+        """Return the mean of each step, shape (horizon,), from quantiles at all levels; None if it is not asked for."""
+        if self.averaged is None:
+            return None
+        return mean_of(with_rare_values(quantiles[self.averaged], MEAN_LEVELS, series, spec))
+
+    def sample(self, quantiles: Floats, series: Series, spec: ModelSpec, closed: NDArray[np.bool_] | None) -> Samples:
+        """Return the sample paths and sums of one forecast, nothing if none are asked for.
+
+        Args:
+            quantiles: At PATH_LEVELS, shape (len(PATH_LEVELS), horizon).
+            series: As the model has read it.
+            spec: Of the model.
+            closed: True for each step in closed hours, shape (horizon,); None without such hours.
+        """
+        if self.sampling is None:
+            return NOTHING
+        sides = tuple((level, self.levels[low], self.levels[high]) for level, low, high in self.sides)
+        marginals = Marginals.make(quantiles, series, spec, closed)
+        return marginals.sample(self.sampling, self.quantile_levels, sides, mean=self.averaged is not None)
+
     def _spread(self, rows: Floats) -> Floats:
         """Return q0.9 - q0.1 of each step, shape (batch, 1, horizon)."""
         if isinstance(self.spread, LevelInterpolation):
@@ -118,8 +149,9 @@ def make_plan(  # noqa: PLR0913, PLR0917 - the arguments of a cache
     levels: Sequence[float],
     quantiles: Sequence[float],
     mean: bool = False,  # noqa: FBT001, FBT002 - as above
+    sampling: Sampling | None = None,
 ) -> Plan:
-    """Return the plan of a model's forecasts; the levels of `models.forecasting.mean` are among its own if a mean is asked for.
+    """Return the plan of a model's forecasts; what means, paths and sums are computed from is among its levels if they are asked for.
 
     Raises:
         HorizonInvalid: If the horizon is not a whole number of 1 or more.
@@ -127,7 +159,8 @@ def make_plan(  # noqa: PLR0913, PLR0917 - the arguments of a cache
     """
     trained = spec.quantile_levels
     check_horizon(horizon)
-    wanted = _wanted_levels(levels, (*quantiles, *trained, *(MEAN_LEVELS if mean else ())))
+    beside = (*(MEAN_LEVELS if mean else ()), *(PATH_LEVELS if sampling else ()))
+    wanted = _wanted_levels(levels, (*quantiles, *trained, *beside))
     place = {level: index for index, level in enumerate(wanted)}
     reported = sorted({*trained, *map(float, quantiles)})
     places = [place[level] for level in reported]
@@ -142,6 +175,8 @@ def make_plan(  # noqa: PLR0913, PLR0917 - the arguments of a cache
         offsets=None if conformal is None else np.ascontiguousarray(conformal.at(wanted, horizon).T),
         median=place[MEDIAN],
         averaged=[place[level] for level in MEAN_LEVELS] if mean else None,
+        sampling=sampling,
+        sampled=[place[level] for level in PATH_LEVELS] if sampling else [],
         reported=slice(places[0], places[-1] + 1) if is_range else places,
         quantile_levels=tuple(reported),
         sides=tuple((level, place[lower], place[upper]) for level, lower, upper in sides),

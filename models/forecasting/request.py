@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from models.errors import AlmanacError
 from models.forecast import Forecast
+from models.forecasting.sampling import Sampling
 from models.series import Series
 
 Outcome = Forecast | AlmanacError
@@ -22,6 +23,7 @@ class ForecasterRequest:
         quantiles: Quantile levels in (0, 1) beside the trained ones.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
         mean: Whether the forecasts have a mean.
+        sampling: Sample paths and sums that the forecasts have; None for neither.
     """
 
     series: Sequence[Series]
@@ -30,3 +32,4 @@ class ForecasterRequest:
     quantiles: Sequence[float] = ()
     outliers: str = "clip"
     mean: bool = False
+    sampling: Sampling | None = None

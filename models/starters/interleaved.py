@@ -10,7 +10,8 @@ from models.calendar.zoned_grid import Frequency, Timestamps, timestamps_from
 from models.errors import AlmanacError, Finding
 from models.forecast import Forecast, Interval
 from models.forecaster import Floats, Forecaster
-from models.forecasting.plan import Plan
+from models.forecasting.paths import PATH_LEVELS
+from models.forecasting.plan import NOTHING, Plan
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.safeguards.closed_hours import find_closed
 from models.safeguards.plausible import OUTLIERS, make_plausible
@@ -79,7 +80,10 @@ class InterleavedForecaster(Forecaster):
             return lambda: _without_season(short.outcomes[alone][0])
         plausible = make_plausible(series, self.spec.context_length, request.outliers)
         steps = -(-request.horizon // self._parts)
-        parts = hourly.add(replace(request, series=self._split(plausible), horizon=steps, outliers=OUTLIERS[0]))
+        asked = replace(request, series=self._split(plausible), horizon=steps, outliers=OUTLIERS[0])
+        if request.sampling is not None:  # of all steps together, from the quantiles of the parts
+            asked = replace(asked, quantiles=(*request.quantiles, *PATH_LEVELS), sampling=None)
+        parts = hourly.add(asked)
         return lambda: self._join(plausible, hourly.outcomes[parts], future, plan)
 
     def _split(self, series: Series) -> list[Series]:
@@ -109,11 +113,17 @@ class InterleavedForecaster(Forecaster):
         def join(columns: Sequence[Floats]) -> Floats:
             return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])[:horizon]
 
+        levels, quantiles = parts[0].quantile_levels, join([one.quantiles for one in parts])
+        closed_steps = closed.steps if closed else None
+        samples = NOTHING
+        if plan.sampling is not None:
+            samples = plan.sample(_columns(quantiles, levels, PATH_LEVELS).T, series, self.spec, closed_steps)
         return replace(
             parts[0],
             timestamps=future,
             style=series.style,
-            quantiles=join([one.quantiles for one in parts]),
+            quantile_levels=plan.quantile_levels,
+            quantiles=_columns(quantiles, levels, plan.quantile_levels),
             median=join([one.median for one in parts]),
             mean=join(means) if means else None,
             intervals=tuple(
@@ -124,9 +134,19 @@ class InterleavedForecaster(Forecaster):
             repairs=series.repairs,
             warnings=(*warn(series, self.spec, horizon), *plan.noted, *([closed.warning] if closed else [])),
             frequency=series.frequency,
-            closed=closed.steps if closed else None,
-            known_finite=all(one.known_finite for one in parts),
+            closed=closed_steps,
+            known_finite=all(one.known_finite for one in parts) and not plan.sampling,
+            paths=samples.paths,
+            sums=samples.sums,
         )
+
+
+def _columns(quantiles: Floats, levels: Sequence[float], wanted: Sequence[float]) -> Floats:
+    """Return the columns of wanted levels, which are among the levels; the same array if they are all."""
+    if len(wanted) == len(levels):
+        return quantiles
+    place = {level: at for at, level in enumerate(levels)}
+    return quantiles[:, [place[level] for level in wanted]]
 
 
 class _Queue:

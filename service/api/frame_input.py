@@ -49,6 +49,11 @@ def parse_parameters(sent: Mapping[str, str], *, columns: bool) -> dict[str, Any
     for name in ("levels", "quantiles"):
         if name in sent:
             fields[name] = [_number(part) for part in sent[name].split(",")] if sent[name] else []
+    for name in ("paths", "seed"):
+        if name in sent:
+            fields[name] = _number(sent[name])
+    if "sums" in sent:
+        fields["sums"] = sent["sums"].split(",") if sent["sums"] else []
     bounds = {name: _number(fields.pop(name)) for name in BOUNDS if name in sent}
     if bounds:
         fields["bounds"] = bounds

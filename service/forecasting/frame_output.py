@@ -17,7 +17,7 @@ METADATA = b"almanac"
 """Key of the schema's metadata whose value is JSON: `model`, `forecasts` without their numbers, and `errors`."""
 MOST_METADATA = 48_000_000
 """Bytes of that JSON in a Parquet file, which holds it twice; Arrow reads at most 100 MB of one text in it."""
-ARRAYS = frozenset({"timestamps", "median", "mean", "quantiles", "intervals"})
+ARRAYS = frozenset({"timestamps", "median", "mean", "paths", "quantiles", "intervals"})
 
 
 def write_parquet(result: ForecastResult) -> bytes:
@@ -62,7 +62,7 @@ def _written(result: ForecastResult, write: Callable[[Any, io.BytesIO], None]) -
 
 
 def _table_of(result: ForecastResult) -> Any:  # noqa: ANN401 (a table of pyarrow)
-    """Return the forecasts below each other: `unique_id`, `ds`, `Almanac`, its mean if asked for, intervals and quantiles."""
+    """Return the forecasts below each other: `unique_id`, `ds`, `Almanac`, its mean and paths if asked for, intervals and quantiles."""
     import pyarrow as pa
 
     entries = result.body["forecasts"]
@@ -73,6 +73,8 @@ def _table_of(result: ForecastResult) -> Any:  # noqa: ANN401 (a table of pyarro
     columns = {"unique_id": ids, "ds": _dates(result.rows, entries), MODEL: _joined([e["median"] for e in entries])}
     if "mean" in entries[0]:
         columns[f"{MODEL}-mean"] = _joined([entry["mean"] for entry in entries])
+    for number in range(len(entries[0].get("paths", ()))):
+        columns[f"{MODEL}-path-{number + 1}"] = _joined([entry["paths"][number] for entry in entries])
     for name in _names(entries, "intervals"):
         for short, side in (("lo", "lower"), ("hi", "upper")):
             columns[f"{MODEL}-{short}-{name}"] = _joined(

@@ -23,6 +23,10 @@ Prediction = tuple[Sequence[ForecastRow], Sequence[SeriesFault]]
 Part = tuple[int, list[int], ForecasterRequest]
 """The number of a request, the indices of some of its series, and what a forecaster is asked for."""
 
+SUM_COLUMNS = 10
+"""A sum counts as so many columns of each step: it has few numbers, but it takes their time."""
+SAMPLE_PASSES, NUMBERS_IN_PASS = 3, 100
+"""Passes that take as long as what the paths and sums of a series need at first, and numbers that take as long as another."""
 LARGE_PASSES = 32
 """Series times blocks of the trained horizon: a network takes about 0.1 ms for each."""
 LARGE_STEPS = 2_000
@@ -77,25 +81,39 @@ def check_parts(query: ForecastQuery, selected: SelectedModel, limit: int) -> No
 def _check_steps(query: ForecastQuery, selected: SelectedModel, steps: int, limit: int) -> None:
     spec = selected.model.forecaster.spec
     columns = 1 + query.mean + len({*spec.quantile_levels, *query.quantiles}) + 2 * len(query.levels)
+    if query.sampling is not None:
+        columns += query.sampling.paths + SUM_COLUMNS * len(query.sampling.windows)
     numbers, asked = steps * columns, len(query.series) * query.horizon
     if numbers > limit:
+        asked_for = (
+            f"levels, quantiles, paths or sums (of {SUM_COLUMNS} columns)" if query.sampling else "levels or quantiles"
+        )
         closed = f" and {steps - asked} steps in closed hours" if steps > asked else ""
         raise BatchTooLarge(
             f"{len(query.series)} series of {query.horizon} steps{closed} with {columns} columns are {numbers} numbers.",
             pointer="/series",
-            hint=f"Ask for fewer series, steps, levels or quantiles: at most {limit} numbers (ALMANAC_MAX_NUMBERS).",
+            hint=f"Ask for fewer series, steps, {asked_for}: at most {limit} numbers (ALMANAC_MAX_NUMBERS).",
         )
 
 
 def count_passes(query: ForecastQuery, selected: SelectedModel) -> int:
-    """Return how many windows the networks compute: series times blocks of the trained horizon.
+    """Return how many windows the networks compute, series times blocks of the trained horizon, or take as long.
 
     Steps in closed hours are counted as well, unless there are so many series that the request is large anyway.
     """
     trained_horizon = min(forecaster.spec.horizon for forecaster in selected.forecasters())
+    sampled = len(query.series) * _sample_passes(query)
     if len(query.series) > LARGE_PASSES:
-        return len(query.series) * -(-query.horizon // trained_horizon)
-    return sum(-(-steps_to_reach(series, query.horizon) // trained_horizon) for _, series in query.series)
+        return sampled + len(query.series) * -(-query.horizon // trained_horizon)
+    return sampled + sum(-(-steps_to_reach(series, query.horizon) // trained_horizon) for _, series in query.series)
+
+
+def _sample_passes(query: ForecastQuery) -> int:
+    """Return how many passes take as long as the paths and sums of one series."""
+    if query.sampling is None:
+        return 0
+    columns = query.sampling.paths + SUM_COLUMNS * len(query.sampling.windows)
+    return SAMPLE_PASSES + query.horizon * columns // NUMBERS_IN_PASS
 
 
 def is_large(query: ForecastQuery, passes: int) -> bool:
@@ -130,7 +148,9 @@ def _parts(
 
 
 def _request(query: ForecastQuery, series: Sequence[Series]) -> ForecasterRequest:
-    return ForecasterRequest(series, query.horizon, query.levels, query.quantiles, query.outliers, query.mean)
+    return ForecasterRequest(
+        series, query.horizon, query.levels, query.quantiles, query.outliers, query.mean, query.sampling
+    )
 
 
 def _sort(query: ForecastQuery, outcomes: Mapping[int, Outcome]) -> Prediction:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError, HorizonInvalid, LevelInvalid
+from models.forecasting.sampling import Sampling, read_sampling
 from models.irregular.bounds import read_bounds
 from models.irregular.grid_placement import MISSING
 from models.safeguards.plausible import OUTLIERS
@@ -57,6 +58,7 @@ class ForecastQuery:
         common: `bounds` of the request, and `missing` for series that have none of their own.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
         mean: Whether the forecasts have a mean.
+        sampling: Sample paths and sums that the forecasts have; None for neither.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -71,6 +73,7 @@ class ForecastQuery:
     common: Mapping[str, Any] = field(default_factory=dict)
     outliers: str = OUTLIERS[0]
     mean: bool = False
+    sampling: Sampling | None = None
 
     def frequencies(self) -> set[Frequency]:
         """Return the frequencies of the series that have one."""
@@ -113,15 +116,24 @@ def _typed_options(sent: ForecastRequest, max_horizon: int) -> ForecastQuery:
         sent.missing,
         sent.outliers,
         sent.mean,
+        sent.paths,
+        sent.seed,
+        sums=None if sent.sums is None else tuple(sent.sums),
     )
 
 
 @lru_cache(maxsize=256, typed=True)
 def _known_options(
-    max_horizon: int, horizon: int, levels: Levels, quantiles: Levels, *options: str | bool | None
+    max_horizon: int,
+    horizon: int,
+    levels: Levels,
+    quantiles: Levels,
+    *options: str | float | None,
+    sums: tuple[str, ...] | None,
 ) -> ForecastQuery:
-    names = ("model", "record", "missing", "outliers", "mean")
-    lists = {name: None if one is None else list(one) for name, one in (("levels", levels), ("quantiles", quantiles))}
+    names = ("model", "record", "missing", "outliers", "mean", "paths", "seed")
+    sent = (("levels", levels), ("quantiles", quantiles), ("sums", sums))
+    lists = {name: None if one is None else list(one) for name, one in sent}
     return parse_options({"horizon": horizon, **lists, **dict(zip(names, options, strict=True))}, max_horizon)
 
 
@@ -138,7 +150,7 @@ def _count_names(sent: ForecastRequest) -> int:
 
 
 def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery:
-    """Return the query without series; raises HorizonInvalid, LevelInvalid or FieldInvalid."""
+    """Return the query without series; raises HorizonInvalid, LevelInvalid, SamplingInvalid or FieldInvalid."""
     horizon = _horizon(request, max_horizon)
     levels = _levels(request, "levels", 100.0, DEFAULT_LEVELS)
     quantiles = _levels(request, "quantiles", 1.0, ())
@@ -166,6 +178,7 @@ def parse_options(request: Mapping[str, Any], max_horizon: int) -> ForecastQuery
         common=common,
         outliers=outliers,
         mean=mean is True,
+        sampling=read_sampling(request.get("paths"), request.get("seed"), request.get("sums"), horizon),
     )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from models.calendar.zoned_grid import format_timestamps
 from models.errors import Finding
-from models.forecast import Forecast
+from models.forecast import Forecast, WindowSum
 from models.irregular.repairs import Repair
 from models.series import Series
 from service.forecasting.predict import ForecastRow, index_of
@@ -124,6 +124,8 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
         "timestamps": None if dates is None else format_timestamps(dates, forecast.style, forecast.timezone),
         "median": forecast.median,
         **({} if forecast.mean is None else {"mean": forecast.mean}),
+        **({} if forecast.paths is None else {"paths": forecast.paths}),
+        **({"sums": {one.name: _sum(one, forecast.quantile_levels) for one in forecast.sums}} if forecast.sums else {}),
         "quantiles": {
             level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
         },
@@ -134,6 +136,16 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
         "context_used": forecast.context_used,
         "repairs": [_repair(repair) for repair in forecast.repairs],
         "warnings": [_warning(index, warning) for warning in (*warnings, *forecast.warnings)],
+    }
+
+
+def _sum(found: WindowSum, levels: Sequence[float]) -> dict[str, Any]:
+    """Return the distribution of a sum, with the names of a forecast's quantiles and intervals."""
+    return {
+        "median": found.median,
+        **({} if found.mean is None else {"mean": found.mean}),
+        "quantiles": {level_name(level): number for level, number in zip(levels, found.quantiles, strict=True)},
+        "intervals": {level_name(level): {"lower": low, "upper": high} for level, low, high in found.intervals},
     }
 
 

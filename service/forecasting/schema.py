@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from models.forecasting.sampling import MOST_PATHS, MOST_WINDOWS
 from service.json_input import StrictModel
 
 MAX_ID_LENGTH = 256
@@ -63,9 +64,23 @@ class ForecastRequest(StrictModel):
     )
     mean: bool | None = Field(
         None,
-        description="true: each forecast has a `mean` beside the median, the average of its quantiles at 0.005, 0.015 … 0.995. For "
-        "counts that are mostly 0 it depends on the tails, which are extrapolated beyond the outermost trained level. Default "
-        "false.",
+        description="true: each forecast has a `mean` beside the median, the average of its quantiles at 0.005, 0.015 … 0.995; the "
+        "tail of rare sales is that of the newest values. Default false.",
+    )
+    paths: int | None = Field(
+        None,
+        description=f"Number of sample paths of each series, at most {MOST_PATHS}, with `paths` in each forecast: possible futures "
+        "whose steps hang together. Default 0.",
+    )
+    seed: int | None = Field(
+        None,
+        description="Seed of paths and sums, a whole number from 0. The same seed and id give the same paths, whatever other series "
+        "are in the request. Default 0.",
+    )
+    sums: list[str] | None = Field(
+        None,
+        description='Windows such as `["1-3", "1-12", "horizon"]`, the first and the last step, counted from 1: each forecast has '
+        f"the distribution of the sum of their steps in `sums`. At most {MOST_WINDOWS}.",
     )
     model: str | None = Field(
         None,

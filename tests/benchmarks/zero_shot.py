@@ -105,7 +105,7 @@ def _means_table(means: Mapping[str, Any]) -> str:
         ]
         for name, row in means.items()
     ]
-    return _table(["frequency", "sets", *shown, *(f"in {level} %" for level in LEVELS)], rows, texts=1)
+    return table(["frequency", "sets", *shown, *(f"in {level} %" for level in LEVELS)], rows, texts=1)
 
 
 def _sets_table(sets: Mapping[str, Any]) -> str:
@@ -125,7 +125,7 @@ def _sets_table(sets: Mapping[str, Any]) -> str:
     ]
     errors = [heading for name in ("MASE", "WQL") for heading in (name, "relative", "AutoETS")[: 1 + len(models)]]
     headings = ["set", "frequency", "starter", "series", "steps", *errors, *(f"in {level} %" for level in LEVELS), "s"]
-    return _table(headings, rows, texts=3)
+    return table(headings, rows, texts=3)
 
 
 def _errors(one: Mapping[str, Any], measure: str, models: Sequence[str]) -> list[str]:
@@ -134,7 +134,7 @@ def _errors(one: Mapping[str, Any], measure: str, models: Sequence[str]) -> list
     return [_figure(number) for number in (one["models"]["starter"][measure], *relative)]
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> str:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> str:
     """Return a Markdown table whose first columns, `texts` of them, are text."""
     rule = "|" + "---|" * texts + "---:|" * (len(headings) - texts)
     return "\n".join([f"| {' | '.join(headings)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])

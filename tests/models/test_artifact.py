@@ -16,6 +16,7 @@ from models.errors import (
     ArtifactMismatch,
     HorizonInvalid,
     RequestError,
+    SamplingInvalid,
     SeriesEmpty,
     SeriesNotNumeric,
     TimestampInvalid,
@@ -192,14 +193,20 @@ def test_mlflow_is_answered_in_a_long_frame(directory: Path) -> None:
     assert_allclose(answer["q0.1"][:12], expected.quantiles[:, 0])
 
 
-def test_mlflows_params_are_horizon_levels_and_mean(directory: Path) -> None:
-    """Another horizon, and the mean and the sides of a level as columns of their own."""
+def test_mlflows_params_are_those_of_a_forecast(directory: Path) -> None:
+    """Another horizon, and the mean, the sides of a level and paths as columns of their own; sums are a frame of their own."""
     model = artifact._load_pyfunc(str(directory))
 
-    answer = model.predict(frame(), {"horizon": 2, "levels": [95], "mean": True})
+    with pytest.raises(SamplingInvalid, match="either paths or sums"):
+        model.predict(frame(), {"paths": 2, "sums": ["1-2"]})
+    answer = model.predict(frame(), {"horizon": 2, "levels": [95], "mean": True, "paths": 2, "seed": np.int64(1)})
+    sums = model.predict(frame(), {"horizon": 2, "mean": True, "sums": np.array(["1-2"])})
 
     assert len(answer) == 4
     assert_allclose(answer["mean"], answer["median"])  # errors are normal
+    assert (answer["path1"] != answer["path2"]).all()
+    assert sums["window"].tolist() == ["1-2", "1-2"]
+    assert_allclose(sums["mean"], answer.groupby("unique_id", sort=False)["mean"].sum(), rtol=0.02)
     assert (answer["q0.025"] < answer["q0.1"]).all()
     assert (answer["q0.975"] > answer["q0.9"]).all()
 

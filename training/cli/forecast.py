@@ -14,7 +14,7 @@ from training.cli.options import FILE, FILE_HELP, column_options, columns_of, mi
 from training.config.training import require_file
 
 if TYPE_CHECKING:
-    from training.cli.forecast_file import FileForecastRequest
+    from training.cli.forecast_file import FileForecastRequest, FileForecasts
     from training.registry.client import Registry
 
 
@@ -38,9 +38,17 @@ if TYPE_CHECKING:
 @click.option(
     "--mean",
     is_flag=True,
-    help="Add the mean beside the median: the average of the quantiles at 0.005, 0.015 … 0.995. For counts that are mostly 0 "
-    "it depends on the tails, which are extrapolated beyond the outermost trained level.",
+    help="Add the mean beside the median: the average of the quantiles at 0.005, 0.015 … 0.995. The tail of rare sales is that of "
+    "the newest values.",
 )
+@click.option(
+    "--paths",
+    type=click.IntRange(0, 1_000),
+    default=0,
+    help="Add so many sample paths, possible futures of each series.",
+)
+@click.option("--sums", help="Add the sums of windows of steps, comma-separated, such as 1-3,1-12 or horizon.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of --paths and --sums.")
 @click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
 @click.option(
     "--plot",
@@ -68,12 +76,9 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
     for file in (data, *([flags["future"]] if flags["future"] else [])):
         require_file(file)
     from training.cli import forecast_file
-    from training.cli.tables import forecast_table
-    from training.progress import Progress, plain_console
+    from training.progress import Progress
 
-    for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
-        if flags[option] is not None:
-            forecast_file.check_output(f"--{option}", flags[option], kinds)
+    _check_files(flags)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = forecast_file.forecast_file(
             None if forecast_file.means_starter(model) else _open(),
@@ -88,7 +93,30 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
     if as_json:
         print_json(forecast_file.to_dict(found))
     elif flags["output"] is None:
-        plain_console(stderr=False).print(forecast_table(found.forecasts, found.stamps))
+        _print_tables(found)
+
+
+def _check_files(flags: dict[str, Any]) -> None:
+    """Raise ConfigInvalid or UsageError if an output file cannot take what is asked for."""
+    from training.cli import forecast_file
+
+    for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
+        if flags[option] is not None:
+            forecast_file.check_output(f"--{option}", flags[option], kinds)
+    if flags["sums"] and flags["output"] is not None and flags["output"].suffix.lower() != ".json":
+        raise click.UsageError(
+            "A table of steps has no row for --sums: use --output with a .json file, --json, or neither."
+        )
+
+
+def _print_tables(found: "FileForecasts") -> None:
+    from training.cli.tables import forecast_table, sums_table
+    from training.progress import plain_console
+
+    console = plain_console(stderr=False)
+    console.print(forecast_table(found.forecasts, found.stamps))
+    if any(one.sums for one in found.forecasts):
+        console.print(sums_table(found.forecasts))
 
 
 def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str, Any]) -> "FileForecastRequest":
@@ -107,6 +135,9 @@ def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str,
         read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
         "mask" if flags["mask_outliers"] else "clip",
         flags["mean"],
+        flags["paths"],
+        flags["seed"],
+        tuple(flags["sums"].split(",")) if flags["sums"] else (),
     )
 
 

@@ -11,9 +11,10 @@ from models import artifact, starters
 from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.zoned_grid import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
-from models.forecast import Forecast
+from models.forecast import Forecast, WindowSum
 from models.forecaster import Forecaster
 from models.forecasting.open_steps import forecast_open_steps
+from models.forecasting.sampling import read_sampling
 from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
@@ -48,6 +49,9 @@ class FileForecastRequest:
         bounds: Lowest and highest value that a forecast may have.
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
         mean: Whether the forecasts have a mean.
+        paths: Number of sample paths.
+        seed: Of paths and sums.
+        sums: Windows whose steps are added up.
     """
 
     model: str
@@ -61,6 +65,9 @@ class FileForecastRequest:
     bounds: Bounds = UNBOUNDED
     outliers: str = "clip"
     mean: bool = False
+    paths: int = 0
+    seed: int = 0
+    sums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ def forecast_file(
         ModelUnknown: If there is no such model.
         DataInvalid: If the file cannot be used.
         FrequencyNotInferred: If the starter is requested and the frequency cannot be inferred.
+        SamplingInvalid: If paths, seed or sums are out of range.
         AlmanacError: The first series' error, if no series can be forecast.
     """
     if registry is None:
@@ -123,7 +131,13 @@ def forecast_file(
     series = [replace(one, bounds=request.bounds) for one in _usable(forecaster, data.series, progress)]
     horizon = request.horizon or forecaster.spec.horizon
     made = forecast_open_steps(
-        forecaster, series, horizon, levels=request.levels, outliers=request.outliers, mean=request.mean
+        forecaster,
+        series,
+        horizon,
+        levels=request.levels,
+        outliers=request.outliers,
+        mean=request.mean,
+        sampling=read_sampling(request.paths, request.seed, request.sums, horizon),
     )
     series, forecasts = _finite(series, made, progress)
     season_warning = starters.season_warning(data.frequency) if registry is None else None
@@ -187,7 +201,7 @@ def plot(found: FileForecasts, path: Path) -> None:
 
 
 def to_frame(found: FileForecasts) -> "pd.DataFrame":
-    """Return a long frame: `unique_id, ds, median`, `mean` if asked for, a column for each quantile, `lower_80` and `upper_80`."""
+    """Return a long frame: `unique_id, ds, median`, `mean` if asked for, a column for each quantile, `lower_80` and `upper_80`, and for each path."""
     import pandas as pd
 
     frames = []
@@ -196,6 +210,8 @@ def to_frame(found: FileForecasts) -> "pd.DataFrame":
         columns |= {f"q{level:g}": forecast.quantiles[:, at] for at, level in enumerate(forecast.quantile_levels)}
         for one in forecast.intervals:
             columns |= {f"lower_{one.level:g}": one.lower, f"upper_{one.level:g}": one.upper}
+        if forecast.paths is not None:
+            columns |= {f"path{number}": path for number, path in enumerate(forecast.paths, start=1)}
         frames.append(pd.DataFrame({"unique_id": forecast.id, "ds": stamps, "median": forecast.median, **columns}))
     return pd.concat(frames, ignore_index=True)
 
@@ -217,12 +233,23 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
         "timestamps": list(stamps),
         "median": forecast.median.tolist(),
         **({} if forecast.mean is None else {"mean": forecast.mean.tolist()}),
+        **({} if forecast.paths is None else {"paths": forecast.paths.tolist()}),
+        **({"sums": {one.name: _sum(one, forecast.quantile_levels) for one in forecast.sums}} if forecast.sums else {}),
         "quantiles": {f"{level:g}": forecast.quantiles[:, at].tolist() for at, level in levels},
         "intervals": {
             f"{one.level:g}": {"lower": one.lower.tolist(), "upper": one.upper.tolist()} for one in forecast.intervals
         },
         "context_used": forecast.context_used,
         "warnings": [{"code": one.code, "detail": one.detail} for one in forecast.warnings],
+    }
+
+
+def _sum(found: WindowSum, levels: Sequence[float]) -> dict[str, Any]:
+    return {
+        "median": found.median,
+        **({} if found.mean is None else {"mean": found.mean}),
+        "quantiles": {f"{level:g}": number for level, number in zip(levels, found.quantiles, strict=True)},
+        "intervals": {f"{level:g}": {"lower": low, "upper": high} for level, low, high in found.intervals},
     }
 
 

@@ -138,6 +138,21 @@ def forecast_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]
     return table
 
 
+def sums_table(forecasts: Sequence[Forecast]) -> Table:
+    """Return the sums of the first forecasts, a row for each window."""
+    table = Table(title="Sums", title_justify="left")
+    levels = [interval.level for interval in forecasts[0].intervals]
+    means = [] if forecasts[0].mean is None else ["mean"]
+    for heading in ("series", "steps", "median", *means, *(f"{level:g} % interval" for level in levels)):
+        table.add_column(heading, justify="left" if heading in {"series", "steps"} else "right")
+    for forecast in forecasts[:FORECASTS_SHOWN]:
+        for place, one in enumerate(forecast.sums):
+            points = [f"{point:.4g}" for point in (one.median, one.mean) if point is not None]
+            sides = [f"{low:.4g} … {high:.4g}" for _, low, high in one.intervals]
+            table.add_row(forecast.id if place == 0 else "", one.name, *points, *sides)
+    return table
+
+
 def models_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return the registered versions."""
     table = Table(title="Registered models", title_justify="left")

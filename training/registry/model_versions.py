@@ -235,6 +235,9 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
                 ParameterSpec("horizon", DataType.long, spec.horizon),
                 ParameterSpec("levels", DataType.double, [80.0], (-1,)),
                 ParameterSpec("mean", DataType.boolean, default=False),
+                ParameterSpec("paths", DataType.long, 0),
+                ParameterSpec("seed", DataType.long, 0),
+                ParameterSpec("sums", DataType.string, [], (-1,)),
             ]
         ),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.forecasting.sampling import MOST_PATHS
 from models.irregular.grid_placement import MISSING
 from models.safeguards.plausible import OUTLIERS
 from service.api.content_types import FORMATS, JSON, NDJSON
@@ -15,13 +16,16 @@ OTHER_FORMATS: Mapping[str, dict[str, Any]] = {
 """Content of a request or response by media type; docs/api.md describes columns and lines."""
 
 _TEXT, _NUMBER = {"type": "string"}, {"type": "number"}
-_NUMBERS = {"type": "array", "items": _NUMBER}
+_NUMBERS, _TEXTS = ({"type": "array", "items": one} for one in (_NUMBER, _TEXT))
 _FRAMES = "Frames only: the column of the "
 QUERY_PARAMETERS: Mapping[str, tuple[dict[str, Any], str]] = {
     "horizon": ({"type": "integer", "minimum": 1}, "Steps to forecast; required."),
     "levels": (_NUMBERS, "Central intervals, in per cent."),
     "quantiles": (_NUMBERS, "Quantile levels in addition to the trained ones."),
     "mean": ({"type": "boolean"}, "Whether each forecast has a mean beside the median."),
+    "paths": ({"type": "integer", "minimum": 0, "maximum": MOST_PATHS}, "Number of sample paths of each series."),
+    "seed": ({"type": "integer", "minimum": 0}, "Seed of paths and sums."),
+    "sums": (_TEXTS, "Windows such as `1-12` or `horizon`, of whose steps each forecast has the sum."),
     "model": (_TEXT, "`name`, `name@alias`, `name/version` or `starter`."),
     "frequency": (_TEXT, "Of every series that names none."),
     "timezone": (_TEXT, "Of every series that names none."),

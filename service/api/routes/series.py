@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from models.calendar.timestamps import Timestamps
 from models.errors import LevelInvalid, ModelUnknown
+from models.forecasting.sampling import MOST_PATHS
 from models.ids import plain_id
 from models.json_values import to_json_value
 from models.series import Series
@@ -43,6 +44,9 @@ Quantiles = Annotated[str | None, Query(description="Quantile levels in (0, 1), 
 Mean = Annotated[
     Literal["true", "false"], Query(description="Whether the forecast has a mean beside the median. Default false.")
 ]
+Paths = Annotated[int | None, Query(description=f"Number of sample paths, at most {MOST_PATHS}. Default 0.")]
+Seed = Annotated[int | None, Query(description="Seed of paths and sums. Default 0.")]
+Sums = Annotated[str | None, Query(description="Windows such as `1-12` or `horizon`, separated by commas.")]
 Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 
 
@@ -65,6 +69,9 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     levels: Levels = None,
     quantiles: Quantiles = None,
     mean: Mean = "false",
+    paths: Paths = None,
+    seed: Seed = None,
+    sums: Sums = None,
     model: Model = None,
 ) -> Response:
     """Return the forecast that POST /forecast returns for the observations of this series.
@@ -73,7 +80,8 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     """
     service = service_of(request)
     options = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
-    query = parse_options({**options, "mean": mean == "true", "model": model}, service.settings.max_horizon)
+    sampling = {"paths": paths, "seed": seed, "sums": sums.split(",") if sums else None}
+    query = parse_options({**options, **sampling, "mean": mean == "true", "model": model}, service.settings.max_horizon)
     one = await service.database.run(_stored_series, series_id, service.settings.max_points)
     try:
         return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True))

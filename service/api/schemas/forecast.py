@@ -13,6 +13,22 @@ class Interval(BaseModel):
     upper: list[float]
 
 
+class SumInterval(BaseModel):
+    """Bounds of a central interval of a sum."""
+
+    lower: float
+    upper: float
+
+
+class SumForecast(BaseModel):
+    """The distribution of the sum of some steps."""
+
+    median: float
+    mean: float | None = Field(None, description="Only if the request has `mean`.")
+    quantiles: dict[str, float] = Field(description="By level, as those of the steps.")
+    intervals: dict[str, SumInterval] = Field(description="By level in per cent, as those of the steps.")
+
+
 class Repair(BaseModel):
     """A change to a series before it was forecast."""
 
@@ -39,6 +55,13 @@ class SeriesForecast(BaseModel):
     median: list[float]
     mean: list[float] | None = Field(
         None, description="Only if the request has `mean`: the average of the quantiles at 0.005, 0.015 … 0.995."
+    )
+    paths: list[list[float]] | None = Field(
+        None, description="Only if the request has `paths`: possible futures, each with a value for each step."
+    )
+    sums: dict[str, SumForecast] | None = Field(
+        None,
+        description="Only if the request has `sums`: by window such as `1-12`; steps in closed hours do not count.",
     )
     quantiles: dict[str, list[float]] = Field(description="By level such as `0.1`; they never cross.")
     intervals: dict[str, Interval] = Field(description="By level in per cent such as `80`.")

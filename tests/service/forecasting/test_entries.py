@@ -32,6 +32,7 @@ TYPED = [
     ),
     body(ONE | {"bounds": {"minimum": 2}}, bounds={"minimum": 1, "maximum": 9}, missing=None),
     body({"values": [1.0], "past_covariates": {"x": [1, None]}, "future_covariates": {"y": [1, 2, 3]}}),
+    body(ONE, paths=2, seed=3, sums=["1-3", "horizon"]),
     body({"values": [None]}),
     body(ONE).replace(b"2.5", b"NaN"),
 ]
@@ -46,6 +47,9 @@ REFUSED = [
     body(ONE, horizon=0),
     body(ONE, model=""),
     body(ONE, mean=1),
+    body(ONE, paths=1001),
+    body(ONE, seed="x"),
+    body(ONE, sums=["1-4"]),
     body(ONE).replace(b'"horizon":3', b'"horizon":3,"horizon":4'),
     body(ONE).replace(b'"start"', b'"values":[2],"start"'),
     body(ONE) + b"}",
@@ -70,6 +74,7 @@ def describe(query: ForecastQuery) -> Any:  # noqa: ANN401
         dict(query.common),
         query.outliers,
         query.mean,
+        query.sampling,
     )
     return series, query.faults, query.unnamed, options
 

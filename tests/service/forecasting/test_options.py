@@ -87,6 +87,9 @@ def test_missing_steps_and_bounds_hold_for_all_series_or_one() -> None:
         ({"missing": "none"}, "/missing"),
         ({"outliers": 5}, "/outliers"),
         ({"mean": "yes"}, "/mean"),
+        ({"paths": "yes"}, "/paths"),
+        ({"seed": -1}, "/seed"),
+        ({"sums": ["1-4"]}, "/sums/0"),
     ],
 )
 def test_a_wrong_option_is_refused(options: dict[str, Any], pointer: str) -> None:
@@ -110,6 +113,38 @@ def test_a_mean_is_answered_beside_the_median_if_asked_for(*, asked: bool | None
     query, chosen = ask(series, mean=True)
     with pytest.raises(BatchTooLarge, match="with 13 columns are 39 numbers"):
         predict(query, chosen, limit=38)
+
+
+def test_paths_and_sums_are_answered_if_asked_for() -> None:
+    """With the levels of the steps and bounds kept, and counted as columns; without, the response is as it was."""
+    series = SALES | {"bounds": {"minimum": 0}}
+    asked = {"paths": 4, "seed": 1, "sums": ["1-2", "horizon"], "levels": [80, 95], "mean": True}
+
+    found, usual = (answer(series, **more)["forecasts"][0] for more in (asked, {}))
+
+    assert [name for name in found if name not in usual] == ["mean", "paths", "sums"]
+    assert found["paths"].shape == (4, 3)
+    assert found["paths"].min() >= 0
+    assert [*found["sums"]] == ["1-2", "horizon"]
+    total = found["sums"]["horizon"]
+    assert [*total["quantiles"]] == [*found["quantiles"]]
+    assert [*total["intervals"]] == ["80", "95"]
+    assert total["mean"] == pytest.approx(found["mean"].sum(), rel=0.01)
+    query, chosen = ask(series, paths=4, sums=["1-2"])
+    with pytest.raises(BatchTooLarge, match="with 26 columns are 78 numbers"):
+        predict(query, chosen, limit=77)
+    assert count_passes(query, chosen) > count_passes(ask(series)[0], chosen)
+
+
+def test_sums_are_of_steps_in_open_hours() -> None:
+    """Steps in closed hours are neither in the answer nor in its sums."""
+    values = [10.0 if step // 24 % 7 < 5 and 9 <= step % 24 < 17 else None for step in range(25 * 24 + 17)]
+    series = {"start": "2024-01-01", "frequency": "h", "values": values}
+
+    (found,) = answer(series, paths=1, sums=["1-2", "horizon"])["forecasts"]
+
+    assert found["paths"].shape == (1, 3)
+    assert [found["sums"][name]["median"] for name in ("1-2", "horizon")] == pytest.approx([20, 30], rel=0.05)
 
 
 def test_steps_in_closed_hours_count_for_the_limits() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -68,18 +69,30 @@ def test_a_longer_horizon_rolls_on_and_says_so(tmp_path: Path) -> None:
     assert [one["code"] for one in outcome["warnings"]] == ["HORIZON_EXTENDED"]
 
 
-def test_a_mean_is_a_column_if_asked_for(tmp_path: Path) -> None:
-    """In JSON, in a file and on the screen."""
+def test_means_paths_and_sums_are_there_if_asked_for(tmp_path: Path) -> None:
+    """In JSON, in a file and on the screen; sums have no row in a table of steps."""
     data, file = write_file(tmp_path / "d.csv", "MS"), tmp_path / "f.csv"
     command = ("--model", "starter", "--data", data, "--horizon", 3)
 
-    printed, usual = (json.loads(run(*command, *more, "--json").stdout)["forecasts"][0] for more in (["--mean"], []))
-    shown = run(*command, "--mean").stdout
-    run(*command, "--mean", "--output", file)
+    more = ("--mean", "--paths", 2, "--seed", 1)
+    sums = ("--sums", "1-2,horizon")
 
-    assert pd.read_csv(file)["mean"].tolist() == pytest.approx(printed.pop("mean"))
+    printed, usual = (
+        json.loads(run(*command, *each, "--json").stdout)["forecasts"][0] for each in ((*more, *sums), ())
+    )
+    shown = run(*command, "--mean", *sums).stdout
+    run(*command, *more, "--output", file)
+
+    written = pd.read_csv(file)
+    assert written["mean"].tolist() == pytest.approx(printed.pop("mean"))
+    assert written[["path1", "path2"]].T.to_numpy().tolist() == pytest.approx(np.array(printed.pop("paths")))
+    assert list(printed["sums"]) == ["1-2", "horizon"]
+    assert list(printed.pop("sums")["1-2"]["quantiles"]) == list(usual["quantiles"])
     assert printed == usual
     assert " mean " in shown
+    assert "horizon" in shown
+    assert "--json" in run(*command, *sums, "--output", file).stderr
+    assert "steps from 1 to 3" in str(run(*command, "--sums", "1-4").exception)
 
 
 def test_neither_mlflow_nor_tensorflow_is_imported(folder: Path, tmp_path: Path) -> None:

@@ -98,16 +98,20 @@ def test_a_frame_gives_the_numbers_of_json(shared_client: TestClient, kind: str)
 
 
 @pytest.mark.parametrize("kind", [PARQUET, STREAM])
-def test_a_frame_has_means_if_asked_for(shared_client: TestClient, kind: str) -> None:
-    """In a column of their own, not in the metadata too."""
+def test_a_frame_has_means_paths_and_sums_if_asked_for(shared_client: TestClient, kind: str) -> None:
+    """Means and paths in columns of their own, sums in the metadata."""
     with_mean, usual = (
         unpacked(send(shared_client, packed(frame(), kind), kind, f"horizon=6{more}").content, kind)
-        for more in ("&mean=true", "")
+        for more in ("&mean=true&paths=2&seed=1&sums=1-6,horizon", "")
     )
 
-    assert set(with_mean.column_names) - set(usual.column_names) == {"Almanac-mean"}
+    new = set(with_mean.column_names) - set(usual.column_names)
+    assert new == {"Almanac-mean", "Almanac-path-1", "Almanac-path-2"}
     np.testing.assert_allclose(with_mean["Almanac-mean"], with_mean["Almanac"], rtol=1e-6)  # normal errors
-    assert all("mean" not in one for one in json.loads(with_mean.schema.metadata[b"almanac"])["forecasts"])
+    assert (with_mean["Almanac-path-1"].to_numpy() != with_mean["Almanac-path-2"].to_numpy()).any()
+    for one in json.loads(with_mean.schema.metadata[b"almanac"])["forecasts"]:
+        assert not {"mean", "paths"} & one.keys()
+        assert one["sums"]["1-6"] == one["sums"]["horizon"]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +223,8 @@ def test_nothing_to_forecast_is_a_problem(shared_client: TestClient, accept: str
         ("horizon=1&quantiles=a", "/quantiles/0"),
         ("horizon=1&record=maybe", "/record"),
         ("horizon=1&mean=maybe", "/mean"),
+        ("horizon=1&paths=many", "/paths"),
+        ("horizon=1&sums=1-2", "/sums/0"),
         ("horizon=1&outliers=x", "/outliers"),
         ("horizon=1&missing=x", "/missing"),
         ("horizon=1&minimum=x", "/bounds/minimum"),

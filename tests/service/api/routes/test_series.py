@@ -122,9 +122,11 @@ def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient
     values = [None if place == 4 else value for place, value in enumerate(VALUES)]
     series = {"id": "a", "start": "2022-01-01", "frequency": "M", "values": values}
     sent = {"series": [series], "horizon": 3, "levels": [50, 90], "quantiles": [0.05], "mean": True}
+    sent |= {"paths": 2, "seed": 3, "sums": ["1-2", "horizon"]}
 
     answer = stored_client.get(
-        "/series/a/forecast?horizon=3&levels=50,90&quantiles=0.05&mean=true&model=temperatures"
+        "/series/a/forecast?horizon=3&levels=50,90&quantiles=0.05&mean=true&paths=2&seed=3&sums=1-2,horizon"
+        "&model=temperatures"
     ).json()
     expected = stored_client.post("/forecast", json=sent).json()
 
@@ -132,6 +134,7 @@ def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient
         one["forecasts"][0].pop("forecast_id")
     assert answer == expected
     assert len(answer["forecasts"][0]["mean"]) == 3
+    assert [len(path) for path in answer["forecasts"][0]["paths"]] == [3, 3]
     assert answer["forecasts"][0]["timestamps"] == ["2024-01-01", "2024-02-01", "2024-03-01"]
 
 
