@@ -23,6 +23,7 @@ from models.forecaster import Forecaster
 from models.jobs.database import almanac_home
 from models.names import STARTER
 from models.starters.interleaved import HOUR, InterleavedForecaster, parts_of_hour
+from models.starters.stretched import StretchedForecaster, single_step
 
 NAME = STARTER
 """Model name of every starter."""
@@ -73,7 +74,7 @@ def season_warning(frequency: Frequency) -> Finding | None:
 def _season_warning(frequency: Frequency, *_place: str | None) -> Finding | None:
     nanoseconds = frequency.nanoseconds
     has_seasons = frequency.season_length > 1 or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
-    if not has_seasons or folder_for(frequency).name != SEASONLESS or _takes_turns(frequency):
+    if not has_seasons or folder_for(frequency).name != SEASONLESS or _takes_turns(frequency) or _stretched(frequency):
         return None
     return Finding(
         "SEASON_UNKNOWN",
@@ -86,7 +87,8 @@ def _season_warning(frequency: Frequency, *_place: str | None) -> Finding | None
 def load_starter(frequency: Frequency) -> Forecaster:
     """Return the starter for a frequency, with this frequency in its spec: the weekly one takes W-WED and W-SUN.
 
-    Parts of an hour without a starter of their own are forecast by the hourly one, as `InterleavedForecaster` does.
+    Parts of an hour without a starter of their own are forecast by the hourly one, as `InterleavedForecaster` does, and
+    multiples such as 4h and 2M by the one of their unit, as `StretchedForecaster` does.
 
     Loaded starters stay in memory.
 
@@ -94,7 +96,9 @@ def load_starter(frequency: Frequency) -> Forecaster:
         ArtifactIncomplete: If a file is missing or cannot be read.
         ArtifactMismatch: If a golden forecast is not reproduced.
     """
-    folder = folder_for(frequency)
+    folder, single = folder_for(frequency), _stretched(frequency)
+    if single is not None:
+        return _stretch(single, frequency)
     return _interleaved(folder, frequency) if _takes_turns(frequency) else _named(folder, frequency.name)
 
 
@@ -103,6 +107,14 @@ def _takes_turns(frequency: Frequency) -> bool:
     if not parts_of_hour(frequency):
         return False
     return HOUR.name in starter_folders() and folder_for(frequency).name == SEASONLESS
+
+
+def _stretched(frequency: Frequency) -> Frequency | None:
+    """Return the unit of a multiple that has no starter with its seasons, while the unit has one; else None."""
+    single = single_step(frequency)
+    if single is None or frequency.seasons in _seasons(_roots()).values():
+        return None
+    return single if single.seasons in _seasons(_roots()).values() else None
 
 
 def version() -> str:
@@ -146,7 +158,7 @@ def _roots() -> tuple[Path, ...]:
 
 def clear_cache() -> None:
     """Forget found and loaded starters, so that the process uses those that it has written."""
-    for cached in (_kinds, _seasons, _season_warning, _interleaved, _named, _load, _version):
+    for cached in (_kinds, _seasons, _season_warning, _interleaved, _stretch, _named, _load, _version):
         cached.cache_clear()
 
 
@@ -182,6 +194,11 @@ def _seasonless() -> str:
 def _interleaved(folder: Path, frequency: Frequency) -> Forecaster:
     hourly = _named(starter_folders()[HOUR.name], HOUR.name)
     return InterleavedForecaster(hourly, _named(folder, frequency.name), frequency)
+
+
+@lru_cache(maxsize=64)
+def _stretch(single: Frequency, frequency: Frequency) -> Forecaster:
+    return StretchedForecaster(_named(folder_for(single), single.name), frequency)
 
 
 @lru_cache(maxsize=512)

@@ -44,6 +44,9 @@ COURSES: dict[str, tuple[str, int, int, float, Course]] = {
     "growth of three per cent a year": ("YS", 40, 6, 0.02, lambda t: 1.03**t),
     "a day of quarter hours": ("15min", 960, 96, 1.0, lambda t: day(t, 96)),
     "a day of half hours": ("30min", 480, 48, 1.0, lambda t: day(t, 48)),
+    "a day of two hours": ("2h", 240, 24, 1.0, lambda t: day(t, 12)),
+    "a day of six hours": ("6h", 120, 8, 2.0, lambda t: day(t, 4)),
+    "a year of two months": ("2MS", 60, 6, 2.0, lambda t: day(t, 6)),
     "closed Sundays": ("D", 200, 14, 0.5, lambda t: np.where(t % 7 == 6, 0.0, 10 + t % 7)),
     "quiet weekends": ("h", 1000, 48, 2.0, lambda t: 100 + (day(t, 24) - 100) * np.where((t // 24) % 7 < 5, 1, 0.5)),
 }
@@ -59,6 +62,20 @@ def test_a_plain_course_goes_on(name: str) -> None:
     found = forecast(whole[:length], frequency, horizon)
 
     assert np.abs(found.median - whole[length:]).mean() <= most
+
+
+@pytest.mark.parametrize(("frequency", "steps"), [("3h", 8), ("4h", 6), ("8h", 3), ("12h", 2)])
+def test_several_hours_know_day_and_week(frequency: str, steps: int) -> None:
+    """Half as high on Saturdays and Sundays, seven weeks long, under noise of size 1: two days ahead, from a Friday on."""
+    t = np.arange(53 * steps, dtype=np.float64)
+    wave = np.cos(2 * np.pi * t / steps) + 1
+    values = 100 + 20 * wave * np.where((t // steps) % 7 < 5, 1, 0.5)
+    values += np.random.default_rng(0).normal(0.0, 1.0, len(t))
+
+    found = forecast(values[: -2 * steps], frequency, 2 * steps, "2024-01-01")
+
+    assert np.abs(found.median - values[-2 * steps :]).mean() < 4
+    assert found.warnings == () or {one.code for one in found.warnings} == {"HORIZON_EXTENDED"}
 
 
 @pytest.mark.parametrize("constant", [5.0, 0.1, -3.3, 7e-5, 123456789.0, 1e300, 0.0])

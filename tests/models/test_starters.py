@@ -10,6 +10,7 @@ from models import artifact, starters
 from models.calendar.zoned_grid import parse_frequency
 from models.errors import ArtifactIncomplete
 from models.series import Series
+from models.starters.stretched import single_step, stretch
 from tests.starters import make_starters
 
 
@@ -173,3 +174,24 @@ def test_a_starter_of_ones_own_that_is_damaged_is_told_of(
 
     assert starters.folder_for(parse_frequency("M")) == folder / "M"
     assert f"{home / starters.LOCAL_FOLDER / 'M'} is ignored: it has no spec.json" in caplog.text
+
+
+def test_a_multiple_is_stretched_to_the_steps_of_its_unit() -> None:
+    """Straight lines end in each value; nothing is known beside a gap or before the first value."""
+    context = np.array([[np.nan, 2.0, 4.0, np.nan, 8.0]])
+
+    np.testing.assert_array_equal(
+        stretch(context, 2, 10)[0], [np.nan, np.nan, np.nan, 2, 3, 4, np.nan, np.nan, np.nan, 8]
+    )
+    np.testing.assert_array_equal(stretch(context, 2, 3)[0], [np.nan, np.nan, 8])
+    np.testing.assert_array_equal(stretch(context[:, 4:], 3, 4)[0], [np.nan, np.nan, np.nan, 8])
+
+
+@pytest.mark.parametrize(
+    ("alias", "single"), [("4h", "h"), ("2MS", "M"), ("2W", "W-SUN"), ("5h", None), ("h", None), ("2D", None)]
+)
+def test_a_multiple_that_divides_the_season_of_its_unit_is_stretched(alias: str, single: str | None) -> None:
+    """The season is whole steps then."""
+    found = single_step(parse_frequency(alias))
+
+    assert (found and found.name) == single

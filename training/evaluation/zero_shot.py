@@ -18,6 +18,7 @@ from models.forecaster import Forecaster
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.json_values import to_json_value
 from models.starters.interleaved import HOUR, InterleavedForecaster
+from models.starters.stretched import StretchedForecaster
 from training.evaluation.benchmark_sets import BenchmarkSet, HeldOut, hold_out_end
 from training.evaluation.cached_ets import Fitting, auto_ets
 from training.evaluation.quantile_scores import INTERVALS, QuantileScores, read_levels, relative_error, score_quantiles
@@ -192,4 +193,6 @@ def _at_steps(table: Floats, held: HeldOut) -> Floats:
 def _kind(forecaster: Forecaster, one: BenchmarkSet) -> str:
     if isinstance(forecaster, InterleavedForecaster):
         return f"{HOUR.name}, interleaved"
+    if isinstance(forecaster, StretchedForecaster):
+        return f"{forecaster.single}, stretched"
     return starters.folder_for(parse_frequency(one.frequency)).name
