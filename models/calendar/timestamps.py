@@ -1,6 +1,7 @@
 """Timestamps: text to datetime64, and back in the same style."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -127,7 +128,9 @@ def _format(timestamps: Timestamps, style: str, timezone: str | None) -> list[st
     if timezone is not None and tail != "Z":
         walls = to_local_times(timestamps, timezone)
         if rank >= _FIRST_WITH_TIME:
-            tails = [offset_text(seconds) for seconds in (walls - timestamps).astype("m8[s]").astype(np.int64).tolist()]
+            tails = [
+                _offset_text(seconds) for seconds in (walls - timestamps).astype("m8[s]").astype(np.int64).tolist()
+            ]
     texts = np.datetime_as_string(walls.astype(f"M8[{_NUMPY_UNITS[rank]}]")).tolist()
     if rank == STYLES.index("YYYY-Qq"):
         return [f"{text[:4]}{separator}Q{(int(text[5:7]) + 2) // 3}" for text in texts]
@@ -233,7 +236,7 @@ def _style(match: re.Match[str]) -> str:
     digits = min((len(match["fraction"] or "") + 2) // 3 * 3, 6)
     style = STYLES[_DIGITS_TO_STYLE[digits] if match["second"] else _FIRST_WITH_TIME]
     offset = match["offset"]
-    tail = "" if offset is None else "Z" if offset in "Zz" else offset_text(_offset_seconds(offset) or 0)
+    tail = "" if offset is None else "Z" if offset in "Zz" else _offset_text(_offset_seconds(offset) or 0)
     return (style.replace("T", " ") if match["separator"] == " " else style) + tail
 
 
@@ -260,8 +263,15 @@ def _offset_seconds(offset: str | None) -> int | None:
     return (hours * 3600 + minutes * 60 + seconds) * (-1 if offset[0] == "-" else 1)
 
 
-def offset_text(seconds: int) -> str:
-    """Return an offset in seconds east of UTC as a timestamp ends with it, such as "+02:00"."""
+def common_offset(offsets: Sequence[int]) -> str:
+    """Return the offset that all timestamps have, as a style ends with it; nothing if they differ or have none."""
+    found = set(offsets)
+    if len(found) != 1 or NO_OFFSET in found:
+        return ""
+    return _offset_text(found.pop()) if any(found) else "Z"
+
+
+def _offset_text(seconds: int) -> str:
     hours, rest = divmod(abs(seconds), 3600)
     text = f"{'-' if seconds < 0 else '+'}{hours:02d}:{rest // 60:02d}"
     return f"{text}:{rest % 60:02d}" if rest % 60 else text

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, offset_text, parse_timestamp
+from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
 from models.tables.date_forms import fitting_forms, order_hint, parse_all
@@ -226,16 +226,8 @@ def _times(
     offsets = [NO_OFFSET if one is None or one[1] is None else one[1] for one in found]
     known = walls[~np.isnat(walls)]
     days = bool((known == known.astype("M8[D]")).all())
-    style = DEFAULT_STYLE if days else "YYYY-MM-DDThh:mm:ss" + _common_offset(set(offsets))
+    style = DEFAULT_STYLE if days else "YYYY-MM-DDThh:mm:ss" + common_offset(offsets)
     return Times(walls, np.array(offsets, dtype=np.int64), faults, findings, style)
-
-
-def _common_offset(offsets: set[int]) -> str:
-    """Return the offset that all timestamps have, as a style ends with it, else nothing."""
-    if len(offsets) != 1 or NO_OFFSET in offsets:
-        return ""
-    (offset,) = offsets
-    return offset_text(offset) if offset else "Z"
 
 
 def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:

@@ -36,6 +36,9 @@ BEGIN = "<!-- figures: written by make bench-sums -->"
 ORIGINS = 4
 """Forecasts of one series, each a horizon before the other."""
 
+MOST_SERIES = 60
+"""Series of a set, unless another number is asked for."""
+
 PATHS = 200
 """Sample paths of the energy score."""
 
@@ -177,9 +180,19 @@ def sampling_error(one: BenchmarkSet) -> list[float]:
 
 
 def render(
-    results: Mapping[BenchmarkSet, Mapping[str, SumScores]], command: str, day: str, errors: Sequence[float]
+    results: Mapping[BenchmarkSet, Mapping[str, SumScores]],
+    command: str,
+    day: str,
+    errors: Mapping[str, Sequence[float]],
 ) -> str:
-    """Return the figures as Markdown: the means by frequency for both windows, every set, and the sampling error."""
+    """Return the figures as Markdown: the means by frequency for both windows, every set, and the sampling error.
+
+    Args:
+        results: By set and window.
+        command: As a user writes it.
+        day: When it ran, such as 2026-11-29.
+        errors: What `sampling_error` returned, by the name of the set.
+    """
     count = sum(found["horizon"].count for found in results.values())
     made = f"`{command}` on {day}, {count:,} forecasts of {len(results)} sets by the starters, up to {ORIGINS} origins of each series."
     parts = [made]
@@ -189,11 +202,11 @@ def render(
             _means(results, window),
         ]
     parts += ["Sums over the whole horizon, by set:", _sets(results)]
-    parts.append(
-        "Sampling error: over seeds, the level of a sum's quantile has a standard deviation of "
-        + ", ".join(f"{error:.4f} at {level}" for level, error in zip((0.5, 0.9, 0.975), errors, strict=True))
-        + f" ({SEEDS} seeds, {next(iter(results)).name})."
-    )
+    for name, deviations in errors.items():
+        shown = ", ".join(f"{error:.4f} at {level}" for level, error in zip((0.5, 0.9, 0.975), deviations, strict=True))
+        parts.append(
+            f"Sampling error: over seeds, the level of a sum's quantile has a standard deviation of {shown} ({SEEDS} seeds, {name})."
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -239,7 +252,9 @@ FOLDER = click.Path(path_type=Path)
 @click.command()
 @click.option("--data", "folder", type=FOLDER, default=Path("../shared/data/development"), show_default=True)
 @click.option("--page", type=FOLDER, default=ROOT / "docs" / "sums.md", show_default=True)
-@click.option("--max-series", type=click.IntRange(1), default=100, show_default=True, help="Of a set, evenly spaced.")
+@click.option(
+    "--max-series", type=click.IntRange(1), default=MOST_SERIES, show_default=True, help="Of a set, evenly spaced."
+)
 @click.option("--only", multiple=True, help="Name of a set; may be repeated.")
 def sums(folder: Path, page: Path, max_series: int, only: Sequence[str]) -> None:
     """Evaluate sums over the horizon, and write the figures into the page."""
@@ -250,7 +265,10 @@ def sums(folder: Path, page: Path, max_series: int, only: Sequence[str]) -> None
         click.echo(f"{one.name}: {results[one]['horizon']}", err=True)
     monthly = [one for one in results if one.frequency == "M"] or list(results)
     day = datetime.now(UTC).strftime("%Y-%m-%d")
-    text = render(results, f"make bench-sums SETS={folder.name}", day, sampling_error(monthly[0]))
+    changed = [f"--max-series {max_series}"] if max_series != MOST_SERIES else []
+    arguments = " ".join([*(f"--only {name}" for name in only), *changed])
+    command = f"make bench-sums SETS={folder.name}" + (f' ARGS="{arguments}"' if arguments else "")
+    text = render(results, command, day, {monthly[0].name: sampling_error(monthly[0])})
     write(page, put_between(before, BEGIN, text))
     click.echo(f"{page} is written.", err=True)
 

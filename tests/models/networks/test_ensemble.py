@@ -93,6 +93,7 @@ def test_keras_and_onnx_answer_alike(combined: Combined) -> None:
 
 
 @pytest.mark.prove
+@pytest.mark.prove
 def test_files_are_read_where_no_network_was_built_before(combined: Combined) -> None:
     """A process that only combines knows every layer of the members, and of the whole."""
     read = "from models.networks.ensemble import load_network; import pathlib, sys; load_network(pathlib.Path(sys.argv[1]))"

@@ -37,7 +37,7 @@ SCHEDULES = st.fixed_dictionaries(
 )
 BACKFILLS = st.fixed_dictionaries({"start": DATES | ANYTHING, "end": DATES | ANYTHING})
 
-EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

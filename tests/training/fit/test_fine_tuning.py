@@ -166,7 +166,6 @@ def test_a_starter_that_is_not_to_be_tuned_takes_no_step(shipped: Path, tmp_path
         assert_array_equal(one, two)
 
 
-@pytest.mark.prove
 def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate that ruins the weights leaves the starter as it was."""
     monkeypatch.setattr(fine_tuning, "TUNING_RATE", 1e3)

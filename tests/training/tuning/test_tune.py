@@ -108,25 +108,15 @@ def test_the_best_trial_becomes_a_configuration_that_train_takes(
     assert found.validation_mase == pytest.approx(min(errors))
 
 
-def test_the_defaults_are_tried_first(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+def test_no_trial_sees_the_held_out_block(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], series: list[Series]
 ) -> None:
-    """So a search never ends with worse settings than it began with, by validation."""
+    """Every value that reaches a fit lies before the cutoff. The defaults are tried first, so that no search ends below them."""
     fit = FakeFit()
 
     tune(make_search(trials=1), registry, make_runtime(fit))
 
     assert fit.asked == [("lstm", 64, 3e-3)]
-
-
-def test_no_trial_sees_the_held_out_block(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], series: list[Series]
-) -> None:
-    """Every value that reaches a fit lies before the cutoff."""
-    fit = FakeFit()
-
-    tune(make_search(trials=3), registry, make_runtime(fit))
-
     for training_set in fit.seen:
         for one, whole in zip(training_set.series, series, strict=True):
             np.testing.assert_allclose(one.values, whole.values[:-12])
@@ -135,7 +125,7 @@ def test_no_trial_sees_the_held_out_block(
 def test_every_trial_is_a_run_under_one_parent(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
-    """Settings, curve and error in each; picture, configuration and counts in the parent."""
+    """Settings, curve and error in each; picture, configuration and counts in the parent. No more trials, the same answer."""
     runtime = make_runtime(FakeFit())
 
     found = tune(make_search(trials=4), registry, runtime)
@@ -153,32 +143,27 @@ def test_every_trial_is_a_run_under_one_parent(
     assert [item.path for item in client.list_artifacts(found.run_id, "figures")] == ["figures/search.png"]
     best = Path(client.download_artifacts(found.run_id, "configuration/best.toml")).read_text()
     assert best == found.output.read_text()
+    fit = FakeFit()
+
+    again = tune(make_search(trials=4), registry, make_runtime(fit))
+
+    assert fit.asked == []
+    assert again.best == found.best
 
 
 def test_hopeless_trials_are_pruned_by_their_epochs(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
-    """A trial whose validation error lies above the median of the others ends early, and its run says so."""
-    fit, runtime = FakeFit(), None
-    runtime = make_runtime(fit)
+    """A trial above the median of the others ends early, and its run says so; epochs with nothing held out have no error to tell."""
+    fit, search = FakeFit(), make_search(trials=16)
 
-    found = tune(make_search(trials=16), registry, runtime)
+    found = tune(search, registry, make_runtime(fit))
 
     assert found.trials["pruned"] > 0
     assert sum(count < EPOCHS for count in fit.epochs) == found.trials["pruned"]
     states = [run.data.tags.get("trial.state") for run in runs_of(registry)[1:]]
     assert states.count("pruned") == found.trials["pruned"]
     assert {run.info.status for run in runs_of(registry)} == {"FINISHED"}
-
-
-def test_a_last_training_with_nothing_held_out_prunes_nothing(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
-) -> None:
-    """Its epochs have no validation error, so the study gets none."""
-    search = make_search(trials=6)
-
-    tune(search, registry, make_runtime(FakeFit()))
-
     with open_study(search.folder, search.study, seed=0) as study:
         reported = [value for one in study.trials for value in one.intermediate_values.values()]
     assert np.isfinite(reported).all()
@@ -222,19 +207,6 @@ def test_a_search_whose_process_was_killed_goes_on(
     assert found.trials == {"complete": 3, "pruned": 0, "failed": 0}
 
 
-def test_a_finished_study_trains_nothing_more(
-    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
-) -> None:
-    """Trials are counted over all calls; the answer is given again."""
-    first = tune(make_search(trials=3), registry, make_runtime(FakeFit()))
-    fit = FakeFit()
-
-    again = tune(make_search(trials=3), registry, make_runtime(fit))
-
-    assert fit.asked == []
-    assert again.best == first.best
-
-
 def test_seconds_end_a_search_between_trials(
     registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search], progress: Progress
 ) -> None:
@@ -249,19 +221,15 @@ def test_seconds_end_a_search_between_trials(
     assert "used up after 1 of 5 trials" in said(progress)
 
 
-@pytest.mark.parametrize(("changes", "what"), [({"seed": 3}, "settings"), ({"fit": {"max_steps": 60}}, "settings")])
 def test_a_study_is_not_taken_up_for_another_question(
-    registry: Registry,
-    make_runtime: MakeRuntime,
-    make_search: Callable[..., Search],
-    changes: dict[str, Any],
-    what: str,
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
 ) -> None:
     """Errors of other settings are not comparable."""
     tune(make_search(trials=1), registry, make_runtime(FakeFit()))
 
-    with pytest.raises(ConfigInvalid, match=f"begun with other {what}. Name another study"):
-        tune(make_search(trials=2, **changes), registry, make_runtime(FakeFit()))
+    for changes in ({"seed": 3}, {"fit": {"max_steps": 60}}):
+        with pytest.raises(ConfigInvalid, match=r"begun with other settings\. Name another study"):
+            tune(make_search(trials=2, **changes), registry, make_runtime(FakeFit()))
 
 
 def test_two_processes_do_not_share_a_study(
