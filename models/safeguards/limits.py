@@ -1,5 +1,6 @@
 """Limits: forecasts within the bounds of their series, zeros that stay zeros, and constants that stay as they are."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,9 +51,9 @@ def constants_stay(constants: Sequence[float], table: NDArray[np.float64]) -> ND
         constants: The only value of each history, NaN for one with several, shape (series,).
         table: Shape (series, levels, horizon), in the units of the constants.
     """
-    values = np.array(constants)[:, None, None]
-    if np.isnan(values).all():
+    if all(map(math.isnan, constants)):
         return table
+    values = np.array(constants)[:, None, None]
     near = (np.abs(table - values) <= ROUNDING * np.abs(values)).all(axis=(1, 2), keepdims=True)
     return np.where(near, values, table)
 
