@@ -3,7 +3,7 @@
 A path is a row of standard normal scores with the correlation of `models.forecasting.dependence`, of which each is read in the
 step's own quantile function (a Gaussian copula): linear between the trained levels, normal tails beyond, with conformal
 offsets and bounds. So each step of the paths has the quantiles that the forecast states, out to 4 standard deviations. There is
-one exception, rare sales: `models.forecasting.rare_values`.
+one exception, series that are mostly 0: `models.forecasting.rare_values`.
 
 Source: Nelsen (2006), An introduction to copulas, section 2.9.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.forecast import WindowSum
 from models.forecasting.dependence import Dependence, estimate_dependence
-from models.forecasting.rare_values import with_rare_values
+from models.forecasting.rare_values import smallest_sale, with_rare_values, with_whole_sales
 from models.forecasting.sampling import Sampling, Window
 from models.series import Series
 from models.spec import ModelSpec
@@ -64,12 +64,14 @@ class Marginals:
         dependence: Of the steps' errors.
         id: The series' id, which the noise depends on.
         open: True for each step that counts, shape (horizon,); None for all.
+        smallest: The smallest sale of a series that is mostly 0; 0 for any other series.
     """
 
     quantiles: Floats
     dependence: Dependence
     id: str
     open: NDArray[np.bool_] | None
+    smallest: float = 0.0
 
     @classmethod
     def make(cls, quantiles: Floats, series: Series, spec: ModelSpec, closed: NDArray[np.bool_] | None) -> "Marginals":
@@ -87,6 +89,7 @@ class Marginals:
             estimate_dependence(values, spec.season_length),
             series.id,
             None if closed is None else ~closed,
+            smallest_sale(series, spec),
         )
 
     def sample(
@@ -109,7 +112,8 @@ class Marginals:
     def _paths(self, asked: Sampling) -> Floats:
         generator = self._generator(asked.seed, PATHS)
         scores = draw_scores(generator, self.quantiles.shape[1], asked.paths, self.dependence)
-        return np.ascontiguousarray(read_scores(self.quantiles, scores).T) + 0.0  # turns -0.0 into 0.0
+        values = with_whole_sales(read_scores(self.quantiles, scores), self.smallest)
+        return np.ascontiguousarray(values.T) + 0.0  # turns -0.0 into 0.0
 
     def _sums(self, window: Window, seed: int) -> Floats | None:
         """Return the sums of many paths over a window, rising, shape (SUM_PATHS,); None if no step of it is open."""
@@ -119,7 +123,8 @@ class Marginals:
             return None
         generator = self._generator(seed, SUMS)
         scores = draw_scores(generator, steps.shape[1], SUM_PATHS, self.dependence)
-        sums: Floats = read_scores(steps, stratify(scores, self.dependence)).sum(axis=0) + 0.0
+        values = with_whole_sales(read_scores(steps, stratify(scores, self.dependence)), self.smallest)
+        sums: Floats = values.sum(axis=0) + 0.0
         sums.sort()
         return sums
 

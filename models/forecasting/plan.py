@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.errors import Finding, HorizonInvalid, LevelInvalid
 from models.forecasting.mean import MEAN_LEVELS, mean_of
 from models.forecasting.paths import PATH_LEVELS, Marginals, Samples
-from models.forecasting.rare_values import with_rare_values
+from models.forecasting.rare_values import smallest_sale, with_rare_values, with_whole_sales
 from models.forecasting.sampling import Sampling
 from models.intervals import Conformal, interpolation, interval_sides, uncross
 from models.safeguards.warnings import warn_of_levels
@@ -116,7 +116,8 @@ class Plan:
         """Return the mean of each step, shape (horizon,), from quantiles at all levels; None if it is not asked for."""
         if self.averaged is None:
             return None
-        return mean_of(with_rare_values(quantiles[self.averaged], MEAN_LEVELS, series, spec))
+        table = with_rare_values(quantiles[self.averaged], MEAN_LEVELS, series, spec)
+        return mean_of(with_whole_sales(table, smallest_sale(series, spec)))
 
     def sample(self, quantiles: Floats, series: Series, spec: ModelSpec, closed: NDArray[np.bool_] | None) -> Samples:
         """Return the sample paths and sums of one forecast, nothing if none are asked for.

@@ -1,4 +1,4 @@
-"""Rare values: the upper tail of a step whose trained quantiles lie below every sale of a series that is mostly 0."""
+"""Rare values: sales of a series that is mostly 0, of which the trained quantiles say too little."""
 
 from collections.abc import Sequence
 
@@ -17,6 +17,36 @@ FEWEST_RECENT = 30
 """Values, or two seasons if they are more, that show how often rare sales occur."""
 
 
+def smallest_sale(series: Series, spec: ModelSpec) -> float:
+    """Return the smallest of the newest values but 0 if at least half of them are 0; 0 for any other series.
+
+    It is 0, too, if 0 or the value lies outside the bounds of the series.
+    """
+    smallest = _smallest(_recent(series, spec))
+    low, high = series.bounds
+    return smallest if low <= 0.0 and smallest <= high else 0.0
+
+
+def with_whole_sales(values: Floats, smallest: float) -> Floats:
+    """Return values of which those between 0 and the smallest sale are the nearer of the two; any shape."""
+    if smallest == 0.0:
+        return values
+    return np.where(values < smallest, np.where(values < smallest / 2, 0.0, smallest), values)
+
+
+def _recent(series: Series, spec: ModelSpec) -> Floats:
+    """Return the newest observed values, rising."""
+    recent = series.values[-min(max(FEWEST_RECENT, 2 * spec.season_length), spec.context_length) :]
+    return np.sort(recent[~np.isnan(recent)])
+
+
+def _smallest(known: Floats) -> float:
+    """Return the smallest of rising values but 0 if at least half of them are 0; else 0."""
+    if not len(known) or known[0] != 0.0 or known[len(known) // 2] != 0.0 or known[-1] == 0.0:
+        return 0.0
+    return float(known[np.searchsorted(known, 0.0, side="right")])
+
+
 def with_rare_values(quantiles: Floats, levels: Sequence[float], series: Series, spec: ModelSpec) -> Floats:
     """Return quantiles whose levels above RARE_LEVEL are those of the newest values where rare sales would not occur else.
 
@@ -29,13 +59,12 @@ def with_rare_values(quantiles: Floats, levels: Sequence[float], series: Series,
         series: As the model has read it; its bounds hold.
         spec: Of the model.
     """
-    recent = series.values[-min(max(FEWEST_RECENT, 2 * spec.season_length), spec.context_length) :]
-    known = np.sort(recent[~np.isnan(recent)])
-    count = len(known)
-    if not count or known[0] != 0.0 or known[count // 2] != 0.0 or known[-1] == 0.0:
+    known = _recent(series, spec)
+    smallest, count = _smallest(known), len(known)
+    if smallest == 0.0:
         return quantiles
     outer = int(np.searchsorted(levels, RARE_LEVEL))
-    rare = quantiles[outer] < known[np.searchsorted(known, 0.0, side="right")]
+    rare = quantiles[outer] < smallest
     own = np.clip(np.interp(levels[outer:], (np.arange(count) + 0.5) / count, known), *series.bounds)[:, None]
     table = quantiles.copy()
     table[outer:] = np.where(rare, np.maximum(own, quantiles[outer:]), quantiles[outer:])

@@ -166,6 +166,19 @@ def test_rare_sales_have_a_sum() -> None:
     assert found.sums[0].quantiles[-1] <= 36
 
 
+def test_nothing_is_sold_in_parts() -> None:
+    """Of a series that is mostly 0, a step of a path is 0 or at least the smallest sale; mean and paths agree."""
+    sales = np.where(np.random.default_rng(0).random(70) < 1 / 14, 4.0, 0.0)
+
+    found = starter(sales, read_sampling(1000, 0, ["horizon"], 12))
+
+    assert found.paths is not None
+    assert found.mean is not None
+    assert ((found.paths == 0) | (found.paths >= 4)).all()
+    assert found.sums[0].quantiles[0] == 0
+    assert found.mean.sum() == pytest.approx(found.sums[0].mean, rel=0.05)
+
+
 def test_requests_in_one_batch_have_what_they_ask_for(known: dict[str, Forecaster]) -> None:
     """One with sums, one with paths, one with neither."""
     one = Series.make(np.arange(40.0))
