@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-serving lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,6 +63,12 @@ bench-generator: setup ## What each kind of synthetic series gains; writes docs/
 
 bench-sums: setup ## Sums over the horizon on benchmark sets; writes docs/sums.md (SETS=folder, ARGS="--only fred_md")
 	$(BIN)/python -m tests.benchmarks.sums --data $(SETS) $(ARGS)
+
+bench-training: setup ## Where the seconds of a training go; writes docs/benchmarks.md (ARGS="--only 'one series'")
+	$(BIN)/python -m tests.benchmarks.training_cost $(ARGS)
+
+bench-tuned: setup ## starter_tuned and auto beside the starter; writes docs/ensembles.md (SETS=folder, ARGS="--only fred_md")
+	$(BIN)/python -m tests.benchmarks.tuned --data $(SETS) $(ARGS)
 
 bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
 	@bash deploy/debian.sh

@@ -1,10 +1,11 @@
 """Learner: a network with its optimizer and its compiled training step."""
 
+import copy
 import random
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -65,20 +66,40 @@ class Learner:
         self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})
         self.averages = [tf.Variable(one.value, trainable=False) for one in self.network.trainable_variables]
         self.steps = 0
-        self._initial: tuple[int | None, Weights] = (None, [])
+        self._initial: dict[int, Weights] = {}
+        self._switch: Any = None
         self._gradient, self._update = self._compile()
         self._forward = tf.function(
             lambda inputs: self.network(inputs, training=False)["quantiles"][:, -1], autograph=False
         )
         self._threads = ThreadPoolExecutor(PARTS)
 
+    def switchable(self) -> "Learner":
+        """Return this learner, built for a logarithm and not used yet, as one that `sharing` can be called on."""
+        self._switch = tf.Variable(initial_value=True, trainable=False, dtype=tf.bool)
+        self.network.get_layer("normalize").switch = self._switch
+        return self
+
+    def sharing(self, recipe: Recipe) -> "Learner":
+        """Return a learner of a recipe with another transform or calendar, with this one's network and compiled steps."""
+        other = copy.copy(self)
+        other.recipe = recipe
+        return other
+
+    def select(self) -> None:
+        """Turn the logarithm on or off as the recipe says; a shared network may have been used with another recipe."""
+        if self._switch is not None:
+            self._switch.assign(self.recipe.options.transform == "log")
+
     def restart(self, seed: int) -> None:
         """Reset weights, averages and optimizer to their initial values from the seed."""
+        self.select()
         tf.config.experimental.enable_op_determinism()
-        if self._initial[0] != seed:  # a schedule begins many times, and building takes a second
+        if seed not in self._initial:  # a schedule begins many times, and building takes a second
             random.seed(seed)  # of Keras's initializers; TensorFlow prepares its functions anew for a seed of its own
-            self._initial = seed, build(self.recipe.options).get_weights()
-        self.network.set_weights(self._initial[1])
+            self._initial.clear()
+            self._initial[seed] = build(self.recipe.options).get_weights()
+        self.network.set_weights(self._initial[seed])
         for one in self.optimizer.variables:
             one.assign(np.zeros(one.shape))
         for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
@@ -115,6 +136,8 @@ class Learner:
             rate: Learning rate.
             total: Steps of the whole schedule.
         """
+        self.select()
+        contexts = self.seen(contexts)
         self.steps += 1
         keep = 1.0 - 1.0 / min(max(AVERAGED_SHARE * total, 1.0), self.steps)
         parts = split_batch(len(targets))
@@ -130,12 +153,20 @@ class Learner:
 
     def predict(self, contexts: Contexts) -> Floats:
         """Return the forecast from the newest step of each window, (windows, horizon, levels), in the series' units."""
+        self.select()
+        contexts = self.seen(contexts)
         count = len(contexts.context)
         parts = []
         for at in range(0, count, FORWARD_BATCH):
             rows = np.minimum(np.arange(at, at + FORWARD_BATCH), count - 1)
             parts.append(self._forward({name: value[rows] for name, value in contexts.inputs().items()}).numpy())
         return np.concatenate(parts)[:count]
+
+    def seen(self, contexts: Contexts) -> Contexts:
+        """Return the windows as the recipe's network reads them: without dates if it has no calendar."""
+        if self.recipe.options.calendar:
+            return contexts
+        return replace(contexts, phase=np.full_like(contexts.phase, -1))
 
     def averaged_weights(self) -> Weights:
         """Return the network's weights, the trainable ones averaged."""
@@ -187,7 +218,24 @@ def split_batch(size: int) -> list[slice]:
     return [slice(at, at + size // count) for at in range(0, size, size // count)]
 
 
-@lru_cache(maxsize=4)
+CACHED = 6
+"""Networks whose compiled steps are kept: of three architectures, for two lengths of history."""
+
+
 def learner_for(recipe: Recipe) -> Learner:
-    """Return the learner of a recipe, from the cache if possible; call `restart` before using it."""
-    return Learner(recipe)
+    """Return a learner of a recipe; call `restart` before using it.
+
+    Recipes that differ in transform or calendar alone share a network and its compiled steps, so only one is used at a time.
+    """
+    options = recipe.options
+    if options.context_length == 1:
+        return _compiled(recipe)
+    shared = replace(recipe, options=replace(options, transform="log", calendar=True))
+    return _compiled(shared).sharing(recipe)
+
+
+@lru_cache(maxsize=CACHED)
+def _compiled(recipe: Recipe) -> Learner:
+    """Return the learner of a recipe, from the cache if possible."""
+    learner = Learner(recipe)
+    return learner if recipe.options.context_length == 1 else learner.switchable()

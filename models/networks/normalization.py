@@ -53,7 +53,13 @@ class Normalize(Layer):
         seen: Number of oldest values of the context for level and scale: all of them to forecast, fewer if the network is
             supervised at every step, so that no step is scaled by its future.
         transform: `none`, or `log` for windows whose every value is positive.
+
+    Attributes:
+        switch: A boolean tensor or variable that turns the logarithm off where it is false, so that one compiled network
+            serves both transforms; None for no switch.
     """
+
+    switch: Any = None
 
     def __init__(self, season_length: int, seen: int, transform: str = "none", name: str | None = None) -> None:
         """Keep the options; there are no weights."""
@@ -70,6 +76,7 @@ class Normalize(Layer):
         used = ops.cast(ops.logical_and(known, ops.convert_to_tensor(seen)), "float64")
         if self.transform == "log":
             logged = ops.all(ops.logical_or(ops.logical_not(known), filled > 0), axis=1, keepdims=True)
+            logged = logged if self.switch is None else ops.logical_and(logged, self.switch)
             positive = ops.where(ops.logical_and(known, logged), filled, ops.ones_like(filled))
             transformed = ops.where(logged, ops.log(positive), filled)
         else:

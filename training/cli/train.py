@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--architecture",
     help="Comma-separated: lstm, gru, simple_rnn, wavenet, starter, starter_tuned, auto (networks and starter, combined "
-    "by validation error) or warm_start (the champion, fine-tuned). Default: the first four.",
+    "by validation error) or warm_start (the champion, fine-tuned). Default: starter, starter_tuned, lstm, wavenet.",
 )
 @click.option("--name", help="Registered name. Default: the data file's stem.")
 @click.option("--seed", type=int, help="Seed of weights, windows and draws, the first of several. Default: 0.")

@@ -29,6 +29,9 @@ CANDIDATES = (*ARCHITECTURES, STARTER, STARTER_TUNED, AUTO, WARM_START)
 """What a comparison can be of: networks trained from nothing, the shipped starter as it is and tuned, `auto`, which is
 whichever of these, or average of some, errs least on the validation origins, and the name's champion tuned on the data."""
 
+DEFAULT = (STARTER, STARTER_TUNED, "lstm", "wavenet")
+"""Candidates if none are named: the starter, which needs no data to learn from, and two networks that err differently."""
+
 ONCE = frozenset({STARTER, WARM_START})
 """Candidates that are made once: no seed is in the starter, and a champion's weights are what they are."""
 
@@ -107,7 +110,8 @@ class TrainConfig:
         horizon: Steps to forecast.
         name: Registered name of the winner; the file's stem where none is given.
         frequency: Any alias or word of `models.calendar.zoned_grid`, or None to infer it from the data.
-        architecture: Candidates, in the order they are trained.
+        architecture: Candidates, in the order they are trained; the default ones without starters if `fit.shape` is another
+            than theirs.
         seed: Seed of every random choice; the first one where there are several.
         seeds: Networks of each architecture, their seeds counted up from the first.
         pick: Candidate to register whatever validation says: an architecture (of several seeds the best one), a name
@@ -133,7 +137,7 @@ class TrainConfig:
     horizon: Count
     name: str = ""
     frequency: str | None = None
-    architecture: tuple[str, ...] = ARCHITECTURES
+    architecture: tuple[str, ...] = DEFAULT
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     seeds: Count = 1
     pick: str = ""
@@ -161,6 +165,8 @@ class TrainConfig:
             )
         object.__setattr__(self, "name", self.name or self.data.stem)
         check_name("model", self.name)
+        if self.architecture is DEFAULT and self.fit.shape != "many_to_many":
+            object.__setattr__(self, "architecture", tuple(one for one in DEFAULT if one in ARCHITECTURES))
         check_names("architecture", self.architecture, CANDIDATES)
         check_names("baseline", self.baselines, BASELINES)
         object.__setattr__(self, "baselines", tuple(dict.fromkeys((BASELINES[0], *self.baselines))))

@@ -70,7 +70,7 @@ def can_mix(options: NetworkOptions) -> bool:
 
 def is_small(dataset: Dataset) -> bool:
     """Return whether training sees so few points that synthetic windows are worth a trial."""
-    return int(np.isfinite(dataset.seen.values).sum()) <= FEW_POINTS
+    return dataset.points <= FEW_POINTS
 
 
 @lru_cache(maxsize=2)

@@ -103,18 +103,27 @@ class Dataset:
         return Batch(_harden(contexts, generator, fewest), targets)
 
     @property
+    def points(self) -> int:
+        """Observed points that training may see."""
+        return int(np.isfinite(self.seen.values).sum())
+
+    @property
     def usable(self) -> Indices:
         """Series with at least one value to learn from after a first one."""
         return np.flatnonzero(self.ends > 1)
 
     def origins(self, most: int | None = None) -> tuple[Batch, Floats]:
         """Return the validation windows and their scales, evenly thinned to at most `most`."""
-        count = len(self.rows)
-        keep = np.arange(count) if most is None or count <= most else np.linspace(0, count - 1, most).astype(np.int64)
+        keep = self.watched(most)
         rows, cutoffs = self.rows[keep], self.cutoffs[keep]
         contexts = self._cut(self.panel, rows, cutoffs)
         targets = cut_targets(self.panel, rows, cutoffs, self.horizon)[:, None]
         return Batch(contexts, targets), self.scales[keep]
+
+    def watched(self, most: int | None = None) -> Indices:
+        """Return the places of the validation origins that `origins` returns."""
+        count = len(self.rows)
+        return np.arange(count) if most is None or count <= most else np.linspace(0, count - 1, most).astype(np.int64)
 
     def _cut(self, panel: Panel, rows: Indices, cutoffs: Indices) -> Contexts:
         """Return the contexts of a panel at cutoffs."""

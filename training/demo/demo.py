@@ -49,7 +49,7 @@ def demo(  # noqa: PLR0913 (click's way)
 ) -> int:
     """Train on real temperatures, serve the winner, forecast 24 months.
 
-    Trains four networks on the monthly temperatures in the package, compares them on held-out months, registers the winner
+    Trains two networks and tunes the starter on the monthly temperatures in the package, compares them on held-out months, registers the winner
     in MLflow, serves it, and requests a forecast for ten years of Nottingham's temperatures. The service and MLflow's UI run
     until Ctrl-C.
 
@@ -95,7 +95,7 @@ def train_and_serve(home: Path, *, port: int, ui_port: int, once: bool) -> None:
         ChildFailed: If the training, the service or MLflow's UI fails.
     """
     began, environment = time.monotonic(), {"ALMANAC_HOME": str(home)}
-    console.rule("[bold]1  Train four networks on real temperatures")
+    console.rule("[bold]1  Train on real temperatures")
     train(environment)
     console.rule("[bold]2  Serve the champion")
     serve, ui = ["serve", "--host", LOOPBACK], ["ui"]
@@ -125,7 +125,7 @@ def train(environment: Mapping[str, str]) -> None:
     from training.config.fit import FitConfig
 
     minutes = read_config(CONFIG).get("fit", {}).get("max_seconds", FitConfig().max_seconds) / 60
-    console.print(f"Each network takes up to {minutes:.0f} minutes, and the winner as long again on all data.")
+    console.print(f"Each candidate takes up to {minutes:.0f} minutes, and the winner as long again on all data.")
     command = [sys.executable, "-m", "almanac", "train", str(CONFIG)]
     code = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode  # noqa: S603 our own command
     if code:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from models.errors import TrainingError
+from models.errors import DataInvalid, TrainingError
+from training.config.training import STARTER
 from training.evaluation.scores import Predictions, Scores, score_card, skill
 from training.fit.candidate import Candidate
+from training.fit.clear_gain import gains_clearly
 
 REFERENCE = "seasonal_naive"
 """The baseline of `backtest.skill_seasonal_naive`."""
@@ -143,14 +145,18 @@ class Comparison:
 
     @property
     def best(self) -> Result:
-        """The candidate with the lowest validation error; of equal ones the first one trained.
+        """The candidate with the lowest validation error, or the starter unless that one clearly errs less.
+
+        Of equal ones it is the first one trained. The starter has not seen the validation origins, while the others were chosen on them.
 
         Raises:
             TrainingError: If every candidate failed.
         """
         if not self.results:
             raise TrainingError(f"Every candidate failed. {self._causes()}")
-        return min(self.results, key=_validation_error)
+        best = min(self.results, key=_validation_error)
+        starter = next((one for one in self.results if one.name == STARTER), best)
+        return best if starter is best or _is_clearly_better(best, starter) else starter
 
     @property
     def winner(self) -> Result:
@@ -229,6 +235,16 @@ def describe_failures(causes: Mapping[str, str]) -> str:
     for name, cause in causes.items():
         names_by_cause.setdefault(cause, []).append(name)
     return " ".join(f"{', '.join(names)}: {cause}" for cause, names in names_by_cause.items())
+
+
+def _is_clearly_better(tried: Result, safe: Result) -> bool:
+    """Return whether a candidate gains clearly on a safe one; True if they have no validation origin in common."""
+    if safe.candidate.forecasts is None or tried.candidate.forecasts is None:
+        return True
+    try:
+        return gains_clearly(tried.candidate.forecasts, safe.candidate.forecasts)
+    except DataInvalid:
+        return True
 
 
 def _validation_error(result: Result) -> float:

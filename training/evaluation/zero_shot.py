@@ -97,7 +97,7 @@ def evaluate_set(
     outcomes = forecast_starter(forecaster, held)
     seconds = time.perf_counter() - began
     naive = forecast_naive(held, one.season)
-    tables = {STARTER: _read(outcomes, held, naive), NAIVE: naive}
+    tables = {STARTER: read_outcomes(outcomes, held, naive), NAIVE: naive}
     stand_ins = 0
     if fitting is not None:
         ets = _at_steps(auto_ets(held.histories, held.reach, one.season, fitting), held)
@@ -179,7 +179,7 @@ def _relative(group: Sequence[SetScores], model: str, measure: str) -> float:
     return relative_error((getattr(own, measure), getattr(naive, measure)) for own, naive in pairs)
 
 
-def _read(outcomes: Sequence[Outcome], held: HeldOut, naive: Floats) -> Floats:
+def read_outcomes(outcomes: Sequence[Outcome], held: HeldOut, naive: Floats) -> Floats:
     """Return the quantiles at `LEVELS`, those of the naive where a series is refused; shape of `naive`."""
     rows = zip(outcomes, held.steps, naive, strict=True)
     return np.stack([read_levels(one)[steps] if isinstance(one, Forecast) else other for one, steps, other in rows])

@@ -2,7 +2,7 @@
 
 Members are fitted one after the other, each as it would be alone, all within the time of about two candidates. Then
 equal weights are given to the members near the best one, or to the best average of some, if that is clearly better on
-validation origins it was not chosen on. The result is one candidate: an ensemble's artifact, or the single member's own.
+validation origins it was not chosen on; if they do not clearly err less than the starter, it is the starter alone. The result is one candidate: an ensemble's artifact, or the single member's own.
 """
 
 import itertools
@@ -16,6 +16,7 @@ from models.errors import AlmanacError, TrainingError
 from training.config.fit import FitConfig
 from training.config.training import STARTER, STARTER_TUNED
 from training.fit.candidate import Candidate, EpochRecord
+from training.fit.clear_gain import gains_clearly
 from training.fit.ensemble import Combine, make_ensemble
 from training.fit.ensemble_weights import (
     EQUAL,
@@ -27,6 +28,7 @@ from training.fit.ensemble_weights import (
     equal_weights,
     loss,
     loss_of_mean,
+    weighted_mean,
 )
 from training.fit.request import Fit, FitRequest, OnEpoch
 from training.fit.validation import Floats, Validation
@@ -135,7 +137,18 @@ def _choose(made: Mapping[str, Candidate], causes: list[str]) -> EnsembleWeights
         return EnsembleWeights(EQUAL, {next(iter(made)): 1.0}, {})
     if STARTER in validations and _is_untuned(made.get(STARTER_TUNED)):
         validations.pop(STARTER_TUNED, None)
-    return choose_average(validations)
+    return _or_starter(choose_average(validations), validations)
+
+
+def _or_starter(chosen: EnsembleWeights, validations: Mapping[str, Validation]) -> EnsembleWeights:
+    """Return the chosen weights, or the starter alone if the average does not clearly err less than it.
+
+    The starter was not chosen on these origins, the others were, so a small gain of theirs is not to be trusted.
+    """
+    if STARTER not in validations or [*chosen.weights] == [STARTER]:
+        return chosen
+    average = weighted_mean([validations[name] for name in chosen.weights], list(chosen.weights.values()))
+    return chosen if gains_clearly(average, validations[STARTER]) else replace(chosen, weights={STARTER: 1.0})
 
 
 def _is_untuned(tuned: Candidate | None) -> bool:

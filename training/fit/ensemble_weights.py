@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from models.accuracy import pinball
+from models.accuracy import pinball, pinball_losses, row_means
 from models.errors import DataInvalid
 from training.fit.validation import Floats, Indices, Validation
 
@@ -139,6 +139,13 @@ def loss(validation: Validation) -> float:
     """Return the mean pinball loss over known targets and quantiles, doubled, in units of each origin's scale."""
     scales = validation.scales[:, None]
     return 2 * pinball(validation.targets / scales, validation.quantiles / scales[..., None], validation.levels)
+
+
+def losses_by_origin(validation: Validation) -> Floats:
+    """Return the same loss of each origin, shape (origins,), NaN without a target."""
+    scales = validation.scales[:, None]
+    losses = pinball_losses(validation.targets / scales, validation.quantiles / scales[..., None], validation.levels)
+    return 2 * row_means(losses.mean(axis=-1))
 
 
 def loss_of_mean(validations: Sequence[Validation], weights: Floats) -> float:

@@ -97,7 +97,7 @@ def _describe(request: FitRequest, learner: Learner, contexts: Contexts) -> Mode
     """Return the spec of a network without its options and its accuracy."""
     options, training_set = learner.recipe.options, request.training_set
     known = training_set.covariates if options.past_covariates + options.future_covariates else CovariateNames()
-    gradients = lag_gradients(learner.network, *contexts.inputs().values())
+    gradients = lag_gradients(learner.network, *learner.seen(contexts).inputs().values())
     season = parse_frequency(training_set.frequency).season_length
     dates = [stamp for one in training_set.series if one.timestamps is not None for stamp in one.timestamps[[0, -1]]]
     return ModelSpec(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.accuracy import mean_mase
+from models.accuracy import known_mean, row_means, scaled_errors
 from models.errors import LossNotFinite
 from models.networks.build import NetworkOptions
 from models.networks.learner import Learner, Weights
@@ -233,11 +233,11 @@ def take_steps(  # noqa: PLR0913 - the position of an epoch in its schedule
 def _drawn_ahead(windows: Windows, schedule: TrainingSchedule, count: int) -> Iterator[Batch]:
     """Yield so many batches, each of which is drawn while the step before it is taken."""
     with ThreadPoolExecutor(1) as thread:
-        following = thread.submit(windows.draw, schedule.generator, schedule.config.batch_size)
+        following = thread.submit(windows.draw, schedule.generator, schedule.config.batch)
         for left in range(count - 1, -1, -1):
             batch = following.result()
             if left:
-                following = thread.submit(windows.draw, schedule.generator, schedule.config.batch_size)
+                following = thread.submit(windows.draw, schedule.generator, schedule.config.batch)
             yield batch
 
 
@@ -274,8 +274,13 @@ def gradient_warnings(history: Sequence[EpochRecord]) -> list[str]:
 
 def mean_scaled_error(learner: Learner, batch: Batch, scales: Floats) -> float:
     """Return the MASE of the median over validation windows, each divided by its own in-sample scale."""
+    return known_mean(scaled_errors_of(learner, batch, scales))
+
+
+def scaled_errors_of(learner: Learner, batch: Batch, scales: Floats) -> Floats:
+    """Return the MASE of the median of each validation window, shape (windows,), NaN without a target."""
     quantiles = learner.predict(batch.contexts)
-    return mean_mase(batch.targets[:, -1], quantiles[..., quantiles.shape[-1] // 2], scales)
+    return row_means(scaled_errors(batch.targets[:, -1], quantiles[..., quantiles.shape[-1] // 2], scales))
 
 
 def _not_finite(config: FitConfig, step: int, loss: float, norms: Mapping[str, float]) -> LossNotFinite:

@@ -53,6 +53,7 @@ def train_candidate(request: FitRequest) -> Candidate:
     clock = Clock(time.perf_counter(), config.max_seconds)
     options = network_options(training_set, request.architecture, config)
     dataset = make_windows(training_set, options, config)
+    config = config.for_points(dataset.points)
     context = SelectionContext(dataset, config, request.seed, request.on_epoch, clock)
     selected = select_fit(with_transforms(options, training_set, config), context)
     trial = selected.trial

@@ -23,6 +23,10 @@ PRUNE_MARGIN = 1.02
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """Without time for a whole last schedule, the trial goes on for this share of its steps, at this share of the peak rate."""
 
+SHORTEST_MIXED = 150
+"""Steps of the longest schedule from which synthetic windows are tried: in fewer, a network does not learn from them what the
+starter has learned from thousands of steps, and drawing the series takes as long as the schedule."""
+
 FEWEST_STEPS = 1
 """Steps of a trial for which there is no time: a network begins as a seasonal forecast, so that it is usable."""
 
@@ -110,6 +114,7 @@ def _select(variants: Sequence[Variant], context: SelectionContext, pace: Pace) 
         return SelectedFit(rung[0], tuple(history), cut_short=True)
     mixed = Variant(_leader(rung).options, HALF)
     mixes = share is None and context.weights is None and can_mix(mixed.options) and is_small(context.dataset)
+    mixes &= context.config.schedules[-1] >= SHORTEST_MIXED
     hurried = dropped or (mixes and not longer and _affordable(_leader(rung), 1, context.clock) < first)
     if mixes and not longer and not hurried:
         rung.append(_try(mixed, first, context, history))

@@ -180,7 +180,7 @@ def _prune(trial: "Trial", epoch: EpochRecord, config: TrainConfig) -> None:
     if math.isnan(epoch.validation_mase):
         return
     trial.report(epoch.validation_mase, epoch.step)
-    if WARM_UP * config.fit.schedules[0] < epoch.step < config.fit.max_steps and trial.should_prune():
+    if WARM_UP * config.fit.schedules[0] < epoch.step < config.fit.schedules[-1] and trial.should_prune():
         raise Pruned
 
 

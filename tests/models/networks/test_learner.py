@@ -1,6 +1,7 @@
 """A learner takes clipped steps, averages its weights, begins anew exactly, and is made once for like shapes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -128,10 +129,25 @@ def test_forecasts_are_those_of_the_network() -> None:
 
 def test_a_recipe_is_made_once() -> None:
     """A set of like shape meets the step that is compiled already; another shape does not."""
-    first = learner_for(Recipe(OPTIONS, 1.0, 0.0))
+    network = learner_for(Recipe(OPTIONS, 1.0, 0.0)).network
 
-    assert learner_for(Recipe(OPTIONS, 1.0, 0.0)) is first
-    assert learner_for(Recipe(OPTIONS, 2.0, 0.0)) is not first
+    assert learner_for(Recipe(OPTIONS, 1.0, 0.0)).network is network
+    assert learner_for(Recipe(OPTIONS, 2.0, 0.0)).network is not network
+
+
+@pytest.mark.parametrize("changes", [{"transform": "log"}, {"calendar": False}])
+def test_networks_that_differ_in_transform_or_calendar_share_their_steps(changes: dict[str, Any]) -> None:
+    """Each forecasts as one that is built for it, however often the other is used in between."""
+    contexts = make_windows(5)[0]
+    contexts = replace(contexts, context=np.abs(contexts.context) + 1.0)
+    recipes = [Recipe(OPTIONS, 1.0, 0.0), Recipe(replace(OPTIONS, **changes), 1.0, 0.0)]
+    shared, alone = [learner_for(one) for one in recipes], [Learner(one) for one in recipes]
+    for one in (*shared, *alone):
+        one.restart(0)
+
+    assert shared[0].network is shared[1].network
+    for own, other in zip(shared, alone, strict=True):
+        assert_allclose(own.predict(contexts), other.predict(contexts), rtol=1e-5)
 
 
 def test_a_step_is_traced_once_for_sets_of_like_shape() -> None:

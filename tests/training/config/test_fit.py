@@ -37,7 +37,12 @@ def test_a_second_training_keeps_the_choices_of_the_first() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "compiled"),
-    [({}, True), ({"max_seconds": 20}, False), ({"max_seconds": 20, "jit_compile": True}, True)],
+    [
+        ({}, True),
+        ({"max_seconds": 20}, False),
+        ({"max_seconds": 20, "jit_compile": True}, True),
+        ({"max_steps": 200}, False),
+    ],
 )
 def test_xla_is_used_where_there_is_time_to_compile(changes: dict[str, float], *, compiled: bool) -> None:
     """What was used then is used again, however much time there is now."""
@@ -48,3 +53,21 @@ def test_xla_is_used_where_there_is_time_to_compile(changes: dict[str, float], *
     again = with_choices(replace(fit, max_seconds=86_400), spec)
 
     assert fit.compiled is again.compiled is compiled
+
+
+@pytest.mark.parametrize(
+    ("points", "asked", "batch", "steps"),
+    [
+        (100, {}, 64, 100),
+        (5_000, {}, 256, 1_250),
+        (10**6, {}, 256, 2_700),
+        (100, {"batch_size": 8, "max_steps": 9}, 8, 9),
+    ],
+)
+def test_few_data_have_short_schedules_of_small_batches(
+    points: int, asked: dict[str, int], batch: int, steps: int
+) -> None:
+    """At most 64 windows for each point, unless a person says otherwise."""
+    found = FitConfig(**asked).for_points(points)
+
+    assert (found.batch, found.schedules[-1]) == (batch, steps)

@@ -142,3 +142,11 @@ def test_the_service_knows_every_setting() -> None:
     assert {name: {item.name for item in fields(table)} for name, table in typed.items()} == {
         name: {*names} for name, names in TABLES.items()
     }
+
+
+def test_the_starters_are_among_the_candidates_unless_the_shape_is_another() -> None:
+    """They have the default shape alone; four candidates otherwise."""
+    shaped = {"data": "x.csv", "horizon": 1, "fit": {"shape": "one_to_one"}}
+
+    assert train_config({"data": "x.csv", "horizon": 3}).architecture == ("starter", "starter_tuned", "lstm", "wavenet")
+    assert train_config(shaped).architecture == ("lstm", "wavenet")

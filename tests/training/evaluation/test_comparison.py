@@ -1,5 +1,9 @@
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from tests.training.fakes import make_following
 from training.data.holdout import Split
 from training.evaluation.comparison import BaselineResult, Comparison, Sample, describe_failures
 from training.evaluation.scores import predict_baseline, score
@@ -32,3 +36,20 @@ def test_a_cause_of_several_failures_is_named_once() -> None:
     assert (
         describe_failures({"lstm": "NaN.", "gru": "NaN.", "wavenet": "Too big."}) == "lstm, gru: NaN. wavenet: Too big."
     )
+
+
+@pytest.mark.parametrize(
+    ("lstm", "starter", "best"), [(1.0, 1.01, "lstm"), (1.0, 1.002, "starter"), (1.0, 0.9, "starter")]
+)
+def test_the_starter_is_best_unless_another_is_clearly_better(lstm: float, starter: float, best: str) -> None:
+    """It was not chosen on the validation origins; without it the least error decides."""
+
+    def make(name: str, error: float) -> Any:  # noqa: ANN401 - stands for a result
+        return SimpleNamespace(
+            name=name, validation_mase=error, candidate=SimpleNamespace(forecasts=make_following(error, 12))
+        )
+
+    networks = [make("wavenet", 1.1), make("lstm", lstm)]
+
+    assert Comparison(cast("Any", (*networks, make("starter", starter))), {}).best.name == best
+    assert Comparison(cast("Any", tuple(networks)), {}).best.name == "lstm"

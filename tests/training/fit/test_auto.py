@@ -119,7 +119,7 @@ def test_where_nothing_can_be_validated_what_there_is_is_taken(tmp_path: Path) -
 
 def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Path) -> None:
     """Its weights would be the starter's, which is a member itself."""
-    fit = make_fit(validation=dict.fromkeys(MEMBERS, 1.0))
+    fit = make_fit(validation={"lstm": 1.0, "wavenet": 1.0, "starter_tuned": 1.01, "starter": 1.01})
 
     def untuned(request: FitRequest) -> Candidate:
         made = fit(request)
@@ -128,6 +128,13 @@ def test_a_tuned_starter_that_stayed_as_it_was_does_not_count_twice(tmp_path: Pa
         return replace(made, forecaster=artifact.update_spec(made.directory, options=ModelOptions(tuned_share=0.0)))
 
     assert list(auto(tmp_path, untuned).members) == ["lstm", "wavenet", "starter"]
+
+
+def test_a_gain_that_is_not_clear_leaves_the_starter(tmp_path: Path) -> None:
+    """It was not chosen on the validation origins; the others were."""
+    found = auto(tmp_path, make_fit(validation={**dict.fromkeys(MEMBERS, 1.0), "starter": 1.004}))
+
+    assert list(found.members) == ["starter"]
 
 
 def test_another_shape_has_no_starters(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
@@ -184,9 +185,23 @@ def test_tuning_that_does_harm_is_not_taken(shipped: Path, tmp_path: Path, monke
 def test_a_bolder_way_must_gain_half_a_per_cent(errors: tuple[float, ...], taken: int) -> None:
     """On the one that was kept before it."""
     options = NetworkOptions("lstm", 1, 1, 2, 2)
-    ways = [Blend(options, [], share, error) for share, error in zip((0.0, 0.5, 1.0), errors, strict=True)]
+    ways = [
+        Blend(options, [], share, error, np.full(40, error), np.arange(40))
+        for share, error in zip((0.0, 0.5, 1.0), errors, strict=True)
+    ]
 
     assert choose_blend(ways) is ways[taken]
+
+
+def test_a_gain_on_one_stretch_of_time_is_not_clear() -> None:
+    """The original stays, unless it may not."""
+    options, one = NetworkOptions("lstm", 1, 1, 2, 2), np.zeros(40, int)
+    kept, tuned, bolder = (
+        Blend(options, [], share, error, np.full(40, error), one) for share, error in ((0, 1.0), (0.5, 0.9), (1, 0.88))
+    )
+
+    assert choose_blend([kept, tuned]) is kept
+    assert choose_blend([tuned, bolder]) is bolder
 
 
 def test_tuning_is_slow() -> None:

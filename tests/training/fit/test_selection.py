@@ -57,7 +57,8 @@ def epoch(number: int, step: int, seconds: float) -> EpochRecord:
 
 
 def play(monkeypatch: pytest.MonkeyPatch, script: Script) -> None:
-    """Let a script stand for trials, and its pace for that of the network."""
+    """Let a script stand for trials, and its pace for that of the network; synthetic windows are for all lengths."""
+    monkeypatch.setattr(selection, "SHORTEST_MIXED", 0)
     monkeypatch.setattr(selection, "_try", script)
     monkeypatch.setattr(selection, "pace_of", lambda *_: Pace(script.compiling, 1 / script.pace))
 
@@ -70,8 +71,8 @@ def choose(
 ) -> selection.SelectedFit:
     """Return what is chosen when trials come out as scripted: schedules of 10, 30 and 90 steps."""
     play(monkeypatch, script)
-    fixed = {"max_steps": 90, "max_seconds": 1e6, "calendar": True, "synthetic_share": 0.0}
-    config = replace(CONFIG, **{**fixed, **changes})
+    fixed = {"max_steps": 90, "max_seconds": 1e6, "calendar": True, "synthetic_share": 0.0} | changes
+    config = replace(CONFIG, **fixed, jit_compile=fixed["max_seconds"] >= 60)
     clock = Clock(time.perf_counter(), config.max_seconds)
     context = selection.SelectionContext(make_data(), config, 0, print, clock)
     return selection.select_fit([replace(OPTIONS, transform=name) for name in transforms], context)
@@ -228,6 +229,20 @@ def test_the_same_network_without_synthetic_windows_runs_on_beside_it(monkeypatc
 
     assert script.tried == [("none", 10), ("none", 30), ("mixed", 30), ("none", 90), ("mixed", 90)]
     assert (chosen.trial.steps, chosen.trial.synthetic) == (90, 0.0)
+
+
+def test_synthetic_windows_are_not_tried_in_short_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cannot teach in a hundred steps what the starter learned in thousands."""
+    script = Script({("none", 10): 0.9, ("none", 30): 0.95})
+    shortest = selection.SHORTEST_MIXED
+    config = replace(CONFIG, max_steps=90, calendar=True)
+    context = selection.SelectionContext(make_data(), config, 0, print, Clock(time.perf_counter(), 1e6))
+    play(monkeypatch, script)
+    monkeypatch.setattr(selection, "SHORTEST_MIXED", shortest)
+
+    selection.select_fit([OPTIONS], context)
+
+    assert script.tried == [("none", 10), ("none", 30)]
 
 
 def test_a_share_of_synthetic_windows_asked_for_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,46 @@
+"""A gain counts as clear only if it is more than luck."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from training.fit.clear_gain import groups_of, is_clear
+
+
+@pytest.mark.parametrize(
+    ("groups", "gain", "noise", "clear"),
+    [
+        (200, 0.02, 0.1, True),
+        (200, 0.004, 0.0, False),
+        (200, 0.01, 0.3, False),
+        (3, 0.04, 0.0, False),
+        (3, 0.12, 0.0, True),
+        (1, 0.1, 0.0, False),
+        (1, 0.5, 0.0, True),
+    ],
+)
+def test_a_gain_is_clear_if_groups_agree(groups: int, gain: float, noise: float, *, clear: bool) -> None:
+    """Many groups need a small gain, one alone a large one; half a per cent is the least."""
+    place = np.repeat(np.arange(groups), 5)
+    signs = np.where(np.arange(groups) % 2, 1.0, -1.0)
+    tried = 1.0 - gain + noise * signs[place]
+
+    assert is_clear(np.ones(len(place)), tried, place) is clear
+
+
+def test_a_loss_that_is_unknown_or_0_decides_nothing() -> None:
+    """An origin without a target is left out; a candidate that errs where the safe one does not gains nothing."""
+    groups = np.arange(4)
+
+    assert is_clear(np.array([1.0, 1.0, 1.0, np.nan]), np.array([0.5, 0.5, 0.5, 9.0]), groups)
+    assert not is_clear(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.5, 0.5, 0.5, 9.0]), groups)
+    assert not is_clear(np.zeros(4), np.zeros(4), groups)
+
+
+def test_few_series_are_split_into_stretches_of_a_horizon() -> None:
+    """Origins within a horizon of each other err alike; of many series each is one group."""
+    rows = np.repeat([0, 1], 6)
+    cutoffs = np.tile([90, 95, 100, 101, 102, 102], 2)
+
+    assert_array_equal(groups_of(rows, cutoffs, 6), [2, 1, 0, 0, 0, 0, 5, 4, 3, 3, 3, 3])
+    assert_array_equal(groups_of(np.arange(10), np.full(10, 50), 6), np.arange(10))
