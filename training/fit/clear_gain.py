@@ -81,10 +81,10 @@ def gain_of(safe: Floats, tried: Floats, groups: Indices) -> tuple[float, float]
     known = np.isfinite(safe) & np.isfinite(tried)
     place = np.unique(groups[known], return_inverse=True)[1].reshape(-1)
     before, after = np.bincount(place, safe[known]), np.bincount(place, tried[known])
-    place, lost = before > 0, after[before <= 0].sum()
-    if not place.any() or lost > 0:
+    scaled, lost = before > 0, after[before <= 0].sum()
+    if not scaled.any() or lost > 0:
         return 0.0, 0.0
-    gains, weights = 1 - after[place] / before[place], before[place] / before.sum()
+    gains, weights = 1 - after[scaled] / before[scaled], before[scaled] / before.sum()
     gain, count = float(weights @ gains), len(gains)
     spread = weights @ (gains - gain) ** 2 * count  # (k - 1) times the variance of the groups
     degrees = PRIOR_DEGREES + count - 1

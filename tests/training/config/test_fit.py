@@ -68,6 +68,6 @@ def test_few_data_have_short_schedules_of_small_batches(
     points: int, asked: dict[str, int], batch: int, steps: int
 ) -> None:
     """At most 64 windows for each point, unless a person says otherwise."""
-    found = FitConfig(**asked).for_points(points)
+    found = FitConfig(**asked).for_points(points)  # type: ignore[arg-type]
 
     assert (found.batch, found.schedules[-1]) == (batch, steps)
