@@ -20,7 +20,7 @@ from training.cli.options import (
     print_json,
 )
 from training.config.toml import merge, parse_override, read_config
-from training.config.training import ARCHITECTURES, check_name, require_file, train_config
+from training.config.training import check_name, require_file, train_config
 
 if TYPE_CHECKING:
     from training.tuning.search import Budget, Search
@@ -97,7 +97,6 @@ def _make_search(
     settings.pop("pick", None)  # one architecture comes out, so there is nothing to pick from
     if chosen:
         tables["architecture"] = list(chosen)
-    settings.setdefault("architecture", [ARCHITECTURES[0]])  # trials fit one network; the space may name others
     dimensions = search_space.read_space(tables, settings)
     config = train_config(settings)
     require_file(config.data)

@@ -199,6 +199,11 @@ class TrainConfig:
         )
 
     @property
+    def first_network(self) -> str:
+        """The first candidate that is trained from nothing, an LSTM without any: a search for settings tries networks alone."""
+        return next((one for one in self.architecture if one in ARCHITECTURES), ARCHITECTURES[0])
+
+    @property
     def covariates(self) -> CovariateNames:
         """Which covariates a network reads."""
         return CovariateNames.make(self.past_covariates, self.future_covariates, self.holidays)

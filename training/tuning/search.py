@@ -135,7 +135,7 @@ def run_trial(running: RunningSearch, trial: "Trial") -> None:
 
 def _fit(running: RunningSearch, trial: "Trial", config: TrainConfig, drawn: Mapping[str, Any]) -> Candidate | None:
     """Return the network of a trial, fitted in a run of its own, or None if it was pruned."""
-    runtime, registry, architecture = running.runtime, running.registry, config.architecture[0]
+    runtime, registry, architecture = running.runtime, running.registry, config.first_network
     directory = runtime.folder(f"trial-{trial.number}")
     with runs.tracked_run(registry, config.name, f"trial {trial.number}", parent=running.run_id) as run_id:
         runs.log_provenance(

@@ -84,7 +84,7 @@ def _run_trials(running: RunningSearch) -> None:
     if not study.trials:
         first = {key: getattr(config.fit, key.removeprefix("fit."), None) for key in running.search.space}
         first |= {"fit.batch_size": config.fit.batch, "fit.max_steps": config.fit.schedules[-1]}
-        first["architecture"] = config.architecture[0]
+        first["architecture"] = config.first_network
         study.enqueue_trial(search_space.as_params(running.search.space, first))
     while count_trials(study) < budget.trials:
         if running.seconds > budget.max_seconds:
