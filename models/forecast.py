@@ -1,7 +1,10 @@
 """Forecast: the predicted quantiles of one series."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,12 @@ from models.calendar.zoned_grid import Frequency, Timestamps
 from models.errors import Finding
 from models.irregular.repairs import Repair
 from models.values import Values, all_finite
+
+
+@lru_cache(maxsize=1024)
+def level_name(level: float) -> str:
+    """Return a level as a key of plain data: 80.0 is `80`, 97.5 is `97.5`, 0.1 is `0.1`."""
+    return str(int(level)) if level == int(level) else repr(float(level))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +59,15 @@ class WindowSum:
         """Whether all numbers are finite."""
         sides = (side for _, *sides in self.intervals for side in sides)
         return all(map(math.isfinite, (self.median, *self.quantiles, *sides, self.mean or 0.0)))
+
+    def to_dict(self, levels: Sequence[float]) -> dict[str, Any]:
+        """Return the sum as plain data, its quantiles by these levels."""
+        return {
+            "median": self.median,
+            **({} if self.mean is None else {"mean": self.mean}),
+            "quantiles": {level_name(level): number for level, number in zip(levels, self.quantiles, strict=True)},
+            "intervals": {level_name(level): {"lower": low, "upper": high} for level, low, high in self.intervals},
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from starlette.responses import Response
 
 from models.calendar.zoned_grid import format_timestamps
 from models.errors import Finding
-from models.forecast import Forecast, WindowSum
+from models.forecast import Forecast, level_name
 from models.irregular.repairs import Repair
 from models.series import Series
 from service.forecasting.predict import ForecastRow, index_of
@@ -94,12 +93,6 @@ def _dump(part: object) -> bytes:
     return orjson.dumps(part, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-@lru_cache(maxsize=1024)
-def level_name(level: float) -> str:
-    """Return a level as a key of the response: 80.0 is `80`, 97.5 is `97.5`, 0.1 is `0.1`."""
-    return str(int(level)) if level == int(level) else repr(float(level))
-
-
 def _problem_of_all(faults: Sequence[SeriesFault]) -> dict[str, str]:
     """Return one problem for all series: their error if they share a code, else a count and the first error."""
     first, count = faults[0].finding, len(faults)
@@ -125,7 +118,11 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
         "median": forecast.median,
         **({} if forecast.mean is None else {"mean": forecast.mean}),
         **({} if forecast.paths is None else {"paths": forecast.paths}),
-        **({"sums": {one.name: _sum(one, forecast.quantile_levels) for one in forecast.sums}} if forecast.sums else {}),
+        **(
+            {"sums": {one.name: one.to_dict(forecast.quantile_levels) for one in forecast.sums}}
+            if forecast.sums
+            else {}
+        ),
         "quantiles": {
             level_name(level): column for level, column in zip(forecast.quantile_levels, columns, strict=True)
         },
@@ -136,16 +133,6 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
         "context_used": forecast.context_used,
         "repairs": [_repair(repair) for repair in forecast.repairs],
         "warnings": [_warning(index, warning) for warning in (*warnings, *forecast.warnings)],
-    }
-
-
-def _sum(found: WindowSum, levels: Sequence[float]) -> dict[str, Any]:
-    """Return the distribution of a sum, with the names of a forecast's quantiles and intervals."""
-    return {
-        "median": found.median,
-        **({} if found.mean is None else {"mean": found.mean}),
-        "quantiles": {level_name(level): number for level, number in zip(levels, found.quantiles, strict=True)},
-        "intervals": {level_name(level): {"lower": low, "upper": high} for level, low, high in found.intervals},
     }
 
 

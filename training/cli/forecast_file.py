@@ -11,7 +11,7 @@ from models import artifact, starters
 from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.zoned_grid import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
-from models.forecast import Forecast, WindowSum
+from models.forecast import Forecast, level_name
 from models.forecaster import Forecaster
 from models.forecasting.open_steps import forecast_open_steps
 from models.forecasting.sampling import read_sampling
@@ -143,11 +143,15 @@ def forecast_file(
     season_warning = starters.season_warning(data.frequency) if registry is None else None
     if season_warning is not None:
         forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
-    outcome = {one.code for one in data.findings}
-    found = {one.code: one.detail for forecast in forecasts for one in forecast.warnings if one.code not in outcome}
+    _report_warnings(forecasts, {one.code for one in data.findings}, progress)
+    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
+
+
+def _report_warnings(forecasts: Sequence[Forecast], known: set[str], progress: Progress) -> None:
+    """Report one warning of each code that is not known yet."""
+    found = {one.code: one.detail for forecast in forecasts for one in forecast.warnings if one.code not in known}
     for code, detail in sorted(found.items()):
         progress.report(f"  {code}: {detail}", "yellow")
-    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
 
 
 def check_output(option: str, path: Path, kinds: Sequence[str]) -> None:
@@ -201,15 +205,17 @@ def plot(found: FileForecasts, path: Path) -> None:
 
 
 def to_frame(found: FileForecasts) -> "pd.DataFrame":
-    """Return a long frame: `unique_id, ds, median`, `mean` if asked for, a column for each quantile, `lower_80` and `upper_80`, and for each path."""
+    """Return a long frame: `unique_id, ds, median`, `mean`, a column for each quantile, `lower_80`, `upper_80` and each path."""
     import pandas as pd
 
     frames = []
     for forecast, stamps in zip(found.forecasts, found.stamps, strict=True):
         columns = {} if forecast.mean is None else {"mean": forecast.mean}
-        columns |= {f"q{level:g}": forecast.quantiles[:, at] for at, level in enumerate(forecast.quantile_levels)}
+        columns |= {
+            f"q{level_name(level)}": forecast.quantiles[:, at] for at, level in enumerate(forecast.quantile_levels)
+        }
         for one in forecast.intervals:
-            columns |= {f"lower_{one.level:g}": one.lower, f"upper_{one.level:g}": one.upper}
+            columns |= {f"{side}_{level_name(one.level)}": getattr(one, side) for side in ("lower", "upper")}
         if forecast.paths is not None:
             columns |= {f"path{number}": path for number, path in enumerate(forecast.paths, start=1)}
         frames.append(pd.DataFrame({"unique_id": forecast.id, "ds": stamps, "median": forecast.median, **columns}))
@@ -234,22 +240,18 @@ def _entry(forecast: Forecast, stamps: Sequence[str]) -> dict[str, Any]:
         "median": forecast.median.tolist(),
         **({} if forecast.mean is None else {"mean": forecast.mean.tolist()}),
         **({} if forecast.paths is None else {"paths": forecast.paths.tolist()}),
-        **({"sums": {one.name: _sum(one, forecast.quantile_levels) for one in forecast.sums}} if forecast.sums else {}),
-        "quantiles": {f"{level:g}": forecast.quantiles[:, at].tolist() for at, level in levels},
+        **(
+            {"sums": {one.name: one.to_dict(forecast.quantile_levels) for one in forecast.sums}}
+            if forecast.sums
+            else {}
+        ),
+        "quantiles": {level_name(level): forecast.quantiles[:, at].tolist() for at, level in levels},
         "intervals": {
-            f"{one.level:g}": {"lower": one.lower.tolist(), "upper": one.upper.tolist()} for one in forecast.intervals
+            level_name(one.level): {"lower": one.lower.tolist(), "upper": one.upper.tolist()}
+            for one in forecast.intervals
         },
         "context_used": forecast.context_used,
         "warnings": [{"code": one.code, "detail": one.detail} for one in forecast.warnings],
-    }
-
-
-def _sum(found: WindowSum, levels: Sequence[float]) -> dict[str, Any]:
-    return {
-        "median": found.median,
-        **({} if found.mean is None else {"mean": found.mean}),
-        "quantiles": {f"{level:g}": number for level, number in zip(levels, found.quantiles, strict=True)},
-        "intervals": {f"{level:g}": {"lower": low, "upper": high} for level, low, high in found.intervals},
     }
 
 

@@ -9,6 +9,11 @@ import click
 from models.starters import LOCAL_FOLDER
 from training.registry.location import RegistryLocation
 
+EXIST = (
+    "{} already has the starters of these settings. --fresh trains them again; "
+    "delete the folder to use the package's starters."
+)
+
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -72,11 +77,7 @@ def pretrain(  # noqa: PLR0913 - click's options
     target = output or location.home / LOCAL_FOLDER
     request = PretrainRequest(target.absolute(), location.home, kinds, steps, seed, units, layers, first=first)
     if is_made(request) and not fresh and not request.unfinished.exists():
-        click.echo(
-            f"{target} already has the starters of these settings. --fresh trains them again; "
-            "delete the folder to use the package's starters.",
-            err=True,
-        )
+        click.echo(EXIST.format(target), err=True)
         if as_json:
             print_json({kind: {"directory": str(target / kind)} for kind in kinds})
         return

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from models.calendar.zoned_grid import format_timestamps
+from models.forecast import level_name
 from service.api.examples.observations import STORED_RESPONSES
 from service.api.http import json_response
 from service.api.schemas.forecast_records import ForecastRecord, StepScore
 from service.api.state import Service, service_of
 from service.errors import ForecastUnknown
-from service.forecasting.response import level_name
 from service.json_input import describe_value
 from service.store.blobs import decode_floats, decode_times
 from service.store.forecasts import StoredForecast, find_forecast
