@@ -10,7 +10,16 @@ import click
 from models.errors import RegistryUnreachable
 from models.irregular.bounds import read_bounds
 from models.starters import NAME as STARTER
-from training.cli.options import FILE, FILE_HELP, column_options, columns_of, missing_option, open_registry, print_json
+from training.cli.options import (
+    FILE,
+    FILE_HELP,
+    check_output,
+    column_options,
+    columns_of,
+    missing_option,
+    open_registry,
+    print_json,
+)
 from training.config.training import require_file
 
 if TYPE_CHECKING:
@@ -102,7 +111,7 @@ def _check_files(flags: dict[str, Any]) -> None:
 
     for option, kinds in (("output", forecast_file.OUTPUTS), ("plot", forecast_file.PICTURES)):
         if flags[option] is not None:
-            forecast_file.check_output(f"--{option}", flags[option], kinds)
+            check_output(f"--{option}", flags[option], kinds)
     if flags["sums"] and flags["output"] is not None and flags["output"].suffix.lower() != ".json":
         raise click.UsageError(
             "A table of steps has no row for --sums: use --output with a .json file, --json, or neither."

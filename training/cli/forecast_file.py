@@ -154,20 +154,6 @@ def _report_warnings(forecasts: Sequence[Forecast], known: set[str], progress: P
         progress.report(f"  {code}: {detail}", "yellow")
 
 
-def check_output(option: str, path: Path, kinds: Sequence[str]) -> None:
-    """Check an output file before anything is computed.
-
-    Raises:
-        ConfigInvalid: If the suffix is unknown or the folder does not exist.
-    """
-    if path.suffix.lower() not in kinds:
-        raise ConfigInvalid(f"{option} {path}: unknown file type.", hint=f"Use {', '.join(kinds)}.")
-    if not path.parent.is_dir():
-        raise ConfigInvalid(
-            f"{option} {path}: there is no folder {path.parent}.", hint="Create it, or choose another folder."
-        )
-
-
 def write(found: FileForecasts, path: Path) -> None:
     """Write the forecasts by the file's suffix.
 

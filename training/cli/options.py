@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,3 +132,17 @@ def columns_of(flags: dict[str, Any]) -> Columns:
 def print_json(data: Mapping[str, Any]) -> None:
     """Print one JSON object alone on standard output."""
     click.echo(json.dumps(data, indent=2, allow_nan=False))
+
+
+def check_output(option: str, path: Path, kinds: Sequence[str]) -> None:
+    """Check an output file before anything is computed.
+
+    Raises:
+        ConfigInvalid: If the suffix is unknown or the folder does not exist.
+    """
+    if path.suffix.lower() not in kinds:
+        raise ConfigInvalid(f"{option} {path}: unknown file type.", hint=f"Use {', '.join(kinds)}.")
+    if not path.parent.is_dir():
+        raise ConfigInvalid(
+            f"{option} {path}: there is no folder {path.parent}.", hint="Create it, or choose another folder."
+        )

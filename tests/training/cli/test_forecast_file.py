@@ -9,16 +9,8 @@ from models.errors import ConfigInvalid, ForecastNotFinite, FrequencyMismatch
 from models.series import Series
 from tests.training.fakes import make_series, write_csv
 from tests.training.registry.publishing import publish
-from training.cli.forecast_file import (
-    OUTPUTS,
-    FileForecastRequest,
-    FileForecasts,
-    check_output,
-    forecast_file,
-    plot,
-    to_dict,
-    write,
-)
+from training.cli.forecast_file import OUTPUTS, FileForecastRequest, FileForecasts, forecast_file, plot, to_dict, write
+from training.cli.options import check_output
 from training.config.training import Columns
 from training.progress import Progress
 from training.registry.client import Registry
