@@ -39,7 +39,11 @@ def auto(values: Floats, horizon: int, folder: Path) -> Forecaster:
 
 @pytest.mark.parametrize(
     ("values", "horizon", "most"),
-    [pytest.param(airline(), 24, 1.2, id="airline"), pytest.param(np.arange(1.0, 49.0), 12, 0.25, id="1, 2, 3")],
+    [
+        pytest.param(airline(), 24, 1.2, id="airline"),
+        pytest.param(np.arange(1.0, 49.0), 12, 0.25, id="1, 2, 3"),
+        pytest.param(100 * 1.1 ** np.arange(48.0), 12, 0.25, id="growth of 10 % a month"),
+    ],
 )
 def test_what_a_person_sees_is_continued(values: Floats, horizon: int, most: float, tmp_path: Path) -> None:
     """In units of the error of the seasonal naive within the history."""
