@@ -33,6 +33,7 @@ STEPS = (
 )
 ORIGINS = ("--set", "retrain.origins=1", "--set", "fit.validation_origins=2")
 CONTEXT = ("--set", "fit.context_length=60", "--set", "fit.encoder_length=60")
+FOUR = "lstm,gru,simple_rnn,wavenet"
 SIZE = ("--set", "fit.units=64", "--set", "fit.layers=2")
 
 
@@ -43,7 +44,7 @@ class Prepared:
     Attributes:
         folder: Contains all of it.
         lstm: A home whose registry has one LSTM of 2 layers of 64 units, context 60, horizon 24.
-        ensemble: A home whose registry has the ensemble of the four networks of `almanac demo`.
+        ensemble: A home whose registry has the ensemble of four networks, one of each architecture.
         five: A home whose registry has five models: four LSTMs of that size with different weights, and the ensemble.
         flavours: The LSTM as MLflow models, `keras` and `onnx`.
     """
@@ -81,7 +82,7 @@ def prepare(cache: Path) -> Prepared:
     prepared = Prepared(cache / _code_digest())
     steps = {
         prepared.lstm: [*_train(str(DEMO), "--architecture", "lstm"), *SIZE],
-        prepared.ensemble: [*_train(str(DEMO), "--pick", "ensemble"), *SIZE],
+        prepared.ensemble: [*_train(str(DEMO), "--architecture", FOUR, "--pick", "ensemble"), *SIZE],
         prepared.five: ["tests.benchmarks.serving.five", str(prepared.lstm), str(prepared.ensemble)],
         prepared.flavours: ["tests.benchmarks.serving.peers.flavours", str(prepared.lstm), str(prepared.flavours)],
     }
