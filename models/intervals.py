@@ -174,6 +174,11 @@ class Conformal:
         outer = NormalDist().inv_cdf(0.9)
         return replace(self, offsets=self.offsets + (factor - 1.0) * normal / (2.0 * outer))
 
+    def mixed(self, prior: Self, weight: float) -> Self:
+        """Return the mean of these offsets, of this weight, and of others that were known before."""
+        before = prior.at(self.levels.tolist(), len(self.offsets))
+        return replace(self, offsets=weight * self.offsets + (1.0 - weight) * before)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the offsets as plain data."""
         return {"levels": self.levels.tolist(), "offsets": self.offsets.round(6).tolist()}

@@ -23,7 +23,7 @@ from models.forecaster import Forecaster
 from models.jobs.database import almanac_home
 from models.names import STARTER
 from models.starters.interleaved import HOUR, InterleavedForecaster, parts_of_hour
-from models.starters.stretched import StretchedForecaster, single_step
+from models.starters.stretched import StretchedForecaster, has_season, single_step
 
 NAME = STARTER
 """Model name of every starter."""
@@ -73,7 +73,7 @@ def season_warning(frequency: Frequency) -> Finding | None:
 @lru_cache(maxsize=512)
 def _season_warning(frequency: Frequency, *_place: str | None) -> Finding | None:
     nanoseconds = frequency.nanoseconds
-    has_seasons = frequency.season_length > 1 or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
+    has_seasons = has_season(frequency) or (nanoseconds is not None and nanoseconds < HOUR_NANOSECONDS)
     if not has_seasons or folder_for(frequency).name != SEASONLESS or _takes_turns(frequency) or _stretched(frequency):
         return None
     return Finding(

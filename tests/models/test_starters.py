@@ -148,14 +148,17 @@ def test_the_starters_of_a_folder_are_used_for_a_while(folder: Path, tmp_path_fa
         ("s", True),
         ("B", True),
         ("Y", False),
-        ("5M", False),
+        ("5M", True),
+        ("5h", True),
+        ("2D", True),
+        ("4h", False),
         ("h", False),
         ("D", False),
     ],
 )
 @pytest.mark.usefixtures("folder")
 def test_a_season_that_no_starter_knows_is_told(alias: str, *, warned: bool) -> None:
-    """Years have none, and so has nothing that divides no year; seven minutes have one, and the hourly starter knows that of five."""
+    """Years have none; 5h have one of 4.8 steps, and so have seven minutes; the hourly starter knows that of five minutes."""
     found = starters.season_warning(parse_frequency(alias))
 
     assert (found is not None and found.code == "SEASON_UNKNOWN") is warned

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 FORECASTS_SHOWN = 5
 
 
+UNCLEAR = "{} has the lowest validation error, but does not clearly err less than the starter, which was not fitted to these origins."
+"""Why the starter wins all the same."""
+
+
 def comparison_table(comparison: Comparison, winner: Result) -> Table:
     """Return candidates and baselines side by side, with the best figure of each column and the winner marked."""
     table = Table(
@@ -77,7 +81,9 @@ def _how_chosen(outcome: "Outcome") -> list[str]:
     """Return why the winner is not the candidate with the least validation error, if it is not."""
     if outcome.comparison.pick:
         return [f"It was picked by hand; validation's winner is {outcome.comparison.best.name}."]
-    return [*outcome.compared.notes]
+    unclear = outcome.comparison.unclear
+    gain = [] if unclear is None else [UNCLEAR.format(unclear.name)]
+    return [*gain, *outcome.compared.notes]
 
 
 def scores_table(rows: Mapping[str, Mapping[str, float]], dropped: int) -> Table:

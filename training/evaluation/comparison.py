@@ -147,7 +147,8 @@ class Comparison:
     def best(self) -> Result:
         """The candidate with the lowest validation error, or the starter unless that one clearly errs less.
 
-        Of equal ones it is the first one trained. The starter has not seen the validation origins, while the others were chosen on them.
+        Of equal ones it is the first one trained. The starter has not seen the validation origins, while the others were
+        chosen on them.
 
         Raises:
             TrainingError: If every candidate failed.
@@ -157,6 +158,12 @@ class Comparison:
         best = min(self.results, key=_validation_error)
         starter = next((one for one in self.results if one.name == STARTER), best)
         return best if starter is best or _is_clearly_better(best, starter) else starter
+
+    @property
+    def unclear(self) -> Result | None:
+        """The candidate with a lower validation error than the best one, which is the starter; None if there is none."""
+        least = min(self.results, key=_validation_error, default=None)
+        return None if least is None or least is self.best else least
 
     @property
     def winner(self) -> Result:

@@ -20,8 +20,9 @@ moderated t this is.
 import numpy as np
 from numpy.typing import NDArray
 
+from models.intervals import MISCOVERAGE, Conformal
 from training.fit.ensemble_weights import MARGIN, align, losses_by_origin
-from training.fit.validation import Validation
+from training.fit.validation import Validation, evaluate
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -31,6 +32,9 @@ MANY_SERIES = 8
 
 CONFIDENCE = 0.9
 """Of the one-sided bound."""
+
+COVERED = 0.8
+"""Coverage that the weight of learned offsets is computed for."""
 
 PRIOR_SPREAD, PRIOR_DEGREES = 0.1, 4
 """Standard deviation s₀ of the gain of a group, and degrees of freedom ν₀, before any group is seen."""
@@ -91,3 +95,16 @@ def gain_of(safe: Floats, tried: Floats, groups: Indices) -> tuple[float, float]
     variance = (PRIOR_DEGREES * PRIOR_SPREAD**2 + spread) / degrees
     error = float(np.sqrt(variance * (weights @ weights)))
     return gain, gain - float(stdtrit(degrees, CONFIDENCE)) * error
+
+
+def evaluate_pretrained(validation: Validation, prior: Conformal) -> tuple[dict[str, float], Conformal]:
+    """Return accuracy on the validation origins, and offsets between those learned there and those of the pretrained network.
+
+    n independent groups weigh n / (n + k) with k = p (1 - p) / σ², the variance of the coverage of one group by chance over that
+    of a network's coverage around p: the intervals of a few origins are no more than a guess.
+
+    Source: Bühlmann & Gisler (2005), A course in credibility theory and its applications, chapter 3.
+    """
+    count = len(np.unique(groups_of(validation.rows, validation.cutoffs, validation.targets.shape[1])))
+    learned = evaluate(validation)[1]
+    return evaluate(validation, learned.mixed(prior, count / (count + COVERED * (1 - COVERED) / MISCOVERAGE**2)))

@@ -17,11 +17,10 @@ from models.starters import folder_for
 from models.windows import last_contexts
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.export import DESCRIBED_WINDOWS, FitSummary, export_candidate, export_network, validate
-from training.fit.fine_tuning import Pretrained, tune
+from training.fit.fine_tuning import Pretrained, calibrate, tune
 from training.fit.network import make_windows, with_transforms
 from training.fit.request import FitRequest
 from training.fit.selection import recipe
-from training.fit.validation import evaluate
 
 OPTIONS = ModelOptions(calendar=False)
 """What the specification of a starter has beside what its network is built from."""
@@ -56,7 +55,7 @@ def train_starter(request: FitRequest) -> Candidate:
     except DataInvalid as error:
         return _unvalidated(learner, request, starter, cause=str(error))
     validation = validate(learner, dataset)
-    figures, conformal = evaluate(validation)
+    figures, conformal = calibrate(validation, starter.conformal)
     forecaster = export_candidate(learner, dataset, request, FitSummary(OPTIONS, figures, conformal.to_dict()))
     seconds = time.perf_counter() - began
     return Candidate(request.directory, forecaster, (), figures, seconds, (), validation, before=starter.weights)
@@ -74,7 +73,7 @@ def tune_starter(request: FitRequest) -> Candidate:
     """
     starter = load_starter(request.training_set)
     transformed = with_transforms(starter.options, request.training_set, request.config)
-    return tune(Pretrained(starter.weights, transformed), request)
+    return tune(Pretrained(starter.weights, transformed, conformal=starter.conformal), request)
 
 
 def load_starter(training_set: TrainingSet) -> Starter:

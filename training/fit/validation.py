@@ -43,10 +43,10 @@ class Validation:
         return self.quantiles[..., self.levels.index(0.5)]
 
 
-def evaluate(validation: Validation) -> tuple[dict[str, float], Conformal]:
-    """Return accuracy on the validation origins and the conformal offsets learned there."""
+def evaluate(validation: Validation, known: Conformal | None = None) -> tuple[dict[str, float], Conformal]:
+    """Return accuracy on the validation origins, and the conformal offsets: known ones, or those learned there."""
     targets, quantiles, levels = validation.targets, validation.quantiles, validation.levels
-    conformal = Conformal.fit(targets, quantiles, levels, validation.times)
+    conformal = known or Conformal.fit(targets, quantiles, levels, validation.times)
     lower, upper = interval_sides(LEVEL)
     wanted = (lower, 0.5, upper)
     bounds = read_quantiles(quantiles, levels, wanted)

@@ -51,5 +51,8 @@ def test_the_starter_is_best_unless_another_is_clearly_better(lstm: float, start
 
     networks = [make("wavenet", 1.1), make("lstm", lstm)]
 
-    assert Comparison(cast("Any", (*networks, make("starter", starter))), {}).best.name == best
+    found = Comparison(cast("Any", (*networks, make("starter", starter))), {})
+
+    assert found.best.name == best
+    assert (found.unclear and found.unclear.name) == ("lstm" if best == "starter" and lstm < starter else None)
     assert Comparison(cast("Any", tuple(networks)), {}).best.name == "lstm"

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from training.fit.clear_gain import groups_of, is_clear
+from models.intervals import Conformal
+from training.fit.clear_gain import evaluate_pretrained, groups_of, is_clear
+from training.fit.validation import Validation, evaluate
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,25 @@ def test_few_series_are_split_into_stretches_of_a_horizon() -> None:
 
     assert_array_equal(groups_of(rows, cutoffs, 6), [2, 1, 0, 0, 0, 0, 5, 4, 3, 3, 3, 3])
     assert_array_equal(groups_of(np.arange(10), np.full(10, 50), 6), np.arange(10))
+
+
+@pytest.mark.parametrize(("series", "weight"), [(1, 1 / 65), (64, 1 / 2), (640, 10 / 11)])
+def test_few_origins_say_little_about_intervals(series: int, weight: float) -> None:
+    """One series leaves the intervals of a pretrained network about as they are; of many, those of the data count."""
+    generator = np.random.default_rng(0)
+    levels = (0.1, 0.5, 0.9)
+    quantiles = np.tile([-1.28, 0.0, 1.28], (series, 3, 1))
+    made = Validation(
+        np.arange(series),
+        np.full(series, 50),
+        generator.normal(0.0, 2.0, (series, 3)),
+        quantiles,
+        np.ones(series),
+        levels,
+    )
+    learned = evaluate(made)[1]
+    prior = Conformal(learned.levels, np.full_like(learned.offsets, 0.25))
+
+    found = evaluate_pretrained(made, prior)[1]
+
+    np.testing.assert_allclose(found.offsets, weight * learned.offsets + (1 - weight) * 0.25)
