@@ -102,6 +102,9 @@ def _candidates(timestamps: Timestamps) -> Iterator[Frequency]:
             yield Frequency(f"{months if months > 1 else ''}M", "end")
 
 
+MOVED_BY_CLOCKS = " Where clocks change, send several hours as local times without offset and timezone."
+
+
 def _refuse_unusual(timestamps: Timestamps) -> None:
     """Raise FrequencyNotInferred if one step is usual, but too many timestamps lie off its grid."""
     gaps = np.diff(timestamps).astype(np.int64)
@@ -121,7 +124,8 @@ def _refuse_unusual(timestamps: Timestamps) -> None:
     raise FrequencyNotInferred(
         f"The usual step is {frequency.name}, but {len(off)} of {len(timestamps)} timestamps lie off it, such as {texts}.",
         pointer=f"/timestamps/{off[0]}",
-        hint=f"Correct these timestamps, or round them to their step; with the frequency {frequency.name!r} they are refused too.",
+        hint=f"Correct these timestamps, or round them to their step; with the frequency {frequency.name!r} they are refused too."
+        f"{MOVED_BY_CLOCKS if frequency.unit == 'h' and frequency.multiple > 1 else ''}",
     )
 
 

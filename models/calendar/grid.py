@@ -54,9 +54,19 @@ def positions(timestamps: Timestamps, frequency: Frequency) -> Steps:
         raise TimestampsOffCalendar(
             f"The timestamp {timestamps[index]} does not lie a whole number of steps of {frequency.name} after {start}.",
             pointer=f"/timestamps/{index}",
-            hint="Send another frequency, a timezone if clocks changed, or timestamps that fit the frequency.",
+            hint=_hint_off(frequency),
         )
     return steps
+
+
+def _hint_off(frequency: Frequency) -> str:
+    """Return what to send where timestamps do not fit: several hours are counted in UTC, so that clocks move them."""
+    if frequency.unit == "h" and frequency.multiple > 1:
+        return (
+            f"Steps of {frequency.name} are counted in UTC, so a change of clocks moves them. Send local times without offset "
+            "and timezone, or timestamps that fit the frequency."
+        )
+    return "Send another frequency, a timezone if clocks changed, or timestamps that fit the frequency."
 
 
 def fit_frequency(timestamps: Timestamps, frequency: Frequency) -> tuple[Frequency, Steps]:

@@ -66,3 +66,13 @@ def test_the_edges_of_pandas_calendar_are_refused_in_our_words(edge: str) -> Non
 
 def _oracle(alias: str) -> str:
     return {"M": "ME", "BM": "BME", "Y": "YE"}.get(alias, alias)
+
+
+def test_several_hours_that_clocks_moved_have_a_hint_that_helps() -> None:
+    """They are counted in UTC, with a timezone too, so a timezone is no remedy."""
+    moved = np.array(["2024-03-30T21", "2024-03-31T04"], dtype="datetime64[us]")
+
+    with pytest.raises(TimestampsOffCalendar) as caught:
+        positions(moved, parse_frequency("8h"))
+
+    assert "Send local times without offset and timezone" in str(caught.value.hint)
