@@ -66,7 +66,7 @@ class Learner:
         self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})
         self.averages = [tf.Variable(one.value, trainable=False) for one in self.network.trainable_variables]
         self.steps = 0
-        self._initial: dict[int, Weights] = {}
+        self._initial: dict[int, Weights] = {}  # of one seed; learners that share the network share it
         self._switch: Any = None
         self._gradient, self._update = self._compile()
         self._forward = tf.function(

@@ -96,9 +96,10 @@ def load_starter(frequency: Frequency) -> Forecaster:
         ArtifactIncomplete: If a file is missing or cannot be read.
         ArtifactMismatch: If a golden forecast is not reproduced.
     """
-    folder, single = folder_for(frequency), _stretched(frequency)
+    single = _stretched(frequency)
     if single is not None:
         return _stretch(single, frequency)
+    folder = folder_for(frequency)
     return _interleaved(folder, frequency) if _takes_turns(frequency) else _named(folder, frequency.name)
 
 

@@ -23,7 +23,7 @@ from models.json_values import to_json_value
 from tests.benchmarks.accuracy import ROOT, write
 from tests.benchmarks.starter_page import put_between
 from training.config.fit import FitConfig
-from training.evaluation.benchmark_sets import BenchmarkSet, HeldOut, hold_out_end, read_index
+from training.evaluation.benchmark_sets import BenchmarkSet, SetSplit, hold_out_end, read_index
 from training.evaluation.quantile_scores import score_quantiles
 from training.evaluation.zero_shot import forecast_naive, forecast_starter, read_outcomes
 
@@ -90,7 +90,7 @@ def measure(one: BenchmarkSet, candidate: str, asked: Mapping[str, Any]) -> dict
     return {"scores": scores, "seconds": time.process_time() - began, "chosen": chosen, "series": len(held.histories)}
 
 
-def train(one: BenchmarkSet, held: HeldOut, candidate: str, asked: Mapping[str, Any]) -> tuple[Any, str]:
+def train(one: BenchmarkSet, held: SetSplit, candidate: str, asked: Mapping[str, Any]) -> tuple[Any, str]:
     """Return the forecaster of a candidate fitted on the histories, and its choice in a few words."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from training.fit.candidate import TrainingSet

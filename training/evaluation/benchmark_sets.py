@@ -50,7 +50,7 @@ class BenchmarkSet:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class SetSplit:
     """The series of a set, cut before their last `horizon` rows.
 
     Attributes:
@@ -137,7 +137,7 @@ def _read_row(path: Path, number: int, row: dict[str, str]) -> BenchmarkSet:
     )
 
 
-def hold_out_end(one: BenchmarkSet, max_series: int | None = None, origins: int = 1) -> HeldOut:
+def hold_out_end(one: BenchmarkSet, max_series: int | None = None, origins: int = 1) -> SetSplit:
     """Return the histories and tests of a set, read as `almanac forecast` reads a file.
 
     Args:
@@ -164,7 +164,7 @@ def hold_out_end(one: BenchmarkSet, max_series: int | None = None, origins: int 
             f"{one.path}: no value of the last {one.horizon} rows is observed, so nothing can be compared.",
             hint="Cut the empty rows at the end.",
         )
-    return HeldOut(histories, np.stack(steps), np.stack(targets), np.array(scales), len(splits) - len(known))
+    return SetSplit(histories, np.stack(steps), np.stack(targets), np.array(scales), len(splits) - len(known))
 
 
 def _cut_back(group: Rows, horizon: int, origins: int) -> list[Rows]:

@@ -19,7 +19,7 @@ from models.forecasting.request import ForecasterRequest, Outcome
 from models.json_values import to_json_value
 from models.starters.interleaved import HOUR, InterleavedForecaster
 from models.starters.stretched import StretchedForecaster
-from training.evaluation.benchmark_sets import BenchmarkSet, HeldOut, hold_out_end
+from training.evaluation.benchmark_sets import BenchmarkSet, SetSplit, hold_out_end
 from training.evaluation.cached_ets import Fitting, auto_ets
 from training.evaluation.quantile_scores import INTERVALS, QuantileScores, read_levels, relative_error, score_quantiles
 
@@ -121,7 +121,7 @@ def evaluate_set(
     )
 
 
-def forecast_starter(forecaster: Forecaster, held: HeldOut) -> list[Outcome]:
+def forecast_starter(forecaster: Forecaster, held: SetSplit) -> list[Outcome]:
     """Return the starter's forecast of each series as far as its test reaches, or the error that refuses it."""
     places: dict[int, list[int]] = {}
     for place, last in enumerate(held.steps[:, -1].tolist()):
@@ -134,7 +134,7 @@ def forecast_starter(forecaster: Forecaster, held: HeldOut) -> list[Outcome]:
     return [one if isinstance(one, AlmanacError) or one.is_finite else ForecastNotFinite() for one in ordered]
 
 
-def forecast_naive(held: HeldOut, season: int) -> Floats:
+def forecast_naive(held: SetSplit, season: int) -> Floats:
     """Return the seasonal naive's quantiles at `LEVELS`, shape (series, horizon, levels).
 
     They lie around the point forecast by the empirical quantiles of its own absolute errors one season ahead within the
@@ -179,13 +179,13 @@ def _relative(group: Sequence[SetScores], model: str, measure: str) -> float:
     return relative_error((getattr(own, measure), getattr(naive, measure)) for own, naive in pairs)
 
 
-def read_outcomes(outcomes: Sequence[Outcome], held: HeldOut, naive: Floats) -> Floats:
+def read_outcomes(outcomes: Sequence[Outcome], held: SetSplit, naive: Floats) -> Floats:
     """Return the quantiles at `LEVELS`, those of the naive where a series is refused; shape of `naive`."""
     rows = zip(outcomes, held.steps, naive, strict=True)
     return np.stack([read_levels(one)[steps] if isinstance(one, Forecast) else other for one, steps, other in rows])
 
 
-def _at_steps(table: Floats, held: HeldOut) -> Floats:
+def _at_steps(table: Floats, held: SetSplit) -> Floats:
     """Return the rows of the test from quantiles of every step, shape (series, horizon, levels)."""
     return np.take_along_axis(table, held.steps[..., np.newaxis], axis=1)
 

@@ -106,5 +106,5 @@ def evaluate_pretrained(validation: Validation, prior: Conformal) -> tuple[dict[
     Source: Bühlmann & Gisler (2005), A course in credibility theory and its applications, chapter 3.
     """
     count = len(np.unique(groups_of(validation.rows, validation.cutoffs, validation.targets.shape[1])))
-    learned = evaluate(validation)[1]
+    learned = Conformal.fit(validation.targets, validation.quantiles, validation.levels, validation.times)
     return evaluate(validation, learned.mixed(prior, count / (count + COVERED * (1 - COVERED) / MISCOVERAGE**2)))

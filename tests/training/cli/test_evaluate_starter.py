@@ -15,7 +15,7 @@ from tests.starters import make_starters
 from tests.training.cli.command_line import Run
 from tests.training.evaluation.benchmark_folders import write_set
 from training.evaluation import classical, zero_shot
-from training.evaluation.benchmark_sets import HeldOut
+from training.evaluation.benchmark_sets import SetSplit
 from training.evaluation.classical import ClassicalForecast, Work
 
 YEARS = [1.0, 3.0, 2.0, 6.0, 8.0, 4.0]
@@ -130,7 +130,7 @@ def test_a_series_that_the_starter_refuses_gets_the_seasonal_naive(run: Run, set
 def test_an_unexpected_error_ends_its_own_set_only(run: Run, sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every set is tried, and its error is in the result."""
 
-    def fail(held: HeldOut, season: int) -> None:
+    def fail(held: SetSplit, season: int) -> None:
         raise RuntimeError(f"{len(held.histories)} series of season {season}")
 
     monkeypatch.setattr(zero_shot, "forecast_naive", fail)
