@@ -180,5 +180,5 @@ def _check_lengths(spec: ModelSpec, contexts: Contexts, quantiles: NDArray[np.fl
 
 
 def _load_pyfunc(path: str) -> PyfuncForecaster:
-    """Return the pyfunc for MLflow (`loader_module="models.artifact"`)."""
+    """Return the pyfunc for MLflow; the loader of older models is this module, that of newer ones a package around it."""
     return PyfuncForecaster(load(Path(path)))

@@ -13,6 +13,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from almanac import names
+
 # The gate must answer the same on a slow, busy machine as on a fast one: no deadline, the same examples every time.
 settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 # `pytest --hypothesis-profile explore` looks elsewhere each time, and longer.
@@ -24,6 +26,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 os.environ["ALMANAC_ALLOWED_HOSTS"] = "testserver"
+
+names.claim()  # the command line and `import almanac` use the modules that the tests import
 
 gc.disable()  # while the tests are imported
 

@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-import almanac
+from almanac import command_line
 from models.errors import DataInvalid
 
 SLOW = ("tensorflow", "keras", "mlflow", "pandas")
@@ -28,17 +28,17 @@ def test_help_imports_no_command() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
 
     assert found.returncode == 0
-    assert all(name in found.stdout for name in almanac.COMMANDS)
+    assert all(name in found.stdout for name in command_line.COMMANDS)
 
 
-@pytest.mark.parametrize("name", almanac.COMMANDS)
+@pytest.mark.parametrize("name", command_line.COMMANDS)
 def test_every_commands_help_shows_an_example(name: str) -> None:
     """To copy."""
-    found = CliRunner().invoke(almanac.almanac, [name, "--help"])
+    found = CliRunner().invoke(command_line.almanac, [name, "--help"])
 
     text = found.output
-    if isinstance(almanac.almanac.get_command(click.Context(almanac.almanac), name), click.Group):
-        text += CliRunner().invoke(almanac.almanac, [name, "add", "--help"]).output
+    if isinstance(command_line.almanac.get_command(click.Context(command_line.almanac), name), click.Group):
+        text += CliRunner().invoke(command_line.almanac, [name, "add", "--help"]).output
     assert found.exit_code == 0
     assert f"almanac {name}" in text.split("Example", 1)[-1]
 
@@ -46,10 +46,10 @@ def test_every_commands_help_shows_an_example(name: str) -> None:
 @pytest.mark.parametrize("name", ["key", "training.no_such:command"])
 def test_garbage_is_collected_again_after_an_import(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after one that fails: a server without a garbage collector grows."""
-    monkeypatch.setitem(almanac.COMMANDS, "training.no_such:command", ("training.no_such:command", ""))
+    monkeypatch.setitem(command_line.COMMANDS, "training.no_such:command", ("training.no_such:command", ""))
 
     with suppress(ModuleNotFoundError):
-        almanac.almanac.get_command(click.Context(almanac.almanac), name)
+        command_line.almanac.get_command(click.Context(command_line.almanac), name)
 
     assert gc.isenabled()
 
@@ -78,7 +78,7 @@ def test_an_error_is_one_line_and_an_exit_code(
 ) -> None:
     """1 for a failure, 2 for wrong usage."""
     with pytest.raises(SystemExit) as done:
-        almanac.main(arguments)
+        command_line.main(arguments)
 
     assert done.value.code == code
     assert words in capsys.readouterr().err
@@ -90,16 +90,16 @@ def test_an_unexpected_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys
     def broken(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(almanac.almanac, "main", broken)
+    monkeypatch.setattr(command_line.almanac, "main", broken)
 
     with pytest.raises(SystemExit) as done:
-        almanac.main([])
+        command_line.main([])
 
     assert done.value.code == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
     monkeypatch.setenv("ALMANAC_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
-        almanac.main([])
+        command_line.main([])
 
 
 @pytest.mark.parametrize(("error", "code"), [(DataInvalid("Row 3 is wrong."), 1), (KeyboardInterrupt(), 130)])
@@ -109,10 +109,10 @@ def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseEx
     def failing(*_args: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(almanac.almanac, "main", failing)
+    monkeypatch.setattr(command_line.almanac, "main", failing)
 
     with pytest.raises(SystemExit) as done:
-        almanac.main([])
+        command_line.main([])
 
     assert done.value.code == code
 
@@ -123,7 +123,7 @@ def test_errors_become_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseEx
 )
 def test_reading_commands_create_no_home(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Without a registry they fail, except the list of models."""
-    found = CliRunner(env={"ALMANAC_HOME": str(tmp_path / "home")}).invoke(almanac.almanac, list(arguments))
+    found = CliRunner(env={"ALMANAC_HOME": str(tmp_path / "home")}).invoke(command_line.almanac, list(arguments))
 
     assert found.exit_code == (0 if arguments == ("models",) else 1)
     text = found.output + str(found.exception or "")

@@ -6,7 +6,8 @@ COPY deploy/docker/build.lock deploy/docker/service.lock /src/
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
         -r /src/service.lock -r /src/build.lock
-COPY pyproject.toml README.md LICENSE almanac.py /src/
+COPY pyproject.toml README.md LICENSE /src/
+COPY almanac /src/almanac
 COPY models /src/models
 COPY service /src/service
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation /src

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from almanac import COMMANDS
+from almanac.command_line import COMMANDS
 from models.jobs.database import jobs_url
 
 ROOT = Path(__file__).resolve().parents[2]

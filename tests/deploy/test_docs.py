@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from almanac import COMMANDS
+from almanac.command_line import COMMANDS
 from service.settings import MEBIBYTE, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

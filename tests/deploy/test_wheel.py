@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.artifacts import make_artifact
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "almanac.py", "models", "service", "training")
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "almanac", "models", "service", "training")
 
 
 def test_the_wheel_contains_every_file_of_every_starter(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from numpy.testing import assert_allclose
 from starlette.testclient import TestClient
 
-from almanac import almanac
+from almanac.command_line import almanac
 from service.app import create_app
 from service.settings import Settings
 from tests.service.home import eventually, ready

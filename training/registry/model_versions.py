@@ -1,6 +1,5 @@
 """Registered models: their versions and aliases in MLflow."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed_version
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import models
 from models.errors import ModelUnknown, RegistryError
 from models.pyfunc import COLUMNS
 from models.spec import ModelSpec
 from training.registry.errors import translated
 from training.registry.location import RegistryLocation, Version
+from training.registry.model_code import write_model_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +39,12 @@ class ModelVersions:
         spec = ModelSpec.from_json((directory / "spec.json").read_text())
         packages = (*MODEL_PACKAGES, *(["holidays"] if spec.holidays else []))
         with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
+            code = write_model_code(Path(scratch))
             info = mlflow.pyfunc.log_model(
                 name="model",
-                loader_module="models.artifact",
+                loader_module=code.name,
                 data_path=str(directory),
-                code_paths=[str(copy_models(Path(scratch)))],
+                code_paths=[str(code)],
                 pip_requirements=[f"{package}=={installed_version(package)}" for package in packages],
                 signature=_signature(spec),
                 input_example=example,
@@ -241,10 +241,3 @@ def _signature(spec: ModelSpec) -> Any:  # noqa: ANN401 - MLflow's type, importe
             ]
         ),
     )
-
-
-def copy_models(scratch: Path) -> Path:
-    """Copy the package `models` without networks/, which needs Keras, and starters/; return the copy's path."""
-    source = Path(models.__file__).parent
-    unneeded = shutil.ignore_patterns("networks", "starters", "__pycache__")
-    return shutil.copytree(source, scratch / "models", ignore=unneeded)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from almanac import almanac
+from almanac.command_line import almanac
 from tests.training.cli.command_line import CONFIG, Run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import almanac
+from almanac.command_line import almanac
 from models.errors import ModelUnknown
 from tests.training.fake_service import FakeService, serving
 
@@ -14,7 +14,7 @@ from tests.training.fake_service import FakeService, serving
 def run(url: str, *arguments: object) -> Result:
     """Run the command line against a service."""
     words = ["accuracy", "temperatures", "--url", url, *(str(one) for one in arguments)]
-    return CliRunner(env={"ALMANAC_API_KEY": ""}).invoke(almanac.almanac, words)
+    return CliRunner(env={"ALMANAC_API_KEY": ""}).invoke(almanac, words)
 
 
 def test_the_tables_show_live_error_backtest_and_naive() -> None:

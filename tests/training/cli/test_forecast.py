@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-import almanac
+from almanac.command_line import almanac
 from models import starters
 from tests.starters import make_starters
 from tests.training.evaluation.benchmark_folders import write_set
@@ -39,7 +39,7 @@ def write_file(path: Path, frequency: str, count: int = 120) -> Path:
 
 def run(*arguments: object) -> Result:
     """Run the command line."""
-    return CliRunner().invoke(almanac.almanac, ["forecast", *(str(one) for one in arguments)])
+    return CliRunner().invoke(almanac, ["forecast", *(str(one) for one in arguments)])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_name_is_reserved(tmp_path: Path) -> None:
     data = write_file(tmp_path / "starter.csv", "MS")
 
     for name in (["--name", "starter"], []):
-        found = CliRunner().invoke(almanac.almanac, ["train", "--data", str(data), "--horizon", "3", *name])
+        found = CliRunner().invoke(almanac, ["train", "--data", str(data), "--horizon", "3", *name])
 
         assert found.exit_code == 1
         assert "'starter' is reserved" in str(found.exception)

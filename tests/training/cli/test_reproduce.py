@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import almanac
+from almanac.command_line import almanac
 from tests.training.fakes import make_fit
 from training.pipeline import candidates
 
@@ -24,7 +24,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     shutil.copy(empty_store, home / "mlflow.db")
     monkeypatch.setenv("ALMANAC_HOME", str(home))
     monkeypatch.setattr(candidates, "fit_with_keras", make_fit())
-    return lambda *arguments: CliRunner().invoke(almanac.almanac, [str(one) for one in arguments])
+    return lambda *arguments: CliRunner().invoke(almanac, [str(one) for one in arguments])
 
 
 def test_a_run_is_set_beside_itself(
@@ -36,7 +36,7 @@ def test_a_run_is_set_beside_itself(
 
     same = run("reproduce", run_id, "--json")
     monkeypatch.setattr(candidates, "fit_with_keras", make_fit(shifts={"lstm": 0.5}))
-    other = CliRunner().invoke(almanac.almanac, ["reproduce", run_id], standalone_mode=False)
+    other = CliRunner().invoke(almanac, ["reproduce", run_id], standalone_mode=False)
 
     assert same.exit_code == 0, same.output
     printed = json.loads(same.stdout)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import almanac
+from almanac.command_line import almanac
 from tests.service.home import eventually
 from tests.training.fakes import combine_graphs, make_fit
 from tests.training.registry.publishing import publish
@@ -37,7 +37,7 @@ def run(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     monkeypatch.setattr(ensemble, "combine_with_keras", combine_graphs)
 
     def run(*arguments: object) -> Result:
-        return CliRunner().invoke(almanac.almanac, [str(one) for one in arguments])
+        return CliRunner().invoke(almanac, [str(one) for one in arguments])
 
     return run
 
@@ -193,7 +193,7 @@ def test_the_ui_serves_until_it_is_interrupted(run: Run, tmp_path: Path) -> None
     with log.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "almanac", "ui", "--port", str(port)],
-            stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(Path(almanac.__file__).parent)},
+            stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         )  # fmt: skip
 
     eventually(lambda: child.poll() is not None or answers(port), "the interface does not answer")

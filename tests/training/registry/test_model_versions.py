@@ -49,7 +49,7 @@ def test_starters_in_a_models_code_are_not_the_model(
 ) -> None:
     """A model logged with all code contains the starters' spec.json files, whose paths sort before its own."""
     monkeypatch.setattr(
-        "training.registry.model_versions.copy_models", lambda scratch: make_starters(scratch / "models")
+        "training.registry.model_code.copy_models", lambda scratch: make_starters(scratch / "models")
     )
     publish(registry, tmp_path / "model")
 
@@ -82,11 +82,11 @@ def test_any_mlflow_client_can_load_a_model(weather: Registry) -> None:
 @pytest.mark.usefixtures("weather")
 def test_an_uploaded_model_needs_no_keras(published: Path) -> None:
     """Its code has no networks and no starters, and its requirements are pinned."""
-    code = next((published / "artifacts").rglob("code/models"))
+    code = next((published / "artifacts").rglob("code/almanac_model_*/models"))
 
     assert not (code / "networks").exists()
     assert not (code / "starters").exists()
-    requirements = (code.parents[1] / "requirements.txt").read_text().split()
+    requirements = (code.parents[2] / "requirements.txt").read_text().split()
     assert {line.split("==")[0] for line in requirements} == {"mlflow", "numpy", "onnxruntime", "pandas"}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import almanac
+from almanac.command_line import almanac
 from models import artifact
 from models.errors import ConfigInvalid, LossNotFinite, TrainingError
 from models.series import Series
@@ -293,7 +293,7 @@ def test_the_command_prints_what_it_found(
     )
 
     found = CliRunner().invoke(
-        almanac.almanac, ["tune", str(config), "--architecture", "gru", "--trials", "2", "--json"]
+        almanac, ["tune", str(config), "--architecture", "gru", "--trials", "2", "--json"]
     )
 
     assert found.exit_code == 0, found.output
@@ -308,7 +308,7 @@ def test_the_command_prints_what_it_found(
 def test_a_study_needs_a_name_that_can_name_a_file(data_file: Path) -> None:
     """A path would leave the studies' folder."""
     found = CliRunner().invoke(
-        almanac.almanac, ["tune", "--data", str(data_file), "--horizon", "12", "--study", "../x"]
+        almanac, ["tune", "--data", str(data_file), "--horizon", "12", "--study", "../x"]
     )
 
     assert isinstance(found.exception, ConfigInvalid)

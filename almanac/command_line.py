@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
+from almanac import names
 from models.errors import AlmanacError
 
 COMMANDS = {
@@ -53,7 +54,7 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the time
         try:
-            command: click.Command = getattr(importlib.import_module(module), name)
+            command: click.Command = getattr(importlib.import_module(names.resolve(module)), name)
         finally:
             gc.enable()
         return command
@@ -110,6 +111,3 @@ def _fail(text: str) -> NoReturn:
     click.echo(click.style("Error: ", fg="red", bold=True) + text, err=True)
     sys.exit(1)
 
-
-if __name__ == "__main__":
-    main()
