@@ -110,4 +110,3 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _fail(text: str) -> NoReturn:
     click.echo(click.style("Error: ", fg="red", bold=True) + text, err=True)
     sys.exit(1)
-

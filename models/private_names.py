@@ -34,17 +34,14 @@ class PrivateNames:
 
     def install(self) -> None:
         """Ask this finder before all others."""
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self)
 
     def private(self, name: str) -> str:
         """Return the private name of a module."""
         return f"{self.package}.{name}"
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of a module within the package, whose imports of the names are private."""
         if not fullname.startswith(f"{self.package}."):
@@ -94,7 +91,7 @@ class PinnedNames:
 
     def install(self) -> None:
         """Ask this finder before all others."""
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self)
 
     def find_spec(
         self,

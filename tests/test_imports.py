@@ -1,4 +1,4 @@
-"""The import graph of models, service and training."""
+"""The import graph of almanac, models, service and training."""
 
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
@@ -8,7 +8,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("models", "service", "training")
+PACKAGES = ("almanac", "models", "service", "training")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -48,9 +50,7 @@ def test_starters_in_a_models_code_are_not_the_model(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model logged with all code contains the starters' spec.json files, whose paths sort before its own."""
-    monkeypatch.setattr(
-        "training.registry.model_code.copy_models", lambda scratch: make_starters(scratch / "models")
-    )
+    monkeypatch.setattr("training.registry.model_code.copy_models", lambda scratch: make_starters(scratch / "models"))
     publish(registry, tmp_path / "model")
 
     fetched = registry.models.download(registry.models.resolve("weather@challenger"), tmp_path / "fetched")
@@ -77,6 +77,32 @@ def test_any_mlflow_client_can_load_a_model(weather: Registry) -> None:
     assert {"q0.1", "q0.9", "q0.05", "q0.95"} <= set(forecast.columns)
     assert [column.name for column in model.metadata.signature.inputs] == ["unique_id", "ds", "y"]
     assert model.metadata.signature.params.to_dict()[0]["name"] == "horizon"
+
+
+PLANTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import {package}, models
+import pandas as pd
+model = {package}._load_pyfunc(sys.argv[2])
+frame = pd.DataFrame({{"unique_id": "a", "ds": pd.date_range("2000-01", periods=36, freq="MS"), "y": range(36)}})
+assert model.predict(frame, {{"horizon": 3}})["median"].tolist() == [24.0, 25.0, 26.0]
+assert models.NAME == "mine" and type(model).__module__ == "{package}.models.pyfunc"
+"""
+
+
+@pytest.mark.usefixtures("weather")
+def test_an_uploaded_model_loads_beside_a_models_of_the_user(published: Path, tmp_path: Path) -> None:
+    """As MLflow loads it: its code goes onto `sys.path`, and its loader module is called."""
+    package = next((published / "artifacts").rglob("code/almanac_model_*"))
+    folders = [str(package.parent), str(next(package.parents[1].rglob("network.onnx")).parent)]
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("NAME = 'mine'")
+    command = [sys.executable, "-c", PLANTED.format(package=package.name), *folders]
+
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert found.returncode == 0, found.stderr
 
 
 @pytest.mark.usefixtures("weather")

@@ -292,9 +292,7 @@ def test_the_command_prints_what_it_found(
         f'data = "{data_file.name}"\nhorizon = 12\nseeds = 2\npick = "lstm"\n[space.fit]\nunits = [8, 16]\n'
     )
 
-    found = CliRunner().invoke(
-        almanac, ["tune", str(config), "--architecture", "gru", "--trials", "2", "--json"]
-    )
+    found = CliRunner().invoke(almanac, ["tune", str(config), "--architecture", "gru", "--trials", "2", "--json"])
 
     assert found.exit_code == 0, found.output
     printed = json.loads(found.stdout)
@@ -307,9 +305,7 @@ def test_the_command_prints_what_it_found(
 
 def test_a_study_needs_a_name_that_can_name_a_file(data_file: Path) -> None:
     """A path would leave the studies' folder."""
-    found = CliRunner().invoke(
-        almanac, ["tune", "--data", str(data_file), "--horizon", "12", "--study", "../x"]
-    )
+    found = CliRunner().invoke(almanac, ["tune", "--data", str(data_file), "--horizon", "12", "--study", "../x"])
 
     assert isinstance(found.exception, ConfigInvalid)
 
