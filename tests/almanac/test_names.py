@@ -38,7 +38,8 @@ def test_the_command_line_runs_where_our_names_are_taken(project: Path) -> None:
     """`python -m almanac` puts the folder before all others."""
     (project / "models" / "__init__.py").write_text("raise RuntimeError('of the user')")
 
-    run(project, *"-m almanac forecast --model starter --data history.csv --horizon 12 --output next.csv".split())
+    options = ("--model", "starter", "--data", "history.csv", "--horizon", "12", "--output", "next.csv")
+    run(project, "-m", "almanac", "forecast", *options)
 
     assert len((project / "next.csv").read_text().splitlines()) == 13
 
