@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.holidays import check_countries
 from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import AlmanacError, FrequencyMismatch, SeriesAllMissing
 from models.forecast import Forecast, Interval
@@ -19,7 +20,6 @@ from models.forecasting.plan import NOTHING, Plan, check_horizon, make_plan
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.rows import Row, read_contexts, stays_nonnegative
 from models.forecasting.sampling import Sampling
-from models.holidays import check_countries
 from models.intervals import Conformal
 from models.names import STARTER
 from models.safeguards.closed_hours import find_closed

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.holidays import count_holidays
 from models.covariates import CovariateNames
-from models.holidays import count_holidays
 from models.series import Series
 
 Floats = NDArray[np.float64]

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool
 from pydantic.dataclasses import dataclass
 
+from models.calendar.holidays import check_countries, country_codes
 from models.calendar.timestamps import load_timezone
 from models.covariates import CovariateNames
 from models.errors import AlmanacError, ConfigInvalid, DataInvalid
-from models.holidays import check_countries, country_codes
 from models.jobs.setting_bounds import check_bounds
 from models.names import RULE, is_name
 from models.names import STARTER as SHIPPED

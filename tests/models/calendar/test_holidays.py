@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from models.calendar.holidays import check_countries, count_holidays
 from models.errors import ConfigInvalid
-from models.holidays import check_countries, count_holidays
 from models.series import Series
 
 
