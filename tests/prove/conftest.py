@@ -1,4 +1,4 @@
-"""Fixture of the proofs: a running service with a registered model."""
+"""Marker and fixtures of the proofs: a running service with a registered model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,11 @@ import pytest
 from tests.system.programs import almanac_service
 from tests.system.registration import register, registry_at
 from training.processes import ChildProcess
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave every test of this folder to `make prove`."""
+    item.add_marker(pytest.mark.prove)
 
 
 @pytest.fixture(scope="session")

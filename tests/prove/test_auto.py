@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 CONFIG = FitConfig(max_seconds=120.0)
 
+pytestmark = pytest.mark.timeout(1200)
+
 
 def airline() -> Floats:
     """Return the passengers of airlines by month, 1949 to 1960 (Box & Jenkins 1976)."""

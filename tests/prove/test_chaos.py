@@ -33,7 +33,6 @@ def kill_registry_process(service: ChildProcess) -> None:
     eventually(lambda: bool(registry_processes(service) - {old}), 60)
 
 
-@pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_no_request_fails_when_mlflow_is_killed_too(tmp_path: Path) -> None:
     """And a later promotion is served."""

@@ -13,8 +13,6 @@ from training.evaluation.promotion import paired_test
 from training.retraining.rollback import decide_rollback
 from training.service_client.live_evidence import LiveEvidence
 
-pytestmark = pytest.mark.prove
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "retraining.md"
 DRAWS, SAMPLES = 1000, 300

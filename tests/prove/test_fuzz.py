@@ -62,7 +62,6 @@ def check_answer(status: int, content_type: str, body: bytes) -> str:
     return str(answer["code"])
 
 
-@pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_no_request_breaks_the_service(service: ChildProcess) -> None:
     """Every body gets a forecast or a typed error, and the service runs on."""

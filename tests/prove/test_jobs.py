@@ -10,8 +10,6 @@ from tests.system.programs import postgres
 from tests.training.jobs.endurance import Endurance, endure
 from tests.training.jobs.killed_jobs import JobHome
 
-pytestmark = pytest.mark.prove
-
 TICKS, KILLS = 200, 20
 POINTS = 20
 

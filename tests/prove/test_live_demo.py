@@ -12,7 +12,7 @@ import pytest
 
 from tests.prove.figures import record
 
-pytestmark = [pytest.mark.prove, pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "live-demo.md"

@@ -8,7 +8,6 @@ import pytest
 from tests.prove.figures import record
 from tests.service.bulk import Poster, digest, load_with_kills, sent, serve, stored
 
-pytestmark = pytest.mark.prove
 PARTS, ROWS = 40, 25_000
 
 

@@ -84,7 +84,6 @@ def test_memory_settles(service: ChildProcess) -> None:
     pytest.fail(f"{ROUNDS} rounds of {ROUND:,} requests did not settle: MiB {memory}, open files {files}")
 
 
-@pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_memory_does_not_grow_with_requests(service: ChildProcess) -> None:
     """Pools and caches are full after 100,000 requests; then memory stays.

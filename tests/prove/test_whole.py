@@ -12,8 +12,6 @@ from tests.prove.clients import clients
 from tests.prove.figures import record
 from tests.system.programs import almanac_service, ask, eventually, mlflow_server, nginx, postgres
 
-pytestmark = pytest.mark.prove
-
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "training" / "datasets" / "temperatures.csv"
 CLIENTS = 4
