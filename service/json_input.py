@@ -76,7 +76,7 @@ def parse_body(model: type[Model], body: bytes, hint: str) -> Model:
     try:
         return model.model_validate({name: value for name, value in sent.items() if value is not None})
     except ValidationError as error:
-        raise _field_error(error, hint) from None
+        raise field_error(error, hint) from None
 
 
 def parse_object(body: bytes, hint: str, *, allow_inf_nan: bool) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def describe_value(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def _field_error(error: ValidationError, hint: str) -> FieldInvalid | FieldMissing:
+def field_error(error: ValidationError, hint: str) -> FieldInvalid | FieldMissing:
     """Return the first of pydantic's errors; `hint` is used if the kind of error has none."""
     first = error.errors()[0]
     name, pointer = first["loc"][-1], json_pointer(*first["loc"])

@@ -1,11 +1,12 @@
 """Problem documents (RFC 9457): how each error becomes an HTTP response."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from models.errors import AlmanacError, ConfigInvalid, FrequencyError, ModelUnknown, RequestError, SeriesError
 from models.jobs.errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
@@ -75,6 +76,53 @@ HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
 }
 
 
+Members = Mapping[str, Any]
+
+
+def _sentence(members: Members) -> str:
+    return f"{members['detail']} {members['hint']}".strip()
+
+
+def _mlflow_members(members: Members) -> Members:
+    return {"error_code": members["code"], "message": _sentence(members)}
+
+
+def _timeseries_members(members: Members) -> Members:
+    error = {"code": str(members["status"]), "message": _sentence(members), "type": members["code"]}
+    return {"error": {**error, "param": members["pointer"] or None}}
+
+
+def _inference_members(members: Members) -> Members:
+    return {"error": _sentence(members)}
+
+
+DIALECTS: Mapping[str, Callable[[Members], Members]] = {
+    "/invocations": _mlflow_members,
+    "/v1/timeseries/": _timeseries_members,
+    "/v1/": _inference_members,
+    "/v2": _inference_members,
+}
+"""By the start of a path, what its clients look for in an error: `service.api.dialects` answers there."""
+
+
+class ProblemResponse(Response):
+    """A problem document; on the paths of a dialect it is JSON with the members in which clients look for the text."""
+
+    def __init__(self, status: int, members: Members, headers: Mapping[str, str] | None = None) -> None:
+        """Write the document."""
+        self._members, self._given = members, headers
+        super().__init__(_dump(members), status, headers, media_type=PROBLEM_TYPE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the document."""
+        translate = next((one for start, one in DIALECTS.items() if scope["path"].startswith(start)), None)
+        if translate is None:
+            await super().__call__(scope, receive, send)
+            return
+        content = _dump({**self._members, **translate(self._members)})
+        await Response(content, self.status_code, self._given, media_type="application/json")(scope, receive, send)
+
+
 def status_of(error: AlmanacError) -> int:
     """Return the HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -98,8 +146,11 @@ def problem(error: AlmanacError, status: int | None = None) -> Response:
 
 def problem_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """Return the response for a problem document with these members."""
-    content = orjson.dumps({**_head(status), **members}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, status, headers, media_type=PROBLEM_TYPE)
+    return ProblemResponse(status, {**_head(status), **members}, headers)
+
+
+def _dump(members: Members) -> bytes:
+    return orjson.dumps(members, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _head(status: int) -> dict[str, Any]:

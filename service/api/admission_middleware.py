@@ -22,6 +22,8 @@ ADMITTED = "almanac.admitted"
 _ROUTE = SimpleNamespace(path=FORECAST)
 """What a scope has as its route, for metrics."""
 _JSON = b"application/json"
+FORECASTS = (FORECAST, "/v1/", "/v2/", "/invocations")
+"""Starts of the paths at which forecasts are made: POST /forecast, and the dialects."""
 
 
 def is_plain_forecast(scope: Scope) -> bool:
@@ -46,7 +48,7 @@ class AdmissionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on when it is its turn; or refuse it."""
-        if scope["type"] == "http" and scope["path"] == FORECAST and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(FORECASTS):
             try:
                 scope[ADMITTED] = await self._forecasting.admit(_announced(scope))
             except QueueFull as error:

@@ -37,10 +37,13 @@ FILE_TYPES = frozenset(
         "application/x-parquet",
     }
 )
-OBSERVATIONS, FORECAST = "/observations", "/forecast"
+OBSERVATIONS, FORECAST, INVOCATIONS, INFER = "/observations", "/forecast", "/invocations", "/infer"
+TABLE_TYPES = frozenset({"text/csv", "application/vnd.apache.parquet"})
+TENSOR_TYPE = "application/octet-stream"
 READ_TYPES = {
     OBSERVATIONS: "application/json, text/csv or application/vnd.apache.parquet",
     FORECAST: f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
+    INVOCATIONS: "application/json, text/csv or application/vnd.apache.parquet",
 }
 
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::[0-9]{0,5})?")
@@ -149,7 +152,7 @@ def _check_type(headers: Headers, path: str) -> AlmanacError | None:
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if sent and all(_is_read(media, path, is_page="origin" in headers) for media in sent):
         return None
-    if not sent and (not has_body or path == FORECAST):
+    if not sent and (not has_body or path == FORECAST or _is_inference(path)):
         return None
     types = READ_TYPES.get(path, "application/json")
     return TypeUnsupported(
@@ -164,7 +167,16 @@ def _is_read(media: str, path: str, *, is_page: bool) -> bool:
         return True
     if path == FORECAST:
         return media in BULK_TYPES or (media == FORM and not is_page)
+    if path == INVOCATIONS:
+        return media in TABLE_TYPES
+    if _is_inference(path):
+        return media == TENSOR_TYPE
     return path == OBSERVATIONS and media in FILE_TYPES
+
+
+def _is_inference(path: str) -> bool:
+    """Return whether a path takes tensors, for which some clients send no media type."""
+    return path.startswith("/v2/models/") and path.endswith(INFER)
 
 
 def _check_parameters(query: bytes) -> AlmanacError | None:

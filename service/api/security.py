@@ -27,8 +27,9 @@ SCOPES = ("forecast", "record", "read", "observe", "erase", "admin")
 KEY_PREFIX = "alm_"
 KEY_BYTES = 32
 
-OPEN_PATHS = ("/", "/docs", "/openapi.json")
-OPEN_FOLDERS = ("/health/", "/static/")
+OPEN_PATHS = ("/", "/docs", "/openapi.json", "/ping", "/health", "/version", "/v2")
+OPEN_FOLDERS = ("/health/", "/static/", "/v2/health/")
+DIALECT_ROUTES = ("forecast", "cross_validation", "anomaly_detection", "online_anomaly_detection", "timeseries")
 SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/forecast": ("forecast",),
     "/forecasts": ("forecast", "read"),
@@ -41,8 +42,20 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/metrics": ("observe",),
     "/schedules": (),
     "/jobs": (),
+    "/v1": ("forecast",),
+    "/v2": ("forecast",),
+    "/invocations": ("forecast",),
+    "/model_params": ("forecast",),
+    "/usage": ("forecast",),
+    "/validate_api_key": SCOPES,
 }
 """The scopes of a path and all below it, any of which gives access; `admin` gives access to every path."""
+ROUTES_BELOW: Mapping[str, str] = {
+    "/forecasts/": "/forecasts/{forecast_id}",
+    "/schedules/": "/schedules/{name}",
+    "/jobs/": "/jobs/{job_id}",
+    "/models/": "/models/{model:path}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +160,19 @@ def protected_route(path: str) -> str | None:
     """Return the route of a protected path, for metrics: a rejected request does not reach the router."""
     if path in SCOPES_BY_PATH:
         return path
-    if path.startswith("/forecasts/"):
-        return "/forecasts/{forecast_id}"
     if path.startswith("/series/"):
         return "/series/{series_id:path}/forecast" if path.endswith("/forecast") else "/series/{series_id:path}"
-    if path.startswith("/schedules/"):
-        return "/schedules/{name}"
-    if path.startswith("/jobs/"):
-        return "/jobs/{job_id}"
-    return "/models/{model:path}" if path.startswith("/models/") else None
+    if path.startswith(("/v1/", "/v2/")):
+        return _dialect_route(path)
+    return next((route for root, route in ROUTES_BELOW.items() if path.startswith(root)), None)
+
+
+def _dialect_route(path: str) -> str:
+    """Return the route of a protected path of other clients, without the name of a model."""
+    version, place, *rest = path.strip("/").split("/")
+    if place == "models" and rest:
+        return f"/{version}/models/{{model}}" + ("/infer" if rest[-1] == "infer" else "")
+    return f"/{version}/{place}" if place in DIALECT_ROUTES else f"/{version}"
 
 
 class KeyRing:

@@ -1,5 +1,6 @@
 """Routes: one module per path, and the list of their routers in the order in which paths are matched."""
 
+from service.api.dialects import kserve, nixtla, open_inference
 from service.api.routes import (
     accuracy,
     docs,
@@ -26,4 +27,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     docs.router,
+    nixtla.router,
+    kserve.router,
+    open_inference.router,
 )

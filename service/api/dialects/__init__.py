@@ -1,0 +1,1 @@
+"""Dialects: the APIs of other forecasting services, translated to the forecaster of POST /forecast and back."""

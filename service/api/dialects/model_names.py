@@ -1,0 +1,36 @@
+"""Model names: which model a path or field of a dialect means."""
+
+from starlette.requests import Request
+
+from models.errors import ModelUnknown
+from models.names import STARTER
+from service.api.state import service_of
+from service.errors import ModelNotFound, NoModel
+from service.json_input import describe_value
+from service.selector import SelectedModel
+
+DEFAULT = "default"
+"""The name of the model that answers a request without `model`."""
+
+
+def selector_of(name: str) -> str | None:
+    """Return a name as `model` of POST /forecast."""
+    return None if name == DEFAULT else name
+
+
+async def find_model(request: Request, name: str) -> SelectedModel:
+    """Return the model that a path names; raises ModelNotFound, and as `Catalog.select`."""
+    catalog = service_of(request).catalog
+    try:
+        return await catalog.select(selector_of(name), tuple)
+    except ModelUnknown as error:
+        raise ModelNotFound(error.detail, hint=error.hint) from error
+    except NoModel as error:
+        if not catalog.index.checked:
+            raise
+        raise ModelNotFound(f"There is no model {describe_value(name)}.", hint=error.hint) from error
+
+
+def list_models(request: Request) -> list[str]:
+    """Return the names of all models that answer."""
+    return sorted({*service_of(request).catalog.names(), STARTER})
