@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 BENCH_SERVING := .venv-bench-serving
+CLIENTS := .venv-clients
 # neuralforecast needs it; tests/benchmarks/overrides.txt explains why it is not in the lock.
 TORCH := 2.13.0
 ARGS ?=
@@ -44,7 +45,7 @@ test-system: setup ## Tests with real PostgreSQL, MLflow, Prometheus, nginx and 
 	@bash deploy/debian.sh
 	$(BIN)/pytest -q -m system -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-prove: setup ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
+prove: setup $(CLIENTS)/.installed ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
 	@bash deploy/debian.sh
 	$(BIN)/pytest -q -s -m prove $(ARGS)
 
@@ -74,7 +75,7 @@ bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against 
 	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.serving.run --litserve $(BENCH_SERVING)/bin/python $(ARGS)
 
-lock: ## Update the six locks (needs uv)
+lock: ## Update the seven locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--extra train --extra dev pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -87,9 +88,11 @@ lock: ## Update the six locks (needs uv)
 		--override tests/benchmarks/overrides.txt tests/benchmarks/requirements.in -o tests/benchmarks/requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements.lock tests/benchmarks/serving/requirements.in -o tests/benchmarks/serving/requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		tests/clients/requirements.in -o tests/clients/requirements.lock
 
 clean: ## Remove environments, caches and data created here
-	rm -rf $(VENV) $(BENCH) $(BENCH_SERVING) almanac-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) $(BENCH_SERVING) $(CLIENTS) almanac-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Install the locked packages, again only when the lock changes. The lock is complete, so nothing is resolved. Without
 # compilation this takes half the time; Python compiles modules when it imports them.
@@ -116,6 +119,13 @@ $(BENCH_SERVING)/.installed: tests/benchmarks/serving/requirements.lock
 	@echo "bench-serving: installing LitServe into $(BENCH_SERVING) …"
 	@$(BENCH_SERVING)/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/benchmarks/serving/requirements.lock || \
 		echo "bench-serving: LitServe cannot be installed; the page will say so."
+	@touch $@
+
+# Nixtla's, KServe's and Triton's clients need pandas 2.
+$(CLIENTS)/.installed: tests/clients/requirements.lock
+	@$(call make_venv,$(CLIENTS))
+	@echo "prove: installing other people's clients into $(CLIENTS) …"
+	@$(CLIENTS)/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes -r tests/clients/requirements.lock
 	@touch $@
 
 define make_venv

@@ -101,6 +101,8 @@ DIALECTS: Mapping[str, Callable[[Members], Members]] = {
     "/v1/timeseries/": _timeseries_members,
     "/v1/": _inference_members,
     "/v2": _inference_members,
+    "/model_params": _inference_members,
+    "/validate_api_key": _inference_members,
 }
 """By the start of a path, what its clients look for in an error: `service.api.dialects` answers there."""
 

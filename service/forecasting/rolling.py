@@ -93,7 +93,7 @@ def whole_cutoffs(series: Series, step: int) -> list[int]:
         SeriesTooShort: If not even one window has an observed value before it.
     """
     observed = np.flatnonzero(~np.isnan(series.values))
-    first = max(int(observed[0]) + 1, min(step + 1, len(series) - step))
+    first = max(int(observed[0]) + 1, min(step, len(series) - step))
     cutoffs = list(range(len(series) - step, first - 1, -step))[::-1]
     if not cutoffs:
         raise SeriesTooShort(
