@@ -28,7 +28,7 @@ Unit = Literal["month", "week"]
 """What a rollup by series and step sums: a month, or the part of a week that lies in one month."""
 
 Days = tuple[int | None, int | None]
-"""The first day, and the day after the last."""
+"""The first day, or moment, and the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +78,33 @@ class ScoreFilter:
         found = [column == storable(value) for column, value in limits if value is not None]
         if self.some_series is None or not self.reads_series:
             return found
-        first = [
-            one for one in (self.since, None if self.since_day is None else self.since_day * DAY) if one is not None
-        ]
-        last = [
-            one for one in (self.until, None if self.until_day is None else self.until_day * DAY) if one is not None
-        ]
-        found += [forecasts.c.last_timestamp >= max(first) - SLACK] if first else []
-        found += [forecasts.c.first_timestamp < min(last) + SLACK] if last else []
+        first, last = self._moments()
+        found += [] if first is None else [forecasts.c.last_timestamp >= first - SLACK]
+        found += [] if last is None else [forecasts.c.first_timestamp < last + SLACK]
         return [*found, forecasts.c.series_id.in_(self.some_series)]
 
     def of_scores(self) -> list[ColumnElement[bool]]:
         """Return the conditions on `scores` in SQL; days also as timestamps, which have an index."""
         first, last = self.steps or (None, None)
         timestamp = scores.c.timestamp + 0 if self.reads_series else scores.c.timestamp  # by series, not by its index
+        since, until = self._moments()
         limits = [
             (operator.ge, scores.c.step, first),
             (operator.le, scores.c.step, last),
-            (operator.ge, timestamp, self.since),
-            (operator.lt, timestamp, self.until),
+            (operator.ge, timestamp, since),
+            (operator.lt, timestamp, until),
             (operator.ge, scores.c.day, self.since_day),
             (operator.lt, scores.c.day, self.until_day),
-            (operator.ge, timestamp, None if self.since_day is None else (self.since_day - CLOCKS) * DAY),
-            (operator.lt, timestamp, None if self.until_day is None else (self.until_day + CLOCKS) * DAY),
             (operator.ge, scores.c.scored_at, self.scored_since),
         ]
         return [compare(column, value) for compare, column, value in limits if value is not None]
+
+    def _moments(self) -> Days:
+        """Return the first and the last limit of timestamps, days included: databases use one of several with an index."""
+        since = [self.since, None if self.since_day is None else (self.since_day - CLOCKS) * DAY]
+        until = [self.until, None if self.until_day is None else (self.until_day + CLOCKS) * DAY]
+        first, last = ([one for one in limits if one is not None] for limits in (since, until))
+        return max(first, default=None), min(last, default=None)
 
     def of_rollup(self, table: Table) -> list[ColumnElement[bool]]:
         """Return the conditions on model, version, series and steps in SQL, on a rollup."""
@@ -112,6 +113,13 @@ class ScoreFilter:
         if self.some_series is not None and "series_id" in table.c:
             found.append(table.c.series_id.in_(self.some_series))
         return found if self.steps is None else [*found, table.c.step.between(*self.steps)]
+
+    def of_months(self, table: Table) -> list[ColumnElement[bool]]:
+        """Return conditions on a rollup by month that a month with scores of this filter fulfils."""
+        days = DayRange.of(self)
+        found = [table.c.scores > 0, *self.of_rollup(table)]
+        found += [] if days.first is None else [table.c.month > days.first - LONGEST_MONTH]
+        return found + ([] if days.end is None else [table.c.month < days.end])
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions in SQL, on `scores` joined with `forecasts`."""

@@ -5,15 +5,15 @@ or a moment cuts off a week, are summed from the scores themselves, of the first
 """
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Subquery, Table, cast, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, Table, cast, func, select
 
 from service.store.database import Database
 from service.store.rollups import DAY, DAY_SECONDS, SUMS, ScoreSums, sums_of_scores
-from service.store.score_filter import LONGEST_MONTH, DayRange, ScoreFilter, Unit
+from service.store.score_filter import DayRange, ScoreFilter, Unit
 from service.store.tables import (
     forecasts,
     scores,
@@ -72,8 +72,11 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
     keys: list[GroupKey] = [key for key in by if key != "period"]
     if not _reads_scores(where, by, period):
         return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
-    known = _list_groups(database, where, keys, period if "period" in by else None)
-    number = len({key[keys.index("series")] for key, _ in known})
+    there = _versions_and_steps(database, where)
+    if len({(one["model"], one["version"]) for one in there}) == 1:  # the primary keys of rollups begin with them
+        where = replace(where, model=there[0]["model"], version=there[0]["version"])
+    known = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit)
+    known, number = _only_there(known, keys, there), _count_series(database, where)
     found: Rows = []
     for part in _parts_of(known, keys, limit):
         plan, wanted = _plan(database, _only(where, keys, part, number), by, period), set(part)
@@ -84,7 +87,7 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
     return found[:limit]
 
 
-def _parts_of(known: Sequence[tuple[Key, int]], keys: Sequence[GroupKey], limit: int) -> Iterator[list[Key]]:
+def _parts_of(known: Iterable[tuple[Key, int]], keys: Sequence[GroupKey], limit: int) -> Iterator[list[Key]]:
     """Yield groups in parts that have about `limit` rows, and twice as many as the part before; a version is not cut if it is large.
 
     The scores of a part are found in one scan, which takes as long for a few groups as for most of them.
@@ -104,41 +107,58 @@ def _parts_of(known: Sequence[tuple[Key, int]], keys: Sequence[GroupKey], limit:
 
 
 def _list_groups(
-    database: Database, where: ScoreFilter, keys: Sequence[GroupKey], period: Period | None
-) -> list[tuple[Key, int]]:
-    """Return the values of keys that may have scores, in their order, and about how many periods each has."""
+    database: Database, where: ScoreFilter, keys: Sequence[GroupKey], period: Period | None, page: int
+) -> Iterator[tuple[Key, int]]:
+    """Yield the values of keys that may have scores, in their order, and about how many periods each has; reads pages."""
     of = sums_by_series_step.c
     named = {"model": of.model, "version": of.version, "step": of.step, "series": of.series_id}
     columns: list[ColumnElement[Any]] = [named[key] for key in keys]
-    days = DayRange.of(where)
-    conditions = [of.scores > 0, *where.of_rollup(sums_by_series_step)]
-    conditions += [] if days.first is None else [of.month > days.first - LONGEST_MONTH]
-    conditions += [] if days.end is None else [of.month < days.end]
-    query = select(*columns, func.sum(of.scores), func.count()).where(*conditions)
-    with database.reading() as connection:
-        found = connection.execute(query.group_by(*columns).order_by(*columns)).all()
-        there = _versions_and_steps(connection, where, keys)
+    query = select(*columns, func.sum(of.scores), func.count()).where(*where.of_months(sums_by_series_step))
+    query = query.group_by(*columns).order_by(*columns)
     each = {"day": 28, "week": 4, "month": 1}.get(period or "")
-    places = [keys.index(key) for key in keys if key != "series"]
-    found = [row for row in found if tuple(row[place] for place in places) in there]
-    return [(tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found]
+    start, found = 0, [None] * page
+    while len(found) == page:
+        with database.reading() as connection:
+            found = connection.execute(query.limit(page).offset(start)).all()
+        start += page
+        yield from ((tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found)
 
 
-def _versions_and_steps(connection: Connection, where: ScoreFilter, keys: Sequence[GroupKey]) -> set[Key]:
-    """Return the values of the keys but the series that have scores on the days of a filter."""
+def _count_series(database: Database, where: ScoreFilter) -> int:
+    """Return about how many series may have scores: those that have one of the first step."""
+    first = where if where.steps else replace(where, steps=(1, 1))
+    with database.reading() as connection:
+        query = select(func.count(sums_by_series_step.c.series_id.distinct())).where(
+            *first.of_months(sums_by_series_step)
+        )
+        return connection.scalar(query) or 0
+
+
+def _versions_and_steps(database: Database, where: ScoreFilter) -> list[dict[str, Any]]:
+    """Return the models, versions and steps that have scores on the days of a filter."""
     of, days = sums_by_step.c, DayRange.of(where)
-    columns: list[ColumnElement[Any]] = [of[key] for key in keys if key != "series"]
-    query = select(text("1"), *columns).where(of.scores > 0, *replace(where, series=None).of_rollup(sums_by_step))
+    query = select(of.model, of.version, of.step).where(of.scores > 0)
+    query = query.where(*replace(where, series=None).of_rollup(sums_by_step))
     query = query if days.first is None else query.where(of.day >= days.first)
     query = query if days.end is None else query.where(of.day < days.end)
-    return {tuple(row[1:]) for row in connection.execute(query.distinct())}
+    with database.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(query.distinct())]  # noqa: SLF001 (SQLAlchemy's public name)
+
+
+def _only_there(
+    known: Iterable[tuple[Key, int]], keys: Sequence[GroupKey], there: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[Key, int]]:
+    """Yield the groups whose model, version and step have scores."""
+    places = [place for place, key in enumerate(keys) if key != "series"]
+    found = {tuple(one[keys[place]] for place in places) for one in there}
+    return (group for group in known if tuple(group[0][place] for place in places) in found)
 
 
 def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], number: int) -> ScoreFilter:
     """Return a filter for groups out of `number` series; others of their versions, steps and series may pass too."""
     of = {key: sorted({group[place] for group in groups}) for place, key in enumerate(keys)}
     found, names = where, [str(name) for name in of["series"]]
-    if len(names) <= MOST_NAMES:
+    if len(names) <= min(MOST_NAMES, number // 2):
         found = replace(found, some_series=tuple(names), are_few=FEW_SERIES * len(names) <= number)
     if len(of["model"]) == 1:
         found = replace(found, model=str(of["model"][0]))
