@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from service.store.database import Database
-from service.store.rollups import ScoreSums
+from service.store.rollups import DAY, ScoreSums
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import Period, sum_scores
@@ -139,3 +139,12 @@ def test_without_scores_nothing_is_summed(database: Database) -> None:
     assert sum_scores(database, ScoreFilter(), ["model"]) == []
     assert sum_scores(database, ScoreFilter(), []) == [((), ScoreSums())]
     assert list_scored_forecasts(database, ScoreFilter(), 3) == []
+
+
+def test_a_window_has_one_limit_of_time_at_each_end():
+    """A database searches an index with one limit of each kind, maybe the farther one of two."""
+    where = ScoreFilter(since=5 * DAY + 1, until=90 * DAY).within(3, 9)
+
+    limits = [str(one.left) for one in where.of_scores() if "timestamp" in str(one.left)]
+
+    assert limits == ["scores.timestamp"] * 2
