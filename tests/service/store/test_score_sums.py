@@ -141,7 +141,7 @@ def test_without_scores_nothing_is_summed(database: Database) -> None:
     assert list_scored_forecasts(database, ScoreFilter(), 3) == []
 
 
-def test_a_window_has_one_limit_of_time_at_each_end():
+def test_a_window_has_one_limit_of_time_at_each_end() -> None:
     """A database searches an index with one limit of each kind, maybe the farther one of two."""
     where = ScoreFilter(since=5 * DAY + 1, until=90 * DAY).within(3, 9)
 
