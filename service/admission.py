@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
+from service.clients import Share
 from service.errors import QueueFull
 from service.thread_pool import ThreadPool
 
@@ -48,6 +49,10 @@ def parse_seconds(series: int, size: int, dated: int = 0) -> float:
     return series * SERIES_SECONDS + dated * DATED_SECONDS + size * BYTE_SECONDS
 
 
+ALONE = Share()
+"""What a client has that is the only one."""
+
+
 class Lane:
     """Requests of similar size, with threads of their own; refuses a request that would wait for too long."""
 
@@ -67,15 +72,21 @@ class Lane:
         self._seconds = 0.0
         self._ended = 0.0
 
-    def check(self, waiting: int = 0) -> None:
+    def check(self, waiting: int = 0, share: Share = ALONE) -> None:
         """Raise QueueFull if a request would wait for too long: requests before it times the time between two ends.
+
+        A client that has less than its fair share may wait twice as long: the others cannot keep it out.
 
         Args:
             waiting: Requests that wait for their turn and are not in progress yet.
+            share: What its client has of the requests in progress.
         """
         before = self._pending + waiting
         expected = before * self._seconds / self._ends
-        if before >= self._limit or (before >= ALWAYS_ADMITTED and expected > self._most_seconds):
+        most = self._most_seconds
+        if share.clients > 1 and share.own * share.clients * self._seconds < most * self._ends:
+            most *= 2
+        if before >= self._limit or (before >= ALWAYS_ADMITTED and expected > most):
             seconds = max(1, math.ceil(expected - self._most_seconds))
             raise QueueFull(
                 f"{before} requests are in progress; another would wait for {expected:.1f} s.",
@@ -84,9 +95,9 @@ class Lane:
             )
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Count a request as long as it is in progress; raises QueueFull."""
-        self.check()
+    def enter(self, share: Share = ALONE) -> Iterator[None]:
+        """Count a request as long as it is in progress; raises QueueFull as `check`."""
+        self.check(share=share)
         entered = time.monotonic()
         self._pending += 1
         try:

@@ -21,6 +21,7 @@ from service.api.admission_middleware import AdmissionMiddleware, JsonForecasts,
 from service.api.compression import CompressionMiddleware
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
+from service.api.rates import Rates
 from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
@@ -94,7 +95,7 @@ def _add_layers(app: Application, service: Service, settings: Settings, host: st
     keys = KeyRing(settings.api_keys)
     layers: list[tuple[Any, dict[str, Any]]] = [
         (CompressionMiddleware, {}),
-        (AuthMiddleware, {"keys": keys}),
+        (AuthMiddleware, {"keys": keys, "rates": Rates(settings.rate)}),
         (RequestChecks, {"hosts": AllowedHosts(host, settings.allowed_hosts), "keys": keys}),
         (MetricsMiddleware, {"metrics": service.metrics, "access_log": settings.access_log}),
     ]

@@ -115,7 +115,9 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
             leads=environment.leads,
         )
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
-    forecasting = ForecastHandler(settings, *make_lanes(settings), catalog.select, recorder.record)
+    forecasting = ForecastHandler(
+        settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe
+    )
     backtests = BacktestCache(catalog, environment.cache)
     jobs = JobsClient(settings.jobs, settings.max_queue)
     counter = JobCounter(jobs)

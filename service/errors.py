@@ -40,6 +40,8 @@ ServiceError                        the request is valid, but the service cannot
 ├── ModelRefused                    503, the model cannot be loaded
 ├── DefaultUnknown                  503, ALMANAC_MODEL is not registered
 ├── QueueFull                       429, Retry-After
+│   └── RateExceeded
+├── DeadlinePassed                  503, Retry-After
 ├── KeysInvalid                     the API key file cannot be read
 ├── DatabaseUnreachable             503, Retry-After; forecasts do not need it
 ├── DatabaseUnusable                503, the tables of a newer Almanac, or a damaged file
@@ -247,6 +249,18 @@ class QueueFull(ServiceError):
         """Keep when to try again."""
         super().__init__(detail, hint=hint)
         self.retry_after = retry_after
+
+
+class RateExceeded(QueueFull):
+    """More requests of one client than its rate allows."""
+
+    code = "RATE_EXCEEDED"
+
+
+class DeadlinePassed(ServiceError):
+    """A request that waited until its deadline; no work on it begins."""
+
+    code = "DEADLINE_PASSED"
 
 
 class KeysInvalid(ServiceError):

@@ -71,6 +71,25 @@ def _hosts(text: str) -> str:
     return text
 
 
+def check_rate(text: str) -> str:
+    """Return a rate such as `100/second`; raises ValueError."""
+    from limits import parse  # only where there is a rate
+
+    parse(text)
+    return text
+
+
+def _rate(text: str | None) -> str | None:
+    """Return a rate; raises SettingInvalid."""
+    try:
+        return text and check_rate(text)
+    except ValueError:
+        raise SettingInvalid(
+            f"ALMANAC_RATE is not a rate. Received: {text!r}.",
+            hint="Use a number of requests and a time, such as `100/second` or `1000/minute`.",
+        ) from None
+
+
 def _sqlite_registry(values: dict[str, Any]) -> str:
     """Return the default of `tracking_uri`; raises SettingInvalid for a folder that MLflow cannot use in a URL."""
     home = values["home"]
@@ -109,6 +128,9 @@ class Settings(BaseSettings):
         max_observations: Most observations in one request.
         max_models: Versions in memory; the least recently used is dropped first.
         max_wait_seconds: Expected wait beyond which a forecast is refused (429); large ones may wait ten times as long.
+        rate: Most requests of a client, by its key or address, such as `100/second` or `1000/minute`; by default any number.
+            Each process counts its own.
+        deadline_seconds: How long after its body a request may wait until it begins; then it is refused (503).
         max_queue: Large requests that may wait for a thread, and as many for the database; several workers share it.
         max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted; several
             workers share it.
@@ -148,6 +170,8 @@ class Settings(BaseSettings):
     max_observations: Count = 1_000_000
     max_models: Count = 64
     max_wait_seconds: Seconds = 1.0
+    rate: Annotated[str | None, AfterValidator(_rate)] = None
+    deadline_seconds: Seconds = 30.0
     max_queue: Count = 64
     max_ledger: Count = 20_000
     ledger: bool = True

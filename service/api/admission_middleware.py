@@ -13,12 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.api.http import receive_body, too_many_bytes
 from service.api.request_checks import FORECAST
+from service.clients import Caller
 from service.errors import QueueFull
 from service.forecasting.answer import ForecastHandler
 from service.problems import CLIENT_CLOSED, problem
 
 ADMITTED = "almanac.admitted"
-"""Where a request's scope has what `ForecastHandler.admit` returned, for the route."""
+"""Where a request's scope has what `ForecastHandler.take_turn` returned, for the route."""
+CALLER = "almanac.caller"
+"""Where it has the Caller."""
 _ROUTE = SimpleNamespace(path=FORECAST)
 """What a scope has as its route, for metrics."""
 _JSON = b"application/json"
@@ -49,12 +52,18 @@ class AdmissionMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on when it is its turn; or refuse it."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(FORECASTS):
+            scope[CALLER] = caller = Caller.of(scope)
             try:
-                scope[ADMITTED] = await self._forecasting.admit(_announced(scope))
+                await self._forecasting.admit(_announced(scope), caller)
+                with self._forecasting.clients.enter(caller.client):
+                    scope[ADMITTED] = await self._forecasting.take_turn(caller)
+                    await self._app(scope, receive, send)
             except QueueFull as error:
                 await problem(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+            except ClientDisconnect:
+                await Response(status_code=CLIENT_CLOSED)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class JsonForecasts:
@@ -67,17 +76,19 @@ class JsonForecasts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request when it is its turn; or refuse it."""
         scope["route"] = _ROUTE
-        response = await self._answer(receive, _announced(scope))
+        response = await self._answer(receive, _announced(scope), Caller.of(scope))
         await response(scope, receive, send)
 
-    async def _answer(self, receive: Receive, announced: int) -> Response:
+    async def _answer(self, receive: Receive, announced: int, caller: Caller) -> Response:
         settings = self._forecasting.settings
         try:
-            admitted = await self._forecasting.admit(announced)
-            if announced > settings.max_body_bytes:
-                raise too_many_bytes(settings.max_body_bytes)
-            body = await receive_body(receive, settings.max_body_bytes, settings.body_timeout_seconds)
-            return await self._forecasting.answer_body(body, admitted)
+            await self._forecasting.admit(announced, caller)
+            with self._forecasting.clients.enter(caller.client):
+                admitted = await self._forecasting.take_turn(caller)
+                if announced > settings.max_body_bytes:
+                    raise too_many_bytes(settings.max_body_bytes)
+                body = await receive_body(receive, settings.max_body_bytes, settings.body_timeout_seconds)
+                return await self._forecasting.answer_body(body, caller, admitted)
         except AlmanacError as error:
             return problem(error)
         except ClientDisconnect:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.json_values import json_pointer
+from service.api.admission_middleware import CALLER
 from service.api.content_types import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
 from service.api.frame_input import parse_frame, parse_lines
 from service.api.state import Service
@@ -37,7 +38,7 @@ async def forecast_bulk(service: Service, request: Request, body: bytes, sent: s
             return parse_lines(body, parameters, settings)
         return parse_frame(body, parameters, settings, parquet=sent == PARQUET)
 
-    return await answer_bulk(service.forecasting, parse, MADE[wanted])
+    return await answer_bulk(service.forecasting, parse, MADE[wanted], request.scope[CALLER])
 
 
 def _refuse_parameters(sent: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ import shlex
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import AlmanacError
+from service.api.rates import Rates
+from service.clients import CLIENT
 from service.errors import KeyMissing, KeysInvalid, ScopeMissing
 from service.problems import problem
+from service.settings import check_rate
 
 logger = logging.getLogger("almanac")
 
 SCOPES = ("forecast", "record", "read", "observe", "erase", "admin")
+EXPIRED_HINT = "`almanac key rotate NAME` gives the key a successor."
 KEY_PREFIX = "alm_"
 KEY_BYTES = 32
 
@@ -67,18 +72,26 @@ class Key:
         sha256: Hexadecimal SHA-256 of the key. A plain hash is safe, because the key has 256 random bits.
         scopes: What it gives access to, from `SCOPES`.
         created: ISO 8601 time.
+        expires: ISO 8601 time from which on it is rejected; "" for never.
+        rate: Most requests, such as `100/second`; "" for ALMANAC_RATE.
     """
 
     name: str
     sha256: str
     scopes: tuple[str, ...]
     created: str = ""
+    expires: str = ""
+    rate: str = ""
+
+    def is_expired(self, now: datetime) -> bool:
+        """Return whether it is rejected now."""
+        return bool(self.expires) and now >= datetime.fromisoformat(self.expires)
 
 
-def make_key(name: str, scopes: tuple[str, ...], created: str) -> tuple[str, Key]:
+def make_key(name: str, scopes: tuple[str, ...], created: str, expires: str = "", rate: str = "") -> tuple[str, Key]:
     """Return a new random key, to be shown once, and the entry to store."""
     secret = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
-    return secret, Key(name, _hash(secret), scopes, created)
+    return secret, Key(name, _hash(secret), scopes, created, expires, rate)
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:
@@ -190,14 +203,14 @@ class KeyRing:
         self._keys = read_keys(path)
         self.is_required = bool(self._keys)
 
-    def scopes(self, secret: str) -> tuple[str, ...] | None:
-        """Return the scopes of a key, or None if it is unknown; compares with every stored hash in constant time."""
+    def find(self, secret: str) -> Key | None:
+        """Return a key, or None if it is unknown; compares with every stored hash in constant time."""
         self.refresh()
         digest = _hash(secret)
-        found: tuple[str, ...] | None = None
+        found: Key | None = None
         for key in self._keys:
             if hmac.compare_digest(digest, key.sha256):
-                found = key.scopes
+                found = key
         return found
 
     def refresh(self) -> None:
@@ -236,29 +249,35 @@ class Guard:
 class AuthMiddleware(Guard):
     """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
-        """Protect `app` with `keys`."""
+    def __init__(self, app: ASGIApp, keys: KeyRing, rates: Rates) -> None:
+        """Protect `app` with `keys`, and limit how often each of them is used."""
         super().__init__(app)
         self._keys = keys
+        self._rates = rates
 
     def _check(self, scope: Scope) -> AlmanacError | None:
         self._keys.refresh()
         needed = scopes_for(scope["path"], scope["method"])
-        if needed is None or not self._keys.is_required:
+        if needed is None:
             return None
+        if not self._keys.is_required:
+            return self._rates.check((scope.get("client") or ("",))[0])
         secret = _secret(Headers(scope=scope))
-        granted = self._keys.scopes(secret) if secret else None
-        if granted is None:
+        key = self._keys.find(secret) if secret else None
+        if key is None:
             return KeyMissing(
                 "The request has no API key." if secret is None else "The API key is unknown.",
                 hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
             )
-        if not set(granted) & set(needed):
+        if key.expires and key.is_expired(datetime.now(UTC)):
+            return KeyMissing(f"The API key {key.name} expired at {key.expires}.", hint=EXPIRED_HINT)
+        if not set(key.scopes) & set(needed):
             return ScopeMissing(
-                f"The key has the scopes {', '.join(granted)}; this path needs {' or '.join(needed)}.",
+                f"The key has the scopes {', '.join(key.scopes)}; this path needs {' or '.join(needed)}.",
                 hint=f"Create a key with `almanac key add --scope {needed[0]}`.",
             )
-        return None
+        scope[CLIENT] = key.name
+        return self._rates.check(key.name, key.rate)
 
 
 def _secret(headers: Headers) -> str | None:
@@ -283,7 +302,12 @@ def _key(entry: Mapping[str, Any]) -> Key:
         raise ValueError(f"key {name!r} has {wrong}; the scopes are {', '.join(SCOPES)}")
     if len(bytes.fromhex(digest)) != hashlib.sha256().digest_size:
         raise ValueError(f"key {name!r} has a malformed hash")
-    return Key(name, digest.lower(), tuple(scopes), str(entry.get("created", "")))
+    expires, rate = str(entry.get("expires", "")), str(entry.get("rate", ""))
+    if expires and datetime.fromisoformat(expires).tzinfo is None:
+        raise ValueError(f"key {name!r} expires at a time without an offset")
+    if rate:
+        check_rate(rate)
+    return Key(name, digest.lower(), tuple(scopes), str(entry.get("created", "")), expires, rate)
 
 
 def _fingerprint(path: str) -> tuple[int, ...] | None:

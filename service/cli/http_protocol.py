@@ -11,6 +11,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from models.errors import AlmanacError
+from service.clients import TRANSPORT
 from service.errors import HeadersTooLarge, HeadersTooSlow, RequestUnreadable
 from service.problems import problem
 
@@ -71,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._header_bytes = self._pending_bytes = 0
         self._in_head = True
         super().on_message_begin()
+        self.scope["state"][TRANSPORT] = self.transport
 
     def on_url(self, url: bytes) -> None:
         """Count a part of the path."""

@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from starlette.responses import Response
 
 from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError
 from service.admission import LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
+from service.clients import Caller, Clients
 from service.errors import QueueFull
 from service.forecasting.batches import Batches, Outcome, Waiting
 from service.forecasting.blocks import map_blocks
@@ -44,6 +45,7 @@ LARGE_WAIT = 10
 MOST_SMALL = 1024
 REFUSAL_SECONDS = 1.0
 
+P = ParamSpec("P")
 T = TypeVar("T")
 SelectModel = Callable[[str | None, Callable[[], Iterable[Frequency]]], Awaitable[SelectedModel]]
 RecordResult = Callable[[ForecastQuery, SelectedModel, ForecastResult], None]
@@ -59,6 +61,8 @@ class ForecastHandler:
         large: Admits larger ones, which small ones do not wait for.
         select_model: Returns the model for a request's `model` and the frequencies of its series.
         record: Is called with each result.
+        observe_wait: Is called with the seconds that each small request waited.
+        clients: Who has requests in progress.
     """
 
     settings: Settings
@@ -66,6 +70,8 @@ class ForecastHandler:
     large: Lane
     select_model: SelectModel
     record: RecordResult
+    observe_wait: Callable[[float], None] = lambda _seconds: None
+    clients: Clients = field(default_factory=Clients)
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
     _clock: CpuClock = field(default_factory=CpuClock)
@@ -75,8 +81,8 @@ class ForecastHandler:
         """Let no request wait yet."""
         object.__setattr__(self, "_batches", Batches(self._compute_batch, self._costs, self.small.threads))
 
-    async def admit(self, announced: int) -> int:
-        """Return the round of the event loop in which a request with a body of so many bytes can begin; 0 bytes if unknown.
+    async def admit(self, announced: int, caller: Caller) -> None:
+        """Return if a request with a body of so many bytes may wait for its turn; 0 bytes if unknown.
 
         Raises:
             QueueFull: If it would wait for too long; after about REFUSAL_SECONDS, so that clients that try again at once do
@@ -84,27 +90,36 @@ class ForecastHandler:
         """
         try:
             lane = self._lane(0, announced)
-            lane.check(self._turns.waiting if lane is self.small else 0)
+            lane.check(self._turns.waiting if lane is self.small else 0, self.clients.share(caller.client))
         except QueueFull:
             await asyncio.sleep(REFUSAL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (so that they do not return together)
             raise
-        return await self._turns.take()
 
-    async def answer_body(self, body: bytes, admitted: int | None = None) -> Response:
+    async def take_turn(self, caller: Caller) -> int:
+        """Return the round of the event loop in which a request can begin; raise ClientDisconnect if its client is gone."""
+        found = await self._turns.take()
+        caller.check()
+        return found
+
+    async def answer_body(self, body: bytes, caller: Caller | None = None, admitted: int | None = None) -> Response:
         """Return the response to a body of POST /forecast; raises an AlmanacError if the whole request is wrong.
 
         Args:
             body: The body.
-            admitted: What `admit` returned; if that round has ended, because the body came later, the request waits again.
+            caller: Who sent it; from now on its deadline counts.
+            admitted: What `take_turn` returned; if that round has ended, because the body came later, the request waits again.
         """
         dated = body.count(DATED)
         lane = self._lane(body.count(b"{"), len(body), dated)
-        with lane.enter():
+        caller = caller or Caller()
+        caller.start(self.settings.deadline_seconds)
+        with lane.enter(self.clients.share(caller.client)):
             if len(body) > LOOP_BODY_BYTES:
-                query, entries = await lane.threads.run(parse_envelope, body, self.settings)
+                query, entries = await lane.threads.run(begin, caller, parse_envelope, body, self.settings)
             else:
                 if not self._turns.is_current(admitted):
                     await self._turns.take()
+                    caller.check()
                 started = self._clock.start()
                 query, entries = parse_envelope(body, self.settings)
                 if parse_seconds(len(entries), len(body), dated) <= LOOP_SECONDS:
@@ -113,14 +128,15 @@ class ForecastHandler:
                 if started is not None:
                     self._turns.learn(time.thread_time() - started)
             if entries:
-                query = await lane.threads.run(parse_series, query, entries, self.settings)
-            return await self._answer(query, lane)
+                query = await lane.threads.run(begin, caller, parse_series, query, entries, self.settings)
+            return await self._answer(query, lane, caller)
 
-    async def answer(self, query: ForecastQuery) -> Response:
+    async def answer(self, query: ForecastQuery, caller: Caller) -> Response:
         """Return the response to a query; raises an AlmanacError if the model cannot answer it."""
-        with self.small.enter():
+        caller.start(self.settings.deadline_seconds)
+        with self.clients.enter(caller.client), self.small.enter(self.clients.share(caller.client)):
             await self._turns.take()
-            return await self._answer(query, self.small)
+            return await self._answer(query, self.small, caller)
 
     def close(self) -> None:
         """Let the threads end after their current work."""
@@ -130,14 +146,15 @@ class ForecastHandler:
     def _lane(self, series: int, size: int, dated: int = 0) -> Lane:
         return self.large if parse_seconds(series, size, dated) > LARGE_SECONDS else self.small
 
-    async def _answer(self, query: ForecastQuery, lane: Lane) -> Response:
+    async def _answer(self, query: ForecastQuery, lane: Lane, caller: Caller) -> Response:
         selected = await self.select_model(query.model, query.frequencies)
         check_size(query, selected, self.settings.max_numbers)
         passes = count_passes(query, selected)
         if is_large(query, passes):
+            caller.check()
             parts = await self.forecast_large(query, selected, lane.threads, write_entries)
             return await lane.threads.run(join_response, parts)
-        return await self._batches.run(query, selected, passes)
+        return await self._batches.run(query, selected, passes, caller)
 
     async def forecast_large(
         self, query: ForecastQuery, selected: SelectedModel, threads: ThreadPool, write: Callable[[ForecastResult], T]
@@ -167,7 +184,9 @@ class ForecastHandler:
 
     def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
-        started = self._clock.start(always=not self._costs.knows(batch[0].key))
+        started, now = self._clock.start(always=not self._costs.knows(batch[0].key)), time.monotonic()
+        for one in batch:
+            self.observe_wait(now - one.caller.arrived)
         try:
             found = predict_many([(one.query, one.selected) for one in batch], self.settings.max_numbers)
         except Exception as error:  # noqa: BLE001 (each request gets its own)
@@ -191,6 +210,12 @@ class ForecastHandler:
         result = make_result(selected, *found)
         self.record(query, selected, result)
         return to_response(result)
+
+
+def begin(caller: Caller, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the result of `work`, called in a thread, unless the request has passed its deadline or its client is gone."""
+    caller.check()
+    return work(*args, **kwargs)
 
 
 def make_lanes(settings: Settings) -> tuple[Lane, Lane]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from service.admission import LOOP_SECONDS, Costs
+from service.clients import Caller
 from service.forecasting.request import ForecastQuery
 from service.selector import SelectedModel
 from service.thread_pool import ThreadPool
@@ -29,12 +30,20 @@ class Waiting:
         selected: The version that answers it.
         passes: How many windows the networks compute for it.
         answer: Gets the response, or the error.
+        caller: Who sent it.
     """
 
     query: ForecastQuery
     selected: SelectedModel
     passes: int
     answer: asyncio.Future[Response]
+    caller: Caller
+
+    def is_over(self) -> bool:
+        """Return whether nobody waits for it any more, or its deadline has passed, which is its answer then."""
+        if not self.answer.done() and (fault := self.caller.fault()) is not None:
+            self.answer.set_exception(fault)
+        return self.answer.done()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -63,10 +72,12 @@ class Batches:
         self._threads = threads
         self._queues: dict[Hashable, deque[Waiting]] = {}
 
-    async def run(self, query: ForecastQuery, selected: SelectedModel, passes: int) -> Response:
+    async def run(
+        self, query: ForecastQuery, selected: SelectedModel, passes: int, caller: Caller | None = None
+    ) -> Response:
         """Return the response to a request, computed with the others that wait; raises its own error only."""
         loop = asyncio.get_running_loop()
-        waiting = Waiting(query, selected, passes, loop.create_future())
+        waiting = Waiting(query, selected, passes, loop.create_future(), caller or Caller())
         queue = self._queues.get(waiting.key)
         if queue is None:
             queue = self._queues[waiting.key] = deque()
@@ -77,7 +88,7 @@ class Batches:
     def _next(self, key: Hashable) -> None:
         """Run the next batch of a model, or forget the model if nothing waits."""
         queue = self._queues[key]
-        while queue and queue[0].answer.done():  # its client is gone
+        while queue and queue[0].is_over():
             queue.popleft()
         if not queue:
             del self._queues[key]
@@ -113,6 +124,8 @@ def _take(queue: deque[Waiting], passes: int) -> list[Waiting]:
     batch = [queue.popleft()]
     passes -= batch[0].passes
     while queue and queue[0].passes <= passes:
-        passes -= queue[0].passes
-        batch.append(queue.popleft())
+        waiting = queue.popleft()
+        if not waiting.is_over():
+            passes -= waiting.passes
+            batch.append(waiting)
     return batch

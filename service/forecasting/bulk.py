@@ -12,8 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from models.errors import AlmanacError
+from service.clients import Caller
 from service.errors import Unexpected
-from service.forecasting.answer import ForecastHandler
+from service.forecasting.answer import ForecastHandler, begin
 from service.forecasting.blocks import split
 from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
@@ -47,16 +48,20 @@ class BulkFormat:
     lines: bool = False
 
 
-async def answer_bulk(handler: ForecastHandler, parse: Callable[[], ForecastQuery], made: BulkFormat) -> Response:
+async def answer_bulk(
+    handler: ForecastHandler, parse: Callable[[], ForecastQuery], made: BulkFormat, caller: Caller | None = None
+) -> Response:
     """Return the response to a request; all of its work runs in threads, beside other large requests.
 
     Raises:
         AlmanacError: If the whole request is wrong, too large, or has to wait for too long.
     """
-    threads = handler.large.threads
+    threads, caller = handler.large.threads, caller or Caller()
+    caller.start(handler.settings.deadline_seconds)
     with ExitStack() as place:
-        place.enter_context(handler.large.enter())
-        query = await threads.run(parse)
+        place.enter_context(handler.large.enter(handler.clients.share(caller.client)))
+        query = await threads.run(begin, caller, parse)
+        caller.check()
         selected = await handler.select_model(query.model, query.frequencies)
         if not made.lines:
             check_size(query, selected, handler.settings.max_numbers)

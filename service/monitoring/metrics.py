@@ -17,12 +17,22 @@ from service.jobs.counts import JobCounts
 from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts
 from service.monitoring.shared_metrics import collect_shared
+from service.problems import CLIENT_CLOSED
 from service.serving.catalog import Catalog
 from service.store.async_database import AsyncDatabase
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 """Route of all unknown paths, so that a scanner cannot fill the memory with labels."""
+
+GONE = "client gone"
+SHED = {
+    "QUEUE_FULL": "queue full",
+    "RATE_EXCEEDED": "rate",
+    "DEADLINE_PASSED": "deadline",
+    "BODY_TOO_SLOW": "slow sender",
+}
+"""Why a request was not answered, by the code of its error."""
 
 LATENCY_BUCKETS = (
     0.0005,
@@ -82,6 +92,17 @@ class Metrics:
         self.errors = Counter(
             "almanac_errors", "Errors returned, of whole requests and of single series.", ["code"], registry=registry
         )
+        self.shed = Counter(
+            "almanac_requests_shed", "Requests that were not answered for want of time.", ["reason"], registry=registry
+        )
+        for reason in (*SHED.values(), GONE):
+            self.shed.labels(reason)
+        self.queue_seconds = Histogram(
+            "almanac_queue_seconds",
+            "Time from the arrival of a small forecast's body to the run of the network that answers it.",
+            buckets=LATENCY_BUCKETS[:14],
+            registry=registry,
+        )
         self.reloads = Counter(
             "almanac_model_reloads", "Attempts to load a version.", ["model", "outcome"], registry=registry
         )
@@ -121,6 +142,8 @@ class Metrics:
         count, observe = self._request_children(route, method if method in METHODS else "OTHER", status)
         count()
         observe(seconds)
+        if status == CLIENT_CLOSED:
+            self.shed.labels(GONE).inc()
 
     def count_forecast(self, model: str, series: int, points: int) -> None:
         """Count the series and steps that one request received."""
@@ -132,6 +155,8 @@ class Metrics:
         """Count each code as often as it occurs."""
         for code in codes:
             self.errors.labels(code).inc()
+            if code in SHED:
+                self.shed.labels(SHED[code]).inc()
 
     def count_observations(self, accepted: int, refused: int) -> None:
         """Count the observations of one request."""

@@ -116,11 +116,11 @@ def _list_groups(
     query = select(*columns, func.sum(of.scores), func.count()).where(*where.of_months(sums_by_series_step))
     query = query.group_by(*columns).order_by(*columns)
     each = {"day": 28, "week": 4, "month": 1}.get(period or "")
-    start, found = 0, [None] * page
-    while len(found) == page:
+    start, is_full = 0, True
+    while is_full:
         with database.reading() as connection:
             found = connection.execute(query.limit(page).offset(start)).all()
-        start += page
+        start, is_full = start + page, len(found) == page
         yield from ((tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found)
 
 

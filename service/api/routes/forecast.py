@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.api.admission_middleware import ADMITTED
+from service.api.admission_middleware import ADMITTED, CALLER
 from service.api.content_types import JSON, choose_format, format_of
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.formats import OTHER_FORMATS, describe_parameters
@@ -35,4 +35,4 @@ async def forecast(request: Request) -> Response:
         from service.api.bulk_forecast import forecast_bulk
 
         return await forecast_bulk(service, request, body, sent, wanted)
-    return await service.forecasting.answer_body(body, request.scope.get(ADMITTED))
+    return await service.forecasting.answer_body(body, request.scope[CALLER], request.scope.get(ADMITTED))

@@ -21,6 +21,7 @@ from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import service_of
+from service.clients import Caller
 from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import describe_value
@@ -83,8 +84,9 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     sampling = {"paths": paths, "seed": seed, "sums": sums.split(",") if sums else None}
     query = parse_options({**options, **sampling, "mean": mean == "true", "model": model}, service.settings.max_horizon)
     one = await service.database.run(_stored_series, series_id, service.settings.max_points)
+    caller = Caller.of(request.scope)
     try:
-        return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True))
+        return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True), caller)
     except ModelUnknown as error:
         return problem(error, status=HTTPStatus.NOT_FOUND)
 

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from service.api.rates import Rates
 from service.api.security import (
     SCOPES,
     AuthMiddleware,
@@ -159,7 +160,7 @@ def test_a_request_is_rejected_before_its_body_is_read(home: ServiceHome) -> Non
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/forecast", "headers": []}
-    asyncio.run(AuthMiddleware(app, KeyRing(home.path / "keys.json"))(scope, receive, send))
+    asyncio.run(AuthMiddleware(app, KeyRing(home.path / "keys.json"), Rates(None))(scope, receive, send))
 
     assert sent[0]["status"] == 401
 
@@ -186,8 +187,8 @@ def test_a_broken_file_leaves_the_last_keys_in_force(home: ServiceHome) -> None:
 
     (home.path / "keys.json").write_text("{")
 
-    assert ring.scopes(secret) == ("forecast",)
-    assert ring.scopes("wrong") is None
+    assert ring.find(secret).scopes == ("forecast",)  # type: ignore[union-attr]
+    assert ring.find("wrong") is None
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_a_key_file_that_others_can_write_is_refused(
     path.chmod(file_mode)
     folder.chmod(folder_mode)
 
-    assert ring.scopes(secret) == ("forecast",)
+    assert ring.find(secret).scopes == ("forecast",)  # type: ignore[union-attr]
     if command is None:
         assert len(read_keys(path)) == 2
         return

@@ -57,7 +57,7 @@ def test_a_key_is_shown_once_and_works(run: Run, tmp_path: Path) -> None:
     assert secret.startswith("alm_")
     assert "dashboard" in result.stderr
     assert secret not in (tmp_path / "keys.json").read_text()
-    assert KeyRing(tmp_path / "keys.json").scopes(secret) == ("forecast", "observe")
+    assert KeyRing(tmp_path / "keys.json").find(secret).scopes == ("forecast", "observe")  # type: ignore[union-attr]
 
 
 def test_keys_are_listed_and_removed_by_name(run: Run, tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Clients: who sends a request, whether it is still wanted, and how many requests each client has in progress."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from starlette.requests import ClientDisconnect
+
+from service.errors import DeadlinePassed
+
+CLIENT = "almanac.client"
+"""Where a request's scope has the name of its API key, if it has one."""
+TRANSPORT = "almanac.transport"
+"""Where the state of a request's scope has its connection."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """The sender of a request.
+
+    Attributes:
+        client: The name of its key, or its address.
+        is_gone: Returns whether its connection is closed.
+        arrived: Time of the monotonic clock at which its body was complete.
+        deadline: When no work on it begins any more, by the same clock.
+    """
+
+    client: str = ""
+    is_gone: Callable[[], bool] | None = None
+    arrived: float = 0.0
+    deadline: float = math.inf
+
+    def start(self, seconds: float) -> None:
+        """Start the time until the deadline: the body is complete."""
+        self.arrived = time.monotonic()
+        self.deadline = self.arrived + seconds
+
+    @classmethod
+    def of(cls, scope: MutableMapping[str, Any]) -> Self:
+        """Return the sender of the request with an ASGI scope."""
+        transport = (scope.get("state") or {}).get(TRANSPORT)
+        client = scope.get(CLIENT) or (scope.get("client") or ("",))[0]
+        return cls(client, None if transport is None else transport.is_closing)
+
+    def fault(self) -> Exception | None:
+        """Return why work on the request need not begin any more, or None: its client is gone, or its time has passed."""
+        if self.is_gone is not None and self.is_gone():
+            return ClientDisconnect()
+        if self.deadline < math.inf and time.monotonic() > self.deadline:
+            return DeadlinePassed(
+                "The request waited until its deadline, and was not begun.",
+                hint="Try again later. ALMANAC_DEADLINE_SECONDS sets how long a request may take until it begins.",
+            )
+        return None
+
+    def check(self) -> None:
+        """Raise what `fault` returns."""
+        if (fault := self.fault()) is not None:
+            raise fault
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a client has of the requests in progress.
+
+    Attributes:
+        own: Its requests.
+        clients: How many clients have any, itself included.
+    """
+
+    own: int = 0
+    clients: int = 1
+
+
+class Clients:
+    """How many requests each client has in progress."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._counts: dict[str, int] = {}
+
+    def share(self, client: str) -> Share:
+        """Return the share of a client that sends another request."""
+        own = self._counts.get(client, 0)
+        return Share(own, len(self._counts) + (own == 0))
+
+    @contextmanager
+    def enter(self, client: str) -> Iterator[None]:
+        """Count a request as long as it is in progress."""
+        counts = self._counts
+        counts[client] = counts.get(client, 0) + 1
+        try:
+            yield
+        finally:
+            left = counts[client] - 1
+            if left:
+                counts[client] = left
+            else:
+                del counts[client]
