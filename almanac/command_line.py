@@ -31,7 +31,8 @@ COMMANDS = {
     "promote": ("training.cli.models:promote", "Make a version the champion."),
     "rollback": ("training.cli.models:rollback", "Restore the previous champion."),
     "home": ("training.cli.home:home", "Repair a home that was moved or copied."),
-    "key": ("service.cli.serve:key", "Create, list and remove API keys."),
+    "key": ("service.cli.keys:key", "Create, list, rotate and remove API keys."),
+    "audit": ("service.cli.audit:audit", "Show who changed aliases, schedules and keys."),
     "ui": ("training.cli.mlflow_ui:ui", "Show runs and models in MLflow's UI."),
 }
 """The function of each command, and its line in `almanac --help`."""

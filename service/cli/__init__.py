@@ -1,1 +1,1 @@
-"""Commands of the service: serve, observe, key."""
+"""Commands of the service: serve, observe, key, audit."""

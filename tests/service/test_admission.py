@@ -4,9 +4,12 @@ import asyncio
 from contextlib import ExitStack
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from service.admission import ALWAYS_ADMITTED, LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
-from service.errors import QueueFull
+from service.api.rates import Rates
+from service.clients import Caller, Clients, Share
+from service.errors import DeadlinePassed, QueueFull
 from service.thread_pool import ThreadPool
 
 
@@ -110,3 +113,65 @@ def test_what_is_parsed_on_the_event_loop_is_small() -> None:
     assert parse_seconds(50, 25_000) < LOOP_SECONDS
     assert parse_seconds(50, 64_000, dated=50) > 4 * LOOP_SECONDS
     assert parse_seconds(1, 1_000_000) > LOOP_SECONDS
+
+
+def test_one_client_cannot_keep_the_others_out(clock: list[float]) -> None:
+    """Where the time is used up, a client with less than its fair share is admitted, and one with more is not."""
+    lane = Lane(ThreadPool(1), limit=100, most_seconds=1.0)
+    for _ in range(200):
+        with lane.enter():
+            clock[0] += 0.1
+
+    with ExitStack() as stack:
+        for _ in range(11):
+            stack.enter_context(lane.enter())
+
+        lane.check(share=Share(own=4, clients=2))
+        for share in (Share(own=11, clients=1), Share(own=11, clients=2), Share(own=6, clients=2)):
+            with pytest.raises(QueueFull):
+                lane.check(share=share)
+        for _ in range(10):
+            stack.enter_context(lane.enter(Share(own=0, clients=2)))
+        with pytest.raises(QueueFull):
+            lane.check(share=Share(own=0, clients=3))
+
+
+def test_the_share_of_a_client_is_what_it_has_in_progress() -> None:
+    """Clients without requests do not count."""
+    clients = Clients()
+
+    with clients.enter("a"), clients.enter("a"), clients.enter("b"):
+        with clients.enter("c"):
+            pass
+        shares = [clients.share(name) for name in "abc"]
+
+    assert shares == [Share(2, 2), Share(1, 2), Share(0, 3)]
+    assert clients.share("a") == Share(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("is_gone", "seconds", "error"), [(True, 60, ClientDisconnect), (False, -1, DeadlinePassed), (False, 60, None)]
+)
+def test_work_begins_for_clients_that_wait_for_it(
+    *, is_gone: bool, seconds: float, error: type[Exception] | None
+) -> None:
+    """Not for one that is gone, nor after the deadline."""
+    caller = Caller(is_gone=lambda: is_gone)
+    caller.start(seconds)
+
+    assert type(caller.fault()) is (error or type(None))
+
+
+def test_a_rate_counts_each_client_by_itself() -> None:
+    """Its own rate has precedence over the general one; without any, nothing is counted."""
+    rates = Rates("2/hour")
+
+    found = [rates.check(name) is None for name in ("a", "a", "a", "b")]
+    refused = rates.check("a")
+
+    assert found == [True, True, False, True]
+    assert refused is not None
+    assert 1 <= refused.retry_after <= 3600
+    assert rates.check("c", "1/hour") is None
+    assert rates.check("c", "1/hour") is not None
+    assert Rates(None).check("a") is None

@@ -34,6 +34,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path, monkeypatch: pytest.
         "database_url": "postgresql://me@db/almanac",
         "jobs_url": "postgresql://me@db/jobs",
         "model": "rain@challenger",
+        "rate": "100/second",
         "allowed_hosts": "service,*.example.org",
         "forwarded_allow_ips": "10.0.0.0/8, ::1",
         **{name: at + 1 for at, name in enumerate(numbers)},

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.security import make_key, read_keys, write_keys
+from service.api.key_file import make_key, read_keys, write_keys
 from tests.service.home import eventually
 from tests.service.server_process import ServerProcess, command_of
 

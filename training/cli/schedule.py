@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from models.audit.log import record_own
 from models.errors import ConfigInvalid
+from models.jobs.database import almanac_home
 from training.cli.options import print_json
 from training.cli.requests import missing_data, read_request
 
@@ -64,6 +66,7 @@ def add(name: str, cron: str, config: Path, timezone: str, *, if_needed: bool) -
         )
     with open_jobs(os.environ) as jobs:
         jobs.add_schedule(name, cron, request, timezone=timezone)
+        record_own(almanac_home(os.environ), "schedule.create", schedule=name)
         following, warnings = jobs.schedule(name)["next_at"], [missing_data(request), no_worker(jobs)]
     click.echo(f"Schedule {name} retrains {request['name']}, next at {moment(following, cron)} ({timezone}).")
     click.echo(f"The schedule keeps {config} as it is now. To change it, remove the schedule and add it again.")
@@ -133,6 +136,7 @@ def pause(name: str) -> None:
 
     with open_jobs(os.environ, create=False) as jobs:
         jobs.pause(name)
+        record_own(almanac_home(os.environ), "schedule.pause", schedule=name)
     click.echo(f"{name} is paused. Resume it with almanac schedule resume {name}.")
 
 
@@ -150,6 +154,7 @@ def resume(name: str) -> None:
 
     with open_jobs(os.environ, create=False) as jobs:
         jobs.resume(name)
+        record_own(almanac_home(os.environ), "schedule.resume", schedule=name)
         row = jobs.schedule(name)
     click.echo(f"{name} is resumed, next at {moment(row['next_at'], row['cron'])}.")
 
@@ -186,6 +191,7 @@ def remove(name: str) -> None:
 
     with open_jobs(os.environ, create=False) as jobs:
         waiting = jobs.remove(name)
+        record_own(almanac_home(os.environ), "schedule.delete", schedule=name)
     click.echo(f"{name} is removed.")
     if waiting:
         text = "1 of its jobs still waits" if waiting == 1 else f"{waiting} of its jobs still wait"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from models.audit.log import record_own
 from models.errors import ModelUnknown, RegistryError
 from models.pyfunc import COLUMNS
 from models.spec import ModelSpec
@@ -85,7 +86,7 @@ class ModelVersions:
         """Make a version the challenger, unless a newer one is the challenger."""
         challenger = self._client.get_registered_model(name).aliases.get(CHALLENGER, "0")
         if int(challenger) < int(version):
-            self._client.set_registered_model_alias(name, CHALLENGER, version)
+            self._set_alias(name, CHALLENGER, version)
 
     @translated
     def delete_logged_models(self, run_id: str) -> None:
@@ -101,8 +102,8 @@ class ModelVersions:
         aliases = self._client.get_registered_model(name).aliases
         old = str(aliases[CHAMPION]) if CHAMPION in aliases else None
         if old is not None and old != version:
-            self._client.set_registered_model_alias(name, PREVIOUS, old)
-        self._client.set_registered_model_alias(name, CHAMPION, version)
+            self._set_alias(name, PREVIOUS, old)
+        self._set_alias(name, CHAMPION, version)
         return old
 
     @translated
@@ -118,9 +119,13 @@ class ModelVersions:
                 f"{name} has no previous champion.", hint=f"Promote a version: almanac promote {name} VERSION."
             )
         champion, previous = str(aliases[CHAMPION]), str(aliases[PREVIOUS])
-        self._client.set_registered_model_alias(name, CHAMPION, previous)
-        self._client.set_registered_model_alias(name, PREVIOUS, champion)
+        self._set_alias(name, CHAMPION, previous)
+        self._set_alias(name, PREVIOUS, champion)
         return previous, champion
+
+    def _set_alias(self, name: str, alias: str, version: str) -> None:
+        self._client.set_registered_model_alias(name, alias, version)
+        record_own(self.location.home, "alias.set", model=name, alias=alias, version=version)
 
     @translated
     def versions(self, name: str | None = None, *, metrics: bool = False) -> list[Version]:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from service.api.audit import audit
 from service.api.examples.jobs import (
     BACKFILL_BODY,
     BACKFILL_RESPONSES,
@@ -47,6 +48,7 @@ async def create(request: Request) -> Response:
     body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds, too_large=TOO_LARGE)
     new = parse_schedule(body, service.settings.min_schedule_seconds)
     found = await service.jobs.run(records.add_schedule, new)
+    await audit(request, "schedule.create", schedule=new.name)
     return json_response(
         schedule_response(found, _now()), status=201, headers={"location": f"/schedules/{quote(new.name)}"}
     )
@@ -63,6 +65,7 @@ async def schedule(request: Request, name: str) -> Response:
 async def delete(request: Request, name: str) -> Response:
     """Delete a schedule, but not its jobs: `GET /jobs?schedule=NAME&state=QUEUED` lists those that still wait."""
     await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.remove, name)
+    await audit(request, "schedule.delete", schedule=name)
     return Response(status_code=204)
 
 
@@ -70,6 +73,7 @@ async def delete(request: Request, name: str) -> Response:
 async def pause(request: Request, name: str) -> Response:
     """Pause a schedule until it is resumed."""
     found = await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.pause, name)
+    await audit(request, "schedule.pause", schedule=name)
     return json_response(schedule_response(found, _now()))
 
 
@@ -79,6 +83,7 @@ async def pause(request: Request, name: str) -> Response:
 async def resume(request: Request, name: str) -> Response:
     """Resume a schedule; the runs missed in between are not made up for."""
     found = await service_of(request).jobs.run_or_raise(records.unknown_schedule(name), records.resume, name)
+    await audit(request, "schedule.resume", schedule=name)
     return json_response(schedule_response(found, _now()))
 
 

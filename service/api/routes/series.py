@@ -16,6 +16,7 @@ from models.forecasting.sampling import MOST_PATHS
 from models.ids import plain_id
 from models.json_values import to_json_value
 from models.series import Series
+from service.api.audit import audit
 from service.api.examples.observations import ERASE_RESPONSES, SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
 from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
@@ -119,6 +120,8 @@ async def erase(request: Request, series_id: str) -> Response:
         "erasure: a series was erased, the SHA-256 of its id is %s: %d observations, %d forecasts, %d scores",
         *(erased.series_sha256, erased.observations, erased.forecasts, erased.scores),
     )
+    counts = {"observations": erased.observations, "forecasts": erased.forecasts, "scores": erased.scores}
+    await audit(request, "series.erase", series_sha256=erased.series_sha256, **counts)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -11,17 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from service.api.key_file import SCOPES, make_key, read_keys, write_keys
 from service.api.rates import Rates
-from service.api.security import (
-    SCOPES,
-    AuthMiddleware,
-    KeyRing,
-    is_loopback,
-    make_key,
-    read_keys,
-    scopes_for,
-    write_keys,
-)
+from service.api.security import AuthMiddleware, KeyRing, is_loopback, scopes_for
 from service.errors import KeysInvalid
 from tests.service.home import ServiceHome
 

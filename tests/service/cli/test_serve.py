@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from service.api.security import KeyRing, read_keys
+from service.api.key_file import read_keys
+from service.api.security import KeyRing
 from service.cli import serve as module
 from service.cli import server
-from service.cli.serve import key, serve
+from service.cli.keys import key
+from service.cli.serve import serve
 
 Run = Callable[..., Result]
 

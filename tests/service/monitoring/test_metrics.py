@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from models.profile import Profile, features
-from service.api.security import make_key, write_keys
+from service.api.key_file import make_key, write_keys
 from service.monitoring.drift import MIN_INPUTS
 from service.monitoring.recent_input import WINDOW
 from service.serving.registry_index import RegistryIndex, keep_lost_champions

@@ -1,0 +1,22 @@
+"""Audit: records who changes something over REST, in the audit log of ALMANAC_HOME."""
+
+import asyncio
+import logging
+
+from starlette.requests import Request
+
+from models.audit import log
+from service.api.state import service_of
+from service.clients import CLIENT
+
+logger = logging.getLogger("almanac")
+
+
+async def audit(request: Request, action: str, **details: str | int | None) -> None:
+    """Append a line about what a request has done; that it cannot be written is logged, since it is done by then."""
+    key, address = request.scope.get(CLIENT), request.client.host if request.client else ""
+    actor = f"key:{key}" if key else f"address:{address}"
+    try:
+        await asyncio.to_thread(log.record, service_of(request).settings.home, actor, action, **details)
+    except OSError as error:
+        logger.error("the audit log cannot be written (%s): %s by %s", error, action, actor)  # noqa: TRY400 (no traceback)
