@@ -1,6 +1,7 @@
 """Command `almanac key`: creates, lists, rotates and removes API keys, and records each change in the audit log."""
 
 import os
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from service.settings import Settings, check_rate
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[timedelta]):
     """A span of time such as `90d`, `36h` or `30m`."""
 
     name = "time"
@@ -24,12 +25,12 @@ class Span(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Return the span; a usage error if it is none."""
         text = str(value)
-        if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in UNITS and len(text) <= len("36500d"):
-            return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
-        self.fail(f"{text!r} is not a time. Use days, hours or minutes, such as 90d, 36h or 30m.", param, ctx)
+        if not re.fullmatch("[0-9]{1,5}[dhm]", text):
+            self.fail(f"{text!r} is not a time. Use days, hours or minutes, such as 90d, 36h or 30m.", param, ctx)
+        return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
 
 
-class Rate(click.ParamType):
+class Rate(click.ParamType[str]):
     """A rate such as `100/second`."""
 
     name = "rate"
@@ -103,7 +104,9 @@ def rotate(name: str, overlap: timedelta, *, as_json: bool) -> None:
     former = replace(old, name=next(one for one in free if _is_free(one, keys)), expires=ends)
     secret, made = make_key(name, old.scopes, _after(), _after(_life(old)), old.rate)
     write_keys(path, (*(former if one is old else one for one in keys), made))
-    record_own(almanac_home(os.environ), "key.rotate", key=name, old=former.name, old_expires=ends, expires=made.expires)
+    record_own(
+        almanac_home(os.environ), "key.rotate", key=name, old=former.name, old_expires=ends, expires=made.expires
+    )
     _show_secret(secret, made, path, f"The old key, {former.name}, works until {ends}. Created", as_json=as_json)
 
 

@@ -1,13 +1,9 @@
 """Command `almanac serve`."""
 
 import gc
-import os
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 
 import click
-import orjson
 
 from service.api.key_file import read_keys
 from service.api.security import is_loopback

@@ -8,8 +8,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.key_file import make_key, write_keys
+from service.api.request_checks import AllowedHosts, RequestChecks
 from service.errors import HostMissing
 from tests.service.home import ServiceHome
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,35 @@ def test_keys_are_listed_and_removed_by_name(run: Run, tmp_path: Path) -> None:
     assert "key-2" in run("key", "list").output
     assert removed.exit_code == 0
     assert [one.name for one in read_keys(tmp_path / "keys.json")] == ["key-2"]
+
+
+def test_a_rotated_key_works_beside_its_successor_for_a_time(run: Run, tmp_path: Path) -> None:
+    """Scopes, rate and length of life are inherited; the audit log has each change, and no key."""
+    old = json.loads(
+        run("key", "add", "--scope", "read", "--name", "a", "--expires", "90d", "--rate", "5/hour", "--json").output
+    )
+    new = json.loads(run("key", "rotate", "a", "--overlap", "2h", "--json").output)
+
+    ring = KeyRing(tmp_path / "keys.json")
+    former, current = ring.find(old["key"]), ring.find(new["key"])
+    assert former is not None
+    assert current is not None
+    now = datetime.now(UTC)
+    assert (former.name, current.name, current.scopes, current.rate) == ("a-old", "a", ("read",), "5/hour")
+    assert [former.is_expired(now + timedelta(hours=hours)) for hours in (1, 3)] == [False, True]
+    assert [current.is_expired(now + timedelta(days=days)) for days in (89, 91)] == [False, True]
+    audited = (tmp_path / "audit.jsonl").read_text()
+    assert [one["action"] for one in map(json.loads, audited.splitlines())] == ["key.add", "key.rotate"]
+    assert not {old["key"], new["key"]} & set(audited.split('"'))
+
+
+@pytest.mark.parametrize("option", [("--expires", "soon"), ("--expires", "²d"), ("--rate", "fast")])
+def test_a_time_or_a_rate_that_is_none_is_refused(run: Run, option: tuple[str, str]) -> None:
+    """With an example of one."""
+    result = run("key", "add", "--scope", "read", *option)
+
+    assert result.exit_code == 2
+    assert "such as" in result.stderr
 
 
 def test_a_name_given_by_number_fills_the_gap(run: Run) -> None:

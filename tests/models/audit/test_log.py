@@ -1,0 +1,40 @@
+"""The audit log is appended to, and shows if a line was changed."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from models.audit import log
+
+
+def test_lines_are_appended_by_several_at_once(tmp_path: Path) -> None:
+    """Each follows the one before it; only the owner may read the file."""
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda at: log.record(tmp_path, "user:me", "alias.set", version=at), range(40)))
+
+    lines = list(log.read(tmp_path))
+
+    assert [line.number for line in lines] == list(range(1, 41))
+    assert sorted(line.data["version"] for line in lines) == list(range(40))
+    assert all(line.is_intact for line in lines)
+    assert (tmp_path / log.FILE).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "broken"), [("second", "other", [3]), ("second", "\n", [2, 3, 4]), ("third", "", [])]
+)
+def test_a_changed_line_breaks_the_one_after_it(tmp_path: Path, old: str, new: str, broken: list[int]) -> None:
+    """Also one that is no JSON any more; the last line has none after it."""
+    for action in ("first", "second", "third"):
+        log.record_own(tmp_path, action)
+    path = tmp_path / log.FILE
+    path.write_text(path.read_text().replace(old, new))
+
+    assert [line.number for line in log.read(tmp_path) if not line.is_intact] == broken
+
+
+def test_a_home_without_changes_has_no_lines(tmp_path: Path) -> None:
+    """Reading makes no file."""
+    assert list(log.read(tmp_path)) == []
+    assert not (tmp_path / log.FILE).exists()
