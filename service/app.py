@@ -92,7 +92,7 @@ def create_app(
 
 def _add_layers(app: Application, service: Service, settings: Settings, host: str) -> None:
     """Put the layers that every request passes around the application, and around its forecasts."""
-    keys = KeyRing(settings.api_keys)
+    keys = app.state.keys = KeyRing(settings.api_keys)
     layers: list[tuple[Any, dict[str, Any]]] = [
         (CompressionMiddleware, {}),
         (AuthMiddleware, {"keys": keys, "rates": Rates(settings.rate)}),

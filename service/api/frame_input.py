@@ -172,7 +172,7 @@ def _entries(
         cells[np.isnan(values[rows])] = None
         zone = fields.get("timezone") or zones.get(name) or reading.times.zone
         shown = {
-            "timestamps": _texts(walls[rows], offsets[rows]),
+            "timestamps": timestamp_texts(walls[rows], offsets[rows]),
             "frequency": fields.get("frequency"),
             "timezone": zone,
         }
@@ -195,8 +195,8 @@ def _offsets(reading: ParsedTable) -> NDArray[np.int64]:
     return np.where(has_zone, 0, reading.times.offsets)
 
 
-def _texts(walls: NDArray[np.datetime64], offsets: NDArray[np.int64]) -> list[str]:
-    """Return timestamps as a JSON request has them."""
+def timestamp_texts(walls: NDArray[np.datetime64], offsets: NDArray[np.int64]) -> list[str]:
+    """Return timestamps as a JSON request has them; offsets in seconds east of UTC, or NO_OFFSET."""
     whole = walls[~np.isnat(walls)]
     has_offset = offsets != NO_OFFSET
     unit: Literal["D", "s", "us"] = "us"

@@ -8,6 +8,7 @@ from service.problems import PROBLEM_TYPE
 
 NAMES: Mapping[tuple[str, str], str] = {
     ("post", "/forecast"): "forecast",
+    ("post", "/validate"): "validate",
     ("get", "/forecasts/{forecast_id}"): "get_forecast",
     ("post", "/observations"): "post_observations",
     ("get", "/observations/export"): "export_observations",

@@ -37,11 +37,12 @@ FILE_TYPES = frozenset(
         "application/x-parquet",
     }
 )
-OBSERVATIONS, FORECAST, INVOCATIONS, INFER = "/observations", "/forecast", "/invocations", "/infer"
+OBSERVATIONS, FORECAST, VALIDATE, INVOCATIONS, INFER = "/observations", "/forecast", "/validate", "/invocations", "/infer"
 TABLE_TYPES = frozenset({"text/csv", "application/vnd.apache.parquet"})
 TENSOR_TYPE = "application/octet-stream"
 READ_TYPES = {
     OBSERVATIONS: "application/json, text/csv or application/vnd.apache.parquet",
+    VALIDATE: "application/json, text/csv or application/vnd.apache.parquet",
     FORECAST: f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
     INVOCATIONS: "application/json, text/csv or application/vnd.apache.parquet",
 }
@@ -171,7 +172,7 @@ def _is_read(media: str, path: str, *, is_page: bool) -> bool:
         return media in TABLE_TYPES
     if _is_inference(path):
         return media == TENSOR_TYPE
-    return path == OBSERVATIONS and media in FILE_TYPES
+    return path in {OBSERVATIONS, VALIDATE} and media in FILE_TYPES
 
 
 def _is_inference(path: str) -> bool:

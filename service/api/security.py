@@ -23,10 +23,11 @@ logger = logging.getLogger("almanac")
 EXPIRED_HINT = "`almanac key rotate NAME` gives the key a successor."
 
 OPEN_PATHS = ("/", "/docs", "/openapi.json", "/ping", "/health", "/version", "/v2")
-OPEN_FOLDERS = ("/health/", "/static/", "/v2/health/")
+OPEN_FOLDERS = ("/health/", "/static/", "/page/", "/v2/health/")
 DIALECT_ROUTES = ("forecast", "cross_validation", "anomaly_detection", "online_anomaly_detection", "timeseries")
 SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/forecast": ("forecast",),
+    "/validate": ("forecast",),
     "/forecasts": ("forecast", "read"),
     "/observations/export": ("read",),
     "/observations/count": ("read", "observe"),
@@ -118,6 +119,14 @@ class KeyRing:
             if hmac.compare_digest(digest, key.sha256):
                 found = key
         return found
+
+    def scopes_of(self, headers: Headers) -> tuple[str, ...] | None:
+        """Return what a request may do: all scopes while no key is required, None for one without a known key."""
+        self.refresh()
+        if not self.is_required:
+            return SCOPES
+        secret = _secret(headers)
+        return self.scopes(secret) if secret else None
 
     def refresh(self) -> None:
         """Read the file again if it has changed."""

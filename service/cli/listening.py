@@ -39,7 +39,7 @@ def bind_worker(reserved: socket.socket, host: str) -> socket.socket:
 def announce(host: str, bound: socket.socket) -> None:
     """Print the URL of a socket."""
     address = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
-    click.echo(f"Almanac listens on {address} (docs: {address}/docs)", err=True)
+    click.echo(f"Almanac listens on {address} (open it in a browser; API: {address}/docs)", err=True)
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -80,15 +80,18 @@ class ForecastQuery:
         return {one.frequency for _, one in self.series if one.frequency is not None}
 
 
-def parse_envelope(body: bytes, settings: Settings) -> tuple[ForecastQuery, Entries]:
-    """Return the query without series, and the series as sent; raises as `parse_request`."""
+def parse_envelope(body: bytes, settings: Settings, *, horizon: int | None = None) -> tuple[ForecastQuery, Entries]:
+    """Return the query without series, and the series as sent; raises as `parse_request`.
+
+    `horizon` is that of a request without one; by default it is required.
+    """
     sent = _decode(body)
     if sent is not None:
         with suppress(AlmanacError):  # found again below, with the values as they were sent
             query = _typed_options(sent, settings.max_horizon)
             check_entries(sent.series, query.horizon, settings)
             return query, sent.series
-    request = _envelope(body)
+    request = _envelope(body, horizon)
     query = parse_options(request, settings.max_horizon)
     return query, _entries(request, query.horizon, settings)
 
@@ -188,9 +191,11 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise invalid_field(name, value, f"Send {' or '.join(f'`{choice}`' for choice in choices)}.")
 
 
-def _envelope(body: bytes) -> Mapping[str, Any]:
+def _envelope(body: bytes, horizon: int | None) -> Mapping[str, Any]:
     request = parse_object(body, 'Send {"series": [{"values": [...]}], "horizon": 12}.', allow_inf_nan=True)
     reject_unknown_fields(request, REQUEST_FIELDS)
+    if request.get("horizon") is None and horizon is not None:
+        request = {**request, "horizon": horizon}
     for name in ("horizon", "series"):
         if request.get(name) is None:
             raise FieldMissing(f"`{name}` is missing.", pointer=f"/{name}", hint="It is required.")

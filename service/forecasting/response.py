@@ -131,18 +131,23 @@ def _entry(index: int, forecast: Forecast, warnings: Sequence[Finding]) -> dict[
             for interval in forecast.intervals
         },
         "context_used": forecast.context_used,
-        "repairs": [_repair(repair) for repair in forecast.repairs],
-        "warnings": [_warning(index, warning) for warning in (*warnings, *forecast.warnings)],
+        "repairs": [describe_repair(repair) for repair in forecast.repairs],
+        "warnings": [describe_warning(index, warning) for warning in (*warnings, *forecast.warnings)],
     }
 
 
-def _repair(repair: Repair) -> dict[str, Any]:
+def describe_repair(repair: Repair) -> dict[str, Any]:
     """Return a repair, with its detail if it has one."""
     entry: dict[str, Any] = {"code": repair.code, "index": repair.index}
     return {**entry, "detail": repair.detail} if repair.detail else entry
 
 
-def _warning(index: int, found: Finding) -> dict[str, str]:
+def describe_warning(index: int, found: Finding) -> dict[str, str]:
     """Return a warning with a pointer into the request: to an option of the request, or to the series."""
     pointer = found.pointer if found.pointer in OPTIONS else f"/series/{index}{found.pointer}"
-    return {"code": found.code, "detail": found.detail, "pointer": pointer, "hint": found.hint}
+    return {**plain_finding(found), "pointer": pointer}
+
+
+def plain_finding(found: Finding) -> dict[str, str]:
+    """Return a finding as data."""
+    return {"code": found.code, "detail": found.detail, "pointer": found.pointer, "hint": found.hint}

@@ -70,7 +70,7 @@ def read_csv(body: bytes, limit: int, options: ReadOptions, media_type: str = ""
 
     def read() -> Sheet:
         try:
-            text, findings = decode(body, guess=_is_western(media_type))
+            text, findings = decode(body, guess=is_western(media_type))
         except TableInvalid as error:
             if error.about == FILE and "UTF-8" in str(error):
                 raise TableInvalid("is not in UTF-8.", hint=NOT_UTF8) from error
@@ -80,7 +80,7 @@ def read_csv(body: bytes, limit: int, options: ReadOptions, media_type: str = ""
     return _read(read, limit, options)
 
 
-def _is_western(media_type: str) -> bool:
+def is_western(media_type: str) -> bool:
     """Return whether a media type names Windows-1252 or Latin-1, which is a part of it."""
     match = _CHARSET.search(media_type)
     charset = match[1].lower() if match else "utf-8"
@@ -114,7 +114,7 @@ def _read(read: Callable[[], Sheet], limit: int, options: ReadOptions) -> RawCol
         check_count(len(sheet.rows), limit)
         reading = read_columns(sheet, options, strict=True)
     except TableInvalid as error:
-        raise _error_of(error) from error
+        raise table_error(error) from error
     except ConfigInvalid as error:
         raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
     return rows_of(reading, in_url)
@@ -125,7 +125,7 @@ def rows_of(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumns:
     return _from_wide(reading, hint_of) if reading.ids is None else _from_long(reading, hint_of)
 
 
-def _error_of(error: TableInvalid) -> AlmanacError:
+def table_error(error: TableInvalid) -> AlmanacError:
     """Return an error of a table in the words of the service: parameters of the URL instead of options."""
     hint = in_url(error.hint)
     if error.about == FILE:

@@ -11,12 +11,15 @@ from service.api.routes import (
     metrics,
     models,
     observations,
+    page,
     schedules,
     series,
+    validate,
 )
 
 ROUTERS = (
     forecast.router,
+    validate.router,
     forecasts.router,
     observations.router,
     series.router,
@@ -30,4 +33,5 @@ ROUTERS = (
     nixtla.router,
     kserve.router,
     open_inference.router,
+    page.router,
 )

@@ -1,18 +1,12 @@
-"""GET / and /docs: the interactive documentation."""
+"""GET /docs: the interactive documentation."""
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from service.api.openapi import ASSETS, asset, docs_page
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def root() -> Response:
-    """Redirect to the documentation."""
-    return RedirectResponse("docs")
 
 
 @router.get("/docs")

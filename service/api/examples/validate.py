@@ -1,0 +1,67 @@
+"""Validation examples: requests and responses of POST /validate for /docs."""
+
+from typing import Any
+
+from models.errors import TimestampsMismatched
+from service.api.examples import Responses
+from service.api.examples.forecast import FULL, LOADING, NO_JSON, NO_KEY, NO_SCOPE, NO_SUCH_MODEL, TOO_LARGE, TOO_SLOW
+from service.api.openapi import REF, problems, success
+
+VALIDATE_REQUESTS: dict[str, Any] = {
+    "gap": {
+        "summary": "A series with a missing month",
+        "value": {
+            "series": [
+                {"id": "a", "timestamps": ["2024-01", "2024-02", "2024-03", "2024-05"], "values": [35, 40, 38, 19]},
+                {"id": "b", "timestamps": ["2024-01"], "values": [1, 2]},
+            ]
+        },
+    }
+}
+VALIDATE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": REF.format(model="ForecastRequest")}, "examples": VALIDATE_REQUESTS},
+        "text/csv": {"schema": {"type": "string"}, "example": "month,sales\n2024-01,35\n2024-02,40\n2024-03,38\n"},
+        "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+VALIDATED: dict[str, Any] = {
+    "model": None,
+    "series": [
+        {
+            "id": "a",
+            "frequency": "M",
+            "timezone": None,
+            "season_length": 12,
+            "start": "2024-01",
+            "end": "2024-05",
+            "points": 5,
+            "gaps": 1,
+            "repairs": [{"code": "GAP_INSERTED", "index": 3}],
+            "repair_counts": {"GAP_INSERTED": 1},
+            "warnings": [],
+        }
+    ],
+    "errors": [
+        {
+            "id": "b",
+            "code": TimestampsMismatched.code,
+            "detail": "There are 2 values and 1 timestamps.",
+            "pointer": "/series/1/timestamps",
+            "hint": "Send one timestamp for each value.",
+        }
+    ],
+    "findings": [],
+}
+VALIDATE_RESPONSES: Responses = {
+    200: success("What each series is read as, and an error for each that cannot be forecast.", gap=VALIDATED),
+    400: problems("The body cannot be read.", NO_JSON),
+    401: problems("Keys are set, and the request has none of them.", NO_KEY),
+    403: problems("The key lacks the scope.", NO_SCOPE),
+    408: problems("The body is too slow.", TOO_SLOW),
+    413: problems("The body is too large.", TOO_LARGE),
+    422: problems("The request as a whole is wrong.", NO_SUCH_MODEL),
+    429: problems("Too many requests are waiting.", FULL),
+    503: problems("The model is being loaded.", LOADING),
+}

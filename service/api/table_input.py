@@ -1,0 +1,150 @@
+"""Tables: a CSV or Parquet body as the series of a request, long or wide, as a training reads the file."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calendar.timestamps import NO_OFFSET
+from models.errors import ConfigInvalid, Finding
+from models.tables.content import decode
+from models.tables.csv_text import read_csv
+from models.tables.faults import TableInvalid
+from models.tables.numbers import NumberStyle, read_numbers
+from models.tables.options import ReadOptions
+from models.tables.parquet import sheet_of
+from models.tables.read import read_columns
+from models.tables.sheet import Sheet
+from service.api.frame_input import timestamp_texts
+from service.errors import FieldInvalid, FileInvalid
+from service.forecasting.entries import parse_one_by_one
+from service.forecasting.predict import index_of
+from service.forecasting.request import ForecastQuery, check_entries, parse_options
+from service.json_input import SeriesFault, reject_unknown_fields
+from service.observations.columns import RawColumns, check_count
+from service.observations.files import PARQUET, in_url, is_western, refuse_type, rows_of, table_error
+from service.observations.parquet_size import read_table
+from service.settings import Settings
+
+READ_PARAMETERS = ("id_column", "time_column", "value_column", "decimal", "thousands", "date_format")
+OPTIONS = ("model", "missing", "frequency", "timezone")
+MICROSECONDS = 1_000_000
+FIRST_ROW = 2
+"""Row of the file of the first row after the header, as a spreadsheet counts."""
+
+
+def parse_table(
+    body: bytes, media_type: str, sent: Mapping[str, str], settings: Settings
+) -> tuple[ForecastQuery, tuple[Finding, ...]]:
+    """Return the query of a CSV or Parquet body, and what was noticed while it was read.
+
+    A series with a wrong row becomes a fault that points to the row, counted from 0. A single column of numbers is a series
+    without dates.
+
+    Raises:
+        TypeUnsupported: If the body is a file of another kind.
+        FileInvalid, FieldMissing, FieldInvalid, FieldUnknown: If it cannot be read, or a parameter is wrong.
+        BodyTooLarge, BatchTooLarge: If it unpacks to too much, has too many rows or too many series.
+    """
+    reject_unknown_fields(sent, (*READ_PARAMETERS, *OPTIONS))
+    refuse_type(body, media_type)
+    query = parse_options({"horizon": 1, **{name: sent.get(name) for name in ("model", "missing")}}, 1)
+    ids, *others = (sent.get(name) or None for name in READ_PARAMETERS)
+    options = ReadOptions((ids,) if ids else (), *others)
+    try:
+        sheet = _read_sheet(body, media_type, settings.max_observations)
+        check_count(len(sheet.rows), settings.max_observations)
+        if len(sheet.columns) == 1:
+            return _parse_column(sheet, options, query, settings)
+        reading = read_columns(sheet, options)
+    except TableInvalid as error:
+        raise table_error(error) from error
+    except ConfigInvalid as error:
+        raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
+    return _parse_rows(rows_of(reading, in_url), query, sent, settings), _in_url(reading.findings)
+
+
+def _read_sheet(body: bytes, media_type: str, limit: int) -> Sheet:
+    import pyarrow as pa
+
+    if not body.startswith(PARQUET):
+        return read_csv(*decode(body, guess=is_western(media_type)))
+    try:
+        return sheet_of(read_table(body, limit))
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise FileInvalid(f"The Parquet file cannot be read: {reason}.", hint="Write it again.") from error
+
+
+def _parse_column(
+    sheet: Sheet, options: ReadOptions, query: ForecastQuery, settings: Settings
+) -> tuple[ForecastQuery, tuple[Finding, ...]]:
+    """Return the query of a table with one column, whose cells are values without dates."""
+    ((name, column),) = sheet.columns.items()
+    numbers = read_numbers(column, name, sheet.rows, NumberStyle(options.decimal, options.thousands, sheet.separator))
+    if numbers.faults:
+        raise table_error(numbers.faults[min(numbers.faults)].error(len(numbers.faults) - 1))
+    values = np.full(sheet.rows[-1] - sheet.rows[0] + 1, np.nan)
+    values[sheet.rows - sheet.rows[0]] = numbers.values  # the sheet leaves empty rows out; here they are gaps
+    entries = [{"id": name, "values": _gapped(values)}]
+    return parse_one_by_one(query, entries, {name}, settings), _in_url((*sheet.findings, *numbers.findings))
+
+
+def _in_url(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings whose hints name parameters of the URL instead of options of the command line."""
+    return tuple(replace(one, hint=in_url(one.hint)) for one in findings)
+
+
+def _parse_rows(rows: RawColumns, query: ForecastQuery, sent: Mapping[str, str], settings: Settings) -> ForecastQuery:
+    """Return the query with one series for each id, in the order of their first rows."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(rows.ids))}
+    codes = np.fromiter((places[name] for name in rows.ids), dtype=np.int64, count=len(rows.ids))
+    names = [*places]
+    check_entries(names, query.horizon, settings)
+    wrong = _wrong(rows)
+    found = parse_one_by_one(query, _entries(rows, names, codes, sent, wrong), set(names), settings)
+    return replace(found, faults=tuple(wrong.get(names[index_of(fault)], fault) for fault in found.faults))
+
+
+def _entries(
+    rows: RawColumns, names: Sequence[str], codes: NDArray[np.int64], sent: Mapping[str, str], wrong: Container[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
+    walls, values = np.asarray(rows.timestamps), np.asarray(rows.values, dtype=np.float64)
+    offsets = np.full(len(walls), NO_OFFSET) if rows.offsets is None else rows.offsets
+    seconds = np.where(offsets == NO_OFFSET, NO_OFFSET, offsets // MICROSECONDS)
+    instants = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[us]")
+    order = np.lexsort((instants, codes))
+    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
+    for name, at in zip(names, np.split(order, ends[:-1]), strict=True):
+        if name in wrong:
+            yield {"id": name, "values": []}
+            continue
+        yield {
+            "id": name,
+            "values": _gapped(values[at]),
+            "timestamps": timestamp_texts(walls[at], seconds[at]),
+            "frequency": sent.get("frequency"),
+            "timezone": sent.get("timezone") or rows.zones.get(name),
+        }
+
+
+def _gapped(values: NDArray[np.float64]) -> list[float | None]:
+    """Return values as a JSON request has them, None for a gap."""
+    cells = values.astype(object)
+    cells[np.isnan(values)] = None
+    found: list[float | None] = cells.tolist()
+    return found
+
+
+def _wrong(rows: RawColumns) -> dict[str, SeriesFault]:
+    """Return the first wrong row of each series that has one, as its fault."""
+    wrong: dict[str, SeriesFault] = {}
+    for at, error in sorted(rows.faults.items()):
+        name = str(rows.ids[at])
+        pointer = f"/rows/{rows.place(at)}/{error.pointer.strip('/')}"
+        detail = f"Row {rows.place(at) + FIRST_ROW}: {error.detail}"
+        wrong.setdefault(name, SeriesFault(name, Finding(error.code, detail, pointer, error.hint)))
+    return wrong

@@ -1,0 +1,112 @@
+// App: the views, the key, and light or dark.
+
+import { ask, key, setKey } from "./api.js";
+import { announce, el, failure, fill } from "./dom.js";
+
+// The scopes of which one opens a view, and the module that draws it.
+const VIEWS = {
+  forecast: { scopes: ["forecast", "admin"], load: () => import("./forecast.js") },
+  accuracy: { scopes: ["read", "observe", "admin"], load: () => import("./accuracy.js") },
+  models: { scopes: ["forecast", "observe", "admin"], load: () => import("./models.js") },
+  jobs: { scopes: ["admin"], load: () => import("./jobs.js") },
+};
+
+const door = document.getElementById("door");
+let session = null;
+const drawn = new Map();
+
+function allowed(name) {
+  return VIEWS[name].scopes.some((scope) => session.scopes.includes(scope));
+}
+
+function wanted() {
+  const name = location.hash.slice(1).split("/")[0];
+  const first = Object.keys(VIEWS).find(allowed);
+  return VIEWS[name] && allowed(name) ? name : first;
+}
+
+async function show() {
+  if (!session) return;
+  const name = wanted();
+  for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = panel.id !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (!name) {
+    fill(door, el("h1", {}, "This key opens no view"), el("p", {}, `It has the scopes ${session.scopes.join(", ")}; the page needs forecast, read, observe or admin.`));
+    door.hidden = false;
+    return;
+  }
+  document.title = `${name[0].toUpperCase()}${name.slice(1)} · Almanac`;
+  const panel = document.getElementById(name);
+  try {
+    if (!drawn.has(name)) {
+      drawn.set(name, VIEWS[name].load().then((module) => module.draw(panel, session)));
+    } else {
+      const view = await drawn.get(name);
+      view?.refresh?.();
+    }
+    await drawn.get(name);
+  } catch (error) {
+    drawn.delete(name);
+    fill(panel, failure(error));
+  }
+}
+
+async function open() {
+  try {
+    session = await ask("page/session");
+  } catch (error) {
+    session = null;
+    for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = true;
+    door.hidden = false;
+    document.querySelector("nav").hidden = true;
+    if (error.status !== 401 || key()) document.getElementById("door-error").textContent = error.status === 401 ? "This key is unknown." : error.detail;
+    setKey(null);
+    document.getElementById("key")?.focus();
+    return;
+  }
+  door.hidden = true;
+  document.querySelector("nav").hidden = false;
+  document.getElementById("forget").hidden = !session.keys;
+  for (const link of document.querySelectorAll("nav a")) link.hidden = !allowed(link.dataset.view);
+  await show();
+}
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function drawTheme() {
+  const button = document.getElementById("theme");
+  button.setAttribute("aria-pressed", String(isDark()));
+  document.dispatchEvent(new CustomEvent("theme"));
+}
+
+document.getElementById("theme").addEventListener("click", () => {
+  const chosen = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = chosen;
+  try {
+    localStorage.setItem("almanac.theme", chosen);
+  } catch {
+    // storage is switched off: the choice holds until the page is loaded again
+  }
+  drawTheme();
+  announce(`${chosen} colours`);
+});
+document.getElementById("forget").addEventListener("click", () => {
+  setKey(null);
+  location.reload();
+});
+document.getElementById("door-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setKey(document.getElementById("key").value.trim());
+  document.getElementById("door-error").textContent = "";
+  open();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTheme);
+addEventListener("hashchange", show);
+drawTheme();
+open();

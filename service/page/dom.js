@@ -1,0 +1,93 @@
+// DOM: makes elements from data. Text is always set as text, so that an id such as `<script>` is only shown.
+
+const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "selected", "open", "multiple"]);
+
+/** Return an element; `on…` functions become listeners, other options attributes; children are nodes or text. */
+export function el(tag, options = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (PROPERTIES.has(name)) made[name] = value;
+    else made.setAttribute(name, String(value));
+  }
+  made.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  return made;
+}
+
+/** Replace the children of an element. */
+export function fill(parent, ...children) {
+  parent.replaceChildren(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  return parent;
+}
+
+const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 6, useGrouping: true });
+
+/** Return a number as text with six digits, a dash for what is unknown. */
+export function number(value) {
+  return value === null || value === undefined || Number.isNaN(value) ? "–" : plain.format(value);
+}
+
+/** Return a share such as 0.801 as `80 %`. */
+export function percent(value) {
+  return value === null || value === undefined ? "–" : `${(100 * value).toFixed(0)} %`;
+}
+
+/** Return an error measure with three decimals. */
+export function measure(value) {
+  return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(3);
+}
+
+/** Return a moment as the reader's own date and time. */
+export function moment(text) {
+  if (!text) return "–";
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? text : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+const LONG_TEXT = 24;
+
+/** Return a cell; a number keeps its full value in a `data` element. */
+function cell(content) {
+  if (typeof content === "number") return el("td", { class: "number" }, datum(content, number(content)));
+  return el("td", { class: content?.length > LONG_TEXT ? "wide" : null }, content ?? "–");
+}
+
+/** Return text with the number that it stands for. */
+export function datum(value, text) {
+  return el("data", { value }, text);
+}
+
+/** Return a table in a box that scrolls sideways; its first column names the rows. */
+export function table(caption, head, rows) {
+  const body = rows.map((row) => el("tr", {}, row.map((one, at) => (at ? cell(one) : el("th", { scope: "row" }, one ?? "–")))));
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    el("table", {},
+      el("caption", { class: "unseen" }, caption),
+      el("thead", {}, el("tr", {}, head.map((one) => el("th", { scope: "col" }, one)))),
+      el("tbody", {}, body)));
+}
+
+/** Return pairs of terms and descriptions as a list; those without a description are left out. */
+export function facts(pairs) {
+  return el("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
+}
+
+/** Return a heading with a line below it. */
+export function intro(title, text) {
+  return el("div", { class: "intro" }, el("h1", {}, title), el("p", { class: "muted" }, text));
+}
+
+/** Tell screen readers something that others see. */
+export function announce(text) {
+  document.getElementById("announce").textContent = text;
+}
+
+/** Return an error of the service as a notice: what is wrong, and what to do. */
+export function failure(error) {
+  return el("div", { class: "notice bad", role: "alert" },
+    el("strong", {}, error.detail || error.message || "The service did not answer."),
+    error.hint ? el("p", {}, error.hint) : null,
+    error.code ? el("code", {}, error.code) : null);
+}
