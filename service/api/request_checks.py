@@ -37,7 +37,13 @@ FILE_TYPES = frozenset(
         "application/x-parquet",
     }
 )
-OBSERVATIONS, FORECAST, VALIDATE, INVOCATIONS, INFER = "/observations", "/forecast", "/validate", "/invocations", "/infer"
+OBSERVATIONS, FORECAST, VALIDATE, INVOCATIONS, INFER = (
+    "/observations",
+    "/forecast",
+    "/validate",
+    "/invocations",
+    "/infer",
+)
 TABLE_TYPES = frozenset({"text/csv", "application/vnd.apache.parquet"})
 TENSOR_TYPE = "application/octet-stream"
 READ_TYPES = {

@@ -120,13 +120,14 @@ class KeyRing:
                 found = key
         return found
 
-    def scopes_of(self, headers: Headers) -> tuple[str, ...] | None:
-        """Return what a request may do: all scopes while no key is required, None for one without a known key."""
+    def scopes_of(self, headers: Headers, now: datetime) -> tuple[str, ...]:
+        """Return what a request may do: all scopes while no key is required, none for one without a valid key."""
         self.refresh()
-        if not self.is_required:
-            return SCOPES
-        secret = _secret(headers)
-        return self.scopes(secret) if secret else None
+        secret = secret_of(headers)
+        key = self.find(secret) if secret and self.is_required else None
+        if key is None or key.is_expired(now):
+            return () if self.is_required else SCOPES
+        return key.scopes
 
     def refresh(self) -> None:
         """Read the file again if it has changed."""
@@ -177,7 +178,7 @@ class AuthMiddleware(Guard):
             return None
         if not self._keys.is_required:
             return self._rates.check((scope.get("client") or ("",))[0])
-        secret = _secret(Headers(scope=scope))
+        secret = secret_of(Headers(scope=scope))
         key = self._keys.find(secret) if secret else None
         if key is None:
             return KeyMissing(
@@ -195,7 +196,7 @@ class AuthMiddleware(Guard):
         return self._rates.check(key.name, key.rate)
 
 
-def _secret(headers: Headers) -> str | None:
+def secret_of(headers: Headers) -> str | None:
     """Return the key in a request, or None."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,9 +51,9 @@ async def index(request: Request) -> Response:
 async def session(request: Request) -> Response:
     """Return the scopes of the request's key, all of them while no keys are set; 401 for a key that is missing or unknown."""
     keys = request.app.state.keys
-    scopes = keys.scopes_of(request.headers)
-    if scopes is None:
-        return problem(KeyMissing("The key is missing or unknown.", hint="`almanac key add` creates a key."))
+    scopes = keys.scopes_of(request.headers, datetime.now(UTC))
+    if not scopes:
+        return problem(KeyMissing("The key is missing, unknown or expired.", hint="`almanac key add` creates a key."))
     settings = service_of(request).settings
     request.app.state.warming = asyncio.get_running_loop().run_in_executor(None, warm, settings)
     members: dict[str, Any] = {
