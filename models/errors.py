@@ -72,9 +72,13 @@ class AlmanacError(Exception):
         detail: What is wrong, with the value received.
         pointer: JSON pointer relative to the series, such as `/values/3`.
         hint: The remedy.
+
+    Attributes:
+        ids: The series that an error of `import almanac` is about; empty elsewhere.
     """
 
     code: ClassVar[str] = "ALMANAC_ERROR"
+    ids: tuple[str, ...] = ()
 
     def __init__(self, detail: str, *, pointer: str = "", hint: str = "") -> None:
         """Keep the parts; `str(error)` joins detail and hint."""

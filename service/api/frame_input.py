@@ -148,12 +148,22 @@ def _query_of(
     reading: ParsedTable, query: ForecastQuery, fields: Mapping[str, Any], settings: Settings
 ) -> ForecastQuery:
     """Return the query with one series for each id, in the order of their first rows."""
-    names, codes = _groups(reading)
+    names, wrong, entries = series_entries(reading, fields)
     check_entries(names, query.horizon, settings)
-    wrong = _wrong(reading, names, codes)
-    entries = _entries(reading, names, codes, fields, wrong)
     found = parse_one_by_one(query, entries, set(names), settings)
     return replace(found, faults=tuple(wrong.get(names[index_of(fault)], fault) for fault in found.faults))
+
+
+def series_entries(
+    reading: ParsedTable, fields: Mapping[str, Any]
+) -> tuple[list[str], dict[str, SeriesFault], Iterator[dict[str, Any]]]:
+    """Return the ids of a frame, the error of each series with a wrong row, and each series as an entry of a JSON request.
+
+    `fields` may have `frequency` and `timezone`. Columns beside the values are `past_covariates`, one number for each row.
+    """
+    names, codes = _groups(reading)
+    wrong = _wrong(reading, names, codes)
+    return names, wrong, _entries(reading, names, codes, fields, wrong)
 
 
 def _entries(
@@ -176,6 +186,8 @@ def _entries(
             "frequency": fields.get("frequency"),
             "timezone": zone,
         }
+        if reading.covariates:
+            shown["past_covariates"] = {key: one.values[rows].tolist() for key, one in reading.covariates.items()}
         yield {"id": name, "values": cells.tolist(), **shown}
 
 

@@ -1,0 +1,299 @@
+"""Client: a service, from Python; and its twin for asyncio."""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from almanac import service_calls as calls
+from almanac.calls import Answer, Call, Pause, Request
+from almanac.forecasts import Forecasts
+from almanac.frames import Columns
+from almanac.local import ForecastOptions
+from almanac.service_calls import Observed
+from models.errors import ServiceUnreachable
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 120.0
+
+T = TypeVar("T")
+
+
+def connect(
+    url: str | None = None,
+    api_key: str | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    transport: httpx.BaseTransport | None = None,
+) -> "Client":
+    """Return a client of a service; nothing is sent yet.
+
+    Args:
+        url: Address of the service. Default: ALMANAC_SERVICE_URL, else http://127.0.0.1:8000.
+        api_key: A key, if the service has keys. Default: ALMANAC_API_KEY.
+        timeout: Seconds that a response may take.
+        transport: How httpx sends requests, such as through a proxy.
+
+    Raises:
+        ServiceUnreachable: If the address is none.
+
+    Example:
+        >>> client = almanac.connect("http://localhost:8000", api_key="almanac_…")
+        >>> client.url
+        'http://localhost:8000/'
+    """
+    return Client(httpx.Client(**_settings(url, api_key, timeout), transport=transport))
+
+
+def connect_async(
+    url: str | None = None,
+    api_key: str | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> "AsyncClient":
+    """Return a client whose methods are awaited; otherwise as `connect`."""
+    return AsyncClient(httpx.AsyncClient(**_settings(url, api_key, timeout), transport=transport))
+
+
+def _settings(url: str | None, api_key: str | None, timeout: float) -> dict[str, Any]:
+    address = url or os.environ.get("ALMANAC_SERVICE_URL") or DEFAULT_URL
+    if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
+        raise ServiceUnreachable(
+            f"{address!r} is not the address of a service.", hint=f"Give one such as {DEFAULT_URL}."
+        )
+    key = api_key or os.environ.get("ALMANAC_API_KEY")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    return {"base_url": f"{address.rstrip('/')}/", "headers": headers, "timeout": timeout, "follow_redirects": True}
+
+
+class Client:
+    """A service. Requests are sent again while it is busy (429, 503), as Retry-After says.
+
+    Methods raise the errors of `almanac.errors`: ServiceUnreachable without a response, ServiceOverloaded if the service stays
+    busy, otherwise the type of the problem, such as ModelUnknown.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        """Send requests with a client of httpx, whose base URL is the service."""
+        self._http = http
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return str(self._http.base_url)
+
+    def forecast(
+        self,
+        data: Any,  # noqa: ANN401 - a frame of any kind
+        horizon: int,
+        *,
+        model: str | None = None,
+        record: bool = True,
+        chunk: int = calls.CHUNK_SERIES,
+        **options: Unpack[ForecastOptions],
+    ) -> Forecasts:
+        """Return forecasts of the series of a frame.
+
+        Args:
+            data: As for `almanac.forecast`; a frame of many series becomes several requests.
+            horizon: Steps ahead.
+            model: `name`, `name@alias`, `name/version` or `starter`. Default: that of the service.
+            record: Whether the service stores and scores the forecasts.
+            chunk: Series in one request.
+            options: See `ForecastOptions`.
+        """
+        return self._run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
+
+    def observe(  # noqa: PLR0913 - the names of three columns
+        self,
+        data: Any,  # noqa: ANN401 - a frame of any kind
+        *,
+        frequency: str | None = None,
+        timezone: str | None = None,
+        id_col: str | None = None,
+        time_col: str | None = None,
+        target_col: str | None = None,
+        progress: bool | None = None,
+    ) -> Observed:
+        """Store the rows of a frame as observations; a row that is sent again replaces the old one."""
+        params = _known({"frequency": frequency, "timezone": timezone})
+        return self._run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
+
+    def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
+        """Return the live accuracy as `GET /accuracy` responds; `parameters` are its query, such as `by="step"`."""
+        return self._run(calls.get("accuracy", {"model": model, **parameters}))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the registered models and the starter."""
+        found: list[dict[str, Any]] = self._run(calls.get("models", {}))["models"]
+        return found
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Return the card of a model."""
+        return self._run(calls.get(f"models/{quote(name)}", {}))
+
+    def jobs(self, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - query parameters
+        """Return the jobs, the newest first; `parameters` are the query of `GET /jobs`, such as `state="RUNNING"`."""
+        return self._run(calls.jobs(parameters))
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Return a job with its steps and its progress."""
+        return self._run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
+
+    def retrain(self, name: str, *, config: Mapping[str, Any] | None = None, if_needed: bool = False) -> dict[str, Any]:
+        """Return a new job that retrains a model; without a configuration that of its schedule is taken."""
+        return self._run(calls.retrain({"name": name, "config": config, "if_needed": if_needed}))
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """Return a job that is cancelled."""
+        return self._run(calls.cancel(job_id))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, call: Call[T]) -> T:
+        """Return what a call returns, whose requests are sent and whose pauses are made here."""
+        answer: Answer = None
+        try:
+            while True:
+                step = call.send(answer)
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    answer = None
+                    continue
+                try:
+                    answer = self._http.send(_build(self._http, step))
+                except httpx.HTTPError as error:
+                    answer = error
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # T
+        finally:
+            call.close()
+
+
+class AsyncClient:
+    """A service, for asyncio: the methods of `Client`, awaited."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        """Send requests with a client of httpx, whose base URL is the service."""
+        self._http = http
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return str(self._http.base_url)
+
+    async def forecast(
+        self,
+        data: Any,  # noqa: ANN401 - a frame of any kind
+        horizon: int,
+        *,
+        model: str | None = None,
+        record: bool = True,
+        chunk: int = calls.CHUNK_SERIES,
+        **options: Unpack[ForecastOptions],
+    ) -> Forecasts:
+        """Return forecasts of the series of a frame; see `Client.forecast`."""
+        return await self._run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
+
+    async def observe(  # noqa: PLR0913 - the names of three columns
+        self,
+        data: Any,  # noqa: ANN401 - a frame of any kind
+        *,
+        frequency: str | None = None,
+        timezone: str | None = None,
+        id_col: str | None = None,
+        time_col: str | None = None,
+        target_col: str | None = None,
+        progress: bool | None = None,
+    ) -> Observed:
+        """Store the rows of a frame as observations; see `Client.observe`."""
+        params = _known({"frequency": frequency, "timezone": timezone})
+        return await self._run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
+
+    async def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
+        """Return the live accuracy; see `Client.accuracy`."""
+        return await self._run(calls.get("accuracy", {"model": model, **parameters}))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """Return the registered models and the starter."""
+        found: list[dict[str, Any]] = (await self._run(calls.get("models", {})))["models"]
+        return found
+
+    async def model(self, name: str) -> dict[str, Any]:
+        """Return the card of a model."""
+        return await self._run(calls.get(f"models/{quote(name)}", {}))
+
+    async def jobs(self, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - query parameters
+        """Return the jobs, the newest first; see `Client.jobs`."""
+        return await self._run(calls.jobs(parameters))
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """Return a job with its steps and its progress."""
+        return await self._run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
+
+    async def retrain(
+        self, name: str, *, config: Mapping[str, Any] | None = None, if_needed: bool = False
+    ) -> dict[str, Any]:
+        """Return a new job that retrains a model; see `Client.retrain`."""
+        return await self._run(calls.retrain({"name": name, "config": config, "if_needed": if_needed}))
+
+    async def cancel(self, job_id: str) -> dict[str, Any]:
+        """Return a job that is cancelled."""
+        return await self._run(calls.cancel(job_id))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run(self, call: Call[T]) -> T:
+        """Return what a call returns, whose requests are sent and whose pauses are made here."""
+        answer: Answer = None
+        try:
+            while True:
+                step = call.send(answer)
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    answer = None
+                    continue
+                try:
+                    answer = await self._http.send(_build(self._http, step))
+                except httpx.HTTPError as error:
+                    answer = error
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # T
+        finally:
+            call.close()
+
+
+def _build(http: httpx.Client | httpx.AsyncClient, step: Request) -> httpx.Request:
+    return http.build_request(
+        step.method, step.path, params=dict(step.params) or None, content=step.content, headers=dict(step.headers)
+    )
+
+
+def _known(parameters: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if value is not None}

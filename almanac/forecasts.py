@@ -1,0 +1,173 @@
+"""Forecasts: what `almanac.forecast`, a model and a client return: a frame, what happened to each series, and plots."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from almanac.errors import AlmanacWarning, error_of
+from almanac.reading import SeriesFrame, history_of
+from models.calendar.timestamps import parse_timestamp
+from models.errors import AlmanacError, DataInvalid
+
+if TYPE_CHECKING:
+    from almanac.plot import Plot
+
+SHOWN = 5
+"""Ids that a warning shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Forecasts of the series of a frame.
+
+    Attributes:
+        model: Name, version and alias of the model.
+        entries: The forecast of each series as `POST /forecast` responds, in the order of the frame.
+        errors: Why each of the other series has none, by id.
+        source: The frame.
+    """
+
+    model: Mapping[str, Any]
+    entries: Sequence[Mapping[str, Any]]
+    errors: Mapping[str, AlmanacError]
+    source: SeriesFrame = field(repr=False)
+
+    @cached_property
+    def frame(self) -> Any:  # noqa: ANN401 - of the kind of the data
+        """Return a long frame of the kind of the data, one row for each series and step.
+
+        Its columns are those of the data for id and time, then `median`, `mean` if asked for, a column for each quantile such
+        as `q0.1`, `lower_80` and `upper_80` for each level, and `path1` …, as in `almanac forecast --output`.
+        """
+        return self.source.frame.make(self.table)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Return the same rows as a table of PyArrow."""
+        steps = [len(one["median"]) for one in self.entries]
+        ids = pa.array([one["id"] for one in self.entries], pa.string())
+        names = self.source.names
+        columns = {
+            names.id: ids.take(pa.array(np.repeat(np.arange(len(steps)), steps))),
+            names.time: _timestamps(self.entries, self.source.time_type),
+        }
+        for name in _columns_of(self.entries):
+            columns[name] = pa.array(np.concatenate([_column(one, name) for one in self.entries]), from_pandas=True)
+        return pa.table(columns)
+
+    @property
+    def warnings(self) -> Mapping[str, Sequence[Mapping[str, str]]]:
+        """Return the warnings about each series that has some, by id: `code`, `detail` and `hint`."""
+        return {one["id"]: one["warnings"] for one in self.entries if one["warnings"]}
+
+    @property
+    def repairs(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Return what was changed in each history before it was read, by id: `code` and `index`."""
+        return {one["id"]: one["repairs"] for one in self.entries if one["repairs"]}
+
+    @property
+    def ids(self) -> list[str]:
+        """Return the ids of the series that have a forecast."""
+        return [one["id"] for one in self.entries]
+
+    def __getitem__(self, column: str) -> Any:  # noqa: ANN401 - a column of the user's library
+        """Return a column of `frame`."""
+        return self.frame[column]
+
+    def __len__(self) -> int:
+        """Return the number of rows of `frame`."""
+        return sum(len(one["median"]) for one in self.entries)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the rows in Arrow's C interface, so that `polars.DataFrame(forecasts)` and others take them."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str | None:
+        """Return the frame as a notebook shows it."""
+        shown = getattr(self.frame, "_repr_html_", None)
+        return None if shown is None else str(shown())
+
+    def plot(self, *ids: str) -> "Plot":
+        """Return a plot of the ends of some series, their forecasts and intervals; by default of the first six.
+
+        Raises:
+            DataInvalid: If a series has no forecast.
+            ExtraMissing: If matplotlib is not installed.
+        """
+        from almanac.plot import draw
+
+        known = {one["id"]: one for one in self.entries}
+        for name in ids:
+            if name not in known:
+                why = f" {self.errors[name]}" if name in self.errors else f" Those with one: {', '.join(known)[:200]}."
+                raise DataInvalid(f"Series {name!r} has no forecast.{why}")
+        return draw([known[name] for name in ids or list(known)[:6]], history_of(self.source.entries))
+
+
+def make_forecasts(
+    model: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    errors: Iterable[Mapping[str, Any]],
+    source: SeriesFrame,
+) -> Forecasts:
+    """Return forecasts, and warn of the series without one; raises the error of all series if there is no forecast."""
+    failed = {str(one["id"]): error_of(one, ids=(str(one["id"]),)) for one in errors}
+    if failed and entries:
+        shown = "; ".join(f"{name}: {error}" for name, error in list(failed.items())[:SHOWN])
+        more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+        text = f"{len(failed)} of {len(failed) + len(entries)} series have no forecast (see .errors): {shown}{more}"
+        warnings.warn(text, AlmanacWarning, stacklevel=4)
+    if failed and not entries:
+        first = next(iter(failed.values()))
+        kinds = {type(one) for one in failed.values()}
+        detail = (
+            first.detail
+            if len(failed) == 1
+            else f"None of {len(failed)} series can be forecast. The first: {first.detail}"
+        )
+        kind = {"code": first.code if len(kinds) == 1 else "SERIES_INVALID"}
+        place = {"detail": f"Series {first.ids[0]!r}: {detail}", "pointer": first.pointer, "hint": first.hint}
+        raise error_of({**kind, **place}, ids=tuple(failed))
+    return Forecasts(model, entries, failed, source)
+
+
+def _columns_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the columns of numbers; starters of different frequencies may have different quantiles."""
+    first = entries[0]
+    quantiles = sorted({level for one in entries for level in one["quantiles"]}, key=float)
+    sides = [f"{side}_{level}" for level in first["intervals"] for side in ("lower", "upper")]
+    paths = [f"path{number + 1}" for number in range(len(first.get("paths", ())))]
+    return ["median", *(["mean"] if "mean" in first else []), *(f"q{level}" for level in quantiles), *sides, *paths]
+
+
+def _column(entry: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - an array
+    if name in {"median", "mean"}:
+        return np.asarray(entry[name], np.float64)
+    if name.startswith("path"):
+        return np.asarray(entry["paths"][int(name.removeprefix("path")) - 1], np.float64)
+    side, _, level = name.partition("_")
+    found = entry["intervals"].get(level, {}).get(side) if level else entry["quantiles"].get(name.removeprefix("q"))
+    return np.asarray(found if found is not None else np.full(len(entry["median"]), np.nan), np.float64)
+
+
+def _timestamps(entries: Sequence[Mapping[str, Any]], kind: Any) -> Any:  # noqa: ANN401 - types and arrays of pyarrow
+    """Return the timestamps in the type of the data: text stays text; without dates the steps, counted from 1."""
+    if all(one["timestamps"] is None for one in entries):
+        return pa.array(np.concatenate([np.arange(1, len(one["median"]) + 1) for one in entries]))
+    texts = [
+        text for one in entries for text in one["timestamps"] or [str(step + 1) for step in range(len(one["median"]))]
+    ]
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return pa.array(texts, pa.string())
+    stamps = [parse_timestamp(text) for text in texts]
+    zone = kind.tz if pa.types.is_timestamp(kind) else None
+    instants = np.array([one.value if zone is None else one.instant for one in stamps], "M8[us]")
+    found = pa.array(instants)
+    if zone is not None:
+        return found.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp(kind.unit, zone))
+    return found.cast(kind) if pa.types.is_timestamp(kind) else found.cast(pa.timestamp("s")).cast(kind)

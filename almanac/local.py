@@ -1,0 +1,247 @@
+"""Local: forecasts in this process, without a service: the same reading, repairs and warnings as in `POST /forecast`."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from os import environ
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from almanac.forecasts import Forecasts, make_forecasts
+from almanac.frames import Columns
+from almanac.progress import shown_progress
+from almanac.reading import SeriesFrame, read_series
+from models import artifact, starters
+from models.calendar.zoned_grid import parse_frequency
+from models.errors import ModelUnknown
+from models.forecaster import Forecaster
+from models.spec import ModelSpec
+from service.forecasting.entries import parse_one_by_one
+from service.forecasting.predict import predict
+from service.forecasting.request import ForecastQuery, parse_options
+from service.forecasting.response import make_result
+from service.json_input import SeriesFault
+from service.selector import LoadedModel, SelectedModel, Selector
+from service.settings import Settings
+
+UNLIMITED = 10**12
+"""Of numbers, points and steps: in this process only its memory counts."""
+
+CHUNK = 1_000
+"""Series that are forecast together."""
+
+LIMITS = Settings.model_construct(max_points=UNLIMITED)
+
+
+class ForecastOptions(TypedDict, total=False):
+    """What may be asked of a forecast, with the names of `POST /forecast`.
+
+    Attributes:
+        levels: Central intervals in per cent. Default [80].
+        quantiles: Quantile levels in (0, 1) beside the trained ones.
+        mean: Whether there is a column `mean`.
+        paths: Number of sample paths of each series.
+        seed: Of the paths.
+        frequency: Such as `M` or `D`. Default: inferred from the timestamps.
+        timezone: IANA name; steps then follow local time.
+        missing: What a missing timestamp means: `gap` or `zero`.
+        outliers: What the model reads in place of implausible values: `clip` or `mask`.
+        minimum: Lowest value that a forecast may have.
+        maximum: Highest value.
+        future: A frame with the covariates over the horizon; otherwise they are in rows after the last value.
+        id_col: Column with the ids. Default `unique_id`.
+        time_col: Column with the timestamps. Default `ds`.
+        target_col: Column with the values. Default `y`.
+        progress: Whether a progress bar is shown. Default: on a terminal and in a notebook, for many series.
+    """
+
+    levels: Sequence[float]
+    quantiles: Sequence[float]
+    mean: bool
+    paths: int
+    seed: int
+    frequency: str
+    timezone: str
+    missing: str
+    outliers: str
+    minimum: float
+    maximum: float
+    future: Any
+    id_col: str
+    time_col: str
+    target_col: str
+    progress: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model in memory.
+
+    Attributes:
+        name: Its registered name, `starter`, or that of its folder.
+        version: Its version; "" for a folder.
+        alias: The alias by which it was loaded.
+        run_id: Its run in MLflow.
+        forecaster: Forecasts series; None for the starter, which has one for each frequency.
+        unit: Of the values.
+    """
+
+    name: str
+    version: str
+    alias: str | None
+    run_id: str | None
+    forecaster: Forecaster | None
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """Return what the model is and how accurate it was; None for the starter."""
+        return None if self.forecaster is None else self.forecaster.spec
+
+    def forecast(self, data: Any, horizon: int | None = None, **options: Unpack[ForecastOptions]) -> Forecasts:  # noqa: ANN401 - any frame
+        """Return forecasts of the series of a frame.
+
+        Args:
+            data: As for `almanac.forecast`.
+            horizon: Steps ahead. Default: the trained horizon.
+            options: See `ForecastOptions`.
+
+        Raises:
+            AlmanacError: If the frame or an option is wrong, or no series can be forecast.
+        """
+        steps = horizon if horizon is not None or self.forecaster is None else self.forecaster.spec.horizon
+        query = parse_options(request_fields(steps, options), UNLIMITED)
+        spec = self.spec
+        names = ((), ()) if spec is None else (spec.covariates.past, spec.future_covariates)
+        source = read_with(data, options, query.horizon, names)
+        result: list[Mapping[str, Any]] = []
+        errors: list[Mapping[str, Any]] = []
+        chunks = [source.entries[at : at + CHUNK] for at in range(0, len(source.entries), CHUNK)]
+        for chunk in shown_progress(chunks, len(chunks), "series", wanted=options.get("progress")):
+            body = self._forecast(query, chunk, source.faults)
+            result += body["forecasts"]
+            errors += body["errors"]
+        return make_forecasts(self._identity(), result, errors, source)
+
+    def _forecast(
+        self, query: ForecastQuery, entries: Sequence[dict[str, Any]], faults: Mapping[str, SeriesFault]
+    ) -> dict[str, Any]:
+        found = parse_one_by_one(query, entries, {one["id"] for one in entries}, LIMITS)
+        selected = self._select(found)
+        rows, wrong = predict(found, selected, UNLIMITED)
+        return make_result(selected, rows, [faults.get(one.id, one) for one in wrong]).body
+
+    def _select(self, query: ForecastQuery) -> SelectedModel:
+        now = datetime.now(UTC)
+        if self.forecaster is not None:
+            return SelectedModel(LoadedModel(self.name, self.version, self.run_id, self.forecaster, now), self.alias)
+        default = starters.load_starter(parse_frequency(starters.DEFAULT))
+        found = {one.name: starters.load_starter(one) for one in query.frequencies()}
+        return SelectedModel(LoadedModel(self.name, self.version, None, default, now), None, found)
+
+    def _identity(self) -> dict[str, str | None]:
+        return {"name": self.name, "version": self.version, "alias": self.alias, "run_id": self.run_id}
+
+
+def forecast(
+    data: Any,  # noqa: ANN401 - a frame of any kind
+    horizon: int,
+    *,
+    model: str | Model = starters.NAME,
+    **options: Unpack[ForecastOptions],
+) -> Forecasts:
+    """Return forecasts of the series of a frame, in this process: without a service and, with the starter, without training.
+
+    Args:
+        data: A long frame of pandas or polars with the columns `unique_id`, `ds` and `y`; or a pandas Series or frame whose index
+            has the dates, each column a series.
+        horizon: Steps ahead.
+        model: The starter, a model that `almanac.load` takes, or one that it returned.
+        options: See `ForecastOptions`.
+
+    Returns:
+        The forecasts: `.frame` is a frame of the same kind, `.plot("a")` shows a series.
+
+    Raises:
+        AlmanacError: If the frame or an option is wrong, or no series can be forecast; `error.ids` names the series.
+
+    Example:
+        >>> import almanac, pandas as pd
+        >>> dates = pd.date_range("2024-01-01", periods=36, freq="MS")
+        >>> sales = pd.DataFrame({"unique_id": "shop", "ds": dates, "y": [float(9 + d.month) for d in dates]})
+        >>> forecast = almanac.forecast(sales, horizon=12, levels=[80, 95])
+        >>> forecast.frame.columns.tolist()[:3]
+        ['unique_id', 'ds', 'median']
+        >>> [round(one) for one in forecast["median"][:3]]
+        [10, 11, 12]
+    """
+    return (model if isinstance(model, Model) else load(model)).forecast(data, horizon, **options)
+
+
+def load(model: str | Path) -> Model:
+    """Return a model: the starter, a registered one, or one from a folder.
+
+    Args:
+        model: `starter`; `NAME` for its champion, `NAME@ALIAS` or `NAME/VERSION` in MLflow at MLFLOW_TRACKING_URI or in
+            ALMANAC_HOME; or a folder that `save` has written.
+
+    Raises:
+        ModelUnknown: If there is no such model.
+        RegistryUnreachable: If MLflow does not answer, or there is no registry.
+        ArtifactError: If the files of the model are incomplete.
+
+    Example:
+        >>> almanac.load("starter").name
+        'starter'
+    """
+    if str(model) == starters.NAME:
+        return Model(starters.NAME, starters.version(), None, None, None)
+    folder = Path(model)
+    if (folder / artifact.SPEC).is_file():
+        forecaster = artifact.load(folder)
+        return Model(forecaster.spec.name, "", None, forecaster.spec.run_id, forecaster)
+    if isinstance(model, Path) or model.startswith((".", "/", "~")):
+        raise ModelUnknown(f"There is no model in {model}.", hint=f"A model's folder has a file {artifact.SPEC}.")
+    return _load_registered(model)
+
+
+def _load_registered(model: str) -> Model:
+    """Return a model from MLflow."""
+    from training.registry.client import Registry
+    from training.registry.location import RegistryLocation
+
+    location = RegistryLocation.from_environment(environ)
+    if location.is_missing:
+        raise ModelUnknown(f"There is no model {model!r}. {location.missing}")
+    registry = Registry(location)
+    version = registry.models.resolve(model)
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        forecaster = artifact.load(registry.models.download(version, Path(scratch)))
+    selector = Selector.parse(model)
+    return Model(version.name, version.version, selector.alias, version.run_id or None, forecaster)
+
+
+def request_fields(horizon: int | None, options: ForecastOptions) -> dict[str, Any]:
+    """Return the fields of a request but its series."""
+    known = ("levels", "quantiles", "mean", "paths", "seed", "missing", "outliers")
+    fields: dict[str, Any] = {"horizon": horizon}
+    fields |= {name: value for name, value in options.items() if name in known and value is not None}
+    for name in ("levels", "quantiles"):
+        if name in fields:
+            fields[name] = [float(one) for one in fields[name]]
+    bounds = {name: options.get(name) for name in ("minimum", "maximum") if options.get(name) is not None}
+    return {**fields, "bounds": bounds} if bounds else fields
+
+
+def read_with(
+    data: Any,  # noqa: ANN401 - a frame of any kind
+    options: ForecastOptions,
+    horizon: int | None,
+    covariates: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> SeriesFrame:
+    """Return the series of a frame, read as the options say."""
+    columns = Columns(options.get("id_col"), options.get("time_col"), options.get("target_col"))
+    fields = {name: options.get(name) for name in ("frequency", "timezone")}
+    return read_series(
+        data, columns, fields=fields, horizon=horizon, covariates=covariates, future=options.get("future")
+    )

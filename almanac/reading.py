@@ -1,0 +1,139 @@
+"""Reading: a frame as the series of a forecast request, as the service reads the Parquet body of `POST /forecast`."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from almanac.frames import ALONE, ID, TARGET, TIME, Columns, Frame, concatenate, read_frame
+from models.errors import AlmanacError, DataInvalid, Finding
+from models.tables.faults import TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.parquet import sheet_of
+from models.tables.read import read_columns
+from service.api.frame_input import series_entries
+from service.json_input import SeriesFault
+
+OPTIONS: Mapping[str, str] = {"id-column": "id_col", "time-column": "time_col", "value-column": "target_col"}
+"""Parameters in Python, by the name of the option on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of the columns of a frame, as its forecasts have them."""
+
+    id: str = ID
+    time: str = TIME
+    target: str = TARGET
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFrame:
+    """The series of a frame.
+
+    Attributes:
+        frame: The frame.
+        names: Its columns.
+        entries: Each series as an entry of `series` in `POST /forecast`; those of `faults` have no values.
+        faults: By id, the error of each series with a wrong row.
+        findings: What was noticed.
+    """
+
+    frame: Frame
+    names: Names
+    entries: Sequence[dict[str, Any]]
+    faults: Mapping[str, SeriesFault]
+    findings: tuple[Finding, ...]
+
+    @property
+    def time_type(self) -> Any:  # noqa: ANN401 - a type of pyarrow
+        """Return the type of the timestamps."""
+        return self.frame.table.schema.field(self.names.time).type
+
+
+def read_series(  # noqa: PLR0913 - what is said about a frame
+    data: Any,  # noqa: ANN401 - a frame of any kind
+    columns: Columns,
+    *,
+    fields: Mapping[str, Any],
+    horizon: int | None = None,
+    covariates: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    future: Any = None,  # noqa: ANN401 - same
+) -> SeriesFrame:
+    """Return the series of a frame, in the order of their first rows.
+
+    Args:
+        data: The frame.
+        columns: Names of its columns.
+        fields: May have `frequency` and `timezone`.
+        horizon: Steps over which covariates are read; None for all.
+        covariates: Names of the covariates that are known up to the last value, and of those known ahead.
+        future: A frame with the covariates over the horizon; otherwise they are in rows after the last value.
+
+    Raises:
+        DataInvalid: If the frame cannot be read.
+    """
+    frame = read_frame(data, columns)
+    past, ahead = covariates
+    if future is not None:
+        beyond = read_frame(future, Columns(columns.id, columns.time))
+        frame = Frame(concatenate([frame.table, beyond.table]), frame.columns, frame.implementation)
+    table = frame.table
+    if not table.num_rows:
+        raise DataInvalid("The frame has no rows.", hint="Give one row for each series and timestamp.")
+    read = [name for name in (*past, *ahead) if name in table.column_names]
+    chosen = frame.columns
+    options = ReadOptions((chosen.id,) if chosen.id else (), chosen.time, chosen.target)
+    try:
+        reading = read_columns(sheet_of(table), options, read, strict=True)
+    except TableInvalid as error:
+        raise DataInvalid(_of_frame(str(error).removesuffix(error.hint).strip()), hint=in_python(error.hint)) from error
+    except AlmanacError as error:
+        error.hint = in_python(error.hint)
+        raise
+    if reading.layout.wide and len(reading.values) > 1:
+        raise DataInvalid(
+            f"The columns {', '.join(list(reading.values)[:5])} may all be values.",
+            hint="Name one with target_col=, or make the dates the index, so that each column is a series.",
+        )
+    names = Names(next(iter(reading.layout.ids), chosen.id or ID), reading.layout.time, next(iter(reading.values)))
+    _, wrong, entries = series_entries(reading, fields)
+    known = [name for name in ahead if name in read]
+    split = [_split(one, known, horizon) for one in entries]
+    if reading.ids is None and len(split) == 1:
+        split[0]["id"] = ALONE
+    return SeriesFrame(frame, names, split, wrong, reading.findings)
+
+
+def in_python(hint: str) -> str:
+    """Return a hint with the parameters of Python in place of the options of the command line."""
+    return re.sub(r"--([a-z-]+)(?: )?", lambda match: f"{OPTIONS.get(match[1], match[1].replace('-', '_'))}=", hint)
+
+
+def _of_frame(detail: str) -> str:
+    return f"The frame {detail.removeprefix('The file ')}" if detail.startswith("The file ") else detail
+
+
+def _split(entry: dict[str, Any], ahead: Sequence[str], horizon: int | None) -> dict[str, Any]:
+    """Return an entry whose rows after the last value are the future of the covariates that are known ahead."""
+    covariates = entry.pop("past_covariates", None)
+    if covariates is None:
+        return entry
+    values = entry["values"]
+    count = len(values)
+    if ahead:
+        count = next((place + 1 for place in range(count - 1, -1, -1) if values[place] is not None), count)
+    columns = {name: [None if math.isnan(one) else one for one in column] for name, column in covariates.items()}
+    return {
+        **entry,
+        "values": values[:count],
+        "timestamps": entry["timestamps"][:count],
+        "past_covariates": {name: column[:count] for name, column in columns.items()},
+        "future_covariates": {name: columns[name][count:][:horizon] for name in ahead},
+    }
+
+
+def history_of(entries: Sequence[dict[str, Any]]) -> dict[str, tuple[list[str], list[float | None]]]:
+    """Return the timestamps and values of each series, by id."""
+    return {one["id"]: (one["timestamps"], one["values"]) for one in entries if one.get("values")}

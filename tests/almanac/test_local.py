@@ -1,0 +1,144 @@
+"""Forecasts in this process: frames of any kind in, frames of the same kind out, and errors that name the series."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import almanac
+from almanac.errors import DataInvalid, LevelInvalid, ModelUnknown, SeriesAllMissing, TimestampsDuplicated
+from tests.almanac.conftest import months
+from tests.artifacts import make_artifact
+
+pl = pytest.importorskip("polars")
+
+
+def test_the_answer_is_a_long_frame_of_the_same_kind() -> None:
+    """With the names of its columns and the type of its timestamps; levels are columns."""
+    frame = months("a", "b")
+
+    found = almanac.forecast(frame, 3, levels=[80, 95.5], mean=True).frame
+
+    assert found["unique_id"].tolist() == ["a"] * 3 + ["b"] * 3
+    assert found["ds"].dtype == frame["ds"].dtype
+    assert found["ds"].iloc[:3].tolist() == list(pd.date_range("2024-01-01", periods=3, freq="MS"))
+    assert {"median", "mean", "q0.1", "lower_80", "upper_95.5"} <= set(found.columns)
+    assert (found["lower_95.5"] <= found["lower_80"]).all()
+
+
+def test_polars_gives_polars() -> None:
+    """With the same numbers, and other names if they are given."""
+    frame = months("a", "b")
+    names = {"unique_id": "sku", "ds": "when", "y": "sold"}
+
+    found = almanac.forecast(pl.from_pandas(frame.rename(columns=names)), 3, id_col="sku", time_col="when", target_col="sold")
+
+    assert isinstance(found.frame, pl.DataFrame)
+    assert found.frame.columns[:3] == ["sku", "when", "median"]
+    np.testing.assert_array_equal(found["median"].to_numpy(), almanac.forecast(frame, 3)["median"])
+
+
+@pytest.mark.parametrize("kind", ["series", "wide", "periods", "index"])
+def test_dates_may_be_the_index(kind: str) -> None:
+    """Of a Series, of a frame with a column for each series, and of a long frame of one series."""
+    long = months("a")
+    series = long.set_index("ds")["y"].rename("a")
+    data = {
+        "series": series,
+        "wide": series.to_frame(),
+        "periods": series.to_period("M"),
+        "index": long.set_index("ds"),
+    }[kind]
+
+    found = almanac.forecast(data, 3)
+
+    pd.testing.assert_frame_equal(found.frame, almanac.forecast(long, 3).frame, check_dtype=False)
+
+
+def test_timestamps_keep_their_timezone() -> None:
+    """Steps follow local time."""
+    hours = pd.date_range("2024-03-29", periods=48, freq="h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"ds": hours, "y": np.arange(48.0) % 24})
+
+    found = almanac.forecast(frame, 2, timezone="Europe/Berlin").frame
+
+    assert found["ds"].dtype == hours.dtype
+    assert found["ds"].tolist() == [hours[-1] + pd.Timedelta(hours=step) for step in (1, 2)]
+
+
+def test_a_series_without_a_forecast_is_an_error_of_its_own() -> None:
+    """The others have theirs, and a warning names it."""
+    frame = months("a", "b")
+    frame.loc[frame["unique_id"] == "b", "y"] = np.nan
+
+    with pytest.warns(almanac.AlmanacWarning, match="1 of 2 series have no forecast.*b: "):
+        found = almanac.forecast(frame, 3)
+
+    assert found.ids == ["a"]
+    assert isinstance(found.errors["b"], SeriesAllMissing)
+    assert found.errors["b"].ids == ("b",)
+
+
+def test_an_error_of_all_series_is_raised_with_their_ids() -> None:
+    """In the type of the tree."""
+    frame = months("a", "b")
+    frame["ds"] = frame["ds"].iloc[0]
+
+    with pytest.raises(TimestampsDuplicated, match="None of 2 series") as raised:
+        almanac.forecast(frame, 3)
+
+    assert raised.value.ids == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "error", "words"),
+    [
+        ({}, {"target_col": "x"}, DataInvalid, "no column 'x'"),
+        ({}, {"levels": [100]}, LevelInvalid, "100"),
+        ({"y": "x"}, {}, almanac.AlmanacError, "'x' is not a number"),
+        ({"z": 1.0, "y": None}, {"target_col": "ds"}, almanac.AlmanacError, "target_col|time|ds"),
+        ({}, {"model": "nothing"}, ModelUnknown, "nothing"),
+        ({}, {"model": "./nothing"}, ModelUnknown, "spec.json"),
+    ],
+)
+def test_what_is_wrong_with_the_data_or_an_option_is_said(
+    change: dict[str, object], options: dict[str, object], error: type[Exception], words: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """In the words of Python."""
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
+
+    with pytest.raises(error, match=words):
+        almanac.forecast(months("a").assign(**change), 3, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("data", [[1.0, 2.0], {"y": [1.0]}, None])
+def test_what_is_no_frame_is_refused(data: object) -> None:
+    """With the remedy."""
+    with pytest.raises(DataInvalid, match="pandas or polars"):
+        almanac.forecast(data, 3)
+
+
+def test_a_saved_model_forecasts_its_own_horizon(tmp_path: Path) -> None:
+    """And says what it is."""
+    model = almanac.load(make_artifact(tmp_path))
+
+    found = model.forecast(months("a"))
+
+    assert model.spec is not None
+    assert len(found) == model.spec.horizon
+    assert found.model["name"] == model.spec.name
+
+
+def test_a_plot_shows_history_and_forecast() -> None:
+    """A notebook shows it as a picture; an unknown series is an error."""
+    pytest.importorskip("matplotlib")
+    found = almanac.forecast(months("a"), 3, levels=[80, 95])
+
+    plot = found.plot("a")
+
+    assert plot._repr_png_().startswith(b"\x89PNG")
+    assert [line.get_label() for line in plot.figure.axes[0].lines] == ["observed", "median"]
+    with pytest.raises(DataInvalid, match="'b' has no forecast"):
+        found.plot("b")
