@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from almanac.client import connect_async as connect_async
     from almanac.errors import AlmanacError as AlmanacError
     from almanac.errors import AlmanacWarning as AlmanacWarning
+    from almanac.forecaster import Forecaster as Forecaster
     from almanac.forecasts import Forecasts as Forecasts
     from almanac.local import Model as Model
     from almanac.local import forecast as forecast
@@ -35,6 +36,7 @@ _HOMES = {
     "AlmanacWarning": "errors",
     "AsyncClient": "client",
     "Client": "client",
+    "Forecaster": "forecaster",
     "Forecasts": "forecasts",
     "Model": "local",
     "connect": "client",

@@ -107,7 +107,8 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> pa.Table:
             arrays.append(pa.chunked_array(native if hasattr(native, "__arrow_c_stream__") else [column.to_arrow()]))
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise DataInvalid(
-                f"Column {name!r} cannot be read: {str(error)[:200]}", hint="Give numbers, dates or text in each column."
+                f"Column {name!r} cannot be read: {str(error)[:200]}",
+                hint="Give numbers, dates or text in each column.",
             ) from error
     return pa.table(arrays, names=[str(name) for name in frame.columns])
 

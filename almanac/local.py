@@ -1,12 +1,13 @@
 """Local: forecasts in this process, without a service: the same reading, repairs and warnings as in `POST /forecast`."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from almanac.forecasts import Forecasts, make_forecasts
 from almanac.frames import Columns
@@ -14,7 +15,7 @@ from almanac.progress import shown_progress
 from almanac.reading import SeriesFrame, read_series
 from models import artifact, starters
 from models.calendar.zoned_grid import parse_frequency
-from models.errors import ModelUnknown
+from models.errors import ModelUnknown, RequestError
 from models.forecaster import Forecaster
 from models.spec import ModelSpec
 from service.forecasting.entries import parse_one_by_one
@@ -84,7 +85,7 @@ class Model:
         alias: The alias by which it was loaded.
         run_id: Its run in MLflow.
         forecaster: Forecasts series; None for the starter, which has one for each frequency.
-        unit: Of the values.
+        folder: Its files; None for the starter.
     """
 
     name: str
@@ -92,6 +93,15 @@ class Model:
     alias: str | None
     run_id: str | None
     forecaster: Forecaster | None
+    folder: Path | None = None
+    _scratch: object = field(default=None, repr=False)
+
+    @classmethod
+    def from_folder(cls, folder: Path, scratch: object = None) -> Self:
+        """Return the model in a folder; `scratch` is kept as long as the model, if the folder is temporary."""
+        forecaster = artifact.load(folder)
+        spec = forecaster.spec
+        return cls(spec.name, "", None, spec.run_id, forecaster, folder, scratch)
 
     @property
     def spec(self) -> ModelSpec | None:
@@ -122,6 +132,42 @@ class Model:
             result += body["forecasts"]
             errors += body["errors"]
         return make_forecasts(self._identity(), result, errors, source)
+
+    def save(self, path: str | Path) -> Path:
+        """Copy the model to a folder, which `almanac.load` reads, and return it.
+
+        Raises:
+            ModelUnknown: If it is the starter, which comes with Almanac.
+            RequestError: If the folder is not empty.
+        """
+        target = Path(path)
+        if target.exists() and any(target.iterdir()):
+            raise RequestError(f"The folder {target} is not empty.", hint="Give a new one.")
+        return Path(shutil.copytree(self._require_folder(), target, dirs_exist_ok=True))
+
+    def register(self, name: str, *, example: Any = None) -> str:  # noqa: ANN401 - a pandas frame
+        """Register the model as the next version of a name in MLflow, and return the version.
+
+        The name's first version becomes its champion, and a service that uses this MLflow serves it; later ones are
+        challengers, until `almanac promote NAME VERSION`.
+
+        Args:
+            name: Of the registered model.
+            example: A long frame that MLflow shows as an example of the input.
+
+        Raises:
+            ModelUnknown: If it is the starter.
+            ConfigInvalid: If the name is none.
+            RegistryError: If MLflow does not answer.
+        """
+        from almanac.registering import register_model
+
+        return register_model(self._require_folder(), name, example)
+
+    def _require_folder(self) -> Path:
+        if self.folder is None:
+            raise ModelUnknown("The starter comes with Almanac.", hint="Save or register a model that was trained.")
+        return self.folder
 
     def _forecast(
         self, query: ForecastQuery, entries: Sequence[dict[str, Any]], faults: Mapping[str, SeriesFault]
@@ -198,8 +244,7 @@ def load(model: str | Path) -> Model:
         return Model(starters.NAME, starters.version(), None, None, None)
     folder = Path(model)
     if (folder / artifact.SPEC).is_file():
-        forecaster = artifact.load(folder)
-        return Model(forecaster.spec.name, "", None, forecaster.spec.run_id, forecaster)
+        return Model.from_folder(folder)
     if isinstance(model, Path) or model.startswith((".", "/", "~")):
         raise ModelUnknown(f"There is no model in {model}.", hint=f"A model's folder has a file {artifact.SPEC}.")
     return _load_registered(model)
@@ -215,10 +260,10 @@ def _load_registered(model: str) -> Model:
         raise ModelUnknown(f"There is no model {model!r}. {location.missing}")
     registry = Registry(location)
     version = registry.models.resolve(model)
-    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        forecaster = artifact.load(registry.models.download(version, Path(scratch)))
-    selector = Selector.parse(model)
-    return Model(version.name, version.version, selector.alias, version.run_id or None, forecaster)
+    scratch = tempfile.TemporaryDirectory(prefix="almanac-")
+    found = Model.from_folder(registry.models.download(version, Path(scratch.name)), scratch)
+    alias = Selector.parse(model).alias
+    return replace(found, name=version.name, version=version.version, alias=alias, run_id=version.run_id or None)
 
 
 def request_fields(horizon: int | None, options: ForecastOptions) -> dict[str, Any]:

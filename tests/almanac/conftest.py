@@ -9,14 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import almanac
-from tests.service.conftest import (  # noqa: F401 - fixtures
-    _environment,
-    _starters,
-    artifacts,
-    migrated,
-    shared_client,
-    small_starters,
-)
+from tests.service.conftest import _environment, _starters, artifacts, migrated, shared_client, small_starters  # noqa: F401 - fixtures
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -28,7 +21,9 @@ def transport_to(service: TestClient) -> httpx.MockTransport:
         found = service.request(
             request.method, str(request.url), content=request.content, headers=dict(request.headers)
         )
-        kept = {name: value for name, value in found.headers.items() if name not in {"content-encoding", "content-length"}}
+        kept = {
+            name: value for name, value in found.headers.items() if name not in {"content-encoding", "content-length"}
+        }
         return httpx.Response(found.status_code, headers=kept, content=found.content)
 
     return httpx.MockTransport(answer)

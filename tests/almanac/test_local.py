@@ -32,7 +32,9 @@ def test_polars_gives_polars() -> None:
     frame = months("a", "b")
     names = {"unique_id": "sku", "ds": "when", "y": "sold"}
 
-    found = almanac.forecast(pl.from_pandas(frame.rename(columns=names)), 3, id_col="sku", time_col="when", target_col="sold")
+    found = almanac.forecast(
+        pl.from_pandas(frame.rename(columns=names)), 3, id_col="sku", time_col="when", target_col="sold"
+    )
 
     assert isinstance(found.frame, pl.DataFrame)
     assert found.frame.columns[:3] == ["sku", "when", "median"]
@@ -91,6 +93,12 @@ def test_an_error_of_all_series_is_raised_with_their_ids() -> None:
     assert raised.value.ids == ("a", "b")
 
 
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set a home without models."""
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("change", "options", "error", "words"),
     [
@@ -102,13 +110,11 @@ def test_an_error_of_all_series_is_raised_with_their_ids() -> None:
         ({}, {"model": "./nothing"}, ModelUnknown, "spec.json"),
     ],
 )
+@pytest.mark.usefixtures("empty_home")
 def test_what_is_wrong_with_the_data_or_an_option_is_said(
-    change: dict[str, object], options: dict[str, object], error: type[Exception], words: str, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    change: dict[str, object], options: dict[str, object], error: type[Exception], words: str
+) -> None:
     """In the words of Python."""
-    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
-
     with pytest.raises(error, match=words):
         almanac.forecast(months("a").assign(**change), 3, **options)  # type: ignore[arg-type]
 

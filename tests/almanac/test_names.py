@@ -45,11 +45,20 @@ def test_the_command_line_runs_where_our_names_are_taken(project: Path) -> None:
 
 
 SPAWNED = """
-import multiprocessing
+import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
 from almanac.models.calendar.zoned_grid import parse_frequency
+import almanac
+import pandas as pd
+assert not {"models", "service", "training", "onnxruntime"} & sys.modules.keys() and "pandas" in sys.modules
 import models.series
 assert models.series.NAME == "my series"
+history = pd.read_csv("history.csv")
+assert len(almanac.forecast(history, 3)) == 3
+try:
+    almanac.forecast(history, 0)
+except almanac.errors.HorizonInvalid:
+    pass
 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
     print(pool.submit(parse_frequency, "monthly").result().name)
 """

@@ -33,7 +33,7 @@ class ModelVersions:
         self._client = client
 
     @translated
-    def log_model(self, run_id: str, directory: Path, example: "pd.DataFrame") -> str:
+    def log_model(self, run_id: str, directory: Path, example: "pd.DataFrame | None") -> str:
         """Upload an artifact as a pyfunc that any MLflow client can load, and return its URI."""
         import mlflow.pyfunc
 
