@@ -16,7 +16,7 @@ from almanac.forecasts import Forecasts
 from almanac.frames import Columns
 from almanac.local import ForecastOptions
 from almanac.service_calls import Observed
-from models.errors import ServiceUnreachable
+from models.errors import ConfigInvalid, ServiceUnreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 120.0
@@ -41,9 +41,10 @@ def connect(
 
     Raises:
         ServiceUnreachable: If the address is none.
+        ConfigInvalid: If the key is none.
 
     Example:
-        >>> client = almanac.connect("http://localhost:8000", api_key="almanac_…")
+        >>> client = almanac.connect("http://localhost:8000", api_key="alm_0123")
         >>> client.url
         'http://localhost:8000/'
     """
@@ -68,6 +69,8 @@ def _settings(url: str | None, api_key: str | None, timeout: float) -> dict[str,
             f"{address!r} is not the address of a service.", hint=f"Give one such as {DEFAULT_URL}."
         )
     key = api_key or os.environ.get("ALMANAC_API_KEY")
+    if key and not (key.isascii() and key.isprintable()):
+        raise ConfigInvalid("The API key has characters that no key has.", hint="Copy it again: it begins with alm_.")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return {"base_url": f"{address.rstrip('/')}/", "headers": headers, "timeout": timeout, "follow_redirects": True}
 

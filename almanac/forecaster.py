@@ -1,6 +1,5 @@
 """Forecaster: trains a network on a frame, with the verbs of scikit-learn; it needs the train extra."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
@@ -11,7 +10,7 @@ import pyarrow.parquet as pq
 from almanac.errors import ExtraMissing
 from almanac.forecasts import Forecasts
 from almanac.frames import ID, TARGET, TIME, Columns
-from almanac.local import ForecastOptions, Model
+from almanac.local import ForecastOptions, Model, Scratch
 from almanac.reading import SeriesFrame, read_series
 from models.errors import RequestError
 
@@ -89,9 +88,9 @@ class Forecaster:
         columns = Columns(id_col, time_col, target_col)
         given = {"id_col": id_col, "time_col": time_col, "target_col": target_col}
         options = cast("ForecastOptions", {name: value for name, value in given.items() if value is not None})
-        scratch = tempfile.TemporaryDirectory(prefix="almanac-")
+        scratch = Scratch()
         try:
-            fitted = self._fit(read_series(data, columns, fields={}, covariates=self._covariates), Path(scratch.name))
+            fitted = self._fit(read_series(data, columns, fields={}, covariates=self._covariates), scratch.path)
         except ModuleNotFoundError as error:
             from service.install import install_command
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -189,6 +190,15 @@ class Model:
         return {"name": self.name, "version": self.version, "alias": self.alias, "run_id": self.run_id}
 
 
+class Scratch:
+    """A folder that is deleted when nothing refers to this object any more."""
+
+    def __init__(self) -> None:
+        """Make the folder."""
+        self.path = Path(tempfile.mkdtemp(prefix="almanac-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 def forecast(
     data: Any,  # noqa: ANN401 - a frame of any kind
     horizon: int,
@@ -260,8 +270,8 @@ def _load_registered(model: str) -> Model:
         raise ModelUnknown(f"There is no model {model!r}. {location.missing}")
     registry = Registry(location)
     version = registry.models.resolve(model)
-    scratch = tempfile.TemporaryDirectory(prefix="almanac-")
-    found = Model.from_folder(registry.models.download(version, Path(scratch.name)), scratch)
+    scratch = Scratch()
+    found = Model.from_folder(registry.models.download(version, scratch.path), scratch)
     alias = Selector.parse(model).alias
     return replace(found, name=version.name, version=version.version, alias=alias, run_id=version.run_id or None)
 

@@ -121,6 +121,14 @@ def test_what_is_no_address_is_refused(url: str) -> None:
         almanac.connect(url)
 
 
+@pytest.mark.parametrize("key", ["alm_…", "alm\n"])
+def test_what_is_no_key_is_refused(key: str) -> None:
+    """A header cannot have it; the text does not show it."""
+    with pytest.raises(almanac.errors.ConfigInvalid) as raised:
+        almanac.connect("http://service", key)
+    assert key not in str(raised.value)
+
+
 def test_observations_are_stored_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are refused have their place in the frame."""
     monkeypatch.setattr("almanac.service_calls.CHUNK_ROWS", 40)
