@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 SERIOUS = {"serious", "critical"}
+FEWEST_RULES = 10
+"""Rules of axe-core that any view passes."""
 
 
 @contextmanager
@@ -28,23 +30,52 @@ def chromium() -> Iterator["Browser"]:
 
 
 class Visit:
-    """A page in a context of its own, with the requests that left it and the errors of its scripts."""
+    """A page in a context of its own, with the requests that it made and the errors of its scripts."""
 
-    def __init__(self, browser: "Browser", address: str, **options: Any) -> None:  # noqa: ANN401 (a context's options)
-        """Open the address, and wait until its forecast view is drawn or it asks for a key."""
+    def __init__(
+        self,
+        browser: "Browser",
+        address: str,
+        script: str = "",
+        *,
+        ready: str = "#go, #key:visible",
+        **options: Any,  # noqa: ANN401 (of a context)
+    ) -> None:
+        """Open the address after a script has run, and wait for what shows that it is ready."""
         self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
         self.page: Page = self.context.new_page()
+        self.page.add_init_script(script)
+        self.page.set_default_timeout(60_000)
         self.asked: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(address)
-        self.page.wait_for_selector("#go, #key")
+        self.page.wait_for_selector(ready)
+
+    def drop(self, name: str, text: str) -> None:
+        """Drop a file on the page."""
+        script = "([name, text]) => { const made = new DataTransfer(); made.items.add(new File([text], name)); return made; }"
+        files = self.page.evaluate_handle(script, [name, text])
+        self.page.dispatch_event("#paste", "drop", {"dataTransfer": files})
+
+    def shift(self) -> float:
+        """Return how far the layout has shifted without an action of the person (Cumulative Layout Shift)."""
+        script = """() => new Promise((resolve) => new PerformanceObserver((list) => resolve(list.getEntries()
+            .filter((one) => !one.hadRecentInput).reduce((sum, one) => sum + one.value, 0)))
+            .observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => resolve(0), 300))"""
+        return float(self.page.evaluate(script))
+
+    def background(self) -> int:
+        """Return how bright the page is, 0 to 255."""
+        script = "() => Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])"
+        return int(self.page.evaluate(script))
 
     def audit(self) -> list[str]:
         """Return axe-core's serious and critical findings."""
         self.page.evaluate(_axe())
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(found["passes"]) > FEWEST_RULES, "axe-core has not looked at the page"
         return [
             f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary'][:300]}"
             for one in found["violations"]

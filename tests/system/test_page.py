@@ -1,0 +1,293 @@
+"""The page at / in a real browser: what people do with it, what protects it, and what a screen reader finds."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from models.accuracy import mase
+from models.baselines import seasonal_naive
+from models.series import Series
+from service.api.key_file import make_key, write_keys
+from tests.service.home import Artifacts, ServiceHome
+from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
+from tests.system.browser import Visit, chromium
+
+pytestmark = pytest.mark.system
+
+FIVE_MONTHS = [35, 40, 38, 29, 19]
+HOSTILE = "<script>alert(1)</script>"
+MONTHS = [f"{2010 + at // 12}-{at % 12 + 1:02d}" for at in range(72)]
+VALUES = [round(50 + 10 * math.sin(at / 12 * 2 * math.pi) + at % 5, 2) for at in range(72)]
+VIEWS = ("forecast", "accuracy", "models", "jobs")
+STABLE = 0.05
+"""Shift of the layout up to which Google calls a page good is 0.1."""
+
+Open = Callable[..., Visit]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running service with keys: its address and a key for each set of scopes."""
+
+    server: ServerProcess
+    address: str
+    keys: dict[str, str]
+
+    def post(self, path: str, body: object) -> Any:  # noqa: ANN401 (any JSON)
+        """Send JSON with the key of an administrator."""
+        answer = self.server.client.post(path, json=body, headers={"x-api-key": self.keys["admin"]})
+        assert answer.status_code < 400, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Return a service with two versions of a model, scored forecasts of series with hostile ids, and a schedule."""
+    folder = tmp_path_factory.mktemp("page")
+    home = ServiceHome(folder / "home", Artifacts(folder / "artifacts"))
+    home.publish("temperatures", "1")
+    home.publish("temperatures", "2", alias="challenger", shift=1.0)
+    made = {name: make_key(name, (name,), "2026-01-01") for name in ("admin", "forecast", "erase")}
+    write_keys(home.path / "keys.json", tuple(key for _, key in made.values()))
+    with ServerProcess(home.path, program=NO_REGISTRY + PROGRAM) as server:
+        server.ready()
+        found = Served(server, str(server.client.base_url), {name: secret for name, (secret, _) in made.items()})
+        _observe(found, 0, 60)
+        history = [{"id": one, "timestamps": MONTHS[:60], "values": VALUES[:60]} for one in (HOSTILE, "leeds")]
+        found.post("/forecast", {"series": history, "horizon": 6, "model": "temperatures"})
+        _observe(found, 60, 66)
+        config = {"data": "service", "horizon": 12, "frequency": "M"}
+        found.post("/schedules", {"name": "temperatures", "cron": "0 3 1 * *", "config": config})
+        found.post("/jobs", {"name": "temperatures", "config": config})
+        yield found
+
+
+def _observe(served: Served, first: int, last: int) -> None:
+    rows = [
+        {"id": one, "timestamp": MONTHS[at], "value": VALUES[at]}
+        for one in (HOSTILE, "leeds")
+        for at in range(first, last)
+    ]
+    served.post("/observations", {"observations": rows, "frequency": "M"})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return the browser of all tests here."""
+    expect.set_options(timeout=60_000)
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Served) -> Iterator[Open]:
+    """Return a function that opens the page; at the end no request has left the service, and no script has failed."""
+    opened: list[Visit] = []
+
+    def visit(*, key: str | None = "admin", hash: str = "", **options: Any) -> Visit:  # noqa: A002, ANN401
+        script = f"sessionStorage.setItem('almanac.key', '{served.keys[key]}')" if key else ""
+        opened.append(Visit(browser, f"{served.address}/{hash}", script, **options))
+        return opened[-1]
+
+    yield visit
+    for one in opened:
+        assert one.errors == []
+        assert {url for url in one.asked if not url.startswith((served.address, f"blob:{served.address}"))} == set()
+        one.context.close()
+
+
+def paste(page: Page, text: str) -> None:
+    """Paste a text, and wait until the service has read it."""
+    page.fill("#paste", text)
+    expect(page.locator("#go")).to_be_enabled()
+
+
+def forecast(page: Page) -> dict[str, list[float]]:
+    """Press the button, and return the columns of the table of numbers."""
+    page.click("#go")
+    page.wait_for_selector(".results:not([hidden])")
+    head = page.locator("#numbers thead th").all_text_contents()
+    rows = page.locator("#numbers tbody tr")
+    cells = [[float(one.get_attribute("value") or "") for one in row.locator("data").all()] for row in rows.all()]
+    return {name: [row[place] for row in cells] for place, name in enumerate(head[1:])}
+
+
+def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: Served, visit: Open) -> None:
+    """Pasted as a list; the layout stays where it is, and what was forecast is not stored."""
+    one = visit()
+    paste(one.page, str(FIVE_MONTHS))
+
+    shown = forecast(one.page)
+
+    body = {"series": [{"values": FIVE_MONTHS}], "horizon": len(shown["median"]), "levels": [50, 80, 95]}
+    answer = served.post("/forecast", {**body, "model": "temperatures", "record": False})["forecasts"][0]
+    assert shown["median"] == answer["median"]
+    for level, sides in answer["intervals"].items():
+        assert (shown[f"{level} % from"], shown[f"{level} % to"]) == (sides["lower"], sides["upper"])
+    assert "values have no dates" in one.page.locator("#understood").inner_text()
+    assert one.shift() < STABLE
+
+
+def test_a_dropped_file_shows_its_gaps_before_it_is_forecast(visit: Open) -> None:
+    """With decimal commas; the curl line and the CSV have what the page shows."""
+    one = visit()
+    rows = [f"{month};{value}".replace(".", ",") for month, value in zip(MONTHS, VALUES, strict=True)]
+    one.drop("sales.csv", "month;sales\n" + "\n".join(rows[:20] + rows[22:]))
+
+    expect(one.page.locator("#understood")).to_contain_text("2 missing dates added as gaps")
+    expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
+    assert one.page.locator(".results").is_hidden()
+    shown = forecast(one.page)
+    with one.page.expect_download() as download:
+        one.page.get_by_role("button", name="Download CSV").click()
+    saved = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert [float(line.split(",")[3]) for line in saved[1:]] == shown["median"]
+    curl = one.page.locator("#curl").text_content() or ""
+    assert json.loads(curl.partition("--json '")[2].rstrip("'"))["model"] == "temperatures"
+    assert "alm_" not in curl
+
+
+def test_two_models_are_drawn_over_each_other(visit: Open) -> None:
+    """Version 2 adds 1 to what version 1 forecasts."""
+    one = visit()
+    paste(one.page, "month\tsales\n" + "\n".join(f"{at}\t{value}" for at, value in zip(MONTHS, VALUES, strict=True)))
+    one.page.get_by_text("2 versions").click()
+    one.page.get_by_label("version 2").check()
+
+    shown = forecast(one.page)
+
+    assert np.subtract(shown["temperatures/2 median"], shown["temperatures/1 median"]) == pytest.approx(1)
+    assert one.page.locator(".legend li").all_inner_texts() == ["observed", "temperatures/1", "temperatures/2"]
+
+
+def test_held_out_points_are_compared_with_the_forecast(visit: Open) -> None:
+    """The errors are those of models/accuracy.py."""
+    one = visit()
+    paste(one.page, "month,sales\n" + "\n".join(f"{at},{value}" for at, value in zip(MONTHS, VALUES, strict=True)))
+    one.page.check("#held")
+
+    shown = forecast(one.page)
+
+    horizon, history = len(shown["median"]), np.array(VALUES[: -len(shown["median"])])
+    assert shown["Observed"] == VALUES[-horizon:]
+    naive = seasonal_naive(Series.make(history, start=MONTHS[0], frequency="M"), horizon, 12)
+    errors = [mase(np.array(VALUES[-horizon:]), np.array(values), history, 12) for values in (shown["median"], naive)]
+    scores = one.page.locator(".results table").first.locator("data")
+    assert [float(cell.get_attribute("value") or "") for cell in scores.all()] == pytest.approx(errors)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail", "hint"),
+    [
+        ("[35, 40, null, null", "not valid JSON", "Send"),
+        ("[null, null]", "is missing", "Send"),
+        ("month,sales\n2024-01,35\n2024-02,warm\n2024-03,38", "'warm' is not a number", "Leave gaps empty"),
+        ("hello", "holds no rows", "Give a file with a header"),
+    ],
+)
+def test_a_wrong_input_shows_the_words_of_the_service(visit: Open, text: str, detail: str, hint: str) -> None:
+    """What is wrong and what to do; nothing can be forecast."""
+    one = visit()
+
+    one.page.fill("#paste", text)
+
+    notice = one.page.locator("#understood .bad")
+    expect(notice).to_contain_text(detail)
+    expect(notice).to_contain_text(hint)
+    expect(one.page.locator("#go")).to_be_disabled()
+
+
+def test_the_key_opens_what_its_scopes_allow(served: Served, visit: Open) -> None:
+    """A wrong key opens nothing; the key stays in the tab."""
+    one = visit(key=None)
+    one.page.fill("#key", "alm_wrong")
+    one.page.get_by_role("button", name="Open").click()
+    expect(one.page.locator("#door-error")).to_contain_text("unknown")
+
+    one.page.fill("#key", served.keys["forecast"])
+    one.page.get_by_role("button", name="Open").click()
+
+    expect(one.page.locator("#go")).to_be_visible()
+    assert one.page.locator("nav a:visible").all_inner_texts() == ["Forecast", "Models"]
+    assert one.page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+    other = visit(key="erase", ready="text=This key opens no view")
+    assert other.page.locator("nav a:visible").count() == 0
+
+
+def test_hostile_ids_are_only_text(visit: Open) -> None:
+    """In each view that shows series."""
+    one = visit()
+    dialogs: list[str] = []
+    one.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+
+    one.page.select_option("#stored", HOSTILE)
+    expect(one.page.locator("#understood")).to_contain_text("66")
+    forecast(one.page)
+    one.page.goto(f"{one.page.url}#accuracy")
+
+    expect(one.page.locator("#accuracy-series")).to_contain_text(HOSTILE)
+    expect(one.page.locator("#accuracy .uplot")).to_have_count(2)
+    assert dialogs == []
+    assert one.page.locator("main script").count() == 0
+
+
+def test_models_and_jobs_show_cards_and_reasons(visit: Open) -> None:
+    """The card of a version, the schedule, and whether the model would be retrained."""
+    one = visit(hash="#models", ready="#models article")
+    one.page.locator("summary", has_text="Card").first.click()
+    expect(one.page.locator("#models")).to_contain_text("60 steps")
+    expect(one.page.locator("#models")).to_contain_text("challenger: version 2")
+
+    one.page.get_by_role("link", name="Jobs").click()
+    one.page.get_by_role("button", name="Dry run").click()
+
+    expect(one.page.locator("#jobs")).to_contain_text("would")
+    expect(one.page.locator("#jobs table").first.locator("tbody tr").first).to_be_visible()
+    expect(one.page.locator("#jobs")).to_contain_text("0 3 1 * * UTC")
+    expect(one.page.locator(".job")).to_contain_text("queued")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_and_a_phone_shows_all(visit: Open, scheme: str) -> None:
+    """In each view, with a forecast; the colours follow the system, and the button changes them."""
+    one = visit(color_scheme=scheme)
+    dark = one.background()
+    paste(one.page, str(FIVE_MONTHS))
+    forecast(one.page)
+    one.page.locator("#numbers").evaluate("element => { element.open = true; }")
+    for view in VIEWS:
+        one.page.goto(f"{one.page.url.partition('#')[0]}#{view}")
+        one.page.wait_for_selector(f"#{view}:not([hidden]) .card")
+        one.page.set_viewport_size({"width": 360, "height": 740})
+        assert one.fails_to_fit() == 0, view
+        one.page.set_viewport_size({"width": 1280, "height": 900})
+        assert one.audit() == [], view
+
+    one.page.click("#theme")
+
+    assert (dark < 128, one.background() < 128) == (scheme == "dark", scheme == "light")
+
+
+@pytest.mark.parametrize("series", [1, 200])
+def test_fifty_thousand_points_are_drawn(visit: Open, series: int) -> None:
+    """As one series and as 200; docs/page.md has the times."""
+    one = visit()
+    each = 50_000 // series
+    hours = np.datetime_as_string(np.datetime64("2015-01-01T00:00") + np.arange(each).astype("m8[h]")).tolist()
+    rows = [f"s{at},{hour},{at + place % 24}" for at in range(series) for place, hour in enumerate(hours)]
+
+    one.drop("many.csv", "id,ds,y\n" + "\n".join(rows))
+
+    expect(one.page.locator("#understood")).to_contain_text("hourly (h)")
+    expect(one.page.locator("#series option")).to_have_count(series)
+    assert len(forecast(one.page)["median"]) == 24
+    one.page.keyboard.press("Tab")
+    one.page.get_by_role("button", name="Show all").click()
+    assert one.page.locator(".uplot canvas").count() == 1
