@@ -10,6 +10,7 @@ import click
 from models.errors import RegistryUnreachable
 from models.irregular.bounds import read_bounds
 from models.starters import NAME as STARTER
+from training.bulk.places import is_bulk
 from training.cli.options import (
     FILE,
     FILE_HELP,
@@ -21,15 +22,22 @@ from training.cli.options import (
     print_json,
 )
 from training.config.training import require_file
+from training.engines.engine import ENGINES
 
 if TYPE_CHECKING:
+    from training.bulk.part_forecast import Model
+    from training.bulk.run import BulkRequest
     from training.cli.forecast_file import FileForecastRequest, FileForecasts
     from training.registry.client import Registry
 
 
 @click.command(short_help="Forecast a file with a registered model, or the starter.")
 @click.option("--model", help="NAME, NAME@ALIAS, NAME/VERSION, or starter, which comes with Almanac.")
-@click.option("--data", type=FILE, required=True, help=FILE_HELP)
+@click.option(
+    "--data",
+    required=True,
+    help=f"{FILE_HELP} Or a folder of Parquet files, also as an address such as s3://bucket/folder.",
+)
 @click.option("--horizon", type=click.IntRange(1), help="Steps to forecast. Default: the trained horizon.")
 @click.option("--frequency", help="Default: inferred from the data.")
 @click.option(
@@ -58,7 +66,16 @@ if TYPE_CHECKING:
 )
 @click.option("--sums", help="Add the sums of windows of steps, comma-separated, such as 1-3,1-12 or horizon.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of --paths and --sums.")
-@click.option("--output", type=FILE, help="Write the forecasts to a .csv, .parquet or .json file.")
+@click.option(
+    "--output",
+    help="Write the forecasts to a .csv, .parquet or .json file; those of a folder to a folder or an address.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="Forecast part by part, resumable, on worker processes of this machine (local, the default for a folder) or on Ray.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Worker processes of --engine. Default: one for each core.")
 @click.option(
     "--plot",
     type=FILE,
@@ -66,7 +83,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
 @column_options
-def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
+def forecast(model: str | None, data: str, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
     """Forecast each series of a file, without a service and without TensorFlow.
 
     The model's covariates are columns of the file. Their values over the horizon are in rows after the last value, in the
@@ -77,11 +94,24 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
     Example:
         almanac forecast --model starter --data history.csv --horizon 12
         almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
+        almanac forecast --model starter --data histories/ --horizon 12 --output forecasts/
+        almanac forecast --model starter --data s3://shop/histories --output s3://shop/forecasts --engine ray
     """  # noqa: D301 - click's \b keeps the example's lines
     numbers = _levels(levels)
     if flags["season_length"] is not None and flags["frequency"] is not None:
         raise click.UsageError("--season-length reads no dates, so it cannot be used with --frequency.")
     model = model or _refuse_no_model()
+    if is_bulk(data, flags["output"], flags["engine"]):
+        _forecast_folder(model, data, numbers, flags, as_json=as_json)
+        return
+    _forecast_file(model, Path(data), numbers, flags, as_json=as_json)
+
+
+def _forecast_file(model: str, data: Path, levels: tuple[float, ...], flags: dict[str, Any], *, as_json: bool) -> None:
+    """Forecast one file, and write, draw or print the forecasts."""
+    if flags["workers"]:
+        raise click.UsageError("--workers needs --engine local or --engine ray.")
+    flags["output"] = None if flags["output"] is None else Path(flags["output"])
     for file in (data, *([flags["future"]] if flags["future"] else [])):
         require_file(file)
     from training.cli import forecast_file
@@ -91,7 +121,7 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         found = forecast_file.forecast_file(
             None if forecast_file.means_starter(model) else _open(),
-            _request(model, data, numbers, flags),
+            _request(model, data, levels, flags),
             progress=Progress(),
             scratch=Path(scratch),
         )
@@ -103,6 +133,61 @@ def forecast(model: str | None, data: Path, levels: str, *, as_json: bool, **fla
         print_json(forecast_file.to_dict(found))
     elif flags["output"] is None:
         _print_tables(found)
+
+
+def _forecast_folder(model: str, data: str, levels: tuple[float, ...], flags: dict[str, Any], *, as_json: bool) -> None:
+    """Forecast a folder part by part; print the manifest if JSON is asked for."""
+    without = [f"--{one}" for one in ("future", "plot", "sums") if flags[one]]
+    if without:
+        raise click.UsageError(f"A folder is forecast into a folder of Parquet files, without {', '.join(without)}.")
+    if not flags["output"] or Path(flags["output"]).suffix.lower() in {".csv", ".parquet", ".json"}:
+        raise click.UsageError(
+            f"A folder, or a file with --engine, is forecast into a folder: give one with --output. Received: {flags['output']!r}."
+        )
+    from training.bulk.run import forecast_folder
+    from training.engines.engine import LOCAL, open_engine
+    from training.progress import Progress
+
+    engine = open_engine(flags["engine"] or LOCAL, flags["workers"])
+    manifest = forecast_folder(_bulk_request(model, data, levels, flags), engine, Progress())
+    if as_json:
+        print_json(manifest)
+
+
+def _bulk_request(model: str, data: str, levels: tuple[float, ...], flags: dict[str, Any]) -> "BulkRequest":
+    from models.forecasting.sampling import read_sampling
+    from training.bulk.places import Place
+    from training.bulk.run import BulkRequest
+    from training.data.series_options import SeriesOptions
+
+    return BulkRequest(
+        _bulk_model(model),
+        Place(data),
+        Place(flags["output"]),
+        columns_of(flags),
+        levels,
+        flags["horizon"],
+        flags["frequency"],
+        SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
+        read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
+        "mask" if flags["mask_outliers"] else "clip",
+        flags["mean"],
+        read_sampling(flags["paths"], flags["seed"], (), flags["horizon"] or 1),
+    )
+
+
+def _bulk_model(name: str) -> "Model":
+    """Return a model as it is sent to workers."""
+    from models import starters
+    from training.bulk.part_forecast import Model
+    from training.cli.forecast_file import means_starter
+
+    if means_starter(name):
+        return Model(starters.NAME, starters.version())
+    registry = _open()
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        version = registry.models.resolve(name)
+        return Model.of_folder(version.name, version.version, registry.models.download(version, Path(scratch)))
 
 
 def _check_files(flags: dict[str, Any]) -> None:

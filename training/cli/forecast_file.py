@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from models import artifact, starters
 from models.calendar.exact_frequency import FiscalPeriods
-from models.calendar.zoned_grid import format_timestamps
 from models.errors import AlmanacError, ConfigInvalid, ForecastNotFinite, FrequencyNotInferred
 from models.forecast import Forecast, level_name
 from models.forecaster import Forecaster
@@ -18,6 +17,7 @@ from models.forecasting.sampling import read_sampling
 from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
+from training.bulk.frame import stamps_of, to_frame
 from training.config.training import Columns
 from training.data.series_options import KEEP, SeriesOptions
 from training.data.series_set import SeriesSet, read_series
@@ -25,8 +25,6 @@ from training.progress import Progress
 from training.registry.location import Version
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from training.registry.client import Registry
 
 OUTPUTS = (".csv", ".parquet", ".json")
@@ -144,7 +142,7 @@ def forecast_file(
     if season_warning is not None:
         forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
     _report_warnings(forecasts, {one.code for one in data.findings}, progress)
-    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(map(_stamps, forecasts)))
+    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(stamps_of(forecasts)))
 
 
 def _report_warnings(forecasts: Sequence[Forecast], known: set[str], progress: Progress) -> None:
@@ -164,9 +162,9 @@ def write(found: FileForecasts, path: Path) -> None:
         if path.suffix.lower() == ".json":
             path.write_text(json.dumps(to_dict(found), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         elif path.suffix.lower() == ".parquet":
-            to_frame(found).to_parquet(path, index=False)
+            to_frame(found.forecasts, found.stamps).to_parquet(path, index=False)
         else:
-            to_frame(found).to_csv(path, index=False)
+            to_frame(found.forecasts, found.stamps).to_csv(path, index=False)
     except OSError as error:
         raise ConfigInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Check the folder.") from error
 
@@ -188,24 +186,6 @@ def plot(found: FileForecasts, path: Path) -> None:
         figure.savefig(path, dpi=130)
     except OSError as error:
         raise ConfigInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Check the folder.") from error
-
-
-def to_frame(found: FileForecasts) -> "pd.DataFrame":
-    """Return a long frame: `unique_id, ds, median`, `mean`, a column for each quantile, `lower_80`, `upper_80` and each path."""
-    import pandas as pd
-
-    frames = []
-    for forecast, stamps in zip(found.forecasts, found.stamps, strict=True):
-        columns = {} if forecast.mean is None else {"mean": forecast.mean}
-        columns |= {
-            f"q{level_name(level)}": forecast.quantiles[:, at] for at, level in enumerate(forecast.quantile_levels)
-        }
-        for one in forecast.intervals:
-            columns |= {f"{side}_{level_name(one.level)}": getattr(one, side) for side in ("lower", "upper")}
-        if forecast.paths is not None:
-            columns |= {f"path{number}": path for number, path in enumerate(forecast.paths, start=1)}
-        frames.append(pd.DataFrame({"unique_id": forecast.id, "ds": stamps, "median": forecast.median, **columns}))
-    return pd.concat(frames, ignore_index=True)
 
 
 def to_dict(found: FileForecasts) -> dict[str, Any]:
@@ -290,9 +270,3 @@ def _finite(
         if not forecast.is_finite:
             progress.report(f"  {one.id} is left out: {ForecastNotFinite()}", "yellow")
     return [one for one, _ in pairs], tuple(forecast for _, forecast in pairs)
-
-
-def _stamps(forecast: Forecast) -> tuple[str, ...]:
-    if forecast.timestamps is None:
-        return tuple(str(step) for step in range(1, len(forecast.median) + 1))
-    return tuple(format_timestamps(forecast.timestamps, forecast.style, forecast.timezone))

@@ -97,12 +97,18 @@ def shown(stamp: np.datetime64) -> str:
     return write_exactly(stamp)
 
 
-def part_rows(groups: Sequence[Rows], *, known_ahead: bool) -> tuple[list[Rows], dict[str, Rows], tuple[Finding, ...]]:
-    """Return the rows up to the file's last value, and those after it by series: the times to forecast."""
-    known = [group.ds[~np.isnan(group.y)].max() for group in groups if not np.isnan(group.y).all()]
-    if not known:
-        return list(groups), {}, ()
-    last = max(known)
+def part_rows(
+    groups: Sequence[Rows], *, known_ahead: bool, last: np.datetime64 | None = None
+) -> tuple[list[Rows], dict[str, Rows], tuple[Finding, ...]]:
+    """Return the rows up to the file's last value, and those after it by series: the times to forecast.
+
+    `last` is the time of the last value where the groups are not all of the file.
+    """
+    if last is None:
+        known = [group.ds[~np.isnan(group.y)].max() for group in groups if not np.isnan(group.y).all()]
+        if not known:
+            return list(groups), {}, ()
+        last = max(known)
     later = {group.id: group.where(group.ds > last) for group in groups if (group.ds > last).any()}
     rows = sum(len(group.ds) for group in later.values())
     if not rows:
@@ -161,9 +167,12 @@ def join_rows(group: Rows, later: Rows) -> Rows:
     return Rows(group.id, ds, y, row, columns)
 
 
-def end_with_zero(groups: Sequence[Rows]) -> list[Rows]:
-    """Return rows of which each series ends with the last one of the file: where nothing happened since, with 0."""
-    last = max(group.ds.max() for group in groups)
+def end_with_zero(groups: Sequence[Rows], newest: np.datetime64 | None = None) -> list[Rows]:
+    """Return rows of which each series ends with the last one of the file: where nothing happened since, with 0.
+
+    `newest` is the last time of the file where the groups are not all of it.
+    """
+    last = newest or max(group.ds.max() for group in groups)
     return [group if group.ds[-1] == last else _with_zero(group, last) for group in groups]
 
 

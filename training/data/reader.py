@@ -12,6 +12,7 @@ from models.errors import DataInvalid, Finding, TimestampInvalid
 from models.ids import plain_id
 from models.tables.faults import CellFault, TableInvalid
 from models.tables.read import ParsedTable, read_columns, read_sheet
+from models.tables.sheet import Sheet
 from training.config.training import Columns, require_file
 from training.data.file_clock import FileClock, settle_clock
 
@@ -61,6 +62,18 @@ def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, 
     require_file(path)
     try:
         sheet = read_sheet(path.read_bytes(), path.name, columns.options)
+    except TableInvalid as error:
+        raise error.at(path) from error
+    except OSError as error:
+        raise DataInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Check the file.") from error
+    return table_of(path, sheet, columns, covariates, valued=valued)
+
+
+def table_of(
+    path: Path, sheet: Sheet, columns: Columns, covariates: Sequence[str] = (), *, valued: bool = True
+) -> Table:
+    """Return the sheet of a file as a long frame; arguments and errors as `read_table`."""
+    try:
         reading = read_columns(sheet, columns.options, covariates, valued=valued)
         _refuse_faults(reading)
         return _wide(path, reading, columns) if reading.layout.wide else _long(path, reading, columns)
@@ -68,8 +81,6 @@ def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, 
         raise error.at(path) from error
     except TimestampInvalid as error:
         raise DataInvalid(f"{path}: {error.detail}", hint=error.hint) from error
-    except OSError as error:
-        raise DataInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Check the file.") from error
 
 
 def _refuse_faults(reading: ParsedTable) -> None:

@@ -105,7 +105,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     names = covariates or CovariateNames()
     table = read_table(path, columns or Columns(), names.read)
     groups, findings = group_rows(table)
-    groups = _in_local_days(groups, table.zones, frequency)
+    groups = in_local_days(groups, table.zones, frequency)
     groups, later, trimmed = part_rows(groups, known_ahead=bool(names.future))
     if future is not None:
         later, found = read_future(future, columns or Columns(), names, groups)
@@ -115,7 +115,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     known = _settle_frequency(table, groups, frequency, reading)
     if reading.missing == "zero":
         groups = end_with_zero(groups)
-    series, found = _Maker(table, known, names, reading, table.zones).make_all(groups, later)
+    series, found = SeriesMaker(table, known, names, reading, table.zones).make_all(groups, later)
     findings += found
     if future is not None:
         findings += tuple(find_late(future, series, names, later))
@@ -125,7 +125,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     return SeriesSet(path, table.layout, series, known, digest(series), findings, names, inferred)
 
 
-def _in_local_days(groups: list[Rows], zones: Mapping[str, str], frequency: str | None) -> list[Rows]:
+def in_local_days(groups: list[Rows], zones: Mapping[str, str], frequency: str | None) -> list[Rows]:
     """Return rows whose dates are days of their timezone, if the steps are days or longer."""
     if not zones or not (parse_frequency(frequency).nanoseconds is None if frequency else are_days(groups)):
         return groups
@@ -165,7 +165,7 @@ def _bytes_of(values: NDArray[np.float64]) -> bytes:
 def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
     longest = max(groups, key=lambda group: len(group.ds))
     try:
-        return infer_for(_dates(table, longest))
+        return infer_for(dates_of(table, longest))
     except FiscalPeriods as error:
         raise _fiscal(table.path, error) from error
     except FrequencyNotInferred as error:
@@ -187,18 +187,19 @@ def _fiscal(path: Path, error: FiscalPeriods) -> FiscalPeriods:
     )
 
 
-def _dates(table: Table, group: Rows) -> Dates:
+def dates_of(table: Table, group: Rows) -> Dates:
+    """Return the dates of rows of a table."""
     return Dates(group.ds, table.style or style_of(group.ds), table.timezone)
 
 
 def _refuse_mixed(table: Table, groups: Sequence[Rows], frequency: Frequency) -> None:
     """Raise DataInvalid if a series' usual step is not the set's: a daily series would look like an hourly with gaps."""
-    usual = _usual_step(max(groups, key=lambda group: len(group.ds)))
+    usual = usual_step(max(groups, key=lambda group: len(group.ds)))
     low, high = SAME_STEP
     for group in groups:
-        if len(group.ds) >= FEW_POINTS and not low < _usual_step(group) / usual < high:
+        if len(group.ds) >= FEW_POINTS and not low < usual_step(group) / usual < high:
             try:
-                own = infer_for(_dates(table, group)).name
+                own = infer_for(dates_of(table, group)).name
             except FrequencyNotInferred:
                 own = "another one"
             if own == frequency.name:
@@ -209,12 +210,13 @@ def _refuse_mixed(table: Table, groups: Sequence[Rows], frequency: Frequency) ->
             )
 
 
-def _usual_step(group: Rows) -> float:
+def usual_step(group: Rows) -> float:
+    """Return the median step in microseconds, 1 for a single row."""
     return float(np.median(np.diff(group.ds).astype(np.int64))) if len(group.ds) > 1 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Maker:
+class SeriesMaker:
     """Makes the series of one file."""
 
     table: Table
@@ -265,7 +267,7 @@ class _Maker:
         """Return the dates of rows; in an export, days are local and hours instants."""
         zone = self.zones.get(group.id)
         if zone is None:
-            return _dates(self.table, group)
+            return dates_of(self.table, group)
         instants = to_instants(group.ds, zone) if self.frequency.nanoseconds is None else group.ds
         return Dates(instants, style_of(group.ds), zone)
 

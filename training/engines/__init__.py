@@ -1,0 +1,1 @@
+"""Engines: where independent tasks run, on this machine or on a Ray cluster."""
