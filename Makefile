@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 BENCH_SERVING := .venv-bench-serving
 CLIENTS := .venv-clients
+RAY := .venv-ray
 # neuralforecast needs it; tests/benchmarks/overrides.txt explains why it is not in the lock.
 TORCH := 2.13.0
 ARGS ?=
@@ -45,7 +46,7 @@ test-system: setup ## Tests with real PostgreSQL, MLflow, Prometheus, nginx and 
 	@bash deploy/debian.sh
 	$(BIN)/pytest -q -m system -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-prove: setup $(CLIENTS)/.installed ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
+prove: setup $(CLIENTS)/.installed $(RAY)/.installed ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
 	@bash deploy/debian.sh
 	$(BIN)/pytest -q -s -m prove $(ARGS)
 
@@ -75,7 +76,7 @@ bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against 
 	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.serving.run --litserve $(BENCH_SERVING)/bin/python $(ARGS)
 
-lock: ## Update the seven locks (needs uv)
+lock: ## Update the eight locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--extra train --extra dev pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -90,9 +91,11 @@ lock: ## Update the seven locks (needs uv)
 		--constraint requirements.lock tests/benchmarks/serving/requirements.in -o tests/benchmarks/serving/requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		tests/clients/requirements.in -o tests/clients/requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--constraint requirements.lock tests/prove/ray.in -o tests/prove/ray.lock
 
 clean: ## Remove environments, caches and data created here
-	rm -rf $(VENV) $(BENCH) $(BENCH_SERVING) $(CLIENTS) almanac-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) $(BENCH_SERVING) $(CLIENTS) $(RAY) almanac-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Install the locked packages, again only when the lock changes. The lock is complete, so nothing is resolved. Without
 # compilation this takes half the time; Python compiles modules when it imports them.
@@ -126,6 +129,14 @@ $(CLIENTS)/.installed: tests/clients/requirements.lock
 	@$(call make_venv,$(CLIENTS))
 	@echo "prove: installing other people's clients into $(CLIENTS) …"
 	@$(CLIENTS)/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes -r tests/clients/requirements.lock
+	@touch $@
+
+# All of .venv, and beside it what the engine ray needs.
+$(RAY)/.installed: $(VENV)/.installed tests/prove/ray.lock
+	@$(call make_venv,$(RAY))
+	@echo "prove: installing Ray into $(RAY) …"
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$($(RAY)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/almanac.pth
+	@$(RAY)/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/prove/ray.lock
 	@touch $@
 
 define make_venv

@@ -251,7 +251,7 @@ def _refuse_scattered(
     places = []
     for at in starts[order[twice[0] : twice[0] + 2]].tolist():
         file = int(np.searchsorted(ends, at, side="right")) - 1
-        places.append(f"{files[file].path}, row {at - int(ends[file]) + 1}")
+        places.append(f"{files[file].path}, row {at - int(ends[file]) + 2}")
     raise DataInvalid(
         f"The rows of a series do not follow each other: one begins at {places[0]}, and again at {places[1]}. "
         f"{twice.size} series begin again.",

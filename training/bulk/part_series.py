@@ -101,7 +101,10 @@ def settle_frequency(
     if reading.options.season_length is not None:
         return frequency_of_season(reading.options.season_length), 0.0
     table = reading.table(rows)
-    (group, *_), _ = group_rows(table)
+    groups, errors = _group(table)
+    if not groups:
+        raise next(iter(errors.values()))
+    group = max(groups, key=lambda one: len(one.ds))
     known, _, _ = part_rows([group], known_ahead=False, last=reading.last)
     if not known:
         raise _empty(group.id)

@@ -24,6 +24,11 @@ class Place:
 
     address: str
 
+    @classmethod
+    def of(cls, text: str) -> "Place":
+        """Return the place of a path or address; a path is absolute, since workers may stand elsewhere."""
+        return cls(text if is_address(text) else str(Path(text).absolute()))
+
     def open(self) -> tuple[Any, str]:
         """Return its `pyarrow.fs.FileSystem` and its path there; raises ConfigInvalid."""
         import pyarrow as pa

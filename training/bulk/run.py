@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from models import artifact, starters
-from models.calendar.zoned_grid import parse_frequency
+from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.covariates import CovariateNames
-from models.errors import TrainingError
+from models.errors import DataInvalid, TrainingError
 from models.forecasting.sampling import Sampling
 from models.irregular.bounds import UNBOUNDED, Bounds
 from models.spec import ModelSpec
@@ -122,12 +122,21 @@ def _make_job(request: BulkRequest, layout: Layout, covariates: CovariateNames, 
     path = Path(request.data.address)
     reading = PartReading(path, layout.columns, known, request.reading, layout.last, covariates, request.bounds)
     if request.frequency is None:
-        rows = PartReader(request.data, layout, covariates.read).read(layout.longest)
-        frequency, usual = settle_frequency(rows, reading, default)
+        frequency, usual = _settle(PartReader(request.data, layout, covariates.read), layout, reading, default)
         reading = replace(reading, frequency=frequency, usual_step=usual)
     horizon = request.horizon or (spec or starters.load_starter(reading.frequency).spec).horizon
     asked = Asked(horizon, request.levels, request.outliers, request.mean, request.sampling)
     return Job(request.model, request.data, layout, reading, asked, request.output)
+
+
+def _settle(
+    reader: PartReader, layout: Layout, reading: PartReading, default: Frequency | None
+) -> tuple[Frequency, float]:
+    """Return the frequency of the longest series, or if its rows contradict each other of the longest in the first part."""
+    try:
+        return settle_frequency(reader.read(layout.longest), reading, default)
+    except DataInvalid:
+        return settle_frequency(reader.read(layout.parts[0]), reading, default)
 
 
 def _describe(request: BulkRequest, job: Job) -> dict[str, Any]:

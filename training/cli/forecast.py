@@ -162,8 +162,8 @@ def _bulk_request(model: str, data: str, levels: tuple[float, ...], flags: dict[
 
     return BulkRequest(
         _bulk_model(model),
-        Place(data),
-        Place(flags["output"]),
+        Place.of(data),
+        Place.of(flags["output"]),
         columns_of(flags),
         levels,
         flags["horizon"],
