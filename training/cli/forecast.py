@@ -145,7 +145,8 @@ def _forecast_folder(model: str, data: str, levels: tuple[float, ...], flags: di
             f"A folder, or a file with --engine, is forecast into a folder: give one with --output. Received: {flags['output']!r}."
         )
     from training.bulk.run import forecast_folder
-    from training.engines.engine import LOCAL, open_engine
+    from training.engines.choice import open_engine
+    from training.engines.engine import LOCAL
     from training.progress import Progress
 
     engine = open_engine(flags["engine"] or LOCAL, flags["workers"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from models.errors import AlmanacError, ConfigInvalid, TrainingError
+from models.errors import AlmanacError, TrainingError
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
@@ -68,24 +68,3 @@ def attempt(run: Callable[[Any], Any], at: int, task: object) -> Done:
         return Done(at, run(task))
     except AlmanacError as error:
         return Done(at, failure=str(error), code=error.code)
-
-
-def open_engine(name: str, workers: int | None = None) -> Engine:
-    """Return an engine by its name.
-
-    Args:
-        name: One of ENGINES.
-        workers: Worker processes; None takes the cores of this machine, or of the cluster.
-
-    Raises:
-        ConfigInvalid: If Ray is not installed, or the name is unknown.
-    """
-    if name == LOCAL:
-        from training.engines.local import LocalEngine
-
-        return LocalEngine(workers)
-    if name == RAY:
-        from training.engines.ray_engine import RayEngine
-
-        return RayEngine(workers)
-    raise ConfigInvalid(f"Unknown engine {name!r}.", hint=f"Use {' or '.join(ENGINES)}.")

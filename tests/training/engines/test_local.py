@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from models.errors import ConfigInvalid, DataInvalid
-from training.engines.engine import Work, WorkerLost, open_engine
+from training.engines.choice import open_engine
+from training.engines.engine import Work, WorkerLost
 from training.engines.local import LocalEngine
 
 
