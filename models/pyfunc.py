@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from models.calendar.dates import read_start
 from models.calendar.timestamps import parse_timestamp
+from models.covariates import CovariateNames
 from models.errors import RequestError, SamplingInvalid, SeriesEmpty, SeriesError, SeriesNotNumeric, TimestampInvalid
 from models.forecast import Forecast
 from models.forecaster import Forecaster
+from models.forecasting.open_steps import forecast_open_steps
 from models.forecasting.sampling import Sampling, read_sampling
 from models.ids import plain_id
 from models.intervals import interval_sides
 from models.series import Series
-from models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ class PyfuncForecaster:
 
         Returns:
             Columns `unique_id`, `ds`, `median`, `mean` if asked for, then `q0.1` … by level and `path1` …; `horizon` rows for each
-            series. With `sums` a row for each series and window in their place: `unique_id`, `window`, `median`, `mean` if
+            series, none of them in closed hours. With `sums` a row for each series and window in their place: `unique_id`, `window`, `median`, `mean` if
             asked for, `q0.1` …
 
         Raises:
@@ -52,24 +53,65 @@ class PyfuncForecaster:
             HorizonInvalid: If `horizon` is below 1.
             SamplingInvalid: If `paths`, `seed` or `sums` is out of range, or there are both paths and sums.
         """
-        if model_input.empty:
-            raise SeriesEmpty(
-                "The frame has no rows.", hint="Send the columns unique_id, ds and y, one row for each value."
-            )
-        asked = params or {}
-        horizon = int(asked.get("horizon", self.forecaster.spec.horizon))
-        levels = [float(level) for level in asked.get("levels", (80.0,))]
-        series = _series_of(model_input, self.forecaster.spec)
-        sampling = _sampling(asked, horizon)
-        sides = [side for level in levels for side in interval_sides(level)]
-        forecasts = self.forecaster.forecast(
-            series, horizon, levels=levels, quantiles=sides, mean=bool(asked.get("mean", False)), sampling=sampling
+        spec = self.forecaster.spec
+        series = read_frame(model_input, spec.covariates, spec.frequency)
+        asked = read_params(params or {}, spec.horizon)
+        forecasts = forecast_open_steps(
+            self.forecaster,
+            series,
+            asked.horizon,
+            levels=asked.levels,
+            quantiles=asked.sides,
+            mean=asked.mean,
+            sampling=asked.sampling,
         )
-        return _sums_of(forecasts) if sampling is not None and sampling.windows else _frame_of(forecasts)
+        return write_frame([one.shown for one in forecasts])
 
 
-def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
-    """Return the series of a long frame, in order of appearance."""
+@dataclass(frozen=True, slots=True)
+class Params:
+    """What is asked of the forecasts of a frame.
+
+    Attributes:
+        horizon: Steps ahead.
+        levels: Central intervals, in per cent.
+        mean: Whether there is a mean.
+        sampling: Sample paths or sums.
+    """
+
+    horizon: int
+    levels: tuple[float, ...]
+    mean: bool
+    sampling: Sampling | None
+
+    @property
+    def sides(self) -> list[float]:
+        """Return the quantile levels of the intervals' sides: a frame has them in place of intervals."""
+        return [side for level in self.levels for side in interval_sides(level)]
+
+
+def read_params(params: Mapping[str, Any], horizon: int) -> Params:
+    """Return the params of `PyfuncForecaster.predict`; `horizon` is that of a request without one. Raises SamplingInvalid."""
+    steps = int(params.get("horizon", horizon))
+    levels = tuple(float(level) for level in params.get("levels", (80.0,)))
+    return Params(steps, levels, bool(params.get("mean", False)), _sampling(params, steps))
+
+
+def read_frame(frame: "pd.DataFrame", names: CovariateNames, frequency: str | None) -> list[Series]:
+    """Return the series of a long frame, in order of appearance.
+
+    Args:
+        frame: As for `PyfuncForecaster.predict`.
+        names: The covariates that the model reads.
+        frequency: That of the model; None to infer it from the dates of each series.
+
+    Raises:
+        AlmanacError: As `PyfuncForecaster.predict`.
+    """
+    if frame.empty:
+        raise SeriesEmpty(
+            "The frame has no rows.", hint="Send the columns unique_id, ds and y, one row for each value."
+        )
     if missing := [name for name in COLUMNS if name not in frame]:
         raise RequestError(
             f"The frame has no column {missing[0]}. Received: {', '.join(map(str, frame.columns))[:200]}.",
@@ -78,25 +120,30 @@ def _series_of(frame: "pd.DataFrame", spec: ModelSpec) -> list[Series]:
     ids = frame["unique_id"].map(lambda one: plain_id(str(one)), na_action="ignore")
     if (nameless := ids.isna() | (ids == "")).any():
         raise RequestError(f"Row {int(np.argmax(nameless))} has no unique_id.", hint="Name the series of every row.")
-    return [_series_in(group, str(key), spec) for key, group in frame.groupby(ids, sort=False)]
+    return [_series_in(group, str(key), names, frequency) for key, group in frame.groupby(ids, sort=False)]
 
 
-def _series_in(rows: "pd.DataFrame", key: str, spec: ModelSpec) -> Series:
+def write_frame(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
+    """Return forecasts, or their sums if they have any, as `PyfuncForecaster.predict` returns them."""
+    return _sums_of(forecasts) if forecasts and forecasts[0].sums else _frame_of(forecasts)
+
+
+def _series_in(rows: "pd.DataFrame", key: str, names: CovariateNames, frequency: str | None) -> Series:
     """Return the series of some rows; with covariates known ahead, rows after the last value are their future."""
     try:
         order, dates = _sorted_dates(rows["ds"])
-        given = {name: _numbers(rows, name)[order] for name in spec.covariates.all if name in rows}
+        given = {name: _numbers(rows, name)[order] for name in names.all if name in rows}
         whole = Series.make(
             _numbers(rows, "y")[order],
             id=key,
             timestamps=dates,
-            frequency=spec.frequency if dates is not None else None,
+            frequency=frequency if dates is not None else None,
             past_covariates=given,
-            future_covariates={name: [] for name in spec.future_covariates if name in given},
+            future_covariates={name: [] for name in names.future if name in given},
         )
     except SeriesError as error:
         raise type(error)(f"Series {key!r}: {error.detail}", pointer=error.pointer, hint=error.hint) from error
-    return whole.before(int(np.flatnonzero(~np.isnan(whole.values))[-1]) + 1) if spec.future_covariates else whole
+    return whole.before(int(np.flatnonzero(~np.isnan(whole.values))[-1]) + 1) if names.future else whole
 
 
 def _numbers(rows: "pd.DataFrame", name: str) -> NDArray[np.float64]:
@@ -104,9 +151,9 @@ def _numbers(rows: "pd.DataFrame", name: str) -> NDArray[np.float64]:
     column = rows[name]
     try:
         numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SeriesNotNumeric(
-            f"Column {name} must be numbers. Received: {next(filter(_is_no_number, column), None)!r}.",
+            f"Column {name} must be numbers. Received: {str(next(filter(_is_no_number, column), None))[:60]!r}.",
             hint="Send numbers, and NaN or None where nothing was observed.",
         ) from error
     return numbers
@@ -115,7 +162,7 @@ def _numbers(rows: "pd.DataFrame", name: str) -> NDArray[np.float64]:
 def _is_no_number(value: object) -> bool:
     try:
         float(value)  # type: ignore[arg-type]  # whatever is not a number raises
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value is not None
     return False
 

@@ -25,7 +25,7 @@ CALLER = "almanac.caller"
 _ROUTE = SimpleNamespace(path=FORECAST)
 """What a scope has as its route, for metrics."""
 _JSON = b"application/json"
-FORECASTS = (FORECAST, "/v1/", "/v2/", "/invocations")
+FORECASTS = (FORECAST, "/v1/", "/v2/", "/invocations", "/endpoints/")
 """Starts of the paths at which forecasts are made: POST /forecast, and the dialects."""
 
 

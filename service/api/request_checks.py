@@ -174,7 +174,7 @@ def _is_read(media: str, path: str, *, is_page: bool) -> bool:
         return True
     if path == FORECAST:
         return media in BULK_TYPES or (media == FORM and not is_page)
-    if path == INVOCATIONS:
+    if path.endswith(INVOCATIONS):
         return media in TABLE_TYPES
     if _is_inference(path):
         return media == TENSOR_TYPE

@@ -41,6 +41,7 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/v1": ("forecast",),
     "/v2": ("forecast",),
     "/invocations": ("forecast",),
+    "/endpoints": ("forecast",),
     "/model_params": ("forecast",),
     "/usage": ("forecast",),
     "/validate_api_key": SCOPES,
@@ -51,6 +52,7 @@ ROUTES_BELOW: Mapping[str, str] = {
     "/schedules/": "/schedules/{name}",
     "/jobs/": "/jobs/{job_id}",
     "/models/": "/models/{model:path}",
+    "/endpoints/": "/endpoints/{model}/invocations",
 }
 
 

@@ -128,7 +128,7 @@ class Anomalies(Rolling):
 
     def __post_init__(self) -> None:
         """Take the level that Nixtla documents if there is none."""
-        if self.sent.level is None:
+        if self.sent.level in (None, []):
             self.sent.level = ANOMALY_LEVEL
 
     @property

@@ -1,6 +1,6 @@
 """Routes: one module per path, and the list of their routers in the order in which paths are matched."""
 
-from service.api.dialects import kserve, nixtla, open_inference
+from service.api.dialects import kserve, mlflow, nixtla, open_inference
 from service.api.routes import (
     accuracy,
     docs,
@@ -32,6 +32,7 @@ ROUTERS = (
     docs.router,
     nixtla.router,
     kserve.router,
+    mlflow.router,
     open_inference.router,
     page.router,
 )
