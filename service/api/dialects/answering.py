@@ -11,9 +11,12 @@ from starlette.responses import Response
 from models.errors import Finding, RequestError
 from models.forecast import Forecast
 from models.values import Values
+from service.api.admission_middleware import CALLER
 from service.api.http import read_body
 from service.api.state import service_of
+from service.clients import Caller
 from service.errors import FieldUnknown
+from service.forecasting.answer import begin
 from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
 from service.forecasting.response import ForecastResult, merge_results
@@ -77,8 +80,11 @@ async def answer(request: Request, decode: Decode) -> Response:
     handler, settings = service.forecasting, service.settings
     body = await read_body(request, settings.max_body_bytes, settings.body_timeout_seconds)
     threads = handler.large.threads
-    with handler.large.enter():
-        asked = await threads.run(decode, body, request)
+    caller = request.scope.get(CALLER) or Caller()
+    caller.start(settings.deadline_seconds)
+    with handler.large.enter(handler.clients.share(caller.client)):
+        asked = await threads.run(begin, caller, decode, body, request)
+        caller.check()
         selected = await handler.select_model(asked.model, tuple)
         query = await threads.run(asked.read, selected, settings)
         if selected.starters is not None:
@@ -86,6 +92,7 @@ async def answer(request: Request, decode: Decode) -> Response:
         _refuse(query.faults)
         query = await threads.run(asked.plan, query, selected, settings)
         check_size(query, selected, settings.max_numbers)
+        caller.check()
         parts = await handler.forecast_large(query, selected, threads, lambda _result: None)
         result = merge_results([one for one, _ in parts])
         _refuse(result.faults)
