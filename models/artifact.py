@@ -5,6 +5,7 @@ model whose forecasts differ from those at save time.
 """
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,16 @@ from numpy.typing import NDArray
 from models.errors import ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown
 from models.forecaster import Forecaster
 from models.json_values import to_json_value
+from models.onnx_files.contents import find_outside
 from models.pyfunc import PyfuncForecaster
 from models.spec import ModelSpec
 from models.windows import Contexts
 
 NETWORK, WEIGHTS, SPEC, GOLDEN = "network.onnx", "network.keras", "spec.json", "golden.json"
+
+MOST_NETWORK_BYTES, MOST_JSON_BYTES = 512_000_000, 64_000_000
+"""A network of the most weights that can be configured has 200 MB; golden.json has 40 kB in a usual model."""
+STORED_HINT = "Register a model that `almanac train` has stored."
 
 GOLDEN_TOLERANCE = 1e-4
 """Largest difference allowed at load, in units of the range of the golden context or of its forecast, the larger one:
@@ -30,10 +36,12 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
     """Return an ONNX session on one thread without spinning, for many small forecasts at a time.
 
     Raises:
-        ArtifactIncomplete: If the file is missing or is not an ONNX graph.
+        ArtifactIncomplete: If the file is missing, is not an ONNX graph, is too large, or needs other files or libraries.
     """
     import onnxruntime
 
+    content = _read_bytes(path, MOST_NETWORK_BYTES)
+    _check_contents(path, content)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -41,7 +49,7 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except (OSError, RuntimeError, ValueError) as error:
         raise ArtifactIncomplete(
             f"{path} cannot be opened: {error}", hint="Download or train the model again."
@@ -84,6 +92,18 @@ def update_spec(directory: Path, **changes: Any) -> Forecaster:  # noqa: ANN401 
     return load(directory)
 
 
+def forecast_seconds(forecaster: Forecaster, repeats: int = 3) -> float:
+    """Return how long the network takes for the golden inputs, the fastest of some runs: four series at once."""
+    contexts = golden_contexts(forecaster.spec)
+
+    def run() -> float:
+        began = time.perf_counter()
+        forecaster.quantiles(contexts)
+        return time.perf_counter() - began
+
+    return min(run() for _ in range(repeats))
+
+
 def network_mb(directory: Path) -> float:
     """Return the size of network.onnx in 10⁶ bytes."""
     return (directory / NETWORK).stat().st_size / 1e6
@@ -118,8 +138,48 @@ def _open(directory: Path) -> Forecaster:
         raise ArtifactMismatch(f"spec.json is not usable: {error.detail}", hint="Train the model again.") from error
 
 
+def _check_contents(path: Path, content: bytes) -> None:
+    """Raise ArtifactIncomplete for a network that reads other files, or whose operators need a library."""
+    try:
+        outside = find_outside(content)
+    except ValueError as error:
+        raise ArtifactIncomplete(
+            f"{path} is not an ONNX graph: {error}.", hint="Download or train the model again."
+        ) from error
+    if outside.has_external_data:
+        raise ArtifactIncomplete(f"{path} keeps weights in another file, which is never opened.", hint=STORED_HINT)
+    if outside.domains:
+        names = ", ".join(sorted(outside.domains))
+        raise ArtifactIncomplete(f"{path} has operators of {names}; only standard ones run.", hint=STORED_HINT)
+
+
+def check_file(path: Path, most: int) -> None:
+    """Raise ArtifactIncomplete for a file of an artifact that is a symbolic link, or has more than `most` bytes.
+
+    A file that does not exist passes.
+    """
+    if path.is_symlink():
+        raise ArtifactIncomplete(f"{path} is a symbolic link, which is never followed.", hint=STORED_HINT)
+    if path.is_file() and (size := path.stat().st_size) > most:
+        raise ArtifactIncomplete(
+            f"{path} has {size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are read.", hint=STORED_HINT
+        )
+
+
+def _read_bytes(path: Path, most: int) -> bytes:
+    """Return a file's content, or raise ArtifactIncomplete if it cannot or must not be read."""
+    check_file(path, most)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactIncomplete(
+            f"{path} cannot be opened: {error}", hint="Download or train the model again."
+        ) from error
+
+
 def _read(path: Path) -> str:
-    """Return a file's text, or raise ArtifactIncomplete if it cannot be read."""
+    """Return a file's text, or raise ArtifactIncomplete if it cannot or must not be read."""
+    check_file(path, MOST_JSON_BYTES)
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:

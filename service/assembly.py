@@ -28,7 +28,7 @@ from service.processes.board import Board
 from service.processes.link import ProcessLink
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.catalog import Catalog
-from service.serving.model_loader import Fetch
+from service.serving.model_loader import Fetch, ModelLimits
 from service.serving.supervisor import Supervisor
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
@@ -92,7 +92,7 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     catalog = Catalog(
         environment.cache,
         default=settings.model,
-        limit=settings.max_models,
+        limits=ModelLimits(settings.max_models, settings.max_model_mb, settings.max_slowdown),
         fetch=environment.fetch,
         on_load=metrics.count_load,
     )

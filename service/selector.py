@@ -40,13 +40,25 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A version in memory."""
+    """A version in memory.
+
+    Attributes:
+        name: Its model.
+        version: Its number.
+        run_id: The run that trained it.
+        forecaster: What forecasts.
+        loaded_at: When it was loaded.
+        seconds: How long its network takes for the golden inputs.
+        megabytes: About how much memory it takes, in 10⁶ bytes.
+    """
 
     name: str
     version: str
     run_id: str | None
     forecaster: Forecaster
     loaded_at: datetime
+    seconds: float = 0.0
+    megabytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

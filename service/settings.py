@@ -127,6 +127,8 @@ class Settings(BaseSettings):
             up to about twenty bytes.
         max_observations: Most observations in one request.
         max_models: Versions in memory; the least recently used is dropped first.
+        max_model_mb: Memory that they may take, in 10⁶ bytes, as estimated from their files; champions stay.
+        max_slowdown: A new champion may take so many times as long as the old one; a slower one does not replace it.
         max_wait_seconds: Expected wait beyond which a forecast is refused (429); large ones may wait ten times as long.
         rate: Most requests of a client, by its key or address, such as `100/second` or `1000/minute`; by default any number.
             Each process counts its own.
@@ -169,6 +171,8 @@ class Settings(BaseSettings):
     max_numbers: Count = 3_000_000
     max_observations: Count = 1_000_000
     max_models: Count = 64
+    max_model_mb: Count = 2_000
+    max_slowdown: Count = 10
     max_wait_seconds: Seconds = 1.0
     rate: Annotated[str | None, AfterValidator(_rate)] = None
     deadline_seconds: Seconds = 30.0

@@ -22,6 +22,7 @@ from typing import Self
 
 import orjson
 
+from models.artifact import MOST_NETWORK_BYTES, check_file
 from models.errors import ArtifactIncomplete
 from service.serving.registry_index import RegistryIndex
 
@@ -109,10 +110,12 @@ class ArtifactCache:
         """Move the artifact below `download` into the cache, and return its digest.
 
         Raises:
-            ArtifactIncomplete: If it contains no Almanac artifact.
+            ArtifactIncomplete: If it contains no Almanac artifact, or a file that is a link or too large.
             OSError: If it cannot be stored; the next poll tries again.
         """
         artifact = _find(download)
+        for path in sorted(artifact.rglob("*")):
+            check_file(path, MOST_NETWORK_BYTES)
         digest = digest_of(artifact)
         target = self.path(digest)
         if self.contains(digest):

@@ -13,13 +13,15 @@ from service.errors import DefaultUnknown, ModelLoading
 from service.selector import LoadedModel, SelectedModel, Selector
 from service.serving import unavailable
 from service.serving.artifact_cache import ArtifactCache
-from service.serving.model_loader import Fetch, ModelLoader, OnLoad
+from service.serving.model_loader import Fetch, ModelLimits, ModelLoader, OnLoad
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from service.serving.starter import StarterLoader
 
 logger = logging.getLogger("almanac")
 
 WATCH_SECONDS = 0.2
+LEAST_SLOW_SECONDS = 0.005
+"""A network that takes less for four series is never too slow."""
 REASONS = {
     "unreachable": "The registry cannot be reached",
     "unwritable": f"The cache cannot be written ({unavailable.WRITABLE_HINT[:-1]})",
@@ -35,20 +37,22 @@ class Catalog:
         cache: ArtifactCache,
         *,
         default: str | None = None,
-        limit: int = 64,
+        limits: ModelLimits = ModelLimits(),  # noqa: B008 (frozen)
         fetch: Fetch = lambda _name, _version: None,
         on_load: OnLoad = lambda _name, _outcome: None,
     ) -> None:
         """Read nothing yet; `default` is ALMANAC_MODEL, and the others are as for ModelLoader."""
         self._cache = cache
         self._default = Selector.parse(default) if default else None
-        self._limit = limit
+        self._limits = limits
         self._cache_state = 0
         self._warning = ""
         self._first: str | None = None
         self.remembered: str | None = None
         self._champions: dict[str, LoadedModel] = {}
-        self.loader = ModelLoader(cache, limit=limit, pinned=self._champions.values, fetch=fetch, on_load=on_load)
+        self.loader = ModelLoader(cache, limits=limits, pinned=self._champions.values, fetch=fetch, on_load=on_load)
+        self._on_load = on_load
+        self._too_slow: set[tuple[str, str]] = set()
         self.starter = StarterLoader(on_load)
         self.index = RegistryIndex()
 
@@ -192,7 +196,7 @@ class Catalog:
     def _preloaded(self) -> list[str]:
         """Return the names whose champions are loaded before any request: the default first, up to the limit."""
         first = self._default.name if self._default else ""
-        return sorted(self._registered_champions(), key=lambda name: name != first)[: self._limit]
+        return sorted(self._registered_champions(), key=lambda name: name != first)[: self._limits.versions]
 
     async def _promote(self, name: str) -> None:
         """Load the version that the alias points to, and let it answer; on failure the old champion stays."""
@@ -204,8 +208,32 @@ class Catalog:
             model = self._in_memory(name, number) or await self._load(name, number)
         except AlmanacError:
             return  # counted and logged by the loader
+        if current is not None and self._is_too_slow(model, current):
+            return
         self._champions[name] = model
         logger.info("%s/%s is now the champion", name, number)
+
+    def _is_too_slow(self, model: LoadedModel, current: LoadedModel) -> bool:
+        """Return whether a new champion is too slow to replace the one in memory; it is logged and counted once."""
+        if model.seconds <= max(self._limits.slowdown * current.seconds, LEAST_SLOW_SECONDS):
+            return False
+        key = (model.name, model.version)
+        if key not in self._too_slow:
+            self._too_slow.add(key)
+            self._on_load(model.name, "failed")
+            logger.error(
+                "%s/%s does not become the champion: it takes %.1f ms for the golden inputs, %s/%s takes %.1f ms; at most %g times "
+                "as long is allowed (ALMANAC_MAX_SLOWDOWN)",
+                *(
+                    *key,
+                    1e3 * model.seconds,
+                    current.name,
+                    current.version,
+                    1e3 * current.seconds,
+                    self._limits.slowdown,
+                ),
+            )
+        return True
 
     def _is_starter(self, selector: Selector) -> bool:
         """Return whether a selector means the package's starter, not a registered model of the same name."""

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from models import artifact
@@ -18,10 +21,28 @@ from service.serving.unavailable import loading
 
 logger = logging.getLogger("almanac")
 
+SESSION_MEGABYTES, SIZES_IN_MEMORY = 2.0, 3.0
+"""What an onnxruntime session takes beside its weights, and how often it has these: in the graph, packed, and while it loads."""
+
 Key = tuple[str, str]
 """Name and version number."""
 Fetch = Callable[[str, str], None]
 OnLoad = Callable[[str, Literal["ok", "failed"]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """Limits of models.
+
+    Attributes:
+        versions: Most versions in memory, champions beside them.
+        megabytes: Memory that they may take, in 10⁶ bytes.
+        slowdown: A champion that takes more than so many times as long as the one before does not replace it.
+    """
+
+    versions: int = 64
+    megabytes: float = math.inf
+    slowdown: float = math.inf
 
 
 class ModelLoader:
@@ -31,14 +52,14 @@ class ModelLoader:
         self,
         cache: ArtifactCache,
         *,
-        limit: int,
+        limits: ModelLimits,
         pinned: Callable[[], Collection[LoadedModel]],
         fetch: Fetch,
         on_load: OnLoad,
     ) -> None:
-        """Load nothing yet; `pinned` returns the versions to keep in memory whatever the limit is."""
+        """Load nothing yet; `pinned` returns the versions to keep in memory whatever the limits are."""
         self._cache = cache
-        self._limit = limit
+        self._limits = limits
         self._pinned = pinned
         self._fetch = fetch
         self._on_load = on_load
@@ -94,14 +115,15 @@ class ModelLoader:
             raise loading(f"model {name}/{number}")
         if version.digest in self._refused:
             raise self._refused[version.digest]
-        forecaster = await self._open(name, number, version.digest)
-        model = LoadedModel(name, number, version.run_id, forecaster, datetime.now(UTC))
+        forecaster, seconds = await self._open(name, number, version.digest)
+        megabytes = await asyncio.to_thread(_megabytes, self._cache.path(version.digest))
+        model = LoadedModel(name, number, version.run_id, forecaster, datetime.now(UTC), seconds, megabytes)
         self._keep(model)
         self._on_load(name, "ok")
         return model
 
-    async def _open(self, name: str, number: str, digest: str) -> Forecaster:
-        """Return the forecaster of an artifact with the right digest that reproduces its golden forecasts."""
+    async def _open(self, name: str, number: str, digest: str) -> tuple[Forecaster, float]:
+        """Return the forecaster of an artifact with the right digest that reproduces its golden forecasts, and its seconds."""
         try:
             folder = await asyncio.to_thread(self._cache.verify, digest)
         except ArtifactIncomplete as error:
@@ -112,7 +134,7 @@ class ModelLoader:
             raise loading(f"model {name}/{number}") from error
         self._damaged.discard(digest)
         try:
-            return await asyncio.to_thread(artifact.load, folder)
+            return await asyncio.to_thread(_load_and_time, folder)
         except AlmanacError as error:
             logger.error("%s/%s cannot be loaded: %s", name, number, error)  # noqa: TRY400 (the error is complete)
             self._on_load(name, "failed")
@@ -121,11 +143,23 @@ class ModelLoader:
             raise self._refused[digest] from error
 
     def _keep(self, model: LoadedModel) -> None:
-        """Keep a version in memory; above the limit, drop the least recently used ones that are not pinned."""
+        """Keep a version in memory; above a limit, drop the least recently used ones that are not pinned."""
         new = (model.name, model.version)
         self._loaded[new] = model
         pinned = {(one.name, one.version) for one in self._pinned()}
         for key in [key for key in self._loaded if key not in pinned and key != new]:
-            if len(self._loaded) <= self._limit:
+            megabytes = sum(one.megabytes for one in self._loaded.values())
+            if len(self._loaded) <= self._limits.versions and megabytes <= self._limits.megabytes:
                 return
             del self._loaded[key]
+
+
+def _load_and_time(folder: Path) -> tuple[Forecaster, float]:
+    """Return the forecaster of an artifact, warmed up, and how long it takes for the golden inputs."""
+    forecaster = artifact.load(folder)
+    return forecaster, artifact.forecast_seconds(forecaster)
+
+
+def _megabytes(folder: Path) -> float:
+    """Return about how much memory the network of an artifact takes, in 10⁶ bytes."""
+    return SESSION_MEGABYTES + SIZES_IN_MEMORY * artifact.network_mb(folder)

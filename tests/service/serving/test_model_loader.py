@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import ModelLoading
 from service.serving.catalog import Catalog
+from service.serving.model_loader import ModelLimits
 from service.serving.registry_index import ModelVersion, RegisteredModel
 from tests.service.home import ServiceHome
 
@@ -70,7 +71,7 @@ def test_the_number_of_versions_in_memory_is_limited(home: ServiceHome) -> None:
     home.publish("temperatures", "1")
     for number in range(2, 6):
         home.publish("temperatures", str(number), alias=None, shift=float(number))
-    catalog = Catalog(home.cache, limit=3)
+    catalog = Catalog(home.cache, limits=ModelLimits(versions=3))
 
     async def select() -> None:
         await catalog.refresh()

@@ -1,0 +1,175 @@
+"""Overload: more requests than the service can answer, slow senders, and clients that hang up."""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.prove.figures import record
+from tests.prove.pressure import Load, hang_up, press, probe, request_bytes, until
+from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
+from tests.system.programs import eventually
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "resilience.md"
+SECONDS, CONNECTIONS, TIMES = 60.0, 256, 5
+LIVE_SECONDS, NORMAL_SECONDS = 0.5, 2.0
+SLOW, GONE = 500, 1_000
+
+
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[str]:
+    """Run a service with a champion and without a registry, and yield its address."""
+    home = ServiceHome(folder / "home", Artifacts(folder / "artifacts"))
+    home.publish("temperatures", "1")
+    with ServerProcess(home.path, program=NO_REGISTRY + PROGRAM, arguments=(), **environment) as server:
+        ready(server.client)  # type: ignore[arg-type]
+        yield str(server.client.base_url).rstrip("/")
+
+
+def body(series: int) -> dict[str, object]:
+    """Return a request of so many series of ten years."""
+    values = [float(i % 12) for i in range(120)]
+    return {"series": [{"id": f"s{at}", "values": values} for at in range(series)], "horizon": 12}
+
+
+def run_press(address: str, request: bytes, connections: int, seconds: float) -> Load:
+    """Press in this process, another one than that of the probes."""
+    load = Load()
+    asyncio.run(press(address, request, connections, until(seconds), load))
+    return load
+
+
+def run_probe(address: str, path: str, seconds: float) -> Load:
+    """Probe in this process."""
+    load = Load()
+    asyncio.run(probe(address, request_bytes(address, path=path), 0.02, load, until(seconds)))
+    return load
+
+
+def in_flight(address: str) -> float:
+    """Return the gauge, without the request that reads it."""
+    lines = httpx.get(f"{address}/metrics", timeout=30).text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("almanac_requests_in_flight ")) - 1
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time as text."""
+    return f"{1000 * seconds:,.0f} ms"
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
+    """Every request is answered, refused or late; liveness answers meanwhile, and soon after all is as before."""
+    context = multiprocessing.get_context("spawn")
+    with serving(tmp_path) as address:
+        request = request_bytes(address, body(80))
+        run_press(address, request, 4, 3)  # warms up
+        alone = run_press(address, request, 8, 8)
+        rate = alone.statuses[200] / 8
+        with ProcessPoolExecutor(2, context) as processes:
+            pressing = processes.submit(run_press, address, request, CONNECTIONS, SECONDS)
+            live = processes.submit(run_probe, address, "/health/live", SECONDS).result()
+            load = pressing.result()
+        after = run_press(address, request, 1, NORMAL_SECONDS)
+
+    assert TIMES * rate < CONNECTIONS  # what ALMANAC_MAX_WAIT_SECONDS lets wait
+    assert set(load.statuses) <= {200, 429, 503}
+    assert load.statuses[429] > 0
+    assert load.quantile(200, 0.99) < 15.0
+    assert set(live.statuses) == {200}
+    assert live.quantile(200, 0.99) < LIVE_SECONDS
+    assert after.statuses[200] > 0
+    assert after.seconds[200][-1] < 5 * alone.quantile(200, 0.5)
+    record(
+        "Overload",
+        f"Requests of 80 series each, from {CONNECTIONS} connections for {SECONDS:.0f} s, on a machine whose cores are full: the clients "
+        "run on it, too. Bearable is what eight connections get answered.",
+        {
+            "bearable": f"{rate:.1f} requests a second",
+            "in progress at once, over what a second can answer": f"{CONNECTIONS / rate:.1f} times",
+            "answers by status": ", ".join(f"{status}: {count:,}" for status, count in sorted(load.statuses.items())),
+            "answered a second under load": f"{load.statuses[200] / SECONDS:.1f}",
+            "accepted requests: median, p99": f"{milliseconds(load.quantile(200, 0.5))}, {milliseconds(load.quantile(200, 0.99))}",
+            "`/health/live` meanwhile: median, p99, longest": ", ".join(
+                milliseconds(live.quantile(200, share)) for share in (0.5, 0.99, 1.0)
+            ),
+            "first answer after the load": milliseconds(after.seconds[200][0]),
+        },
+        PAGE,
+    )
+
+
+async def send_slowly(address: str, count: int, is_over: Callable[[], bool]) -> None:
+    """Open connections that announce a body, and send a byte of it every half second."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    head = request_bytes(address, body(1)).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+    async def one() -> None:
+        while not is_over():
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(head)
+            while not is_over() and not writer.is_closing():
+                writer.write(b" ")
+                await asyncio.sleep(0.5)
+            writer.close()
+
+    await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
+
+
+def run_slow(address: str, count: int, seconds: float) -> None:
+    """Send slowly in this process."""
+    asyncio.run(send_slowly(address, count, until(seconds)))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(300)
+def test_slow_senders_and_clients_that_hang_up_harm_nobody(tmp_path: Path) -> None:
+    """Others are answered as before; the slow are cut off, and nothing of the gone is in progress."""
+    context = multiprocessing.get_context("spawn")
+    with serving(tmp_path, ALMANAC_BODY_TIMEOUT_SECONDS="3") as address:
+        request = request_bytes(address, body(1))
+        before = run_press(address, request, 2, 5)
+        with ProcessPoolExecutor(1, context) as processes:
+            slow = processes.submit(run_slow, address, SLOW, 20.0)
+            time.sleep(2)
+            most = in_flight(address)
+            during = run_press(address, request, 2, 15)
+            slow.result()
+        sent = request_bytes(address, body(40))
+        with ThreadPoolExecutor(16) as threads:
+            list(threads.map(lambda at: hang_up(address, sent if at % 2 else sent[: len(sent) // 2]), range(GONE)))
+        began = time.monotonic()
+        eventually(lambda: in_flight(address) == 0, 30)
+        freed = time.monotonic() - began
+        metrics = httpx.get(f"{address}/metrics", timeout=30).text
+
+    assert set(before.statuses) == set(during.statuses) == {200}
+    assert most >= SLOW / 2
+    shed = {
+        line.split('"')[1]: float(line.split()[-1])
+        for line in metrics.splitlines()
+        if line.startswith("almanac_requests_shed_total{")
+    }
+    assert shed["slow sender"] >= SLOW
+    record(
+        "Slow senders and clients that hang up",
+        f"{SLOW} connections send a byte of their body every half second (`ALMANAC_BODY_TIMEOUT_SECONDS` is 3); two others forecast. Then "
+        f"{GONE:,} clients send a request of 40 series, or half of one, and reset the connection without reading.",
+        {
+            "others before: median, p99": f"{milliseconds(before.quantile(200, 0.5))}, {milliseconds(before.quantile(200, 0.99))}",
+            "others beside slow senders: median, p99": f"{milliseconds(during.quantile(200, 0.5))}, {milliseconds(during.quantile(200, 0.99))}",
+            "others' requests that failed": sum(during.statuses.values()) - during.statuses[200],
+            "slow senders in progress at once, cut off in all": f"{most:.0f}, {shed['slow sender']:,.0f}",
+            "after the last client hung up, nothing was in progress after": f"{freed:.1f} s",
+            "requests that were not answered, since the client was gone": f"{shed['client gone']:,.0f}",
+        },
+        PAGE,
+    )

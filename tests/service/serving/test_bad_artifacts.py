@@ -1,0 +1,198 @@
+"""Bad artifacts: sixteen kinds, each refused with its reason, counted and logged; the old champion answers all the same."""
+
+import asyncio
+import json
+import math
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from models import artifact
+from models.errors import ArtifactIncomplete
+from service.serving.artifact_cache import digest_of
+from service.serving.catalog import Catalog
+from service.serving.model_loader import ModelLimits
+from service.serving.registry_index import ModelVersion, RegisteredModel
+from tests.service.home import ServiceHome
+
+Spoil = Callable[[Path], object]
+
+
+def network(change: Callable[[onnx.ModelProto], object]) -> Spoil:
+    """Return what changes the network of an artifact."""
+
+    def spoil(folder: Path) -> None:
+        model = onnx.load(folder / artifact.NETWORK)
+        change(model)
+        (folder / artifact.NETWORK).write_bytes(model.SerializeToString())
+
+    return spoil
+
+
+def text(name: str, change: Callable[[dict[str, object]], object]) -> Spoil:
+    """Return what changes a JSON file of an artifact."""
+
+    def spoil(folder: Path) -> None:
+        data = json.loads((folder / name).read_text())
+        change(data)
+        (folder / name).write_text(json.dumps(data))
+
+    return spoil
+
+
+def content(name: str, change: Callable[[bytes], bytes]) -> Spoil:
+    """Return what changes the bytes of a file."""
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+
+def shift(model: onnx.ModelProto, by: float) -> None:
+    """Add a number to what the network returns."""
+    output = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = ["inner" if name == output else name for name in node.output]
+    model.graph.initializer.append(numpy_helper.from_array(np.array(by, np.float64), "by"))
+    model.graph.node.append(helper.make_node("Add", ["inner", "by"], [output]))
+
+
+def external(model: onnx.ModelProto) -> None:
+    """Keep a weight in another file."""
+    model.graph.initializer[0].ClearField("raw_data")
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    model.graph.initializer[0].external_data.add(key="location", value="weights.bin")
+
+
+def custom(model: onnx.ModelProto) -> None:
+    """Add an operator of a library."""
+    model.graph.node.append(helper.make_node("Shell", [], ["e"], domain="evil.ops"))
+
+
+def link(folder: Path) -> None:
+    """Make the network a link to another file."""
+    (folder / artifact.NETWORK).rename(folder.parent / "elsewhere.onnx")
+    (folder / artifact.NETWORK).symlink_to(folder.parent / "elsewhere.onnx")
+
+
+KINDS: dict[str, tuple[Spoil, str]] = {
+    "empty network": (content(artifact.NETWORK, lambda _: b""), "ONNX|inputs"),
+    "truncated network": (content(artifact.NETWORK, lambda old: old[: len(old) // 2]), "not an ONNX graph"),
+    "not a network": (content(artifact.NETWORK, lambda _: b"<html>not found</html>"), "not an ONNX graph"),
+    "pickle": (content(artifact.NETWORK, lambda _: pickle.dumps({"weights": 1})), "not an ONNX graph|cannot be opened"),
+    "NaN weights": (network(lambda model: shift(model, math.nan)), "differ from golden.json by nan"),
+    "external data": (network(external), "another file"),
+    "custom operators": (network(custom), "evil.ops"),
+    "other weights": (network(lambda model: shift(model, 5.0)), "differ from"),
+    "spec of another context": (text(artifact.SPEC, lambda spec: spec.update(context_length=61)), "context"),
+    "truncated spec": (content(artifact.SPEC, lambda old: old[:100]), "spec.json"),
+    "spec of another format": (text(artifact.SPEC, lambda spec: spec.update(format=99)), "format"),
+    "spec of another horizon": (text(artifact.SPEC, lambda spec: spec.update(horizon=13)), "horizon"),
+    "frequency unknown": (text(artifact.SPEC, lambda spec: spec.update(frequency="SM")), "SM"),
+    "no golden forecasts": (lambda folder: (folder / artifact.GOLDEN).unlink(), "golden.json"),
+    "golden forecasts of another network": (
+        text(artifact.GOLDEN, lambda golden: golden.update(quantiles=(np.array(golden["quantiles"]) + 9).tolist())),
+        "differ",
+    ),
+    "too large": (content(artifact.GOLDEN, lambda old: old + b" " * 2_000_000), "at most"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_artifact_is_refused_with_its_reason(
+    kind: str, home: ServiceHome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it is stored, or where it is loaded; the version before it goes on."""
+    spoil, reason = KINDS[kind]
+    monkeypatch.setattr(artifact, "MOST_JSON_BYTES", 1_000_000)
+    first = home.publish("temperatures", "1")
+    bad = Path(shutil.copytree(home.cache.path(first), tmp_path / "bad"))
+    spoil(bad)
+    outcomes: list[str] = []
+    catalog = Catalog(home.cache, on_load=lambda _name, outcome: outcomes.append(outcome))
+
+    async def serve() -> str:
+        await catalog.refresh()
+        _publish_as_is(home, bad, "2")
+        await catalog.refresh()
+        return (await catalog.select(None)).model.version
+
+    assert asyncio.run(serve()) == "1"
+    assert outcomes == ["ok", "failed"]
+    error = catalog.loader.load_error(home.cache.read().models["temperatures"].versions["2"].digest)
+    assert any(part in error for part in reason.split("|")), error
+    assert error in caplog.text or error.partition(": ")[2] in caplog.text
+
+
+def _publish_as_is(home: ServiceHome, folder: Path, version: str) -> None:
+    """Put a folder into the cache as it is, and make it the champion."""
+    digest = digest_of(folder)
+    shutil.copytree(folder, home.cache.path(digest), symlinks=True)
+    model = home.cache.read().models["temperatures"]
+    versions = {**model.versions, version: ModelVersion(run_id="run-2", digest=digest)}
+    home.set_models({"temperatures": RegisteredModel(versions, {"champion": version})})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        link,
+        content(artifact.GOLDEN, lambda old: old + b" " * 2_000_000),
+        lambda folder: (folder / artifact.SPEC).unlink(),
+    ],
+)
+def test_a_link_a_large_file_or_half_a_model_is_not_stored(
+    spoil: Spoil, home: ServiceHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even read."""
+    monkeypatch.setattr("service.serving.artifact_cache.MOST_NETWORK_BYTES", 1_000_000)
+    bad = Path(shutil.copytree(home.cache.path(home.publish("temperatures", "1")), tmp_path / "bad"))
+    spoil(bad)
+
+    with pytest.raises(ArtifactIncomplete, match=r"symbolic link|at most|no spec.json"):
+        home.cache.store(bad)
+
+
+def test_a_champion_ten_times_slower_does_not_replace_the_old_one(
+    home: ServiceHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged and counted once, and can be asked for by its number."""
+    home.publish("temperatures", "1")
+    seconds = iter([0.01, 0.2])
+    monkeypatch.setattr(artifact, "forecast_seconds", lambda _forecaster: next(seconds))
+    outcomes: list[str] = []
+    limits = ModelLimits(slowdown=10)
+    catalog = Catalog(home.cache, limits=limits, on_load=lambda _name, outcome: outcomes.append(outcome))
+
+    async def serve() -> list[str]:
+        await catalog.refresh()
+        home.publish("temperatures", "2", shift=1.0)
+        for _ in range(2):
+            catalog._cache_state = 0
+            await catalog.refresh()
+        return [(await catalog.select(name)).model.version for name in (None, "temperatures/2")]
+
+    assert asyncio.run(serve()) == ["1", "2"]
+    assert outcomes == ["ok", "ok", "failed"]
+    assert caplog.text.count("does not become the champion: it takes 200.0 ms") == 1
+
+
+def test_models_past_the_memory_limit_are_dropped(home: ServiceHome) -> None:
+    """The least recently used one first; the champion stays."""
+    home.publish("temperatures", "1")
+    for number in (2, 3):
+        home.publish("temperatures", str(number), alias=None, shift=float(number))
+    catalog = Catalog(home.cache, limits=ModelLimits(megabytes=5))
+
+    async def select() -> None:
+        await catalog.refresh()
+        for number in (2, 3):
+            await catalog.select(f"temperatures/{number}")
+
+    asyncio.run(select())
+
+    assert [model.version for model in catalog.loader.loaded()] == ["1", "3"]
+    assert all(2 < model.megabytes < 3 for model in catalog.loader.loaded())
