@@ -4,6 +4,7 @@ LONGEST = 100
 """Longest name in bytes of UTF-8, because jobs, folders and URLs contain it."""
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 """The registry alias of the version that is served by default."""
 
 STARTER = "starter"

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
+from starlette.requests import ClientDisconnect
+
 from service.clients import Share
-from service.errors import QueueFull
+from service.errors import DeadlinePassed, QueueFull
 from service.thread_pool import ThreadPool
 
 LOOP_SECONDS = 0.005
@@ -102,12 +104,22 @@ class Lane:
         self._pending += 1
         try:
             yield
+        except (ClientDisconnect, DeadlinePassed, QueueFull):
+            raise  # it ended without its work: the others are no faster for it
+        except BaseException:
+            self._learn(entered)
+            raise
+        else:
+            self._learn(entered)
         finally:
             self._pending -= 1
-            now = time.monotonic()
-            self._seconds = KEPT * self._seconds + now - max(entered, self._ended)
-            self._ends = KEPT * self._ends + 1
-            self._ended = now
+
+    def _learn(self, entered: float) -> None:
+        """Include the end of a request in the time between two ends."""
+        now = time.monotonic()
+        self._seconds = KEPT * self._seconds + now - max(entered, self._ended)
+        self._ends = KEPT * self._ends + 1
+        self._ended = now
 
 
 class Turns:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from service.api.state import Service
 from service.forecasting.answer import ForecastHandler, make_lanes
+from service.forecasting.trial import Trial
 from service.jobs.client import JobsClient
 from service.jobs.counts import JobCounter, JobCounts
 from service.monitoring.accuracy_metrics import AccuracyMetrics
@@ -21,7 +22,8 @@ from service.monitoring.facts import Facts, SharedFacts
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.forecast_recorder import ForecastRecorder
 from service.monitoring.input_check import check_inputs
-from service.monitoring.metrics import DatabaseMetrics, JobMetrics, Metrics, ModelMetrics
+from service.monitoring.job_metrics import JobMetrics
+from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import LiveScores, Scorer
 from service.monitoring.shared_metrics import ProcessSums
 from service.processes.board import Board
@@ -115,8 +117,18 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
             leads=environment.leads,
         )
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
+    trial = None
+    if settings.canary_share or settings.shadow_share:
+        trial = Trial(
+            catalog,
+            canary=settings.canary_share,
+            shadow=settings.shadow_share,
+            most_numbers=settings.max_numbers,
+            record=recorder.record_shadow,
+            count=lambda kind, outcome: metrics.trial.labels(kind, outcome).inc(),
+        )
     forecasting = ForecastHandler(
-        settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe
+        settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe, trial
     )
     backtests = BacktestCache(catalog, environment.cache)
     jobs = JobsClient(settings.jobs, settings.max_queue)
@@ -136,7 +148,8 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
         partial(check_inputs, recent_inputs, database, catalog.champions.values),
         *environment.background,
     ]
-    return service, background + ([forecast_log.run] if forecast_log else [])
+    background += [forecast_log.run] if forecast_log else []
+    return service, background + ([trial.watch] if trial else [])
 
 
 def _register_collectors(service: Service, counter: JobCounter, facts: SharedFacts, environment: Environment) -> None:

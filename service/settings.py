@@ -14,6 +14,7 @@ from service.errors import SettingInvalid
 MEBIBYTE = 1024 * 1024
 PREFIX = "ALMANAC_"
 DATABASES = (SQLITE, POSTGRES, *POSTGRES_ALIASES)
+SHARES = "Use a number between 0 and 1, for the canary up to 0.5: it is compared with the champion's requests."
 ACCEPTED: dict[Any, str] = {
     int: "Use a whole number of at least 1.",
     float: "Use a number of seconds between 0.05 and 86400.",
@@ -102,6 +103,7 @@ def _sqlite_registry(values: dict[str, Any]) -> str:
 
 
 Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.05, le=86_400)]
 Database = Annotated[str | None, AfterValidator(_database)]
 
@@ -143,6 +145,8 @@ class Settings(BaseSettings):
         accuracy_days: How many days of scores the metrics of live accuracy include.
         min_schedule_seconds: Shortest time between two runs of a schedule.
         poll_seconds: How often the registry is polled.
+        canary_share: Share of the requests without `model` that the challenger answers, until it is significantly worse.
+        shadow_share: Share of the others that the challenger forecasts, too, to be scored and not returned.
         drain_seconds: How long requests in progress may take at shutdown.
         header_timeout_seconds: How long the transfer of a request's headers may take.
         body_timeout_seconds: How long the transfer of a request body may take, and of a part of a stream.
@@ -184,6 +188,8 @@ class Settings(BaseSettings):
     accuracy_days: Count = 30
     min_schedule_seconds: Seconds = LEAST_SECONDS
     poll_seconds: Seconds = 2.0
+    canary_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
+    shadow_share: Share = 0.0
     drain_seconds: Count = 30
     header_timeout_seconds: Seconds = 10.0
     body_timeout_seconds: Seconds = 30.0
@@ -216,7 +222,7 @@ class Settings(BaseSettings):
             name = str(first["loc"][0])
             raise SettingInvalid(
                 f"{_variable(name)} is invalid. Received: {first['input']!r}.",
-                hint=ACCEPTED[cls.model_fields[name].annotation],
+                hint=SHARES if name.endswith("_share") else ACCEPTED[cls.model_fields[name].annotation],
             ) from None
 
 

@@ -30,6 +30,7 @@ from service.forecasting.predict import (
 )
 from service.forecasting.request import ForecastQuery, parse_envelope
 from service.forecasting.response import ForecastResult, join_response, make_result, to_response, write_entries
+from service.forecasting.trial import Trial
 from service.selector import SelectedModel
 from service.settings import Settings
 from service.thread_pool import ThreadPool
@@ -62,6 +63,7 @@ class ForecastHandler:
         select_model: Returns the model for a request's `model` and the frequencies of its series.
         record: Is called with each result.
         observe_wait: Is called with the seconds that each small request waited.
+        trial: Lets a challenger take part, or None.
         clients: Who has requests in progress.
     """
 
@@ -71,6 +73,7 @@ class ForecastHandler:
     select_model: SelectModel
     record: RecordResult
     observe_wait: Callable[[float], None] = lambda _seconds: None
+    trial: Trial | None = None
     clients: Clients = field(default_factory=Clients)
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
@@ -142,31 +145,46 @@ class ForecastHandler:
         """Let the threads end after their current work."""
         self.small.threads.close()
         self.large.threads.close()
+        if self.trial is not None:
+            self.trial.close()
 
     def _lane(self, series: int, size: int, dated: int = 0) -> Lane:
         return self.large if parse_seconds(series, size, dated) > LARGE_SECONDS else self.small
 
     async def _answer(self, query: ForecastQuery, lane: Lane, caller: Caller) -> Response:
         selected = await self.select_model(query.model, query.frequencies)
+        if self.trial is None or query.model is not None:
+            return await self._answer_with(query, lane, caller, selected)
+        return await self.trial.answer(query, selected, partial(self._answer_with, query, lane, caller))
+
+    async def _answer_with(self, query: ForecastQuery, lane: Lane, caller: Caller, selected: SelectedModel) -> Response:
         check_size(query, selected, self.settings.max_numbers)
         passes = count_passes(query, selected)
         if is_large(query, passes):
-            caller.check()
-            parts = await self.forecast_large(query, selected, lane.threads, write_entries)
+            parts = await self.forecast_large(query, selected, lane.threads, write_entries, caller)
             return await lane.threads.run(join_response, parts)
         return await self._batches.run(query, selected, passes, caller)
 
     async def forecast_large(
-        self, query: ForecastQuery, selected: SelectedModel, threads: ThreadPool, write: Callable[[ForecastResult], T]
+        self,
+        query: ForecastQuery,
+        selected: SelectedModel,
+        threads: ThreadPool,
+        write: Callable[[ForecastResult], T],
+        caller: Caller | None = None,
     ) -> list[tuple[ForecastResult, T]]:
         """Return the results of a query, block by block, each with what `write` makes of it; records them.
 
         Raises:
             HorizonInvalid, LevelInvalid: If the model supports no forecast of these steps or levels.
             BatchTooLarge: If the forecasts take too many numbers, those of closed hours included.
+            DeadlinePassed, ClientDisconnect: If it is too late for the next block.
         """
-        await threads.run(check_parts, query, selected, self.settings.max_numbers)
-        return await map_blocks(threads, partial(self._forecast_block, selected, write), query)
+        caller = caller or Caller()
+        await threads.run(begin, caller, check_parts, query, selected, self.settings.max_numbers)
+        return await map_blocks(
+            threads, lambda block: begin(caller, self._forecast_block, selected, write, block), query
+        )
 
     def forecast_block(self, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
         """Return the result of a query, computed and recorded in this thread; raises as `forecast_large`."""

@@ -65,7 +65,7 @@ async def answer_bulk(
         selected = await handler.select_model(query.model, query.frequencies)
         if not made.lines:
             check_size(query, selected, handler.settings.max_numbers)
-            return await _whole(handler, query, selected, made)
+            return await _whole(handler, query, selected, made, caller)
         blocks = split(query)
         first = await threads.run(_block, handler, next(blocks), selected)
         while not first.rows and (block := next(blocks, None)) is not None:
@@ -106,11 +106,15 @@ class _Stream(StreamingResponse):
                 logger.info("a stream was ended: its client took no line for %.0f s", self._seconds)
 
 
-async def _whole(handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat) -> Response:
+async def _whole(
+    handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat, caller: Caller
+) -> Response:
     threads = handler.large.threads
     if made.write is None:
-        return await threads.run(join_response, await handler.forecast_large(query, selected, threads, write_entries))
-    result = merge_results([one for one, _ in await handler.forecast_large(query, selected, threads, _nothing)])
+        return await threads.run(
+            join_response, await handler.forecast_large(query, selected, threads, write_entries, caller)
+        )
+    result = merge_results([one for one, _ in await handler.forecast_large(query, selected, threads, _nothing, caller)])
     if not result.rows:
         return to_response(result)
     return Response(await threads.run(made.write, result), media_type=made.media_type)

@@ -13,7 +13,6 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from models.names import CHAMPION
-from service.jobs.counts import JobCounts
 from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts
 from service.monitoring.shared_metrics import collect_shared
@@ -103,6 +102,12 @@ class Metrics:
             buckets=LATENCY_BUCKETS[:14],
             registry=registry,
         )
+        self.trial = Counter(
+            "almanac_challenger_requests",
+            "Requests that a challenger answered (canary) or forecast to be scored only (shadow).",
+            ["kind", "outcome"],
+            registry=registry,
+        )
         self.reloads = Counter(
             "almanac_model_reloads", "Attempts to load a version.", ["model", "outcome"], registry=registry
         )
@@ -181,30 +186,6 @@ class DatabaseMetrics(Collector):
         up = GaugeMetricFamily("almanac_database_up", "Whether the database answered the last check.")
         up.add_metric([], float(self._database.error is None and all(one.is_database_up for one in self._others())))
         return [up]
-
-
-class JobMetrics(Collector):
-    """Jobs that wait or run, and the workers that run them, as the service has read them last."""
-
-    def __init__(self, counts: Callable[[], JobCounts | None]) -> None:
-        """Read from `counts`, which returns None while there is no queue or it does not answer."""
-        self._counts = counts
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return three gauges, without samples if nothing is known."""
-        jobs = GaugeMetricFamily("almanac_jobs", "Jobs that wait or run.", labels=["state"])
-        workers = GaugeMetricFamily("almanac_workers_busy", "Workers that run a job.", labels=[])
-        oldest = GaugeMetricFamily(
-            "almanac_jobs_oldest_queued_timestamp_seconds",
-            "When the job that waits longest was requested; 0 if none waits.",
-            labels=[],
-        )
-        if (counts := self._counts()) is not None:
-            jobs.add_metric(["QUEUED"], counts.queued)
-            jobs.add_metric(["RUNNING"], counts.running)
-            workers.add_metric([], counts.workers)
-            oldest.add_metric([], counts.oldest_queued)
-        return [jobs, workers, oldest]
 
 
 class ModelMetrics(Collector):

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from models import starters
 from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError, ModelUnknown
-from models.names import CHAMPION
+from models.names import CHALLENGER, CHAMPION
 from service.errors import DefaultUnknown, ModelLoading
 from service.selector import LoadedModel, SelectedModel, Selector
 from service.serving import unavailable
@@ -20,8 +21,6 @@ from service.serving.starter import StarterLoader
 logger = logging.getLogger("almanac")
 
 WATCH_SECONDS = 0.2
-LEAST_SLOW_SECONDS = 0.005
-"""A network that takes less for four series is never too slow."""
 REASONS = {
     "unreachable": "The registry cannot be reached",
     "unwritable": f"The cache cannot be written ({unavailable.WRITABLE_HINT[:-1]})",
@@ -51,8 +50,6 @@ class Catalog:
         self.remembered: str | None = None
         self._champions: dict[str, LoadedModel] = {}
         self.loader = ModelLoader(cache, limits=limits, pinned=self._champions.values, fetch=fetch, on_load=on_load)
-        self._on_load = on_load
-        self._too_slow: set[tuple[str, str]] = set()
         self.starter = StarterLoader(on_load)
         self.index = RegistryIndex()
 
@@ -137,6 +134,23 @@ class Catalog:
             return found
         return SelectedModel(await self._load(selector.name, found), selector.alias)
 
+    def challenger(self, name: str) -> SelectedModel | None:
+        """Return the challenger of a model if it is in memory and is not the champion."""
+        number = self.index.models.get(name, RegisteredModel()).aliases.get(CHALLENGER)
+        champion = self._champions.get(name)
+        if number is None or champion is None or champion.version == number:
+            return None
+        model = self._in_memory(name, number)
+        return None if model is None else SelectedModel(model, CHALLENGER)
+
+    async def load_challenger(self, name: str) -> None:
+        """Load the challenger of a model if there is one; the loader counts and logs what fails."""
+        number = self.index.models.get(name, RegisteredModel()).aliases.get(CHALLENGER)
+        champion = self._champions.get(name)
+        if number is not None and champion is not None and champion.version != number:
+            with suppress(AlmanacError):
+                self._in_memory(name, number) or await self._load(name, number)
+
     async def watch(self) -> None:
         """Follow the index until cancelled."""
         while True:
@@ -208,32 +222,10 @@ class Catalog:
             model = self._in_memory(name, number) or await self._load(name, number)
         except AlmanacError:
             return  # counted and logged by the loader
-        if current is not None and self._is_too_slow(model, current):
+        if current is not None and self.loader.is_too_slow(model, current):
             return
         self._champions[name] = model
         logger.info("%s/%s is now the champion", name, number)
-
-    def _is_too_slow(self, model: LoadedModel, current: LoadedModel) -> bool:
-        """Return whether a new champion is too slow to replace the one in memory; it is logged and counted once."""
-        if model.seconds <= max(self._limits.slowdown * current.seconds, LEAST_SLOW_SECONDS):
-            return False
-        key = (model.name, model.version)
-        if key not in self._too_slow:
-            self._too_slow.add(key)
-            self._on_load(model.name, "failed")
-            logger.error(
-                "%s/%s does not become the champion: it takes %.1f ms for the golden inputs, %s/%s takes %.1f ms; at most %g times "
-                "as long is allowed (ALMANAC_MAX_SLOWDOWN)",
-                *(
-                    *key,
-                    1e3 * model.seconds,
-                    current.name,
-                    current.version,
-                    1e3 * current.seconds,
-                    self._limits.slowdown,
-                ),
-            )
-        return True
 
     def _is_starter(self, selector: Selector) -> bool:
         """Return whether a selector means the package's starter, not a registered model of the same name."""

@@ -24,6 +24,9 @@ logger = logging.getLogger("almanac")
 SESSION_MEGABYTES, SIZES_IN_MEMORY = 2.0, 3.0
 """What an onnxruntime session takes beside its weights, and how often it has these: in the graph, packed, and while it loads."""
 
+LEAST_SLOW_SECONDS = 0.005
+"""A network that takes less for four series is never too slow."""
+
 Key = tuple[str, str]
 """Name and version number."""
 Fetch = Callable[[str, str], None]
@@ -67,6 +70,7 @@ class ModelLoader:
         self._loading: dict[Key, asyncio.Task[LoadedModel]] = {}
         self._refused: dict[str, ModelRefused] = {}
         self._damaged: set[str] = set()
+        self._too_slow: set[Key] = set()
 
     def loaded(self) -> list[LoadedModel]:
         """Return every version in memory."""
@@ -141,6 +145,28 @@ class ModelLoader:
             detail = f"{name}/{number} cannot be served: {error.detail}"
             self._refused[digest] = ModelRefused(detail, pointer="/model", hint=error.hint)
             raise self._refused[digest] from error
+
+    def is_too_slow(self, model: LoadedModel, current: LoadedModel) -> bool:
+        """Return whether a new champion is too slow to replace the one in memory; it is logged and counted once."""
+        if model.seconds <= max(self._limits.slowdown * current.seconds, LEAST_SLOW_SECONDS):
+            return False
+        key = (model.name, model.version)
+        if key not in self._too_slow:
+            self._too_slow.add(key)
+            self._on_load(model.name, "failed")
+            logger.error(
+                "%s/%s does not become the champion: it takes %.1f ms for the golden inputs, %s/%s takes %.1f ms; at most %g times "
+                "as long is allowed (ALMANAC_MAX_SLOWDOWN)",
+                *(
+                    *key,
+                    1e3 * model.seconds,
+                    current.name,
+                    current.version,
+                    1e3 * current.seconds,
+                    self._limits.slowdown,
+                ),
+            )
+        return True
 
     def _keep(self, model: LoadedModel) -> None:
         """Keep a version in memory; above a limit, drop the least recently used ones that are not pinned."""

@@ -19,6 +19,7 @@ from tests.system.programs import eventually
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "resilience.md"
 SECONDS, CONNECTIONS, TIMES = 60.0, 256, 5
+DEADLINE = 10
 LIVE_SECONDS, NORMAL_SECONDS = 0.5, 2.0
 SLOW, GONE = 500, 1_000
 
@@ -69,7 +70,7 @@ def milliseconds(seconds: float) -> str:
 def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
     """Every request is answered, refused or late; liveness answers meanwhile, and soon after all is as before."""
     context = multiprocessing.get_context("spawn")
-    with serving(tmp_path) as address:
+    with serving(tmp_path, ALMANAC_DEADLINE_SECONDS=f"{DEADLINE}") as address:
         request = request_bytes(address, body(80))
         run_press(address, request, 4, 3)  # warms up
         alone = run_press(address, request, 8, 8)
@@ -83,14 +84,14 @@ def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
     assert TIMES * rate < CONNECTIONS  # what ALMANAC_MAX_WAIT_SECONDS lets wait
     assert set(load.statuses) <= {200, 429, 503}
     assert load.statuses[429] > 0
-    assert load.quantile(200, 0.99) < 15.0
+    assert load.quantile(200, 0.99) < DEADLINE
     assert set(live.statuses) == {200}
     assert live.quantile(200, 0.99) < LIVE_SECONDS
     assert after.statuses[200] > 0
     assert after.seconds[200][-1] < 5 * alone.quantile(200, 0.5)
     record(
         "Overload",
-        f"Requests of 80 series each, from {CONNECTIONS} connections for {SECONDS:.0f} s, on a machine whose cores are full: the clients "
+        f"Requests of 80 series each, from {CONNECTIONS} connections for {SECONDS:.0f} s; the deadline is {DEADLINE} s. It is a machine whose cores are full: the clients "
         "run on it, too. Bearable is what eight connections get answered.",
         {
             "bearable": f"{rate:.1f} requests a second",
@@ -138,8 +139,8 @@ def test_slow_senders_and_clients_that_hang_up_harm_nobody(tmp_path: Path) -> No
         request = request_bytes(address, body(1))
         before = run_press(address, request, 2, 5)
         with ProcessPoolExecutor(1, context) as processes:
-            slow = processes.submit(run_slow, address, SLOW, 20.0)
-            time.sleep(2)
+            slow = processes.submit(run_slow, address, SLOW, 60.0)
+            eventually(lambda: in_flight(address) >= SLOW / 2, 50)
             most = in_flight(address)
             during = run_press(address, request, 2, 15)
             slow.result()
@@ -152,7 +153,6 @@ def test_slow_senders_and_clients_that_hang_up_harm_nobody(tmp_path: Path) -> No
         metrics = httpx.get(f"{address}/metrics", timeout=30).text
 
     assert set(before.statuses) == set(during.statuses) == {200}
-    assert most >= SLOW / 2
     shed = {
         line.split('"')[1]: float(line.split()[-1])
         for line in metrics.splitlines()

@@ -1,7 +1,7 @@
 """Admission: how long requests wait is known, and the event loop looks at what has arrived between them."""
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from starlette.requests import ClientDisconnect
@@ -113,6 +113,24 @@ def test_what_is_parsed_on_the_event_loop_is_small() -> None:
     assert parse_seconds(50, 25_000) < LOOP_SECONDS
     assert parse_seconds(50, 64_000, dated=50) > 4 * LOOP_SECONDS
     assert parse_seconds(1, 1_000_000) > LOOP_SECONDS
+
+
+@pytest.mark.parametrize("error", [DeadlinePassed("late"), ClientDisconnect()])
+def test_what_ends_without_its_work_sets_no_pace(clock: list[float], error: Exception) -> None:
+    """Else many that come too late would let as many others in."""
+    lane = Lane(ThreadPool(1), limit=100, most_seconds=1.0)
+    for _ in range(200):
+        with lane.enter():
+            clock[0] += 0.1
+    for _ in range(500):
+        with suppress(type(error)), lane.enter():
+            raise error
+
+    with ExitStack() as stack:
+        for _ in range(11):
+            stack.enter_context(lane.enter())
+        with pytest.raises(QueueFull):
+            lane.check()
 
 
 def test_one_client_cannot_keep_the_others_out(clock: list[float]) -> None:

@@ -37,7 +37,7 @@ def test_each_variable_sets_its_own_setting(tmp_path: Path, monkeypatch: pytest.
         "rate": "100/second",
         "allowed_hosts": "service,*.example.org",
         "forwarded_allow_ips": "10.0.0.0/8, ::1",
-        **{name: at + 1 for at, name in enumerate(numbers)},
+        **{name: 0.5 if name.endswith("_share") else at + 1 for at, name in enumerate(numbers)},
     }
     for name, value in expected.items():
         monkeypatch.setenv("MLFLOW_TRACKING_URI" if name == "tracking_uri" else f"ALMANAC_{name.upper()}", str(value))

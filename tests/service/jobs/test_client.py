@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.jobs.counts import count_jobs
-from service.monitoring.metrics import JobMetrics
+from service.monitoring.job_metrics import JobMetrics
 from tests.service.home import ServiceHome
 
 CONFIG = {"horizon": 12, "data": "/data/sales.csv"}

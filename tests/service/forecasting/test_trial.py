@@ -1,0 +1,121 @@
+"""A challenger's part of the requests: canary and shadow."""
+
+from collections.abc import Callable
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.forecasting.comparison import FEWEST, Outcomes, find_fault
+from tests.service.home import ServiceHome, eventually
+
+REQUEST = {"series": [{"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}], "horizon": 2}
+
+
+def outcomes(seconds: float, count: int = 200, failures: int = 0) -> Outcomes:
+    """Return requests that take so long, more or less."""
+    made = Outcomes(failures=failures)
+    for at in range(count):
+        made.add(seconds * (0.5 + at % 7 / 6))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "fault"),
+    [
+        (outcomes(0.01), outcomes(0.01), ""),
+        (outcomes(0.012), outcomes(0.01), ""),
+        (outcomes(0.02), outcomes(0.01), "2.00 times as long"),
+        (outcomes(0.02, count=FEWEST - 1), outcomes(0.01), ""),
+        (outcomes(0.005), outcomes(0.01), ""),
+        (outcomes(0.01, failures=40), outcomes(0.01), "40 of 240 requests failed"),
+        (outcomes(0.01, count=0, failures=200), outcomes(0.01), "200 of 200 requests failed"),
+        (outcomes(0.01, failures=2), outcomes(0.01), ""),
+        (outcomes(0.01, failures=40), outcomes(0.01, failures=40), ""),
+    ],
+)
+def test_a_challenger_is_worse_if_that_is_no_chance(challenger: Outcomes, champion: Outcomes, fault: str) -> None:
+    """Much slower, or with more failures, over enough requests."""
+    found = find_fault(challenger, champion)
+
+    assert fault in found
+    assert bool(found) == bool(fault)
+
+
+@pytest.fixture
+def serve(
+    home: ServiceHome, start: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., TestClient]:
+    """Return a function that starts a service with a challenger which adds 100; every draw falls into its share."""
+    monkeypatch.setattr("service.forecasting.trial.random.random", lambda: 0.0)
+    home.publish("temperatures", "1")
+    home.publish("temperatures", "2", alias="challenger", shift=100.0)
+
+    def run(**settings: float) -> TestClient:
+        client = start(**settings)
+        trial = client.app.state.service.forecasting.trial  # type: ignore[attr-defined]
+        trial._names.add("temperatures")
+        eventually(lambda: trial._challengers.challenger("temperatures"), "the challenger was not loaded")
+        return client
+
+    return run
+
+
+def version_of(client: TestClient, **options: object) -> str:
+    """Return the version that answers."""
+    response = client.post("/forecast", json=REQUEST | options)
+    assert response.status_code == 200
+    return str(response.json()["model"]["version"])
+
+
+def metric(client: TestClient, kind: str, outcome: str) -> float:
+    """Return a counter."""
+    start = f'almanac_challenger_requests_total{{kind="{kind}",outcome="{outcome}"}}'
+    lines = client.get("/metrics").text.splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(start)), 0.0)
+
+
+def test_a_canary_answers_requests_that_name_no_model(serve: Callable[..., TestClient]) -> None:
+    """Others get what they name."""
+    client = serve(canary_share=0.5)
+
+    assert version_of(client) == "2"
+    assert version_of(client, model="temperatures") == "1"
+    assert metric(client, "canary", "answered") == 1
+
+
+def test_a_canary_that_fails_is_replaced_and_taken_back(
+    serve: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The champion answers; after enough requests the challenger is not asked any more."""
+    client = serve(canary_share=0.5)
+    trial = client.app.state.service.forecasting.trial  # type: ignore[attr-defined]
+    challenger = trial._challengers.challenger("temperatures").model
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(challenger.forecaster, "forecast_many", fail)
+
+    found = {version_of(client) for _ in range(FEWEST + 5)}
+
+    assert found == {"1"}
+    assert metric(client, "canary", "failed") == FEWEST + 1
+    assert "canary: temperatures/2 answers no more requests: 101 of 101 requests failed" in caplog.text
+
+
+def test_the_shadow_is_stored_and_never_returned(serve: Callable[..., TestClient]) -> None:
+    """The forecast log has the challenger's forecast beside the champion's."""
+    client = serve(shadow_share=1.0)
+
+    assert version_of(client) == "1"
+
+    eventually(lambda: metric(client, "shadow", "scored") == 1, "nothing was forecast in the shadow")
+    written = "almanac_ledger_written_total 2.0"
+    eventually(lambda: written in client.get("/metrics").text, "the shadow was not written")
+
+
+def test_without_a_share_there_is_no_trial(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+    """It is off by default."""
+    home.publish("temperatures", "1")
+
+    assert start().app.state.service.forecasting.trial is None  # type: ignore[attr-defined]
