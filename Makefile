@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving lock clean
+.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving page-pictures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -75,6 +75,10 @@ bench-tuned: setup ## starter_tuned and auto beside the starter; writes docs/ens
 bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
 	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.serving.run --litserve $(BENCH_SERVING)/bin/python $(ARGS)
+
+page-pictures: setup ## Pictures of the page at / for the documents; writes docs/page-*.png
+	@bash deploy/debian.sh
+	$(BIN)/python -m tests.benchmarks.page_pictures
 
 lock: ## Update the eight locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

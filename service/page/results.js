@@ -28,7 +28,7 @@ export async function cardLine(model, frequency) {
   if (!card) return { text: "Its card cannot be read.", season: 1 };
   const { backtest, season_length: season } = card.spec;
   const own = backtest?.model?.mase;
-  if (own === undefined || own === null) return { text: model === "starter" ? "pretrained, so without a backtest on your data: hold points out to see its error" : "no backtest", season };
+  if (own === undefined || own === null) return { text: model === "starter" ? "pretrained, so without a backtest on your data" : "no backtest", season };
   return { text: `backtest MASE ${measure(own)}, seasonal naive ${measure(backtest.seasonal_naive?.mase)}`, season };
 }
 
@@ -38,11 +38,12 @@ export class Results {
     this.legend = el("div", { class: "legend-box" });
     this.notice = el("div", { class: "notices" });
     this.scores = el("div");
+    this.advice = el("p", { class: "muted" });
     this.numbers = el("div");
     this.curl = el("code", { id: "curl" });
     const button = (name, act) => el("button", { type: "button", onclick: act }, name);
     this.element = el("div", { class: "card results", hidden: true },
-      this.scores,
+      this.scores, this.advice,
       el("div", { class: "row" }, button("Download CSV", () => this.saveCsv()), button("Download PNG", () => this.savePng()), button("Copy the curl line", () => this.copy())),
       el("details", { class: "code" }, el("summary", {}, "The same with curl"), el("pre", { tabindex: "0" }, this.curl)),
       el("details", { id: "numbers" }, el("summary", {}, "The numbers as a table"), this.numbers));
@@ -116,7 +117,7 @@ export class Results {
     }
     const levels = this.good.length > 1 ? "80 % intervals" : "50, 80 and 95 % intervals";
     fill(this.legend, legend(lines), el("span", { class: "muted" }, `Medians with ${levels}.`));
-    const view = newest(series, labels.length, held ? 2 * request.horizon : request.horizon);
+    const view = newest(series, labels.length, request.horizon);
     this.chart.draw({ title: series.id, labels, dated: series.timestamps !== null, lines, bands, view });
   }
 
@@ -131,6 +132,8 @@ export class Results {
       const own = held ? mase(target, answer.forecasts[0].median, history, season) : null;
       return [title(model, answer), ...(held ? [scored(own)] : []), this.shown.cards[place].text];
     });
+    if (!held) fill(this.advice, "Hold the newest points out to see the error on your own data.");
+    else fill(this.advice);
     if (held) rows.push(["seasonal naive", scored(naive), `repeats the last season of ${season} steps`]);
     const head = held ? ["Forecast", `MASE of the ${target.length} held-out points`, "Known before"] : ["Forecast", "Known before"];
     fill(this.scores, table(held ? "Errors of the held-out points" : "Models", head, rows));
@@ -216,7 +219,7 @@ function axis(series, more, stamps, cutoff = 0) {
 
 /** Return the first and the last place to show at first: some seasons, and all of the forecast. */
 function newest(series, length, horizon) {
-  const wanted = Math.max(4 * (series.season_length ?? 1), 5 * horizon, 40);
+  const wanted = Math.max(4 * (series.season_length ?? 1), 4 * horizon, 40);
   return [Math.max(0, series.points - wanted), length - 1];
 }
 
