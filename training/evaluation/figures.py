@@ -83,14 +83,21 @@ def draw_forecasts(
 def draw_error_by_step(model: Scores, baselines: Mapping[str, Scores], *, name: str) -> Figure:
     """Return the error by step of a model and of the baselines."""
     figure, axes = _single()
+    draw_steps(axes, model, baselines, name)
+    axes.set_ylabel("mean absolute scaled error (1 = in-sample seasonal naive)")
+    axes.set_title(f"{name}: error by step over {len(set(model.ids))} series held out")
+    return figure
+
+
+def draw_steps(axes: Axes, model: Scores, baselines: Mapping[str, Scores], name: str) -> None:
+    """Draw the error by step of a model and of the baselines."""
     steps = np.arange(1, model.scaled_errors.shape[1] + 1)
     for (baseline, scores), color in zip(baselines.items(), BASELINES, strict=False):
         axes.plot(steps, _numbers(scores.mase_by_step), color=color, linewidth=1.2, label=baseline.replace("_", " "))
     axes.plot(steps, _numbers(model.mase_by_step), color=FORECAST, linewidth=2, label=name)
-    axes.set(xlabel="step ahead", ylabel="mean absolute scaled error (1 = in-sample seasonal naive)", ylim=(0, None))
-    axes.set_title(f"{name}: error by step over {len(set(model.ids))} series held out")
-    axes.legend(frameon=False)
-    return figure
+    axes.set(xlabel="step ahead", ylabel="MASE", ylim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
 
 
 def draw_memory(memory: Sequence[float], season_length: int, *, name: str) -> Figure:

@@ -13,6 +13,9 @@ from models.series import Series
 from training.fit.ensemble_weights import EnsembleWeights
 from training.fit.validation import Validation
 
+ALL_DATA = "all data"
+"""Stage in which nothing is held out."""
+
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
@@ -26,6 +29,7 @@ class EpochRecord:
         gradient_norms: L2 norm of the gradient, by layer, before clipping (mean over sampled steps of the epoch).
         seconds: Wall time since the fit of this candidate began.
         stage: What was trained: a trial, such as `log, 300 steps` or `none, no calendar, 100 steps`, or `all data`.
+        stage_step: Optimizer steps taken in this stage; 0 in records of older versions.
     """
 
     epoch: int
@@ -35,6 +39,7 @@ class EpochRecord:
     gradient_norms: Mapping[str, float]
     seconds: float
     stage: str = ""
+    stage_step: int = 0
 
 
 @dataclass(frozen=True, slots=True)

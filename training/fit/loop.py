@@ -15,7 +15,7 @@ from models.networks.learner import Learner, Weights
 from training.config.fit import FitConfig
 from training.data.augmentation import mixed
 from training.data.window_sampling import Batch, Dataset, Windows
-from training.fit.candidate import EpochRecord
+from training.fit.candidate import ALL_DATA, EpochRecord
 from training.fit.request import OnEpoch
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,6 @@ WATCHED_ORIGINS = 1024
 PROBED = 4
 """Steps by which the pace of a network is measured, the first of which compiles it."""
 
-ALL_DATA = "all data"
 """Stage in which nothing is held out, so that there is no validation error."""
 
 
@@ -204,7 +203,8 @@ def _run_epochs(  # noqa: PLR0913 - a schedule and how it is validated
         count = min(schedule.config.steps_per_epoch, steps - first)
         loss, norms = take_steps(learner, windows, schedule, first=first, count=count, total=steps)
         number, step = epochs_before + len(history) + 1, steps_before + first + count
-        history.append(EpochRecord(number, step, loss, validation_error(), norms, schedule.clock.spent(), stage))
+        spent = schedule.clock.spent
+        history.append(EpochRecord(number, step, loss, validation_error(), norms, spent(), stage, first + count))
         if schedule.on_epoch:
             schedule.on_epoch(history[-1])
     return history

@@ -13,7 +13,7 @@ from training.registry.client import Registry
 def log_start(registry: Registry, run_id: str, task: TrainingTask, runtime: Runtime) -> None:
     """Log configuration, data and environment in the run of a comparison."""
     runs.log_provenance(registry, run_id, task.describe(runtime.environment))
-    runs.log_data(registry, run_id, task.data, task.cutoff)
+    runs.log_data(registry, run_id, task.data, task.cutoff, origins=len(task.splits))
 
 
 def log_comparison(  # noqa: PLR0913, PLR0917 - what is logged, and where

@@ -19,6 +19,7 @@ from training.pipeline.champion import BACKTESTED, CANDIDATE, SEEN, SERVED
 from training.pipeline.task import TrainingTask
 from training.registry import runs
 from training.registry.client import Registry
+from training.registry.example import model_example
 from training.registry.model_versions import CHAMPION
 
 
@@ -51,7 +52,7 @@ def describe_served(winner: Result, comparison: Comparison, task: TrainingTask, 
 
 def upload(registry: Registry, run_id: str, folder: Path, task: TrainingTask, tags: Mapping[str, str]) -> str:
     """Upload an artifact and return its new version, alias challenger."""
-    uri = registry.models.log_model(run_id, folder, runs.model_example(task.data, task.config.horizon))
+    uri = registry.models.log_model(run_id, folder, model_example(task.data, task.config.horizon))
     return registry.models.register(task.config.name, uri, run_id=run_id, tags={**_version_tags(folder, task), **tags})
 
 

@@ -151,8 +151,8 @@ def _replace(folder: Path, new: Path) -> None:
 def _log_request(registry: Registry, run_id: str, request: PretrainRequest, environment: RunEnvironment) -> None:
     """Log the settings, and the program that makes the starters."""
     settings = {key: value for key, value in asdict(request).items() if key not in {"output", "home"}}
-    packages = {f"packages.{name}": version for name, version in environment.packages.items()}
     tags = {"almanac.kind": NAME, "command": environment.command, "machine": environment.machine}
+    tags |= {f"packages.{name}": version for name, version in environment.packages.items()}
     if environment.commit:
         tags["mlflow.source.git.commit"] = environment.commit
-    registry.log(run_id, params={**settings, **packages, "digest": request.digest}, tags=tags)
+    registry.log(run_id, params={**settings, "digest": request.digest}, tags=tags)

@@ -223,7 +223,7 @@ class StarterTraining:
                 epoch = self._epoch(stage, learner, held_out, first, clock)
                 save(learner, checkpoint, seconds=clock.spent())
                 show(replace(epoch, seconds=before.seconds + epoch.seconds))
-                runs.log_epoch(self.registry, self.run_id, replace(epoch, step=before.steps + epoch.step))
+                runs.log_epoch(self.registry, self.run_id, replace(epoch, stage_step=before.steps + epoch.step))
         return learner.averaged_weights(), Cost(before.steps + stage.steps, before.seconds + seconds_of(checkpoint))
 
     def _epoch(self, stage: Stage, learner: Learner, held_out: HeldOut, first: int, clock: Clock) -> EpochRecord:

@@ -4,15 +4,25 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.registry.descriptions import NOTE, with_sections
 from training.registry.errors import translated
 from training.registry.file_lock import lock_database
 from training.registry.home import check_home
 from training.registry.location import QUIET, RegistryLocation, Run
 from training.registry.model_versions import ModelVersions
+from training.registry.views import (
+    COMPARISON,
+    KIND,
+    View,
+    comparison_view,
+    experiment_note,
+    history_view,
+    view_fragment,
+)
 
 RUNNING = "RUNNING"
 """MLflow's status of a run that has not ended."""
@@ -94,6 +104,53 @@ class Registry:
     def log_json(self, run_id: str, data: Mapping[str, Any], file: str) -> None:
         """Log a JSON artifact."""
         self._client.log_dict(run_id, dict(data), file)
+
+    @translated
+    def log_table(self, run_id: str, table: Mapping[str, Sequence[Any]], file: str) -> None:
+        """Log columns as a table that `mlflow.load_table` reads, in place of an older one of that name.
+
+        MLflow's own `log_table` adds rows to an older one, also where a killed job logs the same once more.
+        """
+        rows = [list(row) for row in zip(*table.values(), strict=True)]
+        self._client.log_dict(run_id, {"columns": list(table), "data": rows}, file)
+        self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps([{"path": file, "type": "table"}]))
+
+    @translated
+    def describe(self, run_id: str, sections: Mapping[str, str]) -> None:
+        """Write sections of a run's description, in place of its older ones."""
+        note = self._client.get_run(run_id).data.tags.get(NOTE, "")
+        self._client.set_tag(run_id, NOTE, with_sections(note, sections))
+
+    @translated
+    def save_views(self, run_id: str, *views: View) -> None:
+        """Keep views of the runs table in the experiment of a run, and link them in its description.
+
+        A description that a person wrote stays as it is.
+        """
+        experiment = self._client.get_experiment(self._client.get_run(run_id).info.experiment_id)
+        before, key = dict(experiment.tags), experiment.experiment_id
+        tags = {name: text for view in views for name, text in view.tag(int(time.time() * 1000)).items()}
+        if before.get(NOTE, "") in {"", experiment_note(key, before)}:
+            tags[NOTE] = experiment_note(key, before | tags)
+        for name, text in (KIND | tags).items():
+            self._client.set_experiment_tag(key, name, text)
+
+    @translated
+    def newest_view(self, name: str | None = None) -> str | None:
+        """Return the part after the server's address of the newest comparison of a model, or of any without a name.
+
+        The view is kept if it is not yet: comparisons of older versions have none. None if there is no comparison.
+        """
+        known = [one for one in self._client.search_experiments() if name in {None, one.name}]
+        where = [one.experiment_id for one in known]
+        kind = "tags.`almanac.kind` = 'comparison'"
+        newest = self._client.search_runs(where, kind, order_by=["start_time DESC"], max_results=1) if where else []
+        if not newest:
+            return None
+        run = newest[0].info
+        if comparison_view(run.run_id).tag(0).keys() - self._client.get_experiment(run.experiment_id).tags.keys():
+            self.save_views(run.run_id, comparison_view(run.run_id), history_view())
+        return view_fragment(run.experiment_id, COMPARISON)
 
     @translated
     def run(self, run_id: str) -> Run:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
+MODEL_NOTE = (
+    f"Almanac serves the version with the alias `{CHAMPION}`. `{CHALLENGER}` is the newest one, `{PREVIOUS}` the one that "
+    "`almanac rollback` goes back to. Each version says which baselines it beats and why it was promoted or not."
+)
+
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """Packages that a registered model needs to predict, besides MLflow."""
 
@@ -80,6 +85,13 @@ class ModelVersions:
         """Set tags of a version."""
         for key, value in tags.items():
             self._client.set_model_version_tag(name, version, key, value)
+
+    @translated
+    def describe(self, name: str, version: str, text: str) -> None:
+        """Describe a version in Markdown, and the model itself if nobody has."""
+        self._client.update_model_version(name, version, description=text)
+        if not self._client.get_registered_model(name).description:
+            self._client.update_registered_model(name, description=MODEL_NOTE)
 
     @translated
     def set_challenger(self, name: str, version: str) -> None:

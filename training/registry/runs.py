@@ -7,30 +7,26 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from models import artifact
 from models.errors import ModelUnknown
-from models.series import Series
-from models.windows import covariate_columns
 from training.config.training import ENSEMBLE
 from training.data.holdout import Split
 from training.data.series_set import SeriesSet
 from training.evaluation import figures
-from training.evaluation.comparison import Comparison, Failure, Result
+from training.evaluation.comparison import Comparison, Failure, Result, describe_sample
+from training.evaluation.comparison_figure import draw_comparison
 from training.evaluation.promotion import PromotionDecision
-from training.fit.candidate import Candidate, EpochRecord
+from training.fit.candidate import ALL_DATA, Candidate, EpochRecord
 from training.fit.ensemble_weights import EnsembleWeights
-from training.registry import provenance
+from training.registry import descriptions, provenance
 from training.registry.client import Registry
+from training.registry.parameters import chosen_params, data_params, flat, run_params
+from training.registry.views import comparison_view, history_view
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-EXAMPLE_SERIES = 2
-"""Number of series in a model's input example."""
+TABLE, COMPARISON = "comparison.json", "comparison"
+"""Files of a comparison's run: the scores as a table, and the name of the figure."""
 
 
 @contextmanager
@@ -50,25 +46,24 @@ def tracked_run(
     registry.finish(run_id)
 
 
-def log_data(registry: Registry, run_id: str, data: SeriesSet, split: Split) -> None:
-    """Log the data of a comparison."""
-    registry.log(run_id, params=_data_params(data, split), tags={"almanac.kind": "comparison"})
+def log_data(registry: Registry, run_id: str, data: SeriesSet, split: Split, *, origins: int) -> None:
+    """Log the data of a comparison, which is held out at some origins, and keep the views that show it."""
+    registry.log(run_id, params=data_params(data, split), tags={"almanac.kind": "comparison"})
     profile = {"series": len(data.series), "observations": data.observed, "frequency": data.frequency.name}
     registry.log_dataset(
         run_id, name=data.path.stem, digest=data.digest, source=str(data.path), profile=json.dumps(profile)
     )
+    registry.describe(run_id, {"Data": descriptions.describe_data(data, split, split.horizon, origins)})
+    registry.save_views(run_id, comparison_view(run_id), history_view())
 
 
 def log_provenance(registry: Registry, run_id: str, described: Mapping[str, Any]) -> None:
-    """Log what `provenance.describe` returns: as parameters and tags, and as a file that `almanac reproduce` reads."""
-    candidate = {key: described[key] for key in ("architecture", "seed") if key in described}
-    packages = {f"packages.{name}": version for name, version in described["packages"].items()}
-    digest, python = described["data_digest"], described["python"]
-    params = {**_flat(described["config"]), **candidate, **packages, "data_digest": digest, "python": python}
-    tags = {key: described[key] for key in ("command", "machine")}
+    """Log what `provenance.describe` returns: as tags, and as a file that `almanac reproduce` reads; parameters are few."""
+    tags = {key: described[key] for key in ("command", "machine", "data_digest", "python")}
+    tags |= {f"packages.{name}": version for name, version in described["packages"].items()}
     if described["commit"]:
         tags["mlflow.source.git.commit"] = described["commit"]
-    registry.log(run_id, params=params, tags=tags)
+    registry.log(run_id, params=run_params(described), tags=tags)
     registry.log_json(run_id, described, provenance.FILE)
 
 
@@ -80,19 +75,23 @@ def log_reproduction(registry: Registry, run_id: str, found: Mapping[str, Any]) 
 
 
 def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
-    """Log the loss, the validation error if there is one and the gradient norms of an epoch, at its optimizer step."""
-    norms = {f"gradient_norm/{layer}": norm for layer, norm in epoch.gradient_norms.items()}
-    error = {"epoch/validation_mase": epoch.validation_mase} if math.isfinite(epoch.validation_mase) else {}
-    registry.log(run_id, metrics={"epoch/loss": epoch.loss, **error, **norms}, step=epoch.step)
+    """Log an epoch at its optimizer step: every stage has curves of its own, and the last one each layer's gradient norm."""
+    stage = epoch.stage or ALL_DATA
+    figures = {"loss": epoch.loss, "validation_mase": epoch.validation_mase}
+    if epoch.gradient_norms:
+        figures["smallest_gradient_norm"] = min(epoch.gradient_norms.values())
+    found = {f"{name}/{stage}": value for name, value in figures.items() if math.isfinite(value)}
+    if stage == ALL_DATA:
+        found |= {f"gradient_norm/{layer}": norm for layer, norm in epoch.gradient_norms.items()}
+    registry.log(run_id, metrics=found, step=epoch.stage_step or epoch.step)
 
 
 def log_candidate(registry: Registry, result: Result, comparison: Comparison, split: Split, unit: str) -> None:
     """Log a candidate: its settings, metrics, warnings and figures."""
-    spec = result.candidate.forecaster.spec
-    settings = {key: getattr(spec, key) for key in ("context_length", "encoder_length", "transform", "receptive_field")}
+    spec, warnings = result.candidate.forecaster.spec, " ".join(result.candidate.warnings)
     registry.log(
         result.run_id,
-        params={f"chosen.{key}": value for key, value in settings.items()} | _ensemble_params(result.candidate),
+        params=chosen_params(spec) | _ensemble_params(result.candidate),
         metrics=comparison.summary_metrics(result) | _ensemble_metrics(result.candidate.ensemble_weights),
         tags={
             "almanac.kind": "candidate",
@@ -100,7 +99,7 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
             "candidate": result.name,
             "beats_baselines": comparison.beats_baselines(result),
             "data_digest": spec.data_digest,
-            "warnings": " ".join(result.candidate.warnings) or "none",
+            "warnings": warnings or "none",
             "weights_digest": provenance.weights_digest(result.candidate.directory / artifact.NETWORK),
         },
     )
@@ -109,6 +108,8 @@ def log_candidate(registry: Registry, result: Result, comparison: Comparison, sp
     with tempfile.TemporaryDirectory() as folder:
         figures.save_figures(_draw(result, comparison, split, unit), Path(folder))
         registry.log_files(result.run_id, Path(folder), "figures")
+    sections = {"Result": descriptions.describe_result(result, comparison), "Warnings": warnings}
+    registry.describe(result.run_id, sections)
 
 
 def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
@@ -122,22 +123,39 @@ def log_failure(registry: Registry, run_id: str, failure: Failure) -> None:
         "failure.step": failure.step,
     }
     registry.log(run_id, tags=tags)
+    registry.describe(run_id, {"Result": f"failed at step {failure.step}: {failure.cause}"})
 
 
 def log_baseline(registry: Registry, run_id: str, name: str, comparison: Comparison) -> None:
     """Log the metrics and the sample of a baseline."""
     tags = {"almanac.kind": "baseline", "architecture": name}
-    sample = _flat({"sample": comparison.samples().get(name, {})})
+    sample = flat({"sample": comparison.samples().get(name, {})})
     registry.log(run_id, params={"architecture": name, **sample}, metrics=comparison.baseline_metrics(name), tags=tags)
+    fitted = comparison.baselines[name].sample
+    on = f" {describe_sample(name, fitted)}." if fitted else ""
+    registry.describe(run_id, {"Result": f"baseline, MASE {comparison.baselines[name].scores.mase.mean():.3f}.{on}"})
 
 
 def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comparison, *, refitted: bool) -> None:
-    """Log the winner on its run and on the comparison's run, which also gets the winner's metrics."""
+    """Log the winner on its run and on the comparison's run, which also gets its metrics, all scores and a figure."""
     beats = comparison.beats_baselines(winner)
     tags = {"winner": winner.name, "winner_run_id": winner.run_id, "beats_baselines": beats, "refit": refitted}
     chosen = {"picked": bool(comparison.pick), "validation_winner": comparison.best.name}
     registry.log(run_id, metrics=comparison.summary_metrics(winner), tags={**tags, **chosen})
     registry.log(winner.run_id, tags={"winner": True, "refit": refitted})
+    table, experiment = descriptions.comparison_table(comparison, winner), registry.run(run_id).experiment
+    registry.log_table(run_id, table, TABLE)
+    with tempfile.TemporaryDirectory() as folder:
+        title = f"MASE of candidates and baselines on {len(set(winner.scores.ids))} series"
+        drawn = {COMPARISON: draw_comparison(comparison, winner, title=title)}
+        figures.save_figures(drawn, Path(folder))
+        registry.log_files(run_id, Path(folder), "figures")
+    sections = {
+        "Winner": descriptions.describe_winner(winner, comparison),
+        "Scores": descriptions.describe_scores(table, experiment),
+        "Figure": f"\n\n![{COMPARISON}](get-artifact?path=figures/{COMPARISON}.png&run_uuid={run_id})",
+    }
+    registry.describe(run_id, sections)
 
 
 def log_served(registry: Registry, run_id: str, served: Candidate) -> None:
@@ -150,8 +168,10 @@ def log_served(registry: Registry, run_id: str, served: Candidate) -> None:
     registry.log_json(run_id, {"networks": networks}, provenance.SERVED_CHOICES)
 
 
-def log_decision(registry: Registry, run_ids: Sequence[str], decision: PromotionDecision, version: str) -> None:
-    """Log a promotion decision on the given runs."""
+def log_decision(
+    registry: Registry, name: str, run_ids: Sequence[str], decision: PromotionDecision, version: str
+) -> None:
+    """Log a promotion decision on the given runs, the comparison's first, and describe the version."""
     tags = {
         "promoted": decision.promote,
         "promotion.reason": decision.reason,
@@ -162,40 +182,10 @@ def log_decision(registry: Registry, run_ids: Sequence[str], decision: Promotion
     for run_id in run_ids:
         registry.log(run_id, tags=tags)
         registry.log_json(run_id, decision.to_dict(), "decision.json")
-
-
-def model_example(data: SeriesSet, horizon: int = 0) -> "pd.DataFrame":
-    """Return the newest three seasons of the first series as a long frame `unique_id, ds, y` and covariates.
-
-    If the model reads covariates that are known ahead, `horizon` rows without a value contain their future.
-    """
-    import pandas as pd
-
-    count = 3 * data.frequency.season_length
-    ahead = horizon if any(name in data.covariates.future for name in data.covariates.read) else 0
-    frames = [
-        pd.DataFrame({"unique_id": one.id, "ds": _timestamps(one, ahead)} | _columns(one, data, ahead)).tail(
-            count + ahead
-        )
-        for one in data.series[:EXAMPLE_SERIES]
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _timestamps(one: Series, ahead: int) -> Any:  # noqa: ANN401 - timestamps, or None without dates
-    """Return the timestamps of a series and of `ahead` steps after it."""
-    return None if one.timestamps is None else np.concatenate([one.timestamps, one.future(ahead)])
-
-
-def _columns(one: Series, data: SeriesSet, ahead: int) -> dict[str, Any]:
-    """Return the values and covariates of a series and of `ahead` steps after it, NaN where unknown."""
-    past, future = covariate_columns(one, data.covariates, len(one), ahead)
-    columns = {"y": np.append(one.values, np.full(ahead, np.nan))}
-    for column, name in enumerate(data.covariates.all):
-        known = column - len(data.covariates.past)
-        after = future[:, known] if known >= 0 else np.full(ahead, np.nan)
-        columns[name] = np.append(past[:, column], after)
-    return {name: columns[name] for name in ("y", *data.covariates.read)}
+        registry.describe(run_id, {"Decision": descriptions.describe_decision(decision, version)})
+    compared = registry.run(run_ids[0])
+    note = compared.tags.get(descriptions.NOTE, "")
+    registry.models.describe(name, version, descriptions.describe_version(note, compared.experiment, compared.run_id))
 
 
 def file_digest(path: Path) -> str:
@@ -240,37 +230,14 @@ def _choices(candidate: Candidate) -> dict[str, Any]:
 
 
 def _ensemble_params(candidate: Candidate) -> dict[str, object]:
-    """Return the weights of an ensemble and the settings of its members; nothing for a network."""
+    """Return the weights of an ensemble; nothing for a network."""
     ensemble = candidate.ensemble_weights
     if ensemble is None:
         return {}
     weights = {f"ensemble.weight.{name}": weight for name, weight in ensemble.weights.items()}
-    members = {name: provenance.choices(one.forecaster.spec) for name, one in candidate.members.items()}
-    return {"ensemble.combination": ensemble.combination, **weights, **_flat({"ensemble.member": members})}
+    return {"ensemble.combination": ensemble.combination, **weights}
 
 
 def _ensemble_metrics(ensemble: EnsembleWeights | None) -> dict[str, float]:
     """Return the validation loss of each kind of ensemble weights; nothing for a network."""
     return {f"ensemble.pinball_{kind}": loss for kind, loss in ensemble.losses.items()} if ensemble else {}
-
-
-def _data_params(data: SeriesSet, split: Split) -> dict[str, object]:
-    return {
-        "data.series": len(data.series),
-        "data.observations": data.observed,
-        "data.frequency": data.frequency.name,
-        "data.season_length": split.season_length,
-        "data.layout": data.layout,
-        "data.dropped": split.dropped,
-    }
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Return nested settings with keys such as `fit.units`, without those that are None."""
-    flat: dict[str, object] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[f"{prefix}{key}"] = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-    return flat

@@ -233,7 +233,7 @@ def promote(job: JobContext, request: Given, read: Given, compared: Given, regis
         decision = carry_out(job.registry, name, version, decision, expected)
         if decision.promote:
             job.registry.models.tag(name, version, {PROMOTED: "True"})
-    runs.log_decision(job.registry, (read["run_id"], compared["winner_run_id"]), decision, version)
+    runs.log_decision(job.registry, name, (read["run_id"], compared["winner_run_id"]), decision, version)
     job.registry.finish(read["run_id"])
     job.clear()
     champion = champion_version(job.registry, name)

@@ -18,9 +18,10 @@ from training.fit.request import FitRequest
 from training.pipeline.task import Runtime, TrainingTask
 from training.registry import provenance, runs
 from training.registry.client import Registry
+from training.registry.parameters import run_params
 from training.tuning import search_space
 from training.tuning.search_space import Space
-from training.tuning.study import count_outcomes, count_trials
+from training.tuning.study import count_outcomes, count_trials, outcome_of
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -138,15 +139,13 @@ def _fit(running: RunningSearch, trial: "Trial", config: TrainConfig, drawn: Map
     runtime, registry, architecture = running.runtime, running.registry, config.first_network
     directory = runtime.folder(f"trial-{trial.number}")
     with runs.tracked_run(registry, config.name, f"trial {trial.number}", parent=running.run_id) as run_id:
-        runs.log_provenance(
-            registry,
-            run_id,
-            provenance.describe(
-                config, running.task.data, runtime.environment, architecture=architecture, seed=config.seed
-            ),
+        described = provenance.describe(
+            config, running.task.data, runtime.environment, architecture=architecture, seed=config.seed
         )
+        runs.log_provenance(registry, run_id, described)
         tags = {"architecture": architecture, "trial.number": trial.number, "trial.drawn": dict(drawn)}
-        registry.log(run_id, tags={"almanac.kind": "trial", **tags})
+        others = {key: value for key, value in drawn.items() if key not in run_params(described)}
+        registry.log(run_id, params=others, tags={"almanac.kind": "trial", **tags})
         with runtime.progress.training(_label(running, trial)) as show:
 
             def on_epoch(epoch: EpochRecord) -> None:
@@ -170,7 +169,7 @@ def _fit(running: RunningSearch, trial: "Trial", config: TrainConfig, drawn: Map
                 return None
         if math.isnan(candidate.validation["mase"]):
             raise TrainingError("The validation error is not a number.")
-        _log_end(registry, (run_id, running.run_id), trial.number, candidate)
+        _log_end(running, run_id, trial.number, candidate)
         shutil.rmtree(directory)
         return candidate
 
@@ -184,14 +183,15 @@ def _prune(trial: "Trial", epoch: EpochRecord, config: TrainConfig) -> None:
         raise Pruned
 
 
-def _log_end(registry: Registry, run_ids: tuple[str, str], number: int, candidate: Candidate) -> None:
-    """Log a trial's error and choices in its own run, and the error as a step of the search's curve."""
-    own, search = run_ids
-    figures = {"validation.mase": candidate.validation["mase"], "train_seconds": candidate.train_seconds}
+def _log_end(running: RunningSearch, own: str, number: int, candidate: Candidate) -> None:
+    """Log a trial's error and choices in its own run, and the least error so far as a step of the search's curve."""
+    registry, error = running.registry, float(candidate.validation["mase"])
+    figures = {"validation.mase": error, "train_seconds": candidate.train_seconds}
     digest = provenance.weights_digest(candidate.directory / artifact.NETWORK)
     registry.log(own, metrics=figures, tags={"trial.state": "complete", "weights_digest": digest})
     registry.log_json(own, provenance.choices(candidate.forecaster.spec), provenance.CHOICES)
-    registry.log(search, metrics={"trial/validation_mase": candidate.validation["mase"]}, step=number)
+    complete = [one.value for one in running.study.trials if outcome_of(one) == "complete" and one.value is not None]
+    registry.log(running.run_id, metrics={"search/least_validation_mase": min([error, *complete])}, step=number)
 
 
 def _label(running: RunningSearch, trial: "Trial") -> str:

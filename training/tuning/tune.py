@@ -16,6 +16,7 @@ from training.pipeline.plan import read_data
 from training.pipeline.task import Runtime, TrainingTask
 from training.registry import provenance, runs
 from training.registry.client import Registry
+from training.registry.views import search_view
 from training.tuning import search_space
 from training.tuning.search import RunningSearch, Search, run_trial
 from training.tuning.study import (
@@ -142,6 +143,7 @@ def _log_begin(running: RunningSearch) -> None:
     space = {f"space.{key}": str(one) for key, one in running.search.space.items()}
     registry.log(run_id, params=space, tags={"almanac.kind": "search"})
     registry.log_dataset(run_id, name=data.path.stem, digest=data.digest, source=str(data.path), profile="{}")
+    registry.save_views(run_id, search_view(run_id))
 
 
 def _log_end(running: RunningSearch, counts: Mapping[str, int], importances: Mapping[str, float]) -> None:
@@ -150,6 +152,9 @@ def _log_end(running: RunningSearch, counts: Mapping[str, int], importances: Map
     metrics = {"validation.mase": float(study.best_value)}
     metrics |= {f"trials.{name}": float(count) for name, count in counts.items()}
     registry.log(run_id, metrics=metrics)
+    best = ", ".join(f"`{key}` {value}" for key, value in running.best_settings.items())
+    result = f"trial {study.best_trial.number} has the least validation MASE, {study.best_value:.4f}, of {len(study.trials)}: {best}."
+    registry.describe(run_id, {"Result": result})
     shown = [one for one in map(to_figure, study.trials) if one is not None]
     title = f"Study {running.search.study}: {len(shown)} trials"
     with tempfile.TemporaryDirectory() as scratch:

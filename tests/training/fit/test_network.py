@@ -16,8 +16,7 @@ from models.series import Series
 from tests.training.fakes import make_request
 from training.config.fit import FitConfig
 from training.fit import network
-from training.fit.candidate import Candidate, EpochRecord, TrainingSet
-from training.fit.loop import ALL_DATA
+from training.fit.candidate import ALL_DATA, Candidate, EpochRecord, TrainingSet
 from training.fit.network import train_candidate
 
 HORIZON, CONTEXT = 3, 25

@@ -262,9 +262,9 @@ def test_every_candidate_carries_how_it_was_made(
         report = read_provenance(run.info.run_id, registry)
         assert report["command"] == run.data.tags["command"] == "almanac train x"
         assert run.data.params["fit.units"] == str(report["config"]["fit"]["units"])
-        assert run.data.params["packages.keras"] == report["packages"]["keras"]
+        assert run.data.tags["packages.keras"] == report["packages"]["keras"]
         assert run.data.params["seed"] == "3"
-        assert run.data.params["data_digest"] == report["data_digest"]
+        assert run.data.tags["data_digest"] == report["data_digest"]
         assert run.data.tags.get("mlflow.source.git.commit") == report["commit"]
     printed = json.loads(json.dumps(outcome.to_dict()))["provenance"]
     assert printed["config"]["architecture"] == ["lstm", "wavenet"]

@@ -135,11 +135,51 @@ def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
     assert set(cards) == {"model", "seasonal_naive", "auto_theta"}
 
 
+def test_the_comparison_has_the_winners_metrics_a_table_and_a_figure(trained: Trained) -> None:
+    """A person opens one run and sees who won, by how much, and how far the others are."""
+    comparison, registry = trained.outcome.comparison, trained.registry
+    run = registry._client.get_run(trained.outcome.run_id)
+
+    table = registry.read_json(trained.outcome.run_id, "comparison.json") or {}
+    errors = [row[table["columns"].index("MASE")] for row in table["data"]]
+    assert run.data.metrics["backtest.mase"] == runs_of(registry)[comparison.winner.name].data.metrics["backtest.mase"]
+    assert {row[0] for row in table["data"]} == {"lstm", "wavenet", "ensemble", *BASELINES}
+    assert [row[1] for row in table["data"]].count("winner") == 1
+    assert errors == sorted(errors)
+    figures = registry._client.list_artifacts(trained.outcome.run_id, "figures")
+    assert [one.path for one in figures] == ["figures/comparison.png"]
+
+
+def test_descriptions_say_data_winner_baselines_and_decision(trained: Trained) -> None:
+    """Run, version and experiment are read by people who did not train; each link names a view that exists."""
+    registry, outcome = trained.registry, trained.outcome
+    experiment = registry._client.get_experiment_by_name("weather")
+    note = registry.run(outcome.run_id).tags["mlflow.note.content"]
+    version = registry._client.get_model_version("weather", outcome.version).description
+
+    for text in (note, version):
+        assert f"**Winner**: `{outcome.comparison.winner.name}`, MASE" in text
+        assert "seasonal_naive (" in text
+        assert f"**Decision**: version {outcome.version} was promoted. First model" in text
+        assert "**Data**: `weather.csv`: 3 series, 288 observations, frequency M" in text
+    assert "| lstm | " in note
+    for key in ("newest-comparison", "all-comparisons"):
+        assert f"viewStateShareKey={key}" in experiment.tags["mlflow.note.content"]
+        assert outcome.run_id in experiment.tags["mlflow.sharedViewState.newest-comparison"]
+
+
+def test_a_run_has_few_parameters(trained: Trained) -> None:
+    """Those that differ between runs; packages are tags, and provenance.json has every setting."""
+    for name, run in runs_of(trained.registry).items():
+        assert len(run.data.params) <= 14, name
+        assert not [key for key in run.data.params if key.startswith("packages.")]
+
+
 def test_curves_and_gradient_norms_are_logged_by_step(trained: Trained) -> None:
     """Each epoch leaves loss, validation error and the gradient norm of each layer at its optimizer step."""
     run_id = runs_of(trained.registry)["lstm"].info.run_id
 
-    for key in ("epoch/loss", "epoch/validation_mase", "gradient_norm/encoder"):
+    for key in ("loss/all data", "validation_mase/all data", "gradient_norm/encoder"):
         assert [point.step for point in trained.registry._client.get_metric_history(run_id, key)] == [10, 20]
 
 
