@@ -19,6 +19,7 @@ from training.pipeline.task import Runtime
 from training.pipeline.train import Outcome, train
 from training.progress import Progress
 from training.registry.client import Registry
+from training.registry.descriptions import NOTE
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -146,15 +147,15 @@ def test_the_comparison_has_the_winners_metrics_a_table_and_a_figure(trained: Tr
     assert {row[0] for row in table["data"]} == {"lstm", "wavenet", "ensemble", *BASELINES}
     assert [row[1] for row in table["data"]].count("winner") == 1
     assert errors == sorted(errors)
-    figures = registry._client.list_artifacts(trained.outcome.run_id, "figures")
-    assert [one.path for one in figures] == ["figures/comparison.png"]
+    assert registry._client.list_artifacts(trained.outcome.run_id, "figures")
+    assert f"get-artifact?path=figures/comparison.png&run_uuid={trained.outcome.run_id}" in run.data.tags[NOTE]
 
 
 def test_descriptions_say_data_winner_baselines_and_decision(trained: Trained) -> None:
     """Run, version and experiment are read by people who did not train; each link names a view that exists."""
     registry, outcome = trained.registry, trained.outcome
     experiment = registry._client.get_experiment_by_name("weather")
-    note = registry.run(outcome.run_id).tags["mlflow.note.content"]
+    note = registry.run(outcome.run_id).tags[NOTE]
     version = registry._client.get_model_version("weather", outcome.version).description
 
     for text in (note, version):
@@ -164,7 +165,7 @@ def test_descriptions_say_data_winner_baselines_and_decision(trained: Trained) -
         assert "**Data**: `weather.csv`: 3 series, 288 observations, frequency M" in text
     assert "| lstm | " in note
     for key in ("newest-comparison", "all-comparisons"):
-        assert f"viewStateShareKey={key}" in experiment.tags["mlflow.note.content"]
+        assert f"viewStateShareKey={key}" in experiment.tags[NOTE]
         assert outcome.run_id in experiment.tags["mlflow.sharedViewState.newest-comparison"]
 
 
