@@ -57,8 +57,10 @@ def describe_data(data: SeriesSet, split: Split, horizon: int, origins: int) -> 
 
 def describe_winner(winner: Result, comparison: Comparison) -> str:
     """Return the winner, its errors, and which baselines it beats."""
-    picked = " It was picked by a person." if comparison.pick else ""
-    return f"`{winner.name}`, {describe_result(winner, comparison)}{picked}"
+    why = " It was picked by a person." if comparison.pick else ""
+    if not comparison.pick and comparison.unclear:
+        why = f" `{comparison.unclear.name}` errs less on validation, but not clearly."
+    return f"`{winner.name}`, {describe_result(winner, comparison)}{why}"
 
 
 def describe_result(result: Result, comparison: Comparison) -> str:

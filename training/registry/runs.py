@@ -76,7 +76,7 @@ def log_reproduction(registry: Registry, run_id: str, found: Mapping[str, Any]) 
 
 def log_epoch(registry: Registry, run_id: str, epoch: EpochRecord) -> None:
     """Log an epoch at its optimizer step: every stage has curves of its own, and the last one each layer's gradient norm."""
-    stage = epoch.stage or ALL_DATA
+    stage = (epoch.stage or ALL_DATA).replace(",", "")
     figures = {"loss": epoch.loss, "validation_mase": epoch.validation_mase}
     if epoch.gradient_norms:
         figures["smallest_gradient_norm"] = min(epoch.gradient_norms.values())
@@ -153,7 +153,7 @@ def log_winner(registry: Registry, run_id: str, winner: Result, comparison: Comp
     sections = {
         "Winner": descriptions.describe_winner(winner, comparison),
         "Scores": descriptions.describe_scores(table, experiment),
-        "Figure": f"\n\n![{COMPARISON}](get-artifact?path=figures/{COMPARISON}.png&run_uuid={run_id})",
+        "Figure": f'\n\n<img src="get-artifact?path=figures/{COMPARISON}.png&run_uuid={run_id}" width="1000">',
     }
     registry.describe(run_id, sections)
 
