@@ -79,8 +79,9 @@ if TYPE_CHECKING:
 @click.option(
     "--plot",
     type=FILE,
-    help="Draw the ends, forecasts and widest intervals of the first six series to a .png, .svg or .pdf file.",
+    help="Draw the newest seasons, the forecast and all intervals of the first 36 series to a .png, .svg or .pdf file.",
 )
+@click.option("--series", multiple=True, metavar="ID", help="Draw this series with --plot; repeat it for several.")
 @click.option("--json", "as_json", is_flag=True, help="Print the forecasts as JSON on standard output.")
 @column_options
 def forecast(model: str | None, data: str, levels: str, *, as_json: bool, **flags: Any) -> None:  # noqa: ANN401 - click's options
@@ -96,8 +97,11 @@ def forecast(model: str | None, data: str, levels: str, *, as_json: bool, **flag
         almanac forecast --model temperatures@champion --data history.csv --horizon 12 --output next-year.csv
         almanac forecast --model starter --data histories/ --horizon 12 --output forecasts/
         almanac forecast --model starter --data s3://shop/histories --output s3://shop/forecasts --engine ray
+        almanac forecast --model starter --data history.csv --plot next.png --levels 50,80,95 --series A --series B
     """  # noqa: D301 - click's \b keeps the example's lines
     numbers = _levels(levels)
+    if flags["series"] and flags["plot"] is None:
+        raise click.UsageError("--series chooses what --plot draws: use them together.")
     if flags["season_length"] is not None and flags["frequency"] is not None:
         raise click.UsageError("--season-length reads no dates, so it cannot be used with --frequency.")
     model = model or _refuse_no_model()
@@ -128,7 +132,7 @@ def _forecast_file(model: str, data: Path, levels: tuple[float, ...], flags: dic
     if flags["output"] is not None:
         forecast_file.write(found, flags["output"])
     if flags["plot"] is not None:
-        forecast_file.plot(found, flags["plot"])
+        forecast_file.plot(found, flags["plot"], flags["series"])
     if as_json:
         print_json(forecast_file.to_dict(found))
     elif flags["output"] is None:
@@ -137,7 +141,7 @@ def _forecast_file(model: str, data: Path, levels: tuple[float, ...], flags: dic
 
 def _forecast_folder(model: str, data: str, levels: tuple[float, ...], flags: dict[str, Any], *, as_json: bool) -> None:
     """Forecast a folder part by part; print the manifest if JSON is asked for."""
-    without = [f"--{one}" for one in ("future", "plot", "sums") if flags[one]]
+    without = [f"--{one}" for one in ("future", "plot", "series", "sums") if flags[one]]
     if without:
         raise click.UsageError(f"A folder is forecast into a folder of Parquet files, without {', '.join(without)}.")
     if not flags["output"] or Path(flags["output"]).suffix.lower() in {".csv", ".parquet", ".json"}:

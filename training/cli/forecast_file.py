@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ class FileForecasts:
         series: Histories that could be forecast.
         forecasts: In the same order.
         stamps: Timestamps of each forecast as text.
+        value: Name of the file's column of values, "" if every series has its own.
     """
 
     version: Version
@@ -85,6 +87,7 @@ class FileForecasts:
     series: tuple[Series, ...]
     forecasts: tuple[Forecast, ...]
     stamps: tuple[tuple[str, ...], ...]
+    value: str = ""
 
 
 def means_starter(model: str) -> bool:
@@ -142,7 +145,7 @@ def forecast_file(
     if season_warning is not None:
         forecasts = tuple(replace(one, warnings=(season_warning, *one.warnings)) for one in forecasts)
     _report_warnings(forecasts, {one.code for one in data.findings}, progress)
-    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(stamps_of(forecasts)))
+    return FileForecasts(version, forecaster, tuple(series), forecasts, tuple(stamps_of(forecasts)), data.value)
 
 
 def _report_warnings(forecasts: Sequence[Forecast], known: set[str], progress: Progress) -> None:
@@ -169,18 +172,37 @@ def write(found: FileForecasts, path: Path) -> None:
         raise ConfigInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Check the folder.") from error
 
 
-def plot(found: FileForecasts, path: Path) -> None:
-    """Draw the first series and their forecasts.
+def plot(found: FileForecasts, path: Path, ids: Sequence[str] = ()) -> None:
+    """Draw series and their forecasts: those with the given ids, or the first ones.
 
     Raises:
-        ConfigInvalid: If the file cannot be written.
+        ConfigInvalid: If there is no forecast for an id, there are too many, or the file cannot be written.
     """
-    from training.evaluation import figures
+    from training.evaluation.forecast_figure import MAX_PANELS, draw_forecasts
 
-    spec = found.forecaster.spec
-    title = f"{found.version.name} version {found.version.version} ({spec.architecture}): the next {len(found.forecasts[0].median)} steps"
-    figure = figures.draw_forecasts(
-        found.series, found.forecasts, spec.season_length, title=title, unit=found.version.unit
+    places = {one.id: at for at, one in enumerate(found.series)}
+    if len(ids) > MAX_PANELS:
+        raise ConfigInvalid(
+            f"One figure has at most {MAX_PANELS} series. Received: {len(ids)}.", hint="Name fewer with --series."
+        )
+    for one in ids:
+        if one not in places:
+            near = get_close_matches(one, places, n=3) or list(places)[:3]
+            raise ConfigInvalid(
+                f"There is no forecast of series {one!r}.",
+                hint=f"Name another one with --series, such as {', '.join(near)}.",
+            )
+    rows = [places[one] for one in dict.fromkeys(ids)] or [*places.values()][:MAX_PANELS]
+    spec, many = found.forecaster.spec, len(found.series)
+    some = f" of {len(rows)} of {many} series" if len(rows) < many else ""
+    steps = max(len(found.forecasts[row].median) for row in rows)
+    title = f"{found.version.name} version {found.version.version} ({spec.architecture}): the next {steps} steps{some}"
+    figure = draw_forecasts(
+        [found.series[row] for row in rows],
+        [found.forecasts[row] for row in rows],
+        spec.season_length,
+        title=title,
+        unit=found.version.unit or found.value,
     )
     try:
         figure.savefig(path, dpi=130)

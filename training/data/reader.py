@@ -33,6 +33,7 @@ class Table:
         timezone: IANA name; `ds` has UTC instants then, else wall clocks.
         style: How the times were written, for `format_timestamps`.
         zones: IANA name of each series of an export of the service that has one, by id; its `ds` are UTC instants then.
+        value: Name of a long file's column of values; "" of a wide file.
         explain_repeats: Returns which columns may tell apart rows of one series and time, as text and remedy, or None.
     """
 
@@ -45,6 +46,7 @@ class Table:
     style: str = "YYYY-MM-DD"
     zones: Mapping[str, str] = field(default_factory=dict)
     explain_repeats: Explain = lambda: None
+    value: str = ""
 
 
 def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, valued: bool = True) -> Table:
@@ -148,4 +150,5 @@ def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
         clock.style,
         reading.zones(),
         reading.explain_repeats,
+        "" if reading.layout.wide else next(iter(reading.layout.values), ""),
     )

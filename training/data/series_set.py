@@ -56,6 +56,7 @@ class SeriesSet:
         findings: What was noticed and repaired on the way.
         covariates: Which covariates the series carry.
         inferred: Whether the frequency is inferred from the dates.
+        value: Name of a long file's column of values; "" of a wide file.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class SeriesSet:
     findings: tuple[Finding, ...] = ()
     covariates: CovariateNames = field(default_factory=CovariateNames)
     inferred: bool = False
+    value: str = ""
 
     @property
     def observed(self) -> int:
@@ -122,7 +124,7 @@ def read_series(  # noqa: PLR0913 - a file and how to read it
     if reading.outliers == "mask":
         series = tuple(replace(make_plausible(one, len(one), "mask"), findings=()) for one in series)
     inferred = frequency is None and reading.season_length is None
-    return SeriesSet(path, table.layout, series, known, digest(series), findings, names, inferred)
+    return SeriesSet(path, table.layout, series, known, digest(series), findings, names, inferred, table.value)
 
 
 def in_local_days(groups: list[Rows], zones: Mapping[str, str], frequency: str | None) -> list[Rows]:

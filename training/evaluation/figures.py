@@ -1,6 +1,7 @@
 """Figures: charts of forecasts, errors, training and search, drawn with matplotlib."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from models.forecast import Forecast
 from models.json_values import nan_if_none
 from models.series import Series
 from training.data.holdout import Split
-from training.evaluation.scores import Predictions, Scores
+from training.evaluation.scores import LEVELS, Floats, Predictions, Scores
 from training.fit.candidate import EpochRecord
 
 VANISHED = 1e-6
 """Gradient norm below which a layer no longer trains."""
 
 MAX_PANELS = 6
-"""Maximum number of series in one figure."""
+"""Maximum number of series in the figure of a backtest."""
+
+WIDE_PANELS = 6
+"""Number of panels up to which they have two columns."""
 
 SEASONS_SHOWN = 3
 """Number of seasons of history drawn before the cutoff."""
@@ -49,34 +52,17 @@ def save_figures(figures: Mapping[str, Figure], directory: Path) -> None:
 def draw_backtest(split: Split, predictions: Predictions, *, title: str, unit: str = "") -> Figure:
     """Return forecasts and observed values of the held-out block, one panel for each of the first series."""
     histories = split.scored_histories[:MAX_PANELS]
-    figure, panels = _panels(len(histories))
+    figure, panels = panels_of(len(histories))
     for row, (axes, history) in enumerate(zip(panels, histories, strict=True)):
         before = min(len(history), max(SEASONS_SHOWN * split.season_length, split.horizon))
-        x = _positions(history, before, split.horizon)
+        x = positions(history, before, split.horizon)
         observed = np.concatenate([history.values[-before:], split.targets[row]])
         axes.plot(x, observed, color=TRUTH, linewidth=1.2, label="observed")
         axes.axvline(x[before - 1], color=MUTED, linewidth=0.8, linestyle=":", label="cutoff")
-        _draw_band(axes, x[before:], predictions.median[row], predictions.lower[row], predictions.upper[row])
-        _finish(axes, history.id, history.start is not None, unit)
-    _entitle(figure, panels[0], title)
-    return figure
-
-
-def draw_forecasts(
-    series: Sequence[Series], forecasts: Sequence[Forecast], season_length: int, *, title: str, unit: str = ""
-) -> Figure:
-    """Return forecasts after the end of each of the first series, with their widest interval."""
-    shown = list(zip(series, forecasts, strict=True))[:MAX_PANELS]
-    figure, panels = _panels(len(shown))
-    for axes, (one, forecast) in zip(panels, shown, strict=True):
-        horizon = len(forecast.median)
-        before = min(len(one), max(SEASONS_SHOWN * season_length, horizon))
-        x = _positions(one, before, horizon)
-        axes.plot(x[:before], one.values[-before:], color=TRUTH, linewidth=1.2, label="observed")
-        widest = max(forecast.intervals, key=lambda interval: interval.level)
-        _draw_band(axes, x[before:], forecast.median, widest.lower, widest.upper, widest.level)
-        _finish(axes, one.id, one.start is not None, unit)
-    _entitle(figure, panels[0], title)
+        bands = [(level, *(bound[row] for bound in predictions.interval(level))) for level in LEVELS]
+        draw_bands(axes, x[before:], predictions.median[row], bands)
+        finish(axes, history.id, history.start is not None, unit)
+    entitle(figure, panels[0], title)
     return figure
 
 
@@ -209,21 +195,23 @@ def _layer_colors(layers: Sequence[str]) -> dict[str, Any]:
     return {layer: colors[layer] for layer in layers}
 
 
-def _entitle(figure: Figure, axes: Axes, title: str) -> None:
+def entitle(figure: Figure, axes: Axes, title: str) -> None:
+    """Give a figure its title, and the legend of one of its panels."""
     figure.suptitle(title)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
 
 
-def _draw_band(  # noqa: PLR0913, PLR0917 - a band is its four arrays
-    axes: Axes, x: NDArray[Any], median: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64],
-    level: float = 80.0,
-) -> None:  # fmt: skip
-    axes.fill_between(x, lower, upper, color=FORECAST, alpha=0.22, linewidth=0, label=f"{level:g} % interval")
+def draw_bands(
+    axes: Axes, x: NDArray[Any], median: NDArray[np.float64], bands: Sequence[tuple[float, Floats, Floats]]
+) -> None:
+    """Draw a median and its intervals, each as level in per cent, lower and upper bound; the narrowest is the darkest."""
+    for level, lower, upper in sorted(bands, key=lambda band: -band[0]):
+        axes.fill_between(x, lower, upper, color=FORECAST, alpha=0.22, linewidth=0, label=f"{level:g} % interval")
     axes.plot(x, median, color=FORECAST, linewidth=1.6, label="forecast (median)")
 
 
-def _positions(history: Series, before: int, horizon: int) -> NDArray[Any]:
+def positions(history: Series, before: int, horizon: int) -> NDArray[Any]:
     """Return x for the last `before` points and the horizon: dates, or steps around the cutoff."""
     stamps, future = history.timestamps, history.future(horizon)
     if stamps is None or future is None:
@@ -231,10 +219,12 @@ def _positions(history: Series, before: int, horizon: int) -> NDArray[Any]:
     return np.concatenate([stamps[-before:], future])
 
 
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    columns = 1 if count == 1 else 2
+def panels_of(count: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many panels: one or two columns for few, more and smaller ones for many."""
+    columns = 1 if count == 1 else 2 if count <= WIDE_PANELS else math.ceil(math.sqrt(count))
     rows = -(-count // columns)
-    figure = Figure(figsize=(10, 1.2 + 2.6 * rows), layout="constrained")
+    height = 2.6 if count <= WIDE_PANELS else 1.9
+    figure = Figure(figsize=(max(10, 2.8 * columns), 1.2 + height * rows), layout="constrained")
     grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
     for axes in grid[count:]:
         axes.remove()
@@ -248,7 +238,8 @@ def _single() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _finish(axes: Axes, title: str, dated: bool, unit: str) -> None:  # noqa: FBT001 - private, one caller each way
+def finish(axes: Axes, title: str, dated: bool, unit: str) -> None:  # noqa: FBT001 - one caller each way
+    """Give a panel its title and axis labels."""
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("date" if dated else "step from the cutoff", fontsize=8)
     axes.set_ylabel(unit or "value", fontsize=8)

@@ -111,10 +111,17 @@ def test_a_folder_that_is_not_there_is_refused_before_anything_is_computed(tmp_p
 def test_the_plot_names_the_unit_that_the_training_was_told(
     registry: Registry, progress: Progress, data_file: Path, tmp_path: Path
 ) -> None:
-    """A version remembers its unit, and its axes show it."""
+    """A version remembers its unit, and its axes show it; else they show the column's name. Series can be chosen."""
     found = ask(registry, progress, data_file, tmp_path)
-    outcome = replace(found, version=replace(found.version, unit="km/h"))
+    named = replace(found, version=replace(found.version, unit="km/h"))
 
-    plot(outcome, tmp_path / "f.svg")
+    for file, outcome, ids in (("unit.svg", named, ["b"]), ("column.svg", found, [])):
+        plot(outcome, tmp_path / file, ids)
 
-    assert "<!-- km/h -->" in (tmp_path / "f.svg").read_text()
+    with_unit, without = ((tmp_path / file).read_text() for file in ("unit.svg", "column.svg"))
+    assert "<!-- km/h -->" in with_unit
+    assert "<!-- y -->" in without
+    assert ["<!-- b -->" in with_unit, "<!-- a -->" in with_unit, "<!-- a -->" in without] == [True, False, True]
+    with pytest.raises(ConfigInvalid, match="There is no forecast of series 'bb'") as refused:
+        plot(found, tmp_path / "f.svg", ["bb"])
+    assert "such as b" in str(refused.value.hint)

@@ -12,6 +12,7 @@ from tests.artifacts import make_artifact
 from tests.training.fakes import make_epoch
 from training.data.holdout import Split
 from training.evaluation import figures
+from training.evaluation.forecast_figure import draw_forecasts
 from training.evaluation.scores import predict_baseline, score
 
 
@@ -31,7 +32,7 @@ def test_the_backtest_shows_observed_values_forecast_and_interval(split: Split, 
     assert labels(figure)[:3] == ["a", "date", "°C"]
     assert len(figure.axes) == 3
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "observed", "cutoff", "80 % interval", "forecast (median)",
+        "observed", "cutoff", "95 % interval", "80 % interval", "forecast (median)",
     ]  # fmt: skip
 
 
@@ -41,10 +42,33 @@ def test_a_series_without_dates_is_drawn_by_step(tmp_path: Path) -> None:
     forecaster = artifact.load(make_artifact(tmp_path / "m"))
     forecasts = forecaster.forecast([bare], 12, levels=(80.0, 95.0))
 
-    figure = figures.draw_forecasts([bare], forecasts, 12, title="next")
+    figure = draw_forecasts([bare], forecasts, 12, title="next", unit="sales")
 
-    assert labels(figure)[1] == "step from the cutoff"
-    assert "95 % interval" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels(figure)[1:3] == ["step from the cutoff", "sales"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "observed", "95 % interval", "80 % interval", "forecast (median)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("season", "history"), [(12, 36), (1, 24), (24, 40)])
+def test_a_forecast_is_drawn_after_three_seasons(tmp_path: Path, season: int, history: int) -> None:
+    """As far as there is so much history, and at least two horizons."""
+    bare = Series.make(np.arange(40.0))
+    forecasts = artifact.load(make_artifact(tmp_path / "m")).forecast([bare], 12)
+
+    observed = draw_forecasts([bare], forecasts, season, title="next").axes[0].lines[0]
+
+    assert len(observed.get_xdata()) == history  # type: ignore[arg-type]
+
+
+def test_many_series_are_small_multiples(tmp_path: Path) -> None:
+    """Each has a panel of its own, with its id."""
+    many = [Series.make(np.arange(40.0), id=f"s{number}") for number in range(20)]
+    forecasts = artifact.load(make_artifact(tmp_path / "m")).forecast(many, 12)
+
+    figure = draw_forecasts(many, forecasts, 12, title="next")
+
+    assert [axes.get_title() for axes in figure.axes] == [one.id for one in many]
 
 
 def test_error_by_step_is_drawn_with_the_baselines(split: Split) -> None:
