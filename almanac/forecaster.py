@@ -127,10 +127,10 @@ class Forecaster:
 
     def register(self, name: str | None = None) -> str:
         """Register the model in MLflow, and return its version; see `Model.register`."""
-        from training.registry import runs
+        from training.registry.example import model_example
 
         model, _, _, series = self._require()
-        return model.register(name or self.name, example=runs.model_example(series, self.horizon))
+        return model.register(name or self.name, example=model_example(series, self.horizon))
 
     @property
     def _covariates(self) -> tuple[Sequence[str], Sequence[str]]:
