@@ -88,7 +88,7 @@ class ForecastView {
       this.stored.value = "";
       soon();
     });
-    for (const field of [this.start, this.frequency]) field.addEventListener("change", soon);
+    for (const field of [this.start, this.frequency]) field.addEventListener("change", () => this.date());
     this.file.addEventListener("change", () => this.file.files.length && this.drop(this.file.files[0]));
     this.stored.addEventListener("change", () => this.stored.value && this.pick(this.stored.value));
     this.which.addEventListener("change", () => this.choose(Number(this.which.value)));
@@ -144,13 +144,17 @@ class ForecastView {
   }
 
   /** Show how the service reads an input. */
-  async read(input) {
+  async read(input, isDated = false) {
     const turn = (this.turn += 1);
     if (!input) return;
+    if (!isDated) {
+      this.undated = null;
+      this.start.value = this.frequency.value = "";
+    }
     this.asked = false;
     this.results.clear();
     try {
-      const answer = await ask("validate?values=true", { method: "POST", ...this.dated(input) });
+      const answer = await ask("validate?values=true", { method: "POST", ...input });
       if (turn !== this.turn) return;
       this.found = answer.series;
       this.problems = answer;
@@ -163,12 +167,12 @@ class ForecastView {
     }
   }
 
-  /** Return an input with the first date and step that a person gave for values without dates. */
-  dated(input) {
+  /** Read values without dates again, with the first date and the step that a person gives. */
+  date() {
     const given = { start: this.start.value.trim(), frequency: this.frequency.value };
-    if (this.dates.hidden || !given.start || !given.frequency || input.body instanceof Blob) return input;
-    const values = this.found.map((one) => ({ id: one.id, values: one.values, ...given }));
-    return { body: JSON.stringify({ series: values }), type: "application/json" };
+    if (!given.start || !given.frequency || !this.undated) return;
+    const series = this.undated.map((one) => ({ id: one.id, values: one.values, ...given }));
+    this.read({ body: JSON.stringify({ series }), type: "application/json" }, true);
   }
 
   refuse(error, answer) {
@@ -184,8 +188,8 @@ class ForecastView {
     const series = this.found[place];
     this.which.value = String(place);
     fill(this.understood, describe(series), notes(this.problems.findings), errors(this.problems.errors));
-    if (series.frequency === null) this.dates.hidden = false;
-    else if (!this.start.value) this.dates.hidden = true;
+    if (series.frequency === null) this.undated = this.found;
+    this.dates.hidden = !this.undated;
     this.go.disabled = false;
     this.picker.suit(series.frequency);
     if (!this.asked) this.horizon.value = Math.min(this.session.max_horizon, suggest(series));

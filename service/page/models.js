@@ -74,8 +74,8 @@ function moves(model) {
   const line = (text) => el("pre", { tabindex: "0" }, el("code", {}, text));
   return el("details", {}, el("summary", {}, "Promote or roll back"),
     el("p", { class: "muted" }, "A terminal with access to the registry moves the champion; this service loads it within seconds."),
-    others.length ? line(`almanac promote ${quoted(model.name)} ${others.at(-1)}`) : el("p", {}, "There is no other version to promote."),
-    model.aliases.previous ? line(`almanac rollback ${quoted(model.name)}`) : null);
+    others.length ? line(`almanac promote ${quoted(model.name)} ${others.at(-1)} --reason "…"`) : el("p", {}, "There is no other version to promote."),
+    model.aliases.previous ? line(`almanac rollback ${quoted(model.name)} --reason "…"`) : null);
 }
 
 function quoted(text) {

@@ -39,9 +39,10 @@ class Visit:
         script: str = "",
         *,
         ready: str = "#go, #key:visible",
+        missing: str | None = None,
         **options: Any,  # noqa: ANN401 (of a context)
     ) -> None:
-        """Open the address after a script has run, and wait for what shows that it is ready."""
+        """Open the address after a script has run, and wait for what shows that it is ready; files like `missing` are not found."""
         self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
         self.page: Page = self.context.new_page()
         self.page.add_init_script(script)
@@ -50,6 +51,8 @@ class Visit:
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        if missing is not None:
+            self.page.route(missing, lambda route: route.fulfill(status=404))
         self.page.goto(address)
         self.page.wait_for_selector(ready)
 

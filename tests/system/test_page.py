@@ -120,7 +120,7 @@ def forecast(page: Page) -> dict[str, list[float]]:
 
 
 def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: Served, visit: Open) -> None:
-    """Pasted as a list; the layout stays where it is, and what was forecast is not stored."""
+    """Pasted as a list; the layout stays where it is. A first date can be given, and the next paste starts anew."""
     one = visit()
     paste(one.page, str(FIVE_MONTHS))
 
@@ -133,6 +133,12 @@ def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: S
         assert (shown[f"{level} % from"], shown[f"{level} % to"]) == (sides["lower"], sides["upper"])
     assert "values have no dates" in one.page.locator("#understood").inner_text()
     assert one.shift() < STABLE
+    one.page.fill("#start", "2024-03")
+    one.page.select_option("#frequency", "M")
+    expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
+    paste(one.page, str(FIVE_MONTHS[:4]))
+    expect(one.page.locator("#understood")).to_contain_text("Points4")
+    expect(one.page.locator("#understood")).to_contain_text("no dates")
 
 
 def test_a_dropped_file_shows_its_gaps_before_it_is_forecast(visit: Open) -> None:
@@ -273,6 +279,15 @@ def test_axe_finds_nothing_serious_and_a_phone_shows_all(visit: Open, scheme: st
     one.page.click("#theme")
 
     assert (dark < 128, one.background() < 128) == (scheme == "dark", scheme == "light")
+
+
+def test_without_the_charting_library_the_numbers_are_shown(visit: Open) -> None:
+    """The page says what is missing."""
+    one = visit(missing="**/uplot.js")
+    paste(one.page, str(FIVE_MONTHS))
+
+    assert forecast(one.page)["median"]
+    assert "charting library is missing" in one.page.locator(".stage").first.inner_text()
 
 
 @pytest.mark.parametrize("series", [1, 200])

@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from training.cli.options import open_registry, print_json
-from training.registry.alias_log import FILES, AliasChange, log_alias_change
+from training.registry.alias_log import BY_HAND, FILES, AliasChange, log_alias_change
 
 if TYPE_CHECKING:
     from training.registry.client import Registry
     from training.registry.location import Version
 
+REASON = click.option("--reason", default=BY_HAND, help="Why, in one sentence; it is logged with the change.")
+
 
 @click.command(short_help="Make a version the champion.")
 @click.argument("name")
 @click.argument("version")
-def promote(name: str, version: str) -> None:
+@REASON
+def promote(name: str, version: str, reason: str) -> None:
     """Make VERSION of NAME the champion; the old champion becomes `previous`. The change is logged in the version's run.
 
     \b
     Example:
-        almanac promote temperatures 3
+        almanac promote temperatures 3 --reason "Calmer in July."
     """  # noqa: D301 - click's \b keeps the example's lines
     from training.registry.model_versions import CHAMPION
 
@@ -34,12 +37,13 @@ def promote(name: str, version: str) -> None:
     previous = registry.models.promote(name, found.version)
     suffix = f"; version {previous} is now previous" if previous is not None else ""
     click.echo(f"{name} version {found.version} is champion{suffix}.")
-    _log(registry, AliasChange("promote", name, found.version, previous, datetime.now(UTC)))
+    _log(registry, AliasChange("promote", name, found.version, previous, datetime.now(UTC), reason=reason))
 
 
 @click.command(short_help="Go back to the previous champion.")
 @click.argument("name")
-def rollback(name: str) -> None:
+@REASON
+def rollback(name: str, reason: str) -> None:
     """Exchange champion and previous of NAME. The change is logged in the run of the version that was rolled back.
 
     \b
@@ -49,7 +53,7 @@ def rollback(name: str) -> None:
     registry = open_registry()
     champion, previous = registry.models.rollback(name)
     click.echo(f"{name} version {champion} is champion again; version {previous} is previous.")
-    _log(registry, AliasChange("rollback", name, champion, previous, datetime.now(UTC)))
+    _log(registry, AliasChange("rollback", name, champion, previous, datetime.now(UTC), reason=reason))
 
 
 def _log(registry: "Registry", change: AliasChange) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from training.registry.client import Registry
 
+BY_HAND = "Moved by hand."
 FILES = {"promote": "promoted.json", "rollback": "rollback.json"}
 """By action, the file in the version's run; `decision.json` of a training stays unchanged."""
 
@@ -33,7 +34,7 @@ class AliasChange:
     before: str | None
     at: datetime
     by: Literal["hand", "watch"] = "hand"
-    reason: str = "Moved by hand."
+    reason: str = BY_HAND
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_a_move_by_hand_is_written_down(run: Run, tmp_path: Path) -> None:
     first, second = (here().models.resolve(f"weather/{version}").run_id for version in "12")
 
     run("promote", "weather", "1")
-    run("promote", "weather", "2")
+    run("promote", "weather", "2", "--reason", "Calmer in July.")
     promoted = here().read_json(second, "promoted.json") or {}
     tags = here().run(second).tags
     run("rollback", "weather")
@@ -150,6 +150,7 @@ def test_a_move_by_hand_is_written_down(run: Run, tmp_path: Path) -> None:
     assert (promoted["champion"], promoted["before"], promoted["by"]) == ("2", "1", "hand")
     assert (tags["promoted"], tags["promotion.forced"]) == ("True", "True")
     assert (rolled["champion"], rolled["before"]) == ("1", "2")
+    assert (promoted["reason"], rolled["reason"]) == ("Calmer in July.", "Moved by hand.")
     assert here().run(second).tags["promoted"] == "False"
     assert here().read_json(first, "rollback.json") is None
 
