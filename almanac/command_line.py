@@ -33,6 +33,7 @@ COMMANDS = {
     "home": ("training.cli.home:home", "Repair a home that was moved or copied."),
     "key": ("service.cli.keys:key", "Create, list, rotate and remove API keys."),
     "audit": ("service.cli.audit:audit", "Show who changed aliases, schedules and keys."),
+    "migrate": ("service.cli.migrate:migrate", "Create or upgrade the tables of the databases."),
     "ui": ("training.cli.mlflow_ui:ui", "Show runs and models in MLflow's UI."),
 }
 """The function of each command, and its line in `almanac --help`."""

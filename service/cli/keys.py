@@ -11,8 +11,11 @@ import orjson
 
 from models.audit.log import record_own
 from models.jobs.database import almanac_home
-from service.api.key_file import SCOPES, Key, make_key, read_keys, write_keys
+from service.api.key_file import SCOPES, Key, hash_key, make_key, read_keys, write_keys
 from service.settings import Settings, check_rate
+
+MIN_KEY_CHARACTERS = 32
+"""A stored key is a plain SHA-256, so one that is made elsewhere must be as hard to guess as a random one."""
 
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -63,21 +66,35 @@ def key() -> None:
 @click.option("--name", help="Name of the key; by default the next free `key-N`.")
 @click.option("--expires", type=Span(), help="Reject the key after this time, such as 90d. [default: never]")
 @click.option("--rate", type=Rate(), help="Most requests with the key, such as 100/second. [default: ALMANAC_RATE]")
+@click.option(
+    "--from",
+    "variable",
+    metavar="VARIABLE",
+    help="Environment variable that has the key, in place of a new random one. The same key again changes nothing.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of text.")
-def add(scopes: str, name: str | None, expires: timedelta | None, rate: str | None, *, as_json: bool) -> None:
+def add(  # noqa: PLR0913 (each an option)
+    scopes: str, name: str | None, expires: timedelta | None, rate: str | None, variable: str | None, *, as_json: bool
+) -> None:
     """Create a key and print it once: only its SHA-256 is stored.
 
     \b
     Example:
         almanac key add --scope forecast,observe --name dashboard
         almanac key add --scope forecast --name partner --expires 90d --rate 50/second
+        almanac key add --scope observe --name prometheus --from ALMANAC_METRICS_KEY
     """  # noqa: D301
     path = _keys_path()
     keys = read_keys(path)
+    ends = _after(expires) if expires else ""
+    if variable is not None:
+        secret = _given(variable)
+        _store(path, keys, Key(name or variable, hash_key(secret), _scopes(scopes), _after(), ends, rate or ""))
+        return
     name = name or next(free for free in (f"key-{n}" for n in range(1, len(keys) + 2)) if _is_free(free, keys))
     if not _is_free(name, keys):
         raise click.UsageError(f"There is a key {name!r} already. Use another --name, or remove it first.")
-    secret, made = make_key(name, _scopes(scopes), _after(), _after(expires) if expires else "", rate or "")
+    secret, made = make_key(name, _scopes(scopes), _after(), ends, rate or "")
     write_keys(path, (*keys, made))
     record_own(almanac_home(os.environ), "key.add", key=name, scopes=",".join(made.scopes), expires=made.expires)
     _show_secret(secret, made, path, "Created", as_json=as_json)
@@ -148,6 +165,27 @@ def remove(name: str) -> None:
     write_keys(path, tuple(one for one in keys if one is not found))
     record_own(almanac_home(os.environ), "key.remove", key=name)
     click.echo(f"Removed {name}.", err=True)
+
+
+def _given(variable: str) -> str:
+    """Return the key in an environment variable; raises UsageError if it is none."""
+    secret = os.environ.get(variable, "")
+    if len(secret) < MIN_KEY_CHARACTERS or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise click.UsageError(
+            f"{variable} is no key: it has {len(secret)} characters. Set it to {MIN_KEY_CHARACTERS} random letters and digits "
+            "or more, for example from `openssl rand -hex 32`."
+        )
+    return secret
+
+
+def _store(path: Path, keys: tuple[Key, ...], made: Key) -> None:
+    """Store a given key in place of another one of its name."""
+    if any((one.sha256, one.scopes, one.rate) == (made.sha256, made.scopes, made.rate) for one in keys):
+        click.echo(f"{path} has this key already.", err=True)
+        return
+    write_keys(path, (*(one for one in keys if made.name != one.name and made.sha256 != one.sha256), made))
+    record_own(almanac_home(os.environ), "key.add", key=made.name, scopes=",".join(made.scopes), expires=made.expires)
+    click.echo(f"Stored {made.name} with the scopes {', '.join(made.scopes)} in {path}.", err=True)
 
 
 def _show_secret(secret: str, made: Key, path: Path, what: str, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.jobs.database import jobs_url
 from training.cli.options import print_json
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _show(job_id: str, *, following: bool, as_json: bool) -> None:
 
 def database_exists() -> bool:
     """Return whether the jobs' database exists; commands that only read do not create it."""
-    from models.jobs.database import jobs_url, sqlite_file
+    from models.jobs.database import sqlite_file
 
     file = sqlite_file(jobs_url(os.environ))
     return file is None or file.exists()
@@ -194,7 +195,8 @@ def no_worker(jobs: "Jobs") -> str | None:
 @click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs that each worker runs at once."
 )
-def worker(jobs: int) -> None:
+@click.option("--check", is_flag=True, help="Only show whether the worker of this name runs: exit code 0, or 1.")
+def worker(jobs: int, *, check: bool) -> None:
     """Take jobs from the queue and run them until Ctrl-C or SIGTERM.
 
     Running jobs then return to the queue; a worker resumes them at their current step. ALMANAC_WORKER_ID sets the name of
@@ -205,7 +207,10 @@ def worker(jobs: int) -> None:
     Example:
         almanac worker
         ALMANAC_JOBS_URL=postgresql://almanac@db/almanac almanac worker --jobs 2
+        almanac worker --check
     """  # noqa: D301 - click's \b keeps the example's lines
+    if check:
+        sys.exit(_check())
     from training.jobs.worker import Worker
     from training.jobs.worker_settings import WorkerSettings
 
@@ -213,6 +218,17 @@ def worker(jobs: int) -> None:
     # DBOS's threads may wait for the database for minutes; everything is stored already.
     sys.stdout.flush()
     os._exit(code)
+
+
+def _check() -> int:
+    """Print whether the worker of this name runs, and return the exit code."""
+    from training.jobs.worker_lock import running_workers
+    from training.jobs.worker_settings import worker_id
+
+    name = worker_id(os.environ)
+    runs = name in running_workers(jobs_url(os.environ))
+    click.echo(f"The worker {name} {'runs' if runs else 'does not run'}.", err=not runs)
+    return 0 if runs else 1
 
 
 def log(text: str) -> None:

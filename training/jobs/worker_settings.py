@@ -53,12 +53,7 @@ class WorkerSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **changes: Any) -> Self:  # noqa: ANN401 (any field)
         """Return the settings in the environment variables, with some replaced; raises ConfigInvalid or ScheduleInvalid."""
-        name = environment.get("ALMANAC_WORKER_ID") or platform.node()[:LONGEST_NAME] or "worker"
-        if len(name) > LONGEST_NAME or not name.isprintable():
-            raise ConfigInvalid(
-                f"ALMANAC_WORKER_ID must have at most {LONGEST_NAME} printable characters. Received: {name!r}.",
-                hint="Choose a shorter name.",
-            )
+        name = worker_id(environment)
         cron = environment.get("ALMANAC_WATCH_CRON") or WATCH_CRON
         watch = None if cron.strip().lower() in OFF else check_cron(cron)
         url, home = jobs_url(environment), almanac_home(environment)
@@ -66,3 +61,14 @@ class WorkerSettings:
         memory = memory_limit(environment, changes.get("jobs", 1))
         known = {"url": url, "home": home, "name": name, "watch": watch, "service": service, "memory_mb": memory}
         return cls(**{**known, **changes})
+
+
+def worker_id(environment: Mapping[str, str]) -> str:
+    """Return the worker's name: ALMANAC_WORKER_ID, by default the host's name; raises ConfigInvalid."""
+    name = environment.get("ALMANAC_WORKER_ID") or platform.node()[:LONGEST_NAME] or "worker"
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ConfigInvalid(
+            f"ALMANAC_WORKER_ID must have at most {LONGEST_NAME} printable characters. Received: {name!r}.",
+            hint="Choose a shorter name.",
+        )
+    return name

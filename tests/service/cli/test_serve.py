@@ -63,6 +63,23 @@ def test_a_key_is_shown_once_and_works(run: Run, tmp_path: Path) -> None:
     assert KeyRing(tmp_path / "keys.json").find(secret).scopes == ("forecast", "observe")  # type: ignore[union-attr]
 
 
+def test_a_given_key_is_stored_once(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from an environment variable; another key replaces it, and the key of a person is refused."""
+    path, arguments = tmp_path / "keys.json", ("key", "add", "--scope", "observe", "--from", "METRICS_KEY")
+    for secret in ("a" * 32, "a" * 32, "b" * 32):
+        monkeypatch.setenv("METRICS_KEY", secret)
+        result = run(*arguments)
+        assert (result.exit_code, result.stdout) == (0, "")
+    monkeypatch.setenv("METRICS_KEY", "secret")
+
+    refused = run(*arguments)
+
+    assert [one.name for one in read_keys(path)] == ["METRICS_KEY"]
+    assert [KeyRing(path).scopes(letter * 32) for letter in "ab"] == [None, ("observe",)]
+    assert refused.exit_code == 2
+    assert "METRICS_KEY is no key: it has 6 characters" in refused.output
+
+
 def test_keys_are_listed_and_removed_by_name(run: Run, tmp_path: Path) -> None:
     """A name is given where none was; the list never shows a key."""
     made = json.loads(run("key", "add", "--scope", "admin", "--json").output)

@@ -47,16 +47,26 @@ def test_an_unknown_job_or_schedule_is_an_error(run: Run, arguments: list[str], 
     assert "nobody" in str(error)
 
 
-def test_a_job_is_followed_until_it_has_ended(run: Run, home: Path, config: Path) -> None:
+def has_worker(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> int:
+    """Return the exit code of `almanac worker --check` for a worker."""
+    monkeypatch.setenv("ALMANAC_WORKER_ID", name)
+    return run("worker", "--check").exit_code
+
+
+def test_a_job_is_followed_until_it_has_ended(
+    run: Run, home: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each step is printed; the exit code says whether it succeeded; a running worker keeps its jobs."""
     wrong = {"name": "sales", "config": {"read_fails": "invalid"}, "if_needed": False, "reason": "manual"}
     with open_jobs({"ALMANAC_HOME": str(home)}) as jobs, working(home):
         eventually(lambda: jobs.workers() != [])
+        codes = [has_worker(run, monkeypatch, name) for name in ("a", "other")]
         waited = run("retrain", "sales", "--config", config, "--wait")
         job_id = printed_json(run("jobs", "--json"))["jobs"][0]["id"]
         failed = run("jobs", jobs.enqueue(wrong, now=NOW), "--follow")
         shown, late, alive = run("jobs", job_id), run("jobs", "cancel", job_id), run("jobs", "adopt", "a")
 
+    assert codes == [0, 1]
     assert (waited.exit_code, waited.stderr) == (0, ""), waited.output
     for text in ("read ", "fit lstm", "register", "sales version 7", "Run r1"):
         assert text in waited.stdout
