@@ -142,7 +142,8 @@ def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildPr
     (folder / "key").write_text(key, encoding="utf-8")
     job = config["scrape_configs"][0]
     job["authorization"]["credentials_file"] = str(folder / "key")
-    job["static_configs"][0]["targets"] = [target.address.removeprefix("http://")]
+    del job["dns_sd_configs"], config["alerting"]
+    job["static_configs"] = [{"targets": [target.address.removeprefix("http://")]}]
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     port = own_port(19090)
@@ -158,7 +159,8 @@ def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildPr
 def nginx(upstream: ChildProcess, folder: Path) -> Iterator[ChildProcess]:
     """Run nginx in front of a server with the configuration in deploy/ and other addresses."""
     port = own_port(18080)
-    site = (ROOT / "deploy" / "nginx" / "almanac.conf").read_text(encoding="utf-8")
+    deployed = ROOT / "deploy" / "nginx"
+    site = "".join((deployed / name).read_text(encoding="utf-8") for name in ("upstream.conf", "almanac.conf"))
     site = site.replace("127.0.0.1:8000", upstream.address.removeprefix("http://"))
     site = site.replace("listen 8080", f"listen {LOOPBACK}:{port}")
     places = "".join(

@@ -1,0 +1,1 @@
+"""Files of a deployment, and the programs that check them."""
