@@ -71,10 +71,17 @@ class Composition:
         container = self.containers[name]
         command = sandbox(container, self.places, [*container.image.entrypoint, *arguments])
         result = subprocess.run(
-            command, env=environment(container, self.places), capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            env=environment(container, self.places),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
         if result.returncode:
-            raise CompositionFailed(f"{name} {' '.join(arguments)}: exit code {result.returncode}\n{result.stderr[-3000:]}")
+            raise CompositionFailed(
+                f"{name} {' '.join(arguments)}: exit code {result.returncode}\n{result.stderr[-3000:]}"
+            )
         return result.stdout.strip()
 
     def wait(self, name: str, condition: str = HEALTHY) -> None:

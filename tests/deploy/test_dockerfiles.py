@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.composition.images import instructions, last_stage
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile"))
 LOCKS = [ROOT / "requirements.lock", *sorted((ROOT / "deploy" / "docker").glob("*.lock"))]
-
-
-def instructions(dockerfile: Path) -> list[tuple[str, str]]:
-    """Return the instructions of a Dockerfile in order, continued lines joined."""
-    text = re.sub(r"\\\n\s*", " ", dockerfile.read_text(encoding="utf-8"))
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in map(str.strip, lines)]
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -52,8 +47,7 @@ def test_packages_come_from_a_lock_with_hashes(dockerfile: Path) -> None:
 def test_the_last_stage_runs_without_root(dockerfile: Path) -> None:
     """Two stages or more; the last has a USER, a HEALTHCHECK and an ENTRYPOINT."""
     names = [name for name, _ in instructions(dockerfile)]
-    last = instructions(dockerfile)[len(names) - 1 - names[::-1].index("FROM") :]
-    final = dict(last)
+    final = dict(last_stage(dockerfile))
 
     assert names.count("FROM") >= 2
     assert final["USER"] == "almanac"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.composition.images import instructions
 from models import starters
-from tests.deploy.test_dockerfiles import instructions
 from tests.system.programs import START_SECONDS, ask, mlflow_server
 from tests.system.registration import register, registry_at
 from training.processes import LOOPBACK, ChildProcess, free_port, running
