@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+.PHONY: help setup demo test test-system check-deploy prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving lock clean
 .PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving page-pictures lock clean
 
 VENV := .venv
@@ -45,6 +46,10 @@ test: setup ## Lint, format, types, architecture, tests (needs only Python)
 test-system: setup ## Tests with real PostgreSQL, MLflow, Prometheus, nginx and Chromium
 	@bash deploy/debian.sh
 	$(BIN)/pytest -q -m system -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+check-deploy: setup ## Start every container of docker-compose.yml as a process, train, forecast, retrain, kill each once
+	@bash deploy/debian.sh
+	$(BIN)/python -m deploy.check $(ARGS)
 
 prove: setup $(CLIENTS)/.installed $(RAY)/.installed ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
 	@bash deploy/debian.sh

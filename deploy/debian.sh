@@ -4,7 +4,7 @@ set -euo pipefail
 
 declare -A package_of=(
   [prometheus]=prometheus [promtool]=prometheus [amtool]=prometheus-alertmanager
-  [nginx]=nginx [chromium]=chromium [wrk]=wrk
+  [nginx]=nginx [chromium]=chromium [wrk]=wrk [bwrap]=bubblewrap [wget]=wget
 )
 export PATH="$PATH:/usr/sbin:/sbin"
 

@@ -1,5 +1,7 @@
-"""The composition without Docker: PostgreSQL, MLflow, the service, Prometheus, nginx and a browser, all real."""
+"""docker-compose.yml without Docker: its containers as local processes, a browser, and a killed replica."""
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,19 +12,11 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tests.system.programs import (
-    add_key,
-    almanac_service,
-    ask,
-    browse,
-    eventually,
-    mlflow_server,
-    nginx,
-    postgres,
-    prometheus,
-)
+from deploy.check import started
+from deploy.composition.running import Composition as Containers
+from deploy.traffic import traffic
+from tests.system.programs import ask, browse, eventually
 from tests.system.registration import register, registry_at
-from training.processes import ChildProcess
 from training.registry.client import Registry
 
 pytestmark = pytest.mark.system
@@ -30,39 +24,39 @@ pytestmark = pytest.mark.system
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The running programs, and an API key."""
+    """The running containers, the registry in them, and an API key."""
 
     folder: Path
     registry: Registry
-    mlflow: ChildProcess
-    service: ChildProcess
-    proxy: ChildProcess
-    prometheus: ChildProcess
+    containers: Containers
     key: str
+
+    @property
+    def api(self) -> str:
+        """Return nginx's address."""
+        return self.containers.places.address("nginx")
 
 
 @pytest.fixture(scope="module")
 def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
-    """Start the programs of docker-compose.yml, and register a champion."""
+    """Start the containers of docker-compose.yml but the worker, and register a champion."""
     folder = tmp_path_factory.mktemp("composition")
-    home = folder / "home"
-    home.mkdir()
     with ExitStack() as stack:
-        database = stack.enter_context(postgres())
-        tracking = stack.enter_context(mlflow_server(database.url, folder))
-        registry = stack.enter_context(registry_at(tracking.address, folder))
+        containers = stack.enter_context(started(folder, without=("worker",)))
+        registry = stack.enter_context(registry_at(containers.places.address("mlflow"), folder))
+        client = containers.containers["training"].environment
+        os.environ.update({key: value for key, value in client.items() if key.startswith("MLFLOW_TRACKING_")})
+        os.environ["MLFLOW_TRACKING_URI"] = containers.places.address("mlflow")
         registry.models.promote("temperatures", register(registry, folder))
-        key, metrics_key = add_key(home, "me", "forecast"), add_key(home, "prometheus", "observe")
-        environment = {"ALMANAC_DATABASE_URL": database.url}
-        service = stack.enter_context(almanac_service(home, tracking.address, environment=environment))
-        proxy = stack.enter_context(nginx(service, folder))
-        watcher = stack.enter_context(prometheus(service, metrics_key, folder))
-        yield Composition(folder, registry, tracking, service, proxy, watcher, key)
+        key = containers.run("service-1", ["key", "add", "--scope", "forecast,record", "--name", "me"])
+        eventually(lambda: ask(containers.places.address("nginx"), key).json()["model"]["name"] == "temperatures")
+        yield Composition(folder, registry, containers, key)
 
 
 def query(composition: Composition, expression: str) -> list[float]:
     """Return the values of an expression in Prometheus."""
-    answer = httpx.get(f"{composition.prometheus.address}/api/v1/query", params={"query": expression})
+    address = composition.containers.places.address("prometheus")
+    answer = httpx.get(f"{address}/api/v1/query", params={"query": expression})
     return [float(row["value"][1]) for row in answer.json()["data"]["result"]]
 
 
@@ -76,7 +70,7 @@ def assert_not_blank(screenshot: Path) -> None:
 
 def test_a_champion_in_postgresql_is_served_through_nginx(composition: Composition) -> None:
     """It is registered, fetched and forecast over HTTP."""
-    answer = ask(composition.proxy.address, composition.key)
+    answer = ask(composition.api, composition.key)
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["model"]["version"] == "1"
@@ -84,17 +78,19 @@ def test_a_champion_in_postgresql_is_served_through_nginx(composition: Compositi
 
 
 def test_requests_through_nginx_need_a_key(composition: Composition) -> None:
-    """401 without a key, with a wrong one, and for metrics."""
-    assert ask(composition.proxy.address).status_code == 401
-    assert ask(composition.proxy.address, "alm_wrong").status_code == 401
-    assert httpx.get(f"{composition.proxy.address}/metrics").status_code == 401
+    """401 without a key, with a wrong one, and for metrics; MLflow needs its password."""
+    registered = f"{composition.containers.places.address('mlflow')}/api/2.0/mlflow/registered-models/search"
+    assert httpx.get(registered).status_code == 401
+    assert ask(composition.api).status_code == 401
+    assert ask(composition.api, "alm_wrong").status_code == 401
+    assert httpx.get(f"{composition.api}/metrics").status_code == 401
 
 
 def test_nginx_passes_a_large_body(composition: Composition) -> None:
     """Here of two megabytes."""
     series = [{"id": str(i), "frequency": "M", "values": [0.123456789] * 60} for i in range(3000)]
 
-    answer = ask(composition.proxy.address, composition.key, series=series)
+    answer = ask(composition.api, composition.key, series=series)
 
     assert answer.status_code == 200
     assert len(answer.json()["forecasts"]) == 3000
@@ -103,31 +99,33 @@ def test_nginx_passes_a_large_body(composition: Composition) -> None:
 @pytest.mark.parametrize(("path", "size", "status"), [("/forecast", 17_000_000, 413), (f"/{'a' * 40_000}", 0, 414)])
 def test_nginx_refuses_with_problem_documents(composition: Composition, path: str, size: int, status: int) -> None:
     """As the service does."""
-    answer = httpx.post(f"{composition.proxy.address}{path}", content=b" " * size)
+    answer = httpx.post(f"{composition.api}{path}", content=b" " * size)
 
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-almanac-code"] == answer.json()["code"]
 
 
-def test_prometheus_scrapes_the_service(composition: Composition) -> None:
-    """With the configuration in deploy/ and a key; requests are counted."""
-    expression = 'almanac_requests_total{route="/forecast",status="200"}'
-    eventually(lambda: query(composition, 'up{job="almanac"}') == [1.0])
-    ask(composition.service.address, composition.key)
+def test_prometheus_scrapes_both_replicas(composition: Composition) -> None:
+    """With the key of .env; requests are counted, and alerts have an Alertmanager."""
+    expression = 'sum(almanac_requests_total{route="/forecast",status="200"})'
+    alertmanagers = f"{composition.containers.places.address('prometheus')}/api/v1/alertmanagers"
+    eventually(lambda: query(composition, 'up{job="almanac"}') == [1.0, 1.0])
+    ask(composition.api, composition.key)
     eventually(lambda: bool(query(composition, expression)))
     before = query(composition, expression)[0]
 
     for _ in range(5):
-        assert ask(composition.service.address, composition.key).status_code == 200
+        assert ask(composition.api, composition.key).status_code == 200
 
     eventually(lambda: query(composition, expression)[0] >= before + 5)
+    eventually(lambda: len(httpx.get(alertmanagers).json()["data"]["activeAlertmanagers"]) == 1)
 
 
 def test_every_metric_of_a_rule_exists(composition: Composition) -> None:
     """And the recorded ones, too."""
     names = ["almanac_requests_total", "almanac_request_seconds_bucket", "almanac_registry_up", "almanac_model_info"]
-    ask(composition.service.address, composition.key)
+    ask(composition.api, composition.key)
 
     for name in names:
         eventually(lambda name=name: bool(query(composition, name)))  # type: ignore[misc]
@@ -138,25 +136,10 @@ def test_the_docs_open_in_a_browser(composition: Composition) -> None:
     """With its title and the forecast route, and without any other host."""
     screenshot = composition.folder / "docs.png"
 
-    html = browse(f"{composition.proxy.address}/docs", composition.folder, screenshot=screenshot)
+    html = browse(f"{composition.api}/docs", composition.folder, screenshot=screenshot)
 
     assert "<title>Almanac" in html
     assert "/forecast" in html
-    assert_not_blank(screenshot)
-
-
-def test_mlflow_shows_the_run_in_a_browser(composition: Composition) -> None:
-    """In the table of runs."""
-    screenshot = composition.folder / "mlflow.png"
-    experiment = httpx.get(
-        f"{composition.mlflow.address}/api/2.0/mlflow/experiments/get-by-name",
-        params={"experiment_name": "temperatures"},
-    ).json()["experiment"]["experiment_id"]
-
-    url = f"{composition.mlflow.address}/#/experiments/{experiment}/runs"
-    html = browse(url, composition.folder, screenshot=screenshot)
-
-    assert "shift 0.0" in html
     assert_not_blank(screenshot)
 
 
@@ -166,12 +149,44 @@ def test_a_promotion_fails_no_request(composition: Composition) -> None:
     statuses: list[int] = []
 
     def is_answered_by_the_new_version() -> bool:
-        answer = ask(composition.proxy.address, composition.key)
-        statuses.append(answer.status_code)
-        return bool(answer.json()["model"]["version"] == version)
+        answers = [ask(composition.api, composition.key) for _ in range(4)]
+        statuses.extend(answer.status_code for answer in answers)
+        return {answer.json()["model"]["version"] for answer in answers} == {version}
 
     assert not is_answered_by_the_new_version()
     composition.registry.models.promote("temperatures", version)
     eventually(is_answered_by_the_new_version)
 
     assert set(statuses) == {200}
+
+
+def test_a_killed_replica_fails_no_forecast_and_loses_no_observation(composition: Composition) -> None:
+    """One after the other is killed and restarted while clients forecast and post."""
+    containers, headers = composition.containers, {"Authorization": f"Bearer {composition.key}"}
+    with httpx.Client(base_url=composition.api, headers=headers) as client, traffic(client, "traffic") as seen:
+        for replica in ("service-1", "service-2"):
+            containers.kill(replica)
+            time.sleep(0.5)
+            containers.start(replica)
+            containers.wait(replica)
+
+    assert seen.failed == []
+    assert len(seen.forecast) > 20
+    stored = httpx.get(
+        f"{composition.api}/series/traffic", headers={"Authorization": f"Bearer {reader(composition)}"}, timeout=30
+    ).json()
+    assert len(stored["values"]) == len(seen.observed) > 0
+
+
+def reader(composition: Composition) -> str:
+    """Return a new key of scope `read`."""
+    return composition.containers.run("service-1", ["key", "add", "--scope", "read"])
+
+
+def test_containers_end_by_their_signal(composition: Composition) -> None:
+    """Each with exit code 0, within its grace period; the test is the last one of this file."""
+    running = [name for name in composition.containers.processes if name != "migrate"]
+
+    codes = {name: composition.containers.stop(name)[0] for name in reversed(running)}
+
+    assert codes == dict.fromkeys(running, 0)
