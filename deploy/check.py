@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.composition.compose import CompositionInvalid, containers, load
+from deploy.composition.compose import CompositionInvalid, containers, load, required_variables
 from deploy.composition.images import ABSENT
 from deploy.composition.places import choose
 from deploy.composition.running import Composition, CompositionFailed, composition
-from deploy.story import Story, wanted_variables
+from deploy.story import Story
 
 ONE_SHOT = ("training",)
 """Services that only `docker compose run` starts."""
@@ -59,7 +59,7 @@ def folder(*, keep: bool) -> Iterator[Path]:
 @contextmanager
 def started(place: Path, *, without: tuple[str, ...] = ()) -> Iterator[Composition]:
     """Yield the composition with every container started and healthy."""
-    environment = {name: secrets.token_hex(20) for name in wanted_variables()}
+    environment = {name: secrets.token_hex(20) for name in required_variables()}
     found = containers(load(environment), environment)
     names = [name for name, one in found.items() if one.image.name not in ABSENT and one.service not in ONE_SHOT]
     with composition(found, choose(place, found)) as running:

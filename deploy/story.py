@@ -1,19 +1,16 @@
 """The check's story: train, forecast, observe, retrain, kill each container, count what was lost."""
 
-import re
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pandas as pd
 import psycopg
+import pyarrow.parquet
 
-from deploy.composition.compose import COMPOSE_FILE
 from deploy.composition.running import Composition
 from deploy.traffic import Traffic, traffic
 from service.store.tables import SCHEMA
@@ -21,22 +18,36 @@ from training.processes import LOOPBACK
 
 DATA = Path(__file__).resolve().parents[1] / "training" / "datasets" / "temperatures.csv"
 SHIPPED = "/etc/almanac/datasets/temperatures.csv"
-FIT = {"steps": 60, "units": 16, "transform": "none", "calendar": False, "synthetic_share": 0.0, "validation_origins": 2}
+FIT = {
+    "steps": 60,
+    "units": 16,
+    "transform": "none",
+    "calendar": False,
+    "synthetic_share": 0.0,
+    "validation_origins": 2,
+}
 RETRAIN = {
     "data": "service", "name": "temperatures", "horizon": 12, "frequency": "M", "architecture": ["lstm"],
     "baselines": ["seasonal_naive"], "refit": False, "fit": FIT,
 }  # fmt: skip
-TRAIN = ["train", "--data", SHIPPED, "--horizon", "12", "--architecture", "lstm", "--no-refit", "--promote", "--set", "name=temperatures"]
+TRAIN = [
+    "train",
+    "--data",
+    SHIPPED,
+    "--horizon",
+    "12",
+    "--architecture",
+    "lstm",
+    "--no-refit",
+    "--promote",
+    "--set",
+    "name=temperatures",
+]
 REPLICAS = ("service-1", "service-2")
 LEDGER_SECONDS = 0.5
 """Forecasts of this time before a replica is killed are lost from the log (docs/operations.md)."""
 
 Row = tuple[str, str, bool]
-
-
-def wanted_variables() -> list[str]:
-    """Return the variables without which docker-compose.yml does not start."""
-    return sorted(set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE_FILE.read_text(encoding="utf-8"))))
 
 
 class Story:
@@ -87,8 +98,7 @@ class Story:
         began = time.monotonic()
         self.running.run("training", [*TRAIN, *settings])
         took = time.monotonic() - began
-        for replica in REPLICAS:
-            eventually(lambda replica=replica: self.version_of(replica) == "1", f"{replica} serves version 1")
+        eventually(lambda: [self.version_of(one) for one in REPLICAS] == ["1", "1"], "both replicas serve version 1")
         self.note("trained a network, served by both replicas", f"{took:.0f} s of training")
 
     def version_of(self, replica: str) -> str | None:
@@ -141,9 +151,9 @@ class Story:
 
     def check_observations(self, seen: Traffic) -> None:
         """Every observation that was acknowledged is in the export."""
-        table = pd.read_parquet(BytesIO(self.client.get("/observations/export").raise_for_status().content))
-        stored = table[table["unique_id"] == TRAFFIC_SERIES].set_index("ds")["y"]
-        values = {pd.Timestamp(key).date().isoformat(): value for key, value in stored.items()}
+        export = self.client.get("/observations/export").raise_for_status().content
+        rows = pyarrow.parquet.read_table(BytesIO(export)).to_pylist()
+        values = {row["ds"].date().isoformat(): row["y"] for row in rows if row["unique_id"] == TRAFFIC_SERIES}
         lost = [day for day, value in seen.observed.items() if values.get(day) != value]
         self.note("acknowledged observations", f"{len(seen.observed)} posted, {len(lost)} lost", kept=not lost)
 

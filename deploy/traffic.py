@@ -1,17 +1,17 @@
 """Traffic: clients that forecast and post observations without pause, and remember what was acknowledged."""
 
-import datetime
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import httpx
 
 PAUSE_SECONDS = 0.05
 SHORT_SECONDS = 5.0
-FIRST_DAY = datetime.date(2000, 1, 1)
+FIRST_DAY = date(2000, 1, 1)
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def _observe(client: httpx.Client, series: str, seen: Traffic, done: threading.E
     """Post one day after the other; each is repeated until the service has acknowledged it."""
     number = 0
     while not done.wait(PAUSE_SECONDS):
-        day, value = (FIRST_DAY + datetime.timedelta(days=number)).isoformat(), float(number)
+        day, value = (FIRST_DAY + timedelta(days=number)).isoformat(), float(number)
         row = {"id": series, "timestamp": day, "value": value}
         try:
             response = client.post(

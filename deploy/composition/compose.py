@@ -93,6 +93,12 @@ def load(environment: Mapping[str, str], path: Path = COMPOSE_FILE) -> dict[str,
     return dict(filled)
 
 
+def required_variables(path: Path = COMPOSE_FILE) -> list[str]:
+    """Return the names of the variables without which a composition does not start."""
+    written = path.read_text(encoding="utf-8")
+    return sorted({match["name"] for match in VARIABLE.finditer(written) if match["kind"] == ":?"})
+
+
 def compose_schema() -> dict[str, Any]:
     """Return the Compose specification's JSON schema, from check-jsonschema."""
     text = (files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json").read_text(encoding="utf-8")

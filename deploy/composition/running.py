@@ -13,7 +13,7 @@ from deploy.composition.compose import Container
 from deploy.composition.places import Places
 from deploy.composition.sandbox import environment, sandbox
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 CHECK_SECONDS = 30.0
 SLOW = 3.0
 """A busy machine may take this many times as long to become healthy as docker-compose.yml allows."""

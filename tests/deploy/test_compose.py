@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from almanac.command_line import COMMANDS
-from deploy.composition.compose import CompositionInvalid, containers, load
+from deploy.composition.compose import CompositionInvalid, containers, load, required_variables
 from deploy.composition.places import LISTENS, Places, choose
 from models.jobs.database import jobs_url
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-REQUIRED = sorted({*re.findall(r"\$\{([A-Z_]+):\?", COMPOSE_TEXT)})
+REQUIRED = required_variables()
 ENVIRONMENT = dict.fromkeys(REQUIRED, "secret")
 COMPOSE: dict[str, Any] = load(ENVIRONMENT)
 SERVICES: dict[str, Any] = COMPOSE["services"]

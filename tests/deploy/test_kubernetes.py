@@ -13,8 +13,7 @@ import pytest
 import yaml
 from kubernetes_validate import utils
 
-from deploy.check import wanted_variables
-from deploy.composition.compose import containers, load
+from deploy.composition.compose import containers, load, required_variables
 from deploy.composition.images import image_of
 from deploy.composition.places import LISTENS
 from service.api.security import SCOPES
@@ -26,7 +25,7 @@ OLDEST, NEWEST = "1.30", "1.37"
 """From 1.30 on, `preStop` may `sleep` without a setting of the cluster."""
 
 NEEDS_KUBECTL = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl renders the overlays")
-ENVIRONMENT = dict.fromkeys(wanted_variables(), "secret")
+ENVIRONMENT = dict.fromkeys(required_variables(), "secret")
 CONTAINERS = containers(load(ENVIRONMENT), ENVIRONMENT)
 Manifest = dict[str, Any]
 
@@ -40,9 +39,9 @@ def manifests(folder: Path) -> list[Manifest]:
 BASE = {(one["kind"], one["metadata"]["name"]): one for one in manifests(FOLDER / "base")}
 CONFIG = dict(
     text.split("=", 1)
-    for text in yaml.safe_load((FOLDER / "base/kustomization.yaml").read_text(encoding="utf-8"))["configMapGenerator"][0][
-        "literals"
-    ]
+    for text in yaml.safe_load((FOLDER / "base/kustomization.yaml").read_text(encoding="utf-8"))["configMapGenerator"][
+        0
+    ]["literals"]
 )
 
 
@@ -66,6 +65,7 @@ def variables(container: Manifest) -> dict[str, str]:
     return given
 
 
+@functools.cache
 def rendered(overlay: str) -> list[Manifest]:
     """Return the manifests of an overlay, as kubectl renders it."""
     command = ["kubectl", "kustomize", str(FOLDER / overlay)]
@@ -218,7 +218,9 @@ def test_keys_have_scopes_that_exist() -> None:
     assert lines[: len(composed)] == composed
     scopes = [scope for line in lines for scope in re.findall(r"--scope (\S+)", line)[0].split(",")]
     assert set(scopes) <= set(SCOPES)
-    assert {re.findall(r"--from (\S+)", line)[0] for line in lines} <= {one["name"] for one in spec["initContainers"][0]["env"]}
+    assert {re.findall(r"--from (\S+)", line)[0] for line in lines} <= {
+        one["name"] for one in spec["initContainers"][0]["env"]
+    }
 
 
 def test_policies_and_services_select_pods_that_exist() -> None:

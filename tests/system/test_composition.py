@@ -19,7 +19,7 @@ from tests.system.programs import ask, browse, eventually
 from tests.system.registration import register, registry_at
 from training.registry.client import Registry
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True, slots=True)
