@@ -49,7 +49,8 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
         os.environ["MLFLOW_TRACKING_URI"] = containers.places.address("mlflow")
         registry.models.promote("temperatures", register(registry, folder))
         key = containers.run("service-1", ["key", "add", "--scope", "forecast,record", "--name", "me"])
-        eventually(lambda: ask(containers.places.address("nginx"), key).json()["model"]["name"] == "temperatures")
+        api = containers.places.address("nginx")
+        eventually(lambda: ask(api, key).json().get("model", {}).get("name") == "temperatures")
         yield Composition(folder, registry, containers, key)
 
 
