@@ -16,7 +16,7 @@ from kubernetes_validate import utils
 from deploy.composition.compose import containers, load, required_variables
 from deploy.composition.images import image_of
 from deploy.composition.places import LISTENS
-from service.api.security import SCOPES
+from service.api.key_file import SCOPES
 from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
