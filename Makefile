@@ -2,8 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check-deploy prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving lock clean
-.PHONY: help setup demo test test-system prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving page-pictures lock clean
+.PHONY: help setup demo test test-system check-deploy prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving page-pictures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -155,33 +155,6 @@ def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildPr
         yield child
 
 
-@contextmanager
-def nginx(upstream: ChildProcess, folder: Path) -> Iterator[ChildProcess]:
-    """Run nginx in front of a server with the configuration in deploy/ and other addresses."""
-    port = own_port(18080)
-    deployed = ROOT / "deploy" / "nginx"
-    site = "".join((deployed / name).read_text(encoding="utf-8") for name in ("upstream.conf", "almanac.conf"))
-    site = site.replace("127.0.0.1:8000", upstream.address.removeprefix("http://"))
-    site = site.replace("listen 8080", f"listen {LOOPBACK}:{port}")
-    places = "".join(
-        f"{name}_temp_path {folder / name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    file = folder / "nginx.conf"
-    who = "user root;\n" if os.geteuid() == 0 else ""
-    file.write_text(
-        f"{who}daemon off;\nworker_processes 1;\npid {folder / 'nginx.pid'};\nerror_log stderr;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{places}{site}}}\n",
-        encoding="utf-8",
-    )
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program is not None
-    command = [program, "-c", str(file), "-e", "stderr"]
-    address = f"http://{LOOPBACK}:{port}"
-    with running("nginx", command, address=address, log=folder / "nginx.log") as child:
-        child.wait_until_ready("/health/live", START_SECONDS)
-        yield child
-
-
 def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
     """Open a page in headless Chromium, run its scripts, and return its DOM as HTML."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -192,14 +165,6 @@ def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
     command = [program, *options, *profile, *picture, "--dump-dom", url]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603 ours
     return result.stdout
-
-
-def add_key(home: Path, name: str, scope: str) -> str:
-    """Create an API key on the command line, and return it."""
-    command = [sys.executable, "-m", "almanac", "key", "add", "--scope", scope, "--name", name]
-    environment = {**os.environ, "ALMANAC_HOME": str(home)}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 ours
-    return result.stdout.strip()
 
 
 def ask(address: str, key: str | None = None, **changes: Any) -> httpx.Response:  # noqa: ANN401 any JSON
