@@ -155,18 +155,6 @@ def prometheus(target: ChildProcess, key: str, folder: Path) -> Iterator[ChildPr
         yield child
 
 
-def browse(url: str, folder: Path, *, screenshot: Path | None = None) -> str:
-    """Open a page in headless Chromium, run its scripts, and return its DOM as HTML."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program is not None
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"]
-    profile = [f"--user-data-dir={folder / 'chromium'}", "--virtual-time-budget=15000", "--timeout=60000"]
-    picture = [f"--screenshot={screenshot}"] if screenshot else []
-    command = [program, *options, *profile, *picture, "--dump-dom", url]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603 ours
-    return result.stdout
-
-
 def ask(address: str, key: str | None = None, **changes: Any) -> httpx.Response:  # noqa: ANN401 any JSON
     """Post a monthly series of five years to /forecast, and return the response."""
     series = {"id": "one", "start": "1935-01", "frequency": "M", "values": [float(i % 12) for i in range(60)]}

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
-import matplotlib.image
-import numpy as np
 import pytest
 
 from deploy.check import started
 from deploy.composition.running import Composition as Containers
 from deploy.traffic import traffic
-from tests.system.programs import ask, browse, eventually
+from tests.system.browser import Visit, chromium
+from tests.system.programs import ask, eventually
 from tests.system.registration import register, registry_at
 from training.registry.client import Registry
 
@@ -59,14 +59,6 @@ def query(composition: Composition, expression: str) -> list[float]:
     address = composition.containers.places.address("prometheus")
     answer = httpx.get(f"{address}/api/v1/query", params={"query": expression})
     return [float(row["value"][1]) for row in answer.json()["data"]["result"]]
-
-
-def assert_not_blank(screenshot: Path) -> None:
-    """Check that a page has many colours."""
-    pixels = matplotlib.image.imread(screenshot)[..., :3]
-
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
-    assert pixels.std() > 0.01
 
 
 def test_a_champion_in_postgresql_is_served_through_nginx(composition: Composition) -> None:
@@ -133,15 +125,23 @@ def test_every_metric_of_a_rule_exists(composition: Composition) -> None:
     eventually(lambda: bool(query(composition, "almanac:forecast_seconds:p99")))
 
 
-def test_the_docs_open_in_a_browser(composition: Composition) -> None:
-    """With its title and the forecast route, and without any other host."""
-    screenshot = composition.folder / "docs.png"
+def test_docs_and_mlflow_open_in_a_browser(composition: Composition) -> None:
+    """Through nginx, and with MLflow's password; neither asks another host."""
+    mlflow = composition.containers.places.address("mlflow")
+    login = composition.containers.containers["training"].environment
+    credentials = {"username": login["MLFLOW_TRACKING_USERNAME"], "password": login["MLFLOW_TRACKING_PASSWORD"]}
+    named = {"experiment_name": "temperatures"}
+    found = httpx.get(
+        f"{mlflow}/api/2.0/mlflow/experiments/get-by-name", params=named, auth=tuple(credentials.values()), timeout=30
+    )
+    runs = f"{mlflow}/#/experiments/{found.json()['experiment']['experiment_id']}/runs"
 
-    html = browse(f"{composition.api}/docs", composition.folder, screenshot=screenshot)
+    with chromium() as browser:
+        docs = Visit(browser, f"{composition.api}/docs", ready="text=/forecast")
+        table = Visit(browser, runs, ready="text=shift 0.0", http_credentials=credentials)
 
-    assert "<title>Almanac" in html
-    assert "/forecast" in html
-    assert_not_blank(screenshot)
+    assert {urlsplit(url).netloc for url in docs.asked} == {composition.api.removeprefix("http://")}
+    assert urlsplit(mlflow).netloc in {urlsplit(url).netloc for url in table.asked}
 
 
 def test_a_promotion_fails_no_request(composition: Composition) -> None:
