@@ -3,16 +3,14 @@
 import signal
 import time
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
-import pyarrow.parquet
 
 from deploy.composition.running import Composition
-from deploy.traffic import Traffic, traffic
+from deploy.traffic import Traffic, lost, traffic
 from service.store.tables import SCHEMA
 from training.processes import LOOPBACK
 
@@ -151,11 +149,8 @@ class Story:
 
     def check_observations(self, seen: Traffic) -> None:
         """Every observation that was acknowledged is in the export."""
-        export = self.client.get("/observations/export").raise_for_status().content
-        rows = pyarrow.parquet.read_table(BytesIO(export)).to_pylist()
-        values = {row["ds"].date().isoformat(): row["y"] for row in rows if row["unique_id"] == TRAFFIC_SERIES}
-        lost = [day for day, value in seen.observed.items() if values.get(day) != value]
-        self.note("acknowledged observations", f"{len(seen.observed)} posted, {len(lost)} lost", kept=not lost)
+        missing = lost(self.client, TRAFFIC_SERIES, seen)
+        self.note("acknowledged observations", f"{len(seen.observed)} posted, {len(missing)} lost", kept=not missing)
 
     def check_ledger(self, seen: Traffic) -> None:
         """Every forecast that was answered is in the log, except those of the last moment of a killed replica."""
@@ -167,9 +162,9 @@ class Story:
             stored = {str(row[0]) for row in connection.execute(query)}
         missing = [moment for identity, moment in seen.forecast.items() if identity not in stored]
         kills = [moment for name, moment in seen.killed if name in REPLICAS]
-        lost = [one for one in missing if not any(0 <= kill - one <= LEDGER_SECONDS for kill in kills)]
-        result = f"{len(seen.forecast)} answered, {len(missing)} not stored, {len(lost)} of them not in the last "
-        self.note("answered forecasts in the log", f"{result}{LEDGER_SECONDS} s of a killed replica", kept=not lost)
+        early = [one for one in missing if not any(0 <= kill - one <= LEDGER_SECONDS for kill in kills)]
+        result = f"{len(seen.forecast)} answered, {len(missing)} not stored, {len(early)} of them not in the last "
+        self.note("answered forecasts in the log", f"{result}{LEDGER_SECONDS} s of a killed replica", kept=not early)
 
     def check_monitoring(self) -> None:
         """Prometheus scrapes both replicas, and knows its Alertmanager."""

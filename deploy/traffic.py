@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from io import BytesIO
 
 import httpx
+import pyarrow.parquet
 
 PAUSE_SECONDS = 0.05
 SHORT_SECONDS = 5.0
@@ -53,6 +55,14 @@ def traffic(client: httpx.Client, series: str) -> Iterator[Traffic]:
         done.set()
         for thread in threads:
             thread.join()
+
+
+def lost(client: httpx.Client, series: str, seen: Traffic) -> list[str]:
+    """Return the days whose value was acknowledged, and is not in the service's export."""
+    export = client.get("/observations/export", timeout=60).raise_for_status().content
+    rows = pyarrow.parquet.read_table(BytesIO(export)).to_pylist()
+    stored = {row["ds"].date().isoformat(): row["y"] for row in rows if row["unique_id"] == series}
+    return [day for day, value in seen.observed.items() if stored.get(day) != value]
 
 
 def _forecast(client: httpx.Client, seen: Traffic, done: threading.Event) -> None:

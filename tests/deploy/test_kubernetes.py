@@ -203,7 +203,7 @@ def test_probes_are_the_health_checks_of_the_composition() -> None:
 
 def test_replicas_have_time_to_end() -> None:
     """The grace period is longer than the composition's by the sleep before the signal."""
-    for kind, name, container in WORKLOADS[:2]:
+    for kind, name, container in WORKLOADS[:3]:
         (spec,) = pods([BASE[kind, name]])
         before = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         assert spec["terminationGracePeriodSeconds"] >= CONTAINERS[container].grace + before

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.check import started
 from deploy.composition.running import Composition as Containers
-from deploy.traffic import traffic
+from deploy.traffic import lost, traffic
 from tests.system.browser import Visit, chromium
 from tests.system.programs import ask, eventually
 from tests.system.registration import register, registry_at
@@ -48,7 +48,7 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
         os.environ.update({key: value for key, value in client.items() if key.startswith("MLFLOW_TRACKING_")})
         os.environ["MLFLOW_TRACKING_URI"] = containers.places.address("mlflow")
         registry.models.promote("temperatures", register(registry, folder))
-        key = containers.run("service-1", ["key", "add", "--scope", "forecast,record", "--name", "me"])
+        key = containers.run("service-1", ["key", "add", "--scope", "forecast,record,read", "--name", "me"])
         api = containers.places.address("nginx")
         eventually(lambda: ask(api, key).json().get("model", {}).get("name") == "temperatures")
         yield Composition(folder, registry, containers, key)
@@ -132,7 +132,10 @@ def test_docs_and_mlflow_open_in_a_browser(composition: Composition) -> None:
     credentials = {"username": login["MLFLOW_TRACKING_USERNAME"], "password": login["MLFLOW_TRACKING_PASSWORD"]}
     named = {"experiment_name": "temperatures"}
     found = httpx.get(
-        f"{mlflow}/api/2.0/mlflow/experiments/get-by-name", params=named, auth=tuple(credentials.values()), timeout=30
+        f"{mlflow}/api/2.0/mlflow/experiments/get-by-name",
+        params=named,
+        auth=httpx.BasicAuth(**credentials),
+        timeout=30,
     )
     runs = f"{mlflow}/#/experiments/{found.json()['experiment']['experiment_id']}/runs"
 
@@ -173,15 +176,8 @@ def test_a_killed_replica_fails_no_forecast_and_loses_no_observation(composition
 
     assert seen.failed == []
     assert len(seen.forecast) > 20
-    stored = httpx.get(
-        f"{composition.api}/series/traffic", headers={"Authorization": f"Bearer {reader(composition)}"}, timeout=30
-    ).json()
-    assert len(stored["values"]) == len(seen.observed) > 0
-
-
-def reader(composition: Composition) -> str:
-    """Return a new key of scope `read`."""
-    return composition.containers.run("service-1", ["key", "add", "--scope", "read"])
+    assert missing == []
+    assert seen.observed
 
 
 def test_containers_end_by_their_signal(composition: Composition) -> None:
