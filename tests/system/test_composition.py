@@ -173,6 +173,8 @@ def test_a_killed_replica_fails_no_forecast_and_loses_no_observation(composition
             time.sleep(0.5)
             containers.start(replica)
             containers.wait(replica)
+    with httpx.Client(base_url=composition.api, headers=headers) as client:
+        missing = lost(client, "traffic", seen)
 
     assert seen.failed == []
     assert len(seen.forecast) > 20
