@@ -74,7 +74,7 @@ class Lane:
         self._seconds = 0.0
         self._ended = 0.0
 
-    def check(self, waiting: int = 0, share: Share = ALONE) -> None:
+    def check(self, waiting: int = 0, share: Share = ALONE, least: float = 0.0) -> None:
         """Raise QueueFull if a request would wait for too long: requests before it times the time between two ends.
 
         A client that has less than its fair share may wait twice as long: the others cannot keep it out.
@@ -82,9 +82,10 @@ class Lane:
         Args:
             waiting: Requests that wait for their turn and are not in progress yet.
             share: What its client has of the requests in progress.
+            least: Seconds that it will wait in any case.
         """
         before = self._pending + waiting
-        expected = before * self._seconds / self._ends
+        expected = max(before * self._seconds / self._ends, least)
         most = self._most_seconds
         if share.clients > 1 and share.own * share.clients * self._seconds < most * self._ends:
             most *= 2
@@ -131,11 +132,18 @@ class Turns:
         self._left: int | None = None
         self._seconds = ROUND_SECONDS
         self._number = 0
+        self._began = 0.0
+        self._pace = 0.0
 
     @property
     def waiting(self) -> int:
         """Return how many requests wait."""
         return len(self._waiting)
+
+    @property
+    def expected(self) -> float:
+        """Return the seconds until it is the turn of a request that comes now, by the newest rounds."""
+        return len(self._waiting) * self._pace
 
     def is_current(self, number: object) -> bool:
         """Return whether the round with a number is still in progress."""
@@ -159,12 +167,16 @@ class Turns:
 
     def _begin_round(self) -> int:
         asyncio.get_running_loop().call_soon(self._end_round)
+        self._began = time.monotonic()
         return max(1, int(ROUND_SECONDS / max(self._seconds, 1e-6)))
 
     def _end_round(self) -> None:
         """End the current round; let those run that waited longest, except if they have been cancelled."""
         self._number += 1
-        self._left = self._begin_round() if self._waiting else None
+        began = self._began
+        self._left = most = self._begin_round() if self._waiting else None
+        if most is not None:  # some wait: this is how long a round takes, with all else that the loop does in it
+            self._pace += NEWEST_WEIGHT * ((self._began - began) / most - self._pace)
         while self._waiting and self._left:
             turn = self._waiting.popleft()
             if not turn.done():

@@ -26,6 +26,7 @@ from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
+from service.api.tracing import Tracing
 from service.assembly import Environment, assemble, close, start_worker
 from service.errors import FieldInvalid
 from service.problems import CLIENT_CLOSED, CODE_HEADER, problem, problem_response
@@ -59,8 +60,10 @@ def create_app(
 
     Raises:
         KeysInvalid: If the API key file cannot be read.
+        ConfigInvalid: If traces are to be exported, and the packages for it are missing.
     """
     environment = Environment.shared(settings, link) if link else Environment.alone(settings, supervise=supervise)
+    tracing = Tracing.from_environment()
     service, background = assemble(settings, environment)
     if link is not None:
         background.append(partial(link.listen, service.scorer.wake))
@@ -78,6 +81,8 @@ def create_app(
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await close(service)
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     app = Application(title="Almanac", version=_version(), lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
@@ -86,18 +91,18 @@ def create_app(
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    _add_layers(app, service, settings, host)
+    _add_layers(app, service, settings, host, tracing)
     return app
 
 
-def _add_layers(app: Application, service: Service, settings: Settings, host: str) -> None:
+def _add_layers(app: Application, service: Service, settings: Settings, host: str, tracing: Tracing | None) -> None:
     """Put the layers that every request passes around the application, and around its forecasts."""
     keys = app.state.keys = KeyRing(settings.api_keys)
     layers: list[tuple[Any, dict[str, Any]]] = [
         (CompressionMiddleware, {}),
         (AuthMiddleware, {"keys": keys, "rates": Rates(settings.rate)}),
         (RequestChecks, {"hosts": AllowedHosts(host, settings.allowed_hosts), "keys": keys}),
-        (MetricsMiddleware, {"metrics": service.metrics, "access_log": settings.access_log}),
+        (MetricsMiddleware, {"metrics": service.metrics, "access_log": settings.access_log, "tracing": tracing}),
     ]
     app.forecasts = JsonForecasts(service.forecasting)
     app.add_middleware(AdmissionMiddleware, forecasting=service.forecasting)

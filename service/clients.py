@@ -13,6 +13,8 @@ from service.errors import DeadlinePassed
 
 CLIENT = "almanac.client"
 """Where a request's scope has the name of its API key, if it has one."""
+CALLER = "almanac.caller"
+"""Where it has the Caller, if it asks for forecasts."""
 TRANSPORT = "almanac.transport"
 """Where the state of a request's scope has its connection."""
 
@@ -26,12 +28,28 @@ class Caller:
         is_gone: Returns whether its connection is closed.
         arrived: Time of the monotonic clock at which its body was complete.
         deadline: When no work on it begins any more, by the same clock.
+        parsed: When its body was parsed, 0 if it was not; so are the next two.
+        began: When the run of the network began that answers it.
+        ended: When its response was ready.
+        model: Name and version of the model that answered.
+        series: How many series it asked for.
     """
 
     client: str = ""
     is_gone: Callable[[], bool] | None = None
     arrived: float = 0.0
     deadline: float = math.inf
+    parsed: float = 0.0
+    began: float = 0.0
+    ended: float = 0.0
+    model: tuple[str, str] | None = None
+    series: int = 0
+
+    def notes(self) -> dict[str, str | int]:
+        """Return what logs and traces say about the request."""
+        if self.model is None:
+            return {}
+        return {"model": self.model[0], "version": self.model[1], "series": self.series}
 
     def start(self, seconds: float) -> None:
         """Start the time until the deadline: the body is complete."""

@@ -13,15 +13,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.api.http import receive_body, too_many_bytes
 from service.api.request_checks import FORECAST
-from service.clients import Caller
+from service.clients import CALLER, Caller
 from service.errors import QueueFull
 from service.forecasting.answer import ForecastHandler
 from service.problems import CLIENT_CLOSED, problem
 
 ADMITTED = "almanac.admitted"
 """Where a request's scope has what `ForecastHandler.take_turn` returned, for the route."""
-CALLER = "almanac.caller"
-"""Where it has the Caller."""
 _ROUTE = SimpleNamespace(path=FORECAST)
 """What a scope has as its route, for metrics."""
 _JSON = b"application/json"
@@ -76,7 +74,8 @@ class JsonForecasts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request when it is its turn; or refuse it."""
         scope["route"] = _ROUTE
-        response = await self._answer(receive, _announced(scope), Caller.of(scope))
+        scope[CALLER] = caller = Caller.of(scope)
+        response = await self._answer(receive, _announced(scope), caller)
         await response(scope, receive, send)
 
     async def _answer(self, receive: Receive, announced: int, caller: Caller) -> Response:

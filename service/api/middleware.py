@@ -7,6 +7,8 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.security import protected_route
+from service.api.tracing import Tracing
+from service.clients import CALLER, CLIENT
 from service.errors import Unexpected
 from service.monitoring.metrics import UNMATCHED, Metrics
 from service.problems import CODE_HEADER, problem
@@ -25,8 +27,9 @@ _VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 class MetricsMiddleware:
     """ASGI middleware: gives each request an id (its own, if that is valid), and counts its response."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool, tracing: Tracing | None = None) -> None:
         """Wrap `app`."""
+        self._tracing = tracing
         self._app = app
         self._metrics = metrics
         self._access_log = access_log
@@ -66,7 +69,8 @@ class MetricsMiddleware:
     def _record(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
         refused = protected_route(scope["path"]) if status in REFUSED else None
         route = getattr(scope.get("route"), "path", refused or UNMATCHED)
-        self._metrics.count_request(route, scope["method"], status, seconds)
+        trace = {} if self._tracing is None else {"trace_id": self._tracing.record(scope, route, status, seconds)}
+        self._metrics.count_request(route, scope["method"], status, seconds, trace or None)
         if code is not None:
             self._metrics.count_errors([code])
         if self._access_log:
@@ -78,7 +82,10 @@ class MetricsMiddleware:
                 "status": status,
                 "milliseconds": round(seconds * 1000, 3),
                 "code": code,
+                **trace,
             }
+            fields |= {"key": scope[CLIENT]} if CLIENT in scope else {}
+            fields |= scope[CALLER].notes() if CALLER in scope else {}
             access.info("request", extra={"fields": fields})
 
 

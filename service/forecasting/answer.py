@@ -93,7 +93,8 @@ class ForecastHandler:
         """
         try:
             lane = self._lane(0, announced)
-            lane.check(self._turns.waiting if lane is self.small else 0, self.clients.share(caller.client))
+            waiting = self._turns.waiting if lane is self.small else 0
+            lane.check(waiting, self.clients.share(caller.client), self._turns.expected)
         except QueueFull:
             await asyncio.sleep(REFUSAL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (so that they do not return together)
             raise
@@ -152,12 +153,17 @@ class ForecastHandler:
         return self.large if parse_seconds(series, size, dated) > LARGE_SECONDS else self.small
 
     async def _answer(self, query: ForecastQuery, lane: Lane, caller: Caller) -> Response:
+        caller.parsed, caller.series = time.monotonic(), len(query.series)
         selected = await self.select_model(query.model, query.frequencies)
         if self.trial is None or query.model is not None:
-            return await self._answer_with(query, lane, caller, selected)
-        return await self.trial.answer(query, selected, partial(self._answer_with, query, lane, caller))
+            response = await self._answer_with(query, lane, caller, selected)
+        else:
+            response = await self.trial.answer(query, selected, partial(self._answer_with, query, lane, caller))
+        caller.ended = time.monotonic()
+        return response
 
     async def _answer_with(self, query: ForecastQuery, lane: Lane, caller: Caller, selected: SelectedModel) -> Response:
+        caller.model = _key(selected)
         check_size(query, selected, self.settings.max_numbers)
         passes = count_passes(query, selected)
         if is_large(query, passes):
@@ -181,6 +187,7 @@ class ForecastHandler:
             DeadlinePassed, ClientDisconnect: If it is too late for the next block.
         """
         caller = caller or Caller()
+        caller.began = time.monotonic()
         await threads.run(begin, caller, check_parts, query, selected, self.settings.max_numbers)
         return await map_blocks(
             threads, lambda block: begin(caller, self._forecast_block, selected, write, block), query
@@ -204,6 +211,7 @@ class ForecastHandler:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""
         started, now = self._clock.start(always=not self._costs.knows(batch[0].key)), time.monotonic()
         for one in batch:
+            one.caller.began = now
             self.observe_wait(now - one.caller.arrived)
         try:
             found = predict_many([(one.query, one.selected) for one in batch], self.settings.max_numbers)

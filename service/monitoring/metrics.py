@@ -142,11 +142,13 @@ class Metrics:
         )
         self.scored = Counter("almanac_forecasts_scored", "Forecasts scored by this replica.", registry=registry)
 
-    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+    def count_request(
+        self, route: str, method: str, status: int, seconds: float, exemplar: dict[str, str] | None = None
+    ) -> None:
+        """Count one answered request; `exemplar` names its trace."""
         count, observe = self._request_children(route, method if method in METHODS else "OTHER", status)
         count()
-        observe(seconds)
+        observe(seconds, exemplar)
         if status == CLIENT_CLOSED:
             self.shed.labels(GONE).inc()
 

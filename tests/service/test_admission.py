@@ -82,6 +82,23 @@ def test_turns_are_taken_in_order_and_other_work_runs_between_them() -> None:
     assert "other" in events[events.index(2) : events.index(5)]
 
 
+def test_the_wait_for_a_turn_is_that_of_the_newest_rounds(clock: list[float]) -> None:
+    """Whatever else takes the time of the event loop: ten requests behind rounds of a second."""
+
+    async def run() -> float:
+        turns = Turns()
+        turns.learn(1.0)
+        tasks = [asyncio.create_task(turns.take()) for _ in range(60)]
+        for _ in range(50):
+            await asyncio.sleep(0)
+            clock[0] += 1.0
+        waiting, expected = turns.waiting, turns.expected
+        await asyncio.gather(*tasks)
+        return expected / waiting
+
+    assert asyncio.run(run()) == pytest.approx(1.0, rel=0.1)
+
+
 def test_a_round_ends_with_the_round_of_the_event_loop() -> None:
     """A request whose body comes later waits again."""
 

@@ -11,10 +11,9 @@ from starlette.responses import Response
 from models.errors import Finding, RequestError
 from models.forecast import Forecast
 from models.values import Values
-from service.api.admission_middleware import CALLER
 from service.api.http import read_body
 from service.api.state import service_of
-from service.clients import Caller
+from service.clients import CALLER, Caller
 from service.errors import FieldUnknown
 from service.forecasting.answer import begin
 from service.forecasting.predict import check_size

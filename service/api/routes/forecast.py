@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.api.admission_middleware import ADMITTED, CALLER
+from service.api.admission_middleware import ADMITTED
 from service.api.content_types import JSON, choose_format, format_of
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.formats import OTHER_FORMATS, describe_parameters
@@ -11,6 +11,7 @@ from service.api.http import read_body
 from service.api.openapi import request_body
 from service.api.schemas.forecast import ForecastResponse
 from service.api.state import service_of
+from service.clients import CALLER
 
 router = APIRouter()
 _BODY = request_body("ForecastRequest", FORECAST_REQUESTS)

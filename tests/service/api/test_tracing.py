@@ -1,0 +1,69 @@
+"""Traces: a span of each request with its stages, off unless an endpoint is set."""
+
+import json
+import logging
+from collections.abc import Callable
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.testclient import TestClient
+
+from service.api.tracing import ENDPOINTS, Tracing
+from service.logs import JsonLines
+from tests.service.home import ServiceHome
+
+REQUEST = {"series": [{"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}], "horizon": 2}
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def test_a_forecast_has_a_span_with_its_stages(
+    home: ServiceHome,
+    start: Callable[..., TestClient],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It continues the trace of its sender; log and metrics name the trace, the log the model and the series, too."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(Tracing, "from_environment", lambda: Tracing(provider))
+    home.publish("temperatures", "1")
+    client = start(access_log=True)
+    caplog.set_level(logging.INFO, "almanac.access")
+    exporter.clear()
+    caplog.clear()
+
+    client.post("/forecast", json=REQUEST, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    assert list(spans) == ["parse", "wait", "run", "write", "POST /forecast"]
+    whole = spans.pop("POST /forecast")
+    assert whole.parent is not None
+    assert f"{whole.parent.span_id:016x}" == PARENT
+    assert whole.attributes is not None
+    assert (whole.attributes["almanac.model"], whole.attributes["http.response.status_code"]) == ("temperatures", 200)
+    moments = [whole.start_time, *(one.end_time for one in spans.values())]
+    assert moments == sorted(moments)  # type: ignore[type-var]
+    assert {f"{one.context.trace_id:032x}" for one in spans.values()} == {TRACE}
+    line = json.loads(JsonLines().format(caplog.records[-1]))
+    assert (line["trace_id"], line["model"], line["version"], line["series"]) == (TRACE, "temperatures", "1", 1)
+
+
+def test_other_requests_have_one_span() -> None:
+    """Nor does a request need a trace of its sender."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    trace = Tracing(provider).record({"method": "GET", "headers": []}, "/health/live", 200, 0.001)
+
+    (span,) = exporter.get_finished_spans()
+    assert (span.name, f"{span.context.trace_id:032x}") == ("GET /health/live", trace)
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {ENDPOINTS[0]: ""}, {ENDPOINTS[0]: "http://x", "OTEL_SDK_DISABLED": "true"}]
+)
+def test_without_an_endpoint_there_are_no_traces(environment: dict[str, str]) -> None:
+    """And nothing of OpenTelemetry is imported."""
+    assert Tracing.from_environment(environment) is None
