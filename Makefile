@@ -51,7 +51,7 @@ check-deploy: setup ## Start every container of docker-compose.yml as a process,
 	$(BIN)/python -m deploy.check $(ARGS)
 
 prove: setup $(CLIENTS)/.installed $(RAY)/.installed ## Long tests: soak, chaos, fuzz, composition; writes docs/proofs.md
-	@bash deploy/debian.sh
+	@bash deploy/debian.sh clients
 	$(BIN)/pytest -q -s -m prove $(ARGS)
 
 bench: setup $(BENCH)/.installed ## Accuracy and speed against other packages; writes docs/benchmarks.md

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# Install, from Debian's packages, the programs that the system tests run together with Almanac.
+# Install, from Debian's packages, the programs that the system tests run together with Almanac; with `clients`, also R.
 set -euo pipefail
 
 declare -A package_of=(
   [prometheus]=prometheus [promtool]=prometheus [amtool]=prometheus-alertmanager
   [nginx]=nginx [chromium]=chromium [wrk]=wrk [bwrap]=bubblewrap [wget]=wget
+  [node]=nodejs [curl]=curl
 )
+if [ "${1:-}" = clients ]; then
+  package_of[Rscript]="r-base-core r-cran-httr2 r-cran-jsonlite"
+fi
 export PATH="$PATH:/usr/sbin:/sbin"
 
 missing=()
 for program in "${!package_of[@]}"; do
-  command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
+  command -v "$program" >/dev/null || missing+=(${package_of[$program]})
 done
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 

@@ -155,7 +155,7 @@ def kserve(url: str) -> dict[str, Any]:
         for binary in (True, False):
             tensor = InferInput("values", list(values.shape), "FP64")
             tensor.set_data_from_numpy(values, binary_data=binary)
-            request = InferRequest("starter", [tensor], parameters={"horizon": 3, "frequency": "MS"})
+            request = InferRequest("starter", [tensor], request_id="1", parameters={"horizon": 3, "frequency": "MS"})
             medians.append(rounded((await client.infer(url, request, model_name="starter")).outputs[0].as_numpy()[0]))
         series = {"type": "univariate_time_series", "name": "a", "series": values[0].tolist(), "frequency": "month"}
         body = {

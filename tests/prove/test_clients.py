@@ -57,6 +57,39 @@ def test_every_client_gets_its_forecasts(called: tuple[dict[str, Any], Any]) -> 
     assert found["rolling"]["history"] > 100
 
 
+def test_mlflows_clients_get_the_frame_of_the_pyfunc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scoring client and the deployment client, whose errors have our text."""
+    import pandas as pd
+    from mlflow.deployments import get_deploy_client
+    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+    from requests import HTTPError
+
+    from models import artifact
+    from models.pyfunc import PyfuncForecaster
+
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "alm_test")
+    artifacts = Artifacts(tmp_path)
+    home = ServiceHome(tmp_path / "home", artifacts)
+    frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2020-01-01", periods=48, freq="MS"), "y": range(48)})
+    with ServerProcess(home.path, program=NO_REGISTRY + PROGRAM, ALMANAC_MODEL="temperatures") as server:
+        home.cache = server.cache
+        home.publish("temperatures", "1")
+        server.ready()
+        client = ScoringServerClient("127.0.0.1", server.client.base_url.port)
+        client.wait_server_ready()
+        found = client.invoke(frame, {"horizon": 3}).get_predictions()
+        deployment = get_deploy_client(str(server.client.base_url))
+        rows = frame.assign(ds=frame["ds"].dt.strftime("%Y-%m-%d")).to_dict(orient="records")
+        other = deployment.predict(endpoint="default", inputs={"dataframe_records": rows, "params": {"horizon": 3}})
+        with pytest.raises(HTTPError, match="There is no field"):
+            deployment.predict(endpoint="default", inputs={"rows": rows})
+        assert client.get_version()[0].isdigit()
+
+    expected = PyfuncForecaster(artifact.load(artifacts.get(name="temperatures"))).predict(frame, {"horizon": 3})
+    assert found["median"].tolist() == pytest.approx(expected["median"].tolist(), rel=1e-6)
+    assert [one["median"] for one in other["predictions"]] == found["median"].tolist()
+
+
 def test_every_client_reads_tensors(called: tuple[dict[str, Any], Any]) -> None:
     """As binary data and as JSON, with the same numbers."""
     found, _ = called
