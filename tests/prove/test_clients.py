@@ -59,14 +59,16 @@ def test_every_client_gets_its_forecasts(called: tuple[dict[str, Any], Any]) -> 
 
 def test_mlflows_clients_get_the_frame_of_the_pyfunc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scoring client and the deployment client, whose errors have our text."""
+    import mlflow.deployments
+    import mlflow.pyfunc.scoring_server.client
     import pandas as pd
-    from mlflow.deployments import get_deploy_client
-    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
     from requests import HTTPError
 
     from models import artifact
     from models.pyfunc import PyfuncForecaster
 
+    deployments: Any = mlflow.deployments  # it has no types
+    scoring: Any = mlflow.pyfunc.scoring_server.client
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "alm_test")
     artifacts = Artifacts(tmp_path)
     home = ServiceHome(tmp_path / "home", artifacts)
@@ -75,10 +77,10 @@ def test_mlflows_clients_get_the_frame_of_the_pyfunc(tmp_path: Path, monkeypatch
         home.cache = server.cache
         home.publish("temperatures", "1")
         server.ready()
-        client = ScoringServerClient("127.0.0.1", server.client.base_url.port)
+        client = scoring.ScoringServerClient("127.0.0.1", server.client.base_url.port)
         client.wait_server_ready()
         found = client.invoke(frame, {"horizon": 3}).get_predictions()
-        deployment = get_deploy_client(str(server.client.base_url))
+        deployment = deployments.get_deploy_client(str(server.client.base_url))
         rows = frame.assign(ds=frame["ds"].dt.strftime("%Y-%m-%d")).to_dict(orient="records")
         other = deployment.predict(endpoint="default", inputs={"dataframe_records": rows, "params": {"horizon": 3}})
         with pytest.raises(HTTPError, match="There is no field"):
