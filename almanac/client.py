@@ -111,7 +111,7 @@ class Client:
             chunk: Series in one request.
             options: See `ForecastOptions`.
         """
-        return self._run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
+        return self.run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
 
     def observe(  # noqa: PLR0913 - the names of three columns
         self,
@@ -126,36 +126,36 @@ class Client:
     ) -> Observed:
         """Store the rows of a frame as observations; a row that is sent again replaces the old one."""
         params = _known({"frequency": frequency, "timezone": timezone})
-        return self._run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
+        return self.run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
 
     def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
         """Return the live accuracy as `GET /accuracy` responds; `parameters` are its query, such as `by="step"`."""
-        return self._run(calls.get("accuracy", {"model": model, **parameters}))
+        return self.run(calls.get("accuracy", {"model": model, **parameters}))
 
     def models(self) -> list[dict[str, Any]]:
         """Return the registered models and the starter."""
-        found: list[dict[str, Any]] = self._run(calls.get("models", {}))["models"]
+        found: list[dict[str, Any]] = self.run(calls.get("models", {}))["models"]
         return found
 
     def model(self, name: str) -> dict[str, Any]:
         """Return the card of a model."""
-        return self._run(calls.get(f"models/{quote(name)}", {}))
+        return self.run(calls.get(f"models/{quote(name)}", {}))
 
     def jobs(self, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - query parameters
         """Return the jobs, the newest first; `parameters` are the query of `GET /jobs`, such as `state="RUNNING"`."""
-        return self._run(calls.jobs(parameters))
+        return self.run(calls.jobs(parameters))
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Return a job with its steps and its progress."""
-        return self._run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
+        return self.run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
 
     def retrain(self, name: str, *, config: Mapping[str, Any] | None = None, if_needed: bool = False) -> dict[str, Any]:
         """Return a new job that retrains a model; without a configuration that of its schedule is taken."""
-        return self._run(calls.retrain({"name": name, "config": config, "if_needed": if_needed}))
+        return self.run(calls.retrain({"name": name, "config": config, "if_needed": if_needed}))
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         """Return a job that is cancelled."""
-        return self._run(calls.cancel(job_id))
+        return self.run(calls.cancel(job_id))
 
     def close(self) -> None:
         """Close the connections."""
@@ -169,7 +169,7 @@ class Client:
     ) -> None:
         self.close()
 
-    def _run(self, call: Call[T]) -> T:
+    def run(self, call: Call[T]) -> T:
         """Return what a call returns, whose requests are sent and whose pauses are made here."""
         answer: Answer = None
         try:
@@ -212,7 +212,7 @@ class AsyncClient:
         **options: Unpack[ForecastOptions],
     ) -> Forecasts:
         """Return forecasts of the series of a frame; see `Client.forecast`."""
-        return await self._run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
+        return await self.run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
 
     async def observe(  # noqa: PLR0913 - the names of three columns
         self,
@@ -227,38 +227,38 @@ class AsyncClient:
     ) -> Observed:
         """Store the rows of a frame as observations; see `Client.observe`."""
         params = _known({"frequency": frequency, "timezone": timezone})
-        return await self._run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
+        return await self.run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
 
     async def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
         """Return the live accuracy; see `Client.accuracy`."""
-        return await self._run(calls.get("accuracy", {"model": model, **parameters}))
+        return await self.run(calls.get("accuracy", {"model": model, **parameters}))
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the registered models and the starter."""
-        found: list[dict[str, Any]] = (await self._run(calls.get("models", {})))["models"]
+        found: list[dict[str, Any]] = (await self.run(calls.get("models", {})))["models"]
         return found
 
     async def model(self, name: str) -> dict[str, Any]:
         """Return the card of a model."""
-        return await self._run(calls.get(f"models/{quote(name)}", {}))
+        return await self.run(calls.get(f"models/{quote(name)}", {}))
 
     async def jobs(self, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - query parameters
         """Return the jobs, the newest first; see `Client.jobs`."""
-        return await self._run(calls.jobs(parameters))
+        return await self.run(calls.jobs(parameters))
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Return a job with its steps and its progress."""
-        return await self._run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
+        return await self.run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
 
     async def retrain(
         self, name: str, *, config: Mapping[str, Any] | None = None, if_needed: bool = False
     ) -> dict[str, Any]:
         """Return a new job that retrains a model; see `Client.retrain`."""
-        return await self._run(calls.retrain({"name": name, "config": config, "if_needed": if_needed}))
+        return await self.run(calls.retrain({"name": name, "config": config, "if_needed": if_needed}))
 
     async def cancel(self, job_id: str) -> dict[str, Any]:
         """Return a job that is cancelled."""
-        return await self._run(calls.cancel(job_id))
+        return await self.run(calls.cancel(job_id))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -272,7 +272,7 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _run(self, call: Call[T]) -> T:
+    async def run(self, call: Call[T]) -> T:
         """Return what a call returns, whose requests are sent and whose pauses are made here."""
         answer: Answer = None
         try:

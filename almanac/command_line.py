@@ -19,7 +19,10 @@ COMMANDS = {
     "pretrain": ("training.cli.pretrain:pretrain", "Train the starters on synthetic series."),
     "evaluate-starter": ("training.cli.evaluate_starter:evaluate_starter", "Measure the starter on benchmark sets."),
     "reproduce": ("training.cli.reproduce:reproduce", "Train a run again and compare."),
-    "forecast": ("training.cli.forecast:forecast", "Forecast a file with a registered model, or the starter."),
+    "forecast": (
+        "almanac.commands.forecast:forecast",
+        "Forecast a file with a registered model or the starter, here or by a service.",
+    ),
     "retrain": ("training.cli.retrain:retrain", "Retrain a model now, or show whether it is needed."),
     "schedule": ("training.cli.schedule:schedule", "Create, list, pause and run retraining schedules."),
     "jobs": ("training.cli.jobs:jobs", "List jobs, follow one, cancel it, adopt those of a dead worker."),

@@ -56,8 +56,8 @@ class Forecasts:
             names.id: ids.take(pa.array(np.repeat(np.arange(len(steps)), steps))),
             names.time: _timestamps(self.entries, self.source.time_type),
         }
-        for name in _columns_of(self.entries):
-            columns[name] = pa.array(np.concatenate([_column(one, name) for one in self.entries]), from_pandas=True)
+        for name in columns_of(self.entries):
+            columns[name] = pa.array(np.concatenate([column_of(one, name) for one in self.entries]), from_pandas=True)
         return pa.table(columns)
 
     @property
@@ -136,7 +136,7 @@ def make_forecasts(
     return Forecasts(model, entries, failed, source)
 
 
-def _columns_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def columns_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of the columns of numbers; starters of different frequencies may have different quantiles."""
     first = entries[0]
     quantiles = sorted({level for one in entries for level in one["quantiles"]}, key=float)
@@ -145,7 +145,8 @@ def _columns_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["median", *(["mean"] if "mean" in first else []), *(f"q{level}" for level in quantiles), *sides, *paths]
 
 
-def _column(entry: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - an array
+def column_of(entry: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - an array
+    """Return a column of a forecast, shape (horizon,); NaN if it has none of this name."""
     if name in {"median", "mean"}:
         return np.asarray(entry[name], np.float64)
     if name.startswith("path"):

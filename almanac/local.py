@@ -128,7 +128,7 @@ class Model:
         result: list[Mapping[str, Any]] = []
         errors: list[Mapping[str, Any]] = []
         chunks = [source.entries[at : at + CHUNK] for at in range(0, len(source.entries), CHUNK)]
-        for chunk in shown_progress(chunks, len(chunks), "series", wanted=options.get("progress")):
+        for chunk in shown_progress(chunks, "series", wanted=options.get("progress")):
             body = self._forecast(query, chunk, source.faults)
             result += body["forecasts"]
             errors += body["errors"]

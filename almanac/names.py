@@ -44,7 +44,8 @@ def claim() -> None:
 
 def resolve(module: str) -> str:
     """Return the name under which this process imports a module of ours, such as `training.cli.train`."""
-    return module if _PINNED in sys.meta_path else f"almanac.{module}"
+    is_private = _PINNED not in sys.meta_path and module.partition(".")[0] in OWN
+    return f"almanac.{module}" if is_private else module
 
 
 def _is_foreign(name: str) -> bool:

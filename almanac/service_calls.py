@@ -69,7 +69,7 @@ def forecast(  # noqa: PLR0913 - what the clients pass on
     entries: list[Mapping[str, Any]] = []
     identity: Mapping[str, Any] = {}
     chunks = list(chunks_of([one for one in source.entries if one["id"] not in source.faults], chunk))
-    for part in shown_progress(chunks, len(chunks), "series", wanted=options.get("progress")):
+    for part in shown_progress(chunks, "series", wanted=options.get("progress")):
         body = yield from forecast_entries(part, fields)
         identity = body["model"]
         entries += body["forecasts"]
@@ -155,7 +155,7 @@ def observe(data: Any, columns: Columns, params: Mapping[str, str], *, progress:
     table = frame.table.select(chosen).rename_columns([ID, TIME, TARGET])
     starts = range(0, table.num_rows, CHUNK_ROWS)
     accepted, refused, errors = 0, 0, dict[int, AlmanacError]()
-    for start in shown_progress(starts, len(starts), "observations", wanted=progress):
+    for start in shown_progress(starts, "observations", wanted=progress):
         body = yield from send_rows(table.slice(start, CHUNK_ROWS), params)
         accepted, refused = accepted + body["accepted"], refused + body["refused"]
         for one in body["errors"]:

@@ -1,8 +1,9 @@
 """Observe command: `almanac observe` sends a file of observations to a service, part by part."""
 
 import io
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from models.errors import AlmanacError, Finding
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.read import read_columns, read_sheet
+from service.cli.resumable import MOST_ERRORS, Resumable
 from service.observations.columns import RawColumns
 from service.observations.files import rows_of
 
@@ -29,6 +31,7 @@ PART_ROWS = 50_000
 """Rows in one request: some megabytes."""
 TRIES = 6
 TIMEOUT_SECONDS = 120.0
+LONGEST_PAUSE = 60.0
 SHOWN_ERRORS = 20
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """A part is sent again after these; sending rows that are stored already changes nothing."""
@@ -96,7 +99,8 @@ def observe(  # noqa: PLR0913 (click's way)
     """Send a FILE (CSV, Parquet, Excel or JSON lines, long or wide, also .gz) to a service, which stores it.
 
     A file can be sent again at any time: stored rows stay as they are, and a changed value replaces the old one.
-    Rows that the service refuses are listed and make the exit code 1; the others are stored.
+    Rows that the service refuses are listed and make the exit code 1; the others are stored. A large file is sent in parts;
+    after an interruption FILE.progress knows what is sent, and the same command goes on.
 
     \b
     Example:
@@ -113,7 +117,9 @@ def observe(  # noqa: PLR0913 (click's way)
     for finding in findings:
         click.echo(f"{finding.detail} {finding.hint}".strip(), err=True)
     unreadable = len(errors)
-    accepted, refused = _send_all(parts, address, key, errors)
+    path = file.with_name(f"{file.name}.progress")
+    state = Resumable.open(path, file.read_bytes(), {"address": address, "columns": str(columns), "rows": PART_ROWS})
+    accepted, refused = _send_all(parts, address, key, errors, state)
     refused += unreadable
     if as_json:
         click.echo(
@@ -124,18 +130,40 @@ def observe(  # noqa: PLR0913 (click's way)
     return 1 if refused else 0
 
 
-def _send_all(parts: Iterable[Part], address: str, key: str | None, errors: list[dict[str, Any]]) -> tuple[int, int]:
-    """Send the parts of a file, add the errors of their rows to `errors`, and return how many rows are accepted and refused."""
+def _send_all(
+    parts: Sequence[Part], address: str, key: str | None, errors: list[dict[str, Any]], state: Resumable
+) -> tuple[int, int]:
+    """Send the parts of a file, add the errors of their rows to `errors`, and return how many rows are accepted and refused.
+
+    Parts that `state` knows as done are not sent again.
+    """
     import httpx
 
-    accepted, refused = 0, 0
+    accepted, refused = int(state.facts.get("accepted", 0)), int(state.facts.get("refused", 0))
+    found: list[dict[str, Any]] = list(state.facts.get("errors", []))
     headers = {"authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS) as client:
-        for part in parts:
+        for number, part in enumerate(_shown(parts, state.done), start=state.done + 1):
             answer = _send(client, address, part)
             accepted, refused = accepted + answer["accepted"], refused + answer["refused"]
-            errors += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
+            found += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
+            if len(parts) > 1:
+                state.keep(number, {"accepted": accepted, "refused": refused, "errors": found[:MOST_ERRORS]})
+    state.end()
+    errors += found
     return accepted, refused
+
+
+def _shown(parts: Sequence[Part], done: int) -> Iterable[Part]:
+    """Return the parts that are left; a terminal shows how many are sent."""
+    if len(parts) == 1 or not sys.stderr.isatty():
+        return parts[done:]
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        parts[done:], "observations", total=len(parts), completed=done, console=Console(stderr=True), transient=True
+    )
 
 
 def _report(accepted: int, refused: int, errors: list[dict[str, Any]], url: str) -> None:
@@ -236,9 +264,9 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
     """
     import httpx
 
-    failure = ""
+    failure, wanted = "", 0.0
     for attempt in range(TRIES):
-        time.sleep(2.0**attempt / 4 if attempt else 0)
+        time.sleep(max(2.0**attempt / 4, wanted) if attempt else 0)
         try:
             response = client.post(address, content=part.body, headers={"content-type": MEDIA_TYPE})
         except (httpx.RequestError, httpx.InvalidURL) as error:
@@ -251,10 +279,16 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
         failure = f"{response.status_code}: {reason} {answer.get('hint', '')}".strip()
         if response.status_code not in RETRIED_STATUSES:
             break
+        wanted = _retry_after(response.headers.get("retry-after", ""))
     raise SendingFailed(
         f"The service did not accept row {part.places[0] + BELOW_HEADER} and the rows after it: {failure}",
-        hint="Send the file again later: rows that are stored already stay as they are.",
+        hint="Give the same command again later: it goes on there, and rows that are stored already stay as they are.",
     )
+
+
+def _retry_after(header: str) -> float:
+    """Return the seconds of a Retry-After header, at most LONGEST_PAUSE; 0 without them."""
+    return min(float(header), LONGEST_PAUSE) if header.strip().isdecimal() else 0.0
 
 
 def _read_object(content: bytes) -> dict[str, Any]:

@@ -150,6 +150,35 @@ def test_sending_is_retried_with_longer_pauses_and_then_fails(tmp_path: Path, mo
     assert len(pauses) == module.TRIES
 
 
+def test_an_interrupted_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that are sent are not sent again, and count; a finished command leaves no file, and sends all again."""
+    monkeypatch.setattr(module, "PART_ROWS", 2)
+    sent: list[int] = []
+
+    def send(_client: object, _address: str, part: module.Part) -> dict[str, object]:
+        sent.append(part.places[0])
+        if len(sent) == 2:
+            raise SendingFailed("The service is away.")
+        return {"accepted": len(part.places), "refused": 0, "errors": []}
+
+    monkeypatch.setattr(module, "_send", send)
+    file = tmp_path / "a.csv"
+    file.write_text("id,ds,y\n" + "".join(f"r,2024-01-0{day},1\n" for day in range(1, 7)))
+
+    results = [run(NOWHERE, file, "--json") for _ in range(3)]
+
+    assert isinstance(results[0].exception, SendingFailed)
+    assert sent == [0, 2, 2, 4, 0, 2, 4]
+    assert [json.loads(one.stdout)["accepted"] for one in results[1:]] == [6, 6]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("900", 60.0), ("", 0.0), ("tomorrow", 0.0)])
+def test_retry_after_is_kept(header: str, seconds: float) -> None:
+    """Up to a minute."""
+    assert module._retry_after(header) == seconds
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
