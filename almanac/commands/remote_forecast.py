@@ -32,7 +32,7 @@ from training.data.series_set import read_series
 
 OUTPUTS = (".csv", ".parquet")
 SHOWN_ERRORS = 20
-ALONE = ("plot", "season_length")
+ALONE = ("plot", "season_length", "engine", "workers")
 """Options that only a forecast in this process has."""
 
 
@@ -58,6 +58,7 @@ def forecast_by_service(url: str, key: str | None, *, record: bool, chunk: int, 
         DataInvalid: If the file cannot be read.
         ForecastInterrupted: If the service stopped answering; the same command goes on.
     """
+    flags["data"], flags["output"] = Path(flags["data"]), flags["output"] and Path(flags["output"])
     _check(flags)
     with connect(url, key) as client:
         asked = _asked(client, flags, record=record)

@@ -31,21 +31,39 @@ def asked() -> list[list[str]]:
 
 
 @pytest.fixture
-def run(
-    shared_client: TestClient, refused: list[int], asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Run:  # fmt: skip
-    """Return a function that runs the command over `history.csv` with the service in this process."""
+def failing() -> list[str]:
+    """Return the ids of series that the service cannot forecast."""
+    return []
+
+
+@pytest.fixture
+def service(
+    shared_client: TestClient, refused: list[int], asked: list[list[str]], failing: list[str]
+) -> httpx.MockTransport:
+    """Return the service in this process, with these refusals and errors."""
     inner = transport_to(shared_client)
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/forecast":
-            asked.append([one["id"] for one in json.loads(request.content)["series"]])
-            if len(asked) in refused:
-                return httpx.Response(401, json={"code": "KEY_MISSING", "detail": "No key.", "hint": "Send one."})
-        return inner.handle_request(request)
+        if request.url.path != "/forecast":
+            return inner.handle_request(request)
+        asked.append([one["id"] for one in json.loads(request.content)["series"]])
+        if len(asked) in refused:
+            return httpx.Response(401, json={"code": "KEY_MISSING", "detail": "No key.", "hint": "Send one."})
+        body = inner.handle_request(request).json()
+        left = [one for one in body["forecasts"] if one["id"] not in failing]
+        wrong = {"code": "FORECAST_NOT_FINITE", "detail": "Too large.", "hint": "Send less.", "pointer": ""}
+        errors = [{**wrong, "id": name} for name in failing if name in asked[-1]]
+        return httpx.Response(200, json={**body, "forecasts": left, "errors": body["errors"] + errors})
+
+    return httpx.MockTransport(answer)
+
+
+@pytest.fixture
+def run(service: httpx.MockTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs the command over `history.csv` with the service in this process."""
 
     def connect(url: str, key: str | None) -> almanac.Client:
-        return almanac.connect(url, key, transport=httpx.MockTransport(answer))
+        return almanac.connect(url, key, transport=service)
 
     monkeypatch.setattr("almanac.commands.remote_forecast.connect", connect)
     monkeypatch.chdir(tmp_path)
@@ -91,15 +109,16 @@ def test_an_interrupted_command_goes_on(run: Run, asked: list[list[str]], refuse
     assert asked[4:] == [["a"], ["b"], ["a"], ["b"], ["c"]]
 
 
-def test_series_without_a_forecast_are_listed(run: Run) -> None:
+def test_series_without_a_forecast_are_listed(run: Run, failing: list[str]) -> None:
     """And make the exit code 1; the others are in the file."""
-    months("a", "b").assign(y=lambda rows: rows["y"].where(rows["unique_id"] == "a", 1e308)).to_csv("history.csv")
+    failing.append("b")
 
-    found = run(*URL, "--output", "there.csv")
+    found = run(*URL, "--chunk", "2", "--output", "there.csv")
 
     assert found.return_value == 1
-    assert "b: The forecast overflows" in found.stderr
-    assert set(read("there.csv")["unique_id"]) == {"a"}
+    assert "b: Too large. Send less." in found.stderr
+    assert "2 of 3 series" in found.stderr
+    assert set(read("there.csv")["unique_id"]) == {"a", "c"}
 
 
 def test_json_is_what_the_service_responds(run: Run) -> None:
