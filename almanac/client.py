@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Mapping
+from time import sleep
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 from urllib.parse import quote, urlsplit
@@ -176,7 +176,7 @@ class Client:
             while True:
                 step = call.send(answer)
                 if isinstance(step, Pause):
-                    time.sleep(step.seconds)
+                    sleep(step.seconds)
                     answer = None
                     continue
                 try:

@@ -21,7 +21,7 @@ BUSY = {"code": "QUEUE_FULL", "detail": "The queue is full.", "hint": "Try again
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return what is waited for; nothing is."""
     waited: list[float] = []
-    monkeypatch.setattr("almanac.client.time.sleep", waited.append)
+    monkeypatch.setattr("almanac.client.sleep", waited.append)
     return waited
 
 
