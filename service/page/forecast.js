@@ -92,7 +92,7 @@ class ForecastView {
     this.file.addEventListener("change", () => this.file.files.length && this.drop(this.file.files[0]));
     this.stored.addEventListener("change", () => this.stored.value && this.pick(this.stored.value));
     this.which.addEventListener("change", () => this.choose(Number(this.which.value)));
-    this.go.addEventListener("click", () => this.forecast());
+    this.go.addEventListener("click", () => this.forecast().then(() => this.reveal()));
     this.horizon.addEventListener("change", () => this.again());
     this.held.addEventListener("change", () => this.again());
     panel.addEventListener("dragover", (event) => {
@@ -196,6 +196,12 @@ class ForecastView {
     this.results.history(series, Number(this.horizon.value));
     announce(`${series.id} is read: ${series.points} points.`);
     if (this.asked) this.forecast();
+  }
+
+  /** Scroll to the chart where it is out of sight, as on a phone. */
+  reveal() {
+    const { top, bottom } = this.box.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) this.box.scrollIntoView({ block: "nearest" });
   }
 
   again() {
