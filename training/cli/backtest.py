@@ -15,6 +15,8 @@ from training.cli.options import (
     baseline_options,
     column_options,
     covariate_options,
+    engine_of,
+    engine_options,
     make_runtime,
     missing_option,
     pop_columns,
@@ -45,6 +47,7 @@ from training.config.training import require_file, train_config
     help="Networks of each architecture. Two networks make an ensemble.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any of [fit], such as fit.units=32.")
+@engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @baseline_options
 @covariate_options
@@ -78,6 +81,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
     from training.registry import provenance
     from training.service_client.observations import local_data
 
+    engine = engine_of(flags)
     cutoff = Cutoff.parse(flags["cutoff"]) if flags["cutoff"] else None
     request = BacktestRequest(config, flags["origins"], cutoff)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
@@ -85,7 +89,7 @@ def backtest(data: Path, overrides: Sequence[str], *, as_json: bool, **flags: An
         config, findings = local_data(config, os.environ)
         runtime.progress.report_findings(findings)
         series = read_data(config, runtime.progress)
-        found = run_backtest(series, request, runtime)
+        found = run_backtest(series, request, runtime, engine)
     if as_json:
         described = provenance.describe(config, series, runtime.environment, origins=request.origins)
         print_json(to_dict(found, series, request, described))

@@ -13,8 +13,10 @@ from models.errors import ConfigInvalid
 from models.irregular.grid_placement import MISSING
 from models.starters import NAME as STARTER
 from training.config.training import BASELINES, Columns
+from training.engines.engine import ENGINES
 
 if TYPE_CHECKING:
+    from training.engines.engine import Engine
     from training.pipeline.task import Runtime
     from training.registry.client import Registry
 
@@ -98,6 +100,30 @@ def baseline_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators 
         help="Series for auto_ets and auto_theta. Default: a minute's worth.",
     )
     return names(series(command))
+
+
+def engine_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators are untyped
+    """Add the options that choose where networks are fitted."""
+    engine = click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        help="Fit each network as a task of its own: in processes of this machine, or on Ray. Default: here, one after the other.",
+    )
+    workers = click.option(
+        "--workers", type=click.IntRange(1), help="Worker processes of --engine. Default: one a core."
+    )
+    return engine(workers(command))
+
+
+def engine_of(flags: Mapping[str, Any]) -> "Engine | None":
+    """Return the engine that a command's flags choose, or None; raises UsageError for workers without one."""
+    if flags["engine"] is None:
+        if flags["workers"]:
+            raise click.UsageError("--workers needs --engine local or --engine ray.")
+        return None
+    from training.engines.choice import open_engine
+
+    return open_engine(flags["engine"], flags["workers"])
 
 
 def make_runtime(scratch: Path) -> "Runtime":

@@ -11,6 +11,7 @@ from training.config.training import ENSEMBLE, TrainConfig
 from training.data.eligibility import describe_validated
 from training.data.holdout import Cutoff, Split, describe_left_out, hold_out
 from training.data.series_set import SeriesSet
+from training.engines.engine import Engine
 from training.evaluation.baselines import BaselineRequest, backtest_baselines
 from training.evaluation.comparison import (
     REFERENCE,
@@ -23,7 +24,8 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.scores import Scores, join_scores, skill
 from training.fit.ensemble_weights import EnsembleWeights
-from training.pipeline.candidates import candidate_names, fit_candidates, score
+from training.pipeline.candidates import FittedCandidate, candidate_names, fit_candidates, score
+from training.pipeline.remote_candidates import fit_on
 from training.pipeline.task import Runtime, TrainingTask
 from training.pipeline.tracking import untracked
 
@@ -70,16 +72,21 @@ class Backtest:
     blocks: Mapping[str, Sequence[Row]]
 
 
-def run_backtest(data: SeriesSet, request: BacktestRequest, runtime: Runtime) -> Backtest:
+def run_backtest(data: SeriesSet, request: BacktestRequest, runtime: Runtime, engine: Engine | None = None) -> Backtest:
     """Fit and score each candidate and baseline at each origin; a network never sees the points it is scored on.
+
+    With an engine each network of each origin is a task of its own; without one they are fitted here, one after the other.
 
     Raises:
         TrainingError: If every network fails, each at one origin or more.
         DataInvalid: If no series is long enough for every origin.
     """
     reported = set[str]()
-    scored = _Scored(request, [])
-    for number, split in enumerate(_splits(data, request)):
+    scored, splits = _Scored(request, []), _splits(data, request)
+    ready = None
+    if engine is not None and request.config.architecture:
+        ready = fit_on(engine, [TrainingTask(request.config, data, (split,)) for split in splits], runtime)
+    for number, split in enumerate(splits):
         if request.origins > 1:
             back = number * request.config.horizon
             earlier = f", {back} steps earlier" if back else ""
@@ -91,7 +98,13 @@ def run_backtest(data: SeriesSet, request: BacktestRequest, runtime: Runtime) ->
             describe_validated(split.histories, request.config.horizon, split.season_length)
         )
         scored.origins.append(
-            _run_origin(data, request, split, replace(runtime, scratch=runtime.scratch / str(number)))
+            _run_origin(
+                data,
+                request,
+                split,
+                replace(runtime, scratch=runtime.scratch / str(number)),
+                None if ready is None else ready[number],
+            )
         )
     return scored.result()
 
@@ -105,13 +118,20 @@ def _splits(data: SeriesSet, request: BacktestRequest) -> list[Split]:
     ]
 
 
-def _run_origin(data: SeriesSet, request: BacktestRequest, split: Split, runtime: Runtime) -> Comparison:
-    """Return candidates and baselines at one origin."""
+def _run_origin(
+    data: SeriesSet,
+    request: BacktestRequest,
+    split: Split,
+    runtime: Runtime,
+    fitted: Sequence[FittedCandidate] | None = None,
+) -> Comparison:
+    """Return candidates, which are fitted now or were before, and baselines at one origin."""
     config = request.config
     wanted = BaselineRequest(config.baselines, config.baseline_series, config.seed, request.origins)
     baselines = backtest_baselines(split, wanted, runtime.progress)
     task = TrainingTask(config, data, (split,))
-    fitted = fit_candidates(candidate_names(config, {}), task, runtime, untracked) if config.architecture else []
+    if fitted is None:
+        fitted = fit_candidates(candidate_names(config, {}), task, runtime, untracked) if config.architecture else []
     tried = [score(one, (split,)) for one in fitted]
     return Comparison(
         tuple(one for one in tried if isinstance(one, Result)),

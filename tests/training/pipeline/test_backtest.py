@@ -13,6 +13,7 @@ from tests.training.fakes import make_fit
 from training.config.training import BASELINES, TrainConfig
 from training.data.holdout import Cutoff
 from training.data.series_set import SeriesSet, read_series
+from training.engines.local import LocalEngine
 from training.fit.candidate import Candidate
 from training.fit.request import FitRequest
 from training.pipeline.backtest import BacktestRequest, run_backtest, to_dict
@@ -68,6 +69,23 @@ def test_each_architecture_and_baseline_has_its_row(data: SeriesSet, make_runtim
     assert all(set(row) >= FIGURES for row in models.values())
     assert models["lstm"]["mase"] == pytest.approx(models["seasonal_naive"]["mase"])
     assert models["lstm"]["train_seconds"] == 1.5
+
+
+def test_an_engine_finds_the_same_numbers(data: SeriesSet, make_runtime: MakeRuntime) -> None:
+    """Each network of each origin is a task of its own; one that fails is named all the same."""
+    question = make_request(("lstm", "gru"), origins=2, seeds=2)
+    fit = make_fit(failing=("gru",))
+
+    here = run_backtest(data, question, make_runtime(fit))
+    found = run_backtest(data, question, make_runtime(fit), LocalEngine(1))
+
+    timed = {"forecast_ms", "train_seconds"}
+    rows, others = (
+        {n: {k: v for k, v in r.items() if k not in timed} for n, r in one.rows.items()} for one in (here, found)
+    )
+    assert others == rows
+    assert found.ensembles == here.ensembles
+    assert found.failures == here.failures
 
 
 def test_several_origins_have_their_figures_alone_too(data: SeriesSet, make_runtime: MakeRuntime) -> None:
