@@ -1,6 +1,6 @@
 """A cluster of three Ray nodes on this machine, one of which is removed while a folder is forecast.
 
-Run by `.venv-ray/bin/python -m tests.prove.ray_cluster FOLDER`; prints a JSON object for tests/prove/test_ray.py.
+Run by `.venv-ray/bin/python -m tests.prove.ray_cluster FOLDER`; writes FOLDER/outcome.json for tests/prove/test_ray.py.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ def remove_when_written(cluster: Any, node: Any, output: Path, seen: dict[str, i
 
 
 def main(root: Path) -> None:
-    """Forecast on this process, then on the cluster, and print what came of both."""
+    """Forecast in this process, then on the cluster, and write what came of both."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -98,18 +98,14 @@ def main(root: Path) -> None:
     seen["nodes_left"] = sum(one["Alive"] for one in ray.nodes())
     frame = pd.concat([pd.read_parquet(path) for path in sorted((root / "ray").glob("part-*.parquet"))])
     counts = frame.groupby("unique_id").size()
-    print(
-        json.dumps(
-            {
-                **seen,
-                "parts": manifest["parts"],
-                "same": digests(root / "local") == digests(root / "ray"),
-                "series": len(counts),
-                "rows_of_each": sorted(set(counts.tolist())),
-            }
-        ),
-        flush=True,
-    )
+    outcome = {
+        **seen,
+        "parts": manifest["parts"],
+        "same": digests(root / "local") == digests(root / "ray"),
+        "series": len(counts),
+        "rows_of_each": sorted(set(counts.tolist())),
+    }
+    (root / "outcome.json").write_text(json.dumps(outcome))
     ray.shutdown()
     cluster.shutdown()
 

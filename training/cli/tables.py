@@ -46,6 +46,19 @@ def comparison_table(comparison: Comparison, winner: Result) -> Table:
     return table
 
 
+def segments_table(models: Mapping[str, Mapping[str, Any]], failed: Mapping[str, str]) -> Table:
+    """Return the model of each segment, and the segments without a new one."""
+    table = Table("segment", "model", "version", "winner", title="One model for each segment", title_justify="left")
+    table.add_column("MASE", justify="right")
+    table.add_column("")
+    for value, one in models.items():
+        verdict = "champion" if one["decision"]["promote"] else "challenger"
+        table.add_row(Text(value), one["name"], one["version"], one["winner"], f"{one['mase']:.3f}", verdict)
+    for value, cause in failed.items():
+        table.add_row(Text(value), "", "", "", "", Text(f"failed: {cause}"))
+    return table
+
+
 def describe_outcome(outcome: "Outcome") -> list[str]:
     """Return the winner, whether it beats the baselines, and whether and why it became champion."""
     comparison, decision = outcome.comparison, outcome.decision

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.errors import ConfigInvalid
 from training.cli.options import (
     FILE,
     baseline_options,
     check_reserved,
     column_options,
     covariate_options,
+    engine_of,
+    engine_options,
     make_runtime,
     missing_option,
     open_registry,
@@ -49,6 +52,12 @@ if TYPE_CHECKING:
 @click.option("--unit", help="Unit of the values, for the figures.")
 @click.option("--refit/--no-refit", default=None, help="Fit the winner again on all data. Default: yes.")
 @click.option("--promote", is_flag=True, default=None, help="Make the winner champion whatever the test says.")
+@click.option(
+    "--segment-column",
+    metavar="NAME",
+    help="Train one model for each value of a column, such as region, named NAME-VALUE. Also a key of CONFIG.",
+)
+@engine_options
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.units=32.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output.")
 @baseline_options
@@ -74,9 +83,11 @@ def train(
         almanac train --data sales.csv --horizon 12 --architecture lstm,wavenet --set fit.max_steps=400
         almanac train --data sales.csv --horizon 12 --architecture auto
         almanac train --data sales.csv --horizon 28 --future-covariates price,promotion --holidays DE
+        almanac train --data shops.csv --horizon 12 --segment-column region --name sales
         almanac train --data service --name sales --horizon 12 --architecture lstm,warm_start
     """  # noqa: D301 - click's \b keeps the example's lines
     columns = pop_columns(flags)
+    engine = {key: flags.pop(key) for key in ("engine", "workers")}
     flags["architecture"] = None if architecture is None else architecture.split(",")
     flags["baselines"] = None if flags["baselines"] is None else flags["baselines"].split(",")
     flags["data"] = None if flags["data"] is None else str(flags["data"])
@@ -85,7 +96,37 @@ def train(
     for key in ("data", "horizon"):
         if key not in settings:
             raise click.UsageError(f"No {key} given: name a configuration or use --{key}.")
+    column = settings.pop("segment_column", None)
+    if column is not None:
+        _train_segments(settings, column, engine, as_json=as_json)
+        return
+    if engine["engine"] or engine["workers"]:
+        raise click.UsageError("--engine and --workers need --segment-column: one training runs in one process.")
     _print_outcome(_train(settings), as_json=as_json)
+
+
+def _train_segments(settings: Mapping[str, Any], column: object, chosen: Mapping[str, Any], *, as_json: bool) -> None:
+    """Train a model for each segment, on worker processes if no engine is chosen, and print what came of each."""
+    config = train_config(settings)
+    check_reserved(config.name)
+    if not isinstance(column, str):
+        raise ConfigInvalid(f"segment_column must be text. Received: {column!r}.", hint="Name one column.")
+    if str(config.data) == SERVICE:
+        raise ConfigInvalid("Observations of the service have no segments.", hint="Give a file with --data.")
+    require_file(config.data)
+    from training.cli.tables import segments_table
+    from training.engines.engine import LOCAL
+    from training.pipeline.segments import train_segments
+    from training.progress import plain_console
+
+    engine = engine_of({"engine": chosen["engine"] or LOCAL, "workers": chosen["workers"]})
+    assert engine is not None  # noqa: S101 - an engine is named
+    with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
+        found = train_segments(config, column, open_registry(make=True), make_runtime(Path(scratch)), engine)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    plain_console(stderr=False).print(segments_table(found.models, found.failed))
 
 
 def _train(settings: Mapping[str, Any]) -> "Outcome":

@@ -72,8 +72,18 @@ class Outcome:
         }
 
 
-def train(config: TrainConfig, registry: Registry, runtime: Runtime) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class ParentRun:
+    """The run under which a comparison is logged: its experiment and its id."""
+
+    experiment: str
+    run_id: str
+
+
+def train(config: TrainConfig, registry: Registry, runtime: Runtime, parent: ParentRun | None = None) -> Outcome:
     """Fit every candidate of a configuration, register the winner, and promote it if the evidence says so.
+
+    Runs are in the experiment of the model's name, or under a parent in its experiment.
 
     The winner is chosen on validation origins before the cutoff, or picked by a person; the held-out blocks are reported
     and decide on the promotion.
@@ -85,8 +95,10 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime) -> Outcome:
     found = find_champion(registry, config.name, runtime.scratch / "champion")
     plan = plan_comparison(config, data, found, runtime.scratch / "start")
     _report(plan, runtime)
-    with runs.tracked_run(registry, config.name, f"compare {', '.join(config.architecture)}") as run_id:
-        task, open_run = plan.task, children_of(registry, config.name, run_id)
+    experiment, above = (parent.experiment, parent.run_id) if parent else (config.name, None)
+    title = config.name if parent else f"compare {', '.join(config.architecture)}"
+    with runs.tracked_run(registry, experiment, title, parent=above) as run_id:
+        task, open_run = plan.task, children_of(registry, experiment, run_id)
         log_start(registry, run_id, task, runtime)
         fitted = fit_candidates(plan.candidates, task, runtime, open_run)
         comparison = score_candidates(task, fitted, runtime)

@@ -94,6 +94,12 @@ class ModelVersions:
             self._client.update_registered_model(name, description=MODEL_NOTE)
 
     @translated
+    def tag_model(self, name: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a registered model."""
+        for key, value in tags.items():
+            self._client.set_registered_model_tag(name, key, value)
+
+    @translated
     def set_challenger(self, name: str, version: str) -> None:
         """Make a version the challenger, unless a newer one is the challenger."""
         challenger = self._client.get_registered_model(name).aliases.get(CHALLENGER, "0")
