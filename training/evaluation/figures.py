@@ -206,8 +206,9 @@ def draw_bands(
     axes: Axes, x: NDArray[Any], median: NDArray[np.float64], bands: Sequence[tuple[float, Floats, Floats]]
 ) -> None:
     """Draw a median and its intervals, each as level in per cent, lower and upper bound; the narrowest is the darkest."""
-    for level, lower, upper in sorted(bands, key=lambda band: -band[0]):
-        axes.fill_between(x, lower, upper, color=FORECAST, alpha=0.22, linewidth=0, label=f"{level:g} % interval")
+    shades = colormaps["Blues"](np.linspace(0.2, 0.2 + 0.12 * (len(bands) - 1), len(bands)))
+    for (level, lower, upper), shade in zip(sorted(bands, key=lambda band: -band[0]), shades, strict=True):
+        axes.fill_between(x, lower, upper, color=shade, linewidth=0, label=f"{level:g} % interval")
     axes.plot(x, median, color=FORECAST, linewidth=1.6, label="forecast (median)")
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from almanac.command_line import almanac
-from tests.service.home import eventually
+from tests.system.browser import Visit, chromium
+from tests.system.programs import START_SECONDS, eventually
 from tests.training.fakes import combine_graphs, make_fit
 from tests.training.registry.publishing import publish
 from training.config.training import BASELINES
@@ -184,9 +186,11 @@ def test_the_ui_of_a_server_is_its_address(run: Run, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.system
-def test_the_ui_serves_until_it_is_interrupted(run: Run, tmp_path: Path) -> None:
-    """MLflow answers on loopback; Ctrl-C ends it and its workers, with exit code 0 and no traceback."""
-    assert run("models").exit_code == 0
+@pytest.mark.usefixtures("no_figures")
+def test_the_ui_shows_the_comparison_until_it_is_interrupted(run: Run, data_file: Path, tmp_path: Path) -> None:
+    """In Chromium: the MASE of every candidate and baseline at first sight, least first; Ctrl-C ends MLflow, exit code 0."""
+    trained = run("train", "--data", data_file, "--horizon", 12, "--architecture", "lstm,gru", "--json")
+    models = json.loads(trained.stdout)["models"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -197,14 +201,31 @@ def test_the_ui_serves_until_it_is_interrupted(run: Run, tmp_path: Path) -> None
             stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         )  # fmt: skip
 
-    eventually(lambda: child.poll() is not None or answers(port), "the interface does not answer")
-    assert child.poll() is None, log.read_text()
-    child.send_signal(signal.SIGINT)
+    try:
+        eventually(lambda: child.poll() is not None or answers(port), 2 * START_SECONDS)
+        assert child.poll() is None, log.read_text()
+        shown = comparison_in_chromium(re.findall(r"Newest comparison: (\S+)", log.read_text())[0])
+    finally:
+        child.send_signal(signal.SIGINT)
+        code = child.wait(60)
 
-    assert child.wait(30) == 0
+    assert code == 0
     assert not answers(port)
-    assert f"http://127.0.0.1:{port}" in log.read_text()
     assert "Traceback" not in log.read_text()
+    assert list(shown) == sorted(models, key=lambda name: float(models[name]["backtest.mase"]))
+    assert shown == {name: str(one["backtest.mase"])[:6] for name, one in models.items()}
+
+
+def comparison_in_chromium(address: str) -> dict[str, str]:
+    """Return what MLflow's runs table shows at an address: the beginning of MASE by the run's name, in order."""
+    row = "[role=row]:has-text('seasonal_naive')"
+    with chromium() as browser:
+        page = Visit(browser, address, ready=row).page
+        names, errors = (
+            page.locator(f"[role=gridcell][col-id='{column}']").all_inner_texts()
+            for column in ("attributes.`Run Name`", "metrics.`backtest.mase`")
+        )
+    return {name.splitlines()[-1]: error[:6] for name, error in zip(names, errors, strict=True)}
 
 
 def answers(port: int) -> bool:
