@@ -70,8 +70,10 @@ def test_panels_do_not_overlap() -> None:
 
 
 def test_every_alert_has_a_remedy() -> None:
-    """Every alert has a summary and a remedy."""
+    """Every alert has a summary, a remedy and a line in the runbook."""
     alerts = [rule for rule in RULES if "alert" in rule]
 
     assert len(alerts) >= 7
     assert all(rule["annotations"]["summary"] and rule["annotations"]["remedy"] for rule in alerts)
+    runbook = (DEPLOY.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert [rule["alert"] for rule in alerts if f"| `{rule['alert']}` |" not in runbook] == []
