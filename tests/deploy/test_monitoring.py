@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from service.api.operations import NAMES
 from service.app import create_app
 from service.settings import Settings
 
@@ -77,3 +78,13 @@ def test_every_alert_has_a_remedy() -> None:
     assert all(rule["annotations"]["summary"] and rule["annotations"]["remedy"] for rule in alerts)
     runbook = (DEPLOY.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     assert [rule["alert"] for rule in alerts if f"| `{rule['alert']}` |" not in runbook] == []
+
+
+def test_the_panel_of_forecasts_asks_paths_that_exist() -> None:
+    """With the query of Grafana's plugin Infinity."""
+    panel = json.loads((DEPLOY / "grafana" / "forecast.json").read_text(encoding="utf-8"))["panels"][0]
+    paths = [one["url"].removeprefix("${address}").partition("?")[0] for one in panel["targets"]]
+
+    assert [path.replace("${series}", "{series_id}") for path in paths] == [
+        path for method, path in NAMES if method == "get" and path.startswith("/series/")
+    ]
