@@ -48,7 +48,8 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
     import pandas as pd
 
     frame, findings = table.frame, table.findings
-    codes, ids = pd.factorize(frame["unique_id"])
+    codes, distinct = pd.factorize(frame["unique_id"])
+    ids = np.asarray(distinct, dtype=object)  # an index of Arrow text is slow to look into
     ds = frame["ds"].to_numpy(dtype="datetime64[us]")
     order = np.lexsort((ds, codes))
     codes, ds = codes[order], ds[order]
