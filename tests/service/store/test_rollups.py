@@ -200,6 +200,8 @@ def downgrade(database: Database) -> None:
             "write_checks",
         ):
             connection.execute(text(f"DROP TABLE {schema}{table}"))
+        connection.execute(text(f"DROP INDEX {schema}ix_scores_timestamp_step"))
+        connection.execute(text(f"CREATE INDEX ix_scores_timestamp ON {schema}scores (timestamp)"))
         connection.execute(text(f"UPDATE {schema}alembic_version SET version_num = '0001'"))  # noqa: S608
         raised = "UPDATE {}scores SET absolute_scaled_error = 999 WHERE absolute_scaled_error = 10"
         connection.execute(text(raised.format(schema)))

@@ -89,7 +89,7 @@ def test_starters_are_ordinary_artifacts_that_forecast(tmp_path: Path, registry:
     assert run_id is not None
     found = registry.run(run_id)
     assert found.metrics["mase"] == pytest.approx(made[0].figures["mase"])
-    assert "loss/all data" in found.metrics
+    assert "loss/M 4 steps" in found.metrics
     parent = registry.run(found.tags["mlflow.parentRunId"])
     assert parent.tags["mlflow.source.git.commit"] == "abc"
     assert len(registry.children(parent.run_id)) == 2
