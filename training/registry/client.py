@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -198,6 +200,7 @@ class Registry:
     def _connect(self) -> Any:  # noqa: ANN401 - MLflow's client is untyped
         from mlflow.tracking import MlflowClient
 
+        restore_interrupts()
         if self.location.database is None:
             return MlflowClient(self.location.uri, self.location.uri)
         self.location.home.mkdir(parents=True, exist_ok=True)
@@ -215,6 +218,13 @@ class Registry:
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+
+def restore_interrupts() -> None:
+    """Let Ctrl-C end calls that wait: polars, which MLflow imports if it is installed, puts a handler of its own before Python's."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 def _point_mlflow_to(uri: str) -> None:

@@ -1,5 +1,7 @@
+import ctypes
 import fcntl
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from models.errors import RegistryUnreachable
 from tests.training.registry.publishing import publish
 from training.registry import client
-from training.registry.client import Registry
+from training.registry.client import Registry, restore_interrupts
 from training.registry.location import RegistryLocation
 
 
@@ -71,3 +73,15 @@ def test_a_database_that_another_process_opens_is_not_awaited_forever(
 
         with pytest.raises(RegistryUnreachable, match=r"mlflow\.db\.lock"):
             registry_in(tmp_path)
+
+
+def test_a_handler_below_pythons_does_not_keep_interrupts() -> None:
+    """Libraries such as polars set one with sigaction, which Python does not see."""
+    libc, before = ctypes.CDLL(None), signal.getsignal(signal.SIGINT)
+    libc.signal.restype, libc.signal.argtypes = ctypes.c_void_p, [ctypes.c_int, ctypes.c_void_p]
+    pythons = libc.signal(signal.SIGINT, signal.SIG_DFL.value)
+
+    restore_interrupts()
+
+    assert libc.signal(signal.SIGINT, pythons) == pythons
+    assert signal.getsignal(signal.SIGINT) is before
