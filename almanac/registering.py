@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from models import artifact
+from models.names import CHAMPION
 from models.spec import ModelSpec
 from training.cli.options import check_reserved
 from training.config.training import check_name
 from training.registry import runs
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
-from training.registry.model_versions import CHAMPION
 
 RUN = "from Python"
 

@@ -37,6 +37,7 @@ AlmanacError
 │   ├── RegistryUnreachable         no response from the tracking server or its store
 │   ├── HomeMoved                   a home that was moved or copied
 │   └── ModelUnknown                no such name, version or alias
+│       └── PreviousMissing         no champion to roll back to
 ├── ArtifactError
 │   ├── ArtifactIncomplete          a file is missing or cannot be read
 │   └── ArtifactMismatch            golden.json is not reproduced
@@ -317,6 +318,12 @@ class ModelUnknown(RegistryError):
     """No such model name, version or alias."""
 
     code = "MODEL_UNKNOWN"
+
+
+class PreviousMissing(ModelUnknown):
+    """A rollback of a model that has no previous champion."""
+
+    code = "NO_PREVIOUS_CHAMPION"
 
 
 class ArtifactError(AlmanacError):

@@ -5,7 +5,8 @@ LONGEST = 100
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-"""The registry alias of the version that is served by default."""
+PREVIOUS = "previous"
+"""Registry aliases: the version that is served by default, the newest one, and the champion before the current one."""
 
 STARTER = "starter"
 """Reserved name of the pretrained model that ships with the package."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.names import CHAMPION
+from models.registry.champion import BY_HAND, FILES, AliasChange
 from training.cli.options import open_registry, print_json
-from training.registry.alias_log import BY_HAND, FILES, AliasChange, log_alias_change
 
 if TYPE_CHECKING:
     from training.registry.client import Registry
@@ -27,8 +28,6 @@ def promote(name: str, version: str, reason: str) -> None:
     Example:
         almanac promote temperatures 3 --reason "Calmer in July."
     """  # noqa: D301 - click's \b keeps the example's lines
-    from training.registry.model_versions import CHAMPION
-
     registry = open_registry()
     found = registry.models.resolve(f"{name}/{version}" if version.isdigit() else f"{name}@{version}")
     if CHAMPION in found.aliases:
@@ -58,7 +57,7 @@ def rollback(name: str, reason: str) -> None:
 
 def _log(registry: "Registry", change: AliasChange) -> None:
     """Log a change of the champion alias in MLflow, and print where."""
-    if run_id := log_alias_change(registry, change):
+    if run_id := registry.models.log_change(change):
         click.echo(f"Logged in run {run_id}, {FILES[change.action]}.")
 
 

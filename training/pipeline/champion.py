@@ -10,13 +10,13 @@ import numpy as np
 from models import artifact
 from models.errors import AlmanacError, ModelUnknown, RegistryUnreachable, TrainingError
 from models.forecaster import Forecaster
+from models.names import CHAMPION
 from models.spec import ModelSpec
 from training.config.training import ENSEMBLE
 from training.evaluation.leakage import SeenData, is_new_to
 from training.fit.candidate_files import ARTIFACT, MEMBERS
 from training.pipeline.task import TrainingTask, WarmStart
 from training.registry.client import Registry
-from training.registry.model_versions import CHAMPION
 
 SERVED, BACKTESTED = "served", "backtested"
 """A model as it is served, and as it was backtested, before its last training on all data."""

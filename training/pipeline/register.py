@@ -9,6 +9,7 @@ from typing import Any
 
 from models import artifact
 from models.errors import ModelUnknown
+from models.names import CHAMPION
 from models.spec import ModelSpec
 from training.evaluation.comparison import Comparison, Result
 from training.evaluation.leakage import ends_of
@@ -20,7 +21,6 @@ from training.pipeline.task import TrainingTask
 from training.registry import runs
 from training.registry.client import Registry
 from training.registry.example import model_example
-from training.registry.model_versions import CHAMPION
 
 
 def keep_candidate(registry: Registry, run_id: str, candidate: Candidate, task: TrainingTask) -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from models.audit.log import record_own
 from models.errors import ModelUnknown, RegistryError
+from models.names import CHALLENGER, CHAMPION, PREVIOUS
 from models.pyfunc import COLUMNS
+from models.registry import champion
 from models.spec import ModelSpec
 from training.registry.errors import translated
 from training.registry.location import RegistryLocation, Version
@@ -17,8 +20,6 @@ from training.registry.model_code import write_model_code
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 MODEL_NOTE = (
     f"Almanac serves the version with the alias `{CHAMPION}`. `{CHALLENGER}` is the newest one, `{PREVIOUS}` the one that "
@@ -116,33 +117,27 @@ class ModelVersions:
     @translated
     def promote(self, name: str, version: str) -> str | None:
         """Make a version the champion and the old champion `previous`; return the old champion's number, or None."""
-        self._client.get_model_version(name, version)
-        aliases = self._client.get_registered_model(name).aliases
-        old = str(aliases[CHAMPION]) if CHAMPION in aliases else None
-        if old is not None and old != version:
-            self._set_alias(name, PREVIOUS, old)
-        self._set_alias(name, CHAMPION, version)
-        return old
+        return champion.promote(self._client, name, version, partial(self._record, name))
 
     @translated
     def rollback(self, name: str) -> tuple[str, str]:
         """Swap champion and previous; return the numbers of the new and of the old champion.
 
         Raises:
-            ModelUnknown: If there is no previous version.
+            PreviousMissing: If there is no previous version.
         """
-        aliases = self._client.get_registered_model(name).aliases
-        if PREVIOUS not in aliases or CHAMPION not in aliases:
-            raise ModelUnknown(
-                f"{name} has no previous champion.", hint=f"Promote a version: almanac promote {name} VERSION."
-            )
-        champion, previous = str(aliases[CHAMPION]), str(aliases[PREVIOUS])
-        self._set_alias(name, CHAMPION, previous)
-        self._set_alias(name, PREVIOUS, champion)
-        return previous, champion
+        return champion.rollback(self._client, name, partial(self._record, name))
+
+    @translated
+    def log_change(self, change: champion.AliasChange) -> str | None:
+        """Log a change of the champion in the version's run, and return the run's id; None if it has no run."""
+        return champion.log_change(self._client, change)
 
     def _set_alias(self, name: str, alias: str, version: str) -> None:
         self._client.set_registered_model_alias(name, alias, version)
+        self._record(name, alias, version)
+
+    def _record(self, name: str, alias: str, version: str) -> None:
         record_own(self.location.home, "alias.set", model=name, alias=alias, version=version)
 
     @translated

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from models.names import CHAMPION
+from models.registry.champion import AliasChange
 from training.config.retrain import RetrainConfig
-from training.registry.alias_log import AliasChange, log_alias_change
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
-from training.registry.model_versions import CHAMPION
 from training.registry.provenance import RunEnvironment
 from training.retraining import stages
 from training.retraining.job_context import JobContext
@@ -87,9 +87,8 @@ def _roll_back(registry: Registry, name: str, found: Rollback) -> bool:
     if registry.models.resolve(f"{name}@{CHAMPION}").version != found.fresh:
         return False
     now = datetime.now(UTC)
-    log_alias_change(
-        registry,
-        AliasChange("rollback", name, found.predecessor, found.fresh, now, "watch", found.reason, found.figures),
+    registry.models.log_change(
+        AliasChange("rollback", name, found.predecessor, found.fresh, now, "watch", found.reason, found.figures)
     )
     registry.models.rollback(name)
     return True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.artifact import SPEC
 from models.errors import ModelUnknown, ServiceUnreachable
+from models.names import CHAMPION, PREVIOUS
 from models.retraining import reasons
 from models.retraining.champion_figures import ChampionEvidence, unknown_evidence
 from models.retraining.reasons import RetrainAssessment
@@ -14,7 +15,6 @@ from models.spec import ModelSpec
 from training.config.retrain import RetrainConfig
 from training.registry.client import Registry
 from training.registry.location import Version
-from training.registry.model_versions import CHAMPION, PREVIOUS
 from training.retraining.rollback import Rollback, decide_rollback
 from training.service_client.client import Address
 from training.service_client.live_accuracy import count_steps, read_live, read_periods, steps_in_period

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from models.names import CHAMPION, PREVIOUS
 from tests.training.fakes import make_series, write_csv
 from training.registry.client import Registry
 from training.registry.location import Run
-from training.registry.model_versions import CHAMPION, PREVIOUS
 from training.retraining import live_stages
 from training.retraining.job_context import JobContext
 from training.retraining.rollback import Rollback

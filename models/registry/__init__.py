@@ -1,0 +1,1 @@
+"""The model registry: which version of a model answers, by its aliases."""
