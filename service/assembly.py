@@ -26,6 +26,7 @@ from service.monitoring.job_metrics import JobMetrics
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import LiveScores, Scorer
 from service.monitoring.shared_metrics import ProcessSums
+from service.processes.answers import Ask
 from service.processes.board import Board
 from service.processes.link import ProcessLink
 from service.serving.artifact_cache import ArtifactCache
@@ -52,6 +53,7 @@ class Environment:
     Attributes:
         cache: The artifact cache, with the index that a registry process writes.
         fetch: Asks that process for a version.
+        ask: Asks it to move a champion.
         leads: Returns whether this process does what only one may do.
         wake_leader: Wakes the process that does.
         folder: Folder of what several processes share, or None.
@@ -61,6 +63,7 @@ class Environment:
 
     cache: ArtifactCache
     fetch: Fetch
+    ask: Ask
     leads: Callable[[], bool] = lambda: True
     wake_leader: Callable[[], None] = lambda: None
     folder: Path | None = None
@@ -72,7 +75,7 @@ class Environment:
         """Return that of the only process."""
         cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
         supervisor = Supervisor(settings, cache)
-        return cls(cache, supervisor.fetch, background=(supervisor.run,) if supervise else ())
+        return cls(cache, supervisor.fetch, supervisor.ask, background=(supervisor.run,) if supervise else ())
 
     @classmethod
     def shared(cls, settings: Settings, link: ProcessLink) -> Self:
@@ -80,6 +83,7 @@ class Environment:
         return cls(
             ArtifactCache(settings.cache, link.options.index),
             link.fetch,
+            link.ask,
             lambda: link.leads,
             link.wake_leader,
             link.folder,
@@ -134,7 +138,17 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     jobs = JobsClient(settings.jobs, settings.max_queue)
     counter = JobCounter(jobs)
     service = Service(
-        settings, catalog, forecasting, metrics, recent_inputs, database, forecast_log, scorer, backtests, jobs
+        settings,
+        catalog,
+        forecasting,
+        metrics,
+        recent_inputs,
+        database,
+        forecast_log,
+        scorer,
+        backtests,
+        jobs,
+        environment.ask,
     )
     _register_collectors(service, counter, facts, environment)
     remember = partial(keep_default, catalog, database, environment.leads)

@@ -26,8 +26,12 @@ RequestError (models.errors)        the request is wrong
 ├── RequestUnreadable               400, not HTTP
 ├── HeadersTooLarge                 431
 └── HeadersTooSlow                  408
-ModelUnknown (models.errors)        422 in a body, 404 in a path
-└── ModelNotFound                   404, in a query
+RegistryError (models.errors)       502, the registry refuses to move the champion
+├── RegistryUnreachable             503, Retry-After
+├── ChampionChanged                 409, another champion than the one to take back
+└── ModelUnknown                    422 in a body, 404 in a path
+    ├── PreviousMissing             409, no champion to go back to
+    └── ModelNotFound               404, in a query, or to be moved
 ConfigInvalid (models.errors)       422, an invalid threshold
 JobError (models.jobs.errors)       jobs and schedules
 ├── JobUnknown, ScheduleUnknown     404
@@ -49,7 +53,7 @@ ServiceError                        the request is valid, but the service cannot
 └── SettingInvalid                  an environment variable that is wrong
 """
 
-from models.errors import AlmanacError, ModelUnknown, RequestError
+from models.errors import AlmanacError, ModelUnknown, RegistryError, RequestError
 
 
 class BodyTooLarge(RequestError):
@@ -95,7 +99,13 @@ class ForecastUnknown(RequestError):
 
 
 class ModelNotFound(ModelUnknown):
-    """A model in a query that is neither registered nor served."""
+    """A model in a query that is neither registered nor served, or a version to promote that does not exist."""
+
+
+class ChampionChanged(RegistryError):
+    """A rollback from a version that is not the champion any more."""
+
+    code = "CHAMPION_CHANGED"
 
 
 class FieldMissing(RequestError):

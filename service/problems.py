@@ -8,7 +8,17 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from models.errors import AlmanacError, ConfigInvalid, FrequencyError, ModelUnknown, RequestError, SeriesError
+from models.errors import (
+    AlmanacError,
+    ConfigInvalid,
+    FrequencyError,
+    ModelUnknown,
+    PreviousMissing,
+    RegistryError,
+    RegistryUnreachable,
+    RequestError,
+    SeriesError,
+)
 from models.jobs.errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
 from service import errors
 
@@ -47,6 +57,10 @@ STATUS: Mapping[type[AlmanacError], int] = {
     FrequencyError: 422,
     ModelUnknown: 422,
     errors.ModelNotFound: 404,
+    PreviousMissing: 409,
+    errors.ChampionChanged: 409,
+    RegistryUnreachable: 503,
+    RegistryError: 502,
     errors.QueueFull: 429,
     errors.DeadlinePassed: 503,
     errors.ModelLoading: 503,
@@ -75,6 +89,7 @@ HEADERS: Mapping[type[AlmanacError], Mapping[str, str]] = {
     errors.DatabaseUnreachable: {"retry-after": "5"},
     errors.DatabaseUnusable: {"retry-after": "60"},
     JobsUnreachable: {"retry-after": "5"},
+    RegistryUnreachable: {"retry-after": "5"},
 }
 
 

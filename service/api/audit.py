@@ -12,10 +12,15 @@ from service.clients import CLIENT
 logger = logging.getLogger("almanac")
 
 
+def actor_of(request: Request) -> str:
+    """Return who sends a request: `key:NAME`, or `address:IP` without keys."""
+    key, address = request.scope.get(CLIENT), request.client.host if request.client else ""
+    return f"key:{key}" if key else f"address:{address}"
+
+
 async def audit(request: Request, action: str, **details: str | int | None) -> None:
     """Append a line about what a request has done; that it cannot be written is logged, since it is done by then."""
-    key, address = request.scope.get(CLIENT), request.client.host if request.client else ""
-    actor = f"key:{key}" if key else f"address:{address}"
+    actor = actor_of(request)
     try:
         await asyncio.to_thread(log.record, service_of(request).settings.home, actor, action, **details)
     except OSError as error:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from models.errors import AlmanacError
 from service.api.operations import complete
 from service.api.schemas.forecast import ForecastProblem
+from service.api.schemas.models import ChampionRequest, RollbackRequest
 from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
 from service.api.schemas.problems import Problem
 from service.forecasting.schema import ForecastRequest
@@ -29,6 +30,8 @@ DESCRIBED = (
     JobRequest,
     ScheduleRequest,
     BackfillRequest,
+    ChampionRequest,
+    RollbackRequest,
     Problem,
     ForecastProblem,
     ObservationsProblem,

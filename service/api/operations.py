@@ -20,6 +20,8 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("get", "/accuracy"): "get_accuracy",
     ("get", "/models"): "list_models",
     ("get", "/models/{model}"): "get_model",
+    ("post", "/models/{name}/champion"): "promote_version",
+    ("post", "/models/{name}/rollback"): "roll_back",
     ("get", "/schedules"): "list_schedules",
     ("post", "/schedules"): "create_schedule",
     ("get", "/schedules/{name}"): "get_schedule",

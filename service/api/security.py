@@ -70,6 +70,8 @@ def scopes_for(path: str, method: str = "GET") -> tuple[str, ...] | None:
     """Return the scopes that give access to a path, or None if no key is needed."""
     if method == "DELETE" and path.startswith("/series/"):
         return ("erase", "admin")
+    if method == "POST" and path.startswith("/models/"):
+        return ("admin",)
     if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
         return None
     for root, scopes in SCOPES_BY_PATH.items():
@@ -86,6 +88,8 @@ def protected_route(path: str) -> str | None:
         return "/series/{series_id:path}/forecast" if path.endswith("/forecast") else "/series/{series_id:path}"
     if path.startswith(("/v1/", "/v2/")):
         return _dialect_route(path)
+    if path.startswith("/models/") and (move := path.rpartition("/")[2]) in {"champion", "rollback"}:
+        return f"/models/{{name}}/{move}"
     return next((route for root, route in ROUTES_BELOW.items() if path.startswith(root)), None)
 
 

@@ -11,6 +11,7 @@ from service.monitoring.drift import RecentInputs
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
 from service.monitoring.scorer import Scorer
+from service.processes.answers import Ask
 from service.serving.catalog import Catalog
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
@@ -30,6 +31,7 @@ class Service:
     scorer: Scorer
     backtests: BacktestCache
     jobs: JobsClient
+    ask_registry: Ask
 
 
 def service_of(request: Request) -> Service:

@@ -10,8 +10,10 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -55,6 +57,7 @@ class Workers:
         self._leader: int | None = None
         self._stopping = asyncio.Event()
         self._has_failed = False
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Keep all workers running until SIGINT or SIGTERM, and return the exit code."""
@@ -155,8 +158,17 @@ class Workers:
             self._elect()
         if "fetch" in message:
             self._supervisor.fetch(*message["fetch"])
+        if "ask" in message:
+            self._asking.add(task := asyncio.create_task(self._ask(self._running[place], message)))
+            task.add_done_callback(self._asking.discard)
         if "wake" in message and self._leader is not None:
             self._send(self._leader, {"wake": True})
+
+    async def _ask(self, worker: Process, message: Mapping[str, Any]) -> None:
+        """Ask the registry process for a worker."""
+        answer = await self._supervisor.ask(message["ask"])
+        if answer is not None:
+            _write(worker, {"answer": answer, "number": message["number"]})
 
     def _elect(self) -> None:
         """Make the first worker that answers requests the leader, unless there is one."""
@@ -167,9 +179,8 @@ class Workers:
             logger.info("server process %d scores forecasts and deletes old ones", self._leader)
 
     def _send(self, place: int, message: object) -> None:
-        worker = self._running.get(place)
-        if worker is not None and worker.stdin is not None and not worker.stdin.is_closing():
-            worker.stdin.write(orjson.dumps(message) + b"\n")
+        if (worker := self._running.get(place)) is not None:
+            _write(worker, message)
 
     def _stop(self, number: int) -> None:
         """End all workers; at a second Ctrl-C, without waiting for requests in progress."""
@@ -186,6 +197,11 @@ class Workers:
         for place, worker in self._running.items():
             logger.error("server process %d did not end in time; it is killed", place)
             _send_signal(worker, signal.SIGKILL)
+
+
+def _write(worker: Process, message: object) -> None:
+    if worker.stdin is not None and not worker.stdin.is_closing():
+        worker.stdin.write(orjson.dumps(message) + b"\n")
 
 
 def _send_signal(worker: Process, number: int) -> None:

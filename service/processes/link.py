@@ -1,7 +1,7 @@
 """Link: one server process's connection to the parent process, which holds the registry process and names the leader.
 
-Both sides write one JSON object a line. The process sends {"started": true}, {"fetch": [name, version]} and {"wake": true};
-the parent sends {"lead": true} and {"wake": true}. The parent's end of the process's standard input closes when the parent
+Both sides write one JSON object a line. The process sends {"started": true}, {"fetch": [name, version]}, {"wake": true} and
+{"ask": question, "number": …}; the parent sends {"lead": true}, {"wake": true} and {"answer": …, "number": …}. The parent's end of the process's standard input closes when the parent
 ends for any reason; then the process shuts down.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Self
 
 import orjson
+
+from service.processes.answers import Answers, Message
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
@@ -65,6 +67,7 @@ class ProcessLink:
         self.is_orphaned = False
         self.listener = socket.socket(fileno=options.socket)
         self._channel = channel
+        self._answers = Answers()
 
     @classmethod
     def over_standard_streams(cls, options: ProcessOptions) -> Self:
@@ -83,6 +86,10 @@ class ProcessLink:
         """Ask the registry process to fetch a version."""
         self._send({"fetch": [name, version]})
 
+    async def ask(self, question: Message) -> Message | None:
+        """Return the registry process's answer, or None if there is none in time."""
+        return await self._answers.ask(lambda number: self._send({"ask": question, "number": number}))
+
     def wake_leader(self) -> None:
         """Tell the leader that observations have arrived."""
         self._send({"wake": True})
@@ -98,7 +105,11 @@ class ProcessLink:
 
     def receive(self, line: bytes, wake: Callable[[], None]) -> None:
         """Act on one line."""
-        self.leads = self.leads or "lead" in orjson.loads(line)
+        message = orjson.loads(line)
+        if "number" in message:
+            self._answers.receive(message["number"], message["answer"])
+            return
+        self.leads = self.leads or "lead" in message
         wake()
 
     def _send(self, message: object) -> None:

@@ -1,9 +1,10 @@
 """Registry process: the child process that polls MLflow and fills the cache; the service's only use of mlflow.
 
-Run as `python -m service.serving.registry_process CACHE INDEX POLL_SECONDS` with MLFLOW_TRACKING_URI set. It reads lines
-`{"name", "version"}` from standard input, the versions to fetch, and ends when standard input closes, that is, when the
-server ends for any reason. It exits with os.EX_TEMPFAIL, to be restarted at once, if the registry's SQLite file was
-replaced after it was opened. mlflow may hang, fail or be absent: the server itself only reads the cache.
+Run as `python -m service.serving.registry_process CACHE INDEX POLL_SECONDS` with MLFLOW_TRACKING_URI and ALMANAC_HOME set.
+It reads lines from standard input: `{"name", "version"}`, a version to fetch, and `{"number", "move"}`, a champion to move,
+which it answers on standard output with `{"number", "answer"}`. It ends when standard input closes, that is, when the server
+ends for any reason. It exits with os.EX_TEMPFAIL, to be restarted at once, if the registry's SQLite file was replaced after
+it was opened. mlflow may hang, fail or be absent: the server itself only reads the cache.
 """
 
 import hashlib
@@ -11,7 +12,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,15 +22,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from models.errors import ArtifactIncomplete
+from models.errors import ArtifactIncomplete, ModelUnknown, RegistryUnreachable
 from models.jobs.database import SQLITE
 from models.names import CHAMPION
-from service.install import install_command
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
+from service.serving.champion_move import ChampionMove, failure
 from service.serving.empty_registry import is_empty
+from service.serving.registry_channel import Request, answer_to_standard_output, listen
+from service.serving.registry_errors import describe
 from service.serving.registry_index import (
     ModelVersion,
     RegisteredModel,
@@ -51,7 +53,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """With mlflow's defaults a dead server costs minutes, and usage is reported to its makers."""
 
-PAGE, DETAIL_LENGTH = 1000, 300
+PAGE = 1000
 
 
 class RegistryPoller:
@@ -104,6 +106,20 @@ class RegistryPoller:
         if all(model.is_settled for model in index.models.values()):
             self._cache.prune(index)
         return index
+
+    def move(self, move: ChampionMove, home: Path) -> dict[str, Any]:
+        """Move the champion of a model in the registry; return the answer to the server, also if it cannot be moved."""
+        if time.monotonic() > move.until or self.was_replaced():
+            busy = "The registry was busy for too long; nothing has changed."
+            return failure(RegistryUnreachable(busy, hint="Try again."))
+        if self._is_absent():
+            return failure(ModelUnknown("No model is registered yet.", hint="Run `almanac train` or `almanac demo`."))
+        try:
+            with self._opening():
+                self._open_file()
+                return move.carry_out(self._connect(), home)
+        except Exception as error:  # noqa: BLE001 (as in `poll`)
+            return failure(error)
 
     def was_replaced(self) -> bool:
         """Return whether the opened SQLite file was replaced or deleted: a connection would still read the old one."""
@@ -237,14 +253,6 @@ class RegistryPoller:
         return replace(version, digest=digest, error="")
 
 
-def describe(error: BaseException) -> str:
-    """Return an exception as one short line, with the remedy if a package is missing."""
-    line = " ".join(str(error).split())[:DETAIL_LENGTH] or type(error).__name__
-    if isinstance(error, ImportError):
-        return f"{line}. Install the train extra ({install_command()}), or set MLFLOW_TRACKING_URI to an MLflow server."
-    return line
-
-
 def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
@@ -257,27 +265,29 @@ def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlf
         token = page.token or None
 
 
-def _listen(wanted: "SimpleQueue[tuple[str, str]]", wake: threading.Event) -> None:
-    """Queue each version from standard input; end the process when it closes, even during a hanging call."""
-    for line in sys.stdin.buffer:
-        request = orjson.loads(line)
-        wanted.put((request["name"], request["version"]))
-        wake.set()
-    os._exit(0)
+def _work_off(requests: SimpleQueue[Request], poller: RegistryPoller, send: Callable[[Request], None]) -> None:
+    """Carry out what the server has asked for until now."""
+    while not requests.empty():
+        request = requests.get()
+        if "move" in request:
+            answer = poller.move(ChampionMove.from_dict(request["move"]), Path(os.environ["ALMANAC_HOME"]))
+            send({"number": request["number"], "answer": answer})
+        else:
+            poller.want(request["name"], request["version"])
 
 
 def main() -> None:
     """Poll until the server has ended."""
+    send = answer_to_standard_output()
     configure_logging()
     os.environ.update({**ENVIRONMENT, **os.environ})
     cache, poll_seconds = ArtifactCache(Path(sys.argv[1]), sys.argv[2]), float(sys.argv[3])
     poller = RegistryPoller(cache, os.environ["MLFLOW_TRACKING_URI"])
-    wanted: SimpleQueue[tuple[str, str]] = SimpleQueue()
+    requests: SimpleQueue[Request] = SimpleQueue()
     wake = threading.Event()
-    threading.Thread(target=_listen, args=(wanted, wake), daemon=True).start()
+    threading.Thread(target=listen, args=(requests, wake), daemon=True).start()
     while not poller.was_replaced():
-        while not wanted.empty():
-            poller.want(*wanted.get())
+        _work_off(requests, poller, send)
         poller.poll(datetime.now(UTC).isoformat(timespec="seconds"))
         cache.tidy()
         wake.wait(poll_seconds)

@@ -1,4 +1,4 @@
-"""Supervisor: keeps the registry process running, and sends it the versions that requests need."""
+"""Supervisor: keeps the registry process running, sends it the versions that requests need, and asks it to move champions."""
 
 import asyncio
 import logging
@@ -6,10 +6,13 @@ import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from service.processes.answers import Answers, Message
 from service.serving.artifact_cache import ArtifactCache
 from service.settings import Settings
 
@@ -35,6 +38,7 @@ class Supervisor:
         self._cache = cache
         self._child: Process | None = None
         self._requested: dict[tuple[str, str], float] = {}
+        self._answers = Answers()
 
     @property
     def pid(self) -> int | None:
@@ -48,8 +52,17 @@ class Supervisor:
             return
         self._requested = {key: at for key, at in self._requested.items() if now - at < REPEAT_SECONDS}
         self._requested[name, version] = now
+        self._send({"name": name, "version": version})
+
+    async def ask(self, question: Message) -> Message | None:
+        """Return the child's answer, or None if it does not run, ends, or does not answer in time."""
+        if self.pid is None:
+            return None
+        return await self._answers.ask(lambda number: self._send({**question, "number": number}))
+
+    def _send(self, message: Mapping[str, Any]) -> None:
         if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.write(orjson.dumps({"name": name, "version": version}) + b"\n")
+            self._child.stdin.write(orjson.dumps(message) + b"\n")
 
     async def run(self) -> None:
         """Keep a child running until cancelled; then stop it and wait for its end."""
@@ -83,21 +96,37 @@ class Supervisor:
             self._cache.index,
             str(self._settings.poll_seconds),
             stdin=PIPE,
-            stdout=sys.stderr,
-            env={**os.environ, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": self._settings.tracking_uri},
+            stdout=PIPE,
+            env={
+                **os.environ,
+                "PYTHONPATH": path,
+                "MLFLOW_TRACKING_URI": self._settings.tracking_uri,
+                "ALMANAC_HOME": str(self._settings.home),
+            },
             start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then closes the child's input
         )
 
     async def _watch(self, child: Process) -> int:
-        """Return the child's exit code once it has ended; kill it if it hangs."""
-        while True:
-            before = self._cache.changed()
-            try:
-                async with asyncio.timeout(max(HUNG_SECONDS, 10 * self._settings.poll_seconds)):
-                    return await child.wait()
-            except TimeoutError:
-                if self._cache.changed() == before:
-                    child.kill()
+        """Pass on the child's answers; return its exit code once it has ended, and kill it if it hangs."""
+        receiving = asyncio.create_task(self._receive(child))
+        try:
+            while True:
+                before = self._cache.changed()
+                try:
+                    async with asyncio.timeout(max(HUNG_SECONDS, 10 * self._settings.poll_seconds)):
+                        return await child.wait()
+                except TimeoutError:
+                    if self._cache.changed() == before:
+                        child.kill()
+        finally:
+            receiving.cancel()
+            self._answers.abandon()
+
+    async def _receive(self, child: Process) -> None:
+        if child.stdout is not None:
+            async for line in child.stdout:
+                message = orjson.loads(line)
+                self._answers.receive(message["number"], message["answer"])
 
     async def _stop(self) -> None:
         """Close the child's input, which ends it; kill it if it does not end."""

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from models.audit import log
 from service.cli.serve import serve
 from service.serving.registry_index import RegisteredModel
 from tests.service.home import Artifacts, ServiceHome, eventually
@@ -69,7 +71,8 @@ def test_a_promotion_under_load_drops_no_request(
     with ThreadPoolExecutor(4) as threads:
         runs = [threads.submit(load) for _ in range(4)]
         eventually(lambda: len(answers) > 100, "no load")
-        registrar.point("temperatures", "champion", after[0])
+        move = {"version": after[0], "reason": "Warmer."}
+        promoted = server.client.post("/models/temperatures/champion", json=move)
         eventually(lambda: ask(server.client) == after, "the promotion was not noticed")
         count = len(answers)
         eventually(lambda: len(answers) > count + 100, "no load after the promotion")
@@ -78,6 +81,28 @@ def test_a_promotion_under_load_drops_no_request(
             run.result()
 
     assert set(answers) == {before, after}
+    expected = {"name": "temperatures", "champion": after[0], "previous": before[0], "changed": True}
+    assert promoted.json() == expected
+    again = server.client.post("/models/temperatures/champion", json=move)
+    assert again.json() == {**expected, "changed": False}
+
+
+def test_a_rollback_over_rest_is_in_the_registry_and_in_the_audit_log(server: ServerProcess) -> None:
+    """And is served soon; what is not there is unknown."""
+    post = partial(server.client.post, "/models/temperatures/rollback")
+    champion, body = ask(server.client)[0], {"reason": "Too warm."}
+
+    answers = [post(json={**body, "version": champion}).json() for _ in range(2)]
+
+    eventually(lambda: ask(server.client)[0] == answers[0]["champion"], "the rollback was not noticed")
+    assert [(one["previous"], one["changed"]) for one in answers] == [(champion, True), (champion, False)]
+    lines = [line.data for line in log.read(server.cache.root.parent)][-2:]
+    assert [(line["actor"], line["alias"], line["version"], line["reason"]) for line in lines] == [
+        ("address:127.0.0.1", "champion", answers[0]["champion"], "Too warm."),
+        ("address:127.0.0.1", "previous", champion, "Too warm."),
+    ]
+    assert server.client.post("/models/snow/rollback", json=body).status_code == 404
+    assert post(json=body).json()["champion"] == champion
 
 
 def test_a_version_that_is_not_cached_is_fetched_on_request(

@@ -3,6 +3,7 @@
 from service.api.dialects import kserve, mlflow, nixtla, open_inference
 from service.api.routes import (
     accuracy,
+    champion,
     docs,
     forecast,
     forecasts,
@@ -24,6 +25,7 @@ ROUTERS = (
     observations.router,
     series.router,
     accuracy.router,
+    champion.router,
     models.router,
     schedules.router,
     jobs.router,

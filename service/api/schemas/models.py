@@ -1,8 +1,57 @@
 """Model schemas: registered models, model cards and the health of the service."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
+
+from service.json_input import StrictModel
+
+LONGEST_REASON, LONGEST_VERSION = 500, 18
+
+
+def _check_version(text: str) -> str:
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_VERSION):
+        raise PydanticCustomError("version", "not a version", {"hint": 'Send a number as text, such as "7".'})
+    return text
+
+
+def _check_reason(text: str) -> str:
+    words = " ".join(text.split())
+    if not words or len(words) > LONGEST_REASON or not words.isprintable():
+        hint = f"Send a sentence of at most {LONGEST_REASON} characters."
+        raise PydanticCustomError("reason", "not a sentence", {"hint": hint})
+    return words
+
+
+Reason = Annotated[str, AfterValidator(_check_reason), Field(description="Why, in one sentence; kept in MLflow.")]
+Number = Annotated[str, AfterValidator(_check_version)]
+
+
+class ChampionRequest(StrictModel):
+    """A request to make a version the champion."""
+
+    version: Number = Field(description="The version that is to answer.")
+    reason: Reason
+
+
+class RollbackRequest(StrictModel):
+    """A request to go back to the previous champion."""
+
+    reason: Reason
+    version: Number | None = Field(
+        None,
+        description="The champion to take back: a repeated request then changes nothing. By default the current one.",
+    )
+
+
+class ChampionResponse(BaseModel):
+    """The champion in the registry; the service answers with it as soon as it has loaded it."""
+
+    name: str
+    champion: str
+    previous: str | None = Field(description="The version that a rollback goes back to, or null.")
+    changed: bool = Field(description="False if it was so before.")
 
 
 class ModelIdentity(BaseModel):

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.api.content_types import FORMATS
+from service.api.examples.champion import PROMOTE_RESPONSES, PROMOTIONS, ROLLBACK_RESPONSES, ROLLBACKS
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.jobs import (
     BACKFILL_REQUEST,
@@ -60,6 +61,8 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/accuracy",
         "/models",
         "/models/{model}",
+        "/models/{name}/champion",
+        "/models/{name}/rollback",
         "/schedules",
         "/schedules/{name}",
         "/schedules/{name}/pause",
@@ -183,9 +186,11 @@ def test_each_example_of_a_rejected_body_is_valid(document: dict[str, Any]) -> N
         (JOB_RESPONSES, "JobResponse"),
         (CANCEL_RESPONSES, "JobResponse"),
         (POST_RESPONSES, "JobResponse"),
+        (PROMOTE_RESPONSES, "ChampionResponse"),
+        (ROLLBACK_RESPONSES, "ChampionResponse"),
     ],
 )
-def test_each_example_about_jobs_is_valid(
+def test_each_example_about_jobs_and_champions_is_valid(
     document: dict[str, Any], responses: dict[int, dict[str, Any]], schema: str
 ) -> None:
     """Responses and problems, each under its own status; a dry run has its own response."""
@@ -197,6 +202,19 @@ def test_each_example_about_jobs_is_valid(
                 expected = "AssessmentResponse" if is_dry else schema
                 check(document, "Problem" if is_problem else expected, example["value"])
                 assert not is_problem or example["value"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("schema", "move", "requests"),
+    [("ChampionRequest", "champion", PROMOTIONS), ("RollbackRequest", "rollback", ROLLBACKS)],
+)
+def test_each_example_of_a_champion_is_accepted(
+    shared_client: TestClient, document: dict[str, Any], schema: str, move: str, requests: dict[str, Any]
+) -> None:
+    """Only the registry is missing here."""
+    for example in requests.values():
+        check(document, schema, example["value"])
+        assert shared_client.post(f"/models/rain/{move}", json=example["value"]).status_code == 503
 
 
 @pytest.mark.parametrize("name", SCHEDULE_REQUESTS)

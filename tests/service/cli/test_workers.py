@@ -1,6 +1,7 @@
 """The parent of the workers: who leads, what it passes on, and which sockets they get."""
 
 import asyncio
+import os
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 from service.cli.listening import SPREADS, bind_worker, listen, reserve
 from service.cli.worker import share
 from service.cli.workers import Workers
+from service.processes.link import ProcessLink, ProcessOptions
 from service.settings import Settings
 
 
@@ -65,6 +67,30 @@ def test_what_a_worker_sends_reaches_the_leader_or_the_registry(parent: Any, mon
 
     assert sent(parent, 2)[1:] == [b'{"wake":true}\n']
     assert fetched == [("temperatures", "3")]
+
+
+def test_a_question_of_a_worker_is_answered_to_it(parent: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """By the only registry process, with the question's number."""
+
+    async def ask(question: dict[str, str]) -> dict[str, str]:
+        return {"seen": question["move"]}
+
+    async def converse() -> bytes:
+        link = ProcessLink(ProcessOptions(1, 3, socket.socket().detach(), "", "", ""), channel)
+        answer = asyncio.create_task(link.ask({"move": "rain"}))
+        await asyncio.sleep(0)
+        parent._receive(1, os.read(received, 1000))
+        await asyncio.gather(*parent._asking)
+        link.receive(sent(parent, 1)[0], lambda: None)
+        return await answer
+
+    monkeypatch.setattr(parent._supervisor, "ask", ask)
+    received, channel = os.pipe()
+
+    assert asyncio.run(converse()) == {"seen": "rain"}
+    assert (sent(parent, 0), sent(parent, 2)) == ([], [])
+    os.close(received)
+    os.close(channel)
 
 
 def test_a_taken_port_is_refused_although_workers_share_ports() -> None:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from service.serving.registry_channel import listen
+from service.serving.registry_errors import describe
 from service.serving.registry_index import ModelVersion, RegisteredModel
-from service.serving.registry_process import RegistryPoller, _listen, describe
+from service.serving.registry_process import RegistryPoller
 from tests.service.home import ServiceHome
 from tests.service.serving.fake_mlflow import FakeMlflow
 
@@ -214,16 +217,16 @@ def test_an_error_is_described_on_one_line() -> None:
 
 def test_the_process_ends_when_its_input_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until then each line is queued and wakes the poller."""
-    asked: SimpleQueue[tuple[str, str]] = SimpleQueue()
+    asked: SimpleQueue[dict[str, Any]] = SimpleQueue()
     wake = threading.Event()
     codes: list[int] = []
     lines = [b'{"name": "rain", "version": "3"}\n']
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=lines))
     monkeypatch.setattr("os._exit", codes.append)
 
-    _listen(asked, wake)
+    listen(asked, wake)
 
-    assert asked.get() == ("rain", "3")
+    assert asked.get() == {"name": "rain", "version": "3"}
     assert wake.is_set()
     assert codes == [0]
 

@@ -1,0 +1,53 @@
+"""Champion examples: requests and responses of a promotion and a rollback for /docs; a test validates each of them."""
+
+from typing import Any
+
+from models.errors import PreviousMissing, RegistryError, RegistryUnreachable
+from service.api.examples import Responses
+from service.api.examples.forecast import KEY_RESPONSES, NO_JSON, TOO_LARGE
+from service.api.openapi import problems, request_body, success
+from service.errors import ChampionChanged, FieldInvalid, FieldMissing, ModelNotFound
+
+PROMOTIONS: dict[str, Any] = {
+    "version": {"summary": "A version", "value": {"version": "7", "reason": "Calmer in July."}}
+}
+ROLLBACKS: dict[str, Any] = {
+    "any": {"summary": "Whatever is champion", "value": {"reason": "Too high since Monday."}},
+    "once": {"summary": "Safe to repeat", "value": {"version": "7", "reason": "Too high since Monday."}},
+}
+PROMOTED = {"name": "temperatures", "champion": "7", "previous": "6", "changed": True}
+ROLLED_BACK = {"name": "temperatures", "champion": "6", "previous": "7", "changed": True}
+
+NO_VERSION = ModelNotFound(
+    "Model Version (name=temperatures, version=9) not found.", hint="GET /models lists the models and their versions."
+)
+NO_REASON = FieldMissing(
+    "`reason` is missing.", pointer="/reason", hint='Send {"version": "7", "reason": "Calmer in July."}.'
+)
+BAD_VERSION = FieldInvalid("`version` is 'best'.", pointer="/version", hint='Send a number as text, such as "7".')
+NO_PREVIOUS = PreviousMissing(
+    "temperatures has no previous champion.", hint="Promote a version: almanac promote temperatures VERSION."
+)
+CHANGED = ChampionChanged("The champion of temperatures is version 8, not 7.", hint="GET /models shows the champions.")
+REFUSED = RegistryError("The registry refuses: Permission denied.", hint="Check what MLflow lets this service do.")
+DOWN = RegistryUnreachable(
+    "The registry cannot be reached: connection refused.", hint="Check MLFLOW_TRACKING_URI and that server."
+)
+
+ERRORS: Responses = {
+    **KEY_RESPONSES,
+    400: problems("The body is not JSON.", NO_JSON),
+    404: problems("There is no such model or version.", NO_VERSION),
+    413: problems("The body is too large.", TOO_LARGE),
+    422: problems("The request is wrong.", NO_REASON, BAD_VERSION),
+    502: problems("The registry refuses.", REFUSED),
+    503: problems("The registry does not answer; try again after Retry-After.", DOWN),
+}
+PROMOTE_BODY = request_body("ChampionRequest", PROMOTIONS)
+ROLLBACK_BODY = request_body("RollbackRequest", ROLLBACKS)
+PROMOTE_RESPONSES: Responses = {200: success("The champion.", promoted=PROMOTED), **ERRORS}
+ROLLBACK_RESPONSES: Responses = {
+    200: success("The champion.", rolled_back=ROLLED_BACK),
+    409: problems("There is no previous champion, or another champion than `version`.", NO_PREVIOUS, CHANGED),
+    **ERRORS,
+}

@@ -1,0 +1,64 @@
+"""POST /models/{name}/champion and /rollback: which version answers, moved in the registry."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.api.audit import actor_of
+from service.api.examples.champion import PROMOTE_BODY, PROMOTE_RESPONSES, ROLLBACK_BODY, ROLLBACK_RESPONSES
+from service.api.http import json_response, read_body
+from service.api.schemas.models import ChampionRequest, ChampionResponse, RollbackRequest
+from service.api.state import service_of
+from service.errors import ModelNotFound
+from service.json_input import describe_value, parse_body
+from service.serving.champion_move import ChampionMove, move_champion
+
+router = APIRouter(prefix="/models/{name}", tags=["models"])
+
+MAX_BODY_BYTES = 16_384
+LONGEST_NAME = 250
+"""MLflow stores names of up to 256 characters; the name also passes through a pipe whose writes are atomic up to 4 kB."""
+TOO_LARGE = f"Send a version and a sentence: at most {MAX_BODY_BYTES} bytes."
+PROMOTE_HINT = 'Send {"version": "7", "reason": "Calmer in July."}.'
+ROLLBACK_HINT = 'Send {"reason": "Too high since Monday."}.'
+
+
+@router.post(
+    "/champion",
+    summary="Promote a version",
+    response_model=ChampionResponse,
+    responses=PROMOTE_RESPONSES,
+    openapi_extra={"requestBody": PROMOTE_BODY},
+)
+async def promote(request: Request, name: str) -> Response:
+    """Make a version the champion in the registry, and the old champion `previous`; a repeated request changes nothing."""
+    sent = parse_body(ChampionRequest, await _body(request), PROMOTE_HINT)
+    return await _move(request, "promote", name, sent)
+
+
+@router.post(
+    "/rollback",
+    summary="Go back to the previous champion",
+    response_model=ChampionResponse,
+    responses=ROLLBACK_RESPONSES,
+    openapi_extra={"requestBody": ROLLBACK_BODY},
+)
+async def rollback(request: Request, name: str) -> Response:
+    """Swap champion and previous in the registry; with `version` a repeated request changes nothing."""
+    sent = parse_body(RollbackRequest, await _body(request), ROLLBACK_HINT)
+    return await _move(request, "rollback", name, sent)
+
+
+async def _body(request: Request) -> bytes:
+    seconds = service_of(request).settings.body_timeout_seconds
+    return await read_body(request, MAX_BODY_BYTES, seconds, too_large=TOO_LARGE)
+
+
+async def _move(
+    request: Request, action: Literal["promote", "rollback"], name: str, sent: ChampionRequest | RollbackRequest
+) -> Response:
+    if len(name.encode()) > LONGEST_NAME or not name.isprintable():
+        raise ModelNotFound(f"There is no model {describe_value(name)}.", hint="GET /models lists the models.")
+    move = ChampionMove(action, name, sent.version, sent.reason, actor_of(request))
+    return json_response(await move_champion(service_of(request).ask_registry, move))
