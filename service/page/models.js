@@ -4,6 +4,7 @@ import { ask, at } from "./api.js";
 import { Chart } from "./chart.js";
 import { el, facts, failure, fill, intro, measure, moment, number, percent, table } from "./dom.js";
 import { frequencyName } from "./findings.js";
+import { moves } from "./moves.js";
 
 const REGISTRY = {
   absent: "Nothing is registered yet: `almanac train` makes the first model. The starter forecasts any series until then.",
@@ -13,16 +14,19 @@ const REGISTRY = {
 const NAMES = { model: "this version", seasonal_naive: "seasonal naive" };
 
 class ModelsView {
-  constructor(panel) {
+  constructor(panel, session) {
+    this.mayMove = session.scopes.includes("admin");
     this.list = el("div", { class: "waiting" });
     fill(panel, intro("Models", "What forecasts here, what it was trained on, and whether it beats simple methods."), this.list);
   }
 
-  async refresh() {
+  /** Draw the models anew, with what was just done. */
+  async refresh(done = null) {
     const answer = await ask("models");
     const { state, detail } = answer.registry;
     const said = REGISTRY[state];
     fill(this.list,
+      done ? el("div", { class: "notice" }, done) : null,
       said ? el("div", { class: "notice" }, el("p", {}, said), detail && state !== "absent" ? el("p", { class: "muted" }, detail) : null) : null,
       answer.models.map((one) => this.card(one, answer.default)));
   }
@@ -42,7 +46,7 @@ class ModelsView {
         isStarter ? el("span", { class: "tag" }, "part of Almanac") : null),
       el("p", { class: "muted" }, summary(model, isStarter)),
       details,
-      isStarter || !model.versions.length ? null : moves(model));
+      isStarter || !this.mayMove || !model.versions.length ? null : moves(model, (done) => this.refresh(done)));
   }
 
   async show(box, model, version) {
@@ -66,20 +70,6 @@ function summary(model, isStarter) {
   const steps = model.frequencies.map(frequencyName).join(", ");
   if (isStarter) return `Pretrained on synthetic series. It has networks for series that are ${steps}, and forecasts any other step, too.`;
   return `${model.versions.length === 1 ? "1 version" : `${model.versions.length} versions`}${steps ? `, for ${steps} series` : ""}.`;
-}
-
-/** Return the lines for a terminal that move the champion; the service only reads the registry. */
-function moves(model) {
-  const others = model.versions.filter((version) => version !== model.champion);
-  const line = (text) => el("pre", { tabindex: "0" }, el("code", {}, text));
-  return el("details", {}, el("summary", {}, "Promote or roll back"),
-    el("p", { class: "muted" }, "A terminal with access to the registry moves the champion; this service loads it within seconds."),
-    others.length ? line(`almanac promote ${quoted(model.name)} ${others.at(-1)} --reason "…"`) : el("p", {}, "There is no other version to promote."),
-    model.aliases.previous ? line(`almanac rollback ${quoted(model.name)} --reason "…"`) : null);
-}
-
-function quoted(text) {
-  return /^[\w.@-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 }
 
 function describe(card, version) {
@@ -143,8 +133,8 @@ function memory(box, spec) {
   new Chart(stage, "Memory by lag").draw({ title: "Memory by lag", labels, dated: false, bands: [], lines: [{ label: "share", values: spec.memory.slice(0, shown), colour: "--one" }] });
 }
 
-export async function draw(panel) {
-  const view = new ModelsView(panel);
+export async function draw(panel, session) {
+  const view = new ModelsView(panel, session);
   await view.refresh();
   return view;
 }

@@ -29,6 +29,21 @@ VIEWS = ("forecast", "accuracy", "models", "jobs")
 STABLE = 0.05
 """Shift of the layout up to which Google calls a page good is 0.1."""
 
+REGISTRY_IN_THE_INDEX = """
+from dataclasses import replace
+async def ask(self, question):
+    move, index = question["move"], self._cache.read()
+    model = index.models[move["name"]]
+    if move["reason"] == "Denied.":
+        return {"error": "RegistryError", "detail": "The registry refuses.", "hint": "Ask its owner."}
+    old, new = model.aliases["champion"], move["version"] if move["action"] == "promote" else model.aliases["previous"]
+    moved = replace(model, aliases={**model.aliases, "champion": new, "previous": old})
+    self._cache.write(replace(index, models={**index.models, move["name"]: moved}))
+    return {"name": move["name"], "champion": new, "previous": old, "changed": True}
+Supervisor.ask = ask
+"""
+"""Follows NO_REGISTRY: moves the champion where the registry process would have written it."""
+
 Open = Callable[..., Visit]
 
 
@@ -56,7 +71,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home.publish("temperatures", "2", alias="challenger", shift=1.0)
     made = {name: make_key(name, (name,), "2026-01-01") for name in ("admin", "forecast", "erase")}
     write_keys(home.path / "keys.json", tuple(key for _, key in made.values()))
-    with ServerProcess(home.path, program=NO_REGISTRY + PROGRAM) as server:
+    with ServerProcess(home.path, program=NO_REGISTRY + REGISTRY_IN_THE_INDEX + PROGRAM) as server:
         server.ready()
         found = Served(server, str(server.client.base_url), {name: secret for name, (secret, _) in made.items()})
         _observe(found, 0, 60)
@@ -258,6 +273,29 @@ def test_models_and_jobs_show_cards_and_reasons(visit: Open) -> None:
     expect(one.page.locator("#jobs table").first.locator("tbody tr").first).to_be_visible()
     expect(one.page.locator("#jobs")).to_contain_text("0 3 1 * * UTC")
     expect(one.page.locator(".job")).to_contain_text("queued")
+
+
+def test_a_version_is_promoted_and_rolled_back_with_a_reason(visit: Open) -> None:
+    """After a question, by an administrator only; what the registry refuses is shown with its hint."""
+    assert visit(key="forecast", hash="#models", ready="#models article").page.locator(".moves").count() == 0
+    one = visit(hash="#models", ready="#models article")
+    models = one.page.locator("#models")
+
+    def move(button: str, word: str, reason: str) -> None:
+        models.locator(".moves > summary").click()
+        expect(models.get_by_role("button", name=button)).to_be_disabled()
+        models.get_by_label("Reason").fill(reason)
+        models.get_by_role("button", name=button).click()
+        models.locator("[role=group]").get_by_role("button", name=word).click()
+
+    move("Promote", "Promote", "Denied.")
+    expect(models.get_by_role("alert")).to_contain_text("Ask its owner.")
+    assert one.audit() == []
+    models.locator(".moves > summary").click()
+    move("Promote", "Promote", "Calm.")
+    expect(models).to_contain_text("Version 2 of temperatures is champion. It answers now.")
+    move("Roll back", "Roll back", "Too high.")
+    expect(models).to_contain_text("Version 1 of temperatures is champion. It answers now.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -71,13 +71,14 @@ class Denied(Exception):
 
 
 class Failing:
-    """A registry whose every call raises an error."""
+    """A registry whose first call raises an error."""
 
     def __init__(self, error: Exception) -> None:
         """Raise this."""
         self.error = error
 
-    def __getattr__(self, name: str) -> object:
+    def get_registered_model(self, _name: str) -> None:
+        """Raise it."""
         raise self.error
 
 

@@ -50,7 +50,7 @@ def test_a_move_reaches_the_registry_process(shared_client: TestClient, registry
 @pytest.mark.parametrize(
     ("answer", "status", "code"),
     [
-        ({"error": "ModelUnknown", **FAILURE}, (404, "MODEL_UNKNOWN")),
+        ({"error": "ModelUnknown", **FAILURE}, 404, "MODEL_UNKNOWN"),
         ({"error": "PreviousMissing", **FAILURE}, 409, "NO_PREVIOUS_CHAMPION"),
         ({"error": "ChampionChanged", **FAILURE}, 409, "CHAMPION_CHANGED"),
         ({"error": "RegistryError", **FAILURE}, 502, "REGISTRY_FAILED"),
