@@ -22,7 +22,8 @@ class Answers:
 
     async def ask(self, send: Callable[[int], object], seconds: float = ANSWER_SECONDS) -> Message | None:
         """Send a question with the number that `send` gets; return its answer, or None if there is none in time."""
-        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
+        number = next(self._numbers)
+        answer: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             send(number)

@@ -81,6 +81,7 @@ def test_a_question_of_a_worker_is_answered_to_it(parent: Any, monkeypatch: pyte
         await asyncio.sleep(0)
         parent._receive(1, os.read(received, 1000))
         await asyncio.gather(*parent._asking)
+        link.listener.close()
         link.receive(sent(parent, 1)[0], lambda: None)
         return await answer
 
