@@ -18,8 +18,8 @@ export function moves(model, refresh) {
   const version = el("select", { id: `${id}-version` }, others.map((one) => el("option", { value: one }, `version ${one}`)));
   const reason = el("input", { id: `${id}-reason`, type: "text", required: "", maxlength: LONGEST_REASON, autocomplete: "off", placeholder: "Calmer in July.", oninput: enable });
   const answer = el("div", { "aria-live": "polite" });
-  const promotion = el("button", { type: "button", disabled: true, onclick: () => confirm(`Make version ${version.value} of ${model.name} the champion?`, "Promote", promote) }, "Promote");
-  const rollback = el("button", { type: "button", disabled: true, onclick: () => confirm(`Go back to version ${previous} of ${model.name}?`, "Roll back", rollBack) }, `Roll back to version ${previous}`);
+  const promotion = el("button", { type: "button", disabled: true, onclick: promote }, "Promote");
+  const rollback = el("button", { type: "button", disabled: true, onclick: rollBack }, `Roll back to version ${previous}`);
 
   function enable() {
     const given = reason.value.trim() !== "";
@@ -27,15 +27,20 @@ export function moves(model, refresh) {
     rollback.disabled = !given;
   }
 
-  function confirm(question, word, move) {
-    const yes = el("button", { type: "button", class: "primary", onclick: move }, word);
+  function promote() {
+    confirm(`Make version ${version.value} of ${model.name} the champion?`, "Promote", "champion", { version: version.value, reason: reason.value.trim() });
+  }
+
+  function rollBack() {
+    confirm(`Go back to version ${previous} of ${model.name}?`, "Roll back", "rollback", { version: now, reason: reason.value.trim() });
+  }
+
+  function confirm(question, word, move, body) {
+    const yes = el("button", { type: "button", class: "primary", onclick: () => send(move, body) }, word);
     fill(answer, el("div", { class: "notice", role: "group", "aria-label": question }, el("p", {}, question),
       el("div", { class: "row" }, yes, el("button", { type: "button", class: "quiet", onclick: () => { fill(answer); reason.focus(); } }, "Cancel"))));
     yes.focus();
   }
-
-  const promote = () => send("champion", { version: version.value, reason: reason.value.trim() });
-  const rollBack = () => send("rollback", { version: now, reason: reason.value.trim() });
 
   async function send(move, body) {
     fill(answer, el("p", { class: "muted" }, "The registry is asked …"));

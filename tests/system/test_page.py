@@ -283,6 +283,7 @@ def test_a_version_is_promoted_and_rolled_back_with_a_reason(visit: Open) -> Non
 
     def move(button: str, word: str, reason: str) -> None:
         models.locator(".moves > summary").click()
+        models.get_by_label("Reason").fill(" ")
         expect(models.get_by_role("button", name=button)).to_be_disabled()
         models.get_by_label("Reason").fill(reason)
         models.get_by_role("button", name=button).click()
