@@ -26,13 +26,13 @@ class RegistryClient(Protocol):
     def get_model_version(self, name: str, version: str) -> Any:  # noqa: ANN401
         """Return a version; raise MlflowException if there is none."""
 
-    def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
+    def set_registered_model_alias(self, name: str, alias: str, version: str) -> object:
         """Point an alias to a version."""
 
-    def log_dict(self, run_id: str, dictionary: dict[str, Any], artifact_file: str) -> None:
+    def log_dict(self, run_id: str, dictionary: dict[str, Any], artifact_file: str) -> object:
         """Write a JSON file into a run."""
 
-    def set_tag(self, run_id: str, key: str, value: Any) -> None:  # noqa: ANN401
+    def set_tag(self, run_id: str, key: str, value: Any) -> object:  # noqa: ANN401
         """Set a tag of a run."""
 
 

@@ -13,6 +13,7 @@ import pytest
 from service.cli.listening import SPREADS, bind_worker, listen, reserve
 from service.cli.worker import share
 from service.cli.workers import Workers
+from service.processes.answers import Message
 from service.processes.link import ProcessLink, ProcessOptions
 from service.settings import Settings
 
@@ -75,7 +76,7 @@ def test_a_question_of_a_worker_is_answered_to_it(parent: Any, monkeypatch: pyte
     async def ask(question: dict[str, str]) -> dict[str, str]:
         return {"seen": question["move"]}
 
-    async def converse() -> bytes:
+    async def converse() -> Message | None:
         link = ProcessLink(ProcessOptions(1, 3, socket.socket().detach(), "", "", ""), channel)
         answer = asyncio.create_task(link.ask({"move": "rain"}))
         await asyncio.sleep(0)
