@@ -165,10 +165,9 @@ class Workers:
             self._send(self._leader, {"wake": True})
 
     async def _ask(self, worker: Process, message: Mapping[str, Any]) -> None:
-        """Ask the registry process for a worker."""
+        """Ask the registry process for a worker; that there is no answer is sent, too."""
         answer = await self._supervisor.ask(message["ask"])
-        if answer is not None:
-            _write(worker, {"answer": answer, "number": message["number"]})
+        _write(worker, {"answer": answer, "number": message["number"]})
 
     def _elect(self) -> None:
         """Make the first worker that answers requests the leader, unless there is one."""

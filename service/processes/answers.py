@@ -34,8 +34,8 @@ class Answers:
         finally:
             del self._waiting[number]
 
-    def receive(self, number: int, answer: Message) -> None:
-        """Give an answer to who has asked; one that comes too late is dropped."""
+    def receive(self, number: int, answer: Message | None) -> None:
+        """Give an answer, or that there is none, to who has asked; one that comes too late is dropped."""
         if (waiting := self._waiting.get(number)) is not None and not waiting.done():
             waiting.set_result(answer)
 
