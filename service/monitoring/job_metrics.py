@@ -16,7 +16,7 @@ class JobMetrics(Collector):
         self._counts = counts
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return three gauges, without samples if nothing is known."""
+        """Return four gauges, without samples if nothing is known."""
         jobs = GaugeMetricFamily("almanac_jobs", "Jobs that wait or run.", labels=["state"])
         workers = GaugeMetricFamily("almanac_workers_busy", "Workers that run a job.", labels=[])
         oldest = GaugeMetricFamily(
@@ -24,9 +24,14 @@ class JobMetrics(Collector):
             "When the job that waits longest was requested; 0 if none waits.",
             labels=[],
         )
+        failed = GaugeMetricFamily(
+            "almanac_job_failed", "1 if the model's last job, of the last week, failed; otherwise 0.", labels=["model"]
+        )
         if (counts := self._counts()) is not None:
             jobs.add_metric(["QUEUED"], counts.queued)
             jobs.add_metric(["RUNNING"], counts.running)
             workers.add_metric([], counts.workers)
             oldest.add_metric([], counts.oldest_queued)
-        return [jobs, workers, oldest]
+            for model, has_failed in counts.failed.items():
+                failed.add_metric([model], has_failed)
+        return [jobs, workers, oldest, failed]

@@ -62,6 +62,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         one("almanac_jobs_oldest_queued_timestamp_seconds", 60),
         one("almanac_jobs_oldest_queued_timestamp_seconds", 0),
     ),
+    "AlmanacJobFailed": (
+        one('almanac_job_failed{model="sales"}', 1),
+        one('almanac_job_failed{model="sales"}', "1x20 0x130"),
+    ),
     "AlmanacRegistryUnreachable": (one("almanac_registry_up", 0), one("almanac_registry_up", 1)),
     "AlmanacInputsDrifted": (
         one('almanac_input_drift_score{model="sales"}', 0.3),

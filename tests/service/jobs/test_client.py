@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.jobs.counts import count_jobs
+from service.jobs.jobs import STATES
 from service.monitoring.job_metrics import JobMetrics
 from tests.service.home import ServiceHome
 
@@ -137,9 +138,30 @@ def test_waiting_jobs_and_busy_workers_are_metrics(queue_client: TestClient) -> 
     jobs = queue_client.app.state.service.jobs  # type: ignore[attr-defined]
     assert queue_client.portal is not None
 
-    counts = queue_client.portal.call(jobs.run, count_jobs)
+    counts = queue_client.portal.call(jobs.run, count_jobs, time.time())
 
     assert (counts.queued, counts.running, counts.workers) == (1, 0, 0)
     assert 0 <= time.time() - counts.oldest_queued < 600
-    assert [len(family.samples) for family in JobMetrics(lambda: counts).collect()] == [2, 1, 1]
-    assert [len(family.samples) for family in JobMetrics(lambda: None).collect()] == [0, 0, 0]
+    assert [len(family.samples) for family in JobMetrics(lambda: counts).collect()] == [2, 1, 1, 0]
+    assert [len(family.samples) for family in JobMetrics(lambda: None).collect()] == [0, 0, 0, 0]
+
+
+def test_the_last_job_of_a_model_decides_whether_it_has_failed(queue_client: TestClient, home: ServiceHome) -> None:
+    """A later success ends a failure, a cancelled job does not, and after a week it is forgotten."""
+    now = 1_790_000_000
+    jobs = {"old": ("a", 8, "ERROR"), "fails": ("b", 3, "ERROR"), "cancelled": ("b", 2, "CANCELLED")}
+    jobs |= {"failed": ("c", 2, "ERROR"), "mended": ("c", 1, "SUCCESS"), "gives-up": ("d", 1, STATES["FAILED"][1])}
+    for key, (model, _, _) in jobs.items():
+        post(queue_client, model, key=key)
+    with closing(sqlite3.connect(home.path / "jobs.db")) as database, database:
+        for key, (_, days, status) in jobs.items():
+            values = (status, 1_000 * (now - 86_400 * days), key)
+            database.execute("UPDATE workflow_status SET status = ?, completed_at = ? WHERE workflow_uuid = ?", values)
+    client = queue_client.app.state.service.jobs  # type: ignore[attr-defined]
+    assert queue_client.portal is not None
+
+    counts = queue_client.portal.call(client.run, count_jobs, float(now))
+
+    assert counts.failed == {"b": True, "c": False, "d": True}
+    *_, failed = JobMetrics(lambda: counts).collect()
+    assert {one.labels["model"]: one.value for one in failed.samples} == counts.failed
