@@ -37,6 +37,7 @@ COMMANDS = {
     "key": ("service.cli.keys:key", "Create, list, rotate and remove API keys."),
     "audit": ("service.cli.audit:audit", "Show who changed aliases, schedules and keys."),
     "migrate": ("service.cli.migrate:migrate", "Create or upgrade the tables of the databases."),
+    "doctor": ("almanac.commands.doctor:doctor", "Say what is wrong with this installation, and what to do."),
     "ui": ("training.cli.mlflow_ui:ui", "Show runs and models in MLflow's UI."),
 }
 """The function of each command, and its line in `almanac --help`."""

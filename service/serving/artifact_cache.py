@@ -113,7 +113,7 @@ class ArtifactCache:
             ArtifactIncomplete: If it contains no Almanac artifact, or a file that is a link or too large.
             OSError: If it cannot be stored; the next poll tries again.
         """
-        artifact = _find(download)
+        artifact = find_artifact(download)
         for path in sorted(artifact.rglob("*")):
             check_file(path, MOST_NETWORK_BYTES)
         digest = digest_of(artifact)
@@ -200,7 +200,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _find(download: Path) -> Path:
+def find_artifact(download: Path) -> Path:
     """Return the folder below `download` with spec and network, ignoring the starters in a model's copy of our code."""
     for spec in sorted(download.rglob(SPEC)):
         if CODE not in spec.relative_to(download).parts and (spec.parent / NETWORK).is_file():

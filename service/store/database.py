@@ -109,6 +109,11 @@ class Database:
             self.file.learn()
             self._open_connections()
 
+    def revision(self) -> str | None:
+        """Return the last migration of the tables, or None if there are none; creates nothing."""
+        with self.reading() as connection:
+            return _revision(connection, self.schema)
+
     def _open_connections(self) -> None:
         """Open the connections that the pool keeps, so that the number of open files does not grow later."""
         with translate_errors(self.file), ExitStack() as stack:

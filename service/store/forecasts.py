@@ -58,6 +58,13 @@ class Deletion:
     deleted: int
 
 
+def newest_time(database: Database) -> float | None:
+    """Return when the newest forecast was made, in seconds since 1970, or None if there is none; raises as `reading`."""
+    with database.reading() as connection:
+        found = connection.scalar(select(func.max(forecasts.c.made_at)))
+    return None if found is None else found / MICROSECONDS
+
+
 def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int, pause: float = PAUSE_SECONDS) -> int:
     """Write forecasts, and return how many were not written because their series was erased after they were made.
 
