@@ -1,4 +1,4 @@
-"""Prometheus rules and the Grafana dashboard use metrics that exist."""
+"""Prometheus rules and the Grafana dashboards use metrics that exist."""
 
 import json
 import re
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "almanac.json").read_text(encoding="utf-8"))
+DASHBOARDS: dict[str, dict[str, Any]] = {
+    name: json.loads((DEPLOY / "grafana" / f"{name}.json").read_text(encoding="utf-8"))
+    for name in ("service", "accuracy", "retraining")
+}
 RULES: list[dict[str, Any]] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))[
     "groups"
 ][0]["rules"]
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 EXPRESSIONS = [
-    *(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]),
+    *(target["expr"] for one in DASHBOARDS.values() for panel in one["panels"] for target in panel["targets"]),
     *(rule["expr"] for rule in RULES),
 ]
 
@@ -40,7 +43,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_expression_uses_existing_metrics(metrics: set[str], expression: str) -> None:
     """Every metric is one of the service's or recorded by a rule."""
-    named = set(re.findall(r"\balmanac_\w+", expression))
+    named = set(re.findall(r"\b(?:almanac|process)_\w+", expression))
     recorded = set(re.findall(r"\balmanac:\w+(?::\w+)?", expression))
 
     assert named <= metrics
@@ -50,7 +53,7 @@ def test_every_expression_uses_existing_metrics(metrics: set[str], expression: s
 
 def test_the_dashboard_shows_every_gauge_of_live_accuracy(metrics: set[str]) -> None:
     """The dashboard shows every gauge of live accuracy."""
-    drawn = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"])
+    drawn = " ".join(target["expr"] for panel in DASHBOARDS["accuracy"]["panels"] for target in panel["targets"])
     live = {
         name
         for name in metrics
@@ -61,13 +64,16 @@ def test_the_dashboard_shows_every_gauge_of_live_accuracy(metrics: set[str]) -> 
     assert {name for name in live if name not in drawn} == set()
 
 
-def test_panels_do_not_overlap() -> None:
-    """Panels do not overlap and have unique ids and a description."""
-    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
+@pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
+def test_panels_do_not_overlap(dashboard: dict[str, Any]) -> None:
+    """Panels do not overlap, have unique ids and a description, and each variable that they use is defined."""
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
 
     assert len(set(places)) == len(places)
-    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(places)
-    assert all(panel["description"].endswith(".") for panel in DASHBOARD["panels"])
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)
+    assert all(panel["description"].endswith(".") for panel in dashboard["panels"])
+    used = set(re.findall(r"\$\{?([a-z]+)", json.dumps(dashboard["panels"])))
+    assert used <= {variable["name"] for variable in dashboard["templating"]["list"]}
 
 
 def test_every_alert_has_a_remedy() -> None:
