@@ -41,10 +41,14 @@ DATED = b'"timestamps"'
 """Occurs in a body once for each series that has them."""
 LARGE_SECONDS = 0.006
 """Requests whose series take longer to parse are large."""
+NOTICED_BYTES = 4_096
+"""A larger body is parsed one round of the event loop later: by then it is known whether its client has hung up meanwhile."""
 LARGE_WAIT = 10
 """How much longer a large request may wait."""
 MOST_SMALL = 1024
 REFUSAL_SECONDS = 1.0
+REFUSAL_PAUSES = 10
+"""After each of them it is checked whether the client is still there."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,7 +100,10 @@ class ForecastHandler:
             waiting = self._turns.waiting if lane is self.small else 0
             lane.check(waiting, self.clients.share(caller.client), self._turns.expected)
         except QueueFull:
-            await asyncio.sleep(REFUSAL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (so that they do not return together)
+            for _ in range(random.randint(REFUSAL_PAUSES // 2, 3 * REFUSAL_PAUSES // 2)):  # noqa: S311 (so that they do not return together)
+                if caller.fault() is not None:
+                    break  # nobody waits
+                await asyncio.sleep(REFUSAL_SECONDS / REFUSAL_PAUSES)
             raise
 
     async def take_turn(self, caller: Caller) -> int:
@@ -118,6 +125,9 @@ class ForecastHandler:
         caller = caller or Caller()
         caller.start(self.settings.deadline_seconds)
         with lane.enter(self.clients.share(caller.client)):
+            if len(body) > NOTICED_BYTES:
+                await asyncio.sleep(0)
+                caller.check()
             if len(body) > LOOP_BODY_BYTES:
                 query, entries = await lane.threads.run(begin, caller, parse_envelope, body, self.settings)
             else:

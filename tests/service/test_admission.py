@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from starlette.requests import ClientDisconnect
@@ -10,6 +11,8 @@ from service.admission import ALWAYS_ADMITTED, LOOP_SECONDS, Costs, Lane, Turns,
 from service.api.rates import Rates
 from service.clients import Caller, Clients, Share
 from service.errors import DeadlinePassed, QueueFull
+from service.forecasting.answer import NOTICED_BYTES, ForecastHandler
+from service.settings import Settings
 from service.thread_pool import ThreadPool
 
 
@@ -210,3 +213,38 @@ def test_a_rate_counts_each_client_by_itself() -> None:
     assert rates.check("c", "1/hour") is None
     assert rates.check("c", "1/hour") is not None
     assert Rates(None).check("a") is None
+
+
+def test_no_body_is_parsed_for_a_client_that_has_hung_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its connection ends in the round of the event loop after its body came."""
+    lanes = (Lane(ThreadPool(8), 8, 1.0), Lane(ThreadPool(8), 8, 1.0))
+    handler = ForecastHandler(Settings(home=tmp_path), *lanes, select_model=None, record=None)  # type: ignore[arg-type]
+    monkeypatch.setattr("service.forecasting.answer.parse_envelope", lambda *_: pytest.fail("it was parsed"))
+    gone: list[bool] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().call_soon(gone.append, True)  # noqa: FBT003 (a value of the list)
+        await handler.answer_body(b" " * (NOTICED_BYTES + 1), Caller(is_gone=lambda: bool(gone)))
+
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(run())
+    handler.close()
+
+
+def test_a_refusal_ends_when_its_client_hangs_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is in progress for it while others would still wait for theirs."""
+    full = Lane(ThreadPool(1), 0, 1.0)
+    handler = ForecastHandler(Settings(home=tmp_path), full, full, select_model=None, record=None)  # type: ignore[arg-type]
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("service.forecasting.answer.asyncio.sleep", pause)
+
+    for is_gone in (False, True):
+        with pytest.raises(QueueFull):
+            asyncio.run(handler.admit(0, Caller(is_gone=lambda: len(pauses) > 7 + is_gone)))  # noqa: B023 (called at once)
+    assert all(seconds < 0.2 for seconds in pauses)
+    assert len(pauses) <= 9
+    handler.close()
