@@ -46,6 +46,7 @@ ServiceError                        the request is valid, but the service cannot
 ├── QueueFull                       429, Retry-After
 │   └── RateExceeded
 ├── DeadlinePassed                  503, Retry-After
+├── MemoryShort                     503, Retry-After
 ├── KeysInvalid                     the API key file cannot be read
 ├── DatabaseUnreachable             503, Retry-After; forecasts do not need it
 ├── DatabaseUnusable                503, the tables of a newer Almanac, or a damaged file
@@ -271,6 +272,12 @@ class DeadlinePassed(ServiceError):
     """A request that waited until its deadline; no work on it begins."""
 
     code = "DEADLINE_PASSED"
+
+
+class MemoryShort(ServiceError):
+    """A request that needs more memory than the process gets."""
+
+    code = "MEMORY_SHORT"
 
 
 class KeysInvalid(ServiceError):

@@ -6,10 +6,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.errors import AlmanacError
 from service.api.security import protected_route
 from service.api.tracing import Tracing
 from service.clients import CALLER, CLIENT
-from service.errors import Unexpected
+from service.errors import MemoryShort, Unexpected
 from service.monitoring.metrics import UNMATCHED, Metrics
 from service.problems import CODE_HEADER, problem
 from service.random_ids import new_id
@@ -54,17 +55,29 @@ class MetricsMiddleware:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, recording_send)
-        except Exception:
-            logger.exception("request failed", extra={"fields": {"request_id": request_id}})
+        except Exception as cause:
+            error = self._explain(cause, request_id)
             if status:
                 raise  # the response has begun: only closing the connection shows that it is incomplete
-            error = Unexpected(
-                f"The service failed; its log contains the cause under {request_id}.", hint="Report it as a bug."
-            )
             await problem(error)(scope, receive, recording_send)
         finally:
             self._metrics.in_flight.dec()
         self._record(scope, request_id, status, code, time.perf_counter() - started)
+
+    def _explain(self, cause: Exception, request_id: str) -> AlmanacError:
+        """Log why a request failed, and return the error that its client gets."""
+        fields = {"fields": {"request_id": request_id}}
+        if isinstance(cause, MemoryError):
+            self._metrics.resources.note_memory()
+            logger.error("request failed: the process got no more memory", extra=fields)
+            return MemoryShort(
+                "The service does not get the memory that this request needs.",
+                hint="Send fewer series at a time, or give the service more memory.",
+            )
+        logger.error("request failed", exc_info=cause, extra=fields)
+        return Unexpected(
+            f"The service failed; its log contains the cause under {request_id}.", hint="Report it as a bug."
+        )
 
     def _record(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
         refused = protected_route(scope["path"]) if status in REFUSED else None

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from models.names import CHAMPION
 from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts
+from service.monitoring.resources import Resources
 from service.monitoring.shared_metrics import collect_shared
 from service.problems import CLIENT_CLOSED
 from service.serving.catalog import Catalog
@@ -63,6 +64,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call] # it would double the number of series
         self.registry = CollectorRegistry()
         PlatformCollector(registry=self.registry)
+        self.resources = Resources()
+        self.registry.register(self.resources)
         registry = self.registry if folder is None else CollectorRegistry()
         if folder is None:
             ProcessCollector(registry=registry)

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import jsonschema
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
@@ -25,10 +25,10 @@ COMMON = {"413", "415", "422", "429", "431"}
 UNLISTED = ("/", "/page/session", "/page/{name}", "/docs", "/openapi.json", "/static/{name}")
 """Paths of GET that are not in the document: they are for people."""
 
-TEXTS = st.sampled_from(
-    ["a", "s1", "temperatures", "temperatures@champion", "temperatures/1", "starter", "monthly", "12", "M", "D", "UTC"]
-    + ["80", "0.5", "2024-01-01", "1e400", "-1", "true", "../../etc/passwd", "%2e%2e", "\0", "é", "\u0661", "", " ", "a" * 3_000]
-) | st.text(st.characters(codec="utf-8"), max_size=12)  # fmt: skip
+TEXTS = st.sampled_from([
+    *("a", "s1", "temperatures", "temperatures@champion", "temperatures/1", "starter", "monthly", "12", "M", "D", "UTC"),
+    *("80", "0.5", "2024-01-01", "1e400", "-1", "true", "../../etc/passwd", "%2e%2e", "\0", "é", "\u0661", "", " ", "a" * 3_000),
+]) | st.text(st.characters(codec="utf-8"), max_size=12)  # fmt: skip
 SCALARS = (
     st.none()
     | st.booleans()
@@ -40,6 +40,12 @@ SCALARS = (
 ANYTHING = st.recursive(
     SCALARS, lambda one: st.lists(one, max_size=3) | st.dictionaries(TEXTS, one, max_size=3), max_leaves=6
 )
+
+INVOCATION = {
+    "dataframe_split": {"columns": ["unique_id", "ds", "y"], "data": [["a", "2020-01-01", 1], ["a", "2020-02-01", 2]]},
+    "params": {"horizon": 3, "levels": [80], "paths": 2, "seed": 1, "mean": True, "model": "temperatures"},
+}
+"""A body of POST /invocations, which no recorded client sends as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Case:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Operation:
     """One operation of the document, with what it may answer.
 
@@ -73,9 +79,13 @@ class Operation:
 
     method: str
     path: str
-    described: dict[str, Any] = field(repr=False)
-    document: dict[str, Any] = field(repr=False)
-    bodies: tuple[Any, ...] = field(default=(), repr=False)
+    described: dict[str, Any]
+    document: dict[str, Any]
+    bodies: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return its name: Hypothesis writes it for each case."""
+        return f"{self.method.upper()} {self.path}"
 
     def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return a schema that can be read without the document."""
@@ -138,11 +148,7 @@ def operations(document: dict[str, Any]) -> list[Operation]:
         for method, one in methods.items()
         if method in METHODS
     ]
-    return [
-        *listed,
-        *(Operation("get", path, {}, document) for path in UNLISTED),
-        *dialects(document),
-    ]
+    return [*listed, *(Operation("get", path, {}, document) for path in UNLISTED), *dialects(document)]
 
 
 def examples(operation: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -155,7 +161,7 @@ def examples(operation: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def dialects(document: dict[str, Any]) -> list[Operation]:
     """Return what the clients of other services call, by what they were recorded to send."""
-    bodies: dict[tuple[str, str], list[Any]] = {}
+    bodies: dict[tuple[str, str], list[Any]] = {("post", "/invocations"): [INVOCATION]}
     for one in json.loads(RECORDED.read_text()):
         if not one["path"].startswith(tuple(document["paths"])):
             found = bodies.setdefault((one["method"].lower(), one["path"].partition("?")[0]), [])
@@ -241,7 +247,12 @@ def fuzz(client: httpx.Client, operation: Operation, count: int, *, fixed: bool 
     statuses: Counter[int] = Counter()
 
     @settings(
-        max_examples=count, deadline=None, database=None, derandomize=fixed, suppress_health_check=list(HealthCheck)
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=fixed,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=cases(operation))
     def send(case: Case) -> None:

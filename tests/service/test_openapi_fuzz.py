@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
@@ -39,7 +41,7 @@ def test_every_response_is_one_that_the_document_describes(served: TestClient, p
 
 def test_a_response_that_the_document_does_not_describe_is_a_fault() -> None:
     """Another status, another type, another shape, or a number that is not finite."""
-    document = {"components": {}}
+    document: dict[str, Any] = {"components": {}}
     described = {
         "responses": {"200": {"content": {"application/json": {"schema": {"type": "object", "required": ["a"]}}}}}
     }
@@ -54,5 +56,5 @@ def test_a_response_that_the_document_does_not_describe_is_a_fault() -> None:
         (200, "application/json", b'{"a": NaN}'),
         (200, "application/json", b'{"a": 1e999}'),
     ]:
-        with pytest.raises(Exception, match="."):
+        with pytest.raises((AssertionError, jsonschema.ValidationError)):
             operation.check(status, media, content)

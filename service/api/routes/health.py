@@ -37,6 +37,8 @@ async def ready(request: Request) -> Response:
     if catalog.default == STARTER and catalog.starter.model is not None:
         available.append(SelectedModel(catalog.starter.model, None))
     database = "ok" if service.database.error is None else service.database.error.code
+    short = service.metrics.resources.states()
     models = [selected.identity() for selected in available]
     registry = catalog.index.state
-    return json_response({"status": "ready", "models": models, "database": database, "registry": registry})
+    members = {"status": "ready", "models": models, "database": database, "registry": registry, **short}
+    return json_response(members)

@@ -148,22 +148,21 @@ def test_what_is_not_http_is_refused_with_a_problem_document() -> None:
 
 def test_any_bytes_are_answered_or_end_the_connection() -> None:
     """Damaged requests of every kind; `make prove` sends thousands to a real service."""
+    config = uvicorn.Config(PlainTextResponse("ok"), lifespan="off", log_config=None)
 
     async def feed(request: bytes) -> Connection:
-        config = uvicorn.Config(PlainTextResponse("ok"), lifespan="off", log_config=None)
         protocol, connection = bounded_protocol(0.05, 0.05)(config, ServerState(), {}), Connection()
         protocol.connection_made(connection)
         protocol.data_received(request)
-        async with asyncio.timeout(5):
-            while not (connection.written or connection.is_closed):  # noqa: ASYNC110 (nothing to wait for)
-                await asyncio.sleep(0.01)
+        while not (connection.written or connection.is_closed):  # noqa: ASYNC110 (nothing to wait for)
+            await asyncio.sleep(0.01)
         protocol.connection_lost(None)
         return connection
 
     async def feed_all() -> list[Connection]:
-        return await asyncio.gather(*(feed(request) for request in mutations(1, 200)))
+        async with asyncio.timeout(30):
+            return await asyncio.gather(*(feed(request) for request in mutations(1, 100)))
 
-    found = asyncio.run(feed_all())
+    found = [one.written for one in asyncio.run(feed_all()) if one.written]
 
-    assert all(one.written.startswith(b"HTTP/1.1 ") for one in found if one.written)
-    assert not [one.written for one in found if one.written.startswith(b"HTTP/1.1 5")]
+    assert all(one.startswith(b"HTTP/1.1 ") and not one.startswith(b"HTTP/1.1 5") for one in found)

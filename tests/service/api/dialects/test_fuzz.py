@@ -9,17 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.clients.recording import RECORDED
+from tests.service.openapi_cases import INVOCATION, places, replaced
 
 REQUESTS = [one for one in json.loads(RECORDED.read_text()) if one["method"] == "POST" and one["status"] == 200]
-MORE: dict[str, dict[str, Any]] = {
-    "/invocations": {
-        "dataframe_split": {
-            "columns": ["unique_id", "ds", "y"],
-            "data": [["a", "2020-01-01", 1], ["a", "2020-02-01", 2]],
-        },
-        "params": {"horizon": 3, "levels": [80], "paths": 2, "seed": 1, "mean": True, "model": "temperatures"},
-    }
-}
+MORE: dict[str, dict[str, Any]] = {"/invocations": INVOCATION}
 NASTY: tuple[Any, ...] = (
     *(
         None,
@@ -51,21 +44,6 @@ def bodies() -> list[tuple[str, dict[str, Any]]]:
         if length is None and body:
             found.setdefault(one["path"], json.loads(body))
     return list(found.items())
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 (any JSON)
-    """Return the places of all values in a body; of lists only the first elements."""
-    items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
-    return [at, *(place for key, one in items for place in places(one, (*at, key)))]
-
-
-def replaced(value: Any, at: tuple[Any, ...], other: object) -> Any:  # noqa: ANN401 (any JSON)
-    """Return a body with another value at a place."""
-    if not at:
-        return other
-    changed = dict(value) if isinstance(value, dict) else list(value)
-    changed[at[0]] = replaced(value[at[0]], at[1:], other)
-    return changed
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(100_000, marks=pytest.mark.prove)])

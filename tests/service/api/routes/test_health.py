@@ -29,6 +29,8 @@ def test_a_ready_service_lists_its_champions(shared_client: TestClient) -> None:
         "models": [{"name": "temperatures", "version": "1", "alias": "champion", "run_id": "run-1"}],
         "database": "ok",
         "registry": "ok",
+        "files": "ok",
+        "memory": "ok",
     }
 
 

@@ -1,0 +1,65 @@
+"""Resources: what the process is short of shows in /health/ready and in a gauge, and forecasts go on."""
+
+import resource
+from collections.abc import Callable
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.monitoring import resources
+from service.monitoring.resources import Resources
+from tests.service.home import ServiceHome
+
+FORECAST = {"series": [{"values": [1, 2, 3]}], "horizon": 2}
+
+
+@pytest.fixture
+def quiet(home: ServiceHome, start: Callable[..., TestClient]) -> TestClient:
+    """Return a client of a service with a model."""
+    home.publish("temperatures", "1")
+    return start()
+
+
+def test_a_request_without_memory_gets_503_and_the_next_one_a_forecast(
+    quiet: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no failure of the service; for a minute the state says so."""
+    with monkeypatch.context() as patched:
+        patched.setattr("service.forecasting.answer.parse_envelope", lambda *_: bytearray(1 << 62))
+        refused = quiet.post("/forecast", json=FORECAST)
+    states, gauges = quiet.get("/health/ready").json(), quiet.get("/metrics").text
+    served = quiet.post("/forecast", json=FORECAST)
+    monkeypatch.setattr(resources, "SHORT_SECONDS", 0.0)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "MEMORY_SHORT")
+    assert refused.headers["retry-after"]
+    assert (states["memory"], states["files"]) == ("short", "ok")
+    assert 'almanac_resource_short{resource="memory"} 1.0' in gauges
+    assert 'almanac_resource_short{resource="files"} 0.0' in gauges
+    assert served.status_code == 200
+    assert quiet.get("/health/ready").json()["memory"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_short"), [(lambda used: used + 5, True), (lambda used: used + 100, False), (lambda _used: -1, False)]
+)
+def test_files_are_short_near_the_limit_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, limit: Callable[[int], int], *, is_short: bool
+) -> None:
+    """And never without a limit."""
+    monkeypatch.setattr("service.monitoring.resources.os.listdir", lambda _: [""] * 40)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit(40), -1))
+
+    assert Resources().are_short()["files"] is is_short
+
+
+def test_files_are_short_if_they_cannot_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting them opens one."""
+
+    def refuse(_: str) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("service.monitoring.resources.os.listdir", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
+
+    assert Resources().states() == {"files": "short", "memory": "ok"}
