@@ -47,7 +47,7 @@ LARGE_WAIT = 10
 """How much longer a large request may wait."""
 MOST_SMALL = 1024
 REFUSAL_SECONDS = 1.0
-REFUSAL_PAUSES = 10
+REFUSAL_PAUSES = 4
 """After each of them it is checked whether the client is still there."""
 
 P = ParamSpec("P")
@@ -100,10 +100,11 @@ class ForecastHandler:
             waiting = self._turns.waiting if lane is self.small else 0
             lane.check(waiting, self.clients.share(caller.client), self._turns.expected)
         except QueueFull:
-            for _ in range(random.randint(REFUSAL_PAUSES // 2, 3 * REFUSAL_PAUSES // 2)):  # noqa: S311 (so that they do not return together)
+            pause = REFUSAL_SECONDS * random.uniform(0.5, 1.5) / REFUSAL_PAUSES  # noqa: S311 (so that they do not return together)
+            for _ in range(REFUSAL_PAUSES):
                 if caller.fault() is not None:
                     break  # nobody waits
-                await asyncio.sleep(REFUSAL_SECONDS / REFUSAL_PAUSES)
+                await asyncio.sleep(pause)
             raise
 
     async def take_turn(self, caller: Caller) -> int:

@@ -13,7 +13,6 @@ import httpx
 import jsonschema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis_jsonschema import from_schema
 
 from tests.clients.recording import RECORDED
 
@@ -24,6 +23,8 @@ COMMON = {"413", "415", "422", "429", "431"}
 """Statuses that any request may get, whether or not its operation lists them: the limits of the service."""
 UNLISTED = ("/", "/page/session", "/page/{name}", "/docs", "/openapi.json", "/static/{name}")
 """Paths of GET that are not in the document: they are for people."""
+MOST_DEPTH = 6
+"""Below it, values of a schema have no optional parts."""
 
 TEXTS = st.sampled_from([
     *("a", "s1", "temperatures", "temperatures@champion", "temperatures/1", "starter", "monthly", "12", "M", "D", "UTC"),
@@ -209,7 +210,7 @@ def json_body(draw: st.DrawFn, operation: Operation, described: Mapping[str, Any
     """Return a body: by its schema, or a valid one with odd values in some places; now and then damaged."""
     kind = draw(st.integers(0, 9))
     if kind <= 2 and "schema" in described:
-        value = draw(from_schema(operation.schema(described["schema"])))
+        value = draw(by_schema(operation.schema(described["schema"])))
     elif operation.bodies and kind <= 8:
         value = draw(st.sampled_from(operation.bodies))
         for _ in range(draw(st.integers(0, 2))):
@@ -218,6 +219,50 @@ def json_body(draw: st.DrawFn, operation: Operation, described: Mapping[str, Any
         value = draw(ANYTHING)
     body = json.dumps(value).encode("utf-8", "surrogatepass")
     return body[: draw(st.integers(0, len(body)))] if draw(st.integers(0, 19)) == 0 else body
+
+
+def by_schema(schema: Mapping[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
+    """Return values of a JSON schema, of the keywords that the document uses; lists and texts stay short."""
+    components = schema.get("components", {})
+    if "$ref" in schema:
+        return by_schema(
+            {**components["schemas"][schema["$ref"].rpartition("/")[2]], "components": components}, depth + 1
+        )
+    if "const" in schema or "enum" in schema:
+        return st.sampled_from(schema.get("enum") or [schema["const"]])
+    choices = schema.get("anyOf") or schema.get("oneOf") or []
+    if choices:
+        return st.sampled_from(choices).flatmap(lambda one: by_schema({**one, "components": components}, depth))
+    kind = schema.get("type")
+    if kind == "object":
+        return objects(schema, components, depth)
+    if kind == "array":
+        items = by_schema({**schema.get("items", {}), "components": components}, depth + 1)
+        return st.lists(items, min_size=min(schema.get("minItems", 0), 3), max_size=0 if depth > MOST_DEPTH else 4)
+    least, most = schema.get("minimum", schema.get("exclusiveMinimum", -5)), schema.get("maximum", 10**6)
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        "string": TEXTS,
+        "integer": st.integers(least, max(least, most)),
+        "number": st.floats(least, max(least, most)) | st.integers(least, max(least, most)),
+        "boolean": st.booleans(),
+        "null": st.none(),
+    }
+    return plain.get(kind, ANYTHING)
+
+
+@st.composite
+def objects(draw: st.DrawFn, schema: Mapping[str, Any], components: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    """Return objects of a JSON schema: every required property, and some of the others."""
+    required = schema.get("required", [])
+    found = {
+        name: draw(by_schema({**one, "components": components}, depth + 1))
+        for name, one in schema.get("properties", {}).items()
+        if name in required or (depth <= MOST_DEPTH and draw(st.integers(0, 2)) == 0)
+    }
+    if isinstance(schema.get("additionalProperties"), dict) and depth <= MOST_DEPTH:
+        one = {**schema["additionalProperties"], "components": components}
+        found |= draw(st.dictionaries(TEXTS, by_schema(one, depth + 1), max_size=2))
+    return found
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 (any JSON)
