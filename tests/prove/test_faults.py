@@ -37,7 +37,8 @@ class Watched:
         day = f"2024-{self.sent // 28 + 1:02d}-{self.sent % 28 + 1:02d}"
         row = {"id": "a", "timestamp": day, "value": self.sent}
         status = self.server.client.post("/observations", json={"observations": [row], "frequency": "D"}).status_code
-        self.acknowledged |= {self.sent} if status == 200 else set()
+        if status == 200:
+            self.acknowledged.add(self.sent)
         return status
 
     def forecast(self) -> Counter[int]:

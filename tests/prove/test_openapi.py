@@ -11,7 +11,7 @@ import pytest
 from tests.prove.figures import record
 from tests.prove.raw_sockets import send_all
 from tests.prove.test_overload import PAGE, serving
-from tests.service.openapi_cases import fuzz, operations
+from tests.service.openapi_cases import fuzz, operations, prepare
 from tests.service.raw_requests import mutations
 
 CASES, MUTATIONS, HANG_SECONDS = 10_000, 5_000, 5.0
@@ -28,6 +28,7 @@ def test_every_response_is_one_that_the_document_describes(tmp_path: Path) -> No
     statuses: Counter[int] = Counter()
     began = time.monotonic()
     with serving(tmp_path) as address, httpx.Client(base_url=address, timeout=30) as client:
+        prepare(client)
         found = operations(client.get("/openapi.json").json())
         for _ in range(20):
             for at, operation in enumerate(found):

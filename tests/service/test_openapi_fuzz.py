@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.home import Artifacts, ServiceHome, ready
-from tests.service.openapi_cases import Operation, fuzz, operations
+from tests.service.openapi_cases import Operation, fuzz, operations, prepare
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,7 @@ def served(
     home.publish("temperatures", "1")
     with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
         ready(client)
+        prepare(client)
         yield client
 
 
