@@ -149,7 +149,7 @@ def dialects(document: dict[str, Any]) -> list[Operation]:
     """Return what the clients of other services call, by what they were recorded to send."""
     bodies: dict[tuple[str, str], list[Any]] = {("post", "/invocations"): [INVOCATION]}
     for one in json.loads(RECORDED.read_text()):
-        if not one["path"].startswith(tuple(document["paths"])):
+        if one["path"].partition("?")[0] not in document["paths"]:
             found = bodies.setdefault((one["method"].lower(), one["path"].partition("?")[0]), [])
             body = base64.b64decode(one["body"])
             if body.startswith(b"{") and "inference-header-content-length" not in one["headers"]:
