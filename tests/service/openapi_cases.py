@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.clients.recording import RECORDED
+from tests.service.home import eventually
 from tests.service.schema_values import ANYTHING, SCALARS, TEXTS, by_schema
 
 JSON = "application/json"
@@ -224,7 +225,8 @@ def replaced(value: Any, at: tuple[Any, ...], other: object) -> Any:  # noqa: AN
 def prepare(client: httpx.Client | TestClient) -> None:
     """Create a series and a schedule, so that paths name something that exists."""
     rows = [{"id": "a", "timestamp": f"2024-{month:02d}", "value": month} for month in range(1, 13)]
-    client.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+    body = {"observations": rows, "frequency": "M"}
+    eventually(lambda: client.post("/observations", json=body).status_code == 200, "the database was not opened")
     schedule = {"name": "monthly", "cron": "0 3 1 * *", "config": {"horizon": 12}}
     client.post("/schedules", json=schedule).raise_for_status()
 
