@@ -5,6 +5,7 @@ from typing import Any
 from models.errors import TimestampInvalid
 from service.api.examples import Responses, load
 from service.api.examples.forecast import FULL, GONE, KEY_RESPONSES
+from service.api.examples.observations import NOT_OBSERVED
 from service.api.openapi import problems, success
 from service.errors import FieldInvalid
 
@@ -23,6 +24,7 @@ BAD_MOMENT = TimestampInvalid(
 ACCURACY_RESPONSES: Responses = {
     200: success("Figures of each group of scores, and the drift of inputs and errors.", steps=RESPONSE),
     **KEY_RESPONSES,
+    404: problems("There is no such model, version or series.", NOT_OBSERVED),
     422: problems("A parameter is wrong.", BAD_KEY, BAD_MOMENT),
     429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The database does not answer.", GONE),

@@ -97,6 +97,7 @@ BACKFILL_RESPONSES: Responses = {
 JOBS_RESPONSES: Responses = {
     200: success("A page of jobs, the newest first.", page=PAGE),
     422: problems("The query is wrong.", BAD_PAGE),
+    **NO_SUCH_SCHEDULE,
     **ERRORS,
 }
 JOB_RESPONSES: Responses = {200: success("The job.", running=JOB), **NO_SUCH_JOB, **ERRORS}

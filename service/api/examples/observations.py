@@ -75,6 +75,7 @@ EXPORT_RESPONSES: Responses = {
         "description": "A Parquet file. If the transfer breaks off, its footer is missing and no reader accepts it.",
         "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
     },
+    404: problems("There is no series of this id.", NOT_OBSERVED),
     503: problems("The database does not answer.", GONE),
 }
 COUNT_RESPONSES: Responses = {
@@ -82,6 +83,7 @@ COUNT_RESPONSES: Responses = {
     422: problems("The timestamp or the frequency is invalid.", NO_MOMENT),
     503: problems("The database does not answer.", GONE),
 }
+SERIES_LIST_RESPONSES: Responses = {503: problems("The database does not answer.", GONE)}
 SERIES_RESPONSES: Responses = {
     404: problems("There is no series of this id.", NOT_OBSERVED),
     503: problems("The database does not answer.", GONE),

@@ -17,7 +17,12 @@ from models.ids import plain_id
 from models.json_values import to_json_value
 from models.series import Series
 from service.api.audit import audit
-from service.api.examples.observations import ERASE_RESPONSES, SERIES_FORECAST_RESPONSES, SERIES_RESPONSES
+from service.api.examples.observations import (
+    ERASE_RESPONSES,
+    SERIES_FORECAST_RESPONSES,
+    SERIES_LIST_RESPONSES,
+    SERIES_RESPONSES,
+)
 from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
@@ -52,7 +57,7 @@ Sums = Annotated[str | None, Query(description="Windows such as `1-12` or `horiz
 Model = Annotated[str | None, Query(description="As in POST /forecast.")]
 
 
-@router.get("", summary="List the series", response_model=SeriesListResponse)
+@router.get("", summary="List the series", response_model=SeriesListResponse, responses=SERIES_LIST_RESPONSES)
 async def series(request: Request, after: After = "", limit: Limit = 100) -> Response:
     """Return the stored series by id; `next` is the `after` of the next page, null on the last."""
     return await service_of(request).database.run(_list, after, limit)
