@@ -76,7 +76,8 @@ def check_rate(text: str) -> str:
     """Return a rate such as `100/second`; raises ValueError."""
     from limits import parse  # only where there is a rate
 
-    parse(text)
+    if parse(text).amount < 1:
+        raise ValueError(text)
     return text
 
 

@@ -63,7 +63,7 @@ def parse_table(
         raise table_error(error) from error
     except ConfigInvalid as error:
         raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
-    return _parse_rows(rows_of(reading, in_url), query, sent, settings), _in_url(reading.findings)
+    return _parse_rows(rows_of(reading, in_url, gaps=True), query, sent, settings), _in_url(reading.findings)
 
 
 def _read_sheet(body: bytes, media_type: str, limit: int) -> Sheet:

@@ -61,6 +61,7 @@ def key() -> None:
     "--scope",
     "scopes",
     required=True,
+    multiple=True,
     help=f"What the key gives access to, separated by commas: {', '.join(SCOPES)}. `admin` includes all others.",
 )
 @click.option("--name", help="Name of the key; by default the next free `key-N`.")
@@ -74,7 +75,13 @@ def key() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of text.")
 def add(  # noqa: PLR0913 (each an option)
-    scopes: str, name: str | None, expires: timedelta | None, rate: str | None, variable: str | None, *, as_json: bool
+    scopes: tuple[str, ...],
+    name: str | None,
+    expires: timedelta | None,
+    rate: str | None,
+    variable: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Create a key and print it once: only its SHA-256 is stored.
 
@@ -84,17 +91,19 @@ def add(  # noqa: PLR0913 (each an option)
         almanac key add --scope forecast --name partner --expires 90d --rate 50/second
         almanac key add --scope observe --name prometheus --from ALMANAC_METRICS_KEY
     """  # noqa: D301
-    path = _keys_path()
+    path, wanted = _keys_path(), _scopes(",".join(scopes))
     keys = read_keys(path)
+    if expires == timedelta(0):
+        raise click.UsageError("A key that expires at once is of no use. Give --expires a longer time, such as 90d.")
     ends = _after(expires) if expires else ""
     if variable is not None:
         secret = _given(variable)
-        _store(path, keys, Key(name or variable, hash_key(secret), _scopes(scopes), _after(), ends, rate or ""))
+        _store(path, keys, Key(name or variable, hash_key(secret), wanted, _after(), ends, rate or ""))
         return
     name = name or next(free for free in (f"key-{n}" for n in range(1, len(keys) + 2)) if _is_free(free, keys))
     if not _is_free(name, keys):
         raise click.UsageError(f"There is a key {name!r} already. Use another --name, or remove it first.")
-    secret, made = make_key(name, _scopes(scopes), _after(), ends, rate or "")
+    secret, made = make_key(name, wanted, _after(), ends, rate or "")
     write_keys(path, (*keys, made))
     record_own(almanac_home(os.environ), "key.add", key=name, scopes=",".join(made.scopes), expires=made.expires)
     _show_secret(secret, made, path, "Created", as_json=as_json)

@@ -42,7 +42,7 @@ WESTERN, UTF = (
 """Charsets that are read as Windows-1252, and those that the first bytes distinguish."""
 NOT_UTF8 = "Send UTF-8, or Windows-1252 with `Content-Type: text/csv; charset=windows-1252`."
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
-_OPTION = re.compile(r"--([a-z-]+)(?: ('[^']*'|[^\s;]*[^\s;,.]))?")
+_OPTION = re.compile(r"--([a-z-]+)(?: (?!is\b)('[^']*'|[^\s;]*[^\s;,.]))?")
 
 
 def refuse_type(body: bytes, media_type: str) -> None:
@@ -120,9 +120,12 @@ def _read(read: Callable[[], Sheet], limit: int, options: ReadOptions) -> RawCol
     return rows_of(reading, in_url)
 
 
-def rows_of(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumns:
-    """Return the rows of a file, with an error for each that is wrong; `hint_of` rewrites hints, which have options."""
-    return _from_wide(reading, hint_of) if reading.ids is None else _from_long(reading, hint_of)
+def rows_of(reading: ParsedTable, hint_of: Callable[[str], str], *, gaps: bool = False) -> RawColumns:
+    """Return the rows of a file, with an error for each that is wrong; `hint_of` rewrites hints, which have options.
+
+    With `gaps` the empty cells of a wide file between the first and the last value of a column are rows, too.
+    """
+    return _from_wide(reading, hint_of, gaps=gaps) if reading.ids is None else _from_long(reading, hint_of)
 
 
 def table_error(error: TableInvalid) -> AlmanacError:
@@ -159,8 +162,8 @@ def _from_long(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumn
     )
 
 
-def _from_wide(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumns:
-    """Return the cells of a wide file as rows; its empty cells are not observations."""
+def _from_wide(reading: ParsedTable, hint_of: Callable[[str], str], *, gaps: bool) -> RawColumns:
+    """Return the cells of a wide file as rows; its empty cells are not observations, but gaps on request."""
     wrong = {at: fault_of(fault, hint_of) for at, fault in reading.sheet.faults.items()}
     times = {at: fault_of(fault, hint_of) for at, fault in reading.times.faults.items()}
     names, places, found = [""] * len(wrong), [np.array(sorted(wrong), dtype=np.int64)], [np.full(len(wrong), np.nan)]
@@ -168,6 +171,8 @@ def _from_wide(reading: ParsedTable, hint_of: Callable[[str], str]) -> RawColumn
     for name, numbers in reading.values.items():
         there = ~np.isnan(numbers.values)
         there[[*numbers.faults]] = True
+        if gaps and there.any():
+            there[there.argmax() : len(there) - there[::-1].argmax()] = True
         there[[*wrong]] = False
         at = np.flatnonzero(there)
         for index, place in enumerate(at.tolist(), start=len(names)):

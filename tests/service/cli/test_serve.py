@@ -48,7 +48,7 @@ def test_without_keys_only_loopback_is_served(run: Run) -> None:
 def test_keys_or_insecure_open_other_hosts(run: Run) -> None:
     """Either will do."""
     assert run("serve", "--host", "0.0.0.0", "--insecure").exit_code == 0  # noqa: S104
-    run("key", "add", "--scope", "forecast")
+    assert "forecast, read" in run("key", "add", "--scope", "forecast", "--scope", "read").stderr
     assert run("serve", "--host", "0.0.0.0").exit_code == 0  # noqa: S104
 
 
@@ -115,7 +115,10 @@ def test_a_rotated_key_works_beside_its_successor_for_a_time(run: Run, tmp_path:
     assert not {old["key"], new["key"]} & set(audited.split('"'))
 
 
-@pytest.mark.parametrize("option", [("--expires", "soon"), ("--expires", "²d"), ("--rate", "fast")])
+@pytest.mark.parametrize(
+    "option",
+    [("--expires", "soon"), ("--expires", "²d"), ("--expires", "0d"), ("--rate", "fast"), ("--rate", "0/second")],
+)
 def test_a_time_or_a_rate_that_is_none_is_refused(run: Run, option: tuple[str, str]) -> None:
     """With an example of one."""
     result = run("key", "add", "--scope", "read", *option)

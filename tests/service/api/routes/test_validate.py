@@ -63,6 +63,10 @@ def test_implausible_values_are_named(shared_client: TestClient) -> None:
     [
         (MONTHS, [("sales", "M", [35.0, 40.0, None, 38.0])]),
         ("datum\tumsatz\n01.02.2024\t3,5\n01.03.2024\t4,5\n01.04.2024\t1,5\n", [("umsatz", "M", [3.5, 4.5, 1.5])]),
+        (
+            "d,y\n2024-01-01,5\n2024-01-02,\n2024-01-03,6\n2024-01-04,\n2024-01-05,7\n",
+            [("y", "D", [5.0, None, 6.0, None, 7.0])],
+        ),
         ("d;b;a\n2024-01-01;1;2\n2024-01-02;3;\n2024-01-03;5;6\n", [("b", "D", [1.0, 3.0, 5.0])]),
         (
             "id,ds,y\nz,2024-01-03,3\na,2024-01-01,7\nz,2024-01-01,1\nz,2024-01-02,2\na,2024-01-02,8\na,2024-01-03,9\n",
@@ -74,7 +78,7 @@ def test_implausible_values_are_named(shared_client: TestClient) -> None:
             [("y", "h", [1, 2, 3])],
         ),
     ],
-    ids=["gap", "tabs and decimal commas", "wide", "long, unordered", "one column", "offsets"],
+    ids=["gap", "tabs and decimal commas", "empty cells", "wide", "long, unordered", "one column", "offsets"],
 )
 def test_a_file_is_read_as_for_a_training(
     shared_client: TestClient, body: str, expected: list[tuple[str, str | None, list[float | None]]]
@@ -119,7 +123,7 @@ def test_a_parquet_file_is_read(shared_client: TestClient) -> None:
         ("a,b\n", CSV, "", 422, "holds no rows"),
         ("PK\x03\x04", CSV, "", 415, "Excel"),
         (MONTHS, CSV, "horizont=3", 422, "no field 'horizont'"),
-        (MONTHS, CSV, "decimal=x", 422, "decimal"),
+        (MONTHS, CSV, "decimal=x", 422, "`?decimal` is 'x'"),
         (b"PAR1 no parquet", "application/vnd.apache.parquet", "", 400, "cannot be read"),
         ("[1, 2", "application/json", "", 400, "not valid JSON"),
         ('{"series": [{"values": [1]}]}', "application/json", "frequency=D", 422, "no field 'frequency'"),
