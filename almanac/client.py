@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import sleep
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -14,9 +14,9 @@ from almanac import service_calls as calls
 from almanac.calls import Answer, Call, Pause, Request
 from almanac.forecasts import Forecasts
 from almanac.frames import Columns
-from almanac.local import ForecastOptions
+from almanac.options import ForecastOptions
 from almanac.service_calls import Observed
-from models.errors import ConfigInvalid, ServiceUnreachable
+from models.errors import ConfigInvalid, RequestError, ServiceUnreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 120.0
@@ -119,14 +119,15 @@ class Client:
         *,
         frequency: str | None = None,
         timezone: str | None = None,
-        id_col: str | None = None,
+        id_col: str | Sequence[str] | None = None,
         time_col: str | None = None,
         target_col: str | None = None,
+        date_format: str | None = None,
         progress: bool | None = None,
     ) -> Observed:
         """Store the rows of a frame as observations; a row that is sent again replaces the old one."""
-        params = _known({"frequency": frequency, "timezone": timezone})
-        return self.run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
+        params = {"frequency": frequency, "timezone": timezone, "date_format": date_format}
+        return self.run(calls.observe(data, Columns.of(id_col, time_col, target_col), params, progress=progress))
 
     def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
         """Return the live accuracy as `GET /accuracy` responds; `parameters` are its query, such as `by="step"`."""
@@ -220,14 +221,15 @@ class AsyncClient:
         *,
         frequency: str | None = None,
         timezone: str | None = None,
-        id_col: str | None = None,
+        id_col: str | Sequence[str] | None = None,
         time_col: str | None = None,
         target_col: str | None = None,
+        date_format: str | None = None,
         progress: bool | None = None,
     ) -> Observed:
         """Store the rows of a frame as observations; see `Client.observe`."""
-        params = _known({"frequency": frequency, "timezone": timezone})
-        return await self.run(calls.observe(data, Columns(id_col, time_col, target_col), params, progress=progress))
+        params = {"frequency": frequency, "timezone": timezone, "date_format": date_format}
+        return await self.run(calls.observe(data, Columns.of(id_col, time_col, target_col), params, progress=progress))
 
     async def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
         """Return the live accuracy; see `Client.accuracy`."""
@@ -293,10 +295,8 @@ class AsyncClient:
 
 
 def _build(http: httpx.Client | httpx.AsyncClient, step: Request) -> httpx.Request:
+    if http.is_closed:
+        raise RequestError("The client is closed.", hint="Make a new one with almanac.connect(url).")
     return http.build_request(
         step.method, step.path, params=dict(step.params) or None, content=step.content, headers=dict(step.headers)
     )
-
-
-def _known(parameters: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in parameters.items() if value is not None}

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from almanac.errors import ExtraMissing
 from almanac.forecasts import Forecasts
 from almanac.frames import ID, TARGET, TIME, Columns
-from almanac.local import ForecastOptions, Model, Scratch
+from almanac.local import Model, Scratch
+from almanac.options import ForecastOptions
 from almanac.reading import SeriesFrame, read_series
 from models.errors import RequestError
 
@@ -73,7 +74,7 @@ class Forecaster:
         self,
         data: Any,  # noqa: ANN401 - a frame of any kind
         *,
-        id_col: str | None = None,
+        id_col: str | Sequence[str] | None = None,
         time_col: str | None = None,
         target_col: str | None = None,
     ) -> Self:
@@ -85,7 +86,7 @@ class Forecaster:
             DataInvalid, SeriesError: If the frame cannot be used.
             TrainingError: If the network cannot be fitted.
         """
-        columns = Columns(id_col, time_col, target_col)
+        columns = Columns.of(id_col, time_col, target_col)
         given = {"id_col": id_col, "time_col": time_col, "target_col": target_col}
         options = cast("ForecastOptions", {name: value for name, value in given.items() if value is not None})
         scratch = Scratch()

@@ -1,24 +1,37 @@
 """Forecasts: what `almanac.forecast`, a model and a client return: a frame, what happened to each series, and plots."""
 
 import warnings
+from collections import UserDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from almanac.errors import AlmanacWarning, error_of
-from almanac.reading import SeriesFrame, history_of
+from almanac.reading import SeriesFrame, history_of, in_python
 from models.calendar.timestamps import parse_timestamp
 from models.errors import AlmanacError, DataInvalid
 
 if TYPE_CHECKING:
     from almanac.plot import Plot
 
+T = TypeVar("T")
+
 SHOWN = 5
 """Ids that a warning shows."""
+
+
+class ById(UserDict[str, T]):
+    """What there is about series, by id; an id that is a number in the data is found by number too."""
+
+    def __getitem__(self, key: object) -> T:
+        return self.data[str(key)]
+
+    def __contains__(self, key: object) -> bool:
+        return str(key) in self.data
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +76,12 @@ class Forecasts:
     @property
     def warnings(self) -> Mapping[str, Sequence[Mapping[str, str]]]:
         """Return the warnings about each series that has some, by id: `code`, `detail` and `hint`."""
-        return {one["id"]: one["warnings"] for one in self.entries if one["warnings"]}
+        return ById({one["id"]: one["warnings"] for one in self.entries if one["warnings"]})
 
     @property
     def repairs(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Return what was changed in each history before it was read, by id: `code` and `index`."""
-        return {one["id"]: one["repairs"] for one in self.entries if one["repairs"]}
+        return ById({one["id"]: one["repairs"] for one in self.entries if one["repairs"]})
 
     @property
     def ids(self) -> list[str]:
@@ -92,7 +105,7 @@ class Forecasts:
         shown = getattr(self.frame, "_repr_html_", None)
         return None if shown is None else str(shown())
 
-    def plot(self, *ids: str) -> "Plot":
+    def plot(self, *ids: object) -> "Plot":
         """Return a plot of the ends of some series, their forecasts and intervals; by default of the first six.
 
         Raises:
@@ -102,11 +115,12 @@ class Forecasts:
         from almanac.plot import draw
 
         known = {one["id"]: one for one in self.entries}
-        for name in ids:
+        chosen = [str(one) for one in ids] or list(known)[:6]
+        for name in chosen:
             if name not in known:
                 why = f" {self.errors[name]}" if name in self.errors else f" Those with one: {', '.join(known)[:200]}."
                 raise DataInvalid(f"Series {name!r} has no forecast.{why}")
-        return draw([known[name] for name in ids or list(known)[:6]], history_of(self.source.entries))
+        return draw([known[name] for name in chosen], history_of(self.source.entries))
 
 
 def make_forecasts(
@@ -116,7 +130,10 @@ def make_forecasts(
     source: SeriesFrame,
 ) -> Forecasts:
     """Return forecasts, and warn of the series without one; raises the error of all series if there is no forecast."""
-    failed = {str(one["id"]): error_of(one, ids=(str(one["id"]),)) for one in errors}
+    failed = {
+        str(one["id"]): error_of({**one, "hint": in_python(str(one.get("hint", "")))}, ids=(str(one["id"]),))
+        for one in errors
+    }
     if failed and entries:
         shown = "; ".join(f"{name}: {error}" for name, error in list(failed.items())[:SHOWN])
         more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
@@ -133,7 +150,7 @@ def make_forecasts(
         kind = {"code": first.code if len(kinds) == 1 else "SERIES_INVALID"}
         place = {"detail": f"Series {first.ids[0]!r}: {detail}", "pointer": first.pointer, "hint": first.hint}
         raise error_of({**kind, **place}, ids=tuple(failed))
-    return Forecasts(model, entries, failed, source)
+    return Forecasts(model, entries, ById(failed), source)
 
 
 def columns_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:

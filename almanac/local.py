@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from almanac.forecasts import Forecasts, make_forecasts
-from almanac.frames import Columns
+from almanac.options import ForecastOptions, read_with, request_fields
 from almanac.progress import shown_progress
-from almanac.reading import SeriesFrame, read_series
 from models import artifact, starters
 from models.calendar.zoned_grid import parse_frequency
 from models.errors import ModelUnknown, RequestError
@@ -34,46 +33,6 @@ CHUNK = 1_000
 """Series that are forecast together."""
 
 LIMITS = Settings.model_construct(max_points=UNLIMITED)
-
-
-class ForecastOptions(TypedDict, total=False):
-    """What may be asked of a forecast, with the names of `POST /forecast`.
-
-    Attributes:
-        levels: Central intervals in per cent. Default [80].
-        quantiles: Quantile levels in (0, 1) beside the trained ones.
-        mean: Whether there is a column `mean`.
-        paths: Number of sample paths of each series.
-        seed: Of the paths.
-        frequency: Such as `M` or `D`. Default: inferred from the timestamps.
-        timezone: IANA name; steps then follow local time.
-        missing: What a missing timestamp means: `gap` or `zero`.
-        outliers: What the model reads in place of implausible values: `clip` or `mask`.
-        minimum: Lowest value that a forecast may have.
-        maximum: Highest value.
-        future: A frame with the covariates over the horizon; otherwise they are in rows after the last value.
-        id_col: Column with the ids. Default `unique_id`.
-        time_col: Column with the timestamps. Default `ds`.
-        target_col: Column with the values. Default `y`.
-        progress: Whether a progress bar is shown. Default: on a terminal and in a notebook, for many series.
-    """
-
-    levels: Sequence[float]
-    quantiles: Sequence[float]
-    mean: bool
-    paths: int
-    seed: int
-    frequency: str
-    timezone: str
-    missing: str
-    outliers: str
-    minimum: float
-    maximum: float
-    future: Any
-    id_col: str
-    time_col: str
-    target_col: str
-    progress: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +78,7 @@ class Model:
 
         Raises:
             AlmanacError: If the frame or an option is wrong, or no series can be forecast.
+            TypeError: If there is no such option.
         """
         steps = horizon if horizon is not None or self.forecaster is None else self.forecaster.spec.horizon
         query = parse_options(request_fields(steps, options), UNLIMITED)
@@ -220,6 +180,7 @@ def forecast(
 
     Raises:
         AlmanacError: If the frame or an option is wrong, or no series can be forecast; `error.ids` names the series.
+        TypeError: If there is no such option.
 
     Example:
         >>> import almanac, pandas as pd
@@ -274,29 +235,3 @@ def _load_registered(model: str) -> Model:
     found = Model.from_folder(registry.models.download(version, scratch.path), scratch)
     alias = Selector.parse(model).alias
     return replace(found, name=version.name, version=version.version, alias=alias, run_id=version.run_id or None)
-
-
-def request_fields(horizon: int | None, options: ForecastOptions) -> dict[str, Any]:
-    """Return the fields of a request but its series."""
-    known = ("levels", "quantiles", "mean", "paths", "seed", "missing", "outliers")
-    fields: dict[str, Any] = {"horizon": horizon}
-    fields |= {name: value for name, value in options.items() if name in known and value is not None}
-    for name in ("levels", "quantiles"):
-        if name in fields:
-            fields[name] = [float(one) for one in fields[name]]
-    bounds = {name: options.get(name) for name in ("minimum", "maximum") if options.get(name) is not None}
-    return {**fields, "bounds": bounds} if bounds else fields
-
-
-def read_with(
-    data: Any,  # noqa: ANN401 - a frame of any kind
-    options: ForecastOptions,
-    horizon: int | None,
-    covariates: tuple[Sequence[str], Sequence[str]] = ((), ()),
-) -> SeriesFrame:
-    """Return the series of a frame, read as the options say."""
-    columns = Columns(options.get("id_col"), options.get("time_col"), options.get("target_col"))
-    fields = {name: options.get(name) for name in ("frequency", "timezone")}
-    return read_series(
-        data, columns, fields=fields, horizon=horizon, covariates=covariates, future=options.get("future")
-    )

@@ -1,9 +1,10 @@
 """Reading: a frame as the series of a forecast request, as the service reads the Parquet body of `POST /forecast`."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from almanac.frames import ALONE, ID, TARGET, TIME, Columns, Frame, concatenate, read_frame
@@ -60,6 +61,7 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
     horizon: int | None = None,
     covariates: tuple[Sequence[str], Sequence[str]] = ((), ()),
     future: Any = None,  # noqa: ANN401 - same
+    date_format: str | None = None,
 ) -> SeriesFrame:
     """Return the series of a frame, in the order of their first rows.
 
@@ -70,6 +72,7 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
         horizon: Steps over which covariates are read; None for all.
         covariates: Names of the covariates that are known up to the last value, and of those known ahead.
         future: A frame with the covariates over the horizon; otherwise they are in rows after the last value.
+        date_format: How dates are written, as for `strptime`; None finds it out.
 
     Raises:
         DataInvalid: If the frame cannot be read.
@@ -77,14 +80,14 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
     frame = read_frame(data, columns)
     past, ahead = covariates
     if future is not None:
-        beyond = read_frame(future, Columns(columns.id, columns.time))
+        beyond = read_frame(future, replace(columns, target=None))
         frame = Frame(concatenate([frame.table, beyond.table]), frame.columns, frame.implementation)
     table = frame.table
     if not table.num_rows:
         raise DataInvalid("The frame has no rows.", hint="Give one row for each series and timestamp.")
     read = [name for name in (*past, *ahead) if name in table.column_names]
     chosen = frame.columns
-    options = ReadOptions((chosen.id,) if chosen.id else (), chosen.time, chosen.target)
+    options = ReadOptions((chosen.id,) if chosen.id else (), chosen.time, chosen.target, date_format=date_format)
     try:
         reading = read_columns(sheet_of(table), options, read, strict=True)
     except TableInvalid as error:
@@ -107,8 +110,19 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
 
 
 def in_python(hint: str) -> str:
-    """Return a hint with the parameters of Python in place of the options of the command line."""
-    return re.sub(r"--([a-z-]+)(?: )?", lambda match: f"{OPTIONS.get(match[1], match[1].replace('-', '_'))}=", hint)
+    """Return a hint with the parameters of Python in place of the options of the command line and of the service's query."""
+    hint = re.sub(r"`\?([a-z_]+)`", lambda match: f"--{match[1].replace('_', '-')}", hint)
+    named = re.sub(r"--((?:id|time|value)-column) ('[^']*'|[\w./,:@+-]*[\w/:@+-])", _name_column, hint)
+    named = re.sub(r"--date-format (%\S*\w)", r"--date-format '\1'", named)
+    apart = re.sub(r"(?<=[\"\]]) (?=(?:time|target)_col=)", ", ", named)
+    return re.sub(r"--([a-z-]+)(?: )?", lambda match: f"{OPTIONS.get(match[1], match[1].replace('-', '_'))}=", apart)
+
+
+def _name_column(match: re.Match[str]) -> str:
+    """Return an option that names a column, or several with the ids, as a parameter of Python."""
+    names = match[2].strip("'")
+    given = names.split(",") if match[1] == "id-column" and "," in names else names
+    return f"{OPTIONS[match[1]]}={json.dumps(given, ensure_ascii=False)}"
 
 
 def _of_frame(detail: str) -> str:

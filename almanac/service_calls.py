@@ -15,8 +15,9 @@ from almanac.calls import Call, Request, ask, ask_json, problem_of, read_json
 from almanac.errors import error_of
 from almanac.forecasts import Forecasts, make_forecasts
 from almanac.frames import ID, TARGET, TIME, Columns, read_frame
-from almanac.local import ForecastOptions, read_with, request_fields
+from almanac.options import ForecastOptions, read_with, request_fields
 from almanac.progress import shown_progress
+from almanac.reading import in_python
 from models.columns import find_column
 from models.errors import AlmanacError, DataInvalid
 from models.names import STARTER
@@ -62,9 +63,10 @@ def forecast(  # noqa: PLR0913 - what the clients pass on
     chunk: int = CHUNK_SERIES,
 ) -> Call[Forecasts]:
     """Return the forecasts of the series of a frame; many series are several requests."""
+    asked = request_fields(horizon, options)
     covariates = yield from _covariates(data, model, options)
     source = read_with(data, options, horizon, covariates)
-    fields = {**request_fields(horizon, options), "record": record, **({"model": model} if model else {})}
+    fields = {**asked, "record": record, **({"model": model} if model else {})}
     errors: list[Mapping[str, Any]] = [one.to_dict() for one in source.faults.values()]
     entries: list[Mapping[str, Any]] = []
     identity: Mapping[str, Any] = {}
@@ -134,17 +136,15 @@ def _covariates(data: Any, model: str | None, options: ForecastOptions) -> Call[
     return spec.get("past_covariates") or (), spec.get("future_covariates") or ()
 
 
-def observe(data: Any, columns: Columns, params: Mapping[str, str], *, progress: bool | None) -> Call[Observed]:  # noqa: ANN401
-    """Store the rows of a frame; many rows are several requests."""
+def observe(data: Any, columns: Columns, params: Mapping[str, str | None], *, progress: bool | None) -> Call[Observed]:  # noqa: ANN401
+    """Store the rows of a frame; many rows are several requests. Parameters that are None are left out."""
+    sent = {name: value for name, value in params.items() if value is not None}
     frame = read_frame(data, columns)
     names = frame.table.column_names
+    known = frame.columns
     chosen = [
         given or find_column(names, field)
-        for given, field in ((columns.id, "id"), (columns.time, "timestamp"), (columns.target, "value"))
-    ]
-    chosen = [
-        one or two
-        for one, two in zip(chosen, (frame.columns.id, frame.columns.time, frame.columns.target), strict=True)
+        for given, field in ((known.id, "id"), (known.time, "timestamp"), (known.target, "value"))
     ]
     for name, wanted, option in zip(chosen, (ID, TIME, TARGET), ("id_col", "time_col", "target_col"), strict=True):
         if name is None:
@@ -156,12 +156,12 @@ def observe(data: Any, columns: Columns, params: Mapping[str, str], *, progress:
     starts = range(0, table.num_rows, CHUNK_ROWS)
     accepted, refused, errors = 0, 0, dict[int, AlmanacError]()
     for start in shown_progress(starts, "observations", wanted=progress):
-        body = yield from send_rows(table.slice(start, CHUNK_ROWS), params)
+        body = yield from send_rows(table.slice(start, CHUNK_ROWS), sent)
         accepted, refused = accepted + body["accepted"], refused + body["refused"]
         for one in body["errors"]:
             place = one["pointer"].split("/")[2:3]
             row = start + int(place[0]) if place and place[0].isdecimal() else -1
-            errors.setdefault(row, error_of(one, ids=(str(one.get("id")),)))
+            errors.setdefault(row, error_of({**one, "hint": in_python(one["hint"])}, ids=(str(one.get("id")),)))
     return Observed(accepted, refused, errors)
 
 

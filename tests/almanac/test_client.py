@@ -114,6 +114,18 @@ def test_a_date_in_retry_after_is_at_most_a_minute_away() -> None:
     assert pause_seconds(httpx.Response(503, headers={"retry-after": "Wed, 01 Jan 2098 00:00:00 GMT"}), 1) == 60
 
 
+def test_what_cannot_be_asked_is_said_before_anything_is_sent() -> None:
+    """An option that there is not, and a client that is closed."""
+    client = answering(httpx.ConnectError("sent"))
+    with pytest.raises(TypeError, match="no option 'bogus'"):
+        client.forecast(months("a"), 3, bogus=1)  # type: ignore[call-arg]
+
+    client.close()
+
+    with pytest.raises(almanac.AlmanacError, match="The client is closed"):
+        client.models()
+
+
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://x", "http://"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     """Before anything is sent."""
@@ -144,6 +156,9 @@ def test_observations_are_stored_in_chunks(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_observed_can_be_asked_for(client: almanac.Client) -> None:
     """The service stores it; accuracy and jobs are what it responds."""
     assert client.observe(months("shop").rename(columns={"y": "sold"}), target_col="sold").accepted == 48
+    written = months("day").assign(ds=lambda data: data["ds"].dt.strftime("%d/%m/%Y"))
+    assert client.observe(written, date_format="%d/%m/%Y").accepted == 48
+    assert client.observe(months("1").assign(area="n"), id_col=["area", "unique_id"]).accepted == 48
     assert client.accuracy("temperatures")["rows"] == []
     assert client.jobs() == []
     assert client.model("temperatures")["spec"]["frequency"] == "M"

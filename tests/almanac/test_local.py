@@ -8,6 +8,7 @@ import pytest
 
 import almanac
 from almanac.errors import DataInvalid, LevelInvalid, ModelUnknown, SeriesAllMissing, TimestampsDuplicated
+from almanac.reading import in_python
 from tests.almanac.conftest import months
 from tests.artifacts import make_artifact
 
@@ -93,6 +94,19 @@ def test_an_error_of_all_series_is_raised_with_their_ids() -> None:
     assert raised.value.ids == ("a", "b")
 
 
+def test_ids_that_are_numbers_are_found_by_number() -> None:
+    """In plots, and among errors."""
+    frame = pd.concat([months("7"), months("8").assign(y=np.nan)]).astype({"unique_id": int})
+
+    with pytest.warns(almanac.AlmanacWarning):
+        found = almanac.forecast(frame, 3)
+
+    assert found.errors[8] is found.errors["8"]  # type: ignore[index]
+    assert 8 in found.errors
+    assert found.errors.get("9") is None
+    assert found.plot(7).figure.axes[0].get_title("left") == "7"
+
+
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set a home without models."""
@@ -104,6 +118,12 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, {"target_col": "x"}, DataInvalid, "no column 'x'"),
         ({}, {"levels": [100]}, LevelInvalid, "100"),
+        ({}, {"levels": "80"}, LevelInvalid, r"levels has '80', .* levels=\[80, 95\]"),
+        ({}, {"level": [95]}, TypeError, "no option 'level'. Did you mean 'levels'"),
+        ({}, {"bogus": 1}, TypeError, "no option 'bogus'. The options are levels, quantiles"),
+        ({}, {"id_col": ["unique_id", "x"]}, DataInvalid, "no column 'x'"),
+        ({"z": 1.5}, {"id_col": ["unique_id", "z"]}, DataInvalid, "1.5.* is not an id.*id_col="),
+        ({"ds": "x"}, {"date_format": "%Y"}, almanac.AlmanacError, "form %Y. See date_format="),
         ({"y": "x"}, {}, almanac.AlmanacError, "'x' is not a number"),
         ({"z": 1.0, "y": None}, {"target_col": "ds"}, almanac.AlmanacError, "target_col|time|ds"),
         ({}, {"model": "nothing"}, ModelUnknown, "nothing"),
@@ -117,6 +137,67 @@ def test_what_is_wrong_with_the_data_or_an_option_is_said(
     """In the words of Python."""
     with pytest.raises(error, match=words):
         almanac.forecast(months("a").assign(**change), 3, **options)  # type: ignore[arg-type]
+
+
+NORTH_SOUTH = pd.concat([months("1", "2").assign(area=area) for area in ("north", "so/uth")])
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "index"])
+@pytest.mark.parametrize("columns", [["area", "unique_id"], ("area", "unique_id")])
+def test_several_columns_may_be_the_id(kind: str, columns: list[str]) -> None:
+    """Joined as by the command line."""
+    data = {"pandas": NORTH_SOUTH, "polars": pl.from_pandas(NORTH_SOUTH), "index": NORTH_SOUTH.set_index("ds")}[kind]
+
+    found = almanac.forecast(data, 1, id_col=columns)
+
+    assert found.ids == ["north/1", "north/2", r"so\/uth/1", r"so\/uth/2"]
+    assert list(found.frame["unique_id"]) == found.ids
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["a", "b"])])
+def test_categories_of_polars_are_text(kind: object) -> None:
+    """As ids."""
+    frame = pl.from_pandas(months("a", "b")).with_columns(pl.col("unique_id").cast(kind))
+
+    assert almanac.forecast(frame, 1).ids == ["a", "b"]
+
+
+def test_numbers_of_numpy_and_single_levels_are_taken() -> None:
+    """As those of Python, and as lists of one."""
+    numbers = {"paths": np.int64(2), "seed": np.int32(1), "minimum": np.float32(0), "quantiles": np.float64(0.25)}
+
+    found = almanac.forecast(months("a"), np.int64(3), levels=80, **numbers)  # type: ignore[arg-type]
+
+    pd.testing.assert_frame_equal(
+        found.frame, almanac.forecast(months("a"), 3, levels=[80], paths=2, seed=1, minimum=0, quantiles=[0.25]).frame
+    )
+
+
+def test_the_hint_of_a_date_that_is_read_in_two_ways_is_python_that_works() -> None:
+    """Whichever of the two is chosen."""
+    frame = months("a").assign(ds=lambda data: data["ds"].dt.strftime("%d/%m/%Y"))
+    with pytest.raises(DataInvalid) as raised:
+        almanac.forecast(frame, 1)
+    assert "date_format='%d/%m/%Y'" in raised.value.hint
+
+    assert almanac.forecast(frame, 1, date_format="%d/%m/%Y").frame["ds"].tolist() == ["2024-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("option", "parameter"),
+    [
+        (
+            "Give --id-column a,b --time-column t --value-column 'a b'.",
+            'Give id_col=["a", "b"], time_col="t", target_col="a b".',
+        ),
+        ("Name them: --id-column, --time-column.", "Name them: id_col=, time_col=."),
+        ("As with --date-format %Y-%m-%d.", "As with date_format='%Y-%m-%d'."),
+        ("See `?date_format`.", "See date_format=."),
+    ],
+)
+def test_hints_are_python(option: str, parameter: str) -> None:
+    """Whatever they were written for."""
+    assert in_python(option) == parameter
 
 
 @pytest.mark.parametrize("data", [[1.0, 2.0], {"y": [1.0]}, None])
