@@ -96,6 +96,7 @@ def test_an_error_of_all_series_is_raised_with_their_ids() -> None:
 
 def test_ids_that_are_numbers_are_found_by_number() -> None:
     """In plots, and among errors."""
+    pytest.importorskip("matplotlib")
     frame = pd.concat([months("7"), months("8").assign(y=np.nan)]).astype({"unique_id": int})
 
     with pytest.warns(almanac.AlmanacWarning):
