@@ -103,7 +103,7 @@ def test_ids_that_are_numbers_are_found_by_number() -> None:
         found = almanac.forecast(frame, 3)
 
     assert found.errors[8] is found.errors["8"]  # type: ignore[index]
-    assert 8 in found.errors
+    assert 8 in found.errors  # type: ignore[comparison-overlap]
     assert found.errors.get("9") is None
     assert found.plot(7).figure.axes[0].get_title("left") == "7"
 
