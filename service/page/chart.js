@@ -195,11 +195,22 @@ function series(chart) {
     const stroke = style(line.colour);
     made.series.push({
       label: line.label, stroke, width: line.width ?? 2, dash: line.dash,
-      points: { show: line.points ?? false, size: 4, fill: stroke, stroke },
+      points: { show: line.points ?? false, filter: line.points ? undefined : alone(line.values), size: 4, fill: stroke, stroke },
     });
     made.data.push(line.values);
   }
   return made;
+}
+
+/** Return uPlot's filter for the values between two gaps in view: a line does not show them. */
+function alone(values) {
+  const isGap = (at) => values[at] === null || values[at] === undefined;
+  const places = values.flatMap((_, at) => (!isGap(at) && isGap(at - 1) && isGap(at + 1) ? [at] : []));
+  return (plot) => {
+    const [first, last] = plot.series[0].idxs;
+    const seen = places.filter((at) => at >= first && at <= last);
+    return seen.length ? seen : null;
+  };
 }
 
 function translucent(colour, alpha) {

@@ -84,10 +84,24 @@ export function announce(text) {
   document.getElementById("announce").textContent = text;
 }
 
+/** Return a hint with what stands between backticks as code; a parameter of a URL is decoded. */
+export function words(text) {
+  return text.split("`").map((part, at) => (at % 2 ? el("code", {}, part.startsWith("?") ? decoded(part) : part) : part));
+}
+
+/** Return percent-decoded text; what is not encoded stays. */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Return an error of the service as a notice: what is wrong, and what to do. */
 export function failure(error) {
   return el("div", { class: "notice bad", role: "alert" },
     el("strong", {}, error.detail || error.message || "The service did not answer."),
-    error.hint ? el("p", {}, error.hint) : null,
+    error.hint ? el("p", {}, words(error.hint)) : null,
     error.code ? el("code", {}, error.code) : null);
 }

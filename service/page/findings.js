@@ -1,6 +1,6 @@
 // Findings: what the service understands of a series before anything is forecast.
 
-import { el, facts, number } from "./dom.js";
+import { decoded, el, facts, number, words } from "./dom.js";
 
 const NAMES = { Y: "yearly", Q: "quarterly", M: "monthly", W: "weekly", D: "daily", B: "on business days", h: "hourly", bh: "in business hours", min: "every minute", s: "every second" };
 const UNITS = { Y: "year", Q: "quarter", M: "month", W: "week", D: "day", B: "business day", h: "hour", bh: "business hour", min: "minute", s: "second" };
@@ -12,6 +12,8 @@ const REPAIRS = {
   TIMESTAMPS_SNAPPED: (count) => `${plural(count, "date")} moved to the nearest step`,
   ROWS_REPEATED: (count) => `${plural(count, "repeated row")} left out`,
 };
+const PARAMETERS = ["id_column", "time_column", "value_column", "decimal", "thousands", "date_format", "missing", "frequency", "timezone"];
+const MOST_OFFERS = 4;
 
 function plural(count, what) {
   return `${number(count)} ${what}${count === 1 ? "" : "s"}`;
@@ -49,13 +51,23 @@ export function describe(series) {
 export function notes(found) {
   if (!found?.length) return null;
   return el("ul", { class: "notes" }, found.map((one) =>
-    el("li", {}, el("span", {}, one.detail), one.hint ? el("span", { class: "muted" }, ` ${one.hint}`) : null)));
+    el("li", {}, el("span", {}, one.detail), one.hint ? el("span", { class: "muted" }, " ", words(one.hint)) : null)));
 }
 
 /** Return the errors of series that cannot be forecast. */
 export function errors(found) {
   if (!found?.length) return null;
   return el("div", { class: "notice bad", role: "alert" }, found.slice(0, 5).map((one) =>
-    el("p", {}, el("strong", {}, one.id), " ", one.detail, one.hint ? el("span", { class: "hint" }, ` ${one.hint}`) : null)),
+    el("p", {}, el("strong", {}, one.id), " ", one.detail, one.hint ? el("span", { class: "hint" }, " ", words(one.hint)) : null)),
   found.length > 5 ? el("p", {}, `${found.length - 5} more series have errors.`) : null);
+}
+
+/** Return a button for each parameter that hints name with a value, as in `?decimal=,`; `apply` gets its name and value. */
+export function offers(found, apply) {
+  const hints = found.map((one) => one?.hint ?? "").join(" ");
+  const pairs = [...hints.matchAll(/`\?(\w+)=([^`&]+)`/g)].filter(([, name]) => PARAMETERS.includes(name));
+  const named = new Map(pairs.map(([, name, value]) => [`${name}=${decoded(value)}`, [name, decoded(value)]]));
+  if (!named.size) return null;
+  return el("div", { class: "row" }, [...named].slice(0, MOST_OFFERS).map(([text, pair]) =>
+    el("button", { type: "button", onclick: () => apply(...pair) }, `Apply ${text}`)));
 }

@@ -3,12 +3,13 @@
 import { ask, at, post, query } from "./api.js";
 import { Chart } from "./chart.js";
 import { announce, el, failure, fill, intro } from "./dom.js";
-import { describe, errors, notes } from "./findings.js";
+import { describe, errors, notes, offers } from "./findings.js";
 import { ModelPicker } from "./picker.js";
 import { fromFile, fromText } from "./paste.js";
 import { cardLine, draft, Results } from "./results.js";
 
 const WAIT_MS = 350;
+const NOTHING_YET = "Frequency, gaps and repairs are shown here before anything is forecast.";
 const STORED_POINTS = 100000;
 const LEVELS = [50, 80, 95];
 const EXAMPLE = "month\tsales\n" + [112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158, 133, 114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218, 230, 242, 209, 191, 172, 194]
@@ -34,7 +35,7 @@ class ForecastView {
     this.start = el("input", { id: "start", placeholder: "2024-01", size: 10, autocomplete: "off" });
     this.frequency = el("select", { id: "frequency" }, FREQUENCIES.map(([value, name]) => el("option", { value }, name)));
     this.dates = el("div", { class: "row", hidden: true }, el("label", { for: "start" }, "First date"), this.start, el("label", { for: "frequency" }, "Step"), this.frequency);
-    this.understood = el("div", { id: "understood", class: "understood", "aria-live": "polite" }, el("p", { class: "muted" }, "Frequency, gaps and repairs are shown here before anything is forecast."));
+    this.understood = el("div", { id: "understood", class: "understood", "aria-live": "polite" }, el("p", { class: "muted" }, NOTHING_YET));
     this.horizon = el("input", { id: "horizon", type: "number", min: 1, max: this.session.max_horizon, value: 12, required: true });
     this.held = el("input", { id: "held", type: "checkbox" });
     this.go = el("button", { type: "button", id: "go", class: "primary", disabled: true }, "Forecast");
@@ -82,7 +83,8 @@ class ForecastView {
     let timer = 0;
     const soon = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => this.read(fromText(this.text.value)), WAIT_MS);
+      this.reset();
+      timer = setTimeout(() => this.readText(), WAIT_MS);
     };
     this.text.addEventListener("input", () => {
       this.stored.value = "";
@@ -90,7 +92,7 @@ class ForecastView {
     });
     for (const field of [this.start, this.frequency]) field.addEventListener("change", () => this.date());
     this.file.addEventListener("change", () => this.file.files.length && this.drop(this.file.files[0]));
-    this.stored.addEventListener("change", () => this.stored.value && this.pick(this.stored.value));
+    this.stored.addEventListener("change", () => (this.stored.value ? this.pick(this.stored.value) : this.read(null)));
     this.which.addEventListener("change", () => this.choose(Number(this.which.value)));
     this.go.addEventListener("click", () => this.forecast().then(() => this.reveal()));
     this.horizon.addEventListener("change", () => this.again());
@@ -117,7 +119,15 @@ class ForecastView {
 
   example() {
     this.text.value = EXAMPLE;
-    this.read(fromText(EXAMPLE));
+    this.readText();
+  }
+
+  readText() {
+    try {
+      this.read(fromText(this.text.value));
+    } catch (error) {
+      this.refuse(error);
+    }
   }
 
   async drop(file) {
@@ -145,16 +155,13 @@ class ForecastView {
 
   /** Show how the service reads an input. */
   async read(input, isDated = false) {
-    const turn = (this.turn += 1);
+    this.reset(isDated);
     if (!input) return;
-    if (!isDated) {
-      this.undated = null;
-      this.start.value = this.frequency.value = "";
-    }
-    this.asked = false;
-    this.results.clear();
+    const { turn } = this;
+    this.input = input;
     try {
-      const answer = await ask("validate?values=true", { method: "POST", ...input });
+      const { parameters, ...sent } = input;
+      const answer = await ask(`validate${query({ values: "true", ...parameters })}`, { method: "POST", ...sent });
       if (turn !== this.turn) return;
       this.found = answer.series;
       this.problems = answer;
@@ -167,10 +174,39 @@ class ForecastView {
     }
   }
 
-  /** Read values without dates again, with the first date and the step that a person gives. */
+  /** Forget the series that was read, and what was shown of it; an answer on its way no longer counts. */
+  reset(isDated = false) {
+    this.turn += 1;
+    this.found = [];
+    this.input = null;
+    this.asked = false;
+    if (!isDated) {
+      this.undated = null;
+      this.dates.hidden = true;
+      this.start.value = this.frequency.value = "";
+    }
+    this.go.disabled = true;
+    document.getElementById("which").hidden = true;
+    fill(this.understood, el("p", { class: "muted" }, NOTHING_YET));
+    this.results.clear();
+    this.chart.clear("Your series appears here.");
+  }
+
+  /** Read the same input again with one parameter more, as a hint names it. */
+  apply(name, value) {
+    if (this.input) this.read({ ...this.input, parameters: { ...this.input.parameters, [name]: value } });
+  }
+
+  /** Return buttons for the hints about a file, which alone has such parameters. */
+  offers(found) {
+    return this.input && this.input.type !== "application/json" ? offers(found, (name, value) => this.apply(name, value)) : null;
+  }
+
+  /** Read values without dates again, with the first date and the step that a person gives; without dates until both are given. */
   date() {
-    const given = { start: this.start.value.trim(), frequency: this.frequency.value };
-    if (!given.start || !given.frequency || !this.undated) return;
+    if (!this.undated) return;
+    const start = this.start.value.trim();
+    const given = start && this.frequency.value ? { start, frequency: this.frequency.value } : {};
     const series = this.undated.map((one) => ({ id: one.id, values: one.values, ...given }));
     this.read({ body: JSON.stringify({ series }), type: "application/json" }, true);
   }
@@ -178,7 +214,8 @@ class ForecastView {
   refuse(error, answer) {
     this.found = [];
     this.go.disabled = true;
-    fill(this.understood, error ? failure(error) : null, errors(error ? error.errors : answer.errors));
+    const found = (error ? error.errors : answer.errors) ?? [];
+    fill(this.understood, error ? failure(error) : null, errors(found), this.offers([error, ...found.slice(0, 5)]));
     this.results.clear();
     this.chart.clear("There is no series to show.");
   }
@@ -187,7 +224,7 @@ class ForecastView {
     this.place = place;
     const series = this.found[place];
     this.which.value = String(place);
-    fill(this.understood, describe(series), notes(this.problems.findings), errors(this.problems.errors));
+    fill(this.understood, describe(series), notes(this.problems.findings), errors(this.problems.errors), this.offers([...(this.problems.errors ?? []).slice(0, 5), ...(this.problems.findings ?? [])]));
     if (series.frequency === null) this.undated = this.found;
     this.dates.hidden = !this.undated;
     this.go.disabled = false;

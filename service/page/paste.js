@@ -1,19 +1,23 @@
 // Paste: what a person pastes or drops, as a body that POST /validate reads.
 
+import { Problem } from "./api.js";
+
 const CSV = "text/csv";
 const PARQUET = "application/vnd.apache.parquet";
 const JSON_TYPE = "application/json";
 const NUMBER = /^[-+]?(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)(e[-+]?\d+)?\s*%?$/i;
+const WITH_UNIT = /^([-+]?)([^\d\s.,;+\-()"'[\]{}]{0,5})\s*([-+]?(?:\d|\.\d)[\d.,'\u00a0\u202f ]*?(?:e[-+]?\d+)?)\s*([^\d\s.,;+\-()"'[\]{}]{0,5})$/iu;
+const DATE = /\d[-/.:]\d|\d[-\s]?Q\d|Q\d[-/\s]\d|\p{L}{3,}\.?[-\s]\d{2,4}/iu;
 const GAP = /^(|na|n\/a|nan|null|none|-|–)$/i;
 
-/** Return pasted text as {body, type}, or null for blank text. */
+/** Return pasted text as {body, type}, or null for blank text; raises Problem. */
 export function fromText(text) {
   const trimmed = text.trim();
   if (!trimmed) return null;
   if (/^[[{]/.test(trimmed)) return { body: wrap(trimmed), type: JSON_TYPE };
   const lines = text.replace(/\r\n?/g, "\n").replace(/^\n+|\n+$/g, "").split("\n");
   if (lines.length === 1) return oneLine(lines[0].trim());
-  return { body: isColumn(lines) ? column(lines) : cells(lines), type: CSV };
+  return { body: oneColumn(lines) ?? cells(lines), type: CSV };
 }
 
 /** Return JSON as the body of a request: a list of values, a list of series, one series, or a whole request. */
@@ -36,33 +40,97 @@ function request(data) {
 /** Numbers on one line, separated by anything that cannot be part of a number. */
 function oneLine(line) {
   const sign = ["\t", ";", ", ", ",", " "].find((one) => line.includes(one));
-  const parts = (sign ? line.split(sign) : [line]).map((part) => part.trim()).filter(Boolean);
-  if (!parts.every((part) => NUMBER.test(part) || GAP.test(part))) return { body: line, type: CSV };
-  return { body: column(parts), type: CSV };
+  const values = numbers((sign ? line.split(sign) : [line]).map((part) => part.trim()).filter(Boolean));
+  return { body: values ? column("values", values) : line, type: CSV };
 }
 
-/** Return whether each line is a number or a gap, but for a header. */
-function isColumn(lines) {
-  const [first, ...rest] = lines.map((line) => line.trim());
-  const body = rest.length ? rest : [first];
-  return !/[\t;]/.test(first) && body.every((line) => NUMBER.test(line) || GAP.test(line));
+/** Return cells without the unit that all of them share; null if they are not numbers and gaps. */
+function numbers(cells) {
+  const isPlain = (cell) => NUMBER.test(cell) || GAP.test(cell);
+  if (cells.every(isPlain)) return cells;
+  const read = cells.map((cell) => (GAP.test(cell) ? null : WITH_UNIT.exec(cell)));
+  const first = read.find(Boolean);
+  const isShared = read.every((found, at) => (found ? found[2] === first[2] && found[4] === first[4] : GAP.test(cells[at])));
+  const bare = read.map((found) => (found ? found[1] + found[3] : ""));
+  return first && isShared && bare.every(isPlain) ? bare : null;
 }
 
-/** Return one column as CSV: quoted, so that a decimal comma separates no cells; with a header if it has none. */
-function column(lines) {
+/** Return whether a cell is a number, with or without a unit or brackets: such a row is no header. */
+function isNumeric(cell) {
+  return NUMBER.test(cell) || WITH_UNIT.test(cell.replace(/^\((.*)\)$/, "$1"));
+}
+
+/** Return lines of one value each as CSV, null if they are rows of cells; raises Problem for a first value that cannot be read. */
+function oneColumn(lines) {
   const trimmed = lines.map((line) => line.trim());
-  const header = NUMBER.test(trimmed[0]) || GAP.test(trimmed[0]) ? ["values"] : [];
-  return [...header, ...trimmed].map((line) => `"${(GAP.test(line) ? "" : line).replace(/"/g, '""')}"`).join("\n");
+  if (/[\t;]/.test(trimmed[0])) return null;
+  const isData = isNumeric(trimmed[0]) || GAP.test(trimmed[0]);
+  const body = isData ? trimmed : trimmed.slice(1);
+  const values = numbers(body);
+  if (values) return column(isData ? "values" : trimmed[0], values);
+  if (!isData || isDated(trimmed)) return null;
+  const at = Math.max(0, body.findIndex((cell) => !NUMBER.test(cell) && !GAP.test(cell)));
+  throw new Problem({ detail: `Row ${at + 1}: '${body[at]}' is not a number like the others.`, hint: "Give all rows the same unit, or none, and a minus sign for a number below zero." });
 }
 
-/** Return rows of cells as CSV; a first row of data gets a header. */
+/** Return one column as CSV: quoted, so that a decimal comma separates no cells. */
+function column(name, values) {
+  return [name, ...values.map((value) => (GAP.test(value) ? "" : value))].map((cell) => quoted(cell, "")).join("\n");
+}
+
+/** Return rows of cells as CSV, without shared units; a first row of data gets a header. */
 function cells(lines) {
   const sign = ["\t", ";", ","].find((one) => lines[0].includes(one));
-  const first = sign ? lines[0].split(sign) : [lines[0]];
-  const isData = sign !== undefined && NUMBER.test(first.at(-1).trim()) && /\d/.test(first[0]);
-  if (!isData) return lines.join("\n");
-  const names = first.length === 2 ? ["date", "values"] : ["date", ...first.slice(1).map((_, at) => `column ${at + 1}`)];
-  return [names.join(sign), ...lines].join("\n");
+  if (sign === undefined) return isDated(lines) ? cells(lines.map((line) => line.trim().replace(/\s+(?=\S+$)/, "\t"))) : lines.join("\n");
+  const first = split(lines[0], sign);
+  const last = first.at(-1);
+  const isData = isNumeric(last) ? /\d/.test(first[0]) || first.some((cell) => DATE.test(cell)) : DATE.test(first[0]) && GAP.test(last);
+  const body = withoutUnits(isData ? lines : lines.slice(1), sign);
+  return [isData ? names(first).join(sign) : lines[0], ...body].join("\n");
+}
+
+function names(first) {
+  if (first.length === 2) return ["date", "values"];
+  if (first.length === 3 && DATE.test(first[1])) return ["id", "date", "values"];
+  return ["date", ...first.slice(1).map((_, at) => `column ${at + 1}`)];
+}
+
+/** Return whether each line but a header is a date, a blank and a number. */
+function isDated(lines) {
+  const pairs = lines.map((line) => /^(.*\S)\s+(\S+)$/.exec(line.trim()));
+  const isPair = (pair) => pair !== null && DATE.test(pair[1]) && (isNumeric(pair[2]) || GAP.test(pair[2]));
+  return pairs[0] !== null && (isPair(pairs[0]) || (pairs.length > 1 && !/\d/.test(lines[0]))) && pairs.slice(1).every(isPair);
+}
+
+/** Return rows without the unit that all cells of a column share. */
+function withoutUnits(lines, sign) {
+  const rows = lines.map((line) => split(line, sign));
+  let isChanged = false;
+  for (let at = 1; at < (rows[0]?.length ?? 0); at += 1) {
+    const found = rows.map((row) => row[at] ?? "");
+    const bare = numbers(found);
+    if (!bare || bare === found) continue;
+    isChanged = true;
+    rows.forEach((row, place) => at < row.length && (row[at] = bare[place]));
+  }
+  return isChanged ? rows.map((row) => row.map((cell) => quoted(cell, sign)).join(sign)) : lines;
+}
+
+/** Return the cells of a line; a sign between quotes separates none. */
+function split(line, sign) {
+  const found = [""];
+  let isQuoted = false;
+  for (const one of line) {
+    if (one === '"') isQuoted = !isQuoted;
+    if (one === sign && !isQuoted) found.push("");
+    else found[found.length - 1] += one;
+  }
+  return found.map((cell) => cell.trim().replace(/^"(.*)"$/, "$1").replace(/""/g, '"'));
+}
+
+/** Return a cell in quotes where it needs them; always with "" as the sign. */
+function quoted(cell, sign) {
+  return cell.includes(sign) || cell.includes('"') ? `"${cell.replace(/"/g, '""')}"` : cell;
 }
 
 /** Return a file as {body, type}: Parquet by its first bytes, JSON by its first character, else CSV. */

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +58,12 @@ class Served:
     keys: dict[str, str]
 
     def post(self, path: str, body: object) -> Any:  # noqa: ANN401 (any JSON)
-        """Send JSON with the key of an administrator."""
-        answer = self.server.client.post(path, json=body, headers={"x-api-key": self.keys["admin"]})
+        """Send JSON with the key of an administrator; waits up to a minute for the database to open."""
+        for _ in range(60):
+            answer = self.server.client.post(path, json=body, headers={"x-api-key": self.keys["admin"]})
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
         assert answer.status_code < 400, answer.text
         return answer.json()
 
@@ -223,6 +229,29 @@ def test_a_wrong_input_shows_the_words_of_the_service(visit: Open, text: str, de
     expect(notice).to_contain_text(detail)
     expect(notice).to_contain_text(hint)
     expect(one.page.locator("#go")).to_be_disabled()
+
+
+def test_units_and_blanks_lose_no_row_and_an_empty_box_forecasts_nothing(visit: Open) -> None:
+    """Five months with a currency, with a unit, and as dates and numbers; brackets are refused with their row."""
+    one = visit()
+    for text in ("€ {}", "$1,0{}", "{} kg", "2024-0{at} {}"):
+        paste(one.page, "\n".join(text.format(value, at=at) for at, value in enumerate(FIVE_MONTHS, 1)))
+        expect(one.page.locator("#understood")).to_contain_text("Points5")
+    one.page.fill("#paste", "(35)\n40\n38")
+    expect(one.page.locator("#understood .bad")).to_contain_text("Row 1: '(35)'")
+    one.page.fill("#paste", "")
+    expect(one.page.locator("#understood")).to_have_text(re.compile("^Frequency, gaps"))
+    expect(one.page.locator("#go")).to_be_disabled()
+
+
+def test_the_parameter_of_a_hint_is_applied_by_a_button(visit: Open) -> None:
+    """The same rows are read again with it."""
+    one = visit()
+    one.page.fill("#paste", "date;sales\n01/02/2024;35\n01/03/2024;36\n01/04/2024;39")
+
+    one.page.get_by_role("button", name="Apply date_format=%d/%m/%Y").click()
+
+    expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
 
 
 def test_the_key_opens_what_its_scopes_allow(served: Served, visit: Open) -> None:
