@@ -157,6 +157,9 @@ def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: S
     one.page.fill("#start", "2024-03")
     one.page.select_option("#frequency", "M")
     expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
+    one.page.fill("#start", "")
+    one.page.locator("#start").blur()
+    expect(one.page.locator("#understood")).to_contain_text("no dates")
     paste(one.page, str(FIVE_MONTHS[:4]))
     expect(one.page.locator("#understood")).to_contain_text("Points4")
     expect(one.page.locator("#understood")).to_contain_text("no dates")
@@ -249,7 +252,10 @@ def test_the_parameter_of_a_hint_is_applied_by_a_button(visit: Open) -> None:
     one = visit()
     one.page.fill("#paste", "date;sales\n01/02/2024;35\n01/03/2024;36\n01/04/2024;39")
 
-    one.page.get_by_role("button", name="Apply date_format=%d/%m/%Y").click()
+    apply = one.page.get_by_role("button", name="Apply date_format=%d/%m/%Y")
+    expect(apply).to_be_visible()
+    assert one.audit() == []
+    apply.click()
 
     expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
 
