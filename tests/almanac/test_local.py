@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import almanac
@@ -11,8 +12,6 @@ from almanac.errors import DataInvalid, LevelInvalid, ModelUnknown, SeriesAllMis
 from almanac.reading import in_python
 from tests.almanac.conftest import months
 from tests.artifacts import make_artifact
-
-pl = pytest.importorskip("polars")
 
 
 def test_the_answer_is_a_long_frame_of_the_same_kind() -> None:
@@ -96,7 +95,6 @@ def test_an_error_of_all_series_is_raised_with_their_ids() -> None:
 
 def test_ids_that_are_numbers_are_found_by_number() -> None:
     """In plots, and among errors."""
-    pytest.importorskip("matplotlib")
     frame = pd.concat([months("7"), months("8").assign(y=np.nan)]).astype({"unique_id": int})
 
     with pytest.warns(almanac.AlmanacWarning):
@@ -156,7 +154,7 @@ def test_several_columns_may_be_the_id(kind: str, columns: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["a", "b"])])
-def test_categories_of_polars_are_text(kind: object) -> None:
+def test_categories_of_polars_are_text(kind: pl.DataType | type[pl.DataType]) -> None:
     """As ids."""
     frame = pl.from_pandas(months("a", "b")).with_columns(pl.col("unique_id").cast(kind))
 
@@ -221,7 +219,6 @@ def test_a_saved_model_forecasts_its_own_horizon(tmp_path: Path) -> None:
 
 def test_a_plot_shows_history_and_forecast() -> None:
     """A notebook shows it as a picture; an unknown series is an error."""
-    pytest.importorskip("matplotlib")
     found = almanac.forecast(months("a"), 3, levels=[80, 95])
 
     plot = found.plot("a")
