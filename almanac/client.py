@@ -2,19 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from time import sleep
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from almanac import service_calls as calls
 from almanac.calls import Answer, Call, Pause, Request
 from almanac.forecasts import Forecasts
-from almanac.frames import Columns
-from almanac.options import ForecastOptions
+from almanac.options import ForecastOptions, ReadingOptions
 from almanac.service_calls import Observed
 from models.errors import ConfigInvalid, RequestError, ServiceUnreachable
 
@@ -113,21 +112,13 @@ class Client:
         """
         return self.run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
 
-    def observe(  # noqa: PLR0913 - the names of three columns
-        self,
-        data: Any,  # noqa: ANN401 - a frame of any kind
-        *,
-        frequency: str | None = None,
-        timezone: str | None = None,
-        id_col: str | Sequence[str] | None = None,
-        time_col: str | None = None,
-        target_col: str | None = None,
-        date_format: str | None = None,
-        progress: bool | None = None,
-    ) -> Observed:
-        """Store the rows of a frame as observations; a row that is sent again replaces the old one."""
-        params = {"frequency": frequency, "timezone": timezone, "date_format": date_format}
-        return self.run(calls.observe(data, Columns.of(id_col, time_col, target_col), params, progress=progress))
+    def observe(self, data: Any, **options: Unpack[ReadingOptions]) -> Observed:  # noqa: ANN401 - any frame
+        """Store the rows of a frame as observations; a row that is sent again replaces the old one.
+
+        Raises:
+            TypeError: If there is no such option; see `ReadingOptions`.
+        """
+        return self.run(calls.observe(data, options))
 
     def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
         """Return the live accuracy as `GET /accuracy` responds; `parameters` are its query, such as `by="step"`."""
@@ -135,12 +126,11 @@ class Client:
 
     def models(self) -> list[dict[str, Any]]:
         """Return the registered models and the starter."""
-        found: list[dict[str, Any]] = self.run(calls.get("models", {}))["models"]
-        return found
+        return self.run(calls.models())
 
     def model(self, name: str) -> dict[str, Any]:
         """Return the card of a model."""
-        return self.run(calls.get(f"models/{quote(name)}", {}))
+        return self.run(calls.model(name))
 
     def jobs(self, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - query parameters
         """Return the jobs, the newest first; `parameters` are the query of `GET /jobs`, such as `state="RUNNING"`."""
@@ -148,7 +138,7 @@ class Client:
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Return a job with its steps and its progress."""
-        return self.run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
+        return self.run(calls.job(job_id))
 
     def retrain(self, name: str, *, config: Mapping[str, Any] | None = None, if_needed: bool = False) -> dict[str, Any]:
         """Return a new job that retrains a model; without a configuration that of its schedule is taken."""
@@ -215,21 +205,9 @@ class AsyncClient:
         """Return forecasts of the series of a frame; see `Client.forecast`."""
         return await self.run(calls.forecast(data, horizon, model, options, record=record, chunk=chunk))
 
-    async def observe(  # noqa: PLR0913 - the names of three columns
-        self,
-        data: Any,  # noqa: ANN401 - a frame of any kind
-        *,
-        frequency: str | None = None,
-        timezone: str | None = None,
-        id_col: str | Sequence[str] | None = None,
-        time_col: str | None = None,
-        target_col: str | None = None,
-        date_format: str | None = None,
-        progress: bool | None = None,
-    ) -> Observed:
+    async def observe(self, data: Any, **options: Unpack[ReadingOptions]) -> Observed:  # noqa: ANN401 - any frame
         """Store the rows of a frame as observations; see `Client.observe`."""
-        params = {"frequency": frequency, "timezone": timezone, "date_format": date_format}
-        return await self.run(calls.observe(data, Columns.of(id_col, time_col, target_col), params, progress=progress))
+        return await self.run(calls.observe(data, options))
 
     async def accuracy(self, model: str | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - query parameters
         """Return the live accuracy; see `Client.accuracy`."""
@@ -237,12 +215,11 @@ class AsyncClient:
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the registered models and the starter."""
-        found: list[dict[str, Any]] = (await self.run(calls.get("models", {})))["models"]
-        return found
+        return await self.run(calls.models())
 
     async def model(self, name: str) -> dict[str, Any]:
         """Return the card of a model."""
-        return await self.run(calls.get(f"models/{quote(name)}", {}))
+        return await self.run(calls.model(name))
 
     async def jobs(self, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - query parameters
         """Return the jobs, the newest first; see `Client.jobs`."""
@@ -250,7 +227,7 @@ class AsyncClient:
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Return a job with its steps and its progress."""
-        return await self.run(calls.get(f"jobs/{quote(job_id, safe='')}", {}))
+        return await self.run(calls.job(job_id))
 
     async def retrain(
         self, name: str, *, config: Mapping[str, Any] | None = None, if_needed: bool = False

@@ -12,22 +12,12 @@ from almanac.reading import SeriesFrame, read_series
 from models.errors import LevelInvalid
 
 
-class ForecastOptions(TypedDict, total=False):
-    """What may be asked of a forecast, with the names of `POST /forecast`.
+class ReadingOptions(TypedDict, total=False):
+    """How a frame is read.
 
     Attributes:
-        levels: Central intervals in per cent, or one. Default [80].
-        quantiles: Quantile levels in (0, 1) beside the trained ones.
-        mean: Whether there is a column `mean`.
-        paths: Number of sample paths of each series.
-        seed: Of the paths.
         frequency: Such as `M` or `D`. Default: inferred from the timestamps.
         timezone: IANA name; steps then follow local time.
-        missing: What a missing timestamp means: `gap` or `zero`.
-        outliers: What the model reads in place of implausible values: `clip` or `mask`.
-        minimum: Lowest value that a forecast may have.
-        maximum: Highest value.
-        future: A frame with the covariates over the horizon; otherwise they are in rows after the last value.
         id_col: Column with the ids, or several columns that together name a series. Default `unique_id`.
         time_col: Column with the timestamps. Default `ds`.
         target_col: Column with the values. Default `y`.
@@ -35,28 +25,46 @@ class ForecastOptions(TypedDict, total=False):
         progress: Whether a progress bar is shown. Default: on a terminal and in a notebook, for many series.
     """
 
+    frequency: str | None
+    timezone: str | None
+    id_col: str | Sequence[str] | None
+    time_col: str | None
+    target_col: str | None
+    date_format: str | None
+    progress: bool | None
+
+
+class ForecastOptions(ReadingOptions, total=False):
+    """What may be asked of a forecast, with the names of `POST /forecast`; and how the frame is read.
+
+    Attributes:
+        levels: Central intervals in per cent, or one. Default [80].
+        quantiles: Quantile levels in (0, 1) beside the trained ones.
+        mean: Whether there is a column `mean`.
+        paths: Number of sample paths of each series.
+        seed: Of the paths.
+        missing: What a missing timestamp means: `gap` or `zero`.
+        outliers: What the model reads in place of implausible values: `clip` or `mask`.
+        minimum: Lowest value that a forecast may have.
+        maximum: Highest value.
+        future: A frame with the covariates over the horizon; otherwise they are in rows after the last value.
+    """
+
     levels: float | Sequence[float]
     quantiles: float | Sequence[float]
     mean: bool
     paths: int
     seed: int
-    frequency: str
-    timezone: str
     missing: str
     outliers: str
     minimum: float
     maximum: float
     future: Any
-    id_col: str | Sequence[str]
-    time_col: str
-    target_col: str
-    date_format: str
-    progress: bool
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any], kind: type[ReadingOptions] = ForecastOptions) -> None:
     """Raise TypeError for an option that there is not."""
-    known = list(ForecastOptions.__annotations__)
+    known = list(kind.__annotations__)
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -98,6 +106,11 @@ def _numbers(name: str, given: Any) -> list[float]:  # noqa: ANN401 - what the u
     return [float(one) for one in found]
 
 
+def columns_of(options: ReadingOptions) -> Columns:
+    """Return the columns that are named."""
+    return Columns.of(options.get("id_col"), options.get("time_col"), options.get("target_col"))
+
+
 def read_with(
     data: Any,  # noqa: ANN401 - a frame of any kind
     options: ForecastOptions,
@@ -105,11 +118,10 @@ def read_with(
     covariates: tuple[Sequence[str], Sequence[str]] = ((), ()),
 ) -> SeriesFrame:
     """Return the series of a frame, read as the options say."""
-    columns = Columns.of(options.get("id_col"), options.get("time_col"), options.get("target_col"))
     fields = {name: options.get(name) for name in ("frequency", "timezone")}
     return read_series(
         data,
-        columns,
+        columns_of(options),
         fields=fields,
         horizon=horizon,
         covariates=covariates,

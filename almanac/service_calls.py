@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from almanac.calls import Call, Request, ask, ask_json, problem_of, read_json
 from almanac.errors import error_of
 from almanac.forecasts import Forecasts, make_forecasts
-from almanac.frames import ID, TARGET, TIME, Columns, read_frame
-from almanac.options import ForecastOptions, read_with, request_fields
+from almanac.frames import ID, TARGET, TIME, read_frame
+from almanac.options import ForecastOptions, ReadingOptions, check_options, columns_of, read_with, request_fields
 from almanac.progress import shown_progress
 from almanac.reading import in_python
 from models.columns import find_column
@@ -136,10 +136,16 @@ def _covariates(data: Any, model: str | None, options: ForecastOptions) -> Call[
     return spec.get("past_covariates") or (), spec.get("future_covariates") or ()
 
 
-def observe(data: Any, columns: Columns, params: Mapping[str, str | None], *, progress: bool | None) -> Call[Observed]:  # noqa: ANN401
-    """Store the rows of a frame; many rows are several requests. Parameters that are None are left out."""
-    sent = {name: value for name, value in params.items() if value is not None}
-    frame = read_frame(data, columns)
+def observe(data: Any, options: ReadingOptions) -> Call[Observed]:  # noqa: ANN401
+    """Store the rows of a frame; many rows are several requests.
+
+    Raises:
+        TypeError: If there is no such option.
+    """
+    check_options(options, ReadingOptions)
+    params = {name: options.get(name) for name in ("frequency", "timezone", "date_format")}
+    sent = {name: str(value) for name, value in params.items() if value is not None}
+    frame = read_frame(data, columns_of(options))
     names = frame.table.column_names
     known = frame.columns
     chosen = [
@@ -155,7 +161,7 @@ def observe(data: Any, columns: Columns, params: Mapping[str, str | None], *, pr
     table = frame.table.select(chosen).rename_columns([ID, TIME, TARGET])
     starts = range(0, table.num_rows, CHUNK_ROWS)
     accepted, refused, errors = 0, 0, dict[int, AlmanacError]()
-    for start in shown_progress(starts, "observations", wanted=progress):
+    for start in shown_progress(starts, "observations", wanted=options.get("progress")):
         body = yield from send_rows(table.slice(start, CHUNK_ROWS), sent)
         accepted, refused = accepted + body["accepted"], refused + body["refused"]
         for one in body["errors"]:
@@ -186,6 +192,22 @@ def get(path: str, params: Mapping[str, Any]) -> Call[dict[str, Any]]:
     """Return the JSON object at a path; parameters that are None are left out."""
     sent = {name: value for name, value in params.items() if value is not None}
     return ask_json(Request("GET", path, sent))
+
+
+def models() -> Call[list[dict[str, Any]]]:
+    """Return the registered models and the starter."""
+    found: list[dict[str, Any]] = (yield from get("models", {}))["models"]
+    return found
+
+
+def model(name: str) -> Call[dict[str, Any]]:
+    """Return the card of a model."""
+    return get(f"models/{quote(name)}", {})
+
+
+def job(job_id: str) -> Call[dict[str, Any]]:
+    """Return a job with its steps and its progress."""
+    return get(f"jobs/{quote(job_id, safe='')}", {})
 
 
 def jobs(params: Mapping[str, Any]) -> Call[list[dict[str, Any]]]:

@@ -69,15 +69,7 @@ class Composition:
     def run(self, name: str, arguments: Sequence[str], timeout: float = 900) -> str:
         """Run a container's image once with other arguments, as `docker compose run --rm` does, and return its output."""
         container = self.containers[name]
-        command = sandbox(container, self.places, [*container.image.entrypoint, *arguments])
-        result = subprocess.run(
-            command,
-            env=environment(container, self.places),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        result = self._run(container, [*container.image.entrypoint, *arguments], timeout)
         if result.returncode:
             raise CompositionFailed(
                 f"{name} {' '.join(arguments)}: exit code {result.returncode}\n{result.stderr[-3000:]}"
@@ -104,16 +96,8 @@ class Composition:
         container = self.containers[name]
         if container.health is None:
             return self.processes[name].poll() is None
-        command = sandbox(container, self.places, container.health.command)
         with suppress(subprocess.TimeoutExpired):
-            result = subprocess.run(
-                command,
-                env=environment(container, self.places),
-                capture_output=True,
-                timeout=CHECK_SECONDS,
-                check=False,
-            )
-            return result.returncode == 0
+            return self._run(container, container.health.command, CHECK_SECONDS).returncode == 0
         return False
 
     def kill(self, name: str) -> None:
@@ -143,6 +127,18 @@ class Composition:
     def tail(self, name: str, lines: int = 25) -> str:
         """Return the last lines of a container's log."""
         return "\n".join(self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+    def _run(self, container: Container, command: Sequence[str], timeout: float) -> "subprocess.CompletedProcess[str]":
+        """Return the result of a command in a sandbox as the container's."""
+        return subprocess.run(
+            sandbox(container, self.places, command),
+            env=environment(container, self.places),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
 
     def _of(self, service: str, names: Sequence[str]) -> list[str]:
         return [name for name in names if self.containers[name].service == service]

@@ -24,13 +24,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_request_that_would_wait_for_too_long_is_refused(clock: list[float]) -> None:
-    """The wait is the number in progress times the time between two ends; afterwards requests are admitted again."""
+@pytest.fixture
+def lane(clock: list[float]) -> Lane:
+    """Return a lane that a request has left every tenth of a second."""
     lane = Lane(ThreadPool(1), limit=100, most_seconds=1.0)
     for _ in range(200):
         with lane.enter():
             clock[0] += 0.1
+    return lane
 
+
+def test_a_request_that_would_wait_for_too_long_is_refused(lane: Lane) -> None:
+    """The wait is the number in progress times the time between two ends; afterwards requests are admitted again."""
     with ExitStack() as stack:
         for _ in range(11):
             stack.enter_context(lane.enter())
@@ -136,12 +141,8 @@ def test_what_is_parsed_on_the_event_loop_is_small() -> None:
 
 
 @pytest.mark.parametrize("error", [DeadlinePassed("late"), ClientDisconnect()])
-def test_what_ends_without_its_work_sets_no_pace(clock: list[float], error: Exception) -> None:
+def test_what_ends_without_its_work_sets_no_pace(lane: Lane, error: Exception) -> None:
     """Else many that come too late would let as many others in."""
-    lane = Lane(ThreadPool(1), limit=100, most_seconds=1.0)
-    for _ in range(200):
-        with lane.enter():
-            clock[0] += 0.1
     for _ in range(500):
         with suppress(type(error)), lane.enter():
             raise error
@@ -153,13 +154,8 @@ def test_what_ends_without_its_work_sets_no_pace(clock: list[float], error: Exce
             lane.check()
 
 
-def test_one_client_cannot_keep_the_others_out(clock: list[float]) -> None:
+def test_one_client_cannot_keep_the_others_out(lane: Lane) -> None:
     """Where the time is used up, a client with less than its fair share is admitted, and one with more is not."""
-    lane = Lane(ThreadPool(1), limit=100, most_seconds=1.0)
-    for _ in range(200):
-        with lane.enter():
-            clock[0] += 0.1
-
     with ExitStack() as stack:
         for _ in range(11):
             stack.enter_context(lane.enter())

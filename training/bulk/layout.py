@@ -29,7 +29,7 @@ SORT_HINT = "Sort the rows by id over all files, in the order of their names, an
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class RowRange:
     """Rows of one file: `start` to `stop`, counted from 0."""
 
     file: int
@@ -43,12 +43,12 @@ class Part:
 
     Attributes:
         number: Counted from 0.
-        segments: Where their rows are; more than one if they go on in the next file.
+        ranges: Where their rows are; more than one if they go on in the next file.
         series: How many there are.
     """
 
     number: int
-    segments: tuple[Segment, ...]
+    ranges: tuple[RowRange, ...]
     series: int
 
 
@@ -114,10 +114,10 @@ def find_parts(place: Place, columns: Columns, covariates: Sequence[str] = ()) -
     _refuse_scattered(np.concatenate(scan.names), starts, files, ends)
     longest = int(np.argmax(np.diff(edges)))
     parts = tuple(
-        Part(number, _segments(int(edges[first]), int(edges[stop]), ends), stop - first)
+        Part(number, _ranges(int(edges[first]), int(edges[stop]), ends), stop - first)
         for number, (first, stop) in enumerate(_cut(edges))
     )
-    one = Part(0, _segments(int(edges[longest]), int(edges[longest + 1]), ends), 1)
+    one = Part(0, _ranges(int(edges[longest]), int(edges[longest + 1]), ends), 1)
     return Layout(tuple(files), named, parts, scan.rows, scan.last, one)
 
 
@@ -271,7 +271,7 @@ def _cut(edges: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         first = stop
 
 
-def _segments(start: int, stop: int, ends: NDArray[np.int64]) -> tuple[Segment, ...]:
+def _ranges(start: int, stop: int, ends: NDArray[np.int64]) -> tuple[RowRange, ...]:
     """Return rows, counted over all files, as rows of files."""
     found = []
     for file in range(int(np.searchsorted(ends, start, side="right")) - 1, len(ends) - 1):
@@ -279,5 +279,5 @@ def _segments(start: int, stop: int, ends: NDArray[np.int64]) -> tuple[Segment, 
         if begin >= stop:
             break
         if end > start:
-            found.append(Segment(file, max(start, begin) - begin, min(stop, end) - begin))
+            found.append(RowRange(file, max(start, begin) - begin, min(stop, end) - begin))
     return tuple(found)

@@ -35,18 +35,18 @@ class PartReader:
         import pyarrow as pa
 
         found = []
-        for segment in part.segments:
-            _, edges = self._opened(segment.file)
-            if edges[-1] < segment.stop:
-                file = self._layout.files[segment.file]
+        for rows in part.ranges:
+            _, edges = self._opened(rows.file)
+            if edges[-1] < rows.stop:
+                file = self._layout.files[rows.file]
                 raise DataInvalid(f"{file.path}: has changed since it was scanned.", hint="Run the command again.")
-            first = int(np.searchsorted(edges, segment.start, side="right")) - 1
+            first = int(np.searchsorted(edges, rows.start, side="right")) - 1
             for group in range(first, len(edges) - 1):
-                if edges[group] >= segment.stop:
+                if edges[group] >= rows.stop:
                     break
-                start = max(segment.start - edges[group], 0)
-                stop = min(segment.stop, edges[group + 1]) - edges[group]
-                found.append(self._group(segment.file, group).slice(start, stop - start))
+                start = max(rows.start - edges[group], 0)
+                stop = min(rows.stop, edges[group + 1]) - edges[group]
+                found.append(self._group(rows.file, group).slice(start, stop - start))
         return pa.concat_tables(found, promote_options="permissive").unify_dictionaries()
 
     def _open(self, number: int) -> tuple[Any, list[int]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.errors import PreviousMissing, RegistryError, RegistryUnreachable
 from service.api.examples import Responses
-from service.api.examples.forecast import KEY_RESPONSES, NO_JSON, TOO_LARGE
+from service.api.examples.forecast import BODY_RESPONSES
 from service.api.openapi import problems, request_body, success
 from service.errors import ChampionChanged, FieldInvalid, FieldMissing, ModelNotFound
 
@@ -35,10 +35,8 @@ DOWN = RegistryUnreachable(
 )
 
 ERRORS: Responses = {
-    **KEY_RESPONSES,
-    400: problems("The body is not JSON.", NO_JSON),
+    **BODY_RESPONSES,
     404: problems("There is no such model or version.", NO_VERSION),
-    413: problems("The body is too large.", TOO_LARGE),
     422: problems("The request is wrong.", NO_REASON, BAD_VERSION),
     502: problems("The registry refuses.", REFUSED),
     503: problems("The registry does not answer; try again after Retry-After.", DOWN),

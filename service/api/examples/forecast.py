@@ -68,15 +68,18 @@ KEY_RESPONSES: Responses = {
     401: problems("Keys are set, and the request has none of them.", NO_KEY),
     403: problems("The key lacks the scope.", NO_SCOPE),
 }
+BODY_RESPONSES: Responses = {
+    400: problems("The body is not JSON.", NO_JSON),
+    **KEY_RESPONSES,
+    413: problems("The body is too large, packed or unpacked.", TOO_LARGE),
+}
 ANSWER = success("Forecasts, and an error for each series without a forecast.", **EXAMPLES["responses"])
 ANSWER["content"] |= OTHER_FORMATS
 FORECAST_RESPONSES: Responses = {
     200: ANSWER,
-    400: problems("The body is not JSON.", NO_JSON),
-    **KEY_RESPONSES,
+    **BODY_RESPONSES,
     406: problems("Accept names no type that is made.", NOT_ACCEPTED),
     408: problems("The body is not received in time.", TOO_SLOW),
-    413: problems("The body is too large, packed or unpacked.", TOO_LARGE),
     415: problems("The body is of a type or encoding that is not read.", COMPRESSED),
     422: problems(
         "The request is wrong, or none of its series can be forecast.",

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.jobs.errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
 from service.api.examples import Responses, load
-from service.api.examples.forecast import FULL, KEY_RESPONSES, NO_JSON, TOO_LARGE
+from service.api.examples.forecast import BODY_RESPONSES, FULL, KEY_RESPONSES
 from service.api.openapi import problems, request_body, success
 from service.api.schemas.jobs import AssessmentResponse
 from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading
@@ -52,11 +52,7 @@ ERRORS: Responses = {
     429: problems("Too many requests wait for the database; try again after Retry-After.", FULL),
     503: problems("The jobs' database does not answer.", DOWN),
 }
-BODY_ERRORS: Responses = {
-    **ERRORS,
-    400: problems("The body is not JSON.", NO_JSON),
-    413: problems("The body is too large.", TOO_LARGE),
-}
+BODY_ERRORS: Responses = {**ERRORS, **BODY_RESPONSES}
 
 
 SCHEDULE_BODY = request_body("ScheduleRequest", SCHEDULE_REQUESTS)

@@ -4,7 +4,16 @@ from typing import Any
 
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
 from service.api.examples import Responses, load
-from service.api.examples.forecast import BAD_HORIZON, FULL, GONE, KEY_RESPONSES, LOADING, NO_JSON, TOO_LARGE, TOO_SLOW
+from service.api.examples.forecast import (
+    BAD_HORIZON,
+    BODY_RESPONSES,
+    FULL,
+    GONE,
+    KEY_RESPONSES,
+    LOADING,
+    NO_JSON,
+    TOO_SLOW,
+)
 from service.api.openapi import REF, problems, success
 from service.api.schemas.observations import ObservationsProblem
 from service.errors import FileInvalid, ForecastUnknown, SeriesUnknown
@@ -60,10 +69,9 @@ NOT_STORED = ForecastUnknown(
 
 OBSERVATION_RESPONSES: Responses = {
     200: success("Counts of the rows, and an error for each row that was refused.", rows=EXAMPLES["responses"]["rows"]),
+    **BODY_RESPONSES,
     400: problems("The body cannot be read.", NO_JSON, BAD_CSV),
-    **KEY_RESPONSES,
     408: problems("The body does not arrive in time.", TOO_SLOW),
-    413: problems("The body is too large.", TOO_LARGE),
     422: problems(
         "No row is valid, or the body is wrong as a whole.", NONE_ACCEPTED, BAD_ZONE, schema=ObservationsProblem
     ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.errors import TimestampsMismatched
 from service.api.examples import Responses
-from service.api.examples.forecast import FULL, LOADING, NO_JSON, NO_KEY, NO_SCOPE, NO_SUCH_MODEL, TOO_LARGE, TOO_SLOW
+from service.api.examples.forecast import BODY_RESPONSES, FULL, LOADING, NO_SUCH_MODEL, TOO_SLOW
 from service.api.openapi import REF, problems, success
 
 VALIDATE_REQUESTS: dict[str, Any] = {
@@ -56,11 +56,8 @@ VALIDATED: dict[str, Any] = {
 }
 VALIDATE_RESPONSES: Responses = {
     200: success("What each series is read as, and an error for each that cannot be forecast.", gap=VALIDATED),
-    400: problems("The body cannot be read.", NO_JSON),
-    401: problems("Keys are set, and the request has none of them.", NO_KEY),
-    403: problems("The key lacks the scope.", NO_SCOPE),
+    **BODY_RESPONSES,
     408: problems("The body is too slow.", TOO_SLOW),
-    413: problems("The body is too large.", TOO_LARGE),
     422: problems("The request as a whole is wrong.", NO_SUCH_MODEL),
     429: problems("Too many requests are waiting.", FULL),
     503: problems("The model is being loaded.", LOADING),

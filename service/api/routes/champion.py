@@ -33,8 +33,7 @@ ROLLBACK_HINT = 'Send {"reason": "Too high since Monday."}.'
 )
 async def promote(request: Request, name: str) -> Response:
     """Make a version the champion in the registry, and the old champion `previous`; a repeated request changes nothing."""
-    sent = parse_body(ChampionRequest, await _body(request), PROMOTE_HINT)
-    return await _move(request, "promote", name, sent)
+    return await _move(request, "promote", name, ChampionRequest, PROMOTE_HINT)
 
 
 @router.post(
@@ -46,19 +45,20 @@ async def promote(request: Request, name: str) -> Response:
 )
 async def rollback(request: Request, name: str) -> Response:
     """Swap champion and previous in the registry; with `version` a repeated request changes nothing."""
-    sent = parse_body(RollbackRequest, await _body(request), ROLLBACK_HINT)
-    return await _move(request, "rollback", name, sent)
-
-
-async def _body(request: Request) -> bytes:
-    seconds = service_of(request).settings.body_timeout_seconds
-    return await read_body(request, MAX_BODY_BYTES, seconds, too_large=TOO_LARGE)
+    return await _move(request, "rollback", name, RollbackRequest, ROLLBACK_HINT)
 
 
 async def _move(
-    request: Request, action: Literal["promote", "rollback"], name: str, sent: ChampionRequest | RollbackRequest
+    request: Request,
+    action: Literal["promote", "rollback"],
+    name: str,
+    schema: type[ChampionRequest | RollbackRequest],
+    hint: str,
 ) -> Response:
+    service = service_of(request)
+    body = await read_body(request, MAX_BODY_BYTES, service.settings.body_timeout_seconds, too_large=TOO_LARGE)
+    sent = parse_body(schema, body, hint)
     if len(name.encode()) > LONGEST_NAME or not name.isprintable():
         raise ModelNotFound(f"There is no model {describe_value(name)}.", hint="GET /models lists the models.")
     move = ChampionMove(action, name, sent.version, sent.reason, actor_of(request))
-    return json_response(await move_champion(service_of(request).ask_registry, move))
+    return json_response(await move_champion(service.ask_registry, move))
