@@ -51,9 +51,8 @@ def _machine(container: Container, places: Places) -> list[str]:
     for text in (*ETC, *(one for one in python if not one.startswith("/usr/"))):
         options += ["--ro-bind-try", text, text]
     user, group = container.user
-    passwd = places.folder / "etc" / f"{container.name}.passwd"
-    passwd.parent.mkdir(exist_ok=True)
-    passwd.write_text(f"container:x:{user}:{group}::{HOME}:/bin/sh\n", encoding="utf-8")
+    users = f"container:x:{user}:{group}::{HOME}:/bin/sh\n"
+    passwd = _write(places.folder / "etc" / f"{container.name}.passwd", users)
     options += ["--ro-bind", str(passwd), "/etc/passwd"]
     for target, source in container.image.files.items():
         options += ["--ro-bind", str(source), target]

@@ -13,6 +13,7 @@ import yaml
 from almanac.command_line import COMMANDS
 from deploy.composition.compose import CompositionInvalid, containers, load, required_variables
 from deploy.composition.places import LISTENS, Places, choose
+from deploy.composition.sandbox import sandbox
 from models.jobs.database import jobs_url
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,3 +202,15 @@ def test_names_and_ports_have_places_on_this_machine(places: Places) -> None:
     upstream = places.local_file(ROOT / "deploy/docker/upstream.conf", "nginx")
     assert all(f"server 127.0.0.1:{port[name]} max_fails=0;" in upstream for name in ("service-1", "service-2"))
     assert "service:8000" not in places.local_file(ROOT / "deploy/prometheus/prometheus.yml", "prometheus")
+
+
+def test_a_health_check_leaves_the_files_of_its_container_alone(places: Places) -> None:
+    """It runs in a sandbox of its own while the container starts, and reads the same files."""
+    sandbox(CONTAINERS["postgres"], places, ["postgres"])
+    files = [path for path in places.folder.rglob("*") if path.is_file()]
+    before = [path.stat().st_mtime_ns for path in files]
+
+    sandbox(CONTAINERS["postgres"], places, ["pg_isready"])
+
+    assert files
+    assert [path.stat().st_mtime_ns for path in files] == before
