@@ -11,7 +11,7 @@ from almanac.errors import ExtraMissing
 from almanac.forecasts import Forecasts
 from almanac.frames import ID, TARGET, TIME, Columns
 from almanac.local import Model, Scratch
-from almanac.options import ForecastOptions
+from almanac.options import ForecastOptions, plain
 from almanac.reading import SeriesFrame, read_series
 from models.errors import RequestError
 
@@ -51,9 +51,9 @@ class Forecaster:
         frequency: str | None = None,
         seed: int = 0,
         name: str = DEFAULT_NAME,
-        past_covariates: Sequence[str] = (),
-        future_covariates: Sequence[str] = (),
-        holidays: Sequence[str] = (),
+        past_covariates: str | Sequence[str] = (),
+        future_covariates: str | Sequence[str] = (),
+        holidays: str | Sequence[str] = (),
         missing: str = "gap",
         **fit: Any,  # noqa: ANN401 - settings of FitConfig
     ) -> None:
@@ -63,9 +63,9 @@ class Forecaster:
         self.frequency = frequency
         self.seed = seed
         self.name = name
-        self.past_covariates = tuple(past_covariates)
-        self.future_covariates = tuple(future_covariates)
-        self.holidays = tuple(holidays)
+        self.past_covariates = _names(past_covariates)
+        self.future_covariates = _names(future_covariates)
+        self.holidays = _names(holidays)
         self.missing = missing
         self.settings = fit
         self._fitted: tuple[Model, Any, ForecastOptions, SeriesSet] | None = None
@@ -77,8 +77,9 @@ class Forecaster:
         id_col: str | Sequence[str] | None = None,
         time_col: str | None = None,
         target_col: str | None = None,
+        progress: bool | None = None,
     ) -> Self:
-        """Fit the network to the series of a frame, and return this object.
+        """Fit the network to the series of a frame, and return this object; `progress=False` shows no progress.
 
         Raises:
             ExtraMissing: If the train extra is not installed.
@@ -91,7 +92,8 @@ class Forecaster:
         options = cast("ForecastOptions", {name: value for name, value in given.items() if value is not None})
         scratch = Scratch()
         try:
-            fitted = self._fit(read_series(data, columns, fields={}, covariates=self._covariates), scratch.path)
+            source = read_series(data, columns, fields={}, covariates=self._covariates)
+            fitted = self._fit(source, scratch.path, shown=progress is not False)
         except ModuleNotFoundError as error:
             from service.install import install_command
 
@@ -142,8 +144,10 @@ class Forecaster:
             raise RequestError("The forecaster is not fitted.", hint="Call .fit(df) first.")
         return self._fitted
 
-    def _fit(self, source: SeriesFrame, scratch: Path) -> "tuple[Path, SeriesSet]":
+    def _fit(self, source: SeriesFrame, scratch: Path, *, shown: bool) -> "tuple[Path, SeriesSet]":
         """Return the folder of the fitted model, and the series that it is fitted to."""
+        from rich.console import Console
+
         from training.data.series_options import SeriesOptions
         from training.data.series_set import read_series as read_file
         from training.fit.candidate import TrainingSet
@@ -151,7 +155,7 @@ class Forecaster:
         from training.pipeline.candidates import fit_with_keras
         from training.progress import Progress
 
-        progress = Progress()
+        progress = Progress() if shown else Progress(Console(quiet=True))
         file = scratch / "data.parquet"
         pq.write_table(_table_of(source, (*self.past_covariates, *self.future_covariates)), file)
         config = self._config(file)
@@ -185,18 +189,23 @@ class Forecaster:
         return train_config(
             {
                 "data": str(file),
-                "horizon": self.horizon,
+                "horizon": plain(self.horizon),
                 "name": self.name,
                 "frequency": self.frequency,
                 "architecture": [self.architecture],
-                "seed": self.seed,
+                "seed": plain(self.seed),
                 "past_covariates": self.past_covariates,
                 "future_covariates": self.future_covariates,
                 "holidays": self.holidays,
                 "missing": self.missing,
-                "fit": self.settings,
+                "fit": {name: plain(value) for name, value in self.settings.items()},
             }
         )
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names, of which there may be a single one."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _table_of(source: SeriesFrame, covariates: Sequence[str]) -> pa.Table:

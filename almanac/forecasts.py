@@ -14,6 +14,7 @@ from almanac.errors import AlmanacWarning, error_of
 from almanac.reading import SeriesFrame, history_of, in_python
 from models.calendar.timestamps import parse_timestamp
 from models.errors import AlmanacError, DataInvalid
+from models.safeguards.warnings import LEVEL_BELOW_ONE
 
 if TYPE_CHECKING:
     from almanac.plot import Plot
@@ -57,7 +58,7 @@ class Forecasts:
         Its columns are those of the data for id and time, then `median`, `mean` if asked for, a column for each quantile such
         as `q0.1`, `lower_80` and `upper_80` for each level, and `path1` …, as in `almanac forecast --output`.
         """
-        return self.source.frame.make(self.table)
+        return self.source.frame.make(self.table, self.source.names.id)
 
     @cached_property
     def table(self) -> pa.Table:
@@ -66,7 +67,7 @@ class Forecasts:
         ids = pa.array([one["id"] for one in self.entries], pa.string())
         names = self.source.names
         columns = {
-            names.id: ids.take(pa.array(np.repeat(np.arange(len(steps)), steps))),
+            names.id: self.source.frame.ids_of(ids, names.id).take(pa.array(np.repeat(np.arange(len(steps)), steps))),
             names.time: _timestamps(self.entries, self.source.time_type),
         }
         for name in columns_of(self.entries):
@@ -134,8 +135,10 @@ def make_forecasts(
         str(one["id"]): error_of({**one, "hint": in_python(str(one.get("hint", "")))}, ids=(str(one["id"]),))
         for one in errors
     }
+    for text in (*source.notes, *_noted(entries)):
+        warnings.warn(text, AlmanacWarning, stacklevel=4)
     if failed and entries:
-        shown = "; ".join(f"{name}: {error}" for name, error in list(failed.items())[:SHOWN])
+        shown = "; ".join(f"{name or 'rows without an id'}: {error}" for name, error in list(failed.items())[:SHOWN])
         more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
         text = f"{len(failed)} of {len(failed) + len(entries)} series have no forecast (see .errors): {shown}{more}"
         warnings.warn(text, AlmanacWarning, stacklevel=4)
@@ -151,6 +154,12 @@ def make_forecasts(
         place = {"detail": f"Series {first.ids[0]!r}: {detail}", "pointer": first.pointer, "hint": first.hint}
         raise error_of({**kind, **place}, ids=tuple(failed))
     return Forecasts(model, entries, ById(failed), source)
+
+
+def _noted(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the warnings about the request itself that are probably a mistake in it."""
+    found = [one for entry in entries[:1] for one in entry["warnings"] if one["code"] == LEVEL_BELOW_ONE]
+    return [f"{one['detail']} {one['hint']}" for one in found]
 
 
 def columns_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:

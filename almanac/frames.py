@@ -1,14 +1,16 @@
 """Frames: pandas, polars and other frames as an Arrow table, and Arrow tables as frames of the same kind."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from narwhals.exceptions import DuplicateError
 
+from models.columns import find_column
 from models.errors import DataInvalid
 from models.tables.faults import TableInvalid
 from models.tables.ids import read_ids
@@ -57,15 +59,33 @@ class Frame:
         table: Its rows.
         columns: The names of its columns.
         implementation: Of narwhals: pandas, polars, …
+        kinds: The type of each column in the user's library; none of ids that are joined from several columns.
     """
 
     table: pa.Table
     columns: Columns
     implementation: Any
+    kinds: Mapping[str, Any] = field(default_factory=dict)
 
-    def make(self, table: pa.Table) -> Any:  # noqa: ANN401 - a frame of the user's kind
-        """Return a table as a frame of the same kind."""
-        return nw.from_arrow(table, backend=self.implementation).to_native()
+    def make(self, table: pa.Table, ids: str) -> Any:  # noqa: ANN401 - a frame of the user's kind
+        """Return a table as a frame of the same kind, its column of ids in the type of the data."""
+        kind = self.kinds.get(ids)
+        made = nw.from_arrow(table, backend=self.implementation)
+        if kind is None:
+            return made.to_native()
+        if self.implementation.is_pandas_like():
+            native = made.to_native()
+            return native if native[ids].dtype == kind else native.astype({ids: kind})
+        return (made.with_columns(nw.col(ids).cast(kind)) if _is_category(kind) else made).to_native()
+
+    def ids_of(self, texts: pa.Array, name: str) -> pa.Array:
+        """Return ids, which are read as text, in the type of a column of numbers."""
+        kind = self.table.schema.field(name).type if name in self.kinds else pa.string()
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            return texts
+        return texts.cast(kind)
 
 
 def read_frame(data: Any, columns: Columns) -> Frame:  # noqa: ANN401 - a frame of any kind
@@ -79,14 +99,7 @@ def read_frame(data: Any, columns: Columns) -> Frame:  # noqa: ANN401 - a frame 
     Raises:
         DataInvalid: If it is no frame, or Arrow has no type for one of its columns.
     """
-    try:
-        found = nw.from_native(data, eager_only=True, allow_series=True)
-    except TypeError as error:
-        raise DataInvalid(
-            f"The data is a {type(data).__name__}, not a frame.",
-            hint="Give a pandas or polars frame with the columns unique_id, ds and y.",
-        ) from error
-    frame = found.to_frame() if isinstance(found, nw.Series) else found
+    frame = _with_levels(_wrapped(data), columns)
     if _is_dated(frame, columns):
         frame, columns = _from_index(frame, columns)
     given = (columns.id, *columns.parts, columns.time, columns.target)
@@ -97,8 +110,73 @@ def read_frame(data: Any, columns: Columns) -> Frame:  # noqa: ANN401 - a frame 
         )
     table = _to_arrow(frame)
     if columns.parts:
-        table, columns = _join_ids(table, columns.parts), Columns(ID, columns.time, columns.target)
-    return Frame(table, columns, frame.implementation)
+        joined = Columns(ID, columns.time, columns.target)
+        return Frame(_join_ids(table, columns.parts), joined, frame.implementation)
+    return Frame(table, columns, frame.implementation, _kinds(frame))
+
+
+def _wrapped(data: Any) -> nw.DataFrame[Any]:  # noqa: ANN401 - a frame of any kind
+    """Return the data as a frame of narwhals; raises DataInvalid."""
+    try:
+        found = nw.from_native(data, eager_only=True, allow_series=True)
+        if getattr(data, "ndim", 0) == 2 and (levels := getattr(data.columns, "nlevels", 1)) > 1:  # noqa: PLR2004
+            raise DataInvalid(
+                f"The columns of the frame have {levels} levels.",
+                hint='Give one of them, such as df["y"] of a pivoted frame.',
+            )
+        frame = found.to_frame() if isinstance(found, nw.Series) else found
+    except DuplicateError as error:
+        raise DataInvalid(
+            f"The frame has a column twice. Received: {', '.join(map(str, data.columns))[:200]}.",
+            hint="Give each column a name of its own.",
+        ) from error
+    except TypeError as error:
+        lazy = "Call .collect() first: give" if type(data).__name__ == "LazyFrame" else "Give"
+        raise DataInvalid(
+            f"The data is a {type(data).__name__}, not a frame.",
+            hint=f"{lazy} a pandas or polars frame with the columns unique_id, ds and y.",
+        ) from error
+    if isinstance(found, nw.Series) and not any(map(_is_dates, _levels(frame))):
+        raise DataInvalid(
+            "The Series has no dates.",
+            hint="Make its index a DatetimeIndex or a PeriodIndex, or give a frame with the columns ds and y.",
+        )
+    return frame
+
+
+def _levels(frame: nw.DataFrame[Any]) -> list[Any]:
+    """Return each level of the index of a pandas frame."""
+    index = nw.maybe_get_index(frame)
+    return [] if index is None else [index.get_level_values(place) for place in range(index.nlevels)]
+
+
+def _is_dates(level: Any) -> bool:  # noqa: ANN401 - an index of pandas
+    return type(level).__name__ in INDEXES
+
+
+def _with_levels(frame: nw.DataFrame[Any], columns: Columns) -> nw.DataFrame[Any]:
+    """Return a pandas frame with a column for each level of its index that has the ids or the dates."""
+    taken: list[str] = []
+    for given, name in (((columns.id, *columns.parts), "id"), ((columns.time,), "timestamp")):
+        wanted = [one for one in given if one]
+        if not wanted and find_column(map(str, frame.columns), name) is None:
+            usual = find_column([one.name for one in _levels(frame) if isinstance(one.name, str)], name)
+            wanted = [usual] if usual is not None else []
+        taken += [one.name for one in _levels(frame) if one.name in wanted and one.name not in frame.columns]
+    if not taken or (len(_levels(frame)) == 1 and _is_dates(_levels(frame)[0])):
+        return frame
+    return nw.from_native(frame.to_native().reset_index(level=taken), eager_only=True)
+
+
+def _kinds(frame: nw.DataFrame[Any]) -> dict[str, Any]:
+    """Return the type of each column, of pandas in its own types."""
+    if frame.implementation.is_pandas_like():
+        return {str(name): kind for name, kind in frame.to_native().dtypes.items()}
+    return dict(frame.schema)
+
+
+def _is_category(kind: Any) -> bool:  # noqa: ANN401 - a type of narwhals
+    return isinstance(kind, nw.Categorical | nw.Enum)
 
 
 def _join_ids(table: pa.Table, parts: Sequence[str]) -> pa.Table:
@@ -116,8 +194,7 @@ def _join_ids(table: pa.Table, parts: Sequence[str]) -> pa.Table:
 
 def _is_dated(frame: nw.DataFrame[Any], columns: Columns) -> bool:
     """Return whether the dates of a frame are in its index."""
-    index = nw.maybe_get_index(frame)
-    return type(index).__name__ in INDEXES and (columns.time or TIME) not in frame.columns
+    return [*map(_is_dates, _levels(frame))] == [True] and (columns.time or TIME) not in frame.columns
 
 
 def _from_index(frame: nw.DataFrame[Any], columns: Columns) -> tuple[nw.DataFrame[Any], Columns]:
@@ -136,8 +213,8 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> pa.Table:
     """Return a frame as a table; periods become their first days."""
     arrays = []
     for name in frame.columns:
-        column = frame[name]
-        if isinstance(column.dtype, nw.Categorical | nw.Enum) and not frame.implementation.is_pandas_like():
+        column = frame.get_column(name)
+        if _is_category(column.dtype) and not frame.implementation.is_pandas_like():
             column = column.cast(nw.String())
         native = column.to_native()
         if str(getattr(native, "dtype", "")).startswith("period"):
@@ -153,6 +230,25 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> pa.Table:
     return pa.table(arrays, names=[str(name) for name in frame.columns])
 
 
-def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return tables below each other; columns that one of them lacks are empty there."""
-    return pa.concat_tables(tables, promote_options="permissive")
+def concatenate(table: pa.Table, future: pa.Table) -> pa.Table:
+    """Return a table with that of its future below it; columns that one of them lacks are empty there.
+
+    Raises:
+        DataInvalid: If a column has another type in the future.
+    """
+    tables = [_without_dictionaries(one) for one in (table, future)]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        kinds = [dict(zip(one.column_names, one.schema.types, strict=True)) for one in tables]
+        other = [name for name in kinds[0] if name in kinds[1] and kinds[0][name] != kinds[1][name]]
+        raise DataInvalid(
+            f"The frame and future= have different types in {', '.join(other)[:200]}.",
+            hint="Give both the same types, such as dates in both.",
+        ) from error
+
+
+def _without_dictionaries(table: pa.Table) -> pa.Table:
+    """Return a table whose categories are plain values."""
+    columns = [one.cast(one.type.value_type) if pa.types.is_dictionary(one.type) else one for one in table.columns]
+    return pa.table(columns, names=table.column_names)

@@ -22,7 +22,6 @@ from service.forecasting.entries import parse_one_by_one
 from service.forecasting.predict import predict
 from service.forecasting.request import ForecastQuery, parse_options
 from service.forecasting.response import make_result
-from service.json_input import SeriesFault
 from service.selector import LoadedModel, SelectedModel, Selector
 from service.settings import Settings
 
@@ -86,10 +85,11 @@ class Model:
         names = ((), ()) if spec is None else (spec.covariates.past, spec.future_covariates)
         source = read_with(data, options, query.horizon, names)
         result: list[Mapping[str, Any]] = []
-        errors: list[Mapping[str, Any]] = []
-        chunks = [source.entries[at : at + CHUNK] for at in range(0, len(source.entries), CHUNK)]
+        errors: list[Mapping[str, Any]] = [one.to_dict() for one in source.faults.values()]
+        entries = [one for one in source.entries if one["id"] not in source.faults]
+        chunks = [entries[at : at + CHUNK] for at in range(0, len(entries), CHUNK)]
         for chunk in shown_progress(chunks, "series", wanted=options.get("progress")):
-            body = self._forecast(query, chunk, source.faults)
+            body = self._forecast(query, chunk)
             result += body["forecasts"]
             errors += body["errors"]
         return make_forecasts(self._identity(), result, errors, source)
@@ -130,13 +130,11 @@ class Model:
             raise ModelUnknown("The starter comes with Almanac.", hint="Save or register a model that was trained.")
         return self.folder
 
-    def _forecast(
-        self, query: ForecastQuery, entries: Sequence[dict[str, Any]], faults: Mapping[str, SeriesFault]
-    ) -> dict[str, Any]:
+    def _forecast(self, query: ForecastQuery, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found = parse_one_by_one(query, entries, {one["id"] for one in entries}, LIMITS)
         selected = self._select(found)
         rows, wrong = predict(found, selected, UNLIMITED)
-        return make_result(selected, rows, [faults.get(one.id, one) for one in wrong]).body
+        return make_result(selected, rows, wrong).body
 
     def _select(self, query: ForecastQuery) -> SelectedModel:
         now = datetime.now(UTC)
@@ -203,14 +201,19 @@ def load(model: str | Path) -> Model:
             ALMANAC_HOME; or a folder that `save` has written.
 
     Raises:
-        ModelUnknown: If there is no such model.
-        RegistryUnreachable: If MLflow does not answer, or there is no registry.
+        ModelUnknown: If there is no such model, or no registry yet.
+        RequestError: If it is neither a name nor a folder.
+        RegistryUnreachable: If MLflow does not answer.
         ArtifactError: If the files of the model are incomplete.
 
     Example:
         >>> almanac.load("starter").name
         'starter'
     """
+    if not isinstance(model, str | Path):
+        raise RequestError(
+            f"The model is a {type(model).__name__}.", hint='Give a name such as "starter", or a model\'s folder.'
+        )
     if str(model) == starters.NAME:
         return Model(starters.NAME, starters.version(), None, None, None)
     folder = Path(model)
@@ -228,7 +231,11 @@ def _load_registered(model: str) -> Model:
 
     location = RegistryLocation.from_environment(environ)
     if location.is_missing:
-        raise ModelUnknown(f"There is no model {model!r}. {location.missing}")
+        raise ModelUnknown(
+            f"There is no model {model!r}. {location.missing}",
+            hint="Set MLFLOW_TRACKING_URI or ALMANAC_HOME, register a model with almanac.Forecaster().fit(df).register(name), or load "
+            f'"{starters.NAME}".',
+        )
     registry = Registry(location)
     version = registry.models.resolve(model)
     scratch = Scratch()

@@ -9,7 +9,7 @@ import numpy as np
 
 from almanac.frames import Columns
 from almanac.reading import SeriesFrame, read_series
-from models.errors import LevelInvalid
+from models.errors import HorizonInvalid, LevelInvalid
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -77,20 +77,32 @@ def request_fields(horizon: int | None, options: ForecastOptions) -> dict[str, A
 
     Raises:
         TypeError: If there is no such option.
+        HorizonInvalid: If the horizon is no whole number of 1 or more.
         LevelInvalid: If a level is no number.
     """
     check_options(options)
+    _check_horizon(plain(horizon))
     known = ("levels", "quantiles", "mean", "paths", "seed", "missing", "outliers")
-    fields: dict[str, Any] = {"horizon": _plain(horizon)}
-    fields |= {name: _plain(value) for name, value in options.items() if name in known and value is not None}
+    fields: dict[str, Any] = {"horizon": plain(horizon)}
+    fields |= {name: plain(value) for name, value in options.items() if name in known and value is not None}
     for name in ("levels", "quantiles"):
         if name in fields:
             fields[name] = _numbers(name, fields[name])
-    bounds = {name: _plain(options.get(name)) for name in ("minimum", "maximum") if options.get(name) is not None}
+    bounds = {name: plain(options.get(name)) for name in ("minimum", "maximum") if options.get(name) is not None}
     return {**fields, "bounds": bounds} if bounds else fields
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - what the user gives
+def _check_horizon(horizon: object) -> None:
+    is_number = isinstance(horizon, int | float) and not isinstance(horizon, bool)
+    if not is_number or horizon < 1 or horizon % 1:
+        raise HorizonInvalid(
+            f"The horizon is {horizon!r}.",
+            pointer="/horizon",
+            hint="Give a whole number of 1 or more, such as horizon=12.",
+        )
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - what the user gives
     """Return a number of NumPy as one of Python, which JSON has."""
     return value.item() if isinstance(value, np.generic) else value
 
@@ -98,7 +110,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what the user gives
 def _numbers(name: str, given: Any) -> list[float]:  # noqa: ANN401 - what the user gives
     """Return levels, which may be a single one, as a list."""
     several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-    found = [_plain(one) for one in several]
+    found = [plain(one) for one in several]
     for one in found:
         if not isinstance(one, Real) or isinstance(one, bool):
             example = "[80, 95]" if name == "levels" else "[0.1, 0.9]"

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from almanac.frames import ALONE, ID, TARGET, TIME, Columns, Frame, concatenate, read_frame
-from models.errors import AlmanacError, DataInvalid, Finding
+from models.columns import find_column
+from models.errors import AlmanacError, CovariateUnknown, DataInvalid, Finding
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import read_columns
 from service.api.frame_input import series_entries
+from service.errors import FieldMissing
 from service.json_input import SeriesFault
 
 OPTIONS: Mapping[str, str] = {"id-column": "id_col", "time-column": "time_col", "value-column": "target_col"}
@@ -39,6 +41,7 @@ class SeriesFrame:
         entries: Each series as an entry of `series` in `POST /forecast`; those of `faults` have no values.
         faults: By id, the error of each series with a wrong row.
         findings: What was noticed.
+        notes: What a person should know of the frame, such as rows that are no part of the history.
     """
 
     frame: Frame
@@ -46,6 +49,7 @@ class SeriesFrame:
     entries: Sequence[dict[str, Any]]
     faults: Mapping[str, SeriesFault]
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def time_type(self) -> Any:  # noqa: ANN401 - a type of pyarrow
@@ -81,7 +85,9 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
     past, ahead = covariates
     if future is not None:
         beyond = read_frame(future, replace(columns, target=None))
-        frame = Frame(concatenate([frame.table, beyond.table]), frame.columns, frame.implementation)
+        if not ahead:
+            raise _unread_future(beyond)
+        frame = replace(frame, table=concatenate(frame.table, beyond.table))
     table = frame.table
     if not table.num_rows:
         raise DataInvalid("The frame has no rows.", hint="Give one row for each series and timestamp.")
@@ -91,7 +97,8 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
     try:
         reading = read_columns(sheet_of(table), options, read, strict=True)
     except TableInvalid as error:
-        raise DataInvalid(_of_frame(str(error).removesuffix(error.hint).strip()), hint=in_python(error.hint)) from error
+        detail = _in_rows(_of_frame(str(error).removesuffix(error.hint).strip()))
+        raise DataInvalid(detail, hint=in_python(error.hint)) from error
     except AlmanacError as error:
         error.hint = in_python(error.hint)
         raise
@@ -103,10 +110,12 @@ def read_series(  # noqa: PLR0913 - what is said about a frame
     names = Names(next(iter(reading.layout.ids), chosen.id or ID), reading.layout.time, next(iter(reading.values)))
     _, wrong, entries = series_entries(reading, fields)
     known = [name for name in ahead if name in read]
-    split = [_split(one, known, horizon) for one in entries]
+    split = [_split(one, known, horizon) for one in entries if one["id"]]
     if reading.ids is None and len(split) == 1:
         split[0]["id"] = ALONE
-    return SeriesFrame(frame, names, split, wrong, reading.findings)
+    faults = {name: _of_row(fault) for name, fault in wrong.items()}
+    others = set(table.column_names) - {names.id, names.time, names.target, *read}
+    return SeriesFrame(frame, names, split, faults, reading.findings, _notes(split, others))
 
 
 def in_python(hint: str) -> str:
@@ -123,6 +132,43 @@ def _name_column(match: re.Match[str]) -> str:
     names = match[2].strip("'")
     given = names.split(",") if match[1] == "id-column" and "," in names else names
     return f"{OPTIONS[match[1]]}={json.dumps(given, ensure_ascii=False)}"
+
+
+def _notes(entries: Sequence[dict[str, Any]], others: set[str]) -> tuple[str, ...]:
+    """Return what a person should know if columns are not read, and series end in rows without a value: a future, perhaps."""
+    open_ended = [one["id"] for one in entries if others and one["values"] and one["values"][-1] is None]
+    if not open_ended:
+        return ()
+    shown = ", ".join(open_ended[:5]) + (", …" if len(open_ended) > 5 else "")  # noqa: PLR2004 - some
+    text = (
+        f"{len(open_ended)} series end in rows without a value ({shown}): their forecasts begin after these rows. Drop them if "
+        f"they are the future of {', '.join(sorted(others)[:5])}, which this model does not read."
+    )
+    return (text,)
+
+
+def _unread_future(future: Frame) -> AlmanacError:
+    """Return the error of a future of covariates for a model that reads none."""
+    error = CovariateUnknown(
+        "The model reads no covariates that are known ahead, so future= cannot be used.",
+        hint="Leave future= out, or train a model with almanac.Forecaster(future_covariates=[…]).",
+    )
+    name = future.columns.id or find_column(future.table.column_names, "id")
+    error.ids = tuple(map(str, future.table.column(name).unique().to_pylist())) if name else ()
+    return error
+
+
+def _of_row(fault: SeriesFault) -> SeriesFault:
+    """Return the error of a row with the row, counted from 0; its hint is for dates as text only if there is one."""
+    found = fault.finding
+    row = found.pointer.split("/")[2]
+    hint = "Fill in or drop the rows without one." if found.code == FieldMissing.code else found.hint
+    return replace(fault, finding=replace(found, detail=f"Row {row}: {found.detail}", hint=hint))
+
+
+def _in_rows(detail: str) -> str:
+    """Return a text about a row of a file, the first of which has the header, as one about a row of a frame."""
+    return re.sub(r"^Row (\d+)", lambda match: f"Row {int(match[1]) - 2}", detail)
 
 
 def _of_frame(detail: str) -> str:

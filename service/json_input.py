@@ -16,6 +16,9 @@ from models.json_values import json_pointer
 from service.errors import FieldInvalid, FieldMissing, FieldUnknown, JsonInvalid
 
 MAX_SHOWN = 60
+BOM = b"\xef\xbb\xbf"
+UTF16 = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{")
+"""How JSON in UTF-16 begins."""
 HINTS: Mapping[str, str] = {
     "string_type": "Send text.",
     "bool_type": "Send true or false.",
@@ -82,8 +85,10 @@ def parse_body(model: type[Model], body: bytes, hint: str) -> Model:
 def parse_object(body: bytes, hint: str, *, allow_inf_nan: bool) -> dict[str, Any]:
     """Return the JSON object in a body; raises JsonInvalid, FieldInvalid."""
     try:
-        sent = from_json(body, allow_inf_nan=allow_inf_nan)
+        sent = from_json(body.removeprefix(BOM), allow_inf_nan=allow_inf_nan)
     except ValueError as error:
+        if body.startswith(UTF16):
+            raise JsonInvalid("The body is JSON in UTF-16.", hint="Send it in UTF-8.") from error
         raise JsonInvalid(f"The body is not valid JSON: {error}.", hint=hint) from error
     if not isinstance(sent, dict):
         raise FieldInvalid(f"The body is {describe_value(sent)}; it must be an object.", hint=hint)

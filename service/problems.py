@@ -118,6 +118,7 @@ def _inference_members(members: Members) -> Members:
 DIALECTS: Mapping[str, Callable[[Members], Members]] = {
     "/invocations": _mlflow_members,
     "/endpoints/": _mlflow_members,
+    "/api/2.0/endpoints": _mlflow_members,
     "/v1/timeseries/": _timeseries_members,
     "/v1/": _inference_members,
     "/v2": _inference_members,

@@ -14,6 +14,9 @@ from models.spec import ModelSpec
 FAR_OUTSIDE = 0.1
 """A quantile is far outside the trained ones if less than this share of the outermost trained tail lies beyond it."""
 
+LEVEL_BELOW_ONE = "LEVEL_BELOW_ONE"
+"""Code of the warning about a level such as 0.8, by which 80 is meant."""
+
 NO_DATES = Finding(
     "PHASE_UNKNOWN",
     "The series has no dates, so its position in the season is unknown.",
@@ -67,19 +70,30 @@ def _horizon_extended(trained: int, horizon: int) -> Finding:
 
 
 def warn_of_levels(spec: ModelSpec, levels: Sequence[float], quantiles: Sequence[float]) -> tuple[Finding, ...]:
-    """Return a warning if a level or quantile lies far outside the trained quantiles."""
+    """Return a warning if a level or quantile lies far outside the trained quantiles, and one if a level is no per cent."""
     trained = (min(spec.quantile_levels), max(spec.quantile_levels))
     least = FAR_OUTSIDE * min(trained[0], 1 - trained[1])
     far = [f"level {level:.12g}" for level in levels if interval_sides(level)[0] < least]
     far += [f"quantile {quantile:.12g}" for quantile in quantiles if min(quantile, 1 - quantile) < least]
-    if not far:
-        return ()
-    return (
-        Finding(
-            "LEVEL_EXTRAPOLATED",
-            f"{', '.join(far[:3])}{', …' if len(far) > 3 else ''}: far outside the trained quantiles "  # noqa: PLR2004 - some
-            f"{trained[0]:g} to {trained[1]:g}, so the bounds are extrapolated and may be wrong by much.",
-            "/levels" if far[0].startswith("level") else "/quantiles",
-            f"Use levels up to {100 - 200 * least:g}.",
-        ),
+    tiny = [level for level in levels if level < 1]
+    found = [_level_below_one(tiny[0])] if tiny else []
+    if far:
+        found.append(
+            Finding(
+                "LEVEL_EXTRAPOLATED",
+                f"{', '.join(far[:3])}{', …' if len(far) > 3 else ''}: far outside the trained quantiles "  # noqa: PLR2004 - some
+                f"{trained[0]:g} to {trained[1]:g}, so the bounds are extrapolated and may be wrong by much.",
+                "/levels" if far[0].startswith("level") else "/quantiles",
+                f"Use levels up to {100 - 200 * least:g}.",
+            )
+        )
+    return tuple(found)
+
+
+def _level_below_one(level: float) -> Finding:
+    return Finding(
+        LEVEL_BELOW_ONE,
+        f"Levels are in per cent: the interval of level {level:.12g} holds {level:.12g} % of the values.",
+        "/levels",
+        f"Send {100 * level:.12g} for {100 * level:.12g} %.",
     )

@@ -63,7 +63,7 @@ def _refuse_decimals(name: str, column: Any, rows: Rows) -> None:  # noqa: ANN40
     wrong = np.flatnonzero(np.isfinite(numbers) & (numbers != np.floor(numbers)))
     if wrong.size:
         raise TableInvalid(
-            f"{numbers[wrong[0]]!r} is not an id.",
+            f"{numbers[wrong[0]].item()!r} is not an id.",
             hint="Ids are text or whole numbers. Name another column with --id-column.",
             place=f", row {rows[wrong[0]]}, column {name!r}",
             about=ID,

@@ -147,7 +147,9 @@ def _refuse_dates(names: Sequence[str]) -> None:
             about=TIME,
             missing=True,
         )
-    if dates and all(name in dates or _NUMBER.fullmatch(name) for name in names):
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    years = any(re.fullmatch(r"(?:19|20)\d\d", name) for name in numbers)
+    if (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years):
         raise TableInvalid(
             f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
             hint="Add one, such as date,sales.",

@@ -3,6 +3,7 @@
 import hmac
 import logging
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -20,7 +21,8 @@ from service.problems import problem
 
 logger = logging.getLogger("almanac")
 
-EXPIRED_HINT = "`almanac key rotate NAME` gives the key a successor."
+ROTATED = re.compile(r"(.+)-old(?:-\d+)?")
+"""The name of a key that `almanac key rotate` has replaced, and in it that of its successor."""
 
 OPEN_PATHS = ("/", "/docs", "/openapi.json", "/ping", "/health", "/version", "/v2")
 OPEN_FOLDERS = ("/health/", "/static/", "/page/", "/v2/health/")
@@ -42,6 +44,7 @@ SCOPES_BY_PATH: Mapping[str, tuple[str, ...]] = {
     "/v2": ("forecast",),
     "/invocations": ("forecast",),
     "/endpoints": ("forecast",),
+    "/api/2.0/endpoints": ("forecast",),
     "/model_params": ("forecast",),
     "/usage": ("forecast",),
     "/validate_api_key": SCOPES,
@@ -53,6 +56,7 @@ ROUTES_BELOW: Mapping[str, str] = {
     "/jobs/": "/jobs/{job_id}",
     "/models/": "/models/{model:path}",
     "/endpoints/": "/endpoints/{model}/invocations",
+    "/api/2.0/endpoints/": "/api/2.0/endpoints/{model}",
 }
 
 
@@ -97,7 +101,8 @@ def _dialect_route(path: str) -> str:
     """Return the route of a protected path of other clients, without the name of a model."""
     version, place, *rest = path.strip("/").split("/")
     if place == "models" and rest:
-        return f"/{version}/models/{{model}}" + ("/infer" if rest[-1] == "infer" else "")
+        verb = f":{one}" if (one := rest[-1].rpartition(":")[2]) in {"predict", "explain"} else ""
+        return f"/{version}/models/{{model}}{verb}" + ("/infer" if rest[-1] == "infer" else "")
     return f"/{version}/{place}" if place in DIALECT_ROUTES else f"/{version}"
 
 
@@ -125,6 +130,10 @@ class KeyRing:
             if hmac.compare_digest(digest, key.sha256):
                 found = key
         return found
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a key of this name."""
+        return any(key.name == name for key in self._keys)
 
     def scopes_of(self, headers: Headers, now: datetime) -> tuple[str, ...]:
         """Return what a request may do: all scopes while no key is required, none for one without a valid key."""
@@ -192,7 +201,7 @@ class AuthMiddleware(Guard):
                 hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `almanac key add` creates a key.",
             )
         if key.expires and key.is_expired(datetime.now(UTC)):
-            return KeyMissing(f"The API key {key.name} expired at {key.expires}.", hint=EXPIRED_HINT)
+            return self._expired(key)
         if not set(key.scopes) & set(needed):
             return ScopeMissing(
                 f"The key has the scopes {', '.join(key.scopes)}; this path needs {' or '.join(needed)}.",
@@ -200,6 +209,14 @@ class AuthMiddleware(Guard):
             )
         scope[CLIENT] = key.name
         return self._rates.check(key.name, key.rate)
+
+    def _expired(self, key: Key) -> KeyMissing:
+        """Return the error of a key that has expired; its remedy is its successor, if it has one."""
+        match = ROTATED.fullmatch(key.name)
+        hint = f"`almanac key rotate {key.name}` gives the key a successor."
+        if match and self._keys.has(match[1]):
+            hint = f"The key {match[1]} is its successor: send that one."
+        return KeyMissing(f"The API key {key.name} expired at {key.expires}.", hint=hint)
 
 
 def secret_of(headers: Headers) -> str | None:

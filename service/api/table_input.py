@@ -1,5 +1,6 @@
 """Tables: a CSV or Parquet body as the series of a request, long or wide, as a training reads the file."""
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,18 +18,19 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import read_columns
 from models.tables.sheet import Sheet
-from service.api.frame_input import timestamp_texts
+from service.api.frame_input import ANONYMOUS, timestamp_texts
 from service.errors import FieldInvalid, FileInvalid
 from service.forecasting.entries import parse_one_by_one
 from service.forecasting.predict import index_of
 from service.forecasting.request import ForecastQuery, check_entries, parse_options
 from service.json_input import SeriesFault, reject_unknown_fields
 from service.observations.columns import RawColumns, check_count
-from service.observations.files import PARQUET, in_url, is_western, refuse_type, rows_of, table_error
+from service.observations.files import PARQUET, REMOTE_FORECAST, in_url, is_western, refuse_type, rows_of, table_error
 from service.observations.parquet_size import read_table
 from service.settings import Settings
 
 READ_PARAMETERS = ("id_column", "time_column", "value_column", "decimal", "thousands", "date_format")
+NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d\s*")
 OPTIONS = ("model", "missing", "frequency", "timezone")
 MICROSECONDS = 1_000_000
 FIRST_ROW = 2
@@ -49,7 +51,7 @@ def parse_table(
         BodyTooLarge, BatchTooLarge: If it unpacks to too much, has too many rows or too many series.
     """
     reject_unknown_fields(sent, (*READ_PARAMETERS, *OPTIONS))
-    refuse_type(body, media_type)
+    refuse_type(body, media_type, REMOTE_FORECAST)
     query = parse_options({"horizon": 1, **{name: sent.get(name) for name in ("model", "missing")}}, 1)
     ids, *others = (sent.get(name) or None for name in READ_PARAMETERS)
     options = ReadOptions((ids,) if ids else (), *others)
@@ -82,14 +84,28 @@ def _parse_column(
     sheet: Sheet, options: ReadOptions, query: ForecastQuery, settings: Settings
 ) -> tuple[ForecastQuery, tuple[Finding, ...]]:
     """Return the query of a table with one column, whose cells are values without dates."""
-    ((name, column),) = sheet.columns.items()
-    numbers = read_numbers(column, name, sheet.rows, NumberStyle(options.decimal, options.thousands, sheet.separator))
+    name, column, rows = _headed(sheet)
+    numbers = read_numbers(column, name, rows, NumberStyle(options.decimal, options.thousands, sheet.separator))
     if numbers.faults:
         raise table_error(numbers.faults[min(numbers.faults)].error(len(numbers.faults) - 1))
-    values = np.full(sheet.rows[-1] - sheet.rows[0] + 1, np.nan)
-    values[sheet.rows - sheet.rows[0]] = numbers.values  # the sheet leaves empty rows out; here they are gaps
+    values = np.full(rows[-1] - rows[0] + 1, np.nan)
+    values[rows - rows[0]] = numbers.values  # the sheet leaves empty rows out; here they are gaps
     entries = [{"id": name, "values": _gapped(values)}]
     return parse_one_by_one(query, entries, {name}, settings), _in_url((*sheet.findings, *numbers.findings))
+
+
+def _headed(sheet: Sheet) -> tuple[str, Any, NDArray[np.int64]]:
+    """Return name, cells and rows of the only column; a number in place of a header is its first value."""
+    import pyarrow as pa
+
+    ((name, column),) = sheet.columns.items()
+    if not NUMBER.fullmatch(name) or not pa.types.is_string(column.type):
+        return name, column, sheet.rows
+    return (
+        ANONYMOUS,
+        pa.concat_arrays([pa.array([name], column.type), column]),
+        np.insert(sheet.rows, 0, sheet.rows[0] - 1),
+    )
 
 
 def _in_url(findings: Sequence[Finding]) -> tuple[Finding, ...]:

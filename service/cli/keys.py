@@ -105,7 +105,7 @@ def add(  # noqa: PLR0913 (each an option)
         raise click.UsageError(f"There is a key {name!r} already. Use another --name, or remove it first.")
     secret, made = make_key(name, wanted, _after(), ends, rate or "")
     write_keys(path, (*keys, made))
-    record_own(almanac_home(os.environ), "key.add", key=name, scopes=",".join(made.scopes), expires=made.expires)
+    _record("key.add", made)
     _show_secret(secret, made, path, "Created", as_json=as_json)
 
 
@@ -130,9 +130,7 @@ def rotate(name: str, overlap: timedelta, *, as_json: bool) -> None:
     former = replace(old, name=next(one for one in free if _is_free(one, keys)), expires=ends)
     secret, made = make_key(name, old.scopes, _after(), _after(_life(old)), old.rate)
     write_keys(path, (*(former if one is old else one for one in keys), made))
-    record_own(
-        almanac_home(os.environ), "key.rotate", key=name, old=former.name, old_expires=ends, expires=made.expires
-    )
+    _record("key.rotate", made, old=former.name, old_expires=ends)
     _show_secret(secret, made, path, f"The old key, {former.name}, works until {ends}. Created", as_json=as_json)
 
 
@@ -193,8 +191,14 @@ def _store(path: Path, keys: tuple[Key, ...], made: Key) -> None:
         click.echo(f"{path} has this key already.", err=True)
         return
     write_keys(path, (*(one for one in keys if made.name != one.name and made.sha256 != one.sha256), made))
-    record_own(almanac_home(os.environ), "key.add", key=made.name, scopes=",".join(made.scopes), expires=made.expires)
+    _record("key.add", made)
     click.echo(f"Stored {made.name} with the scopes {', '.join(made.scopes)} in {path}.", err=True)
+
+
+def _record(action: str, made: Key, **details: str) -> None:
+    """Record a key that is made in the audit log, with all that it may do."""
+    may = {"scopes": ",".join(made.scopes), "expires": made.expires, "rate": made.rate}
+    record_own(almanac_home(os.environ), action, key=made.name, **may, **details)
 
 
 def _show_secret(secret: str, made: Key, path: Path, what: str, *, as_json: bool) -> None:

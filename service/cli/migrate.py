@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from service.errors import DatabaseUnreachable
 from service.jobs.client import JobsClient
 from service.settings import Settings
 from service.store.database import Database
@@ -24,6 +25,10 @@ def migrate() -> None:
     database = Database(settings.database)
     try:
         database.migrate()
+    except DatabaseUnreachable as error:
+        raise DatabaseUnreachable(
+            error.detail, hint="Check ALMANAC_DATABASE_URL, and that the database runs; then give the command again."
+        ) from error
     finally:
         database.engine.dispose()
     click.echo("The tables of observations, forecasts and scores are up to date.")

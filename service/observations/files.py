@@ -27,12 +27,14 @@ PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
 
 UNSUPPORTED = (
-    (b"PK\x03\x04", "an Excel file or a ZIP archive", "Send it with `almanac observe`, or save it as CSV."),
-    (b"\xd0\xcf\x11\xe0", "an Excel file", "Send it with `almanac observe`, or save it as CSV."),
-    (b"\x1f\x8b", "compressed with gzip", "Send it with `Content-Encoding: gzip`, or with `almanac observe`."),
+    (b"PK\x03\x04", "an Excel file or a ZIP archive", "Send it with `{command}`, or save it as CSV."),
+    (b"\xd0\xcf\x11\xe0", "an Excel file", "Send it with `{command}`, or save it as CSV."),
+    (b"\x1f\x8b", "compressed with gzip", "Send it with `Content-Encoding: gzip`, or with `{command}`."),
     *UNREAD,
 )
 """First bytes of files that the service does not read: what they are, and what to do."""
+OBSERVE, REMOTE_FORECAST = "almanac observe", "almanac forecast --url"
+"""The commands that read files of every kind and send their rows to a service: to be stored, and to be forecast."""
 
 JSON_LINES = ("ndjson", "jsonl", "json-lines", "jsonlines")
 WESTERN, UTF = (
@@ -45,16 +47,16 @@ _CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
 _OPTION = re.compile(r"--([a-z-]+)(?: (?!is\b)('[^']*'|[^\s;]*[^\s;,.]))?")
 
 
-def refuse_type(body: bytes, media_type: str) -> None:
+def refuse_type(body: bytes, media_type: str, command: str = OBSERVE) -> None:
     """Raise TypeUnsupported for a file that the command line reads and the service does not, by name."""
     for magic, what, hint in UNSUPPORTED:
         if body.startswith(magic):
-            raise TypeUnsupported(f"The body is {what}.", hint=hint)
+            raise TypeUnsupported(f"The body is {what}.", hint=hint.replace("{command}", command))
     if "csv" in media_type and body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
-        hint = "Send JSON as application/json, a file of JSON lines with `almanac observe`."
+        hint = f"Send JSON as application/json, a file of JSON lines with `{command}`."
         raise TypeUnsupported("The body is JSON or JSON lines, not CSV.", hint=hint)
     if any(word in media_type for word in JSON_LINES):
-        hint = 'Send {"observations": […]}, CSV or Parquet, or the file with `almanac observe`.'
+        hint = f"Send JSON, CSV or Parquet, or the file with `{command}`."
         raise TypeUnsupported("The body is JSON lines.", hint=hint)
 
 

@@ -151,7 +151,8 @@ class Database:
                 self.file.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise DatabaseUnreachable(
-                    f"The folder of {self.file.path} cannot be created: {error}.", hint="Check ALMANAC_HOME."
+                    f"The folder of {self.file.path} cannot be created: {error}.",
+                    hint="Check ALMANAC_DATABASE_URL, or ALMANAC_HOME without it.",
                 ) from error
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Answering: how a dialect gets its forecasts, with the admission, limits, ledger and threads of POST /forecast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -8,13 +8,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.errors import Finding, RequestError
+from models.calendar.zoned_grid import Frequency
+from models.errors import Finding, ModelUnknown, RequestError
 from models.forecast import Forecast
 from models.values import Values
 from service.api.http import read_body
-from service.api.state import service_of
+from service.api.state import Service, service_of
 from service.clients import CALLER, Caller
-from service.errors import FieldUnknown
+from service.errors import FieldUnknown, NoModel
 from service.forecasting.answer import begin
 from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
@@ -84,10 +85,10 @@ async def answer(request: Request, decode: Decode) -> Response:
     with handler.large.enter(handler.clients.share(caller.client)):
         asked = await threads.run(begin, caller, decode, body, request)
         caller.check()
-        selected = await handler.select_model(asked.model, tuple)
+        selected = await select_named(service, asked.model, tuple)
         query = await threads.run(asked.read, selected, settings)
         if selected.starters is not None:
-            selected = await handler.select_model(asked.model, query.frequencies)
+            selected = await select_named(service, asked.model, query.frequencies)
         _refuse(query.faults)
         query = await threads.run(asked.plan, query, selected, settings)
         check_size(query, selected, settings.max_numbers)
@@ -96,6 +97,24 @@ async def answer(request: Request, decode: Decode) -> Response:
         result = merge_results([one for one, _ in parts])
         _refuse(result.faults)
         return await threads.run(asked.write, result)
+
+
+async def select_named(
+    service: Service, name: str | None, frequencies: Callable[[], Iterable[Frequency]]
+) -> SelectedModel:
+    """Return the model for a request.
+
+    Raises:
+        ModelUnknown: If there is no model of this name, also if none is registered: POST /forecast answers 503 then, after which
+            clients try again for a minute.
+        AlmanacError: As `Catalog.select`.
+    """
+    try:
+        return await service.forecasting.select_model(name, frequencies)
+    except NoModel as error:
+        if name is None:
+            raise
+        raise ModelUnknown(f"There is no model {describe_value(name)}.", pointer="/model", hint=error.hint) from error
 
 
 def _refuse(faults: Sequence[SeriesFault]) -> None:

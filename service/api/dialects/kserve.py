@@ -165,6 +165,12 @@ async def timeseries_models(request: Request) -> Response:
     return json_response(list_models(request))
 
 
+@router.get("/models")
+async def models(request: Request) -> Response:
+    """Return the names of the models that answer."""
+    return json_response({"models": list_models(request)})
+
+
 @router.get("/models/{model}")
 async def model_ready(request: Request, model: str) -> Response:
     """Return that a model answers."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from models.errors import SeriesTooLong
 from models.pyfunc import COLUMNS, read_frame, read_params, write_frame
 from service.api.dialects.answering import answer
-from service.api.dialects.model_names import selector_of
+from service.api.dialects.model_names import find_model, list_models, selector_of
 from service.api.http import json_response
 from service.api.state import service_of
 from service.errors import FieldInvalid, FieldMissing, FileInvalid
@@ -31,6 +31,8 @@ FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 PARAMS = ("horizon", "levels", "mean", "paths", "seed", "sums", "model", "record")
 HINT = f"Send one of {', '.join(FORMATS)}, and params if need be."
 FRAME_HINT = f"Send a frame with the columns {', '.join(COLUMNS)}, as pandas writes it."
+LEAST_MILLISECONDS = 10**10
+"""Milliseconds that are a date after April 1970; smaller numbers may be days or years."""
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 
 
@@ -82,15 +84,13 @@ class Invocation:
 
 def _decode(body: bytes, request: Request) -> Invocation:
     """Return what is asked; raises FieldInvalid, FieldMissing, FileInvalid or JsonInvalid."""
-    import pandas as pd
-
     kind, path = (
         request.headers.get("content-type", "").partition(";")[0].strip().lower(),
         request.path_params.get("model"),
     )
     try:
         if kind == CSV:
-            return Invocation(_checked(pd.read_csv(io.BytesIO(body), dtype={"unique_id": str})), {}, path)
+            return Invocation(_checked(_read_csv(body, request.headers.get("content-type", ""))), {}, path)
         if kind == PARQUET:
             return Invocation(_checked(_read_parquet(body, service_of(request).settings)), {}, path)
     except (ValueError, OverflowError, OSError) as error:
@@ -117,13 +117,22 @@ def _frame_of(name: str, data: Any) -> "pd.DataFrame":  # noqa: ANN401 (any JSON
             if not isinstance(data, dict):
                 raise invalid_field(name, data, 'Send {"columns": […], "data": [[…]]}.')
             reject_unknown_fields(data, ("columns", "data", "index"), f"/{name}")
-            return _checked(pd.DataFrame(_rows(data.get("columns"), data.get("data")), dtype=object))
+            return _dated(_checked(pd.DataFrame(_rows(data.get("columns"), data.get("data")), dtype=object)))
         is_columns = name != "dataframe_records" and isinstance(data, dict)
         if not (is_columns or (isinstance(data, list) and all(isinstance(row, dict) for row in data))):
             raise invalid_field(name, data, "Send a list of objects, one for each row.")
-        return _checked(pd.DataFrame(data, dtype=object))
+        return _dated(_checked(pd.DataFrame(data, dtype=object)))
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
         raise FieldInvalid(f"`{name}` is no frame: {str(error)[:200]}.", pointer=f"/{name}", hint=FRAME_HINT) from error
+
+
+def _dated(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a frame with dates in place of milliseconds since 1970, which pandas' `to_json` writes."""
+    import pandas as pd
+
+    if "ds" in frame and frame["ds"].dtype.kind == "i" and (frame["ds"].abs() >= LEAST_MILLISECONDS).all():
+        return frame.assign(ds=pd.to_datetime(frame["ds"], unit="ms"))
+    return frame
 
 
 def _rows(columns: object, data: object) -> list[dict[str, Any]]:
@@ -154,6 +163,21 @@ def _checked(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.infer_objects()
 
 
+def _read_csv(body: bytes, media_type: str) -> "pd.DataFrame":
+    """Return the frame of a CSV file in UTF-8, UTF-16 or the charset of the media type; raises as `decode` and pandas."""
+    import pandas as pd
+
+    from models.tables.content import decode
+    from models.tables.faults import TableInvalid
+    from service.observations.files import NOT_UTF8, is_western
+
+    try:
+        text, _ = decode(body, guess=is_western(media_type))
+    except TableInvalid as error:
+        raise FileInvalid(f"The CSV {error.bare}", hint=NOT_UTF8 if "UTF-8" in error.bare else error.hint) from error
+    return pd.read_csv(io.StringIO(text), dtype={"unique_id": str})
+
+
 def _read_parquet(body: bytes, settings: Settings) -> "pd.DataFrame":
     """Return the frame of a Parquet file; raises as `service.observations.parquet_size.read_table`."""
     import pyarrow as pa
@@ -172,6 +196,29 @@ def _read_parquet(body: bytes, settings: Settings) -> "pd.DataFrame":
 async def invocations(request: Request) -> Response:
     """Return the forecasts of the series of a frame."""
     return await answer(request, _decode)
+
+
+@router.get("/api/2.0/endpoints/")
+async def endpoints(request: Request) -> Response:
+    """Return the models that answer, as `list_endpoints` of MLflow's deployment client reads them."""
+    return json_response({"endpoints": [_endpoint(name) for name in list_models(request)]})
+
+
+@router.get("/api/2.0/endpoints/{model}")
+async def endpoint(request: Request, model: str) -> Response:
+    """Return one model as `get_endpoint` reads it."""
+    await find_model(request, model)
+    return json_response(_endpoint(model))
+
+
+def _endpoint(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "endpoint_type": "forecast",
+        "model": {"name": name, "provider": "almanac"},
+        "endpoint_url": f"/endpoints/{name}/invocations",
+        "limit": None,
+    }
 
 
 @router.get("/ping")

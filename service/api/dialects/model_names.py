@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from models import starters
 from models.errors import ModelUnknown
 from models.names import STARTER
 from service.api.state import service_of
@@ -18,9 +19,18 @@ def selector_of(name: str) -> str | None:
     return None if name == DEFAULT else name
 
 
-async def find_model(request: Request, name: str) -> SelectedModel:
+def full_name(request: Request, name: str, version: str) -> str:
+    """Return the name of a version as `model` of POST /forecast has it; the starter has only one."""
+    named = service_of(request).catalog.default or STARTER if name == DEFAULT and version else name
+    if not version or (named == STARTER and version == starters.version()):
+        return named
+    return f"{named}/{version}"
+
+
+async def find_model(request: Request, name: str, version: str = "") -> SelectedModel:
     """Return the model that a path names; raises ModelNotFound, and as `Catalog.select`."""
     catalog = service_of(request).catalog
+    name = full_name(request, name, version)
     try:
         return await catalog.select(selector_of(name), tuple)
     except ModelUnknown as error:

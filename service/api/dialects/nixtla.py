@@ -12,7 +12,14 @@ from starlette.responses import Response
 from models.calendar.zoned_grid import parse_frequency
 from models.forecast import level_name
 from models.series import Series
-from service.api.dialects.answering import DialectUnsupported, answer, bounds_of, decode_fields, first_steps
+from service.api.dialects.answering import (
+    DialectUnsupported,
+    answer,
+    bounds_of,
+    decode_fields,
+    first_steps,
+    select_named,
+)
 from service.api.dialects.nixtla_fields import NixtlaRequest, frequency_of, model_of, read_query, refuse_unsupported
 from service.api.http import json_response
 from service.api.state import service_of
@@ -235,7 +242,7 @@ async def model_params(request: Request, model: str = "", freq: str = "MS") -> R
     """Return how many values of a series the client sends at most, and the horizon from which on it warns."""
     service = service_of(request)
     frequency = parse_frequency(frequency_of(freq))
-    selected = await service.forecasting.select_model(model_of(model or None), lambda: [frequency])
+    selected = await select_named(service, model_of(model or None), lambda: [frequency])
     forecaster = (selected.starters or {}).get(frequency.name, selected.model.forecaster)
     most = max(1, (service.settings.max_points - service.settings.max_horizon) // LARGEST_SHARE)
     return json_response({"detail": {"input_size": most, "horizon": forecaster.spec.horizon}})

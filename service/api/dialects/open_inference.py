@@ -11,7 +11,7 @@ from starlette.responses import Response
 from models.calendar.zoned_grid import format_timestamps
 from models.forecast import Forecast
 from service.api.dialects.answering import answer, first_steps
-from service.api.dialects.model_names import find_model, list_models, selector_of
+from service.api.dialects.model_names import find_model, full_name, list_models, selector_of
 from service.api.dialects.tensors import HEADER, InferRequest, Input, Output, decode_tensors, write_tensors
 from service.api.http import json_response
 from service.api.state import service_of
@@ -188,7 +188,8 @@ def _decode(name: str, body: bytes, request: Request) -> Inference:
 @router.post("/models/{model}/versions/{version}/infer")
 async def infer(request: Request, model: str, version: str = "") -> Response:
     """Return the forecasts of the rows of `values`."""
-    await find_model(request, name := f"{model}/{version}" if version else model)
+    await find_model(request, model, version)
+    name = full_name(request, model, version)
     return await answer(request, lambda body, request: _decode(name, body, request))
 
 
@@ -196,7 +197,7 @@ async def infer(request: Request, model: str, version: str = "") -> Response:
 @router.get("/models/{model}/versions/{version}/ready")
 async def model_ready(request: Request, model: str, version: str = "") -> Response:
     """Return 200 if the model answers."""
-    await find_model(request, f"{model}/{version}" if version else model)
+    await find_model(request, model, version)
     return json_response({"name": model, "ready": True})
 
 
@@ -204,7 +205,7 @@ async def model_ready(request: Request, model: str, version: str = "") -> Respon
 @router.get("/models/{model}/versions/{version}")
 async def metadata(request: Request, model: str, version: str = "") -> Response:
     """Return the tensors of a model."""
-    selected = await find_model(request, f"{model}/{version}" if version else model)
+    selected = await find_model(request, model, version)
     registered = service_of(request).catalog.index.models.get(selected.model.name)
     covariates = selected.model.forecaster.spec
     named = [f"past_covariates.{name}" for name in (*covariates.past_covariates, *covariates.future_covariates)]

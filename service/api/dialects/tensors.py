@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.api.dialects.answering import decode_fields
+from service.api.dialects.answering import DialectUnsupported, decode_fields
 from service.errors import FieldInvalid, FieldMissing
 from service.json_input import describe_value
 
@@ -35,6 +35,11 @@ TYPES: Mapping[str, str] = {
 }
 BINARY_HINT = "Binary data follows the JSON in the order of `inputs`, each `binary_data_size` bytes long."
 MOST_DIMENSIONS = 2
+UNSUPPORTED: Mapping[str, str] = {
+    "classification": "Leave class_count out: forecasts are numbers, not classes.",
+    "shared_memory_region": "Send and receive the data with the request.",
+}
+"""Parameters of tensors that Triton's client sends and that are not ignored, each with the remedy."""
 
 Size = Annotated[int, Field(ge=0, le=2**40)]
 
@@ -97,7 +102,12 @@ def decode_tensors(body: bytes, header: str | None) -> tuple[InferRequest, dict[
     for place, tensor in enumerate(sent.inputs):
         pointer = f"/inputs/{place}"
         if tensor.name in found:
-            raise FieldInvalid(f"The input {describe_value(tensor.name)} occurs twice.", pointer=pointer)
+            raise FieldInvalid(
+                f"The input {describe_value(tensor.name)} occurs twice.",
+                pointer=f"{pointer}/name",
+                hint="Send it once.",
+            )
+        _refuse_parameters(tensor.parameters, f"{pointer}/parameters")
         length = (tensor.parameters or {}).get("binary_data_size")
         if length is None:
             values = _from_json(tensor, pointer)
@@ -118,7 +128,32 @@ def decode_tensors(body: bytes, header: str | None) -> tuple[InferRequest, dict[
                 hint="Send as many as the product of the shape.",
             )
         found[tensor.name] = Input(values, tuple(tensor.shape), tensor.datatype == TEXT)
+    if at != len(body):
+        raise FieldInvalid(f"{len(body) - at} bytes follow the last input.", pointer="/inputs", hint=BINARY_HINT)
+    _check_outputs(sent.outputs or ())
     return sent, found
+
+
+def _check_outputs(outputs: Sequence[Wanted]) -> None:
+    """Raise FieldInvalid for an output that is asked for twice, DialectUnsupported for one that has to come in another way."""
+    names = [one.name for one in outputs]
+    for place, one in enumerate(outputs):
+        if one.name in names[:place]:
+            raise FieldInvalid(
+                f"The output {describe_value(one.name)} occurs twice.",
+                pointer=f"/outputs/{place}/name",
+                hint="Ask for it once.",
+            )
+        _refuse_parameters(one.parameters, f"/outputs/{place}/parameters")
+
+
+def _refuse_parameters(parameters: Mapping[str, Any] | None, pointer: str) -> None:
+    """Raise DialectUnsupported for a parameter of a tensor by which it would be something else."""
+    for name, hint in UNSUPPORTED.items():
+        if (parameters or {}).get(name):
+            raise DialectUnsupported(
+                f"Almanac does not support `{name}` of a tensor.", pointer=f"{pointer}/{name}", hint=hint
+            )
 
 
 def _from_json(tensor: Tensor, pointer: str) -> list[Any]:

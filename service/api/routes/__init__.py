@@ -1,6 +1,6 @@
 """Routes: one module per path, and the list of their routers in the order in which paths are matched."""
 
-from service.api.dialects import kserve, mlflow, nixtla, open_inference
+from service.api.dialects import kserve, kserve_predict, mlflow, nixtla, open_inference, triton
 from service.api.routes import (
     accuracy,
     champion,
@@ -33,8 +33,10 @@ ROUTERS = (
     metrics.router,
     docs.router,
     nixtla.router,
+    kserve_predict.router,
     kserve.router,
     mlflow.router,
+    triton.router,
     open_inference.router,
     page.router,
 )

@@ -27,6 +27,7 @@ TYPES: Mapping[str, str] = {".html": "text/html", ".css": "text/css", ".js": "te
 CHART_FILES: Mapping[str, str] = {"uplot.js": "uplot.iife.min.js", "uplot.css": "uplot.min.css"}
 """The charting library: its names here, and in the package that carries it."""
 CHART_PACKAGE = "youplot"
+KSERVE_AGENT = "python-httpx/"
 SMALL_TABLE = b"date,value\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n"
 
 HEADERS: Mapping[str, str] = {
@@ -43,7 +44,10 @@ HEADERS: Mapping[str, str] = {
 
 @router.get("/")
 async def index(request: Request) -> Response:
-    """Return the page."""
+    """Return the page; to KServe's client of version 1, which asks here whether the server is live, that it is."""
+    asked = request.headers
+    if asked.get("accept") == "*/*" and asked.get("user-agent", "").startswith(KSERVE_AGENT):
+        return json_response({"status": "alive"}, headers={"vary": "accept, user-agent"})
     return _file_response(request, INDEX)
 
 

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.migrate import migrate
+from service.errors import DatabaseUnreachable
 
 
 def test_both_databases_get_their_tables_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,6 +20,19 @@ def test_both_databases_get_their_tables_once(tmp_path: Path, monkeypatch: pytes
     assert [(one.exit_code, one.exception) for one in results] == [(0, None)] * 2
     assert "observations" in tables(tmp_path / "almanac.db")
     assert "workflow_status" in tables(tmp_path / "jobs.db")
+
+
+def test_a_database_that_does_not_answer_has_a_remedy_for_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of a request to the service."""
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
+    monkeypatch.setenv("ALMANAC_DATABASE_URL", "postgresql://x@127.0.0.1:1/none")
+
+    error = CliRunner().invoke(migrate, []).exception
+
+    assert isinstance(error, DatabaseUnreachable)
+    assert "ALMANAC_DATABASE_URL" in error.hint
 
 
 def tables(path: Path) -> set[str]:

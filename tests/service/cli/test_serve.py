@@ -111,7 +111,10 @@ def test_a_rotated_key_works_beside_its_successor_for_a_time(run: Run, tmp_path:
     assert [former.is_expired(now + timedelta(hours=hours)) for hours in (1, 3)] == [False, True]
     assert [current.is_expired(now + timedelta(days=days)) for days in (89, 91)] == [False, True]
     audited = (tmp_path / "audit.jsonl").read_text()
-    assert [one["action"] for one in map(json.loads, audited.splitlines())] == ["key.add", "key.rotate"]
+    assert [(one["action"], one["rate"]) for one in map(json.loads, audited.splitlines())] == [
+        ("key.add", "5/hour"),
+        ("key.rotate", "5/hour"),
+    ]
     assert not {old["key"], new["key"]} & set(audited.split('"'))
 
 
