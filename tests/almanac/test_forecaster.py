@@ -4,6 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -32,6 +33,20 @@ def test_a_fitted_network_forecasts_the_frame_it_was_fitted_to(seen: list[Traini
     assert found.groupby("shop").size().to_dict() == {"a": 6, "b": 6}
     assert found["median"].tolist() == frame.groupby("shop").tail(12).groupby("shop").head(6)["sold"].tolist()
     assert [len(one) for one in seen[0].series] == [48, 48]
+
+
+def test_settings_of_numpy_and_single_names_are_taken(
+    seen: list[TrainingSet], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without a line of progress if none is wanted."""
+    forecaster = almanac.Forecaster(
+        "lstm", np.int64(6), seed=np.int32(1), future_covariates="price", max_steps=np.int64(9)
+    )
+
+    forecaster.fit(months("a").assign(price=1.0), progress=False)
+
+    assert (seen[0].horizon, seen[0].covariates.future) == (6, ("price",))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.usefixtures("seen")

@@ -125,7 +125,8 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"ds": "x"}, {"date_format": "%Y"}, almanac.AlmanacError, "form %Y. See date_format="),
         ({"y": "x"}, {}, almanac.AlmanacError, "'x' is not a number"),
         ({"z": 1.0, "y": None}, {"target_col": "ds"}, almanac.AlmanacError, "target_col|time|ds"),
-        ({}, {"model": "nothing"}, ModelUnknown, "nothing"),
+        ({}, {"model": "nothing"}, ModelUnknown, "nothing.*MLFLOW_TRACKING_URI.*Forecaster.*starter"),
+        ({}, {"model": 3}, almanac.errors.RequestError, 'The model is a int.*"starter"'),
         ({}, {"model": "./nothing"}, ModelUnknown, "spec.json"),
     ],
 )
@@ -153,12 +154,69 @@ def test_several_columns_may_be_the_id(kind: str, columns: list[str]) -> None:
     assert list(found.frame["unique_id"]) == found.ids
 
 
-@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["a", "b"])])
-def test_categories_of_polars_are_text(kind: pl.DataType | type[pl.DataType]) -> None:
-    """As ids."""
-    frame = pl.from_pandas(months("a", "b")).with_columns(pl.col("unique_id").cast(kind))
+KINDS = {
+    "numbers": lambda frame: frame.astype({"unique_id": "int32"}),
+    "numbers with gaps": lambda frame: frame.astype({"unique_id": "Int64"}),
+    "categories": lambda frame: frame.astype({"unique_id": pd.CategoricalDtype(["2", "1", "3"], ordered=True)}),
+    "categories of numbers": lambda frame: frame.astype({"unique_id": "int64"}).astype({"unique_id": "category"}),
+    "objects": lambda frame: frame.astype({"unique_id": object}),
+    "polars' numbers": lambda frame: pl.from_pandas(frame).cast({"unique_id": pl.UInt8}),
+    "polars' categories": lambda frame: pl.from_pandas(frame).cast({"unique_id": pl.Categorical}),
+    "polars' enum": lambda frame: pl.from_pandas(frame).cast({"unique_id": pl.Enum(["2", "1"])}),
+}
 
-    assert almanac.forecast(frame, 1).ids == ["a", "b"]
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ids_come_back_in_the_type_in_which_they_came(kind: str) -> None:
+    """So that the answer can be joined with the data."""
+    frame = KINDS[kind](months("1", "2"))
+
+    found = almanac.forecast(frame, 1)
+
+    assert found.ids == ["1", "2"]
+    assert found["unique_id"].dtype == frame["unique_id"].dtype
+    assert list(found["unique_id"]) == list(dict.fromkeys(frame["unique_id"]))
+
+
+@pytest.mark.parametrize("names", [["unique_id", "ds"], ["unique_id"]])
+def test_ids_and_dates_may_be_levels_of_the_index(names: list[str]) -> None:
+    """Of a frame and of a Series, as pivoting and grouping leave them."""
+    frame = months("a", "b").set_index(names)
+
+    for data in [frame, *([frame["y"]] if len(names) > 1 else [])]:
+        pd.testing.assert_frame_equal(almanac.forecast(data, 1).frame, almanac.forecast(months("a", "b"), 1).frame)
+
+
+def test_rows_without_an_id_or_a_date_are_errors_of_their_own() -> None:
+    """With the row of the frame, counted from 0; the others have forecasts."""
+    frame = months("a", "b", "c")
+    frame.loc[40, "unique_id"], frame.loc[50, "ds"] = None, pd.NaT
+
+    with pytest.warns(almanac.AlmanacWarning, match="rows without an id: Row 40"):
+        found = almanac.forecast(frame, 1)
+
+    assert found.ids == ["a", "c"]
+    assert str(found.errors["b"]) == "Row 50: `timestamp` is missing. Fill in or drop the rows without one."
+
+
+def test_a_level_below_one_is_probably_a_share() -> None:
+    """Levels are in per cent."""
+    with pytest.warns(almanac.AlmanacWarning, match="Send 80 for 80 %"):
+        found = almanac.forecast(months("a"), 1, levels=[0.8, 95])
+
+    assert [one["code"] for one in found.warnings["a"]] == ["LEVEL_BELOW_ONE"]
+
+
+def test_a_future_that_the_model_does_not_read_is_not_ignored() -> None:
+    """As an argument it is an error with the ids, in the frame a warning: the forecast begins after its rows."""
+    future = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=2, freq="MS"), "price": 1.0})
+
+    with pytest.raises(almanac.errors.CovariateUnknown, match="future=") as raised:
+        almanac.forecast(months("a"), 1, future=future)
+    with pytest.warns(almanac.AlmanacWarning, match=r"1 series end in rows without a value \(a\).*price"):
+        almanac.forecast(pd.concat([months("a"), future]), 1)
+
+    assert raised.value.ids == ("a",)
 
 
 def test_numbers_of_numpy_and_single_levels_are_taken() -> None:
@@ -199,11 +257,29 @@ def test_hints_are_python(option: str, parameter: str) -> None:
     assert in_python(option) == parameter
 
 
-@pytest.mark.parametrize("data", [[1.0, 2.0], {"y": [1.0]}, None])
-def test_what_is_no_frame_is_refused(data: object) -> None:
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([1.0, 2.0], "pandas or polars"),
+        ({"y": [1.0]}, "pandas or polars"),
+        (None, "pandas or polars"),
+        (pl.LazyFrame({"y": [1.0]}), r"\.collect\(\)"),
+        (pd.Series([1.0, 2.0]), "no dates.*DatetimeIndex"),
+        (pd.DataFrame([[1.0, 2.0]], columns=["y", "y"]), "column twice"),
+        (months("a").set_axis([["x", "x", "x"], ["unique_id", "ds", "y"]], axis=1), "2 levels"),
+    ],
+)
+def test_what_is_no_frame_is_refused(data: object, words: str) -> None:
     """With the remedy."""
-    with pytest.raises(DataInvalid, match="pandas or polars"):
+    with pytest.raises(DataInvalid, match=words):
         almanac.forecast(data, 3)
+
+
+@pytest.mark.parametrize("horizon", [0, -1, 1.5, "12", None, True])
+def test_a_horizon_is_refused_in_the_words_of_python(horizon: object) -> None:
+    """Not with the settings of a service."""
+    with pytest.raises(almanac.errors.HorizonInvalid, match="1 or more, such as horizon=12"):
+        almanac.forecast(months("a"), horizon)  # type: ignore[arg-type]
 
 
 def test_a_saved_model_forecasts_its_own_horizon(tmp_path: Path) -> None:

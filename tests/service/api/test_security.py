@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service.api.key_file import SCOPES, make_key, read_keys, write_keys
 from service.api.rates import Rates
 from service.api.security import AuthMiddleware, KeyRing, is_loopback, scopes_for
-from service.errors import KeysInvalid
+from service.errors import KeyMissing, KeysInvalid
 from tests.service.home import ServiceHome
 
 REQUEST = {"series": [{"values": [1, 2, 3]}], "horizon": 1}
@@ -278,3 +278,19 @@ def test_other_paths_need_the_scope_admin() -> None:
 def test_loopback_addresses_are_recognised(host: str, *, truth: bool) -> None:
     """Names that only look like one are not."""
     assert is_loopback(host) is truth
+
+
+@pytest.mark.parametrize(
+    ("others", "hint"), [((), "almanac key rotate a-old-2"), (("a",), "The key a is its successor: send that one.")]
+)
+def test_an_expired_key_names_its_successor(tmp_path: Path, others: tuple[str, ...], hint: str) -> None:
+    """Or how it gets one."""
+    secret, key = make_key("a-old-2", ("forecast",), "2026-01-01", "2026-01-02T00:00:00+00:00")
+    write_keys(tmp_path / "keys.json", (key, *(make_key(name, ("read",), "2026-01-01")[1] for name in others)))
+    guard = AuthMiddleware(lambda *_: None, KeyRing(tmp_path / "keys.json"), Rates(None))  # type: ignore[arg-type]
+    headers = [(b"authorization", f"Bearer {secret}".encode())]
+
+    error = guard._check({"type": "http", "path": "/forecast", "method": "POST", "headers": headers})
+
+    assert isinstance(error, KeyMissing)
+    assert hint in error.hint

@@ -1,6 +1,7 @@
 """MLflow's scoring API: the frame that the pyfunc of the same model returns."""
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,11 @@ def texts() -> pd.DataFrame:
     return frame().assign(ds=frame()["ds"].dt.strftime("%Y-%m-%d"))
 
 
+def milliseconds() -> pd.DataFrame:
+    """Return the frame with its dates as pandas' `to_json` writes them."""
+    return frame().assign(ds=frame()["ds"].astype("int64") // 1000)
+
+
 def parquet() -> bytes:
     """Return the frame as a file."""
     file = io.BytesIO()
@@ -41,7 +47,13 @@ BODIES: Mapping[str, Callable[[], tuple[str, Any]]] = {
     "dataframe_records": lambda: (JSON, {"dataframe_records": texts().to_dict(orient="records")}),
     "instances": lambda: (JSON, {"instances": texts().to_dict(orient="records")}),
     "inputs": lambda: (JSON, {"inputs": texts().to_dict(orient="list")}),
+    "milliseconds": lambda: (JSON, {"dataframe_split": milliseconds().to_dict(orient="split")}),
     "csv": lambda: ("text/csv", frame().to_csv(index=False).encode()),
+    "csv in UTF-16": lambda: ("text/csv", frame().to_csv(index=False).encode("utf-16")),
+    "csv in Latin-1": lambda: (
+        "text/csv; charset=latin-1",
+        frame().assign(note="é").to_csv(index=False).encode("latin-1"),
+    ),
     "parquet": lambda: ("application/vnd.apache.parquet", parquet()),
 }
 
@@ -142,3 +154,31 @@ def test_a_wrong_body_is_named(dialects: TestClient, media: str, body: Any, code
     assert response.json()["error_code"] == code, response.text
     assert 400 <= response.status_code < 500
     assert response.json()["message"]
+
+
+def test_json_may_begin_with_a_byte_order_mark(dialects: TestClient) -> None:
+    """As some editors write it; UTF-16 is named."""
+    body = json.dumps(BODIES["instances"]()[1]).encode()
+    asked = {"headers": {"content-type": JSON}}
+
+    marked = dialects.post("/invocations", content=b"\xef\xbb\xbf" + body, **asked)
+    wide = dialects.post("/invocations", content=body.decode().encode("utf-16"), **asked)
+
+    assert marked.status_code == 200
+    assert "UTF-16. Send it in UTF-8." in wide.json()["message"]
+
+
+def test_csv_that_is_not_utf8_is_named(dialects: TestClient) -> None:
+    """With the header that says what it is."""
+    response = ask(dialects, "text/csv", frame().assign(note="é").to_csv(index=False).encode("latin-1"))
+
+    assert "charset=windows-1252" in response.json()["message"]
+
+
+def test_a_deployment_client_finds_the_models(dialects: TestClient) -> None:
+    """All of them, and one; another is 404."""
+    listed = dialects.get("/api/2.0/endpoints/").json()["endpoints"]
+
+    assert {"starter", "temperatures"} <= {one["name"] for one in listed}
+    assert dialects.get("/api/2.0/endpoints/starter").json() == next(one for one in listed if one["name"] == "starter")
+    assert dialects.get("/api/2.0/endpoints/unknown").status_code == 404

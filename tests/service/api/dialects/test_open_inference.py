@@ -95,6 +95,11 @@ def test_binary_data_are_read_and_written(dialects: TestClient) -> None:
         (sent({**tensor("values", []), "data": None}), "FIELD_MISSING"),
         (sent({**tensor("values", []), "parameters": {"binary_data_size": 8}}), "FIELD_INVALID"),
         (sent(parameters={"frequency": "D"}), "FREQUENCY_MISMATCH"),
+        (sent(tensor("values", SEASON, shape=[-1])), "FIELD_INVALID"),
+        (sent(tensor("values", SEASON), tensor("values", SEASON)), "FIELD_INVALID"),
+        (sent(outputs=[{"name": "median"}, {"name": "median"}]), "FIELD_INVALID"),
+        (sent(outputs=[{"name": "median", "parameters": {"classification": 2}}]), "NOT_SUPPORTED"),
+        (sent(tensor("values", SEASON, parameters={"shared_memory_region": "a"})), "NOT_SUPPORTED"),
     ],
 )
 def test_a_wrong_tensor_is_named(dialects: TestClient, request_: dict[str, Any], code: str) -> None:
@@ -111,6 +116,81 @@ def test_a_wrong_length_of_the_json_is_an_error(dialects: TestClient, length: st
     response = dialects.post(INFER, json=sent(), headers={"inference-header-content-length": length})
 
     assert response.status_code == 422
+
+
+def test_bytes_behind_the_last_input_are_an_error(dialects: TestClient) -> None:
+    """They belong to nothing."""
+    head = json.dumps(sent()).encode()
+    headers = {"inference-header-content-length": str(len(head)), "content-type": "application/octet-stream"}
+
+    response = dialects.post(INFER, content=head + b"xx", headers=headers)
+
+    assert (response.status_code, "2 bytes follow" in response.json()["error"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    "path", ["starter/versions/{starter}", "temperatures/versions/1", "default/versions/{starter}"]
+)
+def test_a_version_may_be_a_part_of_the_path(dialects: TestClient, path: str) -> None:
+    """As the metadata list it, that of the starter too."""
+    version = dialects.get("/v2/models/starter").json()["versions"][0]
+
+    assert outputs(dialects.post(f"/v2/models/{path.format(starter=version)}/infer", json=sent()))["median"]
+    assert dialects.post("/v2/models/starter/versions/nothing/infer", json=sent()).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "models/stats",
+        "models/starter/versions/1/stats",
+        "models/starter/config",
+        "systemsharedmemory/status",
+        "trace/setting",
+    ],
+)
+def test_what_triton_has_beside_inference_is_refused_by_name(dialects: TestClient, path: str) -> None:
+    """With where Almanac has it."""
+    response = dialects.get(f"/v2/{path}")
+
+    assert (response.status_code, response.json()["code"]) == (422, "NOT_SUPPORTED")
+    assert f"'/v2/{path}'. " in response.json()["error"]
+
+
+def test_a_prediction_of_the_older_protocol_is_a_forecast(dialects: TestClient) -> None:
+    """Of each instance, a list of values or an entry of POST /forecast; without a horizon the trained one."""
+    instances = [SEASON, {"id": "a", "values": SEASON, "start": "2020-01", "frequency": "M"}]
+
+    found = dialects.post("/v1/models/temperatures:predict", json={"instances": instances, "horizon": 3}).json()
+    trained = dialects.post("/v1/models/temperatures:predict", json={"instances": instances[1:]}).json()
+
+    assert [one["median"] for one in found["predictions"]] == [[0.0, 1.0, 2.0]] * 2
+    assert found["predictions"][1]["timestamps"] == trained["predictions"][0]["timestamps"][:3]
+    assert "temperatures" in dialects.get("/v1/models").json()["models"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "text"),
+    [
+        ("temperatures:predict", {}, 422, "`instances` is missing"),
+        ("temperatures:predict", {"instances": [1, 2]}, 422, "no list of series"),
+        ("temperatures:predict", {"instances": [SEASON], "horizont": 3}, 422, "Did you mean `horizon`?"),
+        ("unknown:predict", {"instances": [SEASON]}, 404, "'unknown'"),
+        ("temperatures:explain", {}, 422, "temperatures:predict"),
+    ],
+)
+def test_a_wrong_prediction_is_named(dialects: TestClient, path: str, body: Any, status: int, text: str) -> None:  # noqa: ANN401
+    """In the `error` of KServe's server."""
+    response = dialects.post(f"/v1/models/{path}", json=body)
+
+    assert response.status_code == status
+    assert text in response.json()["error"]
+
+
+def test_the_root_is_live_for_kserve_and_the_page_for_others(dialects: TestClient) -> None:
+    """Its client of the older protocol asks there, as httpx."""
+    assert dialects.get("/", headers={"user-agent": "python-httpx/0.28.1"}).json() == {"status": "alive"}
+    assert dialects.get("/").headers["content-type"].startswith("text/html")
 
 
 def timeseries(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)

@@ -71,3 +71,19 @@ def test_a_route_is_counted_without_the_name_of_a_model(dialects: TestClient) ->
     for route in ROUTES.values():
         assert f'route="{route}"' in text
     assert "of-someone" not in text
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/model_params?model=unknown"])
+def test_an_unknown_model_is_the_callers_error_while_nothing_is_registered(start: Start, path: str) -> None:
+    """A 503 is tried again by clients for a minute; a request to the default model is answered by the starter."""
+    client = start(wait=False)
+    _, body = PATHS.get(path, ("", None))
+    named = path.replace("default", "unknown")
+    options = {"params": {**body["params"], "model": "unknown"}} if path == "/invocations" else {"model": "unknown"}
+
+    response = (
+        client.get(named) if body is None else client.post(named, json=body if named != path else {**body, **options})
+    )
+
+    assert response.status_code in {404, 422}
+    assert "'unknown'" in response.text
