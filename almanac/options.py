@@ -93,8 +93,7 @@ def request_fields(horizon: int | None, options: ForecastOptions) -> dict[str, A
 
 
 def _check_horizon(horizon: object) -> None:
-    is_number = isinstance(horizon, int | float) and not isinstance(horizon, bool)
-    if not is_number or horizon < 1 or horizon % 1:
+    if not isinstance(horizon, int | float) or isinstance(horizon, bool) or horizon < 1 or horizon % 1:
         raise HorizonInvalid(
             f"The horizon is {horizon!r}.",
             pointer="/horizon",

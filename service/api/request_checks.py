@@ -45,6 +45,8 @@ OBSERVATIONS, FORECAST, VALIDATE, INVOCATIONS, INFER = (
     "/infer",
 )
 TABLE_TYPES = frozenset({"text/csv", "application/vnd.apache.parquet"})
+TENSORS = "/v2/"
+"""Start of the paths of the Open Inference Protocol, whose clients send no media type."""
 TENSOR_TYPE = "application/octet-stream"
 READ_TYPES = {
     OBSERVATIONS: "application/json, text/csv or application/vnd.apache.parquet",
@@ -159,7 +161,7 @@ def _check_type(headers: Headers, path: str) -> AlmanacError | None:
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if sent and all(_is_read(media, path, is_page="origin" in headers) for media in sent):
         return None
-    if not sent and (not has_body or path == FORECAST or _is_inference(path)):
+    if not sent and (not has_body or path == FORECAST or path.startswith(TENSORS)):
         return None
     types = READ_TYPES.get(path, "application/json")
     return TypeUnsupported(
@@ -182,8 +184,8 @@ def _is_read(media: str, path: str, *, is_page: bool) -> bool:
 
 
 def _is_inference(path: str) -> bool:
-    """Return whether a path takes tensors, for which some clients send no media type."""
-    return path.startswith("/v2/models/") and path.endswith(INFER)
+    """Return whether a path takes tensors."""
+    return path.startswith(TENSORS) and path.endswith(INFER)
 
 
 def _check_parameters(query: bytes) -> AlmanacError | None:

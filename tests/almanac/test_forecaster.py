@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,9 +40,8 @@ def test_settings_of_numpy_and_single_names_are_taken(
     seen: list[TrainingSet], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Without a line of progress if none is wanted."""
-    forecaster = almanac.Forecaster(
-        "lstm", np.int64(6), seed=np.int32(1), future_covariates="price", max_steps=np.int64(9)
-    )
+    numbers: dict[str, Any] = {"horizon": np.int64(6), "seed": np.int32(1), "max_steps": np.int64(9)}
+    forecaster = almanac.Forecaster("lstm", future_covariates="price", **numbers)
 
     forecaster.fit(months("a").assign(price=1.0), progress=False)
 

@@ -1,6 +1,8 @@
 """Forecasts in this process: frames of any kind in, frames of the same kind out, and errors that name the series."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,7 +156,7 @@ def test_several_columns_may_be_the_id(kind: str, columns: list[str]) -> None:
     assert list(found.frame["unique_id"]) == found.ids
 
 
-KINDS = {
+KINDS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "numbers": lambda frame: frame.astype({"unique_id": "int32"}),
     "numbers with gaps": lambda frame: frame.astype({"unique_id": "Int64"}),
     "categories": lambda frame: frame.astype({"unique_id": pd.CategoricalDtype(["2", "1", "3"], ordered=True)}),

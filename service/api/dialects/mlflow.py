@@ -4,11 +4,12 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from models.columns import find_separator
 from models.errors import SeriesTooLong
 from models.pyfunc import COLUMNS, read_frame, read_params, write_frame
 from service.api.dialects.answering import answer
@@ -31,8 +32,8 @@ FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 PARAMS = ("horizon", "levels", "mean", "paths", "seed", "sums", "model", "record")
 HINT = f"Send one of {', '.join(FORMATS)}, and params if need be."
 FRAME_HINT = f"Send a frame with the columns {', '.join(COLUMNS)}, as pandas writes it."
-LEAST_MILLISECONDS = 10**10
-"""Milliseconds that are a date after April 1970; smaller numbers may be days or years."""
+EPOCH_UNITS: Mapping[Literal["ns", "us", "ms", "s"], int] = {"ns": 10**17, "us": 10**14, "ms": 10**10, "s": 10**8}
+"""Units of the time since 1970, and from which number on they are meant: each of these is a date between 1970 and 1973."""
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 
 
@@ -127,12 +128,14 @@ def _frame_of(name: str, data: Any) -> "pd.DataFrame":  # noqa: ANN401 (any JSON
 
 
 def _dated(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a frame with dates in place of milliseconds since 1970, which pandas' `to_json` writes."""
+    """Return a frame with dates in place of the time since 1970, which pandas' `to_json` writes."""
     import pandas as pd
 
-    if "ds" in frame and frame["ds"].dtype.kind == "i" and (frame["ds"].abs() >= LEAST_MILLISECONDS).all():
-        return frame.assign(ds=pd.to_datetime(frame["ds"], unit="ms"))
-    return frame
+    if "ds" not in frame or frame["ds"].dtype.kind != "i" or frame.empty:
+        return frame
+    largest = int(frame["ds"].abs().max())
+    unit = next((unit for unit, least in EPOCH_UNITS.items() if largest >= least), None)
+    return frame if unit is None else frame.assign(ds=pd.to_datetime(frame["ds"], unit=unit))
 
 
 def _rows(columns: object, data: object) -> list[dict[str, Any]]:
@@ -175,7 +178,7 @@ def _read_csv(body: bytes, media_type: str) -> "pd.DataFrame":
         text, _ = decode(body, guess=is_western(media_type))
     except TableInvalid as error:
         raise FileInvalid(f"The CSV {error.bare}", hint=NOT_UTF8 if "UTF-8" in error.bare else error.hint) from error
-    return pd.read_csv(io.StringIO(text), dtype={"unique_id": str})
+    return pd.read_csv(io.StringIO(text), sep=find_separator(text.partition("\n")[0]), dtype={"unique_id": str})
 
 
 def _read_parquet(body: bytes, settings: Settings) -> "pd.DataFrame":

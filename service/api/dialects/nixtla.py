@@ -20,10 +20,17 @@ from service.api.dialects.answering import (
     first_steps,
     select_named,
 )
-from service.api.dialects.nixtla_fields import NixtlaRequest, frequency_of, model_of, read_query, refuse_unsupported
+from service.api.dialects.nixtla_fields import (
+    NixtlaRequest,
+    frequency_of,
+    model_of,
+    not_numeric,
+    read_query,
+    refuse_unsupported,
+)
 from service.api.http import json_response
 from service.api.state import service_of
-from service.errors import FieldMissing, ModelNotFound
+from service.errors import FieldInvalid, FieldMissing, ModelNotFound
 from service.forecasting.request import ForecastQuery
 from service.forecasting.response import ForecastResult
 from service.forecasting.rolling import Window, last_cutoffs, roll, whole_cutoffs
@@ -198,7 +205,12 @@ OTHERS: Mapping[str, str] = {
 
 
 def _decode(kind: type[Forecasting], body: bytes, _request: Request) -> Forecasting:
-    sent = decode_fields(NixtlaRequest, body, "Call it with NixtlaClient.")
+    try:
+        sent = decode_fields(NixtlaRequest, body, "Call it with NixtlaClient.")
+    except FieldInvalid as error:
+        if error.pointer.startswith("/series/X"):
+            raise not_numeric(error) from error
+        raise
     refuse_unsupported(sent)
     return kind(sent)
 

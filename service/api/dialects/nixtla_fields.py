@@ -102,6 +102,16 @@ def refuse_unsupported(sent: NixtlaRequest) -> None:
             )
 
 
+def not_numeric(error: FieldInvalid) -> DialectUnsupported:
+    """Return the error of an exogenous column that is no numbers, as `categorical_exog_list` sends them."""
+    value = error.detail.partition(" is ")[2]
+    return DialectUnsupported(
+        f"Almanac does not support `categorical_exog`: an exogenous column has {value}",
+        pointer=error.pointer,
+        hint="Send numbers as exogenous columns to a model that was trained with them.",
+    )
+
+
 def read_query(sent: NixtlaRequest, selected: SelectedModel, settings: Settings) -> ForecastQuery:
     """Return the query of all series, each with the name of its place.
 

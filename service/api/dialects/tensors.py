@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Annotated, Any
@@ -34,6 +35,10 @@ TYPES: Mapping[str, str] = {
     "FP64": "<f8",
 }
 BINARY_HINT = "Binary data follows the JSON in the order of `inputs`, each `binary_data_size` bytes long."
+HINT = (
+    'Send {"inputs": [{"name": "values", "datatype": "FP64", "shape": [1, 48], "data": […]}], "parameters": {"horizon": 12}}; '
+    "a shape is [length] or [series, length]."
+)
 MOST_DIMENSIONS = 2
 UNSUPPORTED: Mapping[str, str] = {
     "classification": "Leave class_count out: forecasts are numbers, not classes.",
@@ -96,7 +101,7 @@ def decode_tensors(body: bytes, header: str | None) -> tuple[InferRequest, dict[
                 f"The header {HEADER} is {describe_value(header)}; the body has {len(body)} bytes.", hint=BINARY_HINT
             )
         size = int(header)
-    sent = decode_fields(InferRequest, body[:size], 'Send {"inputs": [{"name": "values", …}]}.')
+    sent = decode_fields(InferRequest, body[:size], HINT)
     found: dict[str, Input] = {}
     at = size
     for place, tensor in enumerate(sent.inputs):
@@ -170,15 +175,24 @@ def _from_json(tensor: Tensor, pointer: str) -> list[Any]:
     elif tensor.datatype not in TYPES:
         raise _unknown_type(tensor, pointer)
     elif {type(one) for one in flat} <= {int, float, bool, type(None)}:
-        try:
-            return [*np.array(flat, dtype=np.float64).tolist()]
-        except OverflowError:
-            pass
+        with suppress(OverflowError):
+            numbers = np.array(flat, dtype=np.float64)
+            if _is_of(tensor.datatype, numbers[~np.isnan(numbers)]):
+                return [*numbers.tolist()]
     raise FieldInvalid(
         f"The data of {describe_value(tensor.name)} are not all {tensor.datatype}.",
         pointer=f"{pointer}/data",
         hint="Send a flat list of numbers (null is a gap), or of texts with the datatype BYTES.",
     )
+
+
+def _is_of(datatype: str, numbers: NDArray[np.float64]) -> bool:
+    """Return whether numbers can be of a datatype: whole ones within its range if it is one of integers."""
+    kind = np.dtype(TYPES[datatype])
+    if kind.kind not in "iu":
+        return True
+    limits = np.iinfo(kind)
+    return bool(((numbers == np.floor(numbers)) & (numbers >= limits.min) & (numbers <= limits.max)).all())
 
 
 def _flatten(data: Any) -> Iterator[Any]:  # noqa: ANN401 (any JSON)

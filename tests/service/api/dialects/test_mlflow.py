@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,10 @@ def texts() -> pd.DataFrame:
     return frame().assign(ds=frame()["ds"].dt.strftime("%Y-%m-%d"))
 
 
-def milliseconds() -> pd.DataFrame:
-    """Return the frame with its dates as pandas' `to_json` writes them."""
-    return frame().assign(ds=frame()["ds"].astype("int64") // 1000)
+def since_1970(divisor: float) -> tuple[str, Any]:
+    """Return the frame with its dates as pandas' `to_json` writes them, in multiples of a microsecond."""
+    dates = (frame()["ds"].astype("int64") / divisor).astype("int64")
+    return JSON, {"dataframe_split": frame().assign(ds=dates).to_dict(orient="split")}
 
 
 def parquet() -> bytes:
@@ -47,7 +49,8 @@ BODIES: Mapping[str, Callable[[], tuple[str, Any]]] = {
     "dataframe_records": lambda: (JSON, {"dataframe_records": texts().to_dict(orient="records")}),
     "instances": lambda: (JSON, {"instances": texts().to_dict(orient="records")}),
     "inputs": lambda: (JSON, {"inputs": texts().to_dict(orient="list")}),
-    "milliseconds": lambda: (JSON, {"dataframe_split": milliseconds().to_dict(orient="split")}),
+    **{unit: partial(since_1970, divisor) for unit, divisor in (("s", 10**6), ("ms", 1000), ("us", 1), ("ns", 1e-3))},
+    "csv with semicolons": lambda: ("text/csv", frame().to_csv(index=False, sep=";").encode()),
     "csv": lambda: ("text/csv", frame().to_csv(index=False).encode()),
     "csv in UTF-16": lambda: ("text/csv", frame().to_csv(index=False).encode("utf-16")),
     "csv in Latin-1": lambda: (
@@ -159,10 +162,10 @@ def test_a_wrong_body_is_named(dialects: TestClient, media: str, body: Any, code
 def test_json_may_begin_with_a_byte_order_mark(dialects: TestClient) -> None:
     """As some editors write it; UTF-16 is named."""
     body = json.dumps(BODIES["instances"]()[1]).encode()
-    asked = {"headers": {"content-type": JSON}}
+    headers = {"content-type": JSON}
 
-    marked = dialects.post("/invocations", content=b"\xef\xbb\xbf" + body, **asked)
-    wide = dialects.post("/invocations", content=body.decode().encode("utf-16"), **asked)
+    marked = dialects.post("/invocations", content=b"\xef\xbb\xbf" + body, headers=headers)
+    wide = dialects.post("/invocations", content=body.decode().encode("utf-16"), headers=headers)
 
     assert marked.status_code == 200
     assert "UTF-16. Send it in UTF-8." in wide.json()["message"]

@@ -1,5 +1,6 @@
 """Nixtla's API: medians and intervals as flat lists, of the future and of the past."""
 
+import re
 from typing import Any
 
 import pytest
@@ -90,6 +91,7 @@ def test_a_model_reads_the_columns_that_come_without_names(dialects: TestClient)
         ({"series": {"sizes": [47]}}, "FIELD_INVALID", "`y` has 48 elements"),
         ({"series": {"X": [[1.0] * 48]}}, "FIELD_INVALID", "exogenous columns"),
         ({"series": {"categorical_exog": [0]}}, "NOT_SUPPORTED", "categorical_exog"),
+        ({"series": {"X": [["a"] * 48], "categorical_exog": [0]}}, "NOT_SUPPORTED", "`categorical_exog`: .* has 'a'"),
     ],
 )
 def test_what_cannot_be_done_is_named(dialects: TestClient, fields: dict[str, Any], code: str, text: str) -> None:
@@ -98,7 +100,7 @@ def test_what_cannot_be_done_is_named(dialects: TestClient, fields: dict[str, An
 
     assert response.status_code == 422, response.text
     assert response.json()["code"] == code
-    assert text in response.json()["error"]
+    assert re.search(text, response.json()["error"])
 
 
 def test_a_history_must_have_room_for_the_windows(dialects: TestClient) -> None:

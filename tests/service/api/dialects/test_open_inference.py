@@ -96,6 +96,8 @@ def test_binary_data_are_read_and_written(dialects: TestClient) -> None:
         (sent({**tensor("values", []), "parameters": {"binary_data_size": 8}}), "FIELD_INVALID"),
         (sent(parameters={"frequency": "D"}), "FREQUENCY_MISMATCH"),
         (sent(tensor("values", SEASON, shape=[-1])), "FIELD_INVALID"),
+        (sent(tensor("values", [0.5], "INT32")), "FIELD_INVALID"),
+        (sent(tensor("values", [256], "UINT8")), "FIELD_INVALID"),
         (sent(tensor("values", SEASON), tensor("values", SEASON)), "FIELD_INVALID"),
         (sent(outputs=[{"name": "median"}, {"name": "median"}]), "FIELD_INVALID"),
         (sent(outputs=[{"name": "median", "parameters": {"classification": 2}}]), "NOT_SUPPORTED"),
@@ -151,7 +153,7 @@ def test_a_version_may_be_a_part_of_the_path(dialects: TestClient, path: str) ->
 )
 def test_what_triton_has_beside_inference_is_refused_by_name(dialects: TestClient, path: str) -> None:
     """With where Almanac has it."""
-    response = dialects.get(f"/v2/{path}")
+    response = dialects.post(f"/v2/{path}", content=b"{}")
 
     assert (response.status_code, response.json()["code"]) == (422, "NOT_SUPPORTED")
     assert f"'/v2/{path}'. " in response.json()["error"]

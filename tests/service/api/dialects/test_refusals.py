@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from service.api.key_file import make_key, write_keys
 from tests.service.home import ServiceHome
 
-PATHS = {
+PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "/v2/forecast": ("error", {"series": {"y": [1, 2, 3], "sizes": [3]}, "freq": "MS", "h": 3}),
     "/v1/timeseries/forecast": (
         "error",
@@ -73,17 +73,16 @@ def test_a_route_is_counted_without_the_name_of_a_model(dialects: TestClient) ->
     assert "of-someone" not in text
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/model_params?model=unknown"])
-def test_an_unknown_model_is_the_callers_error_while_nothing_is_registered(start: Start, path: str) -> None:
+def test_an_unknown_model_is_the_callers_error_while_nothing_is_registered(home: ServiceHome, start: Start) -> None:
     """A 503 is tried again by clients for a minute; a request to the default model is answered by the starter."""
+    home.set_empty()
     client = start(wait=False)
-    _, body = PATHS.get(path, ("", None))
-    named = path.replace("default", "unknown")
-    options = {"params": {**body["params"], "model": "unknown"}} if path == "/invocations" else {"model": "unknown"}
+    bodies = {path: {**body, "model": "unknown"} for path, (_, body) in PATHS.items()}
+    bodies["/invocations"] = {**PATHS["/invocations"][1], "params": {"model": "unknown"}}
+    bodies["/v2/models/default/infer"].pop("model")
 
-    response = (
-        client.get(named) if body is None else client.post(named, json=body if named != path else {**body, **options})
-    )
+    found = [client.post(path.replace("default", "unknown"), json=body) for path, body in bodies.items()]
+    found.append(client.get("/model_params", params={"model": "unknown"}))
 
-    assert response.status_code in {404, 422}
-    assert "'unknown'" in response.text
+    assert [one.status_code for one in found] == [422, 422, 404, 422, 422], [one.text for one in found]
+    assert all("'unknown'" in one.text for one in found)
