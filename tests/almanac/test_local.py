@@ -121,7 +121,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, {"levels": [100]}, LevelInvalid, "100"),
         ({}, {"levels": "80"}, LevelInvalid, r"levels has '80', .* levels=\[80, 95\]"),
         ({}, {"level": [95]}, TypeError, "no option 'level'. Did you mean 'levels'"),
-        ({}, {"bogus": 1}, TypeError, "no option 'bogus'. The options are levels, quantiles"),
+        ({}, {"bogus": 1}, TypeError, "no option 'bogus'. The options are .*levels, quantiles"),
         ({}, {"id_col": ["unique_id", "x"]}, DataInvalid, "no column 'x'"),
         ({"z": 1.5}, {"id_col": ["unique_id", "z"]}, DataInvalid, "1.5.* is not an id.*id_col="),
         ({"ds": "x"}, {"date_format": "%Y"}, almanac.AlmanacError, "form %Y. See date_format="),
