@@ -35,7 +35,8 @@ KEPT = 0.99
 FIRST_ENDS = 10.0
 """Ends of no duration before the first, so that one slow request alone does not set the pace."""
 ALWAYS_ADMITTED = 8
-"""So many requests are admitted whatever the expected wait: a single slow one does not close the lane."""
+"""So many requests are admitted whatever the expected wait: a single slow one does not close the lane. So is the first request
+of each of so many clients: others do not close it either."""
 MOST_MODELS = 256
 MEASURED_FIRST, MEASURED_EVERY = 64, 16
 
@@ -77,7 +78,8 @@ class Lane:
     def check(self, waiting: int = 0, share: Share = ALONE, least: float = 0.0) -> None:
         """Raise QueueFull if a request would wait for too long: requests before it times the time between two ends.
 
-        A client that has less than its fair share may wait twice as long: the others cannot keep it out.
+        For a client that has less than its fair share there is twice the room, and its first request waits as long as it
+        takes: the others cannot keep it out.
 
         Args:
             waiting: Requests that wait for their turn and are not in progress yet.
@@ -86,16 +88,22 @@ class Lane:
         """
         before = self._pending + waiting
         expected = max(before * self._seconds / self._ends, least)
-        most = self._most_seconds
-        if share.clients > 1 and share.own * share.clients * self._seconds < most * self._ends:
-            most *= 2
-        if before >= self._limit or (before >= ALWAYS_ADMITTED and expected > most):
+        room = 2 if self._is_owed(share) else 1
+        is_late = expected > room * self._most_seconds and before >= ALWAYS_ADMITTED
+        is_first = share.own == 0 and 1 < share.clients <= ALWAYS_ADMITTED
+        if before >= room * self._limit or (is_late and not is_first):
             seconds = max(1, math.ceil(expected - self._most_seconds))
             raise QueueFull(
                 f"{before} requests are in progress; another would wait for {expected:.1f} s.",
                 hint=f"Try again in {seconds} s. ALMANAC_MAX_WAIT_SECONDS sets how long requests may wait.",
                 retry_after=seconds,
             )
+
+    def _is_owed(self, share: Share) -> bool:
+        """Return whether a client has less than its fair share, of the places and of the time."""
+        others = share.clients > 1
+        place = share.own * share.clients
+        return others and place < self._limit and place * self._seconds < self._most_seconds * self._ends
 
     @contextmanager
     def enter(self, share: Share = ALONE) -> Iterator[None]:

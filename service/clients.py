@@ -85,7 +85,7 @@ class Share:
     """What a client has of the requests in progress.
 
     Attributes:
-        own: Its requests.
+        own: Its requests, without the one that is looked at.
         clients: How many clients have any, itself included.
     """
 
@@ -100,10 +100,10 @@ class Clients:
         """Start without any."""
         self._counts: dict[str, int] = {}
 
-    def share(self, client: str) -> Share:
-        """Return the share of a client that sends another request."""
+    def share(self, client: str, counted: int = 0) -> Share:
+        """Return the share of a client that sends another request; `counted` is 1 if `enter` counts that one already."""
         own = self._counts.get(client, 0)
-        return Share(own, len(self._counts) + (own == 0))
+        return Share(max(0, own - counted), len(self._counts) + (own == 0))
 
     @contextmanager
     def enter(self, client: str) -> Iterator[None]:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.admission import Lane
 from service.api.zstd_frames import check_frames
 from service.errors import BodyTooLarge, EncodingUnsupported, FileInvalid
 
@@ -44,13 +43,12 @@ def find_encoding(header: str) -> str | None:
     return READ[name]
 
 
-async def unpack_body(body: bytes, encoding: str, limit: int, hint: str, large: Lane) -> bytes:
-    """Return a body, unpacked at once if it is small, else in the lane of large requests; raises as `unpack`, and QueueFull."""
+def unpack_small(body: bytes, encoding: str, limit: int, hint: str) -> bytes | None:
+    """Return a body, unpacked, or None if that takes so long that it needs a thread; raises as `unpack`."""
     if len(body) <= LOOP_BYTES:
         with suppress(BodyTooLarge):
             return unpack(body, encoding, min(limit, LOOP_BYTES), hint)
-    with large.enter():
-        return await large.threads.run(unpack, body, encoding, limit, hint)
+    return None
 
 
 def unpack(body: bytes, encoding: str, limit: int, hint: str) -> bytes:

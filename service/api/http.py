@@ -9,8 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from service.api.compression import find_encoding, unpack_body
+from service.admission import ALONE
+from service.api.compression import find_encoding, unpack, unpack_small
 from service.api.state import service_of
+from service.clients import CALLER
 from service.errors import BodyTooLarge, BodyTooSlow
 from service.json_input import reject_unknown_fields
 
@@ -33,7 +35,13 @@ async def read_body(request: Request, limit: int, seconds: float, *, too_large: 
     body = await receive_body(request.receive, limit, seconds, too_large=too_large)
     if encoding is None:
         return body
-    return await unpack_body(body, encoding, limit, too_large, service_of(request).forecasting.large)
+    unpacked = unpack_small(body, encoding, limit, too_large)
+    if unpacked is not None:
+        return unpacked
+    forecasting, caller = service_of(request).forecasting, request.scope.get(CALLER)
+    share = ALONE if caller is None else forecasting.clients.share(caller.client, counted=1)
+    with forecasting.large.enter(share):
+        return await forecasting.large.threads.run(unpack, body, encoding, limit, too_large)
 
 
 async def receive_body(receive: Receive, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:

@@ -125,7 +125,7 @@ class ForecastHandler:
         lane = self._lane(body.count(b"{"), len(body), dated)
         caller = caller or Caller()
         caller.start(self.settings.deadline_seconds)
-        with lane.enter(self.clients.share(caller.client)):
+        with lane.enter(self.clients.share(caller.client, counted=1)):
             if len(body) > NOTICED_BYTES:
                 await asyncio.sleep(0)
                 caller.check()
@@ -149,7 +149,7 @@ class ForecastHandler:
     async def answer(self, query: ForecastQuery, caller: Caller) -> Response:
         """Return the response to a query; raises an AlmanacError if the model cannot answer it."""
         caller.start(self.settings.deadline_seconds)
-        with self.clients.enter(caller.client), self.small.enter(self.clients.share(caller.client)):
+        with self.clients.enter(caller.client), self.small.enter(self.clients.share(caller.client, counted=1)):
             await self._turns.take()
             return await self._answer(query, self.small, caller)
 
@@ -257,8 +257,9 @@ def begin(caller: Caller, work: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 def make_lanes(settings: Settings) -> tuple[Lane, Lane]:
     """Return the lanes of small and of large requests."""
-    small = ThreadPool(MOST_SMALL, threads=1, name="small")
-    large = ThreadPool(settings.max_queue, threads=max(1, (os.cpu_count() or 1) // settings.workers), name="large")
+    small = ThreadPool(2 * MOST_SMALL, threads=1, name="small")
+    threads = max(1, (os.cpu_count() or 1) // settings.workers)
+    large = ThreadPool(2 * settings.max_queue + threads, threads=threads, name="large")  # the lane refuses before
     return (
         Lane(small, MOST_SMALL, settings.max_wait_seconds),
         Lane(large, settings.max_queue, LARGE_WAIT * settings.max_wait_seconds),

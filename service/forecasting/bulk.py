@@ -59,7 +59,7 @@ async def answer_bulk(
     threads, caller = handler.large.threads, caller or Caller()
     caller.start(handler.settings.deadline_seconds)
     with ExitStack() as place:
-        place.enter_context(handler.large.enter(handler.clients.share(caller.client)))
+        place.enter_context(handler.large.enter(handler.clients.share(caller.client, counted=1)))
         query = await threads.run(begin, caller, parse)
         caller.check()
         selected = await handler.select_model(query.model, query.frequencies)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,7 +19,8 @@ T = TypeVar("T")
 
 THREADS = 8
 OPEN_SECONDS = 4.0
-"""The start of the service waits at most this long for the database, then goes on without it."""
+"""The start of the service waits at most this long for the database, then goes on without it; a request for the database
+that comes while it is being opened waits as long, too."""
 CHECK_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 """Closing waits at most this long for a running check, so that its connection is released first."""
@@ -39,6 +39,7 @@ class AsyncDatabase:
         self._workers = ThreadPool(limit, threads=THREADS, name="database")
         self._watcher = ThreadPoolExecutor(1, thread_name_prefix="database-watch")
         self._checks: set[Future[None]] = set()
+        self._opening: asyncio.Task[None] | None = None
 
     async def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work` with the database in a thread, and return its result.
@@ -48,6 +49,8 @@ class AsyncDatabase:
             DatabaseUnusable: If a newer Almanac made it, or it is damaged.
             QueueFull: If too many requests wait already.
         """
+        if self.error is NOT_OPEN and self._opening is not None:
+            await asyncio.wait({self._opening}, timeout=OPEN_SECONDS)
         self.check()
         try:
             return await self._workers.run(work, self.sync_database, *args, **kwargs)
@@ -61,10 +64,11 @@ class AsyncDatabase:
             raise type(self.error)(self.error.detail, hint=self.error.hint)
 
     async def open(self) -> None:
-        """Migrate the database; after OPEN_SECONDS leave it to `watch`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(OPEN_SECONDS):
-                await self._check()
+        """Migrate the database; after OPEN_SECONDS go on, while it is still being opened."""
+        self._opening = opening = asyncio.create_task(self._check())
+        await asyncio.wait({opening}, timeout=OPEN_SECONDS)
+        if opening.done():
+            opening.result()
 
     async def watch(self) -> None:
         """Open the database once it answers, and check it every CHECK_SECONDS, until cancelled."""

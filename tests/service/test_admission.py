@@ -166,8 +166,22 @@ def test_one_client_cannot_keep_the_others_out(lane: Lane) -> None:
                 lane.check(share=share)
         for _ in range(10):
             stack.enter_context(lane.enter(Share(own=0, clients=2)))
-        with pytest.raises(QueueFull):
-            lane.check(share=Share(own=0, clients=3))
+        lane.check(share=Share(own=0, clients=ALWAYS_ADMITTED))
+        for share in (Share(own=1, clients=2), Share(own=0, clients=ALWAYS_ADMITTED + 1)):
+            with pytest.raises(QueueFull):
+                lane.check(share=share)
+
+
+@pytest.mark.parametrize(("share", "places"), [(Share(0, 1), 10), (Share(5, 2), 10), (Share(4, 2), 20), (Share(0, 2), 20)])
+def test_a_client_with_less_than_its_share_has_twice_the_places(share: Share, places: int) -> None:
+    """However fast the requests are: one client cannot take all places of a lane."""
+    lane = Lane(ThreadPool(1), limit=10, most_seconds=1.0)
+
+    with ExitStack() as stack, pytest.raises(QueueFull):
+        for taken in range(places + 1):  # noqa: B007 (how many were taken)
+            stack.enter_context(lane.enter(share))
+
+    assert taken == places
 
 
 def test_the_share_of_a_client_is_what_it_has_in_progress() -> None:
@@ -181,6 +195,14 @@ def test_the_share_of_a_client_is_what_it_has_in_progress() -> None:
 
     assert shares == [Share(2, 2), Share(1, 2), Share(0, 3)]
     assert clients.share("a") == Share(0, 1)
+
+
+def test_a_request_that_is_counted_already_is_none_of_the_others() -> None:
+    """Its client's first request is judged as its first, also once its body has come."""
+    clients = Clients()
+
+    with clients.enter("a"), clients.enter("b"):
+        assert clients.share("b", counted=1) == Share(0, 2)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ async def answer(request: Request, decode: Decode) -> Response:
     threads = handler.large.threads
     caller = request.scope.get(CALLER) or Caller()
     caller.start(settings.deadline_seconds)
-    with handler.large.enter(handler.clients.share(caller.client)):
+    with handler.large.enter(handler.clients.share(caller.client, counted=1)):
         asked = await threads.run(begin, caller, decode, body, request)
         caller.check()
         selected = await select_named(service, asked.model, tuple)

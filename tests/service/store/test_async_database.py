@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
+from service.store import async_database
 from service.store import database as database_module
 from service.store.async_database import AsyncDatabase
 from tests.service.home import ServiceHome, eventually
@@ -129,6 +130,23 @@ def test_a_full_disk_is_reported_until_writing_works_again(served: TestClient) -
     assert full == (("DATABASE_UNREACHABLE", False),) * 2
     assert check() == ("ok", True)
     assert served.post("/observations", json={"observations": many}).status_code == 200
+
+
+def test_a_request_waits_for_a_database_that_is_being_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start does not; without this a ready service refuses observations for a moment."""
+    database, may_end = AsyncDatabase(f"sqlite:///{tmp_path / 'almanac.db'}", 8), Event()
+    monkeypatch.setattr(database.sync_database, "migrate", lambda: may_end.wait(10))
+    monkeypatch.setattr(async_database, "OPEN_SECONDS", 0.0)
+
+    async def ask() -> str:
+        await database.open()
+        assert not may_end.is_set()
+        monkeypatch.setattr(async_database, "OPEN_SECONDS", 10.0)
+        asyncio.get_running_loop().call_later(0.01, may_end.set)
+        return await database.run(lambda _: "answer")
+
+    assert asyncio.run(ask()) == "answer"
+    database.close()
 
 
 def test_closing_waits_for_a_running_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
