@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install, from Debian's packages, the programs that the system tests run together with Almanac; with `clients`, also R.
+# Install, from Debian's packages, the programs that the system tests run together with Almanac; with `clients`, also R and
+# a library that changes the clock.
 set -euo pipefail
 
 declare -A package_of=(
@@ -17,6 +18,9 @@ for program in "${!package_of[@]}"; do
   command -v "$program" >/dev/null || missing+=(${package_of[$program]})
 done
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+if [ "${1:-}" = clients ]; then
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
+fi
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

@@ -2,12 +2,17 @@
 
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 import orjson
 
 FIELDS = "fields"
 """The `extra` of a log record whose entries are added to the line."""
+REPEATING = ("opentelemetry", "urllib3")
+"""Libraries that log each try to reach a server that does not answer."""
+QUIET_SECONDS = 600.0
+"""How long nothing more is logged of such a library after a line of it."""
 
 
 class JsonLines(logging.Formatter):
@@ -27,10 +32,35 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class Seldom(logging.Filter):
+    """Passes one record of a library that repeats itself, and the next one QUIET_SECONDS later, with the number of those between."""
+
+    def __init__(self, libraries: tuple[str, ...] = REPEATING) -> None:
+        """Have seen nothing yet."""
+        super().__init__()
+        self._libraries = libraries
+        self._newest: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is logged."""
+        library = record.name.partition(".")[0]
+        if library not in self._libraries:
+            return True
+        now, newest = time.monotonic(), self._newest.get(library)
+        if newest is not None and now - newest < QUIET_SECONDS:
+            self._left_out[library] = self._left_out.get(library, 0) + 1
+            return False
+        self._newest[library] = now
+        setattr(record, FIELDS, {**getattr(record, FIELDS, {}), "left_out_before": self._left_out.pop(library, 0)})
+        return True
+
+
 def configure_logging() -> None:
     """Write the service's records from level INFO, and all others from WARNING, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

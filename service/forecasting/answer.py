@@ -30,7 +30,7 @@ from service.forecasting.predict import (
 )
 from service.forecasting.request import ForecastQuery, parse_envelope
 from service.forecasting.response import ForecastResult, join_response, make_result, to_response, write_entries
-from service.forecasting.trial import Trial
+from service.forecasting.trial import Run, Trial
 from service.selector import SelectedModel
 from service.settings import Settings
 from service.thread_pool import ThreadPool
@@ -165,16 +165,19 @@ class ForecastHandler:
 
     async def _answer(self, query: ForecastQuery, lane: Lane, caller: Caller) -> Response:
         caller.parsed, caller.series = time.monotonic(), len(query.series)
-        selected = await self.select_model(query.model, query.frequencies)
-        if self.trial is None or query.model is not None:
-            response = await self._answer_with(query, lane, caller, selected)
-        else:
-            response = await self.trial.answer(query, selected, partial(self._answer_with, query, lane, caller))
+        response = await self.respond(query, partial(self._answer_with, query, lane, caller))
         caller.ended = time.monotonic()
         return response
 
+    async def respond(self, query: ForecastQuery, run: Run) -> Response:
+        """Return what `run` returns for the model of a query; a challenger may take part in one that names none."""
+        selected = await self.select_model(query.model, query.frequencies)
+        if self.trial is None or query.model is not None:
+            return await run(selected)
+        return await self.trial.answer(query, selected, run)
+
     async def _answer_with(self, query: ForecastQuery, lane: Lane, caller: Caller, selected: SelectedModel) -> Response:
-        caller.model = _key(selected)
+        caller.model = model_key(selected)
         check_size(query, selected, self.settings.max_numbers)
         passes = count_passes(query, selected)
         if is_large(query, passes):
@@ -208,7 +211,7 @@ class ForecastHandler:
         """Return the result of a query, computed and recorded in this thread; raises as `forecast_large`."""
         started = time.thread_time()
         result = make_result(selected, *predict(query, selected, self.settings.max_numbers))
-        self._costs.learn(_key(selected), count_passes(query, selected), time.thread_time() - started)
+        self._costs.learn(model_key(selected), count_passes(query, selected), time.thread_time() - started)
         self.record(query, selected, result)
         return result
 
@@ -266,5 +269,6 @@ def make_lanes(settings: Settings) -> tuple[Lane, Lane]:
     )
 
 
-def _key(selected: SelectedModel) -> tuple[str, str]:
+def model_key(selected: SelectedModel) -> tuple[str, str]:
+    """Return name and version of a model."""
     return selected.model.name, selected.model.version

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.clients import Caller
 from service.errors import Unexpected
-from service.forecasting.answer import ForecastHandler, begin
+from service.forecasting.answer import ForecastHandler, begin, model_key
 from service.forecasting.blocks import split
 from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
@@ -62,19 +63,34 @@ async def answer_bulk(
         place.enter_context(handler.large.enter(handler.clients.share(caller.client, counted=1)))
         query = await threads.run(begin, caller, parse)
         caller.check()
-        selected = await handler.select_model(query.model, query.frequencies)
-        if not made.lines:
+
+        async def respond(selected: SelectedModel) -> Response:
+            caller.model = model_key(selected)
+            if made.lines:
+                caller.began = time.monotonic()
+                return await _stream(handler, query, selected, made, place)
             check_size(query, selected, handler.settings.max_numbers)
             return await _whole(handler, query, selected, made, caller)
-        blocks = split(query)
-        first = await threads.run(_block, handler, next(blocks), selected)
-        while not first.rows and (block := next(blocks, None)) is not None:
-            found = await threads.run(_block, handler, block, selected)
-            first = replace(found, faults=[*first.faults, *found.faults])
-        if not first.rows:
-            return to_response(first)
-        lines = _lines(handler, selected, first, blocks)
-        return _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
+
+        caller.parsed, caller.series = time.monotonic(), len(query.series)
+        response = await handler.respond(query, respond)
+        caller.ended = time.monotonic()
+        return response
+
+
+async def _stream(
+    handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat, place: ExitStack
+) -> Response:
+    """Return the response whose lines are written while they are forecast, or that of a request without a forecast."""
+    threads, blocks = handler.large.threads, split(query)
+    first = await threads.run(_block, handler, next(blocks), selected)
+    while not first.rows and (block := next(blocks, None)) is not None:
+        found = await threads.run(_block, handler, block, selected)
+        first = replace(found, faults=[*first.faults, *found.faults])
+    if not first.rows:
+        return to_response(first)
+    lines = _lines(handler, selected, first, blocks)
+    return _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
 
 
 class _Stream(StreamingResponse):

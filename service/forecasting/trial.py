@@ -13,6 +13,7 @@ from starlette.responses import Response
 from models.errors import AlmanacError
 from models.names import CHAMPION
 from service.errors import DeadlinePassed, QueueFull
+from service.forecasting.blocks import split
 from service.forecasting.comparison import Outcomes, find_fault
 from service.forecasting.predict import predict
 from service.forecasting.request import ForecastQuery
@@ -152,4 +153,5 @@ class Trial:
             self._count("shadow", "scored")
 
     def _forecast(self, query: ForecastQuery, challenger: SelectedModel) -> None:
-        self._record(query, challenger, make_result(challenger, *predict(query, challenger, self._most_numbers)))
+        for block in split(query):
+            self._record(block, challenger, make_result(challenger, *predict(block, challenger, self._most_numbers)))

@@ -12,12 +12,13 @@ from pathlib import Path
 import psutil
 
 from tests.service.server_process import ServerProcess
+from tests.system.programs import Postgres, revived
 
 SPARE_BYTES = 60_000_000
 """What a process may take beyond what it has, when its memory is limited."""
 BUSY = "import service.store.database as database; database.BUSY_SECONDS = 1\n"
 """Begins the program of a server that waits for a locked database for a second."""
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKETIME = next((str(one) for one in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
 
 Fault = Callable[[ServerProcess, Path], AbstractContextManager[None]]
 
@@ -34,6 +35,7 @@ class Expected:
         value: What it says.
         environment: Variables of the service.
         program: Begins its program.
+        seconds: How long it lasts at least; forecasts are asked for all the time.
     """
 
     fault: Fault
@@ -43,6 +45,7 @@ class Expected:
     value: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
     program: str = ""
+    seconds: float = 0.0
 
 
 @contextmanager
@@ -74,6 +77,34 @@ def locked(_server: ServerProcess, home: Path) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+@contextmanager
+def read_only(server: ServerProcess, home: Path) -> Iterator[None]:
+    """Start the service again while its home cannot be written."""
+    server.stop()
+    remount(home, "ro")
+    server.start()
+    server.ready()
+    yield
+    remount(home, "rw")
+
+
+def remount(folder: Path, mode: str) -> None:
+    """Make a mounted disk read-only or writable."""
+    subprocess.run(["mount", "-o", f"remount,{mode}", folder], check=True)  # noqa: S603, S607
+
+
+def gone(database: Postgres, stack: ExitStack) -> Fault:
+    """Return the fault that kills PostgreSQL; it is started again at the end, and stopped by the stack."""
+
+    @contextmanager
+    def kill(_server: ServerProcess, _home: Path) -> Iterator[None]:
+        database.kill()
+        yield
+        stack.enter_context(revived(database))
+
+    return kill
 
 
 @contextmanager
@@ -122,6 +153,7 @@ def clock(offset: str) -> Expected:
 DATABASE = ("database", "DATABASE_UNREACHABLE", "almanac_database_up", 0.0)
 FAULTS: Mapping[str, Expected] = {
     "disk full": Expected(full_disk, *DATABASE),
+    "read-only home, from the start on": Expected(read_only, *DATABASE),
     "SQLite locked": Expected(locked, *DATABASE, program=BUSY),
     "file descriptors exhausted": Expected(
         few_files, "files", "short", 'almanac_resource_short{resource="files"}', 1.0

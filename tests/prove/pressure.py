@@ -1,6 +1,7 @@
 """Pressure: many connections to one service at once, by bare sockets, so that the clients take little of the machine."""
 
 import asyncio
+import itertools
 import json
 import socket
 import struct
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+CONNECTIONS = 16
+"""Of `pace`: more than it takes to keep its rate while a few requests are slow."""
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: closing sends a reset, as a client that ends."""
 
@@ -51,16 +54,40 @@ def request_bytes(address: str, body: object | None = None, path: str = "/foreca
     return f"{method} {path} HTTP/1.1\r\nhost: {host}\r\n{length}\r\n".encode() + content
 
 
-async def ask_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
-    """Return the status of the response to a request; 0 if the connection ends before."""
+async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+    """Return status and body of the response to a request; 0 and nothing if the connection ends before."""
     try:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        await reader.readexactly(length)
+        body = await reader.readexactly(length)
     except (OSError, asyncio.IncompleteReadError):
-        return 0
-    return int(head.split(b" ", 2)[1])
+        return 0, b""
+    return int(head.split(b" ", 2)[1]), body
+
+
+async def ask_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
+    """Return the status of the response to a request; 0 if the connection ends before."""
+    status, _ = await receive(reader, writer, request)
+    return status
+
+
+async def pace(
+    address: str, request: bytes, rate: float, is_over: Callable[[], bool], found: Callable[[int, bytes], None]
+) -> None:
+    """Send so many requests a second on CONNECTIONS connections, and pass each status and body on; late ones follow at once."""
+    url, began, numbers = urlsplit(address), time.monotonic(), itertools.count()
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        for number in numbers:
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            if is_over():
+                break
+            found(*await receive(reader, writer, request))
+        writer.close()
+
+    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
 
 
 async def press(address: str, request: bytes, connections: int, is_over: Callable[[], bool], load: Load) -> None:
@@ -81,15 +108,18 @@ async def press(address: str, request: bytes, connections: int, is_over: Callabl
     await asyncio.gather(*(connection() for _ in range(connections)))
 
 
-async def probe(address: str, request: bytes, seconds: float, load: Load, is_over: Callable[[], bool]) -> None:
-    """Send a request every so many seconds on one connection."""
-    url = urlsplit(address)
-    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+async def probe(
+    address: str, request: bytes, seconds: float, is_over: Callable[[], bool], sender: str = "127.0.0.1"
+) -> Load:
+    """Send a request every so many seconds on one connection, from an address of this machine; return what it received."""
+    url, load = urlsplit(address), Load()
+    reader, writer = await asyncio.open_connection(url.hostname, url.port, local_addr=(sender, 0))
     while not is_over():
         began = time.perf_counter()
         load.add(await ask_once(reader, writer, request), time.perf_counter() - began)
         await asyncio.sleep(seconds)
     writer.close()
+    return load
 
 
 def until(seconds: float) -> Callable[[], bool]:

@@ -1,17 +1,20 @@
 """Faults: whatever the machine lacks, forecasts go on, and nothing that was acknowledged is lost."""
 
+import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.prove.faults import FAULTS, Expected, can_mount, small_disk
+from tests.prove.faults import DATABASE, FAULTS, Expected, can_mount, gone, small_disk
 from tests.prove.figures import record
 from tests.prove.test_overload import PAGE
 from tests.service.home import Artifacts, ServiceHome, eventually, ready
 from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
+from tests.system.programs import postgres
 
-FORECASTS = 50
+FORECASTS, GONE_SECONDS = 50, 60
 COLUMNS = ("forecasts", "observations meanwhile", "`/health/ready`", "gauge", "acknowledged, there afterwards")
 Row = tuple[str, str, str, str, str]
 CLAIM = (
@@ -87,11 +90,13 @@ def run(folder: Path, home: ServiceHome, expected: Expected) -> Row:
             if expected.member:
                 eventually(lambda: watched.state(expected.member) == expected.state, "the state does not show")
                 assert watched.gauge(expected.gauge) == expected.value
-            statuses = watched.forecast()
+            statuses, end = watched.forecast(), time.monotonic() + expected.seconds
+            while time.monotonic() < end:
+                statuses += watched.forecast()
         eventually(lambda: watched.observe() == 200, "observations are not stored again")
         if expected.member and expected.member != "memory":  # short for a minute
             eventually(lambda: watched.state(expected.member) == "ok", "the state does not end")
-        assert statuses == {200: FORECASTS}
+        assert set(statuses) == {200}
         return row(watched, expected, statuses, meanwhile)
 
 
@@ -101,8 +106,23 @@ def run(folder: Path, home: ServiceHome, expected: Expected) -> Row:
 def test_forecasts_go_on_and_nothing_acknowledged_is_lost(tmp_path: Path, name: str) -> None:
     """And the state shows, in /health/ready and in a gauge."""
     with small_disk(tmp_path / "home") as disk:
-        home = ServiceHome(disk, Artifacts(tmp_path / "artifacts"))
-        home.publish("temperatures", "1")
-        found = run(tmp_path, home, FAULTS[name])
-    FOUND[name] = found
+        note(name, tmp_path, disk, FAULTS[name])
+
+
+@pytest.mark.timeout(1800)
+def test_forecasts_go_on_without_postgresql(tmp_path: Path) -> None:
+    """It is killed, and started again after a minute."""
+    with postgres() as database, ExitStack() as stack:
+        url = database.url.replace("+psycopg", "")
+        expected = Expected(
+            gone(database, stack), *DATABASE, environment={"ALMANAC_DATABASE_URL": url}, seconds=GONE_SECONDS
+        )
+        note(f"PostgreSQL gone for {GONE_SECONDS} s", tmp_path, tmp_path / "home", expected)
+
+
+def note(name: str, folder: Path, path: Path, expected: Expected) -> None:
+    """Run a service with a model in a home through a fault, and write down what was measured."""
+    home = ServiceHome(path, Artifacts(folder / "artifacts"))
+    home.publish("temperatures", "1")
+    FOUND[name] = run(folder, home, expected)
     record("Faults of the machine", CLAIM, FOUND, PAGE, COLUMNS)

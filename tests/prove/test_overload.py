@@ -22,6 +22,7 @@ SECONDS, CONNECTIONS, TIMES = 60.0, 256, 5
 DEADLINE = 5
 LIVE_SECONDS, NORMAL_SECONDS = 0.5, 2.0
 SLOW, GONE = 500, 1_000
+OTHER = "127.0.0.2"
 
 
 @contextmanager
@@ -47,11 +48,17 @@ def run_press(address: str, request: bytes, connections: int, seconds: float) ->
     return load
 
 
-def run_probe(address: str, path: str, seconds: float) -> Load:
-    """Probe in this process."""
-    load = Load()
-    asyncio.run(probe(address, request_bytes(address, path=path), 0.02, load, until(seconds)))
-    return load
+def run_probes(address: str, seconds: float) -> tuple[Load, Load]:
+    """Probe liveness, and forecast for a client at another address that sends one series at a time, in this process."""
+    ask_live, ask_other = request_bytes(address, path="/health/live"), request_bytes(address, body(1))
+
+    async def run() -> tuple[Load, Load]:
+        is_over = until(seconds)
+        return await asyncio.gather(
+            probe(address, ask_live, 0.02, is_over), probe(address, ask_other, 0.2, is_over, sender=OTHER)
+        )
+
+    return asyncio.run(run())
 
 
 def in_flight(address: str) -> float:
@@ -92,7 +99,7 @@ def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
         rate = alone.statuses[200] / 8
         with ProcessPoolExecutor(2, context) as processes:
             pressing = processes.submit(run_press, address, request, CONNECTIONS, SECONDS)
-            live = processes.submit(run_probe, address, "/health/live", SECONDS).result()
+            live, other = processes.submit(run_probes, address, SECONDS).result()
             load = pressing.result()
         after = run_press(address, request, 1, NORMAL_SECONDS)
 
@@ -100,7 +107,7 @@ def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
     assert set(load.statuses) <= {200, 429, 503}
     assert load.statuses[429] > 0
     assert load.quantile(200, 0.99) < DEADLINE
-    assert set(live.statuses) == {200}
+    assert set(live.statuses) == set(other.statuses) == {200}
     assert live.quantile(200, 0.99) < LIVE_SECONDS
     assert after.statuses[200] > 0
     assert after.seconds[200][-1] < 5 * alone.quantile(200, 0.5)
@@ -116,6 +123,9 @@ def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
             "accepted requests: median, p99": f"{milliseconds(load.quantile(200, 0.5))}, {milliseconds(load.quantile(200, 0.99))}",
             "`/health/live` meanwhile: median, p99, longest": ", ".join(
                 milliseconds(live.quantile(200, share)) for share in (0.5, 0.99, 1.0)
+            ),
+            "a client at another address, one series at a time: answered, refused, p99": (
+                f"{other.statuses[200]:,}, {other.statuses[429]}, {milliseconds(other.quantile(200, 0.99))}"
             ),
             "first answer after the load": milliseconds(after.seconds[200][0]),
         },

@@ -33,15 +33,17 @@ class ServerProcess:
         home.mkdir(parents=True, exist_ok=True)
         self._log = home / f"server-{uuid4().hex}.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ALMANAC_", "MLFLOW_"))}
+        self._command = [sys.executable, "-c", program, "--port", "0", *arguments]
+        self._environment = {**inherited, "ALMANAC_HOME": str(home), "ALMANAC_POLL_SECONDS": "0.1", **environ}
+        self.start()
+        self.cache = ArtifactCache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
+
+    def start(self) -> None:
+        """Start it, with an empty log, and wait until it listens."""
         with self._log.open("w") as log:
             self.process = subprocess.Popen(  # noqa: S603 (our own server)
-                [sys.executable, "-c", program, "--port", "0", *arguments],
-                cwd=ROOT,
-                env={**inherited, "ALMANAC_HOME": str(home), "ALMANAC_POLL_SECONDS": "0.1", **environ},
-                stdout=log,
-                stderr=log,
+                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
-        self.cache = ArtifactCache(home / "cache", f"index-{socket.gethostname()}-{self.process.pid}.json")
         try:
             eventually(
                 lambda: "listens on" in self.log() or self.process.poll() is not None, "the server did not start"
@@ -58,6 +60,10 @@ class ServerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
         self.client.close()
         if self.process.poll() is None:
             self.process.terminate()

@@ -1,5 +1,6 @@
 """A challenger's part of the requests: canary and shadow."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -80,6 +81,22 @@ def test_a_canary_answers_requests_that_name_no_model(serve: Callable[..., TestC
 
     assert version_of(client) == "2"
     assert version_of(client, model="temperatures") == "1"
+    assert metric(client, "canary", "answered") == 1
+
+
+@pytest.mark.parametrize("accept", ["application/x-ndjson", "application/json"])
+def test_a_request_in_another_format_takes_part(serve: Callable[..., TestClient], accept: str) -> None:
+    """Of a body of NDJSON, whatever the format of the response."""
+    client = serve(canary_share=0.5)
+
+    response = client.post(
+        "/forecast?horizon=2",
+        content=json.dumps(REQUEST["series"][0]),  # type: ignore[index]
+        headers={"content-type": "application/x-ndjson", "accept": accept},
+    )
+
+    assert response.status_code == 200
+    assert json.loads(response.text.splitlines()[0])["model"]["version"] == "2"
     assert metric(client, "canary", "answered") == 1
 
 
