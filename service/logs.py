@@ -1,6 +1,7 @@
 """Logs: JSON, one object per line, on standard error."""
 
 import logging
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -11,12 +12,15 @@ FIELDS = "fields"
 """The `extra` of a log record whose entries are added to the line."""
 REPEATING = ("opentelemetry", "urllib3")
 """Libraries that log each try to reach a server that does not answer."""
+HIDDEN = "alm_[hidden]"
+_KEY = re.compile(r"alm_[\w-]{20,}")
+"""Our keys, wherever a client has put one: in a path, or in the id of its request."""
 QUIET_SECONDS = 600.0
 """How long nothing more is logged of such a library after a line of it."""
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one JSON object: time, level, logger, message, fields and any traceback."""
+    """Formats a record as one JSON object: time, level, logger, message, fields and any traceback; no API key is in it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -29,7 +33,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return _KEY.sub(HIDDEN, orjson.dumps(line, default=str).decode())
 
 
 class Seldom(logging.Filter):

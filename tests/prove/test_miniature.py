@@ -1,0 +1,173 @@
+"""Miniature: months of a service's life in minutes: forecasts, observations, scores, and trainings that change the champion."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.prove.figures import record
+from tests.prove.test_overload import PAGE, read_metrics, sample
+from tests.system.programs import ROOT, almanac_service, eventually
+from training.processes import ChildProcess
+
+REQUESTS = int(os.environ.get("PROVE_REQUESTS", "100000"))
+"""A million take hours on two busy cores: PROVE_REQUESTS=1000000 make prove ARGS="-k miniature"."""
+SERIES, WINDOW = 40, 60
+FORECAST_BYTES, OBSERVATION_BYTES = 2_000, 150
+"""docs/operations.md: 1.5 KB for 12 steps and nine quantiles, and 0.5 KB for a history that is not confirmed."""
+GROWTH_MEBIBYTES, MORE_FILES, MORE_THREADS = 48.0, 8, 4
+"""What the second half may add: another network in memory, and what a training's last reads left open."""
+WAIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a service takes."""
+
+    mebibytes: float
+    files: int
+    threads: int
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> "Size":
+        """Return what a process takes now."""
+        return cls(process.memory_info().rss / 2**20, process.num_fds(), process.num_threads())
+
+
+def month(number: int) -> str:
+    """Return a month, counted from January 1000."""
+    return f"{1000 + number // 12}-{number % 12 + 1:02d}"
+
+
+def value(series: int, number: int) -> float:
+    """Return the value of a series in a month."""
+    return 100.0 + series + 10 * ((number + series) % 12) + number % 7
+
+
+def life(names: range) -> Iterator[tuple[str, str, object]]:
+    """Yield method, path and body of each request: each month all forecasts, its observations, and what people look at."""
+    first = [
+        {"id": f"s{one}", "timestamp": month(at), "value": value(one, at)} for one in names for at in range(WINDOW)
+    ]
+    yield "POST", "/observations", {"observations": first, "frequency": "M"}
+    now = WINDOW
+    while True:
+        for one in names:
+            history = [value(one, at) for at in range(now - WINDOW, now)]
+            series = {"id": f"s{one}", "start": month(now - WINDOW), "frequency": "M", "values": history}
+            yield "POST", "/forecast", {"series": [series], "horizon": 12}
+        rows = [{"id": f"s{one}", "timestamp": month(now), "value": value(one, now)} for one in names]
+        yield "POST", "/observations", {"observations": rows, "frequency": "M"}
+        yield "GET", f"/series/s{now % len(names)}?limit=100", None
+        yield "GET", ("/accuracy?by=version", "/metrics", "/health/ready", "/models")[now % 4], None
+        now += 1
+
+
+def send(
+    connection: http.client.HTTPConnection, requests: Iterator[tuple[str, str, object]], count: int
+) -> Counter[int]:
+    """Send so many requests, and return the statuses."""
+    statuses: Counter[int] = Counter()
+    for (method, path, body), _ in zip(requests, range(count), strict=False):
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+        response = connection.getresponse()
+        response.read()
+        statuses[response.status] += 1
+    return statuses
+
+
+@contextmanager
+def trainings(home: Path, address: str) -> Iterator[list[int]]:
+    """Train on the observations of the service again and again meanwhile, and promote; yield the exit codes."""
+    codes: list[int] = []
+    done = threading.Event()
+    options = "--name temperatures --horizon 12 --architecture gru --no-refit --promote --baselines seasonal_naive"
+    sizes = ("--set", "fit.max_steps=40", "--set", "fit.units=8")
+    command = [sys.executable, "-m", "almanac", "train", "--data", "service", *options.split(), *sizes]
+    environment = {**os.environ, "ALMANAC_HOME": str(home), "ALMANAC_SERVICE_URL": address, "PYTHONPATH": str(ROOT)}
+
+    def train() -> None:
+        while not done.is_set():
+            with (home / "train.log").open("a") as log:
+                codes.append(
+                    subprocess.run(command, env=environment, cwd=home, stdout=log, stderr=log, check=False).returncode  # noqa: S603 ours
+                )
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        yield codes
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.timeout(6 * 3600)
+def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str]) -> None:
+    """Memory, descriptors, threads, and the size of the database."""
+    home, uri = registered
+    with almanac_service(home, uri) as service:
+        began, requests = time.monotonic(), life(range(SERIES))
+        process = psutil.Process(service.process.pid)
+        sizes, statuses = [], Counter[int]()
+        with (
+            trainings(home, service.address) as codes,
+            closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=300)) as connection,
+        ):
+            for share in (0.1, 0.4, 0.5):
+                statuses += send(connection, requests, round(share * REQUESTS))
+                wait_until_scored(service)
+                sizes.append(Size.of(process))
+        seconds = time.monotonic() - began
+        metrics = read_metrics(service.address)
+        model = httpx.get(f"{service.address}/models/temperatures", timeout=60).json()
+
+    start, half, end = sizes
+    written, scored = sample(metrics, "almanac_ledger_written_total"), sample(metrics, "almanac_forecasts_scored_total")
+    observed = sample(metrics, 'almanac_observations_total{outcome="accepted"}')
+    size = sum(one.stat().st_size for one in home.glob("almanac.db*"))
+    predicted = FORECAST_BYTES * written + OBSERVATION_BYTES * observed
+    assert set(statuses) == {200}
+    assert set(codes) <= {0}
+    assert end.mebibytes - half.mebibytes < GROWTH_MEBIBYTES
+    assert end.files - half.files <= MORE_FILES
+    assert end.threads - half.threads <= MORE_THREADS
+    assert size < 1.5 * predicted
+    record(
+        "A life in miniature",
+        f"One client forecasts {SERIES} monthly series for each month, posts its observations, and reads series, accuracy, metrics and models; every "
+        "forecast is stored and scored. Beside it networks are trained on the stored observations, one after the other, and "
+        "promoted. The sizes are read after a tenth, after half, and after all.",
+        {
+            "requests, not answered with 200": f"{statuses.total():,}, {statuses.total() - statuses[200]}",
+            "months": f"{statuses.total() // (SERIES + 3):,}",
+            "forecasts stored, and scored": f"{written:,.0f}, {scored:,.0f}",
+            "observations": f"{observed:,.0f}",
+            "trainings that ended, champion now": f"{len(codes)}, version {model['champion']}",
+            "memory": ", ".join(f"{one.mebibytes:.0f} MiB" for one in sizes),
+            "descriptors": ", ".join(str(one.files) for one in (start, half, end)),
+            "threads": ", ".join(str(one.threads) for one in sizes),
+            "database, predicted": f"{size / 1e6:.1f} MB, {predicted / 1e6:.1f} MB",
+            "in all": f"{seconds:.0f} s",
+        },
+        PAGE,
+    )
+
+
+def wait_until_scored(service: ChildProcess) -> None:
+    """Return when no forecast waits to be written or scored, as far as its observations are there."""
+    names = ("almanac_ledger_waiting", "almanac_forecasts_due")
+    eventually(lambda: sum(sample(read_metrics(service.address), one) for one in names) == 0, WAIT_SECONDS)
