@@ -11,11 +11,8 @@ from typing import Any, Self
 
 from starlette.types import Scope
 
-from models.errors import ConfigInvalid
+from models.tracing.provider import tracer_provider
 from service.clients import CALLER, Caller
-
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-SERVICE_NAME = "almanac"
 
 
 class Tracing:
@@ -33,27 +30,9 @@ class Tracing:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        """Return what the standard variables of OpenTelemetry ask for, None without an endpoint.
-
-        Raises:
-            ConfigInvalid: If an endpoint is set, but the packages are not installed.
-        """
-        if not any(environment.get(name) for name in ENDPOINTS) or environment.get("OTEL_SDK_DISABLED") == "true":
-            return None
-        try:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-            from opentelemetry.sdk.resources import Resource
-            from opentelemetry.sdk.trace import TracerProvider
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        except ImportError as error:
-            raise ConfigInvalid(
-                f"{' or '.join(ENDPOINTS)} is set, but {error.name} is not installed.",
-                hint="Install Almanac with its extra: pip install '.[otel]'. Or unset the variable.",
-            ) from error
-        name = environment.get("OTEL_SERVICE_NAME") or SERVICE_NAME
-        provider = TracerProvider(resource=Resource.create({"service.name": name}))
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        return cls(provider)
+        """Return what the standard variables of OpenTelemetry ask for, None without an endpoint; raises ConfigInvalid."""
+        provider = tracer_provider(environment)
+        return None if provider is None else cls(provider)
 
     def record(self, scope: Scope, route: str, status: int, seconds: float) -> str:
         """Record the span of an answered request and those within it; return the id of its trace.

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Thread
+from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from models.jobs import names
 from models.jobs.database import sqlite_file, without_password
 from models.sqlite_file import SqliteFile
+from models.tracing.provider import tracer_provider
 from training.jobs import worker_lock
 from training.jobs.client import requeue
 from training.jobs.connection import connect
@@ -27,20 +29,23 @@ HIDDEN_LOG_LINES = (
     "the owner's recorded outcome",
     "was cancelled during execution",
     "Workflow already exists in queue",
+    "OTLP is enabled but logger provider not set",
 )
-"""Parts of DBOS's log lines about jobs that failed or changed workers: the worker prints its own."""
+"""Parts of DBOS's log lines about jobs that failed or changed workers, for which the worker prints its own; and that its log is
+not exported, only its spans are."""
 
 REQUEUE_SECONDS = 5.0
-"""Longest time for returning jobs to the queue when the worker ends."""
+"""Longest time for returning jobs to the queue when the worker ends, and for exporting the last spans."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker, which runs until `stop` is set."""
+    """A worker, which runs until `stop` is set; `spans` gets a span of each job and stage, None for no traces."""
 
     settings: WorkerSettings
     log: Callable[[str], None]
     stop: Event = field(default_factory=Event)
+    spans: Any = field(default_factory=tracer_provider)
 
     def run(self) -> int:
         """Run jobs until SIGTERM, SIGINT or the loss of the name or the database file, and return the exit code.
@@ -63,6 +68,8 @@ class Worker:
                     self.stop.set()
                     return os.EX_TEMPFAIL
             self._requeue(client)
+            if self.spans is not None:
+                _run_for(REQUEUE_SECONDS, self.spans.shutdown)
         return 0
 
     def _fault(self, file: SqliteFile | None, lock: WorkerLock) -> str:
@@ -78,7 +85,11 @@ class Worker:
         _hide_log_lines()
         for job in close_cancelled_jobs(client, settings.name):
             self.log(f"{job}: was cancelled; its open MLflow runs are closed")
-        DBOS(config=_configure(settings))
+        if self.spans is not None:
+            from opentelemetry import trace
+
+            trace.set_tracer_provider(self.spans)
+        DBOS(config=_configure(settings, is_traced=self.spans is not None))
         Workflows(settings, client, self.log, self.stop).register()
         DBOS.launch()
         for queue, at_once in ((names.QUEUE, settings.jobs), (names.WATCH_QUEUE, 1)):
@@ -113,11 +124,16 @@ class Worker:
         """Return the running jobs to the queue, for another worker or this one's next start."""
         self.log(f"worker {self.settings.name} ends")
         requeued: list[str] = []
-        thread = Thread(target=lambda: requeued.extend(requeue(client, self.settings.name)), daemon=True)
-        thread.start()
-        thread.join(REQUEUE_SECONDS)
+        _run_for(REQUEUE_SECONDS, lambda: requeued.extend(requeue(client, self.settings.name)))
         for job in requeued:
             self.log(f"{job}: back in the queue; a worker resumes it at its current step")
+
+
+def _run_for(seconds: float, work: Callable[[], None]) -> None:
+    """Run something in a thread, and go on without it after a time."""
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 def _known_file(url: str) -> SqliteFile | None:
@@ -130,7 +146,8 @@ def _known_file(url: str) -> SqliteFile | None:
     return file
 
 
-def _configure(settings: WorkerSettings) -> DBOSConfig:
+def _configure(settings: WorkerSettings, *, is_traced: bool) -> DBOSConfig:
+    """Return the configuration of DBOS, which makes a span of each job and of each of its stages."""
     return {
         "name": names.APPLICATION,
         "system_database_url": settings.url,
@@ -141,7 +158,7 @@ def _configure(settings: WorkerSettings) -> DBOSConfig:
         "scheduler_polling_interval_sec": SCHEDULE_POLL_SECONDS,
         "run_migrations": False,
         "log_level": "WARNING",
-        "enable_otlp": False,
+        "enable_otlp": is_traced,
     }
 
 

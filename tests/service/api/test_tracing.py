@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
-from service.api.tracing import ENDPOINTS, Tracing
+from models.tracing.provider import ENDPOINTS
+from service.api.tracing import Tracing
 from service.logs import JsonLines
 from tests.service.home import ServiceHome
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from models.jobs.errors import WorkerAlive
 from tests.training.fake_service import FakeService, serving
+from tests.training.jobs.collector import collecting
 from tests.training.jobs.workers import RunningWorker, eventually, finished, stages_done, working
 from training.jobs.client import Jobs, open_jobs
 
@@ -29,7 +31,19 @@ def jobs(home: Path) -> Iterator[Jobs]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Jobs, RunningWorker]]:
+def spans() -> Iterator[list[Span]]:
+    """Return the spans that a collector has received; its address is in the environment."""
+    with collecting() as (address, spans), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        yield spans
+
+
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory,
+    spans: list[Span],  # noqa: ARG001 (its address is in the worker's environment)
+) -> Iterator[tuple[Path, Jobs, RunningWorker]]:
     """Return a home, its jobs, and worker `a`, which runs four at once."""
     home = tmp_path_factory.mktemp("shared")
     with open_jobs({"ALMANAC_HOME": str(home)}) as jobs, working(home, jobs=4) as worker:
@@ -41,8 +55,16 @@ def enqueue(jobs: Jobs, **config: Any) -> str:  # noqa: ANN401 (any setting)
     return jobs.enqueue({"name": "sales", "config": config, "if_needed": False, "reason": "manual"}, now=NOW)
 
 
-def test_jobs_succeed_are_retried_or_fail_with_their_error(shared: tuple[Path, Jobs, RunningWorker]) -> None:
-    """A registry that is down is retried; wrong data ends the job at once."""
+def within_jobs(spans: list[Span]) -> set[str]:
+    """Return the names of the spans within those of jobs."""
+    jobs = {span.span_id for span in spans if span.name == "retrain"}
+    return {span.name for span in spans if span.parent_span_id in jobs}
+
+
+def test_jobs_succeed_are_retried_or_fail_with_their_error(
+    shared: tuple[Path, Jobs, RunningWorker], spans: list[Span]
+) -> None:
+    """A registry that is down is retried; wrong data ends the job at once. Each job has a span, and each stage one within it."""
     home, jobs, worker = shared
     good, shaky, wrong, crashing = (
         enqueue(jobs),
@@ -65,6 +87,7 @@ def test_jobs_succeed_are_retried_or_fail_with_their_error(shared: tuple[Path, J
     assert stages_done(home, crashing).count("fit dies") == 3
     assert jobs.job(not_needed)["result"] == {"decision": {"retrain": False, "reasons": []}}
     assert "Traceback" not in worker.lines
+    eventually(lambda: {*names, "fail"} <= within_jobs(spans))
 
 
 def test_progress_is_visible_while_a_candidate_is_fitted(shared: tuple[Path, Jobs, RunningWorker]) -> None:

@@ -1,0 +1,1 @@
+"""Tracing: OpenTelemetry's spans, of requests and of jobs."""
