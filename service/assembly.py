@@ -26,6 +26,7 @@ from service.monitoring.job_metrics import JobMetrics
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import LiveScores, Scorer
 from service.monitoring.shared_metrics import ProcessSums
+from service.monitoring.trial_errors import find_error_fault
 from service.processes.answers import Ask
 from service.processes.board import Board
 from service.processes.link import ProcessLink
@@ -130,6 +131,7 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
             most_numbers=settings.max_numbers,
             record=recorder.record_shadow,
             count=lambda kind, outcome: metrics.trial.labels(kind, outcome).inc(),
+            find_error_fault=partial(find_error_fault, database),
         )
     forecasting = ForecastHandler(
         settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe, trial

@@ -5,6 +5,8 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from starlette.requests import ClientDisconnect
@@ -26,6 +28,8 @@ logger = logging.getLogger("almanac")
 SHADOWS = 8
 """Forecasts in the shadow that may wait or run; further ones are left out, and counted."""
 WATCH_SECONDS = 1.0
+ERROR_SECONDS = 60.0
+"""How often the errors of the forecasts that were scored are compared."""
 FAILED = 400
 """Status from which on a response counts as a failure."""
 
@@ -33,6 +37,27 @@ Run = Callable[[SelectedModel], Awaitable[Response]]
 Outcome = Literal["answered", "failed", "scored", "left out"]
 Count = Callable[[Literal["canary", "shadow"], Outcome], None]
 RecordShadow = Callable[[ForecastQuery, SelectedModel, ForecastResult], None]
+FindErrorFault = Callable[[str, str, str, float], Awaitable[str]]
+"""Returns why the scored forecasts of a name's challenger are worse than those of a champion since a time, "" if they are not."""
+
+
+@dataclass(slots=True)
+class Contest:
+    """A challenger beside a champion.
+
+    Attributes:
+        challenger: Version.
+        champion: Version.
+        began: Seconds since 1970.
+        ours: Outcomes of the challenger's requests.
+        theirs: Outcomes of the champion's.
+    """
+
+    challenger: str
+    champion: str
+    began: float = field(default_factory=time.time)
+    ours: Outcomes = field(default_factory=Outcomes)
+    theirs: Outcomes = field(default_factory=Outcomes)
 
 
 class Challengers(Protocol):
@@ -57,6 +82,7 @@ class Trial:
         most_numbers: int,
         record: RecordShadow,
         count: Count,
+        find_error_fault: FindErrorFault,
     ) -> None:
         """Compare nothing yet; `canary` and `shadow` are shares of the requests, from 0 to 1."""
         self._challengers = challengers
@@ -65,9 +91,10 @@ class Trial:
         self._most_numbers = most_numbers
         self._record = record
         self._count = count
+        self._find_error_fault = find_error_fault
         self._threads = ThreadPool(SHADOWS, threads=1, name="shadow")
         self._names: set[str] = set()
-        self._outcomes: dict[tuple[str, str], tuple[Outcomes, Outcomes]] = {}
+        self._contests: dict[str, Contest] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.taken_back: dict[tuple[str, str], str] = {}
 
@@ -78,30 +105,48 @@ class Trial:
         challenger = self._challengers.challenger(name) if champion.alias == CHAMPION else None
         if challenger is None:
             return await run(champion)
-        key = (name, challenger.model.version)
-        if key not in self._outcomes:
-            self._outcomes = {key: (Outcomes(), Outcomes())}  # those of former challengers are of no use
-        ours, theirs = self._outcomes[key]
+        contest = self._contest(name, challenger.model.version, champion.model.version)
+        key = (name, contest.challenger)
         if key not in self.taken_back and random.random() < self._canary:  # noqa: S311 (no secret)
-            response = await self._try(challenger, run, ours)
-            self._judge(key, ours, theirs)
+            response = await self._try(challenger, run, contest.ours)
+            self._take_back(key, find_fault(contest.ours, contest.theirs))
             if response is not None:
                 return response
-        response = await self._measured(champion, run, theirs)
+        response = await self._measured(champion, run, contest.theirs)
         if random.random() < self._shadow:  # noqa: S311
             self._begin_shadow(query, challenger)
         return response
 
     async def watch(self) -> None:
-        """Load the challengers of the models that answer, until cancelled."""
+        """Load the challengers of the models that answer, and compare the errors of their forecasts, until cancelled."""
+        compared = time.monotonic()
         while True:
             for name in list(self._names):
                 await self._challengers.load_challenger(name)
+            if time.monotonic() - compared >= ERROR_SECONDS:
+                compared = time.monotonic()
+                with suppress(AlmanacError):  # the database's watch logs it
+                    await self.compare_errors()
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def compare_errors(self) -> None:
+        """End a canary whose scored forecasts are significantly worse than the champion's; raises DatabaseUnreachable."""
+        if self._canary == 0:
+            return
+        for name, one in list(self._contests.items()):
+            fault = await self._find_error_fault(name, one.challenger, one.champion, one.began)
+            self._take_back((name, one.challenger), fault)
 
     def close(self) -> None:
         """Let the thread end after its current forecast."""
         self._threads.close()
+
+    def _contest(self, name: str, challenger: str, champion: str) -> Contest:
+        """Return the contest of two versions; what was found of others is of no use."""
+        found = self._contests.get(name)
+        if found is None or (found.challenger, found.champion) != (challenger, champion):
+            found = self._contests[name] = Contest(challenger, champion)
+        return found
 
     async def _try(self, challenger: SelectedModel, run: Run, ours: Outcomes) -> Response | None:
         """Return the challenger's response, or None if it has failed."""
@@ -127,9 +172,9 @@ class Trial:
             outcomes.failures += 1
         return response
 
-    def _judge(self, key: tuple[str, str], ours: Outcomes, theirs: Outcomes) -> None:
-        """End the canary if the challenger is significantly worse."""
-        if (fault := find_fault(ours, theirs)) and key not in self.taken_back:
+    def _take_back(self, key: tuple[str, str], fault: str) -> None:
+        """End the canary of a version if something is wrong with it."""
+        if fault and key not in self.taken_back:
             self.taken_back[key] = fault
             logger.error("canary: %s/%s answers no more requests: %s", *key, fault)
 

@@ -19,8 +19,10 @@ T = TypeVar("T")
 
 THREADS = 8
 OPEN_SECONDS = 4.0
-"""The start of the service waits at most this long for the database, then goes on without it; a request for the database
-that comes while it is being opened waits as long, too."""
+"""The start of the service waits at most this long for the database, then goes on without it."""
+FIRST_SECONDS = 30.0
+"""A request for the database waits at most this long while it is being opened for the first time: migrations take long on a
+busy machine. If the database does not answer, that is known sooner."""
 CHECK_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 """Closing waits at most this long for a running check, so that its connection is released first."""
@@ -50,7 +52,7 @@ class AsyncDatabase:
             QueueFull: If too many requests wait already.
         """
         if self.error is NOT_OPEN and self._opening is not None:
-            await asyncio.wait({self._opening}, timeout=OPEN_SECONDS)
+            await asyncio.wait({self._opening}, timeout=FIRST_SECONDS)
         self.check()
         try:
             return await self._workers.run(work, self.sync_database, *args, **kwargs)

@@ -1,5 +1,6 @@
 """A challenger's part of the requests: canary and shadow."""
 
+import itertools
 import json
 from collections.abc import Callable
 
@@ -7,9 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.forecasting.comparison import FEWEST, Outcomes, find_fault
+from service.monitoring.trial_errors import FEWEST_SERIES, compare_errors
 from tests.service.home import ServiceHome, eventually
 
-REQUEST = {"series": [{"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}], "horizon": 2}
+SERIES = {"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}
+REQUEST = {"series": [SERIES], "horizon": 2}
 
 
 def outcomes(seconds: float, count: int = 200, failures: int = 0) -> Outcomes:
@@ -91,7 +94,7 @@ def test_a_request_in_another_format_takes_part(serve: Callable[..., TestClient]
 
     response = client.post(
         "/forecast?horizon=2",
-        content=json.dumps(REQUEST["series"][0]),  # type: ignore[index]
+        content=json.dumps(SERIES),
         headers={"content-type": "application/x-ndjson", "accept": accept},
     )
 
@@ -118,6 +121,58 @@ def test_a_canary_that_fails_is_replaced_and_taken_back(
     assert found == {"1"}
     assert metric(client, "canary", "failed") == FEWEST + 1
     assert "canary: temperatures/2 answers no more requests: 101 of 101 requests failed" in caplog.text
+
+
+def errors(mean: float, series: int = 40) -> dict[tuple[str, int], float]:
+    """Return the errors of some series, around a mean, at two steps."""
+    return {(f"s{one}", step): mean * (0.5 + (one * 7 + step) % 11 / 10) for one in range(series) for step in (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("challenger", "fault"),
+    [
+        (errors(1.3), "is 1.29 MASE, the champion's 0.99, on 40 series"),
+        (errors(1.0), ""),
+        (errors(0.7), ""),
+        (errors(3.0, series=FEWEST_SERIES - 1), ""),
+        ({at: one * (1.5 if at[0] == "s1" else 1.0) for at, one in errors(1.0).items()}, ""),
+    ],
+)
+def test_forecasts_with_larger_errors_are_a_fault(challenger: dict[tuple[str, int], float], fault: str) -> None:
+    """On enough series, by more than chance."""
+    found = compare_errors(challenger, errors(1.0))
+
+    assert fault in found
+    assert bool(found) == bool(fault)
+
+
+def test_a_canary_with_larger_errors_is_taken_back(
+    serve: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the scores of its forecasts and the champion's, which answers alone from then on."""
+    client = serve(canary_share=0.5)
+    app = client.app.state.service  # type: ignore[attr-defined]
+    draws = itertools.cycle([0.0, 1.0, 1.0])  # canary; no canary, no shadow
+    monkeypatch.setattr("service.forecasting.trial.random.random", lambda: next(draws))
+    names = [f"s{one}" for one in range(FEWEST_SERIES)]
+    for name in names:
+        found = {version_of(client, series=[{**SERIES, "id": name}]) for _ in range(2)}
+        assert found == {"1", "2"}
+    rows = [
+        {"id": name, "timestamp": f"{2020 + at // 12}-{at % 12 + 1:02d}", "value": at}
+        for name in names
+        for at in range(26)
+    ]
+    client.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+    eventually(lambda: "almanac_ledger_written_total 40.0" in client.get("/metrics").text, "they were not written")
+
+    assert client.portal is not None
+    eventually(lambda: client.portal.call(app.scorer.work) or app.scorer.scored >= 40, "they were not scored")  # type: ignore[union-attr]
+    client.portal.call(app.forecasting.trial.compare_errors)
+
+    assert list(app.forecasting.trial.taken_back) == [("temperatures", "2")]
+    assert "the error of its forecasts" in app.forecasting.trial.taken_back["temperatures", "2"]
+    assert {version_of(client) for _ in range(4)} == {"1"}
 
 
 def test_the_shadow_is_stored_and_never_returned(serve: Callable[..., TestClient]) -> None:

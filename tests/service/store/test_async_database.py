@@ -141,7 +141,6 @@ def test_a_request_waits_for_a_database_that_is_being_opened(tmp_path: Path, mon
     async def ask() -> str:
         await database.open()
         assert not may_end.is_set()
-        monkeypatch.setattr(async_database, "OPEN_SECONDS", 10.0)
         asyncio.get_running_loop().call_later(0.01, may_end.set)
         return await database.run(lambda _: "answer")
 
