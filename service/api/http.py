@@ -15,6 +15,7 @@ from service.api.state import service_of
 from service.clients import CALLER
 from service.errors import BodyTooLarge, BodyTooSlow
 from service.json_input import reject_unknown_fields
+from service.memory import BODY_BYTES, check_memory
 
 FEWER_SERIES = "Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
 
@@ -41,11 +42,13 @@ async def read_body(request: Request, limit: int, seconds: float, *, too_large: 
     forecasting, caller = service_of(request).forecasting, request.scope.get(CALLER)
     share = ALONE if caller is None else forecasting.clients.share(caller.client, counted=1)
     with forecasting.large.enter(share):
-        return await forecasting.large.threads.run(unpack, body, encoding, limit, too_large)
+        unpacked = await forecasting.large.threads.run(unpack, body, encoding, limit, too_large)
+    check_memory(BODY_BYTES * len(unpacked))
+    return unpacked
 
 
 async def receive_body(receive: Receive, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:
-    """Return the body of a request as it was sent; raises as `read_body`, and ClientDisconnect."""
+    """Return the body of a request as it was sent; raises as `read_body`, ClientDisconnect, and MemoryError if it is too much."""
     try:
         async with asyncio.timeout(seconds):
             message = await receive()
@@ -62,6 +65,7 @@ async def receive_body(receive: Receive, limit: int, seconds: float, *, too_larg
         raise ClientDisconnect
     if len(body) > limit:
         raise too_many_bytes(limit, too_large)
+    check_memory(BODY_BYTES * len(body))
     return bytes(body)
 
 

@@ -12,6 +12,7 @@ from models.series import Series
 from service.errors import BatchTooLarge
 from service.forecasting.request import ForecastQuery
 from service.json_input import SeriesFault, fault_of
+from service.memory import NUMBER_BYTES, check_memory
 from service.selector import SelectedModel
 
 IndexedSeries = tuple[int, Series]
@@ -94,6 +95,7 @@ def _check_steps(query: ForecastQuery, selected: SelectedModel, steps: int, limi
             pointer="/series",
             hint=f"Ask for fewer series, steps, {asked_for}: at most {limit} numbers (ALMANAC_MAX_NUMBERS).",
         )
+    check_memory(NUMBER_BYTES * numbers)
 
 
 def count_passes(query: ForecastQuery, selected: SelectedModel) -> int:

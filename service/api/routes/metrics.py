@@ -1,5 +1,7 @@
 """GET /metrics: metrics for Prometheus; if keys are set, it needs one with the scope `observe`."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import PlainTextResponse, Response
@@ -10,10 +12,12 @@ router = APIRouter(tags=["metrics"])
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Return every metric in the text format, or in OpenMetrics if the client accepts it.
 
-    Runs in a thread, because drift is computed when it is read.
+    Drift is computed when it is read, in a thread. It is one of Python's own: FastAPI's need a module that cannot be imported
+    any more when the process has no file descriptors left.
     """
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encode(service_of(request).metrics.registry), media_type=content_type)
+    content = await asyncio.to_thread(encode, service_of(request).metrics.registry)
+    return Response(content, media_type=content_type)

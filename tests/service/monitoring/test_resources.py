@@ -2,10 +2,13 @@
 
 import resource
 from collections.abc import Callable
+from contextlib import nullcontext
 
+import psutil
 import pytest
 from starlette.testclient import TestClient
 
+from service import memory
 from service.monitoring import resources
 from service.monitoring.resources import Resources
 from tests.service.home import ServiceHome
@@ -51,6 +54,26 @@ def test_files_are_short_near_the_limit_of_the_process(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit(40), -1))
 
     assert Resources().are_short()["files"] is is_short
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused"), [(resource.RLIM_INFINITY, False), (200 << 20, False), (110 << 20, True), (0, True)]
+)
+def test_work_without_room_below_the_limit_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch, limit: int, *, refused: bool
+) -> None:
+    """A process of 100 MiB, and 10 MiB more; a small request is not looked at."""
+    monkeypatch.setattr(memory, "_taken", lambda: 100 << 20)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, -1))
+
+    with pytest.raises(MemoryError) if refused else nullcontext():
+        memory.check_memory(10 << 20)
+    memory.check_memory(1_000)
+
+
+def test_the_size_of_the_process_is_read() -> None:
+    """As Linux counts it for `ulimit -v`."""
+    assert memory._taken() == pytest.approx(psutil.Process().memory_info().vms, rel=0.1)
 
 
 def test_files_are_short_if_they_cannot_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
