@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,13 +28,16 @@ from service.api.routes import ROUTERS
 from service.api.security import AuthMiddleware, KeyRing
 from service.api.state import Service
 from service.api.tracing import Tracing
-from service.assembly import Environment, assemble, close, start_worker
+from service.assembly import Background, Environment, assemble, close, start_worker
 from service.errors import FieldInvalid
 from service.problems import CLIENT_CLOSED, CODE_HEADER, problem, problem_response
 from service.processes.link import ProcessLink
 from service.settings import Settings
 
 logger = logging.getLogger("almanac")
+
+FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 1.0, 60.0
+"""Pause before a background task that has failed begins again; it doubles until the task runs for longer than the second."""
 
 
 class Application(FastAPI):
@@ -70,9 +74,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(task()) for task in background]
-        for task in running:
-            task.add_done_callback(log_failure)
+        running = [asyncio.create_task(keep_running(task)) for task in background]
         await service.database.open()
         if link is not None:
             await start_worker(service, link)
@@ -111,10 +113,18 @@ def _add_layers(app: Application, service: Service, settings: Settings, host: st
         app.add_middleware(layer, **options)
 
 
-def log_failure(task: asyncio.Task[None]) -> None:
-    """Log the exception that has ended a background task: the service goes on without it."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("a background task has failed; restart the service", exc_info=error)
+async def keep_running(task: Background) -> None:
+    """Run a background task, and again after a pause whenever it fails, as for want of file descriptors."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        began = time.monotonic()
+        try:
+            return await task()
+        except Exception:
+            pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > MOST_PAUSE_SECONDS else pause
+            logger.exception("a background task has failed; it begins again in %.0f s", pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, MOST_PAUSE_SECONDS)
 
 
 async def _handle_error(_request: Request, error: Any) -> Response:  # noqa: ANN401 (an AlmanacError, see HANDLERS)

@@ -173,10 +173,10 @@ class Catalog:
             await self._check_writing()
         if cache_state == self._cache_state:
             return
-        self._cache_state = cache_state
         index = await asyncio.to_thread(self._cache.read)
         if not index.checked and self.index.checked:
-            return  # removed or unreadable: the child process writes it again
+            return  # removed or unreadable, as without file descriptors: it is read again at the next look
+        self._cache_state = cache_state
         is_other_registry = self.index.source not in {"", index.source}
         self.index = index
         if is_other_registry:

@@ -18,8 +18,8 @@ FORECASTS, GONE_SECONDS = 50, 60
 COLUMNS = ("forecasts", "observations meanwhile", "`/health/ready`", "gauge", "acknowledged, there afterwards")
 Row = tuple[str, str, str, str, str]
 CLAIM = (
-    "A running service meets each of them, is asked for forecasts and gets observations; then the fault ends, and what was "
-    "acknowledged (200) is looked for."
+    "A running service meets each of them, is asked for forecasts and gets observations; then the fault ends, a new champion is "
+    "followed, and what was acknowledged (200) is looked for."
 )
 FOUND: dict[str, Row] = {}
 """What the tests of this run have measured, by the name of the fault: together they are one table."""
@@ -48,6 +48,11 @@ class Watched:
         """Ask for forecasts, and return how often each status came."""
         body = {"series": [{"values": [1, 2, 3]}], "horizon": 2}
         return Counter(self.server.client.post("/forecast", json=body).status_code for _ in range(FORECASTS))
+
+    def version(self) -> str:
+        """Return the version that answers."""
+        body = {"series": [{"values": [1, 2, 3]}], "horizon": 2}
+        return str(self.server.client.post("/forecast", json=body).json()["model"]["version"])
 
     def stored(self) -> set[int]:
         """Return the values that are stored."""
@@ -97,6 +102,8 @@ def run(folder: Path, home: ServiceHome, expected: Expected) -> Row:
         if expected.member and expected.member != "memory":  # short for a minute
             eventually(lambda: watched.state(expected.member) == "ok", "the state does not end")
         assert set(statuses) == {200}
+        home.publish("temperatures", "2", shift=1.0)
+        eventually(lambda: watched.version() == "2", "a new champion is not followed")
         return row(watched, expected, statuses, meanwhile)
 
 

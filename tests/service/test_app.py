@@ -4,26 +4,39 @@ import asyncio
 
 import pytest
 
-from service.app import log_failure
+from service import app
 
 
-@pytest.mark.parametrize(
-    ("error", "logged"), [(None, []), (asyncio.CancelledError(), []), (RuntimeError("no"), ["no"])]
-)
-def test_a_background_task_that_fails_is_logged(
-    caplog: pytest.LogCaptureFixture, error: BaseException | None, logged: list[str]
+def test_a_background_task_that_fails_is_logged_and_begins_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once, not at the end of the process; one that ends or is cancelled is none."""
+    """After pauses that grow; one that ends does not."""
+    errors: list[Exception | None] = [OSError(24, "Too many open files"), RuntimeError("no"), None]
+    pauses: list[float] = []
 
     async def work() -> None:
-        if error is not None:
+        if (error := errors.pop(0)) is not None:
             raise error
 
-    async def run() -> None:
-        task = asyncio.create_task(work())
-        task.add_done_callback(log_failure)
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("service.app.asyncio.sleep", pause)
+
+    asyncio.run(app.keep_running(work))
+
+    assert (errors, pauses) == ([], [1.0, 2.0])
+    assert [str(one.exc_info[1]) for one in caplog.records if one.exc_info] == ["[Errno 24] Too many open files", "no"]
+
+
+def test_a_background_task_is_cancelled_at_the_end() -> None:
+    """It does not begin again."""
+
+    async def run() -> bool:
+        task = asyncio.create_task(app.keep_running(asyncio.Event().wait))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        task.cancel()
         await asyncio.wait([task])
+        return task.cancelled()
 
-    asyncio.run(run())
-
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == logged
+    assert asyncio.run(run())
