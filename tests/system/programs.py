@@ -19,7 +19,7 @@ import yaml
 from training.processes import LOOPBACK, ChildProcess, free_port, running
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 DATABASE = "almanac"
 
 WORKER_PORTS = 2000
