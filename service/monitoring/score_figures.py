@@ -99,6 +99,23 @@ def accuracy_figures(sums: ScoreSums) -> dict[str, Any]:
     }
 
 
+def compare_versions(
+    rows: Iterable[tuple[StepKey, ScoreSums]], name: str, versions: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return `version`, `scores`, `mase` and `skill` of versions of a model, over the steps that all of them have scores of.
+
+    A version that is scored for a short time has scores of few steps. Empty if one of them has none.
+    """
+    known = by_version(rows)
+    steps = [known.get((name, one), {}) for one in versions]
+    common = set.intersection(*(set(one) for one in steps)) if steps else set()
+    if not common:
+        return []
+    sums = [sum((one[step] for step in sorted(common)), ScoreSums()) for one in steps]
+    figures = zip(versions, map(accuracy_figures, sums), strict=True)
+    return [{"version": version, **{key: one[key] for key in ("scores", "mase", "skill")}} for version, one in figures]
+
+
 def skill(sums: ScoreSums) -> float | None:
     """Return 1 - MASE / MASE of seasonal naive: above 0 is better, 1 is perfect; None without a naive error."""
     quotient = _over(sums.error, sums.naive_error)

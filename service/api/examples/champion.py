@@ -15,8 +15,12 @@ ROLLBACKS: dict[str, Any] = {
     "any": {"summary": "Whatever is champion", "value": {"reason": "Too high since Monday."}},
     "once": {"summary": "Safe to repeat", "value": {"version": "7", "reason": "Too high since Monday."}},
 }
-PROMOTED = {"name": "temperatures", "champion": "7", "previous": "6", "changed": True}
-ROLLED_BACK = {"name": "temperatures", "champion": "6", "previous": "7", "changed": True}
+LIVE = [
+    {"version": "7", "scores": 420, "mase": 0.61, "skill": 0.38},
+    {"version": "6", "scores": 3600, "mase": 0.66, "skill": 0.33},
+]
+PROMOTED = {"name": "temperatures", "champion": "7", "previous": "6", "changed": True, "live": LIVE}
+ROLLED_BACK = {"name": "temperatures", "champion": "6", "previous": "7", "changed": True, "live": LIVE[::-1]}
 
 NO_VERSION = ModelNotFound(
     "Model Version (name=temperatures, version=9) not found.", hint="GET /models lists the models and their versions."

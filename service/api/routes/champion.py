@@ -12,6 +12,7 @@ from service.api.schemas.models import ChampionRequest, ChampionResponse, Rollba
 from service.api.state import service_of
 from service.errors import ModelNotFound
 from service.json_input import describe_value, parse_body
+from service.monitoring.score_figures import compare_versions
 from service.serving.champion_move import ChampionMove, move_champion
 
 router = APIRouter(prefix="/models/{name}", tags=["models"])
@@ -61,4 +62,7 @@ async def _move(
     if len(name.encode()) > LONGEST_NAME or not name.isprintable():
         raise ModelNotFound(f"There is no model {describe_value(name)}.", hint="GET /models lists the models.")
     move = ChampionMove(action, name, sent.version, sent.reason, actor_of(request))
-    return json_response(await move_champion(service.ask_registry, move))
+    answer = await move_champion(service.ask_registry, move)
+    live = service.scorer.live.steps if service.scorer.live else ()
+    versions = [one for one in (answer["champion"], answer["previous"]) if one]
+    return json_response({**answer, "live": compare_versions(live, name, versions)})

@@ -45,6 +45,15 @@ class RollbackRequest(StrictModel):
     )
 
 
+class LiveFigures(BaseModel):
+    """The scores of a version's forecasts in the last `ALMANAC_ACCURACY_DAYS` days, those in the shadow included."""
+
+    version: str
+    scores: int
+    mase: float | None
+    skill: float | None
+
+
 class ChampionResponse(BaseModel):
     """The champion in the registry; the service answers with it as soon as it has loaded it."""
 
@@ -52,6 +61,9 @@ class ChampionResponse(BaseModel):
     champion: str
     previous: str | None = Field(description="The version that a rollback goes back to, or null.")
     changed: bool = Field(description="False if it was so before.")
+    live: list[LiveFigures] = Field(
+        description="Champion and previous, over the steps ahead that both have scores of; empty if there are none."
+    )
 
 
 class ModelIdentity(BaseModel):

@@ -11,6 +11,7 @@ from service.monitoring.score_figures import (
     bucket_of,
     by_bucket,
     by_version,
+    compare_versions,
     compare_with_backtest,
 )
 from service.store.rollups import ScoreSums
@@ -101,3 +102,19 @@ def test_a_backtest_without_seasonal_naive_is_compared() -> None:
     assert math.isnan(found.naive_ratio)
     assert backtest.at(1) == {"mase": 0.5, "naive_mase": None}
     assert backtest.at(2) == {"mase": None, "naive_mase": None}
+
+
+def test_versions_are_compared_over_the_steps_that_both_have() -> None:
+    """A challenger that is scored for a short time has none of the later steps, which are harder."""
+    rows = [
+        (("sales", "7", 1), ScoreSums(scores=10, scaled=10, error=6.0, naive_error=10.0)),
+        (("sales", "6", 1), ScoreSums(scores=40, scaled=40, error=32.0, naive_error=40.0)),
+        (("sales", "6", 2), ScoreSums(scores=40, scaled=40, error=80.0, naive_error=80.0)),
+        (("rain", "7", 2), ScoreSums(scores=9, scaled=9, error=9.0, naive_error=9.0)),
+    ]
+
+    assert compare_versions(rows, "sales", ["7", "6"]) == [
+        {"version": "7", "scores": 10, "mase": 0.6, "skill": pytest.approx(0.4)},
+        {"version": "6", "scores": 40, "mase": 0.8, "skill": pytest.approx(0.2)},
+    ]
+    assert compare_versions(rows, "sales", ["7", "5"]) == compare_versions((), "sales", []) == []
