@@ -215,5 +215,6 @@ async def close(service: Service) -> None:
     if service.forecast_log is not None:
         await service.forecast_log.close()
     service.forecasting.close()
+    service.metrics.threads.close()
     service.database.close()
     service.jobs.close()

@@ -20,6 +20,7 @@ from service.monitoring.shared_metrics import collect_shared
 from service.problems import CLIENT_CLOSED
 from service.serving.catalog import Catalog
 from service.store.async_database import AsyncDatabase
+from service.thread_pool import ThreadPool
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
@@ -31,8 +32,12 @@ SHED = {
     "RATE_EXCEEDED": "rate",
     "DEADLINE_PASSED": "deadline",
     "BODY_TOO_SLOW": "slow sender",
+    "MEMORY_SHORT": "memory",
 }
 """Why a request was not answered, by the code of its error."""
+
+MOST_READERS = 64
+"""Requests of /metrics that may wait for its thread."""
 
 LATENCY_BUCKETS = (
     0.0005,
@@ -86,6 +91,7 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.threads = ThreadPool(MOST_READERS, threads=1, name="metrics")
         self.in_flight = Gauge(
             "almanac_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
         )

@@ -120,7 +120,7 @@ def test_a_hundred_swaps_fail_no_request(tmp_path: Path) -> None:
 
     found = paced.found
     assert set(found) <= set(numbers)
-    assert loads >= SWAPS
+    assert loads >= SWAPS - 1  # the first one is known from `known_answers`
     record(
         "Swaps",
         f"The champion changes {SWAPS} times, each time as soon as the one before has answered, while a process sends {RATE:.0f} requests a second.",
